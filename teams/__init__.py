@@ -1,0 +1,1 @@
+"""Ground floor: users, Teams, memberships, seats, roles, audit. Who is who."""

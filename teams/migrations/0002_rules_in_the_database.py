@@ -1,0 +1,75 @@
+"""Rules that Django's constraints cannot say: what is append-only, two roads to one Team, one person per Default Team."""
+
+from django.db import migrations
+
+AUDIT_IS_APPEND_ONLY = """
+CREATE FUNCTION teams_refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'The audit log is append-only: an entry is never changed or deleted.'
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'the_audit_log_is_append_only';
+END $$;
+CREATE TRIGGER the_audit_log_is_append_only BEFORE UPDATE OR DELETE ON teams_auditentry
+    FOR EACH ROW EXECUTE FUNCTION teams_refuse_change_of_audit();
+"""
+AUDIT_IS_OPEN = """
+DROP TRIGGER the_audit_log_is_append_only ON teams_auditentry;
+DROP FUNCTION teams_refuse_change_of_audit();
+"""
+
+ONE_TEAM_BY_BOTH_ROADS = """
+ALTER TABLE teams_seatholding
+    ADD CONSTRAINT a_seat_is_held_in_its_own_team
+        FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id) DEFERRABLE INITIALLY DEFERRED,
+    ADD CONSTRAINT a_seat_is_held_by_a_member_of_its_team
+        FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id)
+        DEFERRABLE INITIALLY DEFERRED;
+"""
+TWO_ROADS = """
+ALTER TABLE teams_seatholding
+    DROP CONSTRAINT a_seat_is_held_in_its_own_team,
+    DROP CONSTRAINT a_seat_is_held_by_a_member_of_its_team;
+"""
+
+# No race: whose Default Team a Team is never changes after its row is written, by the second trigger.
+DEFAULT_TEAM_IS_PERSONAL = """
+CREATE FUNCTION teams_refuse_guest_in_default_team() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM teams_team
+        WHERE id = NEW.team_id AND default_for_id IS NOT NULL
+            AND (default_for_id <> NEW.user_id OR NEW.role <> 'owner' OR NEW.ended_at IS NOT NULL)
+    ) THEN
+        RAISE EXCEPTION 'A Default Team has exactly one member: its user, as Owner, for good.'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'a_default_team_has_one_member_its_owner';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER a_default_team_has_one_member_its_owner
+    BEFORE INSERT OR UPDATE OF team_id, user_id, role, ended_at ON teams_membership
+    FOR EACH ROW EXECUTE FUNCTION teams_refuse_guest_in_default_team();
+
+CREATE FUNCTION teams_refuse_new_user_of_default_team() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'Whether a Team is a Default Team, and whose, never changes.'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'a_default_team_stays_its_users';
+END $$;
+CREATE TRIGGER a_default_team_stays_its_users BEFORE UPDATE ON teams_team
+    FOR EACH ROW WHEN (OLD.default_for_id IS DISTINCT FROM NEW.default_for_id)
+    EXECUTE FUNCTION teams_refuse_new_user_of_default_team();
+"""
+DEFAULT_TEAM_IS_OPEN = """
+DROP TRIGGER a_default_team_stays_its_users ON teams_team;
+DROP FUNCTION teams_refuse_new_user_of_default_team();
+DROP TRIGGER a_default_team_has_one_member_its_owner ON teams_membership;
+DROP FUNCTION teams_refuse_guest_in_default_team();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("teams", "0001_initial")]
+
+    operations = [
+        migrations.RunSQL(AUDIT_IS_APPEND_ONLY, AUDIT_IS_OPEN),
+        migrations.RunSQL(ONE_TEAM_BY_BOTH_ROADS, TWO_ROADS),
+        migrations.RunSQL(DEFAULT_TEAM_IS_PERSONAL, DEFAULT_TEAM_IS_OPEN),
+    ]

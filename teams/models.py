@@ -1,0 +1,273 @@
+"""The ground floor's rows. Constraints say what must never happen; services (teams/services) act."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from teams import querysets
+from teams.user_manager import UserManager
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. Signs in by e-mail; an operator of the platform has `is_staff`."""
+
+    # Unique in itself too: Django wants that of a name to sign in by. The constraint below ignores case.
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=100, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def display_name(self) -> str:
+        return self.name or self.email
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Admin"
+    MEMBER = "member", "Member"
+
+
+class Team(models.Model):
+    """A customer of the platform. `default_for` is set for a Default Team alone: the user it belongs to."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=100)
+    default_for = models.OneToOneField(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="default_team"
+    )
+    created_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.TeamQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(default_for=None) | Q(deleted_at=None), name="a_default_team_is_never_deleted"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_default(self) -> bool:
+        return self.default_for_id is not None
+
+
+class Membership(models.Model):
+    """A user in a Team, from `joined_at` until `ended_at`. Rejoining makes a new row; history stays."""
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+    joined_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "user"], condition=Q(ended_at=None), name="one_live_membership_per_user_and_team"
+            ),
+            models.UniqueConstraint(
+                fields=["team"],
+                condition=Q(role=Role.OWNER, ended_at=None),
+                name="a_team_has_at_most_one_owner",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="a_role_is_owner_admin_or_member"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("joined_at")), name="a_membership_ends_after_it_began"
+            ),
+            # The target of composite foreign keys: a row's two roads to its Team stay equal.
+            models.UniqueConstraint(fields=["team", "id"], name="membership_in_team"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}"
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == Role.OWNER
+
+    @property
+    def is_manager(self) -> bool:
+        """Owner or Admin."""
+        return self.role in (Role.OWNER, Role.ADMIN)
+
+
+class Invitation(models.Model):
+    """An offer to one e-mail address. Only the token's SHA-256 is stored; sending again makes a new token."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="invitations")
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=[(Role.ADMIN, "Admin"), (Role.MEMBER, "Member")])
+    token_hash = models.CharField(max_length=64, unique=True)
+    times_sent = models.PositiveIntegerField(default=1)
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                F("team"),
+                Lower("email"),
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation_per_address_and_team",
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=[Role.ADMIN, Role.MEMBER]), name="nobody_is_invited_as_owner"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.team}"
+
+
+class Seat(models.Model):
+    """One unit of a plan in a Team. What it is entitled to is `quota.Entitlement`; who holds it is `SeatHolding`."""
+
+    id = models.BigAutoField(primary_key=True)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seats")
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.SeatQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "id"], name="seat_in_team")]
+
+    def __str__(self) -> str:
+        return f"Seat {self.pk}"
+
+
+class SeatHolding(models.Model):
+    """Who held a seat, and when. The open row is the present holder, so the history and the state cannot disagree."""
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="holdings")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="holdings")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.SeatHoldingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seat"], condition=Q(ended_at=None), name="a_seat_is_held_by_at_most_one_member"
+            ),
+            models.UniqueConstraint(
+                fields=["membership"], condition=Q(ended_at=None), name="a_member_holds_at_most_one_seat"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")), name="a_holding_ends_after_it_began"
+            ),
+        ]
+        indexes = [models.Index(fields=["membership", "started_at"], name="holding_by_member")]
+
+    def __str__(self) -> str:
+        return f"{self.seat} held by {self.membership}"
+
+
+class AuditEntry(models.Model):
+    """A change of access or money. Append-only, by trigger. `by` is empty for the system itself."""
+
+    team = models.ForeignKey(Team, null=True, on_delete=models.PROTECT, related_name="audit_entries")
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    action = models.CharField(max_length=50)
+    subject = models.CharField(max_length=200)
+    details = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    objects = querysets.AuditEntryQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "-at", "-id"], name="audit_of_a_team")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"
+
+
+class PersonalAccessToken(models.Model):
+    """A person's credential for scripts, `pat-…`. Shown once; only its SHA-256 is stored."""
+
+    class Scope(models.TextChoices):
+        READ = "read", "Read"
+        MANAGE = "manage", "Manage"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_tokens")
+    name = models.CharField(max_length=100)
+    scope = models.CharField(max_length=10, choices=Scope)
+    token_hash = models.CharField(max_length=64, unique=True)
+    prefix = models.CharField(max_length=12)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.PersonalAccessTokenQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(scope__in=["read", "manage"]), name="a_scope_is_read_or_manage"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Mail(models.Model):
+    """A mail that waits to be sent: written in the transaction that causes it, so that no crash loses it.
+
+    `kind` names the template `mail/<kind>.txt`; `dedupe_key` makes sure that one cause is one mail. Secrets are not
+    stored here: a mail about an invitation derives its token when it is sent.
+    """
+
+    kind = models.CharField(max_length=40)
+    to = models.EmailField(max_length=254)
+    context = models.JSONField(default=dict)
+    dedupe_key = models.CharField(max_length=200, unique=True)
+    created_at = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=500, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.MailQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="mail_that_waits")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.to}"

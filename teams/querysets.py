@@ -1,0 +1,84 @@
+"""Questions about the ground floor's rows. Every question about one Team starts with `for_team`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+if TYPE_CHECKING:
+    from teams.models import (  # noqa: F401
+        AuditEntry,
+        Invitation,
+        Mail,
+        Membership,
+        PersonalAccessToken,
+        Seat,
+        SeatHolding,
+        Team,
+        User,
+    )
+
+M = TypeVar("M", bound=Model)
+
+
+class TeamOwned(QuerySet[M]):
+    """Rows that carry their Team."""
+
+    def for_team(self, team: Team) -> Self:
+        return self.filter(team=team)
+
+
+class TeamQuerySet(QuerySet["Team"]):
+    def live(self) -> Self:
+        return self.filter(deleted_at=None)
+
+    def of(self, user: User) -> Self:
+        """The live Teams the user is a member of: the only place where a Team named by a URL is looked up."""
+        return self.live().filter(memberships__user=user, memberships__ended_at=None)
+
+
+class MembershipQuerySet(TeamOwned["Membership"]):
+    def live(self) -> Self:
+        return self.filter(ended_at=None, team__deleted_at=None)
+
+    def at(self, moment: datetime) -> Self:
+        return self.filter(Q(ended_at=None) | Q(ended_at__gt=moment), joined_at__lte=moment)
+
+
+class InvitationQuerySet(TeamOwned["Invitation"]):
+    def open(self) -> Self:
+        """Neither accepted nor revoked; it may have expired, and can then be sent again."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+
+class SeatQuerySet(TeamOwned["Seat"]):
+    def live(self) -> Self:
+        return self.filter(removed_at=None)
+
+    def free(self) -> Self:
+        return self.live().exclude(holdings__ended_at=None)
+
+
+class SeatHoldingQuerySet(TeamOwned["SeatHolding"]):
+    def current(self) -> Self:
+        return self.filter(ended_at=None)
+
+    def at(self, moment: datetime) -> Self:
+        return self.filter(Q(ended_at=None) | Q(ended_at__gt=moment), started_at__lte=moment)
+
+
+class AuditEntryQuerySet(TeamOwned["AuditEntry"]):
+    pass
+
+
+class MailQuerySet(QuerySet["Mail"]):
+    def due(self, at: datetime) -> Self:
+        """Mails that wait: never claimed, or claimed by a worker that did not come back."""
+        return self.filter(sent_at=None, next_attempt_at__lte=at)
+
+
+class PersonalAccessTokenQuerySet(QuerySet["PersonalAccessToken"]):
+    def live(self, at: datetime) -> Self:
+        return self.filter(revoked_at=None, expires_at__gt=at)
