@@ -1,0 +1,65 @@
+# `make run` and `make test` need Python 3.11 or newer and make, nothing else. Everything they install stays in this
+# folder: .venv, node_modules, var. Variables: PYTHON=, PORT=, HOST=, DATA=, DATABASE_URL=, REDIS_URL=.
+
+PYTHON ?= python3
+SHELL := /bin/sh
+BIN := .venv/bin
+LOCKED := .venv/.locked
+PACKAGES := node_modules/.locked
+
+# Given on make's command line or in the environment, these reach every program; not given, they stay unset.
+$(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
+
+.PHONY: help setup run test check format lock clean
+.DEFAULT_GOAL := help
+
+help: ## These targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(LOCKED) $(PACKAGES) ## Install the locked packages (again only when a lock changed)
+
+run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
+	@exec $(BIN)/python manage.py up
+
+test: setup ## The whole test suite, with coverage. ARGS= goes to pytest
+	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered $(ARGS)
+
+check: setup ## Lint, format, types, who imports whom, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+format: setup ## Put the code in its one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## Write requirements.lock and package-lock.json anew. UPGRADE=1 takes newer versions
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
+	  --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+	  pyproject.toml --output-file requirements.lock
+	$(BIN)/npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+
+clean: ## Remove what setup and tests made; the data in var/ stays, all but var/test
+	rm -rf .venv node_modules var/test .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+
+# The interpreter is looked at before anything is made with it: a half-made .venv explains nothing.
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); 3.11 or newer is needed. Name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+$(LOCKED): requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# npm comes with a wheel, so that no Node.js needs to be installed first.
+$(PACKAGES): package.json package-lock.json $(LOCKED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

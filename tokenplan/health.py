@@ -1,0 +1,79 @@
+"""`/healthz`: this process answers. `/readyz`: what it needs is there, and if not, what is missing."""
+
+import logging
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from kombu.exceptions import OperationalError as BrokerError
+
+from tokenplan.celery import app
+from tokenplan.middleware import Answer
+
+log = logging.getLogger(__name__)
+
+OK = "ok"
+# Without these no request can be answered; without the others requests are answered and only sweeps wait.
+REQUIRED = ("database", "migrations")
+
+
+class HealthChecks:
+    """Answers the two paths ahead of everything else, for any Host header: probes call by address."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path == "/healthz":
+            return HttpResponse("ok\n", content_type="text/plain")
+        if request.path == "/readyz":
+            return readiness()
+        return self.get_response(request)
+
+
+def readiness() -> JsonResponse:
+    """200 when requests can be answered, else 503; each check says `ok` or what is missing."""
+    checks = {
+        "database": _database(),
+        "migrations": _migrations(),
+        "broker": _broker(),
+        "worker": _worker(),
+    }
+    ready = all(checks[name] == OK for name in REQUIRED)
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        log.exception("readiness: database")
+        return "PostgreSQL does not answer"
+    return OK
+
+
+def _migrations() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return "cannot be read: PostgreSQL does not answer"
+    return f"{len(missing)} not applied; run manage.py migrate" if missing else OK
+
+
+def _broker() -> str:
+    try:
+        with app.connection_for_write(connect_timeout=1) as broker:
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=1)
+    except (BrokerError, OSError):
+        return "the broker does not answer"
+    return OK
+
+
+def _worker() -> str:
+    try:
+        answers = app.control.ping(timeout=0.5)
+    except (BrokerError, OSError):
+        return "unknown: the broker does not answer"
+    return OK if answers else "no worker answers, sweeps wait; run celery -A tokenplan worker"

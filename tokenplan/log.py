@@ -1,0 +1,27 @@
+"""One line a log event: time in UTC, level, logger, message. Credentials never reach the log."""
+
+import logging
+import re
+import time
+
+# Every credential of the product carries one of these prefixes.
+_CREDENTIAL = re.compile(r"\b(sk-cp-|sk-api-|gw-|pat-)[A-Za-z0-9_-]{6,}")
+
+
+def without_credentials(text: str) -> str:
+    """The text with the body of every key and token replaced by an ellipsis."""
+    return _CREDENTIAL.sub(r"\1…", text)
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a record, traceback included, as one line with credentials hidden."""
+
+    converter = time.gmtime
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_credentials(super().format(record)).replace("\n", "\\n")

@@ -1,0 +1,60 @@
+"""What every answer carries and no request may exceed."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+# Everything comes from this host; nothing inline runs. Tabler's style sheet carries its small images as data URLs.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+
+
+class SecurityHeaders:
+    """Adds the Content-Security-Policy and Permissions-Policy that Django 5.2 has no setting for."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        return response
+
+
+class BodyLimit:
+    """Refuses a body over DATA_UPLOAD_MAX_MEMORY_SIZE bytes, with 413, before anything reads it.
+
+    Django enforces that limit for forms only; the REST framework's parsers read the stream past it.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.headers.get("Content-Length", "")
+        limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if length.isdecimal() and int(length) > limit:
+            return JsonResponse(
+                {
+                    "type": "about:blank",
+                    "title": "Body too large",
+                    "status": 413,
+                    "code": "body_too_large",
+                    "detail": f"A body may have up to {limit} bytes. Send less at once.",
+                },
+                status=413,
+                content_type="application/problem+json",
+            )
+        return self.get_response(request)

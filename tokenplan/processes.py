@@ -1,0 +1,91 @@
+"""Starting and ending operating-system processes, in groups of their own."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def spawn(
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    account: int | None = None,
+    group: int | None = None,
+    dies_with_parent: signal.Signals | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts a process in its own session, so that the terminal's Ctrl-C does not reach it.
+
+    Output is appended to `log`, or goes where ours goes. `account` and `group` are the ids to run as. On Linux the
+    process gets `dies_with_parent` when ours ends in whatever way; elsewhere it outlives a kill -9 of ours.
+    """
+    output = log.open("ab") if log else None
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,
+            user=account,
+            group=group,
+            extra_groups=[] if account is not None else None,
+            preexec_fn=_dying_with_parent(dies_with_parent) if dies_with_parent else None,
+        )
+    finally:
+        if output:
+            output.close()
+
+
+def _dying_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+    libc = _libc
+    if libc is None:
+        return None
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, int(number))
+
+
+def pid_in(file: Path, *, marker: str) -> int | None:
+    """The process a pid file names, if it is alive and `marker` is in its command line.
+
+    A pid file outlives a kill -9, and its number may be another process by now.
+    """
+    try:
+        pid = int(file.read_text().split()[0])
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return pid if any(marker in part for part in process.cmdline()) else None
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return None
+
+
+def end_process(pid: int, number: signal.Signals, *, seconds: float) -> None:
+    """Asks a process to end by the signal; kills it when it is still there after `seconds`. Returns once it is gone."""
+    try:
+        process = psutil.Process(pid)
+        process.send_signal(number)
+        try:
+            process.wait(seconds)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+    except psutil.NoSuchProcess:
+        pass
+
+
+def kill_group(group: int) -> None:
+    """Kills whatever is left of a process group."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
