@@ -1,0 +1,131 @@
+"""Refusals of the first floor. Codes and statuses are the API contract's (docs/errors.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from quota.windows import QuotaWindow
+from teams.errors import InvalidValue, Refusal
+
+
+class KeyInvalid(Refusal):
+    """Unknown, malformed, revoked, or a key of another kind. One answer for all: nothing to learn from it."""
+
+    code = "key_invalid"
+    status = 401
+    title = "The Subscription Key is not valid"
+
+
+class NoUsableResources(Refusal):
+    code = "no_usable_resources"
+    status = 402
+    title = "This key has neither a working seat nor Credits that the member may use"
+
+
+class ModelUnknown(Refusal):
+    code = "model_unknown"
+    status = 422
+    title = "The model is not on the rate card"
+
+
+class InvalidUsage(InvalidValue):
+    code = "usage_invalid"
+    title = "The usage cannot be priced"
+
+
+class QuotaExhausted(Refusal):
+    """The window that will be the last to have room, all the windows, and when what is asked for fits (None: never)."""
+
+    code = "quota_exhausted"
+    status = 429
+    title = "A quota window is full and Credits do not cover the rest"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after: int,
+        window: QuotaWindow,
+        windows: Sequence[QuotaWindow],
+        plan_name: str,
+        fits_at: datetime | None,
+    ) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.window = window
+        self.windows = windows
+        self.plan_name = plan_name
+        self.fits_at = fits_at
+
+
+class TooManyAgents(Refusal):
+    code = "too_many_agents"
+    status = 429
+    title = "More agents at once than the plan allows"
+
+
+class RequestIdReused(Refusal):
+    code = "request_id_reused"
+    title = "This request_id was used for another request"
+
+
+class ReservationUnknown(Refusal):
+    code = "reservation_unknown"
+    status = 404
+    title = "There is no such reservation of this gateway"
+
+
+class AlreadySettled(Refusal):
+    code = "reservation_settled"
+    title = "The reservation is settled with other usage, or settled and cannot be released"
+
+
+class AlreadyReleased(Refusal):
+    code = "reservation_released"
+    title = "The gateway released this reservation; report the usage as an event"
+
+
+class EventIdReused(Refusal):
+    code = "event_id_reused"
+    title = "This event id was used for another event"
+
+
+class MomentOutOfRange(InvalidValue):
+    code = "occurred_at_out_of_range"
+    title = "Usage may be reported up to 7 days late and 5 minutes ahead"
+
+
+class PlanNotSellable(Refusal):
+    code = "plan_not_sellable"
+    title = "This plan version is no longer offered"
+
+
+class SeatNotEntitled(Refusal):
+    code = "seat_not_entitled"
+    title = "This seat has no plan"
+
+
+class CreditsNotEnough(Refusal):
+    code = "credits_not_enough"
+    title = "The lot holds less than that"
+
+
+class SeatRequestOpen(Refusal):
+    code = "seat_request_open"
+    title = "Your earlier request still waits for an answer"
+
+
+class SeatRequestClosed(Refusal):
+    code = "seat_request_closed"
+    title = "This request was answered already"
+
+
+class ReauthenticationRequired(Refusal):
+    code = "reauthentication_required"
+    status = 403
+    title = "Confirm your password to see the key"
+
+
+class RateCardInvalid(InvalidValue):
+    code = "rate_card_invalid"
+    title = "The rate card cannot be loaded"

@@ -1,0 +1,73 @@
+"""What the database refuses, whoever asks: changed history, changed plans and prices, two roads to two Teams."""
+
+from django.db import migrations
+
+APPEND_ONLY = """
+CREATE FUNCTION quota_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% of % is refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0] USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE TRIGGER usage_events_are_append_only BEFORE UPDATE OR DELETE ON quota_usageevent
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('usage events are append-only');
+CREATE TRIGGER the_credit_ledger_is_append_only BEFORE UPDATE OR DELETE ON quota_creditledgerentry
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('the Credit ledger is append-only');
+CREATE TRIGGER a_rate_card_is_immutable BEFORE UPDATE OR DELETE ON quota_ratecard
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('load a new rate card instead');
+CREATE TRIGGER a_price_is_immutable BEFORE UPDATE OR DELETE ON quota_ratecardprice
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('load a new rate card instead');
+CREATE TRIGGER a_plan_version_is_immutable BEFORE UPDATE ON quota_plan
+    FOR EACH ROW WHEN ((OLD.code, OLD.version, OLD.name, OLD.rank, OLD.agents_min, OLD.agents_max, OLD.agents_enforced)
+        IS DISTINCT FROM (NEW.code, NEW.version, NEW.name, NEW.rank, NEW.agents_min, NEW.agents_max, NEW.agents_enforced))
+    EXECUTE FUNCTION quota_refuse_change('make a new version of the plan instead');
+
+CREATE FUNCTION quota_refuse_change_of_a_used_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM quota_entitlement WHERE plan_id = CASE TG_OP WHEN 'INSERT' THEN NEW.plan_id ELSE OLD.plan_id END) THEN
+        RAISE EXCEPTION '% of % is refused: make a new version of the plan instead', TG_OP, TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+
+CREATE TRIGGER the_limits_of_a_used_plan_are_immutable BEFORE INSERT OR UPDATE OR DELETE ON quota_planlimit
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change_of_a_used_plan();
+"""
+
+# A row that names a Team and another row of that Team cannot name a row of another Team.
+TWO_ROADS = """
+ALTER TABLE quota_entitlement ADD CONSTRAINT an_entitlement_is_of_its_seats_team
+    FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id);
+ALTER TABLE quota_subscriptionkey ADD CONSTRAINT a_key_is_of_its_members_team
+    FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id);
+ALTER TABLE quota_subscriptionkey ADD CONSTRAINT key_of_membership UNIQUE (membership_id, id);
+ALTER TABLE quota_reservation
+    ADD CONSTRAINT a_reservation_is_of_its_members_team
+    FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id),
+    ADD CONSTRAINT a_reservation_is_of_its_seats_team
+    FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id),
+    ADD CONSTRAINT a_reservation_is_of_its_keys_member
+    FOREIGN KEY (membership_id, key_id) REFERENCES quota_subscriptionkey (membership_id, id);
+ALTER TABLE quota_usageevent
+    ADD CONSTRAINT a_usage_event_is_of_its_members_team
+    FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id),
+    ADD CONSTRAINT a_usage_event_is_of_its_seats_team
+    FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id),
+    ADD CONSTRAINT a_usage_event_is_of_its_keys_member
+    FOREIGN KEY (membership_id, key_id) REFERENCES quota_subscriptionkey (membership_id, id);
+ALTER TABLE quota_closedwindow ADD CONSTRAINT a_closed_window_is_of_its_seats_team
+    FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id);
+ALTER TABLE quota_seatrequest ADD CONSTRAINT a_seat_request_is_of_its_members_team
+    FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id);
+ALTER TABLE quota_creditledgerentry
+    ADD CONSTRAINT a_ledger_entry_is_of_its_lots_team
+    FOREIGN KEY (team_id, grant_id) REFERENCES quota_creditgrant (team_id, id),
+    ADD CONSTRAINT a_ledger_entry_is_of_its_members_team
+    FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id);
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("quota", "0001_initial"), ("teams", "0002_rules_in_the_database")]
+
+    operations = [migrations.RunSQL(APPEND_ONLY), migrations.RunSQL(TWO_ROADS)]

@@ -1,0 +1,166 @@
+"""The database functions of the hot path: they lock, and then read what a decision needs.
+
+Each statement inside a function of PL/pgSQL sees what was committed before that statement began, so what is read after
+a lock is never older than the lock. A plain SELECT that locked and summed at once would sum what it saw before it waited.
+"""
+
+from django.db import migrations
+
+SEAT_FACTS = """
+-- The buckets that a window around p_occurred_at or later may count, and the live holds, of a seat on a plan.
+CREATE FUNCTION quota_seat_facts(
+    p_seat bigint, p_plan bigint, p_occurred_at timestamptz, p_at timestamptz,
+    OUT bucket_rules text[], OUT bucket_starts timestamptz[], OUT bucket_used bigint[],
+    OUT hold_ids uuid[], OUT hold_starts timestamptz[], OUT hold_nanousd bigint[], OUT hold_agents text[],
+    OUT hold_ends timestamptz[]
+) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    SELECT array_agg(b.rule), array_agg(b.starts_at), array_agg(b.used_nanousd)
+        INTO bucket_rules, bucket_starts, bucket_used
+        FROM quota_planlimit l
+        JOIN quota_usagebucket b ON b.seat_id = p_seat AND b.rule = l.rule_key
+            AND b.starts_at > p_occurred_at - make_interval(secs => l.length_seconds)
+        WHERE l.plan_id = p_plan;
+    SELECT array_agg(r.id), array_agg(r.created_at), array_agg(r.from_quota_nanousd), array_agg(r.agent),
+            array_agg(r.expires_at)
+        INTO hold_ids, hold_starts, hold_nanousd, hold_agents, hold_ends
+        FROM quota_reservation r
+        WHERE r.seat_id = p_seat AND r.state = 'held' AND r.expires_at > p_at;
+END $$;
+"""
+
+CALL_FACTS = """
+-- All that authorize and the recording of an event need to know about a key. No row: no such key.
+-- With p_lock it locks the key and the seat it uses, in this order, and waits at most 3 s for each.
+CREATE FUNCTION quota_call_facts(
+    p_key_id text, p_gateway bigint, p_request_id text, p_occurred_at timestamptz, p_at timestamptz, p_lock boolean
+) RETURNS TABLE (
+    key bigint, salt bytea, root text, key_works boolean, membership bigint, team bigint, card bigint,
+    prior_reservation uuid, seat bigint, plan bigint,
+    bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
+    hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[]
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+DECLARE
+    v_locked bigint;
+BEGIN
+    IF p_lock THEN
+        PERFORM 1 FROM quota_subscriptionkey k WHERE k.key_id = p_key_id FOR NO KEY UPDATE;
+    END IF;
+    SELECT k.id, k.salt, k.root, k.membership_id, k.team_id,
+            k.created_at <= p_occurred_at AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
+            AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
+        INTO key, salt, root, membership, team, key_works
+        FROM quota_subscriptionkey k WHERE k.key_id = p_key_id;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    LOOP  -- until the seat that is locked is the one that the member holds
+        SELECT h.seat_id INTO seat FROM teams_seatholding h
+            WHERE h.membership_id = membership AND h.started_at <= p_occurred_at
+            AND (h.ended_at IS NULL OR h.ended_at > p_occurred_at)
+            ORDER BY h.started_at DESC LIMIT 1;
+        EXIT WHEN seat IS NULL OR NOT p_lock OR seat = v_locked;
+        PERFORM 1 FROM teams_seat s WHERE s.id = seat FOR NO KEY UPDATE;
+        v_locked := seat;
+    END LOOP;
+    SELECT e.plan_id INTO plan FROM quota_entitlement e
+        WHERE e.seat_id = seat AND e.starts_at <= p_occurred_at
+        AND (e.ends_at IS NULL OR e.ends_at > p_occurred_at)
+        AND (e.superseded_at IS NULL OR e.superseded_at > p_occurred_at)
+        AND (e.suspended_at IS NULL OR e.suspended_at > p_occurred_at)
+        ORDER BY e.starts_at DESC LIMIT 1;
+    SELECT c.id INTO card FROM quota_ratecard c
+        WHERE c.effective_from <= p_occurred_at ORDER BY c.effective_from DESC LIMIT 1;
+    IF p_request_id IS NOT NULL THEN
+        SELECT r.id INTO prior_reservation FROM quota_reservation r
+            WHERE r.gateway_id = p_gateway AND r.request_id = p_request_id;
+    END IF;
+    IF plan IS NOT NULL THEN
+        SELECT f.* INTO bucket_rules, bucket_starts, bucket_used,
+                hold_ids, hold_starts, hold_nanousd, hold_agents, hold_ends
+            FROM quota_seat_facts(seat, plan, p_occurred_at, p_at) f;
+    END IF;
+    RETURN NEXT;
+END $$;
+"""
+
+SETTLE_FACTS = """
+-- Locks a reservation, its key and its seat, in this order, and then reads. No row: no such reservation of the gateway.
+CREATE FUNCTION quota_settle_facts(p_reservation uuid, p_gateway bigint, p_at timestamptz) RETURNS TABLE (
+    card bigint,
+    bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
+    hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[]
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+DECLARE
+    v_key bigint; v_seat bigint; v_plan bigint; v_created_at timestamptz;
+BEGIN
+    SELECT r.key_id, r.seat_id, r.plan_id, r.created_at INTO v_key, v_seat, v_plan, v_created_at
+        FROM quota_reservation r WHERE r.id = p_reservation AND r.gateway_id = p_gateway FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM 1 FROM quota_subscriptionkey k WHERE k.id = v_key FOR NO KEY UPDATE;
+    PERFORM 1 FROM teams_seat s WHERE s.id = v_seat FOR NO KEY UPDATE;
+    SELECT c.id INTO card FROM quota_ratecard c
+        WHERE c.effective_from <= v_created_at ORDER BY c.effective_from DESC LIMIT 1;
+    IF v_plan IS NOT NULL THEN
+        SELECT f.* INTO bucket_rules, bucket_starts, bucket_used,
+                hold_ids, hold_starts, hold_nanousd, hold_agents, hold_ends
+            FROM quota_seat_facts(v_seat, v_plan, v_created_at, p_at) f;
+    END IF;
+    RETURN NEXT;
+END $$;
+"""
+
+USABLE_CREDITS = """
+-- How much of the Team's Credits, in nano-dollars, a member may use for a call that occurred at p_occurred_at.
+-- The member's access, both overflow policies (where the call is the overflow of a working seat), the lots that live at
+-- p_lots_at, what live reservations other than p_except hold, and the member's month cap (calendar month, UTC).
+-- With p_lock it locks the Team's lots first, by primary key.
+CREATE FUNCTION quota_usable_credits(
+    p_team bigint, p_membership bigint, p_seated boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
+    p_at timestamptz, p_except uuid, p_lock boolean
+) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+DECLARE
+    v_may boolean; v_cap bigint; v_balance bigint; v_held bigint; v_used bigint; v_member_held bigint;
+    v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
+BEGIN
+    IF p_lock THEN
+        PERFORM 1 FROM quota_creditgrant g WHERE g.team_id = p_team AND g.remaining_nanousd > 0
+            ORDER BY g.id FOR NO KEY UPDATE;
+    END IF;
+    SELECT a.allowed AND (NOT p_seated OR (a.overflow = 'allow' AND coalesce(t.overflow, 'allow') = 'allow')),
+            a.month_cap_nanousd
+        INTO v_may, v_cap
+        FROM quota_creditaccess a LEFT JOIN quota_teamcredits t ON t.team_id = p_team
+        WHERE a.membership_id = p_membership;
+    IF NOT coalesce(v_may, false) THEN
+        RETURN 0;
+    END IF;
+    SELECT coalesce(sum(g.remaining_nanousd), 0) INTO v_balance FROM quota_creditgrant g
+        WHERE g.team_id = p_team AND g.remaining_nanousd > 0 AND g.expires_at > p_lots_at AND g.frozen_at IS NULL;
+    SELECT coalesce(sum(r.from_credits_nanousd), 0),
+            coalesce(sum(r.from_credits_nanousd) FILTER (WHERE r.membership_id = p_membership
+                AND date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date = v_month), 0)
+        INTO v_held, v_member_held
+        FROM quota_reservation r
+        WHERE r.team_id = p_team AND r.state = 'held' AND r.from_credits_nanousd > 0 AND r.expires_at > p_at
+        AND r.id IS DISTINCT FROM p_except;
+    SELECT m.used_nanousd INTO v_used FROM quota_creditmonth m
+        WHERE m.membership_id = p_membership AND m.month = v_month;
+    RETURN greatest(0, least(v_balance - v_held, v_cap - coalesce(v_used, 0) - v_member_held));
+END $$;
+"""
+
+DROP = """
+DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
+DROP FUNCTION quota_settle_facts(uuid, bigint, timestamptz);
+DROP FUNCTION quota_call_facts(text, bigint, text, timestamptz, timestamptz, boolean);
+DROP FUNCTION quota_seat_facts(bigint, bigint, timestamptz, timestamptz);
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("quota", "0002_rules_in_the_database")]
+
+    operations = [migrations.RunSQL(SEAT_FACTS + CALL_FACTS + SETTLE_FACTS + USABLE_CREDITS, DROP)]

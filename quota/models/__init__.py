@@ -1,0 +1,26 @@
+"""The first floor's rows, one module a subject."""
+
+from quota.models.credits import CreditAccess, CreditGrant, CreditLedgerEntry, CreditMonth, TeamCredits
+from quota.models.keys import Gateway, SubscriptionKey
+from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
+from quota.models.usage import ClosedWindow, Reservation, SeatRequest, UsageBucket, UsageEvent
+
+__all__ = [
+    "ClosedWindow",
+    "CreditAccess",
+    "CreditGrant",
+    "CreditLedgerEntry",
+    "CreditMonth",
+    "Entitlement",
+    "Gateway",
+    "Plan",
+    "PlanLimit",
+    "RateCard",
+    "RateCardPrice",
+    "Reservation",
+    "SeatRequest",
+    "SubscriptionKey",
+    "TeamCredits",
+    "UsageBucket",
+    "UsageEvent",
+]

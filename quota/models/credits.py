@@ -1,0 +1,139 @@
+"""Credits. Amounts are nano-dollars (1 Credit = $0.001 = 1,000,000 nano-dollars); the ledger is the truth, lots carry what is left."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from quota import querysets
+from quota.models.usage import UsageEvent
+from teams.models import Membership, Team, User
+
+
+class CreditGrant(models.Model):
+    """A lot of Credits. `remaining_nanousd` equals the sum of its ledger entries and is never negative."""
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_grants")
+    amount_nanousd = models.BigIntegerField()
+    remaining_nanousd = models.BigIntegerField()
+    granted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    frozen_at = models.DateTimeField(null=True, blank=True, help_text="A disputed payment: not to be drawn from.")
+    source = models.CharField(max_length=200, unique=True, help_text="What caused it; granted once per source.")
+
+    objects = querysets.CreditGrantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "id"], name="credit_grant_in_team"),
+            models.CheckConstraint(
+                condition=Q(remaining_nanousd__gte=0) & Q(remaining_nanousd__lte=F("amount_nanousd")),
+                name="a_lot_is_never_overdrawn",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("granted_at")), name="a_lot_expires_after_its_purchase"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["team", "expires_at"], condition=Q(remaining_nanousd__gt=0), name="lots_with_credits_left"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team}: lot {self.pk}"
+
+
+class CreditLedgerEntry(models.Model):
+    """A change of a lot, with its cause. Append-only, by trigger. A balance is a sum of these."""
+
+    class Kind(models.TextChoices):
+        PURCHASE = "purchase", "Purchase"
+        USE = "use", "Use"
+        EXPIRY = "expiry", "Expiry"
+        REFUND = "refund", "Refund"
+        ADJUSTMENT = "adjustment", "Adjustment"
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_entries")
+    grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="entries")
+    kind = models.CharField(max_length=10, choices=Kind)
+    amount_nanousd = models.BigIntegerField(help_text="Signed: what the lot gained.")
+    event = models.ForeignKey(UsageEvent, null=True, on_delete=models.PROTECT, related_name="credit_entries")
+    membership = models.ForeignKey(Membership, null=True, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    cause = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    objects = querysets.CreditLedgerQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="purchase", amount_nanousd__gt=0)
+                | Q(kind__in=["use", "expiry", "refund"], amount_nanousd__lt=0)
+                | (Q(kind="adjustment") & ~Q(amount_nanousd=0)),
+                name="a_ledger_entry_has_the_sign_of_its_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="use", event__isnull=False, membership__isnull=False)
+                | (~Q(kind="use") & Q(event__isnull=True)),
+                name="a_use_of_credits_names_its_event",
+            ),
+        ]
+        indexes = [models.Index(fields=["team", "-at", "-id"], name="ledger_of_a_team")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount_nanousd}"
+
+
+class TeamCredits(models.Model):
+    """A Team's rules for its pool: may usage beyond a seat's quota fall to Credits, and when to warn."""
+
+    team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="credits")
+    overflow = models.CharField(max_length=10, choices=[("never", "never"), ("allow", "allow")], default="allow")
+    low_balance_nanousd = models.BigIntegerField(default=1_000_000_000, help_text="Warn the Owner below this.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(overflow__in=["never", "allow"]), name="a_team_overflow_policy"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team}: overflow {self.overflow}"
+
+
+class CreditAccess(models.Model):
+    """May this member draw on the Team's Credits, beyond quota or without a seat, and up to how much a month."""
+
+    membership = models.OneToOneField(
+        Membership, primary_key=True, on_delete=models.PROTECT, related_name="credit_access"
+    )
+    allowed = models.BooleanField(default=False)
+    overflow = models.CharField(max_length=10, choices=[("never", "never"), ("allow", "allow")], default="allow")
+    month_cap_nanousd = models.BigIntegerField(null=True, blank=True, help_text="Of a calendar month in UTC; empty: none.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(overflow__in=["never", "allow"]), name="a_member_overflow_policy"),
+            models.CheckConstraint(
+                condition=Q(month_cap_nanousd=None) | Q(month_cap_nanousd__gte=0), name="a_month_cap_is_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.membership}: {'may' if self.allowed else 'may not'} use Credits"
+
+
+class CreditMonth(models.Model):
+    """The sum of the Credits a member used in a calendar month (UTC). Kept with the ledger, for the month cap."""
+
+    pk = models.CompositePrimaryKey("membership_id", "month")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
+    month = models.DateField(help_text="Its first day.")
+    used_nanousd = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_month_is_not_negative")]
+
+    def __str__(self) -> str:
+        return f"{self.membership} {self.month:%Y-%m}"

@@ -1,0 +1,169 @@
+"""What a plan allows and what a call costs: both are versioned data that is never edited, only followed by a newer version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.lookups import Exact
+
+from quota import querysets
+from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, Limit, Policy, Rule
+from teams.models import Seat, Team
+
+
+class Plan(models.Model):
+    """One version of a plan. Immutable, by trigger, but for `sellable`: a change of quota is a new version."""
+
+    code = models.SlugField(max_length=30)
+    version = models.PositiveIntegerField()
+    name = models.CharField(max_length=50)
+    rank = models.PositiveSmallIntegerField(help_text="Order of plans, the smallest first.")
+    agents_min = models.PositiveSmallIntegerField(help_text="Guideline of agents at once, from.")
+    agents_max = models.PositiveSmallIntegerField(help_text="Guideline of agents at once, to.")
+    agents_enforced = models.BooleanField(default=False, help_text="Refuse calls of more agents than the guideline.")
+    sellable = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    objects = querysets.PlanQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["code", "version"], name="one_plan_per_code_and_version"),
+            models.CheckConstraint(
+                condition=Q(agents_min__gte=1) & Q(agents_max__gte=F("agents_min")),
+                name="an_agent_guideline_is_a_range",
+            ),
+        ]
+        ordering = ["rank", "code", "-version"]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+class PlanLimit(models.Model):
+    """How much of a plan may be used in one quota window. Immutable, by trigger, once its plan is entitled to anyone."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="limits")
+    name = models.CharField(max_length=20, help_text="As the API and the bar call it: 5h, week.")
+    policy = models.CharField(max_length=10, choices=[(p.value, p.value) for p in Policy])
+    length_seconds = models.PositiveIntegerField()
+    anchor = models.DateTimeField(
+        null=True, blank=True, help_text="fixed only: any moment, in UTC, at which a window begins."
+    )
+    limit_nanousd = models.BigIntegerField()
+    rule_key = models.CharField(max_length=40, editable=False, help_text="`Rule.key`: which buckets it counts.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "name"], name="one_limit_per_name_and_plan"),
+            models.UniqueConstraint(
+                fields=["plan", "rule_key"], name="one_limit_per_window_rule_and_plan"
+            ),
+            models.CheckConstraint(condition=Q(limit_nanousd__gte=0), name="a_limit_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(length_seconds__gte=MIN_LENGTH_SECONDS, length_seconds__lte=MAX_LENGTH_SECONDS),
+                name="a_window_lasts_from_an_hour_to_31_days",
+            ),
+            models.CheckConstraint(
+                condition=Exact(F("length_seconds") % 60, 0), name="a_window_has_sixty_whole_second_steps"
+            ),
+            models.CheckConstraint(
+                condition=Q(policy="fixed", anchor__isnull=False)
+                | Q(policy__in=["rolling", "first_use"], anchor__isnull=True),
+                name="a_fixed_window_and_no_other_has_an_anchor",
+            ),
+        ]
+        ordering = ["length_seconds", "name"]
+
+    def __str__(self) -> str:
+        return f"{self.plan} {self.name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.rule_key = self.rule.key
+        super().save(*args, **kwargs)
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(Policy(self.policy), self.length_seconds, self.anchor)
+
+    @property
+    def limit(self) -> Limit:
+        return Limit(self.name, self.rule, self.limit_nanousd)
+
+
+class Entitlement(models.Model):
+    """This seat may use this plan version from `starts_at` until `ends_at`.
+
+    A change supersedes the open row and writes the next one, so the rows of a seat are its history. Periods of a seat
+    never overlap: the service holds the seat's lock, and a seat has at most one open row.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="entitlements")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="entitlements")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until further notice.")
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True, help_text="A failed payment: usage falls to Credits.")
+    source = models.CharField(max_length=200, help_text="What caused it: an operator's grant, a billing period.")
+    created_at = models.DateTimeField()
+
+    objects = querysets.EntitlementQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seat"], condition=Q(superseded_at=None), name="a_seat_has_one_open_entitlement"
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")), name="an_entitlement_ends_after_it_began"
+            ),
+        ]
+        indexes = [models.Index(fields=["seat", "-starts_at"], name="entitlements_of_a_seat")]
+
+    def __str__(self) -> str:
+        return f"{self.seat}: {self.plan}"
+
+
+class RateCard(models.Model):
+    """The whole price list in force from a moment until the next card's moment. Immutable, by trigger."""
+
+    effective_from = models.DateTimeField(unique=True)
+    source_sha256 = models.CharField(max_length=64)
+    loaded_at = models.DateTimeField()
+
+    objects = querysets.RateCardQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"Rate card of {self.effective_from:%Y-%m-%d %H:%M} UTC"
+
+
+class RateCardPrice(models.Model):
+    """What a quantity of one meter of one model costs. `context_over` > 0: for calls whose input, cache hits
+    included, is larger than that many tokens."""
+
+    card = models.ForeignKey(RateCard, on_delete=models.PROTECT, related_name="prices")
+    model = models.CharField(max_length=100)
+    modality = models.CharField(max_length=20)
+    meter = models.CharField(max_length=40)
+    unit_size = models.BigIntegerField()
+    nanousd_per_unit = models.BigIntegerField()
+    context_over = models.BigIntegerField(default=0)
+    note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["card", "model", "meter", "context_over"], name="one_price_per_model_meter_and_tier"
+            ),
+            models.CheckConstraint(
+                condition=Q(unit_size__gt=0, nanousd_per_unit__gte=0, context_over__gte=0),
+                name="a_price_is_not_negative",
+            ),
+        ]
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.meter}"

@@ -1,0 +1,200 @@
+"""Calls: what is held, what was used, and the sums that decide how much room is left."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+
+from quota import querysets
+from quota.models.keys import Gateway, SubscriptionKey
+from quota.models.plans import Plan
+from teams.models import Membership, Seat, Team
+
+
+class Reservation(models.Model):
+    """What one call may cost, held from the authorize until it is settled, released, or `expires_at` has come.
+
+    It holds quota and Credits only while `state` is held and `expires_at` lies ahead; nobody needs to act for it to lapse.
+    """
+
+    class State(models.TextChoices):
+        HELD = "held", "held"
+        SETTLED = "settled", "settled"
+        RELEASED = "released", "released"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
+    request_id = models.CharField(max_length=128)
+    request_hash = models.CharField(max_length=64, help_text="SHA-256 of what was asked; a repeat must ask the same.")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
+    model = models.CharField(max_length=100)
+    agent = models.CharField(max_length=64, blank=True)
+    estimate_nanousd = models.BigIntegerField()
+    from_quota_nanousd = models.BigIntegerField()
+    from_credits_nanousd = models.BigIntegerField()
+    windows = models.JSONField(help_text="The windows as the authorize answered them.")
+    state = models.CharField(max_length=10, choices=State, default=State.HELD)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    expired = models.BooleanField(default=False, help_text="Released by the sweep, not by the gateway.")
+
+    objects = querysets.ReservationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["gateway", "request_id"], name="one_reservation_per_request_id"),
+            models.CheckConstraint(
+                condition=Q(estimate_nanousd=F("from_quota_nanousd") + F("from_credits_nanousd"))
+                & Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0),
+                name="a_reservation_holds_what_was_estimated",
+            ),
+            models.CheckConstraint(
+                condition=Q(seat__isnull=False, plan__isnull=False)
+                | Q(seat__isnull=True, plan__isnull=True, from_quota_nanousd=0),
+                name="quota_is_held_on_a_seat_with_a_plan",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["seat", "expires_at"], condition=Q(state="held"), name="holds_of_a_seat"),
+            models.Index(
+                fields=["team", "expires_at"],
+                condition=Q(state="held", from_credits_nanousd__gt=0),
+                name="credit_holds_of_a_team",
+            ),
+            models.Index(fields=["expires_at"], condition=Q(state="held"), name="holds_by_end"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class UsageEvent(models.Model):
+    """One charge, for good: append-only, by trigger. What a receipt shows."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
+    external_id = models.CharField(max_length=128, null=True, help_text="The gateway's own id of a bulk event.")
+    usage_hash = models.CharField(max_length=64, help_text="SHA-256 of what was reported; a repeat must say the same.")
+    reservation = models.OneToOneField(Reservation, null=True, on_delete=models.PROTECT, related_name="event")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
+    model = models.CharField(max_length=100)
+    modality = models.CharField(max_length=20)
+    agent = models.CharField(max_length=64, blank=True)
+    usage = models.JSONField(help_text="Meter to quantity.")
+    prices = models.JSONField(help_text="The prices of the rate card that were used.")
+    amount_nanousd = models.BigIntegerField()
+    from_quota_nanousd = models.BigIntegerField()
+    from_credits_nanousd = models.BigIntegerField()
+    overrun_nanousd = models.BigIntegerField()
+    windows_before = models.JSONField()
+    windows_after = models.JSONField()
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    objects = querysets.UsageEventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["gateway", "external_id"], name="one_event_per_gateway_and_id"),
+            models.CheckConstraint(
+                condition=Q(
+                    amount_nanousd=F("from_quota_nanousd") + F("from_credits_nanousd") + F("overrun_nanousd")
+                ),
+                name="a_charge_is_the_sum_of_its_parts",
+            ),
+            models.CheckConstraint(
+                condition=Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0, overrun_nanousd__gte=0),
+                name="no_part_of_a_charge_is_negative",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["team", "occurred_at"], name="usage_of_a_team"),
+            models.Index(fields=["membership", "occurred_at"], name="usage_of_a_member"),
+            models.Index(fields=["seat", "occurred_at"], name="usage_of_a_seat"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class UsageBucket(models.Model):
+    """The sum of a seat's usage (quota part and overrun) in one interval of one window rule.
+
+    Kept in the transaction that records the event. `rule` is `Rule.key`; the interval is a step of a rolling window,
+    or a whole window of the other policies.
+    """
+
+    pk = models.CompositePrimaryKey("seat_id", "rule", "starts_at")
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+")
+    rule = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    used_nanousd = models.BigIntegerField()
+
+    objects = querysets.UsageBucketQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_bucket_is_not_negative")]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class ClosedWindow(models.Model):
+    """History: what a seat used in a window that has ended. Derived from the buckets; a late event rewrites it."""
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="closed_windows")
+    name = models.CharField(max_length=20)
+    rule = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    limit_nanousd = models.BigIntegerField()
+    used_nanousd = models.BigIntegerField()
+    written_at = models.DateTimeField()
+
+    objects = querysets.ClosedWindowQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["seat", "rule", "starts_at"], name="a_window_closes_once"),
+            models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_closed_window_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seat} {self.name} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class SeatRequest(models.Model):
+    """A member asks the Owner or an Admin for a seat, or a higher one. It waits in the Team's inbox until answered."""
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seat_requests")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="seat_requests")
+    plan_code = models.SlugField(max_length=30)
+    message = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey("teams.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    granted = models.BooleanField(null=True)
+
+    objects = querysets.SeatRequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["membership"], condition=Q(closed_at=None), name="one_open_seat_request_per_member"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.membership} asks for {self.plan_code}"

@@ -1,0 +1,58 @@
+"""Money is whole nano-dollars (10^-9 USD) in an int that fits 64 bits. Nothing here, or near it, is a float."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+
+NANOUSD_PER_USD = 1_000_000_000
+NANOUSD_PER_CREDIT = 1_000_000  # 1 Credit = $0.001 (product.md, Usage and price).
+
+# No single charge or balance comes near this; sums of them stay far inside of 64 bits.
+MAX_NANOUSD = 10**15
+
+
+def nanousd_from_usd(text: str) -> int:
+    """Whole nano-dollars of a decimal dollar amount. Raises ValueError when it is not exact or not a plain decimal."""
+    try:
+        nanousd = Decimal(text.strip()).scaleb(9)
+        if nanousd != nanousd.to_integral_value():
+            raise ValueError
+    except (ArithmeticError, ValueError):
+        raise ValueError(f"{text!r} is not a dollar amount in whole nano-dollars") from None
+    return int(nanousd)
+
+
+def nanousd_from_credits(text: str) -> int:
+    """Whole nano-dollars of a decimal number of Credits. Raises ValueError as `nanousd_from_usd` does."""
+    try:
+        nanousd = Decimal(text.strip()).scaleb(6)
+        if nanousd != nanousd.to_integral_value():
+            raise ValueError
+    except (ArithmeticError, ValueError):
+        raise ValueError(f"{text!r} is not a number of Credits with at most 6 decimals") from None
+    return int(nanousd)
+
+
+def credits_text(nanousd: int) -> str:
+    """Credits, exact, as the API gives them: three decimals, up to six where the amount needs them."""
+    sign = "-" if nanousd < 0 else ""
+    whole, rest = divmod(abs(nanousd), NANOUSD_PER_CREDIT)
+    decimals = f"{rest:06d}"
+    while len(decimals) > 3 and decimals.endswith("0"):
+        decimals = decimals[:-1]
+    return f"{sign}{whole}.{decimals}"
+
+
+def usd_text(nanousd: int) -> str:
+    """Dollars, exact, with at least two decimals: `$0.0035`, `$120.00`."""
+    sign = "-" if nanousd < 0 else ""
+    whole, rest = divmod(abs(nanousd), NANOUSD_PER_USD)
+    decimals = f"{rest:09d}".rstrip("0").ljust(2, "0")
+    return f"{sign}${whole:,}.{decimals}"
+
+
+def percent(part: int, whole: int) -> Decimal:
+    """`part` of `whole` in percent with two decimals, rounded down, so that 100 means all of it. All of nothing is 100."""
+    if whole <= 0:
+        return Decimal("100.00")
+    return (Decimal(part * 100) / Decimal(whole)).quantize(Decimal("0.01"), rounding=ROUND_DOWN)

@@ -1,0 +1,113 @@
+"""Questions about the first floor's rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import Q, QuerySet, Sum
+
+from teams.querysets import TeamOwned
+
+if TYPE_CHECKING:
+    from quota.models import (  # noqa: F401
+        ClosedWindow,
+        CreditGrant,
+        CreditLedgerEntry,
+        Entitlement,
+        Gateway,
+        Plan,
+        RateCard,
+        Reservation,
+        SeatRequest,
+        SubscriptionKey,
+        UsageBucket,
+        UsageEvent,
+    )
+
+
+class PlanQuerySet(QuerySet["Plan"]):
+    def sellable(self) -> Self:
+        return self.filter(sellable=True)
+
+    def current(self, code: str) -> Plan:
+        """The newest sellable version. Raises Plan.DoesNotExist."""
+        return self.sellable().filter(code=code).order_by("-version")[:1].get()
+
+
+class EntitlementQuerySet(TeamOwned["Entitlement"]):
+    def open(self) -> Self:
+        return self.filter(superseded_at=None)
+
+    def at(self, moment: datetime) -> Self:
+        """In force at the moment, suspended or not; at most one a seat."""
+        return self.filter(
+            Q(ends_at=None) | Q(ends_at__gt=moment),
+            Q(superseded_at=None) | Q(superseded_at__gt=moment),
+            starts_at__lte=moment,
+        )
+
+    def working(self, moment: datetime) -> Self:
+        return self.at(moment).filter(Q(suspended_at=None) | Q(suspended_at__gt=moment))
+
+
+class RateCardQuerySet(QuerySet["RateCard"]):
+    def in_force(self, moment: datetime) -> RateCard | None:
+        return self.filter(effective_from__lte=moment).order_by("-effective_from").first()
+
+
+class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
+    def current(self) -> Self:
+        return self.filter(replaced_at=None)
+
+    def working(self, moment: datetime) -> Self:
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=moment), revoked_at=None)
+
+
+class GatewayQuerySet(QuerySet["Gateway"]):
+    def live(self) -> Self:
+        return self.filter(revoked_at=None)
+
+
+class ReservationQuerySet(TeamOwned["Reservation"]):
+    def holding(self, at: datetime) -> Self:
+        """Those that hold something at the moment."""
+        return self.filter(state="held", expires_at__gt=at)
+
+    def lapsed(self, at: datetime) -> Self:
+        """Those whose lifetime is over and that no sweep has marked yet."""
+        return self.filter(state="held", expires_at__lte=at)
+
+
+class UsageEventQuerySet(TeamOwned["UsageEvent"]):
+    def between(self, start: datetime, end: datetime) -> Self:
+        return self.filter(occurred_at__gte=start, occurred_at__lt=end)
+
+
+class UsageBucketQuerySet(QuerySet["UsageBucket"]):
+    pass
+
+
+class ClosedWindowQuerySet(TeamOwned["ClosedWindow"]):
+    pass
+
+
+class CreditGrantQuerySet(TeamOwned["CreditGrant"]):
+    def live(self, at: datetime) -> Self:
+        """Lots that can be drawn from, in the order of drawing: the soonest-expiring first."""
+        return self.filter(expires_at__gt=at, frozen_at=None, remaining_nanousd__gt=0).order_by("expires_at", "id")
+
+    def remaining(self) -> int:
+        return self.aggregate(total=Sum("remaining_nanousd", default=0))["total"]
+
+
+class CreditLedgerQuerySet(TeamOwned["CreditLedgerEntry"]):
+    def balance(self) -> int:
+        return self.aggregate(total=Sum("amount_nanousd", default=0))["total"]
+
+
+class SeatRequestQuerySet(TeamOwned["SeatRequest"]):
+    def open(self) -> Self:
+        return self.filter(closed_at=None)
+
+

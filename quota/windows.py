@@ -1,0 +1,232 @@
+"""Quota windows as a function of recorded usage and the clock. Pure: no database, no clock of its own.
+
+A window rule (product.md, Quota windows) is one of
+
+* ``rolling``: the last `length`, released in steps of length/60. The window at a moment is the 60 whole steps that end
+  with the one the moment lies in, so usage older than `length` never counts.
+* ``fixed``: windows of `length` laid end to end from an anchor, in UTC.
+* ``first_use``: a window opens at the first use that no window contains, and lasts `length`.
+
+Usage arrives summed into *buckets* (a step of a rolling window, a whole window otherwise); what is reserved but not
+yet used arrives as *holds*, each at the moment it was made. All amounts are nano-dollars, all moments aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from quota.money import percent
+
+STEPS = 60
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MIN_LENGTH_SECONDS = 3600
+MAX_LENGTH_SECONDS = 31 * 86400
+
+
+class Policy(StrEnum):
+    ROLLING = "rolling"
+    FIXED = "fixed"
+    FIRST_USE = "first_use"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a window moves. Two limits with equal rules share their buckets, whatever their plan."""
+
+    policy: Policy
+    length_seconds: int
+    anchor: datetime | None = None
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(seconds=self.length_seconds)
+
+    @property
+    def step(self) -> timedelta:
+        return self.length / STEPS
+
+    @property
+    def origin(self) -> datetime:
+        """A moment at which a bucket begins; others begin whole buckets before and after it."""
+        return self.anchor or EPOCH
+
+    @property
+    def key(self) -> str:
+        """Stored with every bucket: `rolling/18000`, `fixed/604800@345600`, `first_use/18000`."""
+        key = f"{self.policy}/{self.length_seconds}"
+        if self.policy is Policy.FIXED:
+            offset = (self.origin - EPOCH) % self.length
+            key += f"@{offset // timedelta(seconds=1)}"
+        return key
+
+    def bucket_start(self, moment: datetime, buckets: Iterable[Bucket] = ()) -> datetime:
+        """The start of the bucket that usage at `moment` is summed into.
+
+        For `first_use`, `buckets` are the windows opened so far; a moment in none of them opens its own.
+        """
+        if self.policy is Policy.FIRST_USE:
+            containing = [b.starts_at for b in buckets if b.starts_at <= moment < b.starts_at + self.length]
+            return max(containing, default=moment)
+        width = self.step if self.policy is Policy.ROLLING else self.length
+        return self.origin + (moment - self.origin) // width * width
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    starts_at: datetime
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A live reservation's quota part, at the moment it was made."""
+
+    at: datetime
+    nanousd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A named limit of a plan version."""
+
+    name: str
+    rule: Rule
+    nanousd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Usage that leaves a rolling window."""
+
+    at: datetime
+    nanousd: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaWindow:
+    """A window at a moment: what the bar shows and what is enforced.
+
+    `resets_at` is when all that counts now will have been released; a rolling window in which nothing counts gives
+    the moment plus its length. `starts_at` lies one length before it.
+    """
+
+    limit: Limit
+    used: int
+    held: int
+    starts_at: datetime
+    resets_at: datetime
+    next_release: Release | None
+
+    @property
+    def room(self) -> int:
+        """What may still be used; negative after an overrun."""
+        return self.limit.nanousd - self.used - self.held
+
+    @property
+    def remaining(self) -> int:
+        return max(self.room, 0)
+
+    @property
+    def used_percent(self) -> Decimal:
+        return percent(self.used, self.limit.nanousd)
+
+    @property
+    def is_full(self) -> bool:
+        return self.room <= 0
+
+
+def window_at(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime) -> QuotaWindow:
+    """The window that contains `moment`, as known from usage and holds at or before it."""
+    rule = limit.rule
+    if rule.policy is Policy.ROLLING:
+        return _rolling_window(limit, buckets, holds, moment)
+    start = rule.bucket_start(moment) if rule.policy is Policy.FIXED else _first_use_start(rule, buckets, holds, moment)
+    end = start + rule.length
+    used = sum(b.used for b in buckets if start <= b.starts_at < end)
+    held = sum(h.nanousd for h in holds if start <= h.at < end)
+    return QuotaWindow(limit, used, held, start, end, None)
+
+
+def _rolling_window(
+    limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime
+) -> QuotaWindow:
+    rule = limit.rule
+    last = rule.bucket_start(moment)
+    first = last + rule.step - rule.length
+    inside = [b for b in buckets if first <= b.starts_at <= last and b.used]
+    held_in = [(rule.bucket_start(h.at), h.nanousd) for h in holds if h.nanousd]
+    held_in = [(start, nanousd) for start, nanousd in held_in if first <= start <= last]
+    counting = [b.starts_at for b in inside] + [start for start, _ in held_in]
+    resets_at = max(counting) + rule.length if counting else moment + rule.length
+    oldest = min(inside, key=lambda b: b.starts_at, default=None)
+    return QuotaWindow(
+        limit,
+        used=sum(b.used for b in inside),
+        held=sum(nanousd for _, nanousd in held_in),
+        starts_at=resets_at - rule.length,
+        resets_at=resets_at,
+        next_release=Release(oldest.starts_at + rule.length, oldest.used) if oldest else None,
+    )
+
+
+def _first_use_start(rule: Rule, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime) -> datetime:
+    """When the window around `moment` opened: at the first use or hold that no earlier window contains."""
+    start = None
+    for point in sorted([b.starts_at for b in buckets] + [h.at for h in holds if h.nanousd]):
+        if point > moment:
+            break
+        if start is None or point >= start + rule.length:
+            start = point
+    return start if start is not None and moment < start + rule.length else moment
+
+
+def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], *, occurred_at: datetime, at: datetime) -> int:
+    """How much usage that occurred at `occurred_at` fits, as known at `at`; negative after an overrun.
+
+    Usage that is reported late also counts in every rolling window since that contains it, so the fullest of them
+    decides. `fixed` and `first_use` windows do not overlap: there is one.
+    """
+    rule = limit.rule
+    room = window_at(limit, buckets, holds, occurred_at).room
+    if rule.policy is not Policy.ROLLING:
+        return room
+    step = rule.bucket_start(occurred_at) + rule.step
+    until = min(rule.bucket_start(at), rule.bucket_start(occurred_at) + rule.length - rule.step)
+    while step <= until:
+        room = min(room, _rolling_window(limit, buckets, holds, step).room)
+        step += rule.step
+    return room
+
+
+def fits_at(
+    limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], amount: int, moment: datetime
+) -> datetime | None:
+    """The first moment, from `moment` on, at which `amount` fits if nothing more is used and all holds are; None: never."""
+    if amount > limit.nanousd:
+        return None
+    window = window_at(limit, buckets, holds, moment)
+    if window.room >= amount:
+        return moment
+    if limit.rule.policy is not Policy.ROLLING:
+        return window.resets_at
+    rule = limit.rule
+    releases = {b.starts_at for b in buckets if b.used} | {rule.bucket_start(h.at) for h in holds if h.nanousd}
+    for release in sorted(start + rule.length for start in releases):
+        if release > moment and _rolling_window(limit, buckets, holds, release).room >= amount:
+            return release
+    return window.resets_at
+
+
+def first_use_buckets(rule: Rule, usage: Iterable[tuple[datetime, int]]) -> list[Bucket]:
+    """The windows that usage opens, from all of it: for the late report that opens a window before later ones."""
+    buckets: list[Bucket] = []
+    for moment, nanousd in sorted(usage):
+        if buckets and moment < buckets[-1].starts_at + rule.length:
+            buckets[-1] = Bucket(buckets[-1].starts_at, buckets[-1].used + nanousd)
+        else:
+            buckets.append(Bucket(moment, nanousd))
+    return buckets
