@@ -1,0 +1,35 @@
+"""What comes with an account: the Default Team, and the person's own details."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.text import slugify
+
+from teams.models import Membership, Role, User
+from teams.services import audit
+from teams.services.teams import insert_with_free_slug
+from teams.text import clean_name
+from teams.transactions import one_transaction
+
+
+@one_transaction()
+def open_default_team(*, user: User, at: datetime) -> Membership:
+    """The user's own membership in the user's Default Team, made when it is not there yet. Any number of calls is one."""
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    present = Membership.objects.filter(team__default_for=user).select_related("team").first()
+    if present is not None:
+        return present
+    stem = slugify(user.email.partition("@")[0])[:50].strip("-") or "team"
+    team = insert_with_free_slug(name="Default Team", at=at, stem=stem, slugs=[], default_for=user)
+    owner = Membership.objects.create(team=team, user=user, role=Role.OWNER, joined_at=at)
+    audit.record(team=team, by=user, action="team.created", subject=team.name, at=at, details={"default": True})
+    return owner
+
+
+@one_transaction()
+def set_name(*, user: User, name: str) -> User:
+    """How the person is called; empty is allowed, the e-mail address stands in for it."""
+    user.name = clean_name(name, pointer="/name", required=False)
+    user.save(update_fields=["name"])
+    return user

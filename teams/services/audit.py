@@ -1,0 +1,25 @@
+"""The audit log: every change of access or money, written in the transaction of the change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from teams.models import AuditEntry, Team, User
+
+Details = Mapping[str, str | int | bool | None]
+
+
+def record(
+    *,
+    team: Team | None,
+    by: User | None,
+    action: str,
+    subject: str,
+    at: datetime,
+    details: Details | None = None,
+) -> AuditEntry:
+    """Notes that `by` (None: the system) did `action` to `subject`, as people will read it. Details hold no secret."""
+    return AuditEntry.objects.create(
+        team=team, by=by, action=action, subject=subject[:200], details=dict(details or {}), at=at
+    )

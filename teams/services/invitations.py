@@ -1,0 +1,160 @@
+"""Invitations: an offer to one e-mail address, good for 7 days and one use."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from allauth.account.models import EmailAddress
+
+from teams.errors import (
+    AlreadyMember,
+    DefaultTeamIsPersonal,
+    InvalidValue,
+    InvitationAlreadyOpen,
+    InvitationForAnotherAddress,
+    InvitationNotUsable,
+    NotFound,
+)
+from teams.invitation_tokens import hash_of, token_of
+from teams.models import Invitation, Membership, Role, Team, User
+from teams.services import audit, mail, memberships
+from teams.services import teams as team_service
+from teams.text import clean_email
+from teams.transactions import one_transaction, refused_by
+
+LIFETIME = timedelta(days=7)
+
+
+@one_transaction()
+def invite(*, team: Team, email: str, role: str, by: User, at: datetime) -> Invitation:
+    """The address gets a mail with a link. One open invitation per address and Team: send that one again instead."""
+    email = clean_email(email, pointer="/email")
+    if role not in (Role.ADMIN, Role.MEMBER):
+        raise InvalidValue("A person is invited as admin or member.", pointer="/role")
+    team = team_service.lock(team)
+    if team.is_default:
+        raise DefaultTeamIsPersonal
+    if team.memberships.live().filter(user__in=_people_at(email)).exists():
+        raise AlreadyMember(pointer="/email")
+    invitation_id = uuid4()
+    with refused_by(one_open_invitation_per_address_and_team=InvitationAlreadyOpen):
+        invitation = Invitation.objects.create(
+            id=invitation_id,
+            team=team,
+            email=email,
+            role=role,
+            token_hash=hash_of(token_of(invitation_id, 1)),
+            invited_by=by,
+            created_at=at,
+            sent_at=at,
+            expires_at=at + LIFETIME,
+        )
+    _send(invitation, by=by, at=at)
+    return invitation
+
+
+@one_transaction()
+def resend(*, invitation: Invitation, by: User, at: datetime) -> Invitation:
+    """A new mail with a new link, good for 7 more days; the link sent before stops working."""
+    invitation = _lock_open(invitation)
+    invitation.times_sent += 1
+    invitation.token_hash = hash_of(token_of(invitation.pk, invitation.times_sent))
+    invitation.sent_at = at
+    invitation.expires_at = at + LIFETIME
+    invitation.save(update_fields=["times_sent", "token_hash", "sent_at", "expires_at"])
+    _send(invitation, by=by, at=at)
+    return invitation
+
+
+@one_transaction()
+def revoke(*, invitation: Invitation, by: User | None, at: datetime) -> Invitation:
+    """The link stops working."""
+    invitation = _lock_open(invitation)
+    invitation.revoked_at = at
+    invitation.save(update_fields=["revoked_at"])
+    audit.record(team=invitation.team, by=by, action="invitation.revoked", subject=invitation.email, at=at)
+    return invitation
+
+
+@one_transaction()
+def accept(*, token: str, by: User, at: datetime) -> Membership:
+    """`by` joins the Team, if the invited address is one of theirs, verified. The token works once."""
+    invitation = look_up(token=token, at=at)
+    team_service.lock(invitation.team)
+    invitation = _lock_open(invitation)
+    if invitation.token_hash != hash_of(token):
+        raise InvitationNotUsable  # sent again a moment ago
+    if not EmailAddress.objects.filter(user=by, verified=True, email__iexact=invitation.email).exists():
+        raise InvitationForAnotherAddress
+    member = memberships.add_member(team=invitation.team, user=by, role=invitation.role, by=by, at=at)
+    invitation.accepted_at = at
+    invitation.accepted_by = by
+    invitation.save(update_fields=["accepted_at", "accepted_by"])
+    audit.record(
+        team=invitation.team,
+        by=by,
+        action="invitation.accepted",
+        subject=invitation.email,
+        at=at,
+        details={"role": invitation.role},
+    )
+    return member
+
+
+def look_up(*, token: str, at: datetime) -> Invitation:
+    """The invitation that this link opens, with Team and inviter; InvitationNotUsable when there is none any more."""
+    invitation = (
+        Invitation.objects.open()
+        .filter(token_hash=hash_of(token), expires_at__gt=at, team__deleted_at=None)
+        .select_related("team", "invited_by")
+        .first()
+    )
+    if invitation is None:
+        raise InvitationNotUsable
+    return invitation
+
+
+def _lock_open(invitation: Invitation) -> Invitation:
+    locked = (
+        Invitation.objects.select_related("team", "invited_by")
+        .select_for_update(no_key=True, of=("self",))
+        .filter(pk=invitation.pk, team__deleted_at=None)
+        .first()
+    )
+    if locked is None:
+        raise NotFound("This invitation does not exist.")
+    if locked.accepted_at or locked.revoked_at:
+        raise InvitationNotUsable("This invitation was accepted or revoked.")
+    return locked
+
+
+def _people_at(email: str) -> list[int]:
+    """Users who have shown that this address is theirs."""
+    return list(EmailAddress.objects.filter(verified=True, email__iexact=email).values_list("user_id", flat=True))
+
+
+def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
+    # The mailer derives the token when it sends: neither the mail's row nor the broker ever holds it.
+    mail.queue(
+        kind="invitation",
+        to=invitation.email,
+        context={
+            "invitation_id": str(invitation.pk),
+            "times_sent": invitation.times_sent,
+            "team": invitation.team.name,
+            "inviter": by.display_name,
+            "role": Role(invitation.role).label,
+            "expires": f"{invitation.expires_at:%d %B %Y, %H:%M} UTC",
+        },
+        dedupe_key=f"invitation:{invitation.pk}:{invitation.times_sent}",
+        at=at,
+    )
+    audit.record(
+        team=invitation.team,
+        by=by,
+        action="invitation.sent",
+        subject=invitation.email,
+        at=at,
+        details={"role": invitation.role, "times_sent": invitation.times_sent},
+    )

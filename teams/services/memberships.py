@@ -1,0 +1,116 @@
+"""Memberships: a user joins a Team, gets another role, leaves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from teams.errors import (
+    AlreadyMember,
+    DefaultTeamIsPersonal,
+    InvalidValue,
+    NotFound,
+    OwnerMustTransferFirst,
+    PermissionRefused,
+)
+from teams.models import Membership, Role, Team, User
+from teams.services import audit, mail, seats
+from teams.services import teams as team_service
+from teams.transactions import one_transaction, refused_by
+
+
+@one_transaction()
+def add_member(*, team: Team, user: User, role: str, by: User | None, at: datetime) -> Membership:
+    """`user` joins as Admin or Member; the floor above makes the key. Ownership is transferred, never added."""
+    if role not in (Role.ADMIN, Role.MEMBER):
+        raise InvalidValue("A person joins as admin or member.", pointer="/role")
+    team = team_service.lock(team)
+    if team.is_default:
+        raise DefaultTeamIsPersonal
+    with refused_by(one_live_membership_per_user_and_team=AlreadyMember):
+        member = Membership.objects.create(team=team, user=user, role=role, joined_at=at)
+    audit.record(team=team, by=by, action="member.joined", subject=user.email, at=at, details={"role": role})
+    return member
+
+
+@one_transaction()
+def change_role(*, membership: Membership, role: str, by: User | None, at: datetime) -> Membership:
+    """The member becomes Admin or Member. Only the Owner changes roles, so nobody raises their own."""
+    if role not in (Role.ADMIN, Role.MEMBER):
+        raise InvalidValue("A role is admin or member; ownership is transferred.", pointer="/role")
+    team = team_service.lock(membership.team)
+    if by is not None and not team.memberships.live().filter(user=by, role=Role.OWNER).exists():
+        raise PermissionRefused("Only the Owner changes roles.")
+    membership = lock(membership)
+    if membership.is_owner:
+        raise OwnerMustTransferFirst
+    if role == membership.role:
+        return membership
+    before, membership.role = membership.role, role
+    membership.save(update_fields=["role"])
+    entry = audit.record(
+        team=team,
+        by=by,
+        action="role.changed",
+        subject=membership.user.email,
+        at=at,
+        details={"before": before, "after": role},
+    )
+    mail.queue(
+        kind="role_changed",
+        to=membership.user.email,
+        context={"team": team.name, "slug": team.slug, "role": Role(role).label},
+        dedupe_key=f"role_changed:{entry.pk}",
+        at=at,
+    )
+    return membership
+
+
+@one_transaction()
+def end_membership(*, membership: Membership, by: User | None, at: datetime) -> Membership:
+    """The member leaves (`by` is that member) or is removed; the seat is free at once. History stays.
+
+    A caller that also revokes the key locks the key before it calls this.
+    """
+    membership = lock(membership)
+    team = membership.team
+    if team.is_default:
+        raise DefaultTeamIsPersonal
+    if membership.is_owner:
+        raise OwnerMustTransferFirst
+    holding = membership.holdings.current().select_related("seat").first()
+    if holding is not None:
+        seats.end_holding(seat=holding.seat, held_by=membership, by=by, at=at)
+    membership.ended_at = max(at, membership.joined_at)
+    membership.save(update_fields=["ended_at"])
+    left = by is not None and by.pk == membership.user_id
+    entry = audit.record(
+        team=team,
+        by=by,
+        action="member.left" if left else "member.removed",
+        subject=membership.user.email,
+        at=at,
+        details={"role": membership.role},
+    )
+    if not left:
+        mail.queue(
+            kind="member_removed",
+            to=membership.user.email,
+            context={"team": team.name},
+            dedupe_key=f"member_removed:{entry.pk}",
+            at=at,
+        )
+    return membership
+
+
+def lock(membership: Membership) -> Membership:
+    """The membership as it is now, with Team and user, locked until the transaction ends; NotFound once it ended."""
+    locked = (
+        Membership.objects.live()
+        .select_related("team", "user")
+        .select_for_update(no_key=True, of=("self",))
+        .filter(pk=membership.pk)
+        .first()
+    )
+    if locked is None:
+        raise NotFound("This person is not a member of the Team.")
+    return locked

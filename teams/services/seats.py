@@ -1,0 +1,138 @@
+"""Seats: added and removed as they are bought, and who holds them. Usage stays with the seat, whoever holds it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from teams.errors import MemberHasSeat, NotFound, SeatNotHeld, SeatTaken
+from teams.models import Membership, Seat, SeatHolding, Team, User
+from teams.services import audit, mail
+from teams.services import teams as team_service
+from teams.transactions import one_transaction, refused_by
+
+
+@one_transaction()
+def add_seat(*, team: Team, by: User | None, at: datetime) -> Seat:
+    """A seat that nobody holds; what it may use is told by the floor above."""
+    team = team_service.lock(team)
+    seat = Seat.objects.create(team=team, created_at=at)
+    audit.record(team=team, by=by, action="seat.added", subject=str(seat), at=at, details={"seat": seat.pk})
+    return seat
+
+
+@one_transaction()
+def remove_seat(*, seat: Seat, by: User | None, at: datetime) -> Seat:
+    """The seat is gone, taken from its holder if it has one. Its history stays."""
+    seat = lock(seat)
+    if seat.holdings.current().exists():
+        _end_current(seat, by=by, at=at)
+    seat.removed_at = at
+    seat.save(update_fields=["removed_at"])
+    audit.record(
+        team=seat.team, by=by, action="seat.removed", subject=str(seat), at=at, details={"seat": seat.pk}
+    )
+    return seat
+
+
+@one_transaction()
+def assign_seat(*, seat: Seat, membership: Membership, by: User | None, at: datetime) -> SeatHolding:
+    """The member holds the seat from now on, with the usage it has. Refused while another holds it."""
+    membership = _lock_member(membership, team_id=seat.team_id)
+    seat = lock(seat)
+    return _start(seat, membership, by=by, at=at)
+
+
+@one_transaction()
+def free_seat(*, seat: Seat, by: User | None, at: datetime) -> SeatHolding:
+    """Nobody holds the seat any more."""
+    return _end_current(lock(seat), by=by, at=at)
+
+
+@one_transaction()
+def move_seat(*, seat: Seat, to: Membership, by: User | None, at: datetime) -> SeatHolding:
+    """From its holder straight to another member: nobody else can take it in between, and refused it stays."""
+    to = _lock_member(to, team_id=seat.team_id)
+    seat = lock(seat)
+    _end_current(seat, by=by, at=at)
+    return _start(seat, to, by=by, at=at)
+
+
+def end_holding(*, seat: Seat, held_by: Membership, by: User | None, at: datetime) -> None:
+    """For a member who leaves: frees the seat if, now that it is locked, this member still holds it."""
+    seat = lock(seat)
+    if seat.holdings.current().filter(membership=held_by).exists():
+        _end_current(seat, by=by, at=at)
+
+
+def lock(seat: Seat) -> Seat:
+    """The seat as it is now, with its Team, locked until the transaction ends; NotFound once it is removed."""
+    locked = (
+        Seat.objects.live()
+        .select_related("team")
+        .select_for_update(no_key=True, of=("self",))
+        .filter(pk=seat.pk)
+        .first()
+    )
+    if locked is None:
+        raise NotFound("This seat does not exist.")
+    return locked
+
+
+def _lock_member(membership: Membership, *, team_id: int) -> Membership:
+    """Locked before the seat, as everywhere, and so that the member cannot leave while a seat is given."""
+    locked = (
+        Membership.objects.live()
+        .select_related("user")
+        .select_for_update(no_key=True, of=("self",))
+        .filter(pk=membership.pk, team_id=team_id)
+        .first()
+    )
+    if locked is None:
+        raise NotFound("This person is not a member of the Team.", pointer="/member")
+    return locked
+
+
+def _start(seat: Seat, membership: Membership, *, by: User | None, at: datetime) -> SeatHolding:
+    if membership.holdings.current().exists():
+        raise MemberHasSeat
+    if seat.holdings.current().exists():
+        raise SeatTaken
+    # Taking turns on the locks decides; the constraints hold even for a writer that forgot to take its turn.
+    with refused_by(a_seat_is_held_by_at_most_one_member=SeatTaken, a_member_holds_at_most_one_seat=MemberHasSeat):
+        holding = SeatHolding.objects.create(
+            team_id=seat.team_id, seat=seat, membership=membership, started_at=at
+        )
+    audit.record(
+        team=seat.team,
+        by=by,
+        action="seat.assigned",
+        subject=membership.user.email,
+        at=at,
+        details={"seat": seat.pk},
+    )
+    mail.queue(
+        kind="seat_assigned",
+        to=membership.user.email,
+        context={"team": seat.team.name, "slug": seat.team.slug},
+        dedupe_key=f"seat_assigned:{holding.pk}",
+        at=at,
+    )
+    return holding
+
+
+def _end_current(seat: Seat, *, by: User | None, at: datetime) -> SeatHolding:
+    holding = seat.holdings.current().select_related("membership__user").first()
+    if holding is None:
+        raise SeatNotHeld
+    # Clocks of two servers may differ by a little; a holding never ends before it began.
+    holding.ended_at = max(at, holding.started_at)
+    holding.save(update_fields=["ended_at"])
+    audit.record(
+        team=seat.team,
+        by=by,
+        action="seat.freed",
+        subject=holding.membership.user.email,
+        at=at,
+        details={"seat": seat.pk},
+    )
+    return holding
