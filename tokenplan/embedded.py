@@ -103,9 +103,11 @@ class Postgres:
 
     def stop(self) -> None:
         """Ends it, cutting open transactions off; returns once it is gone."""
-        pid = self.pid()
+        pid = self.pid() or _running(self._child)
         if pid:
             processes.end_process(pid, signal.SIGINT, seconds=STOP_SECONDS)
+        _reap(self._child)
+        self._child = None
 
     def _spawn(self, account: pwd.struct_passwd | None, dies_with_parent: bool) -> subprocess.Popen[bytes]:
         options = {
@@ -217,9 +219,11 @@ class Redis:
 
     def stop(self) -> None:
         """Ends it once its file is on disk; returns once it is gone."""
-        pid = self.pid()
+        pid = self.pid() or _running(self._child)
         if pid:
             processes.end_process(pid, signal.SIGTERM, seconds=STOP_SECONDS)
+        _reap(self._child)
+        self._child = None
 
     def _spawn(self, dies_with_parent: bool) -> subprocess.Popen[bytes]:
         options = {
@@ -288,6 +292,17 @@ def servers_for_command(arguments: Sequence[str]) -> Iterator[None]:
         return
     with servers_in_use(data, servers):
         yield
+
+
+def _running(child: subprocess.Popen[bytes] | None) -> int | None:
+    """A child of ours that has not written its pid file yet."""
+    return child.pid if child and child.poll() is None else None
+
+
+def _reap(child: subprocess.Popen[bytes] | None) -> None:
+    """Lets go of a child that has ended."""
+    if child:
+        child.wait()
 
 
 def _server_account() -> pwd.struct_passwd | None:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,14 +18,14 @@ def spawn(
     command: Sequence[str | os.PathLike[str]],
     *,
     log: Path | None = None,
-    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
     account: int | None = None,
     group: int | None = None,
     dies_with_parent: signal.Signals | None = None,
 ) -> subprocess.Popen[bytes]:
     """Starts a process in its own session, so that the terminal's Ctrl-C does not reach it.
 
-    Output is appended to `log`, or goes where ours goes. `account` and `group` are the ids to run as. On Linux the
+    Output is appended to `log`, or goes where ours goes. `account` and `group` are the ids to run as, `folder` is where. On Linux the
     process gets `dies_with_parent` when ours ends in whatever way; elsewhere it outlives a kill -9 of ours.
     """
     output = log.open("ab") if log else None
@@ -35,7 +35,7 @@ def spawn(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=environment,
+            cwd=folder,
             start_new_session=True,
             user=account,
             group=group,

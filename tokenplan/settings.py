@@ -215,14 +215,15 @@ TIME_ZONE = "UTC"
 # Static files. The front-end packages come from node_modules; only the folders that pages use are served.
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA / "static"
+# Set where `manage.py collectstatic` gathers them; else each is served from its own folder.
+STATIC_ROOT = environment.text("STATIC_ROOT") or None
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/tabler/css", BASE_DIR / "node_modules/@tabler/core/dist/css"),
     ("vendor/tabler/js", BASE_DIR / "node_modules/@tabler/core/dist/js"),
     ("vendor/chart.js", BASE_DIR / "node_modules/chart.js/dist"),
 ]
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 # API
 

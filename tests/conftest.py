@@ -1,0 +1,54 @@
+"""The run's own PostgreSQL and Redis, and a browser. Fixtures of one area live beside its tests.
+
+With DATABASE_URL or REDIS_URL set, the servers they name are used instead. TEST_DATABASE_NAME names the test
+database (xdist appends `_gw0` …), for two runs at once on one server.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.chromium import FLAGS, chromium
+from tokenplan.embedded import embedded_servers, servers_in_use
+
+_servers = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the servers once, in the process that starts all the others."""
+    if not hasattr(config, "workerinput"):
+        # Nothing in var/test must outlive the run, so it may skip the waits for the disk.
+        servers = embedded_servers(settings.DATA, durable=False)
+        _servers.enter_context(servers_in_use(settings.DATA, servers))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stops them, unless another run uses them too."""
+    _servers.close()
+
+
+@pytest.fixture(scope="session")
+def _browser() -> Iterator[Browser]:
+    executable = chromium(settings.DATA)
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's synchronous interface runs an event loop in this thread; Django would refuse queries beside it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_page(_browser: Browser) -> Iterator[Page]:
+    """A page in a browser without history. Fails the test on any script error or blocked resource."""
+    context = _browser.new_context(locale="en-US", timezone_id="UTC")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert not errors, errors

@@ -1,0 +1,20 @@
+"""The product's settings, as the tests run them: data of their own, and speed where safety is not under test."""
+
+import os
+
+from tokenplan import environment
+
+# Before the product's settings are read. Never the data of `make run`, whatever DATA says.
+os.environ["DATA"] = environment.text("TEST_DATA", str(environment.ROOT / "var" / "test"))
+
+from tokenplan.settings import *  # noqa: E402, F403
+from tokenplan.settings import DATABASES
+
+# Argon2 is meant to be slow; a suite signs in a thousand times.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Looks files up when asked for, instead of listing them all for every test client.
+WHITENOISE_AUTOREFRESH = True
+# Races want many connections, and on a busy machine they may wait for one.
+DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 24, "timeout": 30}
+# Each of several test processes has a queue of its own on the broker they share.
+CELERY_TASK_DEFAULT_QUEUE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"

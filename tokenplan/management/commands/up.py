@@ -1,0 +1,109 @@
+"""`manage.py up`: everything an installation needs, until Ctrl-C. `make run` calls it."""
+
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
+
+from tokenplan import environment
+from tokenplan.embedded import ServerFailed, embedded_servers
+from tokenplan.supervisor import AlreadyRunning, Program, Stopped, Supervisor
+
+THREADS = 8
+
+
+class Command(BaseCommand):
+    help = "Starts PostgreSQL, Redis, the web server, the worker and the clock; stops them all on Ctrl-C."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host = environment.text("HOST", "127.0.0.1")
+        port = settings.PORT
+        supervisor = Supervisor(
+            data=settings.DATA, servers=embedded_servers(settings.DATA), programs=programs(host, port)
+        )
+        try:
+            refuse_busy_port(host, port)
+            self.say("Starting …")
+            with supervisor.started(description=settings.BASE_URL):
+                self.prepare_database()
+                supervisor.run(host=reachable(host), port=port, serving=self.announce)
+        except Stopped:
+            self.say("Stopped. The data is kept in " + str(settings.DATA))
+        except (AlreadyRunning, ServerFailed) as error:
+            raise CommandError(str(error)) from error
+
+    def prepare_database(self) -> None:
+        """Brings the database up to this code, and loads the demo once. Leaves no connection behind."""
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+            call_command("createcachetable", verbosity=0)
+            if "demo" in get_commands():
+                call_command("demo", verbosity=0)
+        except OperationalError as error:
+            raise CommandError(f"The database does not answer: {error}") from error
+        finally:
+            connection.close()
+            # The pool's threads must be gone before children are forked.
+            connection.close_pool()
+
+    def announce(self) -> None:
+        """Says where it serves and how to sign in."""
+        self.say(f"\n  Token Plan serves {self.style.SUCCESS(settings.BASE_URL)}\n")
+        demo_file = settings.DATA / "demo.json"
+        demo = json.loads(demo_file.read_text()) if demo_file.exists() else {"people": []}
+        for person in demo["people"]:
+            where = f"{person['role']} of {person['team']}" if person["team"] else person["role"]
+            self.say(f"  sign in as {person['email']:<22} password {person['password']}   ({where})")
+        self.say(f"\n  Keys and the gateway's credential: {settings.DATA / 'demo.json'}")
+        self.say(f"  API: {settings.BASE_URL}/api/docs/   Mail it sends: {settings.EMAIL_FILE_PATH}")
+        self.say("  Ctrl-C stops everything.\n")
+
+    def say(self, text: str) -> None:
+        """Prints at once, also into a pipe."""
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def programs(host: str, port: int) -> list[Program]:
+    """The web server, the worker and the clock, sized to this machine."""
+    python = sys.executable
+    workers = max(2, min(os.cpu_count() or 1, 8))
+    web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
+    web += ["--workers", str(workers), "--blocking-threads", str(THREADS), "--respawn-failed-workers"]
+    web += ["--workers-kill-timeout", "5", "--no-ws", "--log-level", "error", "tokenplan.wsgi:application"]
+    celery = [python, "-m", "celery", "--quiet", "-A", "tokenplan"]
+    # Threads: sweeps wait for the database, and processes would each hold a pool of connections.
+    worker = [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"]
+    # No pid file: it would outlive a kill -9 and stop the next start.
+    beat = [*celery, "beat", "--pidfile=", "--loglevel", "WARNING"]
+    root = environment.ROOT
+    return [
+        Program("web server", web, root),
+        Program("worker", [*worker, "--without-gossip", "--without-mingle"], root),
+        Program("beat", beat, root),
+    ]
+
+
+def refuse_busy_port(host: str, port: int) -> None:
+    """Raises CommandError when something else listens there, before anything is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot serve on {host}:{port}: {error.strerror}. Choose another port: make run PORT={port + 1}"
+            ) from error
+
+
+def reachable(host: str) -> str:
+    """An address to call ourselves at: a wildcard is none."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
