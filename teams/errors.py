@@ -1,7 +1,8 @@
 """Refusals: what a service raises when it will not do what was asked.
 
-A refusal is part of the API: its `code` is stable, `status` is the HTTP status an interface answers with, and the
-message says what to do about it. Each floor subclasses `Refusal`; no service raises anything else on purpose.
+A refusal is part of the API: its `code` is stable, `status` is the HTTP status an interface answers with,
+and the message says what to do about it. Each floor subclasses `Refusal`; no service raises anything else
+on purpose.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ class Refusal(Exception):
     status: ClassVar[int] = 409
     title: ClassVar[str] = "The request was refused"
 
-    def __init__(self, detail: str = "", *, pointer: str | None = None, retry_after: int | None = None) -> None:
+    def __init__(
+        self, detail: str = "", *, pointer: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.pointer = pointer
@@ -49,7 +52,9 @@ class InvalidValue(Refusal):
 
 class DefaultTeamIsPersonal(Refusal):
     code = "default_team_is_personal"
-    title = "A Default Team has exactly one member; nobody can be invited and it can be neither left nor deleted"
+    title = (
+        "A Default Team has exactly one member; nobody can be invited and it can be neither left nor deleted"
+    )
 
 
 class OwnerMustTransferFirst(Refusal):

@@ -1,4 +1,7 @@
-"""The secret in an invitation's link. Derived, never stored: the row keeps its SHA-256, the mailer derives it again."""
+"""The secret in an invitation's link.
+
+Derived, never stored: the row keeps its SHA-256, the mailer derives it again.
+"""
 
 from __future__ import annotations
 

@@ -21,9 +21,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     # Unique in itself too: Django wants that of a name to sign in by. The constraint below ignores case.
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=100, blank=True)
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField(default=True)  # type: ignore[misc]  # the base class has a plain True
     is_staff = models.BooleanField(default=False)
-    date_joined = models.DateTimeField(default=timezone.now)
+    # The one clock below the interfaces: sign-up is the sign-in library's, which passes no moment.
+    date_joined = models.DateTimeField(default=timezone.now)  # noqa: TID251
 
     objects = UserManager()
 
@@ -90,7 +91,9 @@ class Membership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["team", "user"], condition=Q(ended_at=None), name="one_live_membership_per_user_and_team"
+                fields=["team", "user"],
+                condition=Q(ended_at=None),
+                name="one_live_membership_per_user_and_team",
             ),
             models.UniqueConstraint(
                 fields=["team"],
@@ -99,7 +102,8 @@ class Membership(models.Model):
             ),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="a_role_is_owner_admin_or_member"),
             models.CheckConstraint(
-                condition=Q(ended_at=None) | Q(ended_at__gte=F("joined_at")), name="a_membership_ends_after_it_began"
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("joined_at")),
+                name="a_membership_ends_after_it_began",
             ),
             # The target of composite foreign keys: a row's two roads to its Team stay equal.
             models.UniqueConstraint(fields=["team", "id"], name="membership_in_team"),
@@ -155,7 +159,10 @@ class Invitation(models.Model):
 
 
 class Seat(models.Model):
-    """One unit of a plan in a Team. What it is entitled to is `quota.Entitlement`; who holds it is `SeatHolding`."""
+    """One unit of a plan in a Team.
+
+    What it is entitled to is `quota.Entitlement`; who holds it is `SeatHolding`.
+    """
 
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seats")
@@ -172,7 +179,10 @@ class Seat(models.Model):
 
 
 class SeatHolding(models.Model):
-    """Who held a seat, and when. The open row is the present holder, so the history and the state cannot disagree."""
+    """Who held a seat, and when.
+
+    The open row is the present holder, so the history and the state cannot disagree.
+    """
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="holdings")
@@ -191,7 +201,8 @@ class SeatHolding(models.Model):
                 fields=["membership"], condition=Q(ended_at=None), name="a_member_holds_at_most_one_seat"
             ),
             models.CheckConstraint(
-                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")), name="a_holding_ends_after_it_began"
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
+                name="a_holding_ends_after_it_began",
             ),
         ]
         indexes = [models.Index(fields=["membership", "started_at"], name="holding_by_member")]
@@ -240,7 +251,9 @@ class PersonalAccessToken(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(scope__in=["read", "manage"]), name="a_scope_is_read_or_manage"),
+            models.CheckConstraint(
+                condition=Q(scope__in=["read", "manage"]), name="a_scope_is_read_or_manage"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -250,8 +263,8 @@ class PersonalAccessToken(models.Model):
 class Mail(models.Model):
     """A mail that waits to be sent: written in the transaction that causes it, so that no crash loses it.
 
-    `kind` names the template `mail/<kind>.txt`; `dedupe_key` makes sure that one cause is one mail. Secrets are not
-    stored here: a mail about an invitation derives its token when it is sent.
+    `kind` names the template `mail/<kind>.txt`; `dedupe_key` makes sure that one cause is one mail. Secrets
+    are not stored here: a mail about an invitation derives its token when it is sent.
     """
 
     kind = models.CharField(max_length=40)
@@ -267,7 +280,9 @@ class Mail(models.Model):
     objects = querysets.MailQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="mail_that_waits")]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="mail_that_waits")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.to}"

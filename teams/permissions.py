@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import Enum
 
-from django.contrib.auth.models import AnonymousUser
-
 from teams.errors import NotFound, PermissionRefused
 from teams.models import Membership, Role, User
 
@@ -71,13 +69,13 @@ def require(membership: Membership, right: Right) -> None:
         raise PermissionRefused(f"You need to be {roles} of this Team to {right.value}.")
 
 
-def membership_of(user: User | AnonymousUser, slug: str) -> Membership:
-    """The user's membership in the Team that a URL names, with its Team. To a stranger the Team does not exist."""
+def membership_of(user: User, slug: str) -> Membership:
+    """The user's membership in the Team that a URL names, with its Team.
+
+    To a stranger the Team does not exist.
+    """
     membership = (
-        Membership.objects.live()
-        .filter(user_id=user.pk, team__slug=slug)
-        .select_related("team", "user")
-        .first()
+        Membership.objects.live().filter(user=user, team__slug=slug).select_related("team", "user").first()
     )
     if membership is None:
         raise NotFound("There is no such Team among yours.")

@@ -12,13 +12,17 @@ logger = logging.getLogger(__name__)
 
 
 def ring(task: Task[Any, Any]) -> None:
-    """Sends the task once the present transaction, if any, is committed. A lost ring is no loss: a sweep finds the row."""
+    """Sends the task once the present transaction, if any, is committed.
+
+    A lost ring is no loss: a sweep finds the row.
+    """
     transaction.on_commit(lambda: _send(task))
 
 
 def _send(task: Task[Any, Any]) -> None:
     try:
-        # No retries: with the broker gone this takes one refused connection, not the default policy's seconds.
+        # No retries: with the broker gone this takes one refused connection, not the default policy's
+        # seconds.
         task.apply_async(retry=False, ignore_result=True)
     except Exception as error:  # the broker's client raises many kinds, and none of them matters here
         logger.warning("Not rung: %s (%s: %s)", task.name, type(error).__name__, error)

@@ -1,4 +1,5 @@
-"""How a service writes: in one transaction that does not wait long for a lock, with constraints as the last word."""
+"""How a service writes: in one transaction that does not wait long for a lock, with constraints as the last
+word."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ LOCK_TIMEOUT_MS = 3000
 
 @contextmanager
 def one_transaction() -> Iterator[None]:
-    """Everything inside is written, or nothing. Also a decorator; inside of another transaction it joins that one.
+    """Everything inside is written, or nothing. Also a decorator; inside of another transaction it joins
+    that one.
 
     A lock not had in 3 s raises OperationalError, which interfaces answer as `unavailable`.
     """
@@ -29,7 +31,8 @@ def one_transaction() -> Iterator[None]:
 def refused_by(**refusals: type[Refusal]) -> Iterator[None]:
     """A write that breaks a constraint named here raises that refusal. Use inside of a transaction.
 
-    The check before the write says no kindly; the constraint says no when two writers checked at the same time.
+    The check before the write says no kindly; the constraint says no when two writers checked at the same
+    time.
     """
     try:
         with transaction.atomic():  # a savepoint, so that the transaction around it lives on

@@ -1,4 +1,7 @@
-"""How users are looked up and made. Sign-up goes through `teams.services.accounts`; this is what Django asks for."""
+"""How users are looked up and made.
+
+Sign-up goes through `teams.services.accounts`; this is what Django asks for.
+"""
 
 from __future__ import annotations
 

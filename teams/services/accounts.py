@@ -15,7 +15,10 @@ from teams.transactions import one_transaction
 
 @one_transaction()
 def open_default_team(*, user: User, at: datetime) -> Membership:
-    """The user's own membership in the user's Default Team, made when it is not there yet. Any number of calls is one."""
+    """The user's own membership in the user's Default Team, made when it is not there yet.
+
+    Any number of calls is one.
+    """
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     present = Membership.objects.filter(team__default_for=user).select_related("team").first()
     if present is not None:
@@ -23,7 +26,9 @@ def open_default_team(*, user: User, at: datetime) -> Membership:
     stem = slugify(user.email.partition("@")[0])[:50].strip("-") or "team"
     team = insert_with_free_slug(name="Default Team", at=at, stem=stem, slugs=[], default_for=user)
     owner = Membership.objects.create(team=team, user=user, role=Role.OWNER, joined_at=at)
-    audit.record(team=team, by=user, action="team.created", subject=team.name, at=at, details={"default": True})
+    audit.record(
+        team=team, by=user, action="team.created", subject=team.name, at=at, details={"default": True}
+    )
     return owner
 
 

@@ -19,7 +19,10 @@ def record(
     at: datetime,
     details: Details | None = None,
 ) -> AuditEntry:
-    """Notes that `by` (None: the system) did `action` to `subject`, as people will read it. Details hold no secret."""
+    """Notes that `by` (None: the system) did `action` to `subject`, as people will read it.
+
+    Details hold no secret.
+    """
     return AuditEntry.objects.create(
         team=team, by=by, action=action, subject=subject[:200], details=dict(details or {}), at=at
     )

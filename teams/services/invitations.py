@@ -28,7 +28,10 @@ LIFETIME = timedelta(days=7)
 
 @one_transaction()
 def invite(*, team: Team, email: str, role: str, by: User, at: datetime) -> Invitation:
-    """The address gets a mail with a link. One open invitation per address and Team: send that one again instead."""
+    """The address gets a mail with a link.
+
+    One open invitation per address and Team: send that one again instead.
+    """
     email = clean_email(email, pointer="/email")
     if role not in (Role.ADMIN, Role.MEMBER):
         raise InvalidValue("A person is invited as admin or member.", pointer="/role")
@@ -103,7 +106,8 @@ def accept(*, token: str, by: User, at: datetime) -> Membership:
 
 
 def look_up(*, token: str, at: datetime) -> Invitation:
-    """The invitation that this link opens, with Team and inviter; InvitationNotUsable when there is none any more."""
+    """The invitation that this link opens, with Team and inviter; InvitationNotUsable when there is none
+    any more."""
     invitation = (
         Invitation.objects.open()
         .filter(token_hash=hash_of(token), expires_at__gt=at, team__deleted_at=None)
@@ -131,7 +135,9 @@ def _lock_open(invitation: Invitation) -> Invitation:
 
 def _people_at(email: str) -> list[int]:
     """Users who have shown that this address is theirs."""
-    return list(EmailAddress.objects.filter(verified=True, email__iexact=email).values_list("user_id", flat=True))
+    return list(
+        EmailAddress.objects.filter(verified=True, email__iexact=email).values_list("user_id", flat=True)
+    )
 
 
 def _send(invitation: Invitation, *, by: User, at: datetime) -> None:

@@ -1,4 +1,7 @@
-"""Mails: queued in the transaction that causes them, sent outside of any. None is lost, none blocks another."""
+"""Mails: queued in the transaction that causes them, sent outside of any.
+
+None is lost, none blocks another.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,11 @@ FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=6)
 
 
-def queue(
-    *, kind: str, to: str, context: Mapping[str, str | int], dedupe_key: str, at: datetime
-) -> None:
-    """A mail by the template `mail/<kind>.txt` will be sent to `to`, once per `dedupe_key`. Call it in a transaction."""
+def queue(*, kind: str, to: str, context: Mapping[str, str | int], dedupe_key: str, at: datetime) -> None:
+    """A mail by the template `mail/<kind>.txt` will be sent to `to`, once per `dedupe_key`.
+
+    Call it in a transaction.
+    """
     Mail.objects.bulk_create(
         [
             Mail(
@@ -45,9 +49,9 @@ def queue(
 def deliver_due(*, at: datetime) -> int:
     """Sends what waits, and says how many went out. Safe to run beside itself.
 
-    A mail is claimed by moving its next attempt ahead, in a transaction of its own. When sending fails, or the process
-    dies, it is simply due again later; one that died between sending and noting so is sent twice, with the same
-    Message-ID.
+    A mail is claimed by moving its next attempt ahead, in a transaction of its own. When sending fails, or
+    the process dies, it is simply due again later; one that died between sending and noting so is sent
+    twice, with the same Message-ID.
     """
     sent = 0
     while (mail := _claim(at=at)) is not None:
@@ -86,7 +90,9 @@ def _message(mail: Mail) -> EmailMessage | None:
             return None
         context["url"] = url
     # Plain text: names appear as they are, not escaped for HTML.
-    text = Engine.get_default().get_template(f"mail/{mail.kind}.txt").render(Context(context, autoescape=False))
+    text = (
+        Engine.get_default().get_template(f"mail/{mail.kind}.txt").render(Context(context, autoescape=False))
+    )
     subject, _, body = text.partition("\n")
     message_id = f"<mail-{mail.pk}@{urlsplit(settings.BASE_URL).hostname}>"
     return EmailMessage(
@@ -98,7 +104,8 @@ def _message(mail: Mail) -> EmailMessage | None:
 
 
 def _invitation_url(mail: Mail) -> str | None:
-    """The link with its secret, derived now; None when the invitation was revoked, accepted or sent again since."""
+    """The link with its secret, derived now; None when the invitation was revoked, accepted or sent again
+    since."""
     invitation_id, times_sent = UUID(mail.context["invitation_id"]), int(mail.context["times_sent"])
     if not Invitation.objects.open().filter(pk=invitation_id, times_sent=times_sent).exists():
         return None

@@ -20,7 +20,10 @@ from teams.transactions import one_transaction, refused_by
 
 @one_transaction()
 def add_member(*, team: Team, user: User, role: str, by: User | None, at: datetime) -> Membership:
-    """`user` joins as Admin or Member; the floor above makes the key. Ownership is transferred, never added."""
+    """`user` joins as Admin or Member; the floor above makes the key.
+
+    Ownership is transferred, never added.
+    """
     if role not in (Role.ADMIN, Role.MEMBER):
         raise InvalidValue("A person joins as admin or member.", pointer="/role")
     team = team_service.lock(team)
@@ -103,7 +106,8 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
 
 
 def lock(membership: Membership) -> Membership:
-    """The membership as it is now, with Team and user, locked until the transaction ends; NotFound once it ended."""
+    """The membership as it is now, with Team and user, locked until the transaction ends; NotFound once it
+    ended."""
     locked = (
         Membership.objects.live()
         .select_related("team", "user")

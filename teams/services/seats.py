@@ -1,4 +1,7 @@
-"""Seats: added and removed as they are bought, and who holds them. Usage stays with the seat, whoever holds it."""
+"""Seats: added and removed as they are bought, and who holds them.
+
+Usage stays with the seat, whoever holds it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def free_seat(*, seat: Seat, by: User | None, at: datetime) -> SeatHolding:
 
 @one_transaction()
 def move_seat(*, seat: Seat, to: Membership, by: User | None, at: datetime) -> SeatHolding:
-    """From its holder straight to another member: nobody else can take it in between, and refused it stays."""
+    """From its holder straight to another member: nobody can take it in between; refused, it stays."""
     to = _lock_member(to, team_id=seat.team_id)
     seat = lock(seat)
     _end_current(seat, by=by, at=at)
@@ -65,7 +68,7 @@ def end_holding(*, seat: Seat, held_by: Membership, by: User | None, at: datetim
 
 
 def lock(seat: Seat) -> Seat:
-    """The seat as it is now, with its Team, locked until the transaction ends; NotFound once it is removed."""
+    """The seat as it is now, with its Team, locked until the transaction ends; NotFound once removed."""
     locked = (
         Seat.objects.live()
         .select_related("team")
@@ -98,7 +101,9 @@ def _start(seat: Seat, membership: Membership, *, by: User | None, at: datetime)
     if seat.holdings.current().exists():
         raise SeatTaken
     # Taking turns on the locks decides; the constraints hold even for a writer that forgot to take its turn.
-    with refused_by(a_seat_is_held_by_at_most_one_member=SeatTaken, a_member_holds_at_most_one_seat=MemberHasSeat):
+    with refused_by(
+        a_seat_is_held_by_at_most_one_member=SeatTaken, a_member_holds_at_most_one_seat=MemberHasSeat
+    ):
         holding = SeatHolding.objects.create(
             team_id=seat.team_id, seat=seat, membership=membership, started_at=at
         )

@@ -27,7 +27,10 @@ SUFFIX_SIGNS = "23456789abcdefghjkmnpqrstvwxyz"
 
 @one_transaction()
 def create(*, name: str, by: User, at: datetime) -> Membership:
-    """A regular Team whose Owner is `by`; the membership leads to it. The floor above gives the Owner a key."""
+    """A regular Team whose Owner is `by`; the membership leads to it.
+
+    The floor above gives the Owner a key.
+    """
     name = clean_name(name, pointer="/name")
     wanted = slugify(name)[:50].strip("-")
     slugs = [wanted] if wanted and wanted not in RESERVED_SLUGS else []
@@ -66,7 +69,10 @@ def rename(*, team: Team, name: str, by: User | None, at: datetime) -> Team:
 
 @one_transaction()
 def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datetime) -> Membership:
-    """`to` becomes the Owner, the Owner until now an Admin. Only the Owner may (or the system). Both are told."""
+    """`to` becomes the Owner, the Owner until now an Admin. Only the Owner may (or the system).
+
+    Both are told.
+    """
     team = lock(team)
     if team.is_default:
         raise DefaultTeamIsPersonal

@@ -1,0 +1,33 @@
+"""Lists, a page at a time, stable while rows are added."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+M = TypeVar("M", bound=Model)
+Row = TypeVar("Row")
+
+
+class Cursor(CursorPagination):
+    """`?cursor=…&page_size=…`, 50 rows unless asked otherwise, 200 at most; newest first unless a subclass
+    says so."""
+
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "page_size"
+    ordering: str | tuple[str, ...] = "-id"
+
+    def paginate_queryset(
+        self, queryset: QuerySet[M, Row], request: Request, view: APIView | None = None
+    ) -> list[Row] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, ValidationError) as error:  # a cursor made up by hand
+            raise NotFound("This cursor leads nowhere; start without one.") from error

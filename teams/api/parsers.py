@@ -1,0 +1,77 @@
+"""JSON as strict as the API promises it: bounded in size, finite in numbers, storable in text."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from teams.api.problems import BodyTooLarge
+from teams.errors import InvalidValue
+
+DEFAULT_LIMIT = 1_048_576
+
+
+class BoundedJSONParser(BaseParser):
+    """Reads at most API_MAX_BODY_BYTES (1 MiB unless set) and refuses what plain `json` would let pass.
+
+    Not a JSONParser of the REST framework: those are handed a body that was read whole, however large.
+    """
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        limit: int = getattr(settings, "API_MAX_BODY_BYTES", DEFAULT_LIMIT)
+        body: bytes = stream.read(limit + 1)
+        if len(body) > limit:
+            raise BodyTooLarge(f"A body may have up to {limit} bytes; send less at once.")
+        return parse_json(body)
+
+
+def parse_json(body: bytes) -> Any:
+    """The value; ParseError for what is not JSON in UTF-8, InvalidValue for text that cannot be stored."""
+    try:
+        value = json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite)
+        # Rare escapes, looked for in the raw text first, so that an honest body costs no walk.
+        if b"\\u0000" in body or b"\\ud" in body.lower():
+            _refuse_unstorable(value, "")
+    except UnicodeDecodeError as error:
+        raise ParseError("The body is not UTF-8.") from error
+    except RecursionError as error:
+        raise ParseError("The body is nested too deeply.") from error
+    except json.JSONDecodeError as error:
+        raise ParseError(f"The body is not JSON: {error}.") from error
+    except ValueError as error:
+        raise ParseError("A number in the body is too large.") from error
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ParseError(f"{name} is not JSON.")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ParseError("A number in the body is too large.")
+    return number
+
+
+def _refuse_unstorable(value: Any, pointer: str) -> None:
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise InvalidValue("Text may not hold NUL or half a surrogate pair.", pointer=pointer)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _refuse_unstorable(name, pointer)
+            _refuse_unstorable(inner, f"{pointer}/{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _refuse_unstorable(inner, f"{pointer}/{index}")

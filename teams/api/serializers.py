@@ -1,0 +1,122 @@
+"""What the API's bodies and answers look like."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rest_framework import serializers
+
+from teams.models import AuditEntry, Invitation, Membership, PersonalAccessToken, Role, User
+
+INVITED_ROLES = [(Role.ADMIN.value, Role.ADMIN.label), (Role.MEMBER.value, Role.MEMBER.label)]
+
+
+class MeSerializer(serializers.Serializer[User]):
+    """The person who asks."""
+
+    email = serializers.EmailField(read_only=True)
+    name = serializers.CharField(allow_blank=True, max_length=100)
+    joined_at = serializers.DateTimeField(source="date_joined", read_only=True)
+
+
+class TokenSerializer(serializers.Serializer[PersonalAccessToken]):
+    """A personal access token, without its text."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    scope = serializers.ChoiceField(PersonalAccessToken.Scope.choices)
+    prefix = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewTokenSerializer(serializers.Serializer[PersonalAccessToken]):
+    name = serializers.CharField(max_length=100)
+    scope = serializers.ChoiceField(PersonalAccessToken.Scope.choices)
+    expires_in_days = serializers.IntegerField(min_value=1, max_value=366, default=90)
+
+
+class ShownTokenSerializer(TokenSerializer):
+    """A token just made. `token` is its text, shown this once."""
+
+    token = serializers.CharField()
+
+
+class TeamSerializer(serializers.Serializer[Membership]):
+    """A Team as one member sees it; made from the membership."""
+
+    slug = serializers.CharField(source="team.slug")
+    name = serializers.CharField(source="team.name")
+    is_default = serializers.BooleanField(source="team.is_default")
+    role = serializers.ChoiceField(Role.choices)
+    joined_at = serializers.DateTimeField()
+
+
+class TeamNameSerializer(serializers.Serializer[Membership]):
+    name = serializers.CharField(max_length=100)
+
+
+class PersonSerializer(serializers.Serializer[User]):
+    email = serializers.EmailField()
+    name = serializers.CharField()
+
+
+class MemberSerializer(serializers.Serializer[Membership]):
+    """A member; `id` is the membership's, which a rejoining person gets anew."""
+
+    id = serializers.IntegerField()
+    user = PersonSerializer()
+    role = serializers.ChoiceField(Role.choices)
+    joined_at = serializers.DateTimeField()
+
+
+class RoleChangeSerializer(serializers.Serializer[Membership]):
+    role = serializers.ChoiceField(INVITED_ROLES)
+
+
+class TransferSerializer(serializers.Serializer[Membership]):
+    member = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, help_text="The id of the next Owner's membership."
+    )
+
+
+class NewInvitationSerializer(serializers.Serializer[Invitation]):
+    email = serializers.EmailField(max_length=254)
+    role = serializers.ChoiceField(INVITED_ROLES, default=Role.MEMBER.value)
+
+
+class InvitationSerializer(serializers.Serializer[Invitation]):
+    """An invitation. Its link is in the mail and nowhere else."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    role = serializers.ChoiceField(INVITED_ROLES)
+    status = serializers.SerializerMethodField()
+    invited_by = PersonSerializer()
+    times_sent = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    sent_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    accepted_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+    def get_status(self, invitation: Invitation) -> str:
+        """open, expired (it can be sent again), accepted or revoked."""
+        now: datetime = self.context["now"]
+        if invitation.accepted_at:
+            return "accepted"
+        if invitation.revoked_at:
+            return "revoked"
+        return "open" if invitation.expires_at > now else "expired"
+
+
+class AuditEntrySerializer(serializers.Serializer[AuditEntry]):
+    """A change of access or money. `by` is null for the system itself."""
+
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    by = PersonSerializer(allow_null=True)
+    action = serializers.CharField()
+    subject = serializers.CharField()
+    details = serializers.DictField()

@@ -1,0 +1,73 @@
+"""What the API's views for people start from: a person, or a person in a Team with a right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from teams.api.authentication import AccessTokenAuthentication, BrowserSession
+from teams.api.pagination import Cursor
+from teams.api.parsers import BoundedJSONParser
+from teams.models import Membership, Team, User
+from teams.permissions import Right, membership_of, require
+
+
+class PersonView(APIView):
+    """For a person who has signed in or sent an access token; anyone else gets 401."""
+
+    authentication_classes = [AccessTokenAuthentication, BrowserSession]
+    permission_classes = [IsAuthenticated]
+    parser_classes = [BoundedJSONParser]
+    pagination: ClassVar[type[Cursor]] = Cursor
+
+    @property
+    def person(self) -> User:
+        return cast(User, self.request.user)
+
+    def page(self, rows: QuerySet[Any], serializer: type[BaseSerializer[Any]]) -> Response:
+        """One page of the rows as `{"next", "previous", "results"}`."""
+        paginator = self.pagination()
+        page: list[Model] = paginator.paginate_queryset(rows, self.request, self) or []
+        rows_now = serializer(page, many=True, context={"now": timezone.now()})
+        return paginator.get_paginated_response(rows_now.data)
+
+
+class TeamView(PersonView):
+    """For a Team named by `slug` in the URL: 404 unless it is one of the person's, 403 without the right.
+
+    `right` is one for all methods, or one a method. A method that the mapping does not name is not allowed
+    to anyone.
+    """
+
+    right: ClassVar[Right | Mapping[str, Right]]
+    team: Team
+    membership: Membership
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.membership = membership_of(self.person, str(kwargs["slug"]))
+        self.team = self.membership.team
+        require(self.membership, self._right_for(request.method or ""))
+
+    def _right_for(self, method: str) -> Right:
+        if isinstance(self.right, Right):
+            return self.right
+        if method in SAFE_METHODS and method not in self.right:
+            return self.right.get("GET", Right.VIEW_TEAM)
+        # A method without a handler: 405 comes next, and any right will do until then.
+        return self.right.get(method, Right.VIEW_TEAM)
+
+
+def checked(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
+    """The body as the serializer understands it; a wrong field raises."""
+    body = serializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    return cast(dict[str, Any], body.validated_data)
