@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import PermissionsMixin
@@ -21,7 +22,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     # Unique in itself too: Django wants that of a name to sign in by. The constraint below ignores case.
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=100, blank=True)
-    is_active = models.BooleanField(default=True)  # type: ignore[misc]  # the base class has a plain True
+    is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     # The one clock below the interfaces: sign-up is the sign-in library's, which passes no moment.
     date_joined = models.DateTimeField(default=timezone.now)  # noqa: TID251
@@ -30,7 +31,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]

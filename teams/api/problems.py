@@ -10,8 +10,9 @@ from typing import Any
 
 from django.core import exceptions as django_errors
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.views import defaults
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from rest_framework import exceptions as drf
 from rest_framework.views import set_rollback
@@ -240,23 +241,30 @@ def _walk(detail: Any, pointer: str) -> Iterator[tuple[str, str]]:
         yield pointer, str(detail)
 
 
-# For the urlconf: what happens outside of API views. Pages keep their own answers.
+# For the urlconf's handler400, handler404 and handler500: what happens outside of API views. Under /api/
+# failures are JSON too; pages keep Django's own answers.
 
 
-def is_api(request: HttpRequest) -> bool:
-    """Does this address speak JSON, in failure too?"""
-    return request.path.startswith("/api/")
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if not _is_api(request):
+        return defaults.bad_request(request, exception)
+    return (_of_django(exception) or BODY_UNREADABLE).response()
 
 
-def api_not_found(request: HttpRequest) -> JsonResponse:
-    return NOT_FOUND.response()
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return NOT_FOUND.response() if _is_api(request) else defaults.page_not_found(request, exception)
 
 
-def api_server_error(request: HttpRequest) -> JsonResponse:
-    """For handler500: Django calls it while the exception is being handled, so it can tell outage from error.
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Called while the exception is being handled, so it can tell an outage from a defect.
 
-    Django has logged the exception already.
+    Django has logged it.
     """
-    error = sys.exc_info()[1]
-    problem = UNAVAILABLE_PROBLEM if isinstance(error, UNAVAILABLE) else INTERNAL_ERROR
-    return problem.response()
+    if not _is_api(request):
+        return defaults.server_error(request)
+    away = isinstance(sys.exc_info()[1], UNAVAILABLE)
+    return (UNAVAILABLE_PROBLEM if away else INTERNAL_ERROR).response()
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
