@@ -63,6 +63,13 @@ class Rule:
             key += f"@{offset // timedelta(seconds=1)}"
         return key
 
+    @classmethod
+    def from_key(cls, key: str) -> Rule:
+        """The rule with this key. Any anchor that gives the same windows is as good as the one it was made with."""
+        policy, _, rest = key.partition("/")
+        length, _, offset = rest.partition("@")
+        return cls(Policy(policy), int(length), EPOCH + timedelta(seconds=int(offset)) if offset else None)
+
     def bucket_start(self, moment: datetime, buckets: Iterable[Bucket] = ()) -> datetime:
         """The start of the bucket that usage at `moment` is summed into.
 
@@ -184,22 +191,27 @@ def _first_use_start(rule: Rule, buckets: Sequence[Bucket], holds: Sequence[Hold
     return start if start is not None and moment < start + rule.length else moment
 
 
-def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], *, occurred_at: datetime, at: datetime) -> int:
-    """How much usage that occurred at `occurred_at` fits, as known at `at`; negative after an overrun.
+def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occurred_at: datetime) -> int:
+    """How much usage that occurred at `occurred_at` fits; negative after an overrun.
 
-    Usage that is reported late also counts in every rolling window since that contains it, so the fullest of them
-    decides. `fixed` and `first_use` windows do not overlap: there is one.
+    Usage that is reported late, or was reported ahead of the clock, also counts in every later rolling window that
+    contains it, so the fullest of them decides. `fixed` and `first_use` windows do not overlap: there is one.
     """
     rule = limit.rule
     room = window_at(limit, buckets, holds, occurred_at).room
     if rule.policy is not Policy.ROLLING:
         return room
-    step = rule.bucket_start(occurred_at) + rule.step
-    until = min(rule.bucket_start(at), rule.bucket_start(occurred_at) + rule.length - rule.step)
-    while step <= until:
-        room = min(room, _rolling_window(limit, buckets, holds, step).room)
-        step += rule.step
-    return room
+    first = rule.bucket_start(occurred_at)
+    later = {b.starts_at for b in buckets if b.used} | {rule.bucket_start(h.at) for h in holds if h.nanousd}
+    # Between two starts of usage a window only loses some, so the fullest one ends with such a start.
+    return min(
+        [room]
+        + [
+            _rolling_window(limit, buckets, holds, start).room
+            for start in later
+            if first < start < first + rule.length
+        ]
+    )
 
 
 def fits_at(

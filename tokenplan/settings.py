@@ -1,5 +1,7 @@
-"""Django's settings, all from the environment (CONTRIBUTING.md lists the variables). Without any, everything runs
-embedded: PostgreSQL, Redis, secrets and mail live under DATA (default `var/`)."""
+"""Django's settings, all from the environment (CONTRIBUTING.md lists the variables). Without any, everything
+runs embedded: PostgreSQL, Redis, secrets and mail live under DATA (default `var/`)."""
+
+from typing import Any
 
 import dj_database_url
 
@@ -81,7 +83,8 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
-# Database. No session state is kept between transactions, so PgBouncer in transaction mode may sit in between.
+# Database. No session state is kept between transactions, so PgBouncer in transaction mode may sit in
+# between.
 
 _pool = {
     "min_size": 1,
@@ -92,7 +95,7 @@ _pool = {
 }
 DATABASE_URL = environment.text("DATABASE_URL")
 EMBEDDED_DATABASE = not DATABASE_URL
-_database = (
+_database: dict[str, Any] = (
     dict(dj_database_url.parse(DATABASE_URL))
     if DATABASE_URL
     else {
@@ -122,7 +125,9 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Shared by all processes; holds rate limits of sign-in. In the database, so that sign-in needs nothing else.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "tokenplan_cache"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "tokenplan_cache"}
+}
 
 # Celery. A lost message is no loss: tasks sweep what waits in the database.
 
@@ -177,9 +182,13 @@ ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _https else "http"
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
 # How many proxies in front of the server append to X-Forwarded-For; 0 believes the connection alone.
 ALLAUTH_TRUSTED_PROXY_COUNT = environment.number("TRUSTED_PROXY_COUNT", 0)
+
+# Quota
+
+# How long an authorized call may hold what it may cost, unless settled or released before.
+RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS", 900)
 
 # Mail
 
@@ -230,10 +239,13 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "teams.api.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "teams.api.authentication.AccessTokenAuthentication",
+        "teams.api.authentication.BrowserSession",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["teams.api.parsers.BoundedJSONParser"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -248,6 +260,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "teams.api.schema.add_problems",
+    ],
 }
 
 # Log: one line an event, on stderr. The formatter hides whatever looks like a key.

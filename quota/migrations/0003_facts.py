@@ -7,20 +7,22 @@ a lock is never older than the lock. A plain SELECT that locked and summed at on
 from django.db import migrations
 
 SEAT_FACTS = """
--- The buckets that a window around p_occurred_at or later may count, and the live holds, of a seat on a plan.
+-- Of a seat: the window rules of all plans it was ever entitled to, the buckets that a window around p_occurred_at or
+-- later may count, and the live holds.
 CREATE FUNCTION quota_seat_facts(
-    p_seat bigint, p_plan bigint, p_occurred_at timestamptz, p_at timestamptz,
-    OUT bucket_rules text[], OUT bucket_starts timestamptz[], OUT bucket_used bigint[],
+    p_seat bigint, p_occurred_at timestamptz, p_at timestamptz,
+    OUT rules text[], OUT bucket_rules text[], OUT bucket_starts timestamptz[], OUT bucket_used bigint[],
     OUT hold_ids uuid[], OUT hold_starts timestamptz[], OUT hold_nanousd bigint[], OUT hold_agents text[],
     OUT hold_ends timestamptz[]
 ) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
+    SELECT array_agg(DISTINCT l.rule_key) INTO rules
+        FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id WHERE e.seat_id = p_seat;
     SELECT array_agg(b.rule), array_agg(b.starts_at), array_agg(b.used_nanousd)
         INTO bucket_rules, bucket_starts, bucket_used
-        FROM quota_planlimit l
-        JOIN quota_usagebucket b ON b.seat_id = p_seat AND b.rule = l.rule_key
-            AND b.starts_at > p_occurred_at - make_interval(secs => l.length_seconds)
-        WHERE l.plan_id = p_plan;
+        FROM unnest(rules) AS rule_key
+        JOIN quota_usagebucket b ON b.seat_id = p_seat AND b.rule = rule_key
+            AND b.starts_at > p_occurred_at - make_interval(secs => split_part(split_part(rule_key, '/', 2), '@', 1)::integer);
     SELECT array_agg(r.id), array_agg(r.created_at), array_agg(r.from_quota_nanousd), array_agg(r.agent),
             array_agg(r.expires_at)
         INTO hold_ids, hold_starts, hold_nanousd, hold_agents, hold_ends
@@ -35,9 +37,9 @@ CALL_FACTS = """
 CREATE FUNCTION quota_call_facts(
     p_key_id text, p_gateway bigint, p_request_id text, p_occurred_at timestamptz, p_at timestamptz, p_lock boolean
 ) RETURNS TABLE (
-    key bigint, salt bytea, root text, key_works boolean, membership bigint, team bigint, card bigint,
+    key bigint, salt bytea, root text, key_works boolean, membership bigint, team bigint, team_slug text, card bigint,
     prior_reservation uuid, seat bigint, plan bigint,
-    bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
+    rules text[], bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
     hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[]
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 DECLARE
@@ -46,11 +48,14 @@ BEGIN
     IF p_lock THEN
         PERFORM 1 FROM quota_subscriptionkey k WHERE k.key_id = p_key_id FOR NO KEY UPDATE;
     END IF;
-    SELECT k.id, k.salt, k.root, k.membership_id, k.team_id,
+    SELECT k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
             k.created_at <= p_occurred_at AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
             AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
-        INTO key, salt, root, membership, team, key_works
-        FROM quota_subscriptionkey k WHERE k.key_id = p_key_id;
+            AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at)
+        INTO key, salt, root, membership, team, team_slug, key_works
+        FROM quota_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
+            JOIN teams_membership m ON m.id = k.membership_id
+        WHERE k.key_id = p_key_id;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -75,10 +80,12 @@ BEGIN
         SELECT r.id INTO prior_reservation FROM quota_reservation r
             WHERE r.gateway_id = p_gateway AND r.request_id = p_request_id;
     END IF;
-    IF plan IS NOT NULL THEN
-        SELECT f.* INTO bucket_rules, bucket_starts, bucket_used,
+    IF plan IS NULL THEN
+        seat := NULL;  -- a seat without a working plan is no seat: the call is Credits' alone
+    ELSE
+        SELECT f.* INTO rules, bucket_rules, bucket_starts, bucket_used,
                 hold_ids, hold_starts, hold_nanousd, hold_agents, hold_ends
-            FROM quota_seat_facts(seat, plan, p_occurred_at, p_at) f;
+            FROM quota_seat_facts(seat, p_occurred_at, p_at) f;
     END IF;
     RETURN NEXT;
 END $$;
@@ -88,13 +95,13 @@ SETTLE_FACTS = """
 -- Locks a reservation, its key and its seat, in this order, and then reads. No row: no such reservation of the gateway.
 CREATE FUNCTION quota_settle_facts(p_reservation uuid, p_gateway bigint, p_at timestamptz) RETURNS TABLE (
     card bigint,
-    bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
+    rules text[], bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
     hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[]
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 DECLARE
-    v_key bigint; v_seat bigint; v_plan bigint; v_created_at timestamptz;
+    v_key bigint; v_seat bigint; v_created_at timestamptz;
 BEGIN
-    SELECT r.key_id, r.seat_id, r.plan_id, r.created_at INTO v_key, v_seat, v_plan, v_created_at
+    SELECT r.key_id, r.seat_id, r.created_at INTO v_key, v_seat, v_created_at
         FROM quota_reservation r WHERE r.id = p_reservation AND r.gateway_id = p_gateway FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
@@ -103,10 +110,10 @@ BEGIN
     PERFORM 1 FROM teams_seat s WHERE s.id = v_seat FOR NO KEY UPDATE;
     SELECT c.id INTO card FROM quota_ratecard c
         WHERE c.effective_from <= v_created_at ORDER BY c.effective_from DESC LIMIT 1;
-    IF v_plan IS NOT NULL THEN
-        SELECT f.* INTO bucket_rules, bucket_starts, bucket_used,
+    IF v_seat IS NOT NULL THEN
+        SELECT f.* INTO rules, bucket_rules, bucket_starts, bucket_used,
                 hold_ids, hold_starts, hold_nanousd, hold_agents, hold_ends
-            FROM quota_seat_facts(v_seat, v_plan, v_created_at, p_at) f;
+            FROM quota_seat_facts(v_seat, v_created_at, p_at) f;
     END IF;
     RETURN NEXT;
 END $$;
@@ -156,7 +163,7 @@ DROP = """
 DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
 DROP FUNCTION quota_settle_facts(uuid, bigint, timestamptz);
 DROP FUNCTION quota_call_facts(text, bigint, text, timestamptz, timestamptz, boolean);
-DROP FUNCTION quota_seat_facts(bigint, bigint, timestamptz, timestamptz);
+DROP FUNCTION quota_seat_facts(bigint, timestamptz, timestamptz);
 """
 
 

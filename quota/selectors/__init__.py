@@ -1,0 +1,1 @@
+"""Reads that span tables. What is shown and what is enforced come from the same functions."""

@@ -1,0 +1,185 @@
+"""Credits: granted in lots, drawn by charges, expired, adjusted; who may use them and how much."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from quota.errors import CreditsNotEnough
+from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
+from quota.money import MAX_NANOUSD, credits_text
+from teams.errors import InvalidValue
+from teams.models import Membership, Team, User
+from teams.services import memberships
+from teams.services.audit import record
+from teams.transactions import one_transaction
+
+LOT_LIFETIME = timedelta(days=365)
+OVERFLOW = ("never", "allow")
+
+
+@one_transaction()
+def grant_credits(
+    *,
+    team: Team,
+    nanousd: int,
+    source: str,
+    at: datetime,
+    by: User | None,
+    expires_at: datetime | None = None,
+) -> CreditGrant:
+    """A new lot of the Team, once per `source`: the same source again gives the lot it made.
+
+    It expires 365 days after `at` unless told otherwise. Raises InvalidValue.
+    """
+    if not 0 < nanousd <= MAX_NANOUSD:
+        raise InvalidValue(f"Credits are granted from above 0 to {credits_text(MAX_NANOUSD)}", pointer="/credits")
+    expires_at = expires_at or at + LOT_LIFETIME
+    if expires_at <= at:
+        raise InvalidValue("A lot expires after it is granted", pointer="/expires_at")
+    lot, is_new = CreditGrant.objects.get_or_create(
+        source=source,
+        defaults={
+            "team": team,
+            "amount_nanousd": nanousd,
+            "remaining_nanousd": nanousd,
+            "granted_at": at,
+            "expires_at": expires_at,
+        },
+    )
+    if lot.team_id != team.pk or lot.amount_nanousd != nanousd:
+        raise InvalidValue(f"The source {source!r} granted something else before", pointer="/source")
+    if is_new:
+        CreditLedgerEntry.objects.create(
+            team=team,
+            grant=lot,
+            kind=CreditLedgerEntry.Kind.PURCHASE,
+            amount_nanousd=nanousd,
+            by=by,
+            cause=source,
+            at=at,
+        )
+        details = {"credits": credits_text(nanousd), "source": source}
+        record(team=team, by=by, action="credits.granted", subject=f"lot {lot.pk}", details=details, at=at)
+    return lot
+
+
+@one_transaction()
+def adjust_lot(
+    *, lot: CreditGrant, nanousd: int, kind: CreditLedgerEntry.Kind, cause: str, at: datetime, by: User | None
+) -> CreditGrant:
+    """Take from a lot (refund: what was paid back; adjustment: a correction), or give back to it (adjustment alone).
+
+    `nanousd` is signed. A lot never holds less than nothing or more than it was granted. Raises CreditsNotEnough,
+    InvalidValue.
+    """
+    if kind not in (CreditLedgerEntry.Kind.REFUND, CreditLedgerEntry.Kind.ADJUSTMENT) or nanousd == 0:
+        raise InvalidValue("A lot is changed by a refund or an adjustment, by an amount")
+    if kind == CreditLedgerEntry.Kind.REFUND and nanousd > 0:
+        raise InvalidValue("A refund takes Credits back", pointer="/credits")
+    lot = CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
+    if not 0 <= lot.remaining_nanousd + nanousd <= lot.amount_nanousd:
+        raise CreditsNotEnough(f"The lot holds {credits_text(lot.remaining_nanousd)} of {credits_text(lot.amount_nanousd)}")
+    lot.remaining_nanousd += nanousd
+    lot.save(update_fields=["remaining_nanousd"])
+    CreditLedgerEntry.objects.create(
+        team=lot.team, grant=lot, kind=kind, amount_nanousd=nanousd, by=by, cause=cause, at=at
+    )
+    details = {"credits": credits_text(nanousd), "cause": cause}
+    record(team=lot.team, by=by, action=f"credits.{kind}", subject=f"lot {lot.pk}", details=details, at=at)
+    return lot
+
+
+@one_transaction()
+def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None) -> CreditGrant:
+    """A frozen lot is not drawn from: its payment is disputed."""
+    lot = CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
+    if (lot.frozen_at is not None) != frozen:
+        lot.frozen_at = at if frozen else None
+        lot.save(update_fields=["frozen_at"])
+        action = "credits.frozen" if frozen else "credits.unfrozen"
+        record(team=lot.team, by=by, action=action, subject=f"lot {lot.pk}", details={}, at=at)
+    return lot
+
+
+@one_transaction()
+def expire_lots(*, at: datetime) -> int:
+    """Write the expiry of lots into the ledger. Returns how many lots.
+
+    An expired lot counts nowhere from its moment on; this only closes the books. It waits one reservation lifetime,
+    because a call authorized before the expiry may still draw on the lot.
+    """
+    over = at - timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS)
+    lots = (
+        CreditGrant.objects.select_for_update(no_key=True)
+        .filter(expires_at__lte=over, remaining_nanousd__gt=0)
+        .order_by("pk")
+    )
+    entries = [
+        CreditLedgerEntry(
+            team_id=lot.team_id,
+            grant=lot,
+            kind=CreditLedgerEntry.Kind.EXPIRY,
+            amount_nanousd=-lot.remaining_nanousd,
+            cause="expired",
+            at=lot.expires_at,
+        )
+        for lot in lots
+    ]
+    CreditLedgerEntry.objects.bulk_create(entries)
+    CreditGrant.objects.filter(pk__in=[entry.grant_id for entry in entries]).update(remaining_nanousd=0)
+    return len(entries)
+
+
+@one_transaction()
+def set_credit_access(
+    *,
+    membership: Membership,
+    allowed: bool,
+    overflow: str,
+    month_cap_nanousd: int | None,
+    at: datetime,
+    by: User | None,
+) -> CreditAccess:
+    """Whether a member may use the Team's Credits, whether usage beyond a seat's quota falls to them, up to how much a
+    calendar month (UTC; None: no cap). Raises InvalidValue, NotFound."""
+    if overflow not in OVERFLOW:
+        raise InvalidValue("Overflow is never or allow", pointer="/overflow")
+    if month_cap_nanousd is not None and not 0 <= month_cap_nanousd <= MAX_NANOUSD:
+        raise InvalidValue("A cap is not negative", pointer="/month_cap")
+    membership = memberships.lock(membership)
+    access, _ = CreditAccess.objects.select_for_update(no_key=True).get_or_create(membership=membership)
+    now = {"allowed": allowed, "overflow": overflow, "month_cap_nanousd": month_cap_nanousd}
+    changed = {name: value for name, value in now.items() if getattr(access, name) != value}
+    if changed:
+        for name, value in changed.items():
+            setattr(access, name, value)
+        access.save(update_fields=list(changed))
+        record(
+            team=membership.team,
+            by=by,
+            action="credits.access",
+            subject=membership.user.email,
+            details=changed,
+            at=at,
+        )
+    return access
+
+
+@one_transaction()
+def set_team_credits(
+    *, team: Team, overflow: str, low_balance_nanousd: int, at: datetime, by: User | None
+) -> TeamCredits:
+    """The Team's overflow policy, and the balance below which its Owner is warned. Raises InvalidValue."""
+    if overflow not in OVERFLOW:
+        raise InvalidValue("Overflow is never or allow", pointer="/overflow")
+    if not 0 <= low_balance_nanousd <= MAX_NANOUSD:
+        raise InvalidValue("A balance is not negative", pointer="/low_balance")
+    rules, _ = TeamCredits.objects.select_for_update(no_key=True).get_or_create(team=team)
+    if (rules.overflow, rules.low_balance_nanousd) != (overflow, low_balance_nanousd):
+        rules.overflow, rules.low_balance_nanousd = overflow, low_balance_nanousd
+        rules.save(update_fields=["overflow", "low_balance_nanousd"])
+        details = {"overflow": overflow, "low_balance_credits": credits_text(low_balance_nanousd)}
+        record(team=team, by=by, action="credits.policy", subject=team.name, details=details, at=at)
+    return rules
