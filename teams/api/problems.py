@@ -15,7 +15,6 @@ from django.http.multipartparser import MultiPartParserError
 from django.views import defaults
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from rest_framework import exceptions as drf
-from rest_framework.views import set_rollback
 
 from teams.errors import InvalidValue, Refusal
 
@@ -124,7 +123,6 @@ FRAMEWORK: dict[type[drf.APIException], tuple[str, str]] = {
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> JsonResponse:
     """The REST framework's hook: an answer for whatever a view raised."""
-    set_rollback()
     return problem_of(error).response()
 
 

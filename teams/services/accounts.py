@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils.text import slugify
@@ -30,6 +31,20 @@ def open_default_team(*, user: User, at: datetime) -> Membership:
         team=team, by=user, action="team.created", subject=team.name, at=at, details={"default": True}
     )
     return owner
+
+
+@one_transaction()
+def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: datetime) -> None:
+    """Writes what an operator changed of an account: whether it is active, and its rights on operators' pages."""
+    user.save()
+    audit.record(
+        team=None,
+        by=by,
+        action="account.changed",
+        subject=user.email,
+        at=at,
+        details={"changed": ", ".join(changed), "active": user.is_active, "staff": user.is_staff},
+    )
 
 
 @one_transaction()

@@ -70,6 +70,11 @@ def deliver_due(*, at: datetime) -> int:
     return sent
 
 
+def retry(*, mail: Mail, at: datetime) -> None:
+    """An unsent mail is due now instead of at its next attempt; one that was sent stays sent."""
+    Mail.objects.filter(pk=mail.pk, sent_at=None).update(next_attempt_at=at)
+
+
 @one_transaction()
 def _claim(*, at: datetime) -> Mail | None:
     waiting = Mail.objects.due(at).order_by("next_attempt_at", "pk")

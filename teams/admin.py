@@ -1,0 +1,254 @@
+"""The operator's view of the ground floor.
+
+Rows with rules are read-only here; what changes them calls a service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+
+from teams.errors import Refusal
+from teams.models import (
+    AuditEntry,
+    Invitation,
+    Mail,
+    Membership,
+    PersonalAccessToken,
+    Seat,
+    SeatHolding,
+    Team,
+    User,
+)
+from teams.ring import ring
+from teams.services import access_tokens, accounts, invitations, mail, seats
+from teams.tasks import deliver_mail
+
+M = TypeVar("M", bound=Model)
+
+if TYPE_CHECKING:
+
+    class _Admin(admin.ModelAdmin[M]):
+        pass
+
+    class _Inline(admin.TabularInline[Any, Any]):
+        pass
+
+else:  # Django's own classes take no type parameter when they run
+
+    class _Admin(admin.ModelAdmin, Generic[M]):
+        pass
+
+    class _Inline(admin.TabularInline):
+        pass
+
+
+class ReadOnlyInline(_Inline):
+    """Rows of a row, to look at."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(_Admin[M]):
+    """Rows to look at.
+
+    Actions marked `permissions=["act"]` are for staff with the right to change such rows.
+    """
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def act(self, request: HttpRequest, rows: QuerySet[M], done: str, verb: Callable[[M], object]) -> None:
+        """Calls the verb for each row, and tells which were refused and why."""
+        count = 0
+        for row in rows:
+            try:
+                verb(row)
+            except Refusal as refusal:
+                self.message_user(request, f"{row}: {refusal.detail}.", messages.ERROR)
+            else:
+                count += 1
+        if count:
+            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
+
+
+def operator(request: HttpRequest) -> User:
+    """Who acts; the admin lets nobody else in."""
+    return cast(User, request.user)
+
+
+@admin.register(User)
+class UserAdmin(_Admin[User]):
+    """People sign up by themselves; here their access to the product is closed, or widened to the
+    operator's pages."""
+
+    list_display = ("email", "name", "is_active", "is_staff", "date_joined")
+    list_filter = ("is_active", "is_staff")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    fields = (
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "groups",
+        "user_permissions",
+        "date_joined",
+        "last_login",
+    )
+    filter_horizontal = ("groups", "user_permissions")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        # The address is the sign-in library's to change, with a mail to confirm it. Staff never widen their
+        # own rights.
+        fixed = ("email", "date_joined", "last_login")
+        rights = ("is_staff", "is_superuser", "groups", "user_permissions")
+        return fixed if operator(request).is_superuser else (*fixed, *rights)
+
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
+        accounts.save_by_operator(
+            user=obj, changed=form.changed_data, by=operator(request), at=timezone.now()
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MembershipInline(ReadOnlyInline):
+    model = Membership
+    fields = ("user", "role", "joined_at", "ended_at")
+
+
+class SeatInline(ReadOnlyInline):
+    model = Seat
+    fields = ("id", "created_at", "removed_at")
+
+
+class HoldingInline(ReadOnlyInline):
+    model = SeatHolding
+    fields = ("membership", "started_at", "ended_at")
+    show_change_link = False
+
+
+@admin.register(Team)
+class TeamAdmin(ReadOnlyAdmin[Team]):
+    list_display = ("name", "slug", "default_for", "created_at", "deleted_at")
+    list_filter = (("default_for", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "slug", "memberships__user__email")
+    ordering = ("slug",)
+    inlines = (MembershipInline, SeatInline)
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnlyAdmin[Membership]):
+    list_display = ("user", "team", "role", "joined_at", "ended_at")
+    list_filter = ("role", ("ended_at", admin.EmptyFieldListFilter))
+    list_select_related = ("user", "team")
+    search_fields = ("user__email", "team__slug", "team__name")
+    ordering = ("-id",)
+    inlines = (HoldingInline,)
+
+
+@admin.register(Seat)
+class SeatAdmin(ReadOnlyAdmin[Seat]):
+    list_display = ("id", "team", "created_at", "removed_at")
+    list_filter = (("removed_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("team",)
+    search_fields = ("=id", "team__slug", "team__name")
+    ordering = ("-id",)
+    inlines = (HoldingInline,)
+    actions = ("free",)
+
+    @admin.action(description="Free: take from its holder", permissions=["act"])
+    def free(self, request: HttpRequest, rows: QuerySet[Seat]) -> None:
+        by, at = operator(request), timezone.now()
+        self.act(request, rows, "freed", lambda seat: seats.free_seat(seat=seat, by=by, at=at))
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin[Invitation]):
+    list_display = ("email", "team", "role", "sent_at", "expires_at", "accepted_at", "revoked_at")
+    list_select_related = ("team",)
+    search_fields = ("email", "team__slug")
+    ordering = ("-created_at",)
+    exclude = ("token_hash",)
+    actions = ("resend", "revoke")
+
+    @admin.action(description="Send again, with a new link", permissions=["act"])
+    def resend(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
+        by, at = operator(request), timezone.now()
+        self.act(request, rows, "sent again", lambda row: invitations.resend(invitation=row, by=by, at=at))
+        ring(deliver_mail)
+
+    @admin.action(description="Revoke", permissions=["act"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
+        by, at = operator(request), timezone.now()
+        self.act(request, rows, "revoked", lambda row: invitations.revoke(invitation=row, by=by, at=at))
+
+
+@admin.register(PersonalAccessToken)
+class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
+    list_display = ("prefix", "user", "name", "scope", "last_used_at", "expires_at", "revoked_at")
+    list_select_related = ("user",)
+    search_fields = ("prefix", "user__email")
+    ordering = ("-id",)
+    exclude = ("token_hash",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["act"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[PersonalAccessToken]) -> None:
+        by, at = operator(request), timezone.now()
+        self.act(request, rows, "revoked", lambda row: access_tokens.revoke(token=row, by=by, at=at))
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
+    list_display = ("at", "team", "by", "action", "subject")
+    list_select_related = ("team", "by")
+    search_fields = ("action", "subject", "team__slug", "by__email")
+    ordering = ("-at", "-id")
+
+
+@admin.register(Mail)
+class MailAdmin(ReadOnlyAdmin[Mail]):
+    list_display = ("kind", "to", "created_at", "attempts", "next_attempt_at", "sent_at", "last_error")
+    list_filter = ("kind", ("sent_at", admin.EmptyFieldListFilter))
+    search_fields = ("to", "dedupe_key")
+    ordering = ("-id",)
+    actions = ("retry",)
+
+    @admin.action(description="Try again now", permissions=["act"])
+    def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> None:
+        at = timezone.now()
+        self.act(request, rows, "due now", lambda row: mail.retry(mail=row, at=at))
+        ring(deliver_mail)
