@@ -60,6 +60,6 @@ $(LOCKED): requirements.lock | $(BIN)/python
 	@touch $@
 
 # npm comes with a wheel, so that no Node.js needs to be installed first.
-$(PACKAGES): package.json package-lock.json $(LOCKED)
+$(PACKAGES): package.json package-lock.json | $(LOCKED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

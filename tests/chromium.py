@@ -51,7 +51,9 @@ def _install() -> str | None:
     )
     if result.returncode:
         said.append(result.stdout + result.stderr)
-        raise RuntimeError("There is no Chromium and none could be installed. Set CHROMIUM.\n" + "\n".join(said))
+        raise RuntimeError(
+            "There is no Chromium and none could be installed. Set CHROMIUM.\n" + "\n".join(said)
+        )
     return None
 
 

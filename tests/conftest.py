@@ -34,7 +34,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _browser() -> Iterator[Browser]:
     executable = chromium(settings.DATA)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's synchronous interface runs an event loop in this thread; Django would refuse queries beside it.
+        # Playwright's synchronous interface runs an event loop in this thread; Django would refuse queries
+        # beside it.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser

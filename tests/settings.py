@@ -1,4 +1,6 @@
-"""The product's settings, as the tests run them: data of their own, and speed where safety is not under test."""
+"""The product's settings, as the tests run them: data of their own, and speed where safety is not under
+test.
+"""
 
 import os
 
@@ -7,7 +9,7 @@ from tokenplan import environment
 # Before the product's settings are read. Never the data of `make run`, whatever DATA says.
 os.environ["DATA"] = environment.text("TEST_DATA", str(environment.ROOT / "var" / "test"))
 
-from tokenplan.settings import *  # noqa: E402, F403
+from tokenplan.settings import *  # noqa: F403
 from tokenplan.settings import DATABASES
 
 # Argon2 is meant to be slow; a suite signs in a thousand times.

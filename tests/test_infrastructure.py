@@ -12,6 +12,7 @@ from django.conf import settings
 from django.test import Client
 
 from tokenplan import environment
+from tokenplan import settings as product
 from tokenplan.environment import InvalidEnvironment
 from tokenplan.log import LineFormatter
 from tokenplan.secret_store import parse_roots, read_secrets
@@ -133,7 +134,9 @@ class TestSocketFolder:
 
 
 class TestLog:
-    @pytest.mark.parametrize("key", ["sk-cp-abcdef0123456789ABCDEF", "gw-abcdef0123", "pat-abcdef0123", "sk-api-a1b2c3d4"])
+    @pytest.mark.parametrize(
+        "key", ["sk-cp-abcdef0123456789ABCDEF", "gw-abcdef0123", "pat-abcdef0123", "sk-api-a1b2c3d4"]
+    )
     def test_keys_are_hidden(self, key: str) -> None:
         record = logging.LogRecord("x", logging.INFO, "f", 1, "refused %s\nand more", (key,), None)
         line = LineFormatter().format(record)
@@ -168,6 +171,4 @@ class TestAnswers:
 
 
 def test_passwords_are_hashed_by_argon2() -> None:
-    from tokenplan import settings as product
-
     assert product.PASSWORD_HASHERS[0].endswith("Argon2PasswordHasher")

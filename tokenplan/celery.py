@@ -4,11 +4,12 @@ import os
 import warnings
 
 from celery import Celery
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
 
-# Celery warns of running as root because pickled messages could run code. Ours are JSON, and only JSON is accepted.
+# Celery warns of running as root because pickled messages could run code. Ours are JSON, and only JSON is
+# accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("tokenplan")

@@ -1,7 +1,7 @@
 """The embedded PostgreSQL and Redis: installed from wheels, kept under DATA, reached by Unix sockets alone.
 
-Both are durable and recover from kill -9 at the next start. One lock orders starting and stopping; another, shared by
-all who use the servers, tells the last one out to stop them.
+Both are durable and recover from kill -9 at the next start. One lock orders starting and stopping; another,
+shared by all who use the servers, tells the last one out to stop them.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ from typing import Protocol
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tokenplan import environment, processes
 from tokenplan.sockets import redis_socket, socket_folder
@@ -29,7 +31,17 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 POSTGRES_ACCOUNT = "pgserver"
 # Commands that never talk to a database, and `up`, which looks after the servers itself.
-WITHOUT_SERVERS = {"up", "help", "version", "--help", "-h", "--version", "collectstatic", "findstatic", "startapp"}
+WITHOUT_SERVERS = {
+    "up",
+    "help",
+    "version",
+    "--help",
+    "-h",
+    "--version",
+    "collectstatic",
+    "findstatic",
+    "startapp",
+}
 
 
 class ServerFailed(Exception):
@@ -48,7 +60,9 @@ class Server(Protocol):
 
 
 class Postgres:
-    """PostgreSQL 18 with its cluster in `DATA/postgres`. `durable=False` trades safety for speed, for tests."""
+    """PostgreSQL 18 with its cluster in `DATA/postgres`. `durable=False` trades safety for speed, for
+    tests.
+    """
 
     name = "PostgreSQL"
 
@@ -91,11 +105,11 @@ class Postgres:
         while not self.answers():
             if time.monotonic() > deadline:
                 raise ServerFailed(f"PostgreSQL did not start in {START_SECONDS} s. Its log: {self.log}")
-            if self.pid() is None:
-                # A pid file of no PostgreSQL of ours is left from a crash; its number may be somebody else's by now.
-                (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+            # Backends outlive a killed server for a moment; until they are gone, the cluster is theirs.
+            if self.pid() is None and not processes.working_in(self.cluster):
+                self._forget_stale_locks()
+                _reap(self._child)
                 self._child = self._spawn(account, dies_with_parent)
-                # After kill -9, memory shared with dying backends makes the next server give up: ask it again.
                 self._wait_for_answer_or_end(self._child, deadline)
             else:
                 time.sleep(0.1)
@@ -136,11 +150,20 @@ class Postgres:
     def _wait_for_answer_or_end(self, child: subprocess.Popen[bytes], deadline: float) -> None:
         while child.poll() is None and not self.answers() and time.monotonic() < deadline:
             time.sleep(0.05)
-        if child.poll() is not None:
-            time.sleep(0.3)
+
+    def _forget_stale_locks(self) -> None:
+        """Removes lock files of a crashed server when their number is another process's by now.
+
+        PostgreSQL clears a dead number away itself; one that is alive, or a zombie, it takes for a server.
+        """
+        for file in (self.cluster / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
+            if processes.pid_in(file, marker=str(self.cluster)) is None and processes.exists(file):
+                file.unlink(missing_ok=True)
 
     def _make_cluster(self, account: pwd.struct_passwd | None) -> None:
-        """Makes the cluster beside its place and moves it there whole, so that a kill leaves no half of one."""
+        """Makes the cluster beside its place and moves it there whole, so that a kill leaves no half of
+        one.
+        """
         draft = self.cluster.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True, mode=0o700)
@@ -194,7 +217,7 @@ class Redis:
 
     def answers(self) -> bool:
         """Whether it accepts commands; while it still loads its file, it does not."""
-        client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2)
+        client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
         try:
             return bool(client.ping())
         except redis.RedisError:
@@ -312,7 +335,14 @@ def _server_account() -> pwd.struct_passwd | None:
     try:
         return pwd.getpwnam(POSTGRES_ACCOUNT)
     except KeyError:
-        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", POSTGRES_ACCOUNT]
+        command = [
+            "useradd",
+            "--system",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            POSTGRES_ACCOUNT,
+        ]
         subprocess.run(command, check=True, capture_output=True)
         return pwd.getpwnam(POSTGRES_ACCOUNT)
 
@@ -329,5 +359,7 @@ def _wheel(package: str) -> Path:
     """An installed package's folder. The package is not imported: only the programs in it are wanted."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise ServerFailed(f"{package} is not installed. Run `make setup`, or set DATABASE_URL and REDIS_URL.")
+        raise ServerFailed(
+            f"{package} is not installed. Run `make setup`, or set DATABASE_URL and REDIS_URL."
+        )
     return Path(spec.origin).parent

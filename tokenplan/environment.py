@@ -1,4 +1,6 @@
-"""Reads the process environment: text, booleans, whole numbers, lists. An empty variable counts as not set."""
+"""Reads the process environment: text, booleans, whole numbers, lists. An empty variable counts as not
+set.
+"""
 
 import os
 from pathlib import Path
@@ -44,12 +46,16 @@ def words(name: str, default: list[str]) -> list[str]:
 
 
 def data_folder() -> Path:
-    """Where this installation keeps its data: DATA, or `var` in the checkout. A relative DATA is seen from here."""
+    """Where this installation keeps its data: DATA, or `var` in the checkout. A relative DATA is seen from
+    here.
+    """
     return Path(text("DATA", str(ROOT / "var"))).expanduser().absolute()
 
 
 def email_settings(url: str) -> dict[str, object]:
-    """Django's e-mail settings from `smtp://user:password@host:587?tls=1`; `smtps://` for TLS from the first byte."""
+    """Django's e-mail settings from `smtp://user:password@host:587?tls=1`; `smtps://` for TLS from the first
+    byte.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
         raise InvalidEnvironment("EMAIL_URL must look like smtp://user:password@host:587 or smtps://….")

@@ -16,7 +16,11 @@ def without_credentials(text: str) -> str:
 class LineFormatter(logging.Formatter):
     """Formats a record, traceback included, as one line with credentials hidden."""
 
-    converter = time.gmtime
+    @staticmethod
+    def converter(seconds: float | None) -> time.struct_time:
+        """Log times are UTC."""
+        return time.gmtime(seconds)
+
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
-# Everything comes from this host; nothing inline runs. Tabler's style sheet carries its small images as data URLs.
+# Everything comes from this host; nothing inline runs. Tabler's style sheet carries its small images as data
+# URLs.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'self'",

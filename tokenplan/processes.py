@@ -1,5 +1,6 @@
-"""Starting and ending operating-system processes, in groups of their own."""
+"""Starting, finding and ending operating-system processes, in groups of their own."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -25,8 +26,9 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Starts a process in its own session, so that the terminal's Ctrl-C does not reach it.
 
-    Output is appended to `log`, or goes where ours goes. `account` and `group` are the ids to run as, `folder` is where. On Linux the
-    process gets `dies_with_parent` when ours ends in whatever way; elsewhere it outlives a kill -9 of ours.
+    Output is appended to `log`, or goes where ours goes. `account` and `group` are the ids to run as,
+    `folder` is where. On Linux the process gets `dies_with_parent` when ours ends in whatever way; elsewhere
+    it outlives a kill -9 of ours.
     """
     output = log.open("ab") if log else None
     try:
@@ -69,8 +71,28 @@ def pid_in(file: Path, *, marker: str) -> int | None:
         return None
 
 
+def exists(file: Path) -> bool:
+    """Whether the number in a pid file is any process's at all, a zombie's included."""
+    try:
+        return psutil.pid_exists(int(file.read_text().split()[0]))
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def working_in(folder: Path) -> list[int]:
+    """The processes whose working directory this is, as far as we may see."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(folder):
+                found.append(process.pid)
+    return found
+
+
 def end_process(pid: int, number: signal.Signals, *, seconds: float) -> None:
-    """Asks a process to end by the signal; kills it when it is still there after `seconds`. Returns once it is gone."""
+    """Asks a process to end by the signal; kills it when it is still there after `seconds`. Returns once it
+    is gone.
+    """
     try:
         process = psutil.Process(pid)
         process.send_signal(number)
@@ -85,7 +107,5 @@ def end_process(pid: int, number: signal.Signals, *, seconds: float) -> None:
 
 def kill_group(group: int) -> None:
     """Kills whatever is left of a process group."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass

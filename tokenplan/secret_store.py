@@ -20,7 +20,9 @@ ROOT_BYTES = 32
 
 @dataclass(frozen=True)
 class Secrets:
-    """`key_roots` maps a root's id to its bytes; the first one makes new keys, the others still recognise old ones."""
+    """`key_roots` maps a root's id to its bytes; the first one makes new keys, the others still recognise old
+    ones.
+    """
 
     secret_key: str
     key_roots: dict[str, bytes]
@@ -46,15 +48,21 @@ def parse_roots(value: str) -> dict[str, bytes]:
         except binascii.Error:
             raise InvalidEnvironment(f"TOKENPLAN_KEY_ROOTS: root {identifier!r} is not base64.") from None
         if not identifier or identifier in roots:
-            raise InvalidEnvironment("TOKENPLAN_KEY_ROOTS: every root needs an id of its own, as in r1:base64.")
+            raise InvalidEnvironment(
+                "TOKENPLAN_KEY_ROOTS: every root needs an id of its own, as in r1:base64."
+            )
         if len(root) < ROOT_BYTES:
-            raise InvalidEnvironment(f"TOKENPLAN_KEY_ROOTS: root {identifier!r} has under {ROOT_BYTES} bytes.")
+            raise InvalidEnvironment(
+                f"TOKENPLAN_KEY_ROOTS: root {identifier!r} has under {ROOT_BYTES} bytes."
+            )
         roots[identifier] = root
     return roots
 
 
 def _stored(path: Path) -> dict[str, str]:
-    """The file's content. Made on first use; of several processes starting at once, one makes it, all read it."""
+    """The file's content. Made on first use; of several processes starting at once, one makes it, all read
+    it.
+    """
     if not path.exists():
         _create(path)
     return _parsed(path)

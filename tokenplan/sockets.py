@@ -1,7 +1,7 @@
 """The folder of the embedded servers' Unix sockets.
 
-The kernel allows a socket's path some 107 bytes (103 on macOS). Where DATA is too deep for that, `DATA/run` is a
-symbolic link to a short folder made for it, and the servers use the folder by its short name.
+The kernel allows a socket's path some 107 bytes (103 on macOS). Where DATA is too deep for that, `DATA/run`
+is a symbolic link to a short folder made for it, and the servers use the folder by its short name.
 """
 
 import os
@@ -13,7 +13,9 @@ LONGEST_SOCKET_NAME = ".s.PGSQL.5432.lock"
 
 
 def socket_folder(data: Path) -> Path:
-    """The folder to name in addresses, made if missing. The same answer in every process with the same DATA."""
+    """The folder to name in addresses, made if missing. The same answer in every process with the same
+    DATA.
+    """
     folder = data / "run"
     if len(os.fsencode(folder / LONGEST_SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +33,7 @@ def _short_folder(link: Path) -> Path:
         try:
             link.symlink_to(made, target_is_directory=True)
         except FileExistsError:
-            os.rmdir(made)  # another process was first
+            Path(made).rmdir()  # another process was first
     return link.readlink()
 
 

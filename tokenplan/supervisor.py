@@ -1,7 +1,8 @@
 """Keeps the embedded servers and the programs of an installation running until it is told to stop.
 
-Each child has a process group of its own. One that dies is started again, later each time it dies young. At the end
-every group is gone, also when a child hangs or has left children behind. `run` must be called in the main thread.
+Each child has a process group of its own. One that dies is started again, later each time it dies young. At
+the end every group is gone, also when a child hangs or has left children behind. `run` must be called in the
+main thread.
 """
 
 import contextlib
@@ -30,7 +31,9 @@ HEALTHY_SECONDS = 30.0
 
 
 class Stopped(BaseException):
-    """Ctrl-C, SIGTERM or a closed terminal. Not an error, so that no `except Exception` on the way takes it for one."""
+    """Ctrl-C, SIGTERM or a closed terminal. Not an error, so that no `except Exception` on the way takes it
+    for one.
+    """
 
 
 class AlreadyRunning(Exception):
@@ -39,7 +42,9 @@ class AlreadyRunning(Exception):
 
 @dataclass
 class Backoff:
-    """When to start something again: at once, then after 1, 2, 4 … up to 30 seconds. Moments are monotonic seconds."""
+    """When to start something again: at once, then after 1, 2, 4 … up to 30 seconds. Moments are monotonic
+    seconds.
+    """
 
     deaths: int = 0
     started: float = float("-inf")
@@ -78,6 +83,11 @@ class Program:
         """Whether it runs."""
         return self.child is not None and self.child.poll() is None
 
+    def terminate(self) -> None:
+        """Asks it to end."""
+        if self.child:
+            self.child.terminate()
+
     def bury(self) -> None:
         """Kills what a dead program left of its group: orphans would keep its port."""
         if self.child:
@@ -95,24 +105,30 @@ class Supervisor:
 
     @contextlib.contextmanager
     def started(self, *, description: str) -> Iterator[None]:
-        """The servers run inside; afterwards nothing that was started does. Raises AlreadyRunning, ServerFailed.
+        """The servers run inside; afterwards nothing that was started does. Raises AlreadyRunning,
+        ServerFailed.
 
         Signals to stop are raised as Stopped inside, and ignored while stopping.
         """
-        with self._only_one(description), (self.data / "servers.used").open("w") as use:
-            with _stopping_by_signal():
-                try:
-                    with servers_locked(self.data):
-                        fcntl.flock(use, fcntl.LOCK_SH)
-                        for server in self.servers:
-                            server.start(dies_with_parent=True)
-                    yield
-                finally:
-                    _ignore_stop_signals()
-                    self.stop()
+        with (
+            self._only_one(description),
+            (self.data / "servers.used").open("w") as use,
+            _stopping_by_signal(),
+        ):
+            try:
+                with servers_locked(self.data):
+                    fcntl.flock(use, fcntl.LOCK_SH)
+                    for server in self.servers:
+                        server.start(dies_with_parent=True)
+                yield
+            finally:
+                _ignore_stop_signals()
+                self.stop()
 
     def run(self, *, host: str, port: int, serving: Callable[[], None]) -> None:
-        """Starts the programs and looks after all. Calls `serving` once `/healthz` answers for the first time."""
+        """Starts the programs and looks after all. Calls `serving` once `/healthz` answers for the first
+        time.
+        """
         announced = False
         while True:
             self.look()
@@ -132,8 +148,7 @@ class Supervisor:
         """Ends every program, then every server; kills what has not ended in its time."""
         running = [program for program in self.programs if program.alive()]
         for program in running:
-            assert program.child
-            program.child.terminate()
+            program.terminate()
         deadline = time.monotonic() + STOP_SECONDS
         while any(program.alive() for program in running) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -159,7 +174,7 @@ class Supervisor:
             with servers_locked(self.data):
                 server.start(dies_with_parent=True)
         except ServerFailed as error:
-            log.error("%s", error)
+            log.warning("%s", error)
 
     def _look_after_program(self, program: Program) -> None:
         if program.alive():
@@ -184,7 +199,7 @@ class Supervisor:
             except BlockingIOError:
                 file.seek(0)
                 raise AlreadyRunning(
-                    f"This data is in use: {file.read().strip()}. Stop that one, or name other data with DATA=."
+                    f"This data is in use by {file.read().strip()}. Stop that one, or name other data: DATA="
                 ) from None
             file.truncate(0)
             file.write(f"{description}, process {os.getpid()}\n")

@@ -1,5 +1,6 @@
 """`manage.py up`: everything an installation needs, until Ctrl-C. `make run` calls it."""
 
+import ipaddress
 import json
 import os
 import socket
@@ -9,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import OperationalError, connections
 
 from tokenplan import environment
 from tokenplan.embedded import ServerFailed, embedded_servers
@@ -49,9 +50,9 @@ class Command(BaseCommand):
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from error
         finally:
-            connection.close()
+            connections.close_all()
             # The pool's threads must be gone before children are forked.
-            connection.close_pool()
+            connections["default"].close_pool()  # type: ignore[attr-defined]  # not in the stubs
 
     def announce(self) -> None:
         """Says where it serves and how to sign in."""
@@ -100,10 +101,17 @@ def refuse_busy_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CommandError(
-                f"Cannot serve on {host}:{port}: {error.strerror}. Choose another port: make run PORT={port + 1}"
+                f"Cannot serve on {host}:{port}: {error.strerror}. "
+                f"Choose another port: make run PORT={port + 1}"
             ) from error
 
 
 def reachable(host: str) -> str:
     """An address to call ourselves at: a wildcard is none."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == 4 else "::1"
