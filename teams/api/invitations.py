@@ -38,7 +38,7 @@ class InvitationView(TeamView):
 
 
 class InvitationList(InvitationView):
-    pagination = NewestFirst
+    pagination_class = NewestFirst
 
     @extend_schema(responses=InvitationSerializer(many=True), summary="The Team's invitations, newest first")
     def get(self, request: Request, slug: str) -> Response:

@@ -97,7 +97,7 @@ class MemberDetail(TeamView):
 
 class Audit(TeamView):
     right = Right.VIEW_AUDIT
-    pagination = NewestFirst
+    pagination_class = NewestFirst
 
     @extend_schema(responses=AuditEntrySerializer(many=True), summary="The Team's audit log, newest first")
     def get(self, request: Request, slug: str) -> Response:

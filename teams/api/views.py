@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+import teams.api.schema  # noqa: F401  # tells the OpenAPI document how these views sign in
 from teams.api.authentication import AccessTokenAuthentication, BrowserSession
 from teams.api.pagination import Cursor
 from teams.api.parsers import BoundedJSONParser
@@ -26,7 +27,7 @@ class PersonView(APIView):
     authentication_classes = [AccessTokenAuthentication, BrowserSession]
     permission_classes = [IsAuthenticated]
     parser_classes = [BoundedJSONParser]
-    pagination: ClassVar[type[Cursor]] = Cursor
+    pagination_class: ClassVar[type[Cursor]] = Cursor
 
     @property
     def person(self) -> User:
@@ -34,7 +35,7 @@ class PersonView(APIView):
 
     def page(self, rows: QuerySet[Any], serializer: type[BaseSerializer[Any]]) -> Response:
         """One page of the rows as `{"next", "previous", "results"}`."""
-        paginator = self.pagination()
+        paginator = self.pagination_class()
         page: list[Model] = paginator.paginate_queryset(rows, self.request, self) or []
         rows_now = serializer(page, many=True, context={"now": timezone.now()})
         return paginator.get_paginated_response(rows_now.data)
