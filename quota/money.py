@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_DOWN, Decimal
 
 NANOUSD_PER_USD = 1_000_000_000
@@ -11,26 +12,27 @@ NANOUSD_PER_CREDIT = 1_000_000  # 1 Credit = $0.001 (product.md, Usage and price
 MAX_NANOUSD = 10**15
 
 
+_PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,30})?", re.ASCII)
+
+
 def nanousd_from_usd(text: str) -> int:
-    """Whole nano-dollars of a decimal dollar amount. Raises ValueError when it is not exact or not a plain decimal."""
-    try:
-        nanousd = Decimal(text.strip()).scaleb(9)
-        if nanousd != nanousd.to_integral_value():
-            raise ValueError
-    except (ArithmeticError, ValueError):
-        raise ValueError(f"{text!r} is not a dollar amount in whole nano-dollars") from None
-    return int(nanousd)
+    """Whole nano-dollars of a plain decimal dollar amount. Raises ValueError when it is not exact."""
+    return _scaled(text, 9, "a dollar amount in whole nano-dollars")
 
 
 def nanousd_from_credits(text: str) -> int:
-    """Whole nano-dollars of a decimal number of Credits. Raises ValueError as `nanousd_from_usd` does."""
-    try:
-        nanousd = Decimal(text.strip()).scaleb(6)
-        if nanousd != nanousd.to_integral_value():
-            raise ValueError
-    except (ArithmeticError, ValueError):
-        raise ValueError(f"{text!r} is not a number of Credits with at most 6 decimals") from None
-    return int(nanousd)
+    """Whole nano-dollars of a plain decimal number of Credits. Raises ValueError when it is not exact."""
+    return _scaled(text, 6, "a number of Credits with at most 6 decimals")
+
+
+def _scaled(text: str, places: int, what: str) -> int:
+    text = text.strip()
+    if not _PLAIN_DECIMAL.fullmatch(text):
+        raise ValueError(f"{text!r} is not {what}")
+    whole, _, decimals = text.partition(".")
+    if decimals[places:].strip("0"):
+        raise ValueError(f"{text!r} is not {what}")
+    return int(whole + decimals[:places].ljust(places, "0"))
 
 
 def credits_text(nanousd: int) -> str:

@@ -1,0 +1,193 @@
+"""Real rows for tests, made through the services. A moment is always passed in; `T0` is a Wednesday morning."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from quota.models import Gateway, Plan, UsageEvent
+from quota.services import entitlements, keys, members
+from quota.services.authorize import Ask, Authorization, authorize
+from quota.services.credits import grant_credits, set_credit_access
+from quota.services.gateways import create_gateway
+from quota.services.plans import create_plan_version, load_rate_card
+from quota.services.settle import settle
+from quota.windows import Limit, Policy, Rule
+from teams.models import Membership, Role, Seat, Team, User
+from teams.services import seats
+
+T0 = datetime(2026, 6, 3, 10, 2, tzinfo=UTC)
+MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+USD = 1_000_000_000
+CREDIT = 1_000_000
+
+FIVE_HOURS = Rule(Policy.ROLLING, 5 * 3600)
+WEEK = Rule(Policy.FIXED, 7 * 86400, MONDAY)
+
+RATE_CARD = """\
+model,modality,meter,unit_size,usd_per_unit,context_over,note
+talker,language,input_tokens,1000000,0.30,,
+talker,language,output_tokens,1000000,1.20,,
+talker,language,cache_read_tokens,1000000,0.06,,
+talker,language,input_tokens,1000000,0.60,512000,
+talker,language,output_tokens,1000000,2.40,512000,
+talker,language,cache_read_tokens,1000000,0.12,512000,
+penny,language,calls,1,0.01,,
+nano,language,calls,1,0.000000001,,
+painter,image,images,1,0.0035,,
+"""
+
+_numbers = itertools.count(1)
+
+
+def limits(five_hours: int = 9_900_000_000, week: int = 99_000_000_000) -> list[Limit]:
+    """A plan's two windows with these limits, in nano-dollars."""
+    return [Limit("5h", FIVE_HOURS, five_hours), Limit("week", WEEK, week)]
+
+
+def make_user(email: str = "", *, password: str | None = None, at: datetime = T0) -> User:
+    """A user with a Default Team and its key. The address counts as verified."""
+    user = User.objects.create_user(email=email or f"person{next(_numbers)}@example.com", password=password)
+    user.emailaddress_set.create(email=user.email, verified=True, primary=True)
+    members.open_account(user=user, at=at)
+    return user
+
+
+def make_team(name: str = "", *, owner: User | None = None, at: datetime = T0) -> Team:
+    """A regular Team."""
+    owner = owner or make_user(at=at)
+    return members.create_team(name=name or f"Team {next(_numbers)}", by=owner, at=at).team
+
+
+def make_member(
+    team: Team, user: User | None = None, *, role: str = Role.MEMBER, credits: bool = False, at: datetime = T0
+) -> Membership:
+    membership = members.add_member(team=team, user=user or make_user(at=at), role=role, at=at, by=None)
+    if credits:
+        allow_credits(membership, at=at)
+    return membership
+
+
+def owner_of(team: Team) -> Membership:
+    return Membership.objects.get(team=team, role=Role.OWNER, ended_at=None)
+
+
+def make_plan(
+    code: str = "max",
+    of_limits: Sequence[Limit] = (),
+    *,
+    agents: tuple[int, int] = (4, 5),
+    agents_enforced: bool = False,
+    at: datetime = T0,
+) -> Plan:
+    """A new version of a plan, $9.90 in 5 hours and $99 in a week unless told otherwise."""
+    return create_plan_version(
+        code=code,
+        name=code.capitalize(),
+        rank={"plus": 1, "max": 2, "ultra": 3}.get(code, 9),
+        agents=agents,
+        agents_enforced=agents_enforced,
+        limits=of_limits or limits(),
+        at=at,
+        by=None,
+    )
+
+
+def make_seat(
+    team: Team,
+    plan: Plan | None = None,
+    *,
+    holder: Membership | None = None,
+    ends_at: datetime | None = None,
+    at: datetime = T0,
+) -> Seat:
+    """A seat with a plan, and with a holder if one is named."""
+    seat = entitlements.grant_seat(
+        team=team, plan=plan or make_plan(at=at), ends_at=ends_at, source="test", at=at, by=None
+    )
+    if holder:
+        seats.assign_seat(seat=seat, membership=holder, by=None, at=at)
+    return seat
+
+
+def make_gateway(at: datetime = T0) -> Gateway:
+    return create_gateway(name=f"gateway {next(_numbers)}", at=at, by=None)[0]
+
+
+def give_credits(team: Team, nanousd: int, *, at: datetime = T0, expires_at: datetime | None = None) -> None:
+    grant_credits(
+        team=team, nanousd=nanousd, source=f"test {next(_numbers)}", at=at, by=None, expires_at=expires_at
+    )
+
+
+def allow_credits(
+    membership: Membership, *, overflow: str = "allow", month_cap: int | None = None, at: datetime = T0
+) -> None:
+    set_credit_access(
+        membership=membership, allowed=True, overflow=overflow, month_cap_nanousd=month_cap, at=at, by=None
+    )
+
+
+def key_of(membership: Membership) -> str:
+    """The text of the member's current key."""
+    return keys.reveal_key(membership.keys.get(replaced_at=None))
+
+
+def use_test_rate_card(at: datetime = MONDAY) -> None:
+    """talker (tokens), penny ($0.01 a call), nano (a nano-dollar a call), painter ($0.0035 an image)."""
+    load_rate_card(text=RATE_CARD, effective_from=at, at=at, by=None)
+
+
+@dataclass
+class Desk:
+    """A gateway with one key: asks, settles, and does both, at a moment. `penny` calls unless told otherwise."""
+
+    gateway: Gateway
+    key: str
+
+    def ask(
+        self,
+        calls: int = 1,
+        *,
+        at: datetime = T0,
+        model: str = "penny",
+        agent: str = "",
+        request_id: str = "",
+    ) -> Authorization:
+        ask = Ask(request_id or f"r{next(_numbers)}", self.key, model, {"calls": calls}, agent)
+        return authorize(gateway=self.gateway, ask=ask, at=at)
+
+    def settle(self, authorization: Authorization, calls: int, *, at: datetime = T0) -> UsageEvent:
+        return settle(
+            gateway=self.gateway, reservation=authorization.reservation, usage={"calls": calls}, at=at
+        )
+
+    def use(self, calls: int, *, at: datetime = T0, model: str = "penny") -> UsageEvent:
+        """A call that was authorized and settled at once."""
+        return self.settle(self.ask(calls, at=at, model=model), calls, at=at + timedelta(microseconds=1))
+
+
+def make_desk(membership: Membership) -> Desk:
+    return Desk(make_gateway(), key_of(membership))
+
+
+@dataclass
+class Scene:
+    """A Team with an Owner who holds a Max seat, a rate card, and a desk."""
+
+    team: Team
+    owner: Membership
+    plan: Plan
+    seat: Seat
+    desk: Desk
+
+
+def make_scene(of_limits: Sequence[Limit] = (), *, at: datetime = T0) -> Scene:
+    use_test_rate_card()
+    team = make_team(at=at)
+    owner = owner_of(team)
+    plan = make_plan(of_limits=of_limits, at=at)
+    seat = make_seat(team, plan, holder=owner, at=at)
+    return Scene(team, owner, plan, seat, make_desk(owner))
