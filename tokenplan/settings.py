@@ -148,7 +148,13 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA / "celerybeat-schedule")
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
+# All of them sweep: safe to run twice, or a week late. Seconds between runs.
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": name, "schedule": seconds, "options": {"expires": seconds}}
+    for name, seconds in {
+        "teams.deliver_mail": 30,
+    }.items()
+}
 
 # People
 
@@ -170,6 +176,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "tokenplan.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -233,6 +240,11 @@ STATICFILES_DIRS = [
     ("vendor/chart.js", BASE_DIR / "node_modules/chart.js/dist"),
 ]
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+
+# Quota
+
+# How long a reservation holds what it was granted, when nobody settles or releases it.
+RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS", 900)
 
 # API
 
