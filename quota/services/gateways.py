@@ -1,0 +1,61 @@
+"""Gateways: the model servers that ask and settle, each with a credential `gw-…`."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from quota.keytext import ALPHABET
+from quota.models import Gateway
+from teams.errors import InvalidValue, NotFound
+from teams.models import User
+from teams.services.audit import record
+from teams.text import clean_name
+from teams.transactions import one_transaction
+
+PREFIX = "gw-"
+SECRET_LENGTH = 40
+
+
+@one_transaction()
+def create_gateway(*, name: str, at: datetime, by: User | None) -> tuple[Gateway, str]:
+    """The gateway and the text of its credential. The text is not kept: only now can it be shown.
+
+    Raises InvalidValue for a name that cannot be used or is in use, be it by a revoked gateway.
+    """
+    name = clean_name(name, pointer="/name")
+    text = PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH))
+    gateway, is_new = Gateway.objects.get_or_create(
+        name=name, defaults={"token_hash": _hash(text), "prefix": text[:8], "created_at": at}
+    )
+    if not is_new:
+        raise InvalidValue(f"There is a gateway {name!r} already", pointer="/name")
+    record(
+        team=None, by=by, action="gateway.created", subject=name, details={"prefix": gateway.prefix}, at=at
+    )
+    return gateway, text
+
+
+@one_transaction()
+def revoke_gateway(*, gateway: Gateway, at: datetime, by: User | None) -> Gateway:
+    """The credential stops working at once. What the gateway holds lapses by itself. Raises NotFound."""
+    locked = Gateway.objects.live().select_for_update(no_key=True).filter(pk=gateway.pk).first()
+    if locked is None:
+        raise NotFound(f"The gateway {gateway.name!r} was revoked before")
+    locked.revoked_at = at
+    locked.save(update_fields=["revoked_at"])
+    record(team=None, by=by, action="gateway.revoked", subject=locked.name, details={}, at=at)
+    return locked
+
+
+def recognise_gateway(text: str) -> Gateway | None:
+    """The working gateway with this credential; None for any other text. One look-up by a unique index."""
+    if len(text) != len(PREFIX) + SECRET_LENGTH or not text.startswith(PREFIX) or not text.isascii():
+        return None
+    return Gateway.objects.live().filter(token_hash=_hash(text)).first()
+
+
+def _hash(text: str) -> str:
+    """Plain SHA-256 is enough: nobody guesses 40 random signs."""
+    return hashlib.sha256(text.encode()).hexdigest()
