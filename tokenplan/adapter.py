@@ -11,7 +11,7 @@ from teams.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Opens the Default Team at sign-up, and at sign-in for accounts made elsewhere, as `createsuperuser` does."""
+    """Opens the Default Team at sign-up; at sign-in for accounts made elsewhere, as by `createsuperuser`."""
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         """The new account, with its Default Team when it is written."""

@@ -14,11 +14,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("teams.api.urls")),
-    path("api/v1/", include("teams.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
 ]
-
-handler400 = "teams.api.problems.bad_request"
-handler404 = "teams.api.problems.not_found"
-handler500 = "teams.api.problems.server_error"
