@@ -129,3 +129,8 @@ class ReauthenticationRequired(Refusal):
 class RateCardInvalid(InvalidValue):
     code = "rate_card_invalid"
     title = "The rate card cannot be loaded"
+
+
+class PlanListInvalid(InvalidValue):
+    code = "plan_list_invalid"
+    title = "The list of plans cannot be loaded"

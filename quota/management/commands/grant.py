@@ -1,0 +1,85 @@
+"""`manage.py grant seat|credits …`: what an operator gives, by the services that a purchase goes through."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from quota.management.parsing import credits_as_nanousd, moment
+from quota.models import Plan
+from quota.money import credits_text
+from quota.services.credits import grant_credits
+from quota.services.entitlements import grant_seat
+from teams.errors import Refusal
+from teams.models import Membership, Team
+from teams.services.seats import assign_seat
+from teams.transactions import one_transaction
+
+
+class Command(BaseCommand):
+    help = "Gives a Team a seat or Credits."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        what = parser.add_subparsers(dest="what", required=True, metavar="seat|credits")
+        seat = what.add_parser("seat", help="A seat with a plan")
+        seat.add_argument("--team", required=True, metavar="SLUG")
+        seat.add_argument("--plan", required=True, metavar="CODE", help="plus, max, ultra")
+        seat.add_argument("--to", metavar="EMAIL", help="the member who holds it; left out, it is free")
+        seat.add_argument("--until", type=moment, metavar="DATE", help="left out, until further notice")
+        lot = what.add_parser("credits", help="A lot of Credits")
+        lot.add_argument("--team", required=True, metavar="SLUG")
+        lot.add_argument("--credits", required=True, type=credits_as_nanousd, metavar="NUMBER")
+        lot.add_argument("--until", type=moment, metavar="DATE", help="left out, 365 days from now")
+        lot.add_argument(
+            "--source", metavar="TEXT", help="a source grants once, however often it is asked to"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        team = Team.objects.live().filter(slug=options["team"]).first()
+        if team is None:
+            raise CommandError(f"There is no Team {options['team']!r}")
+        try:
+            if options["what"] == "seat":
+                self.grant_seat(team, options)
+            else:
+                self.grant_credits(team, options)
+        except Refusal as error:
+            raise CommandError(str(error)) from error
+
+    def grant_seat(self, team: Team, options: dict[str, Any]) -> None:
+        """The seat and its holder together: refused as holder, the Team has no new seat either."""
+        now = timezone.now()
+        plan = Plan.objects.sellable().filter(code=options["plan"]).order_by("-version").first()
+        if plan is None:
+            on_offer = ", ".join(Plan.objects.sellable().values_list("code", flat=True)) or "none"
+            raise CommandError(f"There is no plan {options['plan']!r} on offer; on offer: {on_offer}")
+        holder = None
+        if options["to"]:
+            holder = (
+                Membership.objects.for_team(team).live().filter(user__email__iexact=options["to"]).first()
+            )
+            if holder is None:
+                raise CommandError(f"{options['to']} is not a member of {team}")
+        with one_transaction():
+            seat = grant_seat(
+                team=team, plan=plan, ends_at=options["until"], source="operator, by command", at=now, by=None
+            )
+            if holder:
+                assign_seat(seat=seat, membership=holder, by=None, at=now)
+        held = f", held by {options['to']}" if holder else ""
+        self.stdout.write(f"{seat} of {team}: {plan}{held}.")
+
+    def grant_credits(self, team: Team, options: dict[str, Any]) -> None:
+        lot = grant_credits(
+            team=team,
+            nanousd=options["credits"],
+            source=options["source"] or f"operator, by command {uuid4()}",
+            at=timezone.now(),
+            by=None,
+            expires_at=options["until"],
+        )
+        amount, until = credits_text(lot.amount_nanousd), f"{lot.expires_at:%Y-%m-%d %H:%M} UTC"
+        self.stdout.write(f"Lot {lot.pk} of {team}: {amount} Credits until {until}.")
