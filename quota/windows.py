@@ -147,7 +147,7 @@ class QuotaWindow:
 
 
 def window_at(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime) -> QuotaWindow:
-    """The window that contains `moment`, as known from usage and holds at or before it."""
+    """The window that contains `moment`. Where no `first_use` window is open, the one that a call now would open."""
     rule = limit.rule
     if rule.policy is Policy.ROLLING:
         return _rolling_window(limit, buckets, holds, moment)

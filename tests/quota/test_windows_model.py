@@ -56,8 +56,20 @@ def counted(rule: Rule, usage: Usage, moment: datetime) -> int:
 
 @given(rules, usages, moments)
 def test_a_window_counts_what_the_raw_usage_says(rule: Rule, usage: Usage, moment: datetime) -> None:
+    if rule.policy is Policy.FIRST_USE:
+        usage = [(at, n) for at, n in usage if at <= moment]
     window = window_at(Limit("w", rule, 10**6), sum_into_buckets(rule, usage), [], moment)
     assert window.used == counted(rule, usage, moment)
+
+
+@given(usages, moments)
+def test_usage_ahead_of_the_clock_counts_in_the_first_use_window_that_a_call_now_would_open(
+    usage: Usage, moment: datetime
+) -> None:
+    rule = Rule(Policy.FIRST_USE, 3600)
+    buckets = sum_into_buckets(rule, [(at, n) for at, n in usage if at > moment])
+    soon = [b.used for b in buckets if b.starts_at < moment + rule.length]
+    assert window_at(Limit("w", rule, 10**6), buckets, [], moment).used == sum(soon)
 
 
 @given(rules, usages, moments)
