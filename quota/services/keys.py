@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from quota.errors import KeyInvalid
-from quota.keytext import key_text, new_key_id, new_salt
+from quota.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
 from quota.models import SubscriptionKey
 from teams.errors import InvalidValue
 from teams.models import Membership, User
@@ -40,6 +40,25 @@ def issue_key(*, membership: Membership, at: datetime) -> SubscriptionKey:
 def reveal_key(key: SubscriptionKey) -> str:
     """The whole text of a key. For its owner alone, who has just re-authenticated: the caller sees to that."""
     return key_text(root=root_secret(key.root), key_id=key.key_id, salt=bytes(key.salt))
+
+
+def recognise_key(text: str, *, at: datetime) -> SubscriptionKey | None:
+    """The key with this text that works at `at`, with its membership, user and Team; None for any other text.
+
+    For showing: nothing is locked, so only `authorize` may decide by a key.
+    """
+    key_id = key_id_of(text)
+    if key_id is None:
+        return None
+    key = (
+        SubscriptionKey.objects.working(at)
+        .filter(key_id=key_id, membership__ended_at=None)
+        .select_related("membership__team", "membership__user")
+        .first()
+    )
+    if key is None or key.root not in settings.KEY_ROOTS or not same_text(text, reveal_key(key)):
+        return None
+    return key
 
 
 @one_transaction()

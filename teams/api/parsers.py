@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from typing import IO, Any, ClassVar, NoReturn
 
 from django.conf import settings
 from rest_framework.exceptions import ParseError
@@ -20,27 +20,35 @@ DEFAULT_LIMIT = 1_048_576
 class BoundedJSONParser(BaseParser):
     """Reads at most API_MAX_BODY_BYTES (1 MiB unless set) and refuses what plain `json` would let pass.
 
+    A subclass may set a `limit` of its own, and may let unstorable text pass (`storable`) because it looks at
+    each row itself.
+
     Not a JSONParser of the REST framework: those are handed a body that was read whole, however large.
     """
 
     media_type = "application/json"
+    limit: ClassVar[int | None] = None
+    storable: ClassVar[bool] = True
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        limit: int = getattr(settings, "API_MAX_BODY_BYTES", DEFAULT_LIMIT)
+        limit = self.limit or int(getattr(settings, "API_MAX_BODY_BYTES", DEFAULT_LIMIT))
         body: bytes = stream.read(limit + 1)
         if len(body) > limit:
             raise BodyTooLarge(f"A body may have up to {limit} bytes; send less at once.")
-        return parse_json(body)
+        return parse_json(body, storable=self.storable)
 
 
-def parse_json(body: bytes) -> Any:
-    """The value; ParseError for what is not JSON in UTF-8, InvalidValue for text that cannot be stored."""
+def parse_json(body: bytes, *, storable: bool = True) -> Any:
+    """The value; ParseError for what is not JSON in UTF-8, InvalidValue for text that cannot be stored.
+
+    Without `storable` such text passes.
+    """
     try:
         value = json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite)
         # Rare escapes, looked for in the raw text first, so that an honest body costs no walk.
-        if b"\\u0000" in body or b"\\ud" in body.lower():
+        if storable and (b"\\u0000" in body or b"\\ud" in body.lower()):
             _refuse_unstorable(value, "")
     except UnicodeDecodeError as error:
         raise ParseError("The body is not UTF-8.") from error
