@@ -32,8 +32,8 @@ class _Terms:
 def load_plans(*, text: str, at: datetime, by: User | None) -> list[Plan]:
     """Make the plans of a JSON list (quota/data/plans.json) the ones on offer. Returns the new versions.
 
-    A plan whose version on offer says the same is left alone, so loading a list twice is loading it once. So is
-    a plan that the list does not name. Raises PlanListInvalid; nothing of the list is kept then.
+    A plan whose version on offer says the same is left alone, so a list loaded twice is loaded once. So is a
+    plan that the list does not name. Raises PlanListInvalid; nothing of the list is kept then.
     """
     return [
         create_plan_version(
