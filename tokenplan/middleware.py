@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
+
+from teams.api.problems import BodyTooLarge, problem_of
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -47,15 +49,7 @@ class BodyLimit:
         length = request.headers.get("Content-Length", "")
         limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if length.isdecimal() and int(length) > limit:
-            return JsonResponse(
-                {
-                    "type": "about:blank",
-                    "title": "Body too large",
-                    "status": 413,
-                    "code": "body_too_large",
-                    "detail": f"A body may have up to {limit} bytes. Send less at once.",
-                },
-                status=413,
-                content_type="application/problem+json",
-            )
+            return problem_of(
+                BodyTooLarge(f"A body may have up to {limit} bytes; send less at once.")
+            ).response()
         return self.get_response(request)

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 
 _PR_SET_PDEATHSIG = 1
+# Children that may outlive us on purpose. Held until we end, so that Python does not take them for forgotten.
+_children: list[subprocess.Popen[bytes]] = []
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -32,7 +34,7 @@ def spawn(
     """
     output = log.open("ab") if log else None
     try:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -47,6 +49,8 @@ def spawn(
     finally:
         if output:
             output.close()
+    _children[:] = [one for one in _children if one.poll() is None] + [child]
+    return child
 
 
 def _dying_with_parent(number: signal.Signals) -> Callable[[], None] | None:

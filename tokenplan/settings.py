@@ -136,7 +136,7 @@ EMBEDDED_BROKER = not REDIS_URL
 CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{redis_socket(DATA)}?virtual_host=0"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # An interface that rings Celery must not hang when the broker is gone.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5, "max_retries": 0}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

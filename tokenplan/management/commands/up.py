@@ -5,10 +5,11 @@ import json
 import os
 import socket
 import sys
+from io import StringIO
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
@@ -45,8 +46,8 @@ class Command(BaseCommand):
         try:
             call_command("migrate", verbosity=0, interactive=False)
             call_command("createcachetable", verbosity=0)
-            if "demo" in get_commands():
-                call_command("demo", verbosity=0)
+            if environment.flag("DEMO", True):
+                call_command("demo", stdout=StringIO())
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from error
         finally:

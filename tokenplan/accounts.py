@@ -1,0 +1,32 @@
+"""What this product adds to signing up and in: whoever has an account has a Default Team, with its key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.db import transaction
+from django.forms import BaseForm
+from django.http import HttpRequest
+from django.utils import timezone
+
+from quota.services.members import open_account
+from teams.models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has no types
+    """The sign-in library's hooks."""
+
+    def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
+        """A new account and its Default Team are written together, or neither."""
+        with transaction.atomic():
+            saved: User = super().save_user(request, user, form, commit=commit)
+            if commit:
+                open_account(user=saved, at=timezone.now())
+        return saved
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """For accounts made otherwise, by an operator or a command: the first sign-in completes them."""
+        open_account(user=user, at=timezone.now())
+        super().login(request, user)
+

@@ -1,0 +1,31 @@
+"""The pages that belong to no floor: the front page, and what is shown when something fails."""
+
+from __future__ import annotations
+
+import sys
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template import loader
+
+from teams.api import problems
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """One's own bars for whoever is signed in; else what this is."""
+    if request.user.is_authenticated:
+        return redirect("account")
+    return render(request, "pages/landing.html")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """An outage says so and asks to come back, with 503; a defect is a 500. Neither page asks the database.
+
+    Called while the exception is being handled; Django has logged it.
+    """
+    if request.path.startswith("/api/"):
+        return problems.server_error(request)
+    away = isinstance(sys.exc_info()[1], problems.UNAVAILABLE)
+    status, template = (503, "503.html") if away else (500, "500.html")
+    headers = {"Retry-After": str(problems.RETRY_UNAVAILABLE_SECONDS)} if away else None
+    return HttpResponse(loader.get_template(template).render(), status=status, headers=headers)
