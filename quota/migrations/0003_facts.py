@@ -94,26 +94,29 @@ END $$;
 SETTLE_FACTS = """
 -- Locks a reservation, its key and its seat, in this order, and then reads. No row: no such reservation of the gateway.
 CREATE FUNCTION quota_settle_facts(p_reservation uuid, p_gateway bigint, p_at timestamptz) RETURNS TABLE (
-    card bigint,
+    state text, expired boolean, created_at timestamptz, expires_at timestamptz,
+    team bigint, membership bigint, key bigint, seat bigint, plan bigint, model text, agent text,
+    from_quota bigint, from_credits bigint, card bigint,
     rules text[], bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
     hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[]
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
-DECLARE
-    v_key bigint; v_seat bigint; v_created_at timestamptz;
 BEGIN
-    SELECT r.key_id, r.seat_id, r.created_at INTO v_key, v_seat, v_created_at
+    SELECT r.state, r.expired, r.created_at, r.expires_at, r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id,
+            r.model, r.agent, r.from_quota_nanousd, r.from_credits_nanousd
+        INTO state, expired, created_at, expires_at, team, membership, key, seat, plan, model, agent,
+            from_quota, from_credits
         FROM quota_reservation r WHERE r.id = p_reservation AND r.gateway_id = p_gateway FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    PERFORM 1 FROM quota_subscriptionkey k WHERE k.id = v_key FOR NO KEY UPDATE;
-    PERFORM 1 FROM teams_seat s WHERE s.id = v_seat FOR NO KEY UPDATE;
+    PERFORM 1 FROM quota_subscriptionkey k WHERE k.id = key FOR NO KEY UPDATE;
+    PERFORM 1 FROM teams_seat s WHERE s.id = seat FOR NO KEY UPDATE;
     SELECT c.id INTO card FROM quota_ratecard c
-        WHERE c.effective_from <= v_created_at ORDER BY c.effective_from DESC LIMIT 1;
-    IF v_seat IS NOT NULL THEN
+        WHERE c.effective_from <= created_at ORDER BY c.effective_from DESC LIMIT 1;
+    IF seat IS NOT NULL THEN
         SELECT f.* INTO rules, bucket_rules, bucket_starts, bucket_used,
                 hold_ids, hold_starts, hold_nanousd, hold_agents, hold_ends
-            FROM quota_seat_facts(v_seat, v_created_at, p_at) f;
+            FROM quota_seat_facts(seat, created_at, p_at) f;
     END IF;
     RETURN NEXT;
 END $$;

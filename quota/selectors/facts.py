@@ -6,7 +6,7 @@ Inside a transaction and with `lock`, the rows a decision depends on stay locked
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -91,8 +91,27 @@ class CallFacts:
 
 @dataclass(frozen=True, slots=True)
 class SettleFacts:
+    """A reservation, and the seat it holds on. `seat` and `plan` are both None when Credits alone pay."""
+
+    state: str
+    expired: bool
+    created_at: datetime
+    expires_at: datetime
+    team: int
+    membership: int
+    key: int
+    seat: int | None
+    plan: int | None
+    model: str
+    agent: str
+    from_quota: int
+    from_credits: int
     card: int | None
     usage: SeatFacts
+
+
+_CALL_COLUMNS = [field.name for field in fields(CallFacts) if field.name != "usage"]
+_SETTLE_COLUMNS = [field.name for field in fields(SettleFacts) if field.name != "usage"]
 
 
 def call_facts(
@@ -104,26 +123,13 @@ def call_facts(
     )
     if row is None:
         return None
-    return CallFacts(
-        key=row["key"],
-        salt=bytes(row["salt"]),
-        root=row["root"],
-        key_works=row["key_works"],
-        membership=row["membership"],
-        team=row["team"],
-        team_slug=row["team_slug"],
-        card=row["card"],
-        prior_reservation=row["prior_reservation"],
-        seat=row["seat"],
-        plan=row["plan"],
-        usage=_seat_facts(row),
-    )
+    return CallFacts(**{name: row[name] for name in _CALL_COLUMNS}, usage=_seat_facts(row))
 
 
 def settle_facts(reservation: UUID, *, gateway_id: int, at: datetime) -> SettleFacts | None:
     """Locks the gateway's reservation, its key and its seat. None: no such reservation."""
     row = _row("SELECT * FROM quota_settle_facts(%s, %s, %s)", [reservation, gateway_id, at])
-    return SettleFacts(row["card"], _seat_facts(row)) if row else None
+    return SettleFacts(**{name: row[name] for name in _SETTLE_COLUMNS}, usage=_seat_facts(row)) if row else None
 
 
 def seat_facts(seat_id: int, at: datetime) -> SeatFacts:
@@ -171,7 +177,8 @@ def usable_credits(
 
 
 def _row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any] | None:
-    with connection.cursor() as cursor:
+    # In a pipeline the BEGIN of a transaction travels with its first statement, not ahead of it.
+    with connection.cursor() as cursor, connection.connection.pipeline():
         cursor.execute(sql, params)
         row = cursor.fetchone()
         return dict(zip((column[0] for column in cursor.description), row, strict=True)) if row else None

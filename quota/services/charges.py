@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, JSONField
 
 from quota.allocation import Split, draw, split
 from quota.answers import prices_answer, windows_answer
@@ -75,7 +76,7 @@ def record_charge(
     }
     in_window = parts.from_quota + parts.uncovered
     after = facts.with_usage(starts, in_window).windows(limits, call.occurred_at)
-    event = UsageEvent.objects.create(
+    event = UsageEvent(
         gateway_id=call.gateway,
         external_id=call.external_id,
         usage_hash=digest,
@@ -102,7 +103,7 @@ def record_charge(
     if call.seat and in_window:
         for key, buckets in moved.items():
             _write_buckets(call.seat, key, buckets, since=call.occurred_at)
-        _add_to_buckets(call.seat, starts, in_window)
+    _write(event, starts if in_window else {})
     if parts.from_credits:
         _draw_credits(event, parts.from_credits, promise.lots_at or at)
     return event
@@ -182,17 +183,32 @@ def sum_into_buckets(rule: Rule, usage: Sequence[tuple[datetime, int]]) -> list[
     return [Bucket(start, used) for start, used in sorted(sums.items())]
 
 
-def _add_to_buckets(seat_id: int, starts: Mapping[str, datetime], nanousd: int) -> None:
+_FIELDS = [field.attname for field in UsageEvent._meta.concrete_fields]
+_JSON = {field.attname for field in UsageEvent._meta.concrete_fields if isinstance(field, JSONField)}
+
+# One statement, and one round trip, for the event, its reservation and its buckets.
+_WRITE = f"""
+WITH settled AS (
+    UPDATE quota_reservation SET state = 'settled', closed_at = %(recorded_at)s, expired = false
+    WHERE id = %(reservation_id)s
+), summed AS (
+    INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd)
+    SELECT %(seat_id)s, rule, starts_at, %(from_quota_nanousd)s + %(overrun_nanousd)s
+    FROM unnest(%(rules)s::text[], %(starts)s::timestamptz[]) AS bucket (rule, starts_at)
+    ON CONFLICT (seat_id, rule, starts_at)
+    DO UPDATE SET used_nanousd = quota_usagebucket.used_nanousd + EXCLUDED.used_nanousd
+)
+INSERT INTO quota_usageevent ({", ".join(_FIELDS)})
+VALUES ({", ".join(f"%({name})s{'::jsonb' if name in _JSON else ''}" for name in _FIELDS)})
+"""
+
+
+def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
+    values: dict[str, Any] = {
+        name: json.dumps(getattr(event, name)) if name in _JSON else getattr(event, name) for name in _FIELDS
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd)
-            SELECT %s, rule, starts_at, %s FROM unnest(%s::text[], %s::timestamptz[]) AS bucket (rule, starts_at)
-            ON CONFLICT (seat_id, rule, starts_at)
-            DO UPDATE SET used_nanousd = quota_usagebucket.used_nanousd + EXCLUDED.used_nanousd
-            """,
-            [seat_id, nanousd, list(starts.keys()), list(starts.values())],
-        )
+        cursor.execute(_WRITE, {**values, "rules": list(starts.keys()), "starts": list(starts.values())})
 
 
 def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:

@@ -31,48 +31,48 @@ def settle_in_transaction(
     *, gateway: Gateway, reservation: UUID, usage: Mapping[str, int], at: datetime
 ) -> tuple[UsageEvent, bool]:
     """As `settle`, inside the caller's transaction; also says whether the event is new."""
-    facts, row = _lock(gateway, reservation, at)
-    digest = usage_hash(row.model, usage)
-    if row.state == Reservation.State.SETTLED:
-        event = UsageEvent.objects.get(reservation=row)
+    facts = _lock(gateway, reservation, at)
+    digest = usage_hash(facts.model, usage)
+    if facts.state == Reservation.State.SETTLED:
+        event = UsageEvent.objects.get(reservation_id=reservation)
         if event.usage_hash != digest:
             raise AlreadySettled("The reservation is settled with other usage", pointer="/usage")
         return event, False
-    if row.state == Reservation.State.RELEASED and not row.expired:
+    if facts.state == Reservation.State.RELEASED and not facts.expired:
         raise AlreadyReleased
-    price = charge(rate_card(facts.card) if facts.card else None, row.model, usage)
-    live = row.state == Reservation.State.HELD and at < row.expires_at
+    price = charge(rate_card(facts.card) if facts.card else None, facts.model, usage)
+    live = facts.state == Reservation.State.HELD and at < facts.expires_at
     event = record_charge(
         call=Call(
             gateway=gateway.pk,
             external_id=None,
-            reservation=row.pk,
-            team=row.team_id,
-            membership=row.membership_id,
-            key=row.key_id,
-            seat=row.seat_id,
-            plan=row.plan_id,
-            model=row.model,
-            agent=row.agent,
+            reservation=reservation,
+            team=facts.team,
+            membership=facts.membership,
+            key=facts.key,
+            seat=facts.seat,
+            plan=facts.plan,
+            model=facts.model,
+            agent=facts.agent,
             usage=usage,
-            occurred_at=row.created_at,
+            occurred_at=facts.created_at,
         ),
         digest=digest,
         price=price,
         facts=facts.usage,
-        promise=Promise(row.from_quota_nanousd, row.from_credits_nanousd, row.created_at) if live else NO_PROMISE,
+        promise=Promise(facts.from_quota, facts.from_credits, facts.created_at) if live else NO_PROMISE,
         at=at,
     )
-    Reservation.objects.filter(pk=row.pk).update(state=Reservation.State.SETTLED, closed_at=at, expired=False)
     return event, True
 
 
 @transaction.atomic
 def release(*, gateway: Gateway, reservation: UUID, at: datetime) -> Reservation:
     """Let go of what the call held: it was not made. Releasing twice is once. Raises ReservationUnknown, AlreadySettled."""
-    _, row = _lock(gateway, reservation, at)
-    if row.state == Reservation.State.SETTLED:
+    facts = _lock(gateway, reservation, at)
+    if facts.state == Reservation.State.SETTLED:
         raise AlreadySettled("The reservation is settled and cannot be released")
+    row = Reservation.objects.get(pk=reservation)
     if row.state == Reservation.State.HELD or row.expired:
         row.state, row.expired = Reservation.State.RELEASED, False
         row.closed_at = row.closed_at or at
@@ -80,8 +80,8 @@ def release(*, gateway: Gateway, reservation: UUID, at: datetime) -> Reservation
     return row
 
 
-def _lock(gateway: Gateway, reservation: UUID, at: datetime) -> tuple[SettleFacts, Reservation]:
+def _lock(gateway: Gateway, reservation: UUID, at: datetime) -> SettleFacts:
     facts = settle_facts(reservation, gateway_id=gateway.pk, at=at)
     if facts is None:
         raise ReservationUnknown(f"This gateway has no reservation {reservation}")
-    return facts, Reservation.objects.get(pk=reservation)
+    return facts
