@@ -1,9 +1,12 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from teams.errors import SeatTaken
 from teams.models import AuditEntry, Membership, Role, Team, User
 from teams.services import accounts
 from teams.services import teams as team_service
+from teams.services.teams import insert_with_free_slug
+from teams.transactions import refused_by
 from tests.teams.people import NOON, person
 from tests.teams.races import race
 
@@ -74,6 +77,12 @@ def test_the_audit_log_is_append_only() -> None:
     assert AuditEntry.objects.get().subject == "Default Team"
 
 
+def test_a_second_default_team_is_a_defect_and_no_refusal() -> None:
+    ann = person("ann@example.com")
+    with pytest.raises(IntegrityError, match="default_for"):
+        insert_with_free_slug(name="Default Team", at=NOON, stem="ann", slugs=[], default_for=ann)
+
+
 def test_a_person_may_take_a_name_and_drop_it() -> None:
     user = person("ann@example.com")
     assert user.display_name == "ann@example.com"
@@ -84,3 +93,9 @@ def test_a_person_may_take_a_name_and_drop_it() -> None:
 def test_a_superuser_is_staff() -> None:
     user = User.objects.create_superuser("root@example.com", "x")
     assert (user.is_staff, user.is_superuser) == (True, True)
+
+
+def test_a_broken_constraint_that_nobody_foresaw_is_not_dressed_up_as_a_refusal() -> None:
+    person("ann@example.com")
+    with pytest.raises(IntegrityError, match="one_user_per_email"), refused_by(some_other_rule=SeatTaken):
+        User.objects.create_user("Ann@example.com", "x")

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core.mail import EmailMessage
 
 from teams.errors import (
     AlreadyMember,
@@ -14,7 +15,7 @@ from teams.errors import (
     NotFound,
 )
 from teams.invitation_tokens import hash_of, token_of
-from teams.models import AuditEntry, Invitation, Mail, Membership, Role
+from teams.models import AuditEntry, Invitation, Mail, Membership, Role, Team
 from teams.services import invitations, mail, memberships
 from teams.services import teams as team_service
 from tests.teams.people import NOON, everything, member, person, team
@@ -24,12 +25,14 @@ pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
 
 
-def invited(owner: Membership, email: str = "bob@example.com", role: str = "member") -> tuple[Invitation, str]:
+def invited(
+    owner: Membership, email: str = "bob@example.com", role: str = "member"
+) -> tuple[Invitation, str]:
     invitation = invitations.invite(team=owner.team, email=email, role=role, by=owner.user, at=NOON)
     return invitation, token_of(invitation.pk, 1)
 
 
-def test_the_link_in_the_mail_is_the_only_place_of_the_token(mailoutbox: list) -> None:
+def test_the_link_in_the_mail_is_the_only_place_of_the_token(mailoutbox: list[EmailMessage]) -> None:
     owner = team()
     invitation, token = invited(owner)
     assert token not in str(everything())
@@ -39,7 +42,7 @@ def test_the_link_in_the_mail_is_the_only_place_of_the_token(mailoutbox: list) -
     [message] = mailoutbox
     assert message.to == ["bob@example.com"]
     assert message.subject == "owner@acme.example invites you to the Team Acme"
-    assert re.findall(r"/invitations/(\w+)/", message.body) == [token]
+    assert re.findall(r"/invitations/(\w+)/", str(message.body)) == [token]
     assert "until 08 June 2026, 12:00 UTC" in message.body
     assert token not in str(everything())
 
@@ -90,7 +93,9 @@ def test_any_verified_address_of_a_person_counts() -> None:
     assert invitations.accept(token=token, by=bob, at=LATER).user == bob
 
 
-def test_sending_again_kills_the_link_before_and_starts_seven_new_days(mailoutbox: list) -> None:
+def test_sending_again_kills_the_link_before_and_starts_seven_new_days(
+    mailoutbox: list[EmailMessage],
+) -> None:
     owner = team()
     invitation, old = invited(owner)
     again = invitations.resend(invitation=invitation, by=owner.user, at=NOON + timedelta(days=10))
@@ -105,7 +110,7 @@ def test_sending_again_kills_the_link_before_and_starts_seven_new_days(mailoutbo
     assert invitations.accept(token=token_of(invitation.pk, 2), by=bob, at=moment).user == bob
 
 
-def test_a_revoked_invitation_is_dead_and_its_mail_unsent(mailoutbox: list) -> None:
+def test_a_revoked_invitation_is_dead_and_its_mail_unsent(mailoutbox: list[EmailMessage]) -> None:
     owner = team()
     invitation, token = invited(owner)
     invitations.revoke(invitation=invitation, by=owner.user, at=LATER)
@@ -205,3 +210,19 @@ def test_accepting_and_sending_again_at_once_never_both_win_on_the_old_link() ->
         [int, InvitationNotUsable],
         [InvitationNotUsable, int],
     )
+
+
+def test_a_link_that_is_replaced_while_it_is_being_used_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = team()
+    invitation, token = invited(owner)
+    bob = person("bob@example.com")
+    real_lock = team_service.lock
+
+    def lock_after_resending(which: Team) -> Team:
+        invitations.resend(invitation=invitation, by=owner.user, at=LATER)
+        return real_lock(which)
+
+    with monkeypatch.context() as patch, pytest.raises(InvitationNotUsable):
+        patch.setattr(team_service, "lock", lock_after_resending)
+        invitations.accept(token=token, by=bob, at=LATER)
+    assert not owner.team.memberships.filter(user=bob).exists()

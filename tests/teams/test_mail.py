@@ -18,7 +18,9 @@ A_MINUTE = timedelta(minutes=1)
 
 
 def queue(number: int = 1, kind: str = "member_removed") -> None:
-    mail.queue(kind=kind, to=f"m{number}@example.com", context={"team": "A & B"}, dedupe_key=f"k{number}", at=NOON)
+    mail.queue(
+        kind=kind, to=f"m{number}@example.com", context={"team": "A & B"}, dedupe_key=f"k{number}", at=NOON
+    )
 
 
 def test_a_mail_is_plain_text_with_a_subject(mailoutbox: list[EmailMessage], settings: Any) -> None:
@@ -146,5 +148,3 @@ def test_each_template_says_what_happened(kind: str, subject: str, mailoutbox: l
     assert mailoutbox[0].subject == subject
     assert "{" not in mailoutbox[0].body
     assert "http://" in mailoutbox[0].body
-
-

@@ -1,5 +1,7 @@
-"""Seats, and what happens when many want one. The races run over real connections; each has a control that shows
-that without the locks it would be lost."""
+"""Seats, and what happens when many want one.
+
+The races run over real connections; controls show that without the locks they would be lost.
+"""
 
 import threading
 from datetime import timedelta
@@ -102,6 +104,15 @@ def test_a_seat_that_is_removed_is_taken_from_its_holder() -> None:
     assert not Seat.objects.live().exists()
 
 
+def test_a_member_who_leaves_takes_no_seat_from_the_next_holder() -> None:
+    owner = team()
+    bob, eve = member(owner.team, "bob@example.com"), member(owner.team, "eve@example.com")
+    seat = a_seat(owner)
+    seats.assign_seat(seat=seat, membership=eve, by=None, at=NOON)
+    seats.end_holding(seat=seat, held_by=bob, by=None, at=LATER)
+    assert SeatHolding.objects.current().get().membership == eve
+
+
 def test_the_database_keeps_a_seat_in_its_team() -> None:
     owner, stranger = team(), team("Globex")
     seat = a_seat(owner)
@@ -129,7 +140,7 @@ def test_control_checking_without_a_lock_hands_one_seat_out_many_times() -> None
             SeatHolding.objects.create(team=owner.team, seat=seat, membership=whom, started_at=NOON)
         return free
 
-    outcomes = race(*[lambda whom=whom: naive(whom) for whom in members])  # type: ignore[misc]
+    outcomes = race(*[lambda whom=whom: naive(whom) for whom in members])
     # Everyone found it free. Only the constraint, the last word, kept seven of them out.
     assert [outcome for outcome in outcomes if not isinstance(outcome, Exception)] == [True]
     refused = [str(outcome) for outcome in outcomes if isinstance(outcome, IntegrityError)]
@@ -146,7 +157,7 @@ def test_of_twenty_who_want_one_seat_one_gets_it() -> None:
     def take(whom: Membership) -> int:
         return seats.assign_seat(seat=seat, membership=whom, by=None, at=NOON).membership_id
 
-    outcomes = race(*[lambda whom=whom: take(whom) for whom in members])  # type: ignore[misc]
+    outcomes = race(*[lambda whom=whom: take(whom) for whom in members])
     winners = [outcome for outcome in outcomes if isinstance(outcome, int)]
     assert winners == [SeatHolding.objects.get().membership_id]
     assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [SeatTaken] * 19
@@ -162,7 +173,7 @@ def test_of_ten_seats_offered_to_one_member_at_once_one_is_held() -> None:
     def take(seat: Seat) -> int:
         return seats.assign_seat(seat=seat, membership=bob, by=None, at=NOON).seat_id
 
-    outcomes = race(*[lambda seat=seat: take(seat) for seat in ten])  # type: ignore[misc]
+    outcomes = race(*[lambda seat=seat: take(seat) for seat in ten])
     assert [o for o in outcomes if isinstance(o, int)] == [SeatHolding.objects.get().seat_id]
     assert [type(o) for o in outcomes if isinstance(o, Exception)] == [MemberHasSeat] * 9
 
@@ -190,7 +201,7 @@ def test_constraints_refuse_kindly_when_the_check_saw_nothing(monkeypatch: pytes
     def take(whom: Membership) -> int:
         return seats.assign_seat(seat=seat, membership=whom, by=None, at=NOON).membership_id
 
-    outcomes = race(*[lambda whom=whom: take(whom) for whom in members])  # type: ignore[misc]
+    outcomes = race(*[lambda whom=whom: take(whom) for whom in members])
     assert [o for o in outcomes if isinstance(o, int)] == [SeatHolding.objects.get().membership_id]
     assert [type(o) for o in outcomes if isinstance(o, Exception)] == [SeatTaken] * 7
 

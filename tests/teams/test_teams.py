@@ -22,7 +22,12 @@ pytestmark = pytest.mark.django_db
 def test_whoever_creates_a_team_owns_it() -> None:
     ann = person("ann@example.com")
     owner = team_service.create(name=" Acme  Inc ", by=ann, at=NOON)
-    assert (owner.user, owner.role, owner.team.name, owner.team.slug) == (ann, Role.OWNER, "Acme Inc", "acme-inc")
+    assert (owner.user, owner.role, owner.team.name, owner.team.slug) == (
+        ann,
+        Role.OWNER,
+        "Acme Inc",
+        "acme-inc",
+    )
     assert not owner.team.is_default
     assert AuditEntry.objects.for_team(owner.team).get().action == "team.created"
 
@@ -32,6 +37,17 @@ def test_a_name_taken_gets_another_slug() -> None:
     assert first.team.slug == "acme"
     assert second.team.slug.startswith("acme-")
     assert len(second.team.slug) == len("acme-") + 6
+
+
+def test_when_no_slug_is_free_nothing_is_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("teams.services.teams.secrets.choice", lambda signs: "x")
+    for number in range(2):
+        team("Acme", owner=person(f"p{number}@example.com"))
+    late = person("late@example.com")
+    before = everything()
+    with pytest.raises(InvalidValue):
+        team_service.create(name="Acme", by=late, at=NOON)
+    assert everything() == before
 
 
 def test_words_that_pages_use_are_no_slugs() -> None:
@@ -97,7 +113,7 @@ def test_two_transfers_at_once_leave_one_owner() -> None:
     def give(to: Membership) -> int:
         return team_service.transfer_ownership(team=owner.team, to=to, by=owner.user, at=NOON).pk
 
-    outcomes = race(*[lambda to=to: give(to) for to in members])  # type: ignore[misc]
+    outcomes = race(*[lambda to=to: give(to) for to in members])
     won = [outcome for outcome in outcomes if isinstance(outcome, int)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     assert won == list(owner.team.memberships.filter(role=Role.OWNER).values_list("pk", flat=True))
@@ -135,5 +151,3 @@ def test_neither_a_default_team_nor_one_with_seats_is_deleted() -> None:
     assert everything() == before
     seats.remove_seat(seat=seat, by=None, at=NOON)
     assert team_service.delete(team=owner.team, by=owner.user, at=NOON).deleted_at == NOON
-
-

@@ -1,0 +1,155 @@
+"""The operators' pages: everything opens, nothing with a rule can be edited, actions go through services."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from teams import models
+from teams.models import AuditEntry, Invitation, Mail, PersonalAccessToken, Seat, SeatHolding, User
+from teams.services import access_tokens, invitations, seats
+from tests.teams.people import NOON, everything, member, person, team
+
+pytestmark = pytest.mark.django_db
+OURS = [model for model in site._registry if model._meta.app_label == "teams"]
+
+
+@pytest.fixture(autouse=True)
+def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("teams.ring._send", lambda task: None)
+
+
+@pytest.fixture
+def operator() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.com", "x"))
+    return client
+
+
+@pytest.fixture
+def scene() -> None:
+    """One row of each kind at least."""
+    owner = team()
+    bob = member(owner.team, "bob@example.com")
+    seat = seats.add_seat(team=owner.team, by=None, at=NOON)
+    seats.assign_seat(seat=seat, membership=bob, by=None, at=NOON)
+    invitations.invite(
+        team=owner.team, email="new@example.com", role="member", by=owner.user, at=timezone.now()
+    )
+    access_tokens.create(
+        user=bob.user, name="ci", scope="read", expires_in_days=1, by=bob.user, at=timezone.now()
+    )
+
+
+def run(client: Client, model: type, action: str, *rows: object) -> str:
+    answer = client.post(
+        reverse(f"admin:teams_{model.__name__.lower()}_changelist"),
+        {"action": action, "_selected_action": [getattr(row, "pk") for row in rows]},  # noqa: B009
+        follow=True,
+    )
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_every_list_and_row_opens(model: type[models.Team], operator: Client, scene: None) -> None:
+    name = model._meta.model_name
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None
+    assert operator.get(reverse(f"admin:teams_{name}_changelist"), {"q": "a"}).status_code == 200
+    answer = operator.get(reverse(f"admin:teams_{name}_change", args=[row.pk]))
+    assert answer.status_code == 200
+    hidden = getattr(row, "token_hash", None)
+    assert hidden is None or hidden not in answer.content.decode()
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_nothing_is_added_deleted_or_edited_but_an_account(
+    model: type[models.Team], operator: Client, scene: None
+) -> None:
+    name = model._meta.model_name
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None
+    before = everything()
+    assert operator.get(reverse(f"admin:teams_{name}_add")).status_code == 403
+    assert (
+        operator.post(reverse(f"admin:teams_{name}_delete", args=[row.pk]), {"post": "yes"}).status_code
+        == 403
+    )
+    if name != "user":
+        change = reverse(f"admin:teams_{name}_change", args=[row.pk])
+        assert operator.post(change, {"role": "owner", "name": "x"}).status_code == 403
+    assert everything() == before
+
+
+def test_closing_an_account_is_audited(operator: Client) -> None:
+    ann = person("ann@example.com")
+    change = reverse("admin:teams_user_change", args=[ann.pk])
+    assert operator.post(change, {"name": "Ann", "email": "other@example.com"}).status_code == 302
+    ann.refresh_from_db()
+    assert (ann.name, ann.email, ann.is_active) == ("Ann", "ann@example.com", False)
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.subject, str(entry.by)) == (
+        "account.changed",
+        "ann@example.com",
+        "root@example.com",
+    )
+    assert entry.details == {"changed": "name, is_active", "active": False, "staff": False}
+
+
+def test_staff_never_widen_their_own_rights() -> None:
+    staff = person("staff@example.com")
+    User.objects.filter(pk=staff.pk).update(is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client = Client()
+    client.force_login(staff)
+    change = reverse("admin:teams_user_change", args=[staff.pk])
+    body = {"name": "", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    assert client.post(change, body).status_code == 302
+    staff.refresh_from_db()
+    assert (staff.is_staff, staff.is_superuser) == (True, False)
+
+
+def test_an_operator_frees_a_seat_and_is_told_when_nobody_holds_it(operator: Client, scene: None) -> None:
+    seat = Seat.objects.get()
+    assert "1 freed." in run(operator, Seat, "free", seat)
+    assert not SeatHolding.objects.current().exists()
+    assert str(AuditEntry.objects.latest("pk").by) == "root@example.com"
+    assert "Nobody holds this seat" in run(operator, Seat, "free", seat)
+
+
+def test_an_operator_sends_an_invitation_again_and_revokes_it(operator: Client, scene: None) -> None:
+    invitation = Invitation.objects.get()
+    assert "1 sent again." in run(operator, Invitation, "resend", invitation)
+    assert "1 revoked." in run(operator, Invitation, "revoke", invitation)
+    invitation.refresh_from_db()
+    assert invitation.times_sent == 2
+    assert invitation.revoked_at is not None
+
+
+def test_an_operator_revokes_an_access_token(operator: Client, scene: None) -> None:
+    token = PersonalAccessToken.objects.get()
+    assert "1 revoked." in run(operator, PersonalAccessToken, "revoke", token)
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+
+
+def test_an_operator_has_a_mail_tried_again(operator: Client, scene: None) -> None:
+    Mail.objects.update(next_attempt_at=timezone.now() + timedelta(days=1))
+    mail = Mail.objects.first()
+    assert "1 due now." in run(operator, Mail, "retry", mail)
+    assert Mail.objects.due(timezone.now()).get() == mail
+
+
+def test_staff_who_may_only_look_have_no_actions(scene: None) -> None:
+    staff = person("staff@example.com")
+    User.objects.filter(pk=staff.pk).update(is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename="view_seat"))
+    client = Client()
+    client.force_login(staff)
+    run(client, Seat, "free", Seat.objects.get())
+    assert SeatHolding.objects.current().exists()
