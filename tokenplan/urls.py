@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from quota.api.urls import tracker_patterns
 from teams.api import problems
 
 handler400 = problems.bad_request
@@ -13,7 +14,9 @@ handler500 = problems.server_error
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
+    path("api/v1/", include("quota.api.urls")),
     path("api/v1/", include("teams.api.urls")),
+    path("", include(tracker_patterns)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
 ]

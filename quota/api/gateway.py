@@ -11,9 +11,6 @@ from uuid import UUID
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -22,6 +19,7 @@ from quota import errors
 from quota.answers import moment, windows_answer
 from quota.api import parse
 from quota.api.authentication import GatewayAuthentication
+from quota.api.negotiation import JSONAlone
 from quota.api.relay import relay
 from quota.api.schema import RELAYED_PROBLEM, refusals
 from quota.api.serializers import (
@@ -43,18 +41,6 @@ class SmallJSONParser(BoundedJSONParser):
     """One call is described in far less than 64 KiB."""
 
     limit = 65_536
-
-
-class JSONAlone(BaseContentNegotiation):
-    """Answers are JSON, whatever `Accept` says: a gateway is never refused for a header."""
-
-    def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
-        return next((p for p in parsers if request.content_type.split(";")[0] == p.media_type), None)
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
 
 
 class GatewayView(APIView):

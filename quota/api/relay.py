@@ -52,5 +52,6 @@ def exhausted(refusal: QuotaExhausted) -> str:
         resets_at = resets_at.replace(microsecond=0) + timedelta(seconds=1)
     return (
         f"usage limit exceeded, {window_label(window)} usage limit reached for "
-        f"Token Plan {refusal.plan_name} ({taken}/{window.limit.nanousd} used), resets at {resets_at.isoformat()} (2056)"
+        f"Token Plan {refusal.plan_name} ({taken}/{window.limit.nanousd} used), "
+        f"resets at {resets_at.isoformat()} (2056)"
     )
