@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -168,6 +170,30 @@ class TestAnswers:
             "broker": "ok",
             "worker": "",
         }
+
+
+def test_says_what_is_missing(tmp_path: Path) -> None:
+    """In a process of its own, whose database and broker are at addresses where nobody listens."""
+    code = (
+        "import django; django.setup(); from django.test import Client;"
+        "response = Client().get('/readyz'); print(response.status_code); print(response.content.decode())"
+    )
+    nowhere = {"DATABASE_URL": "postgres://x@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    process = {**os.environ, **nowhere, "DATA": str(tmp_path), "DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=process, cwd=environment.ROOT, capture_output=True, text=True
+    )
+    status, body = result.stdout.splitlines()
+    assert status == "503"
+    assert json.loads(body) == {
+        "ready": False,
+        "checks": {
+            "database": "PostgreSQL does not answer",
+            "migrations": "unknown: PostgreSQL does not answer",
+            "broker": "the broker does not answer",
+            "worker": "unknown: the broker does not answer",
+        },
+    }
 
 
 def test_passwords_are_hashed_by_argon2() -> None:

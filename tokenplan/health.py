@@ -2,7 +2,8 @@
 
 import logging
 
-from django.db import DatabaseError, connection
+import psycopg
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from kombu.exceptions import OperationalError as BrokerError
@@ -13,6 +14,8 @@ from tokenplan.middleware import Answer
 log = logging.getLogger(__name__)
 
 OK = "ok"
+# Django wraps what the driver raises, but not all that its pool does.
+GONE = (Error, psycopg.Error)
 # Without these no request can be answered; without the others requests are answered and only sweeps wait.
 REQUIRED = ("database", "migrations")
 
@@ -33,11 +36,12 @@ class HealthChecks:
 
 def readiness() -> JsonResponse:
     """200 when requests can be answered, else 503; each check says `ok` or what is missing."""
+    database, broker = _database(), _broker()
     checks = {
-        "database": _database(),
-        "migrations": _migrations(),
-        "broker": _broker(),
-        "worker": _worker(),
+        "database": database,
+        "migrations": _migrations() if database == OK else f"unknown: {database}",
+        "broker": broker,
+        "worker": _worker() if broker == OK else f"unknown: {broker}",
     }
     ready = all(checks[name] == OK for name in REQUIRED)
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
@@ -47,18 +51,15 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
-        log.exception("readiness: database")
+    except GONE as error:
+        log.warning("Not ready, PostgreSQL does not answer: %s", error)
         return "PostgreSQL does not answer"
     return OK
 
 
 def _migrations() -> str:
-    try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError:
-        return "cannot be read: PostgreSQL does not answer"
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return f"{len(missing)} not applied; run manage.py migrate" if missing else OK
 
 
@@ -72,8 +73,5 @@ def _broker() -> str:
 
 
 def _worker() -> str:
-    try:
-        answers = app.control.ping(timeout=0.5)
-    except (BrokerError, OSError):
-        return "unknown: the broker does not answer"
+    answers = app.control.ping(timeout=0.5)
     return OK if answers else "no worker answers, sweeps wait; run celery -A tokenplan worker"
