@@ -58,6 +58,8 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
 @one_transaction()
 def delete_team(*, team: Team, by: User | None, at: datetime) -> Team:
     """The Team is gone, and every key in it. Raises TeamHasLiveSeats, DefaultTeamIsPersonal."""
+    # Locked first: nobody joins while it goes, with a key that would live on.
+    team = teams.lock(team)
     live = list(Membership.objects.for_team(team).live().order_by("pk"))
     for membership in live:
         revoke_keys(membership=membership, at=at, by=by)

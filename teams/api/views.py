@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
-from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -19,6 +19,9 @@ from teams.api.pagination import Cursor
 from teams.api.parsers import BoundedJSONParser
 from teams.models import Membership, Team, User
 from teams.permissions import Right, membership_of, require
+
+# Methods that Django's and the REST framework's base classes answer themselves.
+OPEN = ("head", "options", "trace")
 
 
 class PersonView(APIView):
@@ -44,13 +47,21 @@ class PersonView(APIView):
 class TeamView(PersonView):
     """For a Team named by `slug` in the URL: 404 unless it is one of the person's, 403 without the right.
 
-    `right` is one for all methods, or one a method. A method that the mapping does not name is not allowed
-    to anyone.
+    `right` is one for all methods, or one a method; a class with a method that its mapping forgot cannot be
+    defined.
     """
 
     right: ClassVar[Right | Mapping[str, Right]]
     team: Team
     membership: Membership
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        right = getattr(cls, "right", None)
+        if not isinstance(right, Right):
+            answered = [method for method in cls.http_method_names if method not in OPEN and hasattr(cls,
+            method)] forgotten = [method for method in answered if method.upper() not in (right or {})] if
+            forgotten: raise TypeError(f"{cls.__name__} names no right for {', '.join(forgotten)}")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -61,10 +72,8 @@ class TeamView(PersonView):
     def _right_for(self, method: str) -> Right:
         if isinstance(self.right, Right):
             return self.right
-        if method in SAFE_METHODS and method not in self.right:
-            return self.right.get("GET", Right.VIEW_TEAM)
-        # A method without a handler: 405 comes next, and any right will do until then.
-        return self.right.get(method, Right.VIEW_TEAM)
+        # HEAD is a GET; OPTIONS tells nothing of the Team; for a method without a handler, 405 comes next.
+        return self.right.get("GET" if method == "HEAD" else method, Right.VIEW_TEAM)
 
 
 def checked(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:

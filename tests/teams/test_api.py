@@ -1,16 +1,24 @@
 """The ground floor's API over HTTP: who may, what it answers, and that a refusal changed nothing."""
 
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from teams.api.views import TeamView
 from teams.models import AuditEntry, Invitation, Mail, Membership, PersonalAccessToken, Role
+from teams.permissions import Right
 from teams.services import access_tokens, memberships
+from teams.services import teams as team_service
 from tests.teams.people import everything, member, person, team
+from tests.teams.races import race
 
 pytestmark = pytest.mark.django_db
 
@@ -315,3 +323,46 @@ def test_the_openapi_document_knows_sign_in_pages_and_problems() -> None:
         "detail",
         "code",
     ]
+
+
+def test_a_view_that_forgot_a_right_cannot_be_defined() -> None:
+    class Complete(TeamView):
+        right = {"GET": Right.VIEW_TEAM}
+
+        def get(self, request: Request, slug: str) -> Response:
+            return Response()
+
+    def post(self: TeamView, request: Request, slug: str) -> Response:
+        return Response()
+
+    with pytest.raises(TypeError, match="Forgetful names no right for post"):
+        type("Forgetful", (Complete,), {"post": post})
+    with pytest.raises(TypeError, match="Rightless names no right for post"):
+        type("Rightless", (TeamView,), {"post": post})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_team_that_stays_locked_is_unavailable_and_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = team()
+    client = signed_in(owner)
+    monkeypatch.setattr("teams.transactions.LOCK_TIMEOUT_MS", 100)
+    locked, answered = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            team_service.lock(owner.team)
+            locked.set()
+            answered.wait(timeout=5)
+
+    def ask() -> tuple[int, Any]:
+        locked.wait(timeout=5)
+        try:
+            return send(client, "PATCH", "/teams/acme", {"name": "Apex"})
+        finally:
+            answered.set()
+
+    before = everything()
+    status, answer = race(hold, ask)[1]  # type: ignore[misc]
+    assert (status, answer["code"], answer["retry_after"]) == (503, "unavailable", 1)
+    assert everything() == before
+    assert send(client, "PATCH", "/teams/acme", {"name": "Apex"})[0] == 200
