@@ -5,8 +5,10 @@ database (xdist appends `_gw0` …), for two runs at once on one server.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -15,6 +17,11 @@ from tests.chromium import FLAGS, chromium
 from tokenplan.embedded import embedded_servers, servers_in_use
 
 _servers = contextlib.ExitStack()
+
+# The same examples in every run, and no clock in a verdict. HYPOTHESIS_PROFILE=search looks for new ones.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
