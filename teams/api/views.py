@@ -59,9 +59,10 @@ class TeamView(PersonView):
         super().__init_subclass__(**kwargs)
         right = getattr(cls, "right", None)
         if not isinstance(right, Right):
-            answered = [method for method in cls.http_method_names if method not in OPEN and hasattr(cls,
-            method)] forgotten = [method for method in answered if method.upper() not in (right or {})] if
-            forgotten: raise TypeError(f"{cls.__name__} names no right for {', '.join(forgotten)}")
+            answered = {name for name in cls.http_method_names if name not in OPEN and hasattr(cls, name)}
+            forgotten = sorted(name for name in answered if name.upper() not in (right or {}))
+            if forgotten:
+                raise TypeError(f"{cls.__name__} names no right for {', '.join(forgotten)}")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
