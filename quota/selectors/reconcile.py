@@ -1,0 +1,163 @@
+"""Every balance and meter, recomputed from the events and the ledger, beside what the rows say.
+
+The sums are made here by the database, in other words than those that keep them, so that one mistake does not
+hide in both. All amounts are nano-dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F
+
+from quota.models import Entitlement, UsageBucket, UsageEvent
+from quota.windows import Policy, Rule, first_use_buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that does not agree. `str()` of it is one line for a person."""
+
+    about: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.expected} expected, {self.found} found"
+
+
+def differences(at: datetime) -> Iterator[Difference]:
+    """All there are; `at` is the moment that live holds are judged at.
+
+    The caller gives all of it one snapshot, or what is recorded meanwhile looks like a difference.
+    """
+    for sql in CHECKS:
+        yield from _rows(sql, at)
+    yield from _first_use_buckets()
+
+
+def _rows(sql: str, at: datetime) -> Iterator[Difference]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"at": at})
+        for about, expected, found in cursor.fetchall():
+            yield Difference(about, str(expected), str(found))
+
+
+def _first_use_buckets() -> Iterator[Difference]:
+    """Where a window opens depends on the one before it: no sum of the database says that."""
+    prefix = f"{Policy.FIRST_USE}/"
+    seat_rules = Entitlement.objects.filter(plan__limits__rule_key__startswith=prefix)
+    kept: dict[tuple[int, str], dict[datetime, int]] = {
+        pair: {} for pair in seat_rules.values_list("seat_id", "plan__limits__rule_key").distinct()
+    }
+    for bucket in UsageBucket.objects.filter(rule__startswith=prefix, used_nanousd__gt=0):
+        kept.setdefault((bucket.seat_id, bucket.rule), {})[bucket.starts_at] = bucket.used_nanousd
+    for (seat, key), found in sorted(kept.items()):
+        nanousd = F("from_quota_nanousd") + F("overrun_nanousd")
+        events = UsageEvent.objects.filter(seat_id=seat).annotate(nanousd=nanousd).filter(nanousd__gt=0)
+        usage = events.values_list("occurred_at", "nanousd")
+        expected = {b.starts_at: b.used for b in first_use_buckets(Rule.from_key(key), usage)}
+        for start in sorted(expected.keys() | found.keys()):
+            if expected.get(start, 0) != found.get(start, 0):
+                about = f"usage bucket of seat {seat}, {key}, from {start.isoformat()}"
+                yield Difference(about, str(expected.get(start, 0)), str(found.get(start, 0)))
+
+
+BUCKETS = """
+WITH seat_rule AS (
+    SELECT DISTINCT e.seat_id, l.rule_key AS rule,
+        make_interval(secs => l.length_seconds / CASE l.policy WHEN 'rolling' THEN 60 ELSE 1 END) AS width,
+        'epoch'::timestamptz
+            + make_interval(secs => coalesce(nullif(split_part(l.rule_key, '@', 2), ''), '0')::int) AS origin
+    FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id
+    WHERE l.policy <> 'first_use'
+), expected AS (
+    SELECT r.seat_id, r.rule, date_bin(r.width, v.occurred_at, r.origin) AS starts_at,
+        sum(v.from_quota_nanousd + v.overrun_nanousd) AS nanousd
+    FROM seat_rule r JOIN quota_usageevent v ON v.seat_id = r.seat_id
+    GROUP BY 1, 2, 3
+), found AS (
+    SELECT seat_id, rule, starts_at, used_nanousd AS nanousd FROM quota_usagebucket
+    WHERE rule NOT LIKE 'first_use/%%'
+)
+SELECT format('usage bucket of seat %%s, %%s, from %%s', seat_id, rule,
+        to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
+    coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
+FROM expected FULL JOIN found USING (seat_id, rule, starts_at)
+WHERE coalesce(expected.nanousd, 0) <> coalesce(found.nanousd, 0)
+ORDER BY seat_id, rule, starts_at
+"""
+
+LOTS = """
+SELECT format('Credits left in lot %%s', g.id), coalesce(sum(l.amount_nanousd), 0), g.remaining_nanousd
+FROM quota_creditgrant g LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id
+GROUP BY g.id HAVING coalesce(sum(l.amount_nanousd), 0) <> g.remaining_nanousd
+ORDER BY g.id
+"""
+
+LEDGER = """
+WITH used AS (
+    SELECT event_id AS id, -sum(amount_nanousd) AS nanousd FROM quota_creditledgerentry
+    WHERE kind = 'use' GROUP BY event_id
+)
+SELECT format('Credits used by event %%s, in the ledger', id), v.from_credits_nanousd,
+    coalesce(used.nanousd, 0)
+FROM quota_usageevent v LEFT JOIN used USING (id)
+WHERE v.from_credits_nanousd <> coalesce(used.nanousd, 0)
+ORDER BY id
+"""
+
+MONTHS = """
+WITH expected AS (
+    SELECT membership_id, date_trunc('month', occurred_at AT TIME ZONE 'UTC')::date AS month,
+        sum(from_credits_nanousd) AS nanousd
+    FROM quota_usageevent WHERE from_credits_nanousd > 0 GROUP BY 1, 2
+)
+SELECT format('Credits of membership %%s in %%s', membership_id, to_char(month, 'YYYY-MM')),
+    coalesce(expected.nanousd, 0), coalesce(found.used_nanousd, 0)
+FROM expected FULL JOIN quota_creditmonth found USING (membership_id, month)
+WHERE coalesce(expected.nanousd, 0) <> coalesce(found.used_nanousd, 0)
+ORDER BY membership_id, month
+"""
+
+RESERVATIONS = """
+SELECT format('state of reservation %%s', r.id),
+    CASE WHEN v.id IS NULL THEN 'an event, since it is settled,' ELSE 'settled, since it has an event,' END,
+    CASE WHEN v.id IS NULL THEN 'none' ELSE r.state END
+FROM quota_reservation r LEFT JOIN quota_usageevent v ON v.reservation_id = r.id
+WHERE (r.state = 'settled') <> (v.id IS NOT NULL)
+ORDER BY r.id
+"""
+
+# What live holds promise out of a Team's lots is there. A lot that was frozen or has expired since still
+# keeps its promise; what an operator took back since does not count against it.
+HOLDS = """
+WITH held AS (
+    SELECT team_id, sum(from_credits_nanousd) AS nanousd, min(created_at) AS since FROM quota_reservation
+    WHERE state = 'held' AND expires_at > %(at)s AND from_credits_nanousd > 0 GROUP BY team_id
+), backed AS (
+    SELECT h.team_id, h.nanousd,
+        (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g WHERE g.team_id = h.team_id)
+        - (SELECT coalesce(sum(l.amount_nanousd), 0) FROM quota_creditledgerentry l
+           WHERE l.team_id = h.team_id AND l.kind IN ('refund', 'adjustment') AND l.amount_nanousd < 0
+               AND l.at >= h.since) AS lots
+    FROM held h
+)
+SELECT format('Credits held in Team %%s', team_id), format('at most %%s', lots), nanousd
+FROM backed WHERE nanousd > lots ORDER BY team_id
+"""
+
+KEYS = """
+SELECT format('current key of membership %%s', m.id), 'one', 'none'
+FROM teams_membership m JOIN teams_team t ON t.id = m.team_id
+WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM quota_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
+    )
+ORDER BY m.id
+"""
+
+CHECKS = (BUCKETS, LOTS, LEDGER, MONTHS, RESERVATIONS, HOLDS, KEYS)

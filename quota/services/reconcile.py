@@ -1,0 +1,44 @@
+"""The check of all meters and balances against the events, and the alarm when they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from quota.selectors.reconcile import Difference, differences
+from teams.models import User
+from teams.services.mail import queue
+from teams.transactions import one_transaction
+
+LINES_IN_MAIL = 20
+
+
+def reconcile(*, at: datetime) -> list[Difference]:
+    """Every difference there is at this moment; an empty list is what it should be.
+
+    It reads one snapshot and takes no locks, so it runs beside traffic. Nothing is repaired: a difference is
+    a fault of the program, and the events are there to find it by. Not inside of another transaction.
+    """
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return list(differences(at))
+
+
+@one_transaction()
+def report_drift(*, found: Sequence[Difference], at: datetime) -> None:
+    """Mail the operators what was found, once a day each."""
+    lines = [str(difference) for difference in found[:LINES_IN_MAIL]]
+    more = len(found) - len(lines)
+    if more:
+        lines.append(f"… and {more} more")
+    for operator in User.objects.filter(is_staff=True, is_active=True).order_by("pk"):
+        queue(
+            kind="drift",
+            to=operator.email,
+            context={"count": len(found), "lines": "\n".join(lines), "at": f"{at:%Y-%m-%d %H:%M} UTC"},
+            dedupe_key=f"drift:{at:%Y-%m-%d}:{operator.pk}",
+            at=at,
+        )
