@@ -114,7 +114,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 def test_a_life(installation: Installation) -> None:
-    """One installation through all of it: starting takes the time here, so it is started as seldom as can be."""
+    """One installation through all of it: starting is what takes time here, so it is done seldom."""
     installation.start()
     assert get(installation.port, "/healthz") == (200, b"ok\n")
     assert f"http://127.0.0.1:{installation.port}" in installation.output.read_text()

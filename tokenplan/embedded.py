@@ -95,6 +95,8 @@ class Postgres:
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         account = _server_account()
+        if account:
+            _let_through(self.programs)
         if not (self.cluster / "PG_VERSION").exists():
             self._make_cluster(account)
         if account:
@@ -169,8 +171,7 @@ class Postgres:
         draft.mkdir(parents=True, mode=0o700)
         if account:
             os.chown(draft, account.pw_uid, account.pw_gid)
-            for path in (draft, self.programs):
-                _let_through(path)
+            _let_through(draft)
         # One collation on every machine, by bytes: no dump depends on the system's C library.
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
         initdb = processes.spawn(
