@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from allauth.account.adapter import DefaultAccountAdapter
 from django.db import transaction
 from django.forms import BaseForm
@@ -29,4 +27,3 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         """For accounts made otherwise, by an operator or a command: the first sign-in completes them."""
         open_account(user=user, at=timezone.now())
         super().login(request, user)
-

@@ -6,12 +6,16 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from quota.api.urls import tracker_patterns
 from teams.api import problems
+from tokenplan import pages
 
 handler400 = problems.bad_request
 handler404 = problems.not_found
-handler500 = problems.server_error
+handler500 = pages.server_error
 
 urlpatterns = [
+    path("", pages.home, name="home"),
+    path("", include("quota.urls")),
+    path("", include("teams.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("quota.api.urls")),

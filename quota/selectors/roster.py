@@ -1,0 +1,68 @@
+"""Who is in a Team, with seat, key and access to Credits. For pages and the API alike.
+
+The number of queries does not grow with the Team.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quota.models import CreditAccess, CreditMonth, Entitlement, SubscriptionKey
+from quota.selectors.catalog import PlanTerms, plan_terms
+from teams.models import Membership, Role, SeatHolding, Team
+
+ORDER = {Role.OWNER.value: 0, Role.ADMIN.value: 1, Role.MEMBER.value: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class RosterRow:
+    """A live member.
+
+    `plan` is that of the seat held now, None without a seat that works; `key` is the current text's row,
+    revoked or not; `month_used` is in nano-dollars, of the calendar month in UTC.
+    """
+
+    membership: Membership
+    seat: int | None
+    plan: PlanTerms | None
+    key: SubscriptionKey | None
+    access: CreditAccess | None
+    month_used: int
+
+
+def roster(team: Team, at: datetime) -> list[RosterRow]:
+    """The live members: Owner, Admins, Members, each by e-mail address."""
+    members = list(Membership.objects.for_team(team).live().select_related("user", "team"))
+    members.sort(key=lambda member: (ORDER[member.role], member.user.email.lower()))
+    return rows_of(members, at)
+
+
+def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
+    """These live members, in their order."""
+    holdings = SeatHolding.objects.filter(membership__in=members).at(at)
+    seats = {holding.membership_id: holding.seat_id for holding in holdings}
+    working = Entitlement.objects.filter(seat__in=seats.values()).working(at)
+    plans = {row.seat_id: plan_terms(row.plan_id) for row in working}
+    keys = {
+        row.membership_id: row for row in SubscriptionKey.objects.current().filter(membership__in=members)
+    }
+    accesses = {row.membership_id: row for row in CreditAccess.objects.filter(membership__in=members)}
+    month = at.date().replace(day=1)
+    used = dict(
+        CreditMonth.objects.filter(membership__in=members, month=month).values_list(
+            "membership_id", "used_nanousd"
+        )
+    )
+    return [
+        RosterRow(
+            membership=member,
+            seat=seats.get(member.pk),
+            plan=plans.get(seats[member.pk]) if member.pk in seats else None,
+            key=keys.get(member.pk),
+            access=accesses.get(member.pk),
+            month_used=used.get(member.pk, 0),
+        )
+        for member in members
+    ]

@@ -1,0 +1,59 @@
+"""The seats of a Team as people see them: plan, holder and windows. For pages and the API alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from quota.models import Entitlement
+from quota.selectors.catalog import PlanTerms, plan_terms
+from quota.selectors.facts import seat_facts
+from quota.windows import QuotaWindow
+from teams.models import Membership, Seat, SeatHolding, Team
+
+
+@dataclass(frozen=True, slots=True)
+class SeatState:
+    """A seat at a moment. `plan` is None when it is entitled to nothing; a suspended one has a plan but no
+    windows."""
+
+    seat: Seat
+    holder: Membership | None
+    plan: PlanTerms | None
+    ends_at: datetime | None
+    suspended: bool
+    windows: list[QuotaWindow]
+
+
+def seats_of(team: Team, at: datetime) -> list[SeatState]:
+    """Every seat the Team has, the oldest first."""
+    return states_of(Seat.objects.for_team(team).live().order_by("pk"), at)
+
+
+def seat_state(seat: Seat, at: datetime) -> SeatState:
+    """One seat, whether or not it was removed since."""
+    return states_of([seat], at)[0]
+
+
+def free_seats(team: Team, at: datetime) -> list[SeatState]:
+    """Those that nobody holds and that have a plan that works."""
+    return [state for state in seats_of(team, at) if state.holder is None and state.windows]
+
+
+def states_of(seats: Iterable[Seat], at: datetime) -> list[SeatState]:
+    """These seats, in their order."""
+    seats = list(seats)
+    holdings = SeatHolding.objects.filter(seat__in=seats).at(at).select_related("membership__user")
+    holders = {holding.seat_id: holding.membership for holding in holdings}
+    entitlements = {row.seat_id: row for row in Entitlement.objects.filter(seat__in=seats).at(at)}
+    return [_state(seat, holders.get(seat.pk), entitlements.get(seat.pk), at) for seat in seats]
+
+
+def _state(seat: Seat, holder: Membership | None, entitlement: Entitlement | None, at: datetime) -> SeatState:
+    if entitlement is None:
+        return SeatState(seat, holder, None, None, suspended=False, windows=[])
+    plan = plan_terms(entitlement.plan_id)
+    suspended = entitlement.suspended_at is not None and entitlement.suspended_at <= at
+    windows = [] if suspended else seat_facts(seat.pk, at).windows(plan.limits, at)
+    return SeatState(seat, holder, plan, entitlement.ends_at, suspended, windows)

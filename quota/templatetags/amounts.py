@@ -1,0 +1,74 @@
+"""Money, Credits and windows as people read them."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django import template
+
+from quota.answers import window_label
+from quota.money import NANOUSD_PER_USD, credits_text, percent, usd_text
+from quota.selectors.bar import Bar
+from quota.windows import QuotaWindow
+
+register = template.Library()
+
+CENT = NANOUSD_PER_USD // 100
+HUNDREDTH_OF_A_CENT = CENT // 100
+
+# A bar turns to its warning colour at the percentage at which the first notice is sent.
+HIGH = 80
+
+
+@register.filter
+def usd(nanousd: int) -> str:
+    """Exact: `$0.0035`, `$1,200.00`."""
+    return usd_text(nanousd)
+
+
+@register.filter
+def about_usd(nanousd: int) -> str:
+    """For a glance: to the cent, below a dollar to a hundredth of a cent. Rounded half up."""
+    step = CENT if abs(nanousd) >= NANOUSD_PER_USD else HUNDREDTH_OF_A_CENT
+    steps = (Decimal(nanousd) / step).quantize(Decimal(1), ROUND_HALF_UP)
+    return usd_text(int(steps) * step)
+
+
+@register.filter("credits")
+def grouped_credits(nanousd: int) -> str:
+    """Exact Credits: `12,000`, `0.5`, `-3.25`."""
+    whole, _, decimals = credits_text(nanousd).partition(".")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    decimals = decimals.rstrip("0")
+    return f"{sign}{int(digits):,}{'.' if decimals else ''}{decimals}"
+
+
+@register.filter
+def signed_credits(nanousd: int) -> str:
+    """As `credits`, with a plus where the lot gained."""
+    return f"+{grouped_credits(nanousd)}" if nanousd > 0 else grouped_credits(nanousd)
+
+
+@register.filter
+def at_the_limit(bar: Bar) -> bool:
+    """Is a window full, so that Credits pay or calls are refused?"""
+    return any(window.is_full for window in bar.windows)
+
+
+@register.inclusion_tag("quota/includes/window.html")
+def window_bar(window: QuotaWindow, *, compact: bool = False) -> dict[str, Any]:
+    """One window as a bar with its figures; `compact` for a row of a table."""
+    limit = window.limit.nanousd
+    used = float(min(percent(window.used, limit), Decimal(100)))
+    return {
+        "window": window,
+        "label": window_label(window).capitalize(),
+        "compact": compact,
+        "used_width": used,
+        "held_width": min(float(percent(window.held, limit)), 100 - used) if limit else 0,
+        "filled": percent(window.used + window.held, limit),
+        "state": "is-full" if window.is_full else "is-high" if window.used_percent >= HIGH else "",
+        "policy": window.limit.rule.policy.value,
+        "is_empty": not window.used and not window.held,
+    }

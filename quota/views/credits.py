@@ -1,0 +1,99 @@
+"""A Team's Credits: balance, lots, ledger, who may use them and how much."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from quota.forms import AccessForm, PolicyForm
+from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
+from quota.money import credits_text
+from quota.selectors.bar import team_balance
+from quota.selectors.roster import roster
+from quota.services.credits import set_credit_access, set_team_credits
+from teams.permissions import Right
+from teams.views.base import TeamRequest, attempt_form, member_of, page_of, show, team_page
+
+LEDGER_PAGE = 25
+
+
+@team_page(get=Right.VIEW_CREDITS)
+def overview(request: TeamRequest) -> HttpResponse:
+    """The pool, its lots in the order of drawing, who may use it, and the ledger, newest first."""
+    at = timezone.now()
+    entries = CreditLedgerEntry.objects.for_team(request.team)
+    rules = rules_of(request)
+    balance = team_balance(request.team.pk, at)
+    lots = list(CreditGrant.objects.for_team(request.team).order_by("expires_at", "pk"))
+    context = {
+        "balance": balance,
+        "rules": rules,
+        "is_low": bool(lots) and balance < rules.low_balance_nanousd,
+        "lots": [lot for lot in lots if lot.remaining_nanousd and lot.expires_at > at],
+        "rows": roster(request.team, at),
+        "ledger": page_of(entries.select_related("membership__user", "by"), request, size=LEDGER_PAGE),
+        "now": at,
+    }
+    return show(request, "quota/credits.html", context)
+
+
+@team_page(get=Right.SET_OVERFLOW, post=Right.SET_OVERFLOW)
+def policy(request: TeamRequest) -> HttpResponse:
+    """May usage beyond a seat's quota fall to Credits, and when is a low balance told."""
+    rules = rules_of(request)
+    initial = {"overflow": rules.overflow, "low_balance": _plain(rules.low_balance_nanousd)}
+    form = PolicyForm(request.POST or None, initial=initial)
+    if request.method == "POST" and attempt_form(
+        form,
+        lambda: set_team_credits(
+            team=request.team,
+            overflow=form.cleaned_data["overflow"],
+            low_balance_nanousd=form.cleaned_data["low_balance"],
+            at=timezone.now(),
+            by=request.user,
+        ),
+    ):
+        messages.success(request, "The Team's rules for Credits are saved.")
+        return redirect("team-credits", request.team.slug)
+    return show(request, "quota/credits_policy.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@team_page(get=Right.SWITCH_CREDITS, post=Right.SWITCH_CREDITS)
+def access(request: TeamRequest, pk: int) -> HttpResponse:
+    """One member's access to the pool, and its cap."""
+    member = member_of(request.team, pk)
+    row = CreditAccess.objects.filter(membership=member).first() or CreditAccess(membership=member)
+    cap = row.month_cap_nanousd
+    initial = {
+        "allowed": row.allowed,
+        "overflow": row.overflow,
+        "month_cap": "" if cap is None else _plain(cap),
+    }
+    form = AccessForm(request.POST or None, initial=initial)
+    if request.method == "POST" and attempt_form(
+        form,
+        lambda: set_credit_access(
+            membership=member,
+            allowed=form.cleaned_data["allowed"],
+            overflow=form.cleaned_data["overflow"],
+            month_cap_nanousd=form.cleaned_data["month_cap"],
+            at=timezone.now(),
+            by=request.user,
+        ),
+    ):
+        messages.success(request, f"The access of {member.user.display_name} is saved.")
+        return redirect("team-credits", request.team.slug)
+    context = {"form": form, "member": member}
+    return show(request, "quota/credits_access.html", context, status=422 if form.errors else 200)
+
+
+def rules_of(request: TeamRequest) -> TeamCredits:
+    """The Team's rules, or what holds until they are set."""
+    return TeamCredits.objects.filter(team=request.team).first() or TeamCredits(team=request.team)
+
+
+def _plain(nanousd: int) -> str:
+    """Credits as a person would type them: no zeros behind."""
+    return credits_text(nanousd).rstrip("0").rstrip(".")

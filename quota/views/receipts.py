@@ -1,0 +1,67 @@
+"""Charges: one's own, and for managers everyone's. A receipt says who paid and what it did to the windows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils import timezone
+
+from quota.models import UsageEvent
+from quota.selectors.bar import usage_bar
+from teams.errors import NotFound
+from teams.permissions import Right
+from teams.views.base import TeamRequest, page_of, show, team_page
+
+
+@team_page(get=Right.USE)
+def own_charges(request: TeamRequest) -> HttpResponse:
+    """What one's own calls cost, newest first."""
+    events = UsageEvent.objects.for_team(request.team).filter(membership=request.membership)
+    context = {
+        "page": page_of(events, request, moment="occurred_at"),
+        "bar": usage_bar(request.membership, timezone.now()),
+        "receipt": "account-receipt",
+    }
+    return show(request, "quota/own_charges.html", context)
+
+
+@team_page(get=Right.USE)
+def own_receipt(request: TeamRequest, pk: UUID) -> HttpResponse:
+    """The receipt of one's own charge."""
+    return _receipt(request, pk, own=True)
+
+
+@team_page(get=Right.VIEW_USAGE)
+def team_charges(request: TeamRequest) -> HttpResponse:
+    """What everyone's calls cost, newest first."""
+    events = UsageEvent.objects.for_team(request.team).select_related("membership__user")
+    context = {"page": page_of(events, request, moment="occurred_at"), "receipt": "team-receipt"}
+    return show(request, "quota/team_charges.html", context)
+
+
+@team_page(get=Right.VIEW_USAGE)
+def team_receipt(request: TeamRequest, pk: UUID) -> HttpResponse:
+    """The receipt of anyone's charge."""
+    return _receipt(request, pk, own=False)
+
+
+def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
+    events = UsageEvent.objects.for_team(request.team).select_related("membership__user", "plan")
+    if own:
+        events = events.filter(membership=request.membership)
+    event = events.filter(pk=pk).first()
+    if event is None:
+        raise NotFound("There is no such charge.")
+    prices = {price["meter"]: price for price in event.prices}
+    context = {
+        "event": event,
+        "own": own,
+        "meters": [(meter, quantity, prices[meter]) for meter, quantity in sorted(event.usage.items())],
+        "windows": [
+            (before, after, datetime.fromisoformat(after["resets_at"]))
+            for before, after in zip(event.windows_before, event.windows_after, strict=True)
+        ],
+    }
+    return show(request, "quota/receipt.html", context)

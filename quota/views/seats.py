@@ -1,0 +1,94 @@
+"""A Team's seats: who holds which, what its windows say, giving, moving and freeing them."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from quota.forms import AssignForm
+from quota.models import Entitlement
+from quota.selectors.reports import seat_history
+from quota.selectors.roster import roster
+from quota.selectors.seats import SeatState, seat_state, seats_of
+from teams.errors import NotFound
+from teams.models import Membership, Seat
+from teams.permissions import Right
+from teams.ring import ring
+from teams.services import seats as service
+from teams.tasks import deliver_mail
+from teams.views.base import TeamRequest, attempt, attempt_form, member_of, show, team_page
+
+
+@team_page(get=Right.VIEW_MEMBERS)
+def team_seats(request: TeamRequest) -> HttpResponse:
+    """Every seat with plan, holder and windows."""
+    at = timezone.now()
+    states = seats_of(request.team, at)
+    context = {"states": states, "free": sum(state.holder is None for state in states), "now": at}
+    return show(request, "quota/seats.html", context)
+
+
+@team_page(get=Right.VIEW_MEMBERS)
+def seat(request: TeamRequest, pk: int) -> HttpResponse:
+    """One seat: its windows, who held it when and used how much of it, and the plans it had."""
+    row = _of_team(request, pk)
+    state = seat_state(row, timezone.now())
+    return show(request, "quota/seat.html", _seat_context(state, AssignForm(_without_seat(request))))
+
+
+@team_page(post=Right.ASSIGN_SEAT)
+def assign(request: TeamRequest, pk: int) -> HttpResponse:
+    """Gives a free seat to a member, or moves a held one. What was used of it stays used."""
+    at = timezone.now()
+    state = seat_state(_of_team(request, pk), at)
+    form = AssignForm(_without_seat(request), request.POST)
+
+    def give() -> None:
+        to = member_of(request.team, form.cleaned_data["member"])
+        if state.holder is None:
+            service.assign_seat(seat=state.seat, membership=to, by=request.user, at=at)
+        else:
+            service.move_seat(seat=state.seat, to=to, by=request.user, at=at)
+
+    if attempt_form(form, give):
+        ring(deliver_mail)
+        to = member_of(request.team, form.cleaned_data["member"])
+        messages.success(request, f"{to.user.display_name} holds {state.seat} now.")
+        return redirect("team-seat", request.team.slug, state.seat.pk)
+    return show(request, "quota/seat.html", _seat_context(state, form), status=422)
+
+
+@team_page(post=Right.ASSIGN_SEAT)
+def free(request: TeamRequest, pk: int) -> HttpResponse:
+    """Takes the seat from its holder."""
+    row = _of_team(request, pk)
+    attempt(
+        request,
+        lambda: service.free_seat(seat=row, by=request.user, at=timezone.now()),
+        f"{row} is free. Its usage stays with it.",
+    )
+    return redirect("team-seat", request.team.slug, row.pk)
+
+
+def _seat_context(state: SeatState, form: AssignForm) -> dict[str, object]:
+    return {
+        "state": state,
+        "form": form,
+        "history": seat_history(state.seat),
+        "entitlements": Entitlement.objects.filter(seat=state.seat)
+        .select_related("plan")
+        .order_by("-starts_at", "-pk"),
+    }
+
+
+def _without_seat(request: TeamRequest) -> list[Membership]:
+    return [row.membership for row in roster(request.team, timezone.now()) if row.seat is None]
+
+
+def _of_team(request: TeamRequest, pk: int) -> Seat:
+    row = Seat.objects.for_team(request.team).live().filter(pk=pk).first()
+    if row is None:
+        raise NotFound("This seat does not exist.")
+    return row

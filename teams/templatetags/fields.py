@@ -1,0 +1,25 @@
+"""Form fields in the classes of the style sheet, for our forms and the sign-in library's alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.forms.boundfield import BoundField, BoundWidget
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+CLASSES = {"select": "form-select", "checkbox": "form-check-input"}
+
+
+@register.simple_tag
+def styled(field: BoundField | BoundWidget) -> SafeString:
+    """The field's control, as wide as its place; red when it has an error."""
+    if isinstance(field, BoundWidget):
+        field.data["attrs"]["class"] = "form-check-input"
+        return field.tag()
+    attrs: dict[str, Any] = {"class": CLASSES.get(field.widget_type, "form-control")}
+    if field.errors:
+        attrs["class"] += " is-invalid"
+    return field.as_widget(attrs=attrs)

@@ -1,0 +1,16 @@
+"""The ground floor's pages, below the site's root."""
+
+from django.urls import path
+
+from teams.views import audit, invitations
+
+urlpatterns = [
+    path("teams/<slug:slug>/invitations/", invitations.invitations, name="team-invitations"),
+    path(
+        "teams/<slug:slug>/invitations/<uuid:pk>/resend/", invitations.resend, name="team-invitation-resend"
+    ),
+    path(
+        "teams/<slug:slug>/invitations/<uuid:pk>/revoke/", invitations.revoke, name="team-invitation-revoke"
+    ),
+    path("teams/<slug:slug>/audit/", audit.audit, name="team-audit"),
+]
