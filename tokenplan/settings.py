@@ -92,6 +92,9 @@ _pool = {
     "max_size": environment.number("DATABASE_POOL_SIZE", 12),
     # Seconds to wait for a free connection, or for the database to come back, before a request is refused.
     "timeout": 3,
+    # After so many seconds the pool gives up and the next request starts it afresh. Left to itself it would ask
+    # less and less often, and a database that is back after a minute would be found another minute later.
+    "reconnect_timeout": 2,
 }
 DATABASE_URL = environment.text("DATABASE_URL")
 EMBEDDED_DATABASE = not DATABASE_URL
