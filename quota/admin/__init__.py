@@ -1,0 +1,9 @@
+"""The operator's view of the first floor.
+
+Rows with rules are read-only; what changes them calls a service. Giving seats and Credits starts from the
+Team's page.
+"""
+
+from quota.admin import grants, rows
+
+__all__ = ["grants", "rows"]

@@ -1,0 +1,102 @@
+"""Pages of the admin that ask for a few values and call one service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from teams.admin import ReadOnlyAdmin, operator
+from teams.models import User
+from teams.views.base import attempt_form
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Verb(Generic[M]):
+    """Something an operator does to a row: `call` gets the row, the form's values, the operator and the
+    moment, and returns what was done, as a sentence."""
+
+    name: str
+    label: str
+    form: Callable[[M, Any], Form]
+    call: Callable[[M, Mapping[str, Any], User, datetime], str]
+
+
+class VerbsAdmin(ReadOnlyAdmin[M]):
+    """A read-only row with buttons for its verbs, for staff with the right to change such rows."""
+
+    change_form_template = "admin/quota/verbs.html"
+    verbs: ClassVar[tuple[Verb[Any], ...]] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        meta = self.opts
+        pages = [
+            path(
+                f"<int:pk>/{verb.name}/",
+                self.admin_site.admin_view(self._page(verb)),
+                name=f"{meta.app_label}_{meta.model_name}_{verb.name}",
+            )
+            for verb in self.verbs
+        ]
+        urls: list[URLPattern] = super().get_urls()
+        return pages + urls
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        verbs = self.verbs if self.has_act_permission(request) else ()
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "verbs": verbs})
+
+    def _page(self, verb: Verb[M]) -> Callable[..., HttpResponseBase]:
+        def page(request: HttpRequest, pk: int) -> HttpResponse:
+            if not self.has_act_permission(request):
+                raise PermissionDenied
+            row = self.get_queryset(request).filter(pk=pk).first()
+            if row is None:
+                raise Http404
+            form = verb.form(row, request.POST if request.method == "POST" else None)
+            said: list[str] = []
+            at = timezone.now()
+            if request.method == "POST" and attempt_form(
+                form, lambda: said.append(verb.call(row, form.cleaned_data, operator(request), at))
+            ):
+                self.message_user(request, said[0])
+                return redirect(self._url(row))
+            title = f"{verb.label}: {row}"
+            return form_page(self, request, form, title=title, back=self._url(row))
+
+        return page
+
+    def _url(self, row: M) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+
+
+def form_page(
+    model_admin: ReadOnlyAdmin[Any], request: HttpRequest, form: Form, *, title: str, back: str
+) -> TemplateResponse:
+    """The admin's frame around one form."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": title,
+        "form": form,
+        "back": back,
+    }
+    return TemplateResponse(request, "admin/quota/form.html", context, status=422 if form.errors else 200)
