@@ -6,8 +6,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from quota.answers import window_answer
 from quota.api.shapes import receipt_answer
 from quota.models import UsageEvent
+from quota.windows import QuotaWindow
 
 Shape = serializers.Serializer[Any]
 
@@ -20,7 +22,7 @@ class ReleaseSerializer(Shape):
     nanousd = serializers.IntegerField()
 
 
-class WindowSerializer(Shape):
+class WindowSerializer(serializers.Serializer[QuotaWindow]):
     """A quota window now."""
 
     name = serializers.CharField()
@@ -36,6 +38,9 @@ class WindowSerializer(Shape):
     next_release = ReleaseSerializer(
         allow_null=True, help_text="Of a rolling window in which something counts."
     )
+
+    def to_representation(self, instance: QuotaWindow) -> dict[str, Any]:
+        return window_answer(instance)
 
 
 class AskSerializer(Shape):

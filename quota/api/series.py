@@ -38,7 +38,7 @@ class Span:
 
 
 def span_of(request: Request, groups: Sequence[Group], now: datetime) -> Span:
-    """`?by=&group=&from=&to=`; the last 30 days, or 24 hours by hour, this one included, unless told otherwise.
+    """`?by=&group=&from=&to=`; the last 30 days, or 24 hours by hour, unless told otherwise.
 
     Raises InvalidValue; a parameter is named by its `pointer`, as `/from`.
     """

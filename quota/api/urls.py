@@ -8,7 +8,56 @@ from __future__ import annotations
 
 from django.urls import path
 
-from quota.api import bulk, compat, gateway, usage
+from quota.api import (
+    bulk,
+    compat,
+    credits,
+    gateway,
+    keys,
+    seat_requests,
+    seats,
+    team_usage,
+    teams,
+    usage,
+)
+
+people = [
+    path("me/usage", team_usage.MyUsage.as_view(), name="api-my-usage"),
+    path("invitations/accept", teams.AcceptInvitation.as_view(), name="api-invitation-accept"),
+    path("teams", teams.TeamList.as_view(), name="api-teams"),
+    path("teams/<slug:slug>", teams.TeamDetail.as_view(), name="api-team"),
+    path("teams/<slug:slug>/leave", teams.Leave.as_view(), name="api-leave"),
+    path("teams/<slug:slug>/members", teams.MemberList.as_view(), name="api-members"),
+    path("teams/<slug:slug>/members/<int:pk>", teams.MemberDetail.as_view(), name="api-member"),
+    path("teams/<slug:slug>/members/<int:pk>/key", keys.MemberKey.as_view(), name="api-member-key"),
+    path("teams/<slug:slug>/members/<int:pk>/credits", credits.Access.as_view(), name="api-credit-access"),
+    path(
+        "teams/<slug:slug>/members/<int:pk>/usage", team_usage.MemberUsage.as_view(), name="api-member-usage"
+    ),
+    path("teams/<slug:slug>/seats", seats.SeatList.as_view(), name="api-seats"),
+    path("teams/<slug:slug>/seats/<int:pk>", seats.SeatDetail.as_view(), name="api-seat"),
+    path("teams/<slug:slug>/seats/<int:pk>/holders", seats.SeatHolders.as_view(), name="api-seat-holders"),
+    path("teams/<slug:slug>/seats/<int:pk>/assign", seats.SeatAssign.as_view(), name="api-seat-assign"),
+    path("teams/<slug:slug>/seats/<int:pk>/free", seats.SeatFree.as_view(), name="api-seat-free"),
+    path("teams/<slug:slug>/seats/<int:pk>/move", seats.SeatMove.as_view(), name="api-seat-move"),
+    path("teams/<slug:slug>/seat-requests", seat_requests.SeatRequests.as_view(), name="api-seat-requests"),
+    path(
+        "teams/<slug:slug>/seat-requests/<int:pk>/answer",
+        seat_requests.SeatRequestAnswer.as_view(),
+        name="api-seat-request-answer",
+    ),
+    path("teams/<slug:slug>/key", keys.OwnKey.as_view(), name="api-key"),
+    path("teams/<slug:slug>/key/reveal", keys.RevealKey.as_view(), name="api-key-reveal"),
+    path("teams/<slug:slug>/key/rotate", keys.RotateKey.as_view(), name="api-key-rotate"),
+    path("teams/<slug:slug>/credits", credits.Pool.as_view(), name="api-credits"),
+    path("teams/<slug:slug>/credits/policy", credits.Policy.as_view(), name="api-credit-policy"),
+    path("teams/<slug:slug>/credits/lots", credits.Lots.as_view(), name="api-credit-lots"),
+    path("teams/<slug:slug>/credits/ledger", credits.Ledger.as_view(), name="api-credit-ledger"),
+    path("teams/<slug:slug>/usage", team_usage.TeamUsage.as_view(), name="api-team-usage"),
+    path("teams/<slug:slug>/usage.csv", team_usage.TeamUsageCSV.as_view(), name="api-team-usage-csv"),
+    path("teams/<slug:slug>/receipts", team_usage.TeamReceipts.as_view(), name="api-team-receipts"),
+    path("teams/<slug:slug>/receipts/<uuid:pk>", team_usage.TeamReceipt.as_view(), name="api-team-receipt"),
+]
 
 urlpatterns = [
     path("gateway/authorize", gateway.Authorize.as_view(), name="api-authorize"),
@@ -20,6 +69,7 @@ urlpatterns = [
     path("usage/receipts", usage.Receipts.as_view(), name="api-receipts"),
     path("usage/receipts/<uuid:pk>", usage.Receipt.as_view(), name="api-receipt"),
     path("usage/series", usage.Series.as_view(), name="api-series"),
+    *people,
 ]
 
 tracker_patterns = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,21 +41,35 @@ class Caller:
     credential: str | None = None
     client: Client = field(default_factory=lambda: Client(raise_request_exception=False))
 
-    def send(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """`raw` is sent instead of `body`."""
+        headers = dict(headers or {})
         if self.credential is not None:
             headers.setdefault("Authorization", f"Bearer {self.credential}")
         data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         path = path if path.startswith("/") else f"{V1}/{path}"
-        response = self.client.generic(method, path, data, content_type=JSON, headers=headers)
-        content = response.getvalue() if response.streaming else response.content
+        response: Any = self.client.generic(method, path, data, content_type=JSON, headers=headers)
+        content = response.getvalue()
         is_json = "json" in response.headers.get("Content-Type", "")
-        return Answer(response.status_code, response.headers, json.loads(content) if is_json else content.decode())
+        read = json.loads(content) if is_json else content.decode()
+        return Answer(response.status_code, response.headers, read)
 
     def get(self, path: str, **headers: str) -> Answer:
-        return self.send("GET", path, **headers)
+        return self.send("GET", path, headers=headers)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Answer:
-        return self.send("POST", path, body, **headers)
+        return self.send("POST", path, body, headers=headers)
+
+    def put(self, path: str, body: Any = None) -> Answer:
+        return self.send("PUT", path, body)
 
     def patch(self, path: str, body: Any = None) -> Answer:
         return self.send("PATCH", path, body)

@@ -11,6 +11,6 @@ from tests.factories import T0
 
 
 @pytest.fixture(autouse=True)
-def clock(db: None) -> Iterator[time_machine.Coordinates]:
+def clock(db: None) -> Iterator[time_machine.Traveller]:
     with time_machine.travel(T0, tick=False) as coordinates:
         yield coordinates
