@@ -4,6 +4,7 @@ runs embedded: PostgreSQL, Redis, secrets and mail live under DATA (default `var
 from typing import Any
 
 import dj_database_url
+from celery.schedules import crontab
 
 from tokenplan import environment
 from tokenplan.secret_store import read_secrets
@@ -152,11 +153,21 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA / "celerybeat-schedule")
 # All of them sweep: safe to run twice, or a week late. Seconds between runs.
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     name: {"task": name, "schedule": seconds, "options": {"expires": seconds}}
     for name, seconds in {
         "teams.deliver_mail": 30,
+        "quota.send_notices": 60,
+        "quota.expire_reservations": 60,
+        "quota.expire_lots": 60,
+        "quota.close_windows": 300,
     }.items()
+}
+# At night in UTC and off the hour, after the day's windows have ended.
+CELERY_BEAT_SCHEDULE["quota.reconcile"] = {
+    "task": "quota.reconcile",
+    "schedule": crontab(hour=3, minute=17),
+    "options": {"expires": 3600},
 }
 
 # People

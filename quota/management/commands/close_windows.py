@@ -1,0 +1,26 @@
+"""`manage.py close_windows`: what the periodic task does, once, now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from quota.services.windows_history import LATEST_REPORT, close_windows
+
+
+class Command(BaseCommand):
+    help = "Writes the windows that ended into history."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            help="compare all of history, not only what a late report may change",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        look_back = None if options["all"] else LATEST_REPORT
+        changed = close_windows(at=timezone.now(), look_back=look_back)
+        self.stdout.write(f"{changed} window{'' if changed == 1 else 's'} written.")

@@ -1,0 +1,97 @@
+"""Whom a notice may be due to. Cheap to ask often: it reads sums of buckets and of lots, not events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from quota.models import CreditGrant, CreditLedgerEntry, TeamCredits
+from teams.models import Membership, Team
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSeat:
+    seat: int
+    membership: Membership
+
+
+def crowded_seats(at: datetime, percent: int) -> Iterator[HeldSeat]:
+    """Seats at work in which a window may have reached `percent`, with their holders.
+
+    It counts every bucket that began within a window's length, so it names a few too many and none too few.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CROWDED, {"at": at, "percent": percent})
+        pairs = cursor.fetchall()
+    members = Membership.objects.select_related("user", "team").in_bulk([member for _, member in pairs])
+    for seat, member in pairs:
+        yield HeldSeat(seat, members[member])
+
+
+_CROWDED = """
+SELECT DISTINCT e.seat_id, h.membership_id
+FROM quota_entitlement e
+JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.limit_nanousd > 0
+JOIN teams_seatholding h ON h.seat_id = e.seat_id AND h.ended_at IS NULL
+JOIN teams_team t ON t.id = h.team_id AND t.deleted_at IS NULL
+WHERE e.starts_at <= %(at)s AND (e.ends_at IS NULL OR e.ends_at > %(at)s)
+    AND (e.superseded_at IS NULL OR e.superseded_at > %(at)s)
+    AND (e.suspended_at IS NULL OR e.suspended_at > %(at)s)
+    AND l.limit_nanousd * %(percent)s <= 100 * (
+        SELECT sum(b.used_nanousd) FROM quota_usagebucket b
+        WHERE b.seat_id = e.seat_id AND b.rule = l.rule_key
+            AND b.starts_at > %(at)s - make_interval(secs => l.length_seconds)
+    )
+ORDER BY e.seat_id, h.membership_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LowPool:
+    """A Team's Credits below what its Owner wants to be warned at. Nano-dollars."""
+
+    team: Team
+    balance: int
+    threshold: int
+
+
+def low_pools(at: datetime) -> Iterator[LowPool]:
+    """Teams that have, or had, Credits and whose balance is low."""
+    live = CreditGrant.objects.filter(team=OuterRef("pk"), expires_at__gt=at, frozen_at=None)
+    sums = live.order_by().values("team").annotate(total=Sum("remaining_nanousd")).values("total")
+    usual: int = TeamCredits().low_balance_nanousd
+    pools = (
+        Team.objects.live()
+        .filter(pk__in=CreditGrant.objects.values("team"))
+        .annotate(
+            balance=Coalesce(Subquery(sums), 0), threshold=Coalesce("credits__low_balance_nanousd", usual)
+        )
+        .filter(balance__lt=F("threshold"))
+        .order_by("pk")
+        .values_list("pk", "balance", "threshold")
+    )
+    teams = Team.objects.in_bulk([pk for pk, _, _ in pools])
+    for pk, balance, threshold in pools:
+        yield LowPool(teams[pk], balance, threshold)
+
+
+def last_refill(team: Team, threshold: int, since: datetime | None) -> int | None:
+    """The newest ledger entry, after `since`, that brought the Team's Credits to `threshold` or above it."""
+    entries = CreditLedgerEntry.objects.for_team(team)
+    balance = entries.balance()
+    for entry in gains(team, since):
+        after = balance - entries.filter(pk__gt=entry.pk).balance()
+        if after >= threshold:
+            return entry.pk
+    return None
+
+
+def gains(team: Team, since: datetime | None) -> QuerySet[CreditLedgerEntry]:
+    """What added to the Team's Credits after `since`, newest first."""
+    found = CreditLedgerEntry.objects.for_team(team).filter(amount_nanousd__gt=0).order_by("-pk")
+    return found.filter(at__gt=since) if since else found

@@ -1,0 +1,119 @@
+"""Notices: a window at 80 % and at 100 %, and Credits that run low. Once each, however often the sweep runs.
+
+What was told is known from the mails themselves. A mail's `dedupe_key` names the one before it, so two runs
+at once write the same key and the database keeps one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from quota.money import credits_text
+from quota.notice_texts import credits_sentence, moment_text, window_text
+from quota.selectors.bar import seat_windows, usage_bar
+from quota.selectors.catalog import PlanTerms
+from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, last_refill, low_pools
+from quota.windows import Policy, QuotaWindow
+from teams.models import Mail, Membership, Role
+from teams.services.mail import queue
+from teams.transactions import one_transaction
+
+THRESHOLDS = (100, 80)  # percent; the highest that is reached is told, and not the lower one after it
+
+
+def send_notices(*, at: datetime) -> int:
+    """Queue the notices that are due at `at`. Returns how many mails.
+
+    To a seat's holder: once for each `fixed` or `first_use` window; for a `rolling` one, which never ends,
+    once in its length. Another plan or another holder is another matter, and told anew. To Owner and Admins:
+    once each time the Team's Credits fall below what they are to be warned at. A run that comes late tells
+    what is so now, and nothing of windows that have passed. Each seat and each Team is one transaction.
+    """
+    told = sum(_tell_holder(held, at) for held in crowded_seats(at, min(THRESHOLDS)))
+    return told + sum(_tell_managers(pool, at) for pool in low_pools(at))
+
+
+@one_transaction()
+def _tell_holder(held: HeldSeat, at: datetime) -> int:
+    plan, windows = seat_windows(held.seat, at)
+    if plan is None:
+        return 0
+    return sum(_tell_of_window(held, plan, window, at) for window in windows)
+
+
+def _tell_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: datetime) -> int:
+    threshold = next((t for t in THRESHOLDS if window.used * 100 >= window.limit.nanousd * t), None)
+    if threshold is None or window.limit.nanousd == 0:
+        return 0
+    about = f"quota:{held.seat}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
+    told = Mail.objects.filter(dedupe_key__startswith=about)
+    rolling = window.limit.rule.policy is Policy.ROLLING
+    since = at - window.limit.rule.length if rolling else window.starts_at
+    this_or_higher = [f"quota_{t}" for t in THRESHOLDS if t >= threshold]
+    # A rolling window's mail of exactly one length ago is of another window.
+    recent = told.filter(created_at__gt=since) if rolling else told.filter(created_at__gte=since)
+    if recent.filter(kind__in=this_or_higher).exists():
+        return 0
+    before = told.filter(kind=f"quota_{threshold}").order_by("-pk").values_list("pk", flat=True).first()
+    membership = held.membership
+    queue(
+        kind=f"quota_{threshold}",
+        to=membership.user.email,
+        context={
+            "team": membership.team.name,
+            "slug": membership.team.slug,
+            "plan": plan.name,
+            "credits": _credits_sentence(membership, at),
+            "at": moment_text(at),
+            **window_text(window),
+        },
+        dedupe_key=f"{about}{threshold}:{before or 0}",
+        at=at,
+    )
+    return 1
+
+
+def _credits_sentence(membership: Membership, at: datetime) -> str:
+    credits = usage_bar(membership, at).credits
+    return credits_sentence(
+        access=credits.access,
+        overflow=credits.overflow,
+        balance=credits.balance,
+        usable=credits.usable,
+        month_cap=credits.month_cap,
+        month_used=credits.month_used,
+    )
+
+
+@one_transaction()
+def _tell_managers(pool: LowPool, at: datetime) -> int:
+    about = f"credits_low:{pool.team.pk}:"
+    last = Mail.objects.filter(dedupe_key__startswith=about).order_by("-pk").first()
+    if last:
+        crossing = last_refill(pool.team, pool.threshold, since=last.created_at)
+    else:
+        crossing = gains(pool.team, since=None).values_list("pk", flat=True).first()
+    if crossing is None:
+        return 0
+    managers = (
+        Membership.objects.for_team(pool.team)
+        .live()
+        .filter(role__in=[Role.OWNER, Role.ADMIN])
+        .select_related("user")
+        .order_by("pk")
+    )
+    for manager in managers:
+        queue(
+            kind="credits_low",
+            to=manager.user.email,
+            context={
+                "team": pool.team.name,
+                "slug": pool.team.slug,
+                "balance": credits_text(pool.balance),
+                "threshold": credits_text(pool.threshold),
+                "at": moment_text(at),
+            },
+            dedupe_key=f"{about}{crossing}:{manager.user_id}",
+            at=at,
+        )
+    return len(managers)

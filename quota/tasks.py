@@ -1,0 +1,56 @@
+"""Celery's way in: sweeps, each safe to run twice, at the same time as itself, or a week late."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from quota.services import credits, notices, sweeps, windows_history
+from quota.services import reconcile as reconciliation
+from teams.ring import ring
+from teams.tasks import deliver_mail
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="quota.close_windows")
+def close_windows() -> int:
+    """Writes windows that ended into history."""
+    return windows_history.close_windows(at=timezone.now())
+
+
+@shared_task(name="quota.expire_reservations")
+def expire_reservations() -> int:
+    """Marks holds whose lifetime is over."""
+    return sweeps.expire_reservations(at=timezone.now())
+
+
+@shared_task(name="quota.expire_lots")
+def expire_lots() -> int:
+    """Writes the expiry of lots into the ledger."""
+    return credits.expire_lots(at=timezone.now())
+
+
+@shared_task(name="quota.send_notices")
+def send_notices() -> int:
+    """Queues the notices that are due, and has them delivered."""
+    queued = notices.send_notices(at=timezone.now())
+    if queued:
+        ring(deliver_mail)
+    return queued
+
+
+@shared_task(name="quota.reconcile")
+def reconcile() -> int:
+    """Nightly: all of history written, every meter checked. Drift is logged as an error and mailed."""
+    now = timezone.now()
+    windows_history.close_windows(at=now, look_back=None)
+    found = reconciliation.reconcile(at=now)
+    for difference in found:
+        logger.error("Drift: %s", difference)
+    if found:
+        reconciliation.report_drift(found=found, at=now)
+        ring(deliver_mail)
+    return len(found)
