@@ -1,1 +1,4 @@
-"""Second floor: what was bought. It tells `quota` what a seat is entitled to and which Credits to grant, and nothing else."""
+"""Second floor: what was bought.
+
+It tells `quota` what a seat is entitled to and which Credits to grant, and nothing else.
+"""

@@ -1,1 +1,4 @@
-"""First floor: plans, keys, windows, reservations, usage, Credits. What may be used; the hot path lives here alone."""
+"""First floor: plans, keys, windows, reservations, usage, Credits.
+
+What may be used; the hot path lives here alone.
+"""

@@ -1,4 +1,7 @@
-"""Who pays for a call: quota first, then Credits, and what neither covers. Pure; all amounts are nano-dollars."""
+"""Who pays for a call: quota first, then Credits, and what neither covers.
+
+Pure; all amounts are nano-dollars.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ class Split:
 
 
 def split(amount: int, *, room: int, credits: int) -> Split:
-    """Split `amount`. Quota is never bypassed while it has room; Credits cover what is left, as far as they go.
+    """Split `amount`. Quota is never bypassed while it has room; Credits cover what is left, as far as they
+    go.
 
     `room` is the least of the windows' room and `credits` what the member may use; below zero counts as none.
     """
@@ -37,7 +41,8 @@ class Draw:
 
 
 def draw(amount: int, lots: list[tuple[int, int]]) -> list[Draw]:
-    """Take `amount` from `lots` in their order, each an (id, remaining). The caller orders them, soonest expiry first.
+    """Take `amount` from `lots` in their order, each an (id, remaining). The caller orders them, soonest
+    expiry first.
 
     Raises ValueError when the lots hold less than `amount`: the caller must have checked, under lock.
     """

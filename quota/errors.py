@@ -35,7 +35,9 @@ class InvalidUsage(InvalidValue):
 
 
 class QuotaExhausted(Refusal):
-    """The window that will be the last to have room, all the windows, and when what is asked for fits (None: never)."""
+    """The window that will be the last to have room, all the windows, and when what is asked for fits (None:
+    never).
+    """
 
     code = "quota_exhausted"
     status = 429

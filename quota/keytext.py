@@ -1,8 +1,8 @@
 """The text of a Subscription Key: `sk-cp-` + id + secret + checksum. Pure.
 
-The id finds the row; the secret is an HMAC-SHA-256, under a root secret kept outside of the database, of the id and the
-row's salt; the checksum lets garbage be refused without a look-up and is what secret scanners verify. All three parts
-are base 62 and of fixed length.
+The id finds the row; the secret is an HMAC-SHA-256, under a root secret kept outside of the database, of the
+id and the row's salt; the checksum lets garbage be refused without a look-up and is what secret scanners
+verify. All three parts are base 62 and of fixed length.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def new_salt() -> bytes:
 
 def key_text(*, root: bytes, key_id: str, salt: bytes) -> str:
     """The whole text of the key with this id and salt under this root."""
-    mac = hmac.new(root, b"subscription-key\0" + key_id.encode("ascii") + b"\0" + salt, hashlib.sha256).digest()
+    mac = hmac.new(
+        root, b"subscription-key\0" + key_id.encode("ascii") + b"\0" + salt, hashlib.sha256
+    ).digest()
     body = PREFIX + key_id + _base62(int.from_bytes(mac), SECRET_LENGTH)
     return body + _checksum(body)
 

@@ -1,4 +1,7 @@
-"""Money is whole nano-dollars (10^-9 USD) in an int that fits 64 bits. Nothing here, or near it, is a float."""
+"""Money is whole nano-dollars (10^-9 USD) in an int that fits 64 bits.
+
+Nothing here, or near it, is a float.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,10 @@ def usd_text(nanousd: int) -> str:
 
 
 def percent(part: int, whole: int) -> Decimal:
-    """`part` of `whole` in percent with two decimals, rounded down, so that 100 means all of it. All of nothing is 100."""
+    """`part` of `whole` in percent with two decimals, rounded down, so that 100 means all of it.
+
+    All of nothing is 100.
+    """
     if whole <= 0:
         return Decimal("100.00")
     return (Decimal(part * 100) / Decimal(whole)).quantize(Decimal("0.01"), rounding=ROUND_DOWN)

@@ -1,4 +1,7 @@
-"""From a rate card and a usage to a charge. Pure and exact: rounded once, half up, per charge (product.md, Usage and price)."""
+"""From a rate card and a usage to a charge.
+
+Pure and exact: rounded once, half up, per charge (product.md, Usage and price).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ MAX_QUANTITY = 10**12
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """`unit_size` of `meter` cost `nanousd_per_unit`, for calls whose context is over `context_over` tokens."""
+    """`unit_size` of `meter` cost `nanousd_per_unit`, where the context is over `context_over` tokens."""
 
     meter: str
     unit_size: int
@@ -32,8 +35,13 @@ class ModelPrices:
     prices: tuple[Price, ...]
 
     def of(self, meter: str, context: int) -> Price:
-        """The price of the highest tier that the context is over. Raises InvalidUsage for a meter this model lacks."""
-        tiers = [p for p in self.prices if p.meter == meter and (context > p.context_over or p.context_over == 0)]
+        """The price of the highest tier that the context is over.
+
+        Raises InvalidUsage for a meter this model lacks.
+        """
+        tiers = [
+            p for p in self.prices if p.meter == meter and (context > p.context_over or p.context_over == 0)
+        ]
         if not tiers:
             known = ", ".join(sorted({p.meter for p in self.prices}))
             raise InvalidUsage(f"{self.model} has no meter {meter!r}; it has {known}", pointer=f"/{meter}")
@@ -60,8 +68,8 @@ class Charge:
 def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
     """What `usage` (meter to quantity) of `model` costs.
 
-    Raises ModelUnknown for a model that is not on the card, InvalidUsage for a meter the model does not have, for a
-    quantity outside 0..10^12, and for a charge above one million dollars.
+    Raises ModelUnknown for a model that is not on the card, InvalidUsage for a meter the model does not have,
+    for a quantity outside 0..10^12, and for a charge above one million dollars.
     """
     prices_of_model = card.models.get(model) if card else None
     if prices_of_model is None:

@@ -95,19 +95,21 @@ class ClosedWindowQuerySet(TeamOwned["ClosedWindow"]):
 class CreditGrantQuerySet(TeamOwned["CreditGrant"]):
     def live(self, at: datetime) -> Self:
         """Lots that can be drawn from, in the order of drawing: the soonest-expiring first."""
-        return self.filter(expires_at__gt=at, frozen_at=None, remaining_nanousd__gt=0).order_by("expires_at", "id")
+        return self.filter(expires_at__gt=at, frozen_at=None, remaining_nanousd__gt=0).order_by(
+            "expires_at", "id"
+        )
 
     def remaining(self) -> int:
-        return self.aggregate(total=Sum("remaining_nanousd", default=0))["total"]
+        total: int = self.aggregate(total=Sum("remaining_nanousd", default=0))["total"]
+        return total
 
 
 class CreditLedgerQuerySet(TeamOwned["CreditLedgerEntry"]):
     def balance(self) -> int:
-        return self.aggregate(total=Sum("amount_nanousd", default=0))["total"]
+        total: int = self.aggregate(total=Sum("amount_nanousd", default=0))["total"]
+        return total
 
 
 class SeatRequestQuerySet(TeamOwned["SeatRequest"]):
     def open(self) -> Self:
         return self.filter(closed_at=None)
-
-

@@ -2,13 +2,14 @@
 
 A window rule (product.md, Quota windows) is one of
 
-* ``rolling``: the last `length`, released in steps of length/60. The window at a moment is the 60 whole steps that end
-  with the one the moment lies in, so usage older than `length` never counts.
+* ``rolling``: the last `length`, released in steps of length/60. The window at a moment is the 60 whole steps
+  that end with the one the moment lies in, so usage older than `length` never counts.
 * ``fixed``: windows of `length` laid end to end from an anchor, in UTC.
 * ``first_use``: a window opens at the first use that no window contains, and lasts `length`.
 
-Usage arrives summed into *buckets* (a step of a rolling window, a whole window otherwise); what is reserved but not
-yet used arrives as *holds*, each at the moment it was made. All amounts are nano-dollars, all moments aware UTC.
+Usage arrives summed into *buckets* (a step of a rolling window, a whole window otherwise); what is reserved
+but not yet used arrives as *holds*, each at the moment it was made. All amounts are nano-dollars, all moments
+aware UTC.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class Rule:
 
     @classmethod
     def from_key(cls, key: str) -> Rule:
-        """The rule with this key. Any anchor that gives the same windows is as good as the one it was made with."""
+        """The rule with this key.
+
+        Any anchor that gives the same windows is as good as the one it was made with.
+        """
         policy, _, rest = key.partition("/")
         length, _, offset = rest.partition("@")
         return cls(Policy(policy), int(length), EPOCH + timedelta(seconds=int(offset)) if offset else None)
@@ -117,8 +121,8 @@ class Release:
 class QuotaWindow:
     """A window at a moment: what the bar shows and what is enforced.
 
-    `resets_at` is when all that counts now will have been released; a rolling window in which nothing counts gives
-    the moment plus its length. `starts_at` lies one length before it.
+    `resets_at` is when all that counts now will have been released; a rolling window in which nothing counts
+    gives the moment plus its length. `starts_at` lies one length before it.
     """
 
     limit: Limit
@@ -146,12 +150,21 @@ class QuotaWindow:
         return self.room <= 0
 
 
-def window_at(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime) -> QuotaWindow:
-    """The window that contains `moment`. Where no `first_use` window is open, the one that a call now would open."""
+def window_at(
+    limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime
+) -> QuotaWindow:
+    """The window that contains `moment`.
+
+    Where no `first_use` window is open, the one that a call now would open.
+    """
     rule = limit.rule
     if rule.policy is Policy.ROLLING:
         return _rolling_window(limit, buckets, holds, moment)
-    start = rule.bucket_start(moment) if rule.policy is Policy.FIXED else _first_use_start(rule, buckets, holds, moment)
+    start = (
+        rule.bucket_start(moment)
+        if rule.policy is Policy.FIXED
+        else _first_use_start(rule, buckets, holds, moment)
+    )
     end = start + rule.length
     used = sum(b.used for b in buckets if start <= b.starts_at < end)
     held = sum(h.nanousd for h in holds if start <= h.at < end)
@@ -180,7 +193,9 @@ def _rolling_window(
     )
 
 
-def _first_use_start(rule: Rule, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime) -> datetime:
+def _first_use_start(
+    rule: Rule, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime
+) -> datetime:
     """When the window around `moment` opened: at the first use or hold that no earlier window contains."""
     start = None
     for point in sorted([b.starts_at for b in buckets] + [h.at for h in holds if h.nanousd]):
@@ -194,8 +209,9 @@ def _first_use_start(rule: Rule, buckets: Sequence[Bucket], holds: Sequence[Hold
 def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occurred_at: datetime) -> int:
     """How much usage that occurred at `occurred_at` fits; negative after an overrun.
 
-    Usage that is reported late, or was reported ahead of the clock, also counts in every later rolling window that
-    contains it, so the fullest of them decides. `fixed` and `first_use` windows do not overlap: there is one.
+    Usage that is reported late, or was reported ahead of the clock, also counts in every later rolling window
+    that contains it, so the fullest of them decides. `fixed` and `first_use` windows do not overlap: there is
+    one.
     """
     rule = limit.rule
     room = window_at(limit, buckets, holds, occurred_at).room
@@ -217,7 +233,9 @@ def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occ
 def fits_at(
     limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], amount: int, moment: datetime
 ) -> datetime | None:
-    """The first moment, from `moment` on, at which `amount` fits if nothing more is used and all holds are; None: never."""
+    """The first moment, from `moment` on, at which `amount` fits if nothing more is used and all holds are;
+    None: never.
+    """
     if amount > limit.nanousd:
         return None
     window = window_at(limit, buckets, holds, moment)
@@ -226,7 +244,9 @@ def fits_at(
     if limit.rule.policy is not Policy.ROLLING:
         return window.resets_at
     rule = limit.rule
-    releases = {b.starts_at for b in buckets if b.used} | {rule.bucket_start(h.at) for h in holds if h.nanousd}
+    releases = {b.starts_at for b in buckets if b.used} | {
+        rule.bucket_start(h.at) for h in holds if h.nanousd
+    }
     for release in sorted(start + rule.length for start in releases):
         if release > moment and _rolling_window(limit, buckets, holds, release).room >= amount:
             return release
@@ -234,7 +254,9 @@ def fits_at(
 
 
 def first_use_buckets(rule: Rule, usage: Iterable[tuple[datetime, int]]) -> list[Bucket]:
-    """The windows that usage opens, from all of it: for the late report that opens a window before later ones."""
+    """The windows that usage opens, from all of it: for the late report that opens a window before later
+    ones.
+    """
     buckets: list[Bucket] = []
     for moment, nanousd in sorted(usage):
         if buckets and moment < buckets[-1].starts_at + rule.length:

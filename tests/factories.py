@@ -1,4 +1,7 @@
-"""Real rows for tests, made through the services. A moment is always passed in; `T0` is a Wednesday morning."""
+"""Real rows for tests, made through the services.
+
+A moment is always passed in; `T0` is a Wednesday morning.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from allauth.account.models import EmailAddress
 
 from quota.models import Gateway, Plan, UsageEvent
 from quota.services import entitlements, keys, members
@@ -50,7 +55,7 @@ def limits(five_hours: int = 9_900_000_000, week: int = 99_000_000_000) -> list[
 def make_user(email: str = "", *, password: str | None = None, at: datetime = T0) -> User:
     """A user with a Default Team and its key. The address counts as verified."""
     user = User.objects.create_user(email=email or f"person{next(_numbers)}@example.com", password=password)
-    user.emailaddress_set.create(email=user.email, verified=True, primary=True)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     members.open_account(user=user, at=at)
     return user
 
@@ -142,7 +147,7 @@ def use_test_rate_card(at: datetime = MONDAY) -> None:
 
 @dataclass
 class Desk:
-    """A gateway with one key: asks, settles, and does both, at a moment. `penny` calls unless told otherwise."""
+    """A gateway with one key: asks, settles, and both, at a moment. `penny` calls unless told otherwise."""
 
     gateway: Gateway
     key: str

@@ -1,4 +1,6 @@
-"""Credits. Amounts are nano-dollars (1 Credit = $0.001 = 1,000,000 nano-dollars); the ledger is the truth, lots carry what is left."""
+"""Credits. Amounts are nano-dollars (1 Credit = $0.001 = 1,000,000 nano-dollars); the ledger is the truth,
+lots carry what is left.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,12 @@ class CreditGrant(models.Model):
     remaining_nanousd = models.BigIntegerField()
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    frozen_at = models.DateTimeField(null=True, blank=True, help_text="A disputed payment: not to be drawn from.")
-    source = models.CharField(max_length=200, unique=True, help_text="What caused it; granted once per source.")
+    frozen_at = models.DateTimeField(
+        null=True, blank=True, help_text="A disputed payment: not to be drawn from."
+    )
+    source = models.CharField(
+        max_length=200, unique=True, help_text="What caused it; granted once per source."
+    )
 
     objects = querysets.CreditGrantQuerySet.as_manager()
 
@@ -36,7 +42,9 @@ class CreditGrant(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["team", "expires_at"], condition=Q(remaining_nanousd__gt=0), name="lots_with_credits_left"
+                fields=["team", "expires_at"],
+                condition=Q(remaining_nanousd__gt=0),
+                name="lots_with_credits_left",
             )
         ]
 
@@ -90,12 +98,18 @@ class TeamCredits(models.Model):
     """A Team's rules for its pool: may usage beyond a seat's quota fall to Credits, and when to warn."""
 
     team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="credits")
-    overflow = models.CharField(max_length=10, choices=[("never", "never"), ("allow", "allow")], default="allow")
-    low_balance_nanousd = models.BigIntegerField(default=1_000_000_000, help_text="Warn the Owner below this.")
+    overflow = models.CharField(
+        max_length=10, choices=[("never", "never"), ("allow", "allow")], default="allow"
+    )
+    low_balance_nanousd = models.BigIntegerField(
+        default=1_000_000_000, help_text="Warn the Owner below this."
+    )
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(overflow__in=["never", "allow"]), name="a_team_overflow_policy"),
+            models.CheckConstraint(
+                condition=Q(overflow__in=["never", "allow"]), name="a_team_overflow_policy"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -103,20 +117,27 @@ class TeamCredits(models.Model):
 
 
 class CreditAccess(models.Model):
-    """May this member draw on the Team's Credits, beyond quota or without a seat, and up to how much a month."""
+    """May this member draw on the Team's Credits, beyond quota or without a seat, up to how much a month."""
 
     membership = models.OneToOneField(
         Membership, primary_key=True, on_delete=models.PROTECT, related_name="credit_access"
     )
     allowed = models.BooleanField(default=False)
-    overflow = models.CharField(max_length=10, choices=[("never", "never"), ("allow", "allow")], default="allow")
-    month_cap_nanousd = models.BigIntegerField(null=True, blank=True, help_text="Of a calendar month in UTC; empty: none.")
+    overflow = models.CharField(
+        max_length=10, choices=[("never", "never"), ("allow", "allow")], default="allow"
+    )
+    month_cap_nanousd = models.BigIntegerField(
+        null=True, blank=True, help_text="Of a calendar month in UTC; empty: none."
+    )
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(overflow__in=["never", "allow"]), name="a_member_overflow_policy"),
             models.CheckConstraint(
-                condition=Q(month_cap_nanousd=None) | Q(month_cap_nanousd__gte=0), name="a_month_cap_is_not_negative"
+                condition=Q(overflow__in=["never", "allow"]), name="a_member_overflow_policy"
+            ),
+            models.CheckConstraint(
+                condition=Q(month_cap_nanousd=None) | Q(month_cap_nanousd__gte=0),
+                name="a_month_cap_is_not_negative",
             ),
         ]
 
@@ -125,7 +146,10 @@ class CreditAccess(models.Model):
 
 
 class CreditMonth(models.Model):
-    """The sum of the Credits a member used in a calendar month (UTC). Kept with the ledger, for the month cap."""
+    """The sum of the Credits a member used in a calendar month (UTC).
+
+    Kept with the ledger, for the month cap.
+    """
 
     pk = models.CompositePrimaryKey("membership_id", "month")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
@@ -133,7 +157,9 @@ class CreditMonth(models.Model):
     used_nanousd = models.BigIntegerField()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_month_is_not_negative")]
+        constraints = [
+            models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_month_is_not_negative")
+        ]
 
     def __str__(self) -> str:
         return f"{self.membership} {self.month:%Y-%m}"

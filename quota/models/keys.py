@@ -10,7 +10,8 @@ from teams.models import Membership, Team
 
 
 class SubscriptionKey(models.Model):
-    """One text of a member's key. The secret is not here: it is derived from `key_id`, `salt` and a root kept outside.
+    """One text of a member's key. The secret is not here: it is derived from `key_id`, `salt` and a root kept
+    outside.
 
     The current text of a membership has no `replaced_at`; a rotated one works until `expires_at`.
     """

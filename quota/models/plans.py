@@ -1,4 +1,6 @@
-"""What a plan allows and what a call costs: both are versioned data that is never edited, only followed by a newer version."""
+"""What a plan allows and what a call costs: both are versioned data that is never edited, only followed by a
+newer version.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ from teams.models import Seat, Team
 
 
 class Plan(models.Model):
-    """One version of a plan. Immutable, by trigger, but for `sellable`: a change of quota is a new version."""
+    """One version of a plan.
+
+    Immutable, by trigger, but for `sellable`: a change of quota is a new version.
+    """
 
     code = models.SlugField(max_length=30)
     version = models.PositiveIntegerField()
@@ -22,7 +27,9 @@ class Plan(models.Model):
     rank = models.PositiveSmallIntegerField(help_text="Order of plans, the smallest first.")
     agents_min = models.PositiveSmallIntegerField(help_text="Guideline of agents at once, from.")
     agents_max = models.PositiveSmallIntegerField(help_text="Guideline of agents at once, to.")
-    agents_enforced = models.BooleanField(default=False, help_text="Refuse calls of more agents than the guideline.")
+    agents_enforced = models.BooleanField(
+        default=False, help_text="Refuse calls of more agents than the guideline."
+    )
     sellable = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
@@ -43,7 +50,10 @@ class Plan(models.Model):
 
 
 class PlanLimit(models.Model):
-    """How much of a plan may be used in one quota window. Immutable, by trigger, once its plan is entitled to anyone."""
+    """How much of a plan may be used in one quota window.
+
+    Immutable, by trigger, once its plan is entitled to anyone.
+    """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="limits")
     name = models.CharField(max_length=20, help_text="As the API and the bar call it: 5h, week.")
@@ -53,14 +63,14 @@ class PlanLimit(models.Model):
         null=True, blank=True, help_text="fixed only: any moment, in UTC, at which a window begins."
     )
     limit_nanousd = models.BigIntegerField()
-    rule_key = models.CharField(max_length=40, editable=False, help_text="`Rule.key`: which buckets it counts.")
+    rule_key = models.CharField(
+        max_length=40, editable=False, help_text="`Rule.key`: which buckets it counts."
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["plan", "name"], name="one_limit_per_name_and_plan"),
-            models.UniqueConstraint(
-                fields=["plan", "rule_key"], name="one_limit_per_window_rule_and_plan"
-            ),
+            models.UniqueConstraint(fields=["plan", "rule_key"], name="one_limit_per_window_rule_and_plan"),
             models.CheckConstraint(condition=Q(limit_nanousd__gte=0), name="a_limit_is_not_negative"),
             models.CheckConstraint(
                 condition=Q(length_seconds__gte=MIN_LENGTH_SECONDS, length_seconds__lte=MAX_LENGTH_SECONDS),
@@ -96,8 +106,8 @@ class PlanLimit(models.Model):
 class Entitlement(models.Model):
     """This seat may use this plan version from `starts_at` until `ends_at`.
 
-    A change supersedes the open row and writes the next one, so the rows of a seat are its history. Periods of a seat
-    never overlap: the service holds the seat's lock, and a seat has at most one open row.
+    A change supersedes the open row and writes the next one, so the rows of a seat are its history. Periods
+    of a seat never overlap: the service holds the seat's lock, and a seat has at most one open row.
     """
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
@@ -106,8 +116,12 @@ class Entitlement(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until further notice.")
     superseded_at = models.DateTimeField(null=True, blank=True)
-    suspended_at = models.DateTimeField(null=True, blank=True, help_text="A failed payment: usage falls to Credits.")
-    source = models.CharField(max_length=200, help_text="What caused it: an operator's grant, a billing period.")
+    suspended_at = models.DateTimeField(
+        null=True, blank=True, help_text="A failed payment: usage falls to Credits."
+    )
+    source = models.CharField(
+        max_length=200, help_text="What caused it: an operator's grant, a billing period."
+    )
     created_at = models.DateTimeField()
 
     objects = querysets.EntitlementQuerySet.as_manager()
@@ -118,7 +132,8 @@ class Entitlement(models.Model):
                 fields=["seat"], condition=Q(superseded_at=None), name="a_seat_has_one_open_entitlement"
             ),
             models.CheckConstraint(
-                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")), name="an_entitlement_ends_after_it_began"
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="an_entitlement_ends_after_it_began",
             ),
         ]
         indexes = [models.Index(fields=["seat", "-starts_at"], name="entitlements_of_a_seat")]

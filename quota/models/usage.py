@@ -14,9 +14,11 @@ from teams.models import Membership, Seat, Team
 
 
 class Reservation(models.Model):
-    """What one call may cost, held from the authorize until it is settled, released, or `expires_at` has come.
+    """What one call may cost, held from the authorize until it is settled, released, or `expires_at` has
+    come.
 
-    It holds quota and Credits only while `state` is held and `expires_at` lies ahead; nobody needs to act for it to lapse.
+    It holds quota and Credits only while `state` is held and `expires_at` lies ahead; nobody needs to act for
+    it to lapse.
     """
 
     class State(models.TextChoices):
@@ -27,7 +29,9 @@ class Reservation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
     request_id = models.CharField(max_length=128)
-    request_hash = models.CharField(max_length=64, help_text="SHA-256 of what was asked; a repeat must ask the same.")
+    request_hash = models.CharField(
+        max_length=64, help_text="SHA-256 of what was asked; a repeat must ask the same."
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
     key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, related_name="+")
@@ -80,8 +84,12 @@ class UsageEvent(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
-    external_id = models.CharField(max_length=128, null=True, help_text="The gateway's own id of a bulk event.")
-    usage_hash = models.CharField(max_length=64, help_text="SHA-256 of what was reported; a repeat must say the same.")
+    external_id = models.CharField(  # noqa: DJ001  (a settled call has none, and none equals no other)
+        max_length=128, null=True, help_text="The gateway's own id of a bulk event."
+    )
+    usage_hash = models.CharField(
+        max_length=64, help_text="SHA-256 of what was reported; a repeat must say the same."
+    )
     reservation = models.OneToOneField(Reservation, null=True, on_delete=models.PROTECT, related_name="event")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
@@ -131,8 +139,8 @@ class UsageEvent(models.Model):
 class UsageBucket(models.Model):
     """The sum of a seat's usage (quota part and overrun) in one interval of one window rule.
 
-    Kept in the transaction that records the event. `rule` is `Rule.key`; the interval is a step of a rolling window,
-    or a whole window of the other policies.
+    Kept in the transaction that records the event. `rule` is `Rule.key`; the interval is a step of a rolling
+    window, or a whole window of the other policies.
     """
 
     pk = models.CompositePrimaryKey("seat_id", "rule", "starts_at")
@@ -144,14 +152,19 @@ class UsageBucket(models.Model):
     objects = querysets.UsageBucketQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_bucket_is_not_negative")]
+        constraints = [
+            models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_bucket_is_not_negative")
+        ]
 
     def __str__(self) -> str:
         return f"{self.rule} {self.starts_at:%Y-%m-%d %H:%M}"
 
 
 class ClosedWindow(models.Model):
-    """History: what a seat used in a window that has ended. Derived from the buckets; a late event rewrites it."""
+    """History: what a seat used in a window that has ended.
+
+    Derived from the buckets; a late event rewrites it.
+    """
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="closed_windows")
@@ -176,7 +189,10 @@ class ClosedWindow(models.Model):
 
 
 class SeatRequest(models.Model):
-    """A member asks the Owner or an Admin for a seat, or a higher one. It waits in the Team's inbox until answered."""
+    """A member asks the Owner or an Admin for a seat, or a higher one.
+
+    It waits in the Team's inbox until answered.
+    """
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seat_requests")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="seat_requests")
@@ -184,7 +200,9 @@ class SeatRequest(models.Model):
     message = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = models.ForeignKey("teams.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    closed_by = models.ForeignKey(
+        "teams.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     granted = models.BooleanField(null=True)
 
     objects = querysets.SeatRequestQuerySet.as_manager()

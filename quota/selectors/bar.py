@@ -1,4 +1,7 @@
-"""The usage bar: what a member may use in a Team now. Pages, the API and the trackers' endpoint all show this."""
+"""The usage bar: what a member may use in a Team now.
+
+Pages, the API and the trackers' endpoint all show this.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from teams.models import Membership, SeatHolding
 
 @dataclass(frozen=True, slots=True)
 class BarCredits:
-    """Amounts in nano-dollars. `balance` is the Team's pool, `usable` what this member could still draw now."""
+    """Amounts in nano-dollars.
+
+    `balance` is the Team's pool, `usable` what this member could still draw now.
+    """
 
     access: bool
     balance: int
@@ -30,7 +36,7 @@ class BarCredits:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`plan` is None where no seat works; `windows` is then empty. `suspended`: the seat waits for a payment."""
+    """`plan` is None where no seat works; `windows` is then empty. `suspended`: it waits for a payment."""
 
     membership: Membership
     seat: int | None
@@ -56,7 +62,9 @@ def usage_bar(membership: Membership, at: datetime) -> Bar:
     """The bar of a live membership at a moment."""
     holding = SeatHolding.objects.filter(membership=membership).at(at).first()
     entitlement = (
-        Entitlement.objects.filter(seat_id=holding.seat_id).at(at).order_by("-starts_at").first() if holding else None
+        Entitlement.objects.filter(seat_id=holding.seat_id).at(at).order_by("-starts_at").first()
+        if holding
+        else None
     )
     suspended = bool(entitlement and entitlement.suspended_at and entitlement.suspended_at <= at)
     working = entitlement if entitlement and not suspended else None

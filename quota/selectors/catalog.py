@@ -1,4 +1,7 @@
-"""Plan versions and rate cards as values. Both are immutable in the database (by trigger), so they are read once a process."""
+"""Plan versions and rate cards as values.
+
+Both are immutable in the database (by trigger), so they are read once a process.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class PlanTerms:
 
 @lru_cache(maxsize=256)
 def plan_terms(plan_id: int) -> PlanTerms:
-    """The terms of a plan version that a seat is, or was, entitled to: from then on its limits cannot change."""
+    """The terms of a plan version that a seat is, or was, entitled to: its limits cannot change then."""
     plan = Plan.objects.prefetch_related("limits").get(pk=plan_id)
     return PlanTerms(
         plan.pk,

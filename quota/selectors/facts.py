@@ -59,7 +59,9 @@ class SeatFacts:
 
     def windows(self, limits: Sequence[Limit], moment: datetime) -> list[QuotaWindow]:
         """The windows around `moment`: what is shown, and what authorize decides by."""
-        return [window_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, moment) for limit in limits]
+        return [
+            window_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, moment) for limit in limits
+        ]
 
     def room(self, limits: Sequence[Limit], occurred_at: datetime) -> int:
         """How much usage that occurred at `occurred_at` fits into every window."""
@@ -119,7 +121,8 @@ def call_facts(
 ) -> CallFacts | None:
     """The facts about the key with this id, as of `occurred_at`; locks key and seat. None: no such key."""
     row = _row(
-        "SELECT * FROM quota_call_facts(%s, %s, %s, %s, %s, true)", [key_id, gateway_id, request_id, occurred_at, at]
+        "SELECT * FROM quota_call_facts(%s, %s, %s, %s, %s, true)",
+        [key_id, gateway_id, request_id, occurred_at, at],
     )
     if row is None:
         return None
@@ -129,7 +132,9 @@ def call_facts(
 def settle_facts(reservation: UUID, *, gateway_id: int, at: datetime) -> SettleFacts | None:
     """Locks the gateway's reservation, its key and its seat. None: no such reservation."""
     row = _row("SELECT * FROM quota_settle_facts(%s, %s, %s)", [reservation, gateway_id, at])
-    return SettleFacts(**{name: row[name] for name in _SETTLE_COLUMNS}, usage=_seat_facts(row)) if row else None
+    return (
+        SettleFacts(**{name: row[name] for name in _SETTLE_COLUMNS}, usage=_seat_facts(row)) if row else None
+    )
 
 
 def seat_facts(seat_id: int, at: datetime) -> SeatFacts:
@@ -139,8 +144,9 @@ def seat_facts(seat_id: int, at: datetime) -> SeatFacts:
 
 
 # The same arguments lock and check in the INSERT of a hold, and read for everyone else.
-USABLE_CREDITS = """quota_usable_credits(%(team)s, %(membership)s, %(seated)s, %(occurred_at)s, %(lots_at)s, %(at)s,
-    %(excepted)s, %(lock)s)"""
+USABLE_CREDITS = """quota_usable_credits(
+    %(team)s, %(membership)s, %(seated)s, %(occurred_at)s, %(lots_at)s, %(at)s, %(excepted)s, %(lock)s
+)"""
 
 
 def usable_credits(
@@ -156,8 +162,8 @@ def usable_credits(
 ) -> int:
     """Nano-dollars of the Team's Credits that the member may use now, beyond what live reservations hold.
 
-    `seated`: the call is the overflow of a working seat, so the overflow policies count. With `lock` the Team's lots
-    are locked first, by primary key.
+    `seated`: the call is the overflow of a working seat, so the overflow policies count. With `lock` the
+    Team's lots are locked first, by primary key.
     """
     row = _row(
         f"SELECT {USABLE_CREDITS} AS usable",

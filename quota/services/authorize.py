@@ -56,8 +56,8 @@ class Authorization:
 def authorize(*, gateway: Gateway, ask: Ask, at: datetime) -> Authorization:
     """Hold what the call may cost, quota first and Credits for the rest, or refuse.
 
-    Raises KeyInvalid, ModelUnknown, InvalidUsage, NoUsableResources, QuotaExhausted, TooManyAgents, RequestIdReused.
-    A refusal holds nothing and is not remembered: the same request_id may ask again.
+    Raises KeyInvalid, ModelUnknown, InvalidUsage, NoUsableResources, QuotaExhausted, TooManyAgents,
+    RequestIdReused. A refusal holds nothing and is not remembered: the same request_id may ask again.
     """
     key_id = key_id_of(ask.key)
     if key_id is None:
@@ -93,7 +93,9 @@ def _request_hash(key_id: str, ask: Ask) -> str:
 def _repeat(gateway: Gateway, request_id: str, request_hash: str) -> Authorization:
     prior = Reservation.objects.select_related("team", "plan").get(gateway=gateway, request_id=request_id)
     if prior.request_hash != request_hash:
-        raise RequestIdReused(f"The request_id {request_id!r} was used for another request", pointer="/request_id")
+        raise RequestIdReused(
+            f"The request_id {request_id!r} was used for another request", pointer="/request_id"
+        )
     return Authorization(
         prior.pk,
         prior.expires_at,
@@ -152,29 +154,30 @@ def _check_agents(facts: CallFacts, plan: PlanTerms, agent: str, at: datetime) -
     if agent not in at_work and len(at_work) >= plan.agents[1]:
         lapses = min(live.ends_at for live in facts.usage.live)
         raise TooManyAgents(
-            f"{plan.name} allows {plan.agents[1]} agents at once and all are at work; wait until one has finished",
+            f"{plan.name} allows {plan.agents[1]} agents at once; wait until one has finished",
             retry_after=max(1, ceil((lapses - at).total_seconds())),
         )
 
 
-# The Credits part is locked and checked in the statement that holds it: inside `quota_usable_credits` each statement
-# sees afresh, so the sum is never older than the lock. Without a Credits part no lot is locked.
+# The Credits part is locked and checked in the statement that holds it: inside `quota_usable_credits` each
+# statement sees afresh, so the sum is never older than the lock. Without a Credits part no lot is locked.
 _INSERT = f"""
 WITH touched AS (
     UPDATE quota_subscriptionkey SET last_used_at = %(at)s
-    WHERE id = %(key)s AND (last_used_at IS NULL OR last_used_at < %(at)s - %(resolution)s)
+    WHERE id = %(key)s AND (last_used_at IS NULL OR last_used_at < %(stale)s)
 )
 INSERT INTO quota_reservation (
     id, gateway_id, request_id, request_hash, team_id, membership_id, key_id, seat_id, plan_id, model, agent,
-    estimate_nanousd, from_quota_nanousd, from_credits_nanousd, windows, state, created_at, expires_at, expired
+    estimate_nanousd, from_quota_nanousd, from_credits_nanousd, windows,
+    state, created_at, expires_at, expired
 )
-SELECT %(id)s, %(gateway)s, %(request_id)s, %(request_hash)s, %(team)s, %(membership)s, %(key)s, %(seat)s, %(plan)s,
-    %(model)s, %(agent)s, %(estimate)s, %(from_quota)s, %(from_credits)s, %(windows)s::jsonb, 'held', %(at)s,
-    %(expires_at)s, false
+SELECT %(id)s, %(gateway)s, %(request_id)s, %(request_hash)s, %(team)s, %(membership)s, %(key)s, %(seat)s,
+    %(plan)s, %(model)s, %(agent)s, %(estimate)s, %(from_quota)s, %(from_credits)s, %(windows)s::jsonb,
+    'held', %(at)s, %(expires_at)s, false
 WHERE CASE WHEN %(needed)s = 0 THEN true ELSE {USABLE_CREDITS} >= %(needed)s END
 ON CONFLICT (gateway_id, request_id) DO NOTHING
 RETURNING id
-"""
+"""  # noqa: S608  (its parts are constants of ours)
 
 
 def _insert(
@@ -211,7 +214,7 @@ def _insert(
                 "windows": json.dumps(windows),
                 "at": at,
                 "expires_at": expires_at,
-                "resolution": LAST_USED_RESOLUTION,
+                "stale": at - LAST_USED_RESOLUTION,
                 "seated": facts.seat is not None,
                 "occurred_at": at,
                 "lots_at": at,
@@ -237,11 +240,15 @@ def _refusal(
         return NoUsableResources()
     needed = max(estimate - credits, 1)
     moments = [
-        fits_at(window.limit, facts.usage.buckets.get(window.limit.rule.key, ()), facts.usage.holds, needed, at)
+        fits_at(
+            window.limit, facts.usage.buckets.get(window.limit.rule.key, ()), facts.usage.holds, needed, at
+        )
         for window in windows
     ]
     # The window that will be the last to have room; one that never will comes last of all.
-    last = max(range(len(windows)), key=lambda i: (moments[i] is None, moments[i] or at, windows[i].limit.nanousd))
+    last = max(
+        range(len(windows)), key=lambda i: (moments[i] is None, moments[i] or at, windows[i].limit.nanousd)
+    )
     window, fits = windows[last], moments[last]
     until = fits or window.resets_at
     when = f"it fits at {fits.isoformat()}" if fits else "it is more than the whole window holds"

@@ -24,7 +24,9 @@ from quota.windows import Bucket, Limit, Policy, Rule, first_use_buckets
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that was made: whose, on what, and when. `seat` and `plan` are both None when Credits alone could pay."""
+    """A call that was made: whose, on what, and when. `seat` and `plan` are both None when Credits alone
+    could pay.
+    """
 
     gateway: int
     external_id: str | None
@@ -62,7 +64,8 @@ def record_charge(
 ) -> UsageEvent:
     """Write the usage and who pays for it: quota, then Credits, then overrun; used is used.
 
-    The caller has locked the key and the seat, read `facts` after that, and taken the call's own hold out of the room.
+    The caller has locked the key and the seat, read `facts` after that, and taken the call's own hold out of
+    the room.
     """
     limits: tuple[Limit, ...] = plan_terms(call.plan).limits if call.plan else ()
     before = facts.windows(limits, call.occurred_at)
@@ -133,11 +136,16 @@ def _who_pays(
 
 
 def _moved_first_use_windows(call: Call, facts: SeatFacts) -> dict[str, list[Bucket]]:
-    """The windows of `first_use` rules, by rule, where this call moves them: reported late, it opens one before others."""
+    """The windows of `first_use` rules, by rule, where this call moves them: reported late, it opens one
+    before others.
+    """
     moved = {}
     for rule in facts.rules:
         of_rule = facts.buckets.get(rule.key, [])
-        if rule.policy is not Policy.FIRST_USE or rule.bucket_start(call.occurred_at, of_rule) != call.occurred_at:
+        if (
+            rule.policy is not Policy.FIRST_USE
+            or rule.bucket_start(call.occurred_at, of_rule) != call.occurred_at
+        ):
             continue
         if call.seat and any(bucket.starts_at > call.occurred_at for bucket in of_rule):
             usage = [*_usage_of(call.seat, since=call.occurred_at), (call.occurred_at, 0)]
@@ -156,7 +164,9 @@ def _usage_of(seat_id: int, since: datetime | None = None) -> list[tuple[datetim
     if since:
         events = events.filter(occurred_at__gte=since)
     in_window = F("from_quota_nanousd") + F("overrun_nanousd")
-    return list(events.annotate(in_window=in_window).filter(in_window__gt=0).values_list("occurred_at", "in_window"))
+    return list(
+        events.annotate(in_window=in_window).filter(in_window__gt=0).values_list("occurred_at", "in_window")
+    )
 
 
 def _write_buckets(seat_id: int, key: str, buckets: Sequence[Bucket], since: datetime | None) -> None:
@@ -200,7 +210,7 @@ WITH settled AS (
 )
 INSERT INTO quota_usageevent ({", ".join(_FIELDS)})
 VALUES ({", ".join(f"%({name})s{'::jsonb' if name in _JSON else ''}" for name in _FIELDS)})
-"""
+"""  # noqa: S608  (its parts are constants of ours)
 
 
 def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
@@ -212,10 +222,16 @@ def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
 
 
 def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
-    """Take `amount` from the Team's lots, which are locked, and write it into the ledger and the member's month."""
-    lots = CreditGrant.objects.filter(team_id=event.team_id).live(lots_at).values_list("id", "remaining_nanousd")
+    """Take `amount` from the Team's lots, which are locked, and write it into the ledger and the member's
+    month.
+    """
+    lots = (
+        CreditGrant.objects.filter(team_id=event.team_id).live(lots_at).values_list("id", "remaining_nanousd")
+    )
     for part in draw(amount, list(lots)):
-        CreditGrant.objects.filter(pk=part.grant_id).update(remaining_nanousd=F("remaining_nanousd") - part.nanousd)
+        CreditGrant.objects.filter(pk=part.grant_id).update(
+            remaining_nanousd=F("remaining_nanousd") - part.nanousd
+        )
         CreditLedgerEntry.objects.create(
             team_id=event.team_id,
             grant_id=part.grant_id,
@@ -227,7 +243,13 @@ def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
             at=event.recorded_at,
         )
     CreditMonth.objects.bulk_create(
-        [CreditMonth(membership_id=event.membership_id, month=event.occurred_at.date().replace(day=1), used_nanousd=0)],
+        [
+            CreditMonth(
+                membership_id=event.membership_id,
+                month=event.occurred_at.date().replace(day=1),
+                used_nanousd=0,
+            )
+        ],
         ignore_conflicts=True,
     )
     CreditMonth.objects.filter(

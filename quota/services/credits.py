@@ -34,7 +34,9 @@ def grant_credits(
     It expires 365 days after `at` unless told otherwise. Raises InvalidValue.
     """
     if not 0 < nanousd <= MAX_NANOUSD:
-        raise InvalidValue(f"Credits are granted from above 0 to {credits_text(MAX_NANOUSD)}", pointer="/credits")
+        raise InvalidValue(
+            f"Credits are granted from above 0 to {credits_text(MAX_NANOUSD)}", pointer="/credits"
+        )
     expires_at = expires_at or at + LOT_LIFETIME
     if expires_at <= at:
         raise InvalidValue("A lot expires after it is granted", pointer="/expires_at")
@@ -69,18 +71,23 @@ def grant_credits(
 def adjust_lot(
     *, lot: CreditGrant, nanousd: int, kind: CreditLedgerEntry.Kind, cause: str, at: datetime, by: User | None
 ) -> CreditGrant:
-    """Take from a lot (refund: what was paid back; adjustment: a correction), or give back to it (adjustment alone).
+    """Take from a lot (refund: what was paid back; adjustment: a correction), or give back to it (adjustment
+    alone).
 
-    `nanousd` is signed. A lot never holds less than nothing or more than it was granted. Raises CreditsNotEnough,
-    InvalidValue.
+    `nanousd` is signed. A lot never holds less than nothing or more than it was granted. Raises
+    CreditsNotEnough, InvalidValue.
     """
     if kind not in (CreditLedgerEntry.Kind.REFUND, CreditLedgerEntry.Kind.ADJUSTMENT) or nanousd == 0:
         raise InvalidValue("A lot is changed by a refund or an adjustment, by an amount")
     if kind == CreditLedgerEntry.Kind.REFUND and nanousd > 0:
         raise InvalidValue("A refund takes Credits back", pointer="/credits")
-    lot = CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
+    lot = (
+        CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
+    )
     if not 0 <= lot.remaining_nanousd + nanousd <= lot.amount_nanousd:
-        raise CreditsNotEnough(f"The lot holds {credits_text(lot.remaining_nanousd)} of {credits_text(lot.amount_nanousd)}")
+        raise CreditsNotEnough(
+            f"The lot holds {credits_text(lot.remaining_nanousd)} of {credits_text(lot.amount_nanousd)}"
+        )
     lot.remaining_nanousd += nanousd
     lot.save(update_fields=["remaining_nanousd"])
     CreditLedgerEntry.objects.create(
@@ -94,7 +101,9 @@ def adjust_lot(
 @one_transaction()
 def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None) -> CreditGrant:
     """A frozen lot is not drawn from: its payment is disputed."""
-    lot = CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
+    lot = (
+        CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
+    )
     if (lot.frozen_at is not None) != frozen:
         lot.frozen_at = at if frozen else None
         lot.save(update_fields=["frozen_at"])
@@ -107,8 +116,8 @@ def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None)
 def expire_lots(*, at: datetime) -> int:
     """Write the expiry of lots into the ledger. Returns how many lots.
 
-    An expired lot counts nowhere from its moment on; this only closes the books. It waits one reservation lifetime,
-    because a call authorized before the expiry may still draw on the lot.
+    An expired lot counts nowhere from its moment on; this only closes the books. It waits one reservation
+    lifetime, because a call authorized before the expiry may still draw on the lot.
     """
     over = at - timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS)
     lots = (
@@ -142,15 +151,20 @@ def set_credit_access(
     at: datetime,
     by: User | None,
 ) -> CreditAccess:
-    """Whether a member may use the Team's Credits, whether usage beyond a seat's quota falls to them, up to how much a
-    calendar month (UTC; None: no cap). Raises InvalidValue, NotFound."""
+    """Whether a member may use the Team's Credits, whether usage beyond a seat's quota falls to them, up to
+    how much a calendar month (UTC; None: no cap). Raises InvalidValue, NotFound.
+    """
     if overflow not in OVERFLOW:
         raise InvalidValue("Overflow is never or allow", pointer="/overflow")
     if month_cap_nanousd is not None and not 0 <= month_cap_nanousd <= MAX_NANOUSD:
         raise InvalidValue("A cap is not negative", pointer="/month_cap")
     membership = memberships.lock(membership)
     access, _ = CreditAccess.objects.select_for_update(no_key=True).get_or_create(membership=membership)
-    now = {"allowed": allowed, "overflow": overflow, "month_cap_nanousd": month_cap_nanousd}
+    now: dict[str, bool | str | int | None] = {
+        "allowed": allowed,
+        "overflow": overflow,
+        "month_cap_nanousd": month_cap_nanousd,
+    }
     changed = {name: value for name, value in now.items() if getattr(access, name) != value}
     if changed:
         for name, value in changed.items():

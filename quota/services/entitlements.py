@@ -12,7 +12,7 @@ from quota.services.charges import rebuild_buckets
 from teams.errors import InvalidValue
 from teams.models import Seat, Team, User
 from teams.services import seats
-from teams.services.audit import record
+from teams.services.audit import Details, record
 from teams.transactions import one_transaction
 
 
@@ -44,8 +44,8 @@ def entitle_seat(
 ) -> Entitlement:
     """From `starts_at` the seat may use `plan`, until `ends_at`; it replaces what the seat was entitled to.
 
-    Usage is never reset: it hangs on the seat, and a window rule that is new to the seat is summed up from its events.
-    The same source again changes nothing. Raises InvalidValue.
+    Usage is never reset: it hangs on the seat, and a window rule that is new to the seat is summed up from
+    its events. The same source again changes nothing. Raises InvalidValue.
     """
     if ends_at is not None and ends_at <= starts_at:
         raise InvalidValue("It must end after it begins", pointer="/ends_at")
@@ -71,7 +71,7 @@ def entitle_seat(
     for limit in plan.limits.all():
         if limit.rule_key not in known:
             rebuild_buckets(seat_id=seat.pk, rule=limit.rule)
-    details = {
+    details: Details = {
         "seat": seat.pk,
         "plan": str(plan),
         "before": str(open_one.plan) if open_one else None,

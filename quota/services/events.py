@@ -1,4 +1,6 @@
-"""Usage in bulk, for gateways that flush: each row is a transaction of its own, so a bad one rejects itself alone."""
+"""Usage in bulk, for gateways that flush: each row is a transaction of its own, so a bad one rejects itself
+alone.
+"""
 
 from __future__ import annotations
 
@@ -101,13 +103,16 @@ class _Row:
 
 
 def _flush() -> None:
-    """Wait until every commit so far is on the disk: one synchronous commit is enough, the log is written in order."""
+    """Wait until every commit so far is on the disk: one synchronous commit is enough, the log is written in
+    order.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()")
 
 
 def _record(gateway: Gateway, event: Event, at: datetime) -> bool:
-    """Whether the event was new. Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused.
+    """Whether the event was new. Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange,
+    EventIdReused.
 
     A key counts as it stood when the call was made: usage of before its revocation is still usage.
     """
@@ -126,10 +131,10 @@ def _record(gateway: Gateway, event: Event, at: datetime) -> bool:
         if prior.usage_hash != digest:
             raise EventIdReused(f"The event id {event.id!r} was used for another event", pointer="/id")
         return False
-    if not facts.key_works:
-        raise KeyInvalid
     if not at - MAX_LATE <= event.occurred_at <= at + MAX_AHEAD:
         raise MomentOutOfRange(pointer="/occurred_at")
+    if not facts.key_works:
+        raise KeyInvalid
     record_charge(
         call=Call(
             gateway=gateway.pk,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+
 from quota.errors import KeyInvalid
 from quota.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
 from quota.models import SubscriptionKey
@@ -38,7 +39,10 @@ def issue_key(*, membership: Membership, at: datetime) -> SubscriptionKey:
 
 
 def reveal_key(key: SubscriptionKey) -> str:
-    """The whole text of a key. For its owner alone, who has just re-authenticated: the caller sees to that."""
+    """The whole text of a key.
+
+    For its owner alone, who has just re-authenticated: the caller sees to that.
+    """
     return key_text(root=root_secret(key.root), key_id=key.key_id, salt=bytes(key.salt))
 
 
@@ -65,13 +69,15 @@ def recognise_key(text: str, *, at: datetime) -> SubscriptionKey | None:
 def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: User) -> SubscriptionKey:
     """Give the member a new text at once; the old one works for `overlap` more (0 to 24 hours).
 
-    Usage, quota and Credits are untouched: they hang on seat and membership. Rotating a revoked key gives a working
-    one only to a live member. Raises InvalidValue, NotFound.
+    Usage, quota and Credits are untouched: they hang on seat and membership. Rotating a revoked key gives a
+    working one only to a live member. Raises InvalidValue, NotFound.
     """
     if not timedelta(0) <= overlap <= MAX_OVERLAP:
         raise InvalidValue("The overlap lies between 0 and 24 hours", pointer="/overlap_seconds")
     # The key before the membership: the order in which a removal takes them.
-    old = SubscriptionKey.objects.select_for_update(no_key=True).current().filter(membership=membership).first()
+    old = (
+        SubscriptionKey.objects.select_for_update(no_key=True).current().filter(membership=membership).first()
+    )
     membership = memberships.lock(membership)
     if old is not None:
         old.replaced_at = at

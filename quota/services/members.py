@@ -29,7 +29,9 @@ def create_team(*, name: str, by: User, at: datetime) -> Membership:
 
 @one_transaction()
 def add_member(*, team: Team, user: User, role: str, at: datetime, by: User | None) -> Membership:
-    """A member without an invitation: an operator's act. Raises AlreadyMember, DefaultTeamIsPersonal, InvalidValue."""
+    """A member without an invitation: an operator's act. Raises AlreadyMember, DefaultTeamIsPersonal,
+    InvalidValue.
+    """
     membership = memberships.add_member(team=team, user=user, role=role, by=by, at=at)
     _equip(membership, credits=False, at=at)
     return membership
@@ -45,7 +47,8 @@ def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
 
 @one_transaction()
 def end_membership(*, membership: Membership, by: User | None, at: datetime) -> Membership:
-    """Leave (`by` is the member) or be removed: the key dies at once, the seat is free, access to Credits ends.
+    """Leave (`by` is the member) or be removed: the key dies at once, the seat is free, access to Credits
+    ends.
 
     History stays. Raises OwnerMustTransferFirst, DefaultTeamIsPersonal, NotFound.
     """

@@ -13,7 +13,7 @@ from quota.models import Plan, PlanLimit, RateCard, RateCardPrice
 from quota.money import nanousd_from_usd
 from quota.windows import Limit
 from teams.models import User
-from teams.services.audit import record
+from teams.services.audit import Details, record
 from teams.transactions import one_transaction
 
 RATE_CARD_COLUMNS = ["model", "modality", "meter", "unit_size", "usd_per_unit", "context_over", "note"]
@@ -31,7 +31,9 @@ def create_plan_version(
     at: datetime,
     by: User | None,
 ) -> Plan:
-    """The next version of the plan `code`; the versions before it can no longer be sold, and their holders keep them."""
+    """The next version of the plan `code`; the versions before it can no longer be sold, and their holders
+    keep them.
+    """
     versions = Plan.objects.select_for_update().filter(code=code)
     newest = max((plan.version for plan in versions), default=0)
     versions.update(sellable=False)
@@ -59,7 +61,9 @@ def create_plan_version(
 
 
 @one_transaction()
-def load_rate_card(*, text: str, effective_from: datetime, at: datetime, by: User | None) -> tuple[RateCard, bool]:
+def load_rate_card(
+    *, text: str, effective_from: datetime, at: datetime, by: User | None
+) -> tuple[RateCard, bool]:
     """Load a whole price list (CSV, columns RATE_CARD_COLUMNS) that is in force from `effective_from`.
 
     Returns the card and whether it is new: the same list as the one in force then is not loaded again. Raises
@@ -76,7 +80,7 @@ def load_rate_card(*, text: str, effective_from: datetime, at: datetime, by: Use
     for price in prices:
         price.card = card
     RateCardPrice.objects.bulk_create(prices)
-    details = {"effective_from": effective_from.isoformat(), "prices": len(prices)}
+    details: Details = {"effective_from": effective_from.isoformat(), "prices": len(prices)}
     record(team=None, by=by, action="rate_card.loaded", subject=str(card), details=details, at=at)
     return card, True
 
@@ -120,5 +124,3 @@ def _parse(text: str) -> list[RateCardPrice]:
         if (model, meter, 0) not in seen:
             raise RateCardInvalid(f"{model} {meter} has a price for large contexts and none for small ones")
     return prices
-
-

@@ -19,9 +19,10 @@ from quota.services.charges import NO_PROMISE, Call, Promise, record_charge, usa
 def settle(*, gateway: Gateway, reservation: UUID, usage: Mapping[str, int], at: datetime) -> UsageEvent:
     """Charge what the call used, at the prices and in the windows of the moment it was authorized.
 
-    Settling twice with the same usage gives the same event. Usage beyond what was held is recorded all the same. A
-    reservation whose lifetime is over holds nothing, and is charged as usage that nothing was held for.
-    Raises ReservationUnknown, AlreadySettled (with other usage), AlreadyReleased, InvalidUsage, ModelUnknown.
+    Settling twice with the same usage gives the same event. Usage beyond what was held is recorded all the
+    same. A reservation whose lifetime is over holds nothing, and is charged as usage that nothing was held
+    for. Raises ReservationUnknown, AlreadySettled (with other usage), AlreadyReleased, InvalidUsage,
+    ModelUnknown.
     """
     with transaction.atomic():
         return settle_in_transaction(gateway=gateway, reservation=reservation, usage=usage, at=at)[0]
@@ -68,7 +69,9 @@ def settle_in_transaction(
 
 @transaction.atomic
 def release(*, gateway: Gateway, reservation: UUID, at: datetime) -> Reservation:
-    """Let go of what the call held: it was not made. Releasing twice is once. Raises ReservationUnknown, AlreadySettled."""
+    """Let go of what the call held: it was not made. Releasing twice is once. Raises ReservationUnknown,
+    AlreadySettled.
+    """
     facts = _lock(gateway, reservation, at)
     if facts.state == Reservation.State.SETTLED:
         raise AlreadySettled("The reservation is settled and cannot be released")

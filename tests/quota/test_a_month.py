@@ -13,9 +13,9 @@ from quota.services.events import Event, record_events
 from quota.services.keys import rotate_key
 from quota.services.members import accept_invitation, create_team, delete_team, end_membership
 from teams.errors import OwnerMustTransferFirst, TeamHasLiveSeats
+from teams.invitation_tokens import token_of
 from teams.models import AuditEntry, Seat, SeatHolding
 from teams.services import invitations, seats, teams
-from teams.invitation_tokens import token_of
 from tests.factories import (
     USD,
     allow_credits,
@@ -88,7 +88,13 @@ def test_a_month_in_the_life_of_a_team() -> None:
 
     # 6 June. The upgrade is immediate and resets nothing.
     entitle_seat(
-        seat=second, plan=ultra, starts_at=june(6, 10), ends_at=june(30), source="upgrade", at=june(6, 10), by=ann
+        seat=second,
+        plan=ultra,
+        starts_at=june(6, 10),
+        ends_at=june(30),
+        source="upgrade",
+        at=june(6, 10),
+        by=ann,
     )
     week = usage_bar(member, june(6, 10)).windows[1]
     assert (week.used, week.limit.nanousd) == (9900 * PENNY, 247_500_000_000)
@@ -116,7 +122,9 @@ def test_a_month_in_the_life_of_a_team() -> None:
     seats.move_seat(seat=second, to=newcomer, by=ann, at=june(10, 12))
     assert usage_bar(newcomer, june(10, 12)).windows[1].used == 400 * PENNY
     assert usage_bar(member, june(10, 12)).plan is None
-    assert [h.membership.user.email for h in SeatHolding.objects.filter(seat=second).order_by("started_at")] == [
+    assert [
+        h.membership.user.email for h in SeatHolding.objects.filter(seat=second).order_by("started_at")
+    ] == [
         "bob@example.com",
         "cleo@example.com",
     ]
@@ -141,7 +149,9 @@ def test_a_month_in_the_life_of_a_team() -> None:
     assert UsageEvent.objects.filter(membership=member).count() == 14
 
     # 25 June. $5 are refunded: only what is unused can be clawed back, and it is on the ledger.
-    adjust_lot(lot=lot, nanousd=-5 * USD, kind=CreditLedgerEntry.Kind.REFUND, cause="refund 1", at=june(25), by=None)
+    adjust_lot(
+        lot=lot, nanousd=-5 * USD, kind=CreditLedgerEntry.Kind.REFUND, cause="refund 1", at=june(25), by=None
+    )
 
     # 30 June. The contract ends with its moment; what was issued worked until then.
     assert desk_ann.use(1, at=june(30) - timedelta(microseconds=2)).from_quota_nanousd == PENNY
@@ -158,9 +168,14 @@ def test_a_month_in_the_life_of_a_team() -> None:
         withdraw_seat(seat=seat, at=june(30), by=None)
     end_membership(membership=owner, by=ann, at=june(30))
 
-    # The books: 1.50 + 0.10 + 0.01 dollars used, 5 refunded, 18.39 left, which expire a year after the purchase.
+    # The books: 1.50 + 0.10 + 0.01 dollars used, 5 refunded, 18.39 left, which expire a year after the
+    # purchase.
     by_kind = {
-        kind: sum(CreditLedgerEntry.objects.for_team(team).filter(kind=kind).values_list("amount_nanousd", flat=True))
+        kind: sum(
+            CreditLedgerEntry.objects.for_team(team)
+            .filter(kind=kind)
+            .values_list("amount_nanousd", flat=True)
+        )
         for kind in ("purchase", "use", "refund")
     }
     assert by_kind == {"purchase": 25 * USD, "use": -161 * PENNY, "refund": -5 * USD}

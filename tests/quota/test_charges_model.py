@@ -1,7 +1,9 @@
-"""Whole charges against a brute-force model: the model keeps raw usage only, and sums it anew for every question.
+"""Whole charges against a brute-force model: the model keeps raw usage only, and sums it anew for every
+question.
 
-Calls are asked, settled with more or less than was held, released, forgotten, and reported late and in any order, under
-each window policy. After every step the bar equals what the raw events say; at the end so does every bucket.
+Calls are asked, settled with more or less than was held, released, forgotten, and reported late and in any
+order, under each window policy. After every step the bar equals what the raw events say; at the end so does
+every bucket.
 """
 
 from dataclasses import dataclass, field
@@ -37,7 +39,10 @@ POLICIES = {
 
 @dataclass
 class Model:
-    """Raw usage (moment, nano-dollars of quota and overrun) and live holds. Sums nothing ahead of a question."""
+    """Raw usage (moment, nano-dollars of quota and overrun) and live holds.
+
+    Sums nothing ahead of a question.
+    """
 
     rule: Rule
     limit: int

@@ -87,7 +87,9 @@ def test_a_model_that_is_not_on_the_card_is_unknown() -> None:
         ({"input_tokens": MAX_QUANTITY + 1}, "/input_tokens"),
     ],
 )
-def test_usage_that_cannot_be_priced_is_refused_by_the_meter(usage: dict[str, int], pointer: str | None) -> None:
+def test_usage_that_cannot_be_priced_is_refused_by_the_meter(
+    usage: dict[str, int], pointer: str | None
+) -> None:
     with pytest.raises(InvalidUsage) as refusal:
         charge(CARD, "talker", usage)
     assert refusal.value.pointer == pointer
@@ -102,7 +104,13 @@ def test_no_call_costs_more_than_a_million_dollars() -> None:
 
 @pytest.mark.parametrize(
     ("text", "nanousd"),
-    [("0.0035", 3_500_000), ("60", 60_000_000_000), ("0.000000001", 1), (" 1.5 ", 1_500_000_000), ("-2", -2_000_000_000)],
+    [
+        ("0.0035", 3_500_000),
+        ("60", 60_000_000_000),
+        ("0.000000001", 1),
+        (" 1.5 ", 1_500_000_000),
+        ("-2", -2_000_000_000),
+    ],
 )
 def test_dollars_become_whole_nano_dollars(text: str, nanousd: int) -> None:
     assert nanousd_from_usd(text) == nanousd
@@ -201,7 +209,16 @@ GOOD = key_text(root=b"root", key_id="0123456789ab", salt=b"salt")
 
 @pytest.mark.parametrize(
     "garbage",
-    ["", "sk-cp-", "sk-api-" + GOOD[7:], GOOD[:-1], GOOD + "0", GOOD[:-1] + "_", GOOD.replace("0", "é", 1), "\0" * LENGTH],
+    [
+        "",
+        "sk-cp-",
+        "sk-api-" + GOOD[7:],
+        GOOD[:-1],
+        GOOD + "0",
+        GOOD[:-1] + "_",
+        GOOD.replace("0", "é", 1),
+        "\0" * LENGTH,
+    ],
 )
 def test_garbage_has_no_id(garbage: str) -> None:
     assert key_id_of(garbage) is None

@@ -1,7 +1,7 @@
 """Many at once, over real connections: limits hold to the nano-dollar.
 
-Each kind of race opens with a control: the same code without its lock, held open at the critical moment, oversells. So
-the tests that follow would see it.
+Each kind of race opens with a control: the same code without its lock, held open at the critical moment,
+oversells. So the tests that follow would see it.
 """
 
 import threading
@@ -46,7 +46,9 @@ MANY = 200
 
 
 def at_once(*work: Callable[[], Any]) -> list[Any]:
-    """Run each in its own thread with its own connection, all from the same moment; their results or refusals."""
+    """Run each in its own thread with its own connection, all from the same moment; their results or
+    refusals.
+    """
     start = threading.Barrier(len(work))
 
     def run(one: Callable[[], Any]) -> Any:
@@ -81,7 +83,9 @@ def held_open(desk: Desk, calls: int, meeting: threading.Barrier) -> Callable[[]
 def test_control_without_the_seats_lock_two_calls_take_the_same_room(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene()
     row = facts_module._row
-    monkeypatch.setattr(facts_module, "_row", lambda sql, params: row(sql.replace("%s, true)", "%s, false)"), params))
+    monkeypatch.setattr(
+        facts_module, "_row", lambda sql, params: row(sql.replace("%s, true)", "%s, false)"), params)
+    )
     scene.desk.use(1)  # marks the key as used, so that no call has to, which would lock it
     meeting = threading.Barrier(2)
     results = at_once(held_open(scene.desk, 600, meeting), held_open(scene.desk, 600, meeting))
@@ -103,7 +107,9 @@ def test_two_hundred_calls_at_once_never_exceed_the_seat() -> None:
         scene.desk.ask(1, model="nano")
 
 
-def test_control_without_the_lots_lock_two_members_take_the_same_credits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_without_the_lots_lock_two_members_take_the_same_credits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     scene = make_scene()
     give_credits(scene.team, 10 * PENNY)
     desks = [make_desk(make_member(scene.team, credits=True)) for _ in range(2)]
@@ -158,7 +164,10 @@ def test_charges_at_once_leave_no_window_and_no_lot_overdrawn_and_the_books_bala
     overrun = events.aggregate(total=Sum("overrun_nanousd"))["total"]
     assert quota <= USD
     for rule in ("rolling/18000", "fixed/604800@345600"):
-        assert UsageBucket.objects.filter(rule=rule).aggregate(total=Sum("used_nanousd"))["total"] == quota + overrun
+        assert (
+            UsageBucket.objects.filter(rule=rule).aggregate(total=Sum("used_nanousd"))["total"]
+            == quota + overrun
+        )
     from_credits = UsageEvent.objects.aggregate(total=Sum("from_credits_nanousd"))["total"]
     assert from_credits <= 60 * PENNY
     assert CreditLedgerEntry.objects.balance() == 60 * PENNY - from_credits
@@ -193,7 +202,10 @@ def test_one_event_reported_fifty_times_at_once_counts_once() -> None:
     scene = make_scene()
     event = Event("once", scene.desk.key, "penny", {"calls": 1}, T0)
     results = at_once(
-        *[lambda: record_events(gateway=scene.desk.gateway, events=[event], at=T0)[0].is_new for _ in range(50)]
+        *[
+            lambda: record_events(gateway=scene.desk.gateway, events=[event], at=T0)[0].is_new
+            for _ in range(50)
+        ]
     )
     assert sorted(results) == [False] * 49 + [True]
     assert usage_bar(scene.owner, T0).windows[0].used == PENNY

@@ -61,7 +61,9 @@ def test_a_rolling_window_says_what_is_released_next_and_when_all_is() -> None:
 
 
 def test_a_hold_takes_room_in_the_window_it_was_made_in() -> None:
-    window = window_at(ROLLING, [Bucket(on("03T10:00:00"), 300)], [Hold(on("03T14:01:00"), 100)], on("03T14:02:00"))
+    window = window_at(
+        ROLLING, [Bucket(on("03T10:00:00"), 300)], [Hold(on("03T14:01:00"), 100)], on("03T14:02:00")
+    )
     assert (window.used, window.held, window.room, window.resets_at) == (300, 100, 600, on("03T19:00:00"))
 
 
@@ -166,7 +168,12 @@ def test_a_fixed_window_with_room_fits_now() -> None:
 
 def test_an_overrun_shows_as_more_than_the_limit_and_leaves_nothing() -> None:
     window = window_at(FIXED, [Bucket(on("01T00:00:00"), 1500)], [], on("03T14:00:00"))
-    assert (window.room, window.remaining, window.used_percent, window.is_full) == (-500, 0, Decimal("150.00"), True)
+    assert (window.room, window.remaining, window.used_percent, window.is_full) == (
+        -500,
+        0,
+        Decimal("150.00"),
+        True,
+    )
 
 
 def test_a_limit_of_nothing_is_always_exhausted() -> None:

@@ -1,4 +1,6 @@
-"""Windows against a brute-force model that sums raw usage: whatever the policy, the clock and the order of arrival."""
+"""Windows against a brute-force model that sums raw usage: whatever the policy, the clock and the order of
+arrival.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +16,9 @@ Usage = list[tuple[datetime, int]]
 lengths = st.sampled_from([3600, 5 * 3600, 86400, 7 * 86400])
 # Around a daylight-saving night, on whole steps and a microsecond beside them, and anywhere.
 edges = st.builds(
-    lambda steps, beside: datetime(2026, 3, 29, tzinfo=UTC) + steps * timedelta(minutes=1) + timedelta(microseconds=beside),
+    lambda steps, beside: (
+        datetime(2026, 3, 29, tzinfo=UTC) + steps * timedelta(minutes=1) + timedelta(microseconds=beside)
+    ),
     st.integers(-600, 600),
     st.sampled_from([-1, 0, 1]),
 )
@@ -24,19 +28,24 @@ rules = st.one_of(
     st.builds(lambda length: Rule(Policy.ROLLING, length), lengths),
     st.builds(lambda length: Rule(Policy.FIRST_USE, length), lengths),
     st.builds(
-        lambda length, days: Rule(Policy.FIXED, length, MONDAY + timedelta(hours=days)), lengths, st.integers(-99, 99)
+        lambda length, days: Rule(Policy.FIXED, length, MONDAY + timedelta(hours=days)),
+        lengths,
+        st.integers(-99, 99),
     ),
 )
+
+
+def micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def counted(rule: Rule, usage: Usage, moment: datetime) -> int:
     """What counts at `moment`, from raw usage alone and in the plainest way."""
     length = timedelta(seconds=rule.length_seconds)
     if rule.policy is Policy.ROLLING:
-        step_us = rule.length_seconds * 1_000_000 // 60
-        micros = lambda at: (at - EPOCH) // timedelta(microseconds=1)  # noqa: E731
-        this_step = micros(moment) // step_us
-        return sum(n for at, n in usage if this_step - 60 < micros(at) // step_us <= this_step)
+        step = rule.length_seconds * 1_000_000 // 60
+        this_step = micros(moment) // step
+        return sum(n for at, n in usage if this_step - 60 < micros(at) // step <= this_step)
     if rule.policy is Policy.FIXED:
         assert rule.anchor is not None
         start = rule.anchor
