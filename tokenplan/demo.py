@@ -26,6 +26,7 @@ from quota.services.members import add_member, create_team, open_account
 from teams.models import Membership, Role, Seat, Team, User
 from teams.services.seats import assign_seat
 from teams.transactions import one_transaction
+from tokenplan.environment import private_folder
 
 OPERATOR = "operator@tokenplan.example"
 GATEWAY = "demo"
@@ -203,7 +204,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:
     """Whole or not at all, and never readable by others, not even for a moment."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(file.parent)
     draft = file.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:

@@ -93,7 +93,7 @@ class Postgres:
 
         Raises ServerFailed. The caller holds the lock of `servers_locked`.
         """
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        environment.private_folder(self.log.parent)
         account = _server_account()
         if account:
             _let_through(self.programs)
@@ -168,7 +168,7 @@ class Postgres:
         """
         draft = self.cluster.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True, mode=0o700)
+        environment.private_folder(draft)
         if account:
             os.chown(draft, account.pw_uid, account.pw_gid)
             _let_through(draft)
@@ -231,8 +231,8 @@ class Redis:
 
         The caller holds the lock of `servers_locked`: a second Redis would take the socket from the first.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        environment.private_folder(self.folder)
+        environment.private_folder(self.log.parent)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if self.pid() is None and (self._child is None or self._child.poll() is not None):
@@ -281,8 +281,7 @@ def embedded_servers(data: Path, *, durable: bool = True) -> list[Server]:
 @contextlib.contextmanager
 def servers_locked(data: Path) -> Iterator[None]:
     """Only one process at a time starts or stops the servers of this DATA."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "servers.lock").open("w") as file:
+    with (environment.private_folder(data) / "servers.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -52,6 +52,12 @@ def data_folder() -> Path:
     return Path(text("DATA", str(ROOT / "var"))).expanduser().absolute()
 
 
+def private_folder(folder: Path) -> Path:
+    """The folder, made if missing, for this account alone: mails and logs are nobody else's business."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def email_settings(url: str) -> dict[str, object]:
     """Django's e-mail settings from `smtp://user:password@host:587?tls=1`; `smtps://` for TLS from the first
     byte.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokenplan import environment
-from tokenplan.environment import InvalidEnvironment
+from tokenplan.environment import InvalidEnvironment, private_folder
 
 ROOT_BYTES = 32
 
@@ -69,7 +69,7 @@ def _stored(path: Path) -> dict[str, str]:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     content = {
         "secret_key": secrets.token_urlsafe(50),
         "key_roots": "r1:" + base64.b64encode(secrets.token_bytes(ROOT_BYTES)).decode(),

@@ -93,8 +93,8 @@ _pool = {
     "max_size": environment.number("DATABASE_POOL_SIZE", 12),
     # Seconds to wait for a free connection, or for the database to come back, before a request is refused.
     "timeout": 3,
-    # After so many seconds the pool gives up and the next request starts it afresh. Left to itself it would ask
-    # less and less often, and a database that is back after a minute would be found another minute later.
+    # After so many seconds the pool gives up and the next request starts it afresh. Left to itself it
+    # would ask less and less often, and find a database that is back after a minute yet a minute later.
     "reconnect_timeout": 2,
 }
 DATABASE_URL = environment.text("DATABASE_URL")
@@ -214,10 +214,12 @@ RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS"
 # Mail
 
 EMAIL_URL = environment.text("EMAIL_URL")
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = str(DATA / "mail")
+EMAIL_FILE_PATH = DATA / "mail"
 if EMAIL_URL:
     globals().update(environment.email_settings(EMAIL_URL))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    environment.private_folder(EMAIL_FILE_PATH)
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Token Plan <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 

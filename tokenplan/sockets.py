@@ -8,6 +8,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from tokenplan.environment import private_folder
+
 LONGEST_SOCKET_PATH = 100
 LONGEST_SOCKET_NAME = ".s.PGSQL.5432.lock"
 
@@ -16,11 +18,10 @@ def socket_folder(data: Path) -> Path:
     """The folder to name in addresses, made if missing. The same answer in every process with the same
     DATA.
     """
-    folder = data / "run"
+    folder = private_folder(data) / "run"
     if len(os.fsencode(folder / LONGEST_SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         return folder
-    data.mkdir(parents=True, exist_ok=True)
     return _short_folder(folder)
 
 

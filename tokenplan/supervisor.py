@@ -20,6 +20,7 @@ from types import FrameType
 
 from tokenplan import processes
 from tokenplan.embedded import Server, ServerFailed, servers_locked
+from tokenplan.environment import private_folder
 
 log = logging.getLogger(__name__)
 
@@ -191,9 +192,8 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _only_one(self, description: str) -> Iterator[None]:
-        self.data.mkdir(parents=True, exist_ok=True)
         # Opened without truncation: until the lock is ours, the content is the other one's.
-        with (self.data / "up.lock").open("a+") as file:
+        with (private_folder(self.data) / "up.lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
