@@ -33,6 +33,7 @@ POSTGRES_ACCOUNT = "pgserver"
 # Commands that never talk to a database, and `up`, which looks after the servers itself.
 WITHOUT_SERVERS = {
     "up",
+    "replay",
     "help",
     "version",
     "--help",
