@@ -615,7 +615,7 @@ def test_a_bad_event_rejects_itself_alone(scene: Scene) -> None:
         None,
         "model_unknown",
         "key_invalid",
-        "key_invalid",  # eight days ago there was no such key
+        "occurred_at_out_of_range",
         "occurred_at_out_of_range",
         "event_id_reused",
         None,
