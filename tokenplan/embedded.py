@@ -135,6 +135,8 @@ class Postgres:
             "max_connections": "200",
             "shared_buffers": "256MB",
             "max_wal_size": "2GB",
+            # Short statements only: compiling one takes longer than running it.
+            "jit": "off",
             "timezone": "UTC",
             "log_timezone": "UTC",
         }
