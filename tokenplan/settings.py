@@ -121,8 +121,8 @@ DATABASES = {
             "server_side_binding": False,
         },
         "CONN_MAX_AGE": 0,  # the pool keeps connections open
-        # A check is a round trip on every request, a tenth of the hot path. Without it, a request that meets a
-        # connection from before a restart of the database is answered 503, and that connection is replaced.
+        # A check is a round trip on every request, a tenth of the hot path. Without it, a request that meets
+        # a connection from before a restart of the database is answered 503, and the connection replaced.
         "CONN_HEALTH_CHECKS": False,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "TEST": {"NAME": environment.text("TEST_DATABASE_NAME") or None},
