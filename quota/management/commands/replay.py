@@ -178,7 +178,7 @@ def summary(tally: Tally, seconds: float, calls: int, batch_id: str) -> str:
     console = Console(width=120, color_system=None)
     with console.capture() as capture:
         console.print(table)
-    return capture.get().rstrip()
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 def fault(tally: Tally) -> str:
