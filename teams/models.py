@@ -117,11 +117,6 @@ class Membership(models.Model):
     def is_owner(self) -> bool:
         return self.role == Role.OWNER
 
-    @property
-    def is_manager(self) -> bool:
-        """Owner or Admin."""
-        return self.role in (Role.OWNER, Role.ADMIN)
-
 
 class Invitation(models.Model):
     """An offer to one e-mail address. Only the token's SHA-256 is stored; sending again makes a new token."""

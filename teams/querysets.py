@@ -43,9 +43,6 @@ class MembershipQuerySet(TeamOwned["Membership"]):
     def live(self) -> Self:
         return self.filter(ended_at=None, team__deleted_at=None)
 
-    def at(self, moment: datetime) -> Self:
-        return self.filter(Q(ended_at=None) | Q(ended_at__gt=moment), joined_at__lte=moment)
-
 
 class InvitationQuerySet(TeamOwned["Invitation"]):
     def open(self) -> Self:

@@ -65,8 +65,7 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         "description": "Refused, or failed: a problem document.",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    for path in result.get("paths", {}).values():
+    for path in result["paths"].values():
         for operation in path.values():
-            if isinstance(operation, dict) and "responses" in operation:
-                operation["responses"].setdefault("default", answer)
+            operation["responses"].setdefault("default", answer)
     return result

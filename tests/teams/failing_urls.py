@@ -99,5 +99,4 @@ urlpatterns: list[URLPattern] = [
     path("api/echo", Echo.as_view()),
     *[path(f"api/{name}", raising(make)) for name, make in FAILURES.items()],
     *[path(f"api/plain/{name}", plain(make)) for name, make in FAILURES.items()],
-    *[path(f"page/{name}", plain(make)) for name, make in FAILURES.items()],
 ]

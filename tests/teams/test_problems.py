@@ -5,8 +5,10 @@ import logging
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.core.exceptions import SuspiciousOperation
+from django.test import Client, RequestFactory
 
+from teams.api import problems
 from tests.teams.failing_urls import FAILURES
 
 pytestmark = [pytest.mark.urls("tests.teams.failing_urls"), pytest.mark.django_db]
@@ -147,7 +149,12 @@ def test_outside_of_views_the_api_speaks_json_too(client: Client) -> None:
         assert (path, document["status"], document["code"]) == (path, status, code)
 
 
-def test_pages_keep_their_own_answers(client: Client) -> None:
-    for path, status in (("/nowhere", 404), ("/page/suspicious", 400), ("/page/defect", 500)):
-        answer = client.get(path)
+@pytest.mark.urls("tokenplan.urls")
+def test_pages_keep_their_own_answers(client: Client, rf: RequestFactory) -> None:
+    page = rf.get("/page")
+    for answer, status in (
+        (client.get("/nowhere"), 404),
+        (problems.bad_request(page, SuspiciousOperation()), 400),
+        (problems.server_error(page), 500),
+    ):
         assert (answer.status_code, answer["Content-Type"].split(";")[0]) == (status, "text/html")
