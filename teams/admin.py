@@ -105,8 +105,7 @@ def operator(request: HttpRequest) -> User:
 
 @admin.register(User)
 class UserAdmin(_Admin[User]):
-    """People sign up by themselves; here their access to the product is closed, or widened to the
-    operator's pages."""
+    """People sign up by themselves; here their access is closed, or widened to the operators' pages."""
 
     list_display = ("email", "name", "is_active", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff")

@@ -1,5 +1,4 @@
-"""How a service writes: in one transaction that does not wait long for a lock, with constraints as the last
-word."""
+"""How a service writes: in one transaction that waits briefly for a lock; constraints have the last word."""
 
 from __future__ import annotations
 

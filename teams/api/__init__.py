@@ -1,2 +1,1 @@
-"""The REST API of the ground floor, and what every floor's API stands on: problems, parsing, signing in,
-Teams in URLs."""
+"""The ground floor's REST API, and what every floor's stands on: problems, parsing, signing in, Teams in URLs."""

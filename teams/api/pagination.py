@@ -16,8 +16,7 @@ Row = TypeVar("Row")
 
 
 class Cursor(CursorPagination):
-    """`?cursor=…&page_size=…`, 50 rows unless asked otherwise, 200 at most; newest first unless a subclass
-    says so."""
+    """`?cursor=…&page_size=…`: 50 rows unless asked otherwise, 200 at most, newest first by default."""
 
     page_size = 50
     max_page_size = 200

@@ -1,5 +1,4 @@
-"""What drf-spectacular cannot see by itself: the two ways to sign in, and that every failure is a problem
-document."""
+"""What drf-spectacular cannot see by itself: the two ways to sign in, and that failures are problem documents."""
 
 from __future__ import annotations
 

@@ -35,8 +35,7 @@ def open_default_team(*, user: User, at: datetime) -> Membership:
 
 @one_transaction()
 def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: datetime) -> None:
-    """Writes what an operator changed of an account: whether it is active, and its rights on operators'
-    pages."""
+    """Writes and audits what an operator changed of an account: is it active, what may it do as staff."""
     user.save()
     audit.record(
         team=None,

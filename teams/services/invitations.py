@@ -106,8 +106,7 @@ def accept(*, token: str, by: User, at: datetime) -> Membership:
 
 
 def look_up(*, token: str, at: datetime) -> Invitation:
-    """The invitation that this link opens, with Team and inviter; InvitationNotUsable when there is none
-    any more."""
+    """The invitation that this link opens, with Team and inviter; InvitationNotUsable when there is none."""
     invitation = (
         Invitation.objects.open()
         .filter(token_hash=hash_of(token), expires_at__gt=at, team__deleted_at=None)

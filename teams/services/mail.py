@@ -109,8 +109,7 @@ def _message(mail: Mail) -> EmailMessage | None:
 
 
 def _invitation_url(mail: Mail) -> str | None:
-    """The link with its secret, derived now; None when the invitation was revoked, accepted or sent again
-    since."""
+    """The link with its secret, derived now; None when the invitation was closed or sent again since."""
     invitation_id, times_sent = UUID(mail.context["invitation_id"]), int(mail.context["times_sent"])
     if not Invitation.objects.open().filter(pk=invitation_id, times_sent=times_sent).exists():
         return None

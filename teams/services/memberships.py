@@ -106,8 +106,7 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
 
 
 def lock(membership: Membership) -> Membership:
-    """The membership as it is now, with Team and user, locked until the transaction ends; NotFound once it
-    ended."""
+    """The membership as it is now, with Team and user, locked for the transaction; NotFound once it ended."""
     locked = (
         Membership.objects.live()
         .select_related("team", "user")
