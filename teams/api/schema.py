@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot see by itself: the two ways to sign in, and that failures are problem documents."""
+"""What drf-spectacular cannot see by itself: two ways to sign in, and failures as problem documents."""
 
 from __future__ import annotations
 
