@@ -13,6 +13,14 @@ import httpx
 
 REQUEST_TIMEOUT = 30.0
 LONGEST_WAIT = 5.0
+RECEIPT = {
+    "usage",
+    "amount_nanousd",
+    "from_quota_nanousd",
+    "from_credits_nanousd",
+    "overrun_nanousd",
+    "prices",
+}
 # The server, or what stands before it, is away: the same request may be sent again.
 AWAY = {502, 503, 504}
 
@@ -66,14 +74,15 @@ class GatewayClient:
         if answer.status == 401 and answer.code != "key_invalid":
             raise Unusable(f"The gateway's credential is not accepted: {answer.body.get('detail')}")
         # What refuses a call says what to relay to its caller; other 4xx are no answer about this call.
-        if answer.status == 201 or (400 <= answer.status < 500 and "relay" in answer.body):
+        held = answer.status == 201 and "reservation" in answer.body
+        if held or (400 <= answer.status < 500 and "relay" in answer.body):
             return answer
         raise NoAnswer(f"authorize was answered with {answer.status} {answer.code}")
 
     def settle(self, *, reservation: str, usage: Mapping[str, int]) -> Answer:
         """200 with a receipt. Raises NoAnswer for anything else. Settling twice is settling once."""
         answer = self._post(f"/api/v1/gateway/reservations/{reservation}/settle", {"usage": usage})
-        if answer.status != 200:
+        if answer.status != 200 or not answer.body.keys() >= RECEIPT:
             raise NoAnswer(f"settle was answered with {answer.status} {answer.code}")
         return answer
 

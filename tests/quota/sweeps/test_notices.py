@@ -309,7 +309,7 @@ def test_runs_at_the_same_time_queue_each_mail_once() -> None:
     scene = make_scene(SHORT)
     give_credits(scene.team, 50 * CENT)
     scene.desk.use(9)
-    results = race(*[lambda n=n: send_notices(at=T0 + timedelta(milliseconds=n)) for n in range(6)])  # type: ignore[misc]
+    results = race(*[lambda n=n: send_notices(at=T0 + timedelta(milliseconds=n)) for n in range(6)])
     assert not [result for result in results if isinstance(result, Exception)]
     assert sorted(kinds(scene)) == ["credits_low", "quota_80"]
 

@@ -48,7 +48,7 @@ def scene_with_charges() -> Scene:
     return scene
 
 
-def plant(sql: str, *params: object) -> None:
+def plant(sql: str, *params: int | datetime) -> None:
     """Change what triggers and foreign keys would not let anyone change."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
