@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -105,7 +105,8 @@ def test_receipts_come_latest_first_a_page_at_a_time_and_only_the_holders_own(
         clock.shift(timedelta(minutes=1))
         ids.append(office.settle(office.ask(1, request_id=f"r{n}").body["reservation"], 1).body["id"])
     mine = Caller(office.key)
-    seen, path = [], "usage/receipts?page_size=2"
+    seen: list[str] = []
+    path: str | None = "usage/receipts?page_size=2"
     while path:
         page = mine.get(path).body
         assert len(page["results"]) <= 2
@@ -132,7 +133,7 @@ def test_series_add_up_by_hour_day_model_and_modality() -> None:
     factories.make_seat(owner.team, holder=owner, at=T0 - timedelta(days=3))
     key = factories.key_of(owner)
     events = [
-        Event(str(n), key, model, usage, factories.datetime.fromisoformat(moment))
+        Event(str(n), key, model, usage, datetime.fromisoformat(moment))
         for n, (moment, model, usage) in enumerate(moments)
     ]
     assert all(outcome.is_new for outcome in record_events(gateway=gateway, events=events, at=T0))
