@@ -61,7 +61,13 @@ class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
         return self.filter(replaced_at=None)
 
     def working(self, moment: datetime) -> Self:
-        return self.filter(Q(expires_at=None) | Q(expires_at__gt=moment), revoked_at=None)
+        """Those that a live member's call may use: the rule of `quota_call_facts`, for showing."""
+        return self.filter(
+            Q(expires_at=None) | Q(expires_at__gt=moment),
+            revoked_at=None,
+            membership__ended_at=None,
+            membership__user__is_active=True,
+        )
 
 
 class GatewayQuerySet(QuerySet["Gateway"]):

@@ -51,10 +51,10 @@ BEGIN
     SELECT k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
             k.created_at <= p_occurred_at AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
             AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
-            AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at)
+            AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at) AND u.is_active
         INTO key, salt, root, membership, team, team_slug, key_works
         FROM quota_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
-            JOIN teams_membership m ON m.id = k.membership_id
+            JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
         WHERE k.key_id = p_key_id;
     IF NOT FOUND THEN
         RETURN;

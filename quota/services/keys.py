@@ -56,7 +56,7 @@ def recognise_key(text: str, *, at: datetime) -> SubscriptionKey | None:
         return None
     key = (
         SubscriptionKey.objects.working(at)
-        .filter(key_id=key_id, membership__ended_at=None)
+        .filter(key_id=key_id)
         .select_related("membership__team", "membership__user")
         .first()
     )

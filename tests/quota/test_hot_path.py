@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 
 from quota.errors import (
     AlreadyReleased,
@@ -32,10 +33,11 @@ from quota.selectors.facts import usable_credits
 from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
 from quota.services.entitlements import entitle_seat, resume_seat, suspend_seat
 from quota.services.events import Event, Settlement, record_events, settle_many
-from quota.services.keys import revoke_keys, rotate_key
+from quota.services.keys import recognise_key, revoke_keys, rotate_key
 from quota.services.members import end_membership
 from quota.services.settle import release
 from quota.windows import Limit, Policy, Rule
+from teams.models import User
 from teams.services import seats
 from tests.factories import (
     FIVE_HOURS,
@@ -702,3 +704,26 @@ def test_an_authorize_is_two_statements_whatever_the_number_of_events(scene: Sce
         scene.desk.ask()
     statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert len(statements) == 2
+
+
+def test_the_key_of_a_person_whose_account_is_switched_off_is_dead(scene: Scene) -> None:
+    scene.desk.ask()
+    User.objects.filter(pk=scene.owner.user_id).update(is_active=False)
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask()
+    assert recognise_key(scene.desk.key, at=T0) is None
+    assert counts()[0] == 1
+
+
+def test_withdrawing_a_root_kills_its_keys_and_a_new_root_makes_the_next_ones(
+    scene: Scene, settings: Settings
+) -> None:
+    old = settings.KEY_ROOTS
+    settings.KEY_ROOTS = {"new": b"another secret", **old}
+    assert scene.desk.ask().plan == "max"
+    assert rotate_key(membership=scene.owner, overlap=HOUR, at=T0, by=scene.owner.user).root == "new"
+    settings.KEY_ROOTS = {"new": b"another secret"}
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask(at=T0 + MINUTE)
+    assert recognise_key(scene.desk.key, at=T0 + MINUTE) is None
+    assert make_desk(scene.owner).ask(at=T0 + MINUTE).plan == "max"

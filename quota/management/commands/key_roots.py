@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Counts the working Subscription Keys of each root secret. The first root makes new keys."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        working = SubscriptionKey.objects.working(timezone.now()).filter(membership__ended_at=None)
+        working = SubscriptionKey.objects.working(timezone.now())
         counts = dict(working.values_list("root").annotate(Count("pk")).order_by("root"))
         for position, root in enumerate(settings.KEY_ROOTS):
             use = "makes new keys" if position == 0 else "old"
