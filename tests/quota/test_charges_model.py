@@ -48,6 +48,10 @@ class Model:
     limit: int
     usage: list[tuple[datetime, int]] = field(default_factory=list)
     holds: dict[object, tuple[datetime, int]] = field(default_factory=dict)
+    credit_holds: dict[object, tuple[datetime, int]] = field(default_factory=dict)
+
+    def let_go(self, reservation: object) -> None:
+        del self.holds[reservation], self.credit_holds[reservation]
 
     def live(self, at: datetime) -> list[tuple[datetime, int]]:
         return [(made, nanousd) for made, nanousd in self.holds.values() if made + LIFETIME > at]
@@ -97,7 +101,7 @@ def play(rule: Rule, steps: list[tuple[str, int, int]], credits: int) -> None:
             case "release" if pending:
                 answer = pending.pop(0)
                 release(gateway=scene.desk.gateway, reservation=answer.reservation, at=at)
-                model.holds.pop(answer.reservation)
+                model.let_go(answer.reservation)
             case "late":
                 moment = max(T0, at - timedelta(minutes=minutes))
                 report = Event(f"late {number}", scene.desk.key, "penny", {"calls": calls}, moment)
@@ -111,16 +115,23 @@ def play(rule: Rule, steps: list[tuple[str, int, int]], credits: int) -> None:
 
 
 def ask(scene: Scene, model: Model, pending: list[Authorization], calls: int, at: datetime) -> None:
-    balance = CreditLedgerEntry.objects.for_team(scene.team).balance()
+    """The model says beforehand whether, and from what, the call is paid."""
+    room = max(model.room(at), 0)
+    from_quota = min(calls * PENNY, room)
+    from_credits = calls * PENNY - from_quota
+    usable = CreditLedgerEntry.objects.for_team(scene.team).balance() - sum(
+        nanousd for made, nanousd in model.credit_holds.values() if made + LIFETIME > at
+    )
     try:
         answer = scene.desk.ask(calls, at=at)
     except QuotaExhausted:
-        assert model.room(at) + balance < calls * PENNY or not balance
+        assert usable < max(from_credits, 1)
         return
-    # A late report may have left a later window fuller than the one that is open now.
-    assert answer.from_quota_nanousd <= max(model.room(at), 0)
+    assert (answer.from_quota_nanousd, answer.from_credits_nanousd) == (from_quota, from_credits)
+    assert usable >= from_credits
     pending.append(answer)
-    model.holds[answer.reservation] = (at, answer.from_quota_nanousd)
+    model.holds[answer.reservation] = (at, from_quota)
+    model.credit_holds[answer.reservation] = (at, from_credits)
 
 
 def note(model: Model, event: UsageEvent, answer: Authorization | None) -> None:
@@ -128,7 +139,7 @@ def note(model: Model, event: UsageEvent, answer: Authorization | None) -> None:
     if in_window:
         model.usage.append((event.occurred_at, in_window))
     if answer:
-        model.holds.pop(answer.reservation)
+        model.let_go(answer.reservation)
 
 
 def check_books(scene: Scene, rule: Rule, credits: int) -> None:
