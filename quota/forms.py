@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 
 from quota.models import Plan
@@ -89,16 +90,22 @@ class PolicyForm(forms.Form):
     )
 
 
+def _day(label: str) -> forms.DateField:
+    # Far from where the arithmetic of dates ends.
+    within = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+    return forms.DateField(label=label, validators=within, widget=forms.DateInput(attrs={"type": "date"}))
+
+
 class RangeForm(forms.Form):
     """Two days in UTC, both included."""
 
-    start = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    end = forms.DateField(label="To", widget=forms.DateInput(attrs={"type": "date"}))
+    start = _day("From")
+    end = _day("To")
 
     def clean(self) -> None:
         start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
-        if start and end and not start <= end <= start + LONGEST_RANGE:
-            self.add_error("end", "The range ends on or after its first day, and at most 366 days later.")
+        if start and end and not start <= end < start + LONGEST_RANGE:
+            self.add_error("end", "The range ends on or after its first day, and has at most 366 days.")
 
     def moments(self) -> tuple[datetime, datetime]:
         """The start of the first day and the end of the last."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -27,9 +29,18 @@ from teams.views.base import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One Team on the account page. `asked`: a request for a seat waits for an answer."""
+
+    bar: Bar
+    key: SubscriptionKey | None
+    asked: bool
+
+
 @person_page
 def account(request: PersonRequest) -> HttpResponse:
-    """Every Team of the person, the Default Team first."""
+    """Every Team of the person: those with a plan first, and the Default Team before others."""
     at = timezone.now()
     memberships = _memberships(request.user)
     if not any(membership.team.is_default for membership in memberships):
@@ -41,13 +52,10 @@ def account(request: PersonRequest) -> HttpResponse:
     current = SubscriptionKey.objects.current().filter(membership__in=memberships)
     keys = {row.membership_id: row for row in current}
     cards = [
-        {
-            "bar": usage_bar(membership, at),
-            "key": keys.get(membership.pk),
-            "asked": membership.pk in asked,
-        }
+        Card(usage_bar(membership, at), keys.get(membership.pk), membership.pk in asked)
         for membership in memberships
     ]
+    cards.sort(key=lambda card: card.bar.plan is None)
     return _private(render(request, "quota/account.html", {"cards": cards, "now": at}))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from allauth.account.models import EmailAddress
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -29,6 +31,9 @@ from teams.views.base import (
     team_page,
 )
 
+# Usage may be reported a little ahead of the clock.
+AHEAD = timedelta(days=1)
+
 
 @team_page(get=Right.VIEW_TEAM)
 def overview(request: TeamRequest) -> HttpResponse:
@@ -41,7 +46,7 @@ def overview(request: TeamRequest) -> HttpResponse:
             "members": len(roster(request.team, at)),
             "seats": seats_of(request.team, at),
             "balance": team_balance(request.team.pk, at),
-            "month": usage_by(request.team, month, at)[0].amounts,
+            "month": usage_by(request.team, month, at + AHEAD)[0].amounts,
             "open_requests": SeatRequest.objects.for_team(request.team).open().count(),
             "open_invitations": Invitation.objects.for_team(request.team).open().count(),
         }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from quota.forms import RangeForm
@@ -31,8 +33,15 @@ def team_usage(request: TeamRequest) -> HttpResponse:
         return show(request, "quota/usage.html", {"form": form}, status=422)
     start, end = form.moments()
     rows = {group: usage_by(request.team, start, end, group) for group in TITLES}
+    query = {
+        "from": start.isoformat(),
+        "to": end.isoformat(),
+        "by": Group.DAY.value,
+        "group": Group.MEMBER.value,
+    }
     context = {
         "form": form,
+        "csv": f"{reverse('api-team-usage-csv', args=[request.team.slug])}?{urlencode(query)}",
         "total": total(rows[Group.DAY]),
         "tables": [
             (

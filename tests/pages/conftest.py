@@ -1,0 +1,40 @@
+"""The pages at a fixed moment, and a browserless client for each person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import time_machine
+from django.test import Client
+
+from teams.models import User
+from tests.factories import T0
+
+
+@pytest.fixture(autouse=True)
+def at_t0(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Pages read the clock: it stands at T0, but for a real browser, which has its own."""
+    if request.node.get_closest_marker("browser"):
+        yield
+        return
+    with time_machine.travel(T0, tick=False):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mails stay queued, for the tests to see."""
+    monkeypatch.setattr("teams.ring._send", lambda task: None)
+
+
+@pytest.fixture
+def visit() -> Callable[[User], Client]:
+    """A client that has signed in as that person."""
+
+    def as_person(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return as_person

@@ -1,0 +1,94 @@
+"""What an invitation's link opens, for everyone who may open it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from quota.models import SubscriptionKey
+from teams.invitation_tokens import token_of
+from teams.models import Invitation, Membership, Role, Team, User
+from teams.services import invitations
+from tests.factories import T0, make_member, make_team, make_user, owner_of
+from tests.pages.reading import read, told, words
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+
+
+@pytest.fixture
+def team() -> Team:
+    return make_team("Acme")
+
+
+@pytest.fixture
+def invitation(team: Team) -> Invitation:
+    by = owner_of(team).user
+    return invitations.invite(team=team, email="new@example.com", role="admin", by=by, at=T0)
+
+
+@pytest.fixture
+def link(invitation: Invitation) -> str:
+    return f"/invitations/{token_of(invitation.pk, 1)}/"
+
+
+def test_without_an_account_it_says_how_to_get_in(link: str) -> None:
+    response = Client().get(link)
+
+    assert "invites new@example.com to the Team Acme as Admin" in words(response)
+    assert f"/accounts/signup/?next={link}" in response.content.decode()
+    assert Client().post(link).status_code == 200
+    assert Membership.objects.filter(role=Role.ADMIN).count() == 0
+
+
+def test_the_invited_person_joins_with_a_key(visit: Visit, link: str) -> None:
+    client = visit(make_user("New@example.com"))
+
+    assert "Accept and join" in read(client, link)
+    assert "Acme Owner" not in told(client, link)
+
+    member = Membership.objects.get(user__email="New@example.com", team__slug="acme")
+    assert member.role == Role.ADMIN
+    assert SubscriptionKey.objects.filter(membership=member).count() == 1
+    assert client.get(link).status_code == 410
+
+
+def test_another_address_is_told_which_one_is_meant(visit: Visit, link: str) -> None:
+    client = visit(make_user("other@example.com"))
+
+    assert "new@example.com is not a confirmed address of yours." in read(client, link)
+    assert "This invitation was sent to another e-mail address" in told(client, link)
+    assert not Membership.objects.filter(user__email="other@example.com", team__slug="acme").exists()
+
+
+def test_an_address_that_is_not_confirmed_does_not_count(visit: Visit, link: str) -> None:
+    user = make_user("new@example.com")
+    user.emailaddress_set.update(verified=False)
+
+    assert "is not a confirmed address of yours" in read(visit(user), link)
+
+
+def test_old_revoked_and_made_up_links_say_ask_for_a_new_one(
+    visit: Visit, link: str, invitation: Invitation
+) -> None:
+    client = visit(make_user("new@example.com"))
+    with time_machine.travel(T0 + timedelta(days=7), tick=False):
+        assert Client().get(link).status_code == 410
+    invitations.revoke(invitation=invitation, by=None, at=T0)
+
+    response = client.get(link)
+
+    assert response.status_code == 410
+    assert "Ask whoever invited you for a new one." in words(response)
+    assert client.get("/invitations/0000/").status_code == 410
+
+
+def test_a_member_already_is_told_so(visit: Visit, team: Team, link: str) -> None:
+    user = make_user("new@example.com")
+    make_member(team, user)
+
+    assert "This person is already a member of the Team." in told(visit(user), link)

@@ -1,0 +1,96 @@
+"""What a Team used: by member, model, modality and day, in a range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from teams.models import User
+from tests.factories import CREDIT, T0, Scene, give_credits, make_desk, make_member, make_scene, make_user
+from tests.pages.reading import read, words
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    scene = make_scene(at=T0 - timedelta(days=3))
+    mia = make_member(scene.team, make_user("mia@example.com"), credits=True, at=T0 - timedelta(days=3))
+    give_credits(scene.team, 5000 * CREDIT, at=T0 - timedelta(days=3))
+    scene.desk.use(100, at=T0 - timedelta(days=2))
+    scene.desk.use(7)
+    make_desk(mia).use(3)
+    return scene
+
+
+def test_the_last_thirty_days_added_up(visit: Visit, scene: Scene) -> None:
+    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/usage/")
+
+    assert "Calls 3 Price of all $1.10 From quota $1.07 From Credits 30" in page
+    assert f"{scene.owner.user.email} 2 $1.07 $1.07 0 $0.00 mia@example.com 1 $0.03 $0.00 30 $0.00" in page
+    assert "penny 3 $1.10 $1.07 30 $0.00" in page
+    assert "language 3 $1.10 $1.07 30 $0.00" in page
+    assert "2026-06-03 2 $0.10 $0.07 30 $0.00 2026-06-01 1 $1.00 $1.00 0 $0.00" in page
+
+
+def test_a_range_of_days_with_both_ends_in(visit: Visit, scene: Scene) -> None:
+    client, url = visit(scene.owner.user), f"/teams/{scene.team.slug}/usage/"
+
+    assert "Calls 1 Price of all $1.00" in read(client, f"{url}?start=2026-06-01&end=2026-06-02")
+    assert "Calls 2 Price of all $0.10" in read(client, f"{url}?start=2026-06-03&end=2026-06-03")
+    assert "Nothing was used in these days." in read(client, f"{url}?start=2025-01-01&end=2025-12-31")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "start=2026-06-03&end=2026-06-01",
+        "start=2025-01-01&end=2026-06-01",
+        "start=x&end=",
+        "start=9999-12-31&end=9999-12-31",
+        "start=0001-01-01&end=0001-01-02",
+        "end=2026-06-03",
+    ],
+)
+def test_a_range_that_cannot_be_says_what_to_fix(visit: Visit, scene: Scene, query: str) -> None:
+    answer = visit(scene.owner.user).get(f"/teams/{scene.team.slug}/usage/?{query}")
+
+    assert answer.status_code == 422
+    assert "invalid-feedback" in answer.content.decode()
+    assert "Nothing was used" not in words(answer)
+
+
+def test_the_link_downloads_the_same_range_as_csv(visit: Visit, scene: Scene) -> None:
+    client = visit(scene.owner.user)
+    page = client.get(f"/teams/{scene.team.slug}/usage/?start=2026-06-03&end=2026-06-03").content.decode()
+    link = page.partition(f'href="/api/v1/teams/{scene.team.slug}/usage.csv?')[2].partition('"')[0]
+
+    answer = client.get(f"/api/v1/teams/{scene.team.slug}/usage.csv?{link.replace('&amp;', '&')}")
+
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    lines = b"".join(answer.streaming_content).decode().splitlines()
+    assert len(lines) == 3
+    assert "mia@example.com" in lines[1] + lines[2]
+
+
+def test_the_overview_shows_the_team_in_figures(visit: Visit, scene: Scene) -> None:
+    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/")
+
+    assert "Members 2 See members" in page
+    assert "Seats 1 See seats" in page
+    assert "Credits 4,970 See Credits" in page
+    assert "Used this month $1.10 See usage 3 calls" in page
+
+
+def test_a_member_sees_their_own_bar_alone(visit: Visit, scene: Scene) -> None:
+    mia = User.objects.get(email="mia@example.com")
+
+    page = read(visit(mia), f"/teams/{scene.team.slug}/")
+
+    assert "See members" not in page
+    assert "Calls are paid from Credits." in page
+    assert "Leave the Team…" in page

@@ -1,0 +1,132 @@
+"""Pictures of every page of a running demo, in both themes, on a phone and wide: to look at before a release.
+
+.venv/bin/python -m tests.shots --demo var/demo.json --out var/shots
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.chromium import FLAGS, chromium
+
+THEMES = ("light", "dark")
+WIDTHS = {"wide": (1280, 900), "phone": (390, 844)}
+ANONYMOUS = ("/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nothing-here/")
+TEAM_PAGES = (
+    "",
+    "members/",
+    "invitations/",
+    "seats/",
+    "requests/",
+    "credits/",
+    "credits/policy/",
+    "usage/",
+    "charges/",
+    "audit/",
+    "settings/",
+)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A page of somebody, in one theme at one width."""
+
+    page: Page
+    url: str
+    folder: Path
+
+    def shoot(self, path: str, name: str = "") -> None:
+        self.page.goto(self.url + path)
+        self.picture(name or path)
+
+    def picture(self, name: str) -> None:
+        file = (name.strip("/").replace("/", "-") or "front") + ".png"
+        self.page.screenshot(path=self.folder / file, full_page=True)
+        too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        if self.page.evaluate(too_wide):
+            print(f"{self.folder.name}/{file}: wider than the screen")
+
+    def sign_in(self, email: str, password: str) -> None:
+        self.page.goto(self.url + "/accounts/login/")
+        self.page.get_by_label("Email").fill(email)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url("**/account/")
+
+    def open_first(self, path: str, link: str, name: str) -> None:
+        """The page behind the first such link, if there is one."""
+        self.page.goto(self.url + path)
+        links = self.page.get_by_role("main").get_by_role("link", name=link)
+        if links.count():
+            links.first.click()
+            self.picture(name)
+
+
+def shoot_all(demo: dict[str, Any], out: Path) -> None:
+    """Every page as an Owner sees it, the account page also as a member does."""
+    by_role = {person["role"]: person for person in reversed(demo["people"])}
+    for visitor in _visitors(demo["url"], out):
+        for path in ANONYMOUS:
+            visitor.shoot(path)
+        owner = by_role["owner"]
+        visitor.sign_in(owner["email"], owner["password"])
+        visitor.shoot("/account/")
+        visitor.open_first("/account/", "Rotate", "account-rotate")
+        visitor.open_first("/account/", "Show key", "account-confirm-password")
+        if visitor.page.get_by_label("Password").count():
+            visitor.page.get_by_label("Password").fill(owner["password"])
+            visitor.page.get_by_role("button", name="Confirm").click()
+            visitor.picture("account-key")
+        visitor.shoot("/teams/new/")
+        team = f"/teams/{owner['team']}/"
+        for page in TEAM_PAGES:
+            visitor.shoot(team + page, f"team-{page}")
+        visitor.open_first(team + "seats/", "Seat", "team-seat")
+        visitor.open_first(team + "charges/", "Receipt", "team-receipt")
+        visitor.open_first(team + "credits/", "Change access", "team-credits-access")
+        visitor.page.context.clear_cookies()
+        member = by_role["member"]
+        visitor.sign_in(member["email"], member["password"])
+        visitor.picture("account-of-a-member")
+        visitor.open_first("/account/", "Ask for a", "account-seat-request")
+
+
+def _visitors(url: str, out: Path) -> Iterator[Visitor]:
+    with sync_playwright() as playwright:
+        out.mkdir(parents=True, exist_ok=True)
+        browser = playwright.chromium.launch(executable_path=chromium(out), args=FLAGS)
+        for theme in THEMES:
+            for name, (width, height) in WIDTHS.items():
+                folder = out / f"{theme}-{name}"
+                folder.mkdir(exist_ok=True)
+                yield Visitor(_page(browser, theme, width, height), url, folder)
+        browser.close()
+
+
+def _page(browser: Browser, theme: str, width: int, height: int) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        locale="en-US",
+        timezone_id="UTC",
+    )
+    return context.new_page()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--demo", type=Path, default=Path("var/demo.json"))
+    parser.add_argument("--out", type=Path, default=Path("var/shots"))
+    given = parser.parse_args()
+    shoot_all(json.loads(given.demo.read_text()), given.out)
+
+
+if __name__ == "__main__":
+    main()
