@@ -6,6 +6,8 @@ import hashlib
 import secrets
 from datetime import datetime
 
+from django.db import connection
+
 from quota.keytext import ALPHABET
 from quota.models import Gateway
 from teams.errors import InvalidValue, NotFound
@@ -49,11 +51,22 @@ def revoke_gateway(*, gateway: Gateway, at: datetime, by: User | None) -> Gatewa
     return locked
 
 
+# By hand, because every call of every gateway asks it: a third of what the ORM takes to build and run it.
+_COLUMNS = ["id", "name", "token_hash", "prefix", "created_at", "revoked_at"]
+_RECOGNISE = """
+SELECT id, name, token_hash, prefix, created_at, revoked_at FROM quota_gateway
+WHERE token_hash = %s AND revoked_at IS NULL
+"""
+
+
 def recognise_gateway(text: str) -> Gateway | None:
     """The working gateway with this credential; None for any other text. One look-up by a unique index."""
     if len(text) != len(PREFIX) + SECRET_LENGTH or not text.startswith(PREFIX) or not text.isascii():
         return None
-    return Gateway.objects.live().filter(token_hash=_hash(text)).first()
+    with connection.cursor() as cursor:
+        cursor.execute(_RECOGNISE, [_hash(text)])
+        row = cursor.fetchone()
+    return Gateway.from_db(connection.alias, _COLUMNS, row) if row else None
 
 
 def _hash(text: str) -> str:
