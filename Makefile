@@ -21,8 +21,8 @@ setup: $(LOCKED) $(PACKAGES) ## Install the locked packages (again only when a l
 run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
 	@exec $(BIN)/python manage.py up
 
-test: setup ## The whole test suite, with coverage. ARGS= goes to pytest
-	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered $(ARGS)
+test: setup ## The whole test suite, with coverage; ARGS= names some tests, without it
+	@$(BIN)/pytest -n auto --dist worksteal $(or $(ARGS),--cov --cov-report=term:skip-covered)
 
 check: setup ## Lint, format, types, who imports whom, migrations
 	$(BIN)/ruff check .

@@ -37,6 +37,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _servers.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that no core waits for the other's last one."""
+    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+
+
 @pytest.fixture(scope="session")
 def _browser() -> Iterator[Browser]:
     executable = chromium(settings.DATA)

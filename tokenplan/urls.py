@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
 from quota.api.urls import tracker_patterns
 from teams.api import problems
 from tokenplan import pages
+from tokenplan.api_docs import ApiDocs
 
 handler400 = problems.bad_request
 handler404 = problems.not_found
@@ -22,5 +23,5 @@ urlpatterns = [
     path("api/v1/", include("teams.api.urls")),
     path("", include(tracker_patterns)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    path("api/docs/", ApiDocs.as_view(url_name="schema"), name="api-docs"),
 ]
