@@ -1,0 +1,97 @@
+"""Gated calls as fast as they go: authorize, then settle, over HTTP connections that stay open.
+
+Lean on purpose: what the client spends is missing to the server on the same machine.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import multiprocessing
+import time
+import uuid
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle, islice
+
+from benchmarks.scratch import Scratch
+
+ESTIMATE = {"input_tokens": 1000, "output_tokens": 100}
+USAGE = {"input_tokens": 1000, "output_tokens": 20}
+
+
+@dataclass
+class Times:
+    """Seconds of each request. `seconds` is how long it took in all."""
+
+    seconds: float = 0.0
+    authorize: list[float] = field(default_factory=list)
+    settle: list[float] = field(default_factory=list)
+
+    @property
+    def calls_per_second(self) -> float:
+        return len(self.settle) / self.seconds
+
+    def __add__(self, other: Times) -> Times:
+        both = self.authorize + other.authorize, self.settle + other.settle
+        return Times(max(self.seconds, other.seconds), *both)
+
+
+class Client:
+    """One connection that makes gated calls with its own keys in turn."""
+
+    def __init__(self, target: Scratch, number: int, of: int) -> None:
+        own = list(islice(target.keys, number % len(target.keys), None, of))
+        self._keys = cycle(own or target.keys)
+        self._http = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60)
+        self._headers = {"Authorization": f"Bearer {target.gateway_key}", "Content-Type": "application/json"}
+
+    def call(self, times: Times) -> None:
+        """One gated call; raises RuntimeError unless it was allowed and charged."""
+        key = next(self._keys)
+        ask: dict[str, object] = {
+            "request_id": uuid.uuid4().hex,
+            "key": key,
+            "model": "MiniMax-M2.7",
+            "estimate": ESTIMATE,
+        }
+        begun = time.perf_counter()
+        held = self._post("/api/v1/gateway/authorize", ask, 201)
+        between = time.perf_counter()
+        self._post(f"/api/v1/gateway/reservations/{held['reservation']}/settle", {"usage": USAGE}, 200)
+        times.authorize.append(between - begun)
+        times.settle.append(time.perf_counter() - between)
+
+    def _post(self, path: str, body: dict[str, object], expected: int) -> dict[str, str]:
+        self._http.request("POST", path, json.dumps(body), self._headers)
+        response = self._http.getresponse()
+        text = response.read()
+        if response.status != expected:
+            raise RuntimeError(f"{path} was answered with {response.status}: {text.decode()[:300]}")
+        answer: dict[str, str] = json.loads(text)
+        return answer
+
+
+def drive(target: Scratch, *, seconds: float, clients: int, processes: int) -> Times:
+    """Gated calls by `clients` connections in all, for so many seconds."""
+    shares = [clients // processes + (number < clients % processes) for number in range(processes)]
+    firsts = [sum(shares[:number]) for number in range(processes)]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        work = partial(_drive_some, target, seconds, clients)
+        return sum(pool.map(work, firsts, shares), Times())
+
+
+def _drive_some(target: Scratch, seconds: float, clients: int, first: int, share: int) -> Times:
+    begun = time.perf_counter()
+
+    def loop(number: int) -> Times:
+        client, times = Client(target, number, clients), Times()
+        while time.perf_counter() - begun < seconds:
+            client.call(times)
+        return times
+
+    with ThreadPoolExecutor(share) as pool:
+        times = sum(pool.map(loop, range(first, first + share)), Times())
+    times.seconds = time.perf_counter() - begun
+    return times

@@ -1,0 +1,90 @@
+"""What a gated call costs with 10^3 ... 10^6 events of its seat recorded: python -m benchmarks.flat_cost"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.client import Client, Times
+from benchmarks.scratch import Scratch, scratch
+from quota.replay.tally import percentile
+
+# Settled calls of the last 90 days, evenly spread, with their reservations: what traffic would have left.
+RECORD = """
+WITH seat AS (
+    SELECT k.team_id, k.membership_id, k.id AS key_id, e.seat_id, e.plan_id, g.id AS gateway_id
+    FROM quota_subscriptionkey k
+    JOIN teams_seatholding h ON h.membership_id = k.membership_id
+    JOIN quota_entitlement e ON e.seat_id = h.seat_id, quota_gateway g
+), calls AS (
+    SELECT gen_random_uuid() AS id, n, now() - interval '90 days' * (n::float8 / %(until)s) AS moment
+    FROM generate_series(%(since)s + 1, %(until)s) AS n
+), reservations AS (
+    INSERT INTO quota_reservation (
+        id, gateway_id, request_id, request_hash, team_id, membership_id, key_id, seat_id, plan_id,
+        model, agent, estimate_nanousd, from_quota_nanousd, from_credits_nanousd, windows,
+        state, created_at, expires_at, closed_at, expired)
+    SELECT id, gateway_id, 'recorded-' || n, '', team_id, membership_id, key_id, seat_id, plan_id,
+        'MiniMax-M2.7', '', 1000, 1000, 0, '[]',
+        'settled', moment, moment + interval '15 minutes', moment, false
+    FROM calls, seat RETURNING id
+)
+INSERT INTO quota_usageevent (
+    id, gateway_id, usage_hash, reservation_id, team_id, membership_id, key_id, seat_id, plan_id,
+    model, modality, agent, usage, prices,
+    amount_nanousd, from_quota_nanousd, from_credits_nanousd, overrun_nanousd,
+    windows_before, windows_after, occurred_at, recorded_at)
+SELECT id, gateway_id, '', id, team_id, membership_id, key_id, seat_id, plan_id,
+    'MiniMax-M2.7', 'language', '', '{}', '[]', 1000, 1000, 0, 0, '[]', '[]', moment, moment
+FROM calls, seat
+"""
+
+SUM_UP = """
+INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd)
+SELECT v.seat_id, l.rule_key,
+    date_bin(
+        make_interval(secs => l.length_seconds / CASE l.policy WHEN 'rolling' THEN 60 ELSE 1 END),
+        v.occurred_at, coalesce(l.anchor, 'epoch')),
+    sum(v.from_quota_nanousd + v.overrun_nanousd)
+FROM quota_usageevent v JOIN quota_planlimit l ON l.plan_id = v.plan_id
+GROUP BY 1, 2, 3
+ON CONFLICT (seat_id, rule, starts_at) DO UPDATE SET used_nanousd = EXCLUDED.used_nanousd
+"""
+
+
+def main() -> None:
+    options = arguments()
+    with scratch(1) as target:
+        client, recorded = Client(target, 0, 1), 0
+        for _ in range(200):
+            client.call(Times())  # warms all up
+        print(f"{'events':>10} {'authorize p50':>15} {'settle p50':>12} {'both p50':>10}   (ms)")
+        for power in range(3, options.power + 1):
+            record(target, recorded, 10**power)
+            recorded = 10**power
+            times = Times()
+            for _ in range(options.calls):
+                client.call(times)
+            both = [a + b for a, b in zip(times.authorize, times.settle, strict=True)]
+            row = [percentile(seconds, 50) * 1000 for seconds in (times.authorize, times.settle, both)]
+            print(f"{10**power:>10,} {row[0]:>15.2f} {row[1]:>12.2f} {row[2]:>10.2f}", flush=True)
+
+
+def record(target: Scratch, since: int, until: int) -> None:
+    """Bring the seat's recorded events to `until`."""
+    with target.connect() as connection:
+        connection.execute(RECORD, {"since": since, "until": until})
+        connection.execute(SUM_UP)
+        connection.execute("VACUUM ANALYZE")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--power", type=int, default=6, help="record up to 10 to the power of this many events"
+    )
+    parser.add_argument("--calls", type=int, default=500, help="to measure at each size")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
