@@ -1,7 +1,7 @@
 """The run's own PostgreSQL and Redis, and a browser. Fixtures of one area live beside its tests.
 
-With DATABASE_URL or REDIS_URL set, the servers they name are used instead. TEST_DATABASE_NAME names the test
-database (xdist appends `_gw0` …), for two runs at once on one server.
+With DATABASE_URL or REDIS_URL set, the servers they name are used instead. Each run has a test database of
+its own; TEST_DATABASE_NAME names it (xdist appends `_gw0` …).
 """
 
 import contextlib

@@ -9,6 +9,9 @@ from tokenplan import environment
 # Before the product's settings are read. Never the data of `make run`, whatever DATA says.
 os.environ["DATA"] = environment.text("TEST_DATA", str(environment.ROOT / "var" / "test"))
 
+# A database of its own for each run: two at once do not meet. xdist's processes inherit the name.
+os.environ.setdefault("TEST_DATABASE_NAME", f"test_tokenplan_{os.getpid()}")
+
 from tokenplan.settings import *  # noqa: F403
 from tokenplan.settings import DATABASES
 
