@@ -12,6 +12,7 @@ from django.db import OperationalError
 from quota.models import Reservation, UsageEvent
 from quota.services.entitlements import suspend_seat
 from quota.services.keys import revoke_keys, rotate_key
+from quota.windows import Limit, Policy, Rule
 from tests import factories
 from tests.factories import CREDIT, T0, USD
 from tests.quota.api.client import Answer, Caller, Office, gateway_caller, make_office
@@ -211,6 +212,16 @@ def test_a_full_week_is_called_weekly_and_holds_count_as_taken() -> None:
         "usage limit exceeded, weekly usage limit reached for Token Plan Max "
         "(3000000000/3000000000 used), resets at 2026-06-08T00:00:00+00:00 (2056)"
     )
+
+
+def test_a_reset_between_two_seconds_is_told_as_the_next(clock: time_machine.Traveller) -> None:
+    clock.shift(timedelta(microseconds=500_000))
+    rule = Rule(Policy.FIRST_USE, 3600)
+    office = make_office(of_limits=[Limit("hour", rule, USD)])
+    office.ask(100)
+    message = office.ask(1, request_id="r2").body["relay"]["body"]["error"]["message"]
+    assert "1-hour usage limit reached" in message
+    assert message.endswith("resets at 2026-06-03T11:02:01+00:00 (2056)")
 
 
 def test_a_call_larger_than_the_window_never_fits() -> None:

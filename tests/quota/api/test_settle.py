@@ -117,6 +117,7 @@ def test_settlements_settle_each_and_a_bad_one_rejects_itself_alone() -> None:
         {"reservation": b, "usage": {"songs": 1}},
         {"reservation": b, "usage": {"calls": 1.0}},
         {"reservation": 7, "usage": {"calls": 1}},
+        {"reservation": "x" * 36, "usage": {"calls": 1}},
         "no object",
         {"reservation": c, "usage": {"calls": 3}},
     ]
@@ -129,7 +130,8 @@ def test_settlements_settle_each_and_a_bad_one_rejects_itself_alone() -> None:
         (4, b, "usage_invalid", "/usage/songs"),
         (5, b, "invalid", "/usage/calls"),
         (6, None, "invalid", "/reservation"),
-        (7, None, "invalid", None),
+        (7, "x" * 36, "invalid", "/reservation"),
+        (8, None, "invalid", None),
     ]
     assert office.used() == 4 * CENT
     assert Reservation.objects.get(pk=UUID(b)).state == "held"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -221,7 +222,7 @@ def test_receipts_of_a_team(scene: factories.Scene, team: Team, owner: Caller, m
     assert mine.get(f"{path}/{theirs.pk}").body["amount_nanousd"] == 2 * CENT
     assert mine.get(f"{path}/{own.pk}").status == 403
     assert owner.get(f"{path}/{theirs.pk}").status == 200
-    assert owner.get(f"{path}/{team.pk:032x}").status == 404
+    assert owner.get(f"{path}/{uuid4()}").code == "not_found"
     elsewhere = person(factories.make_user())
     assert elsewhere.get(f"{path}/{own.pk}").code == "not_found"
 
@@ -236,6 +237,8 @@ def test_a_member_asks_for_a_seat_and_gets_it(
     assert (asked.status, asked.body["granted"], asked.body["plan"]) == (201, None, "max")
     assert mine.post(path, {"plan": "max"}).code == "seat_request_open"
     assert mine.get(path).status == 403
+    to_whom = owner.post(path, {"plan": "max"})
+    assert (to_whom.status, to_whom.code) == (422, "invalid")  # an Owner has nobody to ask
     assert [row["id"] for row in owner.get(path).body["results"]] == [asked.body["id"]]
     seat = factories.make_seat(team, scene.plan)
     answer = f"{path}/{asked.body['id']}/answer"
