@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -23,7 +23,7 @@ from quota.pricing import charge
 from quota.selectors.catalog import PlanTerms, plan_terms, rate_card
 from quota.selectors.facts import USABLE_CREDITS, CallFacts, call_facts, usable_credits
 from quota.services.keys import root_secret
-from quota.windows import Hold, QuotaWindow, fits_at
+from quota.windows import Hold, fits_at
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)
 
@@ -118,11 +118,9 @@ def _hold(
     at: datetime,
 ) -> Authorization | None:
     """Decide and hold. None: another connection has held for this request_id meanwhile."""
-    windows: list[QuotaWindow] = []
     room = 0
     if plan:
         _check_agents(facts, plan, ask.agent, at)
-        windows = facts.usage.windows(plan.limits, at)
         room = facts.usage.room(plan.limits, at)
     parts = split(estimate, room=room, credits=estimate)
     # A call that is estimated at nothing still needs something to fall on.
@@ -134,7 +132,7 @@ def _hold(
     if not _insert(reservation, gateway, ask, request_hash, facts, parts, needed, answer, at, expires_at):
         if Reservation.objects.filter(gateway=gateway, request_id=ask.request_id).exists():
             return None
-        raise _refusal(facts, plan, windows, estimate, at)
+        raise _refusal(facts, plan, estimate, at)
     return Authorization(
         reservation,
         expires_at,
@@ -226,7 +224,7 @@ def _insert(
 
 
 def _refusal(
-    facts: CallFacts, plan: PlanTerms | None, windows: Sequence[QuotaWindow], estimate: int, at: datetime
+    facts: CallFacts, plan: PlanTerms | None, estimate: int, at: datetime
 ) -> NoUsableResources | QuotaExhausted:
     """Why nothing was held, and when it can be."""
     credits = usable_credits(
@@ -239,6 +237,7 @@ def _refusal(
             )
         return NoUsableResources()
     needed = max(estimate - credits, 1)
+    windows = facts.usage.windows(plan.limits, at)
     moments = [
         fits_at(
             window.limit, facts.usage.buckets.get(window.limit.rule.key, ()), facts.usage.holds, needed, at
