@@ -1,9 +1,31 @@
-"""The WSGI application the web server calls."""
+"""What the web server calls: Django, with bodies of unknown length read before it."""
 
 import os
+from collections.abc import Iterable
+from io import BytesIO
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
 
-application = get_wsgi_application()
+from django.conf import settings
+
+_django = get_wsgi_application()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Answers one request."""
+    give_length(environ)
+    answer: Iterable[bytes] = _django(environ, start_response)
+    return answer
+
+
+def give_length(environ: dict[str, Any]) -> None:
+    """Django takes a body without Content-Length for empty; HTTP clients send such, in chunks.
+
+    Read here up to one byte more than is allowed, so that a larger one is refused by its length as any other.
+    """
+    if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" in environ:
+        body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
