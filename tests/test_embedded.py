@@ -128,7 +128,9 @@ def test_a_command_brings_its_own_servers(data: Path) -> None:
     """Also when it is run by a Python that has no Django."""
     bare = Path(sys.base_prefix) / "bin" / "python3"
     command = [str(bare), str(environment.ROOT / "manage.py"), "migrate", "--check"]
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "DATA": str(data)})
+    # By the product's settings: those of the tests have data of their own.
+    process = {**os.environ, "DATA": str(data), "DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
+    result = subprocess.run(command, capture_output=True, text=True, env=process)
     assert result.returncode == 1, result.stderr  # nothing is migrated yet, and nothing else went wrong
     assert result.stderr == ""
     assert [server.pid() for server in embedded_servers(data)] == [None, None]
