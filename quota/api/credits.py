@@ -110,6 +110,6 @@ class Access(TeamView):
         summary="Switch a member's access to Credits, and cap it",
     )
     def put(self, request: Request, slug: str, pk: int) -> Response:
-        body = checked(AccessSerializer, request)
-        access = set_credit_access(membership=member_of(self, pk), at=timezone.now(), by=self.person, **body)
+        member, body = member_of(self, pk), checked(AccessSerializer, request)
+        access = set_credit_access(membership=member, at=timezone.now(), by=self.person, **body)
         return Response(AccessSerializer(access).data)
