@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.db.models import Sum
 
 from quota.errors import NoUsableResources, QuotaExhausted
@@ -25,6 +25,7 @@ from quota.models import (
 from quota.selectors import facts as facts_module
 from quota.selectors.bar import usage_bar
 from quota.services import authorize as authorize_module
+from quota.services import events as events_module
 from quota.services.events import Event, record_events
 from quota.services.settle import release
 from tests.factories import (
@@ -209,3 +210,33 @@ def test_one_event_reported_fifty_times_at_once_counts_once() -> None:
     )
     assert sorted(results) == [False] * 49 + [True]
     assert usage_bar(scene.owner, T0).windows[0].used == PENNY
+
+
+def test_what_a_batch_accepted_is_on_the_disk_when_it_answers() -> None:
+    scene = make_scene()
+
+    def lag() -> int:
+        """Bytes of the database's log that the last commit wrote and the disk does not have."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_wal_lsn_diff(%s, pg_current_wal_flush_lsn())", [written[0]])
+            return int(cursor.fetchone()[0])
+
+    written = [""]
+    flush = events_module._flush
+
+    def note_and_flush() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_wal_insert_lsn()::text")
+            (written[0],) = cursor.fetchone()
+        behind.append(lag())
+        flush()
+
+    behind: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events_module, "_flush", note_and_flush)
+        for number in range(20):
+            event = Event(f"row {number}", scene.desk.key, "penny", {"calls": 1}, T0)
+            record_events(gateway=scene.desk.gateway, events=[event], at=T0)
+            assert lag() <= 0
+    # The control: without the wait, a row was at times not there yet.
+    assert max(behind) > 0
