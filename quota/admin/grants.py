@@ -30,7 +30,7 @@ def _grant_seat(team: Team, values: Mapping[str, Any], by: User, at: datetime) -
     if values["holder"] is None:
         return f"{team} has {seat}, {values['plan'].name}. Nobody holds it yet."
     seats.assign_seat(seat=seat, membership=values["holder"], by=by, at=at)
-    return f"{values['holder'].user} holds {seat}, {values['plan'].name}."
+    return f"{seat}, {values['plan'].name}, is held by {values['holder'].user}."
 
 
 def _grant_credits(team: Team, values: Mapping[str, Any], by: User, at: datetime) -> str:

@@ -173,7 +173,7 @@ class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
     search_fields = ("team__slug", "source")
     ordering = ("-id",)
     actions = ("freeze", "unfreeze")
-    verbs = (Verb("change", "Refund or adjust", LotChangeForm, _change_lot),)
+    verbs = (Verb("correct", "Refund or adjust", LotChangeForm, _change_lot),)
 
     @admin.display(description="Credits")
     def credits(self, lot: CreditGrant) -> str:

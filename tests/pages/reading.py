@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Protocol
 
-from django.http import HttpResponse
 from django.test import Client
 
 
-def words(response: HttpResponse) -> str:
+class Page(Protocol):
+    """Any answer with a body, the test client's included."""
+
+    @property
+    def content(self) -> bytes: ...
+
+
+def words(response: Page) -> str:
     """The text of the page's main part, without markup, spaces collapsed."""
     page = response.content.decode()
     main = page.partition("<main")[2].partition(">")[2].partition("</main>")[0] or page

@@ -72,7 +72,7 @@ def test_the_link_downloads_the_same_range_as_csv(visit: Visit, scene: Scene) ->
     answer = client.get(f"/api/v1/teams/{scene.team.slug}/usage.csv?{link.replace('&amp;', '&')}")
 
     assert answer.headers["Content-Type"].startswith("text/csv")
-    lines = b"".join(answer.streaming_content).decode().splitlines()
+    lines = answer.getvalue().decode().splitlines()
     assert len(lines) == 3
     assert "mia@example.com" in lines[1] + lines[2]
 
