@@ -175,18 +175,17 @@ def _rolling_window(
     limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime
 ) -> QuotaWindow:
     rule = limit.rule
-    last = rule.bucket_start(moment)
-    first = last + rule.step - rule.length
-    inside = [b for b in buckets if first <= b.starts_at <= last and b.used]
-    held_in = [(rule.bucket_start(h.at), h.nanousd) for h in holds if h.nanousd]
-    held_in = [(start, nanousd) for start, nanousd in held_in if first <= start <= last]
-    counting = [b.starts_at for b in inside] + [start for start, _ in held_in]
-    resets_at = max(counting) + rule.length if counting else moment + rule.length
+    end = rule.bucket_start(moment) + rule.step
+    first = end - rule.length
+    inside = [b for b in buckets if first <= b.starts_at < end and b.used]
+    held = [h for h in holds if first <= h.at < end and h.nanousd]
+    newest = max([b.starts_at for b in inside] + [h.at for h in held], default=None)
+    resets_at = rule.length + (rule.bucket_start(newest) if newest else moment)
     oldest = min(inside, key=lambda b: b.starts_at, default=None)
     return QuotaWindow(
         limit,
         used=sum(b.used for b in inside),
-        held=sum(nanousd for _, nanousd in held_in),
+        held=sum(h.nanousd for h in held),
         starts_at=resets_at - rule.length,
         resets_at=resets_at,
         next_release=Release(oldest.starts_at + rule.length, oldest.used) if oldest else None,
@@ -217,17 +216,12 @@ def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occ
     room = window_at(limit, buckets, holds, occurred_at).room
     if rule.policy is not Policy.ROLLING:
         return room
-    first = rule.bucket_start(occurred_at)
-    later = {b.starts_at for b in buckets if b.used} | {rule.bucket_start(h.at) for h in holds if h.nanousd}
-    # Between two starts of usage a window only loses some, so the fullest one ends with such a start.
-    return min(
-        [room]
-        + [
-            _rolling_window(limit, buckets, holds, start).room
-            for start in later
-            if first < start < first + rule.length
-        ]
-    )
+    end = rule.bucket_start(occurred_at) + rule.step
+    last_end = end - rule.step + rule.length
+    # A window only grows where usage begins to count, so the fullest one begins to count some.
+    later = [b.starts_at for b in buckets if b.used] + [h.at for h in holds if h.nanousd]
+    steps = {rule.bucket_start(start) for start in later if end <= start < last_end}
+    return min([room, *(_rolling_window(limit, buckets, holds, step).room for step in steps)])
 
 
 def fits_at(
