@@ -168,10 +168,10 @@ def test_inviting_joining_and_a_seat_given_moved_and_freed(
 
     sign_in(page, url, "olivia@example.com")
     page.goto(f"{url}/teams/acme/seats/{seat}/")
-    page.get_by_label("Member").select_option(label="mia@example.com")
+    page.get_by_label("Member", exact=True).select_option(label="mia@example.com")
     page.get_by_role("button", name="Give the seat").click()
     expect(page.get_by_role("main")).to_contain_text("Held by mia@example.com.")
-    page.get_by_label("Member").select_option(label="noah@example.com")
+    page.get_by_label("Member", exact=True).select_option(label="noah@example.com")
     page.get_by_role("button", name="Move the seat").click()
     expect(page.get_by_role("main")).to_contain_text("Held by noah@example.com.")
     press_in_menu(page, "Free…", "Free the seat")
@@ -182,7 +182,8 @@ def test_inviting_joining_and_a_seat_given_moved_and_freed(
 
 def test_menus_theme_and_copy_work_with_the_keyboard(browser_page: Page, live_server: LiveServer) -> None:
     page = browser_page
-    make_team("Acme", owner=make_user("ada@example.com", password=PASSWORD))
+    at = timezone.now()
+    make_team("Acme", owner=make_user("ada@example.com", password=PASSWORD, at=at), at=at)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     sign_in(page, live_server.url, "ada@example.com")
 
@@ -210,9 +211,10 @@ def test_everything_works_on_a_phone_without_scrolling_sideways(
 ) -> None:
     page, url = browser_page, live_server.url
     page.set_viewport_size({"width": 360, "height": 740})
-    owner = make_user("ada@example.com", password=PASSWORD)
-    team = make_team("Acme", owner=owner)
-    make_seat(team)
+    at = timezone.now()
+    owner = make_user("ada@example.com", password=PASSWORD, at=at)
+    team = make_team("Acme", owner=owner, at=at)
+    make_seat(team, make_plan("max", at=at), at=at)
     sign_in(page, url, "ada@example.com")
 
     for path in ("/account/", *(f"/teams/acme/{part}" for part in PARTS)):
