@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Visitor:
 
     def picture(self, name: str) -> None:
         file = (name.strip("/").replace("/", "-") or "front") + ".png"
-        self.page.screenshot(path=self.folder / file, full_page=True)
+        self.page.screenshot(path=self.folder / file, full_page=True)  # makes the folder
         too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         if self.page.evaluate(too_wide):
             print(f"{self.folder.name}/{file}: wider than the screen")
@@ -98,15 +99,15 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
         visitor.open_first("/account/", "Ask for a", "account-seat-request")
 
 
-def _visitors(url: str, out: Path) -> Iterator[Visitor]:
+def _visitors(
+    url: str, out: Path, *, widths: Iterable[str] = tuple(WIDTHS), themes: Iterable[str] = THEMES
+) -> Iterator[Visitor]:
     with sync_playwright() as playwright:
-        out.mkdir(parents=True, exist_ok=True)
-        browser = playwright.chromium.launch(executable_path=chromium(out), args=FLAGS)
-        for theme in THEMES:
-            for name, (width, height) in WIDTHS.items():
+        browser = playwright.chromium.launch(executable_path=chromium(Path(tempfile.gettempdir())), args=FLAGS)
+        for theme in themes:
+            for name in widths:
                 folder = out / f"{theme}-{name}"
-                folder.mkdir(exist_ok=True)
-                yield Visitor(_page(browser, theme, width, height), url, folder)
+                yield Visitor(_page(browser, theme, *WIDTHS[name]), url, folder)
         browser.close()
 
 
@@ -120,12 +121,26 @@ def _page(browser: Browser, theme: str, width: int, height: int) -> Page:
     return context.new_page()
 
 
+def shoot_bar(demo: dict[str, Any], file: Path) -> None:
+    """The first card of the first Owner's account page: the picture in the README."""
+    owner = next(person for person in demo["people"] if person["role"] == "owner")
+    for visitor in _visitors(demo["url"], file.parent, widths=("wide",), themes=("light",)):
+        visitor.sign_in(owner["email"], owner["password"])
+        visitor.page.set_viewport_size({"width": 900, "height": 700})
+        visitor.page.locator("main section").first.screenshot(path=file)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=Path("var/demo.json"))
     parser.add_argument("--out", type=Path, default=Path("var/shots"))
+    parser.add_argument("--bar", type=Path, help="take this one picture instead, of a usage bar")
     given = parser.parse_args()
-    shoot_all(json.loads(given.demo.read_text()), given.out)
+    demo = json.loads(given.demo.read_text())
+    if given.bar:
+        shoot_bar(demo, given.bar)
+    else:
+        shoot_all(demo, given.out)
 
 
 if __name__ == "__main__":
