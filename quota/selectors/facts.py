@@ -183,8 +183,13 @@ def usable_credits(
 
 
 def _row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any] | None:
-    # In a pipeline the BEGIN of a transaction travels with its first statement, not ahead of it.
-    with connection.cursor() as cursor, connection.connection.pipeline():
+    # In a pipeline the BEGIN of a transaction travels with its first statement, not ahead of it. Leaving the
+    # pipeline may fail too, when the connection has gone.
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        connection.connection.pipeline(),
+    ):
         cursor.execute(sql, params)
         row = cursor.fetchone()
         return dict(zip((column[0] for column in cursor.description), row, strict=True)) if row else None

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import Sum
 
 from quota.errors import NoUsableResources, QuotaExhausted
@@ -28,10 +28,12 @@ from quota.services import authorize as authorize_module
 from quota.services import events as events_module
 from quota.services.events import Event, record_events
 from quota.services.settle import release
+from teams.models import Seat
 from tests.factories import (
     T0,
     USD,
     Desk,
+    Scene,
     allow_credits,
     give_credits,
     limits,
@@ -240,3 +242,49 @@ def test_what_a_batch_accepted_is_on_the_disk_when_it_answers() -> None:
             assert lag() <= 0
     # The control: without the wait, a row was at times not there yet.
     assert max(behind) > 0
+
+
+WAITING = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+def waiting_for_the_seat(scene: Scene, meanwhile: Callable[[], None]) -> Any:
+    """What an authorize gets that finds its seat locked; `meanwhile` runs as soon as it waits."""
+
+    def wait_and_do() -> None:
+        with connection.cursor() as cursor:
+            while True:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND " + OWN
+                )
+                if cursor.fetchone()[0]:
+                    return meanwhile()
+
+    def ask() -> Any:
+        try:
+            return scene.desk.ask()
+        except OperationalError as error:
+            return error
+
+    with transaction.atomic():
+        Seat.objects.select_for_update().get(pk=scene.seat.pk)
+        return at_once(ask, wait_and_do)[0]
+
+
+def test_a_seat_that_stays_locked_is_given_up_after_three_seconds() -> None:
+    scene = make_scene()
+    error = waiting_for_the_seat(scene, lambda: None)
+    assert isinstance(error, OperationalError)
+    assert "lock timeout" in str(error)
+    assert Reservation.objects.count() == 0
+    assert scene.desk.ask().from_quota_nanousd == PENNY
+
+
+def test_a_connection_that_goes_away_is_an_error_of_the_database() -> None:
+    def terminate() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_terminate_backend(pid) {WAITING}")
+
+    scene = make_scene()
+    assert isinstance(waiting_for_the_seat(scene, terminate), OperationalError)
+    assert Reservation.objects.count() == 0
+    assert scene.desk.ask().from_quota_nanousd == PENNY
