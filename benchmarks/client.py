@@ -13,7 +13,7 @@ import uuid
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import cycle, islice
+from itertools import cycle
 
 from benchmarks.scratch import Scratch
 
@@ -39,17 +39,14 @@ class Times:
 
 
 class Client:
-    """One connection that makes gated calls with its own keys in turn."""
+    """One connection."""
 
-    def __init__(self, target: Scratch, number: int, of: int) -> None:
-        own = list(islice(target.keys, number % len(target.keys), None, of))
-        self._keys = cycle(own or target.keys)
+    def __init__(self, target: Scratch) -> None:
         self._http = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60)
         self._headers = {"Authorization": f"Bearer {target.gateway_key}", "Content-Type": "application/json"}
 
-    def call(self, times: Times) -> None:
+    def call(self, key: str, times: Times) -> None:
         """One gated call; raises RuntimeError unless it was allowed and charged."""
-        key = next(self._keys)
         ask: dict[str, object] = {
             "request_id": uuid.uuid4().hex,
             "key": key,
@@ -86,9 +83,12 @@ def _drive_some(target: Scratch, seconds: float, clients: int, first: int, share
     begun = time.perf_counter()
 
     def loop(number: int) -> Times:
-        client, times = Client(target, number, clients), Times()
-        while time.perf_counter() - begun < seconds:
-            client.call(times)
+        client, times = Client(target), Times()
+        own = target.keys[number % len(target.keys) :: clients]
+        for key in cycle(own):
+            if time.perf_counter() - begun >= seconds:
+                break
+            client.call(key, times)
         return times
 
     with ThreadPoolExecutor(share) as pool:
