@@ -253,9 +253,7 @@ def waiting_for_the_seat(scene: Scene, meanwhile: Callable[[], None]) -> Any:
     def wait_and_do() -> None:
         with connection.cursor() as cursor:
             while True:
-                cursor.execute(
-                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND " + OWN
-                )
+                cursor.execute(f"SELECT count(*) {WAITING}")
                 if cursor.fetchone()[0]:
                     return meanwhile()
 
