@@ -212,7 +212,7 @@ class Migration(migrations.Migration):
                 ('rule', models.CharField(max_length=40)),
                 ('starts_at', models.DateTimeField()),
                 ('used_nanousd', models.BigIntegerField()),
-                ('seat', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.seat')),
+                ('seat', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.seat')),
             ],
         ),
         migrations.CreateModel(

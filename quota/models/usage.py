@@ -144,7 +144,8 @@ class UsageBucket(models.Model):
     """
 
     pk = models.CompositePrimaryKey("seat_id", "rule", "starts_at")
-    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+")
+    # No index of its own: the primary key begins with it. By two, a planner might read all of a seat.
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+", db_index=False)
     rule = models.CharField(max_length=40)
     starts_at = models.DateTimeField()
     used_nanousd = models.BigIntegerField()
