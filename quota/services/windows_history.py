@@ -63,7 +63,8 @@ WITH seat_rule AS (
     SELECT r.*,
         CASE WHEN policy = 'rolling' THEN date_bin(length, moment, 'epoch') ELSE moment - length END AS start
     FROM seat_rule r CROSS JOIN LATERAL (
-        SELECT coalesce(max(c.written_at) - make_interval(secs => %(look_back)s), 'epoch'::timestamptz) AS moment
+        SELECT coalesce(max(c.written_at) - make_interval(secs => %(look_back)s), 'epoch'::timestamptz)
+            AS moment
         FROM quota_closedwindow c WHERE c.seat_id = r.seat_id AND c.rule = r.rule
     ) written
 ), used AS (

@@ -1,0 +1,10 @@
+"""A Team whose Owner holds a Max seat, for the tests of the first floor."""
+
+import pytest
+
+from tests.factories import Scene, make_scene
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return make_scene()

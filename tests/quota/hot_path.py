@@ -1,0 +1,27 @@
+"""What the tests of the hot path share. `scene` is the fixture of tests/quota/conftest.py."""
+
+from datetime import timedelta
+
+from quota.models import CreditLedgerEntry, Reservation, UsageBucket, UsageEvent
+from quota.selectors.bar import usage_bar
+from tests.factories import T0, Scene
+
+PENNY = 10_000_000
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+def used(scene: Scene) -> list[int]:
+    """What both windows count a minute after `T0`."""
+    return [window.used for window in usage_bar(scene.owner, T0 + MINUTE).windows]
+
+
+def counts() -> tuple[int, int, int, int]:
+    """Rows that a call may write: reservations, events, buckets, and ledger entries but for purchases."""
+    return (
+        Reservation.objects.count(),
+        UsageEvent.objects.count(),
+        UsageBucket.objects.count(),
+        CreditLedgerEntry.objects.exclude(kind="purchase").count(),
+    )
