@@ -103,7 +103,8 @@ def _visitors(
     url: str, out: Path, *, widths: Iterable[str] = tuple(WIDTHS), themes: Iterable[str] = THEMES
 ) -> Iterator[Visitor]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(Path(tempfile.gettempdir())), args=FLAGS)
+        program = chromium(Path(tempfile.gettempdir()))
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         for theme in themes:
             for name in widths:
                 folder = out / f"{theme}-{name}"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from quota.errors import SeatRequestClosed, SeatRequestOpen
 from quota.models import Plan, SeatRequest
-from teams.errors import InvalidValue, NotFound
+from teams.errors import InvalidValue
 from teams.models import Membership, Role, Seat, User
 from teams.services import mail, memberships, seats
 from teams.services.audit import record
@@ -76,9 +76,7 @@ def answer_request(
     """
     # The member before the request: the order in which a removal, which closes requests, takes them.
     membership = memberships.lock(request.membership)
-    locked = SeatRequest.objects.select_for_update(no_key=True).filter(pk=request.pk).first()
-    if locked is None:
-        raise NotFound("This request does not exist.")
+    locked = SeatRequest.objects.select_for_update(no_key=True).get(pk=request.pk)
     if locked.closed_at is not None:
         raise SeatRequestClosed
     if seat is not None and granted:
@@ -93,13 +91,13 @@ def answer_request(
         details={"plan": locked.plan_code, "granted": granted},
         at=at,
     )
-    plan = Plan.objects.filter(code=locked.plan_code).order_by("-version").first()
+    plan = Plan.objects.filter(code=locked.plan_code).order_by("-version")[:1].get()
     mail.queue(
         kind="seat_request_answered",
         to=membership.user.email,
         context={
             "team": membership.team.name,
-            "plan": plan.name if plan else locked.plan_code,
+            "plan": plan.name,
             "answer": "granted" if granted else "declined",
             "by": by.display_name,
         },

@@ -10,28 +10,44 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
+from quota.errors import KeyInvalid
 from quota.forms import RotateForm
 from quota.models import SubscriptionKey
 from quota.services.keys import reveal_key, revoke_keys, rotate_key
 from teams.permissions import Right
 from teams.views.base import TeamRequest, attempt, show, team_page
 
+OLD_KEY = {
+    0: "The old one no longer works.",
+    3600: "The old one works for 1 hour more.",
+    86400: "The old one works for 24 hours more.",
+}
+
 
 @team_page(get=Right.USE)
 @reauthentication_required  # type: ignore[untyped-decorator]  # the library has no types
 def key(request: TeamRequest) -> HttpResponse:
     """The whole key, for whoever has just confirmed the password. No cache keeps this page."""
-    row = SubscriptionKey.objects.current().filter(membership=request.membership).first()
-    works = row is not None and row.revoked_at is None
+    row = SubscriptionKey.objects.current().get(membership=request.membership)
     old = SubscriptionKey.objects.working(timezone.now()).filter(membership=request.membership)
     context = {
         "key": row,
-        "text": reveal_key(row) if row is not None and works else "",
+        "text": _text_of(row),
         "old": old.exclude(replaced_at=None).order_by("-expires_at"),
     }
     response = show(request, "quota/key.html", context)
     patch_cache_control(response, no_store=True, private=True)
     return response
+
+
+def _text_of(key: SubscriptionKey) -> str:
+    """The whole text; empty when the key is dead, by revocation or with the root it was made under."""
+    if key.revoked_at is not None:
+        return ""
+    try:
+        return reveal_key(key)
+    except KeyInvalid:
+        return ""
 
 
 @team_page(get=Right.USE, post=Right.USE)
@@ -40,9 +56,7 @@ def rotate(request: TeamRequest) -> HttpResponse:
     form = RotateForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         overlap = timedelta(seconds=form.cleaned_data["overlap"])
-        done = "The key was rotated. " + (
-            "Your tools have until then to learn the new one." if overlap else "The old one no longer works."
-        )
+        done = "The key was rotated. " + OLD_KEY[form.cleaned_data["overlap"]]
         at = timezone.now()
         attempt(
             request,

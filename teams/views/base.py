@@ -8,13 +8,15 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
+from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django_htmx.http import HttpResponseClientRefresh
 
 from teams.errors import NotFound, PermissionRefused, Refusal
 from teams.models import Membership, Team, User
@@ -22,6 +24,8 @@ from teams.permissions import TABLE, Right, membership_of, require
 
 P = ParamSpec("P")
 M = TypeVar("M", bound=Model)
+
+View = Callable[..., HttpResponse]
 
 PAGE_SIZE = 50
 
@@ -39,25 +43,23 @@ class TeamRequest(PersonRequest):
     team: Team
 
 
-def person_page(
-    view: Callable[Concatenate[PersonRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def person_page(view: Callable[Concatenate[PersonRequest, P], HttpResponse]) -> View:
     """A page of one's own: anyone else is asked to sign in."""
 
     @wraps(view)
     def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         return _refusals_as_pages(lambda: view(cast(PersonRequest, request), *args, **kwargs))
 
-    return cast(Callable[Concatenate[HttpRequest, P], HttpResponse], login_required(page))
+    return _sign_in_first(page)
 
 
 def team_page(
     *, get: Right | None = None, post: Right | None = None
-) -> Callable[[Callable[Concatenate[TeamRequest, P], HttpResponse]], Callable[..., HttpResponse]]:
+) -> Callable[[Callable[Concatenate[TeamRequest, P], HttpResponse]], View]:
     """A page about the Team that `slug` in the URL names: 404 unless it is one of the person's, 403 without
     the right that the method needs, 405 for a method that has none."""
 
-    def wrap(view: Callable[Concatenate[TeamRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    def wrap(view: Callable[Concatenate[TeamRequest, P], HttpResponse]) -> View:
         @wraps(view)
         def page(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             team_request = cast(TeamRequest, request)
@@ -74,9 +76,26 @@ def team_page(
 
             return _refusals_as_pages(answer)
 
-        return cast(Callable[..., HttpResponse], login_required(page))
+        return _sign_in_first(page)
 
     return wrap
+
+
+def _sign_in_first(page: View) -> View:
+    """Leads whoever has not signed in to that page, and back here after it."""
+
+    @wraps(page)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return page(request, **kwargs)
+        if "HX-Request" in request.headers:
+            # A part of a page that refreshes itself: the whole page goes, not the part of it.
+            return HttpResponseClientRefresh()
+        # What was posted is lost, so there is no way back to it.
+        back = request.get_full_path() if request.method == "GET" else settings.LOGIN_REDIRECT_URL
+        return redirect_to_login(back)
+
+    return guarded
 
 
 def _refusals_as_pages(answer: Callable[[], HttpResponse]) -> HttpResponse:

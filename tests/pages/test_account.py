@@ -86,7 +86,7 @@ def test_credits_show_balance_access_cap_and_what_the_month_used(visit: Visit) -
 
     page = read(visit(scene.owner.user), "/account/")
 
-    assert "Balance of the Team 4,750 Credits You may use them Yes" in page
+    assert "Balance of the Team 4,750 You may use them Yes" in page
     assert "Used by you this month 250 of at most 3,000 Left for you now 2,750" in page
 
 
@@ -152,6 +152,13 @@ def test_the_fragment_is_the_bar_alone_as_of_now_and_kept_nowhere(visit: Visit) 
     assert "no-store" in response.headers["Cache-Control"]
 
 
+def test_a_bar_whose_session_has_ended_leads_the_whole_page_to_sign_in(client: Client) -> None:
+    answer = client.get("/account/bars/acme/", headers={"HX-Request": "true"})
+
+    assert answer.headers["HX-Refresh"] == "true"
+    assert answer.content == b""
+
+
 def test_the_page_asks_for_the_bar_again_without_inline_script(visit: Visit) -> None:
     scene = make_scene()
     page = visit(scene.owner.user).get("/account/").content.decode()
@@ -203,4 +210,4 @@ def test_calls_without_a_seat_are_paid_from_credits(visit: Visit) -> None:
     page = read(visit(member.user), "/account/")
 
     assert "You hold no seat here, so there is no quota. Calls are paid from Credits." in page
-    assert "9,930 Credits" in page
+    assert "Balance of the Team 9,930" in page

@@ -90,6 +90,19 @@ def test_the_api_fails_in_json(visit: Visit, monkeypatch: pytest.MonkeyPatch) ->
     assert answer.json()["code"] == "unavailable"
 
 
+def test_the_api_fails_in_json_before_any_view_is_reached(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    client = Client(raise_request_exception=False)
+    monkeypatch.setattr("django.middleware.common.CommonMiddleware.process_request", fail)
+
+    assert client.get("/api/v1/me").json()["code"] == "unavailable"
+    assert client.get("/").status_code == 503
+
+
 def test_every_page_forbids_what_does_not_come_from_here(client: Client) -> None:
     policy = client.get("/").headers["Content-Security-Policy"]
 

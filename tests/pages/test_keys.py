@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 import time_machine
 from django.test import Client
+from pytest_django.fixtures import SettingsWrapper
 
 from quota.models import SubscriptionKey
 from tests.factories import T0, key_of, make_member, make_team, make_user
@@ -86,6 +87,7 @@ def test_rotating_gives_a_new_key_and_the_old_one_works_as_long_as_chosen(
     assert key_of(current().membership) in page
     if hours:
         assert f"The old key {old.prefix} works until" in page
+        assert f"The old one works for {hours} hour" in page
     else:
         assert "The old one no longer works." in page
         assert "works until" not in page
@@ -108,6 +110,17 @@ def test_a_revoked_key_says_so_and_rotating_makes_one_that_works(client: Client)
 
     assert key_of(current().membership) in read(client, "/account/keys/acme/")
     assert current().revoked_at is None
+
+
+def test_a_key_whose_root_was_withdrawn_is_dead_and_can_be_rotated(
+    client: Client, settings: SettingsWrapper
+) -> None:
+    settings.KEY_ROOTS = {"new": b"x" * 32}
+
+    assert "no longer works" in confirm(client, "/account/keys/acme/")
+
+    client.post("/account/keys/acme/rotate/", {"overlap": "0"})
+    assert key_of(current().membership) in read(client, "/account/keys/acme/")
 
 
 def test_asking_for_a_key_by_get_changes_nothing(client: Client) -> None:

@@ -118,6 +118,15 @@ def test_seats_of_other_teams_and_withdrawn_ones_are_not_there(visit: Visit) -> 
     assert "This Team has no seats." in read(client, f"{base}/")
 
 
+def test_a_seat_whose_plan_has_ended_has_none(visit: Visit) -> None:
+    scene = make_scene(at=T0 - timedelta(days=31))
+    ended = make_seat(scene.team, scene.plan, ends_at=T0, at=T0 - timedelta(days=31))
+
+    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
+
+    assert f"Seat {ended.pk} No plan Free Give to a member, history" in page
+
+
 def test_a_suspended_seat_is_marked(visit: Visit) -> None:
     scene = make_scene()
     suspend_seat(seat=scene.seat, at=T0, by=None)
