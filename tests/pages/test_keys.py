@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 import time_machine
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from quota.models import SubscriptionKey
 from tests.factories import T0, key_of, make_member, make_team, make_user
@@ -113,7 +113,7 @@ def test_a_revoked_key_says_so_and_rotating_makes_one_that_works(client: Client)
 
 
 def test_a_key_whose_root_was_withdrawn_is_dead_and_can_be_rotated(
-    client: Client, settings: SettingsWrapper
+    client: Client, settings: Settings
 ) -> None:
     settings.KEY_ROOTS = {"new": b"x" * 32}
 
