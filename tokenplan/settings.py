@@ -255,7 +255,6 @@ STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/tabler/css", BASE_DIR / "node_modules/@tabler/core/dist/css"),
     ("vendor/tabler/js", BASE_DIR / "node_modules/@tabler/core/dist/js"),
-    ("vendor/chart.js", BASE_DIR / "node_modules/chart.js/dist"),
 ]
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
