@@ -234,12 +234,15 @@ def test_what_a_batch_accepted_is_on_the_disk_when_it_answers() -> None:
         flush()
 
     behind: list[int] = []
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, connection.cursor() as session:
         patch.setattr(events_module, "_flush", note_and_flush)
+        # As a server is set up that must not lose anything; that of the tests may.
+        session.execute("SET synchronous_commit = on")
         for number in range(20):
             event = Event(f"row {number}", scene.desk.key, "penny", {"calls": 1}, T0)
             record_events(gateway=scene.desk.gateway, events=[event], at=T0)
             assert lag() <= 0
+        session.execute("RESET synchronous_commit")
     # The control: without the wait, a row was at times not there yet.
     assert max(behind) > 0
 

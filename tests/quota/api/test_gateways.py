@@ -27,7 +27,7 @@ def test_the_credential_is_shown_once_and_only_its_hash_is_stored() -> None:
     assert text.startswith("gw-") and len(text) == 43
     assert text[3:] not in str(Gateway.objects.values())
     assert recognise_gateway(text) == gateway
-    assert recognise_gateway(text[:-1] + "x") is None
+    assert recognise_gateway(text[:-1] + ("x" if text[-1] != "x" else "y")) is None
     entry = AuditEntry.objects.get(action="gateway.created")
     assert (entry.subject, entry.details) == ("edge", {"prefix": text[:8]})
 
