@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django import forms
 
-from teams.models import Role
+from teams.models import PersonalAccessToken, Role
+from teams.services.access_tokens import LONGEST_DAYS
 
 INVITED_ROLES = [(Role.MEMBER.value, "Member"), (Role.ADMIN.value, "Admin")]
 
@@ -18,3 +19,38 @@ class InvitationForm(forms.Form):
 
 class TeamNameForm(forms.Form):
     name = forms.CharField(label="Name of the Team", max_length=100)
+
+
+class ProfileForm(forms.Form):
+    name = forms.CharField(
+        label="Display name",
+        max_length=100,
+        required=False,
+        help_text="What the members of your Teams see. Empty: your e-mail address.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+
+class AccessTokenForm(forms.Form):
+    name = forms.CharField(
+        label="Name",
+        max_length=100,
+        help_text="What the token is for.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    scope = forms.ChoiceField(
+        label="Scope",
+        choices=[
+            (PersonalAccessToken.Scope.READ.value, "Read: look, change nothing"),
+            (PersonalAccessToken.Scope.MANAGE.value, "Manage: change whatever you may"),
+        ],
+        initial=PersonalAccessToken.Scope.READ.value,
+        widget=forms.RadioSelect,
+    )
+    expires_in_days = forms.IntegerField(
+        label="Days until it expires",
+        min_value=1,
+        max_value=LONGEST_DAYS,
+        initial=90,
+        help_text=f"From 1 to {LONGEST_DAYS}.",
+    )

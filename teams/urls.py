@@ -2,9 +2,12 @@
 
 from django.urls import path
 
-from teams.views import audit, invitations
+from teams.views import access_tokens, audit, invitations, profile
 
 urlpatterns = [
+    path("account/profile/", profile.profile, name="account-profile"),
+    path("account/tokens/", access_tokens.tokens, name="account-tokens"),
+    path("account/tokens/<int:pk>/revoke/", access_tokens.revoke, name="account-token-revoke"),
     path("teams/<slug:slug>/invitations/", invitations.invitations, name="team-invitations"),
     path(
         "teams/<slug:slug>/invitations/<uuid:pk>/resend/", invitations.resend, name="team-invitation-resend"

@@ -85,6 +85,8 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
             visitor.page.get_by_label("Password").fill(owner["password"])
             visitor.page.get_by_role("button", name="Confirm").click()
             visitor.picture("account-key")
+        visitor.shoot("/account/profile/")
+        visitor.shoot("/account/tokens/")
         visitor.shoot("/teams/new/")
         team = f"/teams/{owner['team']}/"
         for page in TEAM_PAGES:

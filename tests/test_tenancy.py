@@ -119,7 +119,7 @@ TEAMS = {**PAGES, **API}
 CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
 
 # One's own, whatever the Team: a page asks to sign in, the API answers 401.
-OWN_PAGES = {"account", "team-new"}
+OWN_PAGES = {"account", "account-profile", "account-token-revoke", "account-tokens", "team-new"}
 OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
 
 # Other credentials, tested where they are made: a gateway's or a Subscription Key.
@@ -297,7 +297,7 @@ def test_no_other_method_does_anything(scene: Scene) -> None:
 
 @pytest.mark.parametrize("name", sorted(OWN_PAGES))
 def test_ones_own_pages_ask_to_sign_in(name: str) -> None:
-    answer = Client().get(reverse(name))
+    answer = Client().get(reverse(name, kwargs={"pk": 1} if name == "account-token-revoke" else None))
 
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(SIGN_IN)

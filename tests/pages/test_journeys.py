@@ -217,7 +217,8 @@ def test_everything_works_on_a_phone_without_scrolling_sideways(
     make_seat(team, make_plan("max", at=at), at=at)
     sign_in(page, url, "ada@example.com")
 
-    for path in ("/account/", *(f"/teams/acme/{part}" for part in PARTS)):
+    own = ("/account/", "/account/profile/", "/account/tokens/")
+    for path in (*own, *(f"/teams/acme/{part}" for part in PARTS)):
         page.goto(url + path)
         page.get_by_text("Teams", exact=True).click()
         too_wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -1,0 +1,89 @@
+"""One's own personal access tokens: made after confirming the password, shown once, revoked."""
+
+from __future__ import annotations
+
+from allauth.account.decorators import reauthentication_required
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_http_methods, require_POST
+
+from teams.errors import NotFound
+from teams.forms import AccessTokenForm
+from teams.services import access_tokens as service
+from teams.views.base import PersonRequest, attempt, attempt_form, page_of, person_page
+
+# Carries a new token's text over the redirect to the page that shows it, so that a reload makes no second
+# token and the text never lies on our side. Signed for this person; gone once shown, or a minute later.
+COOKIE = "new_token"
+COOKIE_SECONDS = 60
+
+
+@person_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def tokens(request: PersonRequest) -> HttpResponse:
+    """All of one's tokens, and a form for one more. Shows the text of one just made. No cache keeps it."""
+    if request.method == "POST":
+        response: HttpResponse = _make(request)
+    else:
+        response = _page(request, AccessTokenForm(), text=_just_made(request))
+        if COOKIE in request.COOKIES:
+            response.delete_cookie(COOKIE, path=reverse("account-tokens"), samesite="Strict")
+    patch_cache_control(response, no_store=True, private=True)
+    return response
+
+
+@reauthentication_required  # type: ignore[untyped-decorator]  # the library has no types
+def _make(request: PersonRequest) -> HttpResponse:
+    """What was typed survives the question for the password."""
+    form = AccessTokenForm(request.POST)
+    made: list[str] = []
+    if not attempt_form(
+        form,
+        lambda: made.append(
+            service.create(user=request.user, by=request.user, at=timezone.now(), **form.cleaned_data)[1]
+        ),
+    ):
+        return _page(request, form, status=422)
+    response = redirect("account-tokens")
+    response.set_signed_cookie(
+        COOKIE,
+        made[0],
+        salt=str(request.user.pk),
+        max_age=COOKIE_SECONDS,
+        path=response.url,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+def _just_made(request: PersonRequest) -> str:
+    """The text of the token that this person made a moment ago; empty when there is none to show."""
+    return (
+        request.get_signed_cookie(COOKIE, default="", salt=str(request.user.pk), max_age=COOKIE_SECONDS) or ""
+    )
+
+
+def _page(
+    request: PersonRequest, form: AccessTokenForm, *, text: str = "", status: int = 200
+) -> HttpResponse:
+    page = page_of(request.user.access_tokens.all(), request, moment="created_at")
+    context = {"form": form, "page": page, "text": text, "now": timezone.now()}
+    return render(request, "teams/access_tokens.html", context, status=status)
+
+
+@person_page
+@require_POST
+def revoke(request: PersonRequest, pk: int) -> HttpResponse:
+    """The token stops working at once."""
+    token = request.user.access_tokens.filter(pk=pk).first()
+    if token is None:
+        raise NotFound("This token does not exist.")
+    done = f"The token {token.name} no longer works."
+    attempt(request, lambda: service.revoke(token=token, by=request.user, at=timezone.now()), done)
+    return redirect("account-tokens")

@@ -1,0 +1,25 @@
+"""How one is called."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from teams.forms import ProfileForm
+from teams.services.accounts import set_name
+from teams.views.base import PersonRequest, attempt_form, person_page
+
+
+@person_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: PersonRequest) -> HttpResponse:
+    """The person's display name."""
+    form = ProfileForm(request.POST or None, initial={"name": request.user.name})
+    if request.method == "POST" and attempt_form(
+        form, lambda: set_name(user=request.user, name=form.cleaned_data["name"])
+    ):
+        messages.success(request, f"You are shown as {request.user.display_name}.")
+        return redirect("account-profile")
+    return render(request, "teams/profile.html", {"form": form}, status=422 if form.errors else 200)
