@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=int, default=10, help="of each turn")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--clients", type=int, default=16, help="connections at once, of either")
+    parser.add_argument("--clients", type=int, default=8, help="connections at once, of either")
     parser.add_argument("--processes", type=int, default=2, help="that the clients run in")
     parser.add_argument("--seats", type=int, default=32, help="over which calls are spread; one is one lock")
     return parser.parse_args()
