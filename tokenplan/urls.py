@@ -14,12 +14,13 @@ handler404 = problems.not_found
 handler500 = pages.server_error
 
 urlpatterns = [
+    # Addresses are tried in this order, and those of gateways are the busy ones.
+    path("api/v1/", include("quota.api.urls")),
     path("", pages.home, name="home"),
     path("", include("quota.urls")),
     path("", include("teams.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
-    path("api/v1/", include("quota.api.urls")),
     path("api/v1/", include("teams.api.urls")),
     path("", include(tracker_patterns)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
