@@ -1,4 +1,8 @@
-"""Calls: what is held, what was used, and the sums that decide how much room is left."""
+"""Calls: what is held, what was used, and the sums that decide how much room is left.
+
+The foreign keys of the busy tables have no index of their own: the rows they lead to are never deleted, every
+question is answered by a composite index, and each index is written twice a call.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +31,16 @@ class Reservation(models.Model):
         RELEASED = "released", "released"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
     request_id = models.CharField(max_length=128)
     request_hash = models.CharField(
         max_length=64, help_text="SHA-256 of what was asked; a repeat must ask the same."
     )
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
-    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, related_name="+")
-    seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
-    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
+    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
+    seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     model = models.CharField(max_length=100)
     agent = models.CharField(max_length=64, blank=True)
     estimate_nanousd = models.BigIntegerField()
@@ -83,7 +87,7 @@ class UsageEvent(models.Model):
     """One charge, for good: append-only, by trigger. What a receipt shows."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
     external_id = models.CharField(  # noqa: DJ001  (a settled call has none, and none equals no other)
         max_length=128, null=True, help_text="The gateway's own id of a bulk event."
     )
@@ -91,11 +95,11 @@ class UsageEvent(models.Model):
         max_length=64, help_text="SHA-256 of what was reported; a repeat must say the same."
     )
     reservation = models.OneToOneField(Reservation, null=True, on_delete=models.PROTECT, related_name="event")
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
-    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, related_name="+")
-    seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
-    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
+    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
+    seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     model = models.CharField(max_length=100)
     modality = models.CharField(max_length=20)
     agent = models.CharField(max_length=64, blank=True)
