@@ -76,10 +76,6 @@ class GatewayQuerySet(QuerySet["Gateway"]):
 
 
 class ReservationQuerySet(TeamOwned["Reservation"]):
-    def holding(self, at: datetime) -> Self:
-        """Those that hold something at the moment."""
-        return self.filter(state="held", expires_at__gt=at)
-
     def lapsed(self, at: datetime) -> Self:
         """Those whose lifetime is over and that no sweep has marked yet."""
         return self.filter(state="held", expires_at__lte=at)

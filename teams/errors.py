@@ -101,11 +101,6 @@ class SeatNotHeld(Refusal):
     title = "Nobody holds this seat"
 
 
-class NoFreeSeat(Refusal):
-    code = "no_free_seat"
-    title = "All seats of this Team are taken; buy another or free one"
-
-
 class TeamHasLiveSeats(Refusal):
     code = "team_has_live_subscription"
     title = "The Team still has seats that are paid for; end the subscription first"

@@ -54,9 +54,6 @@ class SeatQuerySet(TeamOwned["Seat"]):
     def live(self) -> Self:
         return self.filter(removed_at=None)
 
-    def free(self) -> Self:
-        return self.live().exclude(holdings__ended_at=None)
-
 
 class SeatHoldingQuerySet(TeamOwned["SeatHolding"]):
     def current(self) -> Self:
