@@ -6,6 +6,7 @@ Rows with rules are read-only here; what changes them calls a service.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from django.contrib import admin, messages
@@ -84,12 +85,15 @@ class ReadOnlyAdmin(_Admin[M]):
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
-    def act(self, request: HttpRequest, rows: QuerySet[M], done: str, verb: Callable[[M], object]) -> None:
-        """Calls the verb for each row, and tells which were refused and why."""
+    def act(
+        self, request: HttpRequest, rows: QuerySet[M], done: str, verb: Callable[[M, User, datetime], object]
+    ) -> None:
+        """Calls the verb for each row, by the operator and at this moment, and tells which were refused."""
+        by, at = operator(request), timezone.now()
         count = 0
         for row in rows:
             try:
-                verb(row)
+                verb(row, by, at)
             except Refusal as refusal:
                 self.message_user(request, f"{row}: {refusal.detail}.", messages.ERROR)
             else:
@@ -190,8 +194,7 @@ class SeatAdmin(ReadOnlyAdmin[Seat]):
 
     @admin.action(description="Free: take from its holder", permissions=["act"])
     def free(self, request: HttpRequest, rows: QuerySet[Seat]) -> None:
-        by, at = operator(request), timezone.now()
-        self.act(request, rows, "freed", lambda seat: seats.free_seat(seat=seat, by=by, at=at))
+        self.act(request, rows, "freed", lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at))
 
 
 @admin.register(Invitation)
@@ -205,14 +208,16 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
 
     @admin.action(description="Send again, with a new link", permissions=["act"])
     def resend(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
-        by, at = operator(request), timezone.now()
-        self.act(request, rows, "sent again", lambda row: invitations.resend(invitation=row, by=by, at=at))
+        self.act(
+            request, rows, "sent again", lambda row, by, at: invitations.resend(invitation=row, by=by, at=at)
+        )
         ring(deliver_mail)
 
     @admin.action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
-        by, at = operator(request), timezone.now()
-        self.act(request, rows, "revoked", lambda row: invitations.revoke(invitation=row, by=by, at=at))
+        self.act(
+            request, rows, "revoked", lambda row, by, at: invitations.revoke(invitation=row, by=by, at=at)
+        )
 
 
 @admin.register(PersonalAccessToken)
@@ -226,8 +231,7 @@ class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
 
     @admin.action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[PersonalAccessToken]) -> None:
-        by, at = operator(request), timezone.now()
-        self.act(request, rows, "revoked", lambda row: access_tokens.revoke(token=row, by=by, at=at))
+        self.act(request, rows, "revoked", lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at))
 
 
 @admin.register(AuditEntry)
@@ -248,6 +252,5 @@ class MailAdmin(ReadOnlyAdmin[Mail]):
 
     @admin.action(description="Try again now", permissions=["act"])
     def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> None:
-        at = timezone.now()
-        self.act(request, rows, "due now", lambda row: mail.retry(mail=row, at=at))
+        self.act(request, rows, "due now", lambda row, by, at: mail.retry(mail=row, at=at))
         ring(deliver_mail)

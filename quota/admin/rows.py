@@ -144,8 +144,9 @@ class GatewayAdmin(ReadOnlyAdmin[Gateway]):
 
     @admin.action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Gateway]) -> None:
-        by, at = operator(request), timezone.now()
-        self.act(request, rows, "revoked", lambda row: gateways.revoke_gateway(gateway=row, at=at, by=by))
+        self.act(
+            request, rows, "revoked", lambda row, by, at: gateways.revoke_gateway(gateway=row, at=at, by=by)
+        )
 
 
 @admin.register(SubscriptionKey)
@@ -160,9 +161,11 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
 
     @admin.action(description="Revoke all keys of the member in this Team", permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[SubscriptionKey]) -> None:
-        by, at = operator(request), timezone.now()
         self.act(
-            request, rows, "revoked", lambda row: keys.revoke_keys(membership=row.membership, at=at, by=by)
+            request,
+            rows,
+            "revoked",
+            lambda row, by, at: keys.revoke_keys(membership=row.membership, at=at, by=by),
         )
 
 
@@ -185,13 +188,13 @@ class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
 
     @admin.action(description="Freeze: a disputed payment", permissions=["act"])
     def freeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> None:
-        by, at = operator(request), timezone.now()
-        self.act(request, rows, "frozen", lambda row: freeze_lot(lot=row, frozen=True, at=at, by=by))
+        self.act(request, rows, "frozen", lambda row, by, at: freeze_lot(lot=row, frozen=True, at=at, by=by))
 
     @admin.action(description="Unfreeze", permissions=["act"])
     def unfreeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> None:
-        by, at = operator(request), timezone.now()
-        self.act(request, rows, "unfrozen", lambda row: freeze_lot(lot=row, frozen=False, at=at, by=by))
+        self.act(
+            request, rows, "unfrozen", lambda row, by, at: freeze_lot(lot=row, frozen=False, at=at, by=by)
+        )
 
 
 @admin.register(CreditLedgerEntry)

@@ -4,6 +4,7 @@ newer version.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -140,6 +141,9 @@ class Entitlement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seat}: {self.plan}"
+
+    def is_suspended(self, moment: datetime) -> bool:
+        return self.suspended_at is not None and self.suspended_at <= moment
 
 
 class RateCard(models.Model):

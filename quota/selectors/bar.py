@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from django.db.models import Sum
 
 from quota.models import CreditAccess, CreditGrant, CreditMonth, Entitlement, TeamCredits
-from quota.money import percent
 from quota.selectors.catalog import PlanTerms, plan_terms
 from quota.selectors.facts import NO_SEAT, seat_facts, usable_credits
 from quota.windows import QuotaWindow
@@ -48,11 +46,6 @@ class Bar:
     credits: BarCredits
 
     @property
-    def fullest(self) -> Decimal:
-        """The highest percentage of any window, used and held together; 0 without a plan."""
-        return max((percent(w.used + w.held, w.limit.nanousd) for w in self.windows), default=Decimal(0))
-
-    @property
     def usable(self) -> bool:
         """Whether a small call would be allowed now."""
         return (bool(self.windows) and all(not w.is_full for w in self.windows)) or self.credits.usable > 0
@@ -66,7 +59,7 @@ def usage_bar(membership: Membership, at: datetime) -> Bar:
         if holding
         else None
     )
-    suspended = bool(entitlement and entitlement.suspended_at and entitlement.suspended_at <= at)
+    suspended = entitlement is not None and entitlement.is_suspended(at)
     working = entitlement if entitlement and not suspended else None
     plan = plan_terms(working.plan_id) if working else None
     facts = seat_facts(working.seat_id, at) if working else NO_SEAT

@@ -54,6 +54,6 @@ def _state(seat: Seat, holder: Membership | None, entitlement: Entitlement | Non
     if entitlement is None:
         return SeatState(seat, holder, None, None, suspended=False, windows=[])
     plan = plan_terms(entitlement.plan_id)
-    suspended = entitlement.suspended_at is not None and entitlement.suspended_at <= at
+    suspended = entitlement.is_suspended(at)
     windows = [] if suspended else seat_facts(seat.pk, at).windows(plan.limits, at)
     return SeatState(seat, holder, plan, entitlement.ends_at, suspended, windows)

@@ -64,8 +64,8 @@ def record_charge(
 ) -> UsageEvent:
     """Write the usage and who pays for it: quota, then Credits, then overrun; used is used.
 
-    The caller has locked the key and the seat, read `facts` after that, and taken the call's own hold out of
-    the room.
+    The caller has locked the key and the seat, and read `facts` after that; the call's own hold takes no room
+    from it.
     """
     limits: tuple[Limit, ...] = plan_terms(call.plan).limits if call.plan else ()
     before = facts.windows(limits, call.occurred_at)
@@ -130,9 +130,11 @@ def _who_pays(
         excepted=call.reservation,
         lock=True,
     )
-    # A promise is kept although the access was switched off since, but never beyond what the lots still hold.
-    held = min(promise.credits, CreditGrant.objects.filter(team_id=call.team).live(lots_at).remaining())
-    return split(amount, room=max(room, promise.quota), credits=max(usable, held))
+    if promise.credits > usable:
+        # A promise is kept although the access was switched off since, but never beyond what the lots hold.
+        left = CreditGrant.objects.filter(team_id=call.team).live(lots_at).remaining()
+        usable = max(usable, min(promise.credits, left))
+    return split(amount, room=max(room, promise.quota), credits=usable)
 
 
 def _moved_first_use_windows(call: Call, facts: SeatFacts) -> dict[str, list[Bucket]]:
@@ -242,16 +244,6 @@ def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
             cause=f"usage of {event.model}",
             at=event.recorded_at,
         )
-    CreditMonth.objects.bulk_create(
-        [
-            CreditMonth(
-                membership_id=event.membership_id,
-                month=event.occurred_at.date().replace(day=1),
-                used_nanousd=0,
-            )
-        ],
-        ignore_conflicts=True,
-    )
-    CreditMonth.objects.filter(
-        membership_id=event.membership_id, month=event.occurred_at.date().replace(day=1)
-    ).update(used_nanousd=F("used_nanousd") + amount)
+    of_month = {"membership_id": event.membership_id, "month": event.occurred_at.date().replace(day=1)}
+    CreditMonth.objects.bulk_create([CreditMonth(**of_month, used_nanousd=0)], ignore_conflicts=True)
+    CreditMonth.objects.filter(**of_month).update(used_nanousd=F("used_nanousd") + amount)
