@@ -43,6 +43,10 @@ class MembershipQuerySet(TeamOwned["Membership"]):
     def live(self) -> Self:
         return self.filter(ended_at=None, team__deleted_at=None)
 
+    def managers(self) -> Self:
+        """The Owner and the Admins."""
+        return self.filter(role__in=["owner", "admin"])
+
 
 class InvitationQuerySet(TeamOwned["Invitation"]):
     def open(self) -> Self:

@@ -14,7 +14,7 @@ from quota.selectors.bar import seat_windows, usage_bar
 from quota.selectors.catalog import PlanTerms
 from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, last_refill, low_pools
 from quota.windows import Policy, QuotaWindow
-from teams.models import Mail, Membership, Role
+from teams.models import Mail, Membership
 from teams.services.mail import queue
 from teams.transactions import one_transaction
 
@@ -49,12 +49,14 @@ def _tell_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: da
     told = Mail.objects.filter(dedupe_key__startswith=about)
     rolling = window.limit.rule.policy is Policy.ROLLING
     since = at - window.limit.rule.length if rolling else window.starts_at
+    # Asked before what is recent: a mail that another run writes meanwhile is then either seen below, or has
+    # the same key as ours.
+    before = told.filter(kind=f"quota_{threshold}").order_by("-pk").values_list("pk", flat=True).first()
     this_or_higher = [f"quota_{t}" for t in THRESHOLDS if t >= threshold]
     # A rolling window's mail of exactly one length ago is of another window.
     recent = told.filter(created_at__gt=since) if rolling else told.filter(created_at__gte=since)
     if recent.filter(kind__in=this_or_higher).exists():
         return 0
-    before = told.filter(kind=f"quota_{threshold}").order_by("-pk").values_list("pk", flat=True).first()
     membership = held.membership
     queue(
         kind=f"quota_{threshold}",
@@ -95,13 +97,7 @@ def _tell_managers(pool: LowPool, at: datetime) -> int:
         crossing = gains(pool.team, since=None).values_list("pk", flat=True).first()
     if crossing is None:
         return 0
-    managers = (
-        Membership.objects.for_team(pool.team)
-        .live()
-        .filter(role__in=[Role.OWNER, Role.ADMIN])
-        .select_related("user")
-        .order_by("pk")
-    )
+    managers = Membership.objects.for_team(pool.team).live().managers().select_related("user").order_by("pk")
     for manager in managers:
         queue(
             kind="credits_low",

@@ -7,7 +7,7 @@ from datetime import datetime
 from quota.errors import SeatRequestClosed, SeatRequestOpen
 from quota.models import Plan, SeatRequest
 from teams.errors import InvalidValue
-from teams.models import Membership, Role, Seat, User
+from teams.models import Membership, Seat, User
 from teams.services import mail, memberships, seats
 from teams.services.audit import record
 from teams.text import clean_name
@@ -118,5 +118,5 @@ def _give(seat: Seat, membership: Membership, *, at: datetime, by: User) -> None
 
 def _managers(membership: Membership) -> list[Membership]:
     """The Owner and the Admins but for the one who asks."""
-    members = Membership.objects.for_team(membership.team).live().select_related("user")
-    return list(members.filter(role__in=[Role.OWNER, Role.ADMIN]).exclude(pk=membership.pk).order_by("pk"))
+    managers = Membership.objects.for_team(membership.team).live().managers().select_related("user")
+    return list(managers.exclude(pk=membership.pk).order_by("pk"))
