@@ -42,7 +42,7 @@ shots: setup ## Pictures of every page of the running demo, into DATA/shots
 lock: setup ## Write requirements.lock and package-lock.json anew. UPGRADE=1 takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
 	  --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
-	  pyproject.toml --output-file requirements.lock
+	  --no-strip-extras pyproject.toml --output-file requirements.lock
 	$(BIN)/npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean: ## Remove what setup and tests made; the data in var/ stays, all but var/test

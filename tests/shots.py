@@ -19,7 +19,15 @@ from tests.chromium import FLAGS, chromium
 
 THEMES = ("light", "dark")
 WIDTHS = {"wide": (1280, 900), "phone": (390, 844)}
-ANONYMOUS = ("/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nothing-here/")
+ANONYMOUS = (
+    "/",
+    "/plans/",
+    "/plans/?interval=year",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/nothing-here/",
+)
 TEAM_PAGES = (
     "",
     "members/",
@@ -48,7 +56,7 @@ class Visitor:
         self.picture(name or path)
 
     def picture(self, name: str) -> None:
-        file = (name.strip("/").replace("/", "-") or "front") + ".png"
+        file = (name.strip("/").replace("/?", "-").replace("/", "-") or "front") + ".png"
         self.page.screenshot(path=self.folder / file, full_page=True)  # makes the folder
         too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         if self.page.evaluate(too_wide):

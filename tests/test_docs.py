@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from billing import errors as billing_errors
 from quota import errors as quota_errors
 from quota.api.urls import tracker_patterns, urlpatterns
 from quota.services import plan_list
@@ -14,7 +15,7 @@ from teams.errors import Refusal
 from tokenplan.environment import ROOT
 
 # Where refusals are defined: importing them is what makes them known here.
-DEFINED_IN = (quota_errors, plan_list)
+DEFINED_IN = (quota_errors, billing_errors, plan_list)
 ROW = re.compile(r"^\| `(?P<code>[a-z_]+)` \| (?P<status>\d{3}) \| (?P<when>.+?) \| (?P<what>.+?) \|$", re.M)
 
 

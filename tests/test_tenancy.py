@@ -137,7 +137,7 @@ OTHER_CREDENTIALS = {
 
 # For everyone, with nobody's data: the front page, documents, an invitation (its token is the credential),
 # the trackers' paths (200 always; the body says who).
-OPEN = {"home", "schema", "api-docs", "join", "remains", "remains-legacy"}
+OPEN = {"home", "plans", "schema", "api-docs", "join", "remains", "remains-legacy"}
 
 
 @dataclass

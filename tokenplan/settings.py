@@ -258,11 +258,6 @@ STATICFILES_DIRS = [
 ]
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
-# Quota
-
-# How long a reservation holds what it was granted, when nobody settles or releases it.
-RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS", 900)
-
 # API
 
 REST_FRAMEWORK = {

@@ -83,9 +83,12 @@ def entitle_seat(
 
 
 @one_transaction()
-def suspend_seat(*, seat: Seat, at: datetime, by: User | None) -> Entitlement:
-    """The seat stops working until it is resumed; its usage falls to Credits. Raises SeatNotEntitled."""
-    return _set_suspended(seat, at, "seat.suspended", at, by)
+def suspend_seat(*, seat: Seat, since: datetime | None = None, at: datetime, by: User | None) -> Entitlement:
+    """The seat stops working at `since` (now, if left out) until it is resumed; its usage falls to Credits.
+
+    A `since` to come needs no job: each call compares it with its own moment. Raises SeatNotEntitled.
+    """
+    return _set_suspended(seat, since or at, "seat.suspended", at, by)
 
 
 @one_transaction()
@@ -101,10 +104,17 @@ def _set_suspended(
     entitlement = Entitlement.objects.open().filter(seat=seat).first()
     if entitlement is None:
         raise SeatNotEntitled
-    if (entitlement.suspended_at is None) != (suspended_at is None):
+    both = entitlement.suspended_at is not None and suspended_at is not None
+    # One that is suspended stays so from the moment it was; one that is to be may yet get another moment.
+    settled = both and entitlement.is_suspended(at)
+    if entitlement.suspended_at != suspended_at and not settled:
         entitlement.suspended_at = suspended_at
         entitlement.save(update_fields=["suspended_at"])
-        record(team=seat.team, by=by, action=action, subject=str(seat), details={"seat": seat.pk}, at=at)
+        details: Details = {
+            "seat": seat.pk,
+            "from": date_format(suspended_at, "Y-m-d H:i") if suspended_at else None,
+        }
+        record(team=seat.team, by=by, action=action, subject=str(seat), details=details, at=at)
     return entitlement
 
 

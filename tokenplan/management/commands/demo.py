@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from billing.models import Price
 from quota.models import Plan, RateCard
 from tokenplan.demo import load_demo
 
@@ -18,6 +19,8 @@ class Command(BaseCommand):
         # Only where there are none: what an operator changed since is not put back.
         if not Plan.objects.exists():
             call_command("load_plans", stdout=self.stdout)
+        if not Price.objects.exists():
+            call_command("load_prices", stdout=self.stdout)
         if not RateCard.objects.exists():
             call_command("load_rate_card", stdout=self.stdout)
         file = settings.DATA / "demo.json"

@@ -1,0 +1,49 @@
+"""What is on sale, and what it costs."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.lookups import Exact
+
+from billing import querysets
+from billing.money import NANOUSD_PER_CENT
+from quota.models import Plan
+
+
+class Interval(models.TextChoices):
+    MONTH = "month", "Monthly"
+    YEAR = "year", "Yearly"
+
+
+class Price(models.Model):
+    """What one seat of a plan version costs a month or a year; without a plan, what 5,000 Credits cost.
+
+    The amount is immutable, by trigger: another price is a new version of the plan (product.md, Plans).
+    """
+
+    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="prices")
+    interval = models.CharField(max_length=5, choices=Interval, blank=True)
+    amount_nanousd = models.BigIntegerField()
+    lookup_key = models.CharField(max_length=60, unique=True, help_text="The price's name at Stripe.")
+    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = querysets.PriceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "interval"], name="one_price_per_plan_and_interval"),
+            models.CheckConstraint(
+                condition=Q(plan=None, interval="") | Q(plan__isnull=False, interval__in=["month", "year"]),
+                name="a_plan_is_priced_by_month_or_year",
+            ),
+            models.CheckConstraint(
+                condition=Q(Exact(F("amount_nanousd") % NANOUSD_PER_CENT, 0), amount_nanousd__gt=0),
+                name="a_price_is_whole_cents",
+            ),
+        ]
+        ordering = ["plan__rank", "interval"]
+
+    def __str__(self) -> str:
+        return self.lookup_key

@@ -1,0 +1,100 @@
+"""Who pays, for what, until when. `fetch` on a copy of Stripe's object is the ticket of the look it shows
+(services/fetches.py): an older look never overwrites a newer one.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from billing import querysets
+from billing.models.catalog import Interval, Price
+from quota.models import Plan
+from teams.models import Seat, Team
+
+
+class Subscription(models.Model):
+    """What a Team pays for repeatedly; a Team has at most one that has not ended."""
+
+    class Status(models.TextChoices):
+        INCOMPLETE = "incomplete", "Waits for its first payment"
+        INCOMPLETE_EXPIRED = "incomplete_expired", "Never paid"
+        TRIALING = "trialing", "On trial"
+        ACTIVE = "active", "Active"
+        PAST_DUE = "past_due", "Payment failed"
+        UNPAID = "unpaid", "Unpaid"
+        PAUSED = "paused", "Paused"
+        CANCELED = "canceled", "Ended"
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="subscriptions")
+    stripe_id = models.CharField(max_length=255, unique=True)
+    status = models.CharField(max_length=20, choices=Status)
+    interval = models.CharField(max_length=5, choices=Interval)
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    cancel_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    past_due_since = models.DateTimeField(
+        null=True, blank=True, help_text="When the oldest unpaid invoice was first to be paid."
+    )
+    created_at = models.DateTimeField()
+    fetch = models.BigIntegerField(default=0, editable=False)
+
+    objects = querysets.SubscriptionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "id"], name="subscription_in_team"),
+            models.UniqueConstraint(
+                fields=["team"], condition=Q(ended_at=None), name="a_team_has_one_live_subscription"
+            ),
+            models.CheckConstraint(
+                condition=Q(period_end__gt=F("period_start")), name="a_period_ends_after_it_began"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+
+class SubscriptionItem(models.Model):
+    """So many seats of one plan version, at one price."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="items")
+    stripe_id = models.CharField(max_length=255, unique=True)
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "price"], name="one_item_per_price"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.price}"
+
+
+class PurchasedSeat(models.Model):
+    """A seat that a subscription pays for, and what the Owner has planned for it at the period's end."""
+
+    seat = models.OneToOneField(Seat, primary_key=True, on_delete=models.PROTECT, related_name="purchase")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="seats")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+    next_plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    leaves = models.BooleanField(default=False, help_text="Given up first.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.PurchasedSeatQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(leaves=False) | Q(next_plan=None), name="a_seat_leaves_or_changes_plan"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seat}: {self.plan}"

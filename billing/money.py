@@ -1,0 +1,23 @@
+"""Stripe counts cents; we count nano-dollars. Nothing here, or near it, is a float."""
+
+from __future__ import annotations
+
+NANOUSD_PER_CENT = 10_000_000
+# Credits are sold in packs of 5,000, at $5 (product.md, Credits).
+CREDITS_PER_PACK = 5_000
+NANOUSD_PER_PACK = 5_000_000_000
+# A million Credits in one purchase, $1,000; more is sold by an operator.
+MAX_PACKS = 200
+
+
+def nanousd_from_cents(cents: int) -> int:
+    """Exact."""
+    return cents * NANOUSD_PER_CENT
+
+
+def cents_from_nanousd(nanousd: int) -> int:
+    """Raises ValueError for an amount that is not whole cents."""
+    cents, rest = divmod(nanousd, NANOUSD_PER_CENT)
+    if rest:
+        raise ValueError(f"{nanousd} nano-dollars are not whole cents")
+    return cents

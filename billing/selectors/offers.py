@@ -1,0 +1,41 @@
+"""What is on sale, as people compare it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.models import Interval, Price
+from quota.models import Plan
+from quota.windows import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plan that can be bought. Prices are nano-dollars a seat."""
+
+    plan: Plan
+    limits: tuple[Limit, ...]
+    month_nanousd: int
+    year_nanousd: int
+
+    @property
+    def saved_nanousd(self) -> int:
+        """What a year costs less than twelve months."""
+        return 12 * self.month_nanousd - self.year_nanousd
+
+
+def offers() -> list[Offer]:
+    """The plans on sale, the smallest first."""
+    amounts: dict[Plan, dict[str, int]] = {}
+    for price in Price.objects.on_sale().prefetch_related("plan__limits").order_by("plan__rank"):
+        if price.plan is not None:
+            amounts.setdefault(price.plan, {})[price.interval] = price.amount_nanousd
+    return [
+        Offer(
+            plan,
+            tuple(row.limit for row in plan.limits.all()),
+            by_interval[Interval.MONTH],
+            by_interval[Interval.YEAR],
+        )
+        for plan, by_interval in amounts.items()
+    ]

@@ -1,0 +1,1 @@
+"""What the second floor does: one verb a function, one transaction each."""

@@ -1,0 +1,87 @@
+"""What is on sale: the prices of plan versions as a file says them, and of Credits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from billing.errors import PriceListInvalid
+from billing.models import Interval, Price
+from billing.money import CREDITS_PER_PACK, NANOUSD_PER_PACK, cents_from_nanousd
+from quota.models import Plan
+from quota.money import nanousd_from_usd
+from quota.services.plans import create_plan_version
+from teams.models import User
+from teams.transactions import one_transaction
+
+PACK_KEY = f"credits_{CREDITS_PER_PACK}"
+Amounts = Mapping[str, int]
+
+
+@one_transaction()
+def load_prices(*, text: str, at: datetime, by: User | None) -> list[Price]:
+    """Make the prices of a JSON list (billing/data/prices.json, dollars a seat) the ones on sale. Returns the
+    new ones.
+
+    A plan whose price differs becomes a new version of the plan, with the same limits: who has the version
+    before keeps its price. A list loaded twice is loaded once. Raises PriceListInvalid; nothing of the list
+    is kept then.
+    """
+    made = [price for code, amounts in _parse(text).items() for price in _priced(code, amounts, at, by)]
+    pack, is_new = Price.objects.get_or_create(
+        lookup_key=PACK_KEY, defaults={"amount_nanousd": NANOUSD_PER_PACK, "created_at": at}
+    )
+    return [*made, pack] if is_new else made
+
+
+def _priced(code: str, amounts: Amounts, at: datetime, by: User | None) -> list[Price]:
+    try:
+        plan = Plan.objects.current(code)
+    except Plan.DoesNotExist:
+        raise PriceListInvalid(f"There is no plan {code!r} on offer to put a price on") from None
+    before = {price.interval: price.amount_nanousd for price in plan.prices.all()}
+    if before == amounts:
+        return []
+    if before:
+        plan = create_plan_version(
+            code=plan.code,
+            name=plan.name,
+            rank=plan.rank,
+            agents=(plan.agents_min, plan.agents_max),
+            agents_enforced=plan.agents_enforced,
+            limits=[row.limit for row in plan.limits.all()],
+            at=at,
+            by=by,
+        )
+    return [
+        Price.objects.create(
+            plan=plan,
+            interval=interval,
+            amount_nanousd=amount,
+            lookup_key=f"{plan.code}_v{plan.version}_{interval}",
+            created_at=at,
+        )
+        for interval, amount in amounts.items()
+    ]
+
+
+def _parse(text: str) -> dict[str, Amounts]:
+    """Plan code to interval to nano-dollars."""
+    try:
+        rows = json.loads(text)
+        prices: dict[str, Amounts] = {
+            str(code): {str(interval): nanousd_from_usd(usd) for interval, usd in amounts.items()}
+            for code, amounts in rows.items()
+        }
+        for amounts in prices.values():
+            for amount in amounts.values():
+                cents_from_nanousd(amount)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise PriceListInvalid(
+            f"The list of prices cannot be read: {type(error).__name__}: {error}"
+        ) from None
+    for code, amounts in prices.items():
+        if set(amounts) != set(Interval.values) or min(amounts.values()) <= 0:
+            raise PriceListInvalid(f"{code} needs a price above nothing for a month and for a year")
+    return prices

@@ -1,0 +1,228 @@
+"""Makes our rows agree with a subscription as Stripe has it, and tells `quota` what its seats may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils.formats import date_format
+
+from billing.allotment import LEAVES, Allotment, SeatToAllot, allot
+from billing.errors import PriceUnknown
+from billing.facts import ItemFacts, SubscriptionFacts
+from billing.models import Price, PurchasedSeat, Subscription, SubscriptionItem
+from quota.models import Entitlement
+from quota.services import entitlements
+from teams.models import Membership, Seat, SeatHolding, Team
+from teams.services import mail, seats
+from teams.services import teams as team_service
+from teams.services.audit import Details, record
+from teams.transactions import one_transaction
+
+# Seats work so long after a payment failed (product.md, Plans and seats).
+GRACE = timedelta(days=7)
+# A renewal is heard of within this, by the webhook or by the nightly reconcile; seats do not stop in between.
+RENEWAL_SLACK = timedelta(days=1)
+
+Status = Subscription.Status
+# In these a period was begun, so its seats exist; whether they work is another question.
+HAS_SEATS = {Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
+ENDED = {Status.CANCELED, Status.INCOMPLETE_EXPIRED}
+OWES = {Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
+
+
+@dataclass(slots=True)
+class _Work:
+    """One run: what it is about, and what it changed, a line each."""
+
+    team: Team
+    row: Subscription
+    at: datetime
+    changed: list[str] = field(default_factory=list)
+
+
+@one_transaction()
+def apply_subscription(
+    *, team: Team, facts: SubscriptionFacts, overdue_since: datetime | None, ticket: int, at: datetime
+) -> list[str]:
+    """Our rows say what Stripe said to the look with this ticket; a look older than the one shown is dropped.
+
+    `overdue_since` is when the oldest unpaid invoice was first to be paid. Seats follow the items, by
+    `allotment`; each is entitled to its plan for (item, period), until the period's end. A Default Team's
+    seat is its Owner's at once. While payment is overdue seats work for GRACE, then they are suspended until
+    paid. Usage is never reset. Returns what changed, a line each: nothing, the second time. Raises
+    PriceUnknown, NotFound for a Team that was deleted.
+    """
+    team = team_service.lock(team)
+    prices = _prices(facts)
+    row = Subscription.objects.filter(stripe_id=facts.id).first()
+    if row is not None and row.fetch >= ticket:
+        return []
+    work = _Work(team, *_written(team, row, facts, overdue_since, ticket, at))
+    _write_items(work.row, facts, prices)
+    items = {prices[item.price].plan_id: item for item in facts.items}
+    alive = work.row.ended_at is None and facts.status in HAS_SEATS
+    paid = {plan_id: item.quantity for plan_id, item in items.items() if plan_id and alive}
+    _share_out(work, allot(_seats_to_allot(work.row), paid))
+    for bought in work.row.seats.filter(ended_at=None).select_related("seat", "plan").order_by("seat_id"):
+        _entitle(work, bought, items[bought.plan_id], overdue_since)
+    return work.changed
+
+
+def _prices(facts: SubscriptionFacts) -> dict[str, Price]:
+    """By Stripe's id. Raises PriceUnknown for one that is not a plan's price of ours."""
+    wanted = {item.price for item in facts.items}
+    found = Price.objects.filter(stripe_id__in=wanted).exclude(plan=None)
+    prices = {price.stripe_id or "": price for price in found}
+    for missing in sorted(wanted - set(prices)):
+        raise PriceUnknown(f"The subscription {facts.id} bills {missing}, which is no price of ours.")
+    return prices
+
+
+def _written(
+    team: Team,
+    row: Subscription | None,
+    facts: SubscriptionFacts,
+    overdue_since: datetime | None,
+    ticket: int,
+    at: datetime,
+) -> tuple[Subscription, datetime, list[str]]:
+    """The subscription's row as Stripe has it, and what that changed."""
+    before = (row.status, row.cancel_at, row.period_start) if row else None
+    row = row or Subscription(team=team, stripe_id=facts.id)
+    row.status = facts.status
+    row.interval = facts.interval
+    row.period_start = facts.period_start
+    row.period_end = facts.period_end
+    row.cancel_at = facts.cancel_at
+    row.ended_at = facts.ended_at or (at if facts.status in ENDED else None)
+    row.past_due_since = overdue_since if facts.status in OWES else None
+    row.created_at = facts.created_at
+    row.fetch = ticket
+    row.save()
+    if before == (row.status, row.cancel_at, row.period_start):
+        return row, at, []
+    details: Details = {
+        "status": row.status,
+        "until": date_format(row.period_end, "Y-m-d H:i"),
+        "renews": row.cancel_at is None and row.ended_at is None,
+    }
+    record(team=team, by=None, action="subscription.changed", subject=row.stripe_id, details=details, at=at)
+    if row.past_due_since and (before is None or before[0] not in OWES):
+        _tell_of_failed_payment(row, row.past_due_since, at)
+    return row, at, [f"subscription {row.stripe_id}: {row.get_status_display()}"]
+
+
+def _tell_of_failed_payment(row: Subscription, overdue_since: datetime, at: datetime) -> None:
+    owner = Membership.objects.for_team(row.team).live().select_related("user").get(role="owner")
+    mail.queue(
+        kind="payment_failed",
+        to=owner.user.email,
+        context={
+            "team": row.team.name,
+            "slug": row.team.slug,
+            "works_until": date_format(overdue_since + GRACE, "j F Y, H:i") + " UTC",
+        },
+        dedupe_key=f"payment_failed:{row.stripe_id}:{overdue_since.isoformat()}",
+        at=at,
+    )
+
+
+def _write_items(row: Subscription, facts: SubscriptionFacts, prices: dict[str, Price]) -> None:
+    row.items.exclude(stripe_id__in=[item.id for item in facts.items]).delete()
+    for item in facts.items:
+        SubscriptionItem.objects.update_or_create(
+            stripe_id=item.id,
+            defaults={
+                "subscription": row,
+                "price": prices[item.price],
+                "quantity": item.quantity,
+                "period_start": item.period_start,
+                "period_end": item.period_end,
+            },
+        )
+
+
+def _seats_to_allot(row: Subscription) -> list[SeatToAllot]:
+    """The seats with what the Owner wishes for each."""
+    bought = row.seats.filter(ended_at=None)
+    held = set(
+        SeatHolding.objects.current().filter(seat__purchase__in=bought).values_list("seat_id", flat=True)
+    )
+    return [
+        SeatToAllot(
+            id=seat.seat_id,
+            plan=seat.plan_id,
+            wish=LEAVES if seat.leaves else seat.next_plan_id,
+            held=seat.seat_id in held,
+        )
+        for seat in bought
+    ]
+
+
+def _share_out(work: _Work, allotment: Allotment) -> None:
+    """Seats are taken away, moved to another plan, and added."""
+    row, at = work.row, work.at
+    bought = {seat.seat_id: seat for seat in row.seats.filter(ended_at=None).select_related("seat")}
+    for seat_id in allotment.gone:
+        entitlements.withdraw_seat(seat=bought[seat_id].seat, at=at, by=None)
+        bought[seat_id].ended_at = at
+        bought[seat_id].save(update_fields=["ended_at"])
+        work.changed.append(f"seat {seat_id} is given up")
+    for seat_id, plan_id in sorted(allotment.plans.items()):
+        seat = bought[seat_id]
+        if seat.plan_id != plan_id:
+            seat.plan_id, seat.next_plan, seat.leaves = plan_id, None, False
+            seat.save(update_fields=["plan", "next_plan", "leaves"])
+    for plan_id in allotment.new:
+        seat_row = seats.add_seat(team=work.team, by=None, at=at)
+        PurchasedSeat.objects.create(seat=seat_row, team=work.team, subscription=row, plan_id=plan_id)
+        work.changed.append(f"seat {seat_row.pk} is added")
+        if work.team.is_default:
+            _give_to_owner(work, seat_row)
+
+
+def _give_to_owner(work: _Work, seat: Seat) -> None:
+    """A Default Team has one member: what is bought there is for nobody else."""
+    owner = Membership.objects.for_team(work.team).live().get(role="owner")
+    if not owner.holdings.current().exists():
+        seats.assign_seat(seat=seat, membership=owner, by=None, at=work.at)
+
+
+def _entitle(work: _Work, bought: PurchasedSeat, item: ItemFacts, overdue_since: datetime | None) -> None:
+    """The seat may use its plan for the item's period; it is suspended, or resumed, as payment is."""
+    row, at, seat = work.row, work.at, bought.seat
+    ends_at = item.period_end
+    if row.cancel_at is None or row.cancel_at > item.period_end:
+        ends_at += RENEWAL_SLACK
+    source = f"{item.id}:{int(item.period_start.timestamp())}"
+    before = Entitlement.objects.open().filter(seat=seat).first()
+    starts_at = _starts_at(before, bought.plan_id, source, item.period_start, at)
+    if ends_at > starts_at:
+        after = entitlements.entitle_seat(
+            seat=seat, plan=bought.plan, starts_at=starts_at, ends_at=ends_at, source=source, at=at, by=None
+        )
+        if before is None or before.pk != after.pk:
+            work.changed.append(f"seat {seat.pk} may use {bought.plan} until {ends_at:%Y-%m-%d %H:%M}")
+        before = after
+    if before is None:
+        return
+    if row.status in OWES:
+        since = overdue_since + GRACE if overdue_since else at
+        if before.suspended_at != since and not before.is_suspended(at):
+            entitlements.suspend_seat(seat=seat, since=since, at=at, by=None)
+            work.changed.append(f"seat {seat.pk} stops at {since:%Y-%m-%d %H:%M} unless it is paid")
+    elif before.suspended_at is not None:
+        entitlements.resume_seat(seat=seat, at=at, by=None)
+        work.changed.append(f"seat {seat.pk} works again")
+
+
+def _starts_at(
+    before: Entitlement | None, plan_id: int, source: str, period_start: datetime, at: datetime
+) -> datetime:
+    """A new period of the same plan begins when it began at Stripe; all else begins now. Periods of a seat
+    never overlap."""
+    if before is None:
+        return at
+    renewed = before.plan_id == plan_id and before.source != source
+    return max(period_start if renewed else at, before.starts_at)

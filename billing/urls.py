@@ -1,0 +1,7 @@
+"""The second floor's pages, below the site's root."""
+
+from django.urls import path
+
+from billing.views import plans
+
+urlpatterns = [path("plans/", plans.plans, name="plans")]

@@ -1,0 +1,93 @@
+"""What Stripe says of a subscription, for tests: values, as `billing.facts` reads them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from billing.facts import ItemFacts, SubscriptionFacts
+from billing.models import Price, Subscription
+from billing.services.fetches import take_ticket
+from billing.services.prices import load_prices
+from billing.services.subscriptions import apply_subscription
+from quota.models import Plan
+from quota.selectors.seats import SeatState, seats_of
+from teams.models import Team
+from tests.factories import T0, limits, make_plan, make_team
+
+MONTH = timedelta(days=30)
+_numbers = itertools.count(1)
+
+
+def put_on_sale() -> dict[str, Plan]:
+    """Plus and Max, with prices that Stripe knows as `price_max_v1_month` and so on."""
+    plans = {
+        "plus": make_plan("plus", limits(3_300_000_000, 33_000_000_000)),
+        "max": make_plan("max"),
+    }
+    prices = {"plus": {"month": "20", "year": "200"}, "max": {"month": "50", "year": "500"}}
+    load_prices(text=json.dumps(prices), at=T0, by=None)
+    for price in Price.objects.exclude(plan=None):
+        price.stripe_id = f"price_{price.lookup_key}"
+        price.save(update_fields=["stripe_id"])
+    return plans
+
+
+@dataclass
+class Bill:
+    """A Team's subscription as Stripe has it, told to us by `say`."""
+
+    team: Team = field(default_factory=make_team)
+    starts: datetime = T0
+    id: str = field(default_factory=lambda: f"sub_{next(_numbers)}")
+
+    def facts(self, seats: Mapping[str, int], **other: Any) -> SubscriptionFacts:
+        """So many seats of each plan, from `starts` for 30 days; any field can be said otherwise."""
+        items = tuple(
+            ItemFacts(
+                f"si_{self.id}_{code}", f"price_{code}_v1_month", count, self.starts, self.starts + MONTH
+            )
+            for code, count in seats.items()
+        )
+        values: dict[str, Any] = {
+            "id": self.id,
+            "status": "active",
+            "interval": "month",
+            "items": items,
+            "cancel_at": None,
+            "ended_at": None,
+            "created_at": T0,
+        }
+        return SubscriptionFacts(**{**values, **other})
+
+    def say(
+        self,
+        seats: Mapping[str, int],
+        *,
+        at: datetime = T0,
+        overdue_since: datetime | None = None,
+        ticket: int | None = None,
+        **other: Any,
+    ) -> list[str]:
+        return apply_subscription(
+            team=self.team,
+            facts=self.facts(seats, **other),
+            overdue_since=overdue_since,
+            ticket=ticket or take_ticket(),
+            at=at,
+        )
+
+    def seats(self, at: datetime = T0) -> list[SeatState]:
+        return seats_of(self.team, at)
+
+    def plans(self, at: datetime = T0) -> list[str]:
+        """The plans of the seats that work, the oldest seat first."""
+        return [state.plan.code for state in self.seats(at) if state.plan and state.windows]
+
+    @property
+    def row(self) -> Subscription:
+        return Subscription.objects.get(stripe_id=self.id)

@@ -1,0 +1,60 @@
+"""The plans, for everyone to compare."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from quota.models import Plan
+from tests.pages.reading import read
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def on_sale() -> None:
+    for command in ("load_plans", "load_prices"):
+        call_command(command, stdout=StringIO())
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_a_stranger_compares_what_plans_allow_and_cost_a_month(client: Client) -> None:
+    text = read(client, "/plans/")
+    assert "Plus $20.00 a seat a month" in text
+    assert (
+        "Max $50.00 a seat a month Quota in 5 hours $9.90 at list price"
+        " Quota in a week $99.00 at list price Agents at once 4 to 5" in text
+    )
+    assert "Ultra $120.00 a seat a month" in text
+    assert text.index("Plus $20") < text.index("Max $50") < text.index("Ultra $120")
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_a_year_is_shown_with_what_it_saves(client: Client) -> None:
+    text = read(client, "/plans/?interval=year")
+    assert "Max $500.00 a seat a year $100.00 less than twelve months" in text
+    assert "a month" not in text.partition("What every plan has")[0]
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_what_makes_no_sense_shows_the_months_prices(client: Client) -> None:
+    assert "Max $50.00 a seat a month" in read(client, "/plans/?interval=century")
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_a_plan_that_cannot_be_bought_is_not_shown(client: Client) -> None:
+    Plan.objects.filter(code="ultra").update(sellable=False)
+    text = read(client, "/plans/")
+    assert "Max" in text
+    assert "Ultra" not in text
+
+
+def test_without_anything_on_sale_the_page_says_so(client: Client) -> None:
+    assert "No plan is on sale at present." in read(client, "/plans/")
+
+
+def test_plans_are_only_looked_at(client: Client) -> None:
+    assert client.post("/plans/").status_code == 405
