@@ -16,13 +16,14 @@ LEAVES = -1
 class SeatToAllot:
     """A seat on a plan (`plan`, an id). `wish`: the plan it is to change to, LEAVES, or None to stay.
 
-    `held`: somebody holds it.
+    `at_once`: the wish is for now, not for the period's end. `held`: somebody holds it.
     """
 
     id: int
     plan: int
     wish: int | None = None
     held: bool = False
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ class Allotment:
 def allot(seats: Sequence[SeatToAllot], paid: Mapping[int, int]) -> Allotment:
     """Shares out `paid` (plan id to number of seats) among the seats.
 
-    1. A seat keeps its plan while there is room. Where there are more seats than room, those wishing to leave
-       or to change give way first, then free ones, then the newest.
+    1. A seat keeps its plan while there is room. Where there are more seats than room, those that are to
+       change at once give way first, then those wishing to leave or to change, then free ones, then the
+       newest.
     2. Who gave way gets the plan wished for, where there is room.
     3. Who gave way without a wish to leave gets what room is left, in order of plan id.
     4. What room is left then is new seats; seats left over are gone.
@@ -49,7 +51,7 @@ def allot(seats: Sequence[SeatToAllot], paid: Mapping[int, int]) -> Allotment:
         if room.get(seat.plan, 0) > 0:
             _place(seat, seat.plan, plans, room)
     gave_way = [seat for seat in sorted(seats, key=_stays_first) if seat.id not in plans]
-    for seat in gave_way:
+    for seat in sorted(gave_way, key=lambda seat: not seat.at_once):
         if seat.wish is not None and room.get(seat.wish, 0) > 0:
             _place(seat, seat.wish, plans, room)
     for seat in gave_way:
@@ -63,8 +65,8 @@ def allot(seats: Sequence[SeatToAllot], paid: Mapping[int, int]) -> Allotment:
     )
 
 
-def _stays_first(seat: SeatToAllot) -> tuple[bool, bool, int]:
-    return seat.wish is not None, not seat.held, seat.id
+def _stays_first(seat: SeatToAllot) -> tuple[bool, bool, bool, int]:
+    return seat.at_once, seat.wish is not None, not seat.held, seat.id
 
 
 def _place(seat: SeatToAllot, plan: int, plans: dict[int, int], room: dict[int, int]) -> None:

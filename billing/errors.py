@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from teams.errors import InvalidValue, Refusal
+from teams.errors import InvalidValue, NotFound, Refusal
 
 
 class PriceListInvalid(InvalidValue):
@@ -15,3 +15,87 @@ class PriceUnknown(Refusal):
 
     code = "price_unknown"
     title = "The payment service bills a price that is not among ours"
+
+
+class PaymentsUnavailable(Refusal):
+    """Stripe did not answer, or not with sense. What was asked may have been done: look before asking
+    again.
+    """
+
+    code = "payments_unavailable"
+    status = 503
+    title = "The payment service does not answer; try again in a minute"
+
+
+class StripeRefused(Refusal):
+    """Stripe understood and declined; nothing was done there."""
+
+    code = "payment_service_refused"
+    title = "The payment service refused this"
+
+
+class StripeMissing(NotFound):
+    """Stripe has no such object."""
+
+
+class PaymentDeclined(Refusal):
+    code = "payment_declined"
+    status = 402
+    title = "The card was declined; use another one"
+
+
+class NotOnSale(Refusal):
+    code = "not_on_sale"
+    title = "This cannot be bought at present"
+
+
+class AlreadySubscribed(Refusal):
+    code = "already_subscribed"
+    title = "The Team has a subscription already; change that one"
+
+
+class NotSubscribed(Refusal):
+    code = "not_subscribed"
+    title = "The Team has no subscription"
+
+
+class AmountChanged(Refusal):
+    """The detail and `amount_nanousd` say the new amount."""
+
+    code = "amount_changed"
+    title = "The amount has changed since it was shown; look at it again"
+
+    def __init__(self, detail: str = "", *, amount_nanousd: int = 0) -> None:
+        super().__init__(detail)
+        self.amount_nanousd = amount_nanousd
+
+
+class ChangeInProgress(Refusal):
+    code = "change_in_progress"
+    title = "Another change of the subscription is not finished; wait for it, pay it or drop it"
+
+
+class SubscriptionEnding(Refusal):
+    code = "subscription_ending"
+    title = "The subscription is canceled and ends with its period; resume it first"
+
+
+class PaymentOverdue(Refusal):
+    code = "payment_overdue"
+    title = "A payment is overdue; pay it first"
+
+
+class NothingToChange(Refusal):
+    code = "nothing_to_change"
+    title = "This would change nothing"
+
+
+class RefundTooHigh(InvalidValue):
+    code = "refund_too_high"
+    title = "More than was paid cannot be paid back"
+
+
+class WebhookInvalid(Refusal):
+    code = "webhook_invalid"
+    status = 400
+    title = "The event does not carry a valid signature of the payment service"

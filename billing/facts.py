@@ -1,16 +1,31 @@
-"""What Stripe says, as values: read from its objects once, here, so that no other module knows their shapes.
-
-Moments are aware, UTC.
+"""What Stripe says, as values: read from its objects once, here, so that no other module knows their shapes
+(API version 2026-10-28.endive). Moments are aware, UTC; amounts are nano-dollars.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+from billing.money import nanousd_from_cents
+
 Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerFacts:
+    """`card` is how people know the card that is charged, such as "Visa ···· 4242"; empty without one."""
+
+    id: str
+    team: str
+    email: str
+    card: str
+    payment_method: str
+    balance_nanousd: int
+    deleted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +41,11 @@ class ItemFacts:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFacts:
-    """A subscription; its period is its items'."""
+    """A subscription; its period is its items'.
+
+    `awaits_first_payment`: its very first invoice is not paid yet, whatever the status says.
+    `pending_until`: a change waits for its payment until then, at `pending_url`.
+    """
 
     id: str
     status: str
@@ -35,6 +54,13 @@ class SubscriptionFacts:
     cancel_at: datetime | None
     ended_at: datetime | None
     created_at: datetime
+    customer: str = ""
+    schedule: str = ""
+    awaits_first_payment: bool = False
+    pending_until: datetime | None = None
+    pending_invoice: str = ""
+    pending_url: str = ""
+    payment_method: str = ""
 
     @property
     def period_start(self) -> datetime:
@@ -44,10 +70,134 @@ class SubscriptionFacts:
     def period_end(self) -> datetime:
         return min(item.period_end for item in self.items)
 
+    @property
+    def quantities(self) -> dict[str, int]:
+        """Price to number of seats."""
+        return {item.price: item.quantity for item in self.items}
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleFacts:
+    """A plan for the period's end: `later` is what the last phase bills, price to number of seats."""
+
+    id: str
+    status: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    phases: int
+    later: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutFacts:
+    """`status`: open, complete or expired; `paid`: also where there was nothing to pay."""
+
+    id: str
+    url: str
+    status: str
+    paid: bool
+    reference: str
+    customer: str
+    subscription: str
+    payment: str
+    invoice: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """A line of an invoice, as Stripe words it."""
+
+    text: str
+    amount_nanousd: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFacts:
+    """An invoice. `payment`: the payment intent that paid it, or is to."""
+
+    id: str
+    customer: str
+    subscription: str
+    number: str
+    status: str
+    reason: str
+    total_nanousd: int
+    due_nanousd: int
+    paid_nanousd: int
+    attempted: bool
+    purchase: str
+    payment: str
+    url: str
+    created_at: datetime
+    finalized_at: datetime | None
+    lines: tuple[LineFacts, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """A payment intent with its latest charge. `dispute`: none, open, won or lost."""
+
+    id: str
+    customer: str
+    status: str
+    amount_nanousd: int
+    received_nanousd: int
+    refunded_nanousd: int
+    charge: str
+    dispute: str
+    failure: str
+    purchase: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionFacts:
+    """A promotion code and the coupon behind it. A discount is either percent (hundredths of one) or an
+    amount."""
+
+    id: str
+    code: str
+    active: bool
+    percent_hundredths: int | None
+    amount_nanousd: int | None
+    duration: str
+    times_redeemed: int
+    max_redemptions: int | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """An event: what kind, about which object. The object is fetched anew, never believed from here."""
+
+    id: str
+    kind: str
+    object: Object
+    created_at: datetime
+
+
+def customer_facts(customer: Object) -> CustomerFacts:
+    settings = customer.get("invoice_settings") or {}
+    method = settings.get("default_payment_method")
+    return CustomerFacts(
+        id=customer["id"],
+        team=(customer.get("metadata") or {}).get("team", ""),
+        email=customer.get("email") or "",
+        card=_card(method),
+        payment_method=_id(method),
+        balance_nanousd=nanousd_from_cents(customer.get("balance") or 0),
+        deleted=bool(customer.get("deleted")),
+    )
+
 
 def subscription_facts(subscription: Object) -> SubscriptionFacts:
-    """Of a subscription as the API version 2026-10-28.endive has it."""
+    """`latest_invoice` must have been expanded; one that is not is believed to be paid."""
     items = subscription["items"]["data"]
+    invoice = subscription.get("latest_invoice")
+    invoice = invoice if isinstance(invoice, Mapping) else {}
+    pending = subscription.get("pending_update")
+    first = invoice.get("billing_reason") == "subscription_create"
     return SubscriptionFacts(
         id=subscription["id"],
         status=subscription["status"],
@@ -65,7 +215,129 @@ def subscription_facts(subscription: Object) -> SubscriptionFacts:
         cancel_at=_moment_or_none(subscription["cancel_at"]),
         ended_at=_moment_or_none(subscription["ended_at"]),
         created_at=_moment(subscription["created"]),
+        customer=_id(subscription.get("customer")),
+        schedule=_id(subscription.get("schedule")),
+        awaits_first_payment=first and invoice.get("status") != "paid",
+        pending_until=_moment(pending["expires_at"]) if pending else None,
+        pending_invoice=invoice.get("id", "") if pending else "",
+        pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
+        payment_method=_id(subscription.get("default_payment_method")),
     )
+
+
+def schedule_facts(schedule: Object) -> ScheduleFacts:
+    current, phases = schedule.get("current_phase") or {}, schedule["phases"]
+    return ScheduleFacts(
+        id=schedule["id"],
+        status=schedule["status"],
+        starts_at=_moment_or_none(current.get("start_date")),
+        ends_at=_moment_or_none(current.get("end_date")),
+        phases=len(phases),
+        later={_id(item["price"]): item["quantity"] for item in phases[-1]["items"]},
+    )
+
+
+def checkout_facts(session: Object) -> CheckoutFacts:
+    return CheckoutFacts(
+        id=session["id"],
+        url=session.get("url") or "",
+        status=session["status"],
+        paid=session["status"] == "complete" and session["payment_status"] in ("paid", "no_payment_required"),
+        reference=session.get("client_reference_id") or "",
+        customer=_id(session.get("customer")),
+        subscription=_id(session.get("subscription")),
+        payment=_id(session.get("payment_intent")),
+        invoice=_id(session.get("invoice")),
+        expires_at=_moment(session["expires_at"]),
+    )
+
+
+def invoice_facts(invoice: Object) -> InvoiceFacts:
+    """`payments` must have been expanded for `payment` to be known. A preview has no id of its own."""
+    parent = invoice.get("parent") or {}
+    payments = ((invoice.get("payments") or {}).get("data")) or []
+    metadata = invoice.get("metadata") or {}
+    return InvoiceFacts(
+        id=invoice.get("id") or "",
+        customer=_id(invoice.get("customer")),
+        subscription=_id((parent.get("subscription_details") or {}).get("subscription")),
+        number=invoice.get("number") or "",
+        status=invoice.get("status") or "draft",
+        reason=invoice.get("billing_reason") or "",
+        total_nanousd=nanousd_from_cents(invoice["total"]),
+        due_nanousd=nanousd_from_cents(invoice["amount_due"]),
+        paid_nanousd=nanousd_from_cents(invoice["amount_paid"]),
+        attempted=bool(invoice.get("attempted")),
+        purchase=metadata.get("purchase", ""),
+        payment=_id(payments[-1]["payment"].get("payment_intent")) if payments else "",
+        url=invoice.get("hosted_invoice_url") or "",
+        created_at=_moment(invoice["created"]),
+        finalized_at=_moment_or_none((invoice.get("status_transitions") or {}).get("finalized_at")),
+        lines=tuple(
+            LineFacts(line.get("description") or "", nanousd_from_cents(line["amount"]))
+            for line in invoice["lines"]["data"]
+        ),
+    )
+
+
+def payment_facts(intent: Object, dispute_status: str) -> PaymentFacts:
+    """`latest_charge` must have been expanded. `dispute_status` is of its dispute, empty without one."""
+    charge = intent.get("latest_charge")
+    charge = charge if isinstance(charge, Mapping) else {}
+    failure = intent.get("last_payment_error") or {}
+    return PaymentFacts(
+        id=intent["id"],
+        customer=_id(intent.get("customer")),
+        status=intent["status"],
+        amount_nanousd=nanousd_from_cents(intent["amount"]),
+        received_nanousd=nanousd_from_cents(intent.get("amount_received") or 0),
+        refunded_nanousd=nanousd_from_cents(charge.get("amount_refunded") or 0),
+        charge=charge.get("id", ""),
+        dispute=_dispute(dispute_status),
+        failure=failure.get("message") or "",
+        purchase=(intent.get("metadata") or {}).get("purchase", ""),
+        created_at=_moment(intent["created"]),
+    )
+
+
+def promotion_facts(promotion: Object) -> PromotionFacts:
+    """`promotion.coupon` must have been expanded."""
+    coupon = promotion["promotion"]["coupon"]
+    percent, amount = coupon.get("percent_off"), coupon.get("amount_off")
+    return PromotionFacts(
+        id=promotion["id"],
+        code=promotion["code"],
+        active=bool(promotion["active"]),
+        percent_hundredths=None if percent is None else int(Decimal(str(percent)) * 100),
+        amount_nanousd=None if amount is None else nanousd_from_cents(amount),
+        duration=coupon["duration"],
+        times_redeemed=promotion["times_redeemed"],
+        max_redemptions=promotion.get("max_redemptions"),
+        expires_at=_moment_or_none(promotion.get("expires_at")),
+    )
+
+
+def event_facts(event: Object) -> EventFacts:
+    return EventFacts(event["id"], event["type"], event["data"]["object"], _moment(event["created"]))
+
+
+def _dispute(status: str) -> str:
+    if status in ("", "won", "lost"):
+        return status
+    # An inquiry that was closed, or a dispute that was kept from being one, took no money.
+    return "won" if status in ("warning_closed", "prevented") else "open"
+
+
+def _card(method: Object | str | None) -> str:
+    card = method.get("card") if isinstance(method, Mapping) else None
+    return f"{card['brand'].title()} ···· {card['last4']}" if card else ""
+
+
+def _id(reference: Object | str | None) -> str:
+    """Of an object that may have been expanded."""
+    if reference is None:
+        return ""
+    return reference if isinstance(reference, str) else str(reference["id"])
 
 
 def _moment(seconds: int) -> datetime:

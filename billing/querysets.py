@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from teams.querysets import TeamOwned
 
 if TYPE_CHECKING:
-    from billing.models import Price, PurchasedSeat, Subscription  # noqa: F401
+    from billing.models import Payment, Price, PurchasedSeat, StripeEvent, Subscription  # noqa: F401
 
 
 class PriceQuerySet(QuerySet["Price"]):
@@ -26,3 +27,15 @@ class SubscriptionQuerySet(TeamOwned["Subscription"]):
 class PurchasedSeatQuerySet(TeamOwned["PurchasedSeat"]):
     def live(self) -> Self:
         return self.filter(ended_at=None)
+
+
+class PaymentQuerySet(TeamOwned["Payment"]):
+    def refundable(self) -> Self:
+        """Of which something is left to pay back."""
+        return self.filter(status="succeeded", received_nanousd__gt=F("refunded_nanousd"))
+
+
+class StripeEventQuerySet(QuerySet["StripeEvent"]):
+    def due(self, at: datetime) -> Self:
+        """The longest waiting first."""
+        return self.filter(done_at=None, next_attempt_at__lte=at).order_by("next_attempt_at", "pk")

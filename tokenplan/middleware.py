@@ -10,14 +10,14 @@ from teams.api.problems import BodyTooLarge, problem_of
 Answer = Callable[[HttpRequest], HttpResponse]
 
 # Everything comes from this host; nothing inline runs. Tabler's style sheet carries its small images as data
-# URLs.
+# URLs. Forms may lead to Stripe's pages.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'self'",
         "img-src 'self' data:",
         "object-src 'none'",
         "base-uri 'self'",
-        "form-action 'self'",
+        " ".join(["form-action 'self'", *settings.STRIPE_PAGES]),
         "frame-ancestors 'none'",
     ]
 )

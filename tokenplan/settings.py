@@ -1,6 +1,7 @@
 """Django's settings, all from the environment (CONTRIBUTING.md lists the variables). Without any, everything
 runs embedded: PostgreSQL, Redis, secrets and mail live under DATA (default `var/`)."""
 
+import hmac
 from typing import Any
 
 import dj_database_url
@@ -163,12 +164,20 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "quota.expire_reservations": 60,
         "quota.expire_lots": 60,
         "quota.close_windows": 300,
+        "billing.work_inbox": 30,
+        "billing.top_up": 60,
+        "billing.finish": 120,
     }.items()
 }
 # At night in UTC and off the hour, after the day's windows have ended.
 CELERY_BEAT_SCHEDULE["quota.reconcile"] = {
     "task": "quota.reconcile",
     "schedule": crontab(hour=3, minute=17),
+    "options": {"expires": 3600},
+}
+CELERY_BEAT_SCHEDULE["billing.reconcile"] = {
+    "task": "billing.reconcile",
+    "schedule": crontab(hour=3, minute=47),
     "options": {"expires": 3600},
 }
 
@@ -224,6 +233,29 @@ else:
     environment.private_folder(EMAIL_FILE_PATH)
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Token Plan <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# Payments
+
+# Without a key of Stripe's, `make run` starts a local Stripe, one port above the console.
+STRIPE_SECRET_KEY = environment.text("STRIPE_SECRET_KEY")
+LOCAL_STRIPE = not STRIPE_SECRET_KEY
+if LOCAL_STRIPE:
+    STRIPE_SECRET_KEY = "sk_test_local"  # noqa: S105  # the local one lets in any that looks like one
+    STRIPE_API_BASE = environment.text("STRIPE_API_BASE", f"http://127.0.0.1:{PORT + 1}")
+    STRIPE_WEBHOOK_SECRET = "whsec_" + hmac.digest(SECRET_KEY.encode(), b"local stripe", "sha256").hex()
+else:
+    STRIPE_API_BASE = environment.text("STRIPE_API_BASE")
+    STRIPE_WEBHOOK_SECRET = environment.text("STRIPE_WEBHOOK_SECRET")
+# Stripe Tax: prices are without tax, and Stripe adds what is due.
+STRIPE_TAX = environment.flag("STRIPE_TAX")
+# Pages of Stripe's that our forms lead to.
+STRIPE_PAGES = (
+    [STRIPE_API_BASE]
+    if STRIPE_API_BASE
+    else ["https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com"]
+)
+# Customers are made on this test clock, so that their time can be moved.
+STRIPE_TEST_CLOCK = environment.text("STRIPE_TEST_CLOCK")
 
 # Browser security
 

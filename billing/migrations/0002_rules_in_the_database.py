@@ -7,10 +7,24 @@ CREATE TRIGGER a_seat_price_is_immutable BEFORE UPDATE ON billing_price
     FOR EACH ROW WHEN ((OLD.plan_id, OLD.interval, OLD.amount_nanousd, OLD.lookup_key)
         IS DISTINCT FROM (NEW.plan_id, NEW.interval, NEW.amount_nanousd, NEW.lookup_key))
     EXECUTE FUNCTION quota_refuse_change('make a new version of the plan instead');
+CREATE TRIGGER an_event_is_kept_for_good BEFORE DELETE ON billing_stripeevent
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('events are kept, so that none is worked as a new one');
+CREATE TRIGGER an_event_stays_as_it_came BEFORE UPDATE ON billing_stripeevent
+    FOR EACH ROW WHEN ((OLD.stripe_id, OLD.kind, OLD.subject, OLD.payload, OLD.created_at, OLD.received_at)
+        IS DISTINCT FROM (NEW.stripe_id, NEW.kind, NEW.subject, NEW.payload, NEW.created_at, NEW.received_at))
+    EXECUTE FUNCTION quota_refuse_change('an event stays as it came');
+CREATE TRIGGER a_credit_purchase_keeps_its_amount BEFORE UPDATE ON billing_creditpurchase
+    FOR EACH ROW WHEN ((OLD.team_id, OLD.kind, OLD.amount_nanousd) IS DISTINCT FROM (NEW.team_id, NEW.kind, NEW.amount_nanousd)
+        OR (OLD.state = 'paid' AND NEW.state <> 'paid') OR (OLD.lot_id IS NOT NULL AND NEW.lot_id IS DISTINCT FROM OLD.lot_id))
+    EXECUTE FUNCTION quota_refuse_change('what was bought stays bought');
 """
 
 # A row that names a Team and another row of that Team cannot name a row of another Team.
 TWO_ROADS = """
+ALTER TABLE billing_change ADD CONSTRAINT a_change_is_of_its_subscriptions_team
+    FOREIGN KEY (team_id, subscription_id) REFERENCES billing_subscription (team_id, id);
+ALTER TABLE billing_creditpurchase ADD CONSTRAINT a_purchased_lot_is_of_its_team
+    FOREIGN KEY (team_id, lot_id) REFERENCES quota_creditgrant (team_id, id);
 ALTER TABLE billing_purchasedseat
     ADD CONSTRAINT a_purchased_seat_is_of_its_seats_team
     FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id),

@@ -1,6 +1,24 @@
 """The second floor's rows, one module a subject."""
 
-from billing.models.catalog import Interval, Price
-from billing.models.subscriptions import PurchasedSeat, Subscription, SubscriptionItem
+from billing.models.catalog import Interval, Price, Promotion
+from billing.models.inbox import StripeEvent
+from billing.models.payments import AutoTopUp, Checkout, CreditPurchase, Invoice, Payment, Refund
+from billing.models.subscriptions import Change, Customer, PurchasedSeat, Subscription, SubscriptionItem
 
-__all__ = ["Interval", "Price", "PurchasedSeat", "Subscription", "SubscriptionItem"]
+__all__ = [
+    "AutoTopUp",
+    "Change",
+    "Checkout",
+    "CreditPurchase",
+    "Customer",
+    "Interval",
+    "Invoice",
+    "Payment",
+    "Price",
+    "Promotion",
+    "PurchasedSeat",
+    "Refund",
+    "StripeEvent",
+    "Subscription",
+    "SubscriptionItem",
+]

@@ -4,13 +4,37 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from django.db import models
 from django.db.models import F, Q
 
 from billing import querysets
 from billing.models.catalog import Interval, Price
 from quota.models import Plan
-from teams.models import Seat, Team
+from teams.models import Seat, Team, User
+from teams.querysets import TeamOwned
+
+
+class Customer(models.Model):
+    """A Team as Stripe knows it. The row is written first; `stripe_id` follows."""
+
+    team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="customer")
+    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    request = models.UUIDField(default=uuid4, editable=False, help_text="Makes it once at Stripe.")
+    card = models.CharField(
+        max_length=60, blank=True, help_text="The card that is charged, as people know it."
+    )
+    balance_nanousd = models.BigIntegerField(
+        default=0, help_text="What the next invoice is the higher (or lower, below 0) by."
+    )
+    created_at = models.DateTimeField()
+    fetch = models.BigIntegerField(default=0, editable=False)
+
+    objects = TeamOwned["Customer"].as_manager()
+
+    def __str__(self) -> str:
+        return self.stripe_id or f"{self.team}, not at Stripe yet"
 
 
 class Subscription(models.Model):
@@ -37,6 +61,10 @@ class Subscription(models.Model):
     past_due_since = models.DateTimeField(
         null=True, blank=True, help_text="When the oldest unpaid invoice was first to be paid."
     )
+    next_interval = models.CharField(
+        max_length=5, choices=Interval, blank=True, help_text="Billed so from the next period on."
+    )
+    schedule_id = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField()
     fetch = models.BigIntegerField(default=0, editable=False)
 
@@ -98,3 +126,48 @@ class PurchasedSeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seat}: {self.plan}"
+
+
+class Change(models.Model):
+    """A change of a subscription that is asked of Stripe at once. Written before it is sent, so that a crash
+    leaves a row that says what may have been done; its id makes it once.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "Sent"
+        AWAITS_PAYMENT = "awaits_payment", "Waits for its payment"
+        DONE = "done", "Done"
+        REFUSED = "refused", "Not done"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
+    text = models.CharField(max_length=200, help_text="What was asked for.")
+    target = models.JSONField(help_text="Stripe's price id to number of seats, after it.")
+    moves = models.JSONField(default=dict, help_text="Seat to plan, of seats that move to another plan.")
+    amount_nanousd = models.BigIntegerField(help_text="What was shown and agreed to.")
+    proration_at = models.DateTimeField()
+    state = models.CharField(max_length=20, choices=State, default=State.OPEN)
+    invoice_id = models.CharField(max_length=255, blank=True)
+    pay_url = models.URLField(max_length=1000, blank=True)
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it was not done.")
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TeamOwned["Change"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team"], condition=Q(closed_at=None), name="a_team_has_one_change_in_progress"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "awaits_payment"], closed_at=None)
+                | Q(state__in=["done", "refused"], closed_at__isnull=False),
+                name="a_change_is_closed_when_it_is_over",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text

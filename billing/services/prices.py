@@ -85,3 +85,9 @@ def _parse(text: str) -> dict[str, Amounts]:
         if set(amounts) != set(Interval.values) or min(amounts.values()) <= 0:
             raise PriceListInvalid(f"{code} needs a price above nothing for a month and for a year")
     return prices
+
+
+@one_transaction()
+def note_stripe_price(*, price: Price, stripe_id: str) -> None:
+    """This is the price's id at Stripe from now on."""
+    Price.objects.filter(pk=price.pk).exclude(stripe_id=stripe_id).update(stripe_id=stripe_id)

@@ -10,7 +10,8 @@ from django.utils.formats import date_format
 from billing.allotment import LEAVES, Allotment, SeatToAllot, allot
 from billing.errors import PriceUnknown
 from billing.facts import ItemFacts, SubscriptionFacts
-from billing.models import Price, PurchasedSeat, Subscription, SubscriptionItem
+from billing.models import Change, Price, PurchasedSeat, Subscription, SubscriptionItem
+from billing.services.changes import settle_change
 from quota.models import Entitlement
 from quota.services import entitlements
 from teams.models import Membership, Seat, SeatHolding, Team
@@ -50,8 +51,9 @@ def apply_subscription(
     `overdue_since` is when the oldest unpaid invoice was first to be paid. Seats follow the items, by
     `allotment`; each is entitled to its plan for (item, period), until the period's end. A Default Team's
     seat is its Owner's at once. While payment is overdue seats work for GRACE, then they are suspended until
-    paid. Usage is never reset. Returns what changed, a line each: nothing, the second time. Raises
-    PriceUnknown, NotFound for a Team that was deleted.
+    paid. Before its first invoice is paid a subscription has no seats. Usage is never reset. Returns what
+    changed, a line each: nothing, the second time. Raises PriceUnknown, NotFound for a Team that was
+    deleted.
     """
     team = team_service.lock(team)
     prices = _prices(facts)
@@ -61,9 +63,10 @@ def apply_subscription(
     work = _Work(team, *_written(team, row, facts, overdue_since, ticket, at))
     _write_items(work.row, facts, prices)
     items = {prices[item.price].plan_id: item for item in facts.items}
-    alive = work.row.ended_at is None and facts.status in HAS_SEATS
-    paid = {plan_id: item.quantity for plan_id, item in items.items() if plan_id and alive}
+    begun = work.row.ended_at is None and facts.status in HAS_SEATS and not facts.awaits_first_payment
+    paid = {plan_id: item.quantity for plan_id, item in items.items() if plan_id and begun}
     _share_out(work, allot(_seats_to_allot(work.row), paid))
+    work.changed += settle_change(subscription=work.row, facts=facts, at=at)
     for bought in work.row.seats.filter(ended_at=None).select_related("seat", "plan").order_by("seat_id"):
         _entitle(work, bought, items[bought.plan_id], overdue_since)
     return work.changed
@@ -98,6 +101,9 @@ def _written(
     row.ended_at = facts.ended_at or (at if facts.status in ENDED else None)
     row.past_due_since = overdue_since if facts.status in OWES else None
     row.created_at = facts.created_at
+    row.schedule_id = facts.schedule
+    if row.next_interval == facts.interval:
+        row.next_interval = ""
     row.fetch = ticket
     row.save()
     if before == (row.status, row.cancel_at, row.period_start):
@@ -149,12 +155,15 @@ def _seats_to_allot(row: Subscription) -> list[SeatToAllot]:
     held = set(
         SeatHolding.objects.current().filter(seat__purchase__in=bought).values_list("seat_id", flat=True)
     )
+    change = Change.objects.filter(subscription=row, closed_at=None).first()
+    moves = {int(seat): int(plan) for seat, plan in change.moves.items()} if change else {}
     return [
         SeatToAllot(
             id=seat.seat_id,
             plan=seat.plan_id,
-            wish=LEAVES if seat.leaves else seat.next_plan_id,
+            wish=moves.get(seat.seat_id, LEAVES if seat.leaves else seat.next_plan_id),
             held=seat.seat_id in held,
+            at_once=seat.seat_id in moves,
         )
         for seat in bought
     ]

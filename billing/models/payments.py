@@ -1,0 +1,240 @@
+"""What was paid: checkouts, invoices, purchases of Credits, payments and what was paid back. Copies of
+Stripe's objects carry `fetch`, as in subscriptions.py.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.lookups import Exact
+
+from billing import querysets
+from billing.money import NANOUSD_PER_PACK
+from quota.models import CreditGrant
+from teams.models import Team, User
+from teams.querysets import TeamOwned
+
+
+class Checkout(models.Model):
+    """A visit to Stripe's payment page. A Team has one open for its subscription, and one for Credits."""
+
+    class Kind(models.TextChoices):
+        SUBSCRIPTION = "subscription", "Subscription"
+        CREDITS = "credits", "Credits"
+
+    class State(models.TextChoices):
+        OPEN = "open", "Not finished"
+        PROCESSING = "processing", "Payment under way"
+        PAID = "paid", "Paid"
+        FAILED = "failed", "Payment failed"
+        EXPIRED = "expired", "Given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12, choices=Kind)
+    prices = models.JSONField(help_text="Stripe's price id to quantity.")
+    text = models.CharField(max_length=200, help_text="What is bought.")
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    url = models.URLField(max_length=1000, blank=True)
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    fetch = models.BigIntegerField(default=0, editable=False)
+
+    objects = TeamOwned["Checkout"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "kind"],
+                condition=Q(state="open"),
+                name="a_team_has_one_open_checkout_of_a_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Invoice(models.Model):
+    """A copy of Stripe's invoice, for the list of them."""
+
+    stripe_id = models.CharField(max_length=255, unique=True)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    subscription_id = models.CharField(max_length=255, blank=True)
+    number = models.CharField(max_length=60, blank=True)
+    status = models.CharField(max_length=20)
+    total_nanousd = models.BigIntegerField()
+    due_nanousd = models.BigIntegerField()
+    paid_nanousd = models.BigIntegerField()
+    url = models.URLField(max_length=1000, blank=True)
+    created_at = models.DateTimeField()
+    fetch = models.BigIntegerField(default=0, editable=False)
+
+    objects = TeamOwned["Invoice"].as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "-created_at", "-id"], name="invoices_of_a_team")]
+
+    def __str__(self) -> str:
+        return self.number or self.stripe_id
+
+
+class CreditPurchase(models.Model):
+    """Credits that a Team pays for: written before Stripe is asked, granted once when the payment came."""
+
+    class Kind(models.TextChoices):
+        PACK = "pack", "Bought"
+        TOP_UP = "top_up", "Auto top-up"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Not paid yet"
+        PAID = "paid", "Paid"
+        FAILED = "failed", "Not paid"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=6, choices=Kind)
+    amount_nanousd = models.BigIntegerField(
+        help_text="What the Credits are worth, and cost before promotions."
+    )
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    checkout = models.OneToOneField(
+        Checkout, null=True, blank=True, on_delete=models.PROTECT, related_name="purchase"
+    )
+    invoice_id = models.CharField(max_length=255, blank=True)
+    payment_id = models.CharField(max_length=255, blank=True)
+    lot = models.OneToOneField(
+        CreditGrant, null=True, blank=True, on_delete=models.PROTECT, related_name="purchase"
+    )
+    clawed_nanousd = models.BigIntegerField(
+        default=0, help_text="So much of the lot was paid back; what was used already stays used."
+    )
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it was not paid.")
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TeamOwned["CreditPurchase"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team"],
+                condition=Q(kind="top_up", state="waiting"),
+                name="a_team_has_one_top_up_at_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["payment_id"], condition=~Q(payment_id=""), name="a_payment_buys_credits_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(Exact(F("amount_nanousd") % NANOUSD_PER_PACK, 0), amount_nanousd__gt=0),
+                name="credits_are_bought_in_packs",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="paid", lot__isnull=False) | (~Q(state="paid") & Q(lot=None)),
+                name="credits_are_granted_when_they_are_paid",
+            ),
+            models.CheckConstraint(
+                condition=Q(clawed_nanousd__gte=0, clawed_nanousd__lte=F("amount_nanousd")),
+                name="no_more_is_paid_back_than_was_bought",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["team", "created_at"], condition=Q(kind="top_up"), name="top_ups_of_a_team")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.team}, {self.created_at:%Y-%m-%d}"
+
+
+class Payment(models.Model):
+    """A copy of Stripe's payment intent and its charge."""
+
+    class Dispute(models.TextChoices):
+        NONE = "", "No dispute"
+        OPEN = "open", "Disputed"
+        WON = "won", "Dispute won"
+        LOST = "lost", "Dispute lost"
+
+    stripe_id = models.CharField(max_length=255, unique=True)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(max_length=40)
+    amount_nanousd = models.BigIntegerField()
+    received_nanousd = models.BigIntegerField()
+    refunded_nanousd = models.BigIntegerField(default=0)
+    dispute = models.CharField(max_length=4, choices=Dispute, blank=True)
+    failure = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    fetch = models.BigIntegerField(default=0, editable=False)
+
+    objects = querysets.PaymentQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["-created_at", "-id"], name="payments_newest_first")]
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+
+class Refund(models.Model):
+    """What an operator pays back: written first; its id makes it once at Stripe."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Sent"
+        DONE = "done", "Paid back"
+        REFUSED = "refused", "Refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    amount_nanousd = models.BigIntegerField()
+    reason = models.CharField(max_length=200)
+    state = models.CharField(max_length=7, choices=State, default=State.OPEN)
+    stripe_id = models.CharField(max_length=255, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payment"], condition=Q(state="open"), name="a_payment_has_one_refund_under_way"
+            ),
+            models.CheckConstraint(condition=Q(amount_nanousd__gt=0), name="a_refund_is_above_nothing"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Refund of {self.payment}"
+
+
+class AutoTopUp(models.Model):
+    """The Owner's standing order: below `threshold`, buy up to `target`, at most `month_cap` a calendar month
+    (UTC). Off after three failures in a row.
+    """
+
+    team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="auto_top_up")
+    enabled = models.BooleanField(default=False)
+    threshold_nanousd = models.BigIntegerField()
+    target_nanousd = models.BigIntegerField()
+    month_cap_nanousd = models.BigIntegerField()
+    failures = models.PositiveSmallIntegerField(default=0)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(threshold_nanousd__gte=0, target_nanousd__gt=F("threshold_nanousd")),
+                name="a_top_up_goes_above_its_threshold",
+            ),
+            models.CheckConstraint(
+                condition=Q(month_cap_nanousd__gte=NANOUSD_PER_PACK), name="a_month_cap_allows_a_pack"
+            ),
+            models.CheckConstraint(
+                condition=Q(enabled=False) | Q(failures__lt=3), name="off_after_three_failures"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team}: auto top-up {'on' if self.enabled else 'off'}"

@@ -1,0 +1,26 @@
+"""From our plans to Stripe's prices."""
+
+from __future__ import annotations
+
+from billing.changes import Bill
+from billing.errors import NotOnSale
+from billing.models import Price
+
+
+def prices_of(bill: Bill) -> dict[str, int]:
+    """Stripe's price id to number of seats. Raises NotOnSale for a plan that Stripe does not know at this
+    interval."""
+    rows = Price.objects.filter(plan__in=list(bill.seats), interval=bill.interval)
+    ids = {row.plan_id: row.stripe_id for row in rows}
+    wanted: dict[str, int] = {}
+    for plan, count in bill.seats.items():
+        if not ids.get(plan):
+            raise NotOnSale("The payment service does not know this price yet; an operator must publish it.")
+        wanted[str(ids[plan])] = count
+    return wanted
+
+
+def cost_of_seats(interval: str) -> dict[int, int]:
+    """Plan id to what a seat of it costs, nano-dollars; plans that are no longer sold too."""
+    rows = Price.objects.filter(interval=interval).exclude(plan=None)
+    return {row.plan_id: row.amount_nanousd for row in rows if row.plan_id}

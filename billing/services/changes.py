@@ -1,0 +1,151 @@
+"""Changes of a subscription: what is planned for the period's end, and what is asked of Stripe at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from billing.allotment import LEAVES
+from billing.changes import SeatPlanned
+from billing.errors import ChangeInProgress, NotSubscribed, PaymentOverdue, SubscriptionEnding
+from billing.facts import SubscriptionFacts
+from billing.models import Change, Interval, PurchasedSeat, Subscription
+from teams.models import Team, User
+from teams.services import teams as team_service
+from teams.services.audit import record
+from teams.transactions import one_transaction, refused_by
+
+State = Change.State
+Status = Subscription.Status
+
+
+def changeable(team: Team) -> Subscription:
+    """The Team's live subscription, if it can be changed now. Raises NotSubscribed, SubscriptionEnding,
+    PaymentOverdue, ChangeInProgress."""
+    row = Subscription.objects.for_team(team).live().first()
+    if row is None or row.status == Status.INCOMPLETE:
+        raise NotSubscribed
+    if row.status not in (Status.ACTIVE, Status.TRIALING):
+        raise PaymentOverdue
+    if row.cancel_at is not None:
+        raise SubscriptionEnding
+    if row.changes.filter(closed_at=None).exists():
+        raise ChangeInProgress
+    return row
+
+
+def planned(row: Subscription) -> list[SeatPlanned]:
+    """The paid seats and what is planned for them, the oldest first."""
+    bought = PurchasedSeat.objects.live().filter(subscription=row).order_by("seat_id")
+    return [SeatPlanned(seat.seat_id, seat.plan_id, _planned(seat)) for seat in bought]
+
+
+def _planned(seat: PurchasedSeat) -> int | None:
+    return LEAVES if seat.leaves else seat.next_plan_id
+
+
+@one_transaction()
+def plan_ahead(
+    *,
+    team: Team,
+    before: Sequence[SeatPlanned],
+    after: Sequence[SeatPlanned],
+    next_interval: str,
+    text: str,
+    at: datetime,
+    by: User | None,
+) -> Subscription:
+    """For the period's end `after` is planned, where `before` was. Raises what `changeable` does, and
+    ChangeInProgress when the seats are not as they were shown."""
+    team = team_service.lock(team)
+    row = changeable(team)
+    if planned(row) != list(before):
+        raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
+    for seat in after:
+        PurchasedSeat.objects.filter(pk=seat.id).update(
+            leaves=seat.planned == LEAVES, next_plan=None if seat.planned == LEAVES else seat.planned
+        )
+    row.next_interval = next_interval
+    row.save(update_fields=["next_interval"])
+    record(team=team, by=by, action="subscription.planned", subject=text, at=at)
+    return row
+
+
+@one_transaction()
+def open_change(
+    *,
+    team: Team,
+    before: Sequence[SeatPlanned],
+    text: str,
+    target: Mapping[str, int],
+    moves: Mapping[int, int],
+    amount_nanousd: int,
+    proration_at: datetime,
+    at: datetime,
+    by: User | None,
+) -> Change:
+    """Notes what is about to be asked of Stripe. One at a time for a Team: raises ChangeInProgress, and what
+    `changeable` does."""
+    team = team_service.lock(team)
+    row = changeable(team)
+    if planned(row) != list(before):
+        raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
+    with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
+        change = Change.objects.create(
+            team=team,
+            subscription=row,
+            text=text,
+            target=dict(target),
+            moves={str(seat): plan for seat, plan in moves.items()},
+            amount_nanousd=amount_nanousd,
+            proration_at=proration_at,
+            by=by,
+            created_at=at,
+        )
+    details = {"amount_nanousd": amount_nanousd}
+    record(team=team, by=by, action="subscription.change_asked", subject=text, details=details, at=at)
+    return change
+
+
+def settle_change(*, subscription: Subscription, facts: SubscriptionFacts, at: datetime) -> list[str]:
+    """What became of the change under way, by what Stripe bills now. Inside of the transaction that applies
+    the facts. A change that was sent a moment ago and is not seen yet is left to `abandon_change`.
+    """
+    change = Change.objects.filter(subscription=subscription, closed_at=None).first()
+    if change is None:
+        return []
+    before = change.state
+    if facts.quantities == change.target:
+        _close(change, State.DONE, "", at)
+    elif subscription.ended_at is not None:
+        _close(change, State.REFUSED, "The subscription has ended.", at)
+    elif facts.pending_until is not None:
+        change.state = State.AWAITS_PAYMENT
+        change.invoice_id, change.pay_url = facts.pending_invoice, facts.pending_url
+        change.save(update_fields=["state", "invoice_id", "pay_url"])
+    elif change.state == State.AWAITS_PAYMENT:
+        _close(change, State.REFUSED, "It was not paid in time.", at)
+    return [] if change.state == before else [f"change “{change.text}”: {change.get_state_display()}"]
+
+
+@one_transaction()
+def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
+    """Stripe did not do it. Nothing happens to a change that is over already."""
+    team_service.lock(change.team)
+    change.refresh_from_db()
+    if change.closed_at is None:
+        _close(change, State.REFUSED, reason, at)
+    return change
+
+
+def _close(change: Change, state: str, reason: str, at: datetime) -> None:
+    change.state, change.reason, change.closed_at = state, reason[:500], at
+    change.save(update_fields=["state", "reason", "closed_at"])
+    action = "subscription.change_done" if state == State.DONE else "subscription.change_not_done"
+    details = {"reason": change.reason} if change.reason else {}
+    record(team=change.team, by=change.by, action=action, subject=change.text, details=details, at=at)
+
+
+def later_interval(row: Subscription) -> str:
+    """By which the next period is billed."""
+    return row.next_interval or row.interval or Interval.MONTH

@@ -1,0 +1,77 @@
+"""The webhook inbox: stored once, worked until done, each attempt later than the one before."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from billing.facts import EventFacts
+from billing.models import StripeEvent
+from teams.models import User
+from teams.services.audit import record
+from teams.transactions import one_transaction
+
+# Longer than working an event takes, so that nobody else begins it meanwhile.
+CLAIM = timedelta(minutes=2)
+LONGEST_WAIT = timedelta(hours=6)
+
+
+@one_transaction()
+def receive(*, event: EventFacts, payload: dict[str, object], at: datetime) -> bool:
+    """Keeps the event for good, once by its id. Returns whether it is new."""
+    made = StripeEvent.objects.bulk_create(
+        [
+            StripeEvent(
+                stripe_id=event.id,
+                kind=event.kind,
+                subject=str(event.object.get("id") or ""),
+                payload=payload,
+                created_at=event.created_at,
+                received_at=at,
+                next_attempt_at=at,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    return StripeEvent.objects.filter(stripe_id=event.id, received_at=at).exists() and bool(made)
+
+
+@one_transaction()
+def claim(*, at: datetime) -> StripeEvent | None:
+    """The event that has waited longest, for whoever calls: nobody else gets it before CLAIM is over. An
+    attempt that dies counts as one.
+    """
+    event = StripeEvent.objects.due(at).select_for_update(skip_locked=True).first()
+    if event is None:
+        return None
+    event.attempts += 1
+    event.next_attempt_at = at + max(CLAIM, _wait(event.attempts))
+    event.save(update_fields=["attempts", "next_attempt_at"])
+    return event
+
+
+@one_transaction()
+def finish(*, event: StripeEvent, changed: list[str], at: datetime) -> None:
+    """Worked; `changed` is what our rows gained. A replay that changed nothing leaves the first note."""
+    fields = {"done_at": at, "next_attempt_at": None, "error": ""}
+    if changed or not event.changed:
+        fields["changed"] = "\n".join(changed)
+    StripeEvent.objects.filter(pk=event.pk).update(**fields)
+
+
+@one_transaction()
+def fail(*, event: StripeEvent, error: str, at: datetime) -> None:
+    """Not worked; it is due again after 15 s, 30 s, a minute and so on, up to six hours."""
+    StripeEvent.objects.filter(pk=event.pk, done_at=None).update(
+        error=error[:5000], next_attempt_at=at + _wait(event.attempts)
+    )
+
+
+@one_transaction()
+def replay(*, event: StripeEvent, at: datetime, by: User) -> None:
+    """Due again, now. Working an event again only looks again, so it is harmless."""
+    StripeEvent.objects.filter(pk=event.pk).update(done_at=None, next_attempt_at=at)
+    record(team=None, by=by, action="stripe_event.replayed", subject=event.stripe_id, at=at)
+
+
+def _wait(attempts: int) -> timedelta:
+    return min(timedelta(seconds=15 * (1 << min(attempts - 1, 20))), LONGEST_WAIT)

@@ -1,0 +1,135 @@
+"""Credits follow the payment, once: granted when it has come, clawed back when it is paid back, frozen
+while it is disputed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.facts import PaymentFacts
+from billing.models import CreditPurchase, Payment
+from billing.services.top_ups import note_paid
+from quota.models import CreditGrant, CreditLedgerEntry
+from quota.services import credits
+from teams.models import Team
+from teams.services import teams as team_service
+from teams.services.audit import Details, record
+from teams.transactions import one_transaction
+
+State = CreditPurchase.State
+Dispute = Payment.Dispute
+
+
+@one_transaction()
+def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str, at: datetime) -> list[str]:
+    """The purchase is paid: its lot is granted, once, and expires 365 days after the purchase.
+
+    `payment_id` is empty where a promotion left nothing to pay. One that was given up, and paid after all, is
+    granted too: the money has come.
+    """
+    team_service.lock(purchase.team)
+    purchase.refresh_from_db()
+    if purchase.state == State.PAID:
+        return []
+    lot = credits.grant_credits(
+        team=purchase.team,
+        nanousd=purchase.amount_nanousd,
+        source=f"purchase:{purchase.pk}",
+        at=at,
+        by=None,
+    )
+    purchase.state, purchase.lot, purchase.reason, purchase.closed_at = State.PAID, lot, "", at
+    purchase.payment_id = payment_id
+    purchase.invoice_id = invoice_id or purchase.invoice_id
+    purchase.save()
+    if purchase.kind == CreditPurchase.Kind.TOP_UP:
+        note_paid(purchase=purchase, at=at)
+    return [f"purchase {purchase.pk}: lot {lot.pk} is granted"]
+
+
+@one_transaction()
+def apply_payment(*, team: Team, facts: PaymentFacts, ticket: int, at: datetime) -> list[str]:
+    """Our copy of the payment says what Stripe said, and the lot it bought follows."""
+    team = team_service.lock(team)
+    row = Payment.objects.filter(stripe_id=facts.id).first() or Payment(team=team, stripe_id=facts.id)
+    if row.fetch >= ticket:
+        return []
+    before = (row.status, row.refunded_nanousd, row.dispute)
+    row.status, row.created_at, row.failure = facts.status, facts.created_at, facts.failure[:500]
+    row.amount_nanousd, row.received_nanousd = facts.amount_nanousd, facts.received_nanousd
+    row.refunded_nanousd, row.dispute, row.fetch = facts.refunded_nanousd, facts.dispute, ticket
+    row.save()
+    after = (row.status, row.refunded_nanousd, row.dispute)
+    if before == after:
+        return []
+    details: Details = {
+        "status": row.status,
+        "amount_nanousd": row.amount_nanousd,
+        "refunded_nanousd": row.refunded_nanousd,
+        "dispute": row.get_dispute_display(),
+    }
+    record(team=team, by=None, action="payment.changed", subject=row.stripe_id, details=details, at=at)
+    changed = [f"payment {row.stripe_id}: {row.status}"]
+    purchase = CreditPurchase.objects.filter(payment_id=row.stripe_id).select_related("lot").first()
+    if purchase is not None and purchase.lot is not None:
+        changed += _follow(purchase, purchase.lot, row, at)
+    return changed
+
+
+@one_transaction()
+def follow_payment(*, purchase: CreditPurchase, at: datetime) -> list[str]:
+    """The lot follows what is known of its payment already: both may become known in any order."""
+    team_service.lock(purchase.team)
+    purchase = CreditPurchase.objects.select_related("lot").get(pk=purchase.pk)
+    row = Payment.objects.filter(stripe_id=purchase.payment_id).first() if purchase.payment_id else None
+    if row is None or purchase.lot is None:
+        return []
+    return _follow(purchase, purchase.lot, row, at)
+
+
+def _follow(purchase: CreditPurchase, lot: CreditGrant, payment: Payment, at: datetime) -> list[str]:
+    """What was paid back takes that share of the lot, as far as it is unused; a dispute freezes the lot,
+    and a lost one takes all that is left.
+    """
+    changed = []
+    open_dispute = payment.dispute == Dispute.OPEN
+    if (lot.frozen_at is not None) != open_dispute:
+        lot = credits.freeze_lot(lot=lot, frozen=open_dispute, at=at, by=None)
+        changed.append(f"lot {lot.pk} is {'frozen' if open_dispute else 'free again'}")
+    owed = purchase.amount_nanousd
+    if payment.dispute != Dispute.LOST:
+        owed = purchase.amount_nanousd * payment.refunded_nanousd // max(payment.received_nanousd, 1)
+    owed = min(owed, purchase.amount_nanousd)
+    if owed > purchase.clawed_nanousd:
+        lot = CreditGrant.objects.select_for_update(no_key=True).get(pk=lot.pk)
+        taken = min(owed - purchase.clawed_nanousd, lot.remaining_nanousd)
+        why = "lost in a dispute" if payment.dispute == Dispute.LOST else "paid back"
+        cause = f"payment {payment.stripe_id} {why}"
+        if taken:
+            kind = CreditLedgerEntry.Kind.REFUND
+            credits.adjust_lot(lot=lot, nanousd=-taken, kind=kind, cause=cause, at=at, by=None)
+        purchase.clawed_nanousd = owed
+        purchase.save(update_fields=["clawed_nanousd"])
+        changed.append(f"lot {lot.pk} loses {taken} nano-dollars: {cause}")
+    return changed
+
+
+@one_transaction()
+def adopt_purchase(*, team: Team, id: str, credits_nanousd: int, at: datetime) -> CreditPurchase:
+    """The purchase that a payment names and we have lost, as after a restored backup."""
+    team_service.lock(team)
+    return CreditPurchase.objects.get_or_create(
+        pk=id,
+        defaults={
+            "team": team,
+            "kind": CreditPurchase.Kind.PACK,
+            "amount_nanousd": credits_nanousd,
+            "created_at": at,
+        },
+    )[0]
+
+
+@one_transaction()
+def note_invoice(*, purchase: CreditPurchase, invoice_id: str) -> None:
+    """The purchase is billed by this invoice."""
+    CreditPurchase.objects.filter(pk=purchase.pk, invoice_id="").update(invoice_id=invoice_id)

@@ -1,0 +1,67 @@
+"""What an operator pays back. The row is written before Stripe is asked, and its id makes it once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.errors import ChangeInProgress, RefundTooHigh
+from billing.models import Payment, Refund
+from billing.money import NANOUSD_PER_CENT
+from quota.money import usd_text
+from teams.errors import InvalidValue
+from teams.models import User
+from teams.services import teams as team_service
+from teams.services.audit import record
+from teams.transactions import one_transaction, refused_by
+
+State = Refund.State
+
+
+@one_transaction()
+def open_refund(*, payment: Payment, amount_nanousd: int, reason: str, at: datetime, by: User) -> Refund:
+    """Raises RefundTooHigh, InvalidValue, ChangeInProgress while another one of this payment is under way."""
+    team_service.lock(payment.team)
+    payment = Payment.objects.get(pk=payment.pk)
+    left = payment.received_nanousd - payment.refunded_nanousd
+    if amount_nanousd <= 0 or amount_nanousd % NANOUSD_PER_CENT:
+        raise InvalidValue("An amount is whole cents, above nothing", pointer="/amount")
+    if amount_nanousd > left:
+        raise RefundTooHigh(f"Of this payment {usd_text(left)} is left", pointer="/amount")
+    if not reason.strip():
+        raise InvalidValue("Say why", pointer="/reason")
+    with refused_by(a_payment_has_one_refund_under_way=ChangeInProgress):
+        refund = Refund.objects.create(
+            payment=payment, amount_nanousd=amount_nanousd, reason=reason.strip(), by=by, created_at=at
+        )
+    details = {"amount": usd_text(amount_nanousd), "reason": refund.reason}
+    record(
+        team=payment.team,
+        by=by,
+        action="payment.refund_asked",
+        subject=payment.stripe_id,
+        details=details,
+        at=at,
+    )
+    return refund
+
+
+@one_transaction()
+def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: datetime) -> Refund:
+    """Stripe did it, as `stripe_id`, or said why not."""
+    team_service.lock(refund.payment.team)
+    refund.refresh_from_db()
+    if refund.state == State.OPEN:
+        refund.state = State.REFUSED if error else State.DONE
+        refund.stripe_id, refund.error = stripe_id, error[:500]
+        refund.save(update_fields=["state", "stripe_id", "error"])
+        action = "payment.refund_refused" if error else "payment.refunded"
+        details = {"amount": usd_text(refund.amount_nanousd), "error": refund.error}
+        record(
+            team=refund.payment.team,
+            by=refund.by,
+            action=action,
+            subject=refund.payment.stripe_id,
+            details=details,
+            at=at,
+        )
+    return refund

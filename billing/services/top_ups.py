@@ -1,0 +1,170 @@
+"""Auto top-up: the Owner's standing order for Credits. One charge closes the gap; off after three failures;
+always told by mail (product.md, Credits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db.models import Sum
+from django.utils.formats import date_format
+
+from billing.models import AutoTopUp, CreditPurchase
+from billing.money import MAX_PACKS, NANOUSD_PER_PACK
+from quota.money import credits_text, usd_text
+from quota.selectors.bar import team_balance
+from teams.errors import InvalidValue
+from teams.models import Membership, Role, Team, User
+from teams.services import mail
+from teams.services import teams as team_service
+from teams.services.audit import Details, record
+from teams.transactions import one_transaction
+
+MAX_FAILURES = 3
+State = CreditPurchase.State
+
+
+@one_transaction()
+def set_auto_top_up(
+    *,
+    team: Team,
+    enabled: bool,
+    threshold_nanousd: int,
+    target_nanousd: int,
+    month_cap_nanousd: int,
+    at: datetime,
+    by: User | None,
+) -> AutoTopUp:
+    """Below the threshold, buy up to the target, at most the cap a calendar month (UTC). Switching it on
+    again forgets the failures. Raises InvalidValue.
+    """
+    most = MAX_PACKS * NANOUSD_PER_PACK
+    if not 0 <= threshold_nanousd < target_nanousd:
+        raise InvalidValue("The target lies above the threshold", pointer="/target")
+    if target_nanousd > most:
+        raise InvalidValue(f"The target is at most {credits_text(most)} Credits", pointer="/target")
+    gap = _whole_packs(target_nanousd - threshold_nanousd)
+    if month_cap_nanousd < gap:
+        raise InvalidValue(
+            f"The cap must allow one top-up, {credits_text(gap)} Credits", pointer="/month_cap"
+        )
+    team = team_service.lock(team)
+    order, _ = AutoTopUp.objects.update_or_create(
+        team=team,
+        defaults={
+            "enabled": enabled,
+            "threshold_nanousd": threshold_nanousd,
+            "target_nanousd": target_nanousd,
+            "month_cap_nanousd": month_cap_nanousd,
+            "failures": 0,
+            "changed_at": at,
+        },
+    )
+    details: Details = {
+        "enabled": enabled,
+        "threshold": credits_text(threshold_nanousd),
+        "target": credits_text(target_nanousd),
+        "month_cap": credits_text(month_cap_nanousd),
+    }
+    record(team=team, by=by, action="credits.auto_top_up", subject=team.name, details=details, at=at)
+    return order
+
+
+@one_transaction()
+def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
+    """The purchase that is due now, or the one that waits already; None where none is.
+
+    It closes the whole gap to the target, in whole packs, or is not made: where the month's cap does not
+    allow it, the Owner is told, once a month.
+    """
+    team = team_service.lock(team)
+    waiting = CreditPurchase.objects.filter(
+        team=team, kind=CreditPurchase.Kind.TOP_UP, state=State.WAITING
+    ).first()
+    order = AutoTopUp.objects.filter(team=team, enabled=True).first()
+    if waiting is not None or order is None:
+        return waiting
+    balance = team_balance(team.pk, at)
+    if balance >= order.threshold_nanousd:
+        return None
+    gap = _whole_packs(order.target_nanousd - balance)
+    if spent_this_month(team, at) + gap > order.month_cap_nanousd:
+        month = f"{at:%Y-%m}"
+        context = {"month_cap": credits_text(order.month_cap_nanousd), "balance": credits_text(balance)}
+        _tell(order, "top_up_cap", f"top_up_cap:{team.pk}:{month}", context, at)
+        return None
+    purchase = CreditPurchase.objects.create(
+        team=team, kind=CreditPurchase.Kind.TOP_UP, amount_nanousd=gap, created_at=at
+    )
+    details = {"credits": credits_text(gap), "balance": credits_text(balance)}
+    record(
+        team=team, by=None, action="credits.top_up_begun", subject=str(purchase.pk), details=details, at=at
+    )
+    return purchase
+
+
+def spent_this_month(team: Team, at: datetime) -> int:
+    """Nano-dollars of top-ups begun in this calendar month (UTC) that were paid, or may be."""
+    month = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    begun = CreditPurchase.objects.filter(
+        team=team, kind=CreditPurchase.Kind.TOP_UP, created_at__gte=month
+    ).exclude(state=State.FAILED)
+    return int(begun.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
+
+
+@one_transaction()
+def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
+    """It was not paid, and will not be. The third time in a row the standing order is switched off."""
+    team_service.lock(purchase.team)
+    purchase.refresh_from_db()
+    if purchase.state != State.WAITING:
+        return
+    purchase.state, purchase.reason, purchase.closed_at = State.FAILED, reason[:500], at
+    purchase.save(update_fields=["state", "reason", "closed_at"])
+    order = AutoTopUp.objects.get(team=purchase.team)
+    order.failures += 1
+    order.enabled = order.enabled and order.failures < MAX_FAILURES
+    order.save(update_fields=["failures", "enabled"])
+    context = {
+        "credits": credits_text(purchase.amount_nanousd),
+        "reason": purchase.reason,
+        "off": "yes" if not order.enabled else "",
+        "failures": order.failures,
+    }
+    _tell(order, "top_up_failed", f"top_up_failed:{purchase.pk}", context, at)
+    details: Details = {"reason": purchase.reason, "switched_off": not order.enabled}
+    record(
+        team=purchase.team,
+        by=None,
+        action="credits.top_up_failed",
+        subject=str(purchase.pk),
+        details=details,
+        at=at,
+    )
+
+
+def note_paid(*, purchase: CreditPurchase, at: datetime) -> None:
+    """A top-up was paid: the failures before it are forgotten. Inside of the transaction that grants it."""
+    order = AutoTopUp.objects.filter(team=purchase.team).first()
+    if order is None:
+        return
+    if order.failures:
+        order.failures = 0
+        order.save(update_fields=["failures"])
+    context = {
+        "credits": credits_text(purchase.amount_nanousd),
+        "price": usd_text(purchase.amount_nanousd),
+        "balance": credits_text(team_balance(purchase.team_id, at)),
+    }
+    _tell(order, "topped_up", f"topped_up:{purchase.pk}", context, at)
+
+
+def _tell(order: AutoTopUp, kind: str, key: str, context: Mapping[str, str | int], at: datetime) -> None:
+    owner = Membership.objects.for_team(order.team).live().select_related("user").get(role=Role.OWNER)
+    shared = {"team": order.team.name, "slug": order.team.slug, "at": date_format(at, "j F Y, H:i")}
+    mail.queue(kind=kind, to=owner.user.email, context={**shared, **context}, dedupe_key=key, at=at)
+
+
+def _whole_packs(nanousd: int) -> int:
+    return -(-nanousd // NANOUSD_PER_PACK) * NANOUSD_PER_PACK

@@ -1,0 +1,112 @@
+"""What the account sells: products, prices, promotions; its portal and its webhook endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing import facts
+from billing.errors import StripeMissing
+from billing.facts import PromotionFacts
+from billing.stripe_api.client import VERSION, api, asked, listed, once
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFacts:
+    """`interval` is empty for what is paid once."""
+
+    id: str
+    cents: int
+    interval: str
+
+
+def put_product(id: str, *, name: str) -> None:
+    """Makes it, or gives it this name."""
+    try:
+        if asked(api().products.retrieve, id)["name"] != name:
+            asked(api().products.update, id, {"name": name})
+    except StripeMissing:
+        asked(api().products.create, {"id": id, "name": name})
+
+
+def price_by_key(key: str) -> PriceFacts | None:
+    found = next(listed(api().prices.list, {"lookup_keys": [key], "active": True}), None)
+    return _price(found) if found else None
+
+
+def create_price(*, key: str, product: str, cents: int, interval: str | None) -> PriceFacts:
+    params: dict[str, Any] = {
+        "product": product,
+        "currency": "usd",
+        "unit_amount": cents,
+        "lookup_key": key,
+        "tax_behavior": "exclusive",
+    }
+    if interval:
+        params["recurring"] = {"interval": interval}
+    return _price(asked(api().prices.create, params))
+
+
+def _price(price: Mapping[str, Any]) -> PriceFacts:
+    return PriceFacts(price["id"], price["unit_amount"], (price["recurring"] or {}).get("interval", ""))
+
+
+def portal_configuration() -> str | None:
+    """The one that is ours."""
+    for configuration in listed(api().billing_portal.configurations.list, {"active": True}):
+        if configuration["metadata"].get("tokenplan") == "portal":
+            return str(configuration["id"])
+    return None
+
+
+def create_portal_configuration(*, return_url: str) -> str:
+    features = {
+        "customer_update": {"enabled": True, "allowed_updates": ["address", "tax_id", "name"]},
+        "invoice_history": {"enabled": True},
+        "payment_method_update": {"enabled": True},
+        "subscription_cancel": {"enabled": False},
+    }
+    params = {"features": features, "default_return_url": return_url, "metadata": {"tokenplan": "portal"}}
+    return str(asked(api().billing_portal.configurations.create, params)["id"])
+
+
+def endpoints_at(url: str) -> list[str]:
+    return [row["id"] for row in listed(api().webhook_endpoints.list, {}) if row["url"] == url]
+
+
+def delete_endpoint(id: str) -> None:
+    asked(api().webhook_endpoints.delete, id)
+
+
+def create_endpoint(url: str, *, events: list[str]) -> tuple[str, str]:
+    """Its id and its secret, which is not shown again."""
+    made = asked(
+        api().webhook_endpoints.create,
+        {"url": url, "enabled_events": events, "api_version": VERSION, "description": "Token Plan"},
+    )
+    return made["id"], made["secret"]
+
+
+def promotion(id: str) -> PromotionFacts:
+    parts = {"expand": ["promotion.coupon"]}
+    return facts.promotion_facts(asked(api().promotion_codes.retrieve, id, parts))
+
+
+def promotions() -> Iterator[PromotionFacts]:
+    parts = {"expand": ["data.promotion.coupon"]}
+    return map(facts.promotion_facts, listed(api().promotion_codes.list, parts))
+
+
+def create_promotion(
+    *, request: object, coupon: Mapping[str, Any], code: Mapping[str, Any]
+) -> PromotionFacts:
+    """`coupon` and `code` are Stripe's parameters of either."""
+    made = asked(api().coupons.create, dict(coupon), once(f"{request}-coupon"))
+    params = {**code, "promotion": {"type": "coupon", "coupon": made["id"]}}
+    return promotion(asked(api().promotion_codes.create, params, once(f"{request}-code"))["id"])
+
+
+def set_promotion_active(id: str, *, active: bool) -> PromotionFacts:
+    asked(api().promotion_codes.update, id, {"active": active})
+    return promotion(id)

@@ -1,0 +1,85 @@
+"""Stripe's SDK. Only this module knows it; its release pins the API version."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from typing import Any, cast
+
+import stripe
+from django.conf import settings
+
+from billing import errors, facts
+from billing.facts import EventFacts
+
+logger = logging.getLogger(__name__)
+
+# Seconds. A page waits for it; the worker too.
+TIMEOUT = 20
+VERSION = str(stripe.api_version)
+
+
+@cache
+def _client(key: str, base: str) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": base} if base else None,
+        max_network_retries=2,
+        http_client=stripe.RequestsClient(timeout=TIMEOUT),
+    )
+
+
+def api() -> Any:
+    """Stripe, for whoever needs what no function here does. Calls belong inside of `answered`."""
+    return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE).v1
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """What the SDK raises becomes a refusal of ours."""
+    try:
+        yield
+    except stripe.CardError as error:
+        raise errors.PaymentDeclined(error.user_message or "") from error
+    except stripe.InvalidRequestError as error:
+        if error.code == "resource_missing":
+            raise errors.StripeMissing(f"Stripe has no such object: {error.user_message}") from error
+        raise errors.StripeRefused(f"The payment service refused this: {error.user_message}") from error
+    except stripe.IdempotencyError as error:
+        raise errors.StripeRefused("The payment service was asked this before, otherwise.") from error
+    except stripe.StripeError as error:
+        logger.warning("Stripe does not answer: %s: %s", type(error).__name__, error)
+        raise errors.PaymentsUnavailable(retry_after=60) from error
+
+
+def asked(call: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """The object that Stripe answers, as a plain one."""
+    with answered():
+        return cast(dict[str, Any], call(*args, **kwargs).to_dict())
+
+
+def listed(call: Any, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every object of a list, however many pages it has."""
+    with answered():
+        for item in call({"limit": 100, **params}).auto_paging_iter():
+            yield item.to_dict()
+
+
+def once(request: object) -> dict[str, str]:
+    return {"idempotency_key": str(request)}
+
+
+def seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def event(payload: bytes, signature: str) -> EventFacts:
+    """Raises WebhookInvalid unless Stripe signed it, not long ago."""
+    try:
+        made = stripe.Webhook.construct_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET)
+        return facts.event_facts(made.to_dict())
+    except (ValueError, KeyError, stripe.SignatureVerificationError) as error:
+        raise errors.WebhookInvalid from error

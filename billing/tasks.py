@@ -1,0 +1,59 @@
+"""Celery's way in: sweeps, each safe to run twice, at the same time as itself, or a week late."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from billing.workflows import buying, changing, inbox, reconciling, refunding, topping_up
+from teams.ring import ring
+from teams.tasks import deliver_mail
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="billing.work_inbox")
+def work_inbox() -> int:
+    """Works the events that wait; also rung by the webhook."""
+    done = inbox.work_inbox(at=timezone.now())
+    if done:
+        ring(deliver_mail)
+    return done
+
+
+@shared_task(name="billing.top_up")
+def top_up() -> int:
+    """Buys Credits for Teams that are below their threshold."""
+    paid = topping_up.top_up_all(at=timezone.now())
+    ring(deliver_mail)
+    return paid
+
+
+@shared_task(name="billing.finish")
+def finish() -> int:
+    """Finishes what was interrupted between our rows and Stripe."""
+    at = timezone.now()
+    return (
+        changing.settle_open_changes(at=at)
+        + refunding.send_open_refunds(at=at)
+        + buying.look_at_old_checkouts(at=at)
+    )
+
+
+@shared_task(name="billing.reconcile")
+def reconcile() -> int:
+    """Nightly: everything of Stripe's is looked at. What cannot be repaired is logged as an error and
+    mailed.
+    """
+    now = timezone.now()
+    report = reconciling.reconcile(at=now)
+    for line in report.repaired:
+        logger.warning("Repaired: %s", line)
+    for line in report.unrepaired:
+        logger.error("Not repaired: %s", line)
+    if report.unrepaired:
+        reconciling.tell(report=report, at=now)
+    ring(deliver_mail)
+    return len(report.unrepaired)

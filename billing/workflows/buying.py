@@ -1,0 +1,159 @@
+"""Buying: the first seats, and Credits, on Stripe's payment page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+
+from django.conf import settings
+
+from billing import stripe_api
+from billing.changes import Bill
+from billing.errors import ChangeInProgress, NotOnSale, StripeRefused
+from billing.models import Checkout, CreditPurchase, Interval, Price
+from billing.money import MAX_PACKS, NANOUSD_PER_PACK
+from billing.selectors.prices import prices_of
+from billing.services import checkouts
+from billing.services.fetches import take_ticket
+from billing.services.prices import PACK_KEY
+from billing.workflows.looks import look_at_checkout
+from quota.models import Plan
+from quota.money import credits_text
+from teams.errors import InvalidValue, Refusal
+from teams.models import Membership, Role, Team, User
+
+logger = logging.getLogger(__name__)
+
+MAX_SEATS = 1_000
+
+
+def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: datetime, by: User) -> Checkout:
+    """A visit to the payment page for the Team's first seats: plan code to number. Its `url` leads there.
+
+    The same again gives the same visit; another choice ends the visit before. Raises InvalidValue, NotOnSale,
+    AlreadySubscribed, and what Stripe says.
+    """
+    if interval not in Interval.values:
+        raise InvalidValue("Choose month or year", pointer="/interval")
+    wanted = {code: count for code, count in seats.items() if count}
+    total = sum(wanted.values())
+    if not wanted or min(wanted.values()) < 0 or total > MAX_SEATS:
+        raise InvalidValue(f"Choose from 1 to {MAX_SEATS} seats", pointer="/seats")
+    if team.is_default and total > 1:
+        raise InvalidValue("Your own Team has one seat; create a Team for more people", pointer="/seats")
+    plans = {plan.code: plan for plan in Plan.objects.sellable().filter(code__in=wanted)}
+    for code in wanted:
+        if code not in plans:
+            raise NotOnSale(f"There is no plan {code!r} on sale.", pointer="/seats")
+    prices = prices_of(Bill({plans[code].pk: count for code, count in wanted.items()}, interval))
+    per = "a month" if interval == Interval.MONTH else "a year"
+    text = ", ".join(f"{count} × {plans[code].name}" for code, count in wanted.items()) + f", paid {per}"
+    return _visit(team, Checkout.Kind.SUBSCRIPTION, prices, 0, text, at, by)
+
+
+def buy_credits(*, team: Team, packs: int, at: datetime, by: User) -> Checkout:
+    """A visit to the payment page for packs of 5,000 Credits. Raises InvalidValue, NotOnSale, and what Stripe
+    says."""
+    if not 1 <= packs <= MAX_PACKS:
+        most = credits_text(MAX_PACKS * NANOUSD_PER_PACK)
+        raise InvalidValue(f"Buy from 5000 to {most} Credits, in multiples of 5000", pointer="/credits")
+    price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
+    if price is None:
+        raise NotOnSale(
+            "The payment service does not sell Credits yet; an operator must publish their price."
+        )
+    amount = packs * NANOUSD_PER_PACK
+    text = f"{credits_text(amount).removesuffix('.000')} Credits"
+    return _visit(team, Checkout.Kind.CREDITS, {str(price.stripe_id): packs}, amount, text, at, by)
+
+
+def _visit(
+    team: Team, kind: str, prices: dict[str, int], credits_nanousd: int, text: str, at: datetime, by: User
+) -> Checkout:
+    open_one = checkouts.open_checkout(team, kind)
+    if open_one is not None and (open_one.prices != prices or open_one.expires_at <= at):
+        leave_checkout(checkout=open_one, at=at)
+    checkout = checkouts.begin_checkout(
+        team=team, kind=kind, prices=prices, credits_nanousd=credits_nanousd, text=text, at=at, by=by
+    )
+    return checkout if checkout.stripe_id else send_checkout(checkout=checkout, at=at)
+
+
+def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
+    """Asks Stripe for the page; the same page however often it is asked."""
+    team = checkout.team
+    customer = ensure_customer(team=team, at=at)
+    metadata = {"team": str(team.pk), "checkout": str(checkout.pk)}
+    purchase = CreditPurchase.objects.filter(checkout=checkout).first()
+    if purchase is not None:
+        metadata["purchase"] = str(purchase.pk)
+    back = f"{settings.BASE_URL}/teams/{team.slug}/billing/checkouts/{checkout.pk}/"
+    ticket = take_ticket()
+    facts = stripe_api.create_checkout(
+        request=checkout.pk,
+        mode="subscription" if checkout.kind == Checkout.Kind.SUBSCRIPTION else "payment",
+        customer=customer,
+        prices=checkout.prices,
+        metadata=metadata,
+        return_url=back,
+        cancel_url=back,
+        expires_at=checkout.expires_at,
+    )
+    checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=ticket, at=at)
+    checkout.refresh_from_db()
+    return checkout
+
+
+def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
+    """Ends an open visit. Raises ChangeInProgress when it was paid in this moment."""
+    if not checkout.stripe_id:
+        # Nobody was ever led to its page; should it exist, it is asked for anew first, and ended then.
+        checkout = send_checkout(checkout=checkout, at=at)
+    with suppress(StripeRefused):  # not open any more: the look says what became of it
+        stripe_api.expire_checkout(checkout.stripe_id or "")
+    look_at_checkout(checkout, at)
+    checkout.refresh_from_db()
+    if checkout.state not in (Checkout.State.EXPIRED, Checkout.State.FAILED):
+        raise ChangeInProgress("The payment page was used in this moment; look at the result first.")
+    return checkout
+
+
+def ensure_customer(*, team: Team, at: datetime) -> str:
+    """The Team's id at Stripe, made there once, under the Team's name and its Owner's address."""
+    row = checkouts.customer_row(team=team, at=at)
+    if row.stripe_id:
+        return row.stripe_id
+    owner = Membership.objects.for_team(team).live().select_related("user").get(role=Role.OWNER)
+    ticket = take_ticket()
+    facts = stripe_api.create_customer(
+        request=row.request, name=team.name, email=owner.user.email, team=team.pk
+    )
+    checkouts.apply_customer(team=team, facts=facts, ticket=ticket, at=at)
+    return facts.id
+
+
+def portal_url(*, team: Team, at: datetime) -> str:
+    """Stripe's page for cards and invoices, for this Team."""
+    back = f"{settings.BASE_URL}/teams/{team.slug}/billing/"
+    return stripe_api.portal_url(ensure_customer(team=team, at=at), return_url=back)
+
+
+def look_at_old_checkouts(*, at: datetime) -> int:
+    """The sweep: visits that should be over by now, whose end nobody told us of. Returns how many are."""
+    old = Checkout.objects.filter(
+        state__in=[Checkout.State.OPEN, Checkout.State.PROCESSING], expires_at__lte=at
+    ).select_related("team")
+    over = 0
+    for checkout in old:
+        try:
+            if checkout.stripe_id:
+                look_at_checkout(checkout, at)
+            else:
+                checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
+        except Refusal as refusal:
+            logger.warning("Checkout %s was not looked at: %s", checkout.pk, refusal)
+        checkout.refresh_from_db()
+        over += checkout.state not in (Checkout.State.OPEN, Checkout.State.PROCESSING)
+    return over

@@ -1,0 +1,262 @@
+"""Changing a subscription: shown first with its exact money, then done for the amount that was shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing import stripe_api
+from billing.changes import CANCEL, RESUME, Outcome, SeatPlanned, Wish, billed, outcome
+from billing.errors import (
+    AmountChanged,
+    ChangeInProgress,
+    NothingToChange,
+    NotSubscribed,
+    PaymentDeclined,
+    PaymentsUnavailable,
+    StripeMissing,
+    StripeRefused,
+)
+from billing.facts import InvoiceFacts, LineFacts, SubscriptionFacts
+from billing.models import Change, Subscription
+from billing.selectors.effects import Effect, effects_of
+from billing.selectors.prices import cost_of_seats, prices_of
+from billing.services import changes
+from billing.workflows.looks import look_at_subscription
+from billing.workflows.texts import text_of
+from quota.models import Plan
+from quota.money import usd_text
+from teams.errors import InvalidValue
+from teams.models import Team, User
+
+logger = logging.getLogger(__name__)
+
+# A preview is good so long; then the seconds that are paid for would be too many past.
+SHOWN_FOR = timedelta(minutes=15)
+# A change that was sent so long ago and is not seen at Stripe was not done.
+SENT_FOR = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a wish does. `amount_nanousd` is what confirming sends back: charged now where it acts `at_once`
+    (the proration is counted from `proration_at`), else the next regular invoice. `renewal_nanousd`: the
+    regular invoice afterwards, at `renews_at`; None where none will come.
+    """
+
+    text: str
+    at_once: bool
+    amount_nanousd: int
+    lines: tuple[LineFacts, ...]
+    effective_at: datetime
+    proration_at: datetime | None
+    renewal_nanousd: int | None
+    renews_at: datetime
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A wish worked out."""
+
+    row: Subscription
+    facts: SubscriptionFacts
+    before: tuple[SeatPlanned, ...]
+    result: Outcome | None
+    preview: Preview
+
+
+def preview(*, team: Team, wish: Wish, at: datetime) -> Preview:
+    """Nothing is changed. Raises what `changeable` and `outcome` do, NotOnSale, and what Stripe says."""
+    return _worked_out(team, wish, at.replace(microsecond=0)).preview
+
+
+def confirm(
+    *, team: Team, wish: Wish, amount_nanousd: int, proration_at: datetime | None, at: datetime, by: User
+) -> Change | None:
+    """Does what was previewed, for the amount that was shown; returns the Change where it acts at once.
+
+    Raises AmountChanged, with the new amount, when it would cost otherwise now or was shown longer than
+    15 minutes ago; PaymentDeclined and StripeRefused when it was not done; PaymentsUnavailable when that is
+    not known yet: it is found out by the sweep.
+    """
+    moment = at.replace(microsecond=0)
+    shown = proration_at is not None and moment - SHOWN_FOR <= proration_at <= moment + timedelta(minutes=1)
+    plan = _worked_out(team, wish, proration_at if shown and proration_at else moment)
+    stale = plan.preview.at_once and not shown
+    if stale or plan.preview.amount_nanousd != amount_nanousd:
+        now = plan.preview.amount_nanousd
+        raise AmountChanged(
+            f"It is {usd_text(now)} now, not {usd_text(amount_nanousd)}; confirm again if you agree.",
+            amount_nanousd=now,
+        )
+    if plan.result is None:
+        _cancel_or_resume(plan, wish, at)
+        return None
+    if not plan.preview.at_once:
+        _plan_ahead(plan, plan.result, at, by)
+        return None
+    return _at_once(plan, plan.result, plan.preview, at, by)
+
+
+def _worked_out(team: Team, wish: Wish, moment: datetime) -> _Plan:
+    row = _row_for(team, wish)
+    facts = stripe_api.subscription(row.stripe_id)
+    seats = tuple(changes.planned(row))
+    if wish.kind in (CANCEL, RESUME):
+        return _Plan(row, facts, seats, None, _ending(row, wish, facts))
+    if team.is_default and wish.kind == "add":
+        raise InvalidValue("Your own Team has one seat; create a Team for more people", pointer="/seats")
+    result = outcome(wish, seats, row.interval, row.next_interval, cost_of_seats(row.interval))
+    return _Plan(row, facts, seats, result, _priced(row, wish, facts, seats, result, moment))
+
+
+def _row_for(team: Team, wish: Wish) -> Subscription:
+    """Cancelling is allowed while a payment is overdue, and resuming while it ends."""
+    if wish.kind not in (CANCEL, RESUME):
+        return changes.changeable(team)
+    row = Subscription.objects.for_team(team).live().first()
+    if row is None:
+        raise NotSubscribed
+    if row.changes.filter(closed_at=None).exists():
+        raise ChangeInProgress
+    if (wish.kind == CANCEL) == (row.cancel_at is not None):
+        raise NothingToChange
+    return row
+
+
+def _ending(row: Subscription, wish: Wish, facts: SubscriptionFacts) -> Preview:
+    renewal = 0
+    if wish.kind == RESUME:
+        renewal = stripe_api.preview_change(facts, facts.quantities, at=None).due_nanousd
+    return Preview(
+        text=text_of(wish, {}),
+        at_once=False,
+        amount_nanousd=renewal,
+        lines=(),
+        effective_at=facts.period_end,
+        proration_at=None,
+        renewal_nanousd=renewal if wish.kind == RESUME else None,
+        renews_at=facts.period_end,
+        effects=(),
+    )
+
+
+def _priced(
+    row: Subscription,
+    wish: Wish,
+    facts: SubscriptionFacts,
+    seats: tuple[SeatPlanned, ...],
+    result: Outcome,
+    moment: datetime,
+) -> Preview:
+    at_once = result.now != billed(seats, row.interval)
+    if at_once:
+        invoice = stripe_api.preview_change(facts, prices_of(result.now), at=moment)
+    later = _regular(facts, prices_of(result.later), same_interval=result.later.interval == row.interval)
+    renewed_anew = result.now.interval != row.interval
+    plans = {plan.pk: plan for plan in Plan.objects.all()}
+    return Preview(
+        text=text_of(wish, plans),
+        at_once=at_once,
+        amount_nanousd=invoice.due_nanousd if at_once else later.due_nanousd,
+        lines=invoice.lines if at_once else later.lines,
+        effective_at=moment if at_once else facts.period_end,
+        proration_at=moment if at_once else None,
+        renewal_nanousd=later.due_nanousd,
+        renews_at=_a_year_on(moment) if renewed_anew else facts.period_end,
+        effects=effects_of(row.team, wish, seats, result, plans),
+    )
+
+
+def _regular(facts: SubscriptionFacts, prices: Mapping[str, int], *, same_interval: bool) -> InvoiceFacts:
+    if same_interval:
+        return stripe_api.preview_change(facts, prices, at=None)
+    return stripe_api.preview_new(facts.customer, prices)
+
+
+def _a_year_on(moment: datetime) -> datetime:
+    day = 28 if (moment.month, moment.day) == (2, 29) else moment.day
+    return moment.replace(year=moment.year + 1, day=day)
+
+
+def _cancel_or_resume(plan: _Plan, wish: Wish, at: datetime) -> None:
+    if plan.facts.schedule:
+        # A subscription on a schedule cannot be told to end. What was planned is kept in our rows.
+        stripe_api.forget_period_end(plan.facts.schedule)
+    stripe_api.set_cancel_at_period_end(plan.row.stripe_id, cancel=wish.kind == CANCEL)
+    look_at_subscription(plan.row.stripe_id, at)
+
+
+def _plan_ahead(plan: _Plan, result: Outcome, at: datetime, by: User) -> None:
+    changes.plan_ahead(
+        team=plan.row.team,
+        before=plan.before,
+        after=result.seats,
+        next_interval=result.next_interval,
+        text=plan.preview.text,
+        at=at,
+        by=by,
+    )
+    look_at_subscription(plan.row.stripe_id, at)
+
+
+def _at_once(plan: _Plan, result: Outcome, shown: Preview, at: datetime, by: User) -> Change:
+    target = prices_of(result.now)
+    change = changes.open_change(
+        team=plan.row.team,
+        before=plan.before,
+        text=shown.text,
+        target=target,
+        moves=result.moves,
+        amount_nanousd=shown.amount_nanousd,
+        proration_at=shown.effective_at,
+        at=at,
+        by=by,
+    )
+    try:
+        if plan.facts.schedule:
+            stripe_api.forget_period_end(plan.facts.schedule)
+        stripe_api.change_subscription(plan.facts, target, request=change.pk, at=shown.effective_at)
+    except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
+        changes.refuse_change(change=change, reason=refusal.detail, at=at)
+        look_at_subscription(plan.row.stripe_id, at)
+        raise
+    look_at_subscription(plan.row.stripe_id, at)
+    change.refresh_from_db()
+    return change
+
+
+def drop_change(*, change: Change, at: datetime) -> Change:
+    """Gives up a change that waits for its payment: its invoice is voided, nothing is charged."""
+    if change.invoice_id and change.closed_at is None:
+        stripe_api.void_invoice(change.invoice_id)
+    return settle_change(change=change, at=at)
+
+
+def settle_change(*, change: Change, at: datetime) -> Change:
+    """Looks what became of a change. One that was sent a while ago and is not seen at Stripe was not done;
+    it is never sent again.
+    """
+    look_at_subscription(change.subscription.stripe_id, at)
+    change.refresh_from_db()
+    if change.state == Change.State.OPEN and change.created_at + SENT_FOR <= at:
+        changes.refuse_change(change=change, reason="The payment service did not get it.", at=at)
+        look_at_subscription(change.subscription.stripe_id, at)
+    change.refresh_from_db()
+    return change
+
+
+def settle_open_changes(*, at: datetime) -> int:
+    """The sweep: every change that is not over. Returns how many are over now."""
+    settled = 0
+    for change in Change.objects.filter(closed_at=None, created_at__lte=at - SENT_FOR).select_related(
+        "subscription", "team"
+    ):
+        try:
+            settled += settle_change(change=change, at=at).closed_at is not None
+        except (PaymentsUnavailable, StripeRefused) as refusal:
+            logger.warning("Change %s is not settled: %s", change.pk, refusal)
+    return settled

@@ -1,0 +1,52 @@
+"""Paying back, by an operator."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from billing import stripe_api
+from billing.errors import PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
+from billing.models import Payment, Refund
+from billing.services import refunds
+from billing.workflows.looks import look_at_payment
+from teams.models import User
+
+logger = logging.getLogger(__name__)
+SENT_FOR = timedelta(minutes=5)
+
+
+def pay_back(*, payment: Payment, amount_nanousd: int, reason: str, at: datetime, by: User) -> Refund:
+    """Pays back, and takes the same share of the Credits it bought, as far as they are unused.
+
+    Raises RefundTooHigh, InvalidValue, ChangeInProgress; StripeRefused when it was not done;
+    PaymentsUnavailable when that is not known yet: the sweep sends it again, and Stripe does it once.
+    """
+    refund = refunds.open_refund(payment=payment, amount_nanousd=amount_nanousd, reason=reason, at=at, by=by)
+    return send_refund(refund=refund, at=at)
+
+
+def send_refund(*, refund: Refund, at: datetime) -> Refund:
+    """Asks Stripe; once, however often it is sent."""
+    payment = refund.payment
+    try:
+        id = stripe_api.pay_back(payment.stripe_id, nanousd=refund.amount_nanousd, request=refund.pk)
+    except (StripeRefused, StripeMissing, PaymentDeclined) as refusal:
+        refunds.close_refund(refund=refund, error=refusal.detail, at=at)
+        raise
+    refund = refunds.close_refund(refund=refund, stripe_id=id, at=at)
+    look_at_payment(payment.stripe_id, at)
+    return refund
+
+
+def send_open_refunds(*, at: datetime) -> int:
+    """The sweep: those whose sending was interrupted. Returns how many are done."""
+    done = 0
+    for refund in Refund.objects.filter(
+        state=Refund.State.OPEN, created_at__lte=at - SENT_FOR
+    ).select_related("payment__team", "by"):
+        try:
+            done += send_refund(refund=refund, at=at).state == Refund.State.DONE
+        except (StripeRefused, StripeMissing, PaymentDeclined, PaymentsUnavailable) as refusal:
+            logger.warning("Refund %s is not done: %s", refund.pk, refusal)
+    return done
