@@ -1,0 +1,40 @@
+"""Billing periods, in seconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import UTC, datetime
+
+HOUR = 3600
+DAY = 24 * HOUR
+SECONDS = {"day": DAY, "week": 7 * DAY}
+MONTHS = {"month": 1, "year": 12}
+
+
+def later(start: int, interval: str, count: int) -> int:
+    """So many intervals after `start`. A month later has the same day, or the month's last one."""
+    if interval in SECONDS:
+        return start + SECONDS[interval] * count
+    moment = datetime.fromtimestamp(start, UTC)
+    months = moment.year * 12 + moment.month - 1 + MONTHS[interval] * count
+    year, month = divmod(months, 12)
+    day = min(moment.day, monthrange(year, month + 1)[1])
+    return int(moment.replace(year=year, month=month + 1, day=day).timestamp())
+
+
+def boundary_after(anchor: int, interval: str, count: int, moment: int) -> int:
+    """The first end of a period after `moment`, where periods are counted from `anchor`: an anchor on the 31st
+    ends one on the 28th of February and the next on the 31st of March.
+    """
+    number = max(0, (moment - anchor) // (later(anchor, interval, count) - anchor) - 1)
+    while later(anchor, interval, count * number) > moment and number:
+        number -= 1
+    while later(anchor, interval, count * number) <= moment:
+        number += 1
+    return later(anchor, interval, count * number)
+
+
+def day_text(moment: int) -> str:
+    """Such as 5 Nov 2026."""
+    day = datetime.fromtimestamp(moment, UTC)
+    return f"{day.day} {day:%b %Y}"
