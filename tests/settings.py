@@ -9,6 +9,9 @@ from tokenplan import environment
 # Before the product's settings are read. Never the data of `make run`, whatever DATA says.
 os.environ["DATA"] = environment.text("TEST_DATA", str(environment.ROOT / "var" / "test"))
 
+# Tests talk to a local Stripe; to an account only where TEST_STRIPE_SECRET_KEY asks for it.
+os.environ.pop("STRIPE_SECRET_KEY", None)
+
 # A database of its own for each run: two at once do not meet. xdist's processes inherit the name.
 os.environ.setdefault("TEST_DATABASE_NAME", f"test_tokenplan_{os.getpid()}")
 

@@ -137,7 +137,17 @@ class TestSocketFolder:
 
 class TestLog:
     @pytest.mark.parametrize(
-        "key", ["sk-cp-abcdef0123456789ABCDEF", "gw-abcdef0123", "pat-abcdef0123", "sk-api-a1b2c3d4"]
+        "key",
+        [
+            "sk-cp-abcdef0123456789ABCDEF",
+            "gw-abcdef0123",
+            "pat-abcdef0123",
+            "sk-api-a1b2c3d4",
+            "sk_test_a1b2c3d4",
+            "sk_live_a1b2c3d4",
+            "rk_live_a1b2c3d4",
+            "whsec_a1b2c3d4",
+        ],
     )
     def test_keys_are_hidden(self, key: str) -> None:
         record = logging.LogRecord("x", logging.INFO, "f", 1, "refused %s\nand more", (key,), None)

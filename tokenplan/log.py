@@ -4,8 +4,10 @@ import logging
 import re
 import time
 
-# Every credential of the product carries one of these prefixes.
-_CREDENTIAL = re.compile(r"\b(sk-cp-|sk-api-|gw-|pat-)[A-Za-z0-9_-]{6,}")
+# Every credential of the product carries one of these prefixes; those with `_` are Stripe's.
+_CREDENTIAL = re.compile(
+    r"\b(sk-cp-|sk-api-|gw-|pat-|sk_live_|sk_test_|rk_live_|rk_test_|whsec_)[A-Za-z0-9_-]{6,}"
+)
 
 
 def without_credentials(text: str) -> str:

@@ -236,15 +236,15 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Payments
 
-# Without a key of Stripe's, `make run` starts a local Stripe, one port above the console.
+# Without a key of Stripe's, `manage.py up` starts a local Stripe, one port above the console.
 STRIPE_SECRET_KEY = environment.text("STRIPE_SECRET_KEY")
 LOCAL_STRIPE = not STRIPE_SECRET_KEY
 if LOCAL_STRIPE:
     STRIPE_SECRET_KEY = "sk_test_local"  # noqa: S105  # the local one lets in any that looks like one
-    STRIPE_API_BASE = environment.text("STRIPE_API_BASE", f"http://127.0.0.1:{PORT + 1}")
+    STRIPE_API_BASE = f"http://127.0.0.1:{PORT + 1}"
     STRIPE_WEBHOOK_SECRET = "whsec_" + hmac.digest(SECRET_KEY.encode(), b"local stripe", "sha256").hex()
 else:
-    STRIPE_API_BASE = environment.text("STRIPE_API_BASE")
+    STRIPE_API_BASE = ""
     STRIPE_WEBHOOK_SECRET = environment.text("STRIPE_WEBHOOK_SECRET")
 # Stripe Tax: prices are without tax, and Stripe adds what is due.
 STRIPE_TAX = environment.flag("STRIPE_TAX")

@@ -77,7 +77,11 @@ def seconds(moment: datetime) -> int:
 
 
 def event(payload: bytes, signature: str) -> EventFacts:
-    """Raises WebhookInvalid unless Stripe signed it, not long ago."""
+    """Raises WebhookInvalid unless Stripe signed it, not long ago. Without a secret nothing is believed: an
+    empty one would be anybody's.
+    """
+    if not settings.STRIPE_WEBHOOK_SECRET:
+        raise errors.WebhookInvalid("STRIPE_WEBHOOK_SECRET is not set: no event can be believed.")
     try:
         made = stripe.Webhook.construct_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET)
         return facts.event_facts(made.to_dict())
