@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from billing.views import plans
+from billing.views import plans, webhooks
 
-urlpatterns = [path("plans/", plans.plans, name="plans")]
+urlpatterns = [
+    path("plans/", plans.plans, name="plans"),
+    path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
+]

@@ -138,6 +138,8 @@ OTHER_CREDENTIALS = {
 # For everyone, with nobody's data: the front page, documents, an invitation (its token is the credential),
 # the trackers' paths (200 always; the body says who).
 OPEN = {"home", "plans", "schema", "api-docs", "join", "remains", "remains-legacy"}
+# Stripe's signature is the credential (tests/billing/test_webhooks.py).
+SIGNED = {"stripe-webhook"}
 
 
 @dataclass
@@ -225,7 +227,7 @@ def addresses() -> Iterator[tuple[str, URLPattern]]:
 
 
 def test_every_address_is_in_a_table() -> None:
-    known = {*TEAMS, *OWN_PAGES, *OWN_API, *OTHER_CREDENTIALS, *OPEN}
+    known = {*TEAMS, *OWN_PAGES, *OWN_API, *OTHER_CREDENTIALS, *OPEN, *SIGNED}
     found = {pattern.name for _, pattern in addresses()}
 
     assert found - known == set(), "Say in tests/test_tenancy.py who may open these."

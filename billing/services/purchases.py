@@ -8,6 +8,7 @@ from datetime import datetime
 
 from billing.facts import PaymentFacts
 from billing.models import CreditPurchase, Payment
+from billing.selectors.refunds import owed_of
 from billing.services.top_ups import note_paid
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.services import credits
@@ -96,10 +97,7 @@ def _follow(purchase: CreditPurchase, lot: CreditGrant, payment: Payment, at: da
     if (lot.frozen_at is not None) != open_dispute:
         lot = credits.freeze_lot(lot=lot, frozen=open_dispute, at=at, by=None)
         changed.append(f"lot {lot.pk} is {'frozen' if open_dispute else 'free again'}")
-    owed = purchase.amount_nanousd
-    if payment.dispute != Dispute.LOST:
-        owed = purchase.amount_nanousd * payment.refunded_nanousd // max(payment.received_nanousd, 1)
-    owed = min(owed, purchase.amount_nanousd)
+    owed = owed_of(purchase, payment)
     if owed > purchase.clawed_nanousd:
         lot = CreditGrant.objects.select_for_update(no_key=True).get(pk=lot.pk)
         taken = min(owed - purchase.clawed_nanousd, lot.remaining_nanousd)

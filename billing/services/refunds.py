@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID, uuid4
 
 from billing.errors import ChangeInProgress, RefundTooHigh
 from billing.models import Payment, Refund
@@ -17,11 +18,8 @@ from teams.transactions import one_transaction, refused_by
 State = Refund.State
 
 
-@one_transaction()
-def open_refund(*, payment: Payment, amount_nanousd: int, reason: str, at: datetime, by: User) -> Refund:
-    """Raises RefundTooHigh, InvalidValue, ChangeInProgress while another one of this payment is under way."""
-    team_service.lock(payment.team)
-    payment = Payment.objects.get(pk=payment.pk)
+def check(*, payment: Payment, amount_nanousd: int, reason: str) -> None:
+    """May this be paid back? Raises RefundTooHigh, InvalidValue."""
     left = payment.received_nanousd - payment.refunded_nanousd
     if amount_nanousd <= 0 or amount_nanousd % NANOUSD_PER_CENT:
         raise InvalidValue("An amount is whole cents, above nothing", pointer="/amount")
@@ -29,9 +27,37 @@ def open_refund(*, payment: Payment, amount_nanousd: int, reason: str, at: datet
         raise RefundTooHigh(f"Of this payment {usd_text(left)} is left", pointer="/amount")
     if not reason.strip():
         raise InvalidValue("Say why", pointer="/reason")
+
+
+@one_transaction()
+def open_refund(
+    *,
+    payment: Payment,
+    amount_nanousd: int,
+    reason: str,
+    request: UUID | None = None,
+    at: datetime,
+    by: User,
+) -> Refund:
+    """The same `request` again gives the refund that it opened. Raises RefundTooHigh, InvalidValue,
+    ChangeInProgress while another one of this payment is under way.
+    """
+    team_service.lock(payment.team)
+    before = Refund.objects.filter(pk=request).first()
+    if before is not None:
+        if (before.payment_id, before.amount_nanousd) != (payment.pk, amount_nanousd):
+            raise InvalidValue(f"This was asked before, for {usd_text(before.amount_nanousd)}; start anew")
+        return before
+    payment = Payment.objects.get(pk=payment.pk)
+    check(payment=payment, amount_nanousd=amount_nanousd, reason=reason)
     with refused_by(a_payment_has_one_refund_under_way=ChangeInProgress):
         refund = Refund.objects.create(
-            payment=payment, amount_nanousd=amount_nanousd, reason=reason.strip(), by=by, created_at=at
+            pk=request or uuid4(),
+            payment=payment,
+            amount_nanousd=amount_nanousd,
+            reason=reason.strip(),
+            by=by,
+            created_at=at,
         )
     details = {"amount": usd_text(amount_nanousd), "reason": refund.reason}
     record(

@@ -85,5 +85,9 @@ def event(payload: bytes, signature: str) -> EventFacts:
     try:
         made = stripe.Webhook.construct_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET)
         return facts.event_facts(made.to_dict())
-    except (ValueError, KeyError, stripe.SignatureVerificationError) as error:
+    except stripe.SignatureVerificationError as error:
+        # Whoever connects an account with the wrong secret finds here what is wrong.
+        logger.warning("An event was refused: %s", error)
         raise errors.WebhookInvalid from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise errors.WebhookInvalid("The body is not an event of the payment service.") from error

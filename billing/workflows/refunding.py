@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from billing import stripe_api
 from billing.errors import PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
@@ -16,14 +17,25 @@ logger = logging.getLogger(__name__)
 SENT_FOR = timedelta(minutes=5)
 
 
-def pay_back(*, payment: Payment, amount_nanousd: int, reason: str, at: datetime, by: User) -> Refund:
-    """Pays back, and takes the same share of the Credits it bought, as far as they are unused.
+def pay_back(
+    *,
+    payment: Payment,
+    amount_nanousd: int,
+    reason: str,
+    request: UUID | None = None,
+    at: datetime,
+    by: User,
+) -> Refund:
+    """Pays back, and takes the same share of the Credits it bought, as far as they are unused. Once per
+    `request`.
 
     Raises RefundTooHigh, InvalidValue, ChangeInProgress; StripeRefused when it was not done;
     PaymentsUnavailable when that is not known yet: the sweep sends it again, and Stripe does it once.
     """
-    refund = refunds.open_refund(payment=payment, amount_nanousd=amount_nanousd, reason=reason, at=at, by=by)
-    return send_refund(refund=refund, at=at)
+    refund = refunds.open_refund(
+        payment=payment, amount_nanousd=amount_nanousd, reason=reason, request=request, at=at, by=by
+    )
+    return refund if refund.state == Refund.State.DONE else send_refund(refund=refund, at=at)
 
 
 def send_refund(*, refund: Refund, at: datetime) -> Refund:

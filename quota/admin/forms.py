@@ -20,11 +20,14 @@ def _moment(label: str, help_text: str) -> forms.DateTimeField:
 
 
 class UsdField(forms.CharField):
-    """A dollar amount; cleaned, it is nano-dollars."""
+    """A dollar amount; cleaned, it is nano-dollars, or None when empty and not required."""
 
-    def clean(self, value: object) -> int:
+    def clean(self, value: object) -> int | None:
+        text = super().clean(value).replace(",", "").replace("$", "")
+        if not text:
+            return None
         try:
-            return nanousd_from_usd(super().clean(value).replace(",", "").replace("$", ""))
+            return nanousd_from_usd(text)
         except ValueError as error:
             raise forms.ValidationError(str(error)) from None
 

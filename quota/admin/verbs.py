@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
@@ -27,12 +27,14 @@ M = TypeVar("M", bound=Model)
 @dataclass(frozen=True)
 class Verb(Generic[M]):
     """Something an operator does to a row: `call` gets the row, the form's values, the operator and the
-    moment, and returns what was done, as a sentence."""
+    moment, and returns what was done, as a sentence. With a `preview`, its sentences are shown and confirmed
+    first."""
 
     name: str
     label: str
     form: Callable[[M, Any], Form]
     call: Callable[[M, Mapping[str, Any], User, datetime], str]
+    preview: Callable[[M, Mapping[str, Any]], Sequence[str]] | None = None
 
 
 class VerbsAdmin(ReadOnlyAdmin[M]):
@@ -72,14 +74,19 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
             if row is None:
                 raise Http404
             form = verb.form(row, request.POST if request.method == "POST" else None)
+            title = f"{verb.label}: {row}"
             said: list[str] = []
+            asked = request.method == "POST" or not form.fields
+            if verb.preview and asked and "confirmed" not in request.POST:
+                form, preview = verb.form(row, request.POST), verb.preview
+                attempt_form(form, lambda: said.extend(preview(row, form.cleaned_data)))
+                return form_page(self, request, form, title=title, back=self._url(row), preview=said)
             at = timezone.now()
             if request.method == "POST" and attempt_form(
                 form, lambda: said.append(verb.call(row, form.cleaned_data, operator(request), at))
             ):
                 self.message_user(request, said[0])
                 return redirect(self._url(row))
-            title = f"{verb.label}: {row}"
             return form_page(self, request, form, title=title, back=self._url(row))
 
         return page
@@ -89,14 +96,21 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
 
 
 def form_page(
-    model_admin: ReadOnlyAdmin[Any], request: HttpRequest, form: Form, *, title: str, back: str
+    model_admin: ReadOnlyAdmin[Any],
+    request: HttpRequest,
+    form: Form,
+    *,
+    title: str,
+    back: str,
+    preview: Sequence[str] = (),
 ) -> TemplateResponse:
-    """The admin's frame around one form."""
+    """The admin's frame around one form; with a `preview`, around what it will do, to be confirmed."""
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
         "title": title,
         "form": form,
         "back": back,
+        "preview": preview,
     }
     return TemplateResponse(request, "admin/quota/form.html", context, status=422 if form.errors else 200)

@@ -1,0 +1,44 @@
+"""Columns that several lists have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from quota.money import credits_text, usd_text
+
+Column = Callable[[Any], str]
+
+
+def usd(field: str, description: str) -> Column:
+    """A field of nano-dollars, in dollars."""
+
+    @admin.display(description=description, ordering=field)
+    def column(row: Any) -> str:
+        return usd_text(getattr(row, field))
+
+    return column
+
+
+def in_credits(field: str, description: str) -> Column:
+    """A field of nano-dollars, in Credits."""
+
+    @admin.display(description=description, ordering=field)
+    def column(row: Any) -> str:
+        return credits_text(getattr(row, field))
+
+    return column
+
+
+def link(row: Model | None) -> SafeString | str:
+    """To the row's own page."""
+    if row is None:
+        return "-"
+    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', url, row)

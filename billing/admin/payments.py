@@ -1,0 +1,183 @@
+"""Payments, and paying back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from billing.admin.columns import in_credits, link, usd
+from billing.admin.forms import RefundForm
+from billing.models import CreditPurchase, Payment, Refund
+from billing.selectors.refunds import claw_back_of
+from billing.services import refunds
+from billing.workflows.refunding import pay_back
+from quota.admin.verbs import Verb, VerbsAdmin
+from quota.money import credits_text, usd_text
+from teams.admin import ReadOnlyAdmin, ReadOnlyInline
+from teams.models import User
+from teams.ring import ring
+from teams.tasks import deliver_mail
+
+
+def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
+    amount = values["amount"]
+    refunds.check(payment=payment, amount_nanousd=amount, reason=values["reason"])
+    said = [f"{usd_text(amount)} of {usd_text(payment.received_nanousd)} is paid back to {payment.team}."]
+    claw_back = claw_back_of(payment, amount_nanousd=amount)
+    if claw_back is None:
+        return [*said, "It bought no Credits. Seats that it paid for work until their period ends."]
+    taken, owed, lot = claw_back.taken_nanousd, claw_back.owed_nanousd, claw_back.lot
+    said.append(
+        f"Lot {lot.pk} holds {credits_text(lot.remaining_nanousd)} Credits and loses {credits_text(taken)}."
+    )
+    if owed > taken:
+        said.append(
+            f"{credits_text(owed - taken)} Credits of what is paid back are used already and stay used."
+        )
+    return said
+
+
+def _pay_back(payment: Payment, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    pay_back(
+        payment=payment,
+        amount_nanousd=values["amount"],
+        reason=values["reason"],
+        request=values["request"],
+        at=at,
+        by=by,
+    )
+    ring(deliver_mail)
+    payment.refresh_from_db()
+    return f"{usd_text(values['amount'])} is paid back; {usd_text(payment.refunded_nanousd)} in all."
+
+
+class RefundInline(ReadOnlyInline):
+    """What operators paid back here; the payment's own figure has what was paid back in Stripe's console."""
+
+    model = Refund
+    fields = readonly_fields = (
+        usd("amount_nanousd", "Amount"),
+        "reason",
+        "state",
+        "error",
+        "by",
+        "created_at",
+        "stripe_id",
+    )
+    ordering = ("-created_at",)
+    show_change_link = False
+
+
+@admin.register(Payment)
+class PaymentAdmin(VerbsAdmin[Payment]):
+    list_display = (
+        "stripe_id",
+        "team",
+        "status",
+        usd("received_nanousd", "Received"),
+        usd("refunded_nanousd", "Paid back"),
+        "dispute",
+        "created_at",
+    )
+    list_filter = ("status", "dispute")
+    list_select_related = ("team",)
+    search_fields = ("=stripe_id", "team__slug", "team__name", "team__memberships__user__email")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-id")
+    fields = readonly_fields = (
+        "stripe_id",
+        "team",
+        "status",
+        usd("amount_nanousd", "Amount"),
+        usd("received_nanousd", "Received"),
+        usd("refunded_nanousd", "Paid back"),
+        "dispute",
+        "failure",
+        "created_at",
+        "purchase",
+        "lot",
+    )
+    inlines = (RefundInline,)
+    verbs = (Verb("refund", "Pay back", RefundForm, _pay_back, preview=_preview),)
+
+    @admin.display(description="Bought")
+    def purchase(self, payment: Payment) -> SafeString | str:
+        return link(_bought(payment))
+
+    @admin.display(description="Lot")
+    def lot(self, payment: Payment) -> SafeString | str:
+        bought = _bought(payment)
+        return link(bought.lot if bought else None)
+
+
+def _bought(payment: Payment) -> CreditPurchase | None:
+    return CreditPurchase.objects.filter(payment_id=payment.stripe_id).select_related("lot", "team").first()
+
+
+@admin.register(CreditPurchase)
+class CreditPurchaseAdmin(ReadOnlyAdmin[CreditPurchase]):
+    list_display = (
+        "created_at",
+        "team",
+        "kind",
+        in_credits("amount_nanousd", "Credits"),
+        "state",
+        "lot",
+        "payment_id",
+        "reason",
+    )
+    list_filter = ("kind", "state")
+    list_select_related = ("team", "lot__team")
+    search_fields = ("=id", "=payment_id", "=invoice_id", "team__slug", "team__name")
+    ordering = ("-created_at", "-id")
+    fields = readonly_fields = (
+        "id",
+        "team",
+        "kind",
+        in_credits("amount_nanousd", "Credits"),
+        "state",
+        "checkout",
+        "invoice_id",
+        "payment",
+        "lot",
+        in_credits("clawed_nanousd", "Paid back, in Credits"),
+        "reason",
+        "created_at",
+        "closed_at",
+    )
+
+    @admin.display(description="Payment")
+    def payment(self, purchase: CreditPurchase) -> SafeString | str:
+        return link(Payment.objects.filter(stripe_id=purchase.payment_id).first())
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin[Refund]):
+    list_display = (
+        "created_at",
+        "payment",
+        usd("amount_nanousd", "Amount"),
+        "state",
+        "reason",
+        "by",
+        "error",
+    )
+    list_filter = ("state",)
+    list_select_related = ("payment", "by")
+    search_fields = ("=stripe_id", "=payment__stripe_id", "payment__team__slug", "reason")
+    ordering = ("-created_at", "-id")
+    fields = readonly_fields = (
+        "id",
+        "payment",
+        usd("amount_nanousd", "Amount"),
+        "state",
+        "reason",
+        "by",
+        "created_at",
+        "stripe_id",
+        "error",
+    )

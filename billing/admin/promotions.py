@@ -1,0 +1,107 @@
+"""Promotion codes: made here, counted and applied by Stripe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+
+from billing.admin.forms import PromotionForm
+from billing.models import Promotion
+from billing.workflows.promoting import create_promotion, set_promotion_active
+from quota.admin.verbs import form_page
+from quota.money import usd_text
+from teams.admin import ReadOnlyAdmin, operator
+from teams.models import User
+from teams.views.base import attempt_form
+
+
+@admin.register(Promotion)
+class PromotionAdmin(ReadOnlyAdmin[Promotion]):
+    list_display = (
+        "code",
+        "takes_off",
+        "duration",
+        "active",
+        "times_redeemed",
+        "max_redemptions",
+        "expires_at",
+    )
+    list_filter = ("active",)
+    search_fields = ("code", "=stripe_id")
+    ordering = ("-id",)
+    fields = readonly_fields = (
+        "code",
+        "takes_off",
+        "duration",
+        "active",
+        "times_redeemed",
+        "max_redemptions",
+        "expires_at",
+        "stripe_id",
+    )
+    actions = ("activate", "deactivate")
+
+    @admin.display(description="Takes off")
+    def takes_off(self, row: Promotion) -> str:
+        if row.percent_hundredths is None:
+            return usd_text(row.amount_nanousd or 0)
+        whole, hundredths = divmod(row.percent_hundredths, 100)
+        return f"{whole}.{hundredths:02d} %".replace(".00 ", " ")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.add_promotion")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Makes a code, once however often the form is sent."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = PromotionForm(request.POST if request.method == "POST" else None)
+        at = timezone.now()
+        back = reverse("admin:billing_promotion_changelist")
+        made: list[Promotion] = []
+        if request.method == "POST" and attempt_form(
+            form, lambda: made.append(_create(form.cleaned_data, operator(request), at))
+        ):
+            self.message_user(request, f"{made[0].code} can be redeemed from now on.")
+            return redirect(back)
+        return form_page(self, request, form, title="Make a promotion code", back=back)
+
+    @admin.action(description="Activate", permissions=["act"])
+    def activate(self, request: HttpRequest, rows: QuerySet[Promotion]) -> None:
+        self._set(request, rows, "activated", active=True)
+
+    @admin.action(description="Deactivate: nobody redeems it any more", permissions=["act"])
+    def deactivate(self, request: HttpRequest, rows: QuerySet[Promotion]) -> None:
+        self._set(request, rows, "deactivated", active=False)
+
+    def _set(self, request: HttpRequest, rows: QuerySet[Promotion], done: str, *, active: bool) -> None:
+        self.act(
+            request,
+            rows,
+            done,
+            lambda row, by, at: set_promotion_active(promotion=row, active=active, at=at, by=by),
+        )
+
+
+def _create(values: dict[str, Any], by: User, at: datetime) -> Promotion:
+    percent = values["percent"]
+    return create_promotion(
+        request=values["request"],
+        code=values["code"],
+        percent_hundredths=None if percent is None else int(percent * 100),
+        amount_nanousd=values["amount"],
+        duration=values["duration"],
+        months=values["months"],
+        max_redemptions=values["max_redemptions"],
+        expires_at=values["expires_at"],
+        at=at,
+        by=by,
+    )

@@ -1,0 +1,37 @@
+"""`manage.py reconcile_stripe`: compares everything with Stripe and repairs it; fails on what it cannot
+repair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from billing.workflows.reconciling import reconcile
+from teams.errors import Refusal
+
+
+class Command(BaseCommand):
+    help = (
+        "Looks at all that Stripe has of ours, repairs every difference, and exits with 1 if one "
+        "cannot be repaired."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            report = reconcile(at=timezone.now())
+        except Refusal as refusal:
+            raise CommandError(refusal.detail) from refusal
+        for line in report.repaired:
+            self.stdout.write(f"Repaired: {line}")
+        for line in report.unrepaired:
+            self.stdout.write(f"Not repaired: {line}")
+        if report.unrepaired:
+            count = len(report.unrepaired)
+            raise CommandError(f"{count} difference{'' if count == 1 else 's'} could not be repaired.")
+        looked_at = f"{report.looked_at} object{'' if report.looked_at == 1 else 's'} of Stripe's looked at"
+        count = len(report.repaired)
+        done = "everything agrees" if not count else f"{count} repair{'' if count == 1 else 's'} made"
+        self.stdout.write(f"{looked_at}; {done}.")

@@ -1,0 +1,18 @@
+"""`manage.py top_up`: what the periodic task does, once, now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from billing.workflows.topping_up import top_up_all
+
+
+class Command(BaseCommand):
+    help = "Buys Credits for Teams whose balance is below the threshold of their auto top-up."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        paid = top_up_all(at=timezone.now())
+        self.stdout.write(f"{paid} top-up{'' if paid == 1 else 's'} paid.")

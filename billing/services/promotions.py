@@ -1,0 +1,67 @@
+"""Promotion codes: who asked for what, before Stripe is asked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.models import Promotion
+from billing.money import NANOUSD_PER_CENT
+from quota.money import usd_text
+from teams.errors import InvalidValue
+from teams.models import User
+from teams.services.audit import Details, record
+from teams.transactions import one_transaction
+
+CODE = re.compile(r"[A-Za-z0-9-]{1,40}", re.ASCII)
+DURATIONS = ("once", "repeating", "forever")
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionAsked:
+    """A share (hundredths of a percent) or an amount off; `months` for a repeating one."""
+
+    code: str
+    percent_hundredths: int | None
+    amount_nanousd: int | None
+    duration: str
+    months: int | None
+    max_redemptions: int | None
+    expires_at: datetime | None
+
+
+@one_transaction()
+def ask_promotion(*, asked: PromotionAsked, at: datetime, by: User) -> None:
+    """Notes who wants the code. Raises InvalidValue where Stripe would not make it, or it makes no sense."""
+    percent, amount = asked.percent_hundredths, asked.amount_nanousd
+    if not CODE.fullmatch(asked.code):
+        raise InvalidValue("A code has up to 40 letters, digits and dashes", pointer="/code")
+    if (percent is None) == (amount is None):
+        raise InvalidValue("Give a percentage or an amount", pointer="/percent")
+    if percent is not None and not 0 < percent <= 10_000:
+        raise InvalidValue("A percentage is above 0, up to 100", pointer="/percent")
+    if amount is not None and (amount <= 0 or amount % NANOUSD_PER_CENT):
+        raise InvalidValue("An amount is whole cents, above nothing", pointer="/amount")
+    if asked.duration not in DURATIONS:
+        raise InvalidValue("The duration is once, repeating or forever", pointer="/duration")
+    if (asked.duration == "repeating") != (asked.months is not None):
+        raise InvalidValue("Months are for a repeating discount, and only for that", pointer="/months")
+    if asked.expires_at is not None and asked.expires_at <= at:
+        raise InvalidValue("It expires after now", pointer="/expires_at")
+    off = f"{percent} hundredths of a percent" if percent is not None else usd_text(amount or 0)
+    details: Details = {
+        "off": off,
+        "duration": asked.duration,
+        "months": asked.months,
+        "max_redemptions": asked.max_redemptions,
+        "expires_at": asked.expires_at.isoformat() if asked.expires_at else None,
+    }
+    record(team=None, by=by, action="promotion.asked", subject=asked.code, details=details, at=at)
+
+
+@one_transaction()
+def note_switched(*, promotion: Promotion, active: bool, at: datetime, by: User) -> None:
+    """Who switches it on or off."""
+    action = "promotion.activated" if active else "promotion.deactivated"
+    record(team=None, by=by, action=action, subject=promotion.code, at=at)

@@ -1,0 +1,33 @@
+"""Where Stripe rings."""
+
+from __future__ import annotations
+
+import json
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from billing import stripe_api
+from billing.services import inbox
+from billing.tasks import work_inbox
+from teams.api.problems import problem_of
+from teams.ring import ring
+
+
+@csrf_exempt
+@require_POST
+def stripe(request: HttpRequest) -> HttpResponse:
+    """Keeps an event that Stripe signed, once, and answers before anything is done about it.
+
+    Mode and API version of the event are not looked at: it only says which object to look at, and what is
+    looked at is the account of our own key, in our own version. An object of the other mode is not there.
+    """
+    try:
+        event = stripe_api.event(request.body, request.headers.get("Stripe-Signature", ""))
+        inbox.receive(event=event, payload=json.loads(request.body), at=timezone.now())
+    except Exception as error:  # answered as the API answers; Stripe sends again what is not answered by 200
+        return problem_of(error).response()
+    ring(work_inbox)  # also for one that we have: the ring before may have been lost
+    return JsonResponse({"received": True})

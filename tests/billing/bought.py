@@ -1,0 +1,134 @@
+"""What a Team has bought, as Stripe told it, without asking Stripe: facts handed to the services."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime
+from typing import Any
+
+from billing.facts import CheckoutFacts, CustomerFacts, InvoiceFacts, PaymentFacts, PromotionFacts
+from billing.models import Checkout, CreditPurchase, Customer, Invoice, Payment, Promotion
+from billing.money import NANOUSD_PER_PACK
+from billing.services import checkouts, copies, purchases
+from billing.services.fetches import take_ticket
+from teams.models import Team
+from tests.factories import T0, USD
+
+_numbers = itertools.count(1)
+
+
+def make_customer(team: Team, *, card: str = "Visa ···· 4242", at: datetime = T0) -> Customer:
+    facts = CustomerFacts(
+        id=f"cus_{next(_numbers)}",
+        team=str(team.pk),
+        email="owner@example.com",
+        card=card,
+        payment_method="pm_1" if card else "",
+        balance_nanousd=0,
+        deleted=False,
+    )
+    checkouts.apply_customer(team=team, facts=facts, ticket=take_ticket(), at=at)
+    return Customer.objects.get(team=team)
+
+
+def begin_purchase(team: Team, *, packs: int = 1, at: datetime = T0) -> CreditPurchase:
+    """The Owner was led to the payment page."""
+    checkout = checkouts.begin_checkout(
+        team=team,
+        kind=Checkout.Kind.CREDITS,
+        prices={"price_credits": packs},
+        credits_nanousd=packs * NANOUSD_PER_PACK,
+        text=f"{packs * 5000} Credits",
+        at=at,
+        by=None,
+    )
+    facts = CheckoutFacts(
+        id=f"cs_{next(_numbers)}",
+        url=f"https://checkout.stripe.com/c/pay/{checkout.pk}",
+        status="open",
+        paid=False,
+        reference=str(checkout.pk),
+        customer="",
+        subscription="",
+        payment="",
+        invoice="",
+        expires_at=checkout.expires_at,
+    )
+    checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=take_ticket(), at=at)
+    return CreditPurchase.objects.select_related("checkout").get(checkout=checkout)
+
+
+def say_payment(team: Team, id: str, *, packs: int = 1, at: datetime = T0, **other: Any) -> Payment:
+    """Stripe says this of a payment; `other`: where it differs from one that succeeded."""
+    values: dict[str, Any] = {
+        "id": id,
+        "customer": "",
+        "status": "succeeded",
+        "amount_nanousd": packs * NANOUSD_PER_PACK,
+        "received_nanousd": packs * NANOUSD_PER_PACK,
+        "refunded_nanousd": 0,
+        "charge": "",
+        "dispute": "",
+        "failure": "",
+        "purchase": "",
+        "created_at": at,
+    }
+    facts = PaymentFacts(**{**values, **other})
+    purchases.apply_payment(team=team, facts=facts, ticket=take_ticket(), at=at)
+    return Payment.objects.get(stripe_id=id)
+
+
+def pay(purchase: CreditPurchase, *, at: datetime = T0) -> Payment:
+    """It was paid, with an invoice; its visit, if there was one, is over."""
+    packs = purchase.amount_nanousd // NANOUSD_PER_PACK
+    payment_id, invoice_id = f"pi_{next(_numbers)}", f"in_{next(_numbers)}"
+    say_invoice(purchase.team, invoice_id, total_nanousd=purchase.amount_nanousd, at=at)
+    payment = say_payment(purchase.team, payment_id, packs=packs, at=at)
+    purchases.grant_purchase(purchase=purchase, payment_id=payment_id, invoice_id=invoice_id, at=at)
+    if purchase.checkout:
+        checkouts.close_checkout(checkout=purchase.checkout, state=Checkout.State.PAID, at=at)
+    purchase.refresh_from_db()
+    return payment
+
+
+def buy(team: Team, *, packs: int = 1, at: datetime = T0) -> Payment:
+    """Credits that were bought and paid for."""
+    return pay(begin_purchase(team, packs=packs, at=at), at=at)
+
+
+def say_invoice(team: Team, id: str, *, at: datetime = T0, **other: Any) -> Invoice:
+    values: dict[str, Any] = {
+        "id": id,
+        "customer": "",
+        "subscription": "",
+        "number": f"A-{id}",
+        "status": "paid",
+        "reason": "manual",
+        "total_nanousd": 5 * USD,
+        "due_nanousd": 0,
+        "paid_nanousd": 5 * USD,
+        "attempted": True,
+        "purchase": "",
+        "payment": "",
+        "url": f"https://invoice.stripe.com/i/{id}",
+        "created_at": at,
+        "finalized_at": at,
+    }
+    copies.apply_invoice(team=team, facts=InvoiceFacts(**{**values, **other}), ticket=take_ticket())
+    return Invoice.objects.get(stripe_id=id)
+
+
+def say_promotion(code: str = "SPRING", **other: Any) -> Promotion:
+    values: dict[str, Any] = {
+        "id": f"promo_{code}",
+        "code": code,
+        "active": True,
+        "percent_hundredths": 2_500,
+        "amount_nanousd": None,
+        "duration": "once",
+        "times_redeemed": 0,
+        "max_redemptions": None,
+        "expires_at": None,
+    }
+    copies.apply_promotion(facts=PromotionFacts(**{**values, **other}), ticket=take_ticket())
+    return Promotion.objects.get(code=code)
