@@ -43,7 +43,7 @@ def open_refund(
     ChangeInProgress while another one of this payment is under way.
     """
     team_service.lock(payment.team)
-    before = Refund.objects.filter(pk=request).first()
+    before = Refund.objects.filter(pk=request).first() if request else None
     if before is not None:
         if (before.payment_id, before.amount_nanousd) != (payment.pk, amount_nanousd):
             raise InvalidValue(f"This was asked before, for {usd_text(before.amount_nanousd)}; start anew")

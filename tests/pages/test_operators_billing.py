@@ -245,7 +245,7 @@ def test_a_replayed_event_is_due_now_and_nothing_else_changes(scene: Scene, oper
     assert kept.done_at == T0
 
     assert "The event invoice.paid evt_1 is due now." in told(operator, url, confirmed="yes")
-    kept.refresh_from_db()
+    kept = StripeEvent.objects.get()
     assert (kept.done_at, kept.next_attempt_at, kept.changed) == (None, T0, "lot 1 is granted")
     assert (CreditGrant.objects.count(), CreditLedgerEntry.objects.count()) == (lots, entries)
     entry = AuditEntry.objects.get(action="stripe_event.replayed")

@@ -96,5 +96,9 @@ def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
         "quota.expire_reservations",
         "quota.reconcile",
         "quota.send_notices",
+        "billing.finish",
+        "billing.reconcile",
+        "billing.top_up",
+        "billing.work_inbox",
     }
     assert scheduled <= set(current_app.tasks)
