@@ -37,6 +37,10 @@ class Call:
     def id(self) -> str:
         return self.ids[0]
 
+    def given(self, *names: str) -> dict[str, Any]:
+        """Of these parameters, those that were sent."""
+        return {name: self.params[name] for name in names if name in self.params}
+
 
 Handler = Callable[[Call], Object]
 

@@ -53,6 +53,11 @@ def mapping(value: Any, name: str) -> dict[str, str]:
     return {key: text(entry, f"{name}[{key}]") for key, entry in value.items()}
 
 
+def merged(before: Mapping[str, str], given: Mapping[str, str] | None) -> dict[str, str]:
+    """Metadata after a change: an empty text takes the entry away."""
+    return {key: value for key, value in {**before, **(given or {})}.items() if value != ""}
+
+
 def one_of(*words: str) -> Callable[[Any, str], str]:
     def read(value: Any, name: str) -> str:
         if value not in words:

@@ -161,17 +161,14 @@ def settle_processing(store: Store, intent: Object, *, ok: bool, now: int) -> Ob
     return _refused(store, {**intent, "processing": None}, method, now, code, BANK_FAILED, "", charge["id"])
 
 
-def due_to_settle(store: Store, now_of_customer: Any) -> list[tuple[Object, bool]]:
-    """Delayed payments whose time has come, and whether the money comes. `now_of_customer` tells the time
-    of a customer.
-    """
-    due = []
+def settlements(store: Store) -> list[tuple[Object, int, bool]]:
+    """The delayed payments under way: each with when it will settle, and whether the money comes."""
+    found = []
     for intent in store.all("payment_intent", status="processing"):
         charge = store.get("charge", intent["latest_charge"])
-        if charge["created"] + SETTLES_AFTER <= now_of_customer(intent["customer"]):
-            method = store.get("payment_method", intent["payment_method"])
-            due.append((intent, not behaviour(method).fails_later))
-    return due
+        method = store.get("payment_method", intent["payment_method"])
+        found.append((intent, charge["created"] + SETTLES_AFTER, not behaviour(method).fails_later))
+    return found
 
 
 def cancel(store: Store, intent: Object, *, reason: str | None, now: int) -> Object:
@@ -366,7 +363,7 @@ def retrieve(call: Call) -> Object:
 
 @list_route("/payment_intents", {"customer": text})
 def list_all(call: Call) -> Object:
-    rows = call.store.all("payment_intent", **_given(call, "customer"))
+    rows = call.store.all("payment_intent", **call.given("customer"))
     return listing(rows, call.params, "/v1/payment_intents")
 
 
@@ -377,9 +374,5 @@ def retrieve_charge(call: Call) -> Object:
 
 @list_route("/charges", {"customer": text, "payment_intent": text})
 def list_charges(call: Call) -> Object:
-    rows = call.store.all("charge", **_given(call, "customer", "payment_intent"))
+    rows = call.store.all("charge", **call.given("customer", "payment_intent"))
     return listing(rows, call.params, "/v1/charges")
-
-
-def _given(call: Call, *names: str) -> dict[str, Any]:
-    return {name: call.params[name] for name in names if name in call.params}

@@ -34,6 +34,8 @@ class Store:
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         self._db.executescript(SCHEMA)
         self._random = secrets.SystemRandom()
+        # Where people reach the server; the addresses in objects begin with it.
+        self.base = ""
 
     def close(self) -> None:
         with self._lock:
