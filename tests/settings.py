@@ -26,3 +26,6 @@ WHITENOISE_AUTOREFRESH = True
 DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 24, "timeout": 30}
 # Each of several test processes has a queue of its own on the broker they share.
 CELERY_TASK_DEFAULT_QUEUE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+# Nothing listens there: a test that needs Stripe starts a local one.
+STRIPE_API_BASE = "http://127.0.0.1:9"
+STRIPE_PAGES = [STRIPE_API_BASE]

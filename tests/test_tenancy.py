@@ -19,6 +19,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from billing.models import Checkout
 from quota.models import SeatRequest
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, Role, User
@@ -56,7 +57,12 @@ PAGES = {
     "account-usage": page(ALL),
     "team": page(ALL),
     "team-audit": page(MANAGERS),
+    "team-billing": page(OWNER),
+    "team-change": page(OWNER, OWNER),
+    "team-change-drop": page(None, OWNER),
     "team-charges": page(MANAGERS),
+    "team-checkout": page(OWNER, pk="checkout"),
+    "team-checkout-leave": page(None, OWNER, pk="checkout"),
     "team-credits": page(MANAGERS),
     "team-credits-access": page(MANAGERS, MANAGERS, pk="member"),
     "team-credits-policy": page(OWNER, OWNER),
@@ -69,6 +75,8 @@ PAGES = {
     "team-member-revoke-key": page(None, MANAGERS, pk="member"),
     "team-member-role": page(None, OWNER, pk="member"),
     "team-members": page(MANAGERS),
+    "team-next-invoice": page(OWNER),
+    "team-portal": page(None, OWNER),
     "team-receipt": page(MANAGERS, pk="event"),
     "team-request-answer": page(None, MANAGERS, pk="request"),
     "team-requests": page(MANAGERS),
@@ -77,6 +85,7 @@ PAGES = {
     "team-seat-free": page(None, MANAGERS, pk="seat"),
     "team-seats": page(MANAGERS),
     "team-settings": page(OWNER, OWNER),
+    "team-subscribe": page(OWNER, OWNER),
     "team-transfer": page(None, OWNER, pk="member"),
     "team-usage": page(MANAGERS),
 }
@@ -119,7 +128,14 @@ TEAMS = {**PAGES, **API}
 CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
 
 # One's own, whatever the Team: a page asks to sign in, the API answers 401.
-OWN_PAGES = {"account", "account-profile", "account-token-revoke", "account-tokens", "team-new"}
+OWN_PAGES = {
+    "account",
+    "account-profile",
+    "account-token-revoke",
+    "account-tokens",
+    "plans-choose",
+    "team-new",
+}
 OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
 
 # Other credentials, tested where they are made: a gateway's or a Subscription Key.
@@ -181,6 +197,16 @@ def make_everything() -> Scene:
         "request": request.pk,
         "event": events["owner"],
         "own event": events["admin"],
+        # Given up, so that nobody asks Stripe about it.
+        "checkout": Checkout.objects.create(
+            team=team,
+            kind="subscription",
+            prices={},
+            text="1 × Max",
+            state="expired",
+            created_at=T0,
+            expires_at=T0,
+        ).pk,
     }
     users = {role: membership.user for role, membership in people.items()}
     for user in users.values():

@@ -17,6 +17,6 @@ class ApiDocs(SpectacularSwaggerSplitView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         response.headers["Content-Security-Policy"] = (
-            f"{CONTENT_SECURITY_POLICY}; style-src 'self' 'unsafe-inline'"
+            f"{CONTENT_SECURITY_POLICY}; form-action 'self'; style-src 'self' 'unsafe-inline'"
         )
         return response

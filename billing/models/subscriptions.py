@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from uuid import uuid4
 
 from django.db import models
@@ -49,6 +50,9 @@ class Subscription(models.Model):
         UNPAID = "unpaid", "Unpaid"
         PAUSED = "paused", "Paused"
         CANCELED = "canceled", "Ended"
+
+    # Seats exist and a payment is overdue.
+    OWES: ClassVar = frozenset({Status.PAST_DUE, Status.UNPAID, Status.PAUSED})
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="subscriptions")
     stripe_id = models.CharField(max_length=255, unique=True)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from billing.allotment import LEAVES
 from billing.changes import ADD, Outcome, SeatPlanned, Wish
 from quota.models import Plan
-from quota.windows import Limit
+from quota.selectors.facts import NO_SEAT, SeatFacts, seat_facts
+from quota.windows import QuotaWindow
 from teams.models import SeatHolding, Team
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """`seat` is None for seats that are added, `count` of them. A plan that is None: no seat before, or
-    after. Usage stays as it is; only the limits change.
+    after. The windows are those of now: usage stays as it is, only the limits change.
     """
 
     seat: int | None
@@ -23,17 +25,22 @@ class Effect:
     holder: str
     before: Plan | None
     after: Plan | None
-    limits_before: tuple[Limit, ...]
-    limits_after: tuple[Limit, ...]
+    windows_before: tuple[QuotaWindow, ...]
+    windows_after: tuple[QuotaWindow, ...]
 
 
 def effects_of(
-    team: Team, wish: Wish, seats: Sequence[SeatPlanned], result: Outcome, plans: Mapping[int, Plan]
+    team: Team,
+    wish: Wish,
+    seats: Sequence[SeatPlanned],
+    result: Outcome,
+    plans: Mapping[int, Plan],
+    at: datetime,
 ) -> tuple[Effect, ...]:
     """Of the seats that the wish names, and of those that it adds."""
     if wish.kind == ADD:
         plan = plans[wish.plan or 0]
-        return (Effect(None, wish.count, "", None, plan, (), _limits(plan)),)
+        return (Effect(None, wish.count, "", None, plan, (), _windows(NO_SEAT, plan, at)),)
     holdings = SeatHolding.objects.current().filter(seat__team=team, seat__in=wish.seats)
     holders = {
         holding.seat_id: holding.membership.user.display_name
@@ -43,7 +50,7 @@ def effects_of(
     effects = []
     for seat in seats:
         if seat.id in wish.seats:
-            before = plans[seat.plan]
+            before, facts = plans[seat.plan], seat_facts(seat.id, at)
             planned = result.moves.get(seat.id, planned_after[seat.id])
             after = None if planned == LEAVES else plans[seat.plan if planned is None else planned]
             effects.append(
@@ -53,12 +60,12 @@ def effects_of(
                     holders.get(seat.id, ""),
                     before,
                     after,
-                    _limits(before),
-                    _limits(after) if after else (),
+                    _windows(facts, before, at),
+                    _windows(facts, after, at) if after else (),
                 )
             )
     return tuple(effects)
 
 
-def _limits(plan: Plan) -> tuple[Limit, ...]:
-    return tuple(row.limit for row in plan.limits.all())
+def _windows(facts: SeatFacts, plan: Plan, at: datetime) -> tuple[QuotaWindow, ...]:
+    return tuple(facts.windows([row.limit for row in plan.limits.all()], at))

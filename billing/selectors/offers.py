@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from billing.errors import NotOnSale
 from billing.models import Interval, Price
 from quota.models import Plan
 from quota.windows import Limit
@@ -39,3 +40,11 @@ def offers() -> list[Offer]:
         )
         for plan, by_interval in amounts.items()
     ]
+
+
+def plan_on_sale(code: str) -> Plan:
+    """The version of a plan that is sold now. Raises NotOnSale."""
+    plan = Plan.objects.sellable().filter(code=code).order_by("-version").first()
+    if plan is None:
+        raise NotOnSale(f"There is no plan {code!r} on sale.", pointer="/plan")
+    return plan

@@ -90,6 +90,8 @@ def open_change(
     row = changeable(team)
     if planned(row) != list(before):
         raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
+    if row.changes.filter(proration_at=proration_at).exclude(state=State.REFUSED).exists():
+        raise ChangeInProgress("What was shown was confirmed already; look at the subscription.")
     with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
         change = Change.objects.create(
             team=team,

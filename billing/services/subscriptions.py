@@ -29,7 +29,7 @@ Status = Subscription.Status
 # In these a period was begun, so its seats exist; whether they work is another question.
 HAS_SEATS = {Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
 ENDED = {Status.CANCELED, Status.INCOMPLETE_EXPIRED}
-OWES = {Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
+OWES = Subscription.OWES
 
 
 @dataclass(slots=True)

@@ -1,13 +1,19 @@
-"""The plans side by side, for everyone."""
+"""The plans side by side, for everyone, and the Team that one is chosen for."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from billing.models import Interval
+from billing.models import Interval, Subscription
 from billing.selectors.offers import offers
+from teams.models import Membership, Role, Team
+from teams.views.base import PersonRequest, person_page
 
 
 @require_safe
@@ -15,3 +21,34 @@ def plans(request: HttpRequest) -> HttpResponse:
     """What each plan allows and costs; `?interval=year` for yearly prices, monthly else."""
     yearly = request.GET.get("interval") == Interval.YEAR
     return render(request, "billing/plans.html", {"offers": offers(), "yearly": yearly})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A Team that the person owns, and where a plan for it is bought, or changed."""
+
+    team: Team
+    url: str
+    has_plan: bool
+
+
+@require_safe
+@person_page
+def choose(request: PersonRequest) -> HttpResponse:
+    """For which of one's own Teams? The Default Team comes first; where there is no other, it is meant."""
+    given = {name: request.GET[name] for name in ("plan", "interval") if request.GET.get(name)}
+    owned = Membership.objects.live().filter(user=request.user, role=Role.OWNER).select_related("team")
+    teams = [row.team for row in owned.order_by("team__default_for", "team__name", "pk")]
+    paying = set(Subscription.objects.live().filter(team__in=teams).values_list("team_id", flat=True))
+    choices = [_choice(team, given, has_plan=team.pk in paying) for team in teams]
+    if len(choices) == 1:
+        return redirect(choices[0].url)
+    plan = next((offer.plan for offer in offers() if offer.plan.code == given.get("plan")), None)
+    return render(request, "billing/choose.html", {"choices": choices, "plan": plan})
+
+
+def _choice(team: Team, given: dict[str, str], *, has_plan: bool) -> Choice:
+    if has_plan:
+        return Choice(team, reverse("team-billing", args=[team.slug]), has_plan)
+    url = reverse("team-subscribe", args=[team.slug])
+    return Choice(team, f"{url}?{urlencode(given)}" if given else url, has_plan)

@@ -12,7 +12,8 @@ from django.conf import settings
 from billing import stripe_api
 from billing.changes import Bill
 from billing.errors import ChangeInProgress, NotOnSale, StripeRefused
-from billing.models import Checkout, CreditPurchase, Interval, Price
+from billing.facts import InvoiceFacts
+from billing.models import Checkout, CreditPurchase, Customer, Interval, Price
 from billing.money import MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.prices import prices_of
 from billing.services import checkouts
@@ -35,6 +36,21 @@ def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: dateti
     The same again gives the same visit; another choice ends the visit before. Raises InvalidValue, NotOnSale,
     AlreadySubscribed, and what Stripe says.
     """
+    prices, plans = _chosen(team, seats, interval)
+    text = ", ".join(f"{count} × {plan.name}" for plan, count in plans.items())
+    text += f", paid {Interval(interval).label.lower()}"
+    return _visit(team, Checkout.Kind.SUBSCRIPTION, prices, 0, text, at, by)
+
+
+def preview_seats(*, team: Team, seats: Mapping[str, int], interval: str) -> InvoiceFacts:
+    """What the first period costs, before promotions. Raises what `buy_seats` does; nothing is written."""
+    customer = Customer.objects.filter(team=team).exclude(stripe_id=None).first()
+    prices, _ = _chosen(team, seats, interval)
+    return stripe_api.preview_new((customer and customer.stripe_id) or "", prices)
+
+
+def _chosen(team: Team, seats: Mapping[str, int], interval: str) -> tuple[dict[str, int], dict[Plan, int]]:
+    """Stripe's prices, and the plans, each with the number of seats."""
     if interval not in Interval.values:
         raise InvalidValue("Choose month or year", pointer="/interval")
     wanted = {code: count for code, count in seats.items() if count}
@@ -48,9 +64,7 @@ def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: dateti
         if code not in plans:
             raise NotOnSale(f"There is no plan {code!r} on sale.", pointer="/seats")
     prices = prices_of(Bill({plans[code].pk: count for code, count in wanted.items()}, interval))
-    per = "a month" if interval == Interval.MONTH else "a year"
-    text = ", ".join(f"{count} × {plans[code].name}" for code, count in wanted.items()) + f", paid {per}"
-    return _visit(team, Checkout.Kind.SUBSCRIPTION, prices, 0, text, at, by)
+    return prices, {plans[code]: count for code, count in wanted.items()}
 
 
 def buy_credits(*, team: Team, packs: int, at: datetime, by: User) -> Checkout:

@@ -76,12 +76,16 @@ def preview(*, team: Team, wish: Wish, at: datetime) -> Preview:
 def confirm(
     *, team: Team, wish: Wish, amount_nanousd: int, proration_at: datetime | None, at: datetime, by: User
 ) -> Change | None:
-    """Does what was previewed, for the amount that was shown; returns the Change where it acts at once.
+    """Does what was previewed, for the amount that was shown; returns the Change where it acts at once. The
+    same confirmation again, as by a second click, gives the same Change.
 
     Raises AmountChanged, with the new amount, when it would cost otherwise now or was shown longer than
     15 minutes ago; PaymentDeclined and StripeRefused when it was not done; PaymentsUnavailable when that is
     not known yet: it is found out by the sweep.
     """
+    confirmed = _confirmed(team, wish, amount_nanousd, proration_at)
+    if confirmed is not None:
+        return confirmed
     moment = at.replace(microsecond=0)
     shown = proration_at is not None and moment - SHOWN_FOR <= proration_at <= moment + timedelta(minutes=1)
     plan = _worked_out(team, wish, proration_at if shown and proration_at else moment)
@@ -99,6 +103,17 @@ def confirm(
         _plan_ahead(plan, plan.result, at, by)
         return None
     return _at_once(plan, plan.result, plan.preview, at, by)
+
+
+def _confirmed(team: Team, wish: Wish, amount_nanousd: int, proration_at: datetime | None) -> Change | None:
+    """The Change that this very preview became, unless it was refused."""
+    if proration_at is None:
+        return None
+    text = text_of(wish, {plan.pk: plan for plan in Plan.objects.filter(pk=wish.plan or 0)})
+    same = Change.objects.for_team(team).filter(
+        proration_at=proration_at, amount_nanousd=amount_nanousd, text=text
+    )
+    return same.exclude(state=Change.State.REFUSED).first()
 
 
 def _worked_out(team: Team, wish: Wish, moment: datetime) -> _Plan:
@@ -157,7 +172,7 @@ def _priced(
         invoice = stripe_api.preview_change(facts, prices_of(result.now), at=moment)
     later = _regular(facts, prices_of(result.later), same_interval=result.later.interval == row.interval)
     renewed_anew = result.now.interval != row.interval
-    plans = {plan.pk: plan for plan in Plan.objects.all()}
+    plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
     return Preview(
         text=text_of(wish, plans),
         at_once=at_once,
@@ -167,7 +182,7 @@ def _priced(
         proration_at=moment if at_once else None,
         renewal_nanousd=later.due_nanousd,
         renews_at=_a_year_on(moment) if renewed_anew else facts.period_end,
-        effects=effects_of(row.team, wish, seats, result, plans),
+        effects=effects_of(row.team, wish, seats, result, plans, moment),
     )
 
 

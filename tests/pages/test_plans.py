@@ -9,6 +9,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from quota.models import Plan
+from teams.models import Team
+from tests.factories import make_member, make_team, make_user
 from tests.pages.reading import read
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +60,35 @@ def test_without_anything_on_sale_the_page_says_so(client: Client) -> None:
 
 def test_plans_are_only_looked_at(client: Client) -> None:
     assert client.post("/plans/").status_code == 405
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_a_visitor_who_chooses_signs_up_and_comes_back_to_it(client: Client) -> None:
+    html = client.get("/plans/?interval=year").content.decode()
+    link = "/accounts/signup/?next=/plans/choose/%3Fplan%3Dmax%26interval%3Dyear"
+    assert f'href="{link}"' in html
+    assert 'value="/plans/choose/?plan=max&amp;interval=year"' in client.get(link).content.decode()
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_with_one_team_the_choice_leads_on_with_two_it_asks_and_the_default_team_is_first(
+    client: Client,
+) -> None:
+    ada = make_user("ada@example.com")
+    client.force_login(ada)
+    mine = Team.objects.get(default_for=ada).slug
+    answer = client.get("/plans/choose/?plan=max&interval=year")
+    assert answer.headers["Location"] == f"/teams/{mine}/billing/subscribe/?plan=max&interval=year"
+
+    make_team("Acme", owner=ada)
+    make_member(make_team("Others"), ada)
+    html = client.get("/plans/choose/?plan=max&interval=year").content.decode()
+    assert "Max for which Team?" in html
+    assert html.index(f"/teams/{mine}/billing/subscribe/") < html.index("/teams/acme/billing/subscribe/")
+    assert "/teams/others/billing/" not in html
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_nobodys_choice_asks_to_sign_in(client: Client) -> None:
+    answer = client.get("/plans/choose/?plan=max")
+    assert answer.headers["Location"] == "/accounts/login/?next=/plans/choose/%3Fplan%3Dmax"

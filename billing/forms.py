@@ -1,0 +1,90 @@
+"""What people choose on the second floor's pages. Workflows decide; forms only read and remember."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+
+from billing.changes import KINDS, MAX_SEATS, Wish
+from billing.models import Interval
+from billing.selectors.offers import Offer
+from billing.selectors.wishes import wish_of
+
+INTERVALS = [(Interval.MONTH.value, "Monthly"), (Interval.YEAR.value, "Yearly, two months free")]
+
+
+class SubscribeForm(forms.Form):
+    """How many seats of each plan; in a Default Team, which plan its one seat has."""
+
+    interval = forms.ChoiceField(label="Pay", choices=INTERVALS, widget=forms.RadioSelect)
+
+    def __init__(self, offers: Iterable[Offer], *, one_seat: bool, data: Mapping[str, Any]) -> None:
+        """`data` may lack fields: an address such as ?plan=max&interval=year is a whole choice."""
+        self.codes = [offer.plan.code for offer in offers]
+        self.one_seat = one_seat
+        plan = data.get("plan") if data.get("plan") in self.codes else ""
+        filled: dict[str, Any] = {"interval": data.get("interval") or Interval.MONTH.value}
+        if one_seat:
+            filled["plan"] = plan or (self.codes[0] if "plan" not in data and self.codes else "")
+        else:
+            for code in self.codes:
+                filled[f"seats_{code}"] = data.get(f"seats_{code}", "1" if code == plan else "0")
+        super().__init__(filled)
+        if one_seat:
+            choices = [(offer.plan.code, offer.plan.name) for offer in offers]
+            self.fields["plan"] = forms.ChoiceField(label="Plan", choices=choices, widget=forms.RadioSelect)
+        else:
+            for offer in offers:
+                self.fields[f"seats_{offer.plan.code}"] = forms.IntegerField(
+                    label=f"Seats of {offer.plan.name}", min_value=0, max_value=MAX_SEATS
+                )
+
+    @property
+    def seats(self) -> dict[str, int]:
+        """Plan code to number, of a valid form."""
+        if self.one_seat:
+            return {self.cleaned_data["plan"]: 1}
+        return {code: self.cleaned_data[f"seats_{code}"] for code in self.codes}
+
+
+class SeatsField(forms.TypedMultipleChoiceField):
+    """Ids of seats, whatever they are; which exist is not the form's business."""
+
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self) -> None:
+        super().__init__(coerce=int, required=False)
+
+    def valid_value(self, value: object) -> bool:
+        return True
+
+
+class WishForm(forms.Form):
+    """A change of the subscription, as an address or hidden fields carry it."""
+
+    kind = forms.ChoiceField(choices=[(kind, kind) for kind in KINDS], widget=forms.HiddenInput)
+    plan = forms.CharField(max_length=30, required=False, widget=forms.HiddenInput)
+    count = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    seats = SeatsField()
+    interval = forms.CharField(max_length=5, required=False, widget=forms.HiddenInput)
+
+    def wish(self) -> Wish:
+        """Of a valid form. Raises NotOnSale."""
+        return wish_of(
+            kind=self.cleaned_data["kind"],
+            plan=self.cleaned_data["plan"],
+            count=self.cleaned_data["count"] or 0,
+            seats=self.cleaned_data["seats"],
+            interval=self.cleaned_data["interval"],
+        )
+
+
+class ConfirmForm(WishForm):
+    """The same, with what was shown: the amount, and the moment from which it was prorated."""
+
+    amount_nanousd = forms.IntegerField(widget=forms.HiddenInput)
+    proration_at = forms.DateTimeField(
+        required=False, widget=forms.HiddenInput, input_formats=["%Y-%m-%dT%H:%M:%S%z"]
+    )

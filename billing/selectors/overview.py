@@ -1,0 +1,145 @@
+"""What a Team has bought, as its Owner sees it. For pages and the API alike; Stripe is not asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Min
+
+from billing.models import Change, Checkout, Customer, Invoice, Price, PurchasedSeat, Subscription
+from quota.models import Entitlement, Plan
+from teams.models import Membership, SeatHolding, Team
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSeats:
+    """The seats of one plan version. `seat_nanousd` is what one costs by the subscription's interval."""
+
+    plan: Plan
+    seat_nanousd: int
+    bought: int
+    assigned: int
+
+    @property
+    def free(self) -> int:
+        return self.bought - self.assigned
+
+
+@dataclass(frozen=True, slots=True)
+class PaidSeat:
+    """A seat that the subscription pays for. At the period's end it `leaves`, or becomes one of
+    `next_plan`, or stays."""
+
+    id: int
+    plan: Plan
+    holder: Membership | None
+    next_plan: Plan | None
+    leaves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A payment has failed. `stops_at`: when the first seat is suspended, or was; None without any seat.
+    `pay_url` is Stripe's page of the oldest invoice that is open; empty while we have not heard of it.
+    """
+
+    since: datetime | None
+    stops_at: datetime | None
+    pay_url: str
+    due_nanousd: int
+
+    def is_stopped(self, at: datetime) -> bool:
+        return self.stops_at is not None and self.stops_at <= at
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`subscription` is the one that has not ended. `change` is not finished; `checkout` is a visit to the
+    payment page for the first seats that is not over."""
+
+    subscription: Subscription | None
+    plans: tuple[PlanSeats, ...]
+    seats: tuple[PaidSeat, ...]
+    overdue: Overdue | None
+    change: Change | None
+    checkout: Checkout | None
+    card: str
+    balance_nanousd: int
+
+    @property
+    def credit_nanousd(self) -> int:
+        """What the next invoices are lower by."""
+        return max(0, -self.balance_nanousd)
+
+    @property
+    def has_plans_ahead(self) -> bool:
+        """Is anything planned for the period's end, but for its renewal?"""
+        row = self.subscription
+        return row is not None and (
+            bool(row.next_interval) or any(seat.leaves or seat.next_plan for seat in self.seats)
+        )
+
+
+def overview(team: Team) -> Overview:
+    """The Team's subscription with its seats, the smallest plan first, then the oldest seat."""
+    row = Subscription.objects.for_team(team).live().first()
+    customer = Customer.objects.filter(team=team).first()
+    unfinished = Checkout.objects.for_team(team).filter(
+        kind=Checkout.Kind.SUBSCRIPTION, state__in=[Checkout.State.OPEN, Checkout.State.PROCESSING]
+    )
+    seats = _seats(row) if row else ()
+    return Overview(
+        subscription=row,
+        plans=_by_plan(row, seats) if row else (),
+        seats=seats,
+        overdue=overdue(row) if row else None,
+        change=Change.objects.for_team(team).filter(closed_at=None).first(),
+        checkout=unfinished.order_by("-created_at").first(),
+        card=customer.card if customer else "",
+        balance_nanousd=customer.balance_nanousd if customer else 0,
+    )
+
+
+def overdue_of(team: Team) -> Overdue | None:
+    """For the banner on a Team's pages: one query as long as everything is paid."""
+    row = Subscription.objects.for_team(team).live().filter(status__in=Subscription.OWES).first()
+    return overdue(row) if row else None
+
+
+def overdue(row: Subscription) -> Overdue | None:
+    """The moment is the one that the seats' entitlements carry, so what is told is what happens."""
+    if row.status not in Subscription.OWES:
+        return None
+    suspended = Entitlement.objects.open().filter(
+        seat__purchase__subscription=row, seat__purchase__ended_at=None
+    )
+    unpaid = Invoice.objects.filter(team_id=row.team_id, subscription_id=row.stripe_id, status="open")
+    bill = unpaid.order_by("created_at").first()
+    return Overdue(
+        since=row.past_due_since,
+        stops_at=suspended.aggregate(first=Min("suspended_at"))["first"],
+        pay_url=bill.url if bill else "",
+        due_nanousd=bill.due_nanousd if bill else 0,
+    )
+
+
+def _seats(row: Subscription) -> tuple[PaidSeat, ...]:
+    bought = PurchasedSeat.objects.live().filter(subscription=row).select_related("plan", "next_plan")
+    holdings = SeatHolding.objects.current().filter(seat__purchase__in=bought)
+    holders = {holding.seat_id: holding.membership for holding in holdings.select_related("membership__user")}
+    return tuple(
+        PaidSeat(seat.seat_id, seat.plan, holders.get(seat.seat_id), seat.next_plan, seat.leaves)
+        for seat in bought.order_by("plan__rank", "plan__version", "seat_id")
+    )
+
+
+def _by_plan(row: Subscription, seats: tuple[PaidSeat, ...]) -> tuple[PlanSeats, ...]:
+    prices = Price.objects.filter(interval=row.interval, plan__in={seat.plan.pk for seat in seats})
+    costs = {price.plan_id: price.amount_nanousd for price in prices}
+    bought = Counter(seat.plan for seat in seats)
+    assigned = Counter(seat.plan for seat in seats if seat.holder)
+    return tuple(
+        PlanSeats(plan, costs.get(plan.pk, 0), count, assigned[plan]) for plan, count in bought.items()
+    )

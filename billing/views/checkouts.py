@@ -1,0 +1,64 @@
+"""Where Stripe's payment page leads back to, paid or not: for seats and for Credits alike."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+
+from billing.errors import PaymentsUnavailable
+from billing.models import Checkout, CreditPurchase
+from billing.selectors.overview import overview
+from billing.workflows import buying
+from billing.workflows.looks import look_at_checkout
+from teams.errors import NotFound
+from teams.permissions import Right
+from teams.views.base import TeamRequest, attempt, show, team_page
+
+State = Checkout.State
+
+
+@team_page(get=Right.MANAGE_BILLING)
+def checkout(request: TeamRequest, pk: UUID) -> HttpResponse:
+    """What became of a visit, as Stripe says it now: it is right whether or not the webhook has come. While
+    a payment is under way the page looks again by itself.
+    """
+    visit, is_away = _of_team(request, pk), False
+    if visit.state not in (State.EXPIRED, State.FAILED):
+        try:
+            look_at_checkout(visit, timezone.now())
+        except PaymentsUnavailable:
+            is_away = True
+        visit.refresh_from_db()
+    context = {
+        "checkout": visit,
+        "is_away": is_away,
+        "billing": overview(request.team),
+        "purchase": CreditPurchase.objects.filter(checkout=visit).first(),
+        "holds_seat": request.membership.holdings.current().exists(),
+    }
+    response = show(request, "billing/checkout.html", context)
+    patch_cache_control(response, no_store=True, private=True)
+    return response
+
+
+@team_page(post=Right.MANAGE_BILLING)
+def leave(request: TeamRequest, pk: UUID) -> HttpResponse:
+    """Gives the visit up: its payment page works no more, and nothing is charged."""
+    visit = _of_team(request, pk)
+    attempt(
+        request,
+        lambda: buying.leave_checkout(checkout=visit, at=timezone.now()),
+        "Given up. Nothing was charged.",
+    )
+    return redirect("team-checkout", request.team.slug, visit.pk)
+
+
+def _of_team(request: TeamRequest, pk: UUID) -> Checkout:
+    visit = Checkout.objects.for_team(request.team).filter(pk=pk).select_related("team").first()
+    if visit is None:
+        raise NotFound("There was no such payment.")
+    return visit

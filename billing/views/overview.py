@@ -1,0 +1,79 @@
+"""A Team's billing: what was bought, what comes next, invoices, the way to cards."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django_htmx.http import HttpResponseClientRefresh
+
+from billing.errors import PaymentsUnavailable
+from billing.models import Interval, Invoice
+from billing.selectors.offers import offers
+from billing.selectors.overview import overview
+from billing.workflows import buying, upcoming
+from teams.errors import Refusal
+from teams.permissions import Right
+from teams.views.base import TeamRequest, page_of, sentence, show, team_page
+
+INVOICES_PAGE = 12
+
+
+@team_page(get=Right.MANAGE_BILLING)
+def billing(request: TeamRequest) -> HttpResponse:
+    """All of it, from our own rows: nothing here waits for Stripe. The next invoice asks for itself."""
+    now = overview(request.team)
+    context = {
+        "now": timezone.now(),
+        "billing": now,
+        "offers": offers(),
+        "other_interval": Interval.MONTH if _is_yearly_later(now.subscription) else Interval.YEAR,
+        "invoices": page_of(
+            Invoice.objects.for_team(request.team).exclude(status="draft"),
+            request,
+            moment="created_at",
+            size=INVOICES_PAGE,
+        ),
+        "under_way": upcoming.is_under_way(team=request.team),
+    }
+    return _private(show(request, "billing/billing.html", context))
+
+
+def _is_yearly_later(row: object) -> bool:
+    return (getattr(row, "next_interval", "") or getattr(row, "interval", "")) == Interval.YEAR
+
+
+@team_page(get=Right.MANAGE_BILLING)
+def next_invoice(request: TeamRequest) -> HttpResponse:
+    """A part of the page: the next invoice as Stripe would make it now. While a payment is under way it
+    comes again every few seconds and looks what became of it; then the whole page is shown anew.
+    """
+    at = timezone.now()
+    context: dict[str, object] = {}
+    try:
+        under_way = upcoming.is_under_way(team=request.team)
+        if under_way and upcoming.look_at_team(team=request.team, at=at):
+            return HttpResponseClientRefresh()
+        context["invoice"] = upcoming.next_invoice(team=request.team)
+    except PaymentsUnavailable:
+        context["is_away"] = True
+    context["under_way"] = upcoming.is_under_way(team=request.team)
+    return _private(show(request, "billing/includes/next_invoice.html", context))
+
+
+@team_page(post=Right.MANAGE_BILLING)
+def portal(request: TeamRequest) -> HttpResponse:
+    """To Stripe's page for cards and invoices, which leads back here."""
+    try:
+        return redirect(buying.portal_url(team=request.team, at=timezone.now()))
+    except Refusal as refusal:
+        messages.error(request, sentence(refusal.detail))
+        return redirect("team-billing", request.team.slug)
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """Pages about money are kept by no cache."""
+    patch_cache_control(response, no_store=True, private=True)
+    return response
