@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from billing.allotment import LEAVES
-from billing.errors import ChangeInProgress, NothingToChange
+from billing.errors import ChangeInProgress, NothingToChange, NotOnSale
 from teams.errors import InvalidValue, NotFound
 
 ADD, MOVE, GIVE_UP, KEEP, INTERVAL, CANCEL, RESUME = KINDS = (
@@ -84,7 +84,8 @@ def outcome(
 ) -> Outcome:
     """What the wish makes of the subscription. `cost` is what a seat of a plan costs by `interval`.
 
-    Raises NothingToChange, NotFound for a seat that is not among them, InvalidValue, ChangeInProgress.
+    Raises NothingToChange, NotFound for a seat that is not among them, InvalidValue, ChangeInProgress,
+    NotOnSale for a plan without a cost.
     """
     before, planned_before = tuple(seats), billed_later(seats, next_interval or interval)
     moves: dict[int, int] = {}
@@ -127,26 +128,38 @@ def _wished(
     wish: Wish, seats: Sequence[SeatPlanned], cost: Mapping[int, int]
 ) -> tuple[Sequence[SeatPlanned], dict[int, int]]:
     """The seats with what is planned for them now, and those that move at once."""
-    named = set(wish.seats)
+    named, to = set(wish.seats), wish.plan
     if not named:
         raise InvalidValue("Name a seat", pointer="/seats")
     if named - {seat.id for seat in seats}:
         raise NotFound("There is no such seat among those of the subscription.")
-    if wish.kind == MOVE and wish.plan is None:
+    if wish.kind == MOVE and to is None:
         raise InvalidValue("Name a plan", pointer="/plan")
     after: list[SeatPlanned] = []
     moves: dict[int, int] = {}
+    down = False
     for seat in seats:
         planned = seat.planned
         if seat.id in named:
             planned = LEAVES if wish.kind == GIVE_UP else None
-            if wish.kind == MOVE and wish.plan is not None and wish.plan != seat.plan:
-                if cost[wish.plan] >= cost[seat.plan]:
-                    moves[seat.id] = wish.plan
+            if wish.kind == MOVE and to is not None and to != seat.plan:
+                if _cost(to, cost) >= _cost(seat.plan, cost):
+                    moves[seat.id] = to
                 else:
-                    planned = wish.plan
+                    planned, down = to, True
         after.append(replace(seat, planned=planned))
+    if moves and down:
+        raise InvalidValue(
+            "Some of these seats move up, at once, others down, at the period's end: ask for each apart",
+            pointer="/seats",
+        )
     return after, moves
+
+
+def _cost(plan: int, cost: Mapping[int, int]) -> int:
+    if plan not in cost:
+        raise NotOnSale("This plan has no price by that interval.")
+    return cost[plan]
 
 
 def _with(later: Bill, extra: Counter[int], moves: Mapping[int, int], seats: Sequence[SeatPlanned]) -> Bill:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +21,7 @@ class CustomerFacts:
 
     id: str
     team: str
+    name: str
     email: str
     card: str
     payment_method: str
@@ -61,6 +62,7 @@ class SubscriptionFacts:
     pending_invoice: str = ""
     pending_url: str = ""
     payment_method: str = ""
+    discounts: tuple[str, ...] = ()
 
     @property
     def period_start(self) -> datetime:
@@ -183,6 +185,7 @@ def customer_facts(customer: Object) -> CustomerFacts:
     return CustomerFacts(
         id=customer["id"],
         team=(customer.get("metadata") or {}).get("team", ""),
+        name=customer.get("name") or "",
         email=customer.get("email") or "",
         card=_card(method),
         payment_method=_id(method),
@@ -222,6 +225,7 @@ def subscription_facts(subscription: Object) -> SubscriptionFacts:
         pending_invoice=invoice.get("id", "") if pending else "",
         pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
         payment_method=_id(subscription.get("default_payment_method")),
+        discounts=tuple(_id(discount) for discount in subscription.get("discounts") or ()),
     )
 
 
@@ -255,7 +259,6 @@ def checkout_facts(session: Object) -> CheckoutFacts:
 def invoice_facts(invoice: Object) -> InvoiceFacts:
     """`payments` must have been expanded for `payment` to be known. A preview has no id of its own."""
     parent = invoice.get("parent") or {}
-    payments = ((invoice.get("payments") or {}).get("data")) or []
     metadata = invoice.get("metadata") or {}
     return InvoiceFacts(
         id=invoice.get("id") or "",
@@ -269,7 +272,7 @@ def invoice_facts(invoice: Object) -> InvoiceFacts:
         paid_nanousd=nanousd_from_cents(invoice["amount_paid"]),
         attempted=bool(invoice.get("attempted")),
         purchase=metadata.get("purchase", ""),
-        payment=_id(payments[-1]["payment"].get("payment_intent")) if payments else "",
+        payment=_payment_of(((invoice.get("payments") or {}).get("data")) or []),
         url=invoice.get("hosted_invoice_url") or "",
         created_at=_moment(invoice["created"]),
         finalized_at=_moment_or_none((invoice.get("status_transitions") or {}).get("finalized_at")),
@@ -326,6 +329,12 @@ def _dispute(status: str) -> str:
         return status
     # An inquiry that was closed, or a dispute that was kept from being one, took no money.
     return "won" if status in ("warning_closed", "prevented") else "open"
+
+
+def _payment_of(payments: Sequence[Object]) -> str:
+    """The one that paid; while none has, the one that is to."""
+    ranked = sorted(payments, key=lambda one: (one["status"] == "paid", bool(one.get("is_default"))))
+    return _id(ranked[-1]["payment"].get("payment_intent")) if ranked else ""
 
 
 def _card(method: Object | str | None) -> str:

@@ -27,6 +27,8 @@ def changeable(team: Team) -> Subscription:
         raise NotSubscribed
     if row.status not in (Status.ACTIVE, Status.TRIALING):
         raise PaymentOverdue
+    if not row.seats.filter(ended_at=None).exists():
+        raise ChangeInProgress("The first payment of the subscription is under way; wait for it.")
     if row.cancel_at is not None:
         raise SubscriptionEnding
     if row.changes.filter(closed_at=None).exists():
@@ -133,7 +135,7 @@ def settle_change(*, subscription: Subscription, facts: SubscriptionFacts, at: d
 @one_transaction()
 def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
     """Stripe did not do it. Nothing happens to a change that is over already."""
-    team_service.lock(change.team)
+    team_service.lock_kept(change.team)
     change.refresh_from_db()
     if change.closed_at is None:
         _close(change, State.REFUSED, reason, at)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from billing.errors import AlreadySubscribed, ChangeInProgress
 from billing.facts import CheckoutFacts, CustomerFacts
@@ -31,18 +32,21 @@ def customer_row(*, team: Team, at: datetime) -> Customer:
 @one_transaction()
 def apply_customer(*, team: Team, facts: CustomerFacts, ticket: int, at: datetime) -> list[str]:
     """Our copy says what Stripe said to the look with this ticket. A customer deleted at Stripe is
-    forgotten.
+    forgotten: whoever buys next is made a new one.
     """
-    team_service.lock(team)
+    team_service.lock_kept(team)
     row, _ = Customer.objects.get_or_create(team=team, defaults={"created_at": at})
     if row.fetch >= ticket:
         return []
     before = (row.stripe_id, row.card, row.balance_nanousd)
     row.stripe_id, row.card, row.balance_nanousd = facts.id, facts.card, facts.balance_nanousd
+    if facts.deleted:
+        row.stripe_id, row.request = None, uuid4()
     row.fetch = ticket
     row.save()
-    changed = before != (row.stripe_id, row.card, row.balance_nanousd)
-    return [f"customer {facts.id}: {facts.card or 'no card'}"] if changed else []
+    if before == (row.stripe_id, row.card, row.balance_nanousd):
+        return []
+    return [f"customer {facts.id}: {'deleted' if facts.deleted else facts.card or 'no card'}"]
 
 
 @one_transaction()
@@ -60,8 +64,8 @@ def begin_checkout(
     raises ChangeInProgress; AlreadySubscribed where there is a subscription already.
     """
     team = team_service.lock(team)
-    if kind == Kind.SUBSCRIPTION and Subscription.objects.for_team(team).live().exists():
-        raise AlreadySubscribed
+    if kind == Kind.SUBSCRIPTION:
+        _refuse_a_second_subscription(team)
     open_one = open_checkout(team, kind)
     if open_one is not None:
         if open_one.prices == dict(prices) and open_one.expires_at > at:
@@ -89,6 +93,14 @@ def begin_checkout(
     return checkout
 
 
+def _refuse_a_second_subscription(team: Team) -> None:
+    if Subscription.objects.for_team(team).live().exists():
+        raise AlreadySubscribed
+    under_way = Checkout.objects.for_team(team).filter(kind=Kind.SUBSCRIPTION, state=State.PROCESSING)
+    if under_way.exists():
+        raise AlreadySubscribed("The payment of the Team's first seats is under way.")
+
+
 def open_checkout(team: Team, kind: str) -> Checkout | None:
     """The one that is not finished."""
     return Checkout.objects.for_team(team).filter(kind=kind, state=State.OPEN).first()
@@ -97,9 +109,9 @@ def open_checkout(team: Team, kind: str) -> Checkout | None:
 @one_transaction()
 def apply_checkout(*, checkout: Checkout, facts: CheckoutFacts, ticket: int, at: datetime) -> list[str]:
     """Our row says what Stripe said. What was paid for follows from the subscription and the payment, not
-    from here.
+    from here. A visit that we have ended does not open again.
     """
-    team_service.lock(checkout.team)
+    team_service.lock_kept(checkout.team)
     checkout.refresh_from_db()
     if checkout.fetch >= ticket:
         return []
@@ -118,7 +130,7 @@ def apply_checkout(*, checkout: Checkout, facts: CheckoutFacts, ticket: int, at:
 
 def _state(checkout: Checkout, facts: CheckoutFacts) -> str:
     if facts.status == "open":
-        return State.OPEN
+        return checkout.state
     if facts.status == "expired":
         return State.EXPIRED
     if facts.paid:
@@ -129,7 +141,7 @@ def _state(checkout: Checkout, facts: CheckoutFacts) -> str:
 @one_transaction()
 def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
     """Ends a visit that Stripe knows nothing of, or whose delayed payment has failed."""
-    team_service.lock(checkout.team)
+    team_service.lock_kept(checkout.team)
     checkout.refresh_from_db()
     if checkout.state in (State.OPEN, State.PROCESSING):
         checkout.state = state

@@ -12,7 +12,7 @@ from teams.transactions import one_transaction
 @one_transaction()
 def apply_invoice(*, team: Team, facts: InvoiceFacts, ticket: int) -> list[str]:
     """Our copy says what Stripe said to the look with this ticket."""
-    team = team_service.lock(team)
+    team = team_service.lock_kept(team)
     row = Invoice.objects.filter(stripe_id=facts.id).first() or Invoice(team=team, stripe_id=facts.id)
     if row.fetch >= ticket:
         return []

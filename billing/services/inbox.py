@@ -18,21 +18,18 @@ LONGEST_WAIT = timedelta(hours=6)
 @one_transaction()
 def receive(*, event: EventFacts, payload: dict[str, object], at: datetime) -> bool:
     """Keeps the event for good, once by its id. Returns whether it is new."""
-    made = StripeEvent.objects.bulk_create(
-        [
-            StripeEvent(
-                stripe_id=event.id,
-                kind=event.kind,
-                subject=str(event.object.get("id") or ""),
-                payload=payload,
-                created_at=event.created_at,
-                received_at=at,
-                next_attempt_at=at,
-            )
-        ],
-        ignore_conflicts=True,
+    _, is_new = StripeEvent.objects.get_or_create(
+        stripe_id=event.id,
+        defaults={
+            "kind": event.kind,
+            "subject": str(event.object.get("id") or ""),
+            "payload": payload,
+            "created_at": event.created_at,
+            "received_at": at,
+            "next_attempt_at": at,
+        },
     )
-    return StripeEvent.objects.filter(stripe_id=event.id, received_at=at).exists() and bool(made)
+    return is_new
 
 
 @one_transaction()

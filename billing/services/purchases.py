@@ -23,7 +23,7 @@ Dispute = Payment.Dispute
 
 @one_transaction()
 def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str, at: datetime) -> list[str]:
-    """The purchase is paid: its lot is granted, once, and expires 365 days after the purchase.
+    """The purchase is paid: its lot is granted, once, and expires 365 days after that.
 
     `payment_id` is empty where a promotion left nothing to pay. One that was given up, and paid after all, is
     granted too: the money has come.
@@ -31,6 +31,9 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
     team_service.lock(purchase.team)
     purchase.refresh_from_db()
     if purchase.state == State.PAID:
+        if payment_id and not purchase.payment_id:
+            purchase.payment_id = payment_id
+            purchase.save(update_fields=["payment_id"])
         return []
     lot = credits.grant_credits(
         team=purchase.team,
@@ -51,7 +54,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
 @one_transaction()
 def apply_payment(*, team: Team, facts: PaymentFacts, ticket: int, at: datetime) -> list[str]:
     """Our copy of the payment says what Stripe said, and the lot it bought follows."""
-    team = team_service.lock(team)
+    team = team_service.lock_kept(team)
     row = Payment.objects.filter(stripe_id=facts.id).first() or Payment(team=team, stripe_id=facts.id)
     if row.fetch >= ticket:
         return []
@@ -80,7 +83,7 @@ def apply_payment(*, team: Team, facts: PaymentFacts, ticket: int, at: datetime)
 @one_transaction()
 def follow_payment(*, purchase: CreditPurchase, at: datetime) -> list[str]:
     """The lot follows what is known of its payment already: both may become known in any order."""
-    team_service.lock(purchase.team)
+    team_service.lock_kept(purchase.team)
     purchase = CreditPurchase.objects.select_related("lot").get(pk=purchase.pk)
     row = Payment.objects.filter(stripe_id=purchase.payment_id).first() if purchase.payment_id else None
     if row is None or purchase.lot is None:

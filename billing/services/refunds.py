@@ -42,7 +42,7 @@ def open_refund(
     """The same `request` again gives the refund that it opened. Raises RefundTooHigh, InvalidValue,
     ChangeInProgress while another one of this payment is under way.
     """
-    team_service.lock(payment.team)
+    team_service.lock_kept(payment.team)
     before = Refund.objects.filter(pk=request).first() if request else None
     if before is not None:
         if (before.payment_id, before.amount_nanousd) != (payment.pk, amount_nanousd):
@@ -74,7 +74,7 @@ def open_refund(
 @one_transaction()
 def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: datetime) -> Refund:
     """Stripe did it, as `stripe_id`, or said why not."""
-    team_service.lock(refund.payment.team)
+    team_service.lock_kept(refund.payment.team)
     refund.refresh_from_db()
     if refund.state == State.OPEN:
         refund.state = State.REFUSED if error else State.DONE

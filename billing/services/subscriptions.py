@@ -34,11 +34,12 @@ OWES = Subscription.OWES
 
 @dataclass(slots=True)
 class _Work:
-    """One run: what it is about, and what it changed, a line each."""
+    """One run: what it is about, and what it changed, a line each. `owed`: payment was overdue before it."""
 
     team: Team
     row: Subscription
     at: datetime
+    owed: bool = False
     changed: list[str] = field(default_factory=list)
 
 
@@ -53,17 +54,22 @@ def apply_subscription(
     seat is its Owner's at once. While payment is overdue seats work for GRACE, then they are suspended until
     paid. Before its first invoice is paid a subscription has no seats. Usage is never reset. Returns what
     changed, a line each: nothing, the second time. Raises PriceUnknown, NotFound for a Team that was
-    deleted.
+    deleted, unless the subscription has ended too.
     """
-    team = team_service.lock(team)
+    over = facts.status in ENDED or facts.ended_at is not None
+    team = team_service.lock_kept(team) if over else team_service.lock(team)
     prices = _prices(facts)
     row = Subscription.objects.filter(stripe_id=facts.id).first()
     if row is not None and row.fetch >= ticket:
         return []
-    work = _Work(team, *_written(team, row, facts, overdue_since, ticket, at))
+    row = row or Subscription(team=team, stripe_id=facts.id)
+    work = _Work(team, row, at, owed=row.status in OWES)
+    _write(work, facts, overdue_since, ticket)
+    # An operator may have withdrawn a seat; what is paid for is then made anew.
+    row.seats.filter(ended_at=None, seat__removed_at__isnull=False).update(ended_at=at)
     _write_items(work.row, facts, prices)
     items = {prices[item.price].plan_id: item for item in facts.items}
-    begun = work.row.ended_at is None and facts.status in HAS_SEATS and not facts.awaits_first_payment
+    begun = not over and facts.status in HAS_SEATS and not facts.awaits_first_payment
     paid = {plan_id: item.quantity for plan_id, item in items.items() if plan_id and begun}
     _share_out(work, allot(_seats_to_allot(work.row), paid))
     work.changed += settle_change(subscription=work.row, facts=facts, at=at)
@@ -82,23 +88,16 @@ def _prices(facts: SubscriptionFacts) -> dict[str, Price]:
     return prices
 
 
-def _written(
-    team: Team,
-    row: Subscription | None,
-    facts: SubscriptionFacts,
-    overdue_since: datetime | None,
-    ticket: int,
-    at: datetime,
-) -> tuple[Subscription, datetime, list[str]]:
-    """The subscription's row as Stripe has it, and what that changed."""
-    before = (row.status, row.cancel_at, row.period_start) if row else None
-    row = row or Subscription(team=team, stripe_id=facts.id)
+def _write(work: _Work, facts: SubscriptionFacts, overdue_since: datetime | None, ticket: int) -> None:
+    """The subscription's row as Stripe has it."""
+    row, at = work.row, work.at
+    before, overdue_before = (row.status, row.cancel_at, row.period_start), row.past_due_since
     row.status = facts.status
     row.interval = facts.interval
     row.period_start = facts.period_start
     row.period_end = facts.period_end
     row.cancel_at = facts.cancel_at
-    row.ended_at = facts.ended_at or (at if facts.status in ENDED else None)
+    row.ended_at = facts.ended_at or (row.ended_at or at if facts.status in ENDED else None)
     row.past_due_since = overdue_since if facts.status in OWES else None
     row.created_at = facts.created_at
     row.schedule_id = facts.schedule
@@ -106,17 +105,19 @@ def _written(
         row.next_interval = ""
     row.fetch = ticket
     row.save()
+    if row.past_due_since not in (None, overdue_before):
+        _tell_of_failed_payment(row, row.past_due_since, at)
     if before == (row.status, row.cancel_at, row.period_start):
-        return row, at, []
+        return
     details: Details = {
         "status": row.status,
         "until": date_format(row.period_end, "Y-m-d H:i"),
         "renews": row.cancel_at is None and row.ended_at is None,
     }
-    record(team=team, by=None, action="subscription.changed", subject=row.stripe_id, details=details, at=at)
-    if row.past_due_since and (before is None or before[0] not in OWES):
-        _tell_of_failed_payment(row, row.past_due_since, at)
-    return row, at, [f"subscription {row.stripe_id}: {row.get_status_display()}"]
+    record(
+        team=row.team, by=None, action="subscription.changed", subject=row.stripe_id, details=details, at=at
+    )
+    work.changed.append(f"subscription {row.stripe_id}: {row.get_status_display()}")
 
 
 def _tell_of_failed_payment(row: Subscription, overdue_since: datetime, at: datetime) -> None:
@@ -135,7 +136,11 @@ def _tell_of_failed_payment(row: Subscription, overdue_since: datetime, at: date
 
 
 def _write_items(row: Subscription, facts: SubscriptionFacts, prices: dict[str, Price]) -> None:
-    row.items.exclude(stripe_id__in=[item.id for item in facts.items]).delete()
+    said = {item.id: prices[item.price].pk for item in facts.items}
+    for before in row.items.all():
+        # Two items may have changed places; none is in the way of the other.
+        if said.get(before.stripe_id) != before.price_id:
+            before.delete()
     for item in facts.items:
         SubscriptionItem.objects.update_or_create(
             stripe_id=item.id,
@@ -213,17 +218,30 @@ def _entitle(work: _Work, bought: PurchasedSeat, item: ItemFacts, overdue_since:
         )
         if before is None or before.pk != after.pk:
             work.changed.append(f"seat {seat.pk} may use {bought.plan} until {ends_at:%Y-%m-%d %H:%M}")
+            if before is not None and before.suspended_at is not None and not work.owed:
+                # An operator stopped the seat, for a reason that a new period does not remove.
+                after = entitlements.suspend_seat(seat=seat, since=before.suspended_at, at=at, by=None)
         before = after
     if before is None:
         return
-    if row.status in OWES:
-        since = overdue_since + GRACE if overdue_since else at
-        if before.suspended_at != since and not before.is_suspended(at):
-            entitlements.suspend_seat(seat=seat, since=since, at=at, by=None)
-            work.changed.append(f"seat {seat.pk} stops at {since:%Y-%m-%d %H:%M} unless it is paid")
-    elif before.suspended_at is not None:
+    stops = _stops_at(row, overdue_since, at)
+    if stops is not None:
+        if before.suspended_at != stops and not before.is_suspended(at):
+            entitlements.suspend_seat(seat=seat, since=stops, at=at, by=None)
+            work.changed.append(f"seat {seat.pk} stops at {stops:%Y-%m-%d %H:%M} unless it is paid")
+    elif before.suspended_at is not None and work.owed:
         entitlements.resume_seat(seat=seat, at=at, by=None)
         work.changed.append(f"seat {seat.pk} works again")
+
+
+def _stops_at(row: Subscription, overdue_since: datetime | None, at: datetime) -> datetime | None:
+    """When the seats stop, unless it is paid; None while nothing is owed."""
+    if row.status not in OWES:
+        return None
+    if overdue_since is not None:
+        return overdue_since + GRACE
+    # Past due without an unpaid invoice: it was paid a moment ago, and the next look says so.
+    return None if row.status == Status.PAST_DUE else at
 
 
 def _starts_at(

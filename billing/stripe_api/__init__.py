@@ -40,7 +40,6 @@ from billing.stripe_api.payments import (
     pay_back,
     pay_invoice,
     payment,
-    payment_of_charge,
     payments,
     void_invoice,
 )
@@ -84,7 +83,6 @@ __all__ = [
     "pay_invoice",
     "payment",
     "payment_method_of",
-    "payment_of_charge",
     "payments",
     "plan_period_end",
     "portal_configuration",

@@ -49,10 +49,10 @@ def bill_credits(
     return invoice(made["id"])
 
 
-def pay_invoice(id: str, *, payment_method: str, request: object) -> InvoiceFacts:
-    """Raises PaymentDeclined; the invoice stays open then."""
+def pay_invoice(id: str, *, payment_method: str) -> InvoiceFacts:
+    """An invoice is paid once. Raises PaymentDeclined; the invoice stays open then."""
     params = {"payment_method": payment_method, "off_session": True}
-    asked(api().invoices.pay, id, params, once(request))
+    asked(api().invoices.pay, id, params, once(f"{id}-{payment_method}"))
     return invoice(id)
 
 
@@ -77,11 +77,16 @@ def _payment(intent: dict[str, Any]) -> PaymentFacts:
     return facts.payment_facts(intent, next((dispute["status"] for dispute in disputes), ""))
 
 
-def payment_of_charge(charge: str) -> str:
-    return asked(api().charges.retrieve, charge)["payment_intent"] or ""
-
-
 def pay_back(payment: str, *, nanousd: int, request: object) -> str:
-    """Returns the refund's id."""
-    params = {"payment_intent": payment, "amount": cents_from_nanousd(nanousd)}
+    """Returns the refund's id. The same request pays back once for good: Stripe forgets the keys of requests
+    after a day, so those that were made are asked for first.
+    """
+    for made in listed(api().refunds.list, {"payment_intent": payment}):
+        if (made["metadata"] or {}).get("request") == str(request):
+            return str(made["id"])
+    params = {
+        "payment_intent": payment,
+        "amount": cents_from_nanousd(nanousd),
+        "metadata": {"request": str(request)},
+    }
     return str(asked(api().refunds.create, params, once(request))["id"])

@@ -39,10 +39,16 @@ def preview_new(customer: str, prices: Quantities) -> InvoiceFacts:
 
 
 def preview_change(now: SubscriptionFacts, prices: Quantities, *, at: datetime | None) -> InvoiceFacts:
-    """The invoice of a change made at `at`; without `at`, the next regular one if it were billed so."""
+    """The invoice of a change made at `at`; without `at`, a regular one of a period billed so, with the
+    subscription's own discounts. One that is to end is asked about as if it went on.
+    """
     details: dict[str, Any] = {"items": _item_changes(now, prices), "proration_behavior": "none"}
     if at is not None:
         details |= {"proration_behavior": "always_invoice", "proration_date": seconds(at)}
+    if now.cancel_at is not None:
+        details["cancel_at_period_end"] = False
+    if not details["items"]:
+        del details["items"]
     params = {"subscription": now.id, "subscription_details": details}
     return facts.invoice_facts(asked(api().invoices.create_preview, params))
 
@@ -75,22 +81,32 @@ def set_cancel_at_period_end(subscription: str, *, cancel: bool) -> None:
     asked(api().subscriptions.update, subscription, {"cancel_at_period_end": cancel})
 
 
-def end_subscription(subscription: str) -> None:
-    """Now, without paying anything back; what was never paid is not owed any more."""
-    for bill in listed(api().invoices.list, {"subscription": subscription, "status": "open"}):
+def end_subscription(subscription_id: str) -> None:
+    """Now, without paying anything back; what was never paid is not owed any more. One that has ended is left
+    alone."""
+    if subscription(subscription_id).ended_at is not None:
+        return
+    for bill in list(listed(api().invoices.list, {"subscription": subscription_id, "status": "open"})):
         asked(api().invoices.void_invoice, bill["id"])
-    asked(api().subscriptions.cancel, subscription, {"invoice_now": False, "prorate": False})
+    asked(api().subscriptions.cancel, subscription_id, {"invoice_now": False, "prorate": False})
 
 
 def _item_changes(now: SubscriptionFacts, prices: Quantities) -> list[dict[str, Any]]:
-    kept = {item.price: item.id for item in now.items}
-    changes: list[dict[str, Any]] = [
-        {"id": id, "quantity": prices[price]} if prices.get(price) else {"id": id, "deleted": True}
-        for price, id in kept.items()
-        if prices.get(price) != now.quantities[price]
-    ]
-    new = {price: count for price, count in prices.items() if count and price not in kept}
-    return changes + [{"price": price, "quantity": count} for price, count in new.items()]
+    """What to say of the items so that they are as `prices`. An item whose price is billed no more takes on
+    a new one, so that few are deleted and made."""
+    wanted = {price: count for price, count in prices.items() if count}
+    new = [(price, count) for price, count in wanted.items() if price not in now.quantities]
+    changes: list[dict[str, Any]] = []
+    for item in now.items:
+        if item.price in wanted:
+            if wanted[item.price] != item.quantity:
+                changes.append({"id": item.id, "quantity": wanted[item.price]})
+        elif new:
+            price, count = new.pop(0)
+            changes.append({"id": item.id, "price": price, "quantity": count})
+        else:
+            changes.append({"id": item.id, "deleted": True})
+    return changes + [{"price": price, "quantity": count} for price, count in new]
 
 
 def schedule(id: str) -> ScheduleFacts:
@@ -99,25 +115,36 @@ def schedule(id: str) -> ScheduleFacts:
 
 def plan_period_end(now: SubscriptionFacts, prices: Quantities, *, interval: str) -> ScheduleFacts:
     """From the period's end on, other prices are billed, in full and without any proration."""
-    schedules = api().subscription_schedules
-    plan = (
-        schedule(now.schedule)
-        if now.schedule
-        else facts.schedule_facts(asked(schedules.create, {"from_subscription": now.id}))
-    )
+    plan = schedule(now.schedule) if now.schedule else _new_schedule(now.id)
+    # A phase that names no discounts has only the customer's.
+    discounts = {"discounts": [{"discount": id} for id in now.discounts]} if now.discounts else {}
     until_then = {
+        **discounts,
         "items": [{"price": price, "quantity": count} for price, count in now.quantities.items()],
         "start_date": seconds(plan.starts_at or now.period_start),
         "end_date": seconds(now.period_end),
         "proration_behavior": "none",
     }
     then = {
+        **discounts,
         "items": [{"price": price, "quantity": count} for price, count in prices.items() if count],
         "duration": {"interval": interval, "interval_count": 1},
         "proration_behavior": "none",
     }
     params = {"phases": [until_then, then], "end_behavior": "release", "proration_behavior": "none"}
-    return facts.schedule_facts(asked(schedules.update, plan.id, params))
+    return facts.schedule_facts(asked(api().subscription_schedules.update, plan.id, params))
+
+
+def _new_schedule(subscription_id: str) -> ScheduleFacts:
+    """One that a look beside this one has made already will do."""
+    try:
+        made = asked(api().subscription_schedules.create, {"from_subscription": subscription_id})
+    except errors.StripeRefused:
+        other = subscription(subscription_id).schedule
+        if not other:
+            raise
+        return schedule(other)
+    return facts.schedule_facts(made)
 
 
 def forget_period_end(schedule_id: str) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from billing import stripe_api
 from billing.changes import Bill
-from billing.errors import ChangeInProgress, NotOnSale, StripeRefused
+from billing.errors import ChangeInProgress, NotOnSale, PaymentsUnavailable, StripeRefused
 from billing.facts import InvoiceFacts
 from billing.models import Checkout, CreditPurchase, Customer, Interval, Price
 from billing.money import MAX_PACKS, NANOUSD_PER_PACK
@@ -22,7 +22,7 @@ from billing.services.prices import PACK_KEY
 from billing.workflows.looks import look_at_checkout
 from quota.models import Plan
 from quota.money import credits_text
-from teams.errors import InvalidValue, Refusal
+from teams.errors import InvalidValue
 from teams.models import Membership, Role, Team, User
 
 logger = logging.getLogger(__name__)
@@ -87,8 +87,11 @@ def _visit(
     team: Team, kind: str, prices: dict[str, int], credits_nanousd: int, text: str, at: datetime, by: User
 ) -> Checkout:
     open_one = checkouts.open_checkout(team, kind)
-    if open_one is not None and (open_one.prices != prices or open_one.expires_at <= at):
-        leave_checkout(checkout=open_one, at=at)
+    if open_one is not None:
+        if open_one.prices == prices and open_one.expires_at > at:
+            look_at_checkout(open_one, at)  # it may have been paid, and nobody told us yet
+        else:
+            leave_checkout(checkout=open_one, at=at)
     checkout = checkouts.begin_checkout(
         team=team, kind=kind, prices=prices, credits_nanousd=credits_nanousd, text=text, at=at, by=by
     )
@@ -96,7 +99,9 @@ def _visit(
 
 
 def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
-    """Asks Stripe for the page; the same page however often it is asked."""
+    """Asks Stripe for the page; the same page however often it is asked. Raises ChangeInProgress when the
+    visit was ended meanwhile, as from another tab, and StripeRefused, which ends it.
+    """
     team = checkout.team
     customer = ensure_customer(team=team, at=at)
     metadata = {"team": str(team.pk), "checkout": str(checkout.pk)}
@@ -105,28 +110,38 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
         metadata["purchase"] = str(purchase.pk)
     back = f"{settings.BASE_URL}/teams/{team.slug}/billing/checkouts/{checkout.pk}/"
     ticket = take_ticket()
-    facts = stripe_api.create_checkout(
-        request=checkout.pk,
-        mode="subscription" if checkout.kind == Checkout.Kind.SUBSCRIPTION else "payment",
-        customer=customer,
-        prices=checkout.prices,
-        metadata=metadata,
-        return_url=back,
-        cancel_url=back,
-        expires_at=checkout.expires_at,
-    )
+    try:
+        facts = stripe_api.create_checkout(
+            request=checkout.pk,
+            mode="subscription" if checkout.kind == Checkout.Kind.SUBSCRIPTION else "payment",
+            customer=customer,
+            prices=checkout.prices,
+            metadata=metadata,
+            return_url=back,
+            cancel_url=back,
+            expires_at=checkout.expires_at,
+        )
+    except StripeRefused:
+        # Stripe answers a request that it refused the same way for a day; another visit is another request.
+        checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
+        raise
     checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=ticket, at=at)
     checkout.refresh_from_db()
+    if checkout.state == Checkout.State.EXPIRED:
+        with suppress(StripeRefused):
+            stripe_api.expire_checkout(facts.id)
+        raise ChangeInProgress("Something else was chosen meanwhile, in another window.")
     return checkout
 
 
 def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     """Ends an open visit. Raises ChangeInProgress when it was paid in this moment."""
-    if not checkout.stripe_id:
-        # Nobody was ever led to its page; should it exist, it is asked for anew first, and ended then.
-        checkout = send_checkout(checkout=checkout, at=at)
-    with suppress(StripeRefused):  # not open any more: the look says what became of it
-        stripe_api.expire_checkout(checkout.stripe_id or "")
+    try:
+        # Without an id nobody was led to its page yet; it is asked for anew first, and ended then.
+        id = checkout.stripe_id or send_checkout(checkout=checkout, at=at).stripe_id or ""
+        stripe_api.expire_checkout(id)
+    except StripeRefused:
+        pass  # not open any more: the look says what became of it
     look_at_checkout(checkout, at)
     checkout.refresh_from_db()
     if checkout.state not in (Checkout.State.EXPIRED, Checkout.State.FAILED):
@@ -166,8 +181,10 @@ def look_at_old_checkouts(*, at: datetime) -> int:
                 look_at_checkout(checkout, at)
             else:
                 checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
-        except Refusal as refusal:
+        except PaymentsUnavailable as refusal:
             logger.warning("Checkout %s was not looked at: %s", checkout.pk, refusal)
+        except Exception:  # whatever is wrong with this one, the others are looked at
+            logger.exception("Checkout %s was not looked at", checkout.pk)
         checkout.refresh_from_db()
         over += checkout.state not in (Checkout.State.OPEN, Checkout.State.PROCESSING)
     return over

@@ -29,7 +29,7 @@ LOOKS: dict[str, tuple[str, Look]] = {
     "promotion_code": ("id", looks.look_at_promotion),
 }
 # A schedule that is over names its subscription elsewhere; an invoice that was a draft may be gone.
-GONE = ("invoice.deleted", "customer.deleted")
+GONE = ("invoice.deleted",)
 
 
 def work_inbox(*, at: datetime, most: int = 500) -> int:

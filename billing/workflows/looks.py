@@ -8,11 +8,20 @@ nothing.
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from billing import stripe_api
 from billing.errors import StripeMissing
 from billing.facts import CheckoutFacts, InvoiceFacts, PaymentFacts, SubscriptionFacts
-from billing.models import Checkout, CreditPurchase, Customer, Price, Subscription
+from billing.models import (
+    Checkout,
+    CreditPurchase,
+    Customer,
+    Invoice,
+    Payment,
+    Price,
+    Subscription,
+)
 from billing.services import checkouts, copies, purchases
 from billing.services.fetches import take_ticket
 from billing.services.prices import PACK_KEY
@@ -34,12 +43,18 @@ def team_of(customer_id: str, at: datetime) -> Team | None:
         return row.team
     if not customer_id:
         return None
+    ticket = take_ticket()
     facts = stripe_api.customer(customer_id)
     team = Team.objects.filter(pk=int(facts.team)).first() if facts.team.isdigit() else None
     if team is None or Customer.objects.filter(team=team).exclude(stripe_id=None).exists():
         return None
-    checkouts.apply_customer(team=team, facts=facts, ticket=take_ticket(), at=at)
+    checkouts.apply_customer(team=team, facts=facts, ticket=ticket, at=at)
     return team
+
+
+def _team(copy: Subscription | Invoice | Payment | None, customer_id: str, at: datetime) -> Team | None:
+    """Of an object: our copy of it knows, also when the customer was deleted at Stripe."""
+    return copy.team if copy is not None else team_of(customer_id, at)
 
 
 def look_at_customer(id: str, at: datetime) -> Lines:
@@ -57,14 +72,17 @@ def look_at_subscription(id: str, at: datetime) -> Lines:
 
 
 def use_subscription(facts: SubscriptionFacts, ticket: int, at: datetime) -> Lines:
-    """Our rows follow a subscription that was fetched with this ticket."""
-    team = team_of(facts.customer, at)
+    """Our rows follow a subscription that was fetched with this ticket; so does what is planned, unless
+    somebody has looked since.
+    """
+    known = Subscription.objects.select_related("team").filter(stripe_id=facts.id).first()
+    team = _team(known, facts.customer, at)
     if team is None:
         return []
     overdue_since = _overdue_since(facts) if facts.status in OWES else None
     lines = apply_subscription(team=team, facts=facts, overdue_since=overdue_since, ticket=ticket, at=at)
-    row = Subscription.objects.get(stripe_id=facts.id)
-    return lines + keep_planned(row, facts)
+    row = Subscription.objects.filter(stripe_id=facts.id, fetch=ticket).first()
+    return lines + keep_planned(row, facts) if row else lines
 
 
 def _overdue_since(facts: SubscriptionFacts) -> datetime | None:
@@ -79,27 +97,32 @@ def look_at_session(id: str, at: datetime) -> Lines:
     checkout = Checkout.objects.select_related("team").filter(stripe_id=id).first()
     if checkout is None:
         reference = stripe_api.checkout(id).reference
-        checkout = Checkout.objects.select_related("team").filter(pk=reference).first() if reference else None
+        known = Checkout.objects.select_related("team").filter(pk=reference) if is_uuid(reference) else None
+        checkout = known.first() if known is not None else None
     return look_at_checkout(checkout, at, id) if checkout else []
 
 
 def look_at_checkout(checkout: Checkout, at: datetime, id: str = "") -> Lines:
-    """The visit, and what came of it."""
+    """What came of the visit, and the visit last: it stays open until that is ours, so that nothing is bought
+    a second time meanwhile.
+    """
     id = id or checkout.stripe_id or ""
     if not id:
         return []
     ticket = take_ticket()
     facts = stripe_api.checkout(id)
-    lines = checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=ticket, at=at)
-    if facts.status != "complete":
-        return lines
-    if facts.subscription:
-        lines += look_at_subscription(facts.subscription, at)
-    if checkout.kind == Checkout.Kind.CREDITS and facts.paid:
-        lines += _grant(checkout, facts, at)
-    if facts.invoice:
-        lines += look_at_invoice(facts.invoice, at)
-    return lines if facts.paid else lines + _look_for_failure(checkout, facts, at)
+    lines: Lines = []
+    if facts.status == "complete":
+        if facts.subscription:
+            lines += look_at_subscription(facts.subscription, at)
+        if checkout.kind == Checkout.Kind.CREDITS and facts.paid:
+            lines += _grant(checkout, facts, at)
+        if facts.invoice:
+            lines += look_at_invoice(facts.invoice, at)
+    lines += checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=ticket, at=at)
+    if facts.status == "complete" and not facts.paid:
+        lines += _look_for_failure(checkout, facts, at)
+    return lines
 
 
 def _grant(checkout: Checkout, facts: CheckoutFacts, at: datetime) -> Lines:
@@ -135,20 +158,28 @@ def look_at_invoice(id: str, at: datetime) -> Lines:
 
 def use_invoice(facts: InvoiceFacts, ticket: int, at: datetime, *, with_subscription: bool = True) -> Lines:
     """The copy, the purchase it bills, and the subscription it is of."""
-    team = team_of(facts.customer, at)
+    known = Invoice.objects.select_related("team").filter(stripe_id=facts.id).first()
+    team = _team(known, facts.customer, at)
     if team is None:
         return []
     lines = copies.apply_invoice(team=team, facts=facts, ticket=ticket)
     if facts.subscription and with_subscription:
         lines += look_at_subscription(facts.subscription, at)
-    if facts.purchase and facts.status == "paid":
-        purchase = _purchase(team, facts.purchase, facts.total_nanousd, at)
-        if purchase is not None:
-            lines += purchases.grant_purchase(
-                purchase=purchase, payment_id=facts.payment, invoice_id=facts.id, at=at
-            )
-            lines += purchases.follow_payment(purchase=purchase, at=at)
-    return lines
+    return lines + _use_bill(team, facts, at) if facts.purchase else lines
+
+
+def _use_bill(team: Team, facts: InvoiceFacts, at: datetime) -> Lines:
+    """An invoice of Credits."""
+    if facts.status != "paid":
+        purchase = _known_purchase(team, facts.purchase)
+        if purchase is not None and facts.status == "open":
+            purchases.note_invoice(purchase=purchase, invoice_id=facts.id)
+        return []
+    purchase = _purchase(team, facts.purchase, facts.total_nanousd, at)
+    if purchase is None:
+        return []
+    lines = purchases.grant_purchase(purchase=purchase, payment_id=facts.payment, invoice_id=facts.id, at=at)
+    return lines + purchases.follow_payment(purchase=purchase, at=at)
 
 
 def look_at_payment(id: str, at: datetime) -> Lines:
@@ -158,13 +189,14 @@ def look_at_payment(id: str, at: datetime) -> Lines:
 
 def use_payment(facts: PaymentFacts, ticket: int, at: datetime) -> Lines:
     """The copy, and the Credits it pays for. A visit whose payment has failed ends."""
-    team = team_of(facts.customer, at)
+    known = Payment.objects.select_related("team").filter(stripe_id=facts.id).first()
+    team = _team(known, facts.customer, at)
     if team is None:
         return []
     lines = purchases.apply_payment(team=team, facts=facts, ticket=ticket, at=at)
-    if facts.purchase:
+    if facts.purchase and facts.status == "succeeded":
         purchase = _purchase(team, facts.purchase, facts.amount_nanousd, at)
-        if purchase is not None and facts.status == "succeeded":
+        if purchase is not None:
             lines += purchases.grant_purchase(purchase=purchase, payment_id=facts.id, invoice_id="", at=at)
             lines += purchases.follow_payment(purchase=purchase, at=at)
     return lines
@@ -173,8 +205,8 @@ def use_payment(facts: PaymentFacts, ticket: int, at: datetime) -> Lines:
 def _purchase(team: Team, id: str, paid_nanousd: int, at: datetime) -> CreditPurchase | None:
     """The purchase that a payment names. One that we have lost is made again, if what was paid is a pack's
     price."""
-    found = CreditPurchase.objects.select_related("team").filter(team=team, pk=id).first()
-    if found is not None:
+    found = _known_purchase(team, id)
+    if found is not None or not is_uuid(id):
         return found
     pack = Price.objects.get(lookup_key=PACK_KEY).amount_nanousd
     if paid_nanousd <= 0 or paid_nanousd % pack:
@@ -182,9 +214,19 @@ def _purchase(team: Team, id: str, paid_nanousd: int, at: datetime) -> CreditPur
     return purchases.adopt_purchase(team=team, id=id, credits_nanousd=paid_nanousd, at=at)
 
 
-def look_at_charge(id: str, at: datetime) -> Lines:
-    payment = stripe_api.payment_of_charge(id)
-    return look_at_payment(payment, at) if payment else []
+def _known_purchase(team: Team, id: str) -> CreditPurchase | None:
+    if not is_uuid(id):
+        return None
+    return CreditPurchase.objects.select_related("team").filter(team=team, pk=id).first()
+
+
+def is_uuid(text: str) -> bool:
+    """Metadata may be anybody's."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def look_at_promotion(id: str, at: datetime) -> Lines:

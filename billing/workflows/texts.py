@@ -12,8 +12,9 @@ from quota.models import Plan
 def text_of(wish: Wish, plans: Mapping[int, Plan]) -> str:
     """`plans` by id, those that the wish names."""
     plan = plans[wish.plan].name if wish.plan is not None else ""
-    named = ", ".join(str(seat) for seat in wish.seats)
-    seats = f"seat {named}" if len(wish.seats) == 1 else f"seats {named}"
+    few = ", ".join(str(seat) for seat in wish.seats[:5])
+    more = f" and {len(wish.seats) - 5} more" if len(wish.seats) > 5 else ""
+    seats = f"seat {few}" if len(wish.seats) == 1 else f"seats {few}{more}"
     return {
         changes.ADD: f"Add {wish.count} {'seat' if wish.count == 1 else 'seats'} of {plan}",
         changes.MOVE: f"Move {seats} to {plan}",

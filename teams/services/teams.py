@@ -146,3 +146,8 @@ def lock(team: Team) -> Team:
     if locked is None:
         raise NotFound("This Team does not exist.")
     return locked
+
+
+def lock_kept(team: Team) -> Team:
+    """Likewise, also one that was deleted: its rows are kept, and what it paid is accounted for."""
+    return Team.objects.select_for_update(no_key=True).get(pk=team.pk)
