@@ -196,6 +196,7 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('past_due_since', models.DateTimeField(blank=True, help_text='When the oldest unpaid invoice was first to be paid.', null=True)),
                 ('next_interval', models.CharField(blank=True, choices=[('month', 'Monthly'), ('year', 'Yearly')], help_text='Billed so from the next period on.', max_length=5)),
+                ('cancel_asked', models.BooleanField(default=False, help_text='To end with its period; Stripe was not seen to know it yet.')),
                 ('schedule_id', models.CharField(blank=True, max_length=255)),
                 ('created_at', models.DateTimeField()),
                 ('fetch', models.BigIntegerField(default=0, editable=False)),

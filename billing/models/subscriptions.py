@@ -68,6 +68,9 @@ class Subscription(models.Model):
     next_interval = models.CharField(
         max_length=5, choices=Interval, blank=True, help_text="Billed so from the next period on."
     )
+    cancel_asked = models.BooleanField(
+        default=False, help_text="To end with its period; Stripe was not seen to know it yet."
+    )
     schedule_id = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField()
     fetch = models.BigIntegerField(default=0, editable=False)

@@ -29,10 +29,42 @@ def changeable(team: Team) -> Subscription:
         raise PaymentOverdue
     if not row.seats.filter(ended_at=None).exists():
         raise ChangeInProgress("The first payment of the subscription is under way; wait for it.")
-    if row.cancel_at is not None:
+    if row.cancel_at is not None or row.cancel_asked:
         raise SubscriptionEnding
     if row.changes.filter(closed_at=None).exists():
         raise ChangeInProgress
+    return row
+
+
+def endable(team: Team) -> Subscription:
+    """The Team's live subscription, if it can be canceled or resumed now: also while a payment is overdue.
+    Raises NotSubscribed, ChangeInProgress."""
+    row = Subscription.objects.for_team(team).live().first()
+    if row is None or row.status == Status.INCOMPLETE:
+        raise NotSubscribed
+    if row.changes.filter(closed_at=None).exists():
+        raise ChangeInProgress
+    return row
+
+
+@one_transaction()
+def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
+    """The subscription is to end with its period: every look sees to it until Stripe knows. What is planned
+    for the seats stays planned. Raises what `endable` does."""
+    row = endable(team_service.lock(team))
+    row.cancel_asked = True
+    row.save(update_fields=["cancel_asked"])
+    record(team=team, by=by, action="subscription.cancel_asked", subject=row.stripe_id, at=at)
+    return row
+
+
+@one_transaction()
+def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
+    """The subscription is to go on. Raises what `endable` does."""
+    row = endable(team_service.lock(team))
+    row.cancel_asked = False
+    row.save(update_fields=["cancel_asked"])
+    record(team=team, by=by, action="subscription.resume_asked", subject=row.stripe_id, at=at)
     return row
 
 

@@ -103,6 +103,8 @@ def _write(work: _Work, facts: SubscriptionFacts, overdue_since: datetime | None
     row.schedule_id = facts.schedule
     if row.next_interval == facts.interval:
         row.next_interval = ""
+    if row.cancel_at is not None or row.ended_at is not None:
+        row.cancel_asked = False
     row.fetch = ticket
     row.save()
     if row.past_due_since not in (None, overdue_before):

@@ -5,7 +5,7 @@ always told by mail (product.md, Credits).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Sum
 from django.utils.formats import date_format
@@ -22,6 +22,7 @@ from teams.services.audit import Details, record
 from teams.transactions import one_transaction
 
 MAX_FAILURES = 3
+RETRY_AFTER = timedelta(hours=1)
 State = CreditPurchase.State
 
 
@@ -86,7 +87,7 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
     if waiting is not None or order is None:
         return waiting
     balance = team_balance(team.pk, at)
-    if balance >= order.threshold_nanousd:
+    if balance >= order.threshold_nanousd or _rests(order, at):
         return None
     gap = _whole_packs(order.target_nanousd - balance)
     if spent_this_month(team, at) + gap > order.month_cap_nanousd:
@@ -102,6 +103,15 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
         team=team, by=None, action="credits.top_up_begun", subject=str(purchase.pk), details=details, at=at
     )
     return purchase
+
+
+def _rests(order: AutoTopUp, at: datetime) -> bool:
+    """After a failure, until the Owner sees to it, or an hour has passed, or two after the second."""
+    rest = RETRY_AFTER * order.failures
+    failed = CreditPurchase.objects.filter(
+        team=order.team, kind=CreditPurchase.Kind.TOP_UP, state=State.FAILED, closed_at__gt=at - rest
+    )
+    return order.failures > 0 and failed.filter(closed_at__gte=order.changed_at).exists()
 
 
 def spent_this_month(team: Team, at: datetime) -> int:

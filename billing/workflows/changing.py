@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing import stripe_api
-from billing.changes import CANCEL, RESUME, Outcome, SeatPlanned, Wish, billed, outcome
+from billing.changes import (
+    ADD,
+    CANCEL,
+    RESUME,
+    Outcome,
+    SeatPlanned,
+    Wish,
+    billed,
+    billed_later,
+    outcome,
+)
 from billing.errors import (
     AmountChanged,
     ChangeInProgress,
     NothingToChange,
-    NotSubscribed,
+    NotOnSale,
     PaymentDeclined,
     PaymentsUnavailable,
     StripeMissing,
     StripeRefused,
 )
-from billing.facts import InvoiceFacts, LineFacts, SubscriptionFacts
+from billing.facts import LineFacts, SubscriptionFacts
 from billing.models import Change, Subscription
 from billing.selectors.effects import Effect, effects_of
 from billing.selectors.prices import cost_of_seats, prices_of
 from billing.services import changes
-from billing.workflows.looks import look_at_subscription
+from billing.services.fetches import take_ticket
+from billing.workflows.looks import look_at_subscription, use_subscription
 from billing.workflows.texts import text_of
 from quota.models import Plan
 from quota.money import usd_text
@@ -70,7 +81,7 @@ class _Plan:
 
 def preview(*, team: Team, wish: Wish, at: datetime) -> Preview:
     """Nothing is changed. Raises what `changeable` and `outcome` do, NotOnSale, and what Stripe says."""
-    return _worked_out(team, wish, at.replace(microsecond=0)).preview
+    return _worked_out(team, wish, at.replace(microsecond=0), at).preview
 
 
 def confirm(
@@ -88,8 +99,8 @@ def confirm(
         return confirmed
     moment = at.replace(microsecond=0)
     shown = proration_at is not None and moment - SHOWN_FOR <= proration_at <= moment + timedelta(minutes=1)
-    plan = _worked_out(team, wish, proration_at if shown and proration_at else moment)
-    stale = plan.preview.at_once and not shown
+    plan = _worked_out(team, wish, proration_at if shown and proration_at else moment, at)
+    stale = plan.preview.at_once and plan.preview.proration_at != proration_at
     if stale or plan.preview.amount_nanousd != amount_nanousd:
         now = plan.preview.amount_nanousd
         raise AmountChanged(
@@ -97,7 +108,7 @@ def confirm(
             amount_nanousd=now,
         )
     if plan.result is None:
-        _cancel_or_resume(plan, wish, at)
+        _cancel_or_resume(plan, wish, at, by)
         return None
     if not plan.preview.at_once:
         _plan_ahead(plan, plan.result, at, by)
@@ -116,36 +127,59 @@ def _confirmed(team: Team, wish: Wish, amount_nanousd: int, proration_at: dateti
     return same.exclude(state=Change.State.REFUSED).first()
 
 
-def _worked_out(team: Team, wish: Wish, moment: datetime) -> _Plan:
-    row = _row_for(team, wish)
-    facts = stripe_api.subscription(row.stripe_id)
+def _worked_out(team: Team, wish: Wish, moment: datetime, at: datetime) -> _Plan:
+    """What the wish does at `moment`; `at` is now."""
+    if team.is_default and wish.kind == ADD:
+        raise InvalidValue("Your own Team has one seat; create a Team for more people", pointer="/seats")
+    if wish.plan is not None and not Plan.objects.sellable().filter(pk=wish.plan).exists():
+        raise NotOnSale
+    row, facts = _agreeing(team, wish, at)
     seats = tuple(changes.planned(row))
     if wish.kind in (CANCEL, RESUME):
-        return _Plan(row, facts, seats, None, _ending(row, wish, facts))
-    if team.is_default and wish.kind == "add":
-        raise InvalidValue("Your own Team has one seat; create a Team for more people", pointer="/seats")
+        return _Plan(row, facts, seats, None, _ending(row, wish, seats, facts))
     result = outcome(wish, seats, row.interval, row.next_interval, cost_of_seats(row.interval))
+    # What was shown before this period began was not of this period.
+    moment = moment if moment >= facts.period_start else at.replace(microsecond=0)
     return _Plan(row, facts, seats, result, _priced(row, wish, facts, seats, result, moment))
 
 
+def _agreeing(team: Team, wish: Wish, at: datetime) -> tuple[Subscription, SubscriptionFacts]:
+    """Our row and what Stripe says, which are the same: where they differ, the row follows first."""
+    row, ticket = _row_for(team, wish), take_ticket()
+    facts = stripe_api.subscription(row.stripe_id)
+    if not _agree(row, facts):
+        use_subscription(facts, ticket, at)
+        row = _row_for(team, wish)
+        if not _agree(row, facts):
+            raise ChangeInProgress("The subscription changes in this moment; try again.")
+    return row, facts
+
+
+def _agree(row: Subscription, facts: SubscriptionFacts) -> bool:
+    """Also, the seats that are billed are there."""
+    counted = billed(changes.planned(row), row.interval)
+    return (
+        (row.status, row.interval, row.cancel_at, row.period_end, row.ended_at)
+        == (facts.status, facts.interval, facts.cancel_at, facts.period_end, facts.ended_at)
+    ) and prices_of(counted) == facts.quantities
+
+
 def _row_for(team: Team, wish: Wish) -> Subscription:
-    """Cancelling is allowed while a payment is overdue, and resuming while it ends."""
     if wish.kind not in (CANCEL, RESUME):
         return changes.changeable(team)
-    row = Subscription.objects.for_team(team).live().first()
-    if row is None:
-        raise NotSubscribed
-    if row.changes.filter(closed_at=None).exists():
-        raise ChangeInProgress
-    if (wish.kind == CANCEL) == (row.cancel_at is not None):
+    row = changes.endable(team)
+    if (wish.kind == CANCEL) == (row.cancel_at is not None or row.cancel_asked):
         raise NothingToChange
     return row
 
 
-def _ending(row: Subscription, wish: Wish, facts: SubscriptionFacts) -> Preview:
+def _ending(
+    row: Subscription, wish: Wish, seats: tuple[SeatPlanned, ...], facts: SubscriptionFacts
+) -> Preview:
     renewal = 0
     if wish.kind == RESUME:
-        renewal = stripe_api.preview_change(facts, facts.quantities, at=None).due_nanousd
+        later = billed_later(seats, changes.later_interval(row))
+        renewal = stripe_api.preview_change(facts, prices_of(later), at=None).due_nanousd
     return Preview(
         text=text_of(wish, {}),
         at_once=False,
@@ -170,7 +204,7 @@ def _priced(
     at_once = result.now != billed(seats, row.interval)
     if at_once:
         invoice = stripe_api.preview_change(facts, prices_of(result.now), at=moment)
-    later = _regular(facts, prices_of(result.later), same_interval=result.later.interval == row.interval)
+    later = stripe_api.preview_change(facts, prices_of(result.later), at=None)
     renewed_anew = result.now.interval != row.interval
     plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
     return Preview(
@@ -186,23 +220,21 @@ def _priced(
     )
 
 
-def _regular(facts: SubscriptionFacts, prices: Mapping[str, int], *, same_interval: bool) -> InvoiceFacts:
-    if same_interval:
-        return stripe_api.preview_change(facts, prices, at=None)
-    return stripe_api.preview_new(facts.customer, prices)
-
-
 def _a_year_on(moment: datetime) -> datetime:
     day = 28 if (moment.month, moment.day) == (2, 29) else moment.day
     return moment.replace(year=moment.year + 1, day=day)
 
 
-def _cancel_or_resume(plan: _Plan, wish: Wish, at: datetime) -> None:
-    if plan.facts.schedule:
-        # A subscription on a schedule cannot be told to end. What was planned is kept in our rows.
-        stripe_api.forget_period_end(plan.facts.schedule)
-    stripe_api.set_cancel_at_period_end(plan.row.stripe_id, cancel=wish.kind == CANCEL)
-    look_at_subscription(plan.row.stripe_id, at)
+def _cancel_or_resume(plan: _Plan, wish: Wish, at: datetime, by: User) -> None:
+    team, id = plan.row.team, plan.row.stripe_id
+    if wish.kind == CANCEL:
+        changes.ask_to_cancel(team=team, at=at, by=by)
+        with suppress(StripeRefused):  # a look beside this one has planned something: the next one ends it
+            look_at_subscription(id, at)
+    else:
+        changes.ask_to_resume(team=team, at=at, by=by)
+        stripe_api.set_cancel_at_period_end(id, cancel=False)
+    look_at_subscription(id, at)
 
 
 def _plan_ahead(plan: _Plan, result: Outcome, at: datetime, by: User) -> None:
@@ -245,9 +277,11 @@ def _at_once(plan: _Plan, result: Outcome, shown: Preview, at: datetime, by: Use
 
 
 def drop_change(*, change: Change, at: datetime) -> Change:
-    """Gives up a change that waits for its payment: its invoice is voided, nothing is charged."""
+    """Gives up a change that waits for its payment: its invoice is voided, nothing is charged. One that was
+    paid in this moment is done."""
     if change.invoice_id and change.closed_at is None:
-        stripe_api.void_invoice(change.invoice_id)
+        with suppress(StripeRefused):  # paid, or void already: the look says which
+            stripe_api.void_invoice(change.invoice_id)
     return settle_change(change=change, at=at)
 
 
@@ -272,6 +306,8 @@ def settle_open_changes(*, at: datetime) -> int:
     ):
         try:
             settled += settle_change(change=change, at=at).closed_at is not None
-        except (PaymentsUnavailable, StripeRefused) as refusal:
+        except PaymentsUnavailable as refusal:
             logger.warning("Change %s is not settled: %s", change.pk, refusal)
+        except Exception:  # whatever is wrong with this one, the others are settled
+            logger.exception("Change %s is not settled", change.pk)
     return settled

@@ -14,12 +14,18 @@ from billing.services.changes import later_interval, planned
 
 
 def keep_planned(row: Subscription, facts: SubscriptionFacts) -> list[str]:
-    """Makes, changes or releases the schedule. Returns what it did, a line each: nothing, the second time.
+    """Makes, changes or releases the schedule, and ends the subscription with its period if that was asked.
+    Returns what it did, a line each: nothing, the second time.
 
     A change under way goes first; a subscription that ends has nothing planned.
     """
     if row.ended_at is not None or Change.objects.filter(subscription=row, closed_at=None).exists():
         return []
+    if row.cancel_asked:
+        # A subscription on a schedule cannot be told to end. What was planned is kept in our rows.
+        lines = _forget(facts)
+        stripe_api.set_cancel_at_period_end(row.stripe_id, cancel=True)
+        return [*lines, f"subscription {row.stripe_id}: ends with its period"]
     seats, interval = planned(row), later_interval(row)
     later = billed_later(seats, interval)
     same = later == billed(seats, row.interval)

@@ -43,10 +43,12 @@ def top_up(*, team: Team, at: datetime) -> bool:
     purchase = top_ups.begin_top_up(team=team, at=at)
     if purchase is None:
         return False
+    if not AutoTopUp.objects.filter(team=team, enabled=True).exists():
+        return _given_up(purchase, "Auto top-up was switched off.", at)
     try:
         invoice = _billed(purchase, at)
         if invoice.status == "open":
-            invoice = _paid(purchase, invoice)
+            invoice = _paid(invoice)
     except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale) as refusal:
         return _given_up(purchase, refusal.detail, at)
     except PaymentsUnavailable:
@@ -61,6 +63,7 @@ def top_up(*, team: Team, at: datetime) -> bool:
 def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceFacts:
     if purchase.invoice_id:
         return stripe_api.invoice(purchase.invoice_id)
+    _card_of(ensure_customer(team=purchase.team, at=at))
     price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
     if price is None:
         raise NotOnSale
@@ -76,12 +79,15 @@ def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceFacts:
     return invoice
 
 
-def _paid(purchase: CreditPurchase, invoice: InvoiceFacts) -> InvoiceFacts:
-    customer = stripe_api.customer(invoice.customer)
-    card = stripe_api.payment_method_of(customer)
+def _paid(invoice: InvoiceFacts) -> InvoiceFacts:
+    return stripe_api.pay_invoice(invoice.id, payment_method=_card_of(invoice.customer))
+
+
+def _card_of(customer: str) -> str:
+    card = stripe_api.payment_method_of(stripe_api.customer(customer))
     if not card:
         raise PaymentDeclined("There is no card to charge; add one under Cards and invoices.")
-    return stripe_api.pay_invoice(invoice.id, payment_method=card, request=f"{purchase.pk}-pay")
+    return card
 
 
 def _given_up(purchase: CreditPurchase, reason: str, at: datetime) -> bool:
