@@ -21,6 +21,7 @@ def make_customer(team: Team, *, card: str = "Visa ···· 4242", at: datetime 
     facts = CustomerFacts(
         id=f"cus_{next(_numbers)}",
         team=str(team.pk),
+        name=team.name,
         email="owner@example.com",
         card=card,
         payment_method="pm_1" if card else "",
