@@ -11,6 +11,7 @@ from billing.changes import KINDS, MAX_SEATS, Wish
 from billing.models import Interval
 from billing.selectors.offers import Offer
 from billing.selectors.wishes import wish_of
+from quota.forms import CreditsField
 
 INTERVALS = [(Interval.MONTH.value, "Monthly"), (Interval.YEAR.value, "Yearly, two months free")]
 
@@ -87,4 +88,22 @@ class ConfirmForm(WishForm):
     amount_nanousd = forms.IntegerField(widget=forms.HiddenInput)
     proration_at = forms.DateTimeField(
         required=False, widget=forms.HiddenInput, input_formats=["%Y-%m-%dT%H:%M:%S%z"]
+    )
+
+
+class BuyCreditsForm(forms.Form):
+    credits = CreditsField(label="Credits")
+
+
+class AutoTopUpForm(forms.Form):
+    """Amounts are Credits."""
+
+    enabled = forms.BooleanField(label="Buy Credits automatically", required=False)
+    threshold = CreditsField(label="When the balance falls below", help_text="In Credits.")
+    target = CreditsField(
+        label="Fill it up to", help_text="In Credits. One payment closes the gap, in whole packs of 5,000."
+    )
+    month_cap = CreditsField(
+        label="At most, a calendar month",
+        help_text="In Credits, bought automatically. What you buy yourself does not count.",
     )

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from billing.views import changing, checkouts, overview, plans, subscribing, webhooks
+from billing.views import changing, checkouts, credits, overview, plans, subscribing, webhooks
 
 BILLING = "teams/<slug:slug>/billing"
+CREDITS = "teams/<slug:slug>/credits"
 
 urlpatterns = [
     path("plans/", plans.plans, name="plans"),
@@ -17,5 +18,8 @@ urlpatterns = [
     path(f"{BILLING}/change/drop/", changing.drop, name="team-change-drop"),
     path(f"{BILLING}/checkouts/<uuid:pk>/", checkouts.checkout, name="team-checkout"),
     path(f"{BILLING}/checkouts/<uuid:pk>/leave/", checkouts.leave, name="team-checkout-leave"),
+    path(f"{CREDITS}/buy/", credits.buy, name="team-credits-buy"),
+    path(f"{CREDITS}/auto-top-up/", credits.auto_top_up, name="team-credits-auto-top-up"),
+    path(f"{CREDITS}/purchases/", credits.purchases, name="team-credits-purchases"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]

@@ -48,6 +48,14 @@ def credits_text(nanousd: int) -> str:
     return f"{sign}{whole}.{decimals}"
 
 
+def credits_words(nanousd: int) -> str:
+    """Credits, exact, as people read them: `12,000`, `0.5`, `-3.25`."""
+    whole, _, decimals = credits_text(nanousd).partition(".")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    decimals = decimals.rstrip("0")
+    return f"{sign}{int(digits):,}{'.' if decimals else ''}{decimals}"
+
+
 def usd_text(nanousd: int) -> str:
     """Dollars, exact, with at least two decimals: `$0.0035`, `$120.00`."""
     sign = "-" if nanousd < 0 else ""

@@ -18,6 +18,17 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// The price of an amount of Credits, 1,000 a dollar; a valid amount is whole dollars.
+for (const input of document.querySelectorAll("[data-price]")) {
+  const price = document.querySelector(input.dataset.price);
+  const show = () => {
+    const dollars = input.value && input.validity.valid ? input.value / 1000 : 0;
+    price.textContent = dollars ? ` for $${dollars.toLocaleString("en-US")}.00` : "";
+  };
+  input.addEventListener("input", show);
+  show();
+}
+
 // Menus are <details>: one is open at a time, and Escape or a click elsewhere closes it.
 const closeMenus = (but) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {

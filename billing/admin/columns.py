@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from quota.money import credits_text, usd_text
+from quota.money import credits_words, usd_text
 
 # A function of the row. Django takes one wherever it takes a field's name; its type stubs know names alone.
 Column = Any
@@ -31,7 +31,7 @@ def in_credits(field: str, description: str) -> Column:
 
     @admin.display(description=description, ordering=field)
     def column(row: Any) -> str:
-        return credits_text(getattr(row, field))
+        return credits_words(getattr(row, field))
 
     return column
 

@@ -16,7 +16,7 @@ from billing.selectors.refunds import claw_back_of
 from billing.services import refunds
 from billing.workflows.refunding import pay_back
 from quota.admin.verbs import Verb, VerbsAdmin
-from quota.money import credits_text, usd_text
+from quota.money import credits_words, usd_text
 from teams.admin import ReadOnlyAdmin, ReadOnlyInline
 from teams.models import User
 from teams.ring import ring
@@ -32,11 +32,11 @@ def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
         return [*said, "It bought no Credits. Seats that it paid for work until their period ends."]
     taken, owed, lot = claw_back.taken_nanousd, claw_back.owed_nanousd, claw_back.lot
     said.append(
-        f"Lot {lot.pk} holds {credits_text(lot.remaining_nanousd)} Credits and loses {credits_text(taken)}."
+        f"Lot {lot.pk} holds {credits_words(lot.remaining_nanousd)} Credits and loses {credits_words(taken)}."
     )
     if owed > taken:
         said.append(
-            f"{credits_text(owed - taken)} Credits of what is paid back are used already and stay used."
+            f"{credits_words(owed - taken)} Credits of what is paid back are used already and stay used."
         )
     return said
 

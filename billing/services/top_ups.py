@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Sum
 from django.utils.formats import date_format
 
 from billing.models import AutoTopUp, CreditPurchase
 from billing.money import MAX_PACKS, NANOUSD_PER_PACK
-from quota.money import credits_text, usd_text
+from billing.selectors.top_ups import spent_this_month
+from quota.money import MAX_NANOUSD, credits_text, credits_words, usd_text
 from quota.selectors.bar import team_balance
 from teams.errors import InvalidValue
 from teams.models import Membership, Role, Team, User
@@ -41,15 +41,20 @@ def set_auto_top_up(
     again forgets the failures. Raises InvalidValue.
     """
     most = MAX_PACKS * NANOUSD_PER_PACK
-    if not 0 <= threshold_nanousd < target_nanousd:
+    if threshold_nanousd < 0:
+        raise InvalidValue("The threshold is not negative", pointer="/threshold")
+    if threshold_nanousd >= target_nanousd:
         raise InvalidValue("The target lies above the threshold", pointer="/target")
     if target_nanousd > most:
-        raise InvalidValue(f"The target is at most {credits_text(most)} Credits", pointer="/target")
-    gap = _whole_packs(target_nanousd - threshold_nanousd)
-    if month_cap_nanousd < gap:
+        raise InvalidValue(f"The target is at most {credits_words(most)} Credits", pointer="/target")
+    # From an empty balance, or a Team that used much at once would never be topped up.
+    largest = _whole_packs(target_nanousd)
+    if month_cap_nanousd < largest:
         raise InvalidValue(
-            f"The cap must allow one top-up, {credits_text(gap)} Credits", pointer="/month_cap"
+            f"The cap must allow the largest top-up, {credits_words(largest)} Credits", pointer="/month_cap"
         )
+    if month_cap_nanousd > MAX_NANOUSD:
+        raise InvalidValue(f"The cap is at most {credits_words(MAX_NANOUSD)} Credits", pointer="/month_cap")
     team = team_service.lock(team)
     order, _ = AutoTopUp.objects.update_or_create(
         team=team,
@@ -90,9 +95,16 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
     if balance >= order.threshold_nanousd or _rests(order, at):
         return None
     gap = _whole_packs(order.target_nanousd - balance)
-    if spent_this_month(team, at) + gap > order.month_cap_nanousd:
+    spent = spent_this_month(team, at)
+    if spent + gap > order.month_cap_nanousd:
         month = f"{at:%Y-%m}"
-        context = {"month_cap": credits_text(order.month_cap_nanousd), "balance": credits_text(balance)}
+        context = {
+            "month_cap": credits_words(order.month_cap_nanousd),
+            "spent": credits_words(spent),
+            "needed": credits_words(gap),
+            "threshold": credits_words(order.threshold_nanousd),
+            "balance": credits_words(balance),
+        }
         _tell(order, "top_up_cap", f"top_up_cap:{team.pk}:{month}", context, at)
         return None
     purchase = CreditPurchase.objects.create(
@@ -114,15 +126,6 @@ def _rests(order: AutoTopUp, at: datetime) -> bool:
     return order.failures > 0 and failed.filter(closed_at__gte=order.changed_at).exists()
 
 
-def spent_this_month(team: Team, at: datetime) -> int:
-    """Nano-dollars of top-ups begun in this calendar month (UTC) that were paid, or may be."""
-    month = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    begun = CreditPurchase.objects.filter(
-        team=team, kind=CreditPurchase.Kind.TOP_UP, created_at__gte=month
-    ).exclude(state=State.FAILED)
-    return int(begun.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
-
-
 @one_transaction()
 def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
     """It was not paid, and will not be. The third time in a row the standing order is switched off."""
@@ -137,7 +140,9 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
     order.enabled = order.enabled and order.failures < MAX_FAILURES
     order.save(update_fields=["failures", "enabled"])
     context = {
-        "credits": credits_text(purchase.amount_nanousd),
+        "credits": credits_words(purchase.amount_nanousd),
+        "price": usd_text(purchase.amount_nanousd),
+        "balance": credits_words(team_balance(purchase.team_id, at)),
         "reason": purchase.reason,
         "off": "yes" if not order.enabled else "",
         "failures": order.failures,
@@ -163,9 +168,9 @@ def note_paid(*, purchase: CreditPurchase, at: datetime) -> None:
         order.failures = 0
         order.save(update_fields=["failures"])
     context = {
-        "credits": credits_text(purchase.amount_nanousd),
+        "credits": credits_words(purchase.amount_nanousd),
         "price": usd_text(purchase.amount_nanousd),
-        "balance": credits_text(team_balance(purchase.team_id, at)),
+        "balance": credits_words(team_balance(purchase.team_id, at)),
     }
     _tell(order, "topped_up", f"topped_up:{purchase.pk}", context, at)
 

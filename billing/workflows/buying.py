@@ -14,14 +14,13 @@ from billing.changes import Bill
 from billing.errors import ChangeInProgress, NotOnSale, PaymentsUnavailable, StripeRefused
 from billing.facts import InvoiceFacts
 from billing.models import Checkout, CreditPurchase, Customer, Interval, Price
-from billing.money import MAX_PACKS, NANOUSD_PER_PACK
+from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.prices import prices_of
 from billing.services import checkouts
 from billing.services.fetches import take_ticket
 from billing.services.prices import PACK_KEY
 from billing.workflows.looks import look_at_checkout
 from quota.models import Plan
-from quota.money import credits_text
 from teams.errors import InvalidValue
 from teams.models import Membership, Role, Team, User
 
@@ -67,19 +66,30 @@ def _chosen(team: Team, seats: Mapping[str, int], interval: str) -> tuple[dict[s
     return prices, {plans[code]: count for code, count in wanted.items()}
 
 
+def packs_of(nanousd: int) -> int:
+    """So many packs of 5,000 Credits. Raises InvalidValue for an amount between two packs."""
+    packs, rest = divmod(nanousd, NANOUSD_PER_PACK)
+    if rest:
+        raise InvalidValue("Credits are sold in multiples of 5,000", pointer="/credits")
+    return packs
+
+
 def buy_credits(*, team: Team, packs: int, at: datetime, by: User) -> Checkout:
     """A visit to the payment page for packs of 5,000 Credits. Raises InvalidValue, NotOnSale, and what Stripe
     says."""
     if not 1 <= packs <= MAX_PACKS:
-        most = credits_text(MAX_PACKS * NANOUSD_PER_PACK)
-        raise InvalidValue(f"Buy from 5000 to {most} Credits, in multiples of 5000", pointer="/credits")
+        raise InvalidValue(
+            f"Buy from {CREDITS_PER_PACK:,} to {MAX_PACKS * CREDITS_PER_PACK:,} Credits at once, "
+            f"in multiples of {CREDITS_PER_PACK:,}",
+            pointer="/credits",
+        )
     price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
     if price is None:
         raise NotOnSale(
             "The payment service does not sell Credits yet; an operator must publish their price."
         )
     amount = packs * NANOUSD_PER_PACK
-    text = f"{credits_text(amount).removesuffix('.000')} Credits"
+    text = f"{packs * CREDITS_PER_PACK:,} Credits"
     return _visit(team, Checkout.Kind.CREDITS, {str(price.stripe_id): packs}, amount, text, at, by)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django import template
 
 from quota.answers import window_label
-from quota.money import NANOUSD_PER_USD, credits_text, percent, usd_text
+from quota.money import NANOUSD_PER_USD, credits_words, percent, usd_text
 from quota.selectors.bar import Bar
 from quota.windows import QuotaWindow
 
@@ -38,10 +38,7 @@ def about_usd(nanousd: int) -> str:
 @register.filter("credits")
 def grouped_credits(nanousd: int) -> str:
     """Exact Credits: `12,000`, `0.5`, `-3.25`."""
-    whole, _, decimals = credits_text(nanousd).partition(".")
-    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    decimals = decimals.rstrip("0")
-    return f"{sign}{int(digits):,}{'.' if decimals else ''}{decimals}"
+    return credits_words(nanousd)
 
 
 @register.filter

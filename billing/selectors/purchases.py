@@ -1,0 +1,27 @@
+"""What a Team's purchases of Credits look like to its Owner."""
+
+from __future__ import annotations
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from billing.models import CreditPurchase, Invoice, Payment
+from teams.models import Team
+
+
+def purchases_of(team: Team) -> QuerySet[CreditPurchase]:
+    """Each with its visit, its lot, and what invoice and payment say of it: `invoice_number`, `invoice_url`,
+    `total_nanousd` (what was billed, after promotions and with tax), `refunded_nanousd`, `dispute`.
+    """
+    invoice = Invoice.objects.for_team(team).filter(stripe_id=OuterRef("invoice_id"))
+    payment = Payment.objects.for_team(team).filter(stripe_id=OuterRef("payment_id"))
+    return (
+        CreditPurchase.objects.for_team(team)
+        .select_related("checkout", "lot")
+        .annotate(
+            invoice_number=Subquery(invoice.values("number")[:1]),
+            invoice_url=Subquery(invoice.values("url")[:1]),
+            total_nanousd=Subquery(invoice.values("total_nanousd")[:1]),
+            refunded_nanousd=Subquery(payment.values("refunded_nanousd")[:1]),
+            dispute=Subquery(payment.values("dispute")[:1]),
+        )
+    )

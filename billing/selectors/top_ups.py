@@ -1,0 +1,60 @@
+"""A Team's auto top-up as its Owner sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Sum
+
+from billing.models import AutoTopUp, CreditPurchase, Customer
+from quota.money import NANOUSD_PER_CREDIT
+from teams.models import Team
+
+FAILURES_SHOWN = 3
+State = CreditPurchase.State
+
+
+@dataclass(frozen=True, slots=True)
+class TopUpState:
+    """`order`: as it was set, or what is suggested, switched off. `waiting`: the one that is not paid yet.
+    `failed`: those of this month that were not paid, the latest first. `card`: empty without one.
+    """
+
+    order: AutoTopUp
+    spent_nanousd: int
+    waiting: CreditPurchase | None
+    failed: list[CreditPurchase]
+    card: str
+
+
+def top_up_state(team: Team, at: datetime) -> TopUpState:
+    order = AutoTopUp.objects.filter(team=team).first() or AutoTopUp(
+        team=team,
+        threshold_nanousd=5_000 * NANOUSD_PER_CREDIT,
+        target_nanousd=25_000 * NANOUSD_PER_CREDIT,
+        month_cap_nanousd=100_000 * NANOUSD_PER_CREDIT,
+    )
+    top_ups = CreditPurchase.objects.for_team(team).filter(kind=CreditPurchase.Kind.TOP_UP)
+    failed = top_ups.filter(state=State.FAILED, created_at__gte=month_of(at)).order_by("-created_at", "-pk")
+    customer = Customer.objects.filter(team=team).first()
+    return TopUpState(
+        order=order,
+        spent_nanousd=spent_this_month(team, at),
+        waiting=top_ups.filter(state=State.WAITING).first(),
+        failed=list(failed[:FAILURES_SHOWN]),
+        card=customer.card if customer else "",
+    )
+
+
+def spent_this_month(team: Team, at: datetime) -> int:
+    """Nano-dollars of top-ups begun in this calendar month (UTC) that were paid, or may be."""
+    begun = CreditPurchase.objects.filter(
+        team=team, kind=CreditPurchase.Kind.TOP_UP, created_at__gte=month_of(at)
+    ).exclude(state=State.FAILED)
+    return int(begun.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
+
+
+def month_of(at: datetime) -> datetime:
+    """When the calendar month (UTC) began."""
+    return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

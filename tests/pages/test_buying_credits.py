@@ -1,0 +1,269 @@
+"""Buying Credits, from our own rows: packs and prices, auto top-up, purchases. Stripe is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from billing.models import AutoTopUp, Checkout, CreditPurchase
+from billing.services import top_ups
+from billing.services.checkouts import close_checkout
+from quota.models import CreditGrant
+from teams.models import AuditEntry, Team, User
+from tests.billing.bought import begin_purchase, buy, make_customer, pay, say_payment
+from tests.billing.stripe_says import put_on_sale
+from tests.factories import CREDIT, T0, USD, give_credits, make_member, make_team, make_user, owner_of
+from tests.pages.reading import read, told, words
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+HOUR = timedelta(hours=1)
+FORM = {"enabled": "on", "threshold": "5000", "target": "25000", "month_cap": "100000"}
+
+
+@pytest.fixture
+def team() -> Team:
+    put_on_sale()
+    return make_team("Acme")
+
+
+@pytest.fixture
+def client(team: Team, visit: Visit) -> Client:
+    return visit(owner_of(team).user)
+
+
+def test_packs_have_their_exact_price_and_their_end(team: Team, client: Client) -> None:
+    give_credits(team, 1_250 * CREDIT)
+
+    page = read(client, "/teams/acme/credits/buy/")
+
+    assert "Buy Credits 1,250 in the pool now" in page
+    assert "5,000 Credits Buy for $5.00 : 5,000 Credits" in page
+    assert "25,000 Credits Buy for $25.00 : 25,000 Credits" in page
+    assert "100,000 Credits Buy for $100.00 : 100,000 Credits" in page
+    assert "Any multiple of 5,000 Credits up to 1,000,000. Each 5,000 cost $5.00." in page
+    assert "What you buy now can be used until 3 June 2027: 365 days from its payment." in page
+
+
+@pytest.mark.parametrize(
+    ("credits", "why"),
+    [
+        ("7500", "Credits are sold in multiples of 5,000."),
+        ("0.5", "Credits are sold in multiples of 5,000."),
+        ("0", "Buy from 5,000 to 1,000,000 Credits at once, in multiples of 5,000."),
+        ("-5000", "Buy from 5,000 to 1,000,000 Credits at once, in multiples of 5,000."),
+        ("1005000", "Buy from 5,000 to 1,000,000 Credits at once, in multiples of 5,000."),
+        ("ten", "Give a number of Credits with at most 6 decimals."),
+        ("", "This field is required."),
+    ],
+)
+def test_an_amount_that_is_not_sold_is_refused_and_nothing_is_begun(
+    client: Client, credits: str, why: str
+) -> None:
+    answer = client.post("/teams/acme/credits/buy/", {"credits": credits})
+
+    assert answer.status_code == 422
+    assert why in words(answer)
+    assert not Checkout.objects.exists()
+    assert not CreditPurchase.objects.exists()
+
+
+def test_while_their_price_is_not_published_credits_are_not_sold(client: Client) -> None:
+    answer = client.post("/teams/acme/credits/buy/", {"credits": "5000"})
+
+    assert answer.status_code == 422
+    assert "The payment service does not sell Credits yet; an operator must publish their price." in words(
+        answer
+    )
+    assert not Checkout.objects.exists()
+
+
+def test_an_open_payment_page_is_offered_again(team: Team, client: Client) -> None:
+    checkout = begin_purchase(team, packs=5).checkout
+    assert checkout is not None
+
+    page = client.get("/teams/acme/credits/buy/")
+
+    assert "25,000 Credits is chosen, and not paid yet. Go on paying" in words(page)
+    assert checkout.url in page.content.decode()
+
+
+def test_purchases_say_what_became_of_each_and_link_its_invoice(team: Team, client: Client) -> None:
+    for number, packs in enumerate((1, 5, 20)):
+        buy(team, packs=packs, at=T0 + timedelta(minutes=number))
+    paid_back, disputed, kept = CreditPurchase.objects.order_by("created_at")
+    say_payment(team, paid_back.payment_id, refunded_nanousd=2 * USD)
+    say_payment(team, disputed.payment_id, packs=5, dispute="open")
+    left = begin_purchase(team, at=T0 + timedelta(hours=1))
+    assert left.checkout is not None
+    give_up(left.checkout)
+    begin_purchase(team, packs=2, at=T0 + timedelta(hours=2))
+
+    answer = client.get("/teams/acme/credits/purchases/")
+    page = words(answer)
+
+    assert (
+        "2026-06-03 12:02 Bought 10,000 $10.00 Not paid yet – Go on paying "
+        "2026-06-03 11:02 Bought 5,000 $5.00 Not paid It was left. – – "
+        f"2026-06-03 10:04 Bought 100,000 $100.00 Paid {kept.lot_id}, until 2027-06-03 "
+        f"A-{kept.invoice_id} "
+        f"2026-06-03 10:03 Bought 25,000 $25.00 Paid Disputed {disputed.lot_id}, until 2027-06-03 "
+        f"Frozen A-{disputed.invoice_id} 2026-06-03 10:02 Bought 5,000 $5.00 Paid $2.00 paid back"
+    ) in page
+    assert f'href="https://invoice.stripe.com/i/{kept.invoice_id}"' in answer.content.decode()
+
+
+def give_up(checkout: Checkout) -> None:
+    close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=T0)
+
+
+def test_a_frozen_lot_says_why(team: Team, client: Client) -> None:
+    payment = buy(team)
+    say_payment(team, payment.stripe_id, dispute="open")
+
+    page = read(client, "/teams/acme/credits/")
+
+    assert "Frozen Its payment is disputed since 2026-06-03. Nothing is drawn from it" in page
+    assert CreditGrant.objects.get().frozen_at == T0
+
+
+def test_only_the_owner_is_shown_the_way_to_buy(team: Team, client: Client, visit: Visit) -> None:
+    admin = make_member(team, role="admin").user
+    assert "Buy Credits" in read(client, "/teams/acme/credits/")
+    assert "Buy Credits" not in read(visit(admin), "/teams/acme/credits/")
+
+
+def test_auto_top_up_is_off_until_it_is_set_and_suggests_amounts(team: Team, client: Client) -> None:
+    page = client.get("/teams/acme/credits/auto-top-up/")
+
+    assert "Auto top-up Off" in words(page)
+    for amount in ("5000", "25000", "100000"):
+        assert f'value="{amount}"' in page.content.decode()
+    assert "None yet. Buying Credits once, or adding one below, leaves one." in words(page)
+    assert "Bought automatically this month 0 of 100,000 Credits ($0.00)" in words(page)
+    assert not AutoTopUp.objects.exists()
+
+
+def test_setting_auto_top_up_keeps_it_and_is_audited(team: Team, client: Client) -> None:
+    make_customer(team, card="Visa ···· 4242")
+
+    page = told(client, "/teams/acme/credits/auto-top-up/", **{**FORM, "threshold": "2,500.5"})
+
+    assert "Auto top-up is on, as you set it. Auto top-up On" in page
+    assert "Card that is charged Visa ···· 4242 Change the card" in page
+    order = AutoTopUp.objects.get()
+    assert (order.enabled, order.threshold_nanousd, order.target_nanousd, order.month_cap_nanousd) == (
+        True,
+        2_500_500_000,
+        25 * USD,
+        100 * USD,
+    )
+    entry = AuditEntry.objects.get(action="credits.auto_top_up")
+    assert entry.by == owner_of(team).user
+    assert entry.details == {
+        "enabled": True,
+        "threshold": "2500.500",
+        "target": "25000.000",
+        "month_cap": "100000.000",
+    }
+
+    assert "Auto top-up is off, as you set it." in told(
+        client, "/teams/acme/credits/auto-top-up/", **{k: v for k, v in FORM.items() if k != "enabled"}
+    )
+    assert AutoTopUp.objects.get().enabled is False
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"threshold": "-1"}, "The threshold is not negative."),
+        ({"target": "5000"}, "The target lies above the threshold."),
+        ({"target": "1000001"}, "The target is at most 1,000,000 Credits."),
+        ({"month_cap": "24999"}, "The cap must allow the largest top-up, 25,000 Credits."),
+        ({"month_cap": "999999999999999"}, "The cap is at most 1,000,000,000 Credits."),
+        ({"target": "ten"}, "Give a number of Credits with at most 6 decimals."),
+        ({"month_cap": ""}, "This field is required."),
+    ],
+)
+def test_amounts_that_make_no_sense_are_refused_at_their_field(
+    client: Client, change: dict[str, str], why: str
+) -> None:
+    answer = client.post("/teams/acme/credits/auto-top-up/", {**FORM, **change})
+
+    assert answer.status_code == 422
+    assert why in words(answer)
+    (name,) = change
+    field = answer.content.decode().partition(f'id="id_{name}"')[2].partition('<div class="mb-3">')[0]
+    assert "invalid-feedback" in field
+    assert not AutoTopUp.objects.exists()
+
+
+def test_what_was_spent_waits_and_failed_this_month_is_shown(team: Team, client: Client) -> None:
+    order(team)
+    last_month = T0 - timedelta(days=10)
+    pay(begin(team, at=last_month), at=last_month)
+    CreditGrant.objects.update(remaining_nanousd=0)
+    pay(begin(team, at=T0 - 3 * HOUR), at=T0 - 3 * HOUR)
+    CreditGrant.objects.update(remaining_nanousd=0)
+    fail(team, at=T0 - 2 * HOUR)
+    begin(team)
+
+    page = read(client, "/teams/acme/credits/auto-top-up/")
+
+    assert "The last payment failed. It is tried again within two hours, or at once when you save;" in page
+    assert "25,000 Credits for $25.00 are being bought since 3 Jun 2026, 10:02 UTC." in page
+    # The one that waits counts: it may be paid.
+    assert "Bought automatically this month 50,000 of 100,000 Credits ($50.00)" in page
+    assert "25,000 Credits for $25.00, 3 Jun 2026, 08:02 UTC Your card was declined." in page
+
+
+def test_after_three_failures_it_is_off_and_switching_it_on_again_forgets_them(
+    team: Team, client: Client
+) -> None:
+    order(team, at=T0 - 10 * HOUR)
+    for hours in (9, 6, 3):
+        fail(team, at=T0 - hours * HOUR)
+
+    page = read(client, "/teams/acme/credits/auto-top-up/")
+    assert "Auto top-up Off Auto top-up was switched off: three payments in a row failed." in page
+    assert top_ups.begin_top_up(team=team, at=T0) is None
+
+    told(client, "/teams/acme/credits/auto-top-up/", **FORM)
+    assert "switched off" not in read(client, "/teams/acme/credits/auto-top-up/")
+    assert AutoTopUp.objects.get().failures == 0
+
+
+def order(team: Team, at: datetime = T0 - timedelta(days=30)) -> None:
+    top_ups.set_auto_top_up(
+        team=team,
+        enabled=True,
+        threshold_nanousd=5_000 * CREDIT,
+        target_nanousd=25_000 * CREDIT,
+        month_cap_nanousd=100_000 * CREDIT,
+        at=at,
+        by=None,
+    )
+
+
+def fail(team: Team, at: datetime) -> None:
+    top_ups.fail_top_up(purchase=begin(team, at), reason="Your card was declined.", at=at)
+
+
+def begin(team: Team, at: datetime = T0) -> CreditPurchase:
+    purchase = top_ups.begin_top_up(team=team, at=at)
+    assert purchase is not None
+    return purchase
+
+
+def test_the_pages_are_kept_by_no_cache(client: Client) -> None:
+    for part in ("buy", "auto-top-up", "purchases"):
+        assert "no-store" in client.get(f"/teams/acme/credits/{part}/").headers["Cache-Control"]
+
+
+def test_a_default_team_buys_for_itself(visit: Visit) -> None:
+    user = make_user()
+    page = read(visit(user), f"/teams/{user.default_team.slug}/credits/buy/")
+    assert "Buy for $5.00" in page
