@@ -92,7 +92,7 @@ def outcome(
     now, extra = interval, Counter[int]()
     if wish.kind == ADD:
         if wish.plan is None or not 0 < wish.count <= MAX_SEATS - len(before):
-            raise InvalidValue(f"A Team has up to {MAX_SEATS} seats; add at least one", pointer="/seats")
+            raise InvalidValue(f"A Team has up to {MAX_SEATS} seats; add at least one", pointer="/count")
         extra[wish.plan] = wish.count
     elif wish.kind == INTERVAL:
         now, next_interval = _switched(wish.interval, interval, before)

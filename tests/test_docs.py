@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from billing import errors as billing_errors
+from billing.api.urls import urlpatterns as billing_patterns
 from quota import errors as quota_errors
 from quota.api.urls import tracker_patterns, urlpatterns
 from quota.services import plan_list
@@ -44,7 +45,10 @@ def test_the_walk_through_names_addresses_that_exist() -> None:
     text = (ROOT / "docs" / "api.md").read_text()
     called = set(re.findall(r'"\$BASE/(?:api/v1/)?([^"?]+)', text))
     assert len(called) > 8
-    routes = {str(pattern.pattern) for pattern in [*urlpatterns, *ground_patterns, *tracker_patterns]}
+    routes = {
+        str(pattern.pattern)
+        for pattern in [*urlpatterns, *billing_patterns, *ground_patterns, *tracker_patterns]
+    }
     shapes = {re.sub(r"<\w+:\w+>", "…", route) for route in routes}
     for path in called:
         path = re.sub(r"\$\w+|(?<=/)\d+(?=/)", "…", path)

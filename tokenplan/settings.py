@@ -321,6 +321,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "teams.models.Role",
         "InvitedRoleEnum": "teams.api.serializers.INVITED_ROLES",
+        "IntervalEnum": "billing.models.Interval",
+        "ChangeKindEnum": "billing.changes.KINDS",
+        "CheckoutKindEnum": "billing.models.Checkout.Kind",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("teams.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
+    path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("teams.api.urls")),
     path("", include(tracker_patterns)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

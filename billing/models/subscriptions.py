@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 from uuid import uuid4
 
@@ -90,6 +91,11 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return self.stripe_id
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it ends, having been canceled; None while it renews."""
+        return self.cancel_at or (self.period_end if self.cancel_asked else None)
 
 
 class SubscriptionItem(models.Model):

@@ -146,6 +146,8 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
 
 def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     """Ends an open visit. Raises ChangeInProgress when it was paid in this moment."""
+    if checkout.state in (Checkout.State.EXPIRED, Checkout.State.FAILED):
+        return checkout
     try:
         # Without an id nobody was led to its page yet; it is asked for anew first, and ended then.
         id = checkout.stripe_id or send_checkout(checkout=checkout, at=at).stripe_id or ""

@@ -15,7 +15,7 @@ def next_invoice(*, team: Team) -> InvoiceFacts | None:
     """The next regular invoice as Stripe would make it now. None without a subscription, and where no
     further invoice will come. Raises PaymentsUnavailable."""
     row = Subscription.objects.for_team(team).live().first()
-    if row is None or row.cancel_at is not None:
+    if row is None or row.ends_at is not None:
         return None
     return stripe_api.next_invoice(row.stripe_id)
 

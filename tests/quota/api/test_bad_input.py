@@ -39,7 +39,7 @@ def _walk(patterns: Any, prefix: str) -> Iterator[tuple[str, URLPattern]]:
 
 ROUTES = [(method, route) for route, view in api_views() for method in WRITES if hasattr(view, method)]
 # Those that read no body at all, so that nothing in it can be wrong.
-NO_BODY = ("/release", "/free", "/leave", "/resend")
+NO_BODY = ("/release", "/free", "/leave", "/resend", "/drop", "/portal")
 
 
 def reads_a_body(method: str, route: str) -> bool:
@@ -96,6 +96,9 @@ def written() -> dict[str, int]:
         "teams_auditentry",
         "teams_mail",
         "quota_seatrequest",
+        "billing_checkout",
+        "billing_change",
+        "billing_customer",
     ]
     with connection.cursor() as cursor:
         counts = {}
@@ -170,6 +173,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "/invitations": {"email": "a@example.com", "role": "member"},
     "invitations/accept": {"token": "x"},
     "v1/me": {"name": "Ann"},
+    "/checkout": {"seats": {"max": 1}, "interval": "month"},
+    "/preview": {"kind": "add", "plan": "max", "count": 1, "seats": [1], "interval": "month"},
+    "/change": {"kind": "add", "plan": "max", "count": 1, "amount_nanousd": 1, "proration_at": None},
     "me/tokens": {"name": "script", "scope": "read", "expires_in_days": 3},
 }
 VALUES: dict[str, Any] = {
@@ -191,8 +197,8 @@ def good_body(route: str) -> dict[str, Any]:
 FITS = {
     "negative": ("name", "token", "password"),
     "beyond 64 bits": ("name", "token", "password"),
-    "an object": ("estimate",),
-    "a list": ("settlements", "events"),
+    "an object": ("estimate", "seats"),
+    "a list": ("settlements", "events", "seats"),
 }
 
 

@@ -1,0 +1,215 @@
+"""The shapes of buying: offers, the subscription, previews, changes, payments. Money is nano-dollars."""
+
+from __future__ import annotations
+
+import re
+
+from rest_framework import serializers
+
+from billing import changes
+from billing.models import Change, Checkout, Interval, Invoice, Subscription
+from quota.api.serializers import NANOUSD, Shape, WindowSerializer
+from quota.api.team_serializers import LARGEST_ID, PlanSerializer
+from teams.api.serializers import MemberSerializer
+
+CODE = r"[a-z][a-z0-9_-]{0,29}"
+INTERVALS = Interval.choices
+
+
+class LimitSerializer(Shape):
+    name = serializers.CharField()
+    policy = serializers.CharField(source="rule.policy")
+    length_seconds = serializers.IntegerField(source="rule.length_seconds")
+    limit_nanousd = serializers.IntegerField(source="nanousd")
+
+
+class OfferSerializer(Shape):
+    """A plan on sale; prices are of one seat."""
+
+    plan = PlanSerializer()
+    agents_min = serializers.IntegerField(source="plan.agents_min")
+    agents_max = serializers.IntegerField(source="plan.agents_max")
+    limits = LimitSerializer(many=True)
+    month_nanousd = serializers.IntegerField(help_text=NANOUSD)
+    year_nanousd = serializers.IntegerField()
+
+
+class SubscriptionRowSerializer(serializers.Serializer[Subscription]):
+    status = serializers.ChoiceField(Subscription.Status.choices)
+    interval = serializers.ChoiceField(INTERVALS)
+    next_interval = serializers.ChoiceField(
+        INTERVALS, allow_blank=True, help_text="Billed so from the next period on; empty: as now."
+    )
+    period_start = serializers.DateTimeField()
+    period_end = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="Canceled: when it ends.")
+    created_at = serializers.DateTimeField()
+
+
+class PlanSeatsSerializer(Shape):
+    plan = PlanSerializer()
+    seat_nanousd = serializers.IntegerField(help_text="What a seat costs an interval.")
+    bought = serializers.IntegerField()
+    assigned = serializers.IntegerField()
+    free = serializers.IntegerField()
+
+
+class PaidSeatSerializer(Shape):
+    """A paid seat. At the period's end it leaves, or becomes one of `next_plan`, or stays."""
+
+    id = serializers.IntegerField()
+    plan = PlanSerializer()
+    holder = MemberSerializer(allow_null=True)
+    next_plan = PlanSerializer(allow_null=True)
+    leaves = serializers.BooleanField()
+
+
+class OverdueSerializer(Shape):
+    """A payment has failed."""
+
+    since = serializers.DateTimeField(allow_null=True)
+    stops_at = serializers.DateTimeField(allow_null=True, help_text="Seats are suspended from then on.")
+    pay_url = serializers.CharField(help_text="Stripe's page of the open invoice.")
+    due_nanousd = serializers.IntegerField()
+
+
+class ChangeSerializer(serializers.Serializer[Change]):
+    """A change that acts at once."""
+
+    id = serializers.UUIDField()
+    text = serializers.CharField()
+    state = serializers.ChoiceField(Change.State.choices)
+    amount_nanousd = serializers.IntegerField()
+    pay_url = serializers.CharField(help_text="Where it is paid while it awaits that.")
+    reason = serializers.CharField(help_text="Why it was not done.")
+    created_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class CheckoutSerializer(serializers.Serializer[Checkout]):
+    """A visit to the payment page at `url`."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(Checkout.Kind.choices)
+    text = serializers.CharField()
+    state = serializers.ChoiceField(Checkout.State.choices)
+    url = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class OverviewSerializer(Shape):
+    """What the Team has bought. `change` and `checkout` are not finished."""
+
+    subscription = SubscriptionRowSerializer(allow_null=True)
+    plans = PlanSeatsSerializer(many=True)
+    seats = PaidSeatSerializer(many=True)
+    overdue = OverdueSerializer(allow_null=True)
+    change = ChangeSerializer(allow_null=True)
+    checkout = CheckoutSerializer(allow_null=True)
+    card = serializers.CharField(help_text="The card that is charged, as people know it.")
+    balance_nanousd = serializers.IntegerField(help_text="Below 0: the next invoices are lower by that.")
+
+
+class LineSerializer(Shape):
+    text = serializers.CharField()
+    amount_nanousd = serializers.IntegerField()
+
+
+class NextInvoiceSerializer(Shape):
+    total_nanousd = serializers.IntegerField()
+    due_nanousd = serializers.IntegerField(help_text="After the balance.")
+    lines = LineSerializer(many=True)
+
+
+class UpcomingSerializer(Shape):
+    invoice = NextInvoiceSerializer(allow_null=True, help_text="Null: there will be none.")
+
+
+class EffectSerializer(Shape):
+    """A seat before and after; `seat` is null for `count` new ones. Usage is never reset."""
+
+    seat = serializers.IntegerField(allow_null=True)
+    count = serializers.IntegerField()
+    holder = serializers.CharField(help_text="Empty: nobody.")
+    before = PlanSerializer(allow_null=True)
+    after = PlanSerializer(allow_null=True)
+    windows_before = WindowSerializer(many=True)
+    windows_after = WindowSerializer(many=True)
+
+
+class PreviewSerializer(Shape):
+    """What a change does. Confirming sends back `amount_nanousd` and `proration_at`."""
+
+    text = serializers.CharField()
+    at_once = serializers.BooleanField()
+    amount_nanousd = serializers.IntegerField(
+        help_text="Charged now where it acts at once; else the next regular invoice."
+    )
+    lines = LineSerializer(many=True)
+    effective_at = serializers.DateTimeField()
+    proration_at = serializers.DateTimeField(allow_null=True)
+    renewal_nanousd = serializers.IntegerField(allow_null=True, help_text="Null: it does not renew.")
+    renews_at = serializers.DateTimeField()
+    effects = EffectSerializer(many=True)
+
+
+class BuySerializer(Shape):
+    seats = serializers.DictField(
+        child=serializers.IntegerField(min_value=0, max_value=changes.MAX_SEATS),
+        help_text="Plan code to number of seats.",
+    )
+    interval = serializers.ChoiceField(INTERVALS)
+
+    def validate_seats(self, value: dict[str, int]) -> dict[str, int]:
+        for code in value:
+            if not re.fullmatch(CODE, code):
+                raise serializers.ValidationError("A plan is named by its code, as plus.")
+        return value
+
+
+class WishSerializer(Shape):
+    """What is asked for. add: `count` seats of `plan`; move: `seats` to `plan`; give_up, keep: `seats`;
+    interval: `interval`; cancel, resume: nothing else."""
+
+    kind = serializers.ChoiceField([(kind, kind) for kind in changes.KINDS])
+    plan = serializers.RegexField(rf"^{CODE}$", required=False, default="", help_text="A plan's code.")
+    count = serializers.IntegerField(
+        min_value=1, max_value=changes.MAX_SEATS, required=False, default=0, help_text="How many to add."
+    )
+    seats = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
+        max_length=changes.MAX_SEATS,
+        required=False,
+        default=list,
+        help_text="Ids of seats.",
+    )
+    interval = serializers.ChoiceField(INTERVALS, required=False, default="")
+
+
+class ConfirmSerializer(WishSerializer):
+    """The same, with what the preview showed."""
+
+    amount_nanousd = serializers.IntegerField(min_value=0, max_value=LARGEST_ID)
+    proration_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class ConfirmedSerializer(Shape):
+    """`change` is null where nothing was to be done at once."""
+
+    change = ChangeSerializer(allow_null=True)
+    current = OverviewSerializer()
+
+
+class InvoiceSerializer(serializers.Serializer[Invoice]):
+    number = serializers.CharField()
+    status = serializers.CharField(help_text="Stripe's word: open, paid, void, uncollectible.")
+    total_nanousd = serializers.IntegerField()
+    due_nanousd = serializers.IntegerField()
+    paid_nanousd = serializers.IntegerField()
+    url = serializers.CharField(help_text="Where it is seen, and paid while it is open.")
+    created_at = serializers.DateTimeField()
+
+
+class LinkSerializer(Shape):
+    url = serializers.CharField()

@@ -1,0 +1,21 @@
+"""What the second floor's API starts from: the Owner of a Team."""
+
+from __future__ import annotations
+
+from rest_framework.response import Response
+
+from billing.errors import AmountChanged
+from teams.api.problems import of_refusal
+from teams.api.views import TeamView
+from teams.permissions import Right
+
+
+class BillingView(TeamView):
+    """For whoever may buy. An amount that has changed is told with the refusal."""
+
+    right = Right.MANAGE_BILLING
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, AmountChanged):
+            return of_refusal(exc, amount_nanousd=exc.amount_nanousd).response()  # type: ignore[return-value]
+        return super().handle_exception(exc)
