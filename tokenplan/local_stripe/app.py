@@ -72,7 +72,7 @@ KINDS: dict[str, str] = {
     "ii": "invoiceitem",
     "sub": "subscription",
     "si": "subscription_item",
-    "sched": "subscription_schedule",
+    "sub_sched": "subscription_schedule",
     "cs": "checkout.session",
     "promo": "promotion_code",
     "di": "discount",

@@ -1,8 +1,8 @@
 """Time, and what is due. A customer on a test clock, and all that is of it, lives at that clock's time; the
 rest at the account's.
 
-Modules say what they have to do and when (`finds_work`); it is done in the order of time, each piece at its own
-moment, however late anybody looks.
+Modules say what they have to do and when (`finds_work`); it is done in the order of time, each piece at its
+own moment, however late anybody looks.
 """
 
 from __future__ import annotations

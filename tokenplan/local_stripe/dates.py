@@ -23,8 +23,8 @@ def later(start: int, interval: str, count: int) -> int:
 
 
 def boundary_after(anchor: int, interval: str, count: int, moment: int) -> int:
-    """The first end of a period after `moment`, where periods are counted from `anchor`: an anchor on the 31st
-    ends one on the 28th of February and the next on the 31st of March.
+    """The first end of a period after `moment`, where periods are counted from `anchor`: one that lies on the
+    31st ends a period on the 28th of February and the next on the 31st of March.
     """
     number = max(0, (moment - anchor) // (later(anchor, interval, count) - anchor) - 1)
     while later(anchor, interval, count * number) > moment and number:

@@ -1,0 +1,111 @@
+"""Discounts: a coupon in force for a customer or a subscription, and what it takes off an invoice's lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from tokenplan.local_stripe import amounts
+from tokenplan.local_stripe.dates import later
+from tokenplan.local_stripe.errors import ApiError, Object
+from tokenplan.local_stripe.params import Spec, text
+from tokenplan.local_stripe.store import Store
+
+# What calls take, in a list.
+GIVEN: Spec = {"coupon": text, "promotion_code": text, "discount": text}
+
+
+def drafted(
+    store: Store,
+    given: Iterable[Mapping[str, Any]],
+    *,
+    customer: str | None,
+    now: int,
+    subscription: str | None = None,
+) -> list[Object]:
+    """Discounts as `given`, not kept yet. Raises ApiError for a coupon that is no longer given out."""
+    found = []
+    for entry in given:
+        if "discount" in entry:
+            found.append(store.get("discount", entry["discount"], "discounts[0][discount]"))
+            continue
+        code = None
+        coupon = entry.get("coupon", "")
+        if "promotion_code" in entry:
+            code = store.get("promotion_code", entry["promotion_code"], "discounts[0][promotion_code]")
+            if not code["active"]:
+                raise ApiError("This promotion code is inactive.", param="discounts[0][promotion_code]")
+            coupon = code["promotion"]["coupon"]
+        kind = store.get("coupon", coupon, "discounts[0][coupon]")
+        if not kind["valid"]:
+            raise ApiError(f"Coupon {coupon} is expired.", code="coupon_expired", param="coupon")
+        repeats = kind["duration"] == "repeating"
+        found.append(
+            {
+                "id": store.new_id("di"),
+                "object": "discount",
+                "checkout_session": None,
+                "customer": customer,
+                "customer_account": None,
+                "end": later(now, "month", kind["duration_in_months"]) if repeats else None,
+                "invoice": None,
+                "invoice_item": None,
+                "promotion_code": code["id"] if code else None,
+                "source": {"coupon": kind["id"], "type": "coupon"},
+                "start": now,
+                "subscription": subscription,
+                "subscription_item": None,
+            }
+        )
+    return found
+
+
+def in_force(store: Store, ids: Iterable[str], customer: Object | None, now: int) -> list[Object]:
+    """A subscription's own discounts, else the customer's."""
+    found = [store.get("discount", id) for id in ids]
+    if not found and customer and customer.get("discount"):
+        own = customer["discount"]
+        found = [store.get("discount", own) if isinstance(own, str) else own]
+    return [discount for discount in found if discount["end"] is None or now < discount["end"]]
+
+
+def lasting(store: Store, ids: Iterable[str], now: int) -> list[str]:
+    """Those that are still in force after an invoice: what is given once has been given."""
+    return [
+        discount["id"]
+        for discount in in_force(store, ids, None, now)
+        if _coupon(store, discount)["duration"] != "once"
+    ]
+
+
+def take_off(store: Store, lines: Sequence[Object], discounts: Sequence[Object]) -> list[Object]:
+    """The lines, each with its `discount_amounts`. A discount counts on what the ones before it left; lines
+    that are not `discountable` keep their amount.
+    """
+    left = [max(0, line["amount"]) if line["discountable"] else 0 for line in lines]
+    taken: list[list[Object]] = [[] for _ in lines]
+    for discount in discounts:
+        coupon = _coupon(store, discount)
+        for index, amount in enumerate(amounts.shares(_off(coupon, sum(left)), left)):
+            left[index] -= amount
+            if lines[index]["discountable"]:
+                taken[index].append({"amount": amount, "discount": discount["id"]})
+    return [
+        {**line, "discount_amounts": off, "discounts": [row["discount"] for row in off]}
+        for line, off in zip(lines, taken, strict=True)
+    ]
+
+
+def net(line: Object) -> int:
+    return int(line["amount"] - sum(row["amount"] for row in line["discount_amounts"]))
+
+
+def _off(coupon: Object, base: int) -> int:
+    if coupon["percent_off"] is not None:
+        return amounts.percent(base, Decimal(str(coupon["percent_off"])))
+    return min(base, int(coupon["amount_off"]))
+
+
+def _coupon(store: Store, discount: Object) -> Object:
+    return store.get("coupon", discount["source"]["coupon"])
