@@ -235,11 +235,12 @@ class App:
 
 
 def _find(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
-    for candidate in ROUTES:
-        match = candidate.pattern.fullmatch(path)
-        if match and candidate.method == method:
-            return candidate, match.groups()
-    raise ApiError(f"Unrecognized request URL ({method}: {path}).")
+    """The most literal one: `/invoices/create_preview` is no invoice."""
+    matches = [(row, row.pattern.fullmatch(path)) for row in ROUTES if row.method == method]
+    found = [(row, match.groups()) for row, match in matches if match]
+    if not found:
+        raise ApiError(f"Unrecognized request URL ({method}: {path}).")
+    return min(found, key=lambda pair: len(pair[1]))
 
 
 def _let_in(authorization: str) -> None:

@@ -10,6 +10,7 @@ from tokenplan.local_stripe import amounts
 from tokenplan.local_stripe.dates import later
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.params import Spec, text
+from tokenplan.local_stripe.promotions import redeem, refusal
 from tokenplan.local_stripe.store import Store
 
 # What calls take, in a list.
@@ -21,23 +22,28 @@ def drafted(
     given: Iterable[Mapping[str, Any]],
     *,
     customer: str | None,
+    amount: int,
     now: int,
     subscription: str | None = None,
 ) -> list[Object]:
-    """Discounts as `given`, not kept yet. Raises ApiError for a coupon that is no longer given out."""
+    """Discounts as `given`, not kept yet: see `begin`. Raises ApiError for a coupon that is no longer given
+    out, and for a promotion code that this customer cannot use.
+    """
     found = []
-    for entry in given:
+    for index, entry in enumerate(given):
+        at = f"discounts[{index}]"
         if "discount" in entry:
-            found.append(store.get("discount", entry["discount"], "discounts[0][discount]"))
+            found.append(store.get("discount", entry["discount"], f"{at}[discount]"))
             continue
         code = None
         coupon = entry.get("coupon", "")
         if "promotion_code" in entry:
-            code = store.get("promotion_code", entry["promotion_code"], "discounts[0][promotion_code]")
-            if not code["active"]:
-                raise ApiError("This promotion code is inactive.", param="discounts[0][promotion_code]")
+            code = store.get("promotion_code", entry["promotion_code"], f"{at}[promotion_code]")
+            why = refusal(store, code, customer=customer, amount=amount, now=now)
+            if why:
+                raise ApiError(why, param=f"{at}[promotion_code]")
             coupon = code["promotion"]["coupon"]
-        kind = store.get("coupon", coupon, "discounts[0][coupon]")
+        kind = store.get("coupon", coupon, f"{at}[coupon]")
         if not kind["valid"]:
             raise ApiError(f"Coupon {coupon} is expired.", code="coupon_expired", param="coupon")
         repeats = kind["duration"] == "repeating"
@@ -59,6 +65,17 @@ def drafted(
             }
         )
     return found
+
+
+def begin(store: Store, discounts: Iterable[Object], now: int, **owner: str) -> list[Object]:
+    """Keeps them, each a use of its coupon and its promotion code. `owner`: whose they are, such as a
+    subscription."""
+    kept = []
+    for discount in discounts:
+        if store.find("discount", discount["id"]) is None:
+            redeem(store, discount["source"]["coupon"], discount["promotion_code"], now)
+        kept.append(store.save({**discount, **owner}))
+    return kept
 
 
 def in_force(store: Store, ids: Iterable[str], customer: Object | None, now: int) -> list[Object]:
@@ -87,7 +104,8 @@ def take_off(store: Store, lines: Sequence[Object], discounts: Sequence[Object])
     taken: list[list[Object]] = [[] for _ in lines]
     for discount in discounts:
         coupon = _coupon(store, discount)
-        for index, amount in enumerate(amounts.shares(_off(coupon, sum(left)), left)):
+        open_to = [amount if _is_for(coupon, line) else 0 for line, amount in zip(lines, left, strict=True)]
+        for index, amount in enumerate(amounts.shares(_off(coupon, sum(open_to)), open_to)):
             left[index] -= amount
             if lines[index]["discountable"]:
                 taken[index].append({"amount": amount, "discount": discount["id"]})
@@ -99,6 +117,12 @@ def take_off(store: Store, lines: Sequence[Object], discounts: Sequence[Object])
 
 def net(line: Object) -> int:
     return int(line["amount"] - sum(row["amount"] for row in line["discount_amounts"]))
+
+
+def _is_for(coupon: Object, line: Object) -> bool:
+    """A coupon may be for some products only."""
+    products = coupon.get("applies_to", {}).get("products")
+    return not products or line["pricing"]["price_details"]["product"] in products
 
 
 def _off(coupon: Object, base: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tokenplan.local_stripe import payments, standing
 from tokenplan.local_stripe.amounts import settled
-from tokenplan.local_stripe.dates import DAY
+from tokenplan.local_stripe.dates import DAY, HOUR
 from tokenplan.local_stripe.errors import ApiError, Declined, Object
 from tokenplan.local_stripe.events import emit
 from tokenplan.local_stripe.invoice_objects import drafted, keep, once_lines, opened, whose
@@ -14,6 +14,8 @@ from tokenplan.local_stripe.store import Store
 
 # Days from a failed attempt of our own to the next. Stripe picks the moments itself; these are fixed.
 RETRY_DAYS = (3, 5, 7)
+# A draft waits so long before it is finalized by itself.
+DRAFT_LASTS = HOUR
 TEXTS = {
     "subscription_create": "Subscription creation",
     "subscription_cycle": "Subscription update",

@@ -47,7 +47,7 @@ def new_item(
     now: int,
     metadata: Mapping[str, str] | None = None,
 ) -> Object:
-    item = {
+    item: Object = {
         "id": store.new_id("si"),
         "object": "subscription_item",
         "billing_thresholds": None,
@@ -253,6 +253,14 @@ def plan_change(
             found.append(row.debit(will, full[id]))
             new_nets[id] = full[id]
     return Planned(list(items), subscription["billing_cycle_anchor"], False, found, [], new_nets)
+
+
+def unused(store: Store, subscription: Object, nets: Mapping[str, int], now: int) -> list[Object]:
+    """Credits for all that is left of the period."""
+    start, end = period_of(subscription)
+    row = _Prorations(store, subscription, (now, end), (max(0, end - now), end - start), now)
+    owner = subscription["items"]["data"]
+    return [row.credit(item, nets[item["id"]]) for item in owner if nets.get(item["id"])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def is_pending(store: Store, invoice: Object) -> bool:
     """An update of its subscription waits until this invoice is paid."""
     subscription = subscription_of(store, invoice)
     waiting = book(store, subscription["id"])["pending"] if subscription else None
-    return bool(waiting) and waiting["invoice"] == invoice["id"]
+    return waiting is not None and waiting["invoice"] == invoice["id"]
 
 
 def paid(store: Store, invoice: Object, now: int) -> None:

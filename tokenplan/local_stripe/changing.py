@@ -1,0 +1,209 @@
+"""Subscriptions changed and ended. `now` is the customer's time.
+
+`planned_update` works a change out without keeping anything: previews show it, `update` does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tokenplan.local_stripe import invoices, items, standing
+from tokenplan.local_stripe.discounts import in_force, lasting
+from tokenplan.local_stripe.errors import ApiError, Missing, Object
+from tokenplan.local_stripe.events import emit
+from tokenplan.local_stripe.invoice_objects import drafted, keep
+from tokenplan.local_stripe.lines import of_invoice_item
+from tokenplan.local_stripe.store import Store
+from tokenplan.local_stripe.subscriptions import (
+    ALLOW,
+    DEFAULT,
+    PENDING,
+    WAITS,
+    pending_items,
+    spend_customer_discount,
+    sweep,
+    tried,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A change of what is billed. `planned`: the items afterwards; `invoice`: what is billed for it at once,
+    not kept yet; None where nothing is. `fields`: what the subscription has afterwards.
+    """
+
+    planned: items.Planned
+    invoice: Object | None
+    fields: dict[str, Any]
+
+
+def planned_update(
+    store: Store,
+    subscription: Object,
+    given: Mapping[str, Any],
+    *,
+    now: int,
+    discounts: Sequence[Object] | None = None,
+    auto_advance: bool = True,
+) -> Update:
+    """What an update of the items, or of the anchor, comes to. `discounts`: those that take the place of the
+    subscription's. Nothing is kept.
+    """
+    behavior = given.get("proration_behavior", "create_prorations")
+    own = None if discounts is None else [discount["id"] for discount in discounts]
+    customer = store.get("customer", subscription["customer"])
+    at = given.get("proration_date", now)
+    planned = items.plan_change(
+        store,
+        subscription,
+        items.changed(store, subscription, given.get("items", ()), now),
+        nets=standing.book(store, subscription["id"])["nets"],
+        customer=customer,
+        prorate=behavior != "none",
+        at=at,
+        now=now,
+        anchor_now=given.get("billing_cycle_anchor") == "now",
+        discounts=own,
+    )
+    fields: dict[str, Any] = {
+        "items": items.listed(subscription["id"], planned.items),
+        "billing_cycle_anchor": planned.anchor,
+    }
+    if not planned.resets and not (behavior == "always_invoice" and planned.prorations):
+        return Update(planned, None, fields)
+    waiting = pending_items(store, subscription["id"])
+    ids = subscription["discounts"] if own is None else own
+    active = in_force(store, ids, customer, now)
+    invoice = drafted(
+        store,
+        customer=customer,
+        lines=[
+            *(of_invoice_item(store, row) for row in [*waiting, *planned.prorations]),
+            *planned.lines,
+        ],
+        discounts=active if planned.lines else [],
+        reason="subscription_update",
+        now=now,
+        subscription=subscription,
+        auto_advance=auto_advance,
+        tax=subscription["automatic_tax"]["enabled"],
+        proration_at=at if planned.prorations else None,
+    )
+    fields["latest_invoice"] = invoice["id"]
+    if planned.resets:
+        fields["discounts"] = lasting(store, ids, now)
+    return Update(planned, invoice, fields)
+
+
+def update(
+    store: Store,
+    subscription: Object,
+    given: Mapping[str, Any],
+    *,
+    now: int,
+    fields: Mapping[str, Any],
+    discounts: Sequence[Object] | None = None,
+) -> Object:
+    """Bills other items, or from another day on. `fields` are other fields to be set along with it."""
+    behavior = given.get("payment_behavior", ALLOW)
+    if subscription["status"] == "incomplete":
+        raise ApiError("You can not update the items of a subscription that is incomplete.")
+    subscription = drop_waiting(store, subscription, now)
+    done = planned_update(
+        store, subscription, given, now=now, discounts=discounts, auto_advance=behavior != PENDING
+    )
+    book = standing.book(store, subscription["id"])
+    if done.invoice is None:
+        for row in done.planned.prorations:
+            emit(store, "invoiceitem.created", store.save(row), now)
+        store.save({**book, "nets": done.planned.nets})
+        return standing.change(store, subscription, now, **{**fields, **done.fields})
+    kept = {"nets": done.planned.nets, "fields": done.fields}
+    if behavior == PENDING:
+        store.save({**book, "pending": {**kept, "invoice": done.invoice["id"]}})
+    else:
+        store.save({**book, "nets": done.planned.nets})
+        subscription = standing.change(store, subscription, now, **{**fields, **done.fields})
+    invoice = _kept(store, subscription, done.invoice, done.planned.prorations, now)
+    invoice = invoices.finalize(store, invoice, now)
+    if invoice["status"] == "open" and behavior != DEFAULT:
+        off_session = given.get("off_session", False)
+        invoice = tried(store, invoice, now, behavior=behavior, off_session=off_session)
+    elif invoice["status"] == "open":
+        standing.failed(store, invoice, now)
+    subscription = store.get("subscription", subscription["id"])
+    if behavior == PENDING and invoice["status"] != "paid":
+        return _waiting(store, subscription, done, given, now)
+    return subscription
+
+
+def drop_waiting(store: Store, subscription: Object, now: int) -> Object:
+    """A pending update makes room for another one: its invoice is void."""
+    waiting = standing.book(store, subscription["id"])["pending"]
+    if waiting:
+        invoices.void(store, store.get("invoice", waiting["invoice"]), now)
+    return store.get("subscription", subscription["id"])
+
+
+def cancel(
+    store: Store, subscription: Object, *, invoice_now: bool, prorate: bool, details: Object, now: int
+) -> Object:
+    """Ends it now. `prorate`: what is left of the period is credited; `invoice_now`: that, and whatever
+    waits, is billed.
+    """
+    if subscription["status"] in standing.OVER:
+        raise Missing("subscription", subscription["id"])
+    subscription = drop_waiting(store, subscription, now)
+    id = subscription["id"]
+    if prorate:
+        book = standing.book(store, id)
+        for row in items.unused(store, subscription, book["nets"], now):
+            emit(store, "invoiceitem.created", store.save(row), now)
+    waiting = pending_items(store, id)
+    if invoice_now and waiting:
+        invoice = drafted(
+            store,
+            customer=store.get("customer", subscription["customer"]),
+            lines=[of_invoice_item(store, row) for row in waiting],
+            discounts=[],
+            reason="subscription_update",
+            now=now,
+            subscription=subscription,
+        )
+        sweep(store, waiting, invoice["id"])
+        subscription = store.save({**subscription, "latest_invoice": invoice["id"]})
+        invoice = invoices.finalize(store, keep(store, invoice, now), now)
+        if invoice["status"] == "open" and invoices.default_method(store, invoice):
+            invoices.pay(store, invoice, now=now, automatic=True)
+        subscription = store.get("subscription", id)
+    given = {**subscription["cancellation_details"], **details}
+    subscription = {**subscription, "cancellation_details": given, "canceled_at": now}
+    return standing.end(store, subscription, now, reason="cancellation_requested")
+
+
+def _kept(
+    store: Store, subscription: Object, invoice: Object, prorations: Sequence[Object], now: int
+) -> Object:
+    """The invoice is kept; whatever waited for one is on it."""
+    for row in prorations:
+        emit(store, "invoiceitem.created", store.save(row), now)
+    sweep(store, pending_items(store, subscription["id"]), invoice["id"])
+    spend_customer_discount(store, subscription["customer"], invoice)
+    return keep(store, invoice, now)
+
+
+def _waiting(store: Store, subscription: Object, done: Update, given: Mapping[str, Any], now: int) -> Object:
+    """The subscription shows what waits, until when."""
+    _, end = items.period_of(subscription)
+    shown: Object = {
+        "billing_cycle_anchor": done.planned.anchor if given.get("billing_cycle_anchor") else None,
+        "expires_at": min(now + WAITS, end),
+        "subscription_items": done.planned.items,
+        "trial_end": None,
+        "trial_from_plan": None,
+    }
+    return standing.change(
+        store, subscription, now, pending_update=shown, latest_invoice=done.fields["latest_invoice"]
+    )

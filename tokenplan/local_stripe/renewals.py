@@ -1,0 +1,130 @@
+"""What becomes due by itself: renewals, drafts, retries, and what nobody paid for in time.
+
+A renewal makes a draft for the period that begins; an hour later it is finalized and collected. What is not
+paid is tried again 3, 5 and 7 days after the attempt before; what becomes of the subscription then is the
+account's setting (`standing.set_after_retries`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from tokenplan.local_stripe import invoices, items, standing
+from tokenplan.local_stripe.clocks import Task, finds_work
+from tokenplan.local_stripe.discounts import in_force, lasting
+from tokenplan.local_stripe.errors import Object
+from tokenplan.local_stripe.invoice_objects import drafted, keep
+from tokenplan.local_stripe.lines import of_invoice_item
+from tokenplan.local_stripe.store import Store
+from tokenplan.local_stripe.subscriptions import (
+    WAITS,
+    pending_items,
+    spend_customer_discount,
+    sweep,
+)
+
+# Of one moment: what waited too long, then (schedules: 2) the period's end, then drafts and retries.
+EXPIRIES, SCHEDULES, PERIODS, COLLECTING = 1, 2, 3, 4
+
+
+@finds_work
+def subscriptions_due(store: Store) -> Iterator[Task]:
+    for status in ("active", "past_due", "unpaid", "incomplete"):
+        for row in store.all("subscription", status=status):
+            customer, id = row["customer"], row["id"]
+            if status == "incomplete":
+                yield Task(row["created"] + WAITS, EXPIRIES, customer, partial(_expire, store, id))
+                continue
+            if row["pending_update"]:
+                late = row["pending_update"]["expires_at"]
+                yield Task(late, EXPIRIES, customer, partial(_drop, store, id))
+            _, end = items.period_of(row)
+            if row["cancel_at"] is not None and row["cancel_at"] <= end:
+                yield Task(row["cancel_at"], PERIODS, customer, partial(_end, store, id))
+            else:
+                yield Task(end, PERIODS, customer, partial(renew, store, id))
+
+
+@finds_work
+def invoices_due(store: Store) -> Iterator[Task]:
+    for status, moment, do in (
+        ("draft", "automatically_finalizes_at", _collect),
+        ("open", "next_payment_attempt", _retry),
+    ):
+        for row in store.all("invoice", status=status):
+            if row[moment] is not None:
+                yield Task(row[moment], COLLECTING, row["customer"], partial(do, store, row["id"]))
+
+
+def next_invoice(store: Store, subscription: Object, rows: list[Object], anchor: int) -> Object:
+    """The invoice of the period after this one, for these items; not kept."""
+    start, end = items.period_of(subscription)
+    customer = store.get("customer", subscription["customer"])
+    discounts = in_force(store, subscription["discounts"], customer, end)
+    fresh = items.renewed(rows, anchor, end)
+    waiting = [of_invoice_item(store, row) for row in pending_items(store, subscription["id"])]
+    collects = subscription["status"] != "unpaid"
+    return drafted(
+        store,
+        customer=customer,
+        lines=[*waiting, *items.full_lines(store, fresh, discounts)[0]],
+        discounts=discounts,
+        reason="subscription_cycle",
+        now=end,
+        period=(start, end),
+        subscription=subscription,
+        auto_advance=collects,
+        finalizes_at=end + invoices.DRAFT_LASTS if collects else None,
+        tax=subscription["automatic_tax"]["enabled"],
+    )
+
+
+def renew(store: Store, id: str, now: int) -> None:
+    subscription = store.get("subscription", id)
+    rows, anchor = subscription["items"]["data"], subscription["billing_cycle_anchor"]
+    invoice = next_invoice(store, subscription, rows, anchor)
+    fresh = items.renewed(rows, anchor, now)
+    active = [store.get("discount", discount) for discount in invoice["discounts"]]
+    nets = items.full_lines(store, fresh, active)[1]
+    store.save({**standing.book(store, id), "nets": nets})
+    sweep(store, pending_items(store, id), invoice["id"])
+    spend_customer_discount(store, subscription["customer"], invoice)
+    keep(store, invoice, now)
+    standing.change(
+        store,
+        subscription,
+        now,
+        items=items.listed(id, fresh),
+        latest_invoice=invoice["id"],
+        discounts=lasting(store, subscription["discounts"], now),
+    )
+
+
+def _collect(store: Store, id: str, now: int) -> None:
+    invoice = invoices.finalize(store, store.get("invoice", id), now)
+    if invoice["status"] == "open":
+        _retry(store, id, now)
+
+
+def _retry(store: Store, id: str, now: int) -> None:
+    invoices.pay(store, store.get("invoice", id), now=now, off_session=True, automatic=True)
+
+
+def _end(store: Store, id: str, now: int) -> None:
+    standing.end(store, store.get("subscription", id), now, reason="cancellation_requested")
+
+
+def _expire(store: Store, id: str, now: int) -> None:
+    """The first invoice is void; with that, the subscription never began."""
+    subscription = store.get("subscription", id)
+    first = store.get("invoice", subscription["latest_invoice"])
+    if first["status"] == "open":
+        invoices.void(store, first, now)
+    else:
+        standing.expire(store, subscription, now)
+
+
+def _drop(store: Store, id: str, now: int) -> None:
+    waiting = standing.book(store, id)["pending"]
+    invoices.void(store, store.get("invoice", waiting["invoice"]), now)

@@ -1,0 +1,93 @@
+"""Test clocks: customers of their own, for whom time passes when told to."""
+
+from __future__ import annotations
+
+from tokenplan.local_stripe import standing
+from tokenplan.local_stripe.app import Call, list_route, listing, route
+from tokenplan.local_stripe.clocks import run_until
+from tokenplan.local_stripe.dates import DAY, later
+from tokenplan.local_stripe.errors import ApiError, Object
+from tokenplan.local_stripe.events import emit
+from tokenplan.local_stripe.items import interval_of
+from tokenplan.local_stripe.params import integer, text
+from tokenplan.local_stripe.store import Store
+
+KIND = "test_helpers.test_clock"
+LASTS = 30 * DAY
+
+
+@route("POST", "/test_helpers/test_clocks", {"frozen_time": integer, "name": text}, required=["frozen_time"])
+def create(call: Call) -> Object:
+    clock: Object = {
+        "id": call.store.new_id("clock"),
+        "object": KIND,
+        "created": call.now,
+        "deletes_after": call.now + LASTS,
+        "frozen_time": call.params["frozen_time"],
+        "livemode": False,
+        "name": call.params.get("name"),
+        "status": "ready",
+        "status_details": {},
+    }
+    emit(call.store, f"{KIND}.created", call.store.save(clock), call.now)
+    return clock
+
+
+@route("GET", "/test_helpers/test_clocks/{}")
+def retrieve(call: Call) -> Object:
+    return call.store.get(KIND, call.id)
+
+
+@list_route("/test_helpers/test_clocks")
+def list_all(call: Call) -> Object:
+    return listing(call.store.all(KIND), call.params, "/v1/test_helpers/test_clocks")
+
+
+@route("POST", "/test_helpers/test_clocks/{}/advance", {"frozen_time": integer}, required=["frozen_time"])
+def advance(call: Call) -> Object:
+    """All that is due on the way is done, in the order of time, before the answer; Stripe answers first, with
+    a clock that is `advancing`.
+    """
+    store, until = call.store, call.params["frozen_time"]
+    clock = store.get(KIND, call.id)
+    if until <= clock["frozen_time"]:
+        raise ApiError("The frozen time must be after the clock's current one.", param="frozen_time")
+    if until > _farthest(store, clock):
+        raise ApiError(
+            "You can only advance a test clock by up to two intervals of its shortest subscription, and by"
+            " two years where it has none.",
+            param="frozen_time",
+        )
+    details = {"advancing": {"target_frozen_time": until}}
+    clock = store.save({**clock, "status": "advancing", "status_details": details})
+    emit(store, f"{KIND}.advancing", clock, call.now)
+    run_until(store, call.id, until)
+    clock = {**clock, "frozen_time": until, "status": "ready", "status_details": {}}
+    emit(store, f"{KIND}.ready", store.save(clock), call.now)
+    return clock
+
+
+@route("DELETE", "/test_helpers/test_clocks/{}")
+def delete(call: Call) -> Object:
+    """And its customers; their subscriptions end."""
+    store = call.store
+    clock = store.get(KIND, call.id)
+    for row in store.all("subscription", test_clock=call.id):
+        if row["status"] not in standing.OVER:
+            standing.end(store, row, clock["frozen_time"], reason="cancellation_requested")
+    for customer in store.all("customer", test_clock=call.id):
+        store.remove("customer", customer["id"])
+    store.remove(KIND, call.id)
+    emit(store, f"{KIND}.deleted", clock, call.now)
+    return {"id": call.id, "object": KIND, "deleted": True}
+
+
+def _farthest(store: Store, clock: Object) -> int:
+    now = clock["frozen_time"]
+    live = [
+        row for row in store.all("subscription", test_clock=clock["id"]) if row["status"] not in standing.OVER
+    ]
+    intervals = [interval_of(row["items"]["data"]) for row in live]
+    return min(
+        (later(now, interval, 2 * count) for interval, count in intervals), default=later(now, "year", 2)
+    )
