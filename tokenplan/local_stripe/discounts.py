@@ -22,12 +22,12 @@ def drafted(
     given: Iterable[Mapping[str, Any]],
     *,
     customer: str | None,
-    amount: int,
     now: int,
+    amount: int | None = None,
     subscription: str | None = None,
 ) -> list[Object]:
     """Discounts as `given`, not kept yet: see `begin`. Raises ApiError for a coupon that is no longer given
-    out, and for a promotion code that this customer cannot use.
+    out and, where the `amount` is told that it is for, for a promotion code that this customer cannot use.
     """
     found = []
     for index, entry in enumerate(given):
@@ -39,7 +39,9 @@ def drafted(
         coupon = entry.get("coupon", "")
         if "promotion_code" in entry:
             code = store.get("promotion_code", entry["promotion_code"], f"{at}[promotion_code]")
-            why = refusal(store, code, customer=customer, amount=amount, now=now)
+            why = "" if code["active"] else "This promotion code is inactive."
+            if amount is not None:
+                why = refusal(store, code, customer=customer, amount=amount, now=now)
             if why:
                 raise ApiError(why, param=f"{at}[promotion_code]")
             coupon = code["promotion"]["coupon"]
@@ -67,15 +69,16 @@ def drafted(
     return found
 
 
-def begin(store: Store, discounts: Iterable[Object], now: int, **owner: str) -> list[Object]:
-    """Keeps them, each a use of its coupon and its promotion code. `owner`: whose they are, such as a
-    subscription."""
-    kept = []
+def begin(store: Store, discounts: Iterable[Object], **owner: str) -> list[Object]:
+    """Keeps them. `owner`: whose they are, such as a subscription."""
+    return [store.save({**discount, **owner}) for discount in discounts]
+
+
+def redeem_all(store: Store, discounts: Iterable[Object], now: int) -> None:
+    """Each drafted one is a use of its coupon, and of its promotion code."""
     for discount in discounts:
         if store.find("discount", discount["id"]) is None:
             redeem(store, discount["source"]["coupon"], discount["promotion_code"], now)
-        kept.append(store.save({**discount, **owner}))
-    return kept
 
 
 def in_force(store: Store, ids: Iterable[str], customer: Object | None, now: int) -> list[Object]:

@@ -7,7 +7,7 @@ from typing import Any
 from tokenplan.local_stripe import invoices, lines
 from tokenplan.local_stripe.app import Call, includes, list_route, listing, route
 from tokenplan.local_stripe.clocks import now_of
-from tokenplan.local_stripe.discounts import GIVEN, begin
+from tokenplan.local_stripe.discounts import GIVEN, begin, redeem_all
 from tokenplan.local_stripe.discounts import drafted as drafted_discounts
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.events import emit, emit_updated
@@ -47,11 +47,12 @@ def create(call: Call) -> Object:
     own = drafted_discounts(
         store, given.get("discounts", ()), customer=customer["id"], amount=amount, now=now
     )
+    redeem_all(store, own, now)
     invoice = drafted(
         store,
         customer=customer,
         lines=rows,
-        discounts=begin(store, own, now),
+        discounts=begin(store, own),
         reason="manual",
         now=now,
         metadata=merged({}, given.get("metadata")),

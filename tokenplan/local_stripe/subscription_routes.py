@@ -8,7 +8,7 @@ from tokenplan.local_stripe import standing
 from tokenplan.local_stripe.app import Call, list_route, listing, route
 from tokenplan.local_stripe.changing import cancel, update
 from tokenplan.local_stripe.clocks import now_of
-from tokenplan.local_stripe.discounts import GIVEN, begin, drafted
+from tokenplan.local_stripe.discounts import GIVEN, begin, drafted, redeem_all
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.params import either, flag, integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.store import Store
@@ -71,6 +71,7 @@ def create_one(call: Call) -> Object:
     discounts = drafted(
         store, given.get("discounts", ()), customer=customer["id"], amount=amount_of(store, rows), now=now
     )
+    redeem_all(store, discounts, now)
     subscription = create(
         store,
         customer=customer["id"],
@@ -169,7 +170,8 @@ def update_one(call: Call) -> Object:
             item["price"]["unit_amount"] * item["quantity"] for item in subscription["items"]["data"]
         )
         made = drafted(store, given["discounts"], customer=subscription["customer"], amount=amount, now=now)
-        discounts = begin(store, made, now, subscription=subscription["id"])
+        redeem_all(store, made, now)
+        discounts = begin(store, made, subscription=subscription["id"])
         fields["discounts"] = [discount["id"] for discount in discounts]
     if "items" in given or given.get("billing_cycle_anchor") == "now":
         return update(store, subscription, given, now=now, fields=fields, discounts=discounts)

@@ -67,7 +67,7 @@ def create(
     off_session: bool = False,
     description: str | None = None,
 ) -> Object:
-    """`items` are prices and quantities; `discounts` are drafted ones, begun here. `intent`: a payment that
+    """`items` are prices and quantities; `discounts` are drafted ones, kept here. `intent`: a payment that
     was made before, as on a checkout's page, of what `quote` said is due; it succeeded or is processing.
 
     Raises Declined, and nothing is left of it, where ERROR was asked for and the payment does not go through.
@@ -94,7 +94,7 @@ def _begun(
     off_session: bool,
 ) -> Object:
     id, rows = subscription["id"], subscription["items"]["data"]
-    own = begin(store, discounts, now, subscription=id)
+    own = begin(store, discounts, subscription=id)
     invoice = quote(
         store,
         customer=subscription["customer"],
