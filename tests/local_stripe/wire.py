@@ -55,8 +55,8 @@ class Wire(stripe.HTTPClient):
         super().__init__()
         self.app = app
 
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    def request(  # type: ignore[override]  # the SDK's own clients answer bytes too
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_: Any
     ) -> tuple[bytes, int, Mapping[str, str]]:
         parts = urlsplit(url)
         body = (post_data or "").encode()
@@ -68,7 +68,7 @@ class Wire(stripe.HTTPClient):
             "wsgi.input": io.BytesIO(body),
             "HTTP_HOST": parts.netloc,
         }
-        for name, value in headers.items():
+        for name, value in (headers or {}).items():
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
         answer: dict[str, Any] = {}
 
