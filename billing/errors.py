@@ -90,6 +90,16 @@ class NothingToChange(Refusal):
     title = "This would change nothing"
 
 
+class TeamHasSubscription(Refusal):
+    code = "team_has_subscription"
+    title = "The Team has a subscription; cancel it, and delete the Team when it has ended"
+
+
+class PaymentUnderWay(Refusal):
+    code = "payment_under_way"
+    title = "A payment of the Team is under way; wait until it is over"
+
+
 class RefundTooHigh(InvalidValue):
     code = "refund_too_high"
     title = "More than was paid cannot be paid back"

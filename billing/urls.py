@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import changing, checkouts, credits, overview, plans, subscribing, webhooks
+from billing.views import changing, checkouts, credits, deleting, overview, plans, subscribing, webhooks
 
 BILLING = "teams/<slug:slug>/billing"
 CREDITS = "teams/<slug:slug>/credits"
@@ -21,5 +21,6 @@ urlpatterns = [
     path(f"{CREDITS}/buy/", credits.buy, name="team-credits-buy"),
     path(f"{CREDITS}/auto-top-up/", credits.auto_top_up, name="team-credits-auto-top-up"),
     path(f"{CREDITS}/purchases/", credits.purchases, name="team-credits-purchases"),
+    path("teams/<slug:slug>/delete/", deleting.delete, name="team-delete"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]

@@ -21,7 +21,6 @@ urlpatterns = [
     path("teams/new/", teams.new, name="team-new"),
     path(f"{TEAM}/", teams.overview, name="team"),
     path(f"{TEAM}/settings/", teams.settings, name="team-settings"),
-    path(f"{TEAM}/delete/", members.delete, name="team-delete"),
     path(f"{TEAM}/leave/", members.leave, name="team-leave"),
     path(f"{TEAM}/members/", members.team_members, name="team-members"),
     path(f"{TEAM}/members/<int:pk>/role/", members.change_role, name="team-member-role"),

@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 ('fetch', models.BigIntegerField(default=0, editable=False)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('amount_nanousd__gt', 0), ('percent_hundredths', None)), models.Q(('amount_nanousd', None), ('percent_hundredths__gt', 0), ('percent_hundredths__lte', 10000)), _connector='OR'), name='a_promotion_takes_off_a_share_or_an_amount')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('amount_nanousd__gt', 0), ('amount_nanousd__isnull', False), ('percent_hundredths', None)), models.Q(('amount_nanousd', None), ('percent_hundredths__gt', 0), ('percent_hundredths__isnull', False), ('percent_hundredths__lte', 10000)), _connector='OR'), name='a_promotion_takes_off_a_share_or_an_amount')],
             },
         ),
         migrations.CreateModel(

@@ -32,6 +32,24 @@ ALTER TABLE billing_purchasedseat
     FOREIGN KEY (team_id, subscription_id) REFERENCES billing_subscription (team_id, id);
 """
 
+# Whoever deletes a Team, from whatever floor.
+KEPT = """
+CREATE FUNCTION billing_keep_a_team_that_pays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM billing_subscription WHERE team_id = NEW.id AND ended_at IS NULL)
+        OR EXISTS (SELECT 1 FROM billing_checkout WHERE team_id = NEW.id AND state IN ('open', 'processing'))
+        OR EXISTS (SELECT 1 FROM billing_creditpurchase WHERE team_id = NEW.id AND state = 'waiting')
+    THEN
+        RAISE EXCEPTION 'a Team with a live subscription, or a payment under way, is kept'
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'a_team_that_pays_is_kept';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER a_team_that_pays_is_kept BEFORE UPDATE OF deleted_at ON teams_team
+    FOR EACH ROW WHEN (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL)
+    EXECUTE FUNCTION billing_keep_a_team_that_pays();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("billing", "0001_initial"), ("quota", "0002_rules_in_the_database")]
@@ -40,4 +58,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL("CREATE SEQUENCE billing_fetch", "DROP SEQUENCE billing_fetch"),
         migrations.RunSQL(IMMUTABLE, migrations.RunSQL.noop),
         migrations.RunSQL(TWO_ROADS, migrations.RunSQL.noop),
+        migrations.RunSQL(
+            KEPT,
+            "DROP TRIGGER a_team_that_pays_is_kept ON teams_team; DROP FUNCTION billing_keep_a_team_that_pays",
+        ),
     ]

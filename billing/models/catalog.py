@@ -68,8 +68,13 @@ class Promotion(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(percent_hundredths=None, amount_nanousd__gt=0)
-                | Q(amount_nanousd=None, percent_hundredths__gt=0, percent_hundredths__lte=10_000),
+                condition=Q(percent_hundredths=None, amount_nanousd__isnull=False, amount_nanousd__gt=0)
+                | Q(
+                    amount_nanousd=None,
+                    percent_hundredths__isnull=False,
+                    percent_hundredths__gt=0,
+                    percent_hundredths__lte=10_000,
+                ),
                 name="a_promotion_takes_off_a_share_or_an_amount",
             ),
         ]

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Sum
+
 from billing.facts import PaymentFacts
 from billing.models import CreditPurchase, Payment
 from billing.selectors.refunds import owed_of
@@ -93,26 +95,31 @@ def follow_payment(*, purchase: CreditPurchase, at: datetime) -> list[str]:
 
 def _follow(purchase: CreditPurchase, lot: CreditGrant, payment: Payment, at: datetime) -> list[str]:
     """What was paid back takes that share of the lot, as far as it is unused; a dispute freezes the lot,
-    and a lost one takes all that is left.
+    and a lost one takes all that is left. A refund that failed gives back what it took.
     """
     changed = []
-    open_dispute = payment.dispute == Dispute.OPEN
-    if (lot.frozen_at is not None) != open_dispute:
-        lot = credits.freeze_lot(lot=lot, frozen=open_dispute, at=at, by=None)
-        changed.append(f"lot {lot.pk} is {'frozen' if open_dispute else 'free again'}")
-    owed = owed_of(purchase, payment)
-    if owed > purchase.clawed_nanousd:
-        lot = CreditGrant.objects.select_for_update(no_key=True).get(pk=lot.pk)
-        taken = min(owed - purchase.clawed_nanousd, lot.remaining_nanousd)
+    disputed, decided = payment.dispute == Dispute.OPEN, payment.dispute in (Dispute.WON, Dispute.LOST)
+    if (disputed and lot.frozen_at is None) or (decided and lot.frozen_at is not None):
+        lot = credits.freeze_lot(lot=lot, frozen=disputed, at=at, by=None)
+        changed.append(f"lot {lot.pk} is {'frozen' if disputed else 'free again'}")
+    owed, owed_before = owed_of(purchase, payment), purchase.clawed_nanousd
+    if owed == owed_before:
+        return changed
+    lot = CreditGrant.objects.select_for_update(no_key=True).get(pk=lot.pk)
+    cause = f"payment {payment.stripe_id} "
+    if owed > owed_before:
+        gained, kind = -min(owed - owed_before, lot.remaining_nanousd), CreditLedgerEntry.Kind.REFUND
         why = "lost in a dispute" if payment.dispute == Dispute.LOST else "paid back"
-        cause = f"payment {payment.stripe_id} {why}"
-        if taken:
-            kind = CreditLedgerEntry.Kind.REFUND
-            credits.adjust_lot(lot=lot, nanousd=-taken, kind=kind, cause=cause, at=at, by=None)
-        purchase.clawed_nanousd = owed
-        purchase.save(update_fields=["clawed_nanousd"])
-        changed.append(f"lot {lot.pk} loses {taken} nano-dollars: {cause}")
-    return changed
+    else:
+        entries = CreditLedgerEntry.objects.filter(grant=lot, cause__startswith=cause)
+        taken = -(entries.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
+        gained, kind = max(taken - owed, 0), CreditLedgerEntry.Kind.ADJUSTMENT
+        why = "was not paid back after all"
+    if gained:
+        credits.adjust_lot(lot=lot, nanousd=gained, kind=kind, cause=cause + why, at=at, by=None)
+    purchase.clawed_nanousd = owed
+    purchase.save(update_fields=["clawed_nanousd"])
+    return [*changed, f"lot {lot.pk} changes by {gained} nano-dollars: {cause}{why}"]
 
 
 @one_transaction()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -82,17 +81,3 @@ def leave(request: TeamRequest) -> HttpResponse:
     ):
         return redirect("account")
     return redirect("team", request.team.slug)
-
-
-@team_page(post=Right.DELETE_TEAM)
-def delete(request: TeamRequest) -> HttpResponse:
-    """Asks for the Team's name, so that nobody deletes the wrong one in passing."""
-    if request.POST.get("name", "").strip() != request.team.name:
-        messages.error(request, "Nothing was deleted: type the Team's name exactly as it is.")
-    elif attempt(
-        request,
-        lambda: members.delete_team(team=request.team, by=request.user, at=timezone.now()),
-        f"{request.team.name} is deleted.",
-    ):
-        return redirect("account")
-    return redirect("team-settings", request.team.slug)

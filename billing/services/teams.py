@@ -1,0 +1,32 @@
+"""The end of a Team, as far as money is concerned."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.errors import PaymentUnderWay, TeamHasSubscription
+from billing.models import Checkout, CreditPurchase, Refund, Subscription
+from quota.services import members
+from teams.models import Team, User
+from teams.services import teams as team_service
+from teams.transactions import one_transaction
+
+
+@one_transaction()
+def delete_team(*, team: Team, by: User | None, at: datetime) -> Team:
+    """The Team is gone, and every key in it; its books are kept. Refused while it pays, or may: money that
+    came in later would be for nobody.
+
+    Raises TeamHasSubscription, PaymentUnderWay, TeamHasLiveSeats, DefaultTeamIsPersonal.
+    """
+    team = team_service.lock(team)
+    if Subscription.objects.for_team(team).live().exists():
+        raise TeamHasSubscription
+    under_way = (
+        Checkout.objects.for_team(team).filter(state__in=[Checkout.State.OPEN, Checkout.State.PROCESSING]),
+        CreditPurchase.objects.for_team(team).filter(state=CreditPurchase.State.WAITING),
+        Refund.objects.filter(payment__team=team, state=Refund.State.OPEN),
+    )
+    if any(rows.exists() for rows in under_way):
+        raise PaymentUnderWay
+    return members.delete_team(team=team, by=by, at=at)
