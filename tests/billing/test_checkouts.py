@@ -171,7 +171,7 @@ def test_two_tabs_begin_one_visit() -> None:
     plans: dict[str, Plan] = put_on_sale()
     assert plans
     team = make_team()
-    answers = race(*[lambda n=n: begin(team, {"price_max": n}) for n in range(1, 9)])  # type: ignore[misc]
+    answers = race(*[lambda n=n: begin(team, {"price_max": n}) for n in range(1, 9)])
     refused = [answer for answer in answers if isinstance(answer, ChangeInProgress)]
     assert (Checkout.objects.count(), len(refused)) == (1, 7)
     assert CreditPurchase.objects.count() == 0

@@ -217,7 +217,7 @@ def test_a_refund_is_above_nothing_and_one_is_under_way() -> None:
         {"percent_hundredths": None, "amount_nanousd": 0},
     ],
 )
-def test_a_promotion_takes_off_a_share_or_an_amount(change: dict[str, int | None]) -> None:
+def test_a_promotion_takes_off_a_share_or_an_amount(change: dict[str, Any]) -> None:
     with refused("a_promotion_takes_off_a_share_or_an_amount"):
         say_promotion(**change)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from billing.models import AutoTopUp, CreditPurchase
+from billing.selectors.top_ups import spent_this_month
 from billing.services import purchases, top_ups
 from quota.models import CreditLedgerEntry
 from quota.services import credits
@@ -128,7 +129,7 @@ def test_a_purchase_of_the_last_month_that_is_paid_in_this_one_counts_in_the_las
     july = june + 2 * MINUTE
     purchases.grant_purchase(purchase=purchase, payment_id="pi_1", invoice_id="in_1", at=july)
     spend(team, 20 * USD)
-    assert top_ups.spent_this_month(team, july) == 0
+    assert spent_this_month(team, july) == 0
     assert begin(team, july) is not None
 
 
@@ -173,7 +174,7 @@ def test_a_payment_forgets_the_failures_before_it_and_is_told() -> None:
     purchase = paid(team, T0 + HOUR)
     assert AutoTopUp.objects.get(team=team).failures == 0
     (told,) = Mail.objects.filter(kind="topped_up")
-    assert (told.to, told.context["credits"]) == (owner_of(team).user.email, "20000.000")
+    assert (told.to, told.context["credits"]) == (owner_of(team).user.email, "20,000")
     assert told.dedupe_key == f"topped_up:{purchase.pk}"
 
 
