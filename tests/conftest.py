@@ -12,9 +12,11 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 
+from tests import stripe_account as stripe_accounts
 from tests.chromium import FLAGS, chromium
 from tokenplan.embedded import embedded_servers, servers_in_use
 
@@ -53,6 +55,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+@pytest.fixture
+def stripe_account(db: None, client: Client) -> Iterator[stripe_accounts.StripeAccount]:
+    """A Stripe of this test's own, reached by the real SDK, with our prices on sale."""
+    with stripe_accounts.opened(client) as account:
+        yield account
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from tokenplan.local_stripe.errors import ApiError, IdempotencyConflict, Object,
 from tokenplan.local_stripe.params import LISTS, Spec, read_params
 from tokenplan.local_stripe.store import Store
 
+logger = logging.getLogger(__name__)
 LONGEST_BODY = 1_000_000
 
 
@@ -193,9 +195,14 @@ class App:
     def answer(self, environ: WSGIEnvironment) -> tuple[int, Object]:
         try:
             _let_in(environ.get("HTTP_AUTHORIZATION", ""))
-            return self._answered_once(environ, _read_body(environ))
+            return self._answered_once(environ, read_body(environ))
         except ApiError as error:
             return error.status, {"error": error.body}
+        except Exception:
+            logger.exception(
+                "The local Stripe failed: %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"]
+            )
+            return 500, {"error": {"type": "api_error", "message": "An error of the local Stripe itself."}}
 
     def _answered_once(self, environ: WSGIEnvironment, sent: str) -> tuple[int, Object]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -234,12 +241,18 @@ class App:
         return 200, body
 
 
+class NoCall(ApiError):
+    """Stripe has it, or not; this one has not."""
+
+    status = 404
+
+
 def _find(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
     """The most literal one: `/invoices/create_preview` is no invoice."""
     matches = [(row, row.pattern.fullmatch(path)) for row in ROUTES if row.method == method]
     found = [(row, match.groups()) for row, match in matches if match]
     if not found:
-        raise ApiError(f"Unrecognized request URL ({method}: {path}).")
+        raise NoCall(f"Unrecognized request URL ({method}: {path}).")
     return min(found, key=lambda pair: len(pair[1]))
 
 
@@ -254,7 +267,8 @@ def _let_in(authorization: str) -> None:
         raise Unauthorized("Invalid API Key provided. The local Stripe lets in any key sk_test_….")
 
 
-def _read_body(environ: WSGIEnvironment) -> str:
+def read_body(environ: WSGIEnvironment) -> str:
+    """What was sent, form-encoded: in the address, or in the body of a POST."""
     if environ["REQUEST_METHOD"] != "POST":
         return str(environ.get("QUERY_STRING", ""))
     try:

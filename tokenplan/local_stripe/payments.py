@@ -138,7 +138,7 @@ def authenticate(store: Store, intent: Object, *, ok: bool, now: int) -> Object:
         code = "payment_intent_authentication_failure"
         return _failed(store, intent, method, now, code, AUTHENTICATION_FAILED, charged=False)
     if intent["setup_future_usage"]:
-        store.save({"object": "set_up", "id": method["id"]})
+        set_up(store, method)
     return _succeeded(store, intent, method, now)
 
 
@@ -281,8 +281,13 @@ def _keep(store: Store, intent: Object, method: Object, now: int) -> None:
         attach(store, method, intent["customer"], now)
 
 
+def set_up(store: Store, method: Object) -> None:
+    """Its holder has allowed to charge it while they are away."""
+    store.save({"object": "local.set_up", "id": method["id"]})
+
+
 def _is_set_up(store: Store, method: Object) -> bool:
-    return store.find("set_up", method["id"]) is not None
+    return store.find("local.set_up", method["id"]) is not None
 
 
 def _outcome(decline: str = "") -> Object:

@@ -12,6 +12,8 @@ from tokenplan.local_stripe.events import emit, emit_updated
 from tokenplan.local_stripe.params import decimal, flag, integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.store import Store
 
+INVALID = "This code is invalid."
+
 
 def promotion_by_code(store: Store, code: str) -> Object | None:
     """The active one that people know by this word, however they write it."""
@@ -27,11 +29,11 @@ def refusal(store: Store, promotion: Object, *, customer: str | None, amount: in
     """Why this customer cannot use it now for so many cents; empty when they can."""
     coupon, limits = coupon_of(store, promotion), promotion["restrictions"]
     if not promotion["active"] or not coupon["valid"]:
-        return "This code is invalid."
+        return INVALID
     if promotion["expires_at"] is not None and promotion["expires_at"] <= now:
         return "This code has expired."
     if _used_up(promotion) or promotion["customer"] not in (None, customer):
-        return "This code is invalid."
+        return INVALID
     if limits["minimum_amount"] is not None and amount < limits["minimum_amount"]:
         return "This code can't be used: the order does not reach its minimum amount."
     if limits["first_time_transaction"] and customer and _has_paid(store, customer):

@@ -31,6 +31,8 @@ class Store:
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        if path is not None:
+            path.touch(mode=0o600)
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         self._db.executescript(SCHEMA)
         self._random = secrets.SystemRandom()
@@ -97,6 +99,12 @@ class Store:
         if found is None:
             raise Missing(kind, id, param)
         return found
+
+    def since(self, kind: str, after: int) -> list[tuple[int, Object]]:
+        """Those that were new after that number, the oldest first, each with its own."""
+        query = "SELECT seq, body FROM objects WHERE kind = ? AND seq > ? ORDER BY seq"
+        with self._lock:
+            return [(seq, json.loads(body)) for seq, body in self._db.execute(query, (kind, after))]
 
     def all(self, kind: str, **fields: Any) -> list[Object]:
         """The newest first. `fields` must be equal; `__` goes into an object: `parent__type="x"`."""

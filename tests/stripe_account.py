@@ -1,0 +1,151 @@
+"""A Stripe account for tests: the local Stripe in this process, with our prices on sale, and somebody who
+pays at its pages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urljoin
+
+import httpx
+import time_machine
+from django.conf import settings
+from django.test import Client, override_settings
+
+from billing.services.prices import load_prices
+from billing.workflows.catalog import publish_portal, publish_prices
+from billing.workflows.inbox import work_inbox
+from quota.models import Plan
+from tests.factories import T0, limits, make_plan
+from tokenplan.local_stripe.server import LocalStripe
+from tokenplan.local_stripe.webhooks import Message
+
+GOOD = "4242 4242 4242 4242"
+DECLINED = "4000 0000 0000 0002"
+AUTHENTICATES = "4000 0025 0000 3155"
+DECLINED_LATER = "4000 0000 0000 0341"
+DISPUTED = "4000 0000 0000 0259"
+COMES_LATER = "000123456789"
+FAILS_LATER = "000222222227"
+
+SECRET = "whsec_test"
+DOLLARS = {
+    "plus": {"month": "20", "year": "200"},
+    "max": {"month": "50", "year": "500"},
+    "ultra": {"month": "120", "year": "1200"},
+}
+
+
+@dataclass
+class Clock:
+    at: datetime = T0
+
+    def seconds(self) -> int:
+        return int(self.at.timestamp())
+
+
+@dataclass
+class StripeAccount:
+    """`at` is the account's time, and ours. It stands still until `advance`."""
+
+    stripe: LocalStripe
+    client: Client
+    clock: Clock
+
+    @property
+    def at(self) -> datetime:
+        return self.clock.at
+
+    @property
+    def url(self) -> str:
+        return self.stripe.url
+
+    def pay(
+        self,
+        page: str,
+        card: str = GOOD,
+        *,
+        promotion: str = "",
+        saved: bool = False,
+        authentication: str = "complete",
+    ) -> str:
+        """Fills the forms of a checkout's or an invoice's page: a promotion code, then a card (`saved`: the
+        first one on file), then what the bank asks. Returns the address that the browser is led to at last;
+        the page itself where it says why not.
+        """
+        with httpx.Client() as browser:
+            shown = browser.get(page)
+            if shown.is_redirect:
+                return str(shown.headers["Location"])
+            if promotion:
+                shown = browser.post(f"{page}/promotion", data={"code": promotion}, follow_redirects=True)
+                assert 'role="alert"' not in shown.text, shown.text
+            answer = browser.post(page, data=_saved(shown.text) if saved else {"number": card})
+            if "/authenticate/" in answer.headers.get("Location", ""):
+                question = urljoin(page, answer.headers["Location"])
+                answer = browser.post(question, data={"answer": authentication})
+            return urljoin(page, str(answer.headers.get("Location", page)))
+
+    def deliver(self) -> int:
+        """Tells us every event that we were not told yet, in order, and works the inbox. Returns how many."""
+        return self.tell(list(self.events()))
+
+    def events(self) -> Iterator[Message]:
+        """What happened since this was last read: taken from here, nobody else tells it."""
+        return self.stripe.events(settings.STRIPE_WEBHOOK_SECRET)
+
+    def tell(self, messages: list[Message]) -> int:
+        """Posts these to the webhook address, and works the inbox. Returns how many."""
+        with time_machine.travel(self.at, tick=False):
+            for message in messages:
+                answer = self.client.post(
+                    "/webhooks/stripe/",
+                    data=message.payload,
+                    content_type="application/json",
+                    headers={"Stripe-Signature": message.signature},
+                )
+                assert answer.status_code == 200, answer.content
+        work_inbox(at=self.at)
+        return len(messages)
+
+    def advance(self, by: timedelta) -> datetime:
+        """Time passes: what is due at Stripe meanwhile is done, in order. Returns the new time."""
+        self.clock.at += by
+        self.stripe.tick()
+        return self.at
+
+
+def _saved(page: str) -> dict[str, str]:
+    found = re.search(r'name="payment_method" value="(\w+)"', page)
+    assert found, "no card is on file"
+    return {"payment_method": found[1]}
+
+
+@contextmanager
+def opened(client: Client) -> Iterator[StripeAccount]:
+    """An account that sells Plus, Max, Ultra and Credits. Nothing of it outlives the test."""
+    clock = Clock()
+    with LocalStripe(now=clock.seconds, ticking=False) as stripe:
+        account = StripeAccount(stripe, client, clock)
+        with override_settings(
+            STRIPE_API_BASE=stripe.url,
+            STRIPE_SECRET_KEY="sk_test_tests",
+            STRIPE_WEBHOOK_SECRET=SECRET,
+            STRIPE_PAGES=[stripe.url],
+        ):
+            put_on_sale(account.at)
+            yield account
+
+
+def put_on_sale(at: datetime) -> None:
+    for code in DOLLARS:
+        if not Plan.objects.filter(code=code).exists():
+            make_plan(code, limits(3_300_000_000, 33_000_000_000) if code == "plus" else ())
+    load_prices(text=json.dumps(DOLLARS), at=at, by=None)
+    list(publish_prices(at=at))
+    list(publish_portal())

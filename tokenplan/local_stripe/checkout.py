@@ -1,0 +1,386 @@
+"""Checkout Sessions: what is on sale to whom, for how much, and until when. `paying` says what happens when
+somebody pays.
+
+`order_of` keeps beside a session what Stripe does not show: the prices, the promotion code typed, and what is
+to be made when it is paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from tokenplan.local_stripe import payments, promotions
+from tokenplan.local_stripe.app import Call, includes, list_route, listing, route
+from tokenplan.local_stripe.clocks import Task, finds_work, now_of
+from tokenplan.local_stripe.discounts import drafted, take_off
+from tokenplan.local_stripe.errors import ApiError, Object
+from tokenplan.local_stripe.events import emit
+from tokenplan.local_stripe.params import Spec, flag, integer, mapping, merged, one_of, text
+from tokenplan.local_stripe.store import Store
+
+SOONEST, LATEST = 30 * 60, 24 * 3600
+MOST_LINES = 100
+
+CREATE: Spec = {
+    "mode": one_of("payment", "subscription"),
+    "customer": text,
+    "client_reference_id": text,
+    "line_items": [{"price": text, "quantity": integer}],
+    "metadata": mapping,
+    "success_url": text,
+    "cancel_url": text,
+    "allow_promotion_codes": flag,
+    "discounts": [{"coupon": text, "promotion_code": text}],
+    "expires_at": integer,
+    "automatic_tax": {"enabled": flag},
+    "customer_update": {"address": one_of("auto", "never"), "name": one_of("auto", "never")},
+    "tax_id_collection": {"enabled": flag},
+    "subscription_data": {"metadata": mapping, "description": text},
+    "payment_intent_data": {
+        "metadata": mapping,
+        "description": text,
+        "setup_future_usage": one_of("off_session", "on_session"),
+    },
+    "invoice_creation": {"enabled": flag, "invoice_data": {"metadata": mapping, "description": text}},
+}
+
+
+@route("POST", "/checkout/sessions", CREATE, required=["mode", "line_items", "success_url", "customer"])
+def create(call: Call) -> Object:
+    given, store = call.params, call.store
+    customer = store.get("customer", given["customer"], "customer")
+    _refuse_wrong_parts(given)
+    rows = _rows(call)
+    expires_at = given.get("expires_at", call.now + LATEST)
+    if not SOONEST <= expires_at - call.now <= LATEST:
+        raise ApiError(
+            "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session"
+            " creation.",
+            param="expires_at",
+        )
+    id = store.new_id("cs_test")
+    discounts = given.get("discounts") or []
+    order = store.save(
+        {
+            "object": "local.order",
+            "id": id,
+            "rows": rows,
+            "discounts": discounts,
+            "subscription_data": given.get("subscription_data", {}),
+            "payment_intent_data": given.get("payment_intent_data", {}),
+            "intent": None,
+            "given": [],
+        }
+    )
+    tax = given.get("automatic_tax", {}).get("enabled", False)
+    session: Object = {
+        "id": id,
+        "object": "checkout.session",
+        "adaptive_pricing": {"enabled": False},
+        "after_expiration": None,
+        "allow_promotion_codes": given.get("allow_promotion_codes"),
+        "automatic_tax": {
+            "enabled": tax,
+            "liability": {"type": "self"} if tax else None,
+            "provider": "stripe" if tax else None,
+            "status": "complete" if tax else None,
+        },
+        "billing_address_collection": None,
+        "cancel_url": given.get("cancel_url"),
+        "client_reference_id": given.get("client_reference_id"),
+        "client_secret": None,
+        "collected_information": None,
+        "consent": None,
+        "consent_collection": None,
+        "created": call.now,
+        "currency": "usd",
+        "currency_conversion": None,
+        "custom_fields": [],
+        "custom_text": {
+            "after_submit": None,
+            "shipping_address": None,
+            "submit": None,
+            "terms_of_service_acceptance": None,
+        },
+        "customer": customer["id"],
+        "customer_account": None,
+        "customer_creation": None,
+        "customer_details": {
+            "address": None,
+            "business_name": None,
+            "email": customer["email"],
+            "individual_name": None,
+            "name": None,
+            "phone": None,
+            "tax_exempt": "none",
+            "tax_ids": None,
+        },
+        "customer_email": None,
+        "discounts": [],
+        "expires_at": expires_at,
+        "invoice": None,
+        "invoice_creation": _invoice_creation(given) if given["mode"] == "payment" else None,
+        "livemode": False,
+        "locale": None,
+        "metadata": merged({}, given.get("metadata")),
+        "mode": given["mode"],
+        "origin_context": None,
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": "always" if given["mode"] == "subscription" else "if_required",
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": ["card", "us_bank_account"],
+        "payment_status": "unpaid",
+        "permissions": None,
+        "phone_number_collection": {"enabled": False},
+        "recovered_from": None,
+        "saved_payment_method_options": None,
+        "setup_intent": None,
+        "shipping_address_collection": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "status": "open",
+        "submit_type": None,
+        "subscription": None,
+        "success_url": given["success_url"],
+        "total_details": None,
+        "ui_mode": "hosted_page",
+        "url": f"{store.base}/checkout/{id}",
+        "wallet_options": None,
+    }
+    if "tax_id_collection" in given:
+        session["tax_id_collection"] = {
+            "enabled": given["tax_id_collection"].get("enabled", False),
+            "required": "never",
+        }
+    return store.save({**session, **_money(store, session, order, call.now)})
+
+
+def _refuse_wrong_parts(given: Mapping[str, Any]) -> None:
+    for name in ("success_url", "cancel_url"):
+        if name in given and urlsplit(given[name]).scheme not in ("http", "https"):
+            raise ApiError(f"Not a valid URL: {name}", code="url_invalid", param=name)
+    if given.get("discounts") and "allow_promotion_codes" in given:
+        raise ApiError("You may only specify one of these parameters: allow_promotion_codes, discounts.")
+    if given["mode"] == "payment" and "subscription_data" in given:
+        raise ApiError("You can not pass `subscription_data` in `payment` mode.", param="subscription_data")
+    for name in ("payment_intent_data", "invoice_creation"):
+        if given["mode"] == "subscription" and name in given:
+            raise ApiError(f"You can not pass `{name}` in `subscription` mode.", param=name)
+
+
+def _rows(call: Call) -> list[Object]:
+    """The lines: price and quantity. All of what recurs does so in one rhythm."""
+    found = []
+    lines = call.params["line_items"]
+    if not 1 <= len(lines) <= MOST_LINES:
+        raise ApiError(f"From 1 to {MOST_LINES} line items.", param="line_items")
+    for index, line in enumerate(lines):
+        name = f"line_items[{index}]"
+        if "price" not in line:
+            raise ApiError(
+                f"Missing required param: {name}[price].", code="parameter_missing", param=f"{name}[price]"
+            )
+        price = call.store.get("price", line["price"], f"{name}[price]")
+        quantity = line.get("quantity", 1)
+        if not price["active"]:
+            raise ApiError("The price specified is inactive.", code="price_inactive", param=f"{name}[price]")
+        if not 1 <= quantity <= 999_999:
+            raise ApiError("Quantity must be from 1 to 999999.", param=f"{name}[quantity]")
+        if call.params["mode"] == "payment" and price["recurring"]:
+            raise ApiError(
+                "You specified `payment` mode but passed a recurring price. Either switch to `subscription`"
+                " mode or use only one-time prices.",
+                param=f"{name}[price]",
+            )
+        if call.params["mode"] == "subscription" and not price["recurring"]:
+            raise ApiError(
+                "The local Stripe sells only what recurs in `subscription` mode.", param=f"{name}[price]"
+            )
+        found.append({"id": call.store.new_id("li"), "price": price["id"], "quantity": quantity})
+    rhythms = {str(call.store.get("price", row["price"])["recurring"]) for row in found}
+    if len(rhythms) > 1:
+        raise ApiError("Checkout does not support multiple prices with different billing intervals.")
+    return found
+
+
+def _invoice_creation(given: Mapping[str, Any]) -> Object:
+    asked = given.get("invoice_creation", {})
+    data = asked.get("invoice_data", {})
+    return {
+        "enabled": asked.get("enabled", False),
+        "invoice_data": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": data.get("description"),
+            "footer": None,
+            "issuer": None,
+            "metadata": merged({}, data.get("metadata")),
+            "rendering_options": None,
+        },
+    }
+
+
+def order_of(store: Store, session: Object) -> Object:
+    return store.get("local.order", session["id"])
+
+
+def discounts_of(store: Store, session: Object, order: Object, now: int) -> list[Object]:
+    """As they would be made now; not kept."""
+    made = drafted(
+        store,
+        order["discounts"],
+        customer=session["customer"],
+        amount=_subtotal(store, order["rows"]),
+        now=now,
+    )
+    return [{**discount, "checkout_session": session["id"]} for discount in made]
+
+
+def _subtotal(store: Store, rows: list[Object]) -> int:
+    return sum(store.get("price", row["price"])["unit_amount"] * row["quantity"] for row in rows)
+
+
+def line_items(store: Store, session: Object, order: Object, now: int) -> list[Object]:
+    """What is sold, each line with what the discounts take off it."""
+    prices = [store.get("price", row["price"]) for row in order["rows"]]
+    pairs = list(zip(order["rows"], prices, strict=True))
+    lines = [
+        {
+            "amount": price["unit_amount"] * row["quantity"],
+            "discountable": True,
+            "pricing": {"price_details": {"price": price["id"], "product": price["product"]}},
+        }
+        for row, price in pairs
+    ]
+    is_open = session["status"] == "open"
+    discounts = discounts_of(store, session, order, now) if is_open else order["given"]
+    found = []
+    for (row, price), line in zip(pairs, take_off(store, lines, discounts), strict=True):
+        off = sum(entry["amount"] for entry in line["discount_amounts"])
+        found.append(
+            {
+                "id": row["id"],
+                "object": "item",
+                "amount_discount": off,
+                "amount_subtotal": line["amount"],
+                "amount_tax": 0,
+                "amount_total": line["amount"] - off,
+                "currency": "usd",
+                "description": store.get("product", price["product"])["name"],
+                "price": price,
+                "quantity": row["quantity"],
+            }
+        )
+    return found
+
+
+def _money(store: Store, session: Object, order: Object, now: int) -> Object:
+    """The fields of a session that tell how much."""
+    rows = line_items(store, session, order, now)
+    total = sum(row["amount_total"] for row in rows)
+    return {
+        "amount_subtotal": sum(row["amount_subtotal"] for row in rows),
+        "amount_total": total,
+        "total_details": {
+            "amount_discount": sum(row["amount_discount"] for row in rows),
+            "amount_shipping": 0,
+            "amount_tax": 0,
+        },
+        "discounts": [
+            {"coupon": entry.get("coupon"), "promotion_code": entry.get("promotion_code")}
+            for entry in order["discounts"]
+        ],
+    }
+
+
+def use_code(store: Store, session: Object, code: str, now: int) -> str:
+    """The customer typed a promotion code; empty text takes it away. Returns why it is refused, if it is."""
+    order = order_of(store, session)
+    entries: list[Object] = []
+    if code.strip():
+        promotion = promotions.promotion_by_code(store, code) if session["allow_promotion_codes"] else None
+        if promotion is None:
+            return promotions.INVALID
+        amount = session["amount_subtotal"]
+        why = promotions.refusal(store, promotion, customer=session["customer"], amount=amount, now=now)
+        if why:
+            return why
+        entries = [{"promotion_code": promotion["id"]}]
+    order = store.save({**order, "discounts": entries})
+    store.save({**session, **_money(store, session, order, now)})
+    return ""
+
+
+def abandon(store: Store, session: Object, now: int) -> None:
+    """The latest attempt to pay is over: the next one begins afresh."""
+    order = order_of(store, session)
+    intent = store.get("payment_intent", order["intent"]) if order["intent"] else None
+    if intent and intent["status"] in payments.OPEN:
+        moment = now_of(store, session["customer"], now)
+        payments.cancel(store, intent, reason="abandoned", now=moment)
+    store.save({**order, "intent": None})
+
+
+def expire_session(store: Store, session: Object, now: int) -> Object:
+    abandon(store, session, now)
+    session = store.save({**session, "status": "expired", "url": None})
+    emit(store, "checkout.session.expired", session, now)
+    return session
+
+
+@finds_work
+def sessions_that_end(store: Store) -> Iterator[Task]:
+    for session in store.all("checkout.session", status="open"):
+        yield Task(session["expires_at"], 0, None, partial(_end, store, session["id"]))
+
+
+def _end(store: Store, id: str, now: int) -> None:
+    expire_session(store, store.get("checkout.session", id), now)
+
+
+@includes("checkout.session", "line_items")
+def included_lines(store: Store, session: Object) -> Object:
+    rows = line_items(store, session, order_of(store, session), session["created"])
+    return listing(rows, {"limit": MOST_LINES}, f"/v1/checkout/sessions/{session['id']}/line_items")
+
+
+@route("GET", "/checkout/sessions/{}")
+def retrieve(call: Call) -> Object:
+    return call.store.get("checkout.session", call.id, "session")
+
+
+@list_route("/checkout/sessions/{}/line_items")
+def list_lines(call: Call) -> Object:
+    session = call.store.get("checkout.session", call.id, "session")
+    rows = line_items(call.store, session, order_of(call.store, session), call.now)
+    return listing(rows, call.params, f"/v1/checkout/sessions/{call.id}/line_items")
+
+
+@list_route(
+    "/checkout/sessions",
+    {
+        "customer": text,
+        "payment_intent": text,
+        "subscription": text,
+        "status": one_of("open", "complete", "expired"),
+    },
+)
+def list_all(call: Call) -> Object:
+    fields = call.given("customer", "payment_intent", "subscription", "status")
+    return listing(call.store.all("checkout.session", **fields), call.params, "/v1/checkout/sessions")
+
+
+@route("POST", "/checkout/sessions/{}/expire")
+def expire(call: Call) -> Object:
+    session = call.store.get("checkout.session", call.id, "session")
+    if session["status"] != "open":
+        raise ApiError(
+            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a'
+            f" status of `{session['status']}`."
+        )
+    return expire_session(call.store, session, call.now)
