@@ -119,8 +119,12 @@ class LocalStripe:
         self.store.close()
 
     def wait(self) -> None:
-        """Until it is stopped."""
+        """Until somebody says `leave`."""
         self._stopped.wait()
+
+    def leave(self) -> None:
+        """Ends a `wait`, also from a signal's handler."""
+        self._stopped.set()
 
     def register(self, url: str, *, secret: str, events: list[str]) -> None:
         """A webhook endpoint whose secret is known already."""

@@ -129,11 +129,13 @@ def _post(url: str, sent: Message) -> tuple[str, bool]:
 
 
 def register(store: Store, url: str, secret: str, events: list[str], now: int) -> Object:
-    """The endpoint at this address, with a secret that is known already."""
-    found = store.all("webhook_endpoint", url=url)
-    row = found[0] if found else _endpoint(store, url, now)
+    """The endpoint of whoever runs this, with a secret that they know already. It may have been at another
+    address the last time.
+    """
+    found = store.all("webhook_endpoint", metadata__local="true")
+    row = found[0] if found else {**_endpoint(store, url, now), "metadata": {"local": "true"}}
     store.save({"object": "local.secret", "id": row["id"], "secret": secret})
-    return store.save({**row, "enabled_events": events, "status": "enabled"})
+    return store.save({**row, "url": url, "enabled_events": events, "status": "enabled"})
 
 
 def _endpoint(store: Store, url: str, now: int) -> Object:
