@@ -35,11 +35,14 @@ def top_up() -> int:
 def finish() -> int:
     """Finishes what was interrupted between our rows and Stripe."""
     at = timezone.now()
-    return (
+    done = (
         changing.settle_open_changes(at=at)
         + refunding.send_open_refunds(at=at)
         + buying.look_at_old_checkouts(at=at)
     )
+    if done:
+        ring(deliver_mail)
+    return done
 
 
 @shared_task(name="billing.reconcile")

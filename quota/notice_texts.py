@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from quota.answers import window_label
-from quota.money import credits_text, usd_text
+from quota.money import credits_words, usd_text
 from quota.windows import Policy, QuotaWindow
 
 
@@ -44,13 +44,13 @@ def credits_sentence(
 ) -> str:
     """Whether Credits pay for what goes beyond the window, and if not, why. Amounts are nano-dollars."""
     if usable > 0:
-        return f"Credits pay for what goes beyond it: you can use {credits_text(usable)} Credits now."
+        return f"Credits pay for what goes beyond it: you can use {credits_words(usable)} Credits now."
     if not access:
         return "Credits do not pay for what goes beyond it: your access to the Team's Credits is off."
     if overflow != "allow":
         return "Credits do not pay for what goes beyond it: this is switched off, for you or for the Team."
     if month_cap is not None and month_used >= month_cap:
-        cap = credits_text(month_cap)
+        cap = credits_words(month_cap)
         return f"Credits do not pay for what goes beyond it: your {cap} Credits of this month are used."
     if balance <= 0:
         return "Credits do not pay for what goes beyond it: the Team has none."

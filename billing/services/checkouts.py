@@ -11,6 +11,7 @@ from uuid import uuid4
 from billing.errors import AlreadySubscribed, ChangeInProgress
 from billing.facts import CheckoutFacts, CustomerFacts
 from billing.models import Checkout, CreditPurchase, Customer, Subscription
+from billing.services.telling import tell_owner
 from teams.models import Team, User
 from teams.services import teams as team_service
 from teams.services.audit import record
@@ -125,6 +126,8 @@ def apply_checkout(*, checkout: Checkout, facts: CheckoutFacts, ticket: int, at:
     record(team=checkout.team, by=None, action=f"checkout.{checkout.state}", subject=checkout.text, at=at)
     if checkout.state == State.EXPIRED:
         _give_up_purchase(checkout, "The payment page was left.", at)
+    if before == State.PROCESSING:
+        _tell_of_delayed_payment(checkout, at)
     return [f"checkout {facts.id}: {checkout.get_state_display()}"]
 
 
@@ -143,12 +146,28 @@ def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
     """Ends a visit that Stripe knows nothing of, or whose delayed payment has failed."""
     team_service.lock_kept(checkout.team)
     checkout.refresh_from_db()
-    if checkout.state in (State.OPEN, State.PROCESSING):
+    before = checkout.state
+    if before in (State.OPEN, State.PROCESSING):
         checkout.state = state
         checkout.save(update_fields=["state"])
         record(team=checkout.team, by=None, action=f"checkout.{state}", subject=checkout.text, at=at)
         _give_up_purchase(checkout, "The payment failed." if state == State.FAILED else "It was left.", at)
+        if before == State.PROCESSING:
+            _tell_of_delayed_payment(checkout, at)
     return checkout
+
+
+def _tell_of_delayed_payment(checkout: Checkout, at: datetime) -> None:
+    """Whoever paid in a way that takes days has left the page by now."""
+    tell_owner(
+        team=checkout.team,
+        kind="delayed_payment",
+        key=f"delayed_payment:{checkout.pk}",
+        at=at,
+        what=checkout.text,
+        paid="yes" if checkout.state == State.PAID else "",
+        checkout=str(checkout.pk),
+    )
 
 
 def _give_up_purchase(checkout: Checkout, reason: str, at: datetime) -> None:

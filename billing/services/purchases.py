@@ -7,12 +7,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db.models import Sum
+from django.utils.formats import date_format
 
 from billing.facts import PaymentFacts
 from billing.models import CreditPurchase, Payment
 from billing.selectors.refunds import owed_of
+from billing.services.telling import tell_owner
 from billing.services.top_ups import note_paid
 from quota.models import CreditGrant, CreditLedgerEntry
+from quota.money import credits_words, usd_text
 from quota.services import credits
 from teams.models import Team
 from teams.services import teams as team_service
@@ -79,7 +82,31 @@ def apply_payment(*, team: Team, facts: PaymentFacts, ticket: int, at: datetime)
     purchase = CreditPurchase.objects.filter(payment_id=row.stripe_id).select_related("lot").first()
     if purchase is not None and purchase.lot is not None:
         changed += _follow(purchase, purchase.lot, row, at)
+    _tell(row, before[1], before[2], purchase, at)
     return changed
+
+
+def _tell(
+    row: Payment, refunded_before: int, dispute_before: str, purchase: CreditPurchase | None, at: datetime
+) -> None:
+    """What was paid back, and how a dispute stands, and what that means for the Credits that were bought."""
+    lot = CreditGrant.objects.filter(purchase=purchase).first() if purchase else None
+    about: dict[str, str | int] = {
+        "of": usd_text(row.received_nanousd),
+        "paid_on": date_format(row.created_at, "j F Y"),
+        "lot": lot.pk if lot else "",
+        "left": credits_words(lot.remaining_nanousd) if lot else "",
+    }
+    if row.refunded_nanousd > refunded_before:
+        about |= {
+            "amount": usd_text(row.refunded_nanousd - refunded_before),
+            "in_all": usd_text(row.refunded_nanousd),
+        }
+        key = f"refunded:{row.stripe_id}:{row.refunded_nanousd}"
+        tell_owner(team=row.team, kind="refunded", key=key, at=at, **about)
+    if row.dispute and row.dispute != dispute_before:
+        key = f"payment_disputed:{row.stripe_id}:{row.dispute}"
+        tell_owner(team=row.team, kind="payment_disputed", key=key, at=at, state=row.dispute, **about)
 
 
 @one_transaction()

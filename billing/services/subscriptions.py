@@ -12,10 +12,11 @@ from billing.errors import PriceUnknown
 from billing.facts import ItemFacts, SubscriptionFacts
 from billing.models import Change, Price, PurchasedSeat, Subscription, SubscriptionItem
 from billing.services.changes import settle_change
+from billing.services.telling import moment_words, tell_owner
 from quota.models import Entitlement
 from quota.services import entitlements
 from teams.models import Membership, Seat, SeatHolding, Team
-from teams.services import mail, seats
+from teams.services import seats
 from teams.services import teams as team_service
 from teams.services.audit import Details, record
 from teams.transactions import one_transaction
@@ -107,8 +108,7 @@ def _write(work: _Work, facts: SubscriptionFacts, overdue_since: datetime | None
         row.cancel_asked = False
     row.fetch = ticket
     row.save()
-    if row.past_due_since not in (None, overdue_before):
-        _tell_of_failed_payment(row, row.past_due_since, at)
+    _tell(row, before[0], overdue_before, at)
     if before == (row.status, row.cancel_at, row.period_start):
         return
     details: Details = {
@@ -122,19 +122,18 @@ def _write(work: _Work, facts: SubscriptionFacts, overdue_since: datetime | None
     work.changed.append(f"subscription {row.stripe_id}: {row.get_status_display()}")
 
 
-def _tell_of_failed_payment(row: Subscription, overdue_since: datetime, at: datetime) -> None:
-    owner = Membership.objects.for_team(row.team).live().select_related("user").get(role="owner")
-    mail.queue(
-        kind="payment_failed",
-        to=owner.user.email,
-        context={
-            "team": row.team.name,
-            "slug": row.team.slug,
-            "works_until": date_format(overdue_since + GRACE, "j F Y, H:i") + " UTC",
-        },
-        dedupe_key=f"payment_failed:{row.stripe_id}:{overdue_since.isoformat()}",
-        at=at,
-    )
+def _tell(row: Subscription, status_before: str, overdue_before: datetime | None, at: datetime) -> None:
+    """What the Owner should know of the seats that are paid for, or not any more."""
+    team, since = row.team, row.past_due_since
+    if since not in (None, overdue_before):
+        key = f"payment_failed:{row.stripe_id}:{since.isoformat()}"
+        tell_owner(team=team, kind="payment_failed", key=key, at=at, works_until=moment_words(since + GRACE))
+    elif overdue_before and row.status in (Status.ACTIVE, Status.TRIALING):
+        key = f"payment_recovered:{row.stripe_id}:{overdue_before.isoformat()}"
+        tell_owner(team=team, kind="payment_recovered", key=key, at=at)
+    if row.ended_at is not None and status_before in HAS_SEATS:
+        key, unpaid = f"subscription_ended:{row.stripe_id}", "yes" if overdue_before else ""
+        tell_owner(team=team, kind="subscription_ended", key=key, at=at, unpaid=unpaid)
 
 
 def _write_items(row: Subscription, facts: SubscriptionFacts, prices: dict[str, Price]) -> None:

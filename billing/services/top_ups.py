@@ -4,19 +4,16 @@ always told by mail (product.md, Credits).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-
-from django.utils.formats import date_format
 
 from billing.models import AutoTopUp, CreditPurchase
 from billing.money import MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.top_ups import spent_this_month
+from billing.services.telling import tell_owner
 from quota.money import MAX_NANOUSD, credits_text, credits_words, usd_text
 from quota.selectors.bar import team_balance
 from teams.errors import InvalidValue
-from teams.models import Membership, Role, Team, User
-from teams.services import mail
+from teams.models import Team, User
 from teams.services import teams as team_service
 from teams.services.audit import Details, record
 from teams.transactions import one_transaction
@@ -97,7 +94,6 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
     gap = _whole_packs(order.target_nanousd - balance)
     spent = spent_this_month(team, at)
     if spent + gap > order.month_cap_nanousd:
-        month = f"{at:%Y-%m}"
         context = {
             "month_cap": credits_words(order.month_cap_nanousd),
             "spent": credits_words(spent),
@@ -105,7 +101,7 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
             "threshold": credits_words(order.threshold_nanousd),
             "balance": credits_words(balance),
         }
-        _tell(order, "top_up_cap", f"top_up_cap:{team.pk}:{month}", context, at)
+        tell_owner(team=team, kind="top_up_cap", key=f"top_up_cap:{team.pk}:{at:%Y-%m}", at=at, **context)
         return None
     purchase = CreditPurchase.objects.create(
         team=team, kind=CreditPurchase.Kind.TOP_UP, amount_nanousd=gap, created_at=at
@@ -147,7 +143,7 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
         "off": "yes" if not order.enabled else "",
         "failures": order.failures,
     }
-    _tell(order, "top_up_failed", f"top_up_failed:{purchase.pk}", context, at)
+    tell_owner(team=purchase.team, kind="top_up_failed", key=f"top_up_failed:{purchase.pk}", at=at, **context)
     details: Details = {"reason": purchase.reason, "switched_off": not order.enabled}
     record(
         team=purchase.team,
@@ -172,13 +168,7 @@ def note_paid(*, purchase: CreditPurchase, at: datetime) -> None:
         "price": usd_text(purchase.amount_nanousd),
         "balance": credits_words(team_balance(purchase.team_id, at)),
     }
-    _tell(order, "topped_up", f"topped_up:{purchase.pk}", context, at)
-
-
-def _tell(order: AutoTopUp, kind: str, key: str, context: Mapping[str, str | int], at: datetime) -> None:
-    owner = Membership.objects.for_team(order.team).live().select_related("user").get(role=Role.OWNER)
-    shared = {"team": order.team.name, "slug": order.team.slug, "at": date_format(at, "j F Y, H:i")}
-    mail.queue(kind=kind, to=owner.user.email, context={**shared, **context}, dedupe_key=key, at=at)
+    tell_owner(team=purchase.team, kind="topped_up", key=f"topped_up:{purchase.pk}", at=at, **context)
 
 
 def _whole_packs(nanousd: int) -> int:

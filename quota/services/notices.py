@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from quota.money import credits_text
+from quota.money import credits_words
 from quota.notice_texts import credits_sentence, moment_text, window_text
 from quota.selectors.bar import seat_windows, usage_bar
 from quota.selectors.catalog import PlanTerms
@@ -105,8 +105,8 @@ def _tell_managers(pool: LowPool, at: datetime) -> int:
             context={
                 "team": pool.team.name,
                 "slug": pool.team.slug,
-                "balance": credits_text(pool.balance),
-                "threshold": credits_text(pool.threshold),
+                "balance": credits_words(pool.balance),
+                "threshold": credits_words(pool.threshold),
                 "at": moment_text(at),
             },
             dedupe_key=f"{about}{crossing}:{manager.user_id}",

@@ -43,20 +43,26 @@ def begin_purchase(team: Team, *, packs: int = 1, at: datetime = T0) -> CreditPu
         at=at,
         by=None,
     )
-    facts = CheckoutFacts(
-        id=f"cs_{next(_numbers)}",
-        url=f"https://checkout.stripe.com/c/pay/{checkout.pk}",
-        status="open",
-        paid=False,
-        reference=str(checkout.pk),
-        customer="",
-        subscription="",
-        payment="",
-        invoice="",
-        expires_at=checkout.expires_at,
-    )
-    checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=take_ticket(), at=at)
+    say_checkout(checkout, url=f"https://checkout.stripe.com/c/pay/{checkout.pk}", at=at)
     return CreditPurchase.objects.select_related("checkout").get(checkout=checkout)
+
+
+def say_checkout(checkout: Checkout, *, at: datetime = T0, **other: Any) -> None:
+    """Stripe says this of a visit; `other`: where it differs from one that is open."""
+    values: dict[str, Any] = {
+        "id": checkout.stripe_id or f"cs_{next(_numbers)}",
+        "url": "",
+        "status": "open",
+        "paid": False,
+        "reference": str(checkout.pk),
+        "customer": "",
+        "subscription": "",
+        "payment": "",
+        "invoice": "",
+        "expires_at": checkout.expires_at,
+    }
+    facts = CheckoutFacts(**{**values, **other})
+    checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=take_ticket(), at=at)
 
 
 def say_payment(team: Team, id: str, *, packs: int = 1, at: datetime = T0, **other: Any) -> Payment:

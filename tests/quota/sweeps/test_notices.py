@@ -180,7 +180,7 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     assert "you have used $0.10 of the $0.10 in the weekly window" in text
     assert "100.00 % at 2026-06-03 10:02 UTC" in text
     assert "The window ends, and the next one begins empty, at 2026-06-08 00:00 UTC." in text
-    assert "Credits pay for what goes beyond it: you can use 4980.000 Credits now." in text
+    assert "Credits pay for what goes beyond it: you can use 4,980 Credits now." in text
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     [
         ({"allowed": False}, "your access to the Team's Credits is off"),
         ({"overflow": "never"}, "this is switched off, for you or for the Team"),
-        ({"month_cap_nanousd": 0}, "your 0.000 Credits of this month are used"),
+        ({"month_cap_nanousd": 0}, "your 0 Credits of this month are used"),
     ],
 )
 def test_the_mail_says_why_credits_do_not_pay(rules: dict[str, object], reason: str) -> None:
@@ -240,8 +240,8 @@ def test_low_credits_are_told_to_owner_and_admins_once() -> None:
     mails = Mail.objects.filter(kind="credits_low").order_by("pk")
     assert [mail.to for mail in mails] == [scene.owner.user.email, admin.user.email]
     text = text_of(mails[0])
-    assert text.startswith(f"990.000 Credits are left in {scene.team.name}\n")
-    assert "below 1000.000, where this notice is due" in text
+    assert text.startswith(f"990 Credits are left in {scene.team.name}\n")
+    assert "below 1,000, where this notice is due" in text
 
 
 def test_a_team_that_never_had_credits_is_not_told() -> None:
