@@ -50,7 +50,7 @@ def sent(outbox: list[EmailMessage]) -> list[EmailMessage]:
     assert not Mail.objects.filter(sent_at=None).exists()
     for message in outbox:
         assert message.to == ["olivia@example.com"]
-        assert "{" not in message.subject + message.body
+        assert "{" not in f"{message.subject} {message.body}"
         assert "None" not in message.body
         assert "\n\n\n" not in message.body
     return outbox
@@ -58,7 +58,7 @@ def sent(outbox: list[EmailMessage]) -> list[EmailMessage]:
 
 def only(outbox: list[EmailMessage]) -> tuple[str, str]:
     (message,) = sent(outbox)
-    return message.subject, str(message.body)
+    return str(message.subject), str(message.body)
 
 
 @pytest.mark.usefixtures("order")
