@@ -1,5 +1,6 @@
 """`manage.py up` as a person meets it: it serves, heals, refuses politely, and leaves nothing behind."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -21,9 +22,14 @@ pytestmark = pytest.mark.processes
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One with the port above it free too, which is the local Stripe's."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            with contextlib.suppress(OSError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
 
 
 def wait_for(what: Callable[[], object], seconds: float = 40) -> None:
@@ -53,7 +59,7 @@ class Installation:
         self.port = free_port()
         self.output = data.parent / "up.log"
         self.environment = {**os.environ, "DATA": str(data), "PORT": str(self.port)}
-        for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"):
+        for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "STRIPE_SECRET_KEY"):
             self.environment.pop(name, None)
         self.up: subprocess.Popen[bytes] | None = None
 
@@ -122,13 +128,13 @@ def test_a_life(installation: Installation) -> None:
 
     busy = installation.again(DATA=str(installation.data.with_name("other")))
     assert busy.returncode == 1
-    assert f"PORT={installation.port + 1}" in busy.stderr
+    assert f"PORT={installation.port + 2}" in busy.stderr
     twice = installation.again(PORT=str(free_port()))
     assert twice.returncode == 1
     assert "This data is in use" in twice.stderr
     assert f"http://127.0.0.1:{installation.port}" in twice.stderr
 
-    for part in ("granian", "celery", "/postgres", "valkey-server"):
+    for part in ("granian", "celery", "local_stripe", "/postgres", "valkey-server"):
         killed = installation.pid_of(part)
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda killed=killed: killed not in installation.processes())  # type: ignore[misc]

@@ -345,6 +345,7 @@ LOGGING = {
         # A refusal is an answer, not an incident, and a gateway may get thousands.
         "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        "stripe": {"level": "WARNING"},  # it tells of each request, and there are several a page
         "httpx": {"level": "WARNING"},  # `manage.py replay` makes too many requests to tell of each
     },
 }

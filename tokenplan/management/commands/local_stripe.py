@@ -2,15 +2,22 @@
 set.
 """
 
+import logging
 import signal
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from django.utils import timezone
 
-from billing.workflows.catalog import EVENTS
+from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
+from teams.errors import Refusal
 from tokenplan.local_stripe.server import LocalStripe
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -37,4 +44,14 @@ class Command(BaseCommand):
             stripe.register(url, secret=settings.STRIPE_WEBHOOK_SECRET, events=EVENTS)
             self.stdout.write(f"The local Stripe serves {stripe.url}")
             self.stdout.flush()
+            publish()
             stripe.wait()
+
+
+def publish() -> None:
+    """What we sell is for sale there too. Where our database does not answer, the account stays as it is."""
+    try:
+        for line in chain(publish_prices(at=timezone.now()), publish_portal()):
+            logger.info("Published %s", line)
+    except (DatabaseError, Refusal) as error:
+        logger.warning("The prices were not published: %s. Run manage.py sync_stripe.", error)

@@ -21,7 +21,7 @@ THREADS = 8
 
 
 class Command(BaseCommand):
-    help = "Starts PostgreSQL, Redis, the web server, the worker and the clock; stops them all on Ctrl-C."
+    help = "Starts the servers, the web server, the worker and the clock; stops them all on Ctrl-C."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,6 +32,8 @@ class Command(BaseCommand):
         )
         try:
             refuse_busy_port(host, port)
+            if settings.LOCAL_STRIPE:
+                refuse_busy_port("127.0.0.1", port + 1, "the local Stripe", port)
             self.say("Starting …")
             with supervisor.started(description=settings.BASE_URL):
                 self.prepare_database()
@@ -65,6 +67,7 @@ class Command(BaseCommand):
             self.say(f"  sign in as {person['email']:<22} password {person['password']}   ({where})")
         self.say(f"\n  Keys and the gateway's credential: {settings.DATA / 'demo.json'}")
         self.say(f"  API: {settings.BASE_URL}/api/docs/   Mail it sends: {settings.EMAIL_FILE_PATH}")
+        self.say(f"  {payments()}")
         self.say("  Ctrl-C stops everything.\n")
 
     def say(self, text: str) -> None:
@@ -74,7 +77,9 @@ class Command(BaseCommand):
 
 
 def programs(host: str, port: int) -> list[Program]:
-    """The web server, the worker and the clock, sized to this machine."""
+    """The web server, the worker and the clock, sized to this machine; the local Stripe where there is no
+    other.
+    """
     python = sys.executable
     workers = max(2, min(os.cpu_count() or 1, 8))
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
@@ -86,25 +91,44 @@ def programs(host: str, port: int) -> list[Program]:
     # No pid file: it would outlive a kill -9 and stop the next start.
     beat = [*celery, "beat", "--pidfile=", "--loglevel", "WARNING"]
     root = environment.ROOT
+    stripe = Program("local Stripe", [python, "manage.py", "local_stripe"], root)
     return [
+        *([stripe] if settings.LOCAL_STRIPE else []),
         Program("web server", web, root),
         Program("worker", [*worker, "--without-gossip", "--without-mingle"], root),
         Program("beat", beat, root),
     ]
 
 
-def refuse_busy_port(host: str, port: int) -> None:
-    """Raises CommandError when something else listens there, before anything is started."""
+def refuse_busy_port(host: str, port: int, what: str = "", asked: int | None = None) -> None:
+    """Raises CommandError when something else listens there, before anything is started. `asked` is the port
+    that was chosen, where this one follows from it.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
+            # Two further: the port above is the local Stripe's.
             raise CommandError(
-                f"Cannot serve on {host}:{port}: {error.strerror}. "
-                f"Choose another port: make run PORT={port + 1}"
+                f"Cannot serve {what + ' ' if what else ''}on {host}:{port}: {error.strerror}. "
+                f"Choose another port: make run PORT={(asked or port) + 2}"
             ) from error
+
+
+def payments() -> str:
+    """Where money goes."""
+    if settings.LOCAL_STRIPE:
+        return (
+            f"Payments: a local Stripe, {settings.STRIPE_API_BASE}; no money moves. Card 4242 4242 4242 4242"
+        )
+    mode = "live" if "_live_" in settings.STRIPE_SECRET_KEY else "test mode"
+    if settings.STRIPE_WEBHOOK_SECRET:
+        return f"Payments: Stripe, {mode}"
+    return (
+        f"Payments: Stripe, {mode}. STRIPE_WEBHOOK_SECRET is not set, so its events are refused (README.md)"
+    )
 
 
 def reachable(host: str) -> str:
