@@ -64,7 +64,7 @@ def planned_update(
         prorate=behavior != "none",
         at=at,
         now=now,
-        anchor_now=given.get("billing_cycle_anchor") == "now",
+        anchor_now=given.get("billing_cycle_anchor") == items.NOW,
         discounts=own,
     )
     fields: dict[str, Any] = {

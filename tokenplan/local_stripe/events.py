@@ -4,13 +4,75 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from tokenplan.local_stripe.errors import Object
 from tokenplan.local_stripe.store import Store
 
 VERSION = "2026-10-28.endive"
+# What can happen here.
+KINDS = (
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
+    "charge.failed",
+    "charge.pending",
+    "charge.refunded",
+    "charge.succeeded",
+    "charge.updated",
+    "checkout.session.async_payment_failed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "coupon.created",
+    "coupon.updated",
+    "customer.created",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
+    "customer.subscription.updated",
+    "customer.updated",
+    "invoice.created",
+    "invoice.deleted",
+    "invoice.finalized",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.payment_succeeded",
+    "invoice.updated",
+    "invoice.voided",
+    "invoiceitem.created",
+    "payment_intent.canceled",
+    "payment_intent.created",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "payment_intent.succeeded",
+    "payment_method.attached",
+    "payment_method.detached",
+    "price.created",
+    "price.updated",
+    "product.created",
+    "product.deleted",
+    "product.updated",
+    "promotion_code.created",
+    "promotion_code.updated",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
+    "subscription_schedule.canceled",
+    "subscription_schedule.completed",
+    "subscription_schedule.created",
+    "subscription_schedule.released",
+    "subscription_schedule.updated",
+    "test_helpers.test_clock.advancing",
+    "test_helpers.test_clock.created",
+    "test_helpers.test_clock.deleted",
+    "test_helpers.test_clock.ready",
+)
 
 
 def emit(
@@ -51,7 +113,7 @@ def emit_updated(store: Store, kind: str, before: Object, after: Object, now: in
 
 
 def wants(endpoint: Object, kind: str) -> bool:
-    return any(fnmatchcase(kind, pattern) for pattern in endpoint["enabled_events"])
+    return kind in endpoint["enabled_events"] or "*" in endpoint["enabled_events"]
 
 
 def deliver(store: Store, event: str, endpoint: str) -> Object:

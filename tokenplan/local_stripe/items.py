@@ -18,9 +18,13 @@ from tokenplan.local_stripe.amounts import part
 from tokenplan.local_stripe.dates import boundary_after, day_text, later
 from tokenplan.local_stripe.discounts import in_force, net, take_off
 from tokenplan.local_stripe.errors import ApiError, Object
+from tokenplan.local_stripe.params import one_of
 from tokenplan.local_stripe.store import Store
 
 Period = tuple[int, int]
+# How a call says whether periods are counted anew.
+ANCHOR = {"type": one_of("now", "unchanged")}
+NOW = {"type": "now"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,6 @@ def listed(subscription: str, items: Sequence[Object]) -> Object:
         "object": "list",
         "data": list(items),
         "has_more": False,
-        "total_count": len(items),
         "url": f"/v1/subscription_items?subscription={subscription}",
     }
 

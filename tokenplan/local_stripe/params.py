@@ -64,6 +64,7 @@ def one_of(*words: str) -> Callable[[Any, str], str]:
             raise ApiError(f"Invalid {name}: must be one of {', '.join(words)}", param=name)
         return str(value)
 
+    read.words = words  # type: ignore[attr-defined]  # for whoever asks what it takes
     return read
 
 
@@ -78,6 +79,7 @@ def either(*readers: Reader) -> Callable[[Any, str], Any]:
                 continue
         return read_value(readers[-1], value, name)
 
+    read.readers = readers  # type: ignore[attr-defined]
     return read
 
 

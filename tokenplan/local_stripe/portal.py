@@ -75,7 +75,10 @@ def _features(given: dict[str, Any]) -> Object:
             "mode": "at_period_end",
             "proration_behavior": "none",
         },
-        "subscription_pause": {"enabled": False},
+        "subscription_pause": {
+            "duration": {"interval_options": [], "type": "indefinite"},
+            "enabled": False,
+        },
         "subscription_update": {
             "default_allowed_updates": [],
             "enabled": False,

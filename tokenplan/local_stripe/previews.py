@@ -14,6 +14,7 @@ from tokenplan.local_stripe.clocks import now_of
 from tokenplan.local_stripe.discounts import GIVEN, drafted
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.invoice_objects import priced
+from tokenplan.local_stripe.items import ANCHOR, NOW
 from tokenplan.local_stripe.lines import of_invoice_item
 from tokenplan.local_stripe.params import flag, integer, mapping, one_of, text
 from tokenplan.local_stripe.renewals import next_invoice
@@ -26,7 +27,7 @@ DETAILS = {
     "items": [{"id": text, "price": text, "quantity": integer, "deleted": flag, "metadata": mapping}],
     "proration_behavior": PRORATION,
     "proration_date": integer,
-    "billing_cycle_anchor": one_of("now", "unchanged"),
+    "billing_cycle_anchor": ANCHOR,
     "cancel_at_period_end": flag,
 }
 
@@ -88,7 +89,7 @@ class NothingUpcoming(ApiError):
 def _of_subscription(store: Store, subscription: Object, details: Mapping[str, Any], now: int) -> Object:
     if subscription["status"] in standing.OVER:
         raise _none(subscription["customer"])
-    if "items" not in details and details.get("billing_cycle_anchor") != "now":
+    if "items" not in details and details.get("billing_cycle_anchor") != NOW:
         if details.get("cancel_at_period_end", subscription["cancel_at"] is not None):
             raise _none(subscription["customer"])
         after = items_after(store, subscription)

@@ -100,6 +100,11 @@ class Store:
             raise Missing(kind, id, param)
         return found
 
+    def kinds(self) -> list[str]:
+        """Of which kinds there are any."""
+        with self._lock:
+            return [row[0] for row in self._db.execute("SELECT DISTINCT kind FROM objects ORDER BY kind")]
+
     def since(self, kind: str, after: int) -> list[tuple[int, Object]]:
         """Those that were new after that number, the oldest first, each with its own."""
         query = "SELECT seq, body FROM objects WHERE kind = ? AND seq > ? ORDER BY seq"

@@ -10,6 +10,7 @@ from tokenplan.local_stripe.changing import cancel, update
 from tokenplan.local_stripe.clocks import now_of
 from tokenplan.local_stripe.discounts import GIVEN, begin, drafted, redeem_all
 from tokenplan.local_stripe.errors import ApiError, Object
+from tokenplan.local_stripe.items import ANCHOR, NOW
 from tokenplan.local_stripe.params import either, flag, integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.store import Store
 from tokenplan.local_stripe.subscriptions import ALLOW, DEFAULT, ERROR, PENDING, create
@@ -128,7 +129,7 @@ def list_all(call: Call) -> Object:
         "proration_behavior": PRORATION,
         "proration_date": integer,
         "payment_behavior": one_of(ALLOW, DEFAULT, ERROR, PENDING),
-        "billing_cycle_anchor": one_of("now", "unchanged"),
+        "billing_cycle_anchor": ANCHOR,
         "cancel_at_period_end": flag,
         "cancel_at": either(one_of(""), integer),
         "cancellation_details": {"comment": text, "feedback": text},
@@ -173,7 +174,7 @@ def update_one(call: Call) -> Object:
         redeem_all(store, made, now)
         discounts = begin(store, made, subscription=subscription["id"])
         fields["discounts"] = [discount["id"] for discount in discounts]
-    if "items" in given or given.get("billing_cycle_anchor") == "now":
+    if "items" in given or given.get("billing_cycle_anchor") == NOW:
         return update(store, subscription, given, now=now, fields=fields, discounts=discounts)
     return standing.change(store, subscription, now, **fields)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tokenplan.local_stripe.app import Call, list_route, listing, route
 from tokenplan.local_stripe.errors import ApiError, Object
-from tokenplan.local_stripe.events import VERSION, deliver, wants
+from tokenplan.local_stripe.events import KINDS, VERSION, deliver, wants
 from tokenplan.local_stripe.params import Spec, flag, mapping, merged, one_of, text
 from tokenplan.local_stripe.store import Store
 
@@ -28,7 +28,12 @@ MODES = {
 TIMEOUT = 20
 # Seconds to the next attempt: twice as long each time.
 FIRST_RETRY, LONGEST_RETRY, MOST_ATTEMPTS = 2, 3600, 16
-ENDPOINT: Spec = {"enabled_events": [text], "description": text, "metadata": mapping, "url": text}
+ENDPOINT: Spec = {
+    "enabled_events": [one_of("*", *KINDS)],
+    "description": text,
+    "metadata": mapping,
+    "url": text,
+}
 
 
 @dataclass(frozen=True, slots=True)

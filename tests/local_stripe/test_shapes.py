@@ -1,0 +1,83 @@
+"""What the local Stripe takes and gives, held against the annotations of the SDK that pins the version."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.local_stripe.annotations import class_of, faults_of_answer, faults_of_object, faults_of_params
+from tests.local_stripe.busy import Account, be_busy
+from tokenplan.local_stripe.app import INCLUDED, ROUTES, Route
+from tokenplan.local_stripe.events import KINDS
+
+# Kept beside Stripe's objects, and never shown.
+OWN = ("account_settings", "idempotency_key", "subscription_book")
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Account]:
+    with Account() as account:
+        be_busy(account)
+        yield account
+
+
+def kept(account: Account) -> list[dict[str, Any]]:
+    """Every object of Stripe's in the account."""
+    store = account.stripe.store
+    return [
+        row
+        for kind in store.kinds()
+        if not kind.startswith("local.") and kind not in OWN
+        for row in store.all(kind)
+    ]
+
+
+@pytest.mark.parametrize("call", ROUTES, ids=lambda call: f"{call.method} {call.path}")
+def test_every_call_takes_what_the_sdk_sends(call: Route) -> None:
+    assert list(faults_of_params(call.method, call.path, call.spec, call.required)) == []
+
+
+def test_every_object_is_what_the_sdk_expects(busy: Account) -> None:
+    rows = kept(busy)
+    assert {row["object"] for row in rows} >= {
+        "billing_portal.configuration",
+        "billing_portal.session",
+        "charge",
+        "checkout.session",
+        "coupon",
+        "customer",
+        "discount",
+        "dispute",
+        "event",
+        "invoice",
+        "invoice_payment",
+        "invoiceitem",
+        "payment_intent",
+        "payment_method",
+        "price",
+        "product",
+        "promotion_code",
+        "refund",
+        "subscription",
+        "subscription_schedule",
+        "test_helpers.test_clock",
+        "webhook_endpoint",
+    }
+    assert sorted({fault for row in rows for fault in faults_of_answer(row)}) == []
+
+
+def test_every_event_carries_an_object_as_the_sdk_expects_it(busy: Account) -> None:
+    events = busy.stripe.store.all("event")
+    assert {event["type"] for event in events} <= set(KINDS)
+    about = [event["data"]["object"] for event in events]
+    assert sorted({fault for row in about for fault in faults_of_answer(row)}) == []
+
+
+def test_what_is_included_on_demand_is_what_the_sdk_expects(busy: Account) -> None:
+    store = busy.stripe.store
+    seen = []
+    for (kind, field), maker in INCLUDED.items():
+        for row in store.all(kind):
+            row[field] = maker(store, row)
+            seen += list(faults_of_object(row, class_of(kind), kind))
+    assert sorted(set(seen)) == []
