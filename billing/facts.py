@@ -62,6 +62,7 @@ class SubscriptionFacts:
     pending_invoice: str = ""
     pending_url: str = ""
     payment_method: str = ""
+    card: str = ""
     discounts: tuple[str, ...] = ()
 
     @property
@@ -195,7 +196,8 @@ def customer_facts(customer: Object) -> CustomerFacts:
 
 
 def subscription_facts(subscription: Object) -> SubscriptionFacts:
-    """`latest_invoice` must have been expanded; one that is not is believed to be paid."""
+    """`latest_invoice` must have been expanded: one that is not is believed to be paid; and
+    `default_payment_method`, for `card` to be known."""
     items = subscription["items"]["data"]
     invoice = subscription.get("latest_invoice")
     invoice = invoice if isinstance(invoice, Mapping) else {}
@@ -225,6 +227,7 @@ def subscription_facts(subscription: Object) -> SubscriptionFacts:
         pending_invoice=invoice.get("id", "") if pending else "",
         pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
         payment_method=_id(subscription.get("default_payment_method")),
+        card=_card(subscription.get("default_payment_method")),
         discounts=tuple(_id(discount) for discount in subscription.get("discounts") or ()),
     )
 

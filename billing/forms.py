@@ -12,6 +12,7 @@ from billing.models import Interval
 from billing.selectors.offers import Offer
 from billing.selectors.wishes import wish_of
 from quota.forms import CreditsField
+from quota.money import usd_text
 
 INTERVALS = [(Interval.MONTH.value, "Monthly"), (Interval.YEAR.value, "Yearly, two months free")]
 
@@ -34,12 +35,15 @@ class SubscribeForm(forms.Form):
                 filled[f"seats_{code}"] = data.get(f"seats_{code}", "1" if code == plan else "0")
         super().__init__(filled)
         if one_seat:
-            choices = [(offer.plan.code, offer.plan.name) for offer in offers]
+            choices = [(offer.plan.code, f"{offer.plan.name}: {_terms(offer)}") for offer in offers]
             self.fields["plan"] = forms.ChoiceField(label="Plan", choices=choices, widget=forms.RadioSelect)
         else:
             for offer in offers:
                 self.fields[f"seats_{offer.plan.code}"] = forms.IntegerField(
-                    label=f"Seats of {offer.plan.name}", min_value=0, max_value=MAX_SEATS
+                    label=f"Seats of {offer.plan.name}",
+                    min_value=0,
+                    max_value=MAX_SEATS,
+                    help_text=f"{_terms(offer)}, each.",
                 )
 
     @property
@@ -48,6 +52,10 @@ class SubscribeForm(forms.Form):
         if self.one_seat:
             return {self.cleaned_data["plan"]: 1}
         return {code: self.cleaned_data[f"seats_{code}"] for code in self.codes}
+
+
+def _terms(offer: Offer) -> str:
+    return f"{usd_text(offer.month_nanousd)} a month or {usd_text(offer.year_nanousd)} a year"
 
 
 class SeatsField(forms.TypedMultipleChoiceField):

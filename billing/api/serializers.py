@@ -107,7 +107,6 @@ class OverviewSerializer(Shape):
     overdue = OverdueSerializer(allow_null=True)
     change = ChangeSerializer(allow_null=True)
     checkout = CheckoutSerializer(allow_null=True)
-    card = serializers.CharField(help_text="The card that is charged, as people know it.")
     balance_nanousd = serializers.IntegerField(help_text="Below 0: the next invoices are lower by that.")
 
 
@@ -124,6 +123,7 @@ class NextInvoiceSerializer(Shape):
 
 class UpcomingSerializer(Shape):
     invoice = NextInvoiceSerializer(allow_null=True, help_text="Null: there will be none.")
+    card = serializers.CharField(help_text="The card that is charged for it, as people know it.")
 
 
 class EffectSerializer(Shape):

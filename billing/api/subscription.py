@@ -57,11 +57,14 @@ class Current(BillingView):
 class NextInvoice(BillingView):
     @extend_schema(
         operation_id="next_invoice",
-        responses={200: UpcomingSerializer, **refusals(errors.PaymentsUnavailable)},
+        responses={
+            200: UpcomingSerializer,
+            **refusals(errors.NotSubscribed, errors.PaymentsUnavailable),
+        },
         summary="The next invoice, as Stripe would make it now",
     )
     def get(self, request: Request, slug: str) -> Response:
-        return Response(UpcomingSerializer({"invoice": upcoming.next_invoice(team=self.team)}).data)
+        return Response(UpcomingSerializer(upcoming.next_invoice(team=self.team)).data)
 
 
 class Buy(BillingView):

@@ -65,7 +65,6 @@ class Overview:
     overdue: Overdue | None
     change: Change | None
     checkout: Checkout | None
-    card: str
     balance_nanousd: int
 
     @property
@@ -97,7 +96,6 @@ def overview(team: Team) -> Overview:
         overdue=overdue(row) if row else None,
         change=Change.objects.for_team(team).filter(closed_at=None).first(),
         checkout=unfinished.order_by("-created_at").first(),
-        card=customer.card if customer else "",
         balance_nanousd=customer.balance_nanousd if customer else 0,
     )
 

@@ -12,7 +12,7 @@ from billing.stripe_api.client import api, asked, listed, once, seconds
 
 # Stripe's price id to number of seats.
 Quantities = Mapping[str, int]
-SUBSCRIPTION_PARTS = ["latest_invoice"]
+SUBSCRIPTION_PARTS = ["latest_invoice", "default_payment_method"]
 
 
 def subscription(id: str) -> SubscriptionFacts:

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django_htmx.http import HttpResponseClientRefresh
 
-from billing.errors import PaymentsUnavailable
-from billing.models import Interval, Invoice
+from billing.errors import NotSubscribed, PaymentsUnavailable
+from billing.models import Interval, Invoice, Subscription
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
 from billing.workflows import buying, upcoming
@@ -36,13 +36,15 @@ def billing(request: TeamRequest) -> HttpResponse:
             moment="created_at",
             size=INVOICES_PAGE,
         ),
-        "under_way": upcoming.is_under_way(team=request.team),
+        "may_change": now.subscription is not None
+        and bool(now.seats)
+        and not (now.subscription.ends_at or now.overdue or now.change),
     }
     return _private(show(request, "billing/billing.html", context))
 
 
-def _is_yearly_later(row: object) -> bool:
-    return (getattr(row, "next_interval", "") or getattr(row, "interval", "")) == Interval.YEAR
+def _is_yearly_later(row: Subscription | None) -> bool:
+    return row is not None and (row.next_interval or row.interval) == Interval.YEAR
 
 
 @team_page(get=Right.MANAGE_BILLING)
@@ -56,9 +58,11 @@ def next_invoice(request: TeamRequest) -> HttpResponse:
         under_way = upcoming.is_under_way(team=request.team)
         if under_way and upcoming.look_at_team(team=request.team, at=at):
             return HttpResponseClientRefresh()
-        context["invoice"] = upcoming.next_invoice(team=request.team)
+        context["upcoming"] = upcoming.next_invoice(team=request.team)
     except PaymentsUnavailable:
         context["is_away"] = True
+    except NotSubscribed:  # it has ended while the page stood open
+        return HttpResponseClientRefresh()
     context["under_way"] = upcoming.is_under_way(team=request.team)
     return _private(show(request, "billing/includes/next_invoice.html", context))
 

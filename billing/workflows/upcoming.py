@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from billing import stripe_api
+from billing.errors import NotSubscribed
 from billing.facts import InvoiceFacts
-from billing.models import Change, Subscription
+from billing.models import Change, Customer, Subscription
 from billing.workflows.looks import look_at_subscription
 from teams.models import Team
 
 
-def next_invoice(*, team: Team) -> InvoiceFacts | None:
-    """The next regular invoice as Stripe would make it now. None without a subscription, and where no
-    further invoice will come. Raises PaymentsUnavailable."""
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """`invoice`: the next regular one as Stripe would make it now; None where none will come. `card` is
+    charged for it, as people know it; empty where none is known."""
+
+    invoice: InvoiceFacts | None
+    card: str
+
+
+def next_invoice(*, team: Team) -> Upcoming:
+    """Raises PaymentsUnavailable, NotSubscribed."""
     row = Subscription.objects.for_team(team).live().first()
-    if row is None or row.ends_at is not None:
-        return None
-    return stripe_api.next_invoice(row.stripe_id)
+    if row is None:
+        raise NotSubscribed
+    facts = stripe_api.subscription(row.stripe_id)
+    customer = Customer.objects.filter(team=team).first()
+    invoice = stripe_api.next_invoice(row.stripe_id) if row.ends_at is None else None
+    return Upcoming(invoice, facts.card or (customer.card if customer else ""))
 
 
 def is_under_way(*, team: Team) -> bool:
