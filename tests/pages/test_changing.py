@@ -1,0 +1,286 @@
+"""Changing a subscription on its pages, against a local Stripe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from billing.models import Change, PurchasedSeat, Subscription
+from billing.stripe_api.client import api
+from quota.selectors.seats import seats_of
+from teams.models import Team, User
+from teams.services.seats import assign_seat
+from tests.billing.shop import Buyer, open_shop, stripe_open
+from tests.factories import T0, USD, make_desk, make_member, make_user, use_test_rate_card
+from tests.pages.reading import read, words
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def shop(at_t0: None) -> Iterator[None]:
+    with stripe_open():
+        open_shop()
+        yield
+
+
+def billing(team: Team, rest: str = "") -> str:
+    return f"/teams/{team.slug}/billing/{rest}"
+
+
+def plans_of(team: Team) -> list[str]:
+    return [state.plan.code for state in seats_of(team, T0) if state.plan and state.windows]
+
+
+def hidden(html: str) -> dict[str, list[str]]:
+    """The hidden fields of the page's last form, as a browser would send them."""
+    form = html.rpartition("<form")[2]
+    fields: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        found = re.search(r'name="(\w+)"', tag), re.search(r'value="([^"]*)"', tag)
+        if found[0] and found[0][1] != "csrfmiddlewaretoken":
+            fields.setdefault(found[0][1], []).append(found[1][1] if found[1] else "")
+    return fields
+
+
+def confirm(client: Client, team: Team, query: str) -> str:
+    """Looks at a change, confirms what is shown, and gives the words of the page that follows."""
+    shown = client.get(billing(team, f"change/?{query}"))
+    assert shown.status_code == 200, shown.headers
+    answer = client.post(billing(team, "change/"), hidden(form_of(shown.content.decode())), follow=True)
+    return words(answer)
+
+
+def form_of(html: str) -> str:
+    return html.partition('id="money"')[2].partition("</form>")[0]
+
+
+def test_adding_seats_shows_the_exact_money_then_charges_it(visit: Visit) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 1})
+    client = visit(buyer.user)
+
+    with time_machine.travel(T0 + 15 * DAY, tick=False):
+        client.force_login(buyer.user)
+        shown = read(client, billing(buyer.team, "change/?kind=add&plan=max&count=2"))
+        # Half of the period of 30 days is left: 2 × $25.00.
+        assert "Add 2 seats of Max" in shown
+        assert "Charged now $50.00" in shown
+        assert "The next regular invoice is of 3 July 2026: $150.00." in shown
+        assert "2 new seats: Max" in shown
+        page = confirm(client, buyer.team, "kind=add&plan=max&count=2")
+
+    assert "Done: Add 2 seats of Max." in page
+    assert "Max $50.00 a month 3 0 3" in page
+    assert Change.objects.get().amount_nanousd == 50 * USD
+    charges = api().payment_intents.list({"customer": buyer.customer}).data
+    assert [charge.amount for charge in charges] == [5_000, 5_000]
+
+
+def test_an_upgrade_shows_both_windows_before_and_after_and_resets_no_usage(visit: Visit) -> None:
+    use_test_rate_card()
+    buyer = Buyer()
+    buyer.subscribe({"plus": 1})
+    seat = PurchasedSeat.objects.get().seat
+    assign_seat(seat=seat, membership=buyer.owner, by=None, at=T0)
+    make_desk(buyer.owner).use(200)
+    client = visit(buyer.user)
+
+    shown = read(client, billing(buyer.team, f"change/?kind=move&plan=max&seats={seat.pk}"))
+
+    assert f"Seat {seat.pk}, held by {buyer.user.email}: Plus becomes Max" in shown
+    assert "Now: Plus 5-hour 60.60% $2.00 of $3.30 used Weekly 6.06% $2.00 of $33.00 used" in shown
+    assert "After: Max 5-hour 20.20% $2.00 of $9.90 used Weekly 2.02% $2.00 of $99.00 used" in shown
+    page = confirm(client, buyer.team, f"kind=move&plan=max&seats={seat.pk}")
+    assert f"Done: Move seat {seat.pk} to Max." in page
+    (state,) = seats_of(buyer.team, T0)
+    assert state.plan is not None
+    assert [state.plan.code, *(window.used for window in state.windows)] == ["max", 2 * USD, 2 * USD]
+
+
+def test_moving_down_and_giving_up_are_planned_and_taken_back(visit: Visit) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 3})
+    first, second, _ = PurchasedSeat.objects.order_by("pk").values_list("pk", flat=True)
+    client = visit(buyer.user)
+
+    shown = read(client, billing(buyer.team, f"change/?kind=move&plan=plus&seats={first}"))
+    assert "It acts on 3 July 2026, 10:02 UTC, when this period ends. Nothing is charged now." in shown
+    assert "The next regular invoice is of 3 July 2026: $120.00." in shown
+    page = confirm(client, buyer.team, f"kind=move&plan=plus&seats={first}")
+    assert "Saved. Nothing is charged now." in page
+    assert f"Seat {first} Max Free Becomes Plus" in page
+
+    page = confirm(client, buyer.team, f"kind=give_up&seats={second}")
+    assert f"Seat {second} Max Free Given up" in page
+    assert api().subscription_schedules.list({"customer": buyer.customer}).data[0].status == "active"
+
+    page = confirm(client, buyer.team, f"kind=keep&seats={first}&seats={second}")
+    assert f"Seat {second} Max Free Stays" in page
+    assert plans_of(buyer.team) == ["max", "max", "max"]
+    assert not Change.objects.exists()
+
+
+def test_yearly_is_at_once_monthly_again_at_the_periods_end(visit: Visit) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 1})
+    client = visit(buyer.user)
+
+    page = confirm(client, buyer.team, "kind=interval&interval=year")
+    assert "Done: Pay by the year." in page
+    assert "Subscription, paid yearly" in page
+    assert "Max $500.00 a year 1 0 1" in page
+    assert "It renews on 3 June 2027, 10:02 UTC." in page
+
+    page = confirm(client, buyer.team, "kind=interval&interval=month")
+    assert "and is paid monthly from then on." in page
+    assert Subscription.objects.get().next_interval == "month"
+
+
+def test_canceling_says_until_when_everything_works_and_can_be_taken_back(visit: Visit) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 1})
+    client = visit(buyer.user)
+
+    shown = read(client, billing(buyer.team, "change/?kind=cancel"))
+    assert "All seats work until 3 July 2026, 10:02 UTC. Nothing is charged after that" in shown
+    page = confirm(client, buyer.team, "kind=cancel")
+    assert "The subscription ends on 3 July 2026, 10:02 UTC." in page
+    assert "There will be no further invoice. The card is Visa ···· 4242." in read(
+        client, billing(buyer.team, "next-invoice/")
+    )
+
+    shown = read(client, billing(buyer.team, "change/?kind=resume"))
+    assert "it renews on 3 July 2026, 10:02 UTC for $50.00." in shown
+    page = confirm(client, buyer.team, "kind=resume")
+    assert "It renews on 3 July 2026, 10:02 UTC." in page
+
+
+def test_a_stale_amount_is_refused_with_the_new_one_and_nothing_happens(visit: Visit) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 1})
+    client = visit(buyer.user)
+    url = billing(buyer.team, "change/")
+    shown = client.get(f"{url}?kind=add&plan=max&count=1").content.decode()
+
+    with time_machine.travel(T0 + 15 * DAY, tick=False):
+        client.force_login(buyer.user)
+        answer = client.post(url, hidden(form_of(shown)))
+
+        assert answer.status_code == 409
+        assert "It is $25.00 now, not $50.00; confirm again if you agree." in words(answer)
+        assert not Change.objects.exists()
+        assert plans_of(buyer.team) == ["max"]
+        again = words(client.post(url, hidden(form_of(answer.content.decode())), follow=True))
+
+    assert "Done: Add 1 seat of Max." in again
+    assert Change.objects.get().amount_nanousd == 25 * USD
+
+
+def test_a_second_click_on_confirm_buys_nothing_twice(visit: Visit) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 1})
+    client = visit(buyer.user)
+    url = billing(buyer.team, "change/")
+    fields = hidden(form_of(client.get(f"{url}?kind=add&plan=max&count=1").content.decode()))
+
+    for _ in range(2):
+        assert "Done: Add 1 seat of Max." in words(client.post(url, fields, follow=True))
+
+    assert plans_of(buyer.team) == ["max", "max"]
+    assert len(api().payment_intents.list({"customer": buyer.customer}).data) == 2
+
+
+@pytest.mark.parametrize("card", ["pm_card_visa_chargeDeclined", "pm_card_authenticationRequired"])
+def test_a_change_that_is_not_paid_waits_and_is_dropped_without_a_trace(visit: Visit, card: str) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 1})
+    buyer.use_card(card)
+    client = visit(buyer.user)
+
+    page = confirm(client, buyer.team, "kind=add&plan=max&count=1")
+    assert "Add 1 seat of Max waits for its payment of $50.00" in page
+    assert "Max $50.00 a month 1 0 1" in page
+    html = client.get(billing(buyer.team)).content.decode()
+    assert re.search(r'href="http://127\.0\.0\.1:\d+/[^"]+">Pay \$50\.00</a>', html)
+
+    dropped = words(client.post(billing(buyer.team, "change/drop/"), follow=True))
+    assert "Dropped: Add 1 seat of Max. Nothing was charged." in dropped
+    assert "waits for its payment" not in dropped
+    assert plans_of(buyer.team) == ["max"]
+    assert [invoice.status for invoice in api().invoices.list({"customer": buyer.customer}).data] == [
+        "void",
+        "paid",
+    ]
+
+
+def test_a_seat_that_is_given_up_is_named_with_its_holder(visit: Visit) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 2})
+    seat = PurchasedSeat.objects.order_by("pk")[0].seat
+    mia = make_member(buyer.team, make_user("mia@example.com"))
+    assign_seat(seat=seat, membership=mia, by=None, at=T0)
+
+    shown = read(visit(buyer.user), billing(buyer.team, f"change/?kind=give_up&seats={seat.pk}"))
+
+    assert f"Seat {seat.pk}, held by mia@example.com: Max, then gone" in shown
+    assert "mia@example.com then has no seat, and may use Credits where allowed." in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("kind=add&plan=max&count=1000", "A Team has up to 1000 seats"),
+        ("kind=give_up", "Name a seat."),
+        ("kind=give_up&seats=999999", "There is no such seat among those of the subscription."),
+        ("kind=interval&interval=month", "This would change nothing."),
+        ("kind=resume", "This would change nothing."),
+    ],
+)
+def test_a_change_that_cannot_be_is_said_why_and_nothing_is_asked(
+    visit: Visit, query: str, said: str
+) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 1})
+
+    page = words(visit(buyer.user).get(billing(buyer.team, f"change/?{query}"), follow=True))
+
+    assert said in page
+    assert "Cards and invoices" in page
+    assert not Change.objects.exists()
+
+
+def test_the_next_invoice_is_shown_line_by_line_with_the_card(visit: Visit) -> None:
+    buyer = Buyer()
+    buyer.subscribe({"max": 1, "plus": 2})
+
+    part = read(visit(buyer.user), billing(buyer.team, "next-invoice/"))
+
+    assert part.startswith("$90.00 ")
+    assert part.endswith("Charged to Visa ···· 4242.")
+
+
+def test_the_total_of_a_first_purchase_is_stripes_own(visit: Visit) -> None:
+    buyer = Buyer()
+
+    page = read(visit(buyer.user), billing(buyer.team, "subscribe/?plan=max&interval=year&seats_plus=2"))
+
+    assert "Due now, then every year $900.00" in page
+
+
+def test_a_default_team_chooses_one_plan(visit: Visit) -> None:
+    ada = make_user("ada@example.com")
+    team = Team.objects.get(default_for=ada)
+
+    page = read(visit(ada), billing(team, "subscribe/?plan=ultra"))
+
+    assert "Ultra: $120.00 a month or $1,200.00 a year" in page
+    assert "Due now, then every month $120.00" in page
+    assert "Seats of" not in page
