@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenplan.local_stripe import invoices, items, standing
-from tokenplan.local_stripe.discounts import in_force, lasting
+from tokenplan.local_stripe.discounts import in_force, still_given
 from tokenplan.local_stripe.errors import ApiError, Missing, Object
 from tokenplan.local_stripe.events import emit
 from tokenplan.local_stripe.invoice_objects import drafted, keep
@@ -21,6 +21,7 @@ from tokenplan.local_stripe.subscriptions import (
     DEFAULT,
     PENDING,
     WAITS,
+    drop_waiting,
     pending_items,
     spend_customer_discount,
     sweep,
@@ -93,7 +94,7 @@ def planned_update(
     )
     fields["latest_invoice"] = invoice["id"]
     if planned.resets:
-        fields["discounts"] = lasting(store, ids, now)
+        fields["discounts"] = still_given(store, ids, now)
     return Update(planned, invoice, fields)
 
 
@@ -137,14 +138,6 @@ def update(
     if behavior == PENDING and invoice["status"] != "paid":
         return _waiting(store, subscription, done, given, now)
     return subscription
-
-
-def drop_waiting(store: Store, subscription: Object, now: int) -> Object:
-    """A pending update makes room for another one: its invoice is void."""
-    waiting = standing.book(store, subscription["id"])["pending"]
-    if waiting:
-        invoices.void(store, store.get("invoice", waiting["invoice"]), now)
-    return store.get("subscription", subscription["id"])
 
 
 def cancel(

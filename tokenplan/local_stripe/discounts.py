@@ -84,18 +84,23 @@ def redeem_all(store: Store, discounts: Iterable[Object], now: int) -> None:
 def in_force(store: Store, ids: Iterable[str], customer: Object | None, now: int) -> list[Object]:
     """A subscription's own discounts, else the customer's."""
     found = [store.get("discount", id) for id in ids]
-    if not found and customer and customer.get("discount"):
-        own = customer["discount"]
-        found = [store.get("discount", own) if isinstance(own, str) else own]
+    if not found and customer and customer["discount"]:
+        found = [customer["discount"]]
     return [discount for discount in found if discount["end"] is None or now < discount["end"]]
 
 
-def lasting(store: Store, ids: Iterable[str], now: int) -> list[str]:
+def still_given(store: Store, ids: Iterable[str], now: int) -> list[str]:
+    """Of a subscription's discounts, those that outlast an invoice."""
+    return [row["id"] for row in lasting(store, (store.get("discount", id) for id in ids), now)]
+
+
+def lasting(store: Store, discounts: Iterable[Object], now: int) -> list[Object]:
     """Those that are still in force after an invoice: what is given once has been given."""
     return [
-        discount["id"]
-        for discount in in_force(store, ids, None, now)
+        discount
+        for discount in discounts
         if _coupon(store, discount)["duration"] != "once"
+        and (discount["end"] is None or now < discount["end"])
     ]
 
 

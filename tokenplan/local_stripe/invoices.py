@@ -127,10 +127,10 @@ def pay(
         invoice = store.save({**invoice, "attempt_count": count, "next_payment_attempt": None})
     if method is None:
         if automatic:
-            return _failed(store, invoice, now, automatic=True)
+            return _failed(store, invoice, now)
         raise ApiError(
-            "There is no `default_payment_method` set on this Customer or Invoice. Please provide an attached"
-            " payment method.",
+            "This customer has no attached payment source or default payment method. Please consider adding a"
+            " default payment method.",
             code="resource_missing",
         )
     intent = store.get("payment_intent", payment_of(store, invoice)["payment"]["payment_intent"])
@@ -178,9 +178,9 @@ def intent_changed(store: Store, intent: Object, now: int, *, automatic: bool = 
     elif intent["status"] == "requires_action":
         emit(store, "invoice.payment_action_required", invoice, now)
         if automatic:
-            return _failed(store, invoice, now, automatic=True)
+            return _failed(store, invoice, now)
     elif intent["status"] == "requires_payment_method":
-        return _failed(store, invoice, now, automatic=automatic)
+        return _failed(store, invoice, now)
     return invoice
 
 
@@ -252,12 +252,13 @@ def _paid(store: Store, invoice: Object, now: int, link: Object | None = None) -
     return invoice
 
 
-def _failed(store: Store, invoice: Object, now: int, *, automatic: bool) -> Object:
-    """Where Stripe collects by itself it tries again later; an attempt of somebody else's changes no plan."""
+def _failed(store: Store, invoice: Object, now: int) -> Object:
+    """Where Stripe collects by itself it tries again later; a failed attempt of somebody else's does not
+    change when.
+    """
     subscription = standing.subscription_of(store, invoice)
     waits = subscription is None or subscription["status"] in ("incomplete", *standing.OVER)
-    first = invoice["attempt_count"] == 1 and invoice["next_payment_attempt"] is None
-    retries = invoice["auto_advance"] and not waits and (automatic or first)
+    retries = invoice["auto_advance"] and not waits and invoice["next_payment_attempt"] is None
     tried = invoice["attempt_count"]
     if retries and tried <= len(RETRY_DAYS):
         invoice = {**invoice, "next_payment_attempt": now + RETRY_DAYS[tried - 1] * DAY}

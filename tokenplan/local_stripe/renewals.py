@@ -12,13 +12,14 @@ from functools import partial
 
 from tokenplan.local_stripe import invoices, items, standing
 from tokenplan.local_stripe.clocks import Task, finds_work
-from tokenplan.local_stripe.discounts import in_force, lasting
+from tokenplan.local_stripe.discounts import in_force, still_given
 from tokenplan.local_stripe.errors import Object
 from tokenplan.local_stripe.invoice_objects import drafted, keep
 from tokenplan.local_stripe.lines import of_invoice_item
 from tokenplan.local_stripe.store import Store
 from tokenplan.local_stripe.subscriptions import (
     WAITS,
+    drop_waiting,
     pending_items,
     spend_customer_discount,
     sweep,
@@ -97,7 +98,7 @@ def renew(store: Store, id: str, now: int) -> None:
         now,
         items=items.listed(id, fresh),
         latest_invoice=invoice["id"],
-        discounts=lasting(store, subscription["discounts"], now),
+        discounts=still_given(store, subscription["discounts"], now),
     )
 
 
@@ -112,7 +113,8 @@ def _retry(store: Store, id: str, now: int) -> None:
 
 
 def _end(store: Store, id: str, now: int) -> None:
-    standing.end(store, store.get("subscription", id), now, reason="cancellation_requested")
+    subscription = drop_waiting(store, store.get("subscription", id), now)
+    standing.end(store, subscription, now, reason="cancellation_requested")
 
 
 def _expire(store: Store, id: str, now: int) -> None:
@@ -126,5 +128,4 @@ def _expire(store: Store, id: str, now: int) -> None:
 
 
 def _drop(store: Store, id: str, now: int) -> None:
-    waiting = standing.book(store, id)["pending"]
-    invoices.void(store, store.get("invoice", waiting["invoice"]), now)
+    drop_waiting(store, store.get("subscription", id), now)

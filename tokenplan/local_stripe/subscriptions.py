@@ -108,7 +108,7 @@ def _begun(
     active = [store.get("discount", discount) for discount in invoice["discounts"]]
     _, nets = items_of.full_lines(store, rows, active)
     store.save({**standing.book(store, id), "nets": nets})
-    still = lasting(store, (discount["id"] for discount in own), now)
+    still = [row["id"] for row in lasting(store, own, now)]
     subscription = store.save({**subscription, "latest_invoice": invoice["id"], "discounts": still})
     spend_customer_discount(store, subscription["customer"], invoice)
     keep(store, invoice, now)
@@ -135,16 +135,20 @@ def spend_customer_discount(store: Store, customer: str, invoice: Object) -> Non
     """A customer's discount that is given once has been given."""
     owner = store.get("customer", customer)
     own = owner["discount"]
-    if own and own["id"] in invoice["discounts"] and not lasting(store, [own["id"]], invoice["created"]):
+    if own and own["id"] in invoice["discounts"] and not lasting(store, [own], invoice["created"]):
         store.save({**owner, "discount": None})
+
+
+def drop_waiting(store: Store, subscription: Object, now: int) -> Object:
+    """A pending update makes room for another one: its invoice is void."""
+    waiting = standing.book(store, subscription["id"])["pending"]
+    if waiting:
+        invoices.void(store, store.get("invoice", waiting["invoice"]), now)
+    return store.get("subscription", subscription["id"])
 
 
 def tried(store: Store, invoice: Object, now: int, *, behavior: str, off_session: bool) -> Object:
     """A payment of the invoice; what came of it is the invoice's, or, with ERROR, a refusal."""
-    if invoices.default_method(store, invoice) is None and behavior == ALLOW:
-        # Without any card the invoice stays open, and the subscription waits for one.
-        standing.failed(store, invoice, now)
-        return invoice
     invoice = invoices.pay(store, invoice, now=now, off_session=off_session)
     refusal = invoices.refused(store, invoice) if invoice["status"] == "open" else None
     if refusal and behavior == ERROR:

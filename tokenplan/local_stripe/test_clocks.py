@@ -14,6 +14,17 @@ from tokenplan.local_stripe.store import Store
 
 KIND = "test_helpers.test_clock"
 LASTS = 30 * DAY
+# What a customer has.
+OWNED = (
+    "subscription",
+    "subscription_schedule",
+    "invoice",
+    "invoiceitem",
+    "payment_intent",
+    "charge",
+    "payment_method",
+    "checkout.session",
+)
 
 
 @route("POST", "/test_helpers/test_clocks", {"frozen_time": integer, "name": text}, required=["frozen_time"])
@@ -69,13 +80,16 @@ def advance(call: Call) -> Object:
 
 @route("DELETE", "/test_helpers/test_clocks/{}")
 def delete(call: Call) -> Object:
-    """And its customers; their subscriptions end."""
+    """And its customers with all that is theirs; their subscriptions end."""
     store = call.store
     clock = store.get(KIND, call.id)
     for row in store.all("subscription", test_clock=call.id):
         if row["status"] not in standing.OVER:
             standing.end(store, row, clock["frozen_time"], reason="cancellation_requested")
     for customer in store.all("customer", test_clock=call.id):
+        for kind in OWNED:
+            for row in store.all(kind, customer=customer["id"]):
+                store.remove(kind, row["id"])
         store.remove("customer", customer["id"])
     store.remove(KIND, call.id)
     emit(store, f"{KIND}.deleted", clock, call.now)
