@@ -75,6 +75,7 @@ def test_a_declined_payment_is_told_once_and_the_invoice_stays_open(shop: World)
     with pytest.raises(stripe.CardError) as refusal:
         shop.api.invoices.pay(invoice.id, {}, {"idempotency_key": "pay"})
     assert (refusal.value.code, refusal.value.http_status) == ("card_declined", 402)
+    assert refusal.value.error is not None
     assert refusal.value.error.decline_code == "insufficient_funds"
     with pytest.raises(stripe.CardError):
         shop.api.invoices.pay(invoice.id, {}, {"idempotency_key": "pay"})
