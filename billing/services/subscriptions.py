@@ -207,18 +207,26 @@ def _give_to_owner(work: _Work, seat: Seat) -> None:
 def _entitle(work: _Work, bought: PurchasedSeat, item: ItemFacts, overdue_since: datetime | None) -> None:
     """The seat may use its plan for the item's period; it is suspended, or resumed, as payment is."""
     row, at, seat = work.row, work.at, bought.seat
-    ends_at = item.period_end
-    if row.cancel_at is None or row.cancel_at > item.period_end:
-        ends_at += RENEWAL_SLACK
+    renews = row.cancel_at is None or row.cancel_at > item.period_end
+    ends_at = item.period_end + (RENEWAL_SLACK if renews else timedelta(0))
     source = f"{item.id}:{int(item.period_start.timestamp())}"
     before = Entitlement.objects.open().filter(seat=seat).first()
     starts_at = _starts_at(before, bought.plan_id, source, item.period_start, at)
     if ends_at > starts_at:
         after = entitlements.entitle_seat(
-            seat=seat, plan=bought.plan, starts_at=starts_at, ends_at=ends_at, source=source, at=at, by=None
+            seat=seat,
+            plan=bought.plan,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            renews_at=item.period_end if renews else None,
+            source=source,
+            at=at,
+            by=None,
         )
         if before is None or before.pk != after.pk:
-            work.changed.append(f"seat {seat.pk} may use {bought.plan} until {ends_at:%Y-%m-%d %H:%M}")
+            work.changed.append(
+                f"seat {seat.pk} may use {bought.plan} until {item.period_end:%Y-%m-%d %H:%M}"
+            )
             if before is not None and before.suspended_at is not None and not work.owed:
                 # An operator stopped the seat, for a reason that a new period does not remove.
                 after = entitlements.suspend_seat(seat=seat, since=before.suspended_at, at=at, by=None)

@@ -152,6 +152,9 @@ class UsageSeatSerializer(Shape):
     plan = serializers.CharField()
     name = serializers.CharField()
     ends_at = serializers.DateTimeField(allow_null=True, help_text="Null: until further notice.")
+    renews_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the next paid period begins; null where none is to."
+    )
 
 
 class AgentsSerializer(Shape):

@@ -39,6 +39,7 @@ def usage_answer(bar: Bar) -> dict[str, Any]:
             "plan": plan.code,
             "name": plan.name,
             "ends_at": moment(bar.ends_at) if bar.ends_at else None,
+            "renews_at": moment(bar.renews_at) if bar.renews_at else None,
         }
         if plan
         else None,

@@ -120,6 +120,9 @@ class SeatSerializer(Shape):
     id = serializers.IntegerField(source="seat.pk")
     plan = PlanSerializer(allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True)
+    renews_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the next paid period begins; null where none is to."
+    )
     suspended = serializers.BooleanField()
     holder = MemberSerializer(allow_null=True)
     windows = WindowSerializer(many=True)

@@ -116,6 +116,11 @@ class Entitlement(models.Model):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="entitlements")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until further notice.")
+    renews_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the next period is to begin; `ends_at` is later, to hear of it.",
+    )
     superseded_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(
         null=True, blank=True, help_text="A failed payment: usage falls to Credits."
@@ -135,6 +140,10 @@ class Entitlement(models.Model):
             models.CheckConstraint(
                 condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
                 name="an_entitlement_ends_after_it_began",
+            ),
+            models.CheckConstraint(
+                condition=Q(renews_at=None) | Q(renews_at__lte=F("ends_at"), ends_at__isnull=False),
+                name="an_entitlement_renews_before_it_ends",
             ),
         ]
         indexes = [models.Index(fields=["seat", "-starts_at"], name="entitlements_of_a_seat")]

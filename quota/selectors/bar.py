@@ -40,6 +40,7 @@ class Bar:
     seat: int | None
     plan: PlanTerms | None
     ends_at: datetime | None
+    renews_at: datetime | None
     suspended: bool
     windows: list[QuotaWindow]
     agents: int
@@ -68,6 +69,7 @@ def usage_bar(membership: Membership, at: datetime) -> Bar:
         seat=holding.seat_id if holding else None,
         plan=plan,
         ends_at=entitlement.ends_at if entitlement else None,
+        renews_at=entitlement.renews_at if entitlement else None,
         suspended=suspended,
         windows=facts.windows(plan.limits, at) if plan else [],
         agents=len(facts.agents()),

@@ -22,6 +22,7 @@ class SeatState:
     holder: Membership | None
     plan: PlanTerms | None
     ends_at: datetime | None
+    renews_at: datetime | None
     suspended: bool
     windows: list[QuotaWindow]
 
@@ -52,8 +53,8 @@ def states_of(seats: Iterable[Seat], at: datetime) -> list[SeatState]:
 
 def _state(seat: Seat, holder: Membership | None, entitlement: Entitlement | None, at: datetime) -> SeatState:
     if entitlement is None:
-        return SeatState(seat, holder, None, None, suspended=False, windows=[])
+        return SeatState(seat, holder, None, None, None, suspended=False, windows=[])
     plan = plan_terms(entitlement.plan_id)
     suspended = entitlement.is_suspended(at)
     windows = [] if suspended else seat_facts(seat.pk, at).windows(plan.limits, at)
-    return SeatState(seat, holder, plan, entitlement.ends_at, suspended, windows)
+    return SeatState(seat, holder, plan, entitlement.ends_at, entitlement.renews_at, suspended, windows)

@@ -38,11 +38,13 @@ def entitle_seat(
     plan: Plan,
     starts_at: datetime,
     ends_at: datetime | None,
+    renews_at: datetime | None = None,
     source: str,
     at: datetime,
     by: User | None,
 ) -> Entitlement:
     """From `starts_at` the seat may use `plan`, until `ends_at`; it replaces what the seat was entitled to.
+    `renews_at` is for people: when the period ends and the next is to begin.
 
     Usage is never reset: it hangs on the seat, and a window rule that is new to the seat is summed up from
     its events. The same source again changes nothing. Raises InvalidValue.
@@ -51,7 +53,8 @@ def entitle_seat(
         raise InvalidValue("It must end after it begins", pointer="/ends_at")
     seat = seats.lock(seat)
     open_one = Entitlement.objects.open().filter(seat=seat).select_related("plan").first()
-    if open_one and (open_one.source, open_one.plan_id, open_one.ends_at) == (source, plan.pk, ends_at):
+    wanted = (source, plan.pk, ends_at, renews_at)
+    if open_one and (open_one.source, open_one.plan_id, open_one.ends_at, open_one.renews_at) == wanted:
         return open_one
     known = set(
         Entitlement.objects.filter(seat=seat).values_list("plan__limits__rule_key", flat=True).distinct()
@@ -65,6 +68,7 @@ def entitle_seat(
         plan=plan,
         starts_at=starts_at,
         ends_at=ends_at,
+        renews_at=renews_at,
         source=source,
         created_at=at,
     )
@@ -75,7 +79,7 @@ def entitle_seat(
         "seat": seat.pk,
         "plan": str(plan),
         "before": str(open_one.plan) if open_one else None,
-        "until": date_format(ends_at, "Y-m-d H:i") if ends_at else None,
+        "until": date_format(renews_at or ends_at, "Y-m-d H:i") if ends_at else None,
         "source": source,
     }
     record(team=seat.team, by=by, action="seat.entitled", subject=str(seat), details=details, at=at)

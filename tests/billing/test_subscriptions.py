@@ -44,9 +44,9 @@ def test_a_paid_subscription_is_as_many_seats_as_were_bought() -> None:
         f"seat {first.pk} is added",
         f"seat {second.pk} is added",
         f"seat {third.pk} is added",
-        f"seat {first.pk} may use Plus v1 until 2026-07-04 10:02",
-        f"seat {second.pk} may use Max v1 until 2026-07-04 10:02",
-        f"seat {third.pk} may use Max v1 until 2026-07-04 10:02",
+        f"seat {first.pk} may use Plus v1 until 2026-07-03 10:02",
+        f"seat {second.pk} may use Max v1 until 2026-07-03 10:02",
+        f"seat {third.pk} may use Max v1 until 2026-07-03 10:02",
     ]
     items = SubscriptionItem.objects.order_by("pk").values_list("price__lookup_key", "quantity")
     assert list(items) == [("plus_v1_month", 1), ("max_v1_month", 2)]
@@ -153,6 +153,15 @@ def test_a_renewal_continues_where_the_period_ended_however_late_it_is_heard() -
     assert (first.superseded_at, second.starts_at) == (T0 + MONTH, T0 + MONTH)
     assert second.ends_at == T0 + 2 * MONTH + DAY
     assert bill.plans(heard) == ["max"]
+
+
+def test_people_are_told_when_the_period_ends_not_how_long_we_wait_to_hear_of_the_next() -> None:
+    bill = Bill()
+    bill.say({"max": 1})
+    assert bill.seats()[0].renews_at == T0 + MONTH
+    bill.say({"max": 1}, at=T0 + DAY, cancel_at=T0 + MONTH)
+    state = bill.seats(T0 + DAY)[0]
+    assert (state.renews_at, state.ends_at) == (None, T0 + MONTH)
 
 
 def test_a_renewal_that_is_never_heard_of_ends_a_day_after_the_period() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from quota.services.entitlements import suspend_seat, withdraw_seat
+from quota.services.entitlements import entitle_seat, suspend_seat, withdraw_seat
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, Mail, SeatHolding, User
 from tests.factories import (
@@ -38,6 +38,24 @@ def test_every_seat_shows_plan_holder_and_windows(visit: Visit) -> None:
     assert "2 seats, 1 free." in page
     assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10.00% $0.99 of $9.90 used" in page
     assert f"Seat {free.pk} Plus Free until 3 Jul 2026, 10:02 UTC 5-hour 0.00%" in page
+
+
+def test_a_seat_that_is_paid_for_again_and_again_says_when(visit: Visit) -> None:
+    scene = make_scene()
+    month = timedelta(days=30)
+    entitle_seat(
+        seat=scene.seat,
+        plan=scene.plan,
+        starts_at=T0,
+        ends_at=T0 + month + timedelta(days=1),
+        renews_at=T0 + month,
+        source="a period",
+        at=T0,
+        by=None,
+    )
+    client = visit(scene.owner.user)
+    assert "renews 3 Jul 2026, 10:02 UTC" in read(client, f"/teams/{scene.team.slug}/seats/")
+    assert f"Seat {scene.seat.pk}, renews 3 Jul 2026, 10:02 UTC" in read(client, "/account/")
 
 
 def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(visit: Visit) -> None:

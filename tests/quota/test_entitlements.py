@@ -1,11 +1,13 @@
 """Quota belongs to the seat: holders, upgrades, other window rules, suspension."""
 
 import pytest
+from django.db import IntegrityError
 
 from quota.errors import (
     NoUsableResources,
     QuotaExhausted,
 )
+from quota.models import Entitlement
 from quota.selectors.bar import usage_bar
 from quota.services.entitlements import entitle_seat, resume_seat, suspend_seat
 from quota.windows import Limit, Policy, Rule
@@ -24,6 +26,13 @@ from tests.factories import (
 from tests.quota.hot_path import HOUR, MINUTE, PENNY, SECOND
 
 pytestmark = pytest.mark.django_db
+
+
+def test_the_database_refuses_a_renewal_after_the_end(scene: Scene) -> None:
+    row = Entitlement.objects.get(seat=scene.seat)
+    row.renews_at = T0 + HOUR
+    with pytest.raises(IntegrityError, match="an_entitlement_renews_before_it_ends"):
+        row.save()
 
 
 def test_quota_belongs_to_the_seat_and_the_next_holder_inherits_it(scene: Scene) -> None:

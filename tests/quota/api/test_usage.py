@@ -25,7 +25,7 @@ def test_the_bar_of_a_seat_in_use() -> None:
     assert answer.status == 200
     assert answer.body == {
         "team": {"slug": office.scene.team.slug, "name": office.scene.team.name},
-        "seat": {"plan": "max", "name": "Max", "ends_at": None},
+        "seat": {"plan": "max", "name": "Max", "ends_at": None, "renews_at": None},
         "suspended": False,
         "usable": True,
         "windows": [
