@@ -273,6 +273,7 @@ def _faults_of_option(reader: Reader, hint: Any, at: str) -> Iterator[str]:
         fits: dict[Any, tuple[Any, ...]] = {
             readers.text: (str,),
             readers.integer: (int,),
+            readers.moment: (int,),
             readers.decimal: (float, Decimal),
             readers.flag: (bool,),
             readers.mapping: (dict,),

@@ -273,7 +273,7 @@ def read_body(environ: WSGIEnvironment) -> str:
         return str(environ.get("QUERY_STRING", ""))
     try:
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        if length > LONGEST_BODY:
+        if not 0 <= length <= LONGEST_BODY:
             raise ApiError("The request is too large.")
         body: bytes = environ["wsgi.input"].read(length)
         return body.decode()

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from tokenplan.local_stripe.errors import Object
 
-DECLINED = "Your card was declined."
+# What a card's holder is told, by decline code.
+MESSAGES = {
+    "generic_decline": "Your card was declined.",
+    "insufficient_funds": "Your card has insufficient funds.",
+}
 
 
 @dataclass(frozen=True, slots=True)

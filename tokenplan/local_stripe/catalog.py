@@ -151,7 +151,7 @@ def _amount(call: Call) -> int:
     given = [call.params[name] for name in ("unit_amount", "unit_amount_decimal") if name in call.params]
     if len(given) != 1:
         raise ApiError("You must pass exactly one of unit_amount, unit_amount_decimal.", param="unit_amount")
-    if given[0] < 0 or given[0] != int(given[0]) or given[0] > 99_999_999:
+    if not 0 <= given[0] <= 99_999_999 or given[0] != int(given[0]):
         raise ApiError("Invalid amount: whole cents, from 0 to 99999999.", param="unit_amount")
     return int(given[0])
 

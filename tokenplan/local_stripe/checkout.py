@@ -18,7 +18,7 @@ from tokenplan.local_stripe.clocks import Task, finds_work, now_of
 from tokenplan.local_stripe.discounts import drafted, take_off
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.events import emit
-from tokenplan.local_stripe.params import Spec, flag, integer, mapping, merged, one_of, text
+from tokenplan.local_stripe.params import Spec, flag, integer, mapping, merged, moment, one_of, text
 from tokenplan.local_stripe.store import Store
 
 SOONEST, LATEST = 30 * 60, 24 * 3600
@@ -34,7 +34,7 @@ CREATE: Spec = {
     "cancel_url": text,
     "allow_promotion_codes": flag,
     "discounts": [{"coupon": text, "promotion_code": text}],
-    "expires_at": integer,
+    "expires_at": moment,
     "automatic_tax": {"enabled": flag},
     "customer_update": {"address": one_of("auto", "never"), "name": one_of("auto", "never")},
     "tax_id_collection": {"enabled": flag},
@@ -72,7 +72,6 @@ def create(call: Call) -> Object:
             "subscription_data": given.get("subscription_data", {}),
             "payment_intent_data": given.get("payment_intent_data", {}),
             "intent": None,
-            "given": [],
         }
     )
     tax = given.get("automatic_tax", {}).get("enabled", False)
@@ -157,7 +156,8 @@ def create(call: Call) -> Object:
             "enabled": given["tax_id_collection"].get("enabled", False),
             "required": "never",
         }
-    return store.save({**session, **_money(store, session, order, call.now)})
+    discounts_of(store, session, order, call.now)
+    return store.save({**session, **_money(store, order)})
 
 
 def _refuse_wrong_parts(given: Mapping[str, Any]) -> None:
@@ -230,7 +230,7 @@ def order_of(store: Store, session: Object) -> Object:
 
 
 def discounts_of(store: Store, session: Object, order: Object, now: int) -> list[Object]:
-    """As they would be made now; not kept."""
+    """As they would be made now, not kept. Raises ApiError for a code that does not hold any more."""
     made = drafted(
         store,
         order["discounts"],
@@ -245,7 +245,18 @@ def _subtotal(store: Store, rows: list[Object]) -> int:
     return sum(store.get("price", row["price"])["unit_amount"] * row["quantity"] for row in rows)
 
 
-def line_items(store: Store, session: Object, order: Object, now: int) -> list[Object]:
+def _shown(store: Store, order: Object) -> list[Object]:
+    """Discounts as far as it takes to reckon with them. Whether they hold is asked when it is paid."""
+    found = []
+    for entry in order["discounts"]:
+        coupon = entry.get("coupon")
+        if "promotion_code" in entry:
+            coupon = store.get("promotion_code", entry["promotion_code"])["promotion"]["coupon"]
+        found.append({"id": coupon, "source": {"coupon": coupon, "type": "coupon"}})
+    return found
+
+
+def line_items(store: Store, order: Object) -> list[Object]:
     """What is sold, each line with what the discounts take off it."""
     prices = [store.get("price", row["price"]) for row in order["rows"]]
     pairs = list(zip(order["rows"], prices, strict=True))
@@ -257,10 +268,8 @@ def line_items(store: Store, session: Object, order: Object, now: int) -> list[O
         }
         for row, price in pairs
     ]
-    is_open = session["status"] == "open"
-    discounts = discounts_of(store, session, order, now) if is_open else order["given"]
     found = []
-    for (row, price), line in zip(pairs, take_off(store, lines, discounts), strict=True):
+    for (row, price), line in zip(pairs, take_off(store, lines, _shown(store, order)), strict=True):
         off = sum(entry["amount"] for entry in line["discount_amounts"])
         found.append(
             {
@@ -279,9 +288,9 @@ def line_items(store: Store, session: Object, order: Object, now: int) -> list[O
     return found
 
 
-def _money(store: Store, session: Object, order: Object, now: int) -> Object:
+def _money(store: Store, order: Object) -> Object:
     """The fields of a session that tell how much."""
-    rows = line_items(store, session, order, now)
+    rows = line_items(store, order)
     total = sum(row["amount_total"] for row in rows)
     return {
         "amount_subtotal": sum(row["amount_subtotal"] for row in rows),
@@ -312,7 +321,7 @@ def use_code(store: Store, session: Object, code: str, now: int) -> str:
             return why
         entries = [{"promotion_code": promotion["id"]}]
     order = store.save({**order, "discounts": entries})
-    store.save({**session, **_money(store, session, order, now)})
+    store.save({**session, **_money(store, order)})
     return ""
 
 
@@ -345,7 +354,7 @@ def _end(store: Store, id: str, now: int) -> None:
 
 @includes("checkout.session", "line_items")
 def included_lines(store: Store, session: Object) -> Object:
-    rows = line_items(store, session, order_of(store, session), session["created"])
+    rows = line_items(store, order_of(store, session))
     return listing(rows, {"limit": MOST_LINES}, f"/v1/checkout/sessions/{session['id']}/line_items")
 
 
@@ -357,7 +366,7 @@ def retrieve(call: Call) -> Object:
 @list_route("/checkout/sessions/{}/line_items")
 def list_lines(call: Call) -> Object:
     session = call.store.get("checkout.session", call.id, "session")
-    rows = line_items(call.store, session, order_of(call.store, session), call.now)
+    rows = line_items(call.store, order_of(call.store, session))
     return listing(rows, call.params, f"/v1/checkout/sessions/{call.id}/line_items")
 
 

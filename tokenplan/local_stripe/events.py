@@ -29,6 +29,7 @@ KINDS = (
     "coupon.created",
     "coupon.updated",
     "customer.created",
+    "customer.deleted",
     "customer.subscription.created",
     "customer.subscription.deleted",
     "customer.subscription.pending_update_applied",

@@ -27,7 +27,7 @@ def _checkout(visit: Visit, session: Object, *, problem: str = "", code_problem:
     if session["status"] == "expired":
         return Page("error", {"message": "This checkout has expired.", "back": session["cancel_url"]}, 410)
     order = checkout.order_of(visit.store, session)
-    rows = checkout.line_items(visit.store, session, order, visit.now)
+    rows = checkout.line_items(visit.store, order)
     codes = [
         visit.store.get("promotion_code", entry["promotion_code"])["code"]
         for entry in order["discounts"]
@@ -99,7 +99,12 @@ def pay_checkout(visit: Visit) -> Page:
     chosen = _chosen(visit, session["customer"])
     if not chosen:
         return _checkout(visit, session, problem=NO_CARD)
-    session = paying.pay_session(visit.store, session, chosen, visit.now)
+    try:
+        session = paying.pay_session(visit.store, session, chosen, visit.now)
+    except ApiError as error:  # the promotion code does not hold any more; nothing was taken
+        checkout.use_code(visit.store, session, "", visit.now)
+        session = visit.store.get("checkout.session", session["id"])
+        return _checkout(visit, session, problem=str(error))
     if session["status"] == "complete":
         return goes_to(_success_url(session))
     return _unpaid(visit, session)

@@ -17,6 +17,8 @@ Reader = Callable[[Any, str], Any] | dict[str, Any] | list[Any]
 Spec = Mapping[str, Reader]
 # Every call takes these.
 COMMON: Spec
+# The end of the year 9000.
+LAST_MOMENT = 221_876_841_599
 
 
 def text(value: Any, name: str) -> str:
@@ -26,16 +28,27 @@ def text(value: Any, name: str) -> str:
 
 
 def integer(value: Any, name: str) -> int:
-    if not isinstance(value, str) or not re.fullmatch(r"-?\d{1,18}", value):
+    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,15}", value):
         raise ApiError(f"Invalid integer: {value}", code="parameter_invalid_integer", param=name)
     return int(value)
 
 
 def decimal(value: Any, name: str) -> Decimal:
     try:
-        return Decimal(text(value, name))
+        found = Decimal(text(value, name))
     except InvalidOperation:
         raise ApiError(f"Invalid decimal: {value}", param=name) from None
+    if not found.is_finite():
+        raise ApiError(f"Invalid decimal: {value}", param=name)
+    return found
+
+
+def moment(value: Any, name: str) -> int:
+    """Seconds since 1970, until a year that calendars know."""
+    found = integer(value, name)
+    if not 0 <= found <= LAST_MOMENT:
+        raise ApiError(f"Invalid timestamp: {value}", param=name)
+    return found
 
 
 def flag(value: Any, name: str) -> bool:
@@ -103,7 +116,7 @@ def read_value(reader: Reader, value: Any, name: str) -> Any:
     if isinstance(reader, list):
         if value == "":
             return []
-        if not isinstance(value, dict) or not all(key.isdigit() for key in value):
+        if not isinstance(value, dict) or not all(re.fullmatch("[0-9]{1,6}", key) for key in value):
             raise ApiError(f"Invalid array: {name}", param=name)
         rows = [value[key] for key in sorted(value, key=int)]
         return [read_value(reader[0], row, f"{name}[{index}]") for index, row in enumerate(rows)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tokenplan.local_stripe import checkout, invoices, payments, subscriptions
-from tokenplan.local_stripe.cards import TestMethod
+from tokenplan.local_stripe.cards import MESSAGES, TestMethod
 from tokenplan.local_stripe.clocks import Task, finds_work, now_of
 from tokenplan.local_stripe.discounts import begin, redeem_all
 from tokenplan.local_stripe.errors import Object
@@ -24,9 +24,9 @@ def pay_session(store: Store, session: Object, payment_method: str, now: int) ->
     declined, or its holder is asked for authentication (see `last_attempt`). Nothing is made before it is
     paid: no subscription, no invoice.
     """
-    checkout.abandon(store, session, now)
     moment = now_of(store, session["customer"], now)
     method = usable(store, payment_method, customer=session["customer"], now=moment)
+    checkout.abandon(store, session, now)
     order = checkout.order_of(store, session)
     due, data = _due(store, session, order, moment), order["payment_intent_data"]
     subscribes = session["mode"] == "subscription"
@@ -49,9 +49,9 @@ def pay_session(store: Store, session: Object, payment_method: str, now: int) ->
 
 
 def _due(store: Store, session: Object, order: Object, moment: int) -> int:
+    discounts = checkout.discounts_of(store, session, order, moment)
     if session["mode"] == "payment":
         return int(session["amount_total"])
-    discounts = checkout.discounts_of(store, session, order, moment)
     quote = subscriptions.quote(
         store, customer=session["customer"], given=order["rows"], discounts=discounts, now=moment
     )
@@ -112,7 +112,6 @@ def _complete(
     discounts = checkout.discounts_of(store, session, order, moment)
     redeem_all(store, discounts, moment)
     begin(store, discounts)
-    store.save({**order, "given": discounts})
     unpaid = "no_payment_required" if intent is None else "unpaid"
     session = {
         **session,
@@ -174,7 +173,7 @@ def use_card(store: Store, customer: str, card: TestMethod | str, now: int) -> s
     moment = now_of(store, customer, now)
     if isinstance(card, TestMethod):
         if card.decline:
-            return payments.MESSAGES[card.decline]
+            return MESSAGES[card.decline]
         method = new_method(store, card, now=moment)
         attach(store, method, customer, moment)
         payments.set_up(store, method)

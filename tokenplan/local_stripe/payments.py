@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenplan.local_stripe.app import Call, includes, list_route, listing, route
-from tokenplan.local_stripe.cards import DECLINED, behaviour, charged_details
+from tokenplan.local_stripe.cards import MESSAGES, behaviour, charged_details
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.events import emit
 from tokenplan.local_stripe.methods import attach, usable
@@ -19,10 +19,6 @@ from tokenplan.local_stripe.store import Store
 
 # Seconds until a delayed payment has come, or failed.
 SETTLES_AFTER = 60
-MESSAGES = {
-    "generic_decline": DECLINED,
-    "insufficient_funds": "Your card has insufficient funds.",
-}
 AUTHENTICATION_FAILED = (
     "We are unable to authenticate your payment method."
     " Please choose a different payment method and try again."

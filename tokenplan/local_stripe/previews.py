@@ -16,7 +16,7 @@ from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.invoice_objects import priced
 from tokenplan.local_stripe.items import ANCHOR, NOW
 from tokenplan.local_stripe.lines import of_invoice_item
-from tokenplan.local_stripe.params import flag, integer, mapping, one_of, text
+from tokenplan.local_stripe.params import flag, integer, mapping, moment, one_of, text
 from tokenplan.local_stripe.renewals import next_invoice
 from tokenplan.local_stripe.schedules import items_after
 from tokenplan.local_stripe.store import Store
@@ -26,7 +26,7 @@ from tokenplan.local_stripe.subscriptions import quote
 DETAILS = {
     "items": [{"id": text, "price": text, "quantity": integer, "deleted": flag, "metadata": mapping}],
     "proration_behavior": PRORATION,
-    "proration_date": integer,
+    "proration_date": moment,
     "billing_cycle_anchor": ANCHOR,
     "cancel_at_period_end": flag,
 }

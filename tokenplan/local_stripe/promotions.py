@@ -9,7 +9,7 @@ from tokenplan.local_stripe.app import Call, list_route, listing, route
 from tokenplan.local_stripe.clocks import Task, finds_work
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.events import emit, emit_updated
-from tokenplan.local_stripe.params import decimal, flag, integer, mapping, merged, one_of, text
+from tokenplan.local_stripe.params import decimal, flag, integer, mapping, merged, moment, one_of, text
 from tokenplan.local_stripe.store import Store
 
 INVALID = "This code is invalid."
@@ -92,7 +92,7 @@ def _end(store: Store, kind: str, id: str, flag_name: str, now: int) -> None:
         "duration": one_of("once", "repeating", "forever"),
         "duration_in_months": integer,
         "max_redemptions": integer,
-        "redeem_by": integer,
+        "redeem_by": moment,
         "applies_to": {"products": [text]},
         "metadata": mapping,
     },
@@ -156,7 +156,7 @@ def list_coupons(call: Call) -> Object:
         "code": text,
         "active": flag,
         "customer": text,
-        "expires_at": integer,
+        "expires_at": moment,
         "max_redemptions": integer,
         "restrictions": {
             "first_time_transaction": flag,

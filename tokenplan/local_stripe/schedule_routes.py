@@ -6,7 +6,7 @@ from tokenplan.local_stripe import schedules
 from tokenplan.local_stripe.app import Call, list_route, listing, route
 from tokenplan.local_stripe.clocks import now_of
 from tokenplan.local_stripe.errors import Object
-from tokenplan.local_stripe.params import flag, integer, mapping, merged, one_of, text
+from tokenplan.local_stripe.params import flag, integer, mapping, merged, moment, one_of, text
 from tokenplan.local_stripe.subscription_routes import PRORATION
 
 
@@ -35,8 +35,8 @@ def list_all(call: Call) -> Object:
         "phases": [
             {
                 "items": [{"price": text, "quantity": integer, "metadata": mapping}],
-                "start_date": integer,
-                "end_date": integer,
+                "start_date": moment,
+                "end_date": moment,
                 "duration": {"interval": one_of("day", "week", "month", "year"), "interval_count": integer},
                 "proration_behavior": PRORATION,
                 "billing_cycle_anchor": one_of("automatic", "phase_start"),

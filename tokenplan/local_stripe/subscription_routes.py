@@ -11,7 +11,7 @@ from tokenplan.local_stripe.clocks import now_of
 from tokenplan.local_stripe.discounts import GIVEN, begin, drafted, redeem_all
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.items import ANCHOR, NOW
-from tokenplan.local_stripe.params import either, flag, integer, mapping, merged, one_of, text
+from tokenplan.local_stripe.params import either, flag, integer, mapping, merged, moment, one_of, text
 from tokenplan.local_stripe.store import Store
 from tokenplan.local_stripe.subscriptions import ALLOW, DEFAULT, ERROR, PENDING, create
 
@@ -127,11 +127,11 @@ def list_all(call: Call) -> Object:
         "default_payment_method": text,
         "discounts": [GIVEN],
         "proration_behavior": PRORATION,
-        "proration_date": integer,
+        "proration_date": moment,
         "payment_behavior": one_of(ALLOW, DEFAULT, ERROR, PENDING),
         "billing_cycle_anchor": ANCHOR,
         "cancel_at_period_end": flag,
-        "cancel_at": either(one_of(""), integer),
+        "cancel_at": either(one_of(""), moment),
         "cancellation_details": {"comment": text, "feedback": text},
         "automatic_tax": {"enabled": flag},
         "off_session": flag,

@@ -6,10 +6,11 @@ from tokenplan.local_stripe import standing
 from tokenplan.local_stripe.app import Call, list_route, listing, route
 from tokenplan.local_stripe.clocks import run_until
 from tokenplan.local_stripe.dates import DAY, later
+from tokenplan.local_stripe.deleting import delete_customer
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.events import emit
 from tokenplan.local_stripe.items import interval_of
-from tokenplan.local_stripe.params import integer, text
+from tokenplan.local_stripe.params import moment, text
 from tokenplan.local_stripe.store import Store
 
 KIND = "test_helpers.test_clock"
@@ -27,7 +28,7 @@ OWNED = (
 )
 
 
-@route("POST", "/test_helpers/test_clocks", {"frozen_time": integer, "name": text}, required=["frozen_time"])
+@route("POST", "/test_helpers/test_clocks", {"frozen_time": moment, "name": text}, required=["frozen_time"])
 def create(call: Call) -> Object:
     clock: Object = {
         "id": call.store.new_id("clock"),
@@ -54,7 +55,7 @@ def list_all(call: Call) -> Object:
     return listing(call.store.all(KIND), call.params, "/v1/test_helpers/test_clocks")
 
 
-@route("POST", "/test_helpers/test_clocks/{}/advance", {"frozen_time": integer}, required=["frozen_time"])
+@route("POST", "/test_helpers/test_clocks/{}/advance", {"frozen_time": moment}, required=["frozen_time"])
 def advance(call: Call) -> Object:
     """All that is due on the way is done, in the order of time, before the answer; Stripe answers first, with
     a clock that is `advancing`.
@@ -83,14 +84,12 @@ def delete(call: Call) -> Object:
     """And its customers with all that is theirs; their subscriptions end."""
     store = call.store
     clock = store.get(KIND, call.id)
-    for row in store.all("subscription", test_clock=call.id):
-        if row["status"] not in standing.OVER:
-            standing.end(store, row, clock["frozen_time"], reason="cancellation_requested")
     for customer in store.all("customer", test_clock=call.id):
+        delete_customer(store, customer, clock["frozen_time"])
         for kind in OWNED:
             for row in store.all(kind, customer=customer["id"]):
                 store.remove(kind, row["id"])
-        store.remove("customer", customer["id"])
+        store.remove("local.deleted", customer["id"])  # as though it had never been there
     store.remove(KIND, call.id)
     emit(store, f"{KIND}.deleted", clock, call.now)
     return {"id": call.id, "object": KIND, "deleted": True}
