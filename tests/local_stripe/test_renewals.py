@@ -273,4 +273,8 @@ def test_a_deleted_clock_takes_its_customers_with_it(shop: World) -> None:
         shop.api.customers.retrieve(customer)
     assert refusal.value.code == "resource_missing"
     shop.tick(at(2027, 1, 1))
-    assert shop.kinds()[-2:] == ["customer.subscription.deleted", "test_helpers.test_clock.deleted"]
+    assert shop.kinds()[-3:] == [
+        "customer.subscription.deleted",
+        "customer.deleted",
+        "test_helpers.test_clock.deleted",
+    ]
