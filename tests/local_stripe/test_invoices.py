@@ -195,3 +195,63 @@ def test_a_finalized_invoice_takes_no_further_line(shop: World) -> None:
     assert shop.api.invoices.retrieve(invoice.id).total == 1_500
     with pytest.raises(stripe.InvalidRequestError, match="already finalized"):
         shop.api.invoices.finalize_invoice(invoice.id)
+
+
+def test_items_that_wait_come_onto_the_next_invoice_that_asks_for_them(shop: World) -> None:
+    customer = shop.customer()
+    params = {"customer": customer, "pricing": {"price": shop.prices["pack"]}, "quantity": 2}
+    item = shop.api.invoice_items.create(params)
+    assert (item.amount, item.invoice) == (1_000, None)
+    waiting = shop.api.invoice_items.list({"customer": customer, "pending": True})
+    assert [row.id for row in waiting.data] == [item.id]
+    without = shop.api.invoices.create({"customer": customer})
+    having = shop.api.invoices.create({"customer": customer, "pending_invoice_items_behavior": "include"})
+    assert (without.total, having.total) == (0, 1_000)
+    assert shop.api.invoice_items.retrieve(item.id).invoice == having.id
+    assert [line.amount for line in shop.api.invoices.line_items.list(having.id).data] == [1_000]
+
+
+def test_a_draft_that_advances_by_itself_is_paid_after_an_hour(shop: World) -> None:
+    shop.now = at(2026, 6, 1)
+    customer = shop.customer()
+    made = shop.api.invoices.create({"customer": customer, "auto_advance": True})
+    item = {"customer": customer, "invoice": made.id, "pricing": {"price": shop.prices["pack"]}}
+    shop.api.invoice_items.create(item)
+    shop.tick(at(2026, 6, 1, 12, 59))
+    assert shop.api.invoices.retrieve(made.id).status == "draft"
+    shop.tick(at(2026, 6, 1, 13))
+    paid = shop.api.invoices.retrieve(made.id)
+    assert (paid.status, paid.amount_paid) == ("paid", 500)
+    assert [row.status for row in shop.api.invoice_payments.list({"invoice": made.id}).data] == ["paid"]
+
+
+def test_a_draft_can_be_changed_and_thrown_away(shop: World) -> None:
+    customer = shop.customer()
+    made = shop.api.invoices.create({"customer": customer, "auto_advance": True, "metadata": {"a": "1"}})
+    changed = shop.api.invoices.update(
+        made.id, {"auto_advance": False, "metadata": {"a": "", "b": "2"}, "description": "By hand"}
+    )
+    assert (changed.automatically_finalizes_at, changed.metadata.to_dict()) == (None, {"b": "2"})
+    assert changed.description == "By hand"
+    assert shop.api.invoices.delete(made.id).deleted is True
+    assert shop.invoices(customer) == []
+    kept = bill(shop, customer)
+    with pytest.raises(stripe.InvalidRequestError, match="only delete draft"):
+        shop.api.invoices.delete(kept.id)
+
+
+def test_what_is_another_customers_cannot_be_billed_or_charged(shop: World) -> None:
+    one, other = shop.customer(), shop.customer()
+    made = shop.api.invoices.create({"customer": one})
+    item = {"customer": other, "invoice": made.id, "pricing": {"price": shop.prices["pack"]}}
+    with pytest.raises(stripe.InvalidRequestError, match="another customer"):
+        shop.api.invoice_items.create(item)
+    with pytest.raises(stripe.InvalidRequestError, match="type=one_time"):
+        shop.api.invoice_items.create({**item, "customer": one, "pricing": {"price": shop.prices["plus"]}})
+    card = shop.use_card(other)
+    with pytest.raises(stripe.InvalidRequestError, match="does not have a payment method"):
+        shop.api.subscriptions.create(
+            {"customer": one, "items": shop.items(plus=1), "default_payment_method": card}
+        )
+    assert shop.api.invoices.retrieve(made.id).total == 0
+    assert shop.api.subscriptions.list({"customer": one, "status": "all"}).data == []

@@ -229,3 +229,105 @@ def test_without_any_card_nothing_is_sold(shop: World) -> None:
     )
     assert made.status == "incomplete"
     assert shop.api.invoices.retrieve(made.latest_invoice).attempted is False
+
+
+def test_fields_that_bill_nothing_are_simply_set(shop: World) -> None:
+    customer = shop.customer()
+    id = shop.subscribe(customer, plus=1).id
+    card = shop.use_card(customer, "pm_card_mastercard")
+    after = shop.api.subscriptions.update(
+        id,
+        {
+            "default_payment_method": card,
+            "description": "Seats",
+            "automatic_tax": {"enabled": True},
+            "cancellation_details": {"comment": "Too few seats"},
+            "cancel_at": shop.now + 3_600,
+        },
+    )
+    assert (after.default_payment_method, after.description) == (card, "Seats")
+    assert (after.automatic_tax.enabled, after.cancellation_details.comment) == (True, "Too few seats")
+    assert (after.cancel_at, after.cancel_at_period_end) == (shop.now + 3_600, False)
+    assert shop.api.subscriptions.update(id, {"cancel_at": ""}).cancel_at is None
+    with pytest.raises(stripe.InvalidRequestError, match="in the future"):
+        shop.api.subscriptions.update(id, {"cancel_at": shop.now})
+    shop.api.subscriptions.update(id, {"cancel_at": shop.now + 3_600})
+    shop.tick(shop.now + 3_600)
+    assert (shop.subscription(id).status, shop.subscription(id).ended_at) == ("canceled", shop.now)
+
+
+def test_a_discount_comes_and_goes_with_an_update(shop: World) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    id = shop.subscribe(customer, plus=1).id
+    coupon = shop.api.coupons.create({"percent_off": "10", "duration": "forever", "max_redemptions": 1}).id
+    code = shop.api.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon}, "code": "TEN"})
+    shop.api.subscriptions.update(id, {"discounts": [{"promotion_code": code.id}]})
+    assert shop.api.promotion_codes.retrieve(code.id).times_redeemed == 1
+    assert shop.api.invoices.create_preview({"subscription": id}).total == 1_800
+    held = shop.subscription(id, "discounts").discounts[0]
+    assert (held.source.coupon, held.promotion_code, held.subscription) == (coupon, code.id, id)
+    with pytest.raises(stripe.InvalidRequestError, match="invalid"):
+        shop.api.subscriptions.update(id, {"discounts": [{"promotion_code": code.id}]})
+    kept = shop.api.subscriptions.update(id, {"discounts": [{"discount": held.id}]})
+    assert kept.discounts == [held.id]
+    assert shop.api.promotion_codes.retrieve(code.id).times_redeemed == 1
+    shop.api.subscriptions.update(id, {"discounts": ""})
+    assert shop.api.invoices.create_preview({"subscription": id}).total == 2_000
+
+
+def test_periods_can_be_counted_anew_from_now(shop: World) -> None:
+    clock, customer, subscription = begin(shop, "pm_card_visa")
+    shop.api.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
+    after = shop.api.subscriptions.update(
+        subscription.id,
+        {"billing_cycle_anchor": {"type": "now"}, "proration_behavior": "always_invoice"},
+    )
+    assert after.billing_cycle_anchor == NOW
+    assert [line.amount for line in shop.invoices(customer)[-1].lines.data] == [-1_000, 2_000]
+    assert after.cancel_at == at(2026, 7, 16)
+    shop.advance(clock, at(2026, 7, 15))
+    assert shop.subscription(subscription.id).status == "active"
+    shop.advance(clock, at(2026, 7, 16))
+    assert shop.subscription(subscription.id).status == "canceled"
+
+
+def test_prorations_that_wait_are_billed_when_the_subscription_ends(shop: World) -> None:
+    clock, customer, subscription = begin(shop, "pm_card_visa")
+    item = subscription["items"].data[0].id
+    shop.api.subscriptions.update(subscription.id, {"items": [{"id": item, "quantity": 2}]})
+    shop.api.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
+    preview = shop.api.invoices.create_preview({"subscription": subscription.id})
+    shop.advance(clock, at(2026, 7, 2))
+    last = shop.invoices(customer)[-1]
+    assert (last.total, last.status, preview.total) == (1_000, "paid", 1_000)
+    assert shop.subscription(subscription.id).status == "canceled"
+
+
+def test_the_balance_that_an_update_in_wait_holds_is_in_the_preview_of_the_next(shop: World) -> None:
+    _, customer, subscription = begin(shop)
+    shop.store.save({**shop.store.get("customer", customer), "balance": -500})
+    assert upgrade(shop, subscription).latest_invoice.amount_due == 1_000
+    details = {
+        "items": [{"id": subscription["items"].data[0].id, "quantity": 2}],
+        "proration_behavior": "always_invoice",
+    }
+    preview = shop.api.invoices.create_preview(
+        {"subscription": subscription.id, "subscription_details": details}
+    )
+    shop.use_card(customer, "pm_card_visa")
+    asked = {**details, "payment_behavior": "pending_if_incomplete"}
+    shop.api.subscriptions.update(subscription.id, asked)
+    paid = shop.invoices(customer)[-1]
+    assert (preview.amount_due, paid.amount_paid, paid.status) == (500, 500, "paid")
+
+
+def test_a_subscription_that_was_never_paid_for_cannot_be_changed(shop: World) -> None:
+    customer = shop.customer("pm_card_visa_chargeDeclined")
+    subscription = shop.subscribe(customer, plus=1)
+    item = subscription["items"].data[0].id
+    with pytest.raises(stripe.InvalidRequestError, match="incomplete"):
+        shop.api.subscriptions.update(subscription.id, {"items": [{"id": item, "quantity": 2}]})
+    with pytest.raises(stripe.InvalidRequestError, match="`incomplete` status"):
+        shop.api.subscription_schedules.create({"from_subscription": subscription.id})
+    assert len(shop.invoices(customer)) == 1

@@ -154,8 +154,11 @@ def _expand(store: Store, part: Any, names: list[str], path: str) -> None:
         part[name] = maker(store, part)
     if name not in part:
         raise ApiError(f"This property cannot be expanded ({path}).", param="expand")
-    if isinstance(part[name], str):
-        part[name] = _by_id(store, part[name], name) or part[name]
+    found = part[name]
+    if isinstance(found, str):
+        part[name] = _by_id(store, found, name) or found
+    elif isinstance(found, list):
+        part[name] = [_by_id(store, row, name) or row if isinstance(row, str) else row for row in found]
     _expand(store, part[name], rest, path)
 
 

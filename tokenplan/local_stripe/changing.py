@@ -21,6 +21,7 @@ from tokenplan.local_stripe.subscriptions import (
     DEFAULT,
     PENDING,
     WAITS,
+    bill_waiting,
     drop_waiting,
     pending_items,
     spend_customer_discount,
@@ -54,7 +55,7 @@ def planned_update(
     """
     behavior = given.get("proration_behavior", "create_prorations")
     own = None if discounts is None else [discount["id"] for discount in discounts]
-    customer = store.get("customer", subscription["customer"])
+    customer = _without_waiting(store, subscription)
     at = given.get("proration_date", now)
     planned = items.plan_change(
         store,
@@ -93,9 +94,21 @@ def planned_update(
         proration_at=at if planned.prorations else None,
     )
     fields["latest_invoice"] = invoice["id"]
+    if planned.resets and subscription["cancel_at_period_end"]:
+        fields["cancel_at"] = planned.items[0]["current_period_end"]
     if planned.resets:
         fields["discounts"] = still_given(store, ids, now)
     return Update(planned, invoice, fields)
+
+
+def _without_waiting(store: Store, subscription: Object) -> Object:
+    """The customer with the balance that an update in wait gives back when this one takes its place."""
+    customer = store.get("customer", subscription["customer"])
+    waiting = standing.book(store, subscription["id"])["pending"]
+    if waiting is None:
+        return customer
+    bill = store.get("invoice", waiting["invoice"])
+    return {**customer, "balance": customer["balance"] + bill["starting_balance"] - bill["ending_balance"]}
 
 
 def update(
@@ -136,7 +149,7 @@ def update(
         standing.failed(store, invoice, now)
     subscription = store.get("subscription", subscription["id"])
     if behavior == PENDING and invoice["status"] != "paid":
-        return _waiting(store, subscription, done, given, now)
+        return _waiting(store, subscription, done, now)
     return subscription
 
 
@@ -154,23 +167,8 @@ def cancel(
         book = standing.book(store, id)
         for row in items.unused(store, subscription, book["nets"], now):
             emit(store, "invoiceitem.created", store.save(row), now)
-    waiting = pending_items(store, id)
-    if invoice_now and waiting:
-        invoice = drafted(
-            store,
-            customer=store.get("customer", subscription["customer"]),
-            lines=[of_invoice_item(store, row) for row in waiting],
-            discounts=[],
-            reason="subscription_update",
-            now=now,
-            subscription=subscription,
-        )
-        sweep(store, waiting, invoice["id"])
-        subscription = store.save({**subscription, "latest_invoice": invoice["id"]})
-        invoice = invoices.finalize(store, keep(store, invoice, now), now)
-        if invoice["status"] == "open" and invoices.default_method(store, invoice):
-            invoices.pay(store, invoice, now=now, automatic=True)
-        subscription = store.get("subscription", id)
+    if invoice_now:
+        subscription = bill_waiting(store, subscription, "subscription_update", now)
     given = {**subscription["cancellation_details"], **details}
     subscription = {**subscription, "cancellation_details": given, "canceled_at": now}
     return standing.end(store, subscription, now, reason="cancellation_requested")
@@ -187,11 +185,11 @@ def _kept(
     return keep(store, invoice, now)
 
 
-def _waiting(store: Store, subscription: Object, done: Update, given: Mapping[str, Any], now: int) -> Object:
+def _waiting(store: Store, subscription: Object, done: Update, now: int) -> Object:
     """The subscription shows what waits, until when."""
     _, end = items.period_of(subscription)
     shown: Object = {
-        "billing_cycle_anchor": done.planned.anchor if given.get("billing_cycle_anchor") else None,
+        "billing_cycle_anchor": done.planned.anchor if done.planned.resets else None,
         "expires_at": min(now + WAITS, end),
         "subscription_items": done.planned.items,
         "trial_end": None,

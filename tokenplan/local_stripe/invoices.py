@@ -94,7 +94,9 @@ def for_checkout(
     keep(store, invoice, now)
     number = f"{owner['invoice_prefix']}-{owner['next_invoice_sequence']:04}"
     store.save({**owner, "next_invoice_sequence": owner["next_invoice_sequence"] + 1})
-    invoice = {**invoice, **opened(store, invoice, number, now), "ending_balance": 0}
+    due = intent["amount"] if intent else 0
+    asked = {"amount_due": due, "amount_remaining": due, "ending_balance": 0}
+    invoice = {**invoice, **opened(store, invoice, number, now), **asked}
     emit(store, "invoice.finalized", store.save(invoice), now)
     if intent is None:
         return _paid(store, invoice, now)

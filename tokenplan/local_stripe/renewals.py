@@ -19,6 +19,7 @@ from tokenplan.local_stripe.lines import of_invoice_item
 from tokenplan.local_stripe.store import Store
 from tokenplan.local_stripe.subscriptions import (
     WAITS,
+    bill_waiting,
     drop_waiting,
     pending_items,
     spend_customer_discount,
@@ -114,6 +115,7 @@ def _retry(store: Store, id: str, now: int) -> None:
 
 def _end(store: Store, id: str, now: int) -> None:
     subscription = drop_waiting(store, store.get("subscription", id), now)
+    subscription = bill_waiting(store, subscription, "subscription_cycle", now)
     standing.end(store, subscription, now, reason="cancellation_requested")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from tokenplan.local_stripe.errors import ApiError, Object
-from tokenplan.local_stripe.events import emit
+from tokenplan.local_stripe.events import emit, emit_updated
 from tokenplan.local_stripe.store import Store
 
 # What becomes of a subscription when the last retry has failed: the account's own setting at Stripe.
@@ -84,7 +84,7 @@ def failed(store: Store, invoice: Object, now: int) -> None:
         return
     if subscription["status"] == "active":
         change(store, subscription, now, status="past_due")
-    _set_delinquent(store, invoice["customer"])
+    _set_delinquent(store, invoice["customer"], now)
 
 
 def exhausted(store: Store, invoice: Object, now: int) -> None:
@@ -121,7 +121,7 @@ def recover(store: Store, subscription: Object, now: int) -> None:
     owes = bool(counted) and counted[0]["status"] == "open" and counted[0]["attempted"]
     if not owes and subscription["status"] in ("past_due", "unpaid"):
         change(store, subscription, now, status="active")
-    _set_delinquent(store, subscription["customer"])
+    _set_delinquent(store, subscription["customer"], now)
 
 
 def apply_pending(store: Store, subscription: Object, now: int) -> None:
@@ -182,8 +182,7 @@ def _leave(store: Store, subscription: Object, now: int) -> None:
         emit(store, "subscription_schedule.canceled", store.save(schedule), now)
 
 
-def _set_delinquent(store: Store, customer: str) -> None:
+def _set_delinquent(store: Store, customer: str, now: int) -> None:
     owner = store.get("customer", customer)
     owes = any(invoice["attempted"] for invoice in store.all("invoice", customer=customer, status="open"))
-    if owner["delinquent"] != owes:
-        store.save({**owner, "delinquent": owes})
+    emit_updated(store, "customer.updated", owner, {**owner, "delinquent": owes}, now)

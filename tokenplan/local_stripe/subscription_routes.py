@@ -156,15 +156,12 @@ def update_one(call: Call) -> Object:
     if "automatic_tax" in given:
         on = given["automatic_tax"].get("enabled", False)
         fields["automatic_tax"] = {**subscription["automatic_tax"], "enabled": on}
-    if "cancellation_details" in given:
-        fields["cancellation_details"] = {
-            **subscription["cancellation_details"],
-            **given["cancellation_details"],
-        }
+    details = {**subscription["cancellation_details"], **given.get("cancellation_details", {})}
+    fields["cancellation_details"] = details
     if "cancel_at_period_end" in given:
-        fields |= ending(subscription, given["cancel_at_period_end"], now)
+        fields |= ending({**subscription, **fields}, given["cancel_at_period_end"], now)
     elif "cancel_at" in given:
-        fields |= ending_at(subscription, given["cancel_at"] or None, now)
+        fields |= ending_at({**subscription, **fields}, given["cancel_at"] or None, now)
     discounts = None
     if "discounts" in given:
         amount = sum(

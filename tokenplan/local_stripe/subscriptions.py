@@ -12,6 +12,7 @@ from tokenplan.local_stripe.discounts import begin, in_force, lasting
 from tokenplan.local_stripe.errors import Object
 from tokenplan.local_stripe.events import emit
 from tokenplan.local_stripe.invoice_objects import drafted, keep
+from tokenplan.local_stripe.lines import of_invoice_item
 from tokenplan.local_stripe.store import Store
 
 # Seconds that a first payment, or a pending update, waits.
@@ -129,6 +130,35 @@ def sweep(store: Store, rows: Sequence[Object], invoice: str) -> None:
     """They are on this invoice now."""
     for row in rows:
         store.save({**row, "invoice": invoice})
+
+
+def last_invoice(store: Store, subscription: Object, reason: str, now: int) -> Object | None:
+    """Of a subscription that ends: the prorations that wait. None where none do; not kept."""
+    rows = pending_items(store, subscription["id"])
+    if not rows:
+        return None
+    return drafted(
+        store,
+        customer=store.get("customer", subscription["customer"]),
+        lines=[of_invoice_item(store, row) for row in rows],
+        discounts=[],
+        reason=reason,
+        now=now,
+        subscription=subscription,
+    )
+
+
+def bill_waiting(store: Store, subscription: Object, reason: str, now: int) -> Object:
+    """Its last invoice, collected."""
+    invoice = last_invoice(store, subscription, reason, now)
+    if invoice is None:
+        return subscription
+    sweep(store, pending_items(store, subscription["id"]), invoice["id"])
+    store.save({**subscription, "latest_invoice": invoice["id"]})
+    invoice = invoices.finalize(store, keep(store, invoice, now), now)
+    if invoice["status"] == "open":
+        invoices.pay(store, invoice, now=now, off_session=True, automatic=True)
+    return store.get("subscription", subscription["id"])
 
 
 def spend_customer_discount(store: Store, customer: str, invoice: Object) -> None:
