@@ -17,7 +17,9 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
-    """`card` is how people know the card that is charged, such as "Visa ···· 4242"; empty without one."""
+    """`card` is how people know the card that is charged while they are away, such as "Visa ···· 4242"; empty
+    without one.
+    """
 
     id: str
     team: str
@@ -180,9 +182,10 @@ class EventFacts:
     created_at: datetime
 
 
-def customer_facts(customer: Object) -> CustomerFacts:
+def customer_facts(customer: Object, card: Object | None = None) -> CustomerFacts:
+    """`card` is charged where none is set as the one to charge."""
     settings = customer.get("invoice_settings") or {}
-    method = settings.get("default_payment_method")
+    method = settings.get("default_payment_method") or card
     return CustomerFacts(
         id=customer["id"],
         team=(customer.get("metadata") or {}).get("team", ""),

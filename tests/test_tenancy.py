@@ -96,6 +96,8 @@ PAGES = {
 API = {
     "api-audit": Address({"GET": MANAGERS}),
     "api-checkout": Address({"GET": OWNER, "DELETE": OWNER}, "checkout"),
+    "api-auto-top-up": Address({"GET": OWNER, "PUT": OWNER}),
+    "api-credit-purchases": Address({"GET": OWNER, "POST": OWNER}),
     "api-credit-access": Address({"GET": MANAGERS, "PUT": MANAGERS}, "member"),
     "api-credit-ledger": Address({"GET": MANAGERS}),
     "api-credit-lots": Address({"GET": MANAGERS}),

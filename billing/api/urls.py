@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.api import payments, plans, subscription
+from billing.api import credits, payments, plans, subscription
 
 TEAM = "teams/<slug:slug>"
 
@@ -18,6 +18,8 @@ urlpatterns = [
     path(
         f"{TEAM}/subscription/change/drop", subscription.Drop.as_view(), name="api-subscription-change-drop"
     ),
+    path(f"{TEAM}/credits/purchases", credits.Purchases.as_view(), name="api-credit-purchases"),
+    path(f"{TEAM}/credits/auto-top-up", credits.AutoTopUp.as_view(), name="api-auto-top-up"),
     path(f"{TEAM}/checkouts/<uuid:pk>", payments.Visit.as_view(), name="api-checkout"),
     path(f"{TEAM}/invoices", payments.Invoices.as_view(), name="api-invoices"),
     path(f"{TEAM}/portal", payments.Portal.as_view(), name="api-portal"),

@@ -27,6 +27,10 @@ class TopUpState:
     failed: list[CreditPurchase]
     card: str
 
+    @property
+    def is_waiting(self) -> bool:
+        return self.waiting is not None
+
 
 def top_up_state(team: Team, at: datetime) -> TopUpState:
     order = AutoTopUp.objects.filter(team=team).first() or AutoTopUp(

@@ -36,9 +36,10 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
     team_service.lock(purchase.team)
     purchase.refresh_from_db()
     if purchase.state == State.PAID:
-        if payment_id and not purchase.payment_id:
-            purchase.payment_id = payment_id
-            purchase.save(update_fields=["payment_id"])
+        # Payment and invoice tell of it in any order, and each may know only itself.
+        purchase.payment_id = purchase.payment_id or payment_id
+        purchase.invoice_id = purchase.invoice_id or invoice_id
+        purchase.save(update_fields=["payment_id", "invoice_id"])
         return []
     lot = credits.grant_credits(
         team=purchase.team,

@@ -29,7 +29,6 @@ from billing.stripe_api.customers import (
     customer,
     customers,
     expire_checkout,
-    payment_method_of,
     portal_url,
     update_customer,
 )
@@ -82,7 +81,6 @@ __all__ = [
     "pay_back",
     "pay_invoice",
     "payment",
-    "payment_method_of",
     "payments",
     "plan_period_end",
     "portal_configuration",

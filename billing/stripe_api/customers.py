@@ -27,7 +27,14 @@ def create_customer(*, request: object, name: str, email: str, team: int) -> Cus
 
 
 def customer(id: str) -> CustomerFacts:
-    return facts.customer_facts(asked(api().customers.retrieve, id, {"expand": CUSTOMER_PARTS}))
+    """Its card is the one set as such, in the portal, else the one it paid with last: the payment page keeps
+    that, and does not set it.
+    """
+    found = asked(api().customers.retrieve, id, {"expand": CUSTOMER_PARTS})
+    if found.get("deleted") or facts.customer_facts(found).payment_method:
+        return facts.customer_facts(found)
+    cards = listed(partial(api().customers.payment_methods.list, id), {"type": "card"})
+    return facts.customer_facts(found, next(cards, None))
 
 
 def customers() -> Iterator[CustomerFacts]:
@@ -40,14 +47,6 @@ def customers() -> Iterator[CustomerFacts]:
 
 def update_customer(id: str, *, name: str, email: str) -> None:
     asked(api().customers.update, id, {"name": name, "email": email})
-
-
-def payment_method_of(customer: CustomerFacts) -> str:
-    """The card to charge while the customer is away; empty without any."""
-    if customer.payment_method:
-        return customer.payment_method
-    cards = listed(partial(api().customers.payment_methods.list, customer.id), {"type": "card"})
-    return next((card["id"] for card in cards), "")
 
 
 def portal_url(customer: str, *, return_url: str) -> str:

@@ -119,6 +119,8 @@ def look_at_checkout(checkout: Checkout, at: datetime, id: str = "") -> Lines:
             lines += _grant(checkout, facts, at)
         if facts.invoice:
             lines += look_at_invoice(facts.invoice, at)
+        if facts.customer:
+            lines += look_at_customer(facts.customer, at)  # it has a card now
     lines += checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=ticket, at=at)
     if facts.status == "complete" and not facts.paid:
         lines += _look_for_failure(checkout, facts, at)

@@ -84,7 +84,7 @@ def _paid(invoice: InvoiceFacts) -> InvoiceFacts:
 
 
 def _card_of(customer: str) -> str:
-    card = stripe_api.payment_method_of(stripe_api.customer(customer))
+    card = stripe_api.customer(customer).payment_method
     if not card:
         raise PaymentDeclined("There is no card to charge; add one under Cards and invoices.")
     return card

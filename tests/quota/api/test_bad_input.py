@@ -99,6 +99,8 @@ def written() -> dict[str, int]:
         "billing_checkout",
         "billing_change",
         "billing_customer",
+        "billing_creditpurchase",
+        "billing_autotopup",
     ]
     with connection.cursor() as cursor:
         counts = {}
@@ -161,6 +163,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "v1/teams": {"name": "Acme"},
     "teams/<slug:slug>": {"name": "Acme"},
     "members/<int:pk>": {"role": "admin"},
+    "/auto-top-up": {"enabled": True, "threshold": "1", "target": "5000", "month_cap": "5000"},
+    "/purchases": {"credits": "5000"},
     "/credits": {"allowed": True, "overflow": "allow", "month_cap": "1"},
     "/policy": {"overflow": "allow", "low_balance": "1"},
     "/assign": {"member": 1},

@@ -1,0 +1,69 @@
+"""The shapes of buying Credits. Amounts of Credits are decimal strings, money is nano-dollars."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from billing.api.serializers import CheckoutSerializer
+from billing.models import AutoTopUp, CreditPurchase
+from quota.api.serializers import NANOUSD, Shape
+from quota.api.team_serializers import CreditsField
+
+
+class BuyCreditsSerializer(Shape):
+    credits = CreditsField(help_text="A multiple of 5,000, up to 1,000,000.")
+
+
+class PurchaseSerializer(serializers.Serializer[CreditPurchase]):
+    """A purchase of Credits. While it is `waiting`, `checkout.url` leads to its payment page."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(CreditPurchase.Kind.choices)
+    credits = CreditsField(source="amount_nanousd")
+    price_nanousd = serializers.IntegerField(
+        source="amount_nanousd", help_text=f"Before promotions and tax. {NANOUSD}"
+    )
+    total_nanousd = serializers.IntegerField(allow_null=True, help_text="What its invoice says.")
+    refunded_nanousd = serializers.IntegerField(allow_null=True, help_text="What was paid back of it.")
+    dispute = serializers.CharField(
+        allow_null=True, help_text="open (the lot is frozen), won or lost; else empty."
+    )
+    state = serializers.ChoiceField(CreditPurchase.State.choices)
+    reason = serializers.CharField(help_text="Why it was not paid.")
+    lot = serializers.IntegerField(source="lot_id", allow_null=True)
+    invoice_number = serializers.CharField(allow_null=True)
+    invoice_url = serializers.CharField(allow_null=True)
+    checkout = CheckoutSerializer(allow_null=True)
+    created_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class AutoTopUpSerializer(serializers.Serializer[AutoTopUp]):
+    """Below `threshold`, Credits are bought up to `target`, at most `month_cap` a calendar month (UTC)."""
+
+    enabled = serializers.BooleanField()
+    threshold = CreditsField(source="threshold_nanousd")
+    target = CreditsField(source="target_nanousd")
+    month_cap = CreditsField(source="month_cap_nanousd")
+
+
+class FailedTopUpSerializer(serializers.Serializer[CreditPurchase]):
+    credits = CreditsField(source="amount_nanousd")
+    reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class TopUpStateSerializer(Shape):
+    """Auto top-up as it is set, or as it is suggested while it was never set, and what became of it."""
+
+    enabled = serializers.BooleanField(source="order.enabled")
+    threshold = CreditsField(source="order.threshold_nanousd")
+    target = CreditsField(source="order.target_nanousd")
+    month_cap = CreditsField(source="order.month_cap_nanousd")
+    month_bought = CreditsField(source="spent_nanousd", help_text="Bought so in this calendar month, UTC.")
+    failures = serializers.IntegerField(
+        source="order.failures", help_text="In a row; after the third it is switched off."
+    )
+    failed = FailedTopUpSerializer(many=True, help_text="The last three of this month, the latest first.")
+    is_waiting = serializers.BooleanField(help_text="One is not paid yet.")
+    card = serializers.CharField(help_text="The card that is charged, as people know it; empty: none.")
