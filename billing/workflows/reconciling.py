@@ -21,7 +21,7 @@ from billing.workflows import looks
 from teams.errors import Refusal
 from teams.models import Membership, Role, Team, User
 from teams.services import mail
-from teams.transactions import one_transaction
+from teams.transactions import broken_constraint, one_transaction
 
 
 @dataclass(slots=True)
@@ -38,6 +38,7 @@ def reconcile(*, at: datetime) -> Report:
     PaymentsUnavailable when Stripe does not answer at all; run it again then.
     """
     report = Report()
+    began = take_ticket()
     seen: set[str] = set()
     for customer in list(stripe_api.customers()):
         team = _repaired_team(customer, report, at)
@@ -45,7 +46,7 @@ def reconcile(*, at: datetime) -> Report:
             seen.add(customer.id)
             _look_at_all_of(customer.id, team, report, at)
     _look_at_promotions(report, at)
-    _look_for_the_missing(seen, report, at)
+    _look_for_the_missing(seen, began, report, at)
     report.unrepaired += _without_money()
     return report
 
@@ -101,14 +102,13 @@ def _look_at_promotions(report: Report, at: datetime) -> None:
         _tried(report, promotion.code, partial(copies.apply_promotion, facts=promotion, ticket=ticket))
 
 
-def _look_for_the_missing(seen: set[str], report: Report, at: datetime) -> None:
+def _look_for_the_missing(seen: set[str], began: int, report: Report, at: datetime) -> None:
     """What we have and Stripe's list has not: it was deleted there, or is of another account."""
     for row in Customer.objects.exclude(stripe_id=None).exclude(stripe_id__in=seen):
         _tried(report, f"customer {row.stripe_id}", partial(looks.look_at_customer, str(row.stripe_id), at))
-    for subscription in Subscription.objects.live().select_related("team__customer"):
-        if subscription.team.customer.stripe_id not in seen:
-            look = partial(looks.look_at_subscription, subscription.stripe_id, at)
-            _tried(report, f"subscription {subscription}", look)
+    for subscription in Subscription.objects.live().filter(fetch__lt=began):
+        look = partial(looks.look_at_subscription, subscription.stripe_id, at)
+        _tried(report, f"subscription {subscription}", look)
 
 
 def _tried(report: Report, subject: str, look: Callable[[], list[str]]) -> None:
@@ -119,8 +119,11 @@ def _tried(report: Report, subject: str, look: Callable[[], list[str]]) -> None:
         raise
     except StripeMissing:
         report.unrepaired.append(f"{subject}: Stripe does not know it")
-    except (Refusal, IntegrityError) as error:
-        report.unrepaired.append(f"{subject}: {error}")
+    except IntegrityError as error:
+        rule = broken_constraint(error).replace("_", " ")
+        report.unrepaired.append(f"{subject}: it breaks the rule “{rule}”")
+    except Refusal as refusal:
+        report.unrepaired.append(f"{subject}: {refusal}")
 
 
 def _without_money() -> Iterator[str]:
