@@ -347,6 +347,5 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "stripe": {"level": "WARNING"},  # it tells of each request, and there are several a page
         "httpx": {"level": "WARNING"},  # `manage.py replay` makes too many requests to tell of each
-        "stripe": {"level": "WARNING"},  # likewise, two lines a request
     },
 }
