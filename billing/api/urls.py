@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.api import credits, payments, plans, subscription
+from billing.api import credits, payments, plans, subscription, teams
 
 TEAM = "teams/<slug:slug>"
 
 urlpatterns = [
     path("plans", plans.Plans.as_view(), name="api-plans"),
+    path(TEAM, teams.TeamDetail.as_view(), name="api-team"),
     path(f"{TEAM}/subscription", subscription.Current.as_view(), name="api-subscription"),
     path(f"{TEAM}/subscription/next-invoice", subscription.NextInvoice.as_view(), name="api-next-invoice"),
     path(f"{TEAM}/subscription/checkout", subscription.Buy.as_view(), name="api-subscription-checkout"),

@@ -1,4 +1,4 @@
-"""Teams and memberships where a key is made or dies with them: create, delete, join, leave, remove."""
+"""Teams and memberships where a key is made or dies with them: create, join, leave, remove."""
 
 from __future__ import annotations
 
@@ -36,19 +36,6 @@ class TeamList(ground.TeamList):
         body = checked(TeamNameSerializer, request)
         membership = members.create_team(name=body["name"], by=self.person, at=timezone.now())
         return Response(TeamSerializer(membership).data, status=201)
-
-
-class TeamDetail(ground.TeamDetail):
-    right: ClassVar[dict[str, Right]] = {**ground.TeamDetail.right, "DELETE": Right.DELETE_TEAM}
-
-    @extend_schema(
-        responses={204: None, **refusals(errors.TeamHasLiveSeats, errors.DefaultTeamIsPersonal)},
-        summary="Delete a Team",
-        description="For everyone, with every key in it. Refused while it has seats.",
-    )
-    def delete(self, request: Request, slug: str) -> Response:
-        members.delete_team(team=self.team, by=self.person, at=timezone.now())
-        return Response(status=204)
 
 
 class OldestFirst(Cursor):

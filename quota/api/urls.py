@@ -25,7 +25,6 @@ people = [
     path("me/usage", team_usage.MyUsage.as_view(), name="api-my-usage"),
     path("invitations/accept", teams.AcceptInvitation.as_view(), name="api-invitation-accept"),
     path("teams", teams.TeamList.as_view(), name="api-teams"),
-    path("teams/<slug:slug>", teams.TeamDetail.as_view(), name="api-team"),
     path("teams/<slug:slug>/leave", teams.Leave.as_view(), name="api-leave"),
     path("teams/<slug:slug>/members", teams.MemberList.as_view(), name="api-members"),
     path("teams/<slug:slug>/members/<int:pk>", teams.MemberDetail.as_view(), name="api-member"),

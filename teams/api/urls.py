@@ -1,6 +1,6 @@
 """Addresses of the ground floor, under /api/v1/.
 
-TeamList, TeamDetail and MemberDetail are mounted by the floor above, which extends them.
+TeamList, TeamDetail and MemberDetail are mounted by the floors above, which extend them.
 """
 
 from __future__ import annotations
