@@ -18,7 +18,7 @@ from django.conf import settings
 from django.test import Client, override_settings
 
 from billing.services.prices import load_prices
-from billing.workflows.catalog import publish_portal, publish_prices
+from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
 from billing.workflows.inbox import work_inbox
 from quota.models import Plan
 from tests.factories import T0, limits, make_plan
@@ -96,8 +96,11 @@ class StripeAccount:
         return self.tell(list(self.events()))
 
     def events(self) -> Iterator[Message]:
-        """What happened since this was last read: taken from here, nobody else tells it."""
-        return self.stripe.events(settings.STRIPE_WEBHOOK_SECRET)
+        """What happened since this was last read, of what our endpoint asks for: taken from here, nobody
+        else tells it.
+        """
+        told = self.stripe.events(settings.STRIPE_WEBHOOK_SECRET)
+        return (message for message in told if message.kind in EVENTS)
 
     def tell(self, messages: list[Message]) -> int:
         """Posts these to the webhook address, and works the inbox. Returns how many."""

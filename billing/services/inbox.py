@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import Max
+
 from billing.facts import EventFacts
 from billing.models import StripeEvent
 from teams.models import User
@@ -44,6 +46,11 @@ def claim(*, at: datetime) -> StripeEvent | None:
     event.next_attempt_at = at + max(CLAIM, _wait(event.attempts))
     event.save(update_fields=["attempts", "next_attempt_at"])
     return event
+
+
+def newest() -> int:
+    """The number of the event that came last; those with lower ones came before it, or with it."""
+    return StripeEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 @one_transaction()

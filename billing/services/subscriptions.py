@@ -137,22 +137,25 @@ def _tell(row: Subscription, status_before: str, overdue_before: datetime | None
 
 
 def _write_items(row: Subscription, facts: SubscriptionFacts, prices: dict[str, Price]) -> None:
-    said = {item.id: prices[item.price].pk for item in facts.items}
-    for before in row.items.all():
-        # Two items may have changed places; none is in the way of the other.
-        if said.get(before.stripe_id) != before.price_id:
-            before.delete()
-    for item in facts.items:
-        SubscriptionItem.objects.update_or_create(
+    """All anew where one differs: two may have changed places, and none is in the way of the other."""
+    said = [
+        SubscriptionItem(
+            subscription=row,
             stripe_id=item.id,
-            defaults={
-                "subscription": row,
-                "price": prices[item.price],
-                "quantity": item.quantity,
-                "period_start": item.period_start,
-                "period_end": item.period_end,
-            },
+            price=prices[item.price],
+            quantity=item.quantity,
+            period_start=item.period_start,
+            period_end=item.period_end,
         )
+        for item in facts.items
+    ]
+    if {_told(item) for item in said} != {_told(item) for item in row.items.all()}:
+        row.items.all().delete()
+        SubscriptionItem.objects.bulk_create(said)
+
+
+def _told(item: SubscriptionItem) -> tuple[object, ...]:
+    return item.stripe_id, item.price_id, item.quantity, item.period_start, item.period_end
 
 
 def _seats_to_allot(row: Subscription) -> list[SeatToAllot]:
@@ -212,7 +215,8 @@ def _entitle(work: _Work, bought: PurchasedSeat, item: ItemFacts, overdue_since:
     source = f"{item.id}:{int(item.period_start.timestamp())}"
     before = Entitlement.objects.open().filter(seat=seat).first()
     starts_at = _starts_at(before, bought.plan_id, source, item.period_start, at)
-    if ends_at > starts_at:
+    told = (source, bought.plan_id, ends_at)
+    if ends_at > starts_at and (before is None or (before.source, before.plan_id, before.ends_at) != told):
         after = entitlements.entitle_seat(
             seat=seat,
             plan=bought.plan,
@@ -223,13 +227,10 @@ def _entitle(work: _Work, bought: PurchasedSeat, item: ItemFacts, overdue_since:
             at=at,
             by=None,
         )
-        if before is None or before.pk != after.pk:
-            work.changed.append(
-                f"seat {seat.pk} may use {bought.plan} until {item.period_end:%Y-%m-%d %H:%M}"
-            )
-            if before is not None and before.suspended_at is not None and not work.owed:
-                # An operator stopped the seat, for a reason that a new period does not remove.
-                after = entitlements.suspend_seat(seat=seat, since=before.suspended_at, at=at, by=None)
+        work.changed.append(f"seat {seat.pk} may use {bought.plan} until {item.period_end:%Y-%m-%d %H:%M}")
+        if before is not None and before.suspended_at is not None and not work.owed:
+            # An operator stopped the seat, for a reason that a new period does not remove.
+            after = entitlements.suspend_seat(seat=seat, since=before.suspended_at, at=at, by=None)
         before = after
     if before is None:
         return

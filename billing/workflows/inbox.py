@@ -14,6 +14,8 @@ from teams.errors import Refusal
 logger = logging.getLogger(__name__)
 
 Look = Callable[[str, datetime], list[str]]
+# What was looked at, and the newest event that had come before.
+Seen = dict[tuple[Look, str], int]
 # By the object's own name. An event of another object is kept and changes nothing.
 LOOKS: dict[str, tuple[str, Look]] = {
     "checkout.session": ("id", looks.look_at_session),
@@ -37,18 +39,19 @@ def work_inbox(*, at: datetime, most: int = 500) -> int:
     beside itself, or to die in the middle: the event is due again later.
     """
     done = 0
+    seen: Seen = {}
     for _ in range(most):
         event = inbox.claim(at=at)
         if event is None:
             break
-        done += work(event=event, at=at)
+        done += work(event=event, at=at, seen=seen)
     return done
 
 
-def work(*, event: StripeEvent, at: datetime) -> bool:
-    """One event that was claimed. Whether it is done."""
+def work(*, event: StripeEvent, at: datetime, seen: Seen) -> bool:
+    """One event that was claimed. Whether it is done. `seen`: what this run has looked at."""
     try:
-        changed = _looked(event, at)
+        changed = _looked(event, at, seen)
     except Refusal as refusal:
         inbox.fail(event=event, error=f"{refusal.code}: {refusal.detail}", at=at)
     except Exception as error:  # whatever is wrong with this one, the others are worked
@@ -60,10 +63,19 @@ def work(*, event: StripeEvent, at: datetime) -> bool:
     return False
 
 
-def _looked(event: StripeEvent, at: datetime) -> list[str]:
+def _looked(event: StripeEvent, at: datetime, seen: Seen) -> list[str]:
+    """What a look changed. An event that was here before this run's look at its object is answered by that
+    look: Stripe tells of one purchase many times at once.
+    """
     about = event.payload["data"]["object"]
     name, look = LOOKS.get(about.get("object", ""), ("", None))
     if look is None or event.kind in GONE:
         return []
     id = about.get(name) or (about.get("released_subscription") if name == "subscription" else "")
-    return look(str(id), at) if id else []
+    subject = (look, str(id or ""))
+    if not id or seen.get(subject, 0) >= event.pk:
+        return []
+    newest = inbox.newest()
+    changed = look(str(id), at)
+    seen[subject] = newest
+    return changed

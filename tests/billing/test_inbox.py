@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,9 @@ from billing.models import StripeEvent
 from billing.services import inbox
 from billing.workflows.inbox import work_inbox
 from teams.models import AuditEntry
+from tests.billing.story import Story
 from tests.factories import T0, make_user
+from tests.stripe_account import StripeAccount
 from tests.teams.races import race
 
 SECOND = timedelta(seconds=1)
@@ -166,3 +169,21 @@ def test_workers_beside_each_other_get_an_event_each() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_an_event_that_is_rung_by_many_at_once_is_new_to_one() -> None:
     assert sorted(str(answer) for answer in race(*[receive] * 8)) == ["False"] * 7 + ["True"]
+
+
+def test_of_what_came_together_each_object_is_asked_for_once(
+    stripe_account: StripeAccount, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Five events tell of the purchase's subscription or its invoice; a replay later looks again."""
+    story = Story(stripe_account)
+    stripe_account.pay(story.visit(max=1).url)
+    caplog.set_level(logging.INFO, "stripe")
+    stripe_account.deliver()
+    asked = [record.message for record in caplog.records if "Request to" in record.message]
+    told = StripeEvent.objects.values_list("kind", flat=True)
+    assert {"customer.subscription.created", "invoice.finalized", "invoice.paid"} <= set(told)
+    assert len([line for line in asked if "/invoices/in_" in line]) == 2  # its own, and of the visit
+    before = len(asked)
+    inbox.replay(event=StripeEvent.objects.get(kind="invoice.paid"), at=stripe_account.at, by=make_user())
+    work_inbox(at=stripe_account.at)
+    assert len([record for record in caplog.records if "Request to" in record.message]) > before

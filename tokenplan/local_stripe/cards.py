@@ -18,7 +18,7 @@ MESSAGES = {
 class TestMethod:
     """`token` names it in the API, such as `pm_card_visa`. The behaviour:
 
-    `decline`: refused with this decline code, `decline_away` only while the customer is away.
+    `decline`: refused with this decline code, `decline_later` only once it is on file.
     `asks`: its holder must authenticate, "once" until that was done, or "always".
     `delayed`: the money comes, or fails to come, days later. `disputed`: its holder disputes the payment.
     """
@@ -29,7 +29,7 @@ class TestMethod:
     type: str = "card"
     brand: str = "visa"
     decline: str = ""
-    decline_away: str = ""
+    decline_later: str = ""
     asks: str = ""
     delayed: bool = False
     fails_later: bool = False
@@ -76,7 +76,7 @@ METHODS = (
         "4000000000000341",
         "pm_card_chargeCustomerFail",
         "works now, is declined on every later charge",
-        decline_away="generic_decline",
+        decline_later="generic_decline",
     ),
     TestMethod("4000000000000259", "pm_card_createDispute", "works, and is disputed", disputed=True),
     TestMethod(

@@ -106,7 +106,9 @@ def confirm(store: Store, intent: Object, payment_method: str, *, off_session: b
         "last_payment_error": None,
         "next_action": None,
     }
-    decline = card.decline or (card.decline_away if off_session else "")
+    # A card on file is charged later than the first time, whoever asks for it.
+    later = off_session or method["customer"] is not None
+    decline = card.decline or (card.decline_later if later else "")
     if decline:
         return _failed(store, intent, method, now, "card_declined", MESSAGES[decline], decline)
     if card.delayed:

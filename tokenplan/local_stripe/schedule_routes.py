@@ -37,6 +37,7 @@ def list_all(call: Call) -> Object:
                 "items": [{"price": text, "quantity": integer, "metadata": mapping}],
                 "start_date": moment,
                 "end_date": moment,
+                "discounts": [{"discount": text}],
                 "duration": {"interval": one_of("day", "week", "month", "year"), "interval_count": integer},
                 "proration_behavior": PRORATION,
                 "billing_cycle_anchor": one_of("automatic", "phase_start"),

@@ -7,7 +7,7 @@ prorated as the phase says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -58,7 +58,10 @@ def from_subscription(store: Store, subscription: Object, now: int) -> Object:
         "livemode": False,
         "metadata": {},
         "pause_schedules": [],
-        "phases": [_phase(rows, start, end, "create_prorations", {})],
+        "phases": [
+            _phase(rows, start, end, "create_prorations", {})
+            | {"discounts": _discounts(store, subscription["discounts"])}
+        ],
         "released_at": None,
         "released_subscription": None,
         "status": "active",
@@ -81,6 +84,8 @@ def update(store: Store, schedule: Object, given: Mapping[str, Any], now: int) -
         passed = [row for row in schedule["phases"] if row["end_date"] <= phases[0]["start_date"]]
         after["phases"] = [*passed, *phases]
         after["current_phase"] = {name: phases[0][name] for name in ("start_date", "end_date")}
+        subscription = store.get("subscription", schedule["subscription"])
+        _has_discounts_of(store, subscription, phases[0], now)
         subscription = store.get("subscription", schedule["subscription"])
         changes = changes_to(subscription, phases[0]["items"])
         if changes:
@@ -164,6 +169,8 @@ def advance(store: Store, id: str, now: int) -> None:
         now,
         before,
     )
+    _has_discounts_of(store, subscription, phase, now)
+    subscription = store.get("subscription", subscription["id"])
     if items.period_of(subscription)[1] == now:
         rows, anchor = _put(store, subscription, phase, now)
         listed = items.listed(subscription["id"], rows)
@@ -242,9 +249,30 @@ def _phases(store: Store, schedule: Object, given: Sequence[Mapping[str, Any]], 
         items.one_interval(prices)
         behavior = row.get("proration_behavior", "create_prorations")
         phase = _phase(row["items"], start, end, behavior, row.get("metadata", {}))
-        phases.append({**phase, "billing_cycle_anchor": row.get("billing_cycle_anchor")})
+        phases.append(
+            {
+                **phase,
+                "billing_cycle_anchor": row.get("billing_cycle_anchor"),
+                "discounts": _discounts(store, [one["discount"] for one in row.get("discounts", ())]),
+            }
+        )
         start = end
     return phases
+
+
+def _discounts(store: Store, ids: Iterable[str]) -> list[Object]:
+    found = [store.get("discount", id) for id in ids]
+    return [
+        {"coupon": row["source"]["coupon"], "discount": row["id"], "promotion_code": row["promotion_code"]}
+        for row in found
+    ]
+
+
+def _has_discounts_of(store: Store, subscription: Object, phase: Object, now: int) -> None:
+    """A phase that names none has only the customer's."""
+    named = [row["discount"] for row in phase["discounts"]]
+    if named != subscription["discounts"]:
+        standing.change(store, subscription, now, discounts=named)
 
 
 def _end(row: Mapping[str, Any], start: int, at: str) -> int:
