@@ -278,3 +278,15 @@ def test_a_deleted_clock_takes_its_customers_with_it(shop: World) -> None:
         "customer.deleted",
         "test_helpers.test_clock.deleted",
     ]
+
+
+def test_a_retry_leaves_alone_what_is_being_paid(shop: World) -> None:
+    """The customer pays by bank debit, which takes days, on the day before the next attempt."""
+    clock, customer, id = fails_to_renew(shop)
+    bank = shop.use_card(customer, "pm_usBankAccount_success")
+    bill = shop.subscription(id).latest_invoice
+    shop.advance(clock, at(2026, 7, 4, 12, 59) + 30)
+    assert shop.api.invoices.pay(bill, {"payment_method": bank}).status == "open"
+    shop.advance(clock, at(2026, 7, 4, 13))
+    after = shop.api.invoices.retrieve(bill)
+    assert (after.status, after.attempt_count, after.next_payment_attempt) == ("open", 1, None)

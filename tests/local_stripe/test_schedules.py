@@ -207,3 +207,61 @@ def test_a_phase_within_a_period_is_prorated_as_it_says(shop: World) -> None:
     shop.advance(clock, at(2026, 6, 17))
     assert [line.amount for line in shop.invoices(customer)[-1].lines.data] == [-1_000, 2_000]
     assert shop.subscription(subscription.id)["items"].data[0].quantity == 2
+
+
+def test_a_phase_within_a_period_begins_whether_or_not_it_can_be_paid(shop: World) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    subscription = shop.subscribe(customer, plus=1)
+    schedule = shop.api.subscription_schedules.create({"from_subscription": subscription.id})
+    shop.api.subscription_schedules.update(
+        schedule.id,
+        {
+            "phases": [
+                {"items": shop.items(plus=1), "end_date": at(2026, 6, 16)},
+                {
+                    "items": shop.items(max=1),
+                    "end_date": at(2026, 7, 1),
+                    "proration_behavior": "always_invoice",
+                },
+            ]
+        },
+    )
+    shop.api.prices.update(shop.prices["max"], {"active": False})
+    shop.api.payment_methods.detach(shop.use_card(customer))
+    shop.advance(clock, at(2026, 6, 17))
+    after = shop.subscription(subscription.id, "latest_invoice")
+    assert (after.status, after["items"].data[0].price.unit_amount) == ("past_due", 5_000)
+    assert (after.latest_invoice.status, after.latest_invoice.amount_due) == ("open", 1_500)
+
+
+def test_what_the_current_phase_bills_can_be_changed_with_it(shop: World) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    subscription = shop.subscribe(customer, plus=1)
+    schedule = shop.api.subscription_schedules.create({"from_subscription": subscription.id})
+    shop.advance(clock, at(2026, 6, 16))
+    phase = {"items": shop.items(plus=3), "end_date": at(2026, 7, 1)}
+    asked = {"phases": [phase], "proration_behavior": "always_invoice", "metadata": {"a": "b"}}
+    after = shop.api.subscription_schedules.update(schedule.id, asked)
+    assert after.metadata.to_dict() == {"a": "b"}
+    assert shop.subscription(subscription.id)["items"].data[0].quantity == 3
+    assert [line.amount for line in shop.invoices(customer)[-1].lines.data] == [-1_000, 3_000]
+
+
+def test_a_schedule_may_end_its_subscription(shop: World) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    subscription = shop.subscribe(customer, plus=1)
+    shop.api.subscriptions.update(subscription.id, {"cancel_at_period_end": True})
+    schedule = shop.api.subscription_schedules.create({"from_subscription": subscription.id})
+    assert schedule.end_behavior == "cancel"
+    with pytest.raises(stripe.InvalidRequestError):
+        shop.api.invoices.create_preview({"subscription": subscription.id})
+    shop.advance(clock, at(2026, 7, 2))
+    over = shop.api.subscription_schedules.retrieve(schedule.id)
+    assert (over.status, over.completed_at) == ("completed", at(2026, 7, 1))
+    assert shop.subscription(subscription.id).ended_at == at(2026, 7, 1)
+    assert len(shop.invoices(customer)) == 1
+    listed = shop.api.subscription_schedules.list({"customer": customer}).data
+    assert [row.id for row in listed] == [schedule.id]

@@ -331,3 +331,17 @@ def test_a_subscription_that_was_never_paid_for_cannot_be_changed(shop: World) -
     with pytest.raises(stripe.InvalidRequestError, match="`incomplete` status"):
         shop.api.subscription_schedules.create({"from_subscription": subscription.id})
     assert len(shop.invoices(customer)) == 1
+
+
+def test_a_change_paid_by_bank_debit_is_believed_until_the_money_fails_to_come(shop: World) -> None:
+    _, _, subscription = begin(shop, "pm_usBankAccount_insufficientFunds")
+    after = upgrade(shop, subscription)
+    assert (after.pending_update, after.latest_invoice.status) == (None, "open")
+    assert price_of(shop, after.id) == 5_000
+    bill = shop.api.invoices.retrieve(after.latest_invoice.id, {"expand": ["payments"]})
+    intent = shop.store.get("payment_intent", bill.payments.data[0].payment.payment_intent)
+    with shop.store.transaction():
+        intent = payments.settle_processing(shop.store, intent, ok=False, now=NOW + 60)
+        invoices.intent_changed(shop.store, intent, NOW + 60)
+    assert shop.subscription(subscription.id).status == "past_due"
+    assert price_of(shop, subscription.id) == 5_000

@@ -24,7 +24,6 @@ from tokenplan.local_stripe.subscriptions import (
     bill_waiting,
     drop_waiting,
     pending_items,
-    spend_customer_discount,
     sweep,
     tried,
 )
@@ -47,22 +46,22 @@ def planned_update(
     given: Mapping[str, Any],
     *,
     now: int,
+    rows: Sequence[Object] | None = None,
     discounts: Sequence[Object] | None = None,
     auto_advance: bool = True,
 ) -> Update:
-    """What an update of the items, or of the anchor, comes to. `discounts`: those that take the place of the
-    subscription's. Nothing is kept.
+    """What an update of the items, or of the anchor, comes to. `rows`: the items afterwards, where they do
+    not follow from what is `given`; `discounts`: those that take the place of the subscription's. Nothing is
+    kept.
     """
     behavior = given.get("proration_behavior", "create_prorations")
     own = None if discounts is None else [discount["id"] for discount in discounts]
-    customer = _without_waiting(store, subscription)
     at = given.get("proration_date", now)
     planned = items.plan_change(
         store,
         subscription,
-        items.changed(store, subscription, given.get("items", ()), now),
+        rows or items.changed(store, subscription, given.get("items", ()), now),
         nets=standing.book(store, subscription["id"])["nets"],
-        customer=customer,
         prorate=behavior != "none",
         at=at,
         now=now,
@@ -77,10 +76,10 @@ def planned_update(
         return Update(planned, None, fields)
     waiting = pending_items(store, subscription["id"])
     ids = subscription["discounts"] if own is None else own
-    active = in_force(store, ids, customer, now)
+    active = in_force(store, ids, now)
     invoice = drafted(
         store,
-        customer=customer,
+        customer=_without_waiting(store, subscription),
         lines=[
             *(of_invoice_item(store, row) for row in [*waiting, *planned.prorations]),
             *planned.lines,
@@ -118,15 +117,25 @@ def update(
     *,
     now: int,
     fields: Mapping[str, Any],
+    rows: Sequence[Object] | None = None,
     discounts: Sequence[Object] | None = None,
+    automatic: bool = False,
 ) -> Object:
-    """Bills other items, or from another day on. `fields` are other fields to be set along with it."""
+    """Bills other items, or from another day on. `fields` are other fields to be set along with it.
+    `automatic`: nobody asked just now; whatever payment is due fails without a refusal.
+    """
     behavior = given.get("payment_behavior", ALLOW)
     if subscription["status"] == "incomplete":
         raise ApiError("You can not update the items of a subscription that is incomplete.")
     subscription = drop_waiting(store, subscription, now)
     done = planned_update(
-        store, subscription, given, now=now, discounts=discounts, auto_advance=behavior != PENDING
+        store,
+        subscription,
+        given,
+        now=now,
+        rows=rows,
+        discounts=discounts,
+        auto_advance=behavior != PENDING,
     )
     book = standing.book(store, subscription["id"])
     if done.invoice is None:
@@ -143,14 +152,19 @@ def update(
     invoice = _kept(store, subscription, done.invoice, done.planned.prorations, now)
     invoice = invoices.finalize(store, invoice, now)
     if invoice["status"] == "open" and behavior != DEFAULT:
-        off_session = given.get("off_session", False)
-        invoice = tried(store, invoice, now, behavior=behavior, off_session=off_session)
+        invoice = tried(
+            store,
+            invoice,
+            now,
+            behavior=behavior,
+            off_session=given.get("off_session", automatic),
+            automatic=automatic,
+        )
     elif invoice["status"] == "open":
         standing.failed(store, invoice, now)
     subscription = store.get("subscription", subscription["id"])
-    if behavior == PENDING and invoice["status"] != "paid":
-        return _waiting(store, subscription, done, now)
-    return subscription
+    waits = standing.book(store, subscription["id"])["pending"] is not None
+    return _waiting(store, subscription, done, now) if waits else subscription
 
 
 def cancel(
@@ -181,7 +195,6 @@ def _kept(
     for row in prorations:
         emit(store, "invoiceitem.created", store.save(row), now)
     sweep(store, pending_items(store, subscription["id"]), invoice["id"])
-    spend_customer_discount(store, subscription["customer"], invoice)
     return keep(store, invoice, now)
 
 

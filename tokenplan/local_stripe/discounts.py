@@ -81,26 +81,17 @@ def redeem_all(store: Store, discounts: Iterable[Object], now: int) -> None:
             redeem(store, discount["source"]["coupon"], discount["promotion_code"], now)
 
 
-def in_force(store: Store, ids: Iterable[str], customer: Object | None, now: int) -> list[Object]:
-    """A subscription's own discounts, else the customer's."""
+def in_force(store: Store, ids: Iterable[str], now: int) -> list[Object]:
     found = [store.get("discount", id) for id in ids]
-    if not found and customer and customer["discount"]:
-        found = [customer["discount"]]
     return [discount for discount in found if discount["end"] is None or now < discount["end"]]
 
 
 def still_given(store: Store, ids: Iterable[str], now: int) -> list[str]:
-    """Of a subscription's discounts, those that outlast an invoice."""
-    return [row["id"] for row in lasting(store, (store.get("discount", id) for id in ids), now)]
-
-
-def lasting(store: Store, discounts: Iterable[Object], now: int) -> list[Object]:
-    """Those that are still in force after an invoice: what is given once has been given."""
+    """Of a subscription's discounts, those that outlast an invoice: what is given once has been given."""
     return [
-        discount
-        for discount in discounts
+        discount["id"]
+        for discount in in_force(store, ids, now)
         if _coupon(store, discount)["duration"] != "once"
-        and (discount["end"] is None or now < discount["end"])
     ]
 
 

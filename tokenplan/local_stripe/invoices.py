@@ -114,7 +114,7 @@ def pay(
     automatic: bool = False,
 ) -> Object:
     """Tries to take the money; the invoice that comes back tells what came of it. `automatic`: an attempt of
-    Stripe's own, which counts and is followed by the next one.
+    Stripe's own, which counts, is followed by the next one, and is never refused.
     """
     if invoice["status"] == "draft":
         invoice = finalize(store, invoice, now)
@@ -124,18 +124,20 @@ def pay(
         paid = invoice["status"] == "paid"
         raise ApiError("Invoice is already paid" if paid else "You can only pay open invoices.")
     method = payment_method or default_method(store, invoice)
+    intent = store.get("payment_intent", payment_of(store, invoice)["payment"]["payment_intent"])
     if automatic:
-        count = invoice["attempt_count"] + 1
-        invoice = store.save({**invoice, "attempt_count": count, "next_payment_attempt": None})
-    if method is None:
-        if automatic:
+        invoice = {**invoice, "next_payment_attempt": None}
+        if intent["status"] == "processing":
+            return store.save(invoice)
+        invoice = store.save({**invoice, "attempt_count": invoice["attempt_count"] + 1})
+        if method is None:
             return _failed(store, invoice, now)
+    if method is None:
         raise ApiError(
             "This customer has no attached payment source or default payment method. Please consider adding a"
             " default payment method.",
             code="resource_missing",
         )
-    intent = store.get("payment_intent", payment_of(store, invoice)["payment"]["payment_intent"])
     intent = payments.confirm(store, intent, method, off_session=off_session, now=now)
     return intent_changed(store, intent, now, automatic=automatic) or invoice
 

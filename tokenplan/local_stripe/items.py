@@ -220,7 +220,6 @@ def plan_change(
     items: Sequence[Object],
     *,
     nets: Mapping[str, int],
-    customer: Object,
     prorate: bool,
     at: int,
     now: int,
@@ -230,7 +229,7 @@ def plan_change(
     """A change to these items. Prorations are counted from `at`; a period that begins, begins now."""
     old = subscription["items"]["data"]
     own = subscription["discounts"] if discounts is None else discounts
-    active = in_force(store, own, customer, now)
+    active = in_force(store, own, now)
     resets = anchor_now or interval_of(items) != interval_of(old)
     start, end = period_of(subscription)
     if prorate and not start <= at <= end:

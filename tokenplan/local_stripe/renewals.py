@@ -22,7 +22,6 @@ from tokenplan.local_stripe.subscriptions import (
     bill_waiting,
     drop_waiting,
     pending_items,
-    spend_customer_discount,
     sweep,
 )
 
@@ -62,14 +61,13 @@ def invoices_due(store: Store) -> Iterator[Task]:
 def next_invoice(store: Store, subscription: Object, rows: list[Object], anchor: int) -> Object:
     """The invoice of the period after this one, for these items; not kept."""
     start, end = items.period_of(subscription)
-    customer = store.get("customer", subscription["customer"])
-    discounts = in_force(store, subscription["discounts"], customer, end)
+    discounts = in_force(store, subscription["discounts"], end)
     fresh = items.renewed(rows, anchor, end)
     waiting = [of_invoice_item(store, row) for row in pending_items(store, subscription["id"])]
     collects = subscription["status"] != "unpaid"
     return drafted(
         store,
-        customer=customer,
+        customer=store.get("customer", subscription["customer"]),
         lines=[*waiting, *items.full_lines(store, fresh, discounts)[0]],
         discounts=discounts,
         reason="subscription_cycle",
@@ -87,11 +85,9 @@ def renew(store: Store, id: str, now: int) -> None:
     rows, anchor = subscription["items"]["data"], subscription["billing_cycle_anchor"]
     invoice = next_invoice(store, subscription, rows, anchor)
     fresh = items.renewed(rows, anchor, now)
-    active = [store.get("discount", discount) for discount in invoice["discounts"]]
-    nets = items.full_lines(store, fresh, active)[1]
+    nets = items.full_lines(store, fresh, in_force(store, invoice["discounts"], now))[1]
     store.save({**standing.book(store, id), "nets": nets})
     sweep(store, pending_items(store, id), invoice["id"])
-    spend_customer_discount(store, subscription["customer"], invoice)
     keep(store, invoice, now)
     standing.change(
         store,

@@ -87,10 +87,8 @@ def update(store: Store, schedule: Object, given: Mapping[str, Any], now: int) -
         subscription = store.get("subscription", schedule["subscription"])
         _has_discounts_of(store, subscription, phases[0], now)
         subscription = store.get("subscription", schedule["subscription"])
-        changes = changes_to(subscription, phases[0]["items"])
-        if changes:
-            behavior = given.get("proration_behavior", "create_prorations")
-            _changed(store, subscription, changes, behavior, now)
+        behavior = given.get("proration_behavior", "create_prorations")
+        _bill(store, subscription, phases[0], behavior, now, automatic=False)
     before = {name: schedule[name] for name in after if after[name] != schedule[name]}
     store.save(after)
     if before:
@@ -176,24 +174,7 @@ def advance(store: Store, id: str, now: int) -> None:
         listed = items.listed(subscription["id"], rows)
         standing.change(store, subscription, now, items=listed, billing_cycle_anchor=anchor)
         return
-    changes = changes_to(subscription, phase["items"])
-    if changes:
-        _changed(store, subscription, changes, phase["proration_behavior"], now)
-
-
-def changes_to(subscription: Object, wanted: Sequence[Object]) -> list[Object]:
-    """What turns its items into these."""
-    by_price = {row["price"]: row["quantity"] for row in wanted}
-    kept = {item["price"]["id"]: item for item in subscription["items"]["data"]}
-    changes: list[Object] = [
-        {"id": item["id"], "quantity": by_price[price]}
-        if price in by_price
-        else {"id": item["id"], "deleted": True}
-        for price, item in kept.items()
-        if by_price.get(price) != item["quantity"]
-    ]
-    new = [price for price in by_price if price not in kept]
-    return changes + [{"price": price, "quantity": by_price[price]} for price in new]
+    _bill(store, subscription, phase, phase["proration_behavior"], now, automatic=True)
 
 
 def _put(store: Store, subscription: Object, phase: Object, at: int) -> tuple[list[Object], int]:
@@ -204,9 +185,18 @@ def _put(store: Store, subscription: Object, phase: Object, at: int) -> tuple[li
     return rows, subscription["billing_cycle_anchor"] if counts_on else at
 
 
-def _changed(store: Store, subscription: Object, changes: Sequence[Object], behavior: str, now: int) -> None:
-    given = {"items": changes, "proration_behavior": behavior}
-    update_subscription(store, subscription, given, now=now, fields={})
+def _bill(
+    store: Store, subscription: Object, phase: Object, behavior: str, now: int, *, automatic: bool
+) -> None:
+    """The phase's items from now on, where they are others."""
+    rows = items.swapped(store, subscription, phase["items"], now)
+    if _billed(rows) != _billed(subscription["items"]["data"]):
+        given = {"proration_behavior": behavior}
+        update_subscription(store, subscription, given, now=now, fields={}, rows=rows, automatic=automatic)
+
+
+def _billed(rows: Sequence[Object]) -> dict[str, int]:
+    return {row["price"]["id"]: row["quantity"] for row in rows}
 
 
 def _next(schedule: Object) -> Object | None:

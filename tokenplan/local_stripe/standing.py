@@ -74,7 +74,11 @@ def paid(store: Store, invoice: Object, now: int) -> None:
 def processing(store: Store, invoice: Object, now: int) -> None:
     """Money that is on its way is believed, as Stripe does with bank debits."""
     subscription = subscription_of(store, invoice)
-    if subscription and subscription["status"] == "incomplete":
+    if subscription is None or subscription["status"] in OVER:
+        return
+    if is_pending(store, invoice):
+        apply_pending(store, subscription, now)
+    elif subscription["status"] == "incomplete":
         change(store, subscription, now, status="active")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tokenplan.local_stripe import invoices, standing
 from tokenplan.local_stripe import items as items_of
 from tokenplan.local_stripe.dates import HOUR
-from tokenplan.local_stripe.discounts import begin, in_force, lasting
+from tokenplan.local_stripe.discounts import begin, still_given
 from tokenplan.local_stripe.errors import Object
 from tokenplan.local_stripe.events import emit
 from tokenplan.local_stripe.invoice_objects import drafted, keep
@@ -40,12 +40,11 @@ def quote(
     owner = store.get("customer", customer, "customer") if customer else None
     own = subscription or {"id": store.new_id("sub"), "metadata": {}}
     rows = rows or items_of.wanted(store, given, subscription=own["id"], now=now)
-    active = list(discounts) or in_force(store, (), owner, now)
     return drafted(
         store,
         customer=owner,
-        lines=items_of.full_lines(store, rows, active)[0],
-        discounts=active,
+        lines=items_of.full_lines(store, rows, discounts)[0],
+        discounts=discounts,
         reason="subscription_create",
         now=now,
         subscription=own,
@@ -106,12 +105,10 @@ def _begun(
         rows=rows,
         tax=subscription["automatic_tax"]["enabled"],
     )
-    active = [store.get("discount", discount) for discount in invoice["discounts"]]
-    _, nets = items_of.full_lines(store, rows, active)
+    _, nets = items_of.full_lines(store, rows, own)
     store.save({**standing.book(store, id), "nets": nets})
-    still = [row["id"] for row in lasting(store, own, now)]
+    still = still_given(store, (discount["id"] for discount in own), now)
     subscription = store.save({**subscription, "latest_invoice": invoice["id"], "discounts": still})
-    spend_customer_discount(store, subscription["customer"], invoice)
     keep(store, invoice, now)
     emit(store, "customer.subscription.created", subscription, now)
     invoice = invoices.finalize(store, invoice, now, intent=intent)
@@ -161,14 +158,6 @@ def bill_waiting(store: Store, subscription: Object, reason: str, now: int) -> O
     return store.get("subscription", subscription["id"])
 
 
-def spend_customer_discount(store: Store, customer: str, invoice: Object) -> None:
-    """A customer's discount that is given once has been given."""
-    owner = store.get("customer", customer)
-    own = owner["discount"]
-    if own and own["id"] in invoice["discounts"] and not lasting(store, [own], invoice["created"]):
-        store.save({**owner, "discount": None})
-
-
 def drop_waiting(store: Store, subscription: Object, now: int) -> Object:
     """A pending update makes room for another one: its invoice is void."""
     waiting = standing.book(store, subscription["id"])["pending"]
@@ -177,9 +166,11 @@ def drop_waiting(store: Store, subscription: Object, now: int) -> Object:
     return store.get("subscription", subscription["id"])
 
 
-def tried(store: Store, invoice: Object, now: int, *, behavior: str, off_session: bool) -> Object:
+def tried(
+    store: Store, invoice: Object, now: int, *, behavior: str, off_session: bool, automatic: bool = False
+) -> Object:
     """A payment of the invoice; what came of it is the invoice's, or, with ERROR, a refusal."""
-    invoice = invoices.pay(store, invoice, now=now, off_session=off_session)
+    invoice = invoices.pay(store, invoice, now=now, off_session=off_session, automatic=automatic)
     refusal = invoices.refused(store, invoice) if invoice["status"] == "open" else None
     if refusal and behavior == ERROR:
         refusal.kept = False
