@@ -75,6 +75,8 @@ class Pages:
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/style.css":
             return _answer(start, 200, "text/css; charset=utf-8", STYLE.read_bytes())
+        if environ["PATH_INFO"] == "/favicon.ico":  # browsers ask; there is none
+            return _answer(start, 204, "image/x-icon", b"")
         try:
             shown = self._visited(environ)
         except ApiError as error:
