@@ -265,3 +265,27 @@ def test_a_schedule_may_end_its_subscription(shop: World) -> None:
     assert len(shop.invoices(customer)) == 1
     listed = shop.api.subscription_schedules.list({"customer": customer}).data
     assert [row.id for row in listed] == [schedule.id]
+
+
+def test_a_phase_has_the_discounts_that_it_names_and_the_preview_knows(shop: World) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    coupon = shop.api.coupons.create({"percent_off": "50", "duration": "forever"}).id
+    asked = {"customer": customer, "items": shop.items(plus=2), "discounts": [{"coupon": coupon}]}
+    subscription = shop.api.subscriptions.create(asked)
+    held = {"discount": subscription.discounts[0]}
+    schedule = shop.api.subscription_schedules.create({"from_subscription": subscription.id})
+    assert schedule.phases[0].discounts[0].discount == held["discount"]
+    phases = [
+        {"items": shop.items(plus=2), "end_date": at(2026, 7, 1), "discounts": [held]},
+        {"items": shop.items(plus=1), "end_date": at(2026, 8, 1), "discounts": [held]},
+        {"items": shop.items(plus=1), "end_date": at(2026, 9, 1)},
+    ]
+    shop.api.subscription_schedules.update(schedule.id, {"phases": phases, "proration_behavior": "none"})
+    totals = []
+    for month in (7, 8):
+        preview = shop.api.invoices.create_preview({"subscription": subscription.id})
+        shop.advance(clock, at(2026, month, 2))
+        renewal = shop.subscription(subscription.id, "latest_invoice").latest_invoice
+        totals.append((preview.total, renewal.total))
+    assert totals == [(1_000, 1_000), (2_000, 2_000)]

@@ -18,7 +18,7 @@ from tokenplan.local_stripe.items import ANCHOR, NOW
 from tokenplan.local_stripe.lines import of_invoice_item
 from tokenplan.local_stripe.params import flag, integer, mapping, moment, one_of, text
 from tokenplan.local_stripe.renewals import next_invoice
-from tokenplan.local_stripe.schedules import items_after
+from tokenplan.local_stripe.schedules import next_period
 from tokenplan.local_stripe.store import Store
 from tokenplan.local_stripe.subscription_routes import PRORATION, amount_of
 from tokenplan.local_stripe.subscriptions import last_invoice, quote
@@ -90,14 +90,14 @@ def _of_subscription(store: Store, subscription: Object, details: Mapping[str, A
     if subscription["status"] in standing.OVER:
         raise _none(subscription["customer"])
     if "items" not in details and details.get("billing_cycle_anchor") != NOW:
-        after = items_after(store, subscription)
+        after = next_period(store, subscription)
         ends = details.get("cancel_at_period_end", subscription["cancel_at"] is not None)
         if after is None or ends:
             last = last_invoice(store, subscription, "subscription_cycle", now)
             if last is None:
                 raise _none(subscription["customer"])
             return last
-        return next_invoice(store, subscription, *after)
+        return next_invoice(store, *after)
     done = planned_update(store, subscription, details, now=now)
     if done.invoice is not None:
         return done.invoice

@@ -123,19 +123,20 @@ def cancel(store: Store, schedule: Object, *, invoice_now: bool, prorate: bool, 
     return store.get("subscription_schedule", schedule["id"])
 
 
-def items_after(store: Store, subscription: Object) -> tuple[list[Object], int] | None:
-    """The items of the next period, and from when periods are counted then; None where the subscription ends
-    with this one.
+def next_period(store: Store, subscription: Object) -> tuple[Object, list[Object], int] | None:
+    """The subscription with its discounts of the next period, the items of that, and from when periods are
+    counted then; None where it ends with this one.
     """
     rows, anchor = subscription["items"]["data"], subscription["billing_cycle_anchor"]
     schedule = store.find("subscription_schedule", subscription["schedule"] or "")
     _, end = items.period_of(subscription)
     if schedule is None or schedule["current_phase"]["end_date"] != end:
-        return rows, anchor
+        return subscription, rows, anchor
     phase = _next(schedule)
     if phase is None:
-        return (rows, anchor) if schedule["end_behavior"] == "release" else None
-    return _put(store, subscription, phase, end)
+        return (subscription, rows, anchor) if schedule["end_behavior"] == "release" else None
+    named = [row["discount"] for row in phase["discounts"]]
+    return {**subscription, "discounts": named}, *_put(store, subscription, phase, end)
 
 
 @finds_work
