@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import stripe
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.local_stripe.wire import START, World, at
+from tests.local_stripe.wire import START, World, at, world
 from tokenplan.local_stripe import standing
 
 
@@ -290,3 +292,37 @@ def test_a_retry_leaves_alone_what_is_being_paid(shop: World) -> None:
     shop.advance(clock, at(2026, 7, 4, 13))
     after = shop.api.invoices.retrieve(bill)
     assert (after.status, after.attempt_count, after.next_payment_attempt) == ("open", 1, None)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    stops=st.lists(st.integers(1, 58 * 24), max_size=6),
+    card=st.sampled_from(["pm_card_visa", "pm_card_visa_chargeDeclined"]),
+    planned=st.booleans(),
+)
+def test_a_clock_in_one_leap_and_in_many_steps_ends_the_same(
+    stops: list[int], card: str, planned: bool
+) -> None:
+    def lived(hours: list[int]) -> list[object]:
+        with world() as shop:
+            clock = shop.clock(START)
+            customer = shop.customer(clock=clock)
+            id = shop.subscribe(customer, plus=2, max=1).id
+            if planned:
+                schedule = shop.api.subscription_schedules.create({"from_subscription": id})
+                phases = [
+                    {"items": shop.items(plus=2, max=1), "end_date": at(2026, 2, 28)},
+                    {"items": shop.items(max=1), "end_date": at(2026, 3, 31)},
+                ]
+                shop.api.subscription_schedules.update(schedule.id, {"phases": phases})
+            shop.use_card(customer, card)
+            for hour in [*sorted(set(hours)), 59 * 24]:
+                shop.advance(clock, START + hour * 3600)
+            names = ("created", "status", "total", "attempt_count", "next_payment_attempt", "number")
+            bills = [[invoice[name] for name in names] for invoice in shop.invoices(customer)]
+            for bill in bills:
+                bill[-1] = (bill[-1] or "")[-5:]
+            kinds = [kind for kind in shop.kinds() if not kind.startswith("test_helpers")]
+            return [bills, shop.subscription(id).status, kinds]
+
+    assert lived(stops) == lived([])

@@ -11,7 +11,7 @@ from tokenplan.local_stripe.app import INCLUDED, ROUTES, Route
 from tokenplan.local_stripe.events import KINDS
 
 # Kept beside Stripe's objects, and never shown.
-OWN = ("account_settings", "idempotency_key", "subscription_book")
+OWN = ("idempotency_key",)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ OVER = ("canceled", "incomplete_expired")
 
 def after_retries(store: Store) -> str:
     """Unpaid unless set otherwise: nothing more is collected, and paying brings the subscription back."""
-    found = store.find("account_settings", "billing")
+    found = store.find("local.settings", "billing")
     return str(found["after_retries"]) if found else UNPAID
 
 
@@ -29,12 +29,12 @@ def set_after_retries(store: Store, outcome: str) -> None:
     """One of CANCEL, UNPAID, PAST_DUE. Stripe has it in the Dashboard, not in the API."""
     if outcome not in (CANCEL, UNPAID, PAST_DUE):
         raise ApiError(f"Not something that may become of a subscription: {outcome}")
-    store.save({"object": "account_settings", "id": "billing", "after_retries": outcome})
+    store.save({"object": "local.settings", "id": "billing", "after_retries": outcome})
 
 
 def book(store: Store, subscription: str) -> Object:
-    empty: Object = {"object": "subscription_book", "id": subscription, "nets": {}, "pending": None}
-    return store.find("subscription_book", subscription) or empty
+    empty: Object = {"object": "local.book", "id": subscription, "nets": {}, "pending": None}
+    return store.find("local.book", subscription) or empty
 
 
 def change(store: Store, subscription: Object, now: int, **fields: Any) -> Object:
