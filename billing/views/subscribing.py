@@ -24,7 +24,8 @@ def subscribe(request: TeamRequest) -> HttpResponse:
     """Seats of each plan, by month or year, with the exact total; posting leads on to the payment page."""
     now = overview(request.team)
     if now.subscription is not None:
-        messages.info(request, "This Team has a subscription already. Change it here.")
+        if now.seats:
+            messages.info(request, "This Team has a subscription already. Change it here.")
         return redirect("team-billing", request.team.slug)
     on_sale = offers()
     posted = request.method == "POST"
