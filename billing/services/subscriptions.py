@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils.formats import date_format
 
 from billing.allotment import LEAVES, Allotment, SeatToAllot, allot
-from billing.errors import PriceUnknown
+from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.facts import ItemFacts, SubscriptionFacts
 from billing.models import Change, Price, PurchasedSeat, Subscription, SubscriptionItem
 from billing.services.changes import settle_change
@@ -55,7 +55,7 @@ def apply_subscription(
     seat is its Owner's at once. While payment is overdue seats work for GRACE, then they are suspended until
     paid. Before its first invoice is paid a subscription has no seats. Usage is never reset. Returns what
     changed, a line each: nothing, the second time. Raises PriceUnknown, NotFound for a Team that was
-    deleted, unless the subscription has ended too.
+    deleted, unless the subscription has ended too; AlreadySubscribed for a second one that has not ended.
     """
     over = facts.status in ENDED or facts.ended_at is not None
     team = team_service.lock_kept(team) if over else team_service.lock(team)
@@ -107,6 +107,11 @@ def _write(work: _Work, facts: SubscriptionFacts, overdue_since: datetime | None
     if row.cancel_at is not None or row.ended_at is not None:
         row.cancel_asked = False
     row.fetch = ticket
+    if row._state.adding and row.ended_at is None:
+        for other in Subscription.objects.for_team(row.team).live():
+            raise AlreadySubscribed(
+                f"{row.team} has {other} already, and {row} besides; one of them must end."
+            )
     row.save()
     _tell(row, before[0], overdue_before, at)
     if before == (row.status, row.cancel_at, row.period_start):

@@ -24,6 +24,7 @@ from billing.stripe_api.catalog import (
 from billing.stripe_api.client import event
 from billing.stripe_api.customers import (
     checkout,
+    checkout_of,
     create_checkout,
     create_customer,
     customer,
@@ -61,6 +62,7 @@ __all__ = [
     "bill_credits",
     "change_subscription",
     "checkout",
+    "checkout_of",
     "create_checkout",
     "create_customer",
     "create_endpoint",

@@ -17,8 +17,9 @@ from billing.facts import EventFacts
 
 logger = logging.getLogger(__name__)
 
-# Seconds. A page waits for it; the worker too.
-TIMEOUT = 20
+# Seconds to connect, and to be answered. A person waits for it, so what is not answered in time is not asked
+# again in the same breath.
+READING, WRITING = (3, 5), (3, 10)
 VERSION = str(stripe.api_version)
 
 
@@ -28,8 +29,28 @@ def _client(key: str, base: str) -> stripe.StripeClient:
         key,
         base_addresses={"api": base} if base else None,
         max_network_retries=2,
-        http_client=stripe.RequestsClient(timeout=TIMEOUT),
+        http_client=_Http(timeout=WRITING),
     )
+
+
+class _Http(stripe.RequestsClient):
+    """The SDK's own, which asks again where a connection broke or Stripe was busy, but for what was not
+    answered in time: it may be done meanwhile, and nobody waits for it so often.
+    """
+
+    def __init__(self, timeout: tuple[float, float]) -> None:
+        super().__init__(timeout=timeout)
+        self._reading = stripe.RequestsClient(timeout=READING)
+
+    def request(  # type: ignore[override]  # the SDK's own differs from its base in the same way
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        ask = self._reading.request if method == "get" else super().request
+        try:
+            return ask(method, url, headers, post_data)
+        except stripe.APIConnectionError as error:
+            error.should_retry = error.should_retry and not isinstance(error.__cause__, self.requests.Timeout)
+            raise
 
 
 def api() -> Any:
@@ -49,6 +70,8 @@ def answered() -> Iterator[None]:
             raise errors.StripeMissing(f"Stripe has no such object: {error.user_message}") from error
         raise errors.StripeRefused(f"The payment service refused this: {error.user_message}") from error
     except stripe.IdempotencyError as error:
+        if error.code == "idempotency_key_in_use":  # the same request, from elsewhere, is being worked
+            raise errors.PaymentsUnavailable(retry_after=5) from error
         raise errors.StripeRefused("The payment service was asked this before, otherwise.") from error
     except stripe.StripeError as error:
         logger.warning("Stripe does not answer: %s: %s", type(error).__name__, error)

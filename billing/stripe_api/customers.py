@@ -70,11 +70,13 @@ def create_checkout(
     expires_at: datetime,
 ) -> CheckoutFacts:
     """`mode`: subscription or payment. Whatever Stripe makes of it carries the metadata."""
+    # In one order, whichever the prices come in: a request that is made once must be the same every time.
+    lines = sorted(prices.items())
     params: dict[str, Any] = {
         "mode": mode,
         "customer": customer,
         "client_reference_id": str(request),
-        "line_items": [{"price": price, "quantity": quantity} for price, quantity in prices.items()],
+        "line_items": [{"price": price, "quantity": quantity} for price, quantity in lines],
         "metadata": dict(metadata),
         "success_url": return_url,
         "cancel_url": cancel_url,
@@ -91,6 +93,14 @@ def create_checkout(
         params["payment_intent_data"] = {"metadata": dict(metadata), "setup_future_usage": "off_session"}
         params["invoice_creation"] = {"enabled": True, "invoice_data": {"metadata": dict(metadata)}}
     return facts.checkout_facts(asked(api().checkout.sessions.create, params, once(request)))
+
+
+def checkout_of(customer: str, *, request: object) -> CheckoutFacts | None:
+    """The one that this request made, if it made one."""
+    for session in listed(api().checkout.sessions.list, {"customer": customer}):
+        if session["client_reference_id"] == str(request):
+            return facts.checkout_facts(session)
+    return None
 
 
 def checkout(id: str) -> CheckoutFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -14,9 +15,11 @@ from billing.models import Checkout, CreditPurchase
 from billing.selectors.overview import overview
 from billing.workflows import buying
 from billing.workflows.looks import look_at_checkout
-from teams.errors import NotFound
+from teams.errors import NotFound, Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt, show, team_page
+from teams.views.base import TeamRequest, attempt, sentence, show, team_page
+
+logger = logging.getLogger(__name__)
 
 State = Checkout.State
 
@@ -26,16 +29,20 @@ def checkout(request: TeamRequest, pk: UUID) -> HttpResponse:
     """What became of a visit, as Stripe says it now: it is right whether or not the webhook has come. While
     a payment is under way the page looks again by itself.
     """
-    visit, is_away = _of_team(request, pk), False
+    visit, is_away, problem = _of_team(request, pk), False, ""
     if visit.state not in (State.EXPIRED, State.FAILED):
         try:
             look_at_checkout(visit, timezone.now())
         except PaymentsUnavailable:
             is_away = True
+        except Refusal as refusal:  # what was paid cannot be made ours as it is: an operator must see to it
+            logger.exception("Checkout %s", visit.pk)
+            problem = sentence(refusal.detail)
         visit.refresh_from_db()
     context = {
         "checkout": visit,
         "is_away": is_away,
+        "problem": problem,
         "billing": overview(request.team),
         "purchase": CreditPurchase.objects.filter(checkout=visit).first(),
         "holds_seat": request.membership.holdings.current().exists(),

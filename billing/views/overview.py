@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -9,7 +11,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django_htmx.http import HttpResponseClientRefresh
 
-from billing.errors import NotSubscribed, PaymentsUnavailable
+from billing.errors import NotSubscribed
 from billing.models import Interval, Invoice, Subscription
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
@@ -17,6 +19,8 @@ from billing.workflows import buying, upcoming
 from teams.errors import Refusal
 from teams.permissions import Right
 from teams.views.base import TeamRequest, page_of, sentence, show, team_page
+
+logger = logging.getLogger(__name__)
 
 INVOICES_PAGE = 12
 
@@ -59,10 +63,11 @@ def next_invoice(request: TeamRequest) -> HttpResponse:
         if under_way and upcoming.look_at_team(team=request.team, at=at):
             return HttpResponseClientRefresh()
         context["upcoming"] = upcoming.next_invoice(team=request.team)
-    except PaymentsUnavailable:
-        context["is_away"] = True
     except NotSubscribed:  # it has ended while the page stood open
         return HttpResponseClientRefresh()
+    except Refusal as refusal:
+        logger.warning("The next invoice of %s: %s", request.team, refusal)
+        context["is_away"] = True
     context["under_way"] = upcoming.is_under_way(team=request.team)
     return _private(show(request, "billing/includes/next_invoice.html", context))
 

@@ -132,9 +132,12 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
             expires_at=checkout.expires_at,
         )
     except StripeRefused:
-        # Stripe answers a request that it refused the same way for a day; another visit is another request.
-        checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
-        raise
+        made = stripe_api.checkout_of(customer, request=checkout.pk)
+        if made is None:
+            # Stripe refuses the same request for a day; another visit is another request.
+            checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
+            raise
+        facts = made  # it was asked for before, in other words, as by an older release
     checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=ticket, at=at)
     checkout.refresh_from_db()
     if checkout.state == Checkout.State.EXPIRED:

@@ -79,10 +79,19 @@ def use_subscription(facts: SubscriptionFacts, ticket: int, at: datetime) -> Lin
     team = _team(known, facts.customer, at)
     if team is None:
         return []
+    if known is None and facts.ended_at is None:
+        _look_at_the_one_before(team, facts.id, at)
     overdue_since = _overdue_since(facts) if facts.status in OWES else None
     lines = apply_subscription(team=team, facts=facts, overdue_since=overdue_since, ticket=ticket, at=at)
     row = Subscription.objects.filter(stripe_id=facts.id, fetch=ticket).first()
     return lines + keep_planned(row, facts) if row else lines
+
+
+def _look_at_the_one_before(team: Team, id: str, at: datetime) -> None:
+    """It may have ended, and nobody told us yet."""
+    before = Subscription.objects.for_team(team).live().exclude(stripe_id=id).first()
+    if before is not None:
+        look_at_subscription(before.stripe_id, at)
 
 
 def _overdue_since(facts: SubscriptionFacts) -> datetime | None:
