@@ -72,6 +72,30 @@ class Books(RuleBasedStateMachine):
         with suppress(stripe.CardError, stripe.InvalidRequestError):
             self.shop.api.subscriptions.update(self.subscription, asked)
 
+    @rule(seats=SEATS, yearly=st.booleans())
+    def plan_for_the_periods_end(self, seats: dict[str, int], yearly: bool) -> None:
+        subscription = self.shop.subscription(self.subscription)
+        schedules = self.shop.api.subscription_schedules
+        later = self.shop.items(
+            **{f"{key}_year" if yearly else key: count for key, count in self.bought(seats).items()}
+        )
+        with suppress(stripe.InvalidRequestError):
+            id = subscription.schedule or schedules.create({"from_subscription": subscription.id}).id
+            current = schedules.retrieve(id).current_phase
+            now = [{"price": item.price.id, "quantity": item.quantity} for item in subscription["items"].data]
+            duration = {"interval": "year" if yearly else "month"}
+            phases = [
+                {"items": now, "start_date": current.start_date, "end_date": current.end_date},
+                {"items": later, "duration": duration, "proration_behavior": "always_invoice"},
+            ]
+            schedules.update(id, {"phases": phases})
+
+    @rule()
+    def forget_the_plan(self) -> None:
+        schedule = self.shop.subscription(self.subscription).schedule
+        if schedule:
+            self.shop.api.subscription_schedules.release(schedule)
+
     @rule(cancel=st.booleans())
     def end_with_the_period(self, cancel: bool) -> None:
         with suppress(stripe.InvalidRequestError):
@@ -151,6 +175,10 @@ class Books(RuleBasedStateMachine):
         if subscription["pending_update"]:
             waiting = self.shop.store.get("invoice", subscription["latest_invoice"])
             assert waiting["status"] == "open" or subscription["status"] == "unpaid"
+        schedule = self.shop.store.find("subscription_schedule", subscription["schedule"] or "")
+        if schedule:
+            assert schedule["status"] == "active"
+            assert schedule["current_phase"]["end_date"] > self.now
         if not over:
             assert subscription["items"]["data"][0]["current_period_end"] > self.now
 
