@@ -43,7 +43,7 @@ class Account:
     def customer(self, **params: Any) -> str:
         return str(self.api.customers.create({"email": "owner@example.com", "name": "Owner", **params}).id)
 
-    def session(self, mode: str, customer: str, price: str, quantity: int = 1, **params: Any) -> Any:
+    def session(self, mode: str, customer: str, price: str, quantity: int = 1, /, **params: Any) -> Any:
         return self.api.checkout.sessions.create(
             {
                 "mode": mode,
