@@ -124,7 +124,31 @@ def be_busy(account: Account) -> None:
     portal = api.billing_portal.sessions.create({"customer": customer, "configuration": made.id})
     account.post(f"/portal/{portal.id}", number="5555555555554444")
     endpoint = {"url": "http://127.0.0.1:1/webhooks/", "enabled_events": ["charge.refunded", "invoice.paid"]}
-    api.webhook_endpoints.create({**endpoint, "description": "Nobody", "api_version": stripe.api_version})
+    nobody = api.webhook_endpoints.create({**endpoint, "description": "", "api_version": stripe.api_version})
+    api.webhook_endpoints.update(nobody.id, {"disabled": True})
+    api.webhook_endpoints.delete(api.webhook_endpoints.create(endpoint).id)
+    gone = account.customer()
+    api.customers.delete(gone)
+    api.customers.retrieve(gone)
+    _look_around(account)
+
+
+def _look_around(account: Account) -> None:
+    """With what we ask to be included."""
+    api = account.api
+    api.subscriptions.list(
+        {"status": "all", "expand": ["data.latest_invoice", "data.default_payment_method"]}
+    )
+    api.customers.list({"expand": ["data.invoice_settings.default_payment_method"]})
+    api.promotion_codes.list({"expand": ["data.promotion.coupon"]})
+    api.payment_intents.list({"limit": 100, "expand": ["data.latest_charge", "data.payment_method"]})
+    api.charges.list({"limit": 100, "expand": ["data.refunds", "data.payment_intent"]})
+    api.invoices.list({"limit": 100, "expand": ["data.payments", "data.discounts"]})
+    api.checkout.sessions.list({"expand": ["data.line_items", "data.payment_intent", "data.invoice"]})
+    api.disputes.list({"expand": ["data.charge"]})
+    api.events.list({"limit": 100})
+    for subscription in api.subscriptions.list():
+        api.invoices.create_preview({"subscription": subscription.id})
 
 
 def _buy_packs(account: Account, pack: str) -> None:

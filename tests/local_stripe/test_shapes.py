@@ -7,7 +7,7 @@ import pytest
 
 from tests.local_stripe.annotations import class_of, faults_of_answer, faults_of_object, faults_of_params
 from tests.local_stripe.busy import Account, be_busy
-from tokenplan.local_stripe.app import INCLUDED, ROUTES, Route
+from tokenplan.local_stripe.app import INCLUDED, ROUTES, App, Route
 from tokenplan.local_stripe.events import KINDS
 
 # Kept beside Stripe's objects, and never shown.
@@ -15,8 +15,23 @@ OWN = ("idempotency_key",)
 
 
 @pytest.fixture(scope="module")
-def busy() -> Iterator[Account]:
-    with Account() as account:
+def answers() -> list[dict[str, Any]]:
+    """What was answered on the way, refusals apart."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def busy(answers: list[dict[str, Any]]) -> Iterator[Account]:
+    plain = App.answer
+
+    def noted(app: App, environ: Any) -> tuple[int, dict[str, Any]]:
+        status, body = plain(app, environ)
+        if status == 200:
+            answers.append(body)
+        return status, body
+
+    with pytest.MonkeyPatch.context() as patch, Account() as account:
+        patch.setattr(App, "answer", noted)
         be_busy(account)
         yield account
 
@@ -64,6 +79,11 @@ def test_every_object_is_what_the_sdk_expects(busy: Account) -> None:
         "webhook_endpoint",
     }
     assert sorted({fault for row in rows for fault in faults_of_answer(row)}) == []
+
+
+def test_every_answer_is_what_the_sdk_expects(busy: Account, answers: list[dict[str, Any]]) -> None:
+    assert len(answers) > 50
+    assert sorted({fault for row in answers for fault in faults_of_answer(row)}) == []
 
 
 def test_every_event_carries_an_object_as_the_sdk_expects_it(busy: Account) -> None:

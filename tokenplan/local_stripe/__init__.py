@@ -11,6 +11,9 @@ Where Stripe's documents leave it open, or let the account choose:
 - failed renewals are tried again after 3, 5 and 7 days (`invoices`); then a subscription is `unpaid`, unless
   `standing.set_after_retries` says otherwise;
 - a test clock is `ready` when `advance` answers (`test_clocks`);
-- a change paid by bank debit is done when the debit begins (`standing`).
+- a change paid by bank debit is done when the debit begins (`standing`);
+- a bank debit settles after a minute of its customer's time (`payments`).
+It is more lenient with cards: one that is always declined can be attached to a customer, and one added in the
+portal counts as authenticated. Checkout wants a customer.
 It reckons no tax, knows dollars only, and has no trials, metered prices, mixed intervals or credit notes.
 """
