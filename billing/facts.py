@@ -138,6 +138,11 @@ class InvoiceFacts:
     finalized_at: datetime | None
     lines: tuple[LineFacts, ...] = field(default=())
 
+    @property
+    def rest_nanousd(self) -> int:
+        """What is due beyond the lines: discounts, tax, and the customer's balance."""
+        return self.due_nanousd - sum(line.amount_nanousd for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:

@@ -36,6 +36,10 @@ TEAM_PAGES = (
     "requests/",
     "credits/",
     "credits/policy/",
+    "billing/",
+    "billing/change/?kind=cancel",
+    "billing/change/?kind=interval&interval=year",
+    "billing/change/?kind=add&plan=max&count=2",
     "usage/",
     "charges/",
     "audit/",
@@ -96,6 +100,7 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
         visitor.shoot("/teams/new/")
+        visitor.shoot("/plans/choose/?plan=max")
         team = f"/teams/{owner['team']}/"
         for page in TEAM_PAGES:
             visitor.shoot(team + page, f"team-{page}")

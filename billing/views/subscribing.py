@@ -51,7 +51,6 @@ def subscribe(request: TeamRequest) -> HttpResponse:
         "form": form,
         "offers": on_sale,
         "total": total,
-        "applied": total.due_nanousd - total.total_nanousd if total else 0,
         "reason": reason,
         "checkout": now.checkout,
     }

@@ -67,6 +67,11 @@ class Preview:
     renews_at: datetime
     effects: tuple[Effect, ...]
 
+    @property
+    def rest_nanousd(self) -> int:
+        """What the amount is beyond the lines: discounts, tax, and the Team's balance."""
+        return self.amount_nanousd - sum(line.amount_nanousd for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:

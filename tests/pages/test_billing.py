@@ -56,7 +56,7 @@ def test_seats_are_counted_by_plan_bought_assigned_and_free(visit: Visit) -> Non
     assert "This period: 3 Jun 2026, 10:02 to 3 Jul 2026, 10:02 UTC." in page
     assert "It renews on 3 July 2026, 10:02 UTC." in page
     assert f"Seat {seat.pk} Plus mia@example.com Stays" in page
-    assert "$12.00 of your balance is taken off the next invoices." in page
+    assert "Your balance of $12.00 is taken off the next invoices." in page
 
 
 def test_what_is_planned_for_the_periods_end_is_told_seat_by_seat(visit: Visit) -> None:

@@ -18,6 +18,7 @@ from billing.models import Checkout, Subscription
 from billing.stripe_api.client import api
 from quota.services.gateways import create_gateway
 from teams.models import Membership, Team
+from tests.billing.buyer import Buyer
 from tests.factories import make_team, make_user, use_test_rate_card
 from tests.pages.test_journeys import PASSWORD, confirm_password, last_link, sign_in
 from tests.stripe_account import (
@@ -231,6 +232,32 @@ def test_an_upgrade_is_seen_with_its_money_and_then_works(
     expect(page.get_by_role("region", name="Seats by plan")).to_contain_text("Ultra")
     holder = Membership.objects.get(team=team)
     assert holder.holdings.get().seat.purchase.plan.code == "ultra"
+
+
+def test_a_change_that_waits_is_paid_elsewhere_and_the_page_finds_out_by_itself(
+    page: Page, account: StripeAccount, live_server: LiveServer
+) -> None:
+    owner = make_user("ada@example.com", password=PASSWORD, at=timezone.now())
+    acme = Buyer(account, make_team("Acme", owner=owner, at=timezone.now()))
+    acme.subscribe({"max": 1})
+    acme.use_card("pm_card_authenticationRequired")
+    sign_in(page, live_server.url, "ada@example.com")
+    page.goto(f"{live_server.url}/teams/acme/billing/")
+    page.get_by_label("Of plan").select_option(label="Max")
+    page.get_by_role("button", name="See the price").click()
+    page.get_by_role("button", name="Confirm and pay $50.00").click()
+    waits = page.get_by_text("waits for its payment of $50.00")
+    expect(waits).to_be_visible()
+
+    bill = page.context.new_page()
+    bill.goto(page.get_by_role("link", name="Pay $50.00").get_attribute("href") or "")
+    bill.get_by_role("button", name=re.compile("with Visa ···· 3184")).click()
+    bill.get_by_role("button", name="Complete authentication").click()
+    expect(bill.get_by_role("main")).to_contain_text("It is paid.")
+
+    expect(waits).to_be_hidden(timeout=20_000)
+    expect(page.get_by_role("region", name="Paid seats").get_by_role("row")).to_have_count(3)
+    assert acme.charges() == [5_000, 5_000]
 
 
 def test_the_portal_leads_to_stripe_and_back(
