@@ -18,12 +18,13 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-// The price of an amount of Credits, 1,000 a dollar; a valid amount is whole dollars.
+// A button says what an amount of Credits costs: 1,000 are a dollar, and a valid amount is whole dollars.
 for (const input of document.querySelectorAll("[data-price]")) {
-  const price = document.querySelector(input.dataset.price);
+  const button = document.querySelector(input.dataset.price);
+  const words = button.textContent;
   const show = () => {
     const dollars = input.value && input.validity.valid ? input.value / 1000 : 0;
-    price.textContent = dollars ? ` for $${dollars.toLocaleString("en-US")}.00` : "";
+    button.textContent = dollars ? `${words} for $${dollars.toLocaleString("en-US")}.00` : words;
   };
   input.addEventListener("input", show);
   show();

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from billing.models import StripeEvent
 from billing.services import inbox
@@ -36,19 +37,28 @@ def _replay(event: StripeEvent, values: Mapping[str, Any], by: User, at: datetim
     return f"The event {event} is due now."
 
 
+class StateFilter(admin.SimpleListFilter):
+    """What waits, what has failed so far, and what is done."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("waiting", "Waits"), ("failing", "Failed so far"), ("done", "Done")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StripeEvent]) -> QuerySet[StripeEvent]:
+        waiting = queryset.filter(done_at=None)
+        return {
+            "waiting": waiting,
+            "failing": waiting.exclude(error=""),
+            "done": queryset.exclude(done_at=None),
+        }.get(self.value() or "", queryset)
+
+
 @admin.register(StripeEvent)
 class StripeEventAdmin(VerbsAdmin[StripeEvent]):
-    list_display = (
-        "kind",
-        "subject",
-        "received_at",
-        "attempts",
-        "done_at",
-        "next_attempt_at",
-        "error",
-        "changed",
-    )
-    list_filter = (("done_at", admin.EmptyFieldListFilter), ("error", admin.EmptyFieldListFilter), "kind")
+    list_display = ("kind", "subject", "state", "attempts", "gained", "received_at", "next_attempt_at")
+    list_filter = (StateFilter, "kind")
     search_fields = ("=stripe_id", "=subject", "kind")
     date_hierarchy = "received_at"
     ordering = ("-received_at", "-id")
@@ -67,6 +77,16 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
     )
     actions = ("replay",)
     verbs = (Verb("replay", "Replay", ReasonlessForm, _replay, preview=_preview),)
+
+    @admin.display(description="State")
+    def state(self, event: StripeEvent) -> str:
+        if event.done_at is not None:
+            return "Done"
+        return f"Failed so far: {Truncator(event.error).chars(120)}" if event.error else "Waits"
+
+    @admin.display(description="Changed")
+    def gained(self, event: StripeEvent) -> str:
+        return Truncator(event.changed).chars(80) or "-"
 
     @admin.display(description="As it came")
     def as_it_came(self, event: StripeEvent) -> SafeString:

@@ -45,6 +45,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
         team=purchase.team,
         nanousd=purchase.amount_nanousd,
         source=f"purchase:{purchase.pk}",
+        cause=purchase.get_kind_display(),
         at=at,
         by=None,
     )

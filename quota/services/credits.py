@@ -28,8 +28,10 @@ def grant_credits(
     at: datetime,
     by: User | None,
     expires_at: datetime | None = None,
+    cause: str = "",
 ) -> CreditGrant:
-    """A new lot of the Team, once per `source`: the same source again gives the lot it made.
+    """A new lot of the Team, once per `source`: the same source again gives the lot it made. `cause` is what
+    the ledger says of it, the source unless told otherwise.
 
     It expires 365 days after `at` unless told otherwise. Raises InvalidValue.
     """
@@ -59,7 +61,7 @@ def grant_credits(
             kind=CreditLedgerEntry.Kind.PURCHASE,
             amount_nanousd=nanousd,
             by=by,
-            cause=source,
+            cause=cause or source,
             at=at,
         )
         details = {"credits": credits_text(nanousd), "source": source}

@@ -87,7 +87,7 @@ def test_an_open_payment_page_is_offered_again(team: Team, client: Client) -> No
 
     page = client.get("/teams/acme/credits/buy/")
 
-    assert "25,000 Credits is chosen, and not paid yet. Go on paying" in words(page)
+    assert "You chose 25,000 Credits, and have not paid yet. Go on paying" in words(page)
     assert checkout.url in page.content.decode()
 
 
@@ -106,12 +106,12 @@ def test_purchases_say_what_became_of_each_and_link_its_invoice(team: Team, clie
     page = words(answer)
 
     assert (
-        "2026-06-03 12:02 Bought 10,000 $10.00 Not paid yet – Go on paying "
-        "2026-06-03 11:02 Bought 5,000 $5.00 Not paid It was left. – – "
-        f"2026-06-03 10:04 Bought 100,000 $100.00 Paid {kept.lot_id}, until 2027-06-03 "
+        "2026-06-03 12:02 10,000 $10.00 Not paid yet Bought – Go on paying "
+        "2026-06-03 11:02 5,000 $5.00 Not paid It was left. Bought – – "
+        f"2026-06-03 10:04 100,000 $100.00 Paid Bought {kept.lot_id}, until 2027-06-03 "
         f"A-{kept.invoice_id} "
-        f"2026-06-03 10:03 Bought 25,000 $25.00 Paid Disputed {disputed.lot_id}, until 2027-06-03 "
-        f"Frozen A-{disputed.invoice_id} 2026-06-03 10:02 Bought 5,000 $5.00 Paid $2.00 paid back"
+        f"2026-06-03 10:03 25,000 $25.00 Paid Disputed Bought {disputed.lot_id}, until 2027-06-03 "
+        f"Frozen A-{disputed.invoice_id} 2026-06-03 10:02 5,000 $5.00 Paid $2.00 paid back"
     ) in page
     assert f'href="https://invoice.stripe.com/i/{kept.invoice_id}"' in answer.content.decode()
 

@@ -91,8 +91,8 @@ def test_credits_are_bought_used_up_and_topped_up_by_themselves(
     assert message.subject == "25,000 Credits were bought for Acme"
     page.goto(url + path_of(last_link()))
     rows = page.get_by_role("region", name="Purchases").first.get_by_role("row")
-    expect(rows.nth(1)).to_contain_text("Auto top-up 25,000 $25.00 Paid")
-    expect(rows.nth(2)).to_contain_text("Bought 10,000 $10.00 Paid")
+    expect(rows.nth(1)).to_contain_text("25,000 $25.00 Paid Auto top-up")
+    expect(rows.nth(2)).to_contain_text("10,000 $10.00 Paid Bought")
     rows.nth(1).get_by_role("link").click()
     expect(page.get_by_text("$25.00").first).to_be_visible()
 
@@ -131,7 +131,7 @@ def test_a_page_that_was_left_is_gone_on_with_or_given_up(
     page.get_by_role("button", name="Buy for $25.00").click()
     expect(page.get_by_role("heading", name=re.compile(r"\$25\.00"))).to_be_visible()
     page.goto(f"{url}/teams/acme/credits/buy/")
-    expect(page.get_by_role("status")).to_contain_text("25,000 Credits is chosen, and not paid yet.")
+    expect(page.get_by_role("status")).to_contain_text("You chose 25,000 Credits, and have not paid yet.")
 
     page.get_by_role("button", name="Give it up").click()
 

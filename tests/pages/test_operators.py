@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urljoin
+
 import pytest
 from django.contrib.admin import site
 from django.contrib.auth.models import Permission
@@ -61,6 +64,15 @@ def test_lists_and_rows_open_and_nothing_can_be_edited_or_deleted(
         assert operator.post(change_url(row).replace("/change/", "/delete/")).status_code == 403
     if model is not Gateway:
         assert operator.get(reverse(f"{name}_add")).status_code == 403
+
+
+def test_the_buttons_of_a_row_lead_to_their_pages(scene: Scene, operator: Client) -> None:
+    for row, buttons in ((scene.team, 2), (scene.seat, 4), (scene.plan, 1), (CreditGrant.objects.get(), 1)):
+        tools = operator.get(change_url(row)).content.decode().partition('class="object-tools"')[2]
+        links = re.findall(r'<a href="(\.\./[\w-]+/)"', tools.partition("</ul>")[0])
+        assert len(links) == buttons
+        for link in links:
+            assert operator.get(urljoin(change_url(row), link)).status_code == 200, link
 
 
 def test_no_page_shows_a_hash_or_a_salt(scene: Scene, operator: Client) -> None:

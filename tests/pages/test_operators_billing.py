@@ -272,7 +272,17 @@ def test_the_inbox_shows_an_event_as_it_came_and_why_it_waits(scene: Scene, oper
     assert "Error: payments_unavailable: The payment service does not answer" in page
     assert '"object": "invoice"' in page
     row = read(operator, reverse("admin:billing_stripeevent_changelist"))
-    assert "invoice.paid in_1 June 3, 2026, 10:02 a.m. 1" in row
+    assert (
+        "invoice.paid in_1 Failed so far: payments_unavailable: The payment service does not answer 1" in row
+    )
+    url = reverse("admin:billing_stripeevent_changelist")
+    assert [
+        ("in_1" in read(operator, f"{url}?state={state}")) for state in ("waiting", "failing", "done")
+    ] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_staff_without_the_right_to_change_may_look_and_no_more(scene: Scene) -> None:
