@@ -35,7 +35,10 @@ TEAM_PAGES = (
     "seats/",
     "requests/",
     "credits/",
+    "credits/auto-top-up/",
+    "credits/buy/",
     "credits/policy/",
+    "credits/purchases/",
     "billing/",
     "billing/change/?kind=cancel",
     "billing/change/?kind=interval&interval=year",
@@ -45,6 +48,7 @@ TEAM_PAGES = (
     "audit/",
     "settings/",
 )
+OPERATORS_LISTS = ("payment", "stripeevent", "promotion", "creditpurchase", "subscription", "invoice")
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,12 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
         visitor.sign_in(member["email"], member["password"])
         visitor.picture("account-of-a-member")
         visitor.open_first("/account/", "Ask for a", "account-seat-request")
+        visitor.page.context.clear_cookies()
+        visitor.sign_in(by_role["operator"]["email"], by_role["operator"]["password"])
+        visitor.shoot("/admin/")
+        for model in OPERATORS_LISTS:
+            visitor.shoot(f"/admin/billing/{model}/", f"operator-{model}")
+        visitor.shoot("/admin/billing/promotion/add/", "operator-promotion-add")
 
 
 def _visitors(

@@ -26,14 +26,15 @@ from teams.tasks import deliver_mail
 def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
     amount = values["amount"]
     refunds.check(payment=payment, amount_nanousd=amount, reason=values["reason"])
-    said = [f"{usd_text(amount)} of {usd_text(payment.received_nanousd)} is paid back to {payment.team}."]
+    said = [
+        f"{usd_text(amount)} of {usd_text(payment.received_nanousd)} will be paid back to {payment.team}."
+    ]
     claw_back = claw_back_of(payment, amount_nanousd=amount)
     if claw_back is None:
         return [*said, "It bought no Credits. Seats that it paid for work until their period ends."]
     taken, owed, lot = claw_back.taken_nanousd, claw_back.owed_nanousd, claw_back.lot
-    said.append(
-        f"Lot {lot.pk} holds {credits_words(lot.remaining_nanousd)} Credits and loses {credits_words(taken)}."
-    )
+    held = credits_words(lot.remaining_nanousd)
+    said.append(f"Lot {lot.pk} holds {held} Credits and will lose {credits_words(taken)}.")
     if owed > taken:
         said.append(
             f"{credits_words(owed - taken)} Credits of what is paid back are used already and stay used."

@@ -12,7 +12,7 @@ from functools import partial
 from django.db import IntegrityError
 
 from billing import stripe_api
-from billing.errors import PaymentsUnavailable, StripeMissing
+from billing.errors import PaymentsUnavailable
 from billing.facts import CustomerFacts
 from billing.models import Checkout, CreditPurchase, Customer, Payment, Subscription
 from billing.services import checkouts, copies
@@ -117,8 +117,6 @@ def _tried(report: Report, subject: str, look: Callable[[], list[str]]) -> None:
         report.repaired += look()
     except PaymentsUnavailable:
         raise
-    except StripeMissing:
-        report.unrepaired.append(f"{subject}: Stripe does not know it")
     except IntegrityError as error:
         rule = broken_constraint(error).replace("_", " ")
         report.unrepaired.append(f"{subject}: it breaks the rule “{rule}”")

@@ -135,7 +135,8 @@ def test_what_paying_back_would_take_is_said_before_it_is_confirmed(operator: Cl
     lot = CreditGrant.objects.get()
     assert answer.status_code == 200
     assert (
-        f"$10.00 of $25.00 is paid back to {scene.team}. Lot {lot.pk} holds 25,000 Credits and loses 10,000."
+        f"$10.00 of $25.00 will be paid back to {scene.team}. "
+        f"Lot {lot.pk} holds 25,000 Credits and will lose 10,000."
     ) in words(answer)
     assert not Refund.objects.exists()
     assert hidden(answer) == {**hidden(form), "amount": "10", "reason": "late", "confirmed": "yes"}
@@ -150,7 +151,7 @@ def test_what_is_used_already_stays_used_and_is_said(operator: Client) -> None:
 
     answer = operator.post(url, {**hidden(operator.get(url)), "amount": "5.00", "reason": "late"})
 
-    assert f"Lot {lot.pk} holds 1,000 Credits and loses 1,000." in words(answer)
+    assert f"Lot {lot.pk} holds 1,000 Credits and will lose 1,000." in words(answer)
     assert "4,000 Credits of what is paid back are used already and stay used." in words(answer)
 
 
