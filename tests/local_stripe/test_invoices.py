@@ -255,3 +255,14 @@ def test_what_is_another_customers_cannot_be_billed_or_charged(shop: World) -> N
         )
     assert shop.api.invoices.retrieve(made.id).total == 0
     assert shop.api.subscriptions.list({"customer": one, "status": "all"}).data == []
+
+
+def test_a_draft_that_is_paid_is_finalized_first(shop: World) -> None:
+    customer = shop.customer()
+    made = shop.api.invoices.create({"customer": customer})
+    assert shop.api.invoices.pay(made.id).status == "paid"
+    made = shop.api.invoices.create({"customer": customer})
+    item = {"customer": customer, "invoice": made.id, "pricing": {"price": shop.prices["pack"]}}
+    shop.api.invoice_items.create(item)
+    paid = shop.api.invoices.pay(made.id)
+    assert (paid.status, paid.amount_paid, paid.number[-5:]) == ("paid", 500, "-0002")

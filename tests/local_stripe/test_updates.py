@@ -8,7 +8,8 @@ import pytest
 import stripe
 
 from tests.local_stripe.wire import World, at
-from tokenplan.local_stripe import invoices, payments
+from tokenplan.local_stripe import invoices, payments, standing
+from tokenplan.local_stripe.errors import ApiError
 
 NOW = at(2026, 6, 16)
 
@@ -345,3 +346,19 @@ def test_a_change_paid_by_bank_debit_is_believed_until_the_money_fails_to_come(s
         invoices.intent_changed(shop.store, intent, NOW + 60)
     assert shop.subscription(subscription.id).status == "past_due"
     assert price_of(shop, subscription.id) == 5_000
+
+
+def test_a_subscription_that_is_given_up_leaves_no_change_in_wait(shop: World) -> None:
+    standing.set_after_retries(shop.store, standing.CANCEL)
+    clock, customer, subscription = begin(shop)
+    shop.advance(clock, at(2026, 7, 16, 12))
+    bill = upgrade(shop, subscription).latest_invoice.id
+    shop.advance(clock, at(2026, 7, 16, 13))
+    after = shop.subscription(subscription.id)
+    assert (after.status, after.pending_update) == ("canceled", None)
+    assert shop.api.invoices.retrieve(bill).status == "void"
+    assert [row.status for row in shop.invoices(customer)] == ["paid", "open", "void"]
+    assert shop.api.invoices.void_invoice(shop.invoices(customer)[1].id).status == "void"
+    assert shop.subscription(subscription.id).status == "canceled"
+    with pytest.raises(ApiError):
+        standing.set_after_retries(shop.store, "forgive")

@@ -22,7 +22,6 @@ from tokenplan.local_stripe.subscriptions import (
     PENDING,
     WAITS,
     bill_waiting,
-    drop_waiting,
     pending_items,
     sweep,
     tried,
@@ -127,7 +126,7 @@ def update(
     behavior = given.get("payment_behavior", ALLOW)
     if subscription["status"] == "incomplete":
         raise ApiError("You can not update the items of a subscription that is incomplete.")
-    subscription = drop_waiting(store, subscription, now)
+    subscription = invoices.drop_waiting(store, subscription, now)
     done = planned_update(
         store,
         subscription,
@@ -175,7 +174,7 @@ def cancel(
     """
     if subscription["status"] in standing.OVER:
         raise Missing("subscription", subscription["id"])
-    subscription = drop_waiting(store, subscription, now)
+    subscription = invoices.drop_waiting(store, subscription, now)
     id = subscription["id"]
     if prorate:
         book = standing.book(store, id)

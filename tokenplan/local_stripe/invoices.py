@@ -218,6 +218,14 @@ def void(store: Store, invoice: Object, now: int) -> Object:
     return invoice
 
 
+def drop_waiting(store: Store, subscription: Object, now: int) -> Object:
+    """A pending update will not be done: its invoice is void. Returns the subscription."""
+    waiting = standing.book(store, subscription["id"])["pending"]
+    if waiting:
+        void(store, store.get("invoice", waiting["invoice"]), now)
+    return store.get("subscription", subscription["id"])
+
+
 def default_method(store: Store, invoice: Object) -> str | None:
     subscription = standing.subscription_of(store, invoice) or {}
     customer = store.get("customer", invoice["customer"])
@@ -269,7 +277,8 @@ def _failed(store: Store, invoice: Object, now: int) -> Object:
     invoice = store.save({**invoice, "attempted": True})
     emit(store, "invoice.payment_failed", invoice, now)
     standing.failed(store, invoice, now)
-    if retries and tried > len(RETRY_DAYS):
+    if subscription and retries and tried > len(RETRY_DAYS):
+        drop_waiting(store, subscription, now)
         standing.exhausted(store, invoice, now)
     return store.get("invoice", invoice["id"])
 

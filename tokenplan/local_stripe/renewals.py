@@ -20,7 +20,6 @@ from tokenplan.local_stripe.store import Store
 from tokenplan.local_stripe.subscriptions import (
     WAITS,
     bill_waiting,
-    drop_waiting,
     pending_items,
     sweep,
 )
@@ -110,20 +109,16 @@ def _retry(store: Store, id: str, now: int) -> None:
 
 
 def _end(store: Store, id: str, now: int) -> None:
-    subscription = drop_waiting(store, store.get("subscription", id), now)
+    subscription = invoices.drop_waiting(store, store.get("subscription", id), now)
     subscription = bill_waiting(store, subscription, "subscription_cycle", now)
     standing.end(store, subscription, now, reason="cancellation_requested")
 
 
 def _expire(store: Store, id: str, now: int) -> None:
     """The first invoice is void; with that, the subscription never began."""
-    subscription = store.get("subscription", id)
-    first = store.get("invoice", subscription["latest_invoice"])
-    if first["status"] == "open":
-        invoices.void(store, first, now)
-    else:
-        standing.expire(store, subscription, now)
+    first = store.get("subscription", id)["latest_invoice"]
+    invoices.void(store, store.get("invoice", first), now)
 
 
 def _drop(store: Store, id: str, now: int) -> None:
-    drop_waiting(store, store.get("subscription", id), now)
+    invoices.drop_waiting(store, store.get("subscription", id), now)

@@ -19,6 +19,7 @@ from tokenplan.local_stripe.clocks import Task, finds_work
 from tokenplan.local_stripe.dates import later
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.events import emit
+from tokenplan.local_stripe.invoices import drop_waiting
 from tokenplan.local_stripe.renewals import SCHEDULES
 from tokenplan.local_stripe.store import Store
 
@@ -157,6 +158,7 @@ def advance(store: Store, id: str, now: int) -> None:
     if phase is None:
         done = {"status": "completed", "completed_at": now, "current_phase": None}
         emit(store, "subscription_schedule.completed", store.save({**schedule, **done}), now)
+        subscription = drop_waiting(store, subscription, now)
         standing.end(store, subscription, now, reason="cancellation_requested")
         return
     current = {name: phase[name] for name in ("start_date", "end_date")}

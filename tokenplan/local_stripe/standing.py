@@ -154,9 +154,6 @@ def expire(store: Store, subscription: Object, now: int) -> None:
 
 def end(store: Store, subscription: Object, now: int, *, reason: str) -> Object:
     """Now. What is open stays open; it is not collected any more."""
-    waiting = book(store, subscription["id"])["pending"]
-    if waiting:
-        store.save({**book(store, subscription["id"]), "pending": None})
     _leave(store, subscription, now)
     details = {**subscription["cancellation_details"], "reason": reason}
     subscription = store.save(

@@ -158,14 +158,6 @@ def bill_waiting(store: Store, subscription: Object, reason: str, now: int) -> O
     return store.get("subscription", subscription["id"])
 
 
-def drop_waiting(store: Store, subscription: Object, now: int) -> Object:
-    """A pending update makes room for another one: its invoice is void."""
-    waiting = standing.book(store, subscription["id"])["pending"]
-    if waiting:
-        invoices.void(store, store.get("invoice", waiting["invoice"]), now)
-    return store.get("subscription", subscription["id"])
-
-
 def tried(
     store: Store, invoice: Object, now: int, *, behavior: str, off_session: bool, automatic: bool = False
 ) -> Object:
