@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from billing import stripe_api
 from billing.models import CreditPurchase, Payment, Price, Promotion, Refund, StripeEvent, Subscription
-from billing.tasks import work_inbox
+from billing.tasks import reconcile, work_inbox
 from billing.workflows.buying import buy_credits, buy_seats
 from quota.models import CreditGrant, CreditLedgerEntry
 from teams.models import AuditEntry, Mail, Team, User
@@ -211,6 +211,22 @@ def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, oper
     ]
 
 
+def test_a_code_for_all_of_it_grants_the_credits_without_a_payment(
+    stripe_account: StripeAccount, team: Team, operator: Client
+) -> None:
+    url = reverse("admin:billing_promotion_add")
+    told(operator, url, **{**hidden(operator.get(url)), "code": "GIFT", "percent": "100", "duration": "once"})
+    checkout = buy_credits(team=team, packs=1, at=T0, by=owner_of(team).user)
+
+    stripe_account.pay(checkout.url, promotion="GIFT")
+    stripe_account.deliver()
+
+    purchase = CreditPurchase.objects.get()
+    assert (purchase.state, purchase.payment_id) == ("paid", "")
+    assert CreditGrant.objects.get().remaining_nanousd == 5_000 * CREDIT
+    assert said("reconcile_stripe").endswith("everything agrees.")
+
+
 # Replaying
 
 
@@ -331,3 +347,23 @@ def test_reconcile_fails_on_what_it_cannot_repair(stripe_account: StripeAccount,
     # The Team's own subscription cannot be taken in beside it, and says so too.
     *_, missing = out.getvalue().splitlines()
     assert missing.startswith("Not repaired: subscription sub_of_another_account: Stripe has no such object")
+
+
+def test_the_nightly_task_repairs_logs_and_mails_what_it_cannot(
+    stripe_account: StripeAccount, team: Team, operator: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkout = buy_credits(team=team, packs=5, at=T0, by=owner_of(team).user)
+    stripe_account.pay(checkout.url)
+    list(stripe_account.events())  # lost
+    assert reconcile() == 0
+    assert CreditGrant.objects.get().remaining_nanousd == 25_000 * CREDIT
+    warnings = [record.getMessage() for record in caplog.records if record.name == "billing.tasks"]
+    assert any(line.endswith(" is granted") for line in warnings)
+    assert not Mail.objects.filter(kind="stripe_differs").exists()
+
+    Payment.objects.all().delete()
+    CreditPurchase.objects.update(payment_id="pi_of_nobody")
+    assert reconcile() >= 1
+    mail = Mail.objects.get(kind="stripe_differs")
+    assert mail.to == "root@example.com"
+    assert "pi_of_nobody, which Stripe does not know" in mail.context["lines"]

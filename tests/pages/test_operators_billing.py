@@ -284,6 +284,8 @@ def test_the_inbox_shows_an_event_as_it_came_and_why_it_waits(scene: Scene, oper
         True,
         False,
     ]
+    assert "in_1" in read(operator, f"{url}?kind=invoice.paid")
+    assert "in_1" not in read(operator, f"{url}?kind=invoice.voided")
 
 
 def test_staff_without_the_right_to_change_may_look_and_no_more(scene: Scene) -> None:
