@@ -223,7 +223,7 @@ def test_the_end_of_a_subscription_is_told(
 @pytest.mark.parametrize(
     ("paid", "subject", "says"),
     [
-        (True, "Your payment for Acme has arrived", "5,000 Credits. It can be used now."),
+        (True, "Your payment for Acme has arrived", "5,000 Credits. What you bought can be used now."),
         (
             False,
             "Your payment for Acme failed",
