@@ -10,13 +10,14 @@ from django.utils import timezone
 from billing.errors import AmountChanged
 from billing.forms import ConfirmForm, WishForm
 from billing.models import Change
+from billing.views.base import show_fresh
 from billing.workflows import changing
 from billing.workflows.changing import Preview
 from teams.errors import Refusal
 from teams.permissions import Right
 from teams.ring import ring
 from teams.tasks import deliver_mail
-from teams.views.base import TeamRequest, attempt, sentence, show, team_page
+from teams.views.base import TeamRequest, attempt, sentence, team_page
 
 State = Change.State
 
@@ -51,7 +52,7 @@ def _shown(request: TeamRequest, form: WishForm, stale: AmountChanged | None = N
         "confirm": _to_confirm(form, preview),
         "stale": sentence(stale.detail) if stale else "",
     }
-    return show(request, "billing/change.html", context, status=409 if stale else 200)
+    return show_fresh(request, "billing/change.html", context, status=409 if stale else 200)
 
 
 def _to_confirm(form: WishForm, preview: Preview) -> ConfirmForm:

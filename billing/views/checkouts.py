@@ -8,16 +8,16 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.cache import patch_cache_control
 
 from billing.errors import PaymentsUnavailable
 from billing.models import Checkout, CreditPurchase
 from billing.selectors.overview import overview
+from billing.views.base import show_fresh
 from billing.workflows import buying
 from billing.workflows.looks import look_at_checkout
 from teams.errors import NotFound, Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt, sentence, show, team_page
+from teams.views.base import TeamRequest, attempt, sentence, team_page
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +47,7 @@ def checkout(request: TeamRequest, pk: UUID) -> HttpResponse:
         "purchase": CreditPurchase.objects.filter(checkout=visit).first(),
         "holds_seat": request.membership.holdings.current().exists(),
     }
-    response = show(request, "billing/checkout.html", context)
-    patch_cache_control(response, no_store=True, private=True)
-    return response
+    return show_fresh(request, "billing/checkout.html", context)
 
 
 @team_page(post=Right.MANAGE_BILLING)

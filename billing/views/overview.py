@@ -8,17 +8,17 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.cache import patch_cache_control
 from django_htmx.http import HttpResponseClientRefresh
 
 from billing.errors import NotSubscribed
 from billing.models import Interval, Invoice, Subscription
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
+from billing.views.base import show_fresh
 from billing.workflows import buying, upcoming
 from teams.errors import Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, page_of, sentence, show, team_page
+from teams.views.base import TeamRequest, page_of, sentence, team_page
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def billing(request: TeamRequest) -> HttpResponse:
         and bool(now.seats)
         and not (now.subscription.ends_at or now.overdue or now.change),
     }
-    return _private(show(request, "billing/billing.html", context))
+    return show_fresh(request, "billing/billing.html", context)
 
 
 def _is_yearly_later(row: Subscription | None) -> bool:
@@ -69,7 +69,7 @@ def next_invoice(request: TeamRequest) -> HttpResponse:
         logger.warning("The next invoice of %s: %s", request.team, refusal)
         context["is_away"] = True
     context["under_way"] = upcoming.is_under_way(team=request.team)
-    return _private(show(request, "billing/includes/next_invoice.html", context))
+    return show_fresh(request, "billing/includes/next_invoice.html", context)
 
 
 @team_page(post=Right.MANAGE_BILLING)
@@ -80,9 +80,3 @@ def portal(request: TeamRequest) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, sentence(refusal.detail))
         return redirect("team-billing", request.team.slug)
-
-
-def _private(response: HttpResponse) -> HttpResponse:
-    """Pages about money are kept by no cache."""
-    patch_cache_control(response, no_store=True, private=True)
-    return response

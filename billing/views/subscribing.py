@@ -13,10 +13,11 @@ from billing.forms import SubscribeForm
 from billing.models import Checkout
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
+from billing.views.base import show_fresh
 from billing.workflows import buying
 from teams.errors import Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt_form, sentence, show, team_page
+from teams.views.base import TeamRequest, attempt_form, sentence, team_page
 
 
 @team_page(get=Right.MANAGE_BILLING, post=Right.MANAGE_BILLING)
@@ -54,7 +55,7 @@ def subscribe(request: TeamRequest) -> HttpResponse:
         "reason": reason,
         "checkout": now.checkout,
     }
-    return show(request, "billing/subscribe.html", context, status=422 if posted else 200)
+    return show_fresh(request, "billing/subscribe.html", context, status=422 if posted else 200)
 
 
 def _total(request: TeamRequest, form: SubscribeForm) -> tuple[InvoiceFacts | None, str]:

@@ -95,7 +95,7 @@ def test_who_leaves_the_payment_page_may_go_on_or_give_it_up(visit: Visit, buyer
     page = client.get(back(checkout))
     assert "Not paid yet" in words(page)
     assert f'href="{checkout.url}">Go on paying</a>' in page.content.decode()
-    assert "1 × Max, paid monthly is chosen, and not paid yet." in read(
+    assert "You chose 1 × Max, paid monthly, and have not paid yet." in read(
         client, f"/teams/{buyer.team.slug}/billing/"
     )
 

@@ -21,7 +21,18 @@ from tests.factories import Desk, make_plan, make_seat, make_team, make_user, ow
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "correct-horse-battery"
-PARTS = ("", "members/", "invitations/", "seats/", "requests/", "credits/", "usage/", "audit/", "settings/")
+PARTS = (
+    "",
+    "members/",
+    "invitations/",
+    "seats/",
+    "requests/",
+    "credits/",
+    "usage/",
+    "billing/",
+    "audit/",
+    "settings/",
+)
 KEY = re.compile(r"^sk-cp-[0-9A-Za-z]{58}$")
 
 

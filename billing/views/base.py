@@ -1,0 +1,19 @@
+"""What all pages about money have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.cache import patch_cache_control
+
+from teams.views.base import TeamRequest, show
+
+
+def show_fresh(
+    request: TeamRequest, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """The page, kept by no cache: going back to it shows what is so now, not what was."""
+    response = show(request, template, context, status=status)
+    patch_cache_control(response, no_store=True, private=True)
+    return response

@@ -1,0 +1,82 @@
+"""A renewal whose card is declined, as a Team's people see it: banner, grace, suspension, recovery."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from quota.selectors.seats import seats_of
+from teams.models import User
+from teams.services.seats import assign_seat
+from tests.billing.buyer import Buyer
+from tests.factories import T0, make_member, make_user
+from tests.pages.reading import words
+from tests.stripe_account import StripeAccount
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def buyer(at_t0: None, stripe_account: StripeAccount) -> Buyer:
+    """A month is paid for; the next one will not be."""
+    made = Buyer(stripe_account)
+    made.subscribe({"max": 1})
+    made.account.deliver()
+    made.use_card("pm_card_chargeCustomerFail")
+    return made
+
+
+def whole(visit: Visit, user: User, path: str) -> tuple[str, str]:
+    """The page's words, the banner's too, and its markup."""
+    html = visit(user).get(path).content.decode()
+    return words(type("Whole", (), {"content": html.replace("<main", "<div").encode()})()), html
+
+
+def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
+    visit: Visit, buyer: Buyer
+) -> None:
+    mia = make_member(buyer.team, make_user("mia@example.com"))
+    (state,) = seats_of(buyer.team, T0)
+    assign_seat(seat=state.seat, membership=mia, by=None, at=T0)
+    path = f"/teams/{buyer.team.slug}/"
+
+    with buyer.later(31 * DAY):
+        buyer.account.deliver()
+        text, html = whole(visit, buyer.user, path)
+        stops = re.search(r"All seats work until (\d+ July 2026, \d\d:\d\d) UTC\.", text)
+        assert stops
+        assert f"It works until {stops[1]} UTC. The Owner can pay it." in whole(visit, mia.user, path)[0]
+        pay = re.search(r'href="([^"]+)">Pay \$50\.00 now</a>', html)
+        assert pay
+        assert buyer.plans() == ["max"]
+
+    with buyer.later(8 * DAY):
+        text, _ = whole(visit, buyer.user, path)
+        assert f"The seats stopped on {stops[1]} UTC, and usage falls to Credits." in text
+        assert f"It stopped on {stops[1]} UTC" in whole(visit, mia.user, path)[0]
+        assert buyer.plans() == []
+
+        buyer.account.pay(pay[1], "4242 4242 4242 4242")
+        # Billing finds out by itself, before any webhook.
+        client = visit(buyer.user)
+        assert client.get(f"{path}billing/next-invoice/").headers["HX-Refresh"] == "true"
+        assert "overdue" not in whole(visit, buyer.user, path)[0]
+        assert buyer.plans() == ["max"]
+    assert buyer.charges() == [5_000, 5_000]
+
+
+def test_while_a_payment_is_overdue_only_canceling_is_possible(visit: Visit, buyer: Buyer) -> None:
+    with buyer.later(31 * DAY):
+        buyer.account.deliver()
+        client, billing = visit(buyer.user), f"/teams/{buyer.team.slug}/billing/"
+
+        refused = words(client.get(f"{billing}change/?kind=add&plan=max&count=1", follow=True))
+
+        assert "A payment is overdue; pay it first." in refused
+        assert "All seats work until" in words(client.get(f"{billing}change/?kind=cancel"))
