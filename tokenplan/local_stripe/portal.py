@@ -105,7 +105,9 @@ def update_configuration(call: Call) -> Object:
         raise ApiError("The default configuration cannot be made inactive.", param="active")
     after = {**before, **call.given("active", "default_return_url", "name"), "updated": call.now}
     if "features" in call.params:
-        after["features"] = {**before["features"], **_features(call.params["features"])}
+        given = call.params["features"]
+        changed = {name: feature for name, feature in _features(given).items() if name in given}
+        after["features"] = {**before["features"], **changed}
     after["metadata"] = merged(before["metadata"], call.params.get("metadata"))
     return call.store.save(after)
 
