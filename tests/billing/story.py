@@ -8,7 +8,7 @@ from typing import Any
 
 from billing import changes, stripe_api
 from billing.changes import Wish
-from billing.models import Change, Checkout, PurchasedSeat, Subscription
+from billing.models import Change, Checkout, Customer, PurchasedSeat, Subscription
 from billing.services import changes as change_service
 from billing.stripe_api.client import api
 from billing.workflows import buying, changing
@@ -37,6 +37,10 @@ class Story:
         return Subscription.objects.for_team(self.team).order_by("-pk")[0]
 
     @property
+    def customer(self) -> str:
+        return str(Customer.objects.get(team=self.team).stripe_id)
+
+    @property
     def at_stripe(self) -> Any:
         return api().subscriptions.retrieve(self.row.stripe_id, {"expand": ["latest_invoice"]})
 
@@ -46,8 +50,7 @@ class Story:
 
     def paid(self) -> list[int]:
         """Cents of every charge that succeeded, the oldest first."""
-        customer = self.team.customer.stripe_id
-        charges = api().charges.list({"customer": customer, "limit": 100}).data
+        charges = api().charges.list({"customer": self.customer, "limit": 100}).data
         return [charge.amount for charge in reversed(charges) if charge.status == "succeeded"]
 
     def plans(self) -> list[str]:
@@ -121,10 +124,10 @@ class Story:
 
     def use_card(self, token: str) -> None:
         """Charged from now on, as if chosen in the portal; `token` is a test card's, such as pm_card_visa."""
-        customer = self.team.customer.stripe_id
+        customer = self.customer
         card = api().payment_methods.attach(token, {"customer": customer})
         api().customers.update(customer, {"invoice_settings": {"default_payment_method": card.id}})
-        for subscription in stripe_api.subscriptions(str(customer)):
+        for subscription in stripe_api.subscriptions(customer):
             if subscription.ended_at is None:
                 api().subscriptions.update(subscription.id, {"default_payment_method": card.id})
 

@@ -95,8 +95,7 @@ class Year(Story):
 
     def look(self) -> None:
         """The Owner comes back from a page, or opens one: what is shown is what is."""
-        customer = str(self.team.customer.stripe_id)
-        for subscription in api().subscriptions.list({"customer": customer, "status": "all"}).data:
+        for subscription in api().subscriptions.list({"customer": self.customer, "status": "all"}).data:
             look_at_subscription(subscription.id, self.account.at)
 
     def wishes(self, later: timedelta, act: Callable[[], object]) -> None:
@@ -232,8 +231,9 @@ def books_of(story: Story) -> dict[str, int]:
     """In cents: what was charged, paid back, billed; in Credits' nano-dollars: what was bought, is left, and
     what the ledger says."""
     team = story.team
-    charges = list(api().charges.list({"customer": team.customer.stripe_id, "limit": 100}).auto_paging_iter())
-    bills = list(api().invoices.list({"customer": team.customer.stripe_id, "limit": 100}).auto_paging_iter())
+    all_of = {"customer": story.customer, "limit": 100}
+    charges = list(api().charges.list(all_of).auto_paging_iter())
+    bills = list(api().invoices.list(all_of).auto_paging_iter())
     ours = Payment.objects.for_team(team).filter(status="succeeded")
     ledger = CreditLedgerEntry.objects.filter(team=team)
     return {
