@@ -15,11 +15,12 @@ import stripe
 from django.db import OperationalError, connection, transaction
 
 from billing import changes
-from billing.errors import NothingToChange, Refusal
+from billing.errors import NothingToChange
 from billing.models import CreditPurchase, Payment, Refund
 from billing.services.top_ups import set_auto_top_up
 from billing.workflows import buying, changing, reconciling, refunding, topping_up
 from billing.workflows.looks import look_at_checkout
+from teams.errors import Refusal
 from tests.billing.story import Story
 from tests.billing.year import books_of, state_of
 from tests.factories import USD
