@@ -1,132 +1,127 @@
-"""Two tabs, two devices, two fingers: over real connections, there is one subscription and one charge.
-
-Each race begins by showing that it is one: asked directly, Stripe does it twice.
-"""
+"""Two clicks, two tabs, two requests at once: one page to pay at, one subscription, one answer."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
-from billing import changes, stripe_api
-from billing.errors import AlreadySubscribed, AmountChanged, ChangeInProgress
-from billing.models import Change, Checkout, Subscription
-from billing.selectors.prices import prices_of
+from billing import stripe_api
+from billing.errors import AlreadySubscribed
+from billing.models import Checkout, Price, Subscription
+from billing.services import checkouts
+from billing.services.fetches import take_ticket
 from billing.stripe_api.client import api
-from billing.workflows.buying import ensure_customer
-from teams.errors import Refusal
-from tests.billing.story import Story
+from billing.workflows.buying import buy_seats, ensure_customer, send_checkout
+from billing.workflows.looks import look_at_checkout, use_subscription
+from tests.billing.buyer import Buyer
 from tests.stripe_account import StripeAccount
-from tests.teams.races import race
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-TABS = 6
+DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def story(stripe_account: StripeAccount) -> Story:
-    return Story(stripe_account)
+def two_clicks(buyer: Buyer) -> tuple[Checkout, Checkout]:
+    """One visit as its first click wrote it, and as the second one read it, before Stripe was asked."""
+    prices = {str(row.stripe_id): 1 for row in Price.objects.filter(interval="month")}
+    first = checkouts.begin_checkout(
+        team=buyer.team,
+        kind=Checkout.Kind.SUBSCRIPTION,
+        prices=dict(sorted(prices.items(), reverse=True)),  # the database gives them in another order
+        text="two seats",
+        at=buyer.account.at,
+        by=buyer.user,
+    )
+    return first, Checkout.objects.select_related("team").get(pk=first.pk)
 
 
-def live(story: Story) -> list[str]:
-    """Live subscriptions at Stripe."""
-    return [one.id for one in api().subscriptions.list({"customer": story.customer}).data]
+def test_two_clicks_at_once_lead_to_one_page(stripe_account: StripeAccount) -> None:
+    buyer = Buyer(stripe_account)
+    first, second = two_clicks(buyer)
+
+    pages = {send_checkout(checkout=click, at=stripe_account.at).url for click in (first, second)}
+
+    assert len(pages) == 1
+    assert len(api().checkout.sessions.list({}).data) == 1
+    assert Checkout.objects.get().state == Checkout.State.OPEN
 
 
-def test_without_a_row_each_tab_has_a_page_of_its_own_and_each_is_paid(story: Story) -> None:
-    customer = ensure_customer(team=story.team, at=story.account.at)
-    price = prices_of(changes.Bill({story.wish(changes.ADD, plan="max").plan or 0: 1}, "month"))
+def test_a_page_that_was_asked_for_in_other_words_is_found_again(
+    stripe_account: StripeAccount, settings: Any
+) -> None:
+    first, second = two_clicks(Buyer(stripe_account))
+    url = send_checkout(checkout=first, at=stripe_account.at).url
+    settings.BASE_URL = "https://elsewhere.example"
 
-    def tab(number: int) -> str:
-        page = stripe_api.create_checkout(
-            request=f"tab {number}",
-            mode="subscription",
-            customer=customer,
-            prices=price,
-            metadata={},
-            return_url="http://tokens.test/",
-            cancel_url="http://tokens.test/",
-            expires_at=story.account.at + timedelta(hours=1),
-        )
-        return story.account.pay(page.url)
-
-    race(*[lambda number=number: tab(number) for number in range(TABS)])
-    assert len(live(story)) == TABS
+    assert send_checkout(checkout=second, at=stripe_account.at).url == url
+    assert len(api().checkout.sessions.list({}).data) == 1
 
 
-def test_tabs_that_subscribe_at_once_make_one_subscription(story: Story) -> None:
-    def tab(seats: int) -> Checkout:
-        checkout = story.visit(max=seats)
-        story.account.pay(checkout.url)
-        return checkout
+def test_what_another_release_asked_for_is_none_of_somebody_elses(stripe_account: StripeAccount) -> None:
+    buyer, other = Buyer(stripe_account), Buyer(stripe_account)
+    first, _ = two_clicks(buyer)
+    send_checkout(checkout=first, at=stripe_account.at)
 
-    answers = race(*[lambda seats=seats: tab(seats) for seats in range(1, TABS + 1)])
-    story.account.deliver()
-    refused = [answer for answer in answers if isinstance(answer, Exception)]
-    assert all(isinstance(answer, (ChangeInProgress, AlreadySubscribed)) for answer in refused), refused
-    assert len(live(story)) == len(story.paid()) == 1
-    assert Subscription.objects.get().stripe_id == live(story)[0]
-    assert Checkout.objects.filter(state="paid").count() == 1
-    with pytest.raises(AlreadySubscribed):
-        story.visit(max=1)
+    customer = ensure_customer(team=other.team, at=stripe_account.at)
+    assert stripe_api.checkout_of(customer, request=first.pk) is None
 
 
-def test_a_page_that_was_left_for_another_choice_cannot_be_paid(story: Story) -> None:
-    first = story.visit(max=1)
-    second = story.visit(max=2)
-    assert story.account.pay(first.url) == first.url
-    story.account.pay(second.url)
-    story.account.deliver()
-    assert (len(live(story)), story.billed()) == (1, {"max_v1_month": 2})
+def test_a_team_that_returns_does_not_wait_for_the_news_of_its_end(stripe_account: StripeAccount) -> None:
+    buyer = Buyer(stripe_account)
+    buyer.subscribe({"max": 1})
+    before = Subscription.objects.get()
+    visit = buy_elsewhere(buyer)
+    stripe_api.end_subscription(before.stripe_id)
+    stripe_account.pay(visit.url)
+
+    look_at_checkout(visit, stripe_account.at)
+
+    before.refresh_from_db()
+    assert before.status == "canceled"
+    assert Subscription.objects.live().get().seats.get().plan.code == "plus"
 
 
-def test_the_same_choice_again_is_the_same_page(story: Story) -> None:
-    pages = race(*[lambda: story.visit(max=1)] * TABS)
-    urls = {page.url for page in pages if isinstance(page, Checkout)}
-    assert len(urls) == 1
-    assert all(isinstance(page, (Checkout, Refusal)) for page in pages), pages
+def buy_elsewhere(buyer: Buyer) -> Checkout:
+    """A visit that was begun while we knew of no subscription."""
+    Subscription.objects.update(ended_at=buyer.account.at)
+    visit = buy_seats(
+        team=buyer.team, seats={"plus": 1}, interval="month", at=buyer.account.at, by=buyer.user
+    )
+    Subscription.objects.update(ended_at=None)
+    return visit
 
 
-def test_without_a_row_each_tab_changes_the_subscription_and_each_is_charged(story: Story) -> None:
-    story.subscribe(max=1)
-    now = stripe_api.subscription(story.row.stripe_id)
-    (price,) = now.quantities
-    for seats in (2, 3):
-        stripe_api.change_subscription(now, {price: seats}, request=f"tab {seats}", at=story.account.at)
-    assert len(story.paid()) == 3
+def test_a_second_subscription_is_refused_in_words_and_left_to_people(
+    stripe_account: StripeAccount, client: Client
+) -> None:
+    buyer = Buyer(stripe_account)
+    buyer.subscribe({"max": 1})
+    visit = buy_elsewhere(buyer)
+    client.force_login(buyer.user)
+    stripe_account.pay(visit.url)
+
+    with pytest.raises(AlreadySubscribed, match="one of them must end"):
+        look_at_checkout(visit, stripe_account.at)
+    page = client.get(reverse("team-checkout", args=[buyer.team.slug, visit.pk]))
+
+    assert page.status_code == 200
+    assert "somebody must see to it" in page.content.decode()
+    assert [row.status for row in Subscription.objects.all()] == ["active"]
+    assert buyer.plans() == ["max"]
 
 
-def test_tabs_that_change_at_once_are_charged_once(story: Story) -> None:
-    story.subscribe(max=1)
-    story.account.advance(timedelta(days=10))
-    wishes = [story.wish(changes.ADD, plan="max", count=count) for count in range(1, TABS + 1)]
-    shown = [story.preview(wish) for wish in wishes]
+def test_a_second_subscription_that_has_ended_is_kept_for_the_books(stripe_account: StripeAccount) -> None:
+    buyer = Buyer(stripe_account)
+    buyer.subscribe({"max": 1})
+    row = Subscription.objects.get()
+    facts = stripe_api.subscription(row.stripe_id)
+    over = replace(facts, id="sub_second", status="canceled", ended_at=stripe_account.at)
+    over = replace(over, items=tuple(replace(item, id="si_second") for item in over.items))
 
-    def tab(number: int) -> Change | None:
-        return story.confirm(wishes[number], shown[number])
+    use_subscription(over, take_ticket(), stripe_account.at + DAY)
 
-    answers = race(*[lambda number=number: tab(number) for number in range(TABS)])
-    story.account.deliver()
-    (done,) = [answer for answer in answers if isinstance(answer, Change)]
-    refused = [answer for answer in answers if answer is not done]
-    assert all(isinstance(answer, (ChangeInProgress, AmountChanged)) for answer in refused), refused
-    done.refresh_from_db()
-    assert (done.state, len(story.paid())) == ("done", 2)
-    assert story.billed() == done_target(story, done)
-    assert len(story.plans()) == sum(story.billed().values())
-
-
-def done_target(story: Story, change: Change) -> dict[str, int]:
-    return {api().prices.retrieve(price).lookup_key: count for price, count in change.target.items()}
-
-
-def test_a_double_click_is_one_change(story: Story) -> None:
-    story.subscribe(max=1)
-    wish = story.wish(changes.ADD, plan="max", count=1)
-    shown = story.preview(wish)
-    answers = race(*[lambda: story.confirm(wish, shown)] * TABS)
-    story.account.deliver()
-    assert all(isinstance(answer, (Change, ChangeInProgress, AmountChanged)) for answer in answers), answers
-    assert (story.billed(), len(story.paid()), Change.objects.count()) == ({"max_v1_month": 2}, 2, 1)
+    assert buyer.plans() == ["max"]
+    assert {row.status for row in Subscription.objects.all()} == {"active", "canceled"}
