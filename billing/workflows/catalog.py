@@ -5,6 +5,7 @@ endpoint.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from django.conf import settings
@@ -87,12 +88,12 @@ def publish_portal() -> Iterator[str]:
 
 def create_endpoint() -> tuple[str, str]:
     """The webhook endpoint of this installation; returns its id and its secret, which Stripe shows once.
-    One at the same address is replaced.
+    One at the same address is replaced, once there is the new one.
     """
     url = f"{settings.BASE_URL}/webhooks/stripe/"
-    for id in stripe_api.endpoints_at(url):
-        try:
+    before = stripe_api.endpoints_at(url)
+    made = stripe_api.create_endpoint(url, events=EVENTS)
+    for id in before:
+        with suppress(StripeMissing):
             stripe_api.delete_endpoint(id)
-        except StripeMissing:
-            continue
-    return stripe_api.create_endpoint(url, events=EVENTS)
+    return made

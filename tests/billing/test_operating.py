@@ -308,6 +308,7 @@ def test_the_webhook_endpoint_is_made_in_place_of_the_one_before_and_its_secret_
         assert secret.startswith("STRIPE_WEBHOOK_SECRET=whsec_")
         secrets.append(secret)
     assert secrets[0] != secrets[1]
+    assert len(stripe_api.endpoints_at("http://127.0.0.1:8000/webhooks/stripe/")) == 1
 
 
 def test_reconcile_finds_nothing_where_every_event_was_heard(

@@ -17,9 +17,10 @@ from quota.models import CreditGrant
 from quota.selectors.bar import team_balance
 from teams.models import Mail, Team
 from tests.factories import CREDIT, T0, USD, Scene, allow_credits, make_scene
-from tests.stripe_account import DECLINED_LATER, GOOD, StripeAccount
+from tests.stripe_account import AUTHENTICATES, DECLINED_LATER, GOOD, StripeAccount
 
 HOUR = timedelta(hours=1)
+AUTHENTICATES_ALWAYS = "4000 0027 6000 3184"
 
 
 @pytest.fixture
@@ -162,3 +163,32 @@ def test_while_stripe_is_away_it_waits_and_is_charged_once_when_it_is_back(
 
     assert CreditPurchase.objects.get(kind="top_up").pk == waiting.pk
     assert team_balance(team.pk, T0) == 29_999 * CREDIT
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        (AUTHENTICATES, ""),  # once, at the payment page, which keeps it for later
+        (
+            AUTHENTICATES_ALWAYS,
+            "This payment requires additional user action before it can be completed successfully.",
+        ),
+        (DECLINED_LATER, "Your card was declined."),
+    ],
+)
+def test_nobody_is_there_to_authenticate_a_top_up(
+    stripe_account: StripeAccount, scene: Scene, team: Team, card: str, reason: str
+) -> None:
+    buy(stripe_account, scene, card=card)
+    set_order(team)
+    spend(team, 1)
+
+    assert top_up_all(at=T0) == (0 if reason else 1)
+
+    purchase = CreditPurchase.objects.get(kind="top_up")
+    assert (purchase.state, purchase.reason) == ("failed" if reason else "paid", reason)
+    assert team_balance(team.pk, T0) == (4_999 if reason else 29_999) * CREDIT
+    invoices = stripe_api.invoices(str(Customer.objects.get().stripe_id))
+    assert [invoice.status for invoice in invoices] == ["void" if reason else "paid", "paid"]
+    stripe_account.deliver()
+    assert team_balance(team.pk, T0) == (4_999 if reason else 29_999) * CREDIT
