@@ -4,6 +4,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -37,6 +38,26 @@ def test_a_refusal_is_remembered_under_its_key_too() -> None:
             account.api.prices.create(price, {"idempotency_key": "one"})
         assert again.value.code == "resource_missing"
         assert account.api.prices.create(price, {"idempotency_key": "two"}).unit_amount == 1
+
+
+def test_many_at_once_under_one_key_do_it_once() -> None:
+    with Account() as account, ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(
+                client(account.stripe.url).customers.create, {"name": "Owner"}, {"idempotency_key": "k"}
+            )
+            for _ in range(16)
+        ]
+        assert len({one.result().id for one in asked}) == 1
+        assert len(account.api.customers.list().data) == 1
+
+
+def test_many_at_once_pay_a_session_once() -> None:
+    with Account() as account, ThreadPoolExecutor(8) as pool:
+        session = account.session("payment", account.customer(), account.price(500))
+        answers = [pool.submit(account.pay, session) for _ in range(16)]
+        assert {one.result().status_code for one in answers} == {303}
+        assert [row.amount_received for row in account.api.payment_intents.list()] == [500]
 
 
 KILLED = """

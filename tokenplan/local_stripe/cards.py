@@ -15,8 +15,8 @@ MESSAGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class TestMethod:
-    """`token` names it in the API, such as `pm_card_visa`. The behaviour:
+class Specimen:
+    """A test card or bank account. `token` names it in the API, such as `pm_card_visa`. It behaves so:
 
     `decline`: refused with this decline code, `decline_later` only once it is on file.
     `asks`: its holder must authenticate, "once" until that was done, or "always".
@@ -52,41 +52,41 @@ class TestMethod:
         return " ".join(self.number[i : i + 4] for i in range(0, len(self.number), 4))
 
 
-GOOD = TestMethod("4242424242424242", "pm_card_visa", "works")
+GOOD = Specimen("4242424242424242", "pm_card_visa", "works")
 METHODS = (
     GOOD,
-    TestMethod("5555555555554444", "pm_card_mastercard", "works", brand="mastercard"),
-    TestMethod("4000000000000002", "pm_card_visa_chargeDeclined", "is declined", decline="generic_decline"),
-    TestMethod(
+    Specimen("5555555555554444", "pm_card_mastercard", "works", brand="mastercard"),
+    Specimen("4000000000000002", "pm_card_visa_chargeDeclined", "is declined", decline="generic_decline"),
+    Specimen(
         "4000000000009995",
         "pm_card_visa_chargeDeclinedInsufficientFunds",
         "is declined: insufficient funds",
         decline="insufficient_funds",
     ),
-    TestMethod(
+    Specimen(
         "4000002500003155",
         "pm_card_authenticationRequiredOnSetup",
         "needs authentication, once",
         asks="once",
     ),
-    TestMethod(
+    Specimen(
         "4000002760003184", "pm_card_authenticationRequired", "needs authentication, always", asks="always"
     ),
-    TestMethod(
+    Specimen(
         "4000000000000341",
         "pm_card_chargeCustomerFail",
         "works now, is declined on every later charge",
         decline_later="generic_decline",
     ),
-    TestMethod("4000000000000259", "pm_card_createDispute", "works, and is disputed", disputed=True),
-    TestMethod(
+    Specimen("4000000000000259", "pm_card_createDispute", "works, and is disputed", disputed=True),
+    Specimen(
         "000123456789",
         "pm_usBankAccount_success",
         "bank account: the money comes later",
         type="us_bank_account",
         delayed=True,
     ),
-    TestMethod(
+    Specimen(
         "000222222227",
         "pm_usBankAccount_insufficientFunds",
         "bank account: fails later",
@@ -100,12 +100,12 @@ BY_TOKEN = {method.token: method for method in METHODS}
 _BY_FINGERPRINT = {method.fingerprint: method for method in METHODS}
 
 
-def behaviour(payment_method: Object) -> TestMethod:
+def behaviour(payment_method: Object) -> Specimen:
     """How this stored card or account behaves."""
     return _BY_FINGERPRINT[payment_method[payment_method["type"]]["fingerprint"]]
 
 
-def details(method: TestMethod, year: int) -> Object:
+def details(method: Specimen, year: int) -> Object:
     """What a payment method object says of it."""
     if method.type == "us_bank_account":
         return {

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tokenplan.local_stripe import checkout, invoices, paying
 from tokenplan.local_stripe.amounts import dollars
-from tokenplan.local_stripe.cards import BY_NUMBER, METHODS, TestMethod
+from tokenplan.local_stripe.cards import BY_NUMBER, METHODS, Specimen
 from tokenplan.local_stripe.clocks import now_of
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.methods import new_method, owned
@@ -87,7 +87,7 @@ def _chosen(visit: Visit, customer: str) -> str:
     return str(new_method(visit.store, card, now=now_of(visit.store, customer, visit.now))["id"])
 
 
-def _typed(visit: Visit) -> TestMethod | None:
+def _typed(visit: Visit) -> Specimen | None:
     return BY_NUMBER.get("".join(filter(str.isdigit, visit.form.get("number", ""))))
 
 
@@ -260,7 +260,7 @@ def change_card(visit: Visit) -> Page:
     if not features["payment_method_update"]["enabled"]:
         raise ApiError("Cards cannot be changed here.")
     chosen = visit.form.get("payment_method") or _typed(visit)
-    if chosen is None or (isinstance(chosen, TestMethod) and chosen.type != "card"):
+    if chosen is None or (isinstance(chosen, Specimen) and chosen.type != "card"):
         return _portal(visit, NO_CARD)
     problem = paying.use_card(visit.store, session["customer"], chosen, visit.now)
     return _portal(visit, problem) if problem else goes_to(f"/portal/{session['id']}")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tokenplan.local_stripe.app import Call, list_route, listing, route
-from tokenplan.local_stripe.cards import BY_NUMBER, BY_TOKEN, TestMethod, details
+from tokenplan.local_stripe.cards import BY_NUMBER, BY_TOKEN, Specimen, details
 from tokenplan.local_stripe.clocks import now_of
 from tokenplan.local_stripe.errors import ApiError, Missing, Object
 from tokenplan.local_stripe.events import emit
@@ -27,7 +27,7 @@ TOKENS = {method.token.replace("pm_card_", "tok_"): method for method in BY_TOKE
 
 
 def new_method(
-    store: Store, method: TestMethod, *, now: int, metadata: Mapping[str, str] | None = None
+    store: Store, method: Specimen, *, now: int, metadata: Mapping[str, str] | None = None
 ) -> Object:
     """A payment method of nobody yet."""
     return store.save(

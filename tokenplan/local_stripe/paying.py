@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tokenplan.local_stripe import checkout, invoices, payments, subscriptions
-from tokenplan.local_stripe.cards import MESSAGES, TestMethod
+from tokenplan.local_stripe.cards import MESSAGES, Specimen
 from tokenplan.local_stripe.clocks import Task, finds_work, now_of
 from tokenplan.local_stripe.discounts import begin, redeem_all
 from tokenplan.local_stripe.errors import Object
@@ -168,10 +168,10 @@ def pay_invoice(store: Store, invoice: Object, payment_method: str, now: int) ->
     return invoice
 
 
-def use_card(store: Store, customer: str, card: TestMethod | str, now: int) -> str:
+def use_card(store: Store, customer: str, card: Specimen | str, now: int) -> str:
     """From now on this card is charged: a new one, or the id of one on file. Returns why not, if not."""
     moment = now_of(store, customer, now)
-    if isinstance(card, TestMethod):
+    if isinstance(card, Specimen):
         if card.decline:
             return MESSAGES[card.decline]
         method = new_method(store, card, now=moment)

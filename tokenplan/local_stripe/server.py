@@ -85,14 +85,12 @@ class LocalStripe:
         ticking: bool = True,
     ) -> None:
         self.now = now
+        self._server = _Server((host, port), _Handler)  # first of all: the address may be in use
         self.store = Store(path)
         self._woken, self._stopped = threading.Event(), threading.Event()
         pages = Pages(self.store, self._moment)
-        app = App(self.store, self._moment, pages, after=self._woken.set)
-        self._server = _Server((host, port), _Handler)
-        self._server.set_app(app)
-        shown = f"[{host}]" if ":" in host else host
-        self.url = self.store.base = f"http://{shown}:{self._server.server_port}"
+        self._server.set_app(App(self.store, self._moment, pages, after=self._woken.set))
+        self.url = self.store.base = f"http://{host}:{self._server.server_port}"
         self._threads = [threading.Thread(target=self._serve, daemon=True)]
         if ticking:
             self._threads.append(threading.Thread(target=self._tick_on, daemon=True))
