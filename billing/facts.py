@@ -332,7 +332,13 @@ def promotion_facts(promotion: Object) -> PromotionFacts:
 
 
 def event_facts(event: Object) -> EventFacts:
-    return EventFacts(event["id"], event["type"], event["data"]["object"], _moment(event["created"]))
+    """Raises KeyError, TypeError, ValueError or OverflowError for what is none."""
+    id, kind, about = event["id"], event["type"], event["data"]["object"]
+    if not (isinstance(id, str) and isinstance(kind, str) and isinstance(about, Mapping)):
+        raise TypeError("An event has an id, a type and an object.")
+    if len(id) > 255 or len(kind) > 100:
+        raise ValueError("No event has so long a name.")
+    return EventFacts(id, kind, about, _moment(event["created"]))
 
 
 def _dispute(status: str) -> str:

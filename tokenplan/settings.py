@@ -272,6 +272,8 @@ if environment.flag("BEHIND_TLS_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Bytes. The largest honest body, 1,000 usage events, is a tenth of it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# A Team may have 1,000 seats, and all of them may be named in one form.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # Language and time
 

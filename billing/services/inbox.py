@@ -24,7 +24,7 @@ def receive(*, event: EventFacts, payload: dict[str, object], at: datetime) -> b
         stripe_id=event.id,
         defaults={
             "kind": event.kind,
-            "subject": str(event.object.get("id") or ""),
+            "subject": str(event.object.get("id") or "")[:255],
             "payload": payload,
             "created_at": event.created_at,
             "received_at": at,

@@ -112,5 +112,5 @@ def event(payload: bytes, signature: str) -> EventFacts:
         # Whoever connects an account with the wrong secret finds here what is wrong.
         logger.warning("An event was refused: %s", error)
         raise errors.WebhookInvalid from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise errors.WebhookInvalid("The body is not an event of the payment service.") from error

@@ -38,6 +38,7 @@ EVENTS = [
     "invoice.voided",
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
+    "payment_intent.canceled",
     "charge.refunded",
     "refund.updated",
     "charge.dispute.created",

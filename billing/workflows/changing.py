@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from billing import stripe_api
 from billing.changes import (
@@ -99,6 +99,7 @@ def confirm(
     15 minutes ago; PaymentDeclined and StripeRefused when it was not done; PaymentsUnavailable when that is
     not known yet: it is found out by the sweep.
     """
+    proration_at = _near(proration_at, at)
     confirmed = _confirmed(team, wish, amount_nanousd, proration_at)
     if confirmed is not None:
         return confirmed
@@ -119,6 +120,11 @@ def confirm(
         _plan_ahead(plan, plan.result, at, by)
         return None
     return _at_once(plan, plan.result, plan.preview, at, by)
+
+
+def _near(moment: datetime | None, at: datetime) -> datetime | None:
+    """In UTC; None for what no preview of these days has shown, and a database may not even know."""
+    return moment.astimezone(UTC) if moment is not None and abs(moment - at) <= timedelta(days=1) else None
 
 
 def _confirmed(team: Team, wish: Wish, amount_nanousd: int, proration_at: datetime | None) -> Change | None:

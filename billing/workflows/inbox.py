@@ -68,7 +68,7 @@ def _looked(event: StripeEvent, at: datetime, seen: Seen) -> list[str]:
     look: Stripe tells of one purchase many times at once.
     """
     about = event.payload["data"]["object"]
-    name, look = LOOKS.get(about.get("object", ""), ("", None))
+    name, look = LOOKS.get(str(about.get("object")), ("", None))
     if look is None or event.kind in GONE:
         return []
     id = about.get(name) or (about.get("released_subscription") if name == "subscription" else "")

@@ -45,7 +45,8 @@ def team_of(customer_id: str, at: datetime) -> Team | None:
         return None
     ticket = take_ticket()
     facts = stripe_api.customer(customer_id)
-    team = Team.objects.filter(pk=int(facts.team)).first() if facts.team.isdigit() else None
+    names_one = facts.team.isascii() and facts.team.isdigit()
+    team = Team.objects.filter(pk=int(facts.team)).first() if names_one else None
     if team is None or Customer.objects.filter(team=team).exclude(stripe_id=None).exists():
         return None
     checkouts.apply_customer(team=team, facts=facts, ticket=ticket, at=at)
@@ -220,7 +221,7 @@ def _purchase(team: Team, id: str, paid_nanousd: int, at: datetime) -> CreditPur
     if found is not None or not is_uuid(id):
         return found
     pack = Price.objects.get(lookup_key=PACK_KEY).amount_nanousd
-    if paid_nanousd <= 0 or paid_nanousd % pack:
+    if paid_nanousd <= 0 or paid_nanousd % pack or CreditPurchase.objects.filter(pk=id).exists():
         return None
     return purchases.adopt_purchase(team=team, id=id, credits_nanousd=paid_nanousd, at=at)
 

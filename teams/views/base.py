@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
@@ -192,7 +192,10 @@ def _mark_from(text: str, model: type[Model]) -> tuple[datetime, Any] | None:
     at, _, pk = text.partition("~")
     try:
         moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            return None
+        moment = moment.astimezone(UTC)  # other offsets than a database knows are written by hand too
         key = model._meta.pk.to_python(pk)
     except Exception:  # of whatever kind: the link was edited by hand
         return None
-    return (moment, key) if moment.tzinfo and key is not None else None
+    return (moment, key) if key is not None else None

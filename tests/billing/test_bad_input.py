@@ -1,0 +1,272 @@
+"""Nonsense over every page and address that buys, in a Team that has bought: never a 500, always a sentence,
+and neither we nor Stripe have anything new afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from billing.models import AutoTopUp, Change, Checkout, CreditPurchase, Customer, PurchasedSeat, StripeEvent
+from billing.workflows.inbox import work_inbox
+from teams.models import AuditEntry, Mail
+from tests.billing.buyer import Buyer
+from tests.billing.signed import event, ring_us
+from tests.stripe_account import StripeAccount
+
+NASTY: list[Any] = [
+    "",
+    " ",
+    "-1",
+    "0",
+    "1.5",
+    "1e9",
+    "nan",
+    "١٢",
+    "9" * 30,
+    "9" * 5_000,
+    "x" * 10_000,
+    "a\x00b",
+    "💥' OR 1=1 --",
+    "../../etc/passwd",
+    "{{ 7 }}",
+    "0001-01-01T00:00:00+2359",
+    "9999-12-31T23:59:59-2359",
+]
+KINDS = (Checkout, Change, CreditPurchase, Customer, AutoTopUp, AuditEntry, Mail)
+WISH = {"kind": "add", "plan": "max", "count": "1", "seats": "1", "interval": "year"}
+CONFIRM = WISH | {"amount_nanousd": "1", "proration_at": "2026-06-03T10:02:00+0000"}
+
+
+class Shop:
+    """An Owner whose Team has a seat of Plus, and another who has nothing yet."""
+
+    def __init__(self, account: StripeAccount) -> None:
+        self.account = account
+        self.paying, self.new = Buyer(account), Buyer(account)
+        self.paying.subscribe({"plus": 1})
+        account.deliver()
+        self.before = self.written()
+
+    def written(self) -> tuple[Any, ...]:
+        """What there is, here and at Stripe, which notes what it was asked."""
+        rows: list[type[Model]] = [*KINDS]
+        wishes = PurchasedSeat.objects.values_list("seat", "plan", "next_plan", "leaves").order_by("seat")
+        store = self.account.stripe.store
+        at_stripe = [(kind, len(store.all(kind))) for kind in store.kinds() if kind != "idempotency_key"]
+        return [row._default_manager.count() for row in rows], list(wishes), at_stripe
+
+    def unchanged(self) -> None:
+        assert self.written() == self.before
+
+    def page(self, name: str, buyer: Buyer, *args: Any) -> tuple[Client, str]:
+        client = Client(raise_request_exception=True)
+        client.force_login(buyer.user)
+        return client, reverse(name, args=[buyer.team.slug, *args])
+
+
+@pytest.fixture
+def shop(stripe_account: StripeAccount) -> Iterator[Shop]:
+    with time_machine.travel(stripe_account.at, tick=False):
+        yield Shop(stripe_account)
+
+
+def bodies(good: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Each field wrong in every way, the others right; then all of them missing."""
+    for name in good:
+        for value in NASTY:
+            yield good | {name: value}
+    yield {}
+
+
+def answered(answer: Any, what: object) -> None:
+    """A page or a redirect to one; nothing that a person cannot read."""
+    assert answer.status_code in (200, 302, 404, 409, 422), (what, answer)
+
+
+def test_a_change_that_cannot_be_read_is_not_made(shop: Shop) -> None:
+    client, url = shop.page("team-change", shop.paying)
+
+    for body in bodies(WISH):
+        answered(client.get(url, body), body)
+    for body in bodies(CONFIRM):
+        answered(client.post(url, body), body)
+
+    shop.unchanged()
+
+
+@pytest.mark.parametrize(
+    "kind", ["move", "give_up", "keep", "interval", "cancel", "resume", "sell", "add\x00"]
+)
+def test_a_wish_of_any_kind_survives_nonsense(shop: Shop, kind: str) -> None:
+    client, url = shop.page("team-change", shop.paying)
+
+    for name in ("plan", "count", "seats", "interval"):
+        for value in NASTY[::4]:
+            answered(client.get(url, {"kind": kind, "plan": "max", name: value}), (name, value))
+    for seats in (["1"] * 1_500, [str(10**18)], ["-5"]):
+        answered(client.get(url, {"kind": kind, "plan": "max", "seats": seats}), seats[0])
+
+    shop.unchanged()
+
+
+def test_seats_are_not_bought_by_nonsense(shop: Shop) -> None:
+    client, url = shop.page("team-subscribe", shop.new)
+
+    for name in ("interval", "plan", "seats_plus", "seats_max"):
+        for value in NASTY:
+            answered(client.get(url, {"plan": "max", name: value}), (name, value))
+            if value not in ("", "0", " ") or name.startswith("seats"):
+                wrong = {"interval": "month", "seats_plus": "0", "seats_max": "0", name: value}
+                answer = client.post(url, wrong)
+                assert answer.status_code == 422 or value == "١٢", (name, value, answer)
+                Checkout.objects.filter(team=shop.new.team).delete() if value == "١٢" else None
+
+
+def test_credits_are_not_bought_by_nonsense(shop: Shop) -> None:
+    client, url = shop.page("team-credits-buy", shop.paying)
+    for value in [*NASTY, "4999", "5000.5", "-5000", "10" * 10]:
+        answer = client.post(url, {"credits": value})
+        assert answer.status_code == 422, value
+        assert answer.context["form"].errors, value
+
+    client, url = shop.page("team-credits-auto-top-up", shop.paying)
+    good = {"enabled": "on", "threshold": "1000", "target": "5000", "month_cap": "10000"}
+    for name in ("threshold", "target", "month_cap"):
+        for value in NASTY:
+            if (name, value) not in (("threshold", "0"), ("threshold", "1.5")):
+                answer = client.post(url, good | {name: value})
+                assert answer.status_code == 422, (name, value)
+
+    shop.unchanged()
+
+
+def test_pages_are_turned_by_nonsense_to_the_first_one(shop: Shop) -> None:
+    for name in ("team-billing", "team-credits-purchases"):
+        client, url = shop.page(name, shop.paying)
+        for value in [*NASTY, "2026-06-03T10:02:00+00:00~" + "9" * 30, "0001-01-01T00:00:00+23:59~1"]:
+            assert client.get(url, {"before": value}).status_code == 200, value
+
+
+@pytest.mark.parametrize("name", ["team-checkout", "team-checkout-leave"])
+def test_a_visit_of_another_team_is_not_there(shop: Shop, name: str) -> None:
+    visit = Checkout.objects.get(team=shop.paying.team)
+    client, url = shop.page(name, shop.new, visit.pk)
+
+    answer = client.get(url) if name == "team-checkout" else client.post(url)
+
+    assert answer.status_code == 404
+    shop.unchanged()
+
+
+API: list[tuple[str, dict[str, Any]]] = [
+    ("preview", {"kind": "move", "plan": "max", "seats": [1]}),
+    ("change", {"kind": "move", "plan": "max", "seats": [1], "amount_nanousd": 1, "proration_at": None}),
+    ("checkout", {"seats": {"max": 1}, "interval": "month"}),
+]
+WRONG: list[Any] = [
+    *NASTY,
+    None,
+    True,
+    -1,
+    1.5,
+    2**63,
+    10**400,
+    [],
+    [[]],
+    [None],
+    [0],
+    [2**63],
+    [1, 1, 1],
+    list(range(1, 2_000)),
+    {},
+    {"max": -1},
+    {"max": 10**9},
+    {"max": None},
+    {"": 1},
+    {"gold": 1},
+    {"m\x00": 1},
+    {"max": 1, "plus": 1_000},
+]
+
+
+@pytest.mark.parametrize(("path", "good"), API, ids=[row[0] for row in API])
+def test_the_api_names_what_is_wrong(shop: Shop, path: str, good: dict[str, Any]) -> None:
+    client = Client(raise_request_exception=True)
+    client.force_login(shop.paying.user)
+    url = f"/api/v1/teams/{shop.paying.team.slug}/subscription/{path}"
+
+    for name in good:
+        for value in WRONG:
+            answer = client.post(url, json.dumps(good | {name: value}), content_type="application/json")
+            assert answer.status_code in (400, 404, 409, 413, 422), (name, value, answer)
+            assert answer.json()["code"] and answer.json()["detail"], (name, value)
+    shop.unchanged()
+
+
+OBJECTS: list[Any] = [
+    {},
+    {"object": "invoice"},
+    {"object": "invoice", "id": None},
+    {"object": "invoice", "id": "in_nowhere"},
+    {"object": "invoice", "id": "../customers"},
+    {"object": "invoice", "id": "in_" + "x" * 10_000},
+    {"object": "customer", "id": ["cus_1"]},
+    {"object": "subscription", "id": {"a": 1}},
+    {"object": "subscription_schedule", "id": "sub_sched_1"},
+    {"object": "charge", "id": "ch_1", "payment_intent": 7},
+    {"object": "checkout.session", "id": "💥"},
+    {"object": "unheard_of", "id": "x"},
+    {"object": 7, "id": 7},
+    {"object": ["invoice"], "id": "in_1"},
+]
+
+
+@pytest.mark.parametrize("about", OBJECTS, ids=lambda about: str(about)[:60])
+def test_an_event_about_nonsense_is_kept_and_changes_nothing(shop: Shop, about: Any, client: Client) -> None:
+    answer = ring_us(client, event("invoice.paid", about, at=shop.account.at), at=shop.account.at)
+
+    assert answer.status_code == 200
+    for hour in range(3):
+        work_inbox(at=shop.account.at + timedelta(hours=hour))
+    shop.unchanged()
+
+
+BROKEN: list[Callable[[dict[str, Any]], Any]] = [
+    lambda whole: [],
+    lambda whole: 7,
+    lambda whole: whole | {"data": None},
+    lambda whole: whole | {"data": {"object": None}},
+    lambda whole: whole | {"data": {"object": "in_1"}},
+    lambda whole: whole | {"created": "yesterday"},
+    lambda whole: whole | {"created": 10**18},
+    lambda whole: whole | {"id": None},
+    lambda whole: whole | {"id": "evt_" + "x" * 300},
+    lambda whole: whole | {"type": None},
+    lambda whole: whole | {"type": "x" * 10_000},
+    lambda whole: whole | {"data": {"object": {"object": "invoice", "id": "a\x00b"}}},
+    lambda whole: {name: value for name, value in whole.items() if name != "type"},
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=range(len(BROKEN)))
+def test_what_is_signed_and_no_event_is_refused(
+    shop: Shop, client: Client, broken: Callable[[dict[str, Any]], Any]
+) -> None:
+    kept = StripeEvent.objects.count()
+    whole = broken(event("invoice.paid", {"object": "invoice", "id": "in_1"}, at=shop.account.at))
+
+    answer = ring_us(client, json.dumps(whole).encode(), at=shop.account.at)
+
+    refused = (answer.status_code, answer.json()["code"])
+    assert refused in ((400, "webhook_invalid"), (422, "invalid"))  # the latter by the database
+    assert StripeEvent.objects.count() == kept
+    shop.unchanged()
