@@ -48,7 +48,5 @@ def choose(request: PersonRequest) -> HttpResponse:
 
 
 def _choice(team: Team, given: dict[str, str], *, has_plan: bool) -> Choice:
-    if has_plan:
-        return Choice(team, reverse("team-billing", args=[team.slug]), has_plan)
-    url = reverse("team-subscribe", args=[team.slug])
+    url = reverse("team-billing" if has_plan else "team-subscribe", args=[team.slug])
     return Choice(team, f"{url}?{urlencode(given)}" if given else url, has_plan)

@@ -109,9 +109,9 @@ def confirm(
     stale = plan.preview.at_once and plan.preview.proration_at != proration_at
     if stale or plan.preview.amount_nanousd != amount_nanousd:
         now = plan.preview.amount_nanousd
+        was = f", not {usd_text(amount_nanousd)}" if now != amount_nanousd else ", and was shown long ago"
         raise AmountChanged(
-            f"It is {usd_text(now)} now, not {usd_text(amount_nanousd)}; confirm again if you agree.",
-            amount_nanousd=now,
+            f"It is {usd_text(now)} now{was}; confirm again if you agree.", amount_nanousd=now
         )
     if plan.result is None:
         _cancel_or_resume(plan, wish, at, by)

@@ -10,6 +10,7 @@ from django.test import Client
 
 from quota.models import Plan
 from teams.models import Team
+from tests.billing.stripe_says import Bill, put_on_sale
 from tests.factories import make_member, make_team, make_user
 from tests.pages.reading import read
 
@@ -86,6 +87,19 @@ def test_with_one_team_the_choice_leads_on_with_two_it_asks_and_the_default_team
     assert "Max for which Team?" in html
     assert html.index(f"/teams/{mine}/billing/subscribe/") < html.index("/teams/acme/billing/subscribe/")
     assert "/teams/others/billing/" not in html
+
+
+def test_for_a_team_that_has_a_plan_the_choice_leads_to_changing_it(client: Client) -> None:
+    put_on_sale()
+    ada = make_user("ada@example.com")
+    mine = Team.objects.get(default_for=ada)
+    Bill(team=mine).say({"plus": 1})
+    client.force_login(ada)
+
+    answer = client.get("/plans/choose/?plan=max", follow=True)
+
+    assert answer.redirect_chain == [(f"/teams/{mine.slug}/billing/?plan=max", 302)]
+    assert '<option value="max" selected>Max</option>' in answer.content.decode()
 
 
 @pytest.mark.usefixtures("on_sale")
