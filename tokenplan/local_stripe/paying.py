@@ -98,7 +98,8 @@ def _follow(store: Store, session: Object, order: Object, intent: Object, now: i
     if session["payment_status"] == "unpaid" and intent["status"] != "processing":
         kind = "async_payment_failed"
         if intent["status"] == "succeeded":
-            session, kind = store.save({**session, "payment_status": "paid"}), "async_payment_succeeded"
+            session, kind = {**session, "payment_status": "paid"}, "async_payment_succeeded"
+            session = store.save(_billed(store, session, order, intent, now))
         emit(store, f"checkout.session.{kind}", session, now)
     return session
 
@@ -141,18 +142,26 @@ def _complete(
         session |= {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
     else:
         session["payment_intent"] = intent["id"] if intent else None
-        if session["invoice_creation"]["enabled"]:
-            session["invoice"] = invoices.for_checkout(
-                store,
-                customer=customer["id"],
-                prices=[(store.get("price", row["price"]), row["quantity"]) for row in order["rows"]],
-                discounts=discounts,
-                metadata=session["invoice_creation"]["invoice_data"]["metadata"],
-                intent=intent,
-                now=moment,
-            )["id"]
+        session = _billed(store, session, order, intent, now)
     emit(store, "checkout.session.completed", store.save(session), now)
     return session
+
+
+def _billed(store: Store, session: Object, order: Object, intent: Object | None, now: int) -> Object:
+    """With an invoice, where it wants one: of what is paid, so there is none while money is on its way."""
+    wanted = session["mode"] == "payment" and session["invoice_creation"]["enabled"]
+    if not wanted or session["payment_status"] == "unpaid":
+        return session
+    invoice = invoices.for_checkout(
+        store,
+        customer=session["customer"],
+        prices=[(store.get("price", row["price"]), row["quantity"]) for row in order["rows"]],
+        discounts=store.all("discount", checkout_session=session["id"]),
+        metadata=session["invoice_creation"]["invoice_data"]["metadata"],
+        intent=intent,
+        now=now_of(store, session["customer"], now),
+    )
+    return {**session, "invoice": invoice["id"]}
 
 
 def pay_invoice(store: Store, invoice: Object, payment_method: str, now: int) -> Object:
