@@ -272,6 +272,7 @@ def _faults_of_option(reader: Reader, hint: Any, at: str) -> Iterator[str]:
     else:
         fits: dict[Any, tuple[Any, ...]] = {
             readers.text: (str,),
+            readers.url: (str,),
             readers.integer: (int,),
             readers.moment: (int,),
             readers.decimal: (float, Decimal),

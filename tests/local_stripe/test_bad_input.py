@@ -108,6 +108,8 @@ ODD = st.sampled_from(
         "²",
         "\x00",
         "[]",
+        "http://[",
+        "http://example.com/",
         "é" * 300,
     ]
 )

@@ -277,6 +277,7 @@ def test_a_session_ends_by_itself_or_when_asked_and_cannot_be_paid_then(account:
         {"expires_at": T0 + 1799},
         {"expires_at": T0 + 86401},
         {"success_url": "javascript:alert(1)"},
+        {"cancel_url": "http://[nowhere"},
         {"line_items": []},
         {"line_items": [{"price": "price_none"}]},
         {"subscription_data": {"metadata": {"a": "b"}}},

@@ -69,8 +69,9 @@ def test_one_that_is_never_taken_is_given_up_some_day(account: Account, listener
     assert delivery["state"] == "given up"
 
 
-def test_nobody_there_is_a_failure_too(account: Account) -> None:
-    account.stripe.register("http://127.0.0.1:9/", secret=SECRET, events=["*"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://127.0.0.1:port/", "http://127.0.0.1:9/é"])
+def test_nobody_there_is_a_failure_too(account: Account, url: str) -> None:
+    account.stripe.register(url, secret=SECRET, events=["*"])
     account.customer()
     send(account)
     (delivery,) = account.stripe.store.all("local.delivery")

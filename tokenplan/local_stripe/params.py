@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlsplit
 
 from tokenplan.local_stripe.errors import ApiError
 
@@ -55,6 +56,18 @@ def flag(value: Any, name: str) -> bool:
     if value not in ("true", "false"):
         raise ApiError(f"Invalid boolean: {value}", param=name)
     return bool(value == "true")
+
+
+def url(value: Any, name: str) -> str:
+    """Where a browser or an event can be sent to."""
+    try:
+        parts = urlsplit(text(value, name))
+        known = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        known = False
+    if not known:
+        raise ApiError(f"Not a valid URL: {name}", code="url_invalid", param=name)
+    return str(value)
 
 
 def mapping(value: Any, name: str) -> dict[str, str]:

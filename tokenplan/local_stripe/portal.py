@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenplan.local_stripe.app import Call, list_route, listing, route
 from tokenplan.local_stripe.errors import ApiError, Object
-from tokenplan.local_stripe.params import flag, mapping, merged, one_of, text
+from tokenplan.local_stripe.params import flag, mapping, merged, one_of, text, url
 
 FEATURES = {
     "customer_update": {
@@ -26,7 +26,7 @@ NO_CONFIGURATION = (
 @route(
     "POST",
     "/billing_portal/configurations",
-    {"features": FEATURES, "default_return_url": text, "metadata": mapping, "name": text},
+    {"features": FEATURES, "default_return_url": url, "metadata": mapping, "name": text},
     required=["features"],
 )
 def create_configuration(call: Call) -> Object:
@@ -97,7 +97,7 @@ def retrieve_configuration(call: Call) -> Object:
 @route(
     "POST",
     "/billing_portal/configurations/{}",
-    {"active": flag, "features": FEATURES, "default_return_url": text, "metadata": mapping, "name": text},
+    {"active": flag, "features": FEATURES, "default_return_url": url, "metadata": mapping, "name": text},
 )
 def update_configuration(call: Call) -> Object:
     before = call.store.get("billing_portal.configuration", call.id, "configuration")
@@ -121,7 +121,7 @@ def list_configurations(call: Call) -> Object:
 @route(
     "POST",
     "/billing_portal/sessions",
-    {"customer": text, "configuration": text, "return_url": text},
+    {"customer": text, "configuration": text, "return_url": url},
     required=["customer"],
 )
 def create_session(call: Call) -> Object:

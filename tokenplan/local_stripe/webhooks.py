@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tokenplan.local_stripe.app import Call, list_route, listing, route
 from tokenplan.local_stripe.errors import ApiError, Object
 from tokenplan.local_stripe.events import KINDS, VERSION, deliver, wants
-from tokenplan.local_stripe.params import Spec, flag, mapping, merged, one_of, text
+from tokenplan.local_stripe.params import Spec, flag, mapping, merged, one_of, text, url
 from tokenplan.local_stripe.store import Store
 
 MODES = {
@@ -32,7 +32,7 @@ ENDPOINT: Spec = {
     "enabled_events": [one_of("*", *KINDS)],
     "description": text,
     "metadata": mapping,
-    "url": text,
+    "url": url,
 }
 
 
@@ -124,11 +124,13 @@ def _post(url: str, sent: Message) -> tuple[str, bool]:
     try:
         connection = make(parts.netloc, timeout=TIMEOUT)
         headers = {"Content-Type": "application/json", "Stripe-Signature": sent.signature}
-        connection.request("POST", parts.path or "/", sent.payload, headers)
+        connection.request(
+            "POST", parts._replace(scheme="", netloc="").geturl() or "/", sent.payload, headers
+        )
         response = connection.getresponse()
         text = response.read(200).decode(errors="replace")
         connection.close()
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"no answer: {error}", False
     return f"{response.status} {text}".strip(), 200 <= response.status < 300
 
@@ -144,8 +146,6 @@ def register(store: Store, url: str, secret: str, events: list[str], now: int) -
 
 
 def _endpoint(store: Store, url: str, now: int) -> Object:
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise ApiError("Invalid URL: An explicit scheme (such as https) must be provided.", param="url")
     return {
         "id": store.new_id("we"),
         "object": "webhook_endpoint",
