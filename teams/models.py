@@ -220,6 +220,7 @@ class AuditEntry(models.Model):
     objects = querysets.AuditEntryQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "audit entries"
         indexes = [models.Index(fields=["team", "-at", "-id"], name="audit_of_a_team")]
 
     def __str__(self) -> str:

@@ -9,6 +9,10 @@ from teams.api import problems
 from tokenplan import pages
 from tokenplan.api_docs import ApiDocs
 
+admin.site.site_header = "Token Plan, operators' pages"
+admin.site.site_title = "Token Plan"
+admin.site.index_title = "Everything"
+
 handler400 = problems.bad_request
 handler404 = problems.not_found
 handler500 = pages.server_error

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField()),
             ],
             options={
+                'verbose_name': 'auto top-up',
                 'constraints': [models.CheckConstraint(condition=models.Q(('target_nanousd__gt', models.F('threshold_nanousd')), ('threshold_nanousd__gte', 0)), name='a_top_up_goes_above_its_threshold'), models.CheckConstraint(condition=models.Q(('month_cap_nanousd__gte', 5000000000)), name='a_month_cap_allows_a_pack'), models.CheckConstraint(condition=models.Q(('enabled', False), ('failures__lt', 3), _connector='OR'), name='off_after_three_failures')],
             },
         ),

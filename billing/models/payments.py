@@ -223,6 +223,7 @@ class AutoTopUp(models.Model):
     changed_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "auto top-up"
         constraints = [
             models.CheckConstraint(
                 condition=Q(threshold_nanousd__gte=0, target_nanousd__gt=F("threshold_nanousd")),

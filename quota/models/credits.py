@@ -75,6 +75,7 @@ class CreditLedgerEntry(models.Model):
     objects = querysets.CreditLedgerQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "credit ledger entries"
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="purchase", amount_nanousd__gt=0)
@@ -131,6 +132,7 @@ class CreditAccess(models.Model):
     )
 
     class Meta:
+        verbose_name_plural = "credit access"
         constraints = [
             models.CheckConstraint(
                 condition=Q(overflow__in=["never", "allow"]), name="a_member_overflow_policy"

@@ -20,4 +20,12 @@ class Migration(migrations.Migration):
             model_name='entitlement',
             constraint=models.CheckConstraint(condition=models.Q(('renews_at', None), models.Q(('ends_at__isnull', False), ('renews_at__lte', models.F('ends_at'))), _connector='OR'), name='an_entitlement_renews_before_it_ends'),
         ),
+        migrations.AlterModelOptions(
+            name='creditaccess',
+            options={'verbose_name_plural': 'credit access'},
+        ),
+        migrations.AlterModelOptions(
+            name='creditledgerentry',
+            options={'verbose_name_plural': 'credit ledger entries'},
+        ),
     ]
