@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from billing.models import PurchasedSeat, Subscription, SubscriptionItem
 from billing.services.fetches import take_ticket
 from quota.errors import NoUsableResources
 from quota.models import Entitlement, Plan
-from quota.services.entitlements import suspend_seat
+from quota.services.entitlements import suspend_seat, withdraw_seat
 from teams.errors import NotFound
 from teams.models import AuditEntry, Mail, Seat, SeatHolding
 from teams.services import seats as seat_service
@@ -346,3 +347,46 @@ class LooksInAnyOrder(TestCase):
         assert bill.plans(T0 + SECOND) == ["plus", "plus"]
         assert (bill.row.status, bill.row.fetch) == ("active", newest[0])
         assert Seat.objects.for_team(bill.team).live().count() == 2
+
+
+def test_past_due_without_an_unpaid_invoice_was_paid_a_moment_ago_and_stops_nothing() -> None:
+    bill = Bill()
+    bill.say({"max": 1})
+    bill.say({"max": 1}, at=T0 + DAY, status="past_due")
+    assert (bill.plans(T0 + DAY), bill.row.past_due_since) == (["max"], None)
+    # Should an invoice be found after all, the Owner is told then.
+    bill.say({"max": 1}, at=T0 + 2 * DAY, status="past_due", overdue_since=T0 + DAY)
+    assert Mail.objects.filter(kind="payment_failed").count() == 1
+    assert bill.plans(T0 + 8 * DAY) == []
+
+
+def test_what_an_operator_stopped_stays_so_whatever_is_paid_and_renewed() -> None:
+    bill = Bill()
+    bill.say({"max": 1})
+    suspend_seat(seat=PurchasedSeat.objects.get().seat, at=T0 + DAY, by=None)
+    bill.say({"max": 1}, at=T0 + 2 * DAY)
+    bill.starts = T0 + MONTH
+    bill.say({"max": 1}, at=T0 + MONTH)
+    assert bill.plans(T0 + MONTH) == []
+    assert Entitlement.objects.open().get().suspended_at == T0 + DAY
+
+
+def test_a_seat_that_an_operator_withdrew_is_made_anew_while_it_is_paid_for() -> None:
+    bill = Bill()
+    bill.say({"max": 2})
+    first, second = PurchasedSeat.objects.order_by("pk")
+    withdraw_seat(seat=first.seat, at=T0 + DAY, by=None)
+    bill.say({"max": 2}, at=T0 + 2 * DAY)
+    assert bill.plans(T0 + 2 * DAY) == ["max", "max"]
+    assert PurchasedSeat.objects.live().earliest("pk") == second
+
+
+def test_items_that_change_places_are_as_stripe_says() -> None:
+    bill = Bill()
+    bill.say({"plus": 1, "max": 2})
+    plus, most = bill.facts({"plus": 1, "max": 2}).items
+    swapped = (replace(plus, id=most.id), replace(most, id=plus.id))
+    bill.say({}, at=T0 + DAY, items=swapped)
+    said = SubscriptionItem.objects.values_list("stripe_id", "price__plan__code", "quantity")
+    assert sorted(said) == sorted([(most.id, "plus", 1), (plus.id, "max", 2)])
+    assert bill.plans(T0 + DAY) == ["plus", "max", "max"]

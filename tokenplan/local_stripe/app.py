@@ -146,7 +146,7 @@ def _expand(store: Store, part: Any, names: list[str], path: str) -> None:
         for row in part:
             _expand(store, row, names, path)
         return
-    if not isinstance(part, dict) or not names:
+    if not isinstance(part, dict) or not names or part.get("deleted"):
         return
     name, *rest = names
     maker = INCLUDED.get((part.get("object", ""), name))
