@@ -255,6 +255,19 @@ def test_a_code_that_ends_between_typing_and_paying_takes_no_money(account: Acco
     assert (look(account, session).status, look(account, session).amount_total) == ("open", 2000)
 
 
+def test_a_code_that_ends_while_the_bank_asks_still_counts(account: Account) -> None:
+    coupon = account.api.coupons.create({"duration": "once", "percent_off": 10}).id
+    promotion = {"type": "coupon", "coupon": coupon}
+    account.api.promotion_codes.create({"code": "SOON", "promotion": promotion, "expires_at": T0 + 60})
+    session = visit(account, allow_promotion_codes=True)
+    account.post(f"/checkout/{session.id}/promotion", code="SOON")
+    asked = account.pay(session, "4000002500003155").headers["Location"]
+    account.pass_time(timedelta(minutes=2))
+    account.post(asked, answer="complete")
+    assert look(account, session).status == "complete"
+    assert [intent.amount_received for intent in intents(account, session)] == [1800]
+
+
 def test_a_session_ends_by_itself_or_when_asked_and_cannot_be_paid_then(account: Account) -> None:
     first = visit(account, expires_at=T0 + 1800)
     second = visit(account)

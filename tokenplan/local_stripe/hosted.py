@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tokenplan.local_stripe import checkout, invoices, paying
+from tokenplan.local_stripe import invoices, orders, paying
 from tokenplan.local_stripe.amounts import dollars
 from tokenplan.local_stripe.cards import BY_NUMBER, METHODS, Specimen
 from tokenplan.local_stripe.clocks import now_of
@@ -26,8 +26,8 @@ def _checkout(visit: Visit, session: Object, *, problem: str = "", code_problem:
         return goes_to(_success_url(session))
     if session["status"] == "expired":
         return Page("error", {"message": "This checkout has expired.", "back": session["cancel_url"]}, 410)
-    order = checkout.order_of(visit.store, session)
-    rows = checkout.line_items(visit.store, order)
+    order = orders.order_of(visit.store, session)
+    rows = orders.line_items(visit.store, order)
     codes = [
         visit.store.get("promotion_code", entry["promotion_code"])["code"]
         for entry in order["discounts"]
@@ -99,12 +99,11 @@ def pay_checkout(visit: Visit) -> Page:
     chosen = _chosen(visit, session["customer"])
     if not chosen:
         return _checkout(visit, session, problem=NO_CARD)
-    try:
-        session = paying.pay_session(visit.store, session, chosen, visit.now)
-    except ApiError as error:  # the promotion code does not hold any more; nothing was taken
-        checkout.use_code(visit.store, session, "", visit.now)
+    problem = orders.drop_code_that_is_over(visit.store, session, visit.now)
+    if problem:
         session = visit.store.get("checkout.session", session["id"])
-        return _checkout(visit, session, problem=str(error))
+        return _checkout(visit, session, problem=problem)
+    session = paying.pay_session(visit.store, session, chosen, visit.now)
     if session["status"] == "complete":
         return goes_to(_success_url(session))
     return _unpaid(visit, session)
@@ -124,7 +123,7 @@ def use_promotion(visit: Visit) -> Page:
     session = visit.store.get("checkout.session", visit.id, "session")
     if session["status"] != "open":
         return _checkout(visit, session)
-    problem = checkout.use_code(visit.store, session, visit.form.get("code", ""), visit.now)
+    problem = orders.use_code(visit.store, session, visit.form.get("code", ""), visit.now)
     if problem:
         return _checkout(visit, session, code_problem=problem)
     return goes_to(f"/checkout/{session['id']}")

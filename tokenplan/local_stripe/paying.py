@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from tokenplan.local_stripe import checkout, invoices, payments, subscriptions
+from tokenplan.local_stripe import checkout, invoices, orders, payments, subscriptions
 from tokenplan.local_stripe.cards import MESSAGES, Specimen
 from tokenplan.local_stripe.clocks import Task, finds_work, now_of
 from tokenplan.local_stripe.discounts import begin, redeem_all
@@ -27,7 +27,8 @@ def pay_session(store: Store, session: Object, payment_method: str, now: int) ->
     moment = now_of(store, session["customer"], now)
     method = usable(store, payment_method, customer=session["customer"], now=moment)
     checkout.abandon(store, session, now)
-    order = checkout.order_of(store, session)
+    order = orders.order_of(store, session)
+    order = {**order, "given": orders.discounts_of(store, session, order, moment)}
     due, data = _due(store, session, order, moment), order["payment_intent_data"]
     subscribes = session["mode"] == "subscription"
     if not due:
@@ -49,18 +50,17 @@ def pay_session(store: Store, session: Object, payment_method: str, now: int) ->
 
 
 def _due(store: Store, session: Object, order: Object, moment: int) -> int:
-    discounts = checkout.discounts_of(store, session, order, moment)
     if session["mode"] == "payment":
         return int(session["amount_total"])
     quote = subscriptions.quote(
-        store, customer=session["customer"], given=order["rows"], discounts=discounts, now=moment
+        store, customer=session["customer"], given=order["rows"], discounts=order["given"], now=moment
     )
     return int(quote["amount_due"])
 
 
 def last_attempt(store: Store, session: Object) -> Object | None:
     """The payment intent of the latest attempt to pay it."""
-    intent = checkout.order_of(store, session)["intent"]
+    intent = orders.order_of(store, session)["intent"]
     return store.get("payment_intent", intent) if intent else None
 
 
@@ -110,7 +110,7 @@ def _complete(
     """Bought. The money has come, is on its way, or none was due."""
     moment = now_of(store, session["customer"], now)
     customer = store.get("customer", session["customer"])
-    discounts = checkout.discounts_of(store, session, order, moment)
+    discounts = order["given"]
     redeem_all(store, discounts, moment)
     begin(store, discounts)
     unpaid = "no_payment_required" if intent is None else "unpaid"
