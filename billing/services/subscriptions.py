@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -74,8 +75,7 @@ def apply_subscription(
     paid = {plan_id: item.quantity for plan_id, item in items.items() if plan_id and begun}
     _share_out(work, allot(_seats_to_allot(work.row), paid))
     work.changed += settle_change(subscription=work.row, facts=facts, at=at)
-    for bought in work.row.seats.filter(ended_at=None).select_related("seat", "plan").order_by("seat_id"):
-        _entitle(work, bought, items[bought.plan_id], overdue_since)
+    _entitle(work, items, overdue_since)
     return work.changed
 
 
@@ -197,12 +197,15 @@ def _share_out(work: _Work, allotment: Allotment) -> None:
         if seat.plan_id != plan_id:
             seat.plan_id, seat.next_plan, seat.leaves = plan_id, None, False
             seat.save(update_fields=["plan", "next_plan", "leaves"])
-    for plan_id in allotment.new:
-        seat_row = seats.add_seat(team=work.team, by=None, at=at)
-        PurchasedSeat.objects.create(seat=seat_row, team=work.team, subscription=row, plan_id=plan_id)
-        work.changed.append(f"seat {seat_row.pk} is added")
+    new = seats.add_seats(team=work.team, count=len(allotment.new), by=None, at=at) if allotment.new else []
+    PurchasedSeat.objects.bulk_create(
+        PurchasedSeat(seat=seat, team=work.team, subscription=row, plan_id=plan_id)
+        for seat, plan_id in zip(new, allotment.new, strict=True)
+    )
+    for added in new:
+        work.changed.append(f"seat {added.pk} is added")
         if work.team.is_default:
-            _give_to_owner(work, seat_row)
+            _give_to_owner(work, added)
 
 
 def _give_to_owner(work: _Work, seat: Seat) -> None:
@@ -212,40 +215,64 @@ def _give_to_owner(work: _Work, seat: Seat) -> None:
         seats.assign_seat(seat=seat, membership=owner, by=None, at=work.at)
 
 
-def _entitle(work: _Work, bought: PurchasedSeat, item: ItemFacts, overdue_since: datetime | None) -> None:
-    """The seat may use its plan for the item's period; it is suspended, or resumed, as payment is."""
-    row, at, seat = work.row, work.at, bought.seat
+def _entitled(row: Subscription) -> dict[int, Entitlement]:
+    """What its seats may use now, by seat."""
+    open_ones = Entitlement.objects.open().filter(seat__in=row.seats.filter(ended_at=None).values("seat"))
+    return {entitlement.seat_id: entitlement for entitlement in open_ones}
+
+
+def _entitle(work: _Work, items: Mapping[int | None, ItemFacts], overdue_since: datetime | None) -> None:
+    """Each seat may use its plan for its item's period; it is suspended, or resumed, as payment is."""
+    at, before = work.at, _entitled(work.row)
+    bought = work.row.seats.filter(ended_at=None).select_related("seat").prefetch_related("plan__limits")
+    terms = [
+        term
+        for row in bought.order_by("seat_id")
+        if (term := _term(work, row, items[row.plan_id], before.get(row.seat_id))) is not None
+    ]
+    after = before | (entitlements.entitle_seats(terms=terms, at=at, by=None) if terms else {})
+    for term in terms:
+        until = f"{items[term.plan.pk].period_end:%Y-%m-%d %H:%M}"
+        work.changed.append(f"seat {term.seat.pk} may use {term.plan} until {until}")
+        old = before.get(term.seat.pk)
+        if old is not None and old.suspended_at is not None and not work.owed:
+            # An operator stopped the seat, for a reason that a new period does not remove.
+            after[term.seat.pk] = entitlements.suspend_seat(
+                seat=term.seat, since=old.suspended_at, at=at, by=None
+            )
+    for row in bought:
+        if row.seat_id in after:
+            _stop_or_resume(work, row.seat, after[row.seat_id], overdue_since)
+
+
+def _term(
+    work: _Work, bought: PurchasedSeat, item: ItemFacts, before: Entitlement | None
+) -> entitlements.Term | None:
+    """What the seat is to be told; None where it has been told, or it would be over already."""
+    row = work.row
     renews = row.cancel_at is None or row.cancel_at > item.period_end
     ends_at = item.period_end + (RENEWAL_SLACK if renews else timedelta(0))
     source = f"{item.id}:{int(item.period_start.timestamp())}"
-    before = Entitlement.objects.open().filter(seat=seat).first()
-    starts_at = _starts_at(before, bought.plan_id, source, item.period_start, at)
-    told = (source, bought.plan_id, ends_at)
-    if ends_at > starts_at and (before is None or (before.source, before.plan_id, before.ends_at) != told):
-        after = entitlements.entitle_seat(
-            seat=seat,
-            plan=bought.plan,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            renews_at=item.period_end if renews else None,
-            source=source,
-            at=at,
-            by=None,
-        )
-        work.changed.append(f"seat {seat.pk} may use {bought.plan} until {item.period_end:%Y-%m-%d %H:%M}")
-        if before is not None and before.suspended_at is not None and not work.owed:
-            # An operator stopped the seat, for a reason that a new period does not remove.
-            after = entitlements.suspend_seat(seat=seat, since=before.suspended_at, at=at, by=None)
-        before = after
-    if before is None:
-        return
-    stops = _stops_at(row, overdue_since, at)
+    starts_at = _starts_at(before, bought.plan_id, source, item.period_start, work.at)
+    told = before is not None and (before.source, before.plan_id, before.ends_at) == (
+        source,
+        bought.plan_id,
+        ends_at,
+    )
+    if told or ends_at <= starts_at:
+        return None
+    renews_at = item.period_end if renews else None
+    return entitlements.Term(bought.seat, bought.plan, starts_at, ends_at, renews_at, source)
+
+
+def _stop_or_resume(work: _Work, seat: Seat, now: Entitlement, overdue_since: datetime | None) -> None:
+    stops = _stops_at(work.row, overdue_since, work.at)
     if stops is not None:
-        if before.suspended_at != stops and not before.is_suspended(at):
-            entitlements.suspend_seat(seat=seat, since=stops, at=at, by=None)
+        if now.suspended_at != stops and not now.is_suspended(work.at):
+            entitlements.suspend_seat(seat=seat, since=stops, at=work.at, by=None)
             work.changed.append(f"seat {seat.pk} stops at {stops:%Y-%m-%d %H:%M} unless it is paid")
-    elif before.suspended_at is not None and work.owed:
-        entitlements.resume_seat(seat=seat, at=at, by=None)
+    elif now.suspended_at is not None and work.owed:
+        entitlements.resume_seat(seat=seat, at=work.at, by=None)
         work.changed.append(f"seat {seat.pk} works again")
 
 

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
 from django.utils.formats import date_format
 
 from quota.errors import PlanNotSellable, SeatNotEntitled
-from quota.models import Entitlement, Plan
+from quota.models import Entitlement, Plan, UsageEvent
 from quota.services.charges import rebuild_buckets
+from quota.windows import Rule
 from teams.errors import InvalidValue
 from teams.models import Seat, Team, User
 from teams.services import seats
-from teams.services.audit import Details, record
+from teams.services.audit import Details, record, record_all
 from teams.transactions import one_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What a seat may use from when until when, and because of what; `renews_at` is for people."""
+
+    seat: Seat
+    plan: Plan
+    starts_at: datetime
+    ends_at: datetime | None
+    renews_at: datetime | None
+    source: str
+
+    @property
+    def until(self) -> datetime | None:
+        return self.renews_at or self.ends_at
+
+    def is_told_by(self, row: Entitlement | None) -> bool:
+        told = row and (row.source, row.plan_id, row.ends_at, row.renews_at)
+        return told == (self.source, self.plan.pk, self.ends_at, self.renews_at)
 
 
 @one_transaction()
@@ -49,41 +73,75 @@ def entitle_seat(
     Usage is never reset: it hangs on the seat, and a window rule that is new to the seat is summed up from
     its events. The same source again changes nothing. Raises InvalidValue.
     """
-    if ends_at is not None and ends_at <= starts_at:
+    term = Term(seat, plan, starts_at, ends_at, renews_at, source)
+    return entitle_seats(terms=[term], at=at, by=by)[seat.pk]
+
+
+@one_transaction()
+def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> dict[int, Entitlement]:
+    """Likewise for seats of one Team, one or more of them, in few statements: their calls wait meanwhile."""
+    if any(term.ends_at is not None and term.ends_at <= term.starts_at for term in terms):
         raise InvalidValue("It must end after it begins", pointer="/ends_at")
-    seat = seats.lock(seat)
-    open_one = Entitlement.objects.open().filter(seat=seat).select_related("plan").first()
-    wanted = (source, plan.pk, ends_at, renews_at)
-    if open_one and (open_one.source, open_one.plan_id, open_one.ends_at, open_one.renews_at) == wanted:
-        return open_one
-    known = set(
-        Entitlement.objects.filter(seat=seat).values_list("plan__limits__rule_key", flat=True).distinct()
-    )
-    if open_one:
-        open_one.superseded_at = max(starts_at, open_one.starts_at)
-        open_one.save(update_fields=["superseded_at"])
-    entitlement = Entitlement.objects.create(
-        team_id=seat.team_id,
-        seat=seat,
-        plan=plan,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        renews_at=renews_at,
-        source=source,
-        created_at=at,
-    )
-    for limit in plan.limits.all():
-        if limit.rule_key not in known:
-            rebuild_buckets(seat_id=seat.pk, rule=limit.rule)
-    details: Details = {
-        "seat": seat.pk,
-        "plan": str(plan),
-        "before": str(open_one.plan) if open_one else None,
-        "until": date_format(renews_at or ends_at, "Y-m-d H:i") if ends_at else None,
-        "source": source,
+    locked = seats.lock_all(term.seat for term in terms)
+    open_ones = {
+        row.seat_id: row for row in Entitlement.objects.open().filter(seat__in=locked).select_related("plan")
     }
-    record(team=seat.team, by=by, action="seat.entitled", subject=str(seat), details=details, at=at)
-    return entitlement
+    due = [term for term in terms if not term.is_told_by(open_ones.get(term.seat.pk))]
+    replaced = []
+    for term in due:
+        if (before := open_ones.get(term.seat.pk)) is not None:
+            before.superseded_at = max(term.starts_at, before.starts_at)
+            replaced.append(before)
+    new_rules = _new_rules(due)
+    Entitlement.objects.bulk_update(replaced, ["superseded_at"])
+    made = Entitlement.objects.bulk_create(
+        Entitlement(
+            team_id=locked[term.seat.pk].team_id,
+            seat=locked[term.seat.pk],
+            plan=term.plan,
+            starts_at=term.starts_at,
+            ends_at=term.ends_at,
+            renews_at=term.renews_at,
+            source=term.source,
+            created_at=at,
+        )
+        for term in due
+    )
+    for seat_id, rule in new_rules:
+        rebuild_buckets(seat_id=seat_id, rule=rule)
+    told: dict[str, Details] = {
+        str(term.seat): {
+            "seat": term.seat.pk,
+            "plan": str(term.plan),
+            "before": str(open_ones[term.seat.pk].plan) if term.seat.pk in open_ones else None,
+            "until": date_format(term.until, "Y-m-d H:i") if term.ends_at and term.until else None,
+            "source": term.source,
+        }
+        for term in due
+    }
+    team = locked[terms[0].seat.pk].team
+    record_all(team=team, by=by, action="seat.entitled", subjects=told, at=at)
+    return open_ones | {row.seat_id: row for row in made}
+
+
+def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule]]:
+    """Window rules that are new to a seat which has been used already, by its id."""
+    ids = [term.seat.pk for term in terms]
+    used = set(
+        Seat.objects.filter(pk__in=ids)
+        .filter(Exists(UsageEvent.objects.filter(seat_id=OuterRef("pk"))))
+        .values_list("pk", flat=True)
+    )
+    known = set(
+        Entitlement.objects.filter(seat__in=used).values_list("seat_id", "plan__limits__rule_key").distinct()
+    )
+    return [
+        (term.seat.pk, limit.rule)
+        for term in terms
+        if term.seat.pk in used
+        for limit in term.plan.limits.all()
+        if (term.seat.pk, limit.rule_key) not in known
+    ]
 
 
 @one_transaction()

@@ -26,3 +26,13 @@ def record(
     return AuditEntry.objects.create(
         team=team, by=by, action=action, subject=subject[:200], details=dict(details or {}), at=at
     )
+
+
+def record_all(
+    *, team: Team, by: User | None, action: str, subjects: Mapping[str, Details], at: datetime
+) -> None:
+    """Likewise for many subjects, each with its details."""
+    AuditEntry.objects.bulk_create(
+        AuditEntry(team=team, by=by, action=action, subject=subject[:200], details=dict(details), at=at)
+        for subject, details in subjects.items()
+    )

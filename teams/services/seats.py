@@ -5,6 +5,7 @@ Usage stays with the seat, whoever holds it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from teams.errors import MemberHasSeat, NotFound, SeatNotHeld, SeatTaken
@@ -17,10 +18,17 @@ from teams.transactions import one_transaction, refused_by
 @one_transaction()
 def add_seat(*, team: Team, by: User | None, at: datetime) -> Seat:
     """A seat that nobody holds; what it may use is told by the floor above."""
+    return add_seats(team=team, count=1, by=by, at=at)[0]
+
+
+@one_transaction()
+def add_seats(*, team: Team, count: int, by: User | None, at: datetime) -> list[Seat]:
+    """Likewise, many at once."""
     team = team_service.lock(team)
-    seat = Seat.objects.create(team=team, created_at=at)
-    audit.record(team=team, by=by, action="seat.added", subject=str(seat), at=at, details={"seat": seat.pk})
-    return seat
+    made = Seat.objects.bulk_create(Seat(team=team, created_at=at) for _ in range(count))
+    told: dict[str, audit.Details] = {str(seat): {"seat": seat.pk} for seat in made}
+    audit.record_all(team=team, by=by, action="seat.added", subjects=told, at=at)
+    return made
 
 
 @one_transaction()
@@ -69,14 +77,15 @@ def end_holding(*, seat: Seat, held_by: Membership, by: User | None, at: datetim
 
 def lock(seat: Seat) -> Seat:
     """The seat as it is now, with its Team, locked until the transaction ends; NotFound once removed."""
-    locked = (
-        Seat.objects.live()
-        .select_related("team")
-        .select_for_update(no_key=True, of=("self",))
-        .filter(pk=seat.pk)
-        .first()
-    )
-    if locked is None:
+    return lock_all([seat])[seat.pk]
+
+
+def lock_all(seats: Iterable[Seat]) -> dict[int, Seat]:
+    """Likewise, many by their ids, in that order."""
+    wanted = {seat.pk for seat in seats}
+    rows = Seat.objects.live().select_related("team").select_for_update(no_key=True, of=("self",))
+    locked = {row.pk: row for row in rows.filter(pk__in=wanted).order_by("pk")}
+    if len(locked) < len(wanted):
         raise NotFound("This seat does not exist.")
     return locked
 
