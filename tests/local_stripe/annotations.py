@@ -243,6 +243,9 @@ def _faults_of_reader(reader: Reader, hint: Any, at: str) -> Iterator[str]:
         yield from _faults_of_reader(reader, args[0], at)
         return
     options = args if origin in (Union, types.UnionType) else (hint,)
+    words = {word for option in options for word in _words_of(option)}
+    if words - {""}:  # `str` beside words stands for those of versions to come
+        options = tuple(option for option in options if option is not str)
     if hasattr(reader, "readers"):
         for one in reader.readers:
             yield from _faults_of_reader(one, hint, at)
@@ -250,6 +253,10 @@ def _faults_of_reader(reader: Reader, hint: Any, at: str) -> Iterator[str]:
     every = [list(_faults_of_option(reader, option, at)) for option in options]
     if all(every):
         yield from min(every, key=len)
+
+
+def _words_of(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
 
 
 def _faults_of_option(reader: Reader, hint: Any, at: str) -> Iterator[str]:

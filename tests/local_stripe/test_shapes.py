@@ -9,6 +9,7 @@ from tests.local_stripe.annotations import class_of, faults_of_answer, faults_of
 from tests.local_stripe.busy import Account, be_busy
 from tokenplan.local_stripe.app import INCLUDED, ROUTES, App, Route
 from tokenplan.local_stripe.events import KINDS
+from tokenplan.local_stripe.params import Spec, flag, one_of, text
 
 # Kept beside Stripe's objects, and never shown.
 OWN = ("idempotency_key",)
@@ -101,3 +102,36 @@ def test_what_is_included_on_demand_is_what_the_sdk_expects(busy: Account) -> No
             row[field] = maker(store, row)
             seen += list(faults_of_object(row, class_of(kind), kind))
     assert sorted(set(seen)) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("amount", None, "payment_intent.amount: missing"),
+        ("amount", "500", "payment_intent.amount: '500' is no int"),
+        ("livemode", 0, "payment_intent.livemode: 0 is no bool"),
+        ("colour", "red", "payment_intent.colour: unknown to PaymentIntent"),
+        ("metadata", {"team": 1}, "payment_intent.metadata.team: 1 is no str"),
+    ],
+)
+def test_the_comparison_finds_what_is_wrong(busy: Account, field: str, value: Any, fault: str) -> None:
+    intent = busy.stripe.store.all("payment_intent")[0]
+    intent[field] = value
+    if value is None:
+        del intent[field]
+    assert faults_of_answer(intent) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        ({"colour": text}, "POST /refunds colour: the SDK does not send it"),
+        ({"amount": flag}, "POST /refunds amount: <class 'int'> is not what flag reads"),
+        (
+            {"reason": one_of("duplicate", "mood")},
+            "POST /refunds reason: {'mood'} are none of the SDK's words",
+        ),
+    ],
+)
+def test_the_comparison_of_calls_finds_what_is_wrong(spec: Spec, fault: str) -> None:
+    assert list(faults_of_params("POST", "/refunds", spec, ())) == [fault]

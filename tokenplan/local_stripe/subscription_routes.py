@@ -29,6 +29,16 @@ STATUSES = (
     "trialing",
     "unpaid",
 )
+FEEDBACK = one_of(
+    "customer_service",
+    "low_quality",
+    "missing_features",
+    "other",
+    "switched_service",
+    "too_complex",
+    "too_expensive",
+    "unused",
+)
 ENDING = ("cancel_at", "cancel_at_period_end")
 # What Stripe takes together with PENDING.
 WITH_PENDING = {
@@ -132,7 +142,7 @@ def list_all(call: Call) -> Object:
         "billing_cycle_anchor": ANCHOR,
         "cancel_at_period_end": flag,
         "cancel_at": either(one_of(""), moment),
-        "cancellation_details": {"comment": text, "feedback": text},
+        "cancellation_details": {"comment": text, "feedback": FEEDBACK},
         "automatic_tax": {"enabled": flag},
         "off_session": flag,
         "description": text,
@@ -182,7 +192,7 @@ def update_one(call: Call) -> Object:
     {
         "invoice_now": flag,
         "prorate": flag,
-        "cancellation_details": {"comment": text, "feedback": text},
+        "cancellation_details": {"comment": text, "feedback": FEEDBACK},
     },
 )
 def cancel_one(call: Call) -> Object:
