@@ -325,7 +325,7 @@ def test_an_operators_suspension_is_not_moved_by_a_later_one() -> None:
 class LooksInAnyOrder(TestCase):
     """Whatever order answers arrive in, twice or never: the newest look decides."""
 
-    @settings(max_examples=25)
+    @settings(max_examples=12)
     @given(st.randoms(use_true_random=False), st.integers(0, 6))
     def test_any_order_ends_as_the_newest_look_says(self, order: random.Random, lost: int) -> None:
         put_on_sale()
