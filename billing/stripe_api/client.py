@@ -45,7 +45,8 @@ class _Http(stripe.RequestsClient):
     def request(  # type: ignore[override]  # the SDK's own differs from its base in the same way
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        ask = self._reading.request if method == "get" else super().request
+        reads = method == "get" or url.endswith("/create_preview")
+        ask = self._reading.request if reads else super().request
         try:
             return ask(method, url, headers, post_data)
         except stripe.APIConnectionError as error:
