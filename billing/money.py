@@ -6,6 +6,8 @@ NANOUSD_PER_CENT = 10_000_000
 # Credits are sold in packs of 5,000, at $5 (product.md, Credits).
 CREDITS_PER_PACK = 5_000
 NANOUSD_PER_PACK = 5_000_000_000
+# The name of a pack's price, here and at Stripe.
+PACK_KEY = f"credits_{CREDITS_PER_PACK}"
 # A million Credits in one purchase, $1,000; more is sold by an operator.
 MAX_PACKS = 200
 

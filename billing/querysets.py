@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from teams.querysets import TeamOwned
 
 if TYPE_CHECKING:
-    from billing.models import Payment, Price, PurchasedSeat, StripeEvent, Subscription  # noqa: F401
+    from billing.models import (  # noqa: F401
+        Change,
+        Checkout,
+        Price,
+        PurchasedSeat,
+        StripeEvent,
+        Subscription,
+    )
 
 
 class PriceQuerySet(QuerySet["Price"]):
@@ -29,10 +36,16 @@ class PurchasedSeatQuerySet(TeamOwned["PurchasedSeat"]):
         return self.filter(ended_at=None)
 
 
-class PaymentQuerySet(TeamOwned["Payment"]):
-    def refundable(self) -> Self:
-        """Of which something is left to pay back."""
-        return self.filter(status="succeeded", received_nanousd__gt=F("refunded_nanousd"))
+class ChangeQuerySet(TeamOwned["Change"]):
+    def unfinished(self) -> Self:
+        """Sent, or waiting for their payment."""
+        return self.filter(closed_at=None)
+
+
+class CheckoutQuerySet(TeamOwned["Checkout"]):
+    def unfinished(self) -> Self:
+        """Not paid yet, or with a payment under way."""
+        return self.filter(state__in=["open", "processing"])
 
 
 class StripeEventQuerySet(QuerySet["StripeEvent"]):

@@ -7,6 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
+from billing.services.telling import tell_operators
 from billing.workflows import buying, changing, inbox, reconciling, refunding, topping_up
 from teams.ring import ring
 from teams.tasks import deliver_mail
@@ -57,6 +58,6 @@ def reconcile() -> int:
     for line in report.unrepaired:
         logger.error("Not repaired: %s", line)
     if report.unrepaired:
-        reconciling.tell(report=report, at=now)
+        tell_operators(unrepaired=report.unrepaired, at=now)
     ring(deliver_mail)
     return len(report.unrepaired)

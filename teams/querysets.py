@@ -43,6 +43,10 @@ class MembershipQuerySet(TeamOwned["Membership"]):
     def live(self) -> Self:
         return self.filter(ended_at=None, team__deleted_at=None)
 
+    def owner_of(self, team: Team) -> Membership | None:
+        """With its user; None for a Team that was deleted."""
+        return self.for_team(team).live().filter(role="owner").select_related("user").first()
+
     def managers(self) -> Self:
         """The Owner and the Admins."""
         return self.filter(role__in=["owner", "admin"])

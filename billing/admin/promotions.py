@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from billing.admin.forms import PromotionForm
 from billing.models import Promotion
+from billing.services.promotions import PromotionAsked
 from billing.workflows.promoting import create_promotion, set_promotion_active
 from quota.admin.verbs import form_page
 from quota.money import usd_text
@@ -93,8 +94,7 @@ class PromotionAdmin(ReadOnlyAdmin[Promotion]):
 
 def _create(values: dict[str, Any], by: User, at: datetime) -> Promotion:
     percent = values["percent"]
-    return create_promotion(
-        request=values["request"],
+    asked = PromotionAsked(
         code=values["code"],
         percent_hundredths=None if percent is None else int(percent * 100),
         amount_nanousd=values["amount"],
@@ -102,6 +102,5 @@ def _create(values: dict[str, Any], by: User, at: datetime) -> Promotion:
         months=values["months"],
         max_redemptions=values["max_redemptions"],
         expires_at=values["expires_at"],
-        at=at,
-        by=by,
     )
+    return create_promotion(request=values["request"], asked=asked, at=at, by=by)

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from billing import errors
 from billing.api.serializers import CheckoutSerializer, InvoiceSerializer, LinkSerializer
 from billing.api.views import BillingView
-from billing.models import Checkout, Invoice
+from billing.models import Invoice
+from billing.selectors.purchases import visit_of
 from billing.workflows import buying
 from billing.workflows.looks import look_at_checkout
 from quota.api.schema import refusals
@@ -23,12 +24,6 @@ from teams.errors import NotFound
 class Visit(BillingView):
     """For seats and for Credits alike."""
 
-    def visit(self, pk: UUID) -> Checkout:
-        visit = Checkout.objects.for_team(self.team).filter(pk=pk).select_related("team").first()
-        if visit is None:
-            raise NotFound("There was no such payment.")
-        return visit
-
     @extend_schema(
         operation_id="checkout",
         responses={200: CheckoutSerializer, **refusals(NotFound, errors.PaymentsUnavailable)},
@@ -36,8 +31,8 @@ class Visit(BillingView):
         description="Stripe is asked, so it is right whether or not its webhook has come.",
     )
     def get(self, request: Request, slug: str, pk: UUID) -> Response:
-        visit = self.visit(pk)
-        if visit.state not in (Checkout.State.EXPIRED, Checkout.State.FAILED):
+        visit = visit_of(self.team, pk)
+        if not visit.came_to_nothing():
             look_at_checkout(visit, timezone.now())
             visit.refresh_from_db()
         return Response(CheckoutSerializer(visit).data)
@@ -52,7 +47,7 @@ class Visit(BillingView):
         description="The page works no more, and nothing is charged. Refused once it was paid.",
     )
     def delete(self, request: Request, slug: str, pk: UUID) -> Response:
-        visit = buying.leave_checkout(checkout=self.visit(pk), at=timezone.now())
+        visit = buying.leave_checkout(checkout=visit_of(self.team, pk), at=timezone.now())
         return Response(CheckoutSerializer(visit).data)
 
 

@@ -146,7 +146,7 @@ class Drop(BillingView):
         description="Its invoice is void then: nothing is charged, and nothing changes.",
     )
     def post(self, request: Request, slug: str) -> Response:
-        waiting = Change.objects.for_team(self.team).filter(closed_at=None)
+        waiting = Change.objects.for_team(self.team).unfinished()
         change = waiting.select_related("subscription", "team").first()
         if change is None:
             raise errors.NothingToChange("No change waits for its payment.")

@@ -44,7 +44,7 @@ class Checkout(models.Model):
     expires_at = models.DateTimeField()
     fetch = models.BigIntegerField(default=0, editable=False)
 
-    objects = TeamOwned["Checkout"].as_manager()
+    objects = querysets.CheckoutQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -57,6 +57,10 @@ class Checkout(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    def came_to_nothing(self) -> bool:
+        """Over, without a payment."""
+        return self.state in (self.State.FAILED, self.State.EXPIRED)
 
 
 class Invoice(models.Model):
@@ -170,7 +174,7 @@ class Payment(models.Model):
     created_at = models.DateTimeField()
     fetch = models.BigIntegerField(default=0, editable=False)
 
-    objects = querysets.PaymentQuerySet.as_manager()
+    objects = TeamOwned["Payment"].as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["-created_at", "-id"], name="payments_newest_first")]

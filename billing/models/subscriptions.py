@@ -97,6 +97,11 @@ class Subscription(models.Model):
         """When it ends, having been canceled; None while it renews."""
         return self.cancel_at or (self.period_end if self.cancel_asked else None)
 
+    @property
+    def later_interval(self) -> str:
+        """By which the next period is billed."""
+        return self.next_interval or self.interval
+
 
 class SubscriptionItem(models.Model):
     """So many seats of one plan version, at one price."""
@@ -168,7 +173,7 @@ class Change(models.Model):
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = TeamOwned["Change"].as_manager()
+    objects = querysets.ChangeQuerySet.as_manager()
 
     class Meta:
         constraints = [

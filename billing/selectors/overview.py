@@ -85,17 +85,15 @@ def overview(team: Team) -> Overview:
     """The Team's subscription with its seats, the smallest plan first, then the oldest seat."""
     row = Subscription.objects.for_team(team).live().first()
     customer = Customer.objects.filter(team=team).first()
-    unfinished = Checkout.objects.for_team(team).filter(
-        kind=Checkout.Kind.SUBSCRIPTION, state__in=[Checkout.State.OPEN, Checkout.State.PROCESSING]
-    )
+    visits = Checkout.objects.for_team(team).unfinished().filter(kind=Checkout.Kind.SUBSCRIPTION)
     seats = _seats(row) if row else ()
     return Overview(
         subscription=row,
         plans=_by_plan(row, seats) if row else (),
         seats=seats,
         overdue=overdue(row) if row else None,
-        change=Change.objects.for_team(team).filter(closed_at=None).first(),
-        checkout=unfinished.order_by("-created_at").first(),
+        change=Change.objects.for_team(team).unfinished().first(),
+        checkout=visits.order_by("-created_at").first(),
         balance_nanousd=customer.balance_nanousd if customer else 0,
     )
 

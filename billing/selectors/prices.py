@@ -5,6 +5,7 @@ from __future__ import annotations
 from billing.changes import Bill
 from billing.errors import NotOnSale
 from billing.models import Price
+from billing.money import PACK_KEY
 
 
 def prices_of(bill: Bill) -> dict[str, int]:
@@ -18,6 +19,16 @@ def prices_of(bill: Bill) -> dict[str, int]:
             raise NotOnSale("The payment service does not know this price yet; an operator must publish it.")
         wanted[str(ids[plan])] = count
     return wanted
+
+
+def price_of_a_pack() -> str:
+    """Stripe's price id of 5,000 Credits. Raises NotOnSale while Stripe does not know it."""
+    price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
+    if price is None:
+        raise NotOnSale(
+            "The payment service does not sell Credits yet; an operator must publish their price."
+        )
+    return str(price.stripe_id)
 
 
 def cost_of_seats(interval: str) -> dict[int, int]:

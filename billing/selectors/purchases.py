@@ -1,11 +1,22 @@
-"""What a Team's purchases of Credits look like to its Owner."""
+"""A Team's visits to the payment page, and its purchases of Credits, as its Owner sees them."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from billing.models import CreditPurchase, Invoice, Payment
+from billing.models import Checkout, CreditPurchase, Invoice, Payment
+from teams.errors import NotFound
 from teams.models import Team
+
+
+def visit_of(team: Team, pk: UUID) -> Checkout:
+    """Raises NotFound."""
+    visit = Checkout.objects.for_team(team).filter(pk=pk).select_related("team").first()
+    if visit is None:
+        raise NotFound("There was no such payment.")
+    return visit
 
 
 def purchases_of(team: Team) -> QuerySet[CreditPurchase]:

@@ -9,7 +9,7 @@ from billing.allotment import LEAVES
 from billing.changes import SeatPlanned
 from billing.errors import ChangeInProgress, NotSubscribed, PaymentOverdue, SubscriptionEnding
 from billing.facts import SubscriptionFacts
-from billing.models import Change, Interval, PurchasedSeat, Subscription
+from billing.models import Change, PurchasedSeat, Subscription
 from teams.models import Team, User
 from teams.services import teams as team_service
 from teams.services.audit import record
@@ -27,11 +27,11 @@ def changeable(team: Team) -> Subscription:
         raise NotSubscribed
     if row.status not in (Status.ACTIVE, Status.TRIALING):
         raise PaymentOverdue
-    if not row.seats.filter(ended_at=None).exists():
+    if not row.seats.live().exists():
         raise ChangeInProgress("The first payment of the subscription is under way; wait for it.")
     if row.cancel_at is not None or row.cancel_asked:
         raise SubscriptionEnding
-    if row.changes.filter(closed_at=None).exists():
+    if row.changes.unfinished().exists():
         raise ChangeInProgress
     return row
 
@@ -42,7 +42,7 @@ def endable(team: Team) -> Subscription:
     row = Subscription.objects.for_team(team).live().first()
     if row is None or row.status == Status.INCOMPLETE:
         raise NotSubscribed
-    if row.changes.filter(closed_at=None).exists():
+    if row.changes.unfinished().exists():
         raise ChangeInProgress
     return row
 
@@ -145,9 +145,9 @@ def open_change(
 
 def settle_change(*, subscription: Subscription, facts: SubscriptionFacts, at: datetime) -> list[str]:
     """What became of the change under way, by what Stripe bills now. Inside of the transaction that applies
-    the facts. A change that was sent a moment ago and is not seen yet is left to `abandon_change`.
+    the facts. A change that was sent and is not seen at Stripe yet stays open: `refuse_change` ends it.
     """
-    change = Change.objects.filter(subscription=subscription, closed_at=None).first()
+    change = subscription.changes.unfinished().first()
     if change is None:
         return []
     before = change.state
@@ -180,8 +180,3 @@ def _close(change: Change, state: str, reason: str, at: datetime) -> None:
     action = "subscription.change_done" if state == State.DONE else "subscription.change_not_done"
     details = {"reason": change.reason} if change.reason else {}
     record(team=change.team, by=change.by, action=action, subject=change.text, details=details, at=at)
-
-
-def later_interval(row: Subscription) -> str:
-    """By which the next period is billed."""
-    return row.next_interval or row.interval or Interval.MONTH

@@ -8,14 +8,13 @@ from datetime import datetime
 
 from billing.errors import PriceListInvalid
 from billing.models import Interval, Price
-from billing.money import CREDITS_PER_PACK, NANOUSD_PER_PACK, cents_from_nanousd
+from billing.money import NANOUSD_PER_PACK, PACK_KEY, cents_from_nanousd
 from quota.models import Plan
 from quota.money import nanousd_from_usd
 from quota.services.plans import create_plan_version
 from teams.models import User
 from teams.transactions import one_transaction
 
-PACK_KEY = f"credits_{CREDITS_PER_PACK}"
 Amounts = Mapping[str, int]
 
 

@@ -11,12 +11,12 @@ from django.utils.formats import date_format
 from billing.allotment import LEAVES, Allotment, SeatToAllot, allot
 from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.facts import ItemFacts, SubscriptionFacts
-from billing.models import Change, Price, PurchasedSeat, Subscription, SubscriptionItem
+from billing.models import Price, PurchasedSeat, Subscription, SubscriptionItem
 from billing.services.changes import settle_change
 from billing.services.telling import moment_words, tell_owner
 from quota.models import Entitlement
 from quota.services import entitlements
-from teams.models import Membership, Seat, SeatHolding, Team
+from teams.models import Membership, Role, Seat, SeatHolding, Team
 from teams.services import seats
 from teams.services import teams as team_service
 from teams.services.audit import Details, record
@@ -68,7 +68,7 @@ def apply_subscription(
     work = _Work(team, row, at, owed=row.status in OWES)
     _write(work, facts, overdue_since, ticket)
     # An operator may have withdrawn a seat; what is paid for is then made anew.
-    row.seats.filter(ended_at=None, seat__removed_at__isnull=False).update(ended_at=at)
+    row.seats.live().filter(seat__removed_at__isnull=False).update(ended_at=at)
     _write_items(work.row, facts, prices)
     items = {prices[item.price].plan_id: item for item in facts.items}
     begun = not over and facts.status in HAS_SEATS and not facts.awaits_first_payment
@@ -165,11 +165,11 @@ def _told(item: SubscriptionItem) -> tuple[object, ...]:
 
 def _seats_to_allot(row: Subscription) -> list[SeatToAllot]:
     """The seats with what the Owner wishes for each."""
-    bought = row.seats.filter(ended_at=None)
+    bought = row.seats.live()
     held = set(
         SeatHolding.objects.current().filter(seat__purchase__in=bought).values_list("seat_id", flat=True)
     )
-    change = Change.objects.filter(subscription=row, closed_at=None).first()
+    change = row.changes.unfinished().first()
     moves = {int(seat): int(plan) for seat, plan in change.moves.items()} if change else {}
     return [
         SeatToAllot(
@@ -186,7 +186,7 @@ def _seats_to_allot(row: Subscription) -> list[SeatToAllot]:
 def _share_out(work: _Work, allotment: Allotment) -> None:
     """Seats are taken away, moved to another plan, and added."""
     row, at = work.row, work.at
-    bought = {seat.seat_id: seat for seat in row.seats.filter(ended_at=None).select_related("seat")}
+    bought = {seat.seat_id: seat for seat in row.seats.live().select_related("seat")}
     for seat_id in allotment.gone:
         entitlements.withdraw_seat(seat=bought[seat_id].seat, at=at, by=None)
         bought[seat_id].ended_at = at
@@ -210,21 +210,21 @@ def _share_out(work: _Work, allotment: Allotment) -> None:
 
 def _give_to_owner(work: _Work, seat: Seat) -> None:
     """A Default Team has one member: what is bought there is for nobody else."""
-    owner = Membership.objects.for_team(work.team).live().get(role="owner")
+    owner = Membership.objects.for_team(work.team).live().get(role=Role.OWNER)
     if not owner.holdings.current().exists():
         seats.assign_seat(seat=seat, membership=owner, by=None, at=work.at)
 
 
 def _entitled(row: Subscription) -> dict[int, Entitlement]:
     """What its seats may use now, by seat."""
-    open_ones = Entitlement.objects.open().filter(seat__in=row.seats.filter(ended_at=None).values("seat"))
+    open_ones = Entitlement.objects.open().filter(seat__in=row.seats.live().values("seat"))
     return {entitlement.seat_id: entitlement for entitlement in open_ones}
 
 
 def _entitle(work: _Work, items: Mapping[int | None, ItemFacts], overdue_since: datetime | None) -> None:
     """Each seat may use its plan for its item's period; it is suspended, or resumed, as payment is."""
     at, before = work.at, _entitled(work.row)
-    bought = work.row.seats.filter(ended_at=None).select_related("seat").prefetch_related("plan__limits")
+    bought = work.row.seats.live().select_related("seat").prefetch_related("plan__limits")
     terms = [
         term
         for row in bought.order_by("seat_id")

@@ -23,7 +23,7 @@ def delete_team(*, team: Team, by: User | None, at: datetime) -> Team:
     if Subscription.objects.for_team(team).live().exists():
         raise TeamHasSubscription
     under_way = (
-        Checkout.objects.for_team(team).filter(state__in=[Checkout.State.OPEN, Checkout.State.PROCESSING]),
+        Checkout.objects.for_team(team).unfinished(),
         CreditPurchase.objects.for_team(team).filter(state=CreditPurchase.State.WAITING),
         Refund.objects.filter(payment__team=team, state=Refund.State.OPEN),
     )

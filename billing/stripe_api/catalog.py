@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from billing import facts
 from billing.errors import StripeMissing
 from billing.facts import PromotionFacts
-from billing.stripe_api.client import VERSION, api, asked, listed, once
+from billing.money import cents_from_nanousd
+from billing.stripe_api.client import VERSION, api, asked, listed, once, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,30 @@ def promotions() -> Iterator[PromotionFacts]:
 
 
 def create_promotion(
-    *, request: object, coupon: Mapping[str, Any], code: Mapping[str, Any]
+    *,
+    request: object,
+    code: str,
+    percent_hundredths: int | None,
+    amount_nanousd: int | None,
+    duration: str,
+    months: int | None,
+    max_redemptions: int | None,
+    expires_at: datetime | None,
 ) -> PromotionFacts:
-    """`coupon` and `code` are Stripe's parameters of either."""
-    made = asked(api().coupons.create, dict(coupon), once(f"{request}-coupon"))
-    params = {**code, "promotion": {"type": "coupon", "coupon": made["id"]}}
+    """A share or an amount off. `duration` is Stripe's word; `months` are of a repeating one."""
+    coupon: dict[str, Any] = {"name": code, "duration": duration}
+    if percent_hundredths is not None:
+        coupon["percent_off"] = f"{percent_hundredths // 100}.{percent_hundredths % 100:02d}"
+    else:
+        coupon |= {"amount_off": cents_from_nanousd(amount_nanousd or 0), "currency": "usd"}
+    if months is not None:
+        coupon["duration_in_months"] = months
+    made = asked(api().coupons.create, coupon, once(f"{request}-coupon"))
+    params: dict[str, Any] = {"code": code, "promotion": {"type": "coupon", "coupon": made["id"]}}
+    if max_redemptions is not None:
+        params["max_redemptions"] = max_redemptions
+    if expires_at is not None:
+        params["expires_at"] = seconds(expires_at)
     return promotion(asked(api().promotion_codes.create, params, once(f"{request}-code"))["id"])
 
 

@@ -91,7 +91,7 @@ def _confirmed(request: TeamRequest, form: ConfirmForm) -> HttpResponse:
 @team_page(post=Right.MANAGE_BILLING)
 def drop(request: TeamRequest) -> HttpResponse:
     """Gives up the change that waits for its payment: nothing is charged, nothing changes."""
-    waiting = Change.objects.for_team(request.team).filter(closed_at=None)
+    waiting = Change.objects.for_team(request.team).unfinished()
     change = waiting.select_related("subscription", "team").first()
     if change is None:
         messages.info(request, "No change waits any more.")

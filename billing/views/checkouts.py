@@ -10,18 +10,17 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from billing.errors import PaymentsUnavailable
-from billing.models import Checkout, CreditPurchase
+from billing.models import CreditPurchase
 from billing.selectors.overview import overview
+from billing.selectors.purchases import visit_of
 from billing.views.base import show_fresh
 from billing.workflows import buying
 from billing.workflows.looks import look_at_checkout
-from teams.errors import NotFound, Refusal
+from teams.errors import Refusal
 from teams.permissions import Right
 from teams.views.base import TeamRequest, attempt, sentence, team_page
 
 logger = logging.getLogger(__name__)
-
-State = Checkout.State
 
 
 @team_page(get=Right.MANAGE_BILLING)
@@ -29,8 +28,8 @@ def checkout(request: TeamRequest, pk: UUID) -> HttpResponse:
     """What became of a visit, as Stripe says it now: it is right whether or not the webhook has come. While
     a payment is under way the page looks again by itself.
     """
-    visit, is_away, problem = _of_team(request, pk), False, ""
-    if visit.state not in (State.EXPIRED, State.FAILED):
+    visit, is_away, problem = visit_of(request.team, pk), False, ""
+    if not visit.came_to_nothing():
         try:
             look_at_checkout(visit, timezone.now())
         except PaymentsUnavailable:
@@ -53,17 +52,10 @@ def checkout(request: TeamRequest, pk: UUID) -> HttpResponse:
 @team_page(post=Right.MANAGE_BILLING)
 def leave(request: TeamRequest, pk: UUID) -> HttpResponse:
     """Gives the visit up: its payment page works no more, and nothing is charged."""
-    visit = _of_team(request, pk)
+    visit = visit_of(request.team, pk)
     attempt(
         request,
         lambda: buying.leave_checkout(checkout=visit, at=timezone.now()),
         "Given up. Nothing was charged.",
     )
     return redirect("team-checkout", request.team.slug, visit.pk)
-
-
-def _of_team(request: TeamRequest, pk: UUID) -> Checkout:
-    visit = Checkout.objects.for_team(request.team).filter(pk=pk).select_related("team").first()
-    if visit is None:
-        raise NotFound("There was no such payment.")
-    return visit

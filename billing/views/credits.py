@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.cache import patch_cache_control
 
 from billing.forms import AutoTopUpForm, BuyCreditsForm
 from billing.models import Checkout
@@ -19,12 +18,13 @@ from billing.selectors.purchases import purchases_of
 from billing.selectors.top_ups import TopUpState, top_up_state
 from billing.services.checkouts import open_checkout
 from billing.services.top_ups import set_auto_top_up
+from billing.views.base import show_fresh
 from billing.workflows.buying import buy_credits, packs_of
 from quota.money import credits_text
 from quota.selectors.bar import team_balance
 from quota.services.credits import LOT_LIFETIME
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt_form, page_of, show, team_page
+from teams.views.base import TeamRequest, attempt_form, page_of, team_page
 
 # $5, $25 and $100 (product.md, Credits).
 PACKS = (1, 5, 20)
@@ -56,7 +56,7 @@ def buy(request: TeamRequest) -> HttpResponse:
         "balance": team_balance(request.team.pk, at),
         "open_checkout": open_checkout(request.team, Checkout.Kind.CREDITS),
     }
-    return _private(request, "billing/credits_buy.html", context, form.errors)
+    return show_fresh(request, "billing/credits_buy.html", context, status=422 if form.errors else 200)
 
 
 @team_page(get=Right.MANAGE_BILLING, post=Right.MANAGE_BILLING)
@@ -70,14 +70,16 @@ def auto_top_up(request: TeamRequest) -> HttpResponse:
         messages.success(request, f"Auto top-up is {'on' if on else 'off'}, as you set it.")
         return redirect("team-credits-auto-top-up", request.team.slug)
     context = {"form": form, "state": state, "balance": team_balance(request.team.pk, at)}
-    return _private(request, "billing/credits_auto_top_up.html", context, form.errors)
+    return show_fresh(
+        request, "billing/credits_auto_top_up.html", context, status=422 if form.errors else 200
+    )
 
 
 @team_page(get=Right.MANAGE_BILLING)
 def purchases(request: TeamRequest) -> HttpResponse:
     """Every purchase of Credits, the latest first, with its invoice."""
     page = page_of(purchases_of(request.team), request, moment="created_at", size=PURCHASES_PAGE)
-    return _private(request, "billing/credits_purchases.html", {"page": page})
+    return show_fresh(request, "billing/credits_purchases.html", {"page": page})
 
 
 def _set(request: TeamRequest, values: Mapping[str, Any], at: datetime) -> None:
@@ -102,12 +104,3 @@ def _initial(state: TopUpState) -> dict[str, object]:
     }
     plain = {name: credits_text(amount).rstrip("0").rstrip(".") for name, amount in amounts.items()}
     return {"enabled": order.enabled, **plain}
-
-
-def _private(
-    request: TeamRequest, template: str, context: dict[str, Any], errors: object = None
-) -> HttpResponse:
-    """Pages about money are kept by no cache."""
-    response = show(request, template, context, status=422 if errors else 200)
-    patch_cache_control(response, no_store=True, private=True)
-    return response

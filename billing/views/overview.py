@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
 
 from billing.errors import NotSubscribed
-from billing.models import Interval, Invoice, Subscription
+from billing.models import Interval, Invoice
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
 from billing.views.base import show_fresh
@@ -29,11 +29,12 @@ INVOICES_PAGE = 12
 def billing(request: TeamRequest) -> HttpResponse:
     """All of it, from our own rows: nothing here waits for Stripe. The next invoice asks for itself."""
     now = overview(request.team)
+    yearly_later = now.subscription is not None and now.subscription.later_interval == Interval.YEAR
     context = {
         "now": timezone.now(),
         "billing": now,
         "offers": offers(),
-        "other_interval": Interval.MONTH if _is_yearly_later(now.subscription) else Interval.YEAR,
+        "other_interval": Interval.MONTH if yearly_later else Interval.YEAR,
         "invoices": page_of(
             Invoice.objects.for_team(request.team).exclude(status="draft"),
             request,
@@ -45,10 +46,6 @@ def billing(request: TeamRequest) -> HttpResponse:
         and not (now.subscription.ends_at or now.overdue or now.change),
     }
     return show_fresh(request, "billing/billing.html", context)
-
-
-def _is_yearly_later(row: Subscription | None) -> bool:
-    return row is not None and (row.next_interval or row.interval) == Interval.YEAR
 
 
 @team_page(get=Right.MANAGE_BILLING)

@@ -10,23 +10,20 @@ from datetime import datetime
 from django.conf import settings
 
 from billing import stripe_api
-from billing.changes import Bill
+from billing.changes import MAX_SEATS, Bill
 from billing.errors import ChangeInProgress, NotOnSale, PaymentsUnavailable, StripeRefused
 from billing.facts import InvoiceFacts
-from billing.models import Checkout, CreditPurchase, Customer, Interval, Price
+from billing.models import Checkout, CreditPurchase, Customer, Interval
 from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
-from billing.selectors.prices import prices_of
+from billing.selectors.prices import price_of_a_pack, prices_of
 from billing.services import checkouts
 from billing.services.fetches import take_ticket
-from billing.services.prices import PACK_KEY
 from billing.workflows.looks import look_at_checkout
 from quota.models import Plan
 from teams.errors import InvalidValue
 from teams.models import Membership, Role, Team, User
 
 logger = logging.getLogger(__name__)
-
-MAX_SEATS = 1_000
 
 
 def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: datetime, by: User) -> Checkout:
@@ -83,14 +80,9 @@ def buy_credits(*, team: Team, packs: int, at: datetime, by: User) -> Checkout:
             f"in multiples of {CREDITS_PER_PACK:,}",
             pointer="/credits",
         )
-    price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
-    if price is None:
-        raise NotOnSale(
-            "The payment service does not sell Credits yet; an operator must publish their price."
-        )
     amount = packs * NANOUSD_PER_PACK
     text = f"{packs * CREDITS_PER_PACK:,} Credits"
-    return _visit(team, Checkout.Kind.CREDITS, {str(price.stripe_id): packs}, amount, text, at, by)
+    return _visit(team, Checkout.Kind.CREDITS, {price_of_a_pack(): packs}, amount, text, at, by)
 
 
 def _visit(
@@ -149,7 +141,7 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
 
 def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     """Ends an open visit. Raises ChangeInProgress when it was paid in this moment."""
-    if checkout.state in (Checkout.State.EXPIRED, Checkout.State.FAILED):
+    if checkout.came_to_nothing():
         return checkout
     try:
         # Without an id nobody was led to its page yet; it is asked for anew first, and ended then.
@@ -159,7 +151,7 @@ def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
         pass  # not open any more: the look says what became of it
     look_at_checkout(checkout, at)
     checkout.refresh_from_db()
-    if checkout.state not in (Checkout.State.EXPIRED, Checkout.State.FAILED):
+    if not checkout.came_to_nothing():
         raise ChangeInProgress("The payment page was used in this moment; look at the result first.")
     return checkout
 
@@ -186,11 +178,9 @@ def portal_url(*, team: Team, at: datetime) -> str:
 
 def look_at_old_checkouts(*, at: datetime) -> int:
     """The sweep: visits that should be over by now, whose end nobody told us of. Returns how many are."""
-    old = Checkout.objects.filter(
-        state__in=[Checkout.State.OPEN, Checkout.State.PROCESSING], expires_at__lte=at
-    ).select_related("team")
+    old = Checkout.objects.unfinished().filter(expires_at__lte=at)
     over = 0
-    for checkout in old:
+    for checkout in old.select_related("team"):
         try:
             if checkout.stripe_id:
                 look_at_checkout(checkout, at)

@@ -189,7 +189,7 @@ def _ending(
 ) -> Preview:
     renewal = 0
     if wish.kind == RESUME:
-        later = billed_later(seats, changes.later_interval(row))
+        later = billed_later(seats, row.later_interval)
         renewal = stripe_api.preview_change(facts, prices_of(later), at=None).due_nanousd
     return Preview(
         text=text_of(wish, {}),
@@ -312,9 +312,8 @@ def settle_change(*, change: Change, at: datetime) -> Change:
 def settle_open_changes(*, at: datetime) -> int:
     """The sweep: every change that is not over. Returns how many are over now."""
     settled = 0
-    for change in Change.objects.filter(closed_at=None, created_at__lte=at - SENT_FOR).select_related(
-        "subscription", "team"
-    ):
+    sent = Change.objects.unfinished().filter(created_at__lte=at - SENT_FOR)
+    for change in sent.select_related("subscription", "team"):
         try:
             settled += settle_change(change=change, at=at).closed_at is not None
         except PaymentsUnavailable as refusal:

@@ -22,9 +22,9 @@ from billing.models import (
     Price,
     Subscription,
 )
+from billing.money import PACK_KEY
 from billing.services import checkouts, copies, purchases
 from billing.services.fetches import take_ticket
-from billing.services.prices import PACK_KEY
 from billing.services.subscriptions import OWES, apply_subscription
 from billing.workflows.planning import keep_planned
 from teams.models import Team

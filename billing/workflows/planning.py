@@ -8,9 +8,9 @@ from billing import stripe_api
 from billing.changes import billed, billed_later
 from billing.errors import StripeMissing
 from billing.facts import SubscriptionFacts
-from billing.models import Change, Subscription
+from billing.models import Subscription
 from billing.selectors.prices import prices_of
-from billing.services.changes import later_interval, planned
+from billing.services.changes import planned
 
 
 def keep_planned(row: Subscription, facts: SubscriptionFacts) -> list[str]:
@@ -19,14 +19,14 @@ def keep_planned(row: Subscription, facts: SubscriptionFacts) -> list[str]:
 
     A change under way goes first; a subscription that ends has nothing planned.
     """
-    if row.ended_at is not None or Change.objects.filter(subscription=row, closed_at=None).exists():
+    if row.ended_at is not None or row.changes.unfinished().exists():
         return []
     if row.cancel_asked:
         # A subscription on a schedule cannot be told to end. What was planned is kept in our rows.
         lines = _forget(facts)
         stripe_api.set_cancel_at_period_end(row.stripe_id, cancel=True)
         return [*lines, f"subscription {row.stripe_id}: ends with its period"]
-    seats, interval = planned(row), later_interval(row)
+    seats, interval = planned(row), row.later_interval
     later = billed_later(seats, interval)
     same = later == billed(seats, row.interval)
     if not seats or same or facts.cancel_at is not None or facts.pending_until is not None:

@@ -19,9 +19,8 @@ from billing.services import checkouts, copies
 from billing.services.fetches import take_ticket
 from billing.workflows import looks
 from teams.errors import Refusal
-from teams.models import Membership, Role, Team, User
-from teams.services import mail
-from teams.transactions import broken_constraint, one_transaction
+from teams.models import Membership, Team
+from teams.transactions import broken_constraint
 
 
 @dataclass(slots=True)
@@ -52,10 +51,10 @@ def reconcile(*, at: datetime) -> Report:
 
 
 def _repaired_team(customer: CustomerFacts, report: Report, at: datetime) -> Team | None:
-    if not customer.team and not Customer.objects.filter(stripe_id=customer.id).exists():
-        return None
-    ticket = take_ticket()
     known = Customer.objects.filter(stripe_id=customer.id).exists()
+    if not customer.team and not known:
+        return None  # somebody else's
+    ticket = take_ticket()
     team = looks.team_of(customer.id, at)
     if team is None:
         if _has_paid(customer.id):
@@ -66,7 +65,7 @@ def _repaired_team(customer: CustomerFacts, report: Report, at: datetime) -> Tea
         report.repaired.append(f"customer {customer.id}: is {team}")
     facts = stripe_api.customer(customer.id)
     report.repaired += checkouts.apply_customer(team=team, facts=facts, ticket=ticket, at=at)
-    owner = Membership.objects.for_team(team).live().select_related("user").filter(role=Role.OWNER).first()
+    owner = Membership.objects.owner_of(team)
     if owner is not None and (facts.name, facts.email) != (team.name, owner.user.email):
         stripe_api.update_customer(customer.id, name=team.name, email=owner.user.email)
         report.repaired.append(f"customer {customer.id}: is {team.name}, mail goes to {owner.user.email}")
@@ -91,7 +90,7 @@ def _look_at_all_of(customer: str, team: Team, report: Report, at: datetime) -> 
     ticket = take_ticket()
     for payment in list(stripe_api.payments(customer)):
         _tried(report, payment.id, partial(looks.use_payment, payment, ticket, at))
-    unfinished = Checkout.objects.for_team(team).filter(state__in=["open", "processing"])
+    unfinished = Checkout.objects.for_team(team).unfinished()
     for checkout in unfinished.exclude(stripe_id=None).select_related("team"):
         _tried(report, f"checkout {checkout.pk}", partial(looks.look_at_checkout, checkout, at))
 
@@ -130,16 +129,3 @@ def _without_money() -> Iterator[str]:
     known = Payment.objects.filter(status="succeeded").values("stripe_id")
     for purchase in paid.exclude(payment_id__in=known).select_related("team"):
         yield f"{purchase.team} got Credits for the payment {purchase.payment_id}, which Stripe does not know"
-
-
-@one_transaction()
-def tell(*, report: Report, at: datetime) -> None:
-    """Mails the operators what could not be repaired, once a day."""
-    for operator in User.objects.filter(is_staff=True, is_active=True):
-        mail.queue(
-            kind="stripe_differs",
-            to=operator.email,
-            context={"lines": "\n".join(report.unrepaired[:50]), "count": len(report.unrepaired)},
-            dedupe_key=f"stripe_differs:{at:%Y-%m-%d}:{operator.pk}",
-            at=at,
-        )

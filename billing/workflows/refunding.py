@@ -14,6 +14,8 @@ from billing.workflows.looks import look_at_payment
 from teams.models import User
 
 logger = logging.getLogger(__name__)
+
+# A refund that was opened so long ago and is not closed was interrupted.
 SENT_FOR = timedelta(minutes=5)
 
 
@@ -54,11 +56,12 @@ def send_refund(*, refund: Refund, at: datetime) -> Refund:
 def send_open_refunds(*, at: datetime) -> int:
     """The sweep: those whose sending was interrupted. Returns how many are done."""
     done = 0
-    for refund in Refund.objects.filter(
-        state=Refund.State.OPEN, created_at__lte=at - SENT_FOR
-    ).select_related("payment__team", "by"):
+    sent = Refund.objects.filter(state=Refund.State.OPEN, created_at__lte=at - SENT_FOR)
+    for refund in sent.select_related("payment__team", "by"):
         try:
             done += send_refund(refund=refund, at=at).state == Refund.State.DONE
         except (StripeRefused, StripeMissing, PaymentDeclined, PaymentsUnavailable) as refusal:
             logger.warning("Refund %s is not done: %s", refund.pk, refusal)
+        except Exception:  # whatever is wrong with this one, the others are sent
+            logger.exception("Refund %s is not done", refund.pk)
     return done

@@ -8,10 +8,10 @@ from datetime import datetime
 from billing import stripe_api
 from billing.errors import NotOnSale, PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
 from billing.facts import InvoiceFacts
-from billing.models import AutoTopUp, CreditPurchase, Price
+from billing.models import AutoTopUp, CreditPurchase
 from billing.money import NANOUSD_PER_PACK
+from billing.selectors.prices import price_of_a_pack
 from billing.services import purchases, top_ups
-from billing.services.prices import PACK_KEY
 from billing.workflows.buying import ensure_customer
 from billing.workflows.looks import look_at_invoice
 from teams.models import Team
@@ -48,7 +48,8 @@ def top_up(*, team: Team, at: datetime) -> bool:
     try:
         invoice = _billed(purchase, at)
         if invoice.status == "open":
-            invoice = _paid(invoice)
+            card = _card_of(invoice.customer)
+            invoice = stripe_api.pay_invoice(invoice.id, payment_method=card)
     except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale) as refusal:
         return _given_up(purchase, refusal.detail, at)
     except PaymentsUnavailable:
@@ -61,16 +62,15 @@ def top_up(*, team: Team, at: datetime) -> bool:
 
 
 def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceFacts:
+    """The purchase's invoice; made, where there is none yet."""
     if purchase.invoice_id:
         return stripe_api.invoice(purchase.invoice_id)
-    _card_of(ensure_customer(team=purchase.team, at=at))
-    price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
-    if price is None:
-        raise NotOnSale
+    customer = ensure_customer(team=purchase.team, at=at)
+    _card_of(customer)  # without one there is nothing to bill
     invoice = stripe_api.bill_credits(
         request=purchase.pk,
-        customer=ensure_customer(team=purchase.team, at=at),
-        price=str(price.stripe_id),
+        customer=customer,
+        price=price_of_a_pack(),
         packs=purchase.amount_nanousd // NANOUSD_PER_PACK,
         metadata={"team": str(purchase.team_id), "purchase": str(purchase.pk)},
     )
@@ -79,11 +79,8 @@ def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceFacts:
     return invoice
 
 
-def _paid(invoice: InvoiceFacts) -> InvoiceFacts:
-    return stripe_api.pay_invoice(invoice.id, payment_method=_card_of(invoice.customer))
-
-
 def _card_of(customer: str) -> str:
+    """Stripe's id of the card that is charged. Raises PaymentDeclined where there is none."""
     card = stripe_api.customer(customer).payment_method
     if not card:
         raise PaymentDeclined("There is no card to charge; add one under Cards and invoices.")

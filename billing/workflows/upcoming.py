@@ -8,7 +8,7 @@ from datetime import datetime
 from billing import stripe_api
 from billing.errors import NotSubscribed
 from billing.facts import InvoiceFacts
-from billing.models import Change, Customer, Subscription
+from billing.models import Customer, Subscription
 from billing.workflows.looks import look_at_subscription
 from teams.models import Team
 
@@ -39,7 +39,7 @@ def is_under_way(*, team: Team) -> bool:
     return row is not None and (
         row.status in Subscription.OWES
         or row.status == Subscription.Status.INCOMPLETE
-        or Change.objects.filter(subscription=row, closed_at=None).exists()
+        or row.changes.unfinished().exists()
     )
 
 

@@ -350,8 +350,13 @@ def test_a_promotion_goes_on_through_a_planned_change(story: Story) -> None:
     """Half the price for good: a schedule that names no discounts would lose it."""
     code = stripe_api.create_promotion(
         request="half",
-        coupon={"percent_off": 50, "duration": "forever"},
-        code={"code": "HALF"},
+        code="HALF",
+        percent_hundredths=5_000,
+        amount_nanousd=None,
+        duration="forever",
+        months=None,
+        max_redemptions=None,
+        expires_at=None,
     )
     checkout = story.visit(max=2)
     story.account.pay(checkout.url, promotion=code.code)
