@@ -254,18 +254,13 @@ def _term(
     ends_at = item.period_end + (RENEWAL_SLACK if renews else timedelta(0))
     source = f"{item.id}:{int(item.period_start.timestamp())}"
     starts_at = _starts_at(before, bought.plan_id, source, item.period_start, work.at)
-    told = before is not None and (before.source, before.plan_id, before.ends_at) == (
-        source,
-        bought.plan_id,
-        ends_at,
-    )
-    if told or ends_at <= starts_at:
-        return None
     renews_at = item.period_end if renews else None
-    return entitlements.Term(bought.seat, bought.plan, starts_at, ends_at, renews_at, source)
+    term = entitlements.Term(bought.seat, bought.plan, starts_at, ends_at, renews_at, source)
+    return None if term.is_told_by(before) or ends_at <= starts_at else term
 
 
 def _stop_or_resume(work: _Work, seat: Seat, now: Entitlement, overdue_since: datetime | None) -> None:
+    """`now` is what the seat may use."""
     stops = _stops_at(work.row, overdue_since, work.at)
     if stops is not None:
         if now.suspended_at != stops and not now.is_suspended(work.at):

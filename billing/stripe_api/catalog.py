@@ -104,12 +104,12 @@ def create_promotion(
     *,
     request: object,
     code: str,
-    percent_hundredths: int | None,
-    amount_nanousd: int | None,
     duration: str,
-    months: int | None,
-    max_redemptions: int | None,
-    expires_at: datetime | None,
+    percent_hundredths: int | None = None,
+    amount_nanousd: int | None = None,
+    months: int | None = None,
+    max_redemptions: int | None = None,
+    expires_at: datetime | None = None,
 ) -> PromotionFacts:
     """A share or an amount off. `duration` is Stripe's word; `months` are of a repeating one."""
     coupon: dict[str, Any] = {"name": code, "duration": duration}

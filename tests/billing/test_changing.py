@@ -351,12 +351,8 @@ def test_a_promotion_goes_on_through_a_planned_change(story: Story) -> None:
     code = stripe_api.create_promotion(
         request="half",
         code="HALF",
-        percent_hundredths=5_000,
-        amount_nanousd=None,
         duration="forever",
-        months=None,
-        max_redemptions=None,
-        expires_at=None,
+        percent_hundredths=5_000,
     )
     checkout = story.visit(max=2)
     story.account.pay(checkout.url, promotion=code.code)

@@ -86,7 +86,7 @@ def test_credits_wait_for_a_payment_that_comes_later(story: Story, account: str,
 
 def test_a_promotion_that_leaves_nothing_to_pay_grants_all_the_same(story: Story) -> None:
     code = stripe_api.create_promotion(
-        request="gift", coupon={"percent_off": 100, "duration": "once"}, code={"code": "GIFT"}
+        request="gift", code="GIFT", duration="once", percent_hundredths=10_000
     )
     purchase = buy_credits(story, promotion=code.code)
     assert (purchase.state, purchase.payment_id) == ("paid", "")
@@ -95,9 +95,7 @@ def test_a_promotion_that_leaves_nothing_to_pay_grants_all_the_same(story: Story
 
 
 def test_a_refund_of_what_a_promotion_made_cheaper_takes_the_same_share(story: Story) -> None:
-    code = stripe_api.create_promotion(
-        request="half", coupon={"percent_off": 50, "duration": "once"}, code={"code": "HALF"}
-    )
+    code = stripe_api.create_promotion(request="half", code="HALF", duration="once", percent_hundredths=5_000)
     purchase = buy_credits(story, promotion=code.code)
     refunding.pay_back(
         payment=Payment.objects.get(stripe_id=purchase.payment_id),
