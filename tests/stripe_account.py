@@ -150,17 +150,28 @@ def opened(client: Client) -> Iterator[StripeAccount]:
 _published: list[tuple[bytes, dict[str, str]]] = []
 
 
-def put_on_sale(stripe: LocalStripe, at: datetime) -> None:
+def sell(at: datetime) -> None:
+    """Puts our plans and prices into the account."""
+    price_plans(at)
+    list(publish_prices(at=at))
+    list(publish_portal())
+
+
+def price_plans(at: datetime) -> None:
     for code in DOLLARS:
         if not Plan.objects.filter(code=code).exists():
             make_plan(code, limits(3_300_000_000, 33_000_000_000) if code == "plus" else ())
     load_prices(text=json.dumps(DOLLARS), at=at, by=None)
+
+
+def put_on_sale(stripe: LocalStripe, at: datetime) -> None:
+    """As `sell`, without asking again what it has answered once."""
     if not _published:
-        list(publish_prices(at=at))
-        list(publish_portal())
+        sell(at)
         ids = {row.lookup_key: str(row.stripe_id) for row in Price.objects.all()}
         _published.append((stripe.store._db.serialize(), ids))
         return
+    price_plans(at)
     objects, ids = _published[0]
     stripe.store._db.deserialize(objects)
     for price in Price.objects.all():

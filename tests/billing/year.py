@@ -87,9 +87,12 @@ class Year(Story):
             self.hears()
 
     def buys(self) -> None:
-        self.ann = make_member(self.team, make_user("ann@example.com", at=self.account.at))
         self.account.pay(self.visit(plus=1, max=2).url)
         self.look()
+        self.gives_ann_a_seat()
+
+    def gives_ann_a_seat(self) -> None:
+        self.ann = make_member(self.team, make_user("ann@example.com", at=self.account.at))
         first = PurchasedSeat.objects.live().filter(team=self.team).order_by("pk")[0].seat
         seat_service.assign_seat(seat=first, membership=self.ann, by=None, at=self.account.at)
 
