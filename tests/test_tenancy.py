@@ -23,7 +23,7 @@ from billing.models import Checkout
 from quota.models import SeatRequest
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, Role, User
-from teams.services import invitations
+from teams.services import access_tokens, invitations
 from tests.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene, make_user
 
 pytestmark = pytest.mark.django_db
@@ -327,6 +327,26 @@ def test_a_row_of_another_team_is_not_there(scene: Scene) -> None:
         for method in address.methods if address.pk else ():
             answer = ask(client, method, scene.url(name, rows=foreign))
             if answer.status_code != 404:
+                wrong.append((name, method, answer))
+
+    assert wrong == []
+
+
+def test_a_token_that_may_only_read_changes_nothing(scene: Scene) -> None:
+    owner = scene.people["owner"]
+    _, text = access_tokens.create(
+        user=owner, name="script", scope="read", expires_in_days=1, by=owner, at=T0
+    )
+    wrong = []
+    for name, address in API.items():
+        for method in address.methods:
+            headers = {"Authorization": f"Bearer {text}"}
+            with undone():
+                answer = Client().generic(
+                    method, scene.url(name), "", content_type="application/json", headers=headers
+                )
+            refused = answer.status_code == 403 and answer.json()["code"] == "scope_too_narrow"
+            if refused != (method != "GET"):
                 wrong.append((name, method, answer))
 
     assert wrong == []
