@@ -20,7 +20,7 @@ from django.test import Client, override_settings
 
 from billing import stripe_api
 from billing.models import Price
-from billing.services.prices import PACK_KEY
+from billing.money import PACK_KEY
 from billing.stripe_api.client import api
 from billing.workflows import buying
 from billing.workflows.looks import look_at_invoice, look_at_payment
