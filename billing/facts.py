@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -136,7 +136,7 @@ class InvoiceFacts:
     url: str
     created_at: datetime
     finalized_at: datetime | None
-    lines: tuple[LineFacts, ...] = field(default=())
+    lines: tuple[LineFacts, ...] = ()
 
     @property
     def rest_nanousd(self) -> int:

@@ -26,8 +26,7 @@ class RefundForm(forms.Form):
     request = _request()
 
     def __init__(self, payment: Payment, data: Any) -> None:
-        left = payment.received_nanousd - payment.refunded_nanousd
-        super().__init__(data, initial={"amount": usd_text(left), "request": uuid4()})
+        super().__init__(data, initial={"amount": usd_text(payment.left_nanousd), "request": uuid4()})
 
 
 class PromotionForm(forms.Form):

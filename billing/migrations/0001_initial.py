@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('stripe_id', models.CharField(blank=True, max_length=255, null=True, unique=True)),
                 ('request', models.UUIDField(default=uuid.uuid4, editable=False, help_text='Makes it once at Stripe.')),
                 ('card', models.CharField(blank=True, help_text='The card that is charged, as people know it.', max_length=60)),
-                ('balance_nanousd', models.BigIntegerField(default=0, help_text='What the next invoice is the higher (or lower, below 0) by.')),
+                ('balance_nanousd', models.BigIntegerField(default=0, help_text='Added to the next invoice; below 0 it is taken off.')),
                 ('created_at', models.DateTimeField()),
                 ('fetch', models.BigIntegerField(default=0, editable=False)),
             ],

@@ -182,6 +182,11 @@ class Payment(models.Model):
     def __str__(self) -> str:
         return self.stripe_id
 
+    @property
+    def left_nanousd(self) -> int:
+        """What can still be paid back."""
+        return self.received_nanousd - self.refunded_nanousd
+
 
 class Refund(models.Model):
     """What an operator pays back: written first; its id makes it once at Stripe."""

@@ -28,7 +28,7 @@ class Customer(models.Model):
         max_length=60, blank=True, help_text="The card that is charged, as people know it."
     )
     balance_nanousd = models.BigIntegerField(
-        default=0, help_text="What the next invoice is the higher (or lower, below 0) by."
+        default=0, help_text="Added to the next invoice; below 0 it is taken off."
     )
     created_at = models.DateTimeField()
     fetch = models.BigIntegerField(default=0, editable=False)

@@ -20,11 +20,10 @@ State = Refund.State
 
 def check(*, payment: Payment, amount_nanousd: int, reason: str) -> None:
     """May this be paid back? Raises RefundTooHigh, InvalidValue."""
-    left = payment.received_nanousd - payment.refunded_nanousd
     if amount_nanousd <= 0 or amount_nanousd % NANOUSD_PER_CENT:
         raise InvalidValue("An amount is whole cents, above nothing", pointer="/amount")
-    if amount_nanousd > left:
-        raise RefundTooHigh(f"Of this payment {usd_text(left)} is left", pointer="/amount")
+    if amount_nanousd > payment.left_nanousd:
+        raise RefundTooHigh(f"Of this payment {usd_text(payment.left_nanousd)} is left", pointer="/amount")
     if not reason.strip():
         raise InvalidValue("Say why", pointer="/reason")
 

@@ -142,7 +142,9 @@ def _tell(row: Subscription, status_before: str, overdue_before: datetime | None
 
 
 def _write_items(row: Subscription, facts: SubscriptionFacts, prices: dict[str, Price]) -> None:
-    """All anew where one differs: two may have changed places, and none is in the way of the other."""
+    """Where one differs all are made anew: two may have exchanged their prices, and changed one by one they
+    would have the same price for a moment, which the database refuses.
+    """
     said = [
         SubscriptionItem(
             subscription=row,

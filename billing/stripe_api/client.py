@@ -17,8 +17,8 @@ from billing.facts import EventFacts
 
 logger = logging.getLogger(__name__)
 
-# Seconds to connect, and to be answered. A person waits for it, so what is not answered in time is not asked
-# again in the same breath.
+# Seconds to connect, and to be answered. A person waits meanwhile, so what is not answered in time is not
+# asked again at once.
 READING, WRITING = (3, 5), (3, 10)
 VERSION = str(stripe.api_version)
 
@@ -34,8 +34,8 @@ def _client(key: str, base: str) -> stripe.StripeClient:
 
 
 class _Http(stripe.RequestsClient):
-    """The SDK's own, which asks again where a connection broke or Stripe was busy, but for what was not
-    answered in time: it may be done meanwhile, and nobody waits for it so often.
+    """The SDK's own, which asks again where a connection broke or Stripe was busy. What was not answered in
+    time it does not ask again: it may have been done, and nobody waits that long twice. Reading waits less.
     """
 
     def __init__(self, timeout: tuple[float, float]) -> None:

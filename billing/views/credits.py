@@ -50,6 +50,7 @@ def buy(request: TeamRequest) -> HttpResponse:
         "form": form,
         "packs": [(packs * CREDITS_PER_PACK, packs * NANOUSD_PER_PACK) for packs in PACKS],
         "least": CREDITS_PER_PACK,
+        "least_nanousd": NANOUSD_PER_PACK,
         "most": MAX_PACKS * CREDITS_PER_PACK,
         "expires_at": at + LOT_LIFETIME,
         "lifetime_days": LOT_LIFETIME // timedelta(days=1),

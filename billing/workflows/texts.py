@@ -1,4 +1,4 @@
-"""What a wish is called, on pages, in mails and in the audit log."""
+"""What a wish is called, on pages and in the audit log."""
 
 from __future__ import annotations
 

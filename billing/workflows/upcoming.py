@@ -34,7 +34,9 @@ def next_invoice(*, team: Team) -> Upcoming:
 
 
 def is_under_way(*, team: Team) -> bool:
-    """Does a payment, made on a page of Stripe's, change something soon?"""
+    """Is there something that a payment on Stripe's page would settle: a first or an overdue payment, or a
+    change that is not finished?
+    """
     row = Subscription.objects.for_team(team).live().first()
     return row is not None and (
         row.status in Subscription.OWES
