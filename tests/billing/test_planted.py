@@ -37,9 +37,7 @@ def story(stripe_account: StripeAccount) -> Story:
     story.subscribe(plus=1, max=2)
     checkout = buying.buy_credits(team=story.team, packs=1, at=stripe_account.at, by=story.owner)
     stripe_account.pay(checkout.url, saved=True)
-    stripe_api.create_promotion(
-        request="half", coupon={"percent_off": 50, "duration": "once"}, code={"code": "HALF"}
-    )
+    stripe_api.create_promotion(request="half", code="HALF", duration="once", percent_hundredths=5_000)
     story.give_up(story.seats()[1])
     return story
 
