@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import time_machine
-from django.test import Client
+from django.test import Client, override_settings
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
 
 from teams.models import User
 from tests.factories import T0
+from tests.stripe_account import StripeAccount
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +41,13 @@ def visit() -> Callable[[User], Client]:
         return client
 
     return as_person
+
+
+@pytest.fixture
+def account(
+    transactional_db: None, live_server: LiveServer, stripe_account: StripeAccount
+) -> Iterator[StripeAccount]:
+    """A Stripe whose time is the browser's; its pages lead back to the server of this test."""
+    stripe_account.clock.at = timezone.now()
+    with override_settings(BASE_URL=live_server.url):
+        yield stripe_account

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.test import override_settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -20,7 +18,7 @@ from quota.services.gateways import create_gateway
 from teams.models import Membership, Team
 from tests.billing.buyer import Buyer
 from tests.factories import make_team, make_user, use_test_rate_card
-from tests.pages.test_journeys import PASSWORD, confirm_password, last_link, sign_in
+from tests.pages.browsing import PASSWORD, confirm_password, overhang, pay, sign_in, sign_up
 from tests.stripe_account import (
     AUTHENTICATES,
     COMES_LATER,
@@ -31,28 +29,11 @@ from tests.stripe_account import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture
-def account(
-    transactional_db: None, live_server: LiveServer, stripe_account: StripeAccount
-) -> Iterator[StripeAccount]:
-    """Its time is the browser's; its pages lead back to the server of this test."""
-    stripe_account.clock.at = timezone.now()
-    with override_settings(BASE_URL=live_server.url):
-        yield stripe_account
 
 
 @pytest.fixture
 def page(browser_page: Page, account: StripeAccount) -> Page:
     return browser_page
-
-
-def pay(page: Page, card: str = GOOD) -> None:
-    """On the payment page."""
-    page.get_by_label("Card number").fill(card)
-    page.get_by_role("button", name=re.compile("^(Subscribe|Pay)")).click()
 
 
 def choose_max(page: Page, url: str) -> None:
@@ -86,13 +67,7 @@ def test_a_newcomer_goes_from_plans_over_a_test_card_to_a_working_key(
     page.goto(f"{url}/plans/")
     page.get_by_role("link", name="Choose Max").click()
     # Not the address of another test: one is sent a mail to confirm it once in three minutes.
-    page.get_by_label("Email").fill("newcomer@example.com")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password (again)").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign up").click()
-    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
-    page.goto(last_link())
-    page.get_by_role("button", name="Yes, confirm").click()
+    sign_up(page, "newcomer@example.com")
 
     # The choice was kept: this is the own Team's way to pay for Max.
     expect(page.get_by_role("heading", name="Subscribe")).to_be_visible()
@@ -284,7 +259,7 @@ def test_buying_fits_a_phone(page: Page, account: StripeAccount, live_server: Li
     def fits(path: str) -> None:
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        assert page.evaluate(WIDER_THAN_THE_SCREEN) <= 0, path
+        assert overhang(page) <= 0, path
 
     for path in (f"{url}/plans/", f"{url}/plans/choose/?plan=max", billing, f"{billing}subscribe/?plan=max"):
         fits(path)
@@ -293,7 +268,7 @@ def test_buying_fits_a_phone(page: Page, account: StripeAccount, live_server: Li
     page.get_by_role("button", name="Go to payment").click()
     pay(page)
     expect(page.get_by_role("heading", name="Paid, thank you")).to_be_visible()
-    assert page.evaluate(WIDER_THAN_THE_SCREEN) <= 0
+    assert overhang(page) <= 0
     fits(billing)
     seat = Membership.objects.get(team=team).holdings.get().seat_id
     for query in ("kind=cancel", "kind=interval&interval=year", f"kind=move&plan=ultra&seats={seat}"):

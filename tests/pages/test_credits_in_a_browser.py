@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.test import override_settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -18,22 +16,11 @@ from billing.tasks import top_up
 from teams.models import Team
 from teams.services import mail as mailer
 from tests.factories import allow_credits, make_desk, make_team, make_user, owner_of, use_test_rate_card
-from tests.pages.test_journeys import PASSWORD, last_link, path_of, sign_in
-from tests.stripe_account import DECLINED_LATER, GOOD, StripeAccount
+from tests.pages.browsing import PASSWORD, last_link, overhang, path_of, pay, sign_in
+from tests.stripe_account import DECLINED_LATER, StripeAccount
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PARTS = ("", "buy/", "auto-top-up/", "purchases/")
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture
-def account(
-    transactional_db: None, live_server: LiveServer, stripe_account: StripeAccount
-) -> Iterator[StripeAccount]:
-    """Its time is the browser's; its pages lead back to the server of this test."""
-    stripe_account.clock.at = timezone.now()
-    with override_settings(BASE_URL=live_server.url):
-        yield stripe_account
 
 
 @pytest.fixture
@@ -44,11 +31,6 @@ def team(account: StripeAccount) -> Team:
     team = make_team("Acme", owner=make_user("ada@example.com", password=PASSWORD, at=at), at=at)
     allow_credits(owner_of(team), at=at)
     return team
-
-
-def pay(page: Page, card: str = GOOD) -> None:
-    page.get_by_label("Card number").fill(card)
-    page.get_by_role("button", name=re.compile("^Pay")).click()
 
 
 def test_credits_are_bought_used_up_and_topped_up_by_themselves(
@@ -150,4 +132,4 @@ def test_the_pages_of_credits_fit_a_phone(browser_page: Page, live_server: LiveS
     pay(page)
     for part in PARTS:
         page.goto(f"{url}/teams/acme/credits/{part}")
-        assert page.evaluate(WIDER_THAN_THE_SCREEN) <= 0, part
+        assert overhang(page) <= 0, part

@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -15,12 +14,20 @@ from quota.models import Gateway
 from quota.services.gateways import create_gateway
 from quota.services.members import add_member
 from teams.models import Membership, Role, User
-from teams.services import mail as mailer
 from tests.factories import Desk, make_plan, make_seat, make_team, make_user, owner_of, use_test_rate_card
+from tests.pages.browsing import (
+    PASSWORD,
+    confirm_password,
+    last_link,
+    overhang,
+    path_of,
+    press_in_menu,
+    sign_in,
+    sign_up,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PASSWORD = "correct-horse-battery"
 PARTS = (
     "",
     "members/",
@@ -36,37 +43,6 @@ PARTS = (
 KEY = re.compile(r"^sk-cp-[0-9A-Za-z]{58}$")
 
 
-def last_link() -> str:
-    """The link in the mail that was sent last."""
-    mailer.deliver_due(at=timezone.now())
-    found = re.search(r"https?://\S+", str(mail.outbox[-1].body))
-    assert found
-    return found.group()
-
-
-def path_of(link: str) -> str:
-    return re.sub(r"^https?://[^/]+", "", link)
-
-
-def sign_in(page: Page, url: str, email: str) -> None:
-    page.goto(f"{url}/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{url}/account/")
-
-
-def confirm_password(page: Page) -> None:
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Confirm").click()
-
-
-def press_in_menu(page: Page, menu: str, button: str) -> None:
-    """A destructive button lies behind a question."""
-    page.get_by_text(menu, exact=True).first.click()
-    page.get_by_role("button", name=button).click()
-
-
 def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     browser_page: Page, live_server: LiveServer
 ) -> None:
@@ -77,13 +53,7 @@ def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     User.objects.create_superuser("root@example.com", PASSWORD)
 
     page.goto(f"{url}/accounts/signup/")
-    page.get_by_label("Email").fill("ada@example.com")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password (again)").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign up").click()
-    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
-    page.goto(last_link())
-    page.get_by_role("button", name="Yes, confirm").click()
+    sign_up(page, "ada@example.com")
     if "/accounts/login/" in page.url:
         sign_in(page, url, "ada@example.com")
     page.goto(f"{url}/account/")
@@ -232,5 +202,4 @@ def test_everything_works_on_a_phone_without_scrolling_sideways(
     for path in (*own, *(f"/teams/acme/{part}" for part in PARTS)):
         page.goto(url + path)
         page.get_by_text("Teams", exact=True).click()
-        too_wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(too_wide) <= 0, path
+        assert overhang(page) <= 0, path

@@ -191,7 +191,9 @@ def changed(
         else:
             if price is None:
                 raise ApiError(
-                    "Missing required param: items[0][price].", code="parameter_missing", param="items"
+                    f"Missing required param: items[{index}][price].",
+                    code="parameter_missing",
+                    param=f"items[{index}][price]",
                 )
             new = new_item(
                 store,

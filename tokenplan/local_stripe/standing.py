@@ -21,7 +21,7 @@ OVER = ("canceled", "incomplete_expired")
 
 def after_retries(store: Store) -> str:
     """Unpaid unless set otherwise: nothing more is collected, and paying brings the subscription back."""
-    found = store.find("local.settings", "billing")
+    found = store.find("local.setting", "billing")
     return str(found["after_retries"]) if found else UNPAID
 
 
@@ -29,7 +29,7 @@ def set_after_retries(store: Store, outcome: str) -> None:
     """One of CANCEL, UNPAID, PAST_DUE. Stripe has it in the Dashboard, not in the API."""
     if outcome not in (CANCEL, UNPAID, PAST_DUE):
         raise ApiError(f"Not something that may become of a subscription: {outcome}")
-    store.save({"object": "local.settings", "id": "billing", "after_retries": outcome})
+    store.save({"object": "local.setting", "id": "billing", "after_retries": outcome})
 
 
 def book(store: Store, subscription: str) -> Object:

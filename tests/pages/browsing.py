@@ -1,0 +1,68 @@
+"""What people do in a browser, whatever the journey."""
+
+from __future__ import annotations
+
+import re
+
+from django.core import mail
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from teams.services import mail as mailer
+from tests.stripe_account import GOOD
+
+PASSWORD = "correct-horse-battery"
+
+
+def last_link() -> str:
+    """The link in the mail that was sent last."""
+    mailer.deliver_due(at=timezone.now())
+    found = re.search(r"https?://\S+", str(mail.outbox[-1].body))
+    assert found
+    return found.group()
+
+
+def path_of(link: str) -> str:
+    return re.sub(r"^https?://[^/]+", "", link)
+
+
+def sign_in(page: Page, url: str, email: str) -> None:
+    page.goto(f"{url}/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{url}/account/")
+
+
+def confirm_password(page: Page) -> None:
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+
+
+def press_in_menu(page: Page, menu: str, button: str) -> None:
+    """A destructive button lies behind a question."""
+    page.get_by_text(menu, exact=True).first.click()
+    page.get_by_role("button", name=button).click()
+
+
+def sign_up(page: Page, email: str) -> None:
+    """From the form to the confirmed address."""
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password (again)").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    page.goto(last_link())
+    page.get_by_role("button", name="Yes, confirm").click()
+
+
+def pay(page: Page, card: str = GOOD) -> None:
+    """On the local Stripe's payment page."""
+    page.get_by_label("Card number").fill(card)
+    page.get_by_role("button", name=re.compile("^(Subscribe|Pay)")).click()
+
+
+def overhang(page: Page) -> int:
+    """How many pixels the page is wider than the screen."""
+    width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    return int(page.evaluate(width))
