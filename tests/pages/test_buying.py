@@ -67,7 +67,7 @@ def test_a_newcomer_goes_from_plans_over_a_test_card_to_a_working_key(
     page.goto(f"{url}/plans/")
     page.get_by_role("link", name="Choose Max").click()
     # Not the address of another test: one is sent a mail to confirm it once in three minutes.
-    sign_up(page, "newcomer@example.com")
+    sign_up(page, "ada@example.com")
 
     # The choice was kept: this is the own Team's way to pay for Max.
     expect(page.get_by_role("heading", name="Subscribe")).to_be_visible()
