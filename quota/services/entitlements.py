@@ -33,9 +33,11 @@ class Term:
 
     @property
     def until(self) -> datetime | None:
+        """As people are told; None: until further notice."""
         return self.renews_at or self.ends_at
 
     def is_told_by(self, row: Entitlement | None) -> bool:
+        """Does the row say all of this already?"""
         told = row and (row.source, row.plan_id, row.ends_at, row.renews_at)
         return told == (self.source, self.plan.pk, self.ends_at, self.renews_at)
 
@@ -79,7 +81,9 @@ def entitle_seat(
 
 @one_transaction()
 def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> dict[int, Entitlement]:
-    """Likewise for seats of one Team, one or more of them, in few statements: their calls wait meanwhile."""
+    """Likewise for one or more seats of one Team. In few statements, because calls of these seats wait for
+    their locks meanwhile.
+    """
     if any(term.ends_at is not None and term.ends_at <= term.starts_at for term in terms):
         raise InvalidValue("It must end after it begins", pointer="/ends_at")
     locked = seats.lock_all(term.seat for term in terms)

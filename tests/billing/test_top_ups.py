@@ -104,7 +104,7 @@ def test_one_purchase_waits_at_a_time() -> None:
     assert CreditPurchase.objects.count() == 1
 
 
-def test_the_month_s_cap_is_kept_and_said_once_a_month() -> None:
+def test_the_months_cap_is_kept_and_said_once_a_month() -> None:
     team = make_team()
     order(team, month_cap_nanousd=45 * USD)
     for _ in range(2):
