@@ -21,8 +21,8 @@ setup: $(LOCKED) $(PACKAGES) ## Install the locked packages (again only when a l
 run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
 	@exec $(BIN)/python manage.py up
 
-test: setup ## The whole test suite, with coverage; ARGS= names some tests, without it
-	@$(BIN)/pytest -n auto --dist worksteal $(or $(ARGS),--cov --cov-report=term:skip-covered)
+test: setup ## The whole test suite; ARGS= names some tests, COVERAGE=1 measures what they reach
+	@$(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 
 check: setup ## Lint, format, types, who imports whom, migrations
 	$(BIN)/ruff check .

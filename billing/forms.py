@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 
 from billing.changes import KINDS, MAX_SEATS, Wish
 from billing.models import Interval
-from billing.selectors.offers import Offer
+from billing.selectors.offers import Offer, months_free
 from billing.selectors.wishes import wish_of
 from quota.forms import CreditsField
 from quota.money import usd_text
-
-INTERVALS = [(Interval.MONTH.value, "Monthly"), (Interval.YEAR.value, "Yearly, two months free")]
 
 
 class SubscribeForm(forms.Form):
     """How many seats of each plan; in a Default Team, which plan its one seat has."""
 
-    interval = forms.ChoiceField(label="Pay", choices=INTERVALS, widget=forms.RadioSelect)
-
-    def __init__(self, offers: Iterable[Offer], *, one_seat: bool, data: Mapping[str, Any]) -> None:
+    def __init__(self, offers: Sequence[Offer], *, one_seat: bool, data: Mapping[str, Any]) -> None:
         """`data` may lack fields: an address such as ?plan=max&interval=year is a whole choice."""
         self.codes = [offer.plan.code for offer in offers]
         self.one_seat = one_seat
@@ -34,6 +30,10 @@ class SubscribeForm(forms.Form):
             for code in self.codes:
                 filled[f"seats_{code}"] = data.get(f"seats_{code}", "1" if code == plan else "0")
         super().__init__(filled)
+        free = months_free(offers)
+        yearly = f"Yearly, {free} month{'s' if free > 1 else ''} free" if free else "Yearly"
+        intervals = [(Interval.MONTH.value, "Monthly"), (Interval.YEAR.value, yearly)]
+        self.fields["interval"] = forms.ChoiceField(label="Pay", choices=intervals, widget=forms.RadioSelect)
         if one_seat:
             choices = [(offer.plan.code, f"{offer.plan.name}: {_terms(offer)}") for offer in offers]
             self.fields["plan"] = forms.ChoiceField(label="Plan", choices=choices, widget=forms.RadioSelect)

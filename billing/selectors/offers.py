@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from billing.errors import NotOnSale
@@ -40,6 +41,13 @@ def offers() -> list[Offer]:
         )
         for plan, by_interval in amounts.items()
     ]
+
+
+def months_free(offers: Iterable[Offer]) -> int:
+    """How many of twelve months a year leaves out, on every plan alike; 0 where that cannot be said."""
+    found = {divmod(offer.saved_nanousd, offer.month_nanousd) for offer in offers}
+    months, rest = found.pop() if len(found) == 1 else (0, 0)
+    return max(months, 0) if rest == 0 else 0
 
 
 def plan_on_sale(code: str) -> Plan:

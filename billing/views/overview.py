@@ -12,7 +12,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from billing.errors import NotSubscribed
 from billing.models import Interval, Invoice
-from billing.selectors.offers import offers
+from billing.selectors.offers import months_free, offers
 from billing.selectors.overview import overview
 from billing.views.base import show_fresh
 from billing.workflows import buying, upcoming
@@ -30,10 +30,12 @@ def billing(request: TeamRequest) -> HttpResponse:
     """All of it, from our own rows: nothing here waits for Stripe. The next invoice asks for itself."""
     now = overview(request.team)
     yearly_later = now.subscription is not None and now.subscription.later_interval == Interval.YEAR
+    sold = offers()
     context = {
         "now": timezone.now(),
         "billing": now,
-        "offers": offers(),
+        "offers": sold,
+        "months_free": months_free(sold),
         "other_interval": Interval.MONTH if yearly_later else Interval.YEAR,
         "invoices": page_of(
             Invoice.objects.for_team(request.team).exclude(status="draft"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from billing.models import Interval, Subscription
-from billing.selectors.offers import offers
+from billing.selectors.offers import months_free, offers
 from teams.models import Membership, Role, Team
 from teams.views.base import PersonRequest, person_page
 
@@ -20,7 +20,9 @@ from teams.views.base import PersonRequest, person_page
 def plans(request: HttpRequest) -> HttpResponse:
     """What each plan allows and costs; `?interval=year` for yearly prices, monthly else."""
     yearly = request.GET.get("interval") == Interval.YEAR
-    return render(request, "billing/plans.html", {"offers": offers(), "yearly": yearly})
+    sold = offers()
+    context = {"offers": sold, "months_free": months_free(sold), "yearly": yearly}
+    return render(request, "billing/plans.html", context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from billing.services.prices import load_prices
 from quota.models import Plan
 from teams.models import Team
 from tests.billing.stripe_says import Bill, put_on_sale
-from tests.factories import make_member, make_team, make_user
+from tests.factories import T0, make_member, make_team, make_user
 from tests.pages.reading import read
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +42,16 @@ def test_a_year_is_shown_with_what_it_saves(client: Client) -> None:
     text = read(client, "/plans/?interval=year")
     assert "Max $500.00 a seat a year $100.00 less than twelve months" in text
     assert "a month" not in text.partition("What every plan has")[0]
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_months_are_called_free_only_where_every_plan_gives_as_many(client: Client) -> None:
+    assert "Yearly, 2 months free" in read(client, "/plans/")
+    dearer = {"plus": {"month": "20", "year": "210"}}
+    load_prices(text=json.dumps(dearer), at=T0, by=None)
+    text = read(client, "/plans/")
+    assert "Yearly Plus" in text
+    assert "free" not in text
 
 
 @pytest.mark.usefixtures("on_sale")
