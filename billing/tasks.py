@@ -17,8 +17,11 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="billing.work_inbox")
 def work_inbox() -> int:
-    """Works the events that wait; also rung by the webhook."""
-    done = inbox.work_inbox(at=timezone.now())
+    """Works the events that wait, one batch after the other; also rung by the webhook."""
+    done = batch = inbox.work_inbox(at=timezone.now())
+    while batch:
+        batch = inbox.work_inbox(at=timezone.now())
+        done += batch
     if done:
         ring(deliver_mail)
     return done

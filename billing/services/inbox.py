@@ -12,7 +12,8 @@ from teams.models import User
 from teams.services.audit import record
 from teams.transactions import one_transaction
 
-# Longer than working an event takes, so that nobody else begins it meanwhile.
+# Longer than a batch takes, so that nobody else begins it meanwhile. Where Stripe is slow somebody may: it
+# looks too, and changes nothing more.
 CLAIM = timedelta(minutes=2)
 LONGEST_WAIT = timedelta(hours=6)
 

@@ -34,7 +34,7 @@ LOOKS: dict[str, tuple[str, Look]] = {
 GONE = ("invoice.deleted",)
 
 
-def work_inbox(*, at: datetime, most: int = 500) -> int:
+def work_inbox(*, at: datetime, most: int = 100) -> int:
     """Works what is due, the longest waiting first, up to `most`. Returns how many are done. Safe to run
     beside itself, or to die in the middle: the event is due again later.
     """
