@@ -4,6 +4,8 @@ test.
 
 import os
 
+import stripe
+
 from tokenplan import environment
 
 # Before the product's settings are read. Never the data of `make run`, whatever DATA says.
@@ -29,3 +31,6 @@ CELERY_TASK_DEFAULT_QUEUE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main'
 # Nothing listens there: a test that needs Stripe starts a local one.
 STRIPE_API_BASE = "http://127.0.0.1:9"
 STRIPE_PAGES = [STRIPE_API_BASE]
+
+# The SDK asks again where nobody answers; half a second between two tries is for a Stripe far away.
+stripe.HTTPClient.INITIAL_DELAY = 0.02

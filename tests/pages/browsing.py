@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+from django.conf import settings
 from django.core import mail
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from teams.models import User
 from teams.services import mail as mailer
 from tests.stripe_account import GOOD
 
@@ -32,6 +35,15 @@ def sign_in(page: Page, url: str, email: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{url}/account/")
+
+
+def arrive(page: Page, url: str, user: User) -> None:
+    """At one's bars, signed in already: for journeys that begin behind the sign-in page."""
+    client = Client()
+    client.force_login(user)
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}])
+    page.goto(f"{url}/account/")
 
 
 def confirm_password(page: Page) -> None:
@@ -66,3 +78,8 @@ def overhang(page: Page) -> int:
     """How many pixels the page is wider than the screen."""
     width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     return int(page.evaluate(width))
+
+
+def settled(page: Page) -> None:
+    """Until every part that asks for itself once has its answer."""
+    expect(page.locator("[hx-trigger=load], .htmx-request")).to_have_count(0)

@@ -18,7 +18,7 @@ from quota.services.gateways import create_gateway
 from teams.models import Membership, Team
 from tests.billing.buyer import Buyer
 from tests.factories import make_team, make_user, use_test_rate_card
-from tests.pages.browsing import PASSWORD, confirm_password, overhang, pay, sign_in, sign_up
+from tests.pages.browsing import PASSWORD, arrive, confirm_password, overhang, pay, settled, sign_up
 from tests.stripe_account import (
     AUTHENTICATES,
     COMES_LATER,
@@ -99,7 +99,7 @@ def test_a_newcomer_goes_from_plans_over_a_test_card_to_a_working_key(
 def buyer(page: Page, url: str) -> Team:
     """Somebody who has signed in; the own Team."""
     ada = make_user("ada@example.com", password=PASSWORD, at=timezone.now())
-    sign_in(page, url, "ada@example.com")
+    arrive(page, url, ada)
     return Team.objects.get(default_for=ada)
 
 
@@ -141,11 +141,13 @@ def test_a_payment_that_comes_later_shows_by_itself_when_it_has_come(
     buyer(page, live_server.url)
     choose_max(page, live_server.url)
 
+    page.clock.install()
     pay(page, COMES_LATER)
     expect(page.get_by_role("heading", name="Your payment is under way")).to_be_visible()
     account.advance(timedelta(days=7))
+    page.clock.fast_forward(3_500)
 
-    expect(page.get_by_role("heading", name="Paid, thank you")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("heading", name="Paid, thank you")).to_be_visible()
     expect(page.get_by_role("link", name="Show my key")).to_be_visible()
 
 
@@ -155,11 +157,13 @@ def test_a_payment_that_fails_later_says_so_by_itself_and_one_chooses_again(
     team = buyer(page, live_server.url)
     choose_max(page, live_server.url)
 
+    page.clock.install()
     pay(page, FAILS_LATER)
     expect(page.get_by_role("heading", name="Your payment is under way")).to_be_visible()
     account.advance(timedelta(days=7))
+    page.clock.fast_forward(3_500)
 
-    expect(page.get_by_role("heading", name="The payment failed")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("heading", name="The payment failed")).to_be_visible()
     assert not Subscription.objects.live().filter(team=team).exists()
     page.get_by_role("link", name="Choose again").click()
     expect(page.get_by_role("heading", name="Subscribe")).to_be_visible()
@@ -217,7 +221,8 @@ def test_a_change_that_waits_is_paid_elsewhere_and_the_page_finds_out_by_itself(
     acme = Buyer(account, make_team("Acme", owner=owner, at=timezone.now()))
     acme.subscribe({"max": 1})
     acme.use_card("pm_card_authenticationRequired")
-    sign_in(page, live_server.url, "ada@example.com")
+    page.clock.install()
+    arrive(page, live_server.url, owner)
     page.goto(f"{live_server.url}/teams/acme/billing/")
     page.get_by_label("Of plan").select_option(label="Max")
     page.get_by_role("button", name="See the price").click()
@@ -231,7 +236,8 @@ def test_a_change_that_waits_is_paid_elsewhere_and_the_page_finds_out_by_itself(
     bill.get_by_role("button", name="Complete authentication").click()
     expect(bill.get_by_role("main")).to_contain_text("It is paid.")
 
-    expect(waits).to_be_hidden(timeout=20_000)
+    page.clock.fast_forward(5_500)
+    expect(waits).to_be_hidden()
     expect(page.get_by_role("region", name="Paid seats").get_by_role("row")).to_have_count(3)
     assert acme.charges() == [5_000, 5_000]
 
@@ -258,7 +264,7 @@ def test_buying_fits_a_phone(page: Page, account: StripeAccount, live_server: Li
 
     def fits(path: str) -> None:
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        settled(page)
         assert overhang(page) <= 0, path
 
     for path in (f"{url}/plans/", f"{url}/plans/choose/?plan=max", billing, f"{billing}subscribe/?plan=max"):

@@ -16,7 +16,7 @@ from billing.tasks import top_up
 from teams.models import Team
 from teams.services import mail as mailer
 from tests.factories import allow_credits, make_desk, make_team, make_user, owner_of, use_test_rate_card
-from tests.pages.browsing import PASSWORD, last_link, overhang, path_of, pay, sign_in
+from tests.pages.browsing import arrive, last_link, overhang, path_of, pay
 from tests.stripe_account import DECLINED_LATER, StripeAccount
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -28,7 +28,7 @@ def team(account: StripeAccount) -> Team:
     """Its Owner may use Credits and holds no seat."""
     at = timezone.now()
     use_test_rate_card(at=at - timedelta(days=1))
-    team = make_team("Acme", owner=make_user("ada@example.com", password=PASSWORD, at=at), at=at)
+    team = make_team("Acme", owner=make_user("ada@example.com", at=at), at=at)
     allow_credits(owner_of(team), at=at)
     return team
 
@@ -37,7 +37,7 @@ def test_credits_are_bought_used_up_and_topped_up_by_themselves(
     browser_page: Page, live_server: LiveServer, team: Team
 ) -> None:
     page, url = browser_page, live_server.url
-    sign_in(page, url, "ada@example.com")
+    arrive(page, url, owner_of(team).user)
     page.goto(f"{url}/teams/acme/credits/")
     page.get_by_role("link", name="Buy Credits").click()
     amount = page.get_by_label("Another amount")
@@ -83,7 +83,7 @@ def test_a_card_that_stops_working_is_told_and_changed_on_stripes_page(
     browser_page: Page, live_server: LiveServer, account: StripeAccount, team: Team
 ) -> None:
     page, url = browser_page, live_server.url
-    sign_in(page, url, "ada@example.com")
+    arrive(page, url, owner_of(team).user)
     page.goto(f"{url}/teams/acme/credits/auto-top-up/")
     page.get_by_role("button", name="Add a card").click()
     page.get_by_label("Card number").fill(DECLINED_LATER)
@@ -108,7 +108,7 @@ def test_a_page_that_was_left_is_gone_on_with_or_given_up(
     browser_page: Page, live_server: LiveServer, team: Team
 ) -> None:
     page, url = browser_page, live_server.url
-    sign_in(page, url, "ada@example.com")
+    arrive(page, url, owner_of(team).user)
     page.goto(f"{url}/teams/acme/credits/buy/")
     page.get_by_role("button", name="Buy for $25.00").click()
     expect(page.get_by_role("heading", name=re.compile(r"\$25\.00"))).to_be_visible()
@@ -126,7 +126,7 @@ def test_a_page_that_was_left_is_gone_on_with_or_given_up(
 def test_the_pages_of_credits_fit_a_phone(browser_page: Page, live_server: LiveServer, team: Team) -> None:
     page, url = browser_page, live_server.url
     page.set_viewport_size({"width": 360, "height": 740})
-    sign_in(page, url, "ada@example.com")
+    arrive(page, url, owner_of(team).user)
     page.goto(f"{url}/teams/acme/credits/buy/")
     page.get_by_role("button", name="Buy for $100.00").click()
     pay(page)

@@ -17,6 +17,7 @@ from teams.models import Membership, Role, User
 from tests.factories import Desk, make_plan, make_seat, make_team, make_user, owner_of, use_test_rate_card
 from tests.pages.browsing import (
     PASSWORD,
+    arrive,
     confirm_password,
     last_link,
     overhang,
@@ -107,7 +108,7 @@ def test_the_bar_moves_by_itself(browser_page: Page, live_server: LiveServer) ->
     owner = make_user("ada@example.com", password=PASSWORD, at=at)
     team = make_team("Acme", owner=owner, at=at)
     page.clock.install()
-    sign_in(page, live_server.url, "ada@example.com")
+    arrive(page, live_server.url, owner)
     card = page.get_by_role("region", name="Acme")
     expect(card).to_contain_text("You hold no seat here")
 
@@ -196,7 +197,7 @@ def test_everything_works_on_a_phone_without_scrolling_sideways(
     owner = make_user("ada@example.com", password=PASSWORD, at=at)
     team = make_team("Acme", owner=owner, at=at)
     make_seat(team, make_plan("max", at=at), at=at)
-    sign_in(page, url, "ada@example.com")
+    arrive(page, url, owner)
 
     own = ("/account/", "/account/profile/", "/account/tokens/")
     for path in (*own, *(f"/teams/acme/{part}" for part in PARTS)):
