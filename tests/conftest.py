@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from tests import stripe_account as stripe_accounts
@@ -97,14 +97,25 @@ def _is_error(message: ConsoleMessage) -> bool:
     return message.type == "error" and "402 (Payment Required)" not in message.text
 
 
+_open_context = pytest.StashKey[BrowserContext]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """The browser is closed before any server or row that its page may still be asking for is gone."""
+    context = item.stash.get(_open_context, None)
+    if context is not None:
+        context.close()
+
+
 @pytest.fixture
-def browser_page(_browser: Browser) -> Iterator[Page]:
+def browser_page(_browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page in a browser without history. Fails the test on any script error or blocked resource."""
     context = _browser.new_context(locale="en-US", timezone_id="UTC")
+    request.node.stash[_open_context] = context
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if _is_error(message) else None)
     yield page
-    context.close()
     assert not errors, errors
