@@ -200,6 +200,8 @@ def test_ctrl_c_gives_the_summary_so_far(served: Served, trace: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        # A suite that a shell runs in the background was told to ignore Ctrl-C; its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert reached.wait(30)
     process.send_signal(signal.SIGINT)
