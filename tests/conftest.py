@@ -17,8 +17,8 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 
-from tests import stripe_account as stripe_accounts
-from tests.chromium import FLAGS, chromium
+from tests.helpers import stripe_account as stripe_accounts
+from tests.helpers.chromium import FLAGS, chromium
 from tokenplan.embedded import embedded_servers, servers_in_use
 
 _servers = contextlib.ExitStack()

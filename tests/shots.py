@@ -15,7 +15,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.chromium import FLAGS, chromium
+from tests.helpers.chromium import FLAGS, chromium
 
 THEMES = ("light", "dark")
 WIDTHS = {"wide": (1280, 900), "phone": (390, 844)}

@@ -10,7 +10,7 @@ from django.test import Client
 
 from quota.services.gateways import create_gateway
 from quota.services.plans import load_rate_card
-from tests.factories import (
+from tests.helpers.factories import (
     CREDIT,
     MONDAY,
     T0,
@@ -21,8 +21,8 @@ from tests.factories import (
     make_seat,
     owner_of,
 )
-from tests.factories import make_team as new_team
-from tests.pages.reading import read
+from tests.helpers.factories import make_team as new_team
+from tests.helpers.reading import read
 
 RATES = "model,modality,meter,unit_size,usd_per_unit,context_over,note\n" + "\n".join(
     f"M,language,{meter},1000000,{usd},,"

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.factories import allow_credits, make_seat, make_team, make_user, owner_of
+from tests.helpers.factories import allow_credits, make_seat, make_team, make_user, owner_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

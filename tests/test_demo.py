@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from quota.models import Gateway, RateCard
 from quota.services.gateways import recognise_gateway, revoke_gateway
 from teams.models import Membership, Team, User
-from tests.factories import T0
+from tests.helpers.factories import T0
 
 pytestmark = pytest.mark.django_db
 

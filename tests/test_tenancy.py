@@ -24,7 +24,7 @@ from quota.models import SeatRequest
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, Role, User
 from teams.services import access_tokens, invitations
-from tests.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene, make_user
+from tests.helpers.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene, make_user
 
 pytestmark = pytest.mark.django_db
 

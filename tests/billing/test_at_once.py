@@ -16,9 +16,9 @@ from billing.selectors.prices import prices_of
 from billing.stripe_api.client import api
 from billing.workflows.buying import ensure_customer
 from teams.errors import Refusal
-from tests.billing.story import Story
-from tests.stripe_account import StripeAccount
-from tests.teams.races import race
+from tests.helpers.races import race
+from tests.helpers.story import Story
+from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,9 +18,9 @@ from django.urls import reverse
 from billing.models import AutoTopUp, Change, Checkout, CreditPurchase, Customer, PurchasedSeat, StripeEvent
 from billing.workflows.inbox import work_inbox
 from teams.models import AuditEntry, Mail
-from tests.billing.buyer import Buyer
-from tests.billing.signed import event, ring_us
-from tests.stripe_account import StripeAccount
+from tests.helpers.buyer import Buyer
+from tests.helpers.signed import event, ring_us
+from tests.helpers.stripe_account import StripeAccount
 
 NASTY: list[Any] = [
     "",

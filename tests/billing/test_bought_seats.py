@@ -14,9 +14,9 @@ from quota.services.members import add_member
 from teams.errors import MemberHasSeat, NotFound, SeatTaken
 from teams.models import Membership, Seat, SeatHolding
 from teams.services import seats
-from tests.billing.stripe_says import Bill, put_on_sale
-from tests.factories import T0, make_user
-from tests.teams.races import race
+from tests.helpers.factories import T0, make_user
+from tests.helpers.races import race
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -3,8 +3,8 @@
 from billing.models import Checkout, Subscription
 from billing.workflows.buying import buy_credits, buy_seats
 from quota.selectors.seats import seats_of
-from tests.factories import make_team, owner_of
-from tests.stripe_account import StripeAccount
+from tests.helpers.factories import make_team, owner_of
+from tests.helpers.stripe_account import StripeAccount
 
 
 def test_seats_that_are_paid_for_work(stripe_account: StripeAccount) -> None:

@@ -27,9 +27,9 @@ from quota.models import Plan
 from teams.errors import InvalidValue
 from teams.models import AuditEntry
 from teams.services import seats as seat_service
-from tests.billing.story import Story, dollars
-from tests.factories import USD, make_member, make_user
-from tests.stripe_account import AUTHENTICATES, DECLINED, StripeAccount
+from tests.helpers.factories import USD, make_member, make_user
+from tests.helpers.story import Story, dollars
+from tests.helpers.stripe_account import AUTHENTICATES, DECLINED, StripeAccount
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

@@ -16,10 +16,10 @@ from billing.services.fetches import take_ticket
 from quota.models import Plan
 from teams.errors import NotFound
 from teams.models import AuditEntry, Team
-from tests.billing.bought import begin_purchase, make_customer
-from tests.billing.stripe_says import Bill, put_on_sale
-from tests.factories import T0, USD, make_team
-from tests.teams.races import race
+from tests.helpers.bought import begin_purchase, make_customer
+from tests.helpers.factories import T0, USD, make_team
+from tests.helpers.races import race
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 

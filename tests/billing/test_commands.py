@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.billing.stripe_says import put_on_sale
+from tests.helpers.stripe_says import put_on_sale
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ from billing.models import AutoTopUp, Checkout, CreditPurchase, Customer
 from quota.models import CreditGrant
 from quota.selectors.bar import team_balance
 from teams.models import Team
-from tests.billing.bought import say_payment
-from tests.factories import CREDIT, T0, USD, make_team, owner_of
-from tests.quota.api.client import Caller, person, script_of
-from tests.stripe_account import StripeAccount
+from tests.helpers.api_client import Caller, person, script_of
+from tests.helpers.bought import say_payment
+from tests.helpers.factories import CREDIT, T0, USD, make_team, owner_of
+from tests.helpers.stripe_account import StripeAccount
 
 FORM = {"enabled": True, "threshold": "5000", "target": "25000", "month_cap": "100000"}
 PURCHASES, AUTO = "teams/acme/credits/purchases", "teams/acme/credits/auto-top-up"

@@ -13,10 +13,10 @@ from billing.models import StripeEvent
 from billing.services import inbox
 from billing.workflows.inbox import work_inbox
 from teams.models import AuditEntry
-from tests.billing.story import Story
-from tests.factories import T0, make_user
-from tests.stripe_account import StripeAccount
-from tests.teams.races import race
+from tests.helpers.factories import T0, make_user
+from tests.helpers.races import race
+from tests.helpers.story import Story
+from tests.helpers.stripe_account import StripeAccount
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)

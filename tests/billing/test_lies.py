@@ -10,9 +10,9 @@ from billing.stripe_api.client import api
 from billing.workflows.buying import buy_credits, ensure_customer
 from billing.workflows.reconciling import reconcile
 from quota.models import CreditGrant
-from tests.billing.buyer import Buyer
-from tests.billing.signed import event, ring_us
-from tests.stripe_account import StripeAccount
+from tests.helpers.buyer import Buyer
+from tests.helpers.signed import event, ring_us
+from tests.helpers.stripe_account import StripeAccount
 
 
 def pay_naming(buyer: Buyer, metadata: dict[str, str]) -> None:

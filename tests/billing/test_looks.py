@@ -20,9 +20,9 @@ from billing.workflows.reconciling import reconcile
 from quota.selectors.bar import team_balance
 from teams.models import Team
 from teams.services import teams as team_service
-from tests.billing.story import Story
-from tests.factories import USD, make_member
-from tests.stripe_account import COMES_LATER, DISPUTED, FAILS_LATER, GOOD, StripeAccount
+from tests.helpers.factories import USD, make_member
+from tests.helpers.story import Story
+from tests.helpers.stripe_account import COMES_LATER, DISPUTED, FAILS_LATER, GOOD, StripeAccount
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

@@ -14,9 +14,9 @@ from quota.models import CreditGrant
 from quota.services.credits import freeze_lot
 from teams.models import Mail, Team, User
 from teams.services import mail
-from tests.billing.bought import begin_purchase, buy, pay, say_checkout, say_payment
-from tests.billing.stripe_says import Bill, put_on_sale
-from tests.factories import CREDIT, T0, USD, give_credits, make_team, make_user
+from tests.helpers.bought import begin_purchase, buy, pay, say_checkout, say_payment
+from tests.helpers.factories import CREDIT, T0, USD, give_credits, make_team, make_user
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

@@ -20,8 +20,8 @@ from billing.stripe_api.client import _Http
 from billing.workflows.looks import look_at_subscription
 from quota.models import Entitlement
 from teams.models import AuditEntry
-from tests.billing.buyer import Buyer
-from tests.stripe_account import StripeAccount
+from tests.helpers.buyer import Buyer
+from tests.helpers.stripe_account import StripeAccount
 
 PAGES = ("team-billing", "team-next-invoice", "team-credits", "team-credits-buy", "team-credits-purchases")
 

@@ -25,9 +25,9 @@ from billing.stripe_api.client import api
 from billing.workflows import buying
 from billing.workflows.reconciling import reconcile
 from quota.models import Entitlement
-from tests.billing.story import Story
-from tests.billing.year import state_of
-from tests.stripe_account import StripeAccount
+from tests.helpers.story import Story
+from tests.helpers.stripe_account import StripeAccount
+from tests.helpers.year import state_of
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from billing.models import Price
 from billing.money import cents_from_nanousd
 from billing.services.prices import load_prices
 from quota.models import Plan
-from tests.factories import T0, USD, make_plan
+from tests.helpers.factories import T0, USD, make_plan
 
 pytestmark = pytest.mark.django_db
 

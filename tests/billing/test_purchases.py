@@ -20,9 +20,9 @@ from quota.selectors.bar import team_balance
 from quota.services import credits
 from teams.errors import InvalidValue, NotFound
 from teams.models import AuditEntry, Team
-from tests.billing.bought import begin_purchase, buy, pay, say_payment
-from tests.factories import T0, USD, make_team, make_user
-from tests.teams.races import race
+from tests.helpers.bought import begin_purchase, buy, pay, say_payment
+from tests.helpers.factories import T0, USD, make_team, make_user
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 

@@ -23,10 +23,10 @@ from billing.workflows.topping_up import top_up_all
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.bar import team_balance
 from teams.errors import Refusal
-from tests.billing.story import Story
-from tests.factories import CREDIT, USD, make_user
-from tests.stripe_account import StripeAccount
-from tests.teams.races import race
+from tests.helpers.factories import CREDIT, USD, make_user
+from tests.helpers.races import race
+from tests.helpers.story import Story
+from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

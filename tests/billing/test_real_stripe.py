@@ -24,10 +24,10 @@ from billing.money import PACK_KEY
 from billing.stripe_api.client import api
 from billing.workflows import buying
 from billing.workflows.looks import look_at_invoice, look_at_payment
-from tests import stripe_account as stripe_accounts
-from tests.billing.year import Year, books_of
-from tests.factories import T0, USD
-from tests.stripe_account import StripeAccount
+from tests.helpers import stripe_account as stripe_accounts
+from tests.helpers.factories import T0, USD
+from tests.helpers.stripe_account import StripeAccount
+from tests.helpers.year import Year, books_of
 
 pytestmark = pytest.mark.django_db
 

@@ -26,9 +26,9 @@ from billing.services.teams import delete_team
 from quota.models import CreditGrant
 from teams.errors import TeamHasLiveSeats
 from teams.models import Team
-from tests.billing.bought import begin_purchase, buy, pay, say_promotion
-from tests.billing.stripe_says import Bill, put_on_sale
-from tests.factories import T0, USD, give_credits, make_seat, make_team, make_user
+from tests.helpers.bought import begin_purchase, buy, pay, say_promotion
+from tests.helpers.factories import T0, USD, give_credits, make_seat, make_team, make_user
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 

@@ -21,8 +21,16 @@ from quota.services.entitlements import suspend_seat, withdraw_seat
 from teams.errors import NotFound
 from teams.models import AuditEntry, Mail, Seat, SeatHolding
 from teams.services import seats as seat_service
-from tests.billing.stripe_says import MONTH, Bill, put_on_sale
-from tests.factories import T0, make_desk, make_member, make_scene, make_user, owner_of, use_test_rate_card
+from tests.helpers.factories import (
+    T0,
+    make_desk,
+    make_member,
+    make_scene,
+    make_user,
+    owner_of,
+    use_test_rate_card,
+)
+from tests.helpers.stripe_says import MONTH, Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from quota.services import credits
 from teams.errors import InvalidValue
 from teams.models import AuditEntry, Mail, Team
 from teams.services import teams as team_service
-from tests.factories import T0, USD, give_credits, make_member, make_team, owner_of
-from tests.teams.races import race
+from tests.helpers.factories import T0, USD, give_credits, make_member, make_team, owner_of
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 

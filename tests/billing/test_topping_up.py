@@ -16,8 +16,8 @@ from billing.workflows.topping_up import top_up_all
 from quota.models import CreditGrant
 from quota.selectors.bar import team_balance
 from teams.models import Mail, Team
-from tests.factories import CREDIT, T0, USD, Scene, allow_credits, make_scene
-from tests.stripe_account import AUTHENTICATES, DECLINED_LATER, GOOD, StripeAccount
+from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, make_scene
+from tests.helpers.stripe_account import AUTHENTICATES, DECLINED_LATER, GOOD, StripeAccount
 
 HOUR = timedelta(hours=1)
 AUTHENTICATES_ALWAYS = "4000 0027 6000 3184"

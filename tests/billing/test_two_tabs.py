@@ -18,8 +18,8 @@ from billing.services.fetches import take_ticket
 from billing.stripe_api.client import api
 from billing.workflows.buying import buy_seats, ensure_customer, send_checkout
 from billing.workflows.looks import look_at_checkout, use_subscription
-from tests.billing.buyer import Buyer
-from tests.stripe_account import StripeAccount
+from tests.helpers.buyer import Buyer
+from tests.helpers.stripe_account import StripeAccount
 
 DAY = timedelta(days=1)
 

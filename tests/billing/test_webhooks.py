@@ -16,9 +16,9 @@ from django.test import Client
 
 from billing.models import StripeEvent
 from billing.tasks import work_inbox
-from tests.billing.signed import URL, event, ring_us, signature
-from tests.factories import T0
-from tests.teams.races import race
+from tests.helpers.factories import T0
+from tests.helpers.races import race
+from tests.helpers.signed import URL, event, ring_us, signature
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)

@@ -22,9 +22,9 @@ from hypothesis.extra.django import TestCase
 from billing.models import StripeEvent
 from billing.stripe_api.client import api
 from billing.workflows.reconciling import reconcile
-from tests import stripe_account as stripe_accounts
-from tests.billing.year import OnTestClock, Year, books_of, state_of
-from tests.factories import USD
+from tests.helpers import stripe_account as stripe_accounts
+from tests.helpers.factories import USD
+from tests.helpers.year import OnTestClock, Year, books_of, state_of
 from tokenplan.local_stripe.webhooks import Message, message
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from django.test import Client
 
 from teams.models import AuditEntry, PersonalAccessToken, User
 from teams.services import access_tokens
-from tests.factories import T0, make_user
-from tests.pages.reading import read, told, words
+from tests.helpers.factories import T0, make_user
+from tests.helpers.reading import read, told, words
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

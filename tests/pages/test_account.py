@@ -12,7 +12,7 @@ from django.test import Client
 from quota.models import SeatRequest
 from quota.services.entitlements import suspend_seat
 from teams.models import Membership, Team, User
-from tests.factories import (
+from tests.helpers.factories import (
     CREDIT,
     T0,
     USD,
@@ -27,7 +27,7 @@ from tests.factories import (
     make_team,
     make_user,
 )
-from tests.pages.reading import read, told, words
+from tests.helpers.reading import read, told, words
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

@@ -12,9 +12,9 @@ from billing.models import Change, Checkout, Customer, Invoice, PurchasedSeat
 from quota.models import Entitlement
 from teams.models import Role, User
 from teams.services.seats import assign_seat
-from tests.billing.stripe_says import MONTH, Bill, put_on_sale
-from tests.factories import T0, USD, make_member, make_team, make_user, owner_of
-from tests.pages.reading import read, told, words
+from tests.helpers.factories import T0, USD, make_member, make_team, make_user, owner_of
+from tests.helpers.reading import read, told, words
+from tests.helpers.stripe_says import MONTH, Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

@@ -16,10 +16,10 @@ from billing.models import Checkout, Subscription
 from billing.stripe_api.client import api
 from quota.services.gateways import create_gateway
 from teams.models import Membership, Team
-from tests.billing.buyer import Buyer
-from tests.factories import make_team, make_user, use_test_rate_card
-from tests.pages.browsing import PASSWORD, arrive, confirm_password, overhang, pay, settled, sign_up
-from tests.stripe_account import (
+from tests.helpers.browsing import PASSWORD, arrive, confirm_password, overhang, pay, settled, sign_up
+from tests.helpers.buyer import Buyer
+from tests.helpers.factories import make_team, make_user, use_test_rate_card
+from tests.helpers.stripe_account import (
     AUTHENTICATES,
     COMES_LATER,
     DECLINED,

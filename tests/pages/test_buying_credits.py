@@ -13,10 +13,10 @@ from billing.services import top_ups
 from billing.services.checkouts import close_checkout
 from quota.models import CreditGrant
 from teams.models import AuditEntry, Team, User
-from tests.billing.bought import begin_purchase, buy, make_customer, pay, say_payment
-from tests.billing.stripe_says import put_on_sale
-from tests.factories import CREDIT, T0, USD, give_credits, make_member, make_team, make_user, owner_of
-from tests.pages.reading import read, told, words
+from tests.helpers.bought import begin_purchase, buy, make_customer, pay, say_payment
+from tests.helpers.factories import CREDIT, T0, USD, give_credits, make_member, make_team, make_user, owner_of
+from tests.helpers.reading import read, told, words
+from tests.helpers.stripe_says import put_on_sale
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

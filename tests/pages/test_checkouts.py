@@ -11,10 +11,10 @@ from django.test import Client
 from billing.models import Checkout, CreditPurchase, StripeEvent, Subscription
 from billing.workflows.buying import buy_credits
 from teams.models import Team, User
-from tests.billing.buyer import Buyer
-from tests.factories import T0, make_team, make_user, owner_of
-from tests.pages.reading import read, words
-from tests.stripe_account import AUTHENTICATES, COMES_LATER, DECLINED, FAILS_LATER, StripeAccount
+from tests.helpers.buyer import Buyer
+from tests.helpers.factories import T0, make_team, make_user, owner_of
+from tests.helpers.reading import read, words
+from tests.helpers.stripe_account import AUTHENTICATES, COMES_LATER, DECLINED, FAILS_LATER, StripeAccount
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

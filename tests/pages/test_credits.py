@@ -10,7 +10,7 @@ from django.test import Client
 
 from quota.models import CreditAccess, CreditGrant, TeamCredits
 from teams.models import AuditEntry, User
-from tests.factories import (
+from tests.helpers.factories import (
     CREDIT,
     T0,
     USD,
@@ -22,7 +22,7 @@ from tests.factories import (
     make_team,
     make_user,
 )
-from tests.pages.reading import read, told, words
+from tests.helpers.reading import read, told, words
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

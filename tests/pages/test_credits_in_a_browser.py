@@ -15,9 +15,16 @@ from billing.models import CreditPurchase
 from billing.tasks import top_up
 from teams.models import Team
 from teams.services import mail as mailer
-from tests.factories import allow_credits, make_desk, make_team, make_user, owner_of, use_test_rate_card
-from tests.pages.browsing import arrive, last_link, overhang, path_of, pay
-from tests.stripe_account import DECLINED_LATER, StripeAccount
+from tests.helpers.browsing import arrive, last_link, overhang, path_of, pay
+from tests.helpers.factories import (
+    allow_credits,
+    make_desk,
+    make_team,
+    make_user,
+    owner_of,
+    use_test_rate_card,
+)
+from tests.helpers.stripe_account import DECLINED_LATER, StripeAccount
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PARTS = ("", "buy/", "auto-top-up/", "purchases/")

@@ -9,8 +9,8 @@ from django.db import OperationalError
 from django.test import Client
 
 from teams.models import User
-from tests.factories import make_member, make_team, make_user
-from tests.pages.reading import words
+from tests.helpers.factories import make_member, make_team, make_user
+from tests.helpers.reading import words
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

@@ -14,8 +14,8 @@ from quota.models import SubscriptionKey
 from teams.invitation_tokens import token_of
 from teams.models import Invitation, Membership, Role, Team, User
 from teams.services import invitations
-from tests.factories import T0, make_member, make_team, make_user, owner_of
-from tests.pages.reading import read, told, words
+from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
+from tests.helpers.reading import read, told, words
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

@@ -14,8 +14,7 @@ from quota.models import Gateway
 from quota.services.gateways import create_gateway
 from quota.services.members import add_member
 from teams.models import Membership, Role, User
-from tests.factories import Desk, make_plan, make_seat, make_team, make_user, owner_of, use_test_rate_card
-from tests.pages.browsing import (
+from tests.helpers.browsing import (
     PASSWORD,
     arrive,
     confirm_password,
@@ -25,6 +24,15 @@ from tests.pages.browsing import (
     press_in_menu,
     sign_in,
     sign_up,
+)
+from tests.helpers.factories import (
+    Desk,
+    make_plan,
+    make_seat,
+    make_team,
+    make_user,
+    owner_of,
+    use_test_rate_card,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

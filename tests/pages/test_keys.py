@@ -11,8 +11,8 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from quota.models import SubscriptionKey
-from tests.factories import T0, key_of, make_member, make_team, make_user
-from tests.pages.reading import read, told, words
+from tests.helpers.factories import T0, key_of, make_member, make_team, make_user
+from tests.helpers.reading import read, told, words
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"

@@ -9,7 +9,7 @@ from django.test import Client
 
 from quota.models import SubscriptionKey
 from teams.models import Invitation, Mail, Membership, Role, Team, User
-from tests.factories import (
+from tests.helpers.factories import (
     CREDIT,
     allow_credits,
     make_member,
@@ -19,7 +19,7 @@ from tests.factories import (
     make_user,
     owner_of,
 )
-from tests.pages.reading import read, told, words
+from tests.helpers.reading import read, told, words
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

@@ -16,8 +16,8 @@ from quota.selectors.bar import usage_bar
 from quota.services.gateways import recognise_gateway
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, SeatHolding, User
-from tests.factories import CREDIT, T0, Scene, give_credits, make_member, make_plan, make_scene
-from tests.pages.reading import told, words
+from tests.helpers.factories import CREDIT, T0, Scene, give_credits, make_member, make_plan, make_scene
+from tests.helpers.reading import told, words
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in site._registry if model._meta.app_label == "quota"]

@@ -24,11 +24,11 @@ from billing.services import changes, inbox, refunds, top_ups
 from billing.services.changes import planned
 from quota.models import CreditGrant, CreditLedgerEntry
 from teams.models import AuditEntry, User
-from tests.billing.bought import begin_purchase, buy, make_customer, say_payment, say_promotion
-from tests.billing.signed import event, ring_us
-from tests.billing.stripe_says import Bill, put_on_sale
-from tests.factories import CREDIT, T0, USD, Scene, make_scene
-from tests.pages.reading import read, told, words
+from tests.helpers.bought import begin_purchase, buy, make_customer, say_payment, say_promotion
+from tests.helpers.factories import CREDIT, T0, USD, Scene, make_scene
+from tests.helpers.reading import read, told, words
+from tests.helpers.signed import event, ring_us
+from tests.helpers.stripe_says import Bill, put_on_sale
 from tests.pages.test_operators import change_url, verb_url
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,10 @@ from django.test import Client
 from quota.selectors.seats import seats_of
 from teams.models import User
 from teams.services.seats import assign_seat
-from tests.billing.buyer import Buyer
-from tests.factories import T0, make_member, make_user
-from tests.pages.reading import words
-from tests.stripe_account import StripeAccount
+from tests.helpers.buyer import Buyer
+from tests.helpers.factories import T0, make_member, make_user
+from tests.helpers.reading import words
+from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

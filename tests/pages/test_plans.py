@@ -12,9 +12,9 @@ from django.test import Client
 from billing.services.prices import load_prices
 from quota.models import Plan
 from teams.models import Team
-from tests.billing.stripe_says import Bill, put_on_sale
-from tests.factories import T0, make_member, make_team, make_user
-from tests.pages.reading import read
+from tests.helpers.factories import T0, make_member, make_team, make_user
+from tests.helpers.reading import read
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 

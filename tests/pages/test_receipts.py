@@ -11,7 +11,7 @@ from django.test import Client
 from quota.models import UsageEvent
 from quota.services.settle import settle
 from teams.models import User
-from tests.factories import (
+from tests.helpers.factories import (
     CREDIT,
     T0,
     USD,
@@ -22,7 +22,7 @@ from tests.factories import (
     make_member,
     make_scene,
 )
-from tests.pages.reading import read
+from tests.helpers.reading import read
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

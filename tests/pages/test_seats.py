@@ -11,7 +11,7 @@ from django.test import Client
 from quota.services.entitlements import entitle_seat, suspend_seat, withdraw_seat
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, Mail, SeatHolding, User
-from tests.factories import (
+from tests.helpers.factories import (
     T0,
     make_desk,
     make_member,
@@ -22,7 +22,7 @@ from tests.factories import (
     make_user,
     owner_of,
 )
-from tests.pages.reading import read, told, words
+from tests.helpers.reading import read, told, words
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

@@ -11,8 +11,8 @@ from django.test import Client
 
 from quota.models import CreditAccess, SubscriptionKey
 from teams.models import Membership, User
-from tests.factories import make_user
-from tests.pages.reading import read, words
+from tests.helpers.factories import make_user
+from tests.helpers.reading import read, words
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"

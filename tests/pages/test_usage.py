@@ -9,8 +9,17 @@ import pytest
 from django.test import Client
 
 from teams.models import User
-from tests.factories import CREDIT, T0, Scene, give_credits, make_desk, make_member, make_scene, make_user
-from tests.pages.reading import read, words
+from tests.helpers.factories import (
+    CREDIT,
+    T0,
+    Scene,
+    give_credits,
+    make_desk,
+    make_member,
+    make_scene,
+    make_user,
+)
+from tests.helpers.reading import read, words
 
 pytestmark = pytest.mark.django_db
 Visit = Callable[[User], Client]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import Scene, make_scene
+from tests.helpers.factories import Scene, make_scene
 
 
 @pytest.fixture

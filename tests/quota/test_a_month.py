@@ -16,7 +16,7 @@ from teams.errors import OwnerMustTransferFirst, TeamHasLiveSeats
 from teams.invitation_tokens import token_of
 from teams.models import AuditEntry, Seat, SeatHolding
 from teams.services import invitations, seats, teams
-from tests.factories import (
+from tests.helpers.factories import (
     USD,
     allow_credits,
     key_of,

@@ -25,7 +25,7 @@ from quota.services.entitlements import entitle_seat
 from quota.services.keys import recognise_key, revoke_keys, rotate_key
 from quota.services.members import end_membership
 from teams.models import User
-from tests.factories import (
+from tests.helpers.factories import (
     T0,
     USD,
     Desk,
@@ -39,7 +39,7 @@ from tests.factories import (
     make_scene,
     make_seat,
 )
-from tests.quota.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
 
 pytestmark = pytest.mark.django_db
 

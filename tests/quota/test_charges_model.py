@@ -23,7 +23,7 @@ from quota.services.charges import sum_into_buckets
 from quota.services.events import Event, record_events
 from quota.services.settle import release
 from quota.windows import Limit, Policy, Rule
-from tests.factories import MONDAY, T0, Scene, give_credits, make_scene
+from tests.helpers.factories import MONDAY, T0, Scene, give_credits, make_scene
 from tests.quota.test_windows_model import counted
 
 pytestmark = pytest.mark.django_db

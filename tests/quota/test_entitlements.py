@@ -12,7 +12,7 @@ from quota.selectors.bar import usage_bar
 from quota.services.entitlements import entitle_seat, resume_seat, suspend_seat
 from quota.windows import Limit, Policy, Rule
 from teams.services import seats
-from tests.factories import (
+from tests.helpers.factories import (
     FIVE_HOURS,
     T0,
     USD,
@@ -23,7 +23,7 @@ from tests.factories import (
     make_member,
     make_plan,
 )
-from tests.quota.hot_path import HOUR, MINUTE, PENNY, SECOND
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND
 
 pytestmark = pytest.mark.django_db
 

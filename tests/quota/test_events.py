@@ -13,15 +13,8 @@ from quota.services.events import Event, Settlement, record_events, settle_many
 from quota.services.keys import revoke_keys
 from quota.windows import Limit, Policy, Rule
 from teams.services import seats
-from tests.factories import (
-    T0,
-    USD,
-    Scene,
-    give_credits,
-    make_member,
-    make_scene,
-)
-from tests.quota.hot_path import HOUR, MINUTE, PENNY, used
+from tests.helpers.factories import T0, USD, Scene, give_credits, make_member, make_scene
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, used
 
 pytestmark = pytest.mark.django_db
 

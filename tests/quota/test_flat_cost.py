@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from quota.selectors.facts import seat_facts
-from tests.factories import T0, make_scene
+from tests.helpers.factories import T0, make_scene
 
 pytestmark = pytest.mark.django_db
 

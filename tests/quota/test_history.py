@@ -12,7 +12,7 @@ from quota.models import CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
 from quota.services.credits import adjust_lot, grant_credits, set_credit_access, set_team_credits
 from teams.errors import InvalidValue
 from teams.models import AuditEntry
-from tests.factories import T0, USD, Scene, give_credits, make_desk, make_member, make_scene, owner_of
+from tests.helpers.factories import T0, USD, Scene, give_credits, make_desk, make_member, make_scene, owner_of
 
 pytestmark = pytest.mark.django_db
 

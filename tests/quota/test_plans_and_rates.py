@@ -15,7 +15,7 @@ from quota.services.plans import load_rate_card
 from quota.windows import Limit, Policy, Rule
 from teams.errors import InvalidValue
 from teams.models import AuditEntry, Seat
-from tests.factories import FIVE_HOURS, MONDAY, RATE_CARD, T0, Scene, limits, make_plan, make_team
+from tests.helpers.factories import FIVE_HOURS, MONDAY, RATE_CARD, T0, Scene, limits, make_plan, make_team
 
 pytestmark = pytest.mark.django_db
 

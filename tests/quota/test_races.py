@@ -29,7 +29,7 @@ from quota.services import events as events_module
 from quota.services.events import Event, record_events
 from quota.services.settle import release
 from teams.models import Seat
-from tests.factories import (
+from tests.helpers.factories import (
     T0,
     USD,
     Desk,

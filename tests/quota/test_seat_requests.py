@@ -10,7 +10,7 @@ from quota.services.members import end_membership
 from quota.services.seat_requests import answer_request, request_seat
 from teams.errors import InvalidValue, NotFound, SeatTaken
 from teams.models import AuditEntry, Mail, Membership, Role, SeatHolding, Team
-from tests.factories import T0, make_member, make_plan, make_seat, make_team, make_user, owner_of
+from tests.helpers.factories import T0, make_member, make_plan, make_seat, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -12,16 +12,8 @@ from quota.models import (
 )
 from quota.selectors.bar import usage_bar
 from quota.services.settle import release
-from tests.factories import (
-    T0,
-    USD,
-    Desk,
-    Scene,
-    give_credits,
-    make_gateway,
-    make_scene,
-)
-from tests.quota.hot_path import HOUR, MINUTE, PENNY, counts, used
+from tests.helpers.factories import T0, USD, Desk, Scene, give_credits, make_gateway, make_scene
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, counts, used
 
 pytestmark = pytest.mark.django_db
 

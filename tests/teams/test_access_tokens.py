@@ -5,7 +5,7 @@ import pytest
 from teams.errors import InvalidValue, NotFound
 from teams.models import AuditEntry, PersonalAccessToken, User
 from teams.services import access_tokens
-from tests.teams.people import NOON, person
+from tests.helpers.people import NOON, person
 
 pytestmark = pytest.mark.django_db
 

@@ -7,8 +7,8 @@ from teams.services import accounts
 from teams.services import teams as team_service
 from teams.services.teams import insert_with_free_slug
 from teams.transactions import refused_by
-from tests.teams.people import NOON, person
-from tests.teams.races import race
+from tests.helpers.people import NOON, person
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from teams import models
 from teams.models import AuditEntry, Invitation, Mail, PersonalAccessToken, Seat, SeatHolding, User
 from teams.services import access_tokens, invitations, seats
-from tests.teams.people import NOON, everything, member, person, team
+from tests.helpers.people import NOON, everything, member, person, team
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in site._registry if model._meta.app_label == "teams"]

@@ -17,8 +17,8 @@ from teams.models import AuditEntry, Invitation, Mail, Membership, PersonalAcces
 from teams.permissions import Right
 from teams.services import access_tokens, memberships
 from teams.services import teams as team_service
-from tests.teams.people import everything, member, person, team
-from tests.teams.races import race
+from tests.helpers.people import everything, member, person, team
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 

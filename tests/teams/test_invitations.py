@@ -18,8 +18,8 @@ from teams.invitation_tokens import hash_of, token_of
 from teams.models import AuditEntry, Invitation, Mail, Membership, Role, Team
 from teams.services import invitations, mail, memberships
 from teams.services import teams as team_service
-from tests.teams.people import NOON, everything, member, person, team
-from tests.teams.races import race
+from tests.helpers.people import NOON, everything, member, person, team
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)

@@ -10,8 +10,8 @@ from django.db import transaction
 from teams.models import Mail
 from teams.services import mail
 from teams.tasks import deliver_mail
-from tests.teams.people import NOON
-from tests.teams.races import race
+from tests.helpers.people import NOON
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 A_MINUTE = timedelta(minutes=1)

@@ -14,7 +14,7 @@ from teams.errors import (
 from teams.models import AuditEntry, Mail, Membership, Role
 from teams.permissions import TABLE, Right, may, membership_of, require
 from teams.services import memberships, seats
-from tests.teams.people import NOON, everything, member, person, team
+from tests.helpers.people import NOON, everything, member, person, team
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(days=1)

@@ -9,9 +9,9 @@ from django.core.exceptions import SuspiciousOperation
 from django.test import Client, RequestFactory
 
 from teams.api import problems
-from tests.teams.failing_urls import FAILURES
+from tests.helpers.failing_urls import FAILURES
 
-pytestmark = [pytest.mark.urls("tests.teams.failing_urls"), pytest.mark.django_db]
+pytestmark = [pytest.mark.urls("tests.helpers.failing_urls"), pytest.mark.django_db]
 WRONG = "A value is not valid"
 
 

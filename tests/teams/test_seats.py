@@ -12,8 +12,8 @@ from django.db import IntegrityError, connection, transaction
 from teams.errors import MemberHasSeat, NotFound, SeatNotHeld, SeatTaken
 from teams.models import AuditEntry, Mail, Membership, Seat, SeatHolding
 from teams.services import memberships, seats
-from tests.teams.people import NOON, everything, member, team
-from tests.teams.races import race
+from tests.helpers.people import NOON, everything, member, team
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)

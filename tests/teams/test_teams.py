@@ -13,8 +13,8 @@ from teams.errors import (
 from teams.models import AuditEntry, Mail, Membership, Role, Team
 from teams.services import invitations, seats
 from teams.services import teams as team_service
-from tests.teams.people import NOON, everything, member, person, team
-from tests.teams.races import race
+from tests.helpers.people import NOON, everything, member, person, team
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 

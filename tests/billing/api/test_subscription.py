@@ -11,10 +11,10 @@ import time_machine
 from billing.models import Change, Checkout
 from billing.stripe_api.client import api
 from teams.services.seats import assign_seat
-from tests.billing.buyer import Buyer
-from tests.factories import T0, USD, make_desk, use_test_rate_card
-from tests.quota.api.client import Answer, Caller, script_of
-from tests.stripe_account import StripeAccount
+from tests.helpers.api_client import Answer, Caller, script_of
+from tests.helpers.buyer import Buyer
+from tests.helpers.factories import T0, USD, make_desk, use_test_rate_card
+from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

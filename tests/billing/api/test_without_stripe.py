@@ -11,9 +11,9 @@ import time_machine
 from billing.models import Change, Checkout, Customer, Invoice, PurchasedSeat
 from teams.models import AuditEntry, Role
 from teams.services.seats import assign_seat
-from tests.billing.stripe_says import Bill, put_on_sale
-from tests.factories import T0, USD, make_member, make_team, make_user, owner_of
-from tests.quota.api.client import Caller, person
+from tests.helpers.api_client import Caller, person
+from tests.helpers.factories import T0, USD, make_member, make_team, make_user, owner_of
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 
-from tests.factories import T0
+from tests.helpers.factories import T0
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from quota.models import Reservation, UsageEvent
 from quota.services.entitlements import suspend_seat
 from quota.services.keys import revoke_keys, rotate_key
 from quota.windows import Limit, Policy, Rule
-from tests import factories
-from tests.factories import CREDIT, T0, USD
-from tests.quota.api.client import Answer, Caller, Office, gateway_caller, make_office
+from tests.helpers import factories
+from tests.helpers.api_client import Answer, Caller, Office, gateway_caller, make_office
+from tests.helpers.factories import CREDIT, T0, USD
 
 CENT = 10_000_000
 

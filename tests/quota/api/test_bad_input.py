@@ -12,8 +12,8 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.views import APIView
 
-from tests import factories
-from tests.quota.api.client import Answer, Caller, Office, make_office, person
+from tests.helpers import factories
+from tests.helpers.api_client import Answer, Caller, Office, make_office, person
 
 WRITES = ("post", "put", "patch", "delete")
 

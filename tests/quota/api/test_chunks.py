@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 
 from quota.api.gateway import Authorize
-from tests.quota.api.client import Office, make_office
+from tests.helpers.api_client import Office, make_office
 from tokenplan.middleware import BodyLimit
 from tokenplan.wsgi import give_length
 

@@ -12,9 +12,9 @@ from django.db import OperationalError
 from quota.api.compat import general_row, remaining_percent
 from quota.services.entitlements import suspend_seat
 from quota.windows import Limit, Policy, QuotaWindow, Rule, window_at
-from tests import factories
-from tests.factories import FIVE_HOURS, T0, WEEK
-from tests.quota.api.client import Answer, Caller, key_caller, make_office
+from tests.helpers import factories
+from tests.helpers.api_client import Answer, Caller, key_caller, make_office
+from tests.helpers.factories import FIVE_HOURS, T0, WEEK
 
 PATHS = ["/v1/token_plan/remains", "/v1/api/openplatform/coding_plan/remains?GroupId=123"]
 MS = 1000

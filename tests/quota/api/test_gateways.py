@@ -11,8 +11,8 @@ from quota.models import Gateway
 from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
 from teams.errors import InvalidValue, NotFound
 from teams.models import AuditEntry
-from tests.factories import T0
-from tests.quota.api.client import make_office
+from tests.helpers.api_client import make_office
+from tests.helpers.factories import T0
 
 
 def run(command: str, *args: str) -> str:

@@ -11,9 +11,9 @@ import time_machine
 from django.db import OperationalError
 
 from quota.models import Reservation, UsageEvent
-from tests import factories
-from tests.factories import CREDIT
-from tests.quota.api.client import Office, gateway_caller, make_office
+from tests.helpers import factories
+from tests.helpers.api_client import Office, gateway_caller, make_office
+from tests.helpers.factories import CREDIT
 
 CENT = 10_000_000
 

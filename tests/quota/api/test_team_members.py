@@ -13,9 +13,9 @@ from quota.services.keys import recognise_key
 from teams.invitation_tokens import token_of
 from teams.models import Membership, Role, Team
 from teams.services import invitations
-from tests import factories
-from tests.factories import T0
-from tests.quota.api.client import person, script_of
+from tests.helpers import factories
+from tests.helpers.api_client import person, script_of
+from tests.helpers.factories import T0
 
 PASSWORD = "correct horse battery"
 

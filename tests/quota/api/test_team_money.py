@@ -11,9 +11,9 @@ import time_machine
 
 from quota.models import CreditAccess
 from teams.models import Membership, Role, Team, User
-from tests import factories
-from tests.factories import CREDIT, T0
-from tests.quota.api.client import Caller, person
+from tests.helpers import factories
+from tests.helpers.api_client import Caller, person
+from tests.helpers.factories import CREDIT, T0
 
 CENT = 10_000_000
 

@@ -9,9 +9,9 @@ import time_machine
 
 from quota.services.entitlements import suspend_seat
 from quota.services.events import Event, record_events
-from tests import factories
-from tests.factories import CREDIT, T0
-from tests.quota.api.client import Caller, key_caller, make_office, person, script_of
+from tests.helpers import factories
+from tests.helpers.api_client import Caller, key_caller, make_office, person, script_of
+from tests.helpers.factories import CREDIT, T0
 
 CENT = 10_000_000
 

@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 from quota.models import CreditLedgerEntry, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.services.gateways import create_gateway
-from tests.factories import (
+from tests.helpers.factories import (
     T0,
     USD,
     allow_credits,

@@ -14,8 +14,8 @@ from quota.services import sweeps
 from quota.services.credits import expire_lots
 from quota.services.sweeps import expire_reservations
 from teams.models import Team
-from tests.factories import T0, USD, give_credits, make_scene, make_team
-from tests.teams.races import race
+from tests.helpers.factories import T0, USD, give_credits, make_scene, make_team
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 

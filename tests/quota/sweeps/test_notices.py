@@ -16,7 +16,7 @@ from quota.windows import Limit, Policy, Rule
 from teams.models import Mail, Role, Team
 from teams.services.mail import deliver_due
 from teams.services.seats import move_seat
-from tests.factories import (
+from tests.helpers.factories import (
     T0,
     USD,
     WEEK,
@@ -33,7 +33,7 @@ from tests.factories import (
     owner_of,
     use_test_rate_card,
 )
-from tests.teams.races import race
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 

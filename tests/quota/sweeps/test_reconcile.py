@@ -20,7 +20,7 @@ from quota.services.sweeps import expire_reservations
 from quota.windows import Limit, Policy, Rule
 from teams.errors import Refusal
 from teams.models import Mail, User
-from tests.factories import (
+from tests.helpers.factories import (
     MONDAY,
     T0,
     USD,

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from quota import tasks
 from quota.models import ClosedWindow, CreditGrant, Reservation
 from teams.models import Mail, User
-from tests.factories import T0, USD, Scene, allow_credits, give_credits, limits, make_scene, make_user
+from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, limits, make_scene, make_user
 from tests.quota.sweeps.test_reconcile import plant
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from quota.services.events import Event, record_events
 from quota.services.windows_history import close_windows
 from quota.windows import Limit, Policy, Rule
 from teams.models import Seat
-from tests.factories import T0, USD, Scene, limits, make_plan, make_scene
-from tests.teams.races import race
+from tests.helpers.factories import T0, USD, Scene, limits, make_plan, make_scene
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from billing.services.prices import load_prices, note_stripe_price
 from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
 from billing.workflows.inbox import work_inbox
 from quota.models import Plan
-from tests.factories import T0, limits, make_plan
+from tests.helpers.factories import T0, limits, make_plan
 from tokenplan.local_stripe.server import LocalStripe
 from tokenplan.local_stripe.webhooks import Message
 

@@ -15,8 +15,8 @@ from billing.workflows.buying import buy_seats
 from billing.workflows.looks import look_at_checkout, look_at_customer
 from quota.selectors.seats import seats_of
 from teams.models import Membership, Team, User
-from tests.factories import make_team, owner_of
-from tests.stripe_account import GOOD, StripeAccount
+from tests.helpers.factories import make_team, owner_of
+from tests.helpers.stripe_account import GOOD, StripeAccount
 
 
 @dataclass

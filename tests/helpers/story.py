@@ -15,8 +15,8 @@ from billing.workflows import buying, changing
 from quota.models import Plan
 from quota.selectors.seats import seats_of
 from teams.models import Team, User
-from tests.factories import USD, make_team, owner_of
-from tests.stripe_account import GOOD, StripeAccount
+from tests.helpers.factories import USD, make_team, owner_of
+from tests.helpers.stripe_account import GOOD, StripeAccount
 
 SECOND = timedelta(seconds=1)
 

@@ -30,9 +30,9 @@ from quota.models import CreditLedgerEntry, Entitlement
 from quota.services import credits
 from teams.models import Membership
 from teams.services import seats as seat_service
-from tests.billing.story import Story
-from tests.factories import USD, make_member, make_user
-from tests.stripe_account import StripeAccount
+from tests.helpers.factories import USD, make_member, make_user
+from tests.helpers.story import Story
+from tests.helpers.stripe_account import StripeAccount
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

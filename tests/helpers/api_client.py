@@ -14,8 +14,8 @@ from quota.services.gateways import create_gateway
 from quota.services.keys import reveal_key
 from teams.models import Membership, User
 from teams.services import access_tokens
-from tests import factories
-from tests.factories import T0
+from tests.helpers import factories
+from tests.helpers.factories import T0
 
 V1 = "/api/v1"
 JSON = "application/json"

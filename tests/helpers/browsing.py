@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from teams.models import User
 from teams.services import mail as mailer
-from tests.stripe_account import GOOD
+from tests.helpers.stripe_account import GOOD
 
 PASSWORD = "correct-horse-battery"
 

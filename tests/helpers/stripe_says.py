@@ -17,7 +17,7 @@ from billing.services.subscriptions import apply_subscription
 from quota.models import Plan
 from quota.selectors.seats import SeatState, seats_of
 from teams.models import Team
-from tests.factories import T0, limits, make_plan, make_team
+from tests.helpers.factories import T0, limits, make_plan, make_team
 
 MONTH = timedelta(days=30)
 _numbers = itertools.count(1)

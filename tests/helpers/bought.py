@@ -12,7 +12,7 @@ from billing.money import NANOUSD_PER_PACK
 from billing.services import checkouts, copies, purchases
 from billing.services.fetches import take_ticket
 from teams.models import Team
-from tests.factories import T0, USD
+from tests.helpers.factories import T0, USD
 
 _numbers = itertools.count(1)
 

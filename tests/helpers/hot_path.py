@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from quota.models import CreditLedgerEntry, Reservation, UsageBucket, UsageEvent
 from quota.selectors.bar import usage_bar
-from tests.factories import T0, Scene
+from tests.helpers.factories import T0, Scene
 
 PENNY = 10_000_000
 SECOND = timedelta(seconds=1)

@@ -11,7 +11,7 @@ import stripe
 from django.conf import settings
 from django.test import Client
 
-from tests.factories import T0
+from tests.helpers.factories import T0
 
 URL = "/webhooks/stripe/"
 _numbers = itertools.count(1)
