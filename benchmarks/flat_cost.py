@@ -15,7 +15,7 @@ from quota.replay.tally import percentile
 RECORD = """
 WITH seat AS (
     SELECT k.team_id, k.membership_id, k.id AS key_id, e.seat_id, e.plan_id, g.id AS gateway_id
-    FROM quota_subscriptionkey k
+    FROM teams_subscriptionkey k
     JOIN teams_seatholding h ON h.membership_id = k.membership_id
     JOIN quota_entitlement e ON e.seat_id = h.seat_id, quota_gateway g
     ORDER BY k.id OFFSET %(seat)s LIMIT 1

@@ -22,10 +22,10 @@ from django.utils import timezone
 from quota.models import Plan
 from quota.services.entitlements import grant_seat
 from quota.services.gateways import create_gateway
-from quota.services.keys import reveal_key
-from quota.services.members import create_team
 from teams.models import User
+from teams.services.keys import reveal_key
 from teams.services.seats import assign_seat
+from teams.services.teams import create_team
 
 if __name__ == "__main__":
     quiet = io.StringIO()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from billing.allotment import LEAVES
 from billing.errors import ChangeInProgress, NothingToChange, NotOnSale
-from teams.errors import InvalidValue, NotFound
+from tokenplan.kit.errors import InvalidValue, NotFound
 
 ADD, MOVE, GIVE_UP, KEEP, INTERVAL, CANCEL, RESUME = KINDS = (
     "add",

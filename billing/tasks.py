@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from billing.services.telling import tell_operators
 from billing.workflows import buying, changing, inbox, reconciling, refunding, topping_up
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.enqueue import enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ def work_inbox() -> int:
         batch = inbox.work_inbox(at=timezone.now())
         done += batch
     if done:
-        ring(deliver_mail)
+        enqueue(deliver_mail)
     return done
 
 
@@ -31,7 +31,7 @@ def work_inbox() -> int:
 def top_up() -> int:
     """Buys Credits for Teams that are below their threshold."""
     paid = topping_up.top_up_all(at=timezone.now())
-    ring(deliver_mail)
+    enqueue(deliver_mail)
     return paid
 
 
@@ -45,7 +45,7 @@ def finish() -> int:
         + buying.look_at_old_checkouts(at=at)
     )
     if done:
-        ring(deliver_mail)
+        enqueue(deliver_mail)
     return done
 
 
@@ -62,5 +62,5 @@ def reconcile() -> int:
         logger.error("Not repaired: %s", line)
     if report.unrepaired:
         tell_operators(unrepaired=report.unrepaired, at=now)
-    ring(deliver_mail)
+    enqueue(deliver_mail)
     return len(report.unrepaired)

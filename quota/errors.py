@@ -6,15 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from quota.windows import QuotaWindow
-from teams.errors import InvalidValue, Refusal
-
-
-class KeyInvalid(Refusal):
-    """Unknown, malformed, revoked, or a key of another kind. One answer for all: nothing to learn from it."""
-
-    code = "key_invalid"
-    status = 401
-    title = "The Subscription Key is not valid"
+from tokenplan.kit.errors import InvalidValue, Refusal
 
 
 class NoUsableResources(Refusal):
@@ -120,12 +112,6 @@ class SeatRequestOpen(Refusal):
 class SeatRequestClosed(Refusal):
     code = "seat_request_closed"
     title = "This request was answered already"
-
-
-class ReauthenticationRequired(Refusal):
-    code = "reauthentication_required"
-    status = 403
-    title = "Confirm your password to see the key"
 
 
 class RateCardInvalid(InvalidValue):

@@ -34,18 +34,6 @@ class CreditsField(forms.CharField):
             raise forms.ValidationError("Give a number of Credits with at most 6 decimals.") from None
 
 
-class RotateForm(forms.Form):
-    OVERLAPS = [("0", "Not at all"), ("3600", "1 hour"), ("86400", "24 hours")]
-
-    overlap = forms.TypedChoiceField(
-        label="The old key goes on working for",
-        choices=OVERLAPS,
-        coerce=int,
-        widget=forms.RadioSelect,
-        initial="0",
-    )
-
-
 class SeatRequestForm(forms.Form):
     """`plans` are those that may be asked for."""
 

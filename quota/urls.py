@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from quota.views import account, keys, members, receipts, requests, seats, teams, usage
+from quota.views import account, members, overview, receipts, requests, seats, usage
 from quota.views import credits as team_credits
 
 TEAM = "teams/<slug:slug>"
@@ -11,22 +11,10 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/bars/<slug:slug>/", account.bar, name="account-bar"),
     path("account/seat-requests/<slug:slug>/", account.seat_request, name="account-seat-request"),
-    path("account/keys/<slug:slug>/", keys.key, name="account-key"),
-    path("account/keys/<slug:slug>/rotate/", keys.rotate, name="account-key-rotate"),
-    path("account/keys/<slug:slug>/revoke/", keys.revoke, name="account-key-revoke"),
     path("account/usage/<slug:slug>/", receipts.own_charges, name="account-usage"),
     path("account/usage/<slug:slug>/<uuid:pk>/", receipts.own_receipt, name="account-receipt"),
-    path("invitations/<str:token>/", teams.join, name="join"),
-    # Ahead of a Team's slug: no Team is called "new".
-    path("teams/new/", teams.new, name="team-new"),
-    path(f"{TEAM}/", teams.overview, name="team"),
-    path(f"{TEAM}/settings/", teams.settings, name="team-settings"),
-    path(f"{TEAM}/leave/", members.leave, name="team-leave"),
+    path(f"{TEAM}/", overview.overview, name="team"),
     path(f"{TEAM}/members/", members.team_members, name="team-members"),
-    path(f"{TEAM}/members/<int:pk>/role/", members.change_role, name="team-member-role"),
-    path(f"{TEAM}/members/<int:pk>/remove/", members.remove, name="team-member-remove"),
-    path(f"{TEAM}/members/<int:pk>/revoke-key/", members.revoke_key, name="team-member-revoke-key"),
-    path(f"{TEAM}/members/<int:pk>/transfer/", members.transfer, name="team-transfer"),
     path(f"{TEAM}/seats/", seats.team_seats, name="team-seats"),
     path(f"{TEAM}/seats/<int:pk>/", seats.seat, name="team-seat"),
     path(f"{TEAM}/seats/<int:pk>/assign/", seats.assign, name="team-seat-assign"),

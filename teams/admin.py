@@ -5,17 +5,14 @@ Rows with rules are read-only here; what changes them calls a service.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.contrib import admin
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 
-from teams.errors import Refusal
 from teams.models import (
     AuditEntry,
     Invitation,
@@ -24,91 +21,18 @@ from teams.models import (
     PersonalAccessToken,
     Seat,
     SeatHolding,
+    SubscriptionKey,
     Team,
     User,
 )
-from teams.ring import ring
-from teams.services import access_tokens, accounts, invitations, mail, seats
+from teams.services import access_tokens, accounts, invitations, keys, mail, seats
 from teams.tasks import deliver_mail
-
-M = TypeVar("M", bound=Model)
-
-if TYPE_CHECKING:
-
-    class _Admin(admin.ModelAdmin[M]):
-        pass
-
-    class _Inline(admin.TabularInline[Any, Any]):
-        pass
-
-else:  # Django's own classes take no type parameter when they run
-
-    class _Admin(admin.ModelAdmin, Generic[M]):
-        pass
-
-    class _Inline(admin.TabularInline):
-        pass
-
-
-class ReadOnlyInline(_Inline):
-    """Rows of a row, to look at."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class ReadOnlyAdmin(_Admin[M]):
-    """Rows to look at.
-
-    Actions marked `permissions=["act"]` are for staff with the right to change such rows.
-    """
-
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
-
-    def act(
-        self, request: HttpRequest, rows: QuerySet[M], done: str, verb: Callable[[M, User, datetime], object]
-    ) -> None:
-        """Calls the verb for each row, by the operator and at this moment, and tells which were refused."""
-        by, at = operator(request), timezone.now()
-        count = 0
-        for row in rows:
-            try:
-                verb(row, by, at)
-            except Refusal as refusal:
-                self.message_user(request, f"{row}: {refusal.detail}.", messages.ERROR)
-            else:
-                count += 1
-        if count:
-            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
-
-
-def operator(request: HttpRequest) -> User:
-    """Who acts; the admin lets nobody else in."""
-    return cast(User, request.user)
+from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator
+from tokenplan.kit.enqueue import enqueue
 
 
 @admin.register(User)
-class UserAdmin(_Admin[User]):
+class UserAdmin(ModelAdmin[User]):
     """People sign up by themselves; here their access is closed, or widened to the operators' pages."""
 
     list_display = ("email", "name", "is_active", "is_staff", "date_joined")
@@ -211,7 +135,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
         self.act(
             request, rows, "sent again", lambda row, by, at: invitations.resend(invitation=row, by=by, at=at)
         )
-        ring(deliver_mail)
+        enqueue(deliver_mail)
 
     @admin.action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
@@ -234,6 +158,26 @@ class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
         self.act(request, rows, "revoked", lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at))
 
 
+@admin.register(SubscriptionKey)
+class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
+    list_display = ("key_id", "membership", "root", "created_at", "last_used_at", "expires_at", "revoked_at")
+    list_select_related = ("membership__user", "membership__team")
+    list_filter = ("root",)
+    search_fields = ("key_id", "membership__user__email", "team__slug")
+    exclude = ("salt",)
+    ordering = ("-id",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke all keys of the member in this Team", permissions=["act"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[SubscriptionKey]) -> None:
+        self.act(
+            request,
+            rows,
+            "revoked",
+            lambda row, by, at: keys.revoke_keys(membership=row.membership, at=at, by=by),
+        )
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
     list_display = ("at", "team", "by", "action", "subject")
@@ -253,4 +197,4 @@ class MailAdmin(ReadOnlyAdmin[Mail]):
     @admin.action(description="Try again now", permissions=["act"])
     def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> None:
         self.act(request, rows, "due now", lambda row, by, at: mail.retry(mail=row, at=at))
-        ring(deliver_mail)
+        enqueue(deliver_mail)

@@ -54,3 +54,15 @@ class AccessTokenForm(forms.Form):
         initial=90,
         help_text=f"From 1 to {LONGEST_DAYS}.",
     )
+
+
+class RotateForm(forms.Form):
+    OVERLAPS = [("0", "Not at all"), ("3600", "1 hour"), ("86400", "24 hours")]
+
+    overlap = forms.TypedChoiceField(
+        label="The old key goes on working for",
+        choices=OVERLAPS,
+        coerce=int,
+        widget=forms.RadioSelect,
+        initial="0",
+    )

@@ -84,6 +84,9 @@ class Membership(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
+    is_founder = models.BooleanField(
+        default=False, help_text="Made the Team, whatever the role is now. Never changes."
+    )
     joined_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -225,6 +228,46 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
+
+
+class SubscriptionKey(models.Model):
+    """One text of a member's key. The secret is not here: it is derived from `key_id`, `salt` and a root kept
+    outside.
+
+    The current text of a membership has no `replaced_at`; a rotated one works until `expires_at`.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="keys")
+    key_id = models.CharField(max_length=12, unique=True)
+    salt = models.BinaryField(max_length=32)
+    root = models.CharField(max_length=20, help_text="Which root secret it was made under.")
+    created_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.SubscriptionKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["membership"], condition=Q(replaced_at=None), name="one_current_key_per_membership"
+            ),
+            models.CheckConstraint(
+                condition=Q(replaced_at=None) | Q(expires_at__gte=F("replaced_at")),
+                name="a_replaced_key_has_an_end",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.prefix
+
+    @property
+    def prefix(self) -> str:
+        """The part that may be shown to anyone who manages the Team."""
+        return f"sk-cp-{self.key_id}…"
 
 
 class PersonalAccessToken(models.Model):

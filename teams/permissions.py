@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from teams.errors import NotFound, PermissionRefused
-from teams.models import Membership, Role, User
+from teams.models import Membership, Role, Team, User
+from tokenplan.kit.errors import NotFound, PermissionRefused
 
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
 MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
@@ -80,3 +80,11 @@ def membership_of(user: User, slug: str) -> Membership:
     if membership is None:
         raise NotFound("There is no such Team among yours.")
     return membership
+
+
+def member_of(team: Team, pk: int, *, pointer: str | None = None) -> Membership:
+    """The live membership with this id in the Team; NotFound for any other."""
+    member = team.memberships.live().filter(pk=pk).select_related("team", "user").first()
+    if member is None:
+        raise NotFound("This person is not a member of the Team.", pointer=pointer)
+    return member

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         PersonalAccessToken,
         Seat,
         SeatHolding,
+        SubscriptionKey,
         Team,
         User,
     )
@@ -79,6 +80,20 @@ class MailQuerySet(QuerySet["Mail"]):
     def due(self, at: datetime) -> Self:
         """Mails that wait: never claimed, or claimed by a worker that did not come back."""
         return self.filter(sent_at=None, next_attempt_at__lte=at)
+
+
+class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
+    def current(self) -> Self:
+        return self.filter(replaced_at=None)
+
+    def working(self, moment: datetime) -> Self:
+        """Those that a live member's call may use: the rule of `quota_call_facts`, for showing."""
+        return self.filter(
+            Q(expires_at=None) | Q(expires_at__gt=moment),
+            revoked_at=None,
+            membership__ended_at=None,
+            membership__user__is_active=True,
+        )
 
 
 class PersonalAccessTokenQuerySet(QuerySet["PersonalAccessToken"]):

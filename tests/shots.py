@@ -103,7 +103,7 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
             visitor.picture("account-key")
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
-        visitor.shoot("/teams/new/")
+        visitor.shoot("/new-team/")
         visitor.shoot("/plans/choose/?plan=max")
         team = f"/teams/{owner['team']}/"
         for page in TEAM_PAGES:

@@ -232,7 +232,7 @@ def make_everything() -> Scene:
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    monkeypatch.setattr("teams.ring._send", lambda task: None)
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
     with time_machine.travel(T0, tick=False):
         yield make_everything()
 

@@ -8,8 +8,8 @@ from django.forms import BaseForm
 from django.http import HttpRequest
 from django.utils import timezone
 
-from quota.services.members import open_account
 from teams.models import User
+from teams.services.accounts import open_account
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has no types

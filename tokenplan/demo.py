@@ -15,18 +15,20 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 
-from quota.errors import KeyInvalid
-from quota.models import Entitlement, Gateway, Plan, SubscriptionKey
+from quota.models import Entitlement, Gateway, Plan
 from quota.money import nanousd_from_credits
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.entitlements import grant_seat
 from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
-from quota.services.keys import reveal_key, rotate_key
-from quota.services.members import add_member, create_team, open_account
-from teams.models import Membership, Role, Seat, Team, User
+from teams.errors import KeyInvalid
+from teams.models import Membership, Role, Seat, SubscriptionKey, Team, User
+from teams.services.accounts import open_account
+from teams.services.keys import reveal_key, rotate_key
+from teams.services.memberships import add_member
 from teams.services.seats import assign_seat
-from teams.transactions import one_transaction
+from teams.services.teams import create_team
 from tokenplan.environment import private_folder
+from tokenplan.kit.transactions import one_transaction
 
 OPERATOR = "operator@tokenplan.example"
 GATEWAY = "demo"

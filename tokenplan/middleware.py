@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from teams.api.problems import BodyTooLarge, problem_of
+from tokenplan.kit.problems import BodyTooLarge, problem_of
 
 Answer = Callable[[HttpRequest], HttpResponse]
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
 
-from teams.api import problems
+from tokenplan.kit import problems
 
 
 def home(request: HttpRequest) -> HttpResponse:

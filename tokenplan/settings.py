@@ -297,7 +297,7 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 # API
 
 REST_FRAMEWORK = {
-    "EXCEPTION_HANDLER": "teams.api.problems.exception_handler",
+    "EXCEPTION_HANDLER": "tokenplan.kit.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "teams.api.authentication.AccessTokenAuthentication",
@@ -305,7 +305,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["teams.api.parsers.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["tokenplan.kit.parsers.BoundedJSONParser"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -329,7 +329,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "teams.api.schema.add_problems",
+        "tokenplan.kit.openapi.add_problems",
     ],
 }
 

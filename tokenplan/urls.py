@@ -1,13 +1,13 @@
-"""Every address of the site. Each app brings its own; the floors above come first where paths meet."""
+"""Every address of the site. Each app brings its own, and no two of them match the same path."""
 
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from quota.api.urls import tracker_patterns
-from teams.api import problems
 from tokenplan import pages
 from tokenplan.api_docs import ApiDocs
+from tokenplan.kit import problems
 
 admin.site.site_header = "Token Plan, operators' pages"
 admin.site.site_title = "Token Plan"

@@ -15,12 +15,11 @@ from billing.models import CreditPurchase, Payment, Refund
 from billing.selectors.refunds import claw_back_of
 from billing.services import refunds
 from billing.workflows.refunding import pay_back
-from quota.admin.verbs import Verb, VerbsAdmin
 from quota.money import credits_words, usd_text
-from teams.admin import ReadOnlyAdmin, ReadOnlyInline
 from teams.models import User
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, Verb, VerbsAdmin
+from tokenplan.kit.enqueue import enqueue
 
 
 def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
@@ -51,7 +50,7 @@ def _pay_back(payment: Payment, values: Mapping[str, Any], by: User, at: datetim
         at=at,
         by=by,
     )
-    ring(deliver_mail)
+    enqueue(deliver_mail)
     payment.refresh_from_db()
     return f"{usd_text(values['amount'])} is paid back; {usd_text(payment.refunded_nanousd)} in all."
 

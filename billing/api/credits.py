@@ -19,9 +19,9 @@ from billing.selectors.purchases import purchases_of
 from billing.selectors.top_ups import top_up_state
 from billing.services.top_ups import set_auto_top_up
 from billing.workflows.buying import buy_credits, packs_of
-from quota.api.schema import refusals
-from teams.api.pagination import Cursor
-from teams.api.views import checked
+from tokenplan.kit.api import checked
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import Cursor
 
 
 class NewestPurchase(Cursor):

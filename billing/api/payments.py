@@ -16,9 +16,9 @@ from billing.models import Invoice
 from billing.selectors.purchases import visit_of
 from billing.workflows import buying
 from billing.workflows.looks import look_at_checkout
-from quota.api.schema import refusals
-from teams.api.pagination import Cursor
-from teams.errors import NotFound
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import Cursor
 
 
 class Visit(BillingView):

@@ -8,9 +8,10 @@ from rest_framework import serializers
 
 from billing import changes
 from billing.models import Change, Checkout, Interval, Invoice, Subscription
-from quota.api.serializers import NANOUSD, Shape, WindowSerializer
+from quota.api.serializers import NANOUSD, WindowSerializer
 from quota.api.team_serializers import LARGEST_ID, PlanSerializer
 from teams.api.serializers import MemberSerializer
+from tokenplan.kit.api import Shape
 
 CODE = r"[a-z][a-z0-9_-]{0,29}"
 INTERVALS = Interval.choices

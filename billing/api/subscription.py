@@ -24,11 +24,11 @@ from billing.models import Change
 from billing.selectors.overview import overview
 from billing.selectors.wishes import wish_of
 from billing.workflows import buying, changing, upcoming
-from quota.api.schema import refusals
-from teams.api.views import checked
-from teams.errors import NotFound
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.api import checked
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
 
 CHANGE_REFUSALS = (
     errors.NotSubscribed,
@@ -130,7 +130,7 @@ class Confirm(BillingView):
             at=timezone.now(),
             by=self.person,
         )
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         return Response(ConfirmedSerializer({"change": made, "current": overview(self.team)}).data)
 
 

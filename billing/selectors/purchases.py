@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from billing.models import Checkout, CreditPurchase, Invoice, Payment
-from teams.errors import NotFound
 from teams.models import Team
+from tokenplan.kit.errors import NotFound
 
 
 def visit_of(team: Team, pk: UUID) -> Checkout:

@@ -11,9 +11,9 @@ from billing.errors import ChangeInProgress, NotSubscribed, PaymentOverdue, Subs
 from billing.facts import SubscriptionFacts
 from billing.models import Change, PurchasedSeat, Subscription
 from teams.models import Team, User
-from teams.services import teams as team_service
 from teams.services.audit import record
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 State = Change.State
 Status = Subscription.Status
@@ -51,7 +51,7 @@ def endable(team: Team) -> Subscription:
 def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """The subscription is to end with its period: every look sees to it until Stripe knows. What is planned
     for the seats stays planned. Raises what `endable` does."""
-    row = endable(team_service.lock(team))
+    row = endable(lock_team(team))
     row.cancel_asked = True
     row.save(update_fields=["cancel_asked"])
     record(team=team, by=by, action="subscription.cancel_asked", subject=row.stripe_id, at=at)
@@ -61,7 +61,7 @@ def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
 @one_transaction()
 def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """The subscription is to go on. Raises what `endable` does."""
-    row = endable(team_service.lock(team))
+    row = endable(lock_team(team))
     row.cancel_asked = False
     row.save(update_fields=["cancel_asked"])
     record(team=team, by=by, action="subscription.resume_asked", subject=row.stripe_id, at=at)
@@ -91,7 +91,7 @@ def plan_ahead(
 ) -> Subscription:
     """For the period's end `after` is planned, where `before` was. Raises what `changeable` does, and
     ChangeInProgress when the seats are not as they were shown."""
-    team = team_service.lock(team)
+    team = lock_team(team)
     row = changeable(team)
     if planned(row) != list(before):
         raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
@@ -120,7 +120,7 @@ def open_change(
 ) -> Change:
     """Notes what is about to be asked of Stripe. One at a time for a Team: raises ChangeInProgress, and what
     `changeable` does."""
-    team = team_service.lock(team)
+    team = lock_team(team)
     row = changeable(team)
     if planned(row) != list(before):
         raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
@@ -167,7 +167,7 @@ def settle_change(*, subscription: Subscription, facts: SubscriptionFacts, at: d
 @one_transaction()
 def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
     """Stripe did not do it. Nothing happens to a change that is over already."""
-    team_service.lock_kept(change.team)
+    lock_kept_team(change.team)
     change.refresh_from_db()
     if change.closed_at is None:
         _close(change, State.REFUSED, reason, at)

@@ -13,9 +13,9 @@ from billing.facts import CheckoutFacts, CustomerFacts
 from billing.models import Checkout, CreditPurchase, Customer, Subscription
 from billing.services.telling import tell_owner
 from teams.models import Team, User
-from teams.services import teams as team_service
 from teams.services.audit import record
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 Kind = Checkout.Kind
 State = Checkout.State
@@ -26,7 +26,7 @@ LIFETIME = timedelta(hours=12)
 @one_transaction()
 def customer_row(*, team: Team, at: datetime) -> Customer:
     """The Team's Customer, perhaps not at Stripe yet."""
-    team_service.lock(team)
+    lock_team(team)
     return Customer.objects.get_or_create(team=team, defaults={"created_at": at})[0]
 
 
@@ -35,7 +35,7 @@ def apply_customer(*, team: Team, facts: CustomerFacts, ticket: int, at: datetim
     """Our copy says what Stripe said to the look with this ticket. A customer deleted at Stripe is
     forgotten: whoever buys next is made a new one.
     """
-    team_service.lock_kept(team)
+    lock_kept_team(team)
     row, _ = Customer.objects.get_or_create(team=team, defaults={"created_at": at})
     if row.fetch >= ticket:
         return []
@@ -64,7 +64,7 @@ def begin_checkout(
     """A new visit, or the open one if it is about the same. Another one that is open must be ended first:
     raises ChangeInProgress; AlreadySubscribed where there is a subscription already.
     """
-    team = team_service.lock(team)
+    team = lock_team(team)
     if kind == Kind.SUBSCRIPTION:
         _refuse_a_second_subscription(team)
     open_one = open_checkout(team, kind)
@@ -112,7 +112,7 @@ def apply_checkout(*, checkout: Checkout, facts: CheckoutFacts, ticket: int, at:
     """Our row says what Stripe said. What was paid for follows from the subscription and the payment, not
     from here. A visit that we have ended does not open again.
     """
-    team_service.lock_kept(checkout.team)
+    lock_kept_team(checkout.team)
     checkout.refresh_from_db()
     if checkout.fetch >= ticket:
         return []
@@ -144,7 +144,7 @@ def _state(checkout: Checkout, facts: CheckoutFacts) -> str:
 @one_transaction()
 def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
     """Ends a visit that Stripe knows nothing of, or whose delayed payment has failed."""
-    team_service.lock_kept(checkout.team)
+    lock_kept_team(checkout.team)
     checkout.refresh_from_db()
     before = checkout.state
     if before in (State.OPEN, State.PROCESSING):

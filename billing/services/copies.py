@@ -5,14 +5,14 @@ from __future__ import annotations
 from billing.facts import InvoiceFacts, PromotionFacts
 from billing.models import Invoice, Promotion
 from teams.models import Team
-from teams.services import teams as team_service
-from teams.transactions import one_transaction
+from teams.services.locks import lock_kept_team
+from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
 def apply_invoice(*, team: Team, facts: InvoiceFacts, ticket: int) -> list[str]:
     """Our copy says what Stripe said to the look with this ticket."""
-    team = team_service.lock_kept(team)
+    team = lock_kept_team(team)
     row = Invoice.objects.filter(stripe_id=facts.id).first() or Invoice(team=team, stripe_id=facts.id)
     if row.fetch >= ticket:
         return []

@@ -10,7 +10,7 @@ from billing.facts import EventFacts
 from billing.models import StripeEvent
 from teams.models import User
 from teams.services.audit import record
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 # Longer than a batch takes, so that nobody else begins it meanwhile. Where Stripe is slow somebody may: it
 # looks too, and changes nothing more.

@@ -18,9 +18,9 @@ from quota.models import CreditGrant, CreditLedgerEntry
 from quota.money import credits_words, usd_text
 from quota.services import credits
 from teams.models import Team
-from teams.services import teams as team_service
 from teams.services.audit import Details, record
-from teams.transactions import one_transaction
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction
 
 State = CreditPurchase.State
 Dispute = Payment.Dispute
@@ -33,7 +33,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
     `payment_id` is empty where a promotion left nothing to pay. One that was given up, and paid after all, is
     granted too: the money has come.
     """
-    team_service.lock(purchase.team)
+    lock_team(purchase.team)
     purchase.refresh_from_db()
     if purchase.state == State.PAID:
         # Payment and invoice tell of it in any order, and each may know only itself.
@@ -61,7 +61,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
 @one_transaction()
 def apply_payment(*, team: Team, facts: PaymentFacts, ticket: int, at: datetime) -> list[str]:
     """Our copy of the payment says what Stripe said, and the lot it bought follows."""
-    team = team_service.lock_kept(team)
+    team = lock_kept_team(team)
     row = Payment.objects.filter(stripe_id=facts.id).first() or Payment(team=team, stripe_id=facts.id)
     if row.fetch >= ticket:
         return []
@@ -114,7 +114,7 @@ def _tell(
 @one_transaction()
 def follow_payment(*, purchase: CreditPurchase, at: datetime) -> list[str]:
     """The lot follows what is known of its payment already: both may become known in any order."""
-    team_service.lock_kept(purchase.team)
+    lock_kept_team(purchase.team)
     purchase = CreditPurchase.objects.select_related("lot").get(pk=purchase.pk)
     row = Payment.objects.filter(stripe_id=purchase.payment_id).first() if purchase.payment_id else None
     if row is None or purchase.lot is None:
@@ -154,7 +154,7 @@ def _follow(purchase: CreditPurchase, lot: CreditGrant, payment: Payment, at: da
 @one_transaction()
 def adopt_purchase(*, team: Team, id: str, credits_nanousd: int, at: datetime) -> CreditPurchase:
     """The purchase that a payment names and we have lost, as after a restored backup."""
-    team_service.lock(team)
+    lock_team(team)
     return CreditPurchase.objects.get_or_create(
         pk=id,
         defaults={

@@ -9,11 +9,11 @@ from billing.errors import ChangeInProgress, RefundTooHigh
 from billing.models import Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from quota.money import usd_text
-from teams.errors import InvalidValue
 from teams.models import User
-from teams.services import teams as team_service
 from teams.services.audit import record
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_kept_team
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 State = Refund.State
 
@@ -41,7 +41,7 @@ def open_refund(
     """The same `request` again gives the refund that it opened. Raises RefundTooHigh, InvalidValue,
     ChangeInProgress while another one of this payment is under way.
     """
-    team_service.lock_kept(payment.team)
+    lock_kept_team(payment.team)
     before = Refund.objects.filter(pk=request).first() if request else None
     if before is not None:
         if (before.payment_id, before.amount_nanousd) != (payment.pk, amount_nanousd):
@@ -73,7 +73,7 @@ def open_refund(
 @one_transaction()
 def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: datetime) -> Refund:
     """Stripe did it, as `stripe_id`, or said why not."""
-    team_service.lock_kept(refund.payment.team)
+    lock_kept_team(refund.payment.team)
     refund.refresh_from_db()
     if refund.state == State.OPEN:
         refund.state = State.REFUSED if error else State.DONE

@@ -18,9 +18,9 @@ from quota.models import Entitlement
 from quota.services import entitlements
 from teams.models import Membership, Role, Seat, SeatHolding, Team
 from teams.services import seats
-from teams.services import teams as team_service
 from teams.services.audit import Details, record
-from teams.transactions import one_transaction
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction
 
 # Seats work so long after a payment failed (product.md, Plans and seats).
 GRACE = timedelta(days=7)
@@ -59,7 +59,7 @@ def apply_subscription(
     deleted, unless the subscription has ended too; AlreadySubscribed for a second one that has not ended.
     """
     over = facts.status in ENDED or facts.ended_at is not None
-    team = team_service.lock_kept(team) if over else team_service.lock(team)
+    team = lock_kept_team(team) if over else lock_team(team)
     prices = _prices(facts)
     row = Subscription.objects.filter(stripe_id=facts.id).first()
     if row is not None and row.fetch >= ticket:

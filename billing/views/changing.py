@@ -13,11 +13,12 @@ from billing.models import Change
 from billing.views.base import show_fresh
 from billing.workflows import changing
 from billing.workflows.changing import Preview
-from teams.errors import Refusal
 from teams.permissions import Right
-from teams.ring import ring
 from teams.tasks import deliver_mail
-from teams.views.base import TeamRequest, attempt, sentence, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import attempt, sentence
 
 State = Change.State
 
@@ -76,7 +77,7 @@ def _confirmed(request: TeamRequest, form: ConfirmForm) -> HttpResponse:
         at=timezone.now(),
         by=request.user,
     )
-    ring(deliver_mail)
+    enqueue(deliver_mail)
     if made is None:
         messages.success(request, "Saved. Nothing is charged now.")
     elif made.state == State.DONE:

@@ -16,9 +16,10 @@ from billing.selectors.purchases import visit_of
 from billing.views.base import show_fresh
 from billing.workflows import buying
 from billing.workflows.looks import look_at_checkout
-from teams.errors import Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt, sentence, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import attempt, sentence
 
 logger = logging.getLogger(__name__)
 

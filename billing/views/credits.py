@@ -24,7 +24,8 @@ from quota.money import credits_text
 from quota.selectors.bar import team_balance
 from quota.services.credits import LOT_LIFETIME
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt_form, page_of, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.pages import attempt_form, page_of
 
 # $5, $25 and $100 (product.md, Credits).
 PACKS = (1, 5, 20)

@@ -16,9 +16,10 @@ from billing.selectors.offers import months_free, offers
 from billing.selectors.overview import overview
 from billing.views.base import show_fresh
 from billing.workflows import buying, upcoming
-from teams.errors import Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, page_of, sentence, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import page_of, sentence
 
 logger = logging.getLogger(__name__)
 

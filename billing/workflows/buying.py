@@ -20,8 +20,8 @@ from billing.services import checkouts
 from billing.services.fetches import take_ticket
 from billing.workflows.looks import look_at_checkout
 from quota.models import Plan
-from teams.errors import InvalidValue
 from teams.models import Membership, Role, Team, User
+from tokenplan.kit.errors import InvalidValue
 
 logger = logging.getLogger(__name__)
 

@@ -39,8 +39,8 @@ from billing.workflows.looks import look_at_subscription, use_subscription
 from billing.workflows.texts import text_of
 from quota.models import Plan
 from quota.money import usd_text
-from teams.errors import InvalidValue
 from teams.models import Team, User
+from tokenplan.kit.errors import InvalidValue
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from billing.models import StripeEvent
 from billing.services import inbox
 from billing.workflows import looks
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from billing.models import Checkout, CreditPurchase, Customer, Payment, Subscrip
 from billing.services import checkouts, copies
 from billing.services.fetches import take_ticket
 from billing.workflows import looks
-from teams.errors import Refusal
 from teams.models import Membership, Team
-from teams.transactions import broken_constraint
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.transactions import broken_constraint
 
 
 @dataclass(slots=True)

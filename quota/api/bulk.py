@@ -15,11 +15,11 @@ from rest_framework.request import Request
 from quota import errors
 from quota.api import parse
 from quota.api.gateway import GatewayView
-from quota.api.schema import refusals
 from quota.api.serializers import BulkSerializer, EventsSerializer, SettlementsSerializer
 from quota.services.events import Outcome, record_events, settle_many
-from teams.api.parsers import BoundedJSONParser
-from teams.api.problems import Problem, problem_of
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.parsers import BoundedJSONParser
+from tokenplan.kit.problems import Problem, problem_of
 
 Row = TypeVar("Row")
 ROW_REFUSALS = "A row is rejected with the codes: invalid, usage_invalid, "

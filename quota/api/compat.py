@@ -14,11 +14,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from quota.api.negotiation import JSONAlone
 from quota.selectors.bar import usage_bar
-from quota.services.keys import recognise_key
 from quota.windows import EPOCH, QuotaWindow
-from teams.api.authentication import bearer
+from teams.services.keys import recognise_key
+from tokenplan.kit.api import JSONAlone
+from tokenplan.kit.parsers import bearer
 
 logger = logging.getLogger(__name__)
 

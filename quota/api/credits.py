@@ -9,7 +9,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from quota.api.schema import refusals
 from quota.api.team_serializers import (
     AccessSerializer,
     LedgerSerializer,
@@ -20,12 +19,13 @@ from quota.api.team_serializers import (
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
 from quota.selectors.bar import team_balance
 from quota.services.credits import set_credit_access, set_team_credits
-from teams.api.pagination import Cursor
-from teams.api.teams import NewestFirst, member_of
-from teams.api.views import TeamView, checked
-from teams.errors import NotFound
+from teams.api.views import TeamView
 from teams.models import Team
-from teams.permissions import Right
+from teams.permissions import Right, member_of
+from tokenplan.kit.api import checked
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import Cursor, NewestFirst
 
 
 def pool_answer(team: Team) -> dict[str, object]:
@@ -100,8 +100,8 @@ class Access(TeamView):
         responses={200: AccessSerializer, **refusals(NotFound)}, summary="A member's access to Credits"
     )
     def get(self, request: Request, slug: str, pk: int) -> Response:
-        member = member_of(self, pk)
-        access = CreditAccess.objects.filter(membership=member).first() or CreditAccess(membership=member)
+        member = member_of(self.team, pk)
+        access = CreditAccess.objects.of_one(member)
         return Response(AccessSerializer(access).data)
 
     @extend_schema(
@@ -110,6 +110,6 @@ class Access(TeamView):
         summary="Switch a member's access to Credits, and cap it",
     )
     def put(self, request: Request, slug: str, pk: int) -> Response:
-        member, body = member_of(self, pk), checked(AccessSerializer, request)
+        member, body = member_of(self.team, pk), checked(AccessSerializer, request)
         access = set_credit_access(membership=member, at=timezone.now(), by=self.person, **body)
         return Response(AccessSerializer(access).data)

@@ -19,9 +19,8 @@ from quota import errors
 from quota.answers import moment, windows_answer
 from quota.api import parse
 from quota.api.authentication import GatewayAuthentication
-from quota.api.negotiation import JSONAlone
 from quota.api.relay import relay
-from quota.api.schema import RELAYED_PROBLEM, refusals
+from quota.api.schema import RELAYED_PROBLEM
 from quota.api.serializers import (
     AskSerializer,
     AuthorizationSerializer,
@@ -33,8 +32,11 @@ from quota.api.shapes import receipt_answer
 from quota.models import Gateway
 from quota.services.authorize import authorize
 from quota.services.settle import release, settle
-from teams.api.parsers import BoundedJSONParser
-from teams.api.problems import Problem, problem_of
+from teams.errors import KeyInvalid
+from tokenplan.kit.api import JSONAlone
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.parsers import BoundedJSONParser
+from tokenplan.kit.problems import Problem, problem_of
 
 
 class SmallJSONParser(BoundedJSONParser):
@@ -87,7 +89,7 @@ class Authorize(GatewayView):
         responses={
             201: AuthorizationSerializer,
             **refusals(
-                errors.KeyInvalid,
+                KeyInvalid,
                 errors.NoUsableResources,
                 errors.ModelUnknown,
                 errors.InvalidUsage,

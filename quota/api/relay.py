@@ -7,7 +7,7 @@ from typing import Any
 
 from quota.answers import window_label
 from quota.errors import QuotaExhausted
-from teams.api.problems import Problem
+from tokenplan.kit.problems import Problem
 
 # The refusals that a caller of the gateway can do something about: status, kind, message (None: the detail).
 KNOWN: dict[str, tuple[int, str, str | None]] = {

@@ -9,18 +9,20 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from quota.api.schema import refusals
 from quota.api.team_serializers import AnswerSerializer, AskForSeatSerializer, SeatRequestSerializer
 from quota.errors import SeatRequestClosed, SeatRequestOpen
 from quota.models import SeatRequest
 from quota.services.seat_requests import answer_request, request_seat
-from teams.api.pagination import Cursor
-from teams.api.views import TeamView, checked
-from teams.errors import InvalidValue, NotFound, SeatTaken
+from teams.api.views import TeamView
+from teams.errors import SeatTaken
 from teams.models import Seat
 from teams.permissions import Right
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.api import checked
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import Cursor
 
 
 class NewestRequest(Cursor):
@@ -60,7 +62,7 @@ class SeatRequests(TeamView):
             if refusal.pointer == "/plan_code":  # what this body calls `plan`
                 refusal.pointer = "/plan"
             raise
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         return Response(SeatRequestSerializer(row).data, status=201)
 
 
@@ -85,7 +87,7 @@ class SeatRequestAnswer(TeamView):
             at=timezone.now(),
             by=self.person,
         )
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         return Response(SeatRequestSerializer(answered).data)
 
     def _seat(self, pk: int | None) -> Seat | None:

@@ -9,20 +9,20 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from quota.api.pages import page_of
-from quota.api.schema import refusals
 from quota.api.team_serializers import HolderSerializer, MemberIdSerializer, SeatSerializer
-from quota.api.teams import OldestFirst
 from quota.selectors.reports import seat_history
 from quota.selectors.seats import seat_state, states_of
 from teams import errors
-from teams.api.teams import member_of
-from teams.api.views import TeamView, checked
+from teams.api.views import TeamView
 from teams.models import Seat
-from teams.permissions import Right
-from teams.ring import ring
+from teams.permissions import Right, member_of
 from teams.services import seats
 from teams.tasks import deliver_mail
+from tokenplan.kit.api import checked
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import OldestFirst
 
 
 class SeatView(TeamView):
@@ -30,7 +30,7 @@ class SeatView(TeamView):
         """The Team's live seat with this id; NotFound for any other."""
         seat = Seat.objects.for_team(self.team).live().filter(pk=pk).first()
         if seat is None:
-            raise errors.NotFound("This seat does not exist.")
+            raise NotFound("This seat does not exist.")
         return seat
 
     def answer(self, seat: Seat) -> Response:
@@ -49,14 +49,14 @@ class SeatList(SeatView):
     def get(self, request: Request, slug: str) -> Response:
         now = timezone.now()
         rows = Seat.objects.for_team(self.team).live()
-        return page_of(self, rows, lambda page: SeatSerializer(states_of(page, now), many=True).data)
+        return self.page_built(rows, lambda page: SeatSerializer(states_of(page, now), many=True).data)
 
 
 class SeatDetail(SeatView):
     right = Right.VIEW_MEMBERS
 
     @extend_schema(
-        operation_id="seat", responses={200: SeatSerializer, **refusals(errors.NotFound)}, summary="A seat"
+        operation_id="seat", responses={200: SeatSerializer, **refusals(NotFound)}, summary="A seat"
     )
     def get(self, request: Request, slug: str, pk: int) -> Response:
         return self.answer(self.seat(pk))
@@ -69,7 +69,7 @@ class SeatHolders(SeatView):
 
     @extend_schema(
         operation_id="seat_holders",
-        responses={200: HolderSerializer(many=True), **refusals(errors.NotFound)},
+        responses={200: HolderSerializer(many=True), **refusals(NotFound)},
         summary="Who held a seat, the latest first, and what each used of it",
     )
     def get(self, request: Request, slug: str, pk: int) -> Response:
@@ -83,16 +83,16 @@ class SeatAssign(SeatView):
         request=MemberIdSerializer,
         responses={
             200: SeatSerializer,
-            **refusals(errors.NotFound, errors.SeatTaken, errors.MemberHasSeat),
+            **refusals(NotFound, errors.SeatTaken, errors.MemberHasSeat),
         },
         summary="Give a free seat to a member",
         description="Usage stays with the seat: its new holder inherits it.",
     )
     def post(self, request: Request, slug: str, pk: int) -> Response:
         seat, body = self.seat(pk), checked(MemberIdSerializer, request)
-        member = member_of(self, body["member"], pointer="/member")
+        member = member_of(self.team, body["member"], pointer="/member")
         seats.assign_seat(seat=seat, membership=member, by=self.person, at=timezone.now())
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         return self.answer(seat)
 
 
@@ -101,7 +101,7 @@ class SeatFree(SeatView):
 
     @extend_schema(
         request=None,
-        responses={200: SeatSerializer, **refusals(errors.NotFound, errors.SeatNotHeld)},
+        responses={200: SeatSerializer, **refusals(NotFound, errors.SeatNotHeld)},
         summary="Free a seat",
     )
     def post(self, request: Request, slug: str, pk: int) -> Response:
@@ -117,13 +117,13 @@ class SeatMove(SeatView):
         request=MemberIdSerializer,
         responses={
             200: SeatSerializer,
-            **refusals(errors.NotFound, errors.SeatNotHeld, errors.MemberHasSeat),
+            **refusals(NotFound, errors.SeatNotHeld, errors.MemberHasSeat),
         },
         summary="Move a seat from its holder to another member",
     )
     def post(self, request: Request, slug: str, pk: int) -> Response:
         seat, body = self.seat(pk), checked(MemberIdSerializer, request)
-        member = member_of(self, body["member"], pointer="/member")
+        member = member_of(self.team, body["member"], pointer="/member")
         seats.move_seat(seat=seat, to=member, by=self.person, at=timezone.now())
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         return self.answer(seat)

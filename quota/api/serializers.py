@@ -10,8 +10,7 @@ from quota.answers import window_answer
 from quota.api.shapes import receipt_answer
 from quota.models import UsageEvent
 from quota.windows import QuotaWindow
-
-Shape = serializers.Serializer[Any]
+from tokenplan.kit.api import Shape
 
 METERS = serializers.DictField(child=serializers.IntegerField(min_value=0), help_text="Meter to quantity.")
 NANOUSD = "Whole nano-dollars (10^-9 USD)."

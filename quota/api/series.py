@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from quota.answers import moment
 from quota.selectors.reports import Amounts, Group, UsageRow, total
 from quota.windows import EPOCH
-from teams.errors import InvalidValue
+from tokenplan.kit.errors import InvalidValue
 
 # By hour for at most a month, by day for at most a year and a day.
 LONGEST = {Group.HOUR: timedelta(days=31), Group.DAY: timedelta(days=366)}

@@ -8,10 +8,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from quota.api.serializers import Shape, WindowSerializer
+from quota.api.serializers import WindowSerializer
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, SeatRequest
 from quota.money import credits_text, nanousd_from_credits
+from teams.api.key_serializers import KeySerializer
 from teams.api.serializers import MemberSerializer, PersonSerializer
+from tokenplan.kit.api import Shape
 
 OVERFLOW = ["never", "allow"]
 LARGEST_ID = 2**63 - 1
@@ -43,44 +45,6 @@ class PlanSerializer(Shape):
     version = serializers.IntegerField()
 
 
-class KeySerializer(Shape):
-    """A Subscription Key without its text."""
-
-    prefix = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    last_used_at = serializers.DateTimeField(allow_null=True)
-    expires_at = serializers.DateTimeField(
-        allow_null=True, help_text="Of a replaced key: it works until then."
-    )
-    revoked_at = serializers.DateTimeField(allow_null=True)
-
-
-class OwnKeySerializer(KeySerializer):
-    """Your key in this Team, and the texts before it that still work."""
-
-    replaced = KeySerializer(many=True)
-
-
-class RevealSerializer(Shape):
-    password = serializers.CharField(
-        required=False, max_length=1000, help_text="Not needed within minutes of confirming it on a page."
-    )
-
-
-class ShownKeySerializer(Shape):
-    key = serializers.CharField(help_text="The whole text, `sk-cp-…`.")
-
-
-class RotateSerializer(Shape):
-    overlap_seconds = serializers.IntegerField(
-        default=0, min_value=0, max_value=86_400, help_text="How long the old text still works, up to a day."
-    )
-
-
-class RevokedSerializer(Shape):
-    revoked = serializers.IntegerField(help_text="How many texts worked until now.")
-
-
 class AccessSerializer(serializers.Serializer[CreditAccess]):
     """May this member use the Team's Credits, do they cover what a seat's quota does not, up to how much."""
 
@@ -101,7 +65,7 @@ class RosterSerializer(Shape):
     seat = serializers.IntegerField(allow_null=True)
     plan = PlanSerializer(allow_null=True)
     key = KeySerializer(allow_null=True)
-    credits = AccessSerializer(source="access", allow_null=True)
+    credits = AccessSerializer(source="access")
     month_used = CreditsField(help_text="Credits used in this calendar month, UTC.")
 
 
@@ -190,10 +154,6 @@ class SeatRequestSerializer(serializers.Serializer[SeatRequest]):
     plan = serializers.CharField(source="plan_code")
     message = serializers.CharField()
     created_at = serializers.DateTimeField()
-    closed_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(source="ended_at", allow_null=True)
     closed_by = PersonSerializer(allow_null=True)
-    granted = serializers.BooleanField(allow_null=True)
-
-
-class TokenSerializer(Shape):
-    token = serializers.CharField(max_length=200, help_text="What the link in the mail ends with.")
+    granted = serializers.BooleanField(source="was_granted", allow_null=True)

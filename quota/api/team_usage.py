@@ -14,9 +14,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from quota.api.negotiation import JSONAlone
-from quota.api.pages import page_of
-from quota.api.schema import refusals
 from quota.api.serializers import ReceiptSerializer, UsageSerializer
 from quota.api.series import (
     SPAN_PARAMETERS,
@@ -27,16 +24,17 @@ from quota.api.series import (
     span_of,
 )
 from quota.api.shapes import receipt_answer, usage_answer
-from quota.api.teams import OldestFirst
 from quota.api.usage import LatestFirst
 from quota.models import UsageEvent
 from quota.selectors.bar import usage_bar
 from quota.selectors.reports import Group, UsageRow, usage_by
-from teams.api.teams import member_of
 from teams.api.views import PersonView, TeamView
-from teams.errors import InvalidValue, NotFound
 from teams.models import Membership, Team
-from teams.permissions import Right, require
+from teams.permissions import Right, member_of, require
+from tokenplan.kit.api import JSONAlone
+from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import OldestFirst
 
 GROUPS = (Group.MODEL, Group.MODALITY, Group.MEMBER)
 MEMBER = OpenApiParameter(
@@ -57,7 +55,7 @@ class MyUsage(PersonView):
     def get(self, request: Request) -> Response:
         now = timezone.now()
         mine = Membership.objects.live().filter(user=self.person).select_related("team", "user")
-        return page_of(self, mine, lambda page: [usage_answer(usage_bar(own, now)) for own in page])
+        return self.page_built(mine, lambda page: [usage_answer(usage_bar(own, now)) for own in page])
 
 
 class MemberUsage(TeamView):
@@ -69,7 +67,7 @@ class MemberUsage(TeamView):
         summary="A member's usage bar",
     )
     def get(self, request: Request, slug: str, pk: int) -> Response:
-        return Response(usage_answer(usage_bar(member_of(self, pk), timezone.now())))
+        return Response(usage_answer(usage_bar(member_of(self.team, pk), timezone.now())))
 
 
 class UsageView(TeamView):

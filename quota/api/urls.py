@@ -1,34 +1,15 @@
-"""Addresses of the first floor's API.
-
-`urlpatterns` lie under /api/v1/, before those of the ground floor, some of which they extend;
-`tracker_patterns` lie where existing trackers look.
-"""
+"""The first floor's API: `urlpatterns` under /api/v1/, `tracker_patterns` where existing trackers look."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from quota.api import (
-    bulk,
-    compat,
-    credits,
-    gateway,
-    keys,
-    seat_requests,
-    seats,
-    team_usage,
-    teams,
-    usage,
-)
+from quota.api import bulk, compat, credits, gateway, members, seat_requests, seats, team_usage, usage
 
 people = [
     path("me/usage", team_usage.MyUsage.as_view(), name="api-my-usage"),
-    path("invitations/accept", teams.AcceptInvitation.as_view(), name="api-invitation-accept"),
-    path("teams", teams.TeamList.as_view(), name="api-teams"),
-    path("teams/<slug:slug>/leave", teams.Leave.as_view(), name="api-leave"),
-    path("teams/<slug:slug>/members", teams.MemberList.as_view(), name="api-members"),
-    path("teams/<slug:slug>/members/<int:pk>", teams.MemberDetail.as_view(), name="api-member"),
-    path("teams/<slug:slug>/members/<int:pk>/key", keys.MemberKey.as_view(), name="api-member-key"),
+    path("teams/<slug:slug>/members", members.MemberList.as_view(), name="api-members"),
+    path("teams/<slug:slug>/members/<int:pk>", members.MemberDetail.as_view(), name="api-member"),
     path("teams/<slug:slug>/members/<int:pk>/credits", credits.Access.as_view(), name="api-credit-access"),
     path(
         "teams/<slug:slug>/members/<int:pk>/usage", team_usage.MemberUsage.as_view(), name="api-member-usage"
@@ -45,9 +26,6 @@ people = [
         seat_requests.SeatRequestAnswer.as_view(),
         name="api-seat-request-answer",
     ),
-    path("teams/<slug:slug>/key", keys.OwnKey.as_view(), name="api-key"),
-    path("teams/<slug:slug>/key/reveal", keys.RevealKey.as_view(), name="api-key-reveal"),
-    path("teams/<slug:slug>/key/rotate", keys.RotateKey.as_view(), name="api-key-rotate"),
     path("teams/<slug:slug>/credits", credits.Pool.as_view(), name="api-credits"),
     path("teams/<slug:slug>/credits/policy", credits.Policy.as_view(), name="api-credit-policy"),
     path("teams/<slug:slug>/credits/lots", credits.Lots.as_view(), name="api-credit-lots"),

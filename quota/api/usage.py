@@ -14,17 +14,17 @@ from rest_framework.views import APIView
 
 import quota.api.schema  # noqa: F401  # tells the OpenAPI document how these views sign in
 from quota.api.authentication import KeyAuthentication
-from quota.api.schema import refusals
 from quota.api.serializers import ReceiptSerializer, UsageSerializer
 from quota.api.series import SPAN_PARAMETERS, SeriesSerializer, series_answer, span_of
 from quota.api.shapes import receipt_answer, usage_answer
-from quota.errors import KeyInvalid
-from quota.models import SubscriptionKey, UsageEvent
+from quota.models import UsageEvent
 from quota.selectors.bar import usage_bar
 from quota.selectors.reports import Group, usage_by
-from teams.api.pagination import Cursor
-from teams.errors import NotFound
-from teams.models import Membership
+from teams.errors import KeyInvalid
+from teams.models import Membership, SubscriptionKey
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import Cursor
 
 REFUSALS = refusals(KeyInvalid)
 

@@ -51,14 +51,14 @@ DECLARE
     v_locked bigint;
 BEGIN
     IF p_lock THEN
-        PERFORM 1 FROM quota_subscriptionkey k WHERE k.key_id = p_key_id FOR NO KEY UPDATE;
+        PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = p_key_id FOR NO KEY UPDATE;
     END IF;
     SELECT k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
             k.created_at <= p_occurred_at AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
             AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
             AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at) AND u.is_active
         INTO key, salt, root, membership, team, team_slug, key_works
-        FROM quota_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
+        FROM teams_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
             JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
         WHERE k.key_id = p_key_id;
     IF NOT FOUND THEN
@@ -114,7 +114,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    PERFORM 1 FROM quota_subscriptionkey k WHERE k.id = key FOR NO KEY UPDATE;
+    PERFORM 1 FROM teams_subscriptionkey k WHERE k.id = key FOR NO KEY UPDATE;
     PERFORM 1 FROM teams_seat s WHERE s.id = seat FOR NO KEY UPDATE;
     SELECT c.id INTO card FROM quota_ratecard c
         WHERE c.effective_from <= created_at ORDER BY c.effective_from DESC LIMIT 1;
@@ -144,11 +144,14 @@ BEGIN
         PERFORM 1 FROM quota_creditgrant g WHERE g.team_id = p_team AND g.remaining_nanousd > 0
             ORDER BY g.id FOR NO KEY UPDATE;
     END IF;
-    SELECT a.allowed AND (NOT p_seated OR (a.overflow = 'allow' AND coalesce(t.overflow, 'allow') = 'allow')),
+    -- No row of access: who made the Team may, anyone else may not. Access ends with the membership.
+    SELECT coalesce(a.allowed, m.is_founder) AND m.ended_at IS NULL
+            AND (NOT p_seated OR (coalesce(a.overflow, 'allow') = 'allow' AND coalesce(t.overflow, 'allow') = 'allow')),
             a.month_cap_nanousd
         INTO v_may, v_cap
-        FROM quota_creditaccess a LEFT JOIN quota_teamcredits t ON t.team_id = p_team
-        WHERE a.membership_id = p_membership;
+        FROM teams_membership m LEFT JOIN quota_creditaccess a ON a.membership_id = m.id
+            LEFT JOIN quota_teamcredits t ON t.team_id = p_team
+        WHERE m.id = p_membership;
     IF NOT coalesce(v_may, false) THEN
         RETURN 0;
     END IF;

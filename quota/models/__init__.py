@@ -1,7 +1,7 @@
 """The first floor's rows, one module a subject."""
 
 from quota.models.credits import CreditAccess, CreditGrant, CreditLedgerEntry, CreditMonth, TeamCredits
-from quota.models.keys import Gateway, SubscriptionKey
+from quota.models.gateways import Gateway
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
 from quota.models.usage import ClosedWindow, Reservation, SeatRequest, UsageBucket, UsageEvent
 
@@ -19,7 +19,6 @@ __all__ = [
     "RateCardPrice",
     "Reservation",
     "SeatRequest",
-    "SubscriptionKey",
     "TeamCredits",
     "UsageBucket",
     "UsageEvent",

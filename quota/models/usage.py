@@ -7,14 +7,15 @@ question is answered by a composite index, and each index is written twice a cal
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
 
 from quota import querysets
-from quota.models.keys import Gateway, SubscriptionKey
+from quota.models.gateways import Gateway
 from quota.models.plans import Plan
-from teams.models import Membership, Seat, Team
+from teams.models import Membership, Seat, SubscriptionKey, Team
 
 
 class Reservation(models.Model):
@@ -221,3 +222,13 @@ class SeatRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.membership} asks for {self.plan_code}"
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was answered, or the member left unanswered."""
+        return self.closed_at or self.membership.ended_at
+
+    @property
+    def was_granted(self) -> bool | None:
+        """None while it is open."""
+        return False if self.closed_at is None and self.membership.ended_at else self.granted

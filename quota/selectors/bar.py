@@ -92,16 +92,16 @@ def team_balance(team_id: int, at: datetime) -> int:
 
 
 def _credits(membership: Membership, *, seated: bool, at: datetime) -> BarCredits:
-    access = CreditAccess.objects.filter(membership=membership).first()
+    access = CreditAccess.objects.of_one(membership)
     rules = TeamCredits.objects.filter(team_id=membership.team_id).first()
-    allows = (access is None or access.overflow == "allow") and (rules is None or rules.overflow == "allow")
+    allows = access.overflow == "allow" and (rules is None or rules.overflow == "allow")
     month = at.date().replace(day=1)
     used = CreditMonth.objects.filter(membership=membership, month=month).aggregate(total=Sum("used_nanousd"))
     return BarCredits(
-        access=bool(access and access.allowed),
+        access=access.allowed,
         balance=team_balance(membership.team_id, at),
         usable=usable_credits(team_id=membership.team_id, membership_id=membership.pk, seated=seated, at=at),
         overflow="allow" if allows else "never",
-        month_cap=access.month_cap_nanousd if access else None,
+        month_cap=access.month_cap_nanousd,
         month_used=used["total"] or 0,
     )

@@ -155,7 +155,7 @@ SELECT format('current key of membership %%s', m.id), 'one', 'none'
 FROM teams_membership m JOIN teams_team t ON t.id = m.team_id
 WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
     AND NOT EXISTS (
-        SELECT 1 FROM quota_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
+        SELECT 1 FROM teams_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
     )
 ORDER BY m.id
 """

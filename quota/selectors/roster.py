@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from quota.models import CreditAccess, CreditMonth, Entitlement, SubscriptionKey
+from quota.models import CreditAccess, CreditMonth, Entitlement
 from quota.selectors.catalog import PlanTerms, plan_terms
-from teams.models import Membership, Role, SeatHolding, Team
+from teams.models import Membership, Role, SeatHolding, SubscriptionKey, Team
 
 ORDER = {Role.OWNER.value: 0, Role.ADMIN.value: 1, Role.MEMBER.value: 2}
 
@@ -28,7 +28,7 @@ class RosterRow:
     seat: int | None
     plan: PlanTerms | None
     key: SubscriptionKey | None
-    access: CreditAccess | None
+    access: CreditAccess
     month_used: int
 
 
@@ -48,7 +48,7 @@ def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
     keys = {
         row.membership_id: row for row in SubscriptionKey.objects.current().filter(membership__in=members)
     }
-    accesses = {row.membership_id: row for row in CreditAccess.objects.filter(membership__in=members)}
+    accesses = CreditAccess.objects.of(members)
     month = at.date().replace(day=1)
     used = dict(
         CreditMonth.objects.filter(membership__in=members, month=month).values_list(
@@ -61,7 +61,7 @@ def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
             seat=seats.get(member.pk),
             plan=plans.get(seats[member.pk]) if member.pk in seats else None,
             key=keys.get(member.pk),
-            access=accesses.get(member.pk),
+            access=accesses[member.pk],
             month_used=used.get(member.pk, 0),
         )
         for member in members

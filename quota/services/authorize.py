@@ -15,15 +15,16 @@ from django.db import connection, transaction
 
 from quota.allocation import Split, split
 from quota.answers import window_label, windows_answer
-from quota.errors import KeyInvalid, NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
-from quota.keytext import key_id_of, key_text, same_text
+from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
 from quota.models import Gateway, Reservation
 from quota.money import credits_text
 from quota.pricing import charge
 from quota.selectors.catalog import PlanTerms, plan_terms, rate_card
 from quota.selectors.facts import USABLE_CREDITS, CallFacts, call_facts, usable_credits
-from quota.services.keys import root_secret
 from quota.windows import Hold, fits_at
+from teams.errors import KeyInvalid
+from teams.keytext import key_id_of, key_text, same_text
+from teams.services.keys import root_secret
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)
 
@@ -161,7 +162,7 @@ def _check_agents(facts: CallFacts, plan: PlanTerms, agent: str, at: datetime) -
 # statement sees afresh, so the sum is never older than the lock. Without a Credits part no lot is locked.
 _INSERT = f"""
 WITH touched AS (
-    UPDATE quota_subscriptionkey SET last_used_at = %(at)s
+    UPDATE teams_subscriptionkey SET last_used_at = %(at)s
     WHERE id = %(key)s AND (last_used_at IS NULL OR last_used_at < %(stale)s)
 )
 INSERT INTO quota_reservation (

@@ -13,11 +13,12 @@ from quota.errors import PlanNotSellable, SeatNotEntitled
 from quota.models import Entitlement, Plan, UsageEvent
 from quota.services.charges import rebuild_buckets
 from quota.windows import Rule
-from teams.errors import InvalidValue
 from teams.models import Seat, Team, User
 from teams.services import seats
 from teams.services.audit import Details, record, record_all
-from teams.transactions import one_transaction
+from teams.services.locks import lock_seat, lock_seats
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
     """
     if any(term.ends_at is not None and term.ends_at <= term.starts_at for term in terms):
         raise InvalidValue("It must end after it begins", pointer="/ends_at")
-    locked = seats.lock_all(term.seat for term in terms)
+    locked = lock_seats(term.seat for term in terms)
     open_ones = {
         row.seat_id: row for row in Entitlement.objects.open().filter(seat__in=locked).select_related("plan")
     }
@@ -166,7 +167,7 @@ def resume_seat(*, seat: Seat, at: datetime, by: User | None) -> Entitlement:
 def _set_suspended(
     seat: Seat, suspended_at: datetime | None, action: str, at: datetime, by: User | None
 ) -> Entitlement:
-    seat = seats.lock(seat)
+    seat = lock_seat(seat)
     entitlement = Entitlement.objects.open().filter(seat=seat).first()
     if entitlement is None:
         raise SeatNotEntitled
@@ -187,6 +188,6 @@ def _set_suspended(
 @one_transaction()
 def withdraw_seat(*, seat: Seat, at: datetime, by: User | None) -> Seat:
     """The seat is given up now: its entitlement ends, and its holder, if any, is without a seat."""
-    seat = seats.lock(seat)
+    seat = lock_seat(seat)
     Entitlement.objects.open().filter(seat=seat).update(superseded_at=at)
     return seats.remove_seat(seat=seat, by=by, at=at)

@@ -11,8 +11,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from quota.errors import EventIdReused, KeyInvalid, MomentOutOfRange
-from quota.keytext import key_id_of
+from quota.errors import EventIdReused, MomentOutOfRange
 from quota.models import Gateway, UsageEvent
 from quota.pricing import charge
 from quota.selectors.catalog import rate_card
@@ -20,7 +19,9 @@ from quota.selectors.facts import call_facts
 from quota.services.authorize import check_secret
 from quota.services.charges import NO_PROMISE, Call, record_charge, usage_hash
 from quota.services.settle import settle_in_transaction
-from teams.errors import Refusal
+from teams.errors import KeyInvalid
+from teams.keytext import key_id_of
+from tokenplan.kit.errors import Refusal
 
 MAX_LATE = timedelta(days=7)
 MAX_AHEAD = timedelta(minutes=5)

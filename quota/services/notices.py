@@ -16,7 +16,7 @@ from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, las
 from quota.windows import Policy, QuotaWindow
 from teams.models import Mail, Membership
 from teams.services.mail import queue
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 THRESHOLDS = (100, 80)  # percent; the highest that is reached is told, and not the lower one after it
 

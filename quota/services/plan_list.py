@@ -13,7 +13,7 @@ from quota.money import nanousd_from_usd
 from quota.services.plans import create_plan_version
 from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, STEPS, Limit, Policy, Rule
 from teams.models import User
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 
 @dataclass(frozen=True, slots=True)

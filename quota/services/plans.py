@@ -14,7 +14,7 @@ from quota.money import nanousd_from_usd
 from quota.windows import Limit
 from teams.models import User
 from teams.services.audit import Details, record
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 RATE_CARD_COLUMNS = ["model", "modality", "meter", "unit_size", "usd_per_unit", "context_over", "note"]
 

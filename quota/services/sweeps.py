@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import F
 
 from quota.models import Reservation
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 RESERVATIONS_PER_TRANSACTION = 1000
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from quota.models import Entitlement
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 SEATS_PER_TRANSACTION = 200
 # Usage may be reported 7 days late (services/events.py). The hour is for clocks that differ, and for

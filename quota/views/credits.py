@@ -13,8 +13,9 @@ from quota.money import credits_text
 from quota.selectors.bar import team_balance
 from quota.selectors.roster import roster
 from quota.services.credits import set_credit_access, set_team_credits
-from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt_form, member_of, page_of, show, team_page
+from teams.permissions import Right, member_of
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.pages import attempt_form, page_of
 
 LEDGER_PAGE = 25
 
@@ -64,7 +65,7 @@ def policy(request: TeamRequest) -> HttpResponse:
 def access(request: TeamRequest, pk: int) -> HttpResponse:
     """One member's access to the pool, and its cap."""
     member = member_of(request.team, pk)
-    row = CreditAccess.objects.filter(membership=member).first() or CreditAccess(membership=member)
+    row = CreditAccess.objects.of_one(member)
     cap = row.month_cap_nanousd
     initial = {
         "allowed": row.allowed,

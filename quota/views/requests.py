@@ -10,11 +10,12 @@ from django.utils import timezone
 from quota.models import Plan, SeatRequest
 from quota.selectors.seats import free_seats
 from quota.services.seat_requests import answer_request
-from teams.errors import NotFound
 from teams.permissions import Right
-from teams.ring import ring
 from teams.tasks import deliver_mail
-from teams.views.base import TeamRequest, attempt, show, team_page
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.pages import attempt
 
 ANSWERED_SHOWN = 20
 
@@ -55,5 +56,5 @@ def answer(request: TeamRequest, pk: int) -> HttpResponse:
         lambda: answer_request(request=row, granted=granted, seat=seat, at=at, by=request.user),
         done,
     ):
-        ring(deliver_mail)
+        enqueue(deliver_mail)
     return redirect("team-requests", request.team.slug)

@@ -7,11 +7,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from teams.api.problems import SessionRequired
 from teams.api.serializers import MeSerializer, NewTokenSerializer, ShownTokenSerializer, TokenSerializer
-from teams.api.views import PersonView, checked
-from teams.errors import NotFound
+from teams.api.views import PersonView
 from teams.services import access_tokens, accounts
+from tokenplan.kit.api import checked
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.problems import SessionRequired
 
 
 class Me(PersonView):

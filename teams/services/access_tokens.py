@@ -6,11 +6,11 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from teams.errors import InvalidValue, NotFound
 from teams.models import PersonalAccessToken, User
 from teams.services import audit
-from teams.text import clean_name
-from teams.transactions import one_transaction
+from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.text import clean_name
+from tokenplan.kit.transactions import one_transaction
 
 PREFIX = "pat-"
 LONGEST_DAYS = 366

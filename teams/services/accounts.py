@@ -7,16 +7,16 @@ from datetime import datetime
 
 from django.utils.text import slugify
 
-from teams.models import Membership, Role, User
+from teams.models import Membership, User
 from teams.services import audit
-from teams.services.teams import insert_with_free_slug
-from teams.text import clean_name
-from teams.transactions import one_transaction
+from teams.services.teams import found, insert_with_free_slug
+from tokenplan.kit.text import clean_name
+from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
-def open_default_team(*, user: User, at: datetime) -> Membership:
-    """The user's own membership in the user's Default Team, made when it is not there yet.
+def open_account(*, user: User, at: datetime) -> Membership:
+    """The user's own membership in the user's Default Team, made with its key when it is not there yet.
 
     Any number of calls is one.
     """
@@ -26,7 +26,7 @@ def open_default_team(*, user: User, at: datetime) -> Membership:
         return present
     stem = slugify(user.email.partition("@")[0])[:50].strip("-") or "team"
     team = insert_with_free_slug(name="Default Team", at=at, stem=stem, slugs=[], default_for=user)
-    owner = Membership.objects.create(team=team, user=user, role=Role.OWNER, joined_at=at)
+    owner = found(team=team, user=user, at=at)
     audit.record(
         team=team, by=user, action="team.created", subject=team.name, at=at, details={"default": True}
     )

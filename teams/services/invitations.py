@@ -10,18 +10,17 @@ from allauth.account.models import EmailAddress
 from teams.errors import (
     AlreadyMember,
     DefaultTeamIsPersonal,
-    InvalidValue,
     InvitationAlreadyOpen,
     InvitationForAnotherAddress,
     InvitationNotUsable,
-    NotFound,
 )
 from teams.invitation_tokens import hash_of, token_of
 from teams.models import Invitation, Membership, Role, Team, User
 from teams.services import audit, mail, memberships
-from teams.services import teams as team_service
-from teams.text import clean_email
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_team
+from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.text import clean_email
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 LIFETIME = timedelta(days=7)
 
@@ -35,7 +34,7 @@ def invite(*, team: Team, email: str, role: str, by: User, at: datetime) -> Invi
     email = clean_email(email, pointer="/email")
     if role not in (Role.ADMIN, Role.MEMBER):
         raise InvalidValue("A person is invited as admin or member.", pointer="/role")
-    team = team_service.lock(team)
+    team = lock_team(team)
     if team.is_default:
         raise DefaultTeamIsPersonal
     if team.memberships.live().filter(user__in=_people_at(email)).exists():
@@ -81,10 +80,15 @@ def revoke(*, invitation: Invitation, by: User | None, at: datetime) -> Invitati
 
 
 @one_transaction()
-def accept(*, token: str, by: User, at: datetime) -> Membership:
-    """`by` joins the Team, if the invited address is one of theirs, verified. The token works once."""
+def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
+    """`by` joins the Team, with a Subscription Key, if the invited address is one of theirs, verified.
+
+    The token works once.
+
+    Raises InvitationNotUsable, InvitationForAnotherAddress, AlreadyMember.
+    """
     invitation = look_up(token=token, at=at)
-    team_service.lock(invitation.team)
+    lock_team(invitation.team)
     invitation = _lock_open(invitation)
     if invitation.token_hash != hash_of(token):
         raise InvitationNotUsable  # sent again a moment ago

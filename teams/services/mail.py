@@ -17,7 +17,7 @@ from django.template import Context, Engine
 
 from teams.invitation_tokens import token_of
 from teams.models import Invitation, Mail
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 logger = logging.getLogger(__name__)
 

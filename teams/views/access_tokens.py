@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST
 
-from teams.errors import NotFound
 from teams.forms import AccessTokenForm
 from teams.services import access_tokens as service
-from teams.views.base import PersonRequest, attempt, attempt_form, page_of, person_page
+from teams.views.base import PersonRequest, person_page
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.pages import attempt, attempt_form, page_of
 
 # Carries a new token's text over the redirect to the page that shows it, so that a reload makes no second
 # token and the text never lies on our side. Signed for this person; gone once shown, or a minute later.
@@ -40,18 +41,17 @@ def tokens(request: PersonRequest) -> HttpResponse:
 def _make(request: PersonRequest) -> HttpResponse:
     """What was typed survives the question for the password."""
     form = AccessTokenForm(request.POST)
-    made: list[str] = []
-    if not attempt_form(
+    made = attempt_form(
         form,
-        lambda: made.append(
-            service.create(user=request.user, by=request.user, at=timezone.now(), **form.cleaned_data)[1]
-        ),
-    ):
+        lambda: service.create(user=request.user, by=request.user, at=timezone.now(), **form.cleaned_data),
+    )
+    if not made:
         return _page(request, form, status=422)
     response = redirect("account-tokens")
+    _, text = made.value
     response.set_signed_cookie(
         COOKIE,
-        made[0],
+        text,
         salt=str(request.user.pk),
         max_age=COOKIE_SECONDS,
         path=response.url,

@@ -1,22 +1,25 @@
-"""Inviting people by e-mail: the Team's open invitations."""
+"""Inviting people by e-mail: the Team's open invitations, and the page that their links open."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from allauth.account.models import EmailAddress
 from django.contrib import messages
-from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from teams.errors import NotFound
+from teams.errors import InvitationNotUsable
 from teams.forms import InvitationForm
-from teams.models import Invitation
+from teams.models import Invitation, User
 from teams.permissions import Right
-from teams.ring import ring
 from teams.services import invitations as service
 from teams.tasks import deliver_mail
-from teams.views.base import TeamRequest, attempt, attempt_form, show, team_page
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.pages import attempt, attempt_form
 
 
 @team_page(get=Right.INVITE, post=Right.INVITE)
@@ -34,7 +37,7 @@ def invitations(request: TeamRequest) -> HttpResponse:
             at=at,
         ),
     ):
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         messages.success(request, f"{form.cleaned_data['email']} is invited.")
         return redirect("team-invitations", request.team.slug)
     waiting = Invitation.objects.for_team(request.team).open().select_related("invited_by")
@@ -50,7 +53,7 @@ def resend(request: TeamRequest, pk: UUID) -> HttpResponse:
     if attempt(
         request, lambda: service.resend(invitation=invitation, by=request.user, at=timezone.now()), done
     ):
-        ring(deliver_mail)
+        enqueue(deliver_mail)
     return redirect("team-invitations", request.team.slug)
 
 
@@ -61,6 +64,27 @@ def revoke(request: TeamRequest, pk: UUID) -> HttpResponse:
     done = f"The invitation of {invitation.email} is revoked."
     attempt(request, lambda: service.revoke(invitation=invitation, by=request.user, at=timezone.now()), done)
     return redirect("team-invitations", request.team.slug)
+
+
+def join(request: HttpRequest, token: str) -> HttpResponse:
+    """What an invitation's link opens: who invites where, and a button to accept for whom it is meant."""
+    at = timezone.now()
+    try:
+        invitation = service.look_up(token=token, at=at)
+    except InvitationNotUsable:
+        return render(request, "teams/join.html", {"invitation": None}, status=410)
+    user = request.user
+    if isinstance(user, User) and request.method == "POST":
+        joined = attempt(
+            request,
+            lambda: service.accept_invitation(token=token, by=user, at=at),
+            f"You are now a member of {invitation.team.name}.",
+        )
+        return redirect("team", joined.value.team.slug) if joined else redirect("join", token)
+    is_for_me = isinstance(user, User) and (
+        EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email).exists()
+    )
+    return render(request, "teams/join.html", {"invitation": invitation, "is_for_me": is_for_me})
 
 
 def _of_team(request: TeamRequest, pk: UUID) -> Invitation:

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_http_methods
 
 from teams.forms import ProfileForm
 from teams.services.accounts import set_name
-from teams.views.base import PersonRequest, attempt_form, person_page
+from teams.views.base import PersonRequest, person_page
+from tokenplan.kit.pages import attempt_form
 
 
 @person_page

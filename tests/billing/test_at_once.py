@@ -15,10 +15,10 @@ from billing.models import Change, Checkout, Subscription
 from billing.selectors.prices import prices_of
 from billing.stripe_api.client import api
 from billing.workflows.buying import ensure_customer
-from teams.errors import Refusal
 from tests.helpers.races import race
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
+from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -24,12 +24,12 @@ from billing.stripe_api.client import api
 from billing.workflows import changing
 from billing.workflows.looks import look_at_subscription
 from quota.models import Plan
-from teams.errors import InvalidValue
 from teams.models import AuditEntry
 from teams.services import seats as seat_service
 from tests.helpers.factories import USD, make_member, make_user
 from tests.helpers.story import Story, dollars
 from tests.helpers.stripe_account import AUTHENTICATES, DECLINED, StripeAccount
+from tokenplan.kit.errors import InvalidValue
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

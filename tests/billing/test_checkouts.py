@@ -14,12 +14,12 @@ from billing.models import Checkout, CreditPurchase, Customer
 from billing.services import checkouts
 from billing.services.fetches import take_ticket
 from quota.models import Plan
-from teams.errors import NotFound
 from teams.models import AuditEntry, Team
 from tests.helpers.bought import begin_purchase, make_customer
 from tests.helpers.factories import T0, USD, make_team
 from tests.helpers.races import race
 from tests.helpers.stripe_says import Bill, put_on_sale
+from tokenplan.kit.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 

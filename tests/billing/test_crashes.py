@@ -20,11 +20,11 @@ from billing.models import CreditPurchase, Payment, Refund
 from billing.services.top_ups import set_auto_top_up
 from billing.workflows import buying, changing, reconciling, refunding, topping_up
 from billing.workflows.looks import look_at_checkout
-from teams.errors import Refusal
 from tests.helpers.factories import USD
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.year import books_of, state_of
+from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from billing.workflows.looks import look_at_checkout, look_at_subscription, use_
 from billing.workflows.reconciling import reconcile
 from quota.selectors.bar import team_balance
 from teams.models import Team
-from teams.services import teams as team_service
+from teams.services.teams import transfer_ownership
 from tests.helpers.factories import USD, make_member
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import COMES_LATER, DISPUTED, FAILS_LATER, GOOD, StripeAccount
@@ -178,7 +178,7 @@ def test_a_team_with_a_live_subscription_is_not_deleted(story: Story) -> None:
 def test_after_a_transfer_stripe_writes_to_the_new_owner(story: Story) -> None:
     story.subscribe(max=1)
     heir = make_member(story.team)
-    team_service.transfer_ownership(team=story.team, to=heir, by=story.owner, at=story.account.at)
+    transfer_ownership(team=story.team, to=heir, by=story.owner, at=story.account.at)
     reconcile(at=story.account.at)
     assert api().customers.retrieve(story.customer).email == heir.user.email
     assert reconcile(at=story.account.at).repaired == []

@@ -18,11 +18,11 @@ from billing.services.teams import delete_team
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.bar import team_balance
 from quota.services import credits
-from teams.errors import InvalidValue, NotFound
 from teams.models import AuditEntry, Team
 from tests.helpers.bought import begin_purchase, buy, pay, say_payment
 from tests.helpers.factories import T0, USD, make_team, make_user
 from tests.helpers.races import race
+from tokenplan.kit.errors import InvalidValue, NotFound
 
 pytestmark = pytest.mark.django_db
 

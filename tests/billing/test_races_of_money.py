@@ -22,11 +22,11 @@ from billing.workflows.refunding import pay_back
 from billing.workflows.topping_up import top_up_all
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.bar import team_balance
-from teams.errors import Refusal
 from tests.helpers.factories import CREDIT, USD, make_user
 from tests.helpers.races import race
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
+from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

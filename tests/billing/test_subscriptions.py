@@ -18,7 +18,6 @@ from billing.services.fetches import take_ticket
 from quota.errors import NoUsableResources
 from quota.models import Entitlement, Plan
 from quota.services.entitlements import suspend_seat, withdraw_seat
-from teams.errors import NotFound
 from teams.models import AuditEntry, Mail, Seat, SeatHolding
 from teams.services import seats as seat_service
 from tests.helpers.factories import (
@@ -31,6 +30,7 @@ from tests.helpers.factories import (
     use_test_rate_card,
 )
 from tests.helpers.stripe_says import MONTH, Bill, put_on_sale
+from tokenplan.kit.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 

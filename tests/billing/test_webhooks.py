@@ -35,7 +35,7 @@ def at_t0() -> Iterator[None]:
 def rings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the tasks that were rung."""
     rung: list[str] = []
-    monkeypatch.setattr("teams.ring._send", lambda task: rung.append(task.name))
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: rung.append(task.name))
     return rung
 
 
@@ -178,7 +178,7 @@ def test_an_event_is_kept_also_while_the_broker_is_away(
     answer = ring_us(client, event("customer.updated", {"id": "x", "object": "tax_id"}))
 
     assert answer.status_code == 200
-    assert [r.getMessage()[:29] for r in caplog.records if r.name == "teams.ring"] == [
+    assert [r.getMessage()[:29] for r in caplog.records if r.name == "tokenplan.kit.enqueue"] == [
         "Not rung: billing.work_inbox "
     ]
     # The sweep finds it.

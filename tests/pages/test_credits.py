@@ -66,7 +66,7 @@ def test_access_overflow_and_cap_of_a_member(visit: Visit) -> None:
 
     assert "The access of mia@example.com is saved." in page
     assert "mia@example.com May use Stop 0 2,500.5" in page
-    access = CreditAccess.objects.get(membership=mia)
+    access = CreditAccess.objects.of_one(mia)
     assert (access.allowed, access.overflow, access.month_cap_nanousd) == (True, "never", 2_500_500_000)
     assert 'value="2500.5"' in client.get(url).content.decode()
 
@@ -84,7 +84,7 @@ def test_a_cap_that_cannot_be_is_told_at_its_field_and_kept_in_the_form(visit: V
 
     assert answer.status_code == 422
     assert "invalid-feedback" in answer.content.decode()
-    assert CreditAccess.objects.get(membership=mia).allowed is False
+    assert CreditAccess.objects.of_one(mia).allowed is False
 
 
 def test_the_teams_rules(visit: Visit) -> None:
@@ -124,4 +124,4 @@ def test_a_member_of_another_team_is_not_there(visit: Visit) -> None:
 
     assert visit(scene.owner.user).get(url).status_code == 404
     assert visit(scene.owner.user).post(url, {"overflow": "never"}).status_code == 404
-    assert CreditAccess.objects.get(membership=stranger).allowed is True
+    assert CreditAccess.objects.of_one(stranger).allowed is True

@@ -45,7 +45,7 @@ def test_a_form_without_its_token_changes_nothing() -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)
 
-    answer = client.post("/teams/new/", {"name": "Initech"})
+    answer = client.post("/new-team/", {"name": "Initech"})
 
     assert answer.status_code == 403
     assert "This form is too old" in words(answer)

@@ -10,9 +10,8 @@ import time_machine
 from allauth.account.models import EmailAddress
 from django.test import Client
 
-from quota.models import SubscriptionKey
 from teams.invitation_tokens import token_of
-from teams.models import Invitation, Membership, Role, Team, User
+from teams.models import Invitation, Membership, Role, SubscriptionKey, Team, User
 from teams.services import invitations
 from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
 from tests.helpers.reading import read, told, words

@@ -12,8 +12,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from quota.models import Gateway
 from quota.services.gateways import create_gateway
-from quota.services.members import add_member
 from teams.models import Membership, Role, User
+from teams.services.memberships import add_member
 from tests.helpers.browsing import (
     PASSWORD,
     arrive,

@@ -10,7 +10,7 @@ import time_machine
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from quota.models import SubscriptionKey
+from teams.models import SubscriptionKey
 from tests.helpers.factories import T0, key_of, make_member, make_team, make_user
 from tests.helpers.reading import read, told, words
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from quota.models import SubscriptionKey
-from teams.models import Invitation, Mail, Membership, Role, Team, User
+from teams.models import Invitation, Mail, Membership, Role, SubscriptionKey, Team, User
 from tests.helpers.factories import (
     CREDIT,
     allow_credits,
@@ -206,15 +205,15 @@ def test_a_team_with_seats_is_not_deleted(team: Team, owner: Client) -> None:
 def test_creating_a_team_makes_its_owner_and_key(visit: Visit) -> None:
     user = make_user()
 
-    page = told(visit(user), "/teams/new/", name="Initech")
+    page = told(visit(user), "/new-team/", name="Initech")
 
     owner = Membership.objects.get(team__slug="initech")
     assert (owner.user, owner.role) == (user, Role.OWNER)
     assert SubscriptionKey.objects.filter(membership=owner).count() == 1
     assert "Members 1" in page
 
-    assert visit(user).post("/teams/new/", {"name": " "}).status_code == 422
-    assert "Create a Team" in read(visit(user), "/teams/new/")
+    assert visit(user).post("/new-team/", {"name": " "}).status_code == 422
+    assert "Create a Team" in read(visit(user), "/new-team/")
 
 
 def test_a_default_team_offers_no_invitations(visit: Visit) -> None:

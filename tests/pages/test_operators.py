@@ -11,11 +11,11 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from quota.models import CreditGrant, CreditLedgerEntry, Entitlement, Gateway, Plan, SubscriptionKey
+from quota.models import CreditGrant, CreditLedgerEntry, Entitlement, Gateway, Plan
 from quota.selectors.bar import usage_bar
 from quota.services.gateways import recognise_gateway
 from quota.services.seat_requests import request_seat
-from teams.models import AuditEntry, SeatHolding, User
+from teams.models import AuditEntry, SeatHolding, SubscriptionKey, User
 from tests.helpers.factories import CREDIT, T0, Scene, give_credits, make_member, make_plan, make_scene
 from tests.helpers.reading import told, words
 
@@ -170,8 +170,8 @@ def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: C
     assert recognise_gateway(text) is None
 
 
-def act(operator: Client, model: str, action: str, pk: object) -> str:
-    url = reverse(f"admin:quota_{model}_changelist")
+def act(operator: Client, model: str, action: str, pk: object, *, floor: str = "quota") -> str:
+    url = reverse(f"admin:{floor}_{model}_changelist")
     return told(operator, url, action=action, _selected_action=pk)
 
 
@@ -197,7 +197,7 @@ def test_freezing_adjusting_and_refunding_a_lot(scene: Scene, operator: Client) 
 def test_revoking_a_key(scene: Scene, operator: Client) -> None:
     key = SubscriptionKey.objects.get(membership=scene.owner)
 
-    act(operator, "subscriptionkey", "revoke", key.pk)
+    act(operator, "subscriptionkey", "revoke", key.pk, floor="teams")
 
     key.refresh_from_db()
     assert key.revoked_at == T0

@@ -9,8 +9,8 @@ from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client
 
-from quota.models import CreditAccess, SubscriptionKey
-from teams.models import Membership, User
+from quota.models import CreditAccess
+from teams.models import Membership, SubscriptionKey, User
 from tests.helpers.factories import make_user
 from tests.helpers.reading import read, words
 
@@ -37,7 +37,7 @@ def test_signing_up_makes_the_default_team_with_its_key_and_waits_for_the_addres
     assert membership.team.is_default
     assert membership.is_owner
     assert SubscriptionKey.objects.filter(membership=membership).count() == 1
-    assert CreditAccess.objects.get(membership=membership).allowed
+    assert CreditAccess.objects.of_one(membership).allowed
     assert client.get("/account/").status_code == 302
 
     assert mail.outbox[-1].subject == "Confirm your e-mail address"

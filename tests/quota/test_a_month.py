@@ -4,18 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quota.errors import KeyInvalid, NoUsableResources, QuotaExhausted
+from quota.errors import NoUsableResources, QuotaExhausted
 from quota.models import CreditLedgerEntry, UsageEvent
 from quota.selectors.bar import usage_bar
 from quota.services.credits import adjust_lot, expire_lots, grant_credits, set_credit_access
 from quota.services.entitlements import entitle_seat, grant_seat, resume_seat, suspend_seat, withdraw_seat
 from quota.services.events import Event, record_events
-from quota.services.keys import rotate_key
-from quota.services.members import accept_invitation, create_team, delete_team, end_membership
-from teams.errors import OwnerMustTransferFirst, TeamHasLiveSeats
+from teams.errors import KeyInvalid, OwnerMustTransferFirst, TeamHasLiveSeats
 from teams.invitation_tokens import token_of
 from teams.models import AuditEntry, Seat, SeatHolding
-from teams.services import invitations, seats, teams
+from teams.services import invitations, seats
+from teams.services.invitations import accept_invitation
+from teams.services.keys import rotate_key
+from teams.services.memberships import end_membership
+from teams.services.teams import create_team, delete_team, transfer_ownership
 from tests.helpers.factories import (
     USD,
     allow_credits,
@@ -163,7 +165,7 @@ def test_a_month_in_the_life_of_a_team() -> None:
         end_membership(membership=owner, by=ann, at=june(30))
     with pytest.raises(TeamHasLiveSeats):
         delete_team(team=team, by=ann, at=june(30))
-    teams.transfer_ownership(team=team, to=newcomer, by=ann, at=june(30))
+    transfer_ownership(team=team, to=newcomer, by=ann, at=june(30))
     for seat in Seat.objects.for_team(team):
         withdraw_seat(seat=seat, at=june(30), by=None)
     end_membership(membership=owner, by=ann, at=june(30))

@@ -9,22 +9,19 @@ from pytest_django.fixtures import Settings
 
 from quota.errors import (
     InvalidUsage,
-    KeyInvalid,
     ModelUnknown,
     NoUsableResources,
     QuotaExhausted,
     RequestIdReused,
     TooManyAgents,
 )
-from quota.models import (
-    Reservation,
-    SubscriptionKey,
-)
+from quota.models import Reservation
 from quota.selectors.bar import usage_bar
 from quota.services.entitlements import entitle_seat
-from quota.services.keys import recognise_key, revoke_keys, rotate_key
-from quota.services.members import end_membership
-from teams.models import User
+from teams.errors import KeyInvalid
+from teams.models import SubscriptionKey, User
+from teams.services.keys import recognise_key, revoke_keys, rotate_key
+from teams.services.memberships import end_membership
 from tests.helpers.factories import (
     T0,
     USD,

@@ -10,9 +10,9 @@ from quota.models import (
 )
 from quota.selectors.bar import usage_bar
 from quota.services.events import Event, Settlement, record_events, settle_many
-from quota.services.keys import revoke_keys
 from quota.windows import Limit, Policy, Rule
 from teams.services import seats
+from teams.services.keys import revoke_keys
 from tests.helpers.factories import T0, USD, Scene, give_credits, make_member, make_scene
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, used
 

@@ -8,11 +8,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from quota.errors import CreditsNotEnough
-from quota.models import CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
+from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
 from quota.services.credits import adjust_lot, grant_credits, set_credit_access, set_team_credits
-from teams.errors import InvalidValue
 from teams.models import AuditEntry
 from tests.helpers.factories import T0, USD, Scene, give_credits, make_desk, make_member, make_scene, owner_of
+from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
 
@@ -114,7 +114,7 @@ def test_access_that_makes_no_sense_is_refused(scene: Scene, change: dict[str, A
     access: dict[str, Any] = {"allowed": False, "overflow": "allow", "month_cap_nanousd": None} | change
     with pytest.raises(InvalidValue):
         set_credit_access(membership=scene.owner, at=T0, by=None, **access)
-    assert owner_of(scene.team).credit_access.allowed
+    assert CreditAccess.objects.of_one(owner_of(scene.team)).allowed
 
 
 @pytest.mark.parametrize("change", [{"overflow": "perhaps"}, {"low_balance_nanousd": -1}])

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from quota.allocation import Draw, Split, draw, split
 from quota.errors import InvalidUsage, ModelUnknown
-from quota.keytext import LENGTH, key_id_of, key_text, new_key_id, new_salt, same_text
 from quota.money import MAX_NANOUSD, credits_text, nanousd_from_credits, nanousd_from_usd, usd_text
 from quota.pricing import MAX_QUANTITY, Card, ModelPrices, Price, charge
+from teams.keytext import LENGTH, key_id_of, key_text, new_key_id, new_salt, same_text
 
 TALKER = ModelPrices(
     "talker",

@@ -13,9 +13,9 @@ from quota.models import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
 from quota.services.entitlements import entitle_seat, grant_seat, resume_seat, suspend_seat
 from quota.services.plans import load_rate_card
 from quota.windows import Limit, Policy, Rule
-from teams.errors import InvalidValue
 from teams.models import AuditEntry, Seat
 from tests.helpers.factories import FIVE_HOURS, MONDAY, RATE_CARD, T0, Scene, limits, make_plan, make_team
+from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
 

@@ -6,11 +6,12 @@ import pytest
 
 from quota.errors import SeatRequestClosed, SeatRequestOpen
 from quota.models import SeatRequest
-from quota.services.members import end_membership
 from quota.services.seat_requests import answer_request, request_seat
-from teams.errors import InvalidValue, NotFound, SeatTaken
+from teams.errors import SeatTaken
 from teams.models import AuditEntry, Mail, Membership, Role, SeatHolding, Team
+from teams.services.memberships import end_membership
 from tests.helpers.factories import T0, make_member, make_plan, make_seat, make_team, make_user, owner_of
+from tokenplan.kit.errors import InvalidValue, NotFound
 
 pytestmark = pytest.mark.django_db
 

@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from teams.errors import InvalidValue, NotFound
 from teams.models import AuditEntry, PersonalAccessToken, User
 from teams.services import access_tokens
 from tests.helpers.people import NOON, person
+from tokenplan.kit.errors import InvalidValue, NotFound
 
 pytestmark = pytest.mark.django_db
 

@@ -4,18 +4,17 @@ from django.db import IntegrityError, connection, transaction
 from teams.errors import SeatTaken
 from teams.models import AuditEntry, Membership, Role, Team, User
 from teams.services import accounts
-from teams.services import teams as team_service
-from teams.services.teams import insert_with_free_slug
-from teams.transactions import refused_by
+from teams.services.teams import create_team, insert_with_free_slug
 from tests.helpers.people import NOON, person
 from tests.helpers.races import race
+from tokenplan.kit.transactions import refused_by
 
 pytestmark = pytest.mark.django_db
 
 
 def test_an_account_opens_a_default_team_with_its_user_as_owner() -> None:
     user = User.objects.create_user("Ann.Lee@example.com", "x")
-    owner = accounts.open_default_team(user=user, at=NOON)
+    owner = accounts.open_account(user=user, at=NOON)
     assert (owner.user, owner.role, owner.joined_at, owner.ended_at) == (user, Role.OWNER, NOON, None)
     assert owner.team.default_for == user
     assert owner.team.name == "Default Team"
@@ -25,20 +24,20 @@ def test_an_account_opens_a_default_team_with_its_user_as_owner() -> None:
 
 def test_opening_it_again_changes_nothing() -> None:
     user = person("ann@example.com")
-    assert accounts.open_default_team(user=user, at=NOON).team == user.default_team
+    assert accounts.open_account(user=user, at=NOON).team == user.default_team
     assert Team.objects.count() == Membership.objects.count() == AuditEntry.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_ten_at_once_open_one() -> None:
     user = User.objects.create_user("ann@example.com", "x")
-    opened = race(*[lambda: accounts.open_default_team(user=user, at=NOON).team_id] * 10)
+    opened = race(*[lambda: accounts.open_account(user=user, at=NOON).team_id] * 10)
     assert opened == [Team.objects.get().pk] * 10
 
 
 def test_an_address_without_latin_letters_still_makes_a_slug() -> None:
     user = User.objects.create_user("李@example.com", "x")
-    assert accounts.open_default_team(user=user, at=NOON).team.slug.startswith("team-")
+    assert accounts.open_account(user=user, at=NOON).team.slug.startswith("team-")
 
 
 def test_addresses_that_differ_in_case_are_one_person() -> None:
@@ -60,7 +59,7 @@ def test_the_database_keeps_a_default_team_its_users() -> None:
     ann, bob = person("ann@example.com"), User.objects.create_user("bob@example.com", "x")
     with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
         Team.objects.filter(pk=ann.default_team.pk).update(default_for=bob)
-    regular = team_service.create(name="Acme", by=ann, at=NOON).team
+    regular = create_team(name="Acme", by=ann, at=NOON).team
     with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
         Team.objects.filter(pk=regular.pk).update(default_for=bob)
 

@@ -16,7 +16,7 @@ from teams.api.views import TeamView
 from teams.models import AuditEntry, Invitation, Mail, Membership, PersonalAccessToken, Role
 from teams.permissions import Right
 from teams.services import access_tokens, memberships
-from teams.services import teams as team_service
+from teams.services.locks import lock_team
 from tests.helpers.people import everything, member, person, team
 from tests.helpers.races import race
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ringing is tested by itself; here nothing listens."""
-    monkeypatch.setattr("teams.ring._send", lambda task: None)
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
 
 
 def signed_in(membership: Membership) -> Client:
@@ -345,12 +345,12 @@ def test_a_view_that_forgot_a_right_cannot_be_defined() -> None:
 def test_a_team_that_stays_locked_is_unavailable_and_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     owner = team()
     client = signed_in(owner)
-    monkeypatch.setattr("teams.transactions.LOCK_TIMEOUT_MS", 100)
+    monkeypatch.setattr("tokenplan.kit.transactions.LOCK_TIMEOUT_MS", 100)
     locked, answered = threading.Event(), threading.Event()
 
     def hold() -> None:
         with transaction.atomic():
-            team_service.lock(owner.team)
+            lock_team(owner.team)
             locked.set()
             answered.wait(timeout=5)
 

@@ -8,18 +8,18 @@ from django.core.mail import EmailMessage
 from teams.errors import (
     AlreadyMember,
     DefaultTeamIsPersonal,
-    InvalidValue,
     InvitationAlreadyOpen,
     InvitationForAnotherAddress,
     InvitationNotUsable,
-    NotFound,
 )
 from teams.invitation_tokens import hash_of, token_of
 from teams.models import AuditEntry, Invitation, Mail, Membership, Role, Team
 from teams.services import invitations, mail, memberships
-from teams.services import teams as team_service
+from teams.services.locks import lock_team
+from teams.services.teams import delete_team
 from tests.helpers.people import NOON, everything, member, person, team
 from tests.helpers.races import race
+from tokenplan.kit.errors import InvalidValue, NotFound
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -52,14 +52,14 @@ def test_accepting_makes_a_member_with_the_offered_role() -> None:
     invitation, token = invited(owner, "Bob@Example.com", "admin")
     bob = person("bob@example.com")
     assert invitations.look_up(token=token, at=LATER) == invitation
-    joined = invitations.accept(token=token, by=bob, at=LATER)
+    joined = invitations.accept_invitation(token=token, by=bob, at=LATER)
     assert (joined.team, joined.user, joined.role, joined.joined_at) == (owner.team, bob, Role.ADMIN, LATER)
     invitation.refresh_from_db()
     assert (invitation.accepted_at, invitation.accepted_by) == (LATER, bob)
     log = AuditEntry.objects.for_team(owner.team).order_by("pk").values_list("action", flat=True)
     assert list(log) == ["team.created", "invitation.sent", "member.joined", "invitation.accepted"]
     with pytest.raises(InvitationNotUsable):
-        invitations.accept(token=token, by=bob, at=LATER)
+        invitations.accept_invitation(token=token, by=bob, at=LATER)
 
 
 @pytest.mark.parametrize("days, usable", [(6.999, True), (7, False), (8, False)])
@@ -69,10 +69,10 @@ def test_a_link_works_for_seven_days(days: float, usable: bool) -> None:
     moment = NOON + timedelta(days=days)
     before = everything()
     if usable:
-        assert invitations.accept(token=token, by=bob, at=moment).user == bob
+        assert invitations.accept_invitation(token=token, by=bob, at=moment).user == bob
     else:
         with pytest.raises(InvitationNotUsable):
-            invitations.accept(token=token, by=bob, at=moment)
+            invitations.accept_invitation(token=token, by=bob, at=moment)
         assert everything() == before
 
 
@@ -82,7 +82,7 @@ def test_only_the_verified_invited_address_may_accept() -> None:
     before = everything()
     for user in (eve, unverified):
         with pytest.raises(InvitationForAnotherAddress):
-            invitations.accept(token=token, by=user, at=LATER)
+            invitations.accept_invitation(token=token, by=user, at=LATER)
     assert everything() == before
 
 
@@ -90,7 +90,7 @@ def test_any_verified_address_of_a_person_counts() -> None:
     _, token = invited(team(), "work@example.com")
     bob = person("bob@example.com")
     EmailAddress.objects.create(user=bob, email="work@example.com", verified=True, primary=False)
-    assert invitations.accept(token=token, by=bob, at=LATER).user == bob
+    assert invitations.accept_invitation(token=token, by=bob, at=LATER).user == bob
 
 
 def test_sending_again_kills_the_link_before_and_starts_seven_new_days(
@@ -102,12 +102,12 @@ def test_sending_again_kills_the_link_before_and_starts_seven_new_days(
     assert (again.times_sent, again.expires_at) == (2, NOON + timedelta(days=17))
     moment, bob = NOON + timedelta(days=11), person("bob@example.com")
     with pytest.raises(InvitationNotUsable):
-        invitations.accept(token=old, by=bob, at=moment)
+        invitations.accept_invitation(token=old, by=bob, at=moment)
     # The first mail was still waiting: it would carry a dead link, so it is dropped.
     assert mail.deliver_due(at=moment) == 1
     assert token_of(invitation.pk, 2) in mailoutbox[0].body
     assert Mail.objects.count() == 1
-    assert invitations.accept(token=token_of(invitation.pk, 2), by=bob, at=moment).user == bob
+    assert invitations.accept_invitation(token=token_of(invitation.pk, 2), by=bob, at=moment).user == bob
 
 
 def test_a_revoked_invitation_is_dead_and_its_mail_unsent(mailoutbox: list[EmailMessage]) -> None:
@@ -120,7 +120,7 @@ def test_a_revoked_invitation_is_dead_and_its_mail_unsent(mailoutbox: list[Email
     assert mailoutbox == []
     before = everything()
     with pytest.raises(InvitationNotUsable):
-        invitations.accept(token=token, by=bob, at=LATER)
+        invitations.accept_invitation(token=token, by=bob, at=LATER)
     for verb in (invitations.revoke, invitations.resend):
         with pytest.raises(InvitationNotUsable):
             verb(invitation=invitation, by=owner.user, at=LATER)
@@ -162,14 +162,14 @@ def test_who_joined_meanwhile_is_not_joined_twice() -> None:
     bob = member(owner.team, "bob@example.com").user
     before = everything()
     with pytest.raises(AlreadyMember):
-        invitations.accept(token=token, by=bob, at=LATER)
+        invitations.accept_invitation(token=token, by=bob, at=LATER)
     assert everything() == before
 
 
 def test_a_deleted_team_cannot_be_joined() -> None:
     owner = team()
     invitation, token = invited(owner)
-    team_service.delete(team=owner.team, by=owner.user, at=LATER)
+    delete_team(team=owner.team, by=owner.user, at=LATER)
     with pytest.raises(InvitationNotUsable):
         invitations.look_up(token=token, at=LATER)
     with pytest.raises(NotFound):
@@ -181,7 +181,7 @@ def test_a_member_who_was_removed_can_be_invited_again() -> None:
     bob = member(owner.team, "bob@example.com")
     memberships.end_membership(membership=bob, by=owner.user, at=LATER)
     _, token = invited(owner)
-    assert invitations.accept(token=token, by=bob.user, at=LATER).pk != bob.pk
+    assert invitations.accept_invitation(token=token, by=bob.user, at=LATER).pk != bob.pk
 
 
 @pytest.mark.django_db(transaction=True)
@@ -189,7 +189,7 @@ def test_a_token_works_once_however_many_use_it_at_once() -> None:
     owner = team()
     _, token = invited(owner)
     bob = person("bob@example.com")
-    outcomes = race(*[lambda: invitations.accept(token=token, by=bob, at=LATER).pk] * 8)
+    outcomes = race(*[lambda: invitations.accept_invitation(token=token, by=bob, at=LATER).pk] * 8)
     joined = [outcome for outcome in outcomes if isinstance(outcome, int)]
     assert joined == [owner.team.memberships.get(user=bob).pk]
     assert {type(o) for o in outcomes if isinstance(o, Exception)} == {InvitationNotUsable}
@@ -202,7 +202,7 @@ def test_accepting_and_sending_again_at_once_never_both_win_on_the_old_link() ->
     invitation, token = invited(owner)
     bob = person("bob@example.com")
     accepted, resent = race(
-        lambda: invitations.accept(token=token, by=bob, at=LATER).pk,
+        lambda: invitations.accept_invitation(token=token, by=bob, at=LATER).pk,
         lambda: invitations.resend(invitation=invitation, by=owner.user, at=LATER).times_sent,
     )
     # One of them was first; the other was told.
@@ -216,13 +216,12 @@ def test_a_link_that_is_replaced_while_it_is_being_used_is_refused(monkeypatch: 
     owner = team()
     invitation, token = invited(owner)
     bob = person("bob@example.com")
-    real_lock = team_service.lock
 
     def lock_after_resending(which: Team) -> Team:
         invitations.resend(invitation=invitation, by=owner.user, at=LATER)
-        return real_lock(which)
+        return lock_team(which)
 
     with monkeypatch.context() as patch, pytest.raises(InvitationNotUsable):
-        patch.setattr(team_service, "lock", lock_after_resending)
-        invitations.accept(token=token, by=bob, at=LATER)
+        patch.setattr("teams.services.invitations.lock_team", lock_after_resending)
+        invitations.accept_invitation(token=token, by=bob, at=LATER)
     assert not owner.team.memberships.filter(user=bob).exists()

@@ -3,18 +3,12 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from teams.errors import (
-    AlreadyMember,
-    DefaultTeamIsPersonal,
-    InvalidValue,
-    NotFound,
-    OwnerMustTransferFirst,
-    PermissionRefused,
-)
+from teams.errors import AlreadyMember, DefaultTeamIsPersonal, OwnerMustTransferFirst
 from teams.models import AuditEntry, Mail, Membership, Role
 from teams.permissions import TABLE, Right, may, membership_of, require
 from teams.services import memberships, seats
 from tests.helpers.people import NOON, everything, member, person, team
+from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(days=1)
@@ -87,7 +81,7 @@ def test_a_member_who_is_removed_frees_the_seat_and_is_told() -> None:
     holding.refresh_from_db()
     assert (ended.ended_at, holding.ended_at) == (LATER, LATER)
     actions = list(AuditEntry.objects.filter(at=LATER).order_by("pk").values_list("action", flat=True))
-    assert actions == ["seat.freed", "member.removed"]
+    assert actions == ["key.revoked", "seat.freed", "member.removed"]
     assert Mail.objects.get(kind="member_removed").to == "bob@example.com"
     with pytest.raises(NotFound):
         memberships.end_membership(membership=bob, by=owner.user, at=LATER)

@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from teams.errors import MemberHasSeat, NotFound, SeatNotHeld, SeatTaken
+from teams.errors import MemberHasSeat, SeatNotHeld, SeatTaken
 from teams.models import AuditEntry, Mail, Membership, Seat, SeatHolding
 from teams.services import memberships, seats
 from tests.helpers.people import NOON, everything, member, team
 from tests.helpers.races import race
+from tokenplan.kit.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -189,7 +190,7 @@ def test_constraints_refuse_kindly_when_the_check_saw_nothing(monkeypatch: pytes
     def unlocked(seat: Seat) -> Seat:
         return Seat.objects.select_related("team").get(pk=seat.pk)
 
-    monkeypatch.setattr(seats, "lock", unlocked)
+    monkeypatch.setattr(seats, "lock_seat", unlocked)
     real_start = seats._start
 
     def start_together(seat: Seat, membership: Membership, **rest: object) -> SeatHolding:
@@ -214,7 +215,7 @@ def test_nobody_gets_a_seat_while_leaving(locked: bool, monkeypatch: pytest.Monk
     seat = a_seat(owner)
     left, assigned = threading.Event(), threading.Event()
     if not locked:
-        monkeypatch.setattr(seats, "_lock_member", lambda membership, team_id: membership)
+        monkeypatch.setattr(seats, "_lock_member_of", lambda seat, membership: membership)
 
     def leave() -> None:
         with transaction.atomic():

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from quota.services.plan_list import load_plans
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "plans.json"
 

@@ -11,8 +11,8 @@ from django.db import OperationalError
 
 from quota.models import Reservation, UsageEvent
 from quota.services.entitlements import suspend_seat
-from quota.services.keys import revoke_keys, rotate_key
 from quota.windows import Limit, Policy, Rule
+from teams.services.keys import revoke_keys, rotate_key
 from tests.helpers import factories
 from tests.helpers.api_client import Answer, Caller, Office, gateway_caller, make_office
 from tests.helpers.factories import CREDIT, T0, USD

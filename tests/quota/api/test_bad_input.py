@@ -87,7 +87,7 @@ def written() -> dict[str, int]:
     tables = [
         "quota_reservation",
         "quota_usageevent",
-        "quota_subscriptionkey",
+        "teams_subscriptionkey",
         "quota_creditaccess",
         "teams_team",
         "teams_membership",

@@ -9,10 +9,10 @@ from django.core.management import CommandError, call_command
 
 from quota.models import Gateway
 from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
-from teams.errors import InvalidValue, NotFound
 from teams.models import AuditEntry
 from tests.helpers.api_client import make_office
 from tests.helpers.factories import T0
+from tokenplan.kit.errors import InvalidValue, NotFound
 
 
 def run(command: str, *args: str) -> str:

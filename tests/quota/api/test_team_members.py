@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from quota.models import SubscriptionKey
-from quota.services.keys import recognise_key
 from teams.invitation_tokens import token_of
-from teams.models import Membership, Role, Team
+from teams.models import Membership, Role, SubscriptionKey, Team
 from teams.services import invitations
+from teams.services.keys import recognise_key
 from tests.helpers import factories
 from tests.helpers.api_client import person, script_of
 from tests.helpers.factories import T0

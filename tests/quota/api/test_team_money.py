@@ -122,7 +122,7 @@ def test_access_to_credits_is_switched_and_capped(team: Team, owner: Caller, mem
     assert owner.get(path).body == {"allowed": False, "overflow": "allow", "month_cap": None}
     body = {"allowed": True, "overflow": "never", "month_cap": "12.5"}
     assert owner.put(path, body).body == body | {"month_cap": "12.500"}
-    assert CreditAccess.objects.get(membership=member).month_cap_nanousd == 12_500_000
+    assert CreditAccess.objects.of_one(member).month_cap_nanousd == 12_500_000
     for wrong, pointer in (
         ({"allowed": "perhaps"}, "/allowed"),
         ({"overflow": "sometimes"}, "/overflow"),
@@ -135,7 +135,7 @@ def test_access_to_credits_is_switched_and_capped(team: Team, owner: Caller, mem
     ):
         answer = owner.put(path, body | wrong)
         assert (answer.status, answer.body["pointer"]) == (422, pointer)
-    assert CreditAccess.objects.get(membership=member).month_cap_nanousd == 12_500_000
+    assert CreditAccess.objects.of_one(member).month_cap_nanousd == 12_500_000
     assert person(member.user).put(path, body).status == 403
 
 

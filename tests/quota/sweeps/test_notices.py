@@ -8,7 +8,7 @@ import pytest
 from django.core import mail as outbox
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from quota.models import CreditGrant
+from quota.models import CreditAccess, CreditGrant
 from quota.services.credits import freeze_lot, set_team_credits
 from quota.services.entitlements import entitle_seat, suspend_seat
 from quota.services.notices import send_notices
@@ -194,7 +194,7 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
 def test_the_mail_says_why_credits_do_not_pay(rules: dict[str, object], reason: str) -> None:
     scene = make_scene(SHORT)
     give_credits(scene.team, 5 * USD)
-    access = scene.owner.credit_access
+    access = CreditAccess.objects.of_one(scene.owner)
     for name, value in rules.items():
         setattr(access, name, value)
     access.save()

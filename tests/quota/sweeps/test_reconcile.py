@@ -18,7 +18,6 @@ from quota.services.reconcile import report_drift
 from quota.services.settle import release
 from quota.services.sweeps import expire_reservations
 from quota.windows import Limit, Policy, Rule
-from teams.errors import Refusal
 from teams.models import Mail, User
 from tests.helpers.factories import (
     MONDAY,
@@ -32,6 +31,7 @@ from tests.helpers.factories import (
     make_scene,
     make_user,
 )
+from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -229,7 +229,7 @@ def test_holds_on_a_lot_that_was_taken_back_or_frozen_meanwhile_are_no_differenc
 def test_a_member_without_a_current_key_is_found() -> None:
     scene = scene_with_charges()
     plant(
-        "UPDATE quota_subscriptionkey SET replaced_at = created_at, expires_at = created_at "
+        "UPDATE teams_subscriptionkey SET replaced_at = created_at, expires_at = created_at "
         "WHERE membership_id = %s",
         scene.owner.pk,
     )

@@ -7,7 +7,7 @@ import unicodedata
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from teams.errors import InvalidValue
+from tokenplan.kit.errors import InvalidValue
 
 
 def clean_name(value: str, *, pointer: str, limit: int = 100, required: bool = True) -> str:

@@ -10,12 +10,13 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
-from quota.errors import KeyInvalid
-from quota.forms import RotateForm
-from quota.models import SubscriptionKey
-from quota.services.keys import reveal_key, revoke_keys, rotate_key
+from teams.errors import KeyInvalid
+from teams.forms import RotateForm
+from teams.models import SubscriptionKey
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt, show, team_page
+from teams.services.keys import reveal_key, revoke_keys, rotate_key
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.pages import attempt
 
 OLD_KEY = {
     0: "The old one no longer works.",
@@ -35,7 +36,7 @@ def key(request: TeamRequest) -> HttpResponse:
         "text": _text_of(row),
         "old": old.exclude(replaced_at=None).order_by("-expires_at"),
     }
-    response = show(request, "quota/key.html", context)
+    response = show(request, "teams/key.html", context)
     patch_cache_control(response, no_store=True, private=True)
     return response
 
@@ -64,7 +65,7 @@ def rotate(request: TeamRequest) -> HttpResponse:
             done,
         )
         return redirect("account-key", request.team.slug)
-    return show(request, "quota/rotate.html", {"form": form}, status=422 if form.errors else 200)
+    return show(request, "teams/rotate.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @team_page(post=Right.USE)

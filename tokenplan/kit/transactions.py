@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from django.db import IntegrityError, connection, transaction
 
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 LOCK_TIMEOUT_MS = 3000
 

@@ -1,4 +1,4 @@
-"""Tells Celery that something waits in the database, without ever holding up or failing who tells it."""
+"""Enqueues a Celery task for what waits in the database, without ever delaying or failing the caller."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 
-def ring(task: Task[Any, Any]) -> None:
+def enqueue(task: Task[Any, Any]) -> None:
     """Sends the task once the present transaction, if any, is committed.
 
-    A lost ring is no loss: a sweep finds the row.
+    A lost message delays and loses nothing: a periodic sweep finds the row.
     """
     transaction.on_commit(lambda: _send(task))
 
 
 def _send(task: Task[Any, Any]) -> None:
     try:
-        # No retries: with the broker gone this takes one refused connection, not the default policy's
-        # seconds.
+        # No retries: with the broker away this takes one refused connection, instead of the seconds of the
+        # default policy.
         task.apply_async(retry=False, ignore_result=True)
     except Exception as error:  # the broker's client raises many kinds, and none of them matters here
-        logger.warning("Not rung: %s (%s: %s)", task.name, type(error).__name__, error)
+        logger.warning("Not enqueued: %s (%s: %s)", task.name, type(error).__name__, error)

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from django.db.models import Count
 from django.utils import timezone
 
-from quota.models import SubscriptionKey
+from teams.models import SubscriptionKey
 
 
 class Command(BaseCommand):

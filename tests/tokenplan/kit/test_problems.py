@@ -8,8 +8,8 @@ import pytest
 from django.core.exceptions import SuspiciousOperation
 from django.test import Client, RequestFactory
 
-from teams.api import problems
 from tests.helpers.failing_urls import FAILURES
+from tokenplan.kit import problems
 
 pytestmark = [pytest.mark.urls("tests.helpers.failing_urls"), pytest.mark.django_db]
 WRONG = "A value is not valid"
@@ -81,7 +81,7 @@ def test_a_refusal_says_which_field_and_when_to_come_back(client: Client) -> Non
 
 def test_a_defect_is_logged_with_its_traceback(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     client.get("/api/defect")
-    [record] = [record for record in caplog.records if record.name == "teams.api.problems"]
+    [record] = [record for record in caplog.records if record.name == "tokenplan.kit.problems"]
     assert record.levelno == logging.ERROR
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError

@@ -16,7 +16,7 @@ from django.views import defaults
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from rest_framework import exceptions as drf
 
-from teams.errors import InvalidValue, Refusal
+from tokenplan.kit.errors import InvalidValue, Refusal
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,7 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from quota.api.schema import refusals
-from quota.api.team_serializers import (
+from teams.api.key_serializers import (
     KeySerializer,
     OwnKeySerializer,
     RevealSerializer,
@@ -22,15 +21,15 @@ from quota.api.team_serializers import (
     RotateSerializer,
     ShownKeySerializer,
 )
-from quota.errors import ReauthenticationRequired
-from quota.models import SubscriptionKey
-from quota.services.keys import reveal_key, revoke_keys, rotate_key
-from teams.api.problems import SessionRequired
-from teams.api.teams import member_of
-from teams.api.views import TeamView, checked
-from teams.errors import NotFound
-from teams.models import Membership
-from teams.permissions import Right
+from teams.api.views import TeamView
+from teams.errors import ReauthenticationRequired
+from teams.models import Membership, SubscriptionKey
+from teams.permissions import Right, member_of
+from teams.services.keys import reveal_key, revoke_keys, rotate_key
+from tokenplan.kit.api import checked
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.problems import SessionRequired
 
 
 def own_key(membership: Membership) -> SubscriptionKey:
@@ -119,7 +118,7 @@ class MemberKey(TeamView):
         summary="A member's key, without its text",
     )
     def get(self, request: Request, slug: str, pk: int) -> Response:
-        return Response(own_key_answer(member_of(self, pk), timezone.now()))
+        return Response(own_key_answer(member_of(self.team, pk), timezone.now()))
 
     @extend_schema(
         responses={200: RevokedSerializer, **refusals(NotFound)},
@@ -127,5 +126,5 @@ class MemberKey(TeamView):
         description="The member can rotate it to get a new one; remove the member to keep them out.",
     )
     def delete(self, request: Request, slug: str, pk: int) -> Response:
-        count = revoke_keys(membership=member_of(self, pk), by=self.person, at=timezone.now())
+        count = revoke_keys(membership=member_of(self.team, pk), by=self.person, at=timezone.now())
         return Response({"revoked": count})

@@ -1,4 +1,7 @@
-"""JSON as strict as the API promises it: bounded in size, finite in numbers, storable in text."""
+"""What is read of a request: its credential, and JSON as strict as the API promises it.
+
+Bounded in size, finite in numbers, storable in text.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,18 @@ from typing import IO, Any, ClassVar, NoReturn
 from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
-from teams.api.problems import BodyTooLarge
-from teams.errors import InvalidValue
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.problems import BodyTooLarge
 
 DEFAULT_LIMIT = 1_048_576
+
+
+def bearer(request: Request) -> str | None:
+    """The credential of `Authorization: Bearer …`; None when there is no such header."""
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else None
 
 
 class BoundedJSONParser(BaseParser):

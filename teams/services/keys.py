@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from quota.errors import KeyInvalid
-from quota.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
-from quota.models import SubscriptionKey
-from teams.errors import InvalidValue
-from teams.models import Membership, User
-from teams.services import memberships
+from teams.errors import KeyInvalid
+from teams.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
+from teams.models import Membership, SubscriptionKey, User
 from teams.services.audit import record
-from teams.transactions import one_transaction
+from teams.services.locks import lock_membership
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction
 
 MAX_OVERLAP = timedelta(hours=24)
 
@@ -78,7 +77,7 @@ def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: 
     old = (
         SubscriptionKey.objects.select_for_update(no_key=True).current().filter(membership=membership).first()
     )
-    membership = memberships.lock(membership)
+    membership = lock_membership(membership)
     if old is not None:
         old.replaced_at = at
         old.expires_at = at + overlap

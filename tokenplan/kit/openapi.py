@@ -1,13 +1,15 @@
-"""What drf-spectacular cannot see by itself: two ways to sign in, and failures as problem documents."""
+"""How the OpenAPI document shows failures: as problem documents, by the refusals an operation names."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiResponse
 
-from teams.api.problems import MEDIA_TYPE
+from tokenplan.kit.errors import InvalidValue, Refusal
+from tokenplan.kit.problems import MEDIA_TYPE, UNAVAILABLE_PROBLEM
 
+PROBLEM: dict[str, Any] = {"$ref": "#/components/schemas/Problem"}
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "RFC 9457. `code` is stable; `pointer` (RFC 6901) is the first wrong field, `errors` all.",
@@ -32,39 +34,33 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 }
 
 
-class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "teams.api.authentication.AccessTokenAuthentication"
-    name = "accessToken"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "A personal access token, `pat-…`. One with the scope read may only GET.",
-        }
-
-
-class BrowserSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "teams.api.authentication.BrowserSession"
-    name = "session"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
-            "type": "apiKey",
-            "in": "cookie",
-            "name": "sessionid",
-            "description": "A signed-in browser. What writes needs the X-CSRFToken header too.",
-        }
-
-
 def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A postprocessing hook: each operation answers its failures as a Problem."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     answer = {
         "description": "Refused, or failed: a problem document.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {MEDIA_TYPE: {"schema": PROBLEM}},
     }
     for path in result["paths"].values():
         for operation in path.values():
             operation["responses"].setdefault("default", answer)
     return result
+
+
+Responses = dict[tuple[int, str], OpenApiResponse]
+
+
+def refusals(*kinds: type[Refusal], problem: dict[str, Any] = PROBLEM) -> Responses:
+    """The answers that these refusals make; 422 `invalid` and 503 `unavailable` are always among them."""
+    codes: dict[int, dict[str, str]] = {
+        InvalidValue.status: {InvalidValue.code: InvalidValue.title},
+        UNAVAILABLE_PROBLEM.status: {UNAVAILABLE_PROBLEM.code: UNAVAILABLE_PROBLEM.title},
+    }
+    for kind in kinds:
+        codes.setdefault(kind.status, {})[kind.code] = kind.title
+    return {
+        (status, MEDIA_TYPE): OpenApiResponse(
+            problem, "; ".join(f"`{code}`: {title}" for code, title in sorted(codes[status].items()))
+        )
+        for status in sorted(codes)
+    }

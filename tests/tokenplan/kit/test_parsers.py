@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from rest_framework.exceptions import ParseError
 
-from teams.api.parsers import BoundedJSONParser, parse_json
-from teams.api.problems import BodyTooLarge
-from teams.errors import InvalidValue
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.parsers import BoundedJSONParser, parse_json
+from tokenplan.kit.problems import BodyTooLarge
 
 
 @pytest.mark.parametrize(

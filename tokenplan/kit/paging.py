@@ -30,3 +30,15 @@ class Cursor(CursorPagination):
             return super().paginate_queryset(queryset, request, view)
         except (ValueError, ValidationError) as error:  # a cursor made up by hand
             raise NotFound("This cursor leads nowhere; start without one.") from error
+
+
+class OldestFirst(Cursor):
+    """In the order in which the rows were made."""
+
+    ordering = ("id",)
+
+
+class NewestFirst(Cursor):
+    """Of rows with a moment `at`: the latest first."""
+
+    ordering = ("-at", "-id")
