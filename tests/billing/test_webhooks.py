@@ -179,7 +179,7 @@ def test_an_event_is_kept_also_while_the_broker_is_away(
 
     assert answer.status_code == 200
     assert [r.getMessage()[:29] for r in caplog.records if r.name == "tokenplan.kit.enqueue"] == [
-        "Not rung: billing.work_inbox "
+        "Not enqueued: billing.work_inbox "
     ]
     # The sweep finds it.
     assert work_inbox() == 1
