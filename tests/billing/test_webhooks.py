@@ -178,8 +178,8 @@ def test_an_event_is_kept_also_while_the_broker_is_away(
     answer = ring_us(client, event("customer.updated", {"id": "x", "object": "tax_id"}))
 
     assert answer.status_code == 200
-    assert [r.getMessage()[:29] for r in caplog.records if r.name == "tokenplan.kit.enqueue"] == [
-        "Not enqueued: billing.work_inbox "
+    assert [r.getMessage()[:32] for r in caplog.records if r.name == "tokenplan.kit.enqueue"] == [
+        "Not enqueued: billing.work_inbox"
     ]
     # The sweep finds it.
     assert work_inbox() == 1
