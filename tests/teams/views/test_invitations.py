@@ -1,4 +1,4 @@
-"""What an invitation's link opens, for everyone who may open it."""
+"""The Team's open invitations."""
 
 from __future__ import annotations
 
@@ -11,18 +11,88 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 
 from teams.invitation_tokens import token_of
-from teams.models import Invitation, Membership, Role, SubscriptionKey, Team, User
+from teams.models import Invitation, Mail, Membership, Role, SubscriptionKey, Team, User
 from teams.services import invitations
-from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
+from tests.helpers.factories import (
+    T0,
+    make_member,
+    make_team,
+    make_user,
+    owner_of,
+)
 from tests.helpers.reading import read, told, words
 
 pytestmark = pytest.mark.django_db
+
+
 Visit = Callable[[User], Client]
 
 
 @pytest.fixture
 def team() -> Team:
     return make_team("Acme")
+
+
+@pytest.fixture
+def owner(team: Team, visit: Visit) -> Client:
+    return visit(owner_of(team).user)
+
+
+def test_inviting_sends_one_mail_and_a_second_time_says_why_not(team: Team, owner: Client) -> None:
+    url = "/teams/acme/invitations/"
+
+    assert "new@example.com is invited." in told(owner, url, email="new@example.com", role="member")
+    again = owner.post(url, {"email": "New@example.com", "role": "admin"})
+
+    assert again.status_code == 422
+    assert "This address already has an open invitation; send it again or revoke it." in words(again)
+    assert 'value="New@example.com"' in again.content.decode()
+    assert Mail.objects.filter(kind="invitation").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("email", "role"), [("nonsense", "member"), ("", "member"), ("a@b.c\x00", "member"), ("a@b.co", "owner")]
+)
+def test_an_invitation_that_cannot_be_is_told_at_its_field(
+    team: Team, owner: Client, email: str, role: str
+) -> None:
+    answer = owner.post("/teams/acme/invitations/", {"email": email, "role": role})
+
+    assert answer.status_code == 422
+    assert "invalid-feedback" in answer.content.decode()
+    assert Invitation.objects.count() == 0
+
+
+def test_sending_again_and_revoking(team: Team, owner: Client) -> None:
+    told(owner, "/teams/acme/invitations/", email="new@example.com", role="admin")
+    invitation = Invitation.objects.get()
+    url = f"/teams/acme/invitations/{invitation.pk}"
+
+    assert "The link sent before no longer works." in told(owner, f"{url}/resend/")
+    assert "2 times" in read(owner, "/teams/acme/invitations/")
+    assert "The invitation of new@example.com is revoked." in told(owner, f"{url}/revoke/")
+    assert "No invitation waits for an answer." in read(owner, "/teams/acme/invitations/")
+    assert "This invitation was accepted or revoked." in told(owner, f"{url}/resend/")
+
+
+def test_an_invitation_of_another_team_is_not_there(team: Team, owner: Client, visit: Visit) -> None:
+    other = make_team("Globex")
+    told(visit(owner_of(other).user), "/teams/globex/invitations/", email="new@example.com", role="member")
+    invitation = Invitation.objects.get()
+
+    assert owner.post(f"/teams/acme/invitations/{invitation.pk}/revoke/").status_code == 404
+    assert Invitation.objects.get().revoked_at is None
+
+
+def test_a_default_team_offers_no_invitations(visit: Visit) -> None:
+    user = make_user()
+    slug = Team.objects.get(default_for=user).slug
+    client = visit(user)
+
+    assert "Your Default Team is yours alone." in read(client, f"/teams/{slug}/invitations/")
+    answer = client.post(f"/teams/{slug}/invitations/", {"email": "a@example.com", "role": "member"})
+    assert answer.status_code == 422
+    assert "This is your Default Team." in read(client, f"/teams/{slug}/settings/")
 
 
 @pytest.fixture
