@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
-from benchmarks.scratch import Scratch, program
+from benchmarks.scratch import Scratch, postgres_program
 
 SCALE = 10
 ACCOUNTS = 100_000 * SCALE
@@ -85,5 +85,5 @@ class StandIn:
 
 def simple_update(target: Scratch) -> Pgbench | StandIn:
     """Whichever this machine has, with its tables filled."""
-    path = program("pgbench")
+    path = postgres_program("pgbench")
     return Pgbench(target, path) if path else StandIn(target)

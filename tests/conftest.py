@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.chromium import FLAGS, chromium
-from tokenplan.embedded import embedded_servers, servers_in_use
+from tokenplan.runtime.embedded import embedded_servers, servers_in_use
 
 _servers = contextlib.ExitStack()
 

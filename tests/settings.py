@@ -6,10 +6,10 @@ import os
 
 import stripe
 
-from tokenplan import environment
+from tokenplan.runtime import environment, folders
 
 # Before the product's settings are read. Never the data of `make run`, whatever DATA says.
-os.environ["DATA"] = environment.text("TEST_DATA", str(environment.ROOT / "var" / "test"))
+os.environ["DATA"] = environment.text("TEST_DATA", str(folders.ROOT / "var" / "test"))
 
 # Tests talk to a local Stripe; to an account only where TEST_STRIPE_SECRET_KEY asks for it.
 os.environ.pop("STRIPE_SECRET_KEY", None)

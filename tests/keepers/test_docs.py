@@ -13,7 +13,7 @@ from quota.services import plan_list
 from teams.api.problems import FRAMEWORK, INTERNAL_ERROR, UNAVAILABLE_PROBLEM
 from teams.api.urls import urlpatterns as ground_patterns
 from teams.errors import Refusal
-from tokenplan.environment import ROOT
+from tokenplan.runtime.folders import ROOT
 
 # Where refusals are defined: importing them is what makes them known here.
 DEFINED_IN = (quota_errors, billing_errors, plan_list)

@@ -270,7 +270,7 @@ def test_every_address_is_in_a_table() -> None:
     known = {*TEAMS, *OWN_PAGES, *OWN_API, *OTHER_CREDENTIALS, *OPEN, *SIGNED}
     found = {pattern.name for _, pattern in addresses()}
 
-    assert found - known == set(), "Say in tests/test_tenancy.py who may open these."
+    assert found - known == set(), "Say in tests/keepers/test_tenancy.py who may open these."
     assert known - found == set(), "These are gone."
 
 
