@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
 
 from billing import errors as billing_errors
 from billing.api.urls import urlpatterns as billing_patterns
@@ -13,10 +17,13 @@ from quota.services import plan_list
 from teams.api.problems import FRAMEWORK, INTERNAL_ERROR, UNAVAILABLE_PROBLEM
 from teams.api.urls import urlpatterns as ground_patterns
 from teams.errors import Refusal
+from tests.keepers import OURS, documents, files, spans
 from tokenplan.runtime.folders import ROOT
 
 # Where refusals are defined: importing them is what makes them known here.
 DEFINED_IN = (quota_errors, billing_errors, plan_list)
+# Read by the settings for the sake of the tests alone.
+FOR_TESTS = {"TEST_DATABASE_NAME"}
 ROW = re.compile(r"^\| `(?P<code>[a-z_]+)` \| (?P<status>\d{3}) \| (?P<when>.+?) \| (?P<what>.+?) \|$", re.M)
 
 
@@ -53,3 +60,68 @@ def test_the_walk_through_names_addresses_that_exist() -> None:
     for path in called:
         path = re.sub(r"\$\w+|(?<=/)\d+(?=/)", "…", path)
         assert path in shapes, path
+
+
+def anchors(file: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", file.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda file: str(file.relative_to(ROOT)))
+class TestDocument:
+    """What a document names is there."""
+
+    def test_every_link_leads_somewhere(self, document: Path) -> None:
+        for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+            if link.startswith(("https://", "http://")):
+                continue
+            path, _, anchor = link.partition("#")
+            target = document.parent / path if path else document
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+    def test_every_path_exists(self, document: Path) -> None:
+        ours = {path.name for path in ROOT.iterdir()} - {"var", "node_modules", ".venv"}
+        named = [span for span in spans(document.read_text()) if re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?", span)]
+        missing = [
+            path
+            for path in named
+            if path.split("/")[0] in ours
+            and not (ROOT / path).exists()
+            and not (document.parent / path).exists()
+        ]
+        assert missing == []
+
+    def test_every_file_named_without_its_folder_exists(self, document: Path) -> None:
+        names = [span for span in spans(document.read_text()) if re.fullmatch(r"\w+\.(py|md|toml|css)", span)]
+        there = {path.name for path in [*ROOT.iterdir(), *files(*OURS, "docs", "static", "tests")]}
+        assert [name for name in names if name not in there] == []
+
+    def test_every_command_and_make_target_exists(self, document: Path) -> None:
+        text = document.read_text()
+        assert set(re.findall(r"manage\.py ([a-z_]+)", text)) - get_commands().keys() == set()
+        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+        assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.M)) - targets == set()
+
+
+def test_every_variable_is_explained_and_no_other() -> None:
+    read = re.compile(r'\b(?:text|flag|number|words)\(\s*"([A-Z][A-Z_]+)"')
+    used = {name for file in files("tokenplan", suffix=".py") for name in read.findall(file.read_text())}
+    table = re.search(r"^## Variables\n(.+?)^## ", (ROOT / "CONTRIBUTING.md").read_text(), re.M | re.S)
+    assert table
+    first_cells = re.findall(r"^\| (`.+?) \|", table[1], re.M)
+    explained = {name for cell in first_cells for name in spans(cell)}
+    assert explained == used - FOR_TESTS
+
+
+def test_every_document_that_the_code_names_exists() -> None:
+    names = {path.name for path in documents()}
+    missing = [
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in files(*OURS, "tests", "templates")
+        if file.suffix in {".py", ".html", ".txt", ".css"}
+        for name in re.findall(r"(?<![\w/-])[\w/-]+\.md\b", file.read_text())
+        if name.split("/")[-1] not in names
+    ]
+    assert missing == [], "\n".join(missing)
