@@ -1,4 +1,4 @@
-"""The documents explain what the code can answer, and name nothing that is not there."""
+"""The documents explain every error code and variable, and name only what exists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from teams.errors import Refusal
 from tests.keepers import OURS, documents, files, spans
 from tokenplan.runtime.folders import ROOT
 
-# Where refusals are defined: importing them is what makes them known here.
+# Refusals are defined in these modules; a class is found only after its module is imported.
 DEFINED_IN = (quota_errors, billing_errors, plan_list)
 # Read by the settings for the sake of the tests alone.
 FOR_TESTS = {"TEST_DATABASE_NAME"}

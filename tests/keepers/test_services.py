@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-HANDED_DOWN = {"at", "by"}
+MOMENT_AND_ACTOR = {"at", "by"}
 
 
 def services(app: str) -> Iterator[Callable[..., Any]]:
@@ -22,8 +22,10 @@ def services(app: str) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.mark.parametrize("app", ["teams", "quota", "billing"])
-def test_a_service_that_is_told_the_moment_or_the_actor_takes_everything_by_keyword(app: str) -> None:
-    services_of_app = [one for one in services(app) if HANDED_DOWN & inspect.signature(one).parameters.keys()]
+def test_a_service_that_gets_the_moment_or_the_actor_gets_everything_by_keyword(app: str) -> None:
+    services_of_app = [
+        one for one in services(app) if MOMENT_AND_ACTOR & inspect.signature(one).parameters.keys()
+    ]
     assert services_of_app
     positional = [
         f"{service.__module__}.{service.__name__}: {parameter.name}"
