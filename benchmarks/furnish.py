@@ -1,6 +1,6 @@
-"""Fills a scratch database: shipped plans and prices, a Team a seat, a gateway. Prints credentials as JSON.
+"""Fills a new database with the shipped plans, one Team for each seat, and a gateway; prints the credentials.
 
-Run by `benchmarks.scratch`, in a process of its own, with the environment it has prepared.
+`benchmarks.scratch` runs it in a process of its own, in the environment that it has prepared.
 """
 
 # ruff: noqa: E402

@@ -1,4 +1,4 @@
-"""What every answer carries and no request may exceed."""
+"""The security headers of every answer, and the limit on the size of every request's body."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tokenplan.kit.problems import BodyTooLarge, problem_of
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
-# Everything comes from this host; nothing inline runs. Tabler's style sheet carries its small images as data
+# Everything is served from this host, and no inline script runs. Tabler's style sheet has images as data
 # URLs.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'"

@@ -6,7 +6,6 @@ from drf_spectacular.views import SpectacularAPIView
 
 from quota.api.urls import tracker_patterns
 from tokenplan import pages
-from tokenplan.api_docs import ApiDocs
 from tokenplan.kit import problems
 
 admin.site.site_header = "Token Plan, operators' pages"
@@ -30,5 +29,5 @@ urlpatterns = [
     path("api/v1/", include("teams.api.urls")),
     path("", include(tracker_patterns)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", ApiDocs.as_view(url_name="schema"), name="api-docs"),
+    path("api/docs/", pages.ApiDocs.as_view(url_name="schema"), name="api-docs"),
 ]

@@ -10,7 +10,7 @@ import pytest
 import stripe
 
 from billing.facts import ItemFacts, SubscriptionFacts, subscription_facts
-from tokenplan.environment import ROOT
+from tokenplan.runtime.folders import ROOT
 
 SAMPLES = ROOT.parent / "shared" / "data" / "stripe_objects.json"
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tokenplan import environment
+from tokenplan.runtime import folders
 
 Script = Callable[[int, str], tuple[int, dict[str, str], str]]
 
@@ -193,7 +193,7 @@ def test_ctrl_c_gives_the_summary_so_far(served: Served, trace: Path) -> None:
         return good(number, path)
 
     served.script = slow_after_ten
-    command = [sys.executable, str(environment.ROOT / "manage.py"), "replay"]
+    command = [sys.executable, str(folders.ROOT / "manage.py"), "replay"]
     process = subprocess.Popen(
         [*command, *arguments(trace, served.url), "--workers", "1"],
         stdout=subprocess.PIPE,

@@ -1,8 +1,8 @@
 """Keeps the embedded servers and the programs of an installation running until it is told to stop.
 
-Each child has a process group of its own. One that dies is started again, later each time it dies young. At
-the end every group is gone, also when a child hangs or has left children behind. `run` must be called in the
-main thread.
+Each program has a process group of its own. One that ends is started again; one that ends soon after its
+start waits longer each time. At the end every group is gone, also when a program hangs or has left children
+behind. Must be used in the main thread, which receives the signals.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from tokenplan import processes
-from tokenplan.embedded import Server, ServerFailed, servers_locked
-from tokenplan.environment import private_folder
+from tokenplan.runtime import processes
+from tokenplan.runtime.embedded import Server, ServerFailed, servers_locked
+from tokenplan.runtime.folders import private_folder
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.25
+CHECK_SECONDS = 0.25
 STOP_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 30.0
 # A child that has lived this long counts as healthy: its next death is a first one.
@@ -32,19 +32,18 @@ HEALTHY_SECONDS = 30.0
 
 
 class Stopped(BaseException):
-    """Ctrl-C, SIGTERM or a closed terminal. Not an error, so that no `except Exception` on the way takes it
-    for one.
-    """
+    """Ctrl-C, SIGTERM or a closed terminal. Not an Exception, so that no `except Exception` swallows it."""
 
 
 class AlreadyRunning(Exception):
-    """Another process looks after this DATA. The message says which."""
+    """Another process runs this DATA already. The message says which."""
 
 
 @dataclass
 class Backoff:
-    """When to start something again: at once, then after 1, 2, 4 … up to 30 seconds. Moments are monotonic
-    seconds.
+    """When to start something again: at once, then after 1, 2, 4 … up to 30 seconds.
+
+    Moments are seconds of the monotonic clock.
     """
 
     deaths: int = 0
@@ -53,7 +52,7 @@ class Backoff:
     waiting: bool = False
 
     def died(self, now: float) -> float:
-        """Notes a death; returns the seconds to wait."""
+        """Notes that it ended; returns how many seconds to wait before the next start."""
         self.waiting = True
         self.deaths = 1 if now - self.started > HEALTHY_SECONDS else self.deaths + 1
         wait = 0.0 if self.deaths == 1 else min(2.0 ** (self.deaths - 2), LONGEST_WAIT_SECONDS)
@@ -61,14 +60,14 @@ class Backoff:
         return wait
 
     def start(self, now: float) -> None:
-        """Notes a start."""
+        """Notes that it was started."""
         self.waiting = False
         self.started = now
 
 
 @dataclass
 class Program:
-    """A child of ours: the web server, the worker, the clock."""
+    """A program to keep running: its command, the folder it runs in, and the process while there is one."""
 
     name: str
     command: Sequence[str]
@@ -89,14 +88,14 @@ class Program:
         if self.child:
             self.child.terminate()
 
-    def bury(self) -> None:
-        """Kills what a dead program left of its group: orphans would keep its port."""
+    def kill_orphans(self) -> None:
+        """Kills what a program that ended left of its process group: orphans would keep its port."""
         if self.child:
             processes.kill_group(self.child.pid)
 
 
 class Supervisor:
-    """`servers` are started by `started`, `programs` by `run`, which returns only by raising Stopped."""
+    """`started` starts the servers, `run` the programs. `run` ends only by raising Stopped."""
 
     def __init__(self, *, data: Path, servers: Sequence[Server], programs: Sequence[Program]) -> None:
         self.data = data
@@ -106,10 +105,10 @@ class Supervisor:
 
     @contextlib.contextmanager
     def started(self, *, description: str) -> Iterator[None]:
-        """The servers run inside; afterwards nothing that was started does. Raises AlreadyRunning,
-        ServerFailed.
+        """The servers run inside; afterwards nothing runs that was started, program or server.
 
-        Signals to stop are raised as Stopped inside, and ignored while stopping.
+        Raises AlreadyRunning and ServerFailed. A signal to stop raises Stopped inside; while stopping,
+        further signals are ignored. `description` is what AlreadyRunning says to whoever comes second.
         """
         with (
             self._only_one(description),
@@ -127,26 +126,24 @@ class Supervisor:
                 self.stop()
 
     def run(self, *, host: str, port: int, serving: Callable[[], None]) -> None:
-        """Starts the programs and looks after all. Calls `serving` once `/healthz` answers for the first
-        time.
-        """
+        """Starts the programs and restarts whatever ends. Calls `serving` when `/healthz` first answers."""
         announced = False
         while True:
-            self.look()
+            self.start_what_is_down()
             if not announced and answers(host, port):
                 announced = True
                 serving()
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
 
-    def look(self) -> None:
-        """Starts whatever should run, does not, and has waited its time."""
+    def start_what_is_down(self) -> None:
+        """Starts every server and program that does not run and has waited out its backoff."""
         for server in self.servers:
-            self._look_after_server(server)
+            self._restart_server(server)
         for program in self.programs:
-            self._look_after_program(program)
+            self._restart_program(program)
 
     def stop(self) -> None:
-        """Ends every program, then every server; kills what has not ended in its time."""
+        """Ends every program, then every server; kills programs that take longer than STOP_SECONDS."""
         running = [program for program in self.programs if program.alive()]
         for program in running:
             program.terminate()
@@ -156,12 +153,12 @@ class Supervisor:
         for program in self.programs:
             if program.alive():
                 log.warning("%s did not stop in %d s and was killed", program.name, STOP_SECONDS)
-            program.bury()
+            program.kill_orphans()
         with servers_locked(self.data):
             for server in reversed(self.servers):
                 server.stop()
 
-    def _look_after_server(self, server: Server) -> None:
+    def _restart_server(self, server: Server) -> None:
         if server.pid():
             return
         backoff = self._server_backoff[server.name]
@@ -177,12 +174,12 @@ class Supervisor:
         except ServerFailed as error:
             log.warning("%s", error)
 
-    def _look_after_program(self, program: Program) -> None:
+    def _restart_program(self, program: Program) -> None:
         if program.alive():
             return
         now = time.monotonic()
         if program.child and not program.backoff.waiting:
-            program.bury()
+            program.kill_orphans()
             wait = program.backoff.died(now)
             code = program.child.returncode
             log.warning("%s has ended with %s and is started again in %.0f s", program.name, code, wait)
@@ -192,7 +189,7 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _only_one(self, description: str) -> Iterator[None]:
-        # Opened without truncation: until the lock is ours, the content is the other one's.
+        # Not truncated: until the lock is ours, the text in the file is that of the process that holds it.
         with (private_folder(self.data) / "up.lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,54 +1,21 @@
 """`manage.py up` as a person meets it: it serves, heals, refuses politely, and leaves nothing behind."""
 
-import contextlib
-import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tokenplan import environment
-from tokenplan.supervisor import Backoff, Program, Supervisor
+from tests.helpers.serving import free_port, get, wait_for
+from tokenplan.runtime import folders
 
 pytestmark = pytest.mark.processes
-
-
-def free_port() -> int:
-    """One with the port above it free too, which is the local Stripe's."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            with contextlib.suppress(OSError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
-
-
-def wait_for(what: Callable[[], object], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "this took too long"
-        time.sleep(0.1)
-
-
-def get(port: int, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.status, response.read()
-    except (OSError, http.client.HTTPException) as error:
-        return 0, str(error).encode()
-    finally:
-        connection.close()
 
 
 class Installation:
@@ -64,7 +31,7 @@ class Installation:
         self.up: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
-        return [sys.executable, str(environment.ROOT / "manage.py"), "up"]
+        return [sys.executable, str(folders.ROOT / "manage.py"), "up"]
 
     def start(self) -> None:
         with self.output.open("wb") as output:
@@ -119,8 +86,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_life(installation: Installation) -> None:
-    """One installation through all of it: starting is what takes time here, so it is done seldom."""
+def test_up_serves_heals_and_stops_and_starts_again(installation: Installation) -> None:
+    """All in one test: starting an installation takes time, so it is started as seldom as possible."""
     installation.start()
     assert get(installation.port, "/healthz") == (200, b"ok\n")
     assert f"http://127.0.0.1:{installation.port}" in installation.output.read_text()
@@ -150,43 +117,3 @@ def test_a_life(installation: Installation) -> None:
     if sys.platform == "linux":
         installation.signal(signal.SIGKILL)
         wait_for(lambda: not installation.processes())
-
-
-class TestSupervisor:
-    def test_a_child_that_hangs_is_killed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("tokenplan.supervisor.STOP_SECONDS", 0.3)
-        ready = tmp_path / "ready"
-        code = (
-            "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-            f"open({str(ready)!r}, 'w'); time.sleep(60)"
-        )
-        program = Program("deaf", [sys.executable, "-c", code], tmp_path)
-        supervisor = Supervisor(data=tmp_path, servers=[], programs=[program])
-        supervisor.look()
-        wait_for(ready.exists)
-        supervisor.stop()
-        wait_for(lambda: not program.alive(), 5)
-
-    def test_what_keeps_dying_is_started_less_and_less_often(self, tmp_path: Path) -> None:
-        program = Program("brief", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
-        supervisor = Supervisor(data=tmp_path, servers=[], programs=[program])
-        starts = set()
-        begun = time.monotonic()
-        while time.monotonic() - begun < 2:
-            supervisor.look()
-            assert program.child
-            starts.add(program.child.pid)
-            time.sleep(0.02)
-        supervisor.stop()
-        # At once, at once again, then after a second.
-        assert 2 <= len(starts) <= 4
-
-    def test_waits_grow_and_are_forgotten(self) -> None:
-        backoff = Backoff()
-        waits = []
-        for _ in range(7):
-            backoff.start(0)
-            waits.append(backoff.died(1))
-        assert waits == [0, 1, 2, 4, 8, 16, 30]
-        backoff.start(100)
-        assert backoff.died(131) == 0

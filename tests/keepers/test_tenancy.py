@@ -1,7 +1,7 @@
-"""Who may open which address. The whole URLconf is walked: an address that is not in a table below fails.
+"""Who may open which address. An address of the URLconf that is not in a table below fails the test.
 
-To a stranger a Team does not exist (404); a member without the right is refused (403); a row of another Team
-does not exist in one's own.
+For a person outside a Team the Team does not exist (404). A member without the permission is refused (403).
+A row of another Team does not exist under the address of one's own (404).
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ def test_every_address_is_in_a_table() -> None:
     known = {*TEAMS, *OWN_PAGES, *OWN_API, *OTHER_CREDENTIALS, *OPEN, *SIGNED}
     found = {pattern.name for _, pattern in addresses()}
 
-    assert found - known == set(), "Say in tests/test_tenancy.py who may open these."
+    assert found - known == set(), "Say in tests/keepers/test_tenancy.py who may open these."
     assert known - found == set(), "These are gone."
 
 

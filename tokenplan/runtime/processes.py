@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 _PR_SET_PDEATHSIG = 1
-# Children that may outlive us on purpose. Held until we end, so that Python does not take them for forgotten.
+# Children may outlive us on purpose. Python warns of a running child that nobody refers to, so we keep them
+# here.
 _children: list[subprocess.Popen[bytes]] = []
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -28,9 +29,9 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Starts a process in its own session, so that the terminal's Ctrl-C does not reach it.
 
-    Output is appended to `log`, or goes where ours goes. `account` and `group` are the ids to run as,
-    `folder` is where. On Linux the process gets `dies_with_parent` when ours ends in whatever way; elsewhere
-    it outlives a kill -9 of ours.
+    Output is appended to `log`, or goes where ours goes. `folder` is the working directory; `account` and
+    `group` are ids of the system's. On Linux the process receives `dies_with_parent` when ours ends, in
+    whatever way; elsewhere it outlives a kill -9 of ours.
     """
     output = log.open("ab") if log else None
     try:
@@ -76,7 +77,7 @@ def pid_in(file: Path, *, marker: str) -> int | None:
 
 
 def exists(file: Path) -> bool:
-    """Whether the number in a pid file is any process's at all, a zombie's included."""
+    """Whether any process has the number in this pid file; a zombie counts."""
     try:
         return psutil.pid_exists(int(file.read_text().split()[0]))
     except (OSError, ValueError, IndexError):
@@ -84,7 +85,7 @@ def exists(file: Path) -> bool:
 
 
 def working_in(folder: Path) -> list[int]:
-    """The processes whose working directory this is, as far as we may see."""
+    """The processes with this working directory, as far as this account may know."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -94,9 +95,7 @@ def working_in(folder: Path) -> list[int]:
 
 
 def end_process(pid: int, number: signal.Signals, *, seconds: float) -> None:
-    """Asks a process to end by the signal; kills it when it is still there after `seconds`. Returns once it
-    is gone.
-    """
+    """Sends the signal, kills the process if it still runs after `seconds`, returns once it is gone."""
     try:
         process = psutil.Process(pid)
         process.send_signal(number)

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 import redis
 
-from tokenplan import environment
-from tokenplan.embedded import (
+from tokenplan.runtime import folders
+from tokenplan.runtime.embedded import (
     Postgres,
     Redis,
     embedded_servers,
@@ -47,7 +47,7 @@ def kill(pid: int | None) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def test_postgres_survives_a_kill(data: Path) -> None:
+def test_postgres_keeps_what_it_committed_through_a_kill(data: Path) -> None:
     postgres = Postgres(data)
     with servers_locked(data):
         postgres.start()
@@ -65,7 +65,7 @@ def test_postgres_survives_a_kill(data: Path) -> None:
     assert not postgres.answers()
 
 
-def test_a_pid_file_that_names_somebody_else_is_stale(data: Path) -> None:
+def test_a_pid_file_with_the_number_of_another_process_is_ignored(data: Path) -> None:
     postgres = Postgres(data)
     with servers_locked(data):
         postgres.start()
@@ -81,7 +81,7 @@ def test_a_pid_file_that_names_somebody_else_is_stale(data: Path) -> None:
     postgres.stop()
 
 
-def test_redis_survives_a_kill(data: Path) -> None:
+def test_redis_keeps_what_it_stored_through_a_kill(data: Path) -> None:
     server = Redis(data)
     with servers_locked(data):
         server.start()
@@ -97,7 +97,7 @@ def test_redis_survives_a_kill(data: Path) -> None:
     assert server.pid() is None
 
 
-def test_the_last_user_stops_them(data: Path) -> None:
+def test_the_last_process_that_uses_the_servers_stops_them(data: Path) -> None:
     servers = embedded_servers(data)
     with servers_in_use(data, servers):
         with servers_for_command(["manage.py", "migrate"]):
@@ -107,7 +107,7 @@ def test_the_last_user_stops_them(data: Path) -> None:
     assert [server.pid() for server in servers] == [None, None]
 
 
-def test_a_deep_folder_works(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_run_where_the_path_of_data_is_long(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = data.joinpath(*["a-folder-with-a-long-name"] * 6)
     servers = embedded_servers(deep)
     with servers_in_use(deep, servers):
@@ -115,7 +115,9 @@ def test_a_deep_folder_works(data: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     (deep / "run").readlink().rmdir()
 
 
-def test_servers_that_are_named_are_not_started(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_named_in_the_environment_are_not_started(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/x")
     assert [server.name for server in embedded_servers(data)] == ["Redis"]
     monkeypatch.setenv("REDIS_URL", "redis://elsewhere/0")
@@ -127,7 +129,7 @@ def test_servers_that_are_named_are_not_started(data: Path, monkeypatch: pytest.
 def test_a_command_brings_its_own_servers(data: Path) -> None:
     """Also when it is run by a Python that has no Django."""
     bare = Path(sys.base_prefix) / "bin" / "python3"
-    command = [str(bare), str(environment.ROOT / "manage.py"), "migrate", "--check"]
+    command = [str(bare), str(folders.ROOT / "manage.py"), "migrate", "--check"]
     # By the product's settings: those of the tests have data of their own.
     process = {**os.environ, "DATA": str(data), "DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
     result = subprocess.run(command, capture_output=True, text=True, env=process)

@@ -1,7 +1,8 @@
 """The embedded PostgreSQL and Redis: installed from wheels, kept under DATA, reached by Unix sockets alone.
 
-Both are durable and recover from kill -9 at the next start. One lock orders starting and stopping; another,
-shared by all who use the servers, tells the last one out to stop them.
+Both are durable and recover from kill -9 at the next start. Two lock files in DATA order their life:
+`servers.lock` is held while they are started or stopped; `servers.used` is shared by all processes that use
+them, so that the last one to end can tell that it is the last, and stops them.
 """
 
 import contextlib
@@ -23,8 +24,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tokenplan import environment, processes
-from tokenplan.sockets import redis_socket, socket_folder
+from tokenplan.runtime import environment, folders, processes
+from tokenplan.runtime.folders import redis_socket, socket_folder
 
 # A first start writes a new cluster; a start after a crash replays its log.
 START_SECONDS = 60
@@ -50,7 +51,7 @@ class ServerFailed(Exception):
 
 
 class Server(Protocol):
-    """What the supervisor needs to know of an embedded server."""
+    """What Postgres and Redis have in common."""
 
     name: str
 
@@ -61,9 +62,7 @@ class Server(Protocol):
 
 
 class Postgres:
-    """PostgreSQL 18 with its cluster in `DATA/postgres`. `durable=False` trades safety for speed, for
-    tests.
-    """
+    """PostgreSQL 18, its cluster in `DATA/postgres`. `durable=False` gives up safety for speed, in tests."""
 
     name = "PostgreSQL"
 
@@ -94,7 +93,7 @@ class Postgres:
 
         Raises ServerFailed. The caller holds the lock of `servers_locked`.
         """
-        environment.private_folder(self.log.parent)
+        folders.private_folder(self.log.parent)
         account = _server_account()
         if account:
             _let_through(self.programs)
@@ -108,7 +107,7 @@ class Postgres:
         while not self.answers():
             if time.monotonic() > deadline:
                 raise ServerFailed(f"PostgreSQL did not start in {START_SECONDS} s. Its log: {self.log}")
-            # Backends outlive a killed server for a moment; until they are gone, the cluster is theirs.
+            # The backends of a killed server run on for a moment, and until they end no other may start.
             if self.pid() is None and not processes.working_in(self.cluster):
                 self._forget_stale_locks()
                 _reap(self._child)
@@ -119,7 +118,7 @@ class Postgres:
         self._make_database()
 
     def stop(self) -> None:
-        """Ends it, cutting open transactions off; returns once it is gone."""
+        """Ends it, aborting open transactions; returns once it is gone."""
         pid = self.pid() or _running(self._child)
         if pid:
             processes.end_process(pid, signal.SIGINT, seconds=STOP_SECONDS)
@@ -157,25 +156,24 @@ class Postgres:
             time.sleep(0.05)
 
     def _forget_stale_locks(self) -> None:
-        """Removes lock files of a crashed server when their number is another process's by now.
+        """Removes lock files of a crashed server whose process number is another process's by now.
 
-        PostgreSQL clears a dead number away itself; one that is alive, or a zombie, it takes for a server.
+        PostgreSQL removes a file whose process is dead; a process that lives, or a zombie, it takes for a
+        server.
         """
         for file in (self.cluster / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
             if processes.pid_in(file, marker=str(self.cluster)) is None and processes.exists(file):
                 file.unlink(missing_ok=True)
 
     def _make_cluster(self, account: pwd.struct_passwd | None) -> None:
-        """Makes the cluster beside its place and moves it there whole, so that a kill leaves no half of
-        one.
-        """
+        """Makes the cluster in a draft folder and renames that: a kill never leaves half a cluster."""
         draft = self.cluster.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
-        environment.private_folder(draft)
+        folders.private_folder(draft)
         if account:
             os.chown(draft, account.pw_uid, account.pw_gid)
             _let_through(draft)
-        # One collation on every machine, by bytes: no dump depends on the system's C library.
+        # Text sorts by bytes on every machine, whatever its C library, so a dump can be restored anywhere.
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
         initdb = processes.spawn(
             [self.programs / "initdb", "--auth=trust", "-U", "postgres", *locale, "-D", str(draft)],
@@ -220,7 +218,7 @@ class Redis:
         return processes.pid_in(self._pid_file, marker=f"unixsocket:{self.socket}")
 
     def answers(self) -> bool:
-        """Whether it accepts commands; while it still loads its file, it does not."""
+        """Whether it accepts commands. It does not while it still loads its file."""
         client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
         try:
             return bool(client.ping())
@@ -234,8 +232,8 @@ class Redis:
 
         The caller holds the lock of `servers_locked`: a second Redis would take the socket from the first.
         """
-        environment.private_folder(self.folder)
-        environment.private_folder(self.log.parent)
+        folders.private_folder(self.folder)
+        folders.private_folder(self.log.parent)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if self.pid() is None and (self._child is None or self._child.poll() is not None):
@@ -245,7 +243,7 @@ class Redis:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Ends it once its file is on disk; returns once it is gone."""
+        """Ends it after it has written its file to disk; returns once it is gone."""
         pid = self.pid() or _running(self._child)
         if pid:
             processes.end_process(pid, signal.SIGTERM, seconds=STOP_SECONDS)
@@ -272,7 +270,7 @@ class Redis:
 
 
 def embedded_servers(data: Path, *, durable: bool = True) -> list[Server]:
-    """The servers this environment asks for: those whose URL is not given."""
+    """A server for each of DATABASE_URL and REDIS_URL that is not set."""
     servers: list[Server] = []
     if not environment.text("DATABASE_URL"):
         servers.append(Postgres(data, durable=durable))
@@ -284,14 +282,14 @@ def embedded_servers(data: Path, *, durable: bool = True) -> list[Server]:
 @contextlib.contextmanager
 def servers_locked(data: Path) -> Iterator[None]:
     """Only one process at a time starts or stops the servers of this DATA."""
-    with (environment.private_folder(data) / "servers.lock").open("w") as file:
+    with (folders.private_folder(data) / "servers.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @contextlib.contextmanager
 def servers_in_use(data: Path, servers: Sequence[Server]) -> Iterator[None]:
-    """The servers run for as long as this lasts. The last of several such users at once stops them."""
+    """The servers run inside. Of several processes that use them at once, the last one stops them."""
     with contextlib.ExitStack() as stack:
         with servers_locked(data):
             for server in servers:
@@ -302,7 +300,7 @@ def servers_in_use(data: Path, servers: Sequence[Server]) -> Iterator[None]:
             yield
         finally:
             with servers_locked(data), contextlib.suppress(BlockingIOError):
-                # Others still use them exactly when our shared lock cannot become an exclusive one.
+                # Our shared lock becomes an exclusive one only when no other process shares it.
                 fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 for server in reversed(servers):
                     server.stop()
@@ -310,8 +308,8 @@ def servers_in_use(data: Path, servers: Sequence[Server]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def servers_for_command(arguments: Sequence[str]) -> Iterator[None]:
-    """The servers a management command needs: nothing where URLs are given, those that run where they run."""
-    data = environment.data_folder()
+    """Runs the servers that a management command needs, unless they run or the environment names others."""
+    data = folders.data_folder()
     servers = embedded_servers(data)
     if not servers or len(arguments) < 2 or arguments[1] in WITHOUT_SERVERS:
         yield
@@ -321,18 +319,18 @@ def servers_for_command(arguments: Sequence[str]) -> Iterator[None]:
 
 
 def _running(child: subprocess.Popen[bytes] | None) -> int | None:
-    """A child of ours that has not written its pid file yet."""
+    """The process of a child that may not have written its pid file yet."""
     return child.pid if child and child.poll() is None else None
 
 
 def _reap(child: subprocess.Popen[bytes] | None) -> None:
-    """Lets go of a child that has ended."""
+    """Waits for a child that is ending, so that it does not stay a zombie."""
     if child:
         child.wait()
 
 
 def _server_account() -> pwd.struct_passwd | None:
-    """Whom PostgreSQL runs as. It refuses to run as root, so root gives it an account of its own."""
+    """The account PostgreSQL runs as, made if missing, when we are root: it refuses to run as root."""
     if os.geteuid() != 0:
         return None
     try:
@@ -351,7 +349,7 @@ def _server_account() -> pwd.struct_passwd | None:
 
 
 def _let_through(path: Path) -> None:
-    """Lets every account pass through the folders above, without reading them."""
+    """Lets every account pass through the folders above this one, without listing them."""
     for folder in path.resolve().parents:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
@@ -359,7 +357,7 @@ def _let_through(path: Path) -> None:
 
 
 def _wheel(package: str) -> Path:
-    """An installed package's folder. The package is not imported: only the programs in it are wanted."""
+    """The folder of an installed package, found without importing it: only the programs in it are used."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ServerFailed(

@@ -23,7 +23,9 @@ def demo_file(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path / "demo.json"
 
 
-def test_what_it_makes(demo_file: Path, settings: Settings) -> None:
+def test_the_demo_has_people_of_every_role_seats_keys_and_a_gateway(
+    demo_file: Path, settings: Settings
+) -> None:
     assert demo_file.stat().st_mode & 0o777 == 0o600
     demo = json.loads(demo_file.read_text())
     assert set(demo) == {"url", "gateway_key", "people", "keys"}
@@ -40,14 +42,14 @@ def test_what_it_makes(demo_file: Path, settings: Settings) -> None:
     assert may_use.count() >= 3
 
 
-def test_its_people_can_sign_in(demo_file: Path, client: Client) -> None:
+def test_the_people_of_the_demo_can_sign_in(demo_file: Path, client: Client) -> None:
     person = json.loads(demo_file.read_text())["people"][0]
     response = client.post("/accounts/login/", {"login": person["email"], "password": person["password"]})
     assert response.status_code == 302, response.content.decode()
     assert "_auth_user_id" in client.session
 
 
-def test_twice_is_once(demo_file: Path, settings: Settings) -> None:
+def test_loading_it_again_changes_nothing_but_the_url(demo_file: Path, settings: Settings) -> None:
     before = json.loads(demo_file.read_text())
     rows = (User.objects.count(), Team.objects.count(), Gateway.objects.count(), RateCard.objects.count())
     settings.BASE_URL = "http://127.0.0.1:9000"

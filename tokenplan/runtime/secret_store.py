@@ -12,24 +12,26 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenplan import environment
-from tokenplan.environment import InvalidEnvironment, private_folder
+from tokenplan.runtime import environment
+from tokenplan.runtime.environment import InvalidEnvironment
+from tokenplan.runtime.folders import private_folder
 
 ROOT_BYTES = 32
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """`key_roots` maps a root's id to its bytes; the first one makes new keys, the others still recognise old
-    ones.
-    """
+    """`key_roots` maps a root's id to its bytes. The first makes new keys, the others know older ones."""
 
     secret_key: str
     key_roots: dict[str, bytes]
 
 
 def read_secrets(data: Path) -> Secrets:
-    """SECRET_KEY and TOKENPLAN_KEY_ROOTS where set; what is not set is taken from `data/secrets.json`."""
+    """SECRET_KEY and TOKENPLAN_KEY_ROOTS; what is not set is read from `data/secrets.json`, made if missing.
+
+    Raises InvalidEnvironment where a variable or the file cannot be used.
+    """
     secret_key = environment.text("SECRET_KEY")
     roots = environment.text("TOKENPLAN_KEY_ROOTS")
     if secret_key and roots:
@@ -39,7 +41,10 @@ def read_secrets(data: Path) -> Secrets:
 
 
 def parse_roots(value: str) -> dict[str, bytes]:
-    """`r1:base64,r0:base64` to ids and bytes, in that order. At least 32 bytes each."""
+    """Reads `r1:base64,r0:base64` into ids and bytes, in that order.
+
+    Raises InvalidEnvironment for a root under 32 bytes, one that is not base64, or two of one id.
+    """
     roots: dict[str, bytes] = {}
     for part in value.split(","):
         identifier, _, encoded = part.strip().partition(":")
@@ -60,9 +65,7 @@ def parse_roots(value: str) -> dict[str, bytes]:
 
 
 def _stored(path: Path) -> dict[str, str]:
-    """The file's content. Made on first use; of several processes starting at once, one makes it, all read
-    it.
-    """
+    """The file's content, made on first use. Of several processes that start at once, one makes the file."""
     if not path.exists():
         _create(path)
     return _parsed(path)

@@ -1,12 +1,7 @@
-"""Reads the process environment: text, booleans, whole numbers, lists. An empty variable counts as not
-set.
-"""
+"""Reads the process environment: text, flags, whole numbers, lists. An empty variable counts as not set."""
 
 import os
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class InvalidEnvironment(Exception):
@@ -45,22 +40,10 @@ def words(name: str, default: list[str]) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()] if value else default
 
 
-def data_folder() -> Path:
-    """Where this installation keeps its data: DATA, or `var` in the checkout. A relative DATA is seen from
-    here.
-    """
-    return Path(text("DATA", str(ROOT / "var"))).expanduser().absolute()
-
-
-def private_folder(folder: Path) -> Path:
-    """The folder, made if missing, for this account alone: mails and logs are nobody else's business."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
 def email_settings(url: str) -> dict[str, object]:
-    """Django's e-mail settings from `smtp://user:password@host:587?tls=1`; `smtps://` for TLS from the first
-    byte.
+    """Django's e-mail settings from `smtp://user:password@host:587`; `smtps://` means TLS from the start.
+
+    With `smtp://`, STARTTLS is used unless the URL ends in `?tls=0`.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
@@ -73,7 +56,7 @@ def email_settings(url: str) -> dict[str, object]:
         "EMAIL_HOST_USER": unquote(parts.username or ""),
         "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
         "EMAIL_USE_SSL": implicit_tls,
-        # STARTTLS unless the URL says otherwise: passwords should not travel in the clear by default.
+        # By default no password travels in the clear.
         "EMAIL_USE_TLS": not implicit_tls and "tls=0" not in parts.query,
         "EMAIL_TIMEOUT": 10,
     }

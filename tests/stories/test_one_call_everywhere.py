@@ -1,4 +1,4 @@
-"""One call through every floor, and all who tell of it agree: receipt, page, API, trackers, report, books."""
+"""One call goes through every floor; receipt, page, API, trackers, report and ledger say the same of it."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,7 +31,7 @@ RATES = "model,modality,meter,unit_size,usd_per_unit,context_over,note\n" + "\n"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_call_is_told_alike_everywhere() -> None:
+def test_every_place_that_shows_a_call_says_the_same() -> None:
     load_rate_card(text=RATES, effective_from=MONDAY, at=MONDAY, by=None)
     team = new_team("Acme")
     owner = owner_of(team)

@@ -1,7 +1,7 @@
-"""Two Teams to look at and to send traffic for: who is in them, what they have, and their credentials.
+"""The demo: two Teams with members, seats, Credits and keys, to try everything with.
 
-Passwords are random, made once an installation, and kept in `DATA/demo.json` alone, which only its owner
-can read.
+Passwords are random, made once for each installation, and stored in `DATA/demo.json` alone, which only the
+account that runs the installation can read.
 """
 
 import json
@@ -27,8 +27,8 @@ from teams.services.keys import reveal_key, rotate_key
 from teams.services.memberships import add_member
 from teams.services.seats import assign_seat
 from teams.services.teams import create_team
-from tokenplan.environment import private_folder
 from tokenplan.kit.transactions import one_transaction
+from tokenplan.runtime.folders import private_folder
 
 OPERATOR = "operator@tokenplan.example"
 GATEWAY = "demo"
@@ -36,7 +36,7 @@ GATEWAY = "demo"
 
 @dataclass(frozen=True)
 class Person:
-    """A member to be: `plan` is that of the seat, `month_cap` is in Credits a month."""
+    """A member of a demo Team. `plan` is the code of their seat's plan; `month_cap` is in Credits."""
 
     email: str
     name: str
@@ -48,7 +48,7 @@ class Person:
 
 @dataclass(frozen=True)
 class DemoTeam:
-    """The first person is the Owner. `spare` are plans of seats that nobody holds yet."""
+    """The first person is the Owner. `spare` lists the plans of further seats, which nobody holds yet."""
 
     name: str
     credits: str
@@ -85,11 +85,11 @@ TEAMS = (
 
 
 def load_demo(*, file: Path, url: str, at: datetime) -> bool:
-    """Makes the demo and writes `file`; returns whether it did. Plans must be on offer.
+    """Makes the demo and writes `file`; returns whether it did. The plans must have been loaded.
 
-    A demo that is there is kept, whatever people did to it since; only the file's `url` follows. Where the
-    file is gone or belongs to another database, what is missing is made, and so are new passwords and a new
-    gateway.
+    Where `file` describes a demo that is in the database, the demo is left as people have made it, and only
+    the file's `url` is brought up to date. Where the file is gone or belongs to another database, the parts
+    that are missing are made, with new passwords and a new gateway.
     """
     present = _read(file)
     if present and recognise_gateway(present["gateway_key"]):
@@ -132,7 +132,7 @@ def _account(email: str, name: str, password: str, at: datetime) -> User:
 
 
 def _members(team: DemoTeam, users: Mapping[str, User], at: datetime) -> list[Membership]:
-    """The demo's people in this Team as it is, once it has been made."""
+    """The memberships of the demo's people in this Team, which is made if missing."""
     owner = users[team.people[0].email]
     found = Team.objects.live().filter(name=team.name, default_for=None, memberships__user=owner).first()
     present = (found or _new_team(team, users, at)).memberships.live().filter(user__in=users.values())
@@ -171,14 +171,14 @@ def _seat(team: Team, code: str, at: datetime) -> Seat:
 
 
 def _plan(membership: Membership) -> str | None:
-    """The code of the plan of the member's seat, if there is one."""
+    """The code of the plan of the seat that the member holds, if any."""
     holding = membership.holdings.current().first()
     entitlement = holding and Entitlement.objects.open().filter(seat=holding.seat_id).first()
     return entitlement.plan.code if entitlement else None
 
 
 def _key(membership: Membership, at: datetime) -> str:
-    """The text of the member's key; a new key where its root has gone with the old DATA."""
+    """The text of the member's key. The key is rotated first where its root was lost with an earlier DATA."""
     key = SubscriptionKey.objects.current().get(membership=membership)
     try:
         return reveal_key(key)
@@ -188,7 +188,7 @@ def _key(membership: Membership, at: datetime) -> str:
 
 
 def _gateway(at: datetime) -> str:
-    """A new credential; whoever holds the one before, it is dead."""
+    """A new gateway credential. Those of earlier demos are revoked."""
     before = Gateway.objects.filter(name__startswith=GATEWAY)
     for gateway in before.filter(revoked_at=None):
         revoke_gateway(gateway=gateway, at=at, by=None)
@@ -205,7 +205,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:
-    """Whole or not at all, and never readable by others, not even for a moment."""
+    """Replaces the file at once, so that it is never half written nor readable by another account."""
     private_folder(file.parent)
     draft = file.with_suffix(".new")
     draft.unlink(missing_ok=True)
