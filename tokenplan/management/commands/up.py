@@ -13,6 +13,7 @@ from django.db import OperationalError, connections
 
 from tokenplan.runtime import environment
 from tokenplan.runtime.embedded import ServerFailed, embedded_servers
+from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
 from tokenplan.runtime.programs import all_programs
 from tokenplan.runtime.supervisor import AlreadyRunning, Stopped, Supervisor
 
@@ -44,10 +45,13 @@ class Command(BaseCommand):
     def prepare_database(self) -> None:
         """Migrates the database and loads the demo, unless it is there. Leaves no connection open."""
         try:
+            refuse_data_of_another_version()
             call_command("migrate", verbosity=0, interactive=False)
             call_command("createcachetable", verbosity=0)
             if environment.flag("DEMO", True):
                 call_command("demo", stdout=StringIO())
+        except OlderData as error:
+            raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from error
         finally:
