@@ -20,8 +20,8 @@ from stripe._object_classes import OBJECT_CLASSES
 from stripe._request_options import RequestOptions
 from stripe._stripe_object import StripeObject, UntypedStripeObject
 
-from tokenplan.local_stripe import params as readers
-from tokenplan.local_stripe.params import Reader, Spec
+from tokenplan.local_stripe.http import params as readers
+from tokenplan.local_stripe.http.params import Reader, Spec
 
 SDK = Path(inspect.getfile(stripe)).parent
 SCALARS: dict[Any, tuple[type, ...]] = {

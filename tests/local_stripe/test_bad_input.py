@@ -13,10 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.local_stripe.busy import Account, be_busy
-from tokenplan.local_stripe import server  # noqa: F401  # every call is there
-from tokenplan.local_stripe.app import ROUTES, App
-from tokenplan.local_stripe.params import Reader
-from tokenplan.local_stripe.web import PAGES, Pages
+from tokenplan.local_stripe.http.params import Reader
+from tokenplan.local_stripe.server import PAGES, ROUTER, application
 
 ERRORS = {400, 401, 402, 404}
 
@@ -39,7 +37,7 @@ def ids(account: Account) -> st.SearchStrategy[str]:
 def ask(account: Account, method: str, path: str, form: str) -> tuple[int, dict[str, Any]]:
     """Without a socket."""
     body = form.encode()
-    app = App(account.stripe.store, lambda: account.now, Pages(account.stripe.store, lambda: account.now))
+    app = application(account.stripe.store, lambda: account.now)
     environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
@@ -119,7 +117,7 @@ ODD = st.sampled_from(
 def test_a_call_answers_whatever_is_sent(
     account: Account, ids: st.SearchStrategy[str], data: st.DataObject
 ) -> None:
-    call = data.draw(st.sampled_from(ROUTES))
+    call = data.draw(st.sampled_from(ROUTER.routes))
     path = "/v1" + call.path
     while "{}" in path:
         path = path.replace("{}", data.draw(ids), 1)
@@ -140,8 +138,8 @@ def test_a_call_answers_whatever_is_sent(
 def test_a_page_answers_whatever_is_sent(
     account: Account, ids: st.SearchStrategy[str], data: st.DataObject
 ) -> None:
-    method, pattern, _ = data.draw(st.sampled_from(PAGES))
-    path = pattern.pattern.replace(r"([A-Za-z0-9_]+)", data.draw(ids))
+    route = data.draw(st.sampled_from(PAGES))
+    method, path = route.method, route.pattern.pattern.replace(r"([A-Za-z0-9_]+)", data.draw(ids))
     field = st.sampled_from(["number", "payment_method", "code", "answer", "by", "outcome", "mode", "x"])
     form = data.draw(st.lists(st.tuples(field, st.one_of(ODD, ids)), max_size=4))
     status, _ = asked(account, method, path, urlencode(form))

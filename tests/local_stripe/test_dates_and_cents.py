@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.local_stripe.wire import at
-from tokenplan.local_stripe import amounts
-from tokenplan.local_stripe.dates import boundary_after, day_text, later
+from tokenplan.local_stripe.objects import amounts
+from tokenplan.local_stripe.objects.dates import boundary_after, day_text, later
 
 MOMENTS = st.integers(at(2019, 1, 1), at(2031, 1, 1))
 

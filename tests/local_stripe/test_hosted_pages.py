@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.local_stripe.busy import DAY, T0, Account, be_busy
-from tokenplan.local_stripe import disputes
+from tokenplan.local_stripe.payments import disputes
 
 
 @pytest.fixture

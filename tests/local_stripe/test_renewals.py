@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.local_stripe.wire import START, World, at, world
-from tokenplan.local_stripe import standing
+from tokenplan.local_stripe.billing import subscription_status
 
 
 def test_a_renewal_is_a_draft_for_an_hour_and_then_paid(shop: World) -> None:
@@ -138,17 +138,18 @@ def test_an_unpaid_subscription_gets_drafts_that_nobody_collects_until_it_is_pai
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status"), [(standing.CANCEL, "canceled"), (standing.PAST_DUE, "past_due")]
+    ("outcome", "status"),
+    [(subscription_status.CANCEL, "canceled"), (subscription_status.PAST_DUE, "past_due")],
 )
 def test_what_becomes_of_it_after_the_last_attempt_is_the_accounts_setting(
     shop: World, outcome: str, status: str
 ) -> None:
-    standing.set_after_retries(shop.store, outcome)
+    subscription_status.set_after_retries(shop.store, outcome)
     clock, _, id = fails_to_renew(shop)
     shop.advance(clock, at(2026, 7, 17))
     after = shop.subscription(id, "latest_invoice")
     assert (after.status, after.latest_invoice.status) == (status, "open")
-    if outcome == standing.CANCEL:
+    if outcome == subscription_status.CANCEL:
         assert (after.ended_at, after.cancellation_details.reason) == (at(2026, 7, 16, 13), "payment_failed")
 
 

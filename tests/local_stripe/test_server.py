@@ -63,9 +63,9 @@ def test_many_at_once_pay_a_session_once() -> None:
 KILLED = """
     import os, sys
     from pathlib import Path
-    from tokenplan.local_stripe.app import App
+    from tokenplan.local_stripe.http.app import App
     from tokenplan.local_stripe.server import LocalStripe
-    from tokenplan.local_stripe.store import Store
+    from tokenplan.local_stripe.objects.store import Store
 
     if sys.argv[2] == "before":
         Store.save = lambda store, row: os._exit(9)

@@ -8,8 +8,9 @@ import pytest
 import stripe
 
 from tests.local_stripe.wire import World, at
-from tokenplan.local_stripe import invoices, payments, standing
-from tokenplan.local_stripe.errors import ApiError
+from tokenplan.local_stripe.billing import invoices, subscription_status
+from tokenplan.local_stripe.objects.errors import ApiError
+from tokenplan.local_stripe.payments import payment_intents
 
 NOW = at(2026, 6, 16)
 
@@ -130,7 +131,7 @@ def test_a_card_that_wants_its_holder_leaves_the_change_waiting_until_he_has_ans
     assert bill.confirmation_secret.client_secret == intent["client_secret"]
     assert "invoice.payment_action_required" in shop.kinds()
     with shop.store.transaction():
-        intent = payments.authenticate(shop.store, intent, ok=True, now=NOW + 60)
+        intent = payment_intents.authenticate(shop.store, intent, ok=True, now=NOW + 60)
         invoices.intent_changed(shop.store, intent, NOW + 60)
     assert price_of(shop, subscription.id) == 5_000
     assert shop.api.invoices.retrieve(bill.id).status == "paid"
@@ -342,14 +343,14 @@ def test_a_change_paid_by_bank_debit_is_believed_until_the_money_fails_to_come(s
     bill = shop.api.invoices.retrieve(after.latest_invoice.id, {"expand": ["payments"]})
     intent = shop.store.get("payment_intent", bill.payments.data[0].payment.payment_intent)
     with shop.store.transaction():
-        intent = payments.settle_processing(shop.store, intent, ok=False, now=NOW + 60)
+        intent = payment_intents.settle_processing(shop.store, intent, ok=False, now=NOW + 60)
         invoices.intent_changed(shop.store, intent, NOW + 60)
     assert shop.subscription(subscription.id).status == "past_due"
     assert price_of(shop, subscription.id) == 5_000
 
 
 def test_a_subscription_that_is_given_up_leaves_no_change_in_wait(shop: World) -> None:
-    standing.set_after_retries(shop.store, standing.CANCEL)
+    subscription_status.set_after_retries(shop.store, subscription_status.CANCEL)
     clock, customer, subscription = begin(shop)
     shop.advance(clock, at(2026, 7, 16, 12))
     bill = upgrade(shop, subscription).latest_invoice.id
@@ -361,4 +362,4 @@ def test_a_subscription_that_is_given_up_leaves_no_change_in_wait(shop: World) -
     assert shop.api.invoices.void_invoice(shop.invoices(customer)[1].id).status == "void"
     assert shop.subscription(subscription.id).status == "canceled"
     with pytest.raises(ApiError):
-        standing.set_after_retries(shop.store, "forgive")
+        subscription_status.set_after_retries(shop.store, "forgive")

@@ -8,7 +8,7 @@ import stripe
 
 from tests.local_stripe.busy import T0, Account, client
 from tests.local_stripe.receiver import Receiver, receiver
-from tokenplan.local_stripe import webhooks
+from tokenplan.local_stripe.objects import webhooks
 from tokenplan.local_stripe.server import LocalStripe
 
 SECRET = "whsec_here"

@@ -12,35 +12,10 @@ from urllib.parse import urlsplit
 
 import stripe
 
-from tokenplan.local_stripe import (
-    catalog,
-    clocks,
-    customers,
-    invoice_routes,
-    payments,
-    previews,
-    promotions,
-    refunds,
-    schedule_routes,
-    subscription_routes,
-    test_clocks,
-)
-from tokenplan.local_stripe.app import App
-from tokenplan.local_stripe.store import Store
+from tokenplan.local_stripe.http.app import App
+from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.server import DUE, application
 
-# Importing them is what makes their calls answered.
-RESOURCES = (
-    catalog,
-    customers,
-    invoice_routes,
-    payments,
-    previews,
-    promotions,
-    refunds,
-    schedule_routes,
-    subscription_routes,
-    test_clocks,
-)
 START = int(datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp())
 
 
@@ -92,7 +67,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.store.base = "http://stripe.test"
-        app = App(self.store, lambda: self.now, pages=lambda environ, start: [])
+        app = application(self.store, lambda: self.now)
         client = stripe.StripeClient("sk_test_local", http_client=Wire(app), max_network_retries=0)
         self.api: Any = client.v1
         for key, name, cents, interval in (
@@ -154,7 +129,7 @@ class World:
 
     def tick(self, now: int) -> None:
         self.now = now
-        clocks.tick(self.store, now)
+        DUE.run_until(self.store, None, now)
 
 
 @contextmanager

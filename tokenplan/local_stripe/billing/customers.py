@@ -1,0 +1,151 @@
+"""Customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tokenplan.local_stripe.billing import subscription_status
+from tokenplan.local_stripe.http.answers import listing
+from tokenplan.local_stripe.http.params import Spec, integer, mapping, merged, one_of, text
+from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.clocks import now_of
+from tokenplan.local_stripe.objects.errors import Object
+from tokenplan.local_stripe.objects.events import emit, emit_updated
+from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments.payment_methods import NO_ADDRESS, TYPES, attach, owned, usable
+
+router = Router()
+ADDRESS: Spec = dict.fromkeys(NO_ADDRESS, text)
+CUSTOMER: Spec = {
+    "name": text,
+    "email": text,
+    "phone": text,
+    "description": text,
+    "address": dict(ADDRESS),
+    "balance": integer,
+    "metadata": mapping,
+    "invoice_settings": {"default_payment_method": text, "footer": text},
+}
+TEXTS = ("name", "email", "phone", "description")
+
+
+@router.post("/customers", {**CUSTOMER, "payment_method": text, "test_clock": text})
+def create(call: Call) -> Object:
+    store, now, clock = call.store, call.now, call.params.get("test_clock")
+    if clock:
+        now = store.get("test_helpers.test_clock", clock, "test_clock")["frozen_time"]
+    id = store.new_id("cus")
+    customer: Object = {
+        "id": id,
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": now,
+        "currency": None,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": id[-8:].upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": clock,
+    }
+    store.save(customer)
+    if "payment_method" in call.params:
+        attach(store, usable(store, call.params["payment_method"], customer=id, now=now), id, now)
+    customer = store.save(_changed(call, customer, now))
+    emit(store, "customer.created", customer, now)
+    return customer
+
+
+def _changed(call: Call, customer: Object, now: int) -> Object:
+    """As the parameters say. An empty text takes a field's value away."""
+    given = call.params
+    after = {**customer, **{name: given[name] or None for name in TEXTS if name in given}}
+    if "balance" in given:
+        after["balance"] = given["balance"]
+    if "address" in given:
+        address: dict[str, Any] = given["address"]
+        after["address"] = {**NO_ADDRESS, **{name: value or None for name, value in address.items()}}
+    settings = dict(given.get("invoice_settings", {}))
+    if settings:
+        if settings.get("default_payment_method"):
+            _refuse_foreign(call, settings["default_payment_method"], customer["id"], now)
+        settings = {name: value or None for name, value in settings.items()}
+        after["invoice_settings"] = {**customer["invoice_settings"], **settings}
+    after["metadata"] = merged(customer["metadata"], given.get("metadata"))
+    return after
+
+
+def _refuse_foreign(call: Call, method: str, customer: str, now: int) -> None:
+    param = "invoice_settings[default_payment_method]"
+    usable(call.store, method, customer=customer, now=now, param=param)
+    if call.store.get("payment_method", method, param)["customer"] != customer:
+        usable(call.store, method, customer=None, now=now, param=param)
+
+
+@router.get("/customers/{}")
+def retrieve(call: Call) -> Object:
+    """One that was deleted is remembered as that."""
+    gone = call.store.find("local.deleted", call.id)
+    if gone:
+        return {"id": call.id, "object": "customer", "deleted": True}
+    return call.store.get("customer", call.id, "id")
+
+
+@router.post("/customers/{}", CUSTOMER)
+def update(call: Call) -> Object:
+    customer = call.store.get("customer", call.id, "id")
+    now = now_of(call.store, customer["id"], call.now)
+    return emit_updated(call.store, "customer.updated", customer, _changed(call, customer, now), now)
+
+
+@router.list("/customers", {"email": text, "test_clock": text})
+def list_all(call: Call) -> Object:
+    """Those on a test clock are listed only where it is named, as at Stripe."""
+    fields = {"test_clock": None, **call.given("email", "test_clock")}
+    return listing(call.store.all("customer", **fields), call.params, "/v1/customers")
+
+
+@router.list("/customers/{}/payment_methods", {"type": one_of(*TYPES)})
+def list_methods(call: Call) -> Object:
+    customer = call.store.get("customer", call.id, "customer")
+    rows = owned(call.store, customer["id"], call.params.get("type"))
+    return listing(rows, call.params, f"/v1/customers/{call.id}/payment_methods")
+
+
+@router.get("/customers/{}/payment_methods/{}")
+def retrieve_method(call: Call) -> Object:
+    customer = call.store.get("customer", call.id, "customer")
+    return usable(call.store, call.ids[1], customer=customer["id"], now=call.now)
+
+
+def delete_customer(store: Store, customer: Object, now: int) -> None:
+    for row in store.all("subscription", customer=customer["id"]):
+        if row["status"] not in subscription_status.OVER:
+            subscription_status.end(store, row, now, reason="cancellation_requested")
+    store.remove("customer", customer["id"])
+    store.save({"object": "local.deleted", "id": customer["id"]})
+    emit(store, "customer.deleted", customer, now)
+
+
+@router.delete("/customers/{}")
+def delete(call: Call) -> Object:
+    customer = call.store.get("customer", call.id, "id")
+    delete_customer(call.store, customer, now_of(call.store, customer["id"], call.now))
+    return {"id": call.id, "object": "customer", "deleted": True}

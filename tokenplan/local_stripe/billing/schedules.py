@@ -1,0 +1,338 @@
+"""Subscription schedules: what a subscription bills from a later moment on.
+
+A phase begins when the one before it ends. At the end of a period its items simply take their place before
+the period is billed; another interval begins to be counted there. At any other moment they are an update,
+prorated as the phase says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from tokenplan.local_stripe.billing import invoice_lines as lines_of
+from tokenplan.local_stripe.billing import subscription_items, subscription_status
+from tokenplan.local_stripe.billing.invoices import drop_waiting
+from tokenplan.local_stripe.billing.renewals import SCHEDULES
+from tokenplan.local_stripe.billing.subscription_changes import cancel as cancel_subscription
+from tokenplan.local_stripe.billing.subscription_changes import update as update_subscription
+from tokenplan.local_stripe.objects.clocks import Task
+from tokenplan.local_stripe.objects.dates import later
+from tokenplan.local_stripe.objects.errors import ApiError, Object
+from tokenplan.local_stripe.objects.events import emit
+from tokenplan.local_stripe.objects.store import Store
+
+LIVE = ("not_started", "active")
+
+
+def from_subscription(store: Store, subscription: Object, now: int) -> Object:
+    """One phase: the current period as it is."""
+    if subscription["schedule"]:
+        raise ApiError(
+            "You cannot migrate a subscription that is already attached to a schedule:"
+            f" `{subscription['id']}` is already attached to `{subscription['schedule']}`.",
+            param="from_subscription",
+        )
+    if subscription["status"] in (*subscription_status.OVER, "incomplete"):
+        raise ApiError(
+            f"You cannot migrate a subscription that is in the `{subscription['status']}` status.",
+            param="from_subscription",
+        )
+    start, end = subscription_items.period_of(subscription)
+    rows = [
+        {"price": item["price"]["id"], "quantity": item["quantity"]} for item in subscription["items"]["data"]
+    ]
+    schedule: Object = {
+        "id": store.new_id("sub_sched"),
+        "object": "subscription_schedule",
+        "application": None,
+        "billing_mode": subscription["billing_mode"],
+        "canceled_at": None,
+        "completed_at": None,
+        "created": now,
+        "current_phase": {"start_date": start, "end_date": end},
+        "customer": subscription["customer"],
+        "customer_account": None,
+        "default_settings": _defaults(subscription),
+        "end_behavior": "cancel" if subscription["cancel_at"] else "release",
+        "livemode": False,
+        "metadata": {},
+        "pause_schedules": [],
+        "phases": [
+            _phase(rows, start, end, "create_prorations", {})
+            | {"discounts": _discounts(store, subscription["discounts"])}
+        ],
+        "released_at": None,
+        "released_subscription": None,
+        "status": "active",
+        "subscription": subscription["id"],
+        "test_clock": subscription["test_clock"],
+    }
+    emit(store, "subscription_schedule.created", store.save(schedule), now)
+    subscription_status.change(store, subscription, now, schedule=schedule["id"])
+    return schedule
+
+
+def update(store: Store, schedule: Object, given: Mapping[str, Any], now: int) -> Object:
+    """Other phases: the current one, and what comes after it."""
+    _refuse_over(schedule, "update")
+    after = {**schedule, **{name: given[name] for name in ("end_behavior",) if name in given}}
+    if "metadata" in given:
+        after["metadata"] = given["metadata"]
+    if "phases" in given:
+        phases = _phases(store, schedule, given["phases"], now)
+        passed = [row for row in schedule["phases"] if row["end_date"] <= phases[0]["start_date"]]
+        after["phases"] = [*passed, *phases]
+        after["current_phase"] = {name: phases[0][name] for name in ("start_date", "end_date")}
+        subscription = store.get("subscription", schedule["subscription"])
+        _has_discounts_of(store, subscription, phases[0], now)
+        subscription = store.get("subscription", schedule["subscription"])
+        behavior = given.get("proration_behavior", "create_prorations")
+        _bill(store, subscription, phases[0], behavior, now, automatic=False)
+    before = {name: schedule[name] for name in after if after[name] != schedule[name]}
+    store.save(after)
+    if before:
+        emit(store, "subscription_schedule.updated", after, now, before)
+    return after
+
+
+def release(store: Store, schedule: Object, now: int) -> Object:
+    """The subscription goes on as it is, by itself."""
+    _refuse_over(schedule, "release")
+    subscription = store.get("subscription", schedule["subscription"])
+    schedule = store.save(
+        {
+            **schedule,
+            "status": "released",
+            "current_phase": None,
+            "released_at": now,
+            "released_subscription": subscription["id"],
+            "subscription": None,
+        }
+    )
+    subscription_status.change(store, subscription, now, schedule=None)
+    emit(store, "subscription_schedule.released", schedule, now)
+    return schedule
+
+
+def cancel(store: Store, schedule: Object, *, invoice_now: bool, prorate: bool, now: int) -> Object:
+    """And its subscription with it."""
+    _refuse_over(schedule, "cancel")
+    subscription = store.get("subscription", schedule["subscription"])
+    cancel_subscription(store, subscription, invoice_now=invoice_now, prorate=prorate, details={}, now=now)
+    return store.get("subscription_schedule", schedule["id"])
+
+
+def next_period(store: Store, subscription: Object) -> tuple[Object, list[Object], int] | None:
+    """The subscription with its discounts of the next period, the items of that, and from when periods are
+    counted then; None where it ends with this one.
+    """
+    rows, anchor = subscription["items"]["data"], subscription["billing_cycle_anchor"]
+    schedule = store.find("subscription_schedule", subscription["schedule"] or "")
+    _, end = subscription_items.period_of(subscription)
+    if schedule is None or schedule["current_phase"]["end_date"] != end:
+        return subscription, rows, anchor
+    phase = _next(schedule)
+    if phase is None:
+        return (subscription, rows, anchor) if schedule["end_behavior"] == "release" else None
+    named = [row["discount"] for row in phase["discounts"]]
+    return {**subscription, "discounts": named}, *_put(store, subscription, phase, end)
+
+
+def phases_due(store: Store) -> Iterator[Task]:
+    for row in store.all("subscription_schedule", status="active"):
+        end = row["current_phase"]["end_date"]
+        yield Task(end, SCHEDULES, row["customer"], partial(advance, store, row["id"]))
+
+
+def advance(store: Store, id: str, now: int) -> None:
+    """The current phase is over."""
+    schedule = store.get("subscription_schedule", id)
+    subscription = store.get("subscription", schedule["subscription"])
+    phase = _next(schedule)
+    if phase is None and schedule["end_behavior"] == "release":
+        release(store, schedule, now)
+        return
+    if phase is None:
+        done = {"status": "completed", "completed_at": now, "current_phase": None}
+        emit(store, "subscription_schedule.completed", store.save({**schedule, **done}), now)
+        subscription = drop_waiting(store, subscription, now)
+        subscription_status.end(store, subscription, now, reason="cancellation_requested")
+        return
+    current = {name: phase[name] for name in ("start_date", "end_date")}
+    before = {"current_phase": schedule["current_phase"]}
+    emit(
+        store,
+        "subscription_schedule.updated",
+        store.save({**schedule, "current_phase": current}),
+        now,
+        before,
+    )
+    _has_discounts_of(store, subscription, phase, now)
+    subscription = store.get("subscription", subscription["id"])
+    if subscription_items.period_of(subscription)[1] == now:
+        rows, anchor = _put(store, subscription, phase, now)
+        listed = subscription_items.listed(subscription["id"], rows)
+        subscription_status.change(store, subscription, now, items=listed, billing_cycle_anchor=anchor)
+        return
+    _bill(store, subscription, phase, phase["proration_behavior"], now, automatic=True)
+
+
+def _put(store: Store, subscription: Object, phase: Object, at: int) -> tuple[list[Object], int]:
+    """The phase's items in the place of the subscription's, at its period's end."""
+    rows = subscription_items.swapped(store, subscription, phase["items"], at)
+    same = subscription_items.interval_of(rows) == subscription_items.interval_of(
+        subscription["items"]["data"]
+    )
+    counts_on = same and phase["billing_cycle_anchor"] != "phase_start"
+    return rows, subscription["billing_cycle_anchor"] if counts_on else at
+
+
+def _bill(
+    store: Store, subscription: Object, phase: Object, behavior: str, now: int, *, automatic: bool
+) -> None:
+    """The phase's items from now on, where they are others."""
+    rows = subscription_items.swapped(store, subscription, phase["items"], now)
+    if _billed(rows) != _billed(subscription["items"]["data"]):
+        given = {"proration_behavior": behavior}
+        update_subscription(store, subscription, given, now=now, fields={}, rows=rows, automatic=automatic)
+
+
+def _billed(rows: Sequence[Object]) -> dict[str, int]:
+    return {row["price"]["id"]: row["quantity"] for row in rows}
+
+
+def _next(schedule: Object) -> Object | None:
+    end = schedule["current_phase"]["end_date"]
+    return next((phase for phase in schedule["phases"] if phase["start_date"] == end), None)
+
+
+def _refuse_over(schedule: Object, verb: str) -> None:
+    if schedule["status"] not in LIVE:
+        raise ApiError(
+            f"You cannot {verb} a subscription schedule that is currently in the `{schedule['status']}`"
+            " status. It must be in `not_started`, `active` to do so."
+        )
+
+
+def _phases(store: Store, schedule: Object, given: Sequence[Mapping[str, Any]], now: int) -> list[Object]:
+    start = schedule["current_phase"]["start_date"]
+    if not given:
+        raise ApiError("A schedule must have at least one phase.", param="phases")
+    if given[0].get("start_date", start) != start:
+        raise ApiError(
+            "You can not modify the start date of the current phase.", param="phases[0][start_date]"
+        )
+    phases = []
+    for index, row in enumerate(given):
+        at = f"phases[{index}]"
+        if row.get("start_date", start) != start:
+            raise ApiError(
+                "The start date of a phase must be the end date of the one before.", param=f"{at}[start_date]"
+            )
+        end = _end(row, start, at)
+        if end <= max(start, now):
+            raise ApiError("The end date of a phase must be in the future.", param=f"{at}[end_date]")
+        if not row.get("items"):
+            raise ApiError("A phase must have at least one item.", param=f"{at}[items]")
+        prices = [
+            lines_of.price_of(store, item.get("price", ""), f"{at}[items][{n}][price]", recurring=True)
+            for n, item in enumerate(row["items"])
+        ]
+        subscription_items.one_interval(prices)
+        behavior = row.get("proration_behavior", "create_prorations")
+        phase = _phase(row["items"], start, end, behavior, row.get("metadata", {}))
+        phases.append(
+            {
+                **phase,
+                "billing_cycle_anchor": row.get("billing_cycle_anchor"),
+                "discounts": _discounts(store, [one["discount"] for one in row.get("discounts", ())]),
+            }
+        )
+        start = end
+    return phases
+
+
+def _discounts(store: Store, ids: Iterable[str]) -> list[Object]:
+    found = [store.get("discount", id) for id in ids]
+    return [
+        {"coupon": row["source"]["coupon"], "discount": row["id"], "promotion_code": row["promotion_code"]}
+        for row in found
+    ]
+
+
+def _has_discounts_of(store: Store, subscription: Object, phase: Object, now: int) -> None:
+    """A phase that names none has only the customer's."""
+    named = [row["discount"] for row in phase["discounts"]]
+    if named != subscription["discounts"]:
+        subscription_status.change(store, subscription, now, discounts=named)
+
+
+def _end(row: Mapping[str, Any], start: int, at: str) -> int:
+    if "end_date" in row:
+        return int(row["end_date"])
+    if "duration" not in row:
+        raise ApiError("A phase needs an `end_date` or a `duration`.", param=f"{at}[end_date]")
+    duration = row["duration"]
+    return later(start, duration["interval"], duration.get("interval_count", 1))
+
+
+def _phase(
+    rows: Sequence[Mapping[str, Any]], start: int, end: int, behavior: str, metadata: Mapping[str, str]
+) -> Object:
+    return {
+        "add_invoice_items": [],
+        "application_fee_percent": None,
+        "automatic_tax": {"enabled": False, "disabled_reason": None, "liability": None},
+        "billing_cycle_anchor": None,
+        "billing_thresholds": None,
+        "collection_method": None,
+        "currency": "usd",
+        "default_payment_method": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "end_date": end,
+        "invoice_settings": None,
+        "items": [
+            {
+                "billing_thresholds": None,
+                "discounts": [],
+                "metadata": row.get("metadata", {}),
+                "plan": row["price"],
+                "price": row["price"],
+                "quantity": row.get("quantity", 1),
+                "tax_rates": [],
+            }
+            for row in rows
+        ],
+        "metadata": dict(metadata),
+        "on_behalf_of": None,
+        "proration_behavior": behavior,
+        "start_date": start,
+        "transfer_data": None,
+        "trial_end": None,
+    }
+
+
+def _defaults(subscription: Object) -> Object:
+    return {
+        "application_fee_percent": None,
+        "automatic_tax": subscription["automatic_tax"],
+        "billing_cycle_anchor": "automatic",
+        "billing_thresholds": None,
+        "collection_method": "charge_automatically",
+        "default_payment_method": subscription["default_payment_method"],
+        "description": subscription["description"],
+        "invoice_settings": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "days_until_due": None,
+            "description": None,
+            "footer": None,
+            "issuer": {"type": "self"},
+        },
+        "on_behalf_of": None,
+        "transfer_data": None,
+    }

@@ -1,0 +1,180 @@
+"""Test cards and bank accounts, as Stripe documents them: the number decides what happens."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from tokenplan.local_stripe.objects.errors import Object
+
+# What a card's holder is told, by decline code.
+MESSAGES = {
+    "generic_decline": "Your card was declined.",
+    "insufficient_funds": "Your card has insufficient funds.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Specimen:
+    """A test card or bank account. `token` names it in the API, such as `pm_card_visa`. It behaves so:
+
+    `decline`: refused with this decline code, `decline_later` only once it is on file.
+    `asks`: its holder must authenticate, "once" until that was done, or "always".
+    `delayed`: the money comes, or fails to come, days later. `disputed`: its holder disputes the payment.
+    """
+
+    number: str
+    token: str
+    label: str
+    type: str = "card"
+    brand: str = "visa"
+    decline: str = ""
+    decline_later: str = ""
+    asks: str = ""
+    delayed: bool = False
+    fails_later: bool = False
+    disputed: bool = False
+
+    @property
+    def last4(self) -> str:
+        return self.number[-4:]
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same number, as at Stripe; it is also how a stored card is known again."""
+        return hashlib.sha256(self.number.encode()).hexdigest()[:16]
+
+    @property
+    def spaced(self) -> str:
+        """As it stands on the card."""
+        if self.type != "card":
+            return self.number
+        return " ".join(self.number[i : i + 4] for i in range(0, len(self.number), 4))
+
+
+GOOD = Specimen("4242424242424242", "pm_card_visa", "works")
+METHODS = (
+    GOOD,
+    Specimen("5555555555554444", "pm_card_mastercard", "works", brand="mastercard"),
+    Specimen("4000000000000002", "pm_card_visa_chargeDeclined", "is declined", decline="generic_decline"),
+    Specimen(
+        "4000000000009995",
+        "pm_card_visa_chargeDeclinedInsufficientFunds",
+        "is declined: insufficient funds",
+        decline="insufficient_funds",
+    ),
+    Specimen(
+        "4000002500003155",
+        "pm_card_authenticationRequiredOnSetup",
+        "needs authentication, once",
+        asks="once",
+    ),
+    Specimen(
+        "4000002760003184", "pm_card_authenticationRequired", "needs authentication, always", asks="always"
+    ),
+    Specimen(
+        "4000000000000341",
+        "pm_card_chargeCustomerFail",
+        "works now, is declined on every later charge",
+        decline_later="generic_decline",
+    ),
+    Specimen("4000000000000259", "pm_card_createDispute", "works, and is disputed", disputed=True),
+    Specimen(
+        "000123456789",
+        "pm_usBankAccount_success",
+        "bank account: the money comes later",
+        type="us_bank_account",
+        delayed=True,
+    ),
+    Specimen(
+        "000222222227",
+        "pm_usBankAccount_insufficientFunds",
+        "bank account: fails later",
+        type="us_bank_account",
+        delayed=True,
+        fails_later=True,
+    ),
+)
+BY_NUMBER = {method.number: method for method in METHODS}
+BY_TOKEN = {method.token: method for method in METHODS}
+_BY_FINGERPRINT = {method.fingerprint: method for method in METHODS}
+
+
+def behaviour(payment_method: Object) -> Specimen:
+    """How this stored card or account behaves."""
+    return _BY_FINGERPRINT[payment_method[payment_method["type"]]["fingerprint"]]
+
+
+def details(method: Specimen, year: int) -> Object:
+    """What a payment method object says of it."""
+    if method.type == "us_bank_account":
+        return {
+            "account_holder_type": "individual",
+            "account_type": "checking",
+            "bank_name": "STRIPE TEST BANK",
+            "financial_connections_account": None,
+            "fingerprint": method.fingerprint,
+            "last4": method.last4,
+            "networks": {"preferred": "ach", "supported": ["ach"]},
+            "routing_number": "110000000",
+            "status_details": {},
+        }
+    return {
+        "brand": method.brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": "US",
+        "display_brand": method.brand,
+        "exp_month": 12,
+        "exp_year": year + 5,
+        "fingerprint": method.fingerprint,
+        "funding": "credit",
+        "generated_from": None,
+        "last4": method.last4,
+        "networks": {"available": [method.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }
+
+
+def charged_details(payment_method: Object) -> Object:
+    """What a charge says of the payment method it used."""
+    kind = payment_method["type"]
+    own = payment_method[kind]
+    if kind == "us_bank_account":
+        kept = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
+        return {
+            "type": kind,
+            kind: {
+                **{name: own[name] for name in kept},
+                "expected_debit_date": None,
+                "mandate": None,
+                "payment_reference": None,
+            },
+        }
+    kept_of_card = (
+        "brand",
+        "checks",
+        "country",
+        "exp_month",
+        "exp_year",
+        "fingerprint",
+        "funding",
+        "last4",
+        "regulated_status",
+    )
+    return {
+        "type": kind,
+        kind: {
+            **{name: own[name] for name in kept_of_card},
+            "amount_authorized": None,
+            "authorization_code": None,
+            "installments": None,
+            "mandate": None,
+            "network": own["brand"],
+            "network_token": {"used": False},
+            "network_transaction_id": None,
+            "three_d_secure": None,
+            "wallet": None,
+        },
+    }

@@ -1,0 +1,141 @@
+"""Disputes: the holder of a card wants their money back from the bank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from tokenplan.local_stripe.http.answers import listing
+from tokenplan.local_stripe.http.params import text
+from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.clocks import Task, now_of
+from tokenplan.local_stripe.objects.errors import ApiError, Object
+from tokenplan.local_stripe.objects.events import emit, emit_updated
+from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments.cards import METHODS
+
+router = Router()
+# Seconds.
+DISPUTED_AFTER = 2
+ANSWER_WITHIN = 7 * 86400
+EVIDENCE = (
+    "access_activity_log",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
+)
+OPEN = ("needs_response", "under_review")
+
+
+def dispute(store: Store, charge: Object, now: int) -> Object:
+    """The bank takes the money back for now, and wants to hear why it was owed."""
+    if charge["status"] != "succeeded" or charge["disputed"]:
+        raise ApiError("This charge cannot be disputed.", param="charge")
+    emit_updated(store, "charge.updated", charge, {**charge, "disputed": True}, now)
+    row = store.save(
+        {
+            "id": store.new_id("du"),
+            "object": "dispute",
+            "amount": charge["amount"] - charge["amount_refunded"],
+            "balance_transactions": [],
+            "charge": charge["id"],
+            "created": now,
+            "currency": charge["currency"],
+            "enhanced_eligibility_types": [],
+            "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
+            "evidence_details": {
+                "due_by": now + ANSWER_WITHIN,
+                "enhanced_eligibility": {},
+                "has_evidence": False,
+                "past_due": False,
+                "submission_count": 0,
+                "submission_method": "not_submitted",
+            },
+            "is_charge_refundable": False,
+            "livemode": False,
+            "metadata": {},
+            "payment_intent": charge["payment_intent"],
+            "payment_method_details": {
+                "card": {
+                    "brand": "visa",
+                    "case_type": "chargeback",
+                    "network": "visa",
+                    "network_reason_code": "10.4",
+                },
+                "type": "card",
+            },
+            "reason": "fraudulent",
+            "status": "needs_response",
+        }
+    )
+    emit(store, "charge.dispute.created", row, now)
+    emit(store, "charge.dispute.funds_withdrawn", row, now)
+    return row
+
+
+def close_dispute(store: Store, row: Object, *, won: bool, now: int) -> Object:
+    """The bank has decided."""
+    if row["status"] not in OPEN:
+        raise ApiError("This dispute is already closed.", code="dispute_closed")
+    after = {**row, "status": "won" if won else "lost"}
+    emit_updated(store, "charge.dispute.closed", row, after, now)
+    if won:
+        emit(store, "charge.dispute.funds_reinstated", after, now)
+    return after
+
+
+def disputes_to_come(store: Store) -> Iterator[Task]:
+    """Payments by a card whose holder disputes them."""
+    for card in METHODS:
+        if card.disputed:
+            fields = {"payment_method_details__card__fingerprint": card.fingerprint}
+            for charge in store.all("charge", status="succeeded", disputed=False, **fields):
+                begin = partial(_begin, store, charge["id"])
+                yield Task(charge["created"] + DISPUTED_AFTER, 9, charge["customer"], begin)
+
+
+def _begin(store: Store, charge: str, now: int) -> None:
+    dispute(store, store.get("charge", charge), now)
+
+
+@router.get("/disputes/{}")
+def retrieve(call: Call) -> Object:
+    return call.store.get("dispute", call.id, "dispute")
+
+
+@router.list("/disputes", {"charge": text, "payment_intent": text})
+def list_all(call: Call) -> Object:
+    rows = call.store.all("dispute", **call.given("charge", "payment_intent"))
+    return listing(rows, call.params, "/v1/disputes")
+
+
+@router.post("/disputes/{}/close")
+def close(call: Call) -> Object:
+    """Whoever closes it themselves accepts it: it is lost."""
+    row = call.store.get("dispute", call.id, "dispute")
+    charge = call.store.get("charge", row["charge"])
+    now = now_of(call.store, charge["customer"], call.now)
+    return close_dispute(call.store, row, won=False, now=now)

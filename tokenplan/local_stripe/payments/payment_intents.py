@@ -1,0 +1,383 @@
+"""Payment intents and their charges. Nothing here knows invoices or checkouts: whoever stands above both
+makes them follow after a payment changed.
+
+`now` is the customer's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenplan.local_stripe.http.answers import listing
+from tokenplan.local_stripe.http.params import text
+from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.errors import ApiError, Object
+from tokenplan.local_stripe.objects.events import emit
+from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments.cards import MESSAGES, behaviour, charged_details
+from tokenplan.local_stripe.payments.payment_methods import attach, usable
+
+router = Router()
+# Seconds until a delayed payment has come, or failed.
+SETTLES_AFTER = 60
+AUTHENTICATION_FAILED = (
+    "We are unable to authenticate your payment method."
+    " Please choose a different payment method and try again."
+)
+BANK_FAILED = "The bank account has insufficient funds."
+OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
+
+
+def new_intent(
+    store: Store,
+    *,
+    customer: str | None,
+    amount: int,
+    now: int,
+    metadata: Mapping[str, str],
+    description: str = "",
+    setup_future_usage: str | None = None,
+) -> Object:
+    """A payment that waits for a payment method. With `setup_future_usage` that one is kept."""
+    id = store.new_id("pi")
+    intent = store.save(
+        {
+            "id": id,
+            "object": "payment_intent",
+            "amount": amount,
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": 0,
+            "application": None,
+            "application_fee_amount": None,
+            "automatic_payment_methods": None,
+            "canceled_at": None,
+            "cancellation_reason": None,
+            "capture_method": "automatic",
+            "client_secret": store.new_id(f"{id}_secret"),
+            "confirmation_method": "automatic",
+            "created": now,
+            "currency": "usd",
+            "customer": customer,
+            "customer_account": None,
+            "description": description or None,
+            "excluded_payment_method_types": None,
+            "last_payment_error": None,
+            "latest_charge": None,
+            "livemode": False,
+            "metadata": dict(metadata),
+            "next_action": None,
+            "on_behalf_of": None,
+            "payment_method": None,
+            "payment_method_configuration_details": None,
+            "payment_method_options": {},
+            "payment_method_types": ["card", "us_bank_account"],
+            "processing": None,
+            "receipt_email": None,
+            "review": None,
+            "setup_future_usage": setup_future_usage,
+            "shipping": None,
+            "source": None,
+            "statement_descriptor": None,
+            "statement_descriptor_suffix": None,
+            "status": "requires_payment_method",
+            "transfer_data": None,
+            "transfer_group": None,
+        }
+    )
+    emit(store, "payment_intent.created", intent, now)
+    return intent
+
+
+def confirm(store: Store, intent: Object, payment_method: str, *, off_session: bool, now: int) -> Object:
+    """Tries to take the money. The answer's status says what came of it: succeeded, processing,
+    requires_action, or requires_payment_method with `last_payment_error`.
+    """
+    if intent["status"] not in OPEN:
+        raise ApiError(
+            f"This PaymentIntent's payment_method could not be updated because it has a status of"
+            f" {intent['status']}.",
+            code="payment_intent_unexpected_state",
+        )
+    method = usable(store, payment_method, customer=intent["customer"], now=now)
+    card = behaviour(method)
+    intent = {
+        **intent,
+        "payment_method": method["id"],
+        "last_payment_error": None,
+        "next_action": None,
+    }
+    # A card on file is charged later than the first time, whoever asks for it.
+    later = off_session or method["customer"] is not None
+    decline = card.decline or (card.decline_later if later else "")
+    if decline:
+        return _failed(store, intent, method, now, "card_declined", MESSAGES[decline], decline)
+    if card.delayed:
+        return _processing(store, intent, method, now)
+    if card.asks == "always" or (card.asks == "once" and not _is_set_up(store, method)):
+        intent = store.save(
+            {
+                **intent,
+                "status": "requires_action",
+                "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {}},
+            }
+        )
+        emit(store, "payment_intent.requires_action", intent, now)
+        return intent
+    return _succeeded(store, intent, method, now)
+
+
+def authenticate(store: Store, intent: Object, *, ok: bool, now: int) -> Object:
+    """The holder of the card answered what the bank asked. Without need, nothing happens."""
+    if intent["status"] != "requires_action":
+        return intent
+    method = store.get("payment_method", intent["payment_method"])
+    intent = {**intent, "next_action": None}
+    if not ok:
+        code = "payment_intent_authentication_failure"
+        return _failed(store, intent, method, now, code, AUTHENTICATION_FAILED, charged=False)
+    if intent["setup_future_usage"]:
+        set_up(store, method)
+    return _succeeded(store, intent, method, now)
+
+
+def settle_processing(store: Store, intent: Object, *, ok: bool, now: int) -> Object:
+    """A delayed payment has come, or will not. Without one under way, nothing happens."""
+    if intent["status"] != "processing":
+        return intent
+    charge = store.get("charge", intent["latest_charge"])
+    if ok:
+        charge = store.save({**charge, "status": "succeeded", "paid": True, "outcome": _outcome()})
+        emit(store, "charge.succeeded", charge, now)
+        intent = {**intent, "status": "succeeded", "amount_received": intent["amount"], "processing": None}
+        emit(store, "payment_intent.succeeded", store.save(intent), now)
+        return intent
+    code = "insufficient_funds"
+    charge |= {"status": "failed", "captured": False, "amount_captured": 0}
+    charge |= {"failure_code": code, "failure_message": BANK_FAILED}
+    emit(store, "charge.failed", store.save(charge), now)
+    method = store.get("payment_method", intent["payment_method"])
+    return _refused(store, {**intent, "processing": None}, method, now, code, BANK_FAILED, "", charge["id"])
+
+
+def settlements(store: Store) -> list[tuple[Object, int, bool]]:
+    """The delayed payments under way: each with when it will settle, and whether the money comes."""
+    found = []
+    for intent in store.all("payment_intent", status="processing"):
+        charge = store.get("charge", intent["latest_charge"])
+        method = store.get("payment_method", intent["payment_method"])
+        found.append((intent, charge["created"] + SETTLES_AFTER, not behaviour(method).fails_later))
+    return found
+
+
+def cancel(store: Store, intent: Object, *, reason: str | None, now: int) -> Object:
+    """It will never be paid: its invoice is void, its checkout expired."""
+    if intent["status"] not in OPEN:
+        raise ApiError(
+            "You cannot cancel this PaymentIntent because it has a status of"
+            f" {intent['status']}. Only a PaymentIntent with one of the following statuses may be canceled:"
+            f" {', '.join(OPEN)}.",
+            code="payment_intent_unexpected_state",
+        )
+    intent = {**intent, "status": "canceled", "canceled_at": now, "cancellation_reason": reason}
+    intent = store.save({**intent, "next_action": None})
+    emit(store, "payment_intent.canceled", intent, now)
+    return intent
+
+
+def _succeeded(store: Store, intent: Object, method: Object, now: int) -> Object:
+    _keep(store, intent, method, now)
+    charge = _charge(store, intent, method, now, status="succeeded", paid=True, outcome=_outcome())
+    emit(store, "charge.succeeded", charge, now)
+    intent = store.save(
+        {
+            **intent,
+            "status": "succeeded",
+            "amount_received": intent["amount"],
+            "latest_charge": charge["id"],
+            "next_action": None,
+        }
+    )
+    emit(store, "payment_intent.succeeded", intent, now)
+    return intent
+
+
+def _processing(store: Store, intent: Object, method: Object, now: int) -> Object:
+    _keep(store, intent, method, now)
+    charge = _charge(store, intent, method, now, status="pending", paid=False, outcome=_outcome())
+    emit(store, "charge.pending", charge, now)
+    intent = store.save({**intent, "status": "processing", "latest_charge": charge["id"]})
+    emit(store, "payment_intent.processing", intent, now)
+    return intent
+
+
+def _failed(
+    store: Store,
+    intent: Object,
+    method: Object,
+    now: int,
+    code: str,
+    message: str,
+    decline: str = "",
+    *,
+    charged: bool = True,
+) -> Object:
+    """Refused. `charged`: the bank was asked, which leaves a failed charge."""
+    charge = None
+    if charged:
+        charge = _charge(
+            store,
+            intent,
+            method,
+            now,
+            status="failed",
+            paid=False,
+            outcome=_outcome(decline),
+            failure_code=code,
+            failure_message=message,
+        )
+        emit(store, "charge.failed", charge, now)
+        intent = {**intent, "latest_charge": charge["id"]}
+    return _refused(store, intent, method, now, code, message, decline, charge["id"] if charge else None)
+
+
+def _refused(
+    store: Store,
+    intent: Object,
+    method: Object,
+    now: int,
+    code: str,
+    message: str,
+    decline: str,
+    charge: str | None,
+) -> Object:
+    error: Object = {
+        "type": "card_error",
+        "code": code,
+        "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
+        "message": message,
+        "payment_method": method,
+    }
+    if charge:
+        error["charge"] = charge
+    if decline:
+        error["decline_code"] = decline
+    intent = store.save(
+        {
+            **intent,
+            "status": "requires_payment_method",
+            "payment_method": None,
+            "last_payment_error": error,
+        }
+    )
+    emit(store, "payment_intent.payment_failed", intent, now)
+    return intent
+
+
+def _keep(store: Store, intent: Object, method: Object, now: int) -> None:
+    """The card becomes the customer's where it is to be charged again."""
+    if intent["setup_future_usage"] and intent["customer"]:
+        attach(store, method, intent["customer"], now)
+
+
+def set_up(store: Store, method: Object) -> None:
+    """Its holder has allowed to charge it while they are away."""
+    store.save({"object": "local.set_up", "id": method["id"]})
+
+
+def _is_set_up(store: Store, method: Object) -> bool:
+    return store.find("local.set_up", method["id"]) is not None
+
+
+def _outcome(decline: str = "") -> Object:
+    return {
+        "advice_code": "try_again_later" if decline else None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": "declined_by_network" if decline else "approved_by_network",
+        "reason": decline or None,
+        "risk_level": "normal",
+        "risk_score": 10,
+        "seller_message": "The bank did not return any further details with this decline."
+        if decline
+        else "Payment complete.",
+        "type": "issuer_declined" if decline else "authorized",
+    }
+
+
+def _charge(store: Store, intent: Object, method: Object, now: int, **outcome: Any) -> Object:
+    id = store.new_id("ch")
+    captured = outcome["status"] != "failed"
+    return store.save(
+        {
+            "id": id,
+            "object": "charge",
+            "amount": intent["amount"],
+            "amount_captured": intent["amount"] if captured else 0,
+            "amount_refunded": 0,
+            "application": None,
+            "application_fee": None,
+            "application_fee_amount": None,
+            "balance_transaction": None,
+            "billing_details": method["billing_details"],
+            "calculated_statement_descriptor": "TOKEN PLAN",
+            "captured": captured,
+            "created": now,
+            "currency": "usd",
+            "customer": intent["customer"],
+            "description": intent["description"],
+            "disputed": False,
+            "failure_balance_transaction": None,
+            "failure_code": None,
+            "failure_message": None,
+            "fraud_details": {},
+            "livemode": False,
+            "metadata": intent["metadata"],
+            "on_behalf_of": None,
+            "payment_intent": intent["id"],
+            "payment_method": method["id"],
+            "payment_method_details": charged_details(method),
+            "receipt_email": None,
+            "receipt_number": None,
+            "receipt_url": None,
+            "refunded": False,
+            "review": None,
+            "shipping": None,
+            "source": None,
+            "source_transfer": None,
+            "statement_descriptor": None,
+            "statement_descriptor_suffix": None,
+            "transfer_data": None,
+            "transfer_group": None,
+            **outcome,
+        }
+    )
+
+
+@router.expands("charge", "refunds")
+def refunds_of(store: Store, charge: Object) -> Object:
+    rows = store.all("refund", charge=charge["id"])
+    return listing(rows, {}, f"/v1/charges/{charge['id']}/refunds")
+
+
+@router.get("/payment_intents/{}")
+def retrieve(call: Call) -> Object:
+    return call.store.get("payment_intent", call.id, "intent")
+
+
+@router.list("/payment_intents", {"customer": text})
+def list_all(call: Call) -> Object:
+    rows = call.store.all("payment_intent", **call.given("customer"))
+    return listing(rows, call.params, "/v1/payment_intents")
+
+
+@router.get("/charges/{}")
+def retrieve_charge(call: Call) -> Object:
+    return call.store.get("charge", call.id, "charge")
+
+
+@router.list("/charges", {"customer": text, "payment_intent": text})
+def list_charges(call: Call) -> Object:
+    rows = call.store.all("charge", **call.given("customer", "payment_intent"))
+    return listing(rows, call.params, "/v1/charges")
