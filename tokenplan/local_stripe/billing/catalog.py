@@ -15,6 +15,7 @@ from tokenplan.local_stripe.http.params import (
     text,
 )
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
 
@@ -27,27 +28,17 @@ def create_product(call: Call) -> Object:
     id = call.params.get("id") or call.store.new_id("prod")
     if call.store.find("product", id):
         raise ApiError("Product already exists.", code="resource_already_exists", param="id")
-    product: Object = {
-        "id": id,
-        "object": "product",
-        "active": call.params.get("active", True),
-        "created": call.now,
-        "default_price": None,
-        "description": call.params.get("description"),
-        "images": [],
-        "livemode": False,
-        "marketing_features": [],
-        "metadata": merged({}, call.params.get("metadata", {})),
-        "name": call.params["name"],
-        "package_dimensions": None,
-        "shippable": None,
-        "statement_descriptor": None,
-        "tax_code": call.params.get("tax_code"),
-        "type": "service",
-        "unit_label": None,
-        "updated": call.now,
-        "url": None,
-    }
+    product: Object = blank(
+        "product",
+        id=id,
+        active=call.params.get("active", True),
+        created=call.now,
+        description=call.params.get("description"),
+        metadata=merged({}, call.params.get("metadata", {})),
+        name=call.params["name"],
+        tax_code=call.params.get("tax_code"),
+        updated=call.now,
+    )
     emit(call.store, "product.created", call.store.save(product), call.now)
     return product
 
@@ -114,27 +105,21 @@ def create_price(call: Call) -> Object:
     id = call.store.new_id("price")
     if "lookup_key" in call.params:
         _take_key(call, id)
-    price: Object = {
-        "id": id,
-        "object": "price",
-        "active": call.params.get("active", True),
-        "billing_scheme": "per_unit",
-        "created": call.now,
-        "currency": call.params["currency"],
-        "custom_unit_amount": None,
-        "livemode": False,
-        "lookup_key": call.params.get("lookup_key"),
-        "metadata": merged({}, call.params.get("metadata", {})),
-        "nickname": call.params.get("nickname"),
-        "product": product["id"],
-        "recurring": None,
-        "tax_behavior": call.params.get("tax_behavior", "unspecified"),
-        "tiers_mode": None,
-        "transform_quantity": None,
-        "type": "recurring" if recurring else "one_time",
-        "unit_amount": amount,
-        "unit_amount_decimal": str(amount),
-    }
+    price: Object = blank(
+        "price",
+        id=id,
+        active=call.params.get("active", True),
+        created=call.now,
+        currency=call.params["currency"],
+        lookup_key=call.params.get("lookup_key"),
+        metadata=merged({}, call.params.get("metadata", {})),
+        nickname=call.params.get("nickname"),
+        product=product["id"],
+        tax_behavior=call.params.get("tax_behavior", "unspecified"),
+        type="recurring" if recurring else "one_time",
+        unit_amount=amount,
+        unit_amount_decimal=str(amount),
+    )
     if recurring:
         price["recurring"] = {
             "interval": recurring["interval"],

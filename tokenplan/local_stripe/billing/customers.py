@@ -8,6 +8,7 @@ from tokenplan.local_stripe.billing import subscription_status
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import Spec, integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
@@ -35,36 +36,13 @@ def create(call: Call) -> Object:
     if clock:
         now = store.get("test_helpers.test_clock", clock, "test_clock")["frozen_time"]
     id = store.new_id("cus")
-    customer: Object = {
-        "id": id,
-        "object": "customer",
-        "address": None,
-        "balance": 0,
-        "created": now,
-        "currency": None,
-        "customer_account": None,
-        "default_source": None,
-        "delinquent": False,
-        "description": None,
-        "discount": None,
-        "email": None,
-        "invoice_prefix": id[-8:].upper(),
-        "invoice_settings": {
-            "custom_fields": None,
-            "default_payment_method": None,
-            "footer": None,
-            "rendering_options": None,
-        },
-        "livemode": False,
-        "metadata": {},
-        "name": None,
-        "next_invoice_sequence": 1,
-        "phone": None,
-        "preferred_locales": [],
-        "shipping": None,
-        "tax_exempt": "none",
-        "test_clock": clock,
-    }
+    customer: Object = blank(
+        "customer",
+        id=id,
+        created=now,
+        invoice_prefix=id[-8:].upper(),
+        test_clock=clock,
+    )
     store.save(customer)
     if "payment_method" in call.params:
         attach(store, usable(store, call.params["payment_method"], customer=id, now=now), id, now)

@@ -9,6 +9,7 @@ from typing import Any
 from tokenplan.local_stripe.billing.promotions import redeem, refusal
 from tokenplan.local_stripe.http.params import Spec, text
 from tokenplan.local_stripe.objects import amounts
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import later
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
@@ -50,21 +51,16 @@ def drafted(
             raise ApiError(f"Coupon {coupon} is expired.", code="coupon_expired", param="coupon")
         repeats = kind["duration"] == "repeating"
         found.append(
-            {
-                "id": store.new_id("di"),
-                "object": "discount",
-                "checkout_session": None,
-                "customer": customer,
-                "customer_account": None,
-                "end": later(now, "month", kind["duration_in_months"]) if repeats else None,
-                "invoice": None,
-                "invoice_item": None,
-                "promotion_code": code["id"] if code else None,
-                "source": {"coupon": kind["id"], "type": "coupon"},
-                "start": now,
-                "subscription": subscription,
-                "subscription_item": None,
-            }
+            blank(
+                "discount",
+                id=store.new_id("di"),
+                customer=customer,
+                end=later(now, "month", kind["duration_in_months"]) if repeats else None,
+                promotion_code=code["id"] if code else None,
+                source={"coupon": kind["id"]},
+                start=now,
+                subscription=subscription,
+            )
         )
     return found
 

@@ -12,6 +12,7 @@ from typing import Any
 from tokenplan.local_stripe.billing import invoice_lines as lines_of
 from tokenplan.local_stripe.billing.discounts import take_off
 from tokenplan.local_stripe.objects.amounts import settled
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
@@ -39,86 +40,31 @@ def drafted(
     customer's balance come when it is finalized; what is due is known before.
     """
     id = store.new_id("in")
-    invoice: Object = {
-        "id": id,
-        "object": "invoice",
-        "account_country": "US",
-        "account_name": "Token Plan",
-        "account_tax_ids": None,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_paid_off_stripe": 0,
-        "amount_shipping": 0,
-        "application": None,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": auto_advance,
-        "automatic_tax": {
+    invoice: Object = blank(
+        "invoice",
+        id=id,
+        auto_advance=auto_advance,
+        automatic_tax={
             "enabled": tax,
-            "disabled_reason": None,
             "liability": {"type": "self"} if tax else None,
             "provider": "stripe" if tax else None,
             "status": "complete" if tax else None,
         },
-        "automatically_finalizes_at": finalizes_at,
-        "billing_reason": reason,
-        "collection_method": "charge_automatically",
-        "created": now,
-        "currency": "usd",
-        "custom_fields": None,
-        "customer": customer["id"] if customer else None,
-        "customer_account": None,
-        "customer_shipping": None,
-        "customer_tax_exempt": "none",
-        "customer_tax_ids": [],
-        "default_payment_method": payment_method,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": description,
-        "discounts": [discount["id"] for discount in discounts],
-        "due_date": None,
-        "effective_at": None,
-        "ending_balance": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
-        "livemode": False,
-        "metadata": dict(metadata or {}),
-        "next_payment_attempt": finalizes_at,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": _parent(subscription, proration_at),
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
-        "period_end": period[1] if period else now,
-        "period_start": period[0] if period else now,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "statement_descriptor": None,
-        "status": "draft",
-        "status_details": None,
-        "status_transitions": {
-            "finalized_at": None,
-            "marked_uncollectible_at": None,
-            "paid_at": None,
-            "voided_at": None,
-        },
-        "test_clock": customer["test_clock"] if customer else None,
-        "threshold_reason": None,
-        "webhooks_delivered_at": None,
+        automatically_finalizes_at=finalizes_at,
+        billing_reason=reason,
+        created=now,
+        customer=customer["id"] if customer else None,
+        default_payment_method=payment_method,
+        description=description,
+        discounts=[discount["id"] for discount in discounts],
+        metadata=dict(metadata or {}),
+        next_payment_attempt=finalizes_at,
+        parent=_parent(subscription, proration_at),
+        period_end=period[1] if period else now,
+        period_start=period[0] if period else now,
+        test_clock=customer["test_clock"] if customer else None,
         **whose(customer),
-    }
+    )
     return priced(store, invoice, lines, discounts, customer["balance"] if customer else 0)
 
 

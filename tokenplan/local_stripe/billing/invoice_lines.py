@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tokenplan.local_stripe.objects.amounts import dollars
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
 
@@ -42,28 +43,21 @@ def line(
     metadata: dict[str, str] | None = None,
 ) -> Object:
     details = parent[parent["type"]]
-    return {
-        "id": store.new_id("il"),
-        "object": "line_item",
-        "amount": amount,
-        "currency": "usd",
-        "description": text,
-        "discount_amounts": [],
-        "discountable": discountable,
-        "discounts": [],
-        "invoice": None,
-        "livemode": False,
-        "metadata": metadata or {},
-        "parent": parent,
-        "period": {"start": period[0], "end": period[1]},
-        "pretax_credit_amounts": [],
-        "pricing": pricing(price),
-        "quantity": quantity,
-        "quantity_decimal": str(quantity),
-        "subscription": details["subscription"],
-        "subtotal": amount,
-        "taxes": [],
-    }
+    return blank(
+        "line_item",
+        id=store.new_id("il"),
+        amount=amount,
+        description=text,
+        discountable=discountable,
+        metadata=metadata or {},
+        parent=parent,
+        period={"start": period[0], "end": period[1]},
+        pricing=pricing(price),
+        quantity=quantity,
+        quantity_decimal=str(quantity),
+        subscription=details["subscription"],
+        subtotal=amount,
+    )
 
 
 def pricing(price: Object) -> Object:
@@ -145,31 +139,26 @@ def invoice_item(
             "type": "subscription_details",
             "subscription_details": dict(zip(names, proration_of, strict=True)),
         }
-    return {
-        "id": store.new_id("ii"),
-        "object": "invoiceitem",
-        "amount": amount,
-        "currency": "usd",
-        "customer": customer,
-        "customer_account": None,
-        "date": now,
-        "description": text,
-        "discountable": proration_of is None,
-        "discounts": [],
-        "invoice": invoice,
-        "livemode": False,
-        "metadata": metadata or {},
-        "net_amount": amount,
-        "parent": details,
-        "period": {"start": period[0], "end": period[1]},
-        "pricing": pricing(price),
-        "proration": proration_of is not None,
-        "proration_details": {"credited_items": None, "discount_amounts": []} if proration_of else None,
-        "quantity": quantity,
-        "quantity_decimal": str(quantity),
-        "tax_rates": [],
-        "test_clock": clock,
-    }
+    return blank(
+        "invoiceitem",
+        id=store.new_id("ii"),
+        amount=amount,
+        customer=customer,
+        date=now,
+        description=text,
+        discountable=proration_of is None,
+        invoice=invoice,
+        metadata=metadata or {},
+        net_amount=amount,
+        parent=details,
+        period={"start": period[0], "end": period[1]},
+        pricing=pricing(price),
+        proration=proration_of is not None,
+        proration_details={"credited_items": None, "discount_amounts": []} if proration_of else None,
+        quantity=quantity,
+        quantity_decimal=str(quantity),
+        test_clock=clock,
+    )
 
 
 def product_name(store: Store, price: Object) -> str:

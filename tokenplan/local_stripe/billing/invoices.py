@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tokenplan.local_stripe.billing import subscription_status
 from tokenplan.local_stripe.billing.invoice_drafts import drafted, keep, once_lines, opened, whose
 from tokenplan.local_stripe.objects.amounts import settled
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import DAY, HOUR
 from tokenplan.local_stripe.objects.errors import ApiError, Declined, Object
 from tokenplan.local_stripe.objects.events import emit
@@ -286,18 +287,12 @@ def _failed(store: Store, invoice: Object, now: int) -> Object:
 
 def _link(store: Store, invoice: Object, intent: Object, now: int) -> Object:
     return store.save(
-        {
-            "id": store.new_id("inpay"),
-            "object": "invoice_payment",
-            "amount_paid": None,
-            "amount_requested": intent["amount"],
-            "created": now,
-            "currency": "usd",
-            "invoice": invoice["id"],
-            "is_default": True,
-            "livemode": False,
-            "payment": {"type": "payment_intent", "payment_intent": intent["id"]},
-            "status": "open",
-            "status_transitions": {"canceled_at": None, "paid_at": None},
-        }
+        blank(
+            "invoice_payment",
+            id=store.new_id("inpay"),
+            amount_requested=intent["amount"],
+            created=now,
+            invoice=invoice["id"],
+            payment={"payment_intent": intent["id"]},
+        )
     )

@@ -8,6 +8,7 @@ from functools import partial
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import decimal, flag, integer, mapping, merged, moment, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import Task
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
@@ -115,23 +116,20 @@ def create_coupon(call: Call) -> Object:
     id = given.get("id") or call.store.new_id("")[1:9]
     if call.store.find("coupon", id):
         raise ApiError("Coupon already exists.", code="resource_already_exists", param="id")
-    coupon: Object = {
-        "id": id,
-        "object": "coupon",
-        "amount_off": amount,
-        "created": call.now,
-        "currency": given.get("currency") if amount is not None else None,
-        "duration": duration,
-        "duration_in_months": given.get("duration_in_months"),
-        "livemode": False,
-        "max_redemptions": given.get("max_redemptions"),
-        "metadata": merged({}, given.get("metadata", {})),
-        "name": given.get("name"),
-        "percent_off": None if percent is None else float(percent),
-        "redeem_by": given.get("redeem_by"),
-        "times_redeemed": 0,
-        "valid": True,
-    }
+    coupon: Object = blank(
+        "coupon",
+        id=id,
+        amount_off=amount,
+        created=call.now,
+        currency=given.get("currency") if amount is not None else None,
+        duration=duration,
+        duration_in_months=given.get("duration_in_months"),
+        max_redemptions=given.get("max_redemptions"),
+        metadata=merged({}, given.get("metadata", {})),
+        name=given.get("name"),
+        percent_off=None if percent is None else float(percent),
+        redeem_by=given.get("redeem_by"),
+    )
     if "applies_to" in given:
         coupon["applies_to"] = {"products": given["applies_to"].get("products", [])}
     emit(call.store, "coupon.created", call.store.save(coupon), call.now)
@@ -194,26 +192,23 @@ def create_promotion(call: Call) -> Object:
             "Promotion code max_redemptions may not exceed those of its coupon.", param="max_redemptions"
         )
     limits = given.get("restrictions", {})
-    promotion: Object = {
-        "id": call.store.new_id("promo"),
-        "object": "promotion_code",
-        "active": given.get("active", True),
-        "code": code,
-        "created": call.now,
-        "customer": given.get("customer"),
-        "customer_account": None,
-        "expires_at": given.get("expires_at"),
-        "livemode": False,
-        "max_redemptions": most,
-        "metadata": merged({}, given.get("metadata", {})),
-        "promotion": {"coupon": coupon["id"], "type": "coupon"},
-        "restrictions": {
+    promotion: Object = blank(
+        "promotion_code",
+        id=call.store.new_id("promo"),
+        active=given.get("active", True),
+        code=code,
+        created=call.now,
+        customer=given.get("customer"),
+        expires_at=given.get("expires_at"),
+        max_redemptions=most,
+        metadata=merged({}, given.get("metadata", {})),
+        promotion={"coupon": coupon["id"]},
+        restrictions={
             "first_time_transaction": limits.get("first_time_transaction", False),
             "minimum_amount": limits.get("minimum_amount"),
             "minimum_amount_currency": limits.get("minimum_amount_currency"),
         },
-        "times_redeemed": 0,
-    }
+    )
     emit(call.store, "promotion_code.created", call.store.save(promotion), call.now)
     return promotion
 

@@ -17,6 +17,7 @@ from tokenplan.local_stripe.billing.invoices import drop_waiting
 from tokenplan.local_stripe.billing.renewals import SCHEDULES
 from tokenplan.local_stripe.billing.subscription_changes import cancel as cancel_subscription
 from tokenplan.local_stripe.billing.subscription_changes import update as update_subscription
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import Task
 from tokenplan.local_stripe.objects.dates import later
 from tokenplan.local_stripe.objects.errors import ApiError, Object
@@ -43,32 +44,22 @@ def from_subscription(store: Store, subscription: Object, now: int) -> Object:
     rows = [
         {"price": item["price"]["id"], "quantity": item["quantity"]} for item in subscription["items"]["data"]
     ]
-    schedule: Object = {
-        "id": store.new_id("sub_sched"),
-        "object": "subscription_schedule",
-        "application": None,
-        "billing_mode": subscription["billing_mode"],
-        "canceled_at": None,
-        "completed_at": None,
-        "created": now,
-        "current_phase": {"start_date": start, "end_date": end},
-        "customer": subscription["customer"],
-        "customer_account": None,
-        "default_settings": _defaults(subscription),
-        "end_behavior": "cancel" if subscription["cancel_at"] else "release",
-        "livemode": False,
-        "metadata": {},
-        "pause_schedules": [],
-        "phases": [
+    schedule: Object = blank(
+        "subscription_schedule",
+        id=store.new_id("sub_sched"),
+        billing_mode=subscription["billing_mode"],
+        created=now,
+        current_phase={"start_date": start, "end_date": end},
+        customer=subscription["customer"],
+        default_settings=_defaults(subscription),
+        end_behavior="cancel" if subscription["cancel_at"] else "release",
+        phases=[
             _phase(rows, start, end, "create_prorations", {})
             | {"discounts": _discounts(store, subscription["discounts"])}
         ],
-        "released_at": None,
-        "released_subscription": None,
-        "status": "active",
-        "subscription": subscription["id"],
-        "test_clock": subscription["test_clock"],
-    }
+        subscription=subscription["id"],
+        test_clock=subscription["test_clock"],
+    )
     emit(store, "subscription_schedule.created", store.save(schedule), now)
     subscription_status.change(store, subscription, now, schedule=schedule["id"])
     return schedule
@@ -281,21 +272,10 @@ def _end(row: Mapping[str, Any], start: int, at: str) -> int:
 def _phase(
     rows: Sequence[Mapping[str, Any]], start: int, end: int, behavior: str, metadata: Mapping[str, str]
 ) -> Object:
-    return {
-        "add_invoice_items": [],
-        "application_fee_percent": None,
-        "automatic_tax": {"enabled": False, "disabled_reason": None, "liability": None},
-        "billing_cycle_anchor": None,
-        "billing_thresholds": None,
-        "collection_method": None,
-        "currency": "usd",
-        "default_payment_method": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "end_date": end,
-        "invoice_settings": None,
-        "items": [
+    return blank(
+        "subscription_schedule.phase",
+        end_date=end,
+        items=[
             {
                 "billing_thresholds": None,
                 "discounts": [],
@@ -307,32 +287,16 @@ def _phase(
             }
             for row in rows
         ],
-        "metadata": dict(metadata),
-        "on_behalf_of": None,
-        "proration_behavior": behavior,
-        "start_date": start,
-        "transfer_data": None,
-        "trial_end": None,
-    }
+        metadata=dict(metadata),
+        proration_behavior=behavior,
+        start_date=start,
+    )
 
 
 def _defaults(subscription: Object) -> Object:
-    return {
-        "application_fee_percent": None,
-        "automatic_tax": subscription["automatic_tax"],
-        "billing_cycle_anchor": "automatic",
-        "billing_thresholds": None,
-        "collection_method": "charge_automatically",
-        "default_payment_method": subscription["default_payment_method"],
-        "description": subscription["description"],
-        "invoice_settings": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "days_until_due": None,
-            "description": None,
-            "footer": None,
-            "issuer": {"type": "self"},
-        },
-        "on_behalf_of": None,
-        "transfer_data": None,
-    }
+    return blank(
+        "subscription_schedule.default_settings",
+        automatic_tax=subscription["automatic_tax"],
+        default_payment_method=subscription["default_payment_method"],
+        description=subscription["description"],
+    )

@@ -17,6 +17,7 @@ from tokenplan.local_stripe.billing import invoice_lines as lines_of
 from tokenplan.local_stripe.billing.discounts import in_force, net, take_off
 from tokenplan.local_stripe.http.params import one_of
 from tokenplan.local_stripe.objects.amounts import part
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import boundary_after, day_text, later
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
@@ -51,17 +52,13 @@ def new_item(
     now: int,
     metadata: Mapping[str, str] | None = None,
 ) -> Object:
-    item: Object = {
-        "id": store.new_id("si"),
-        "object": "subscription_item",
-        "billing_thresholds": None,
-        "created": now,
-        "current_trial": None,
-        "discounts": [],
-        "metadata": dict(metadata or {}),
-        "subscription": subscription,
-        "tax_rates": [],
-    }
+    item: Object = blank(
+        "subscription_item",
+        id=store.new_id("si"),
+        created=now,
+        metadata=dict(metadata or {}),
+        subscription=subscription,
+    )
     return _for(_priced(item, price, quantity), period)
 
 
@@ -322,24 +319,17 @@ def _quantity(given: int) -> int:
 def _plan(price: Object) -> Object:
     """The older name of a recurring price."""
     recurring = price["recurring"]
-    return {
-        "id": price["id"],
-        "object": "plan",
-        "active": price["active"],
-        "amount": price["unit_amount"],
-        "amount_decimal": str(price["unit_amount"]),
-        "billing_scheme": "per_unit",
-        "created": price["created"],
-        "currency": price["currency"],
-        "interval": recurring["interval"],
-        "interval_count": recurring["interval_count"],
-        "livemode": False,
-        "metadata": price["metadata"],
-        "meter": None,
-        "nickname": price["nickname"],
-        "product": price["product"],
-        "tiers_mode": None,
-        "transform_usage": None,
-        "trial_period_days": None,
-        "usage_type": "licensed",
-    }
+    return blank(
+        "plan",
+        id=price["id"],
+        active=price["active"],
+        amount=price["unit_amount"],
+        amount_decimal=str(price["unit_amount"]),
+        created=price["created"],
+        currency=price["currency"],
+        interval=recurring["interval"],
+        interval_count=recurring["interval_count"],
+        metadata=price["metadata"],
+        nickname=price["nickname"],
+        product=price["product"],
+    )

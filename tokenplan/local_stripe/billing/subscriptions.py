@@ -10,6 +10,7 @@ from tokenplan.local_stripe.billing import subscription_items as items_of
 from tokenplan.local_stripe.billing.discounts import begin, still_given
 from tokenplan.local_stripe.billing.invoice_drafts import drafted, keep
 from tokenplan.local_stripe.billing.invoice_lines import of_invoice_item
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import HOUR
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit
@@ -182,76 +183,18 @@ def _new(
 ) -> Object:
     owner = store.get("customer", customer, "customer")
     id = store.new_id("sub")
-    return {
-        "id": id,
-        "object": "subscription",
-        "application": None,
-        "application_fee_percent": None,
-        "automatic_tax": {
-            "enabled": tax,
-            "disabled_reason": None,
-            "liability": {"type": "self"} if tax else None,
-        },
-        "billing_cycle_anchor": now,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": {
-            "type": "flexible",
-            "flexible": {"proration_discounts": "included"},
-            "updated_at": now,
-        },
-        "billing_schedules": [],
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": {
-            "comment": None,
-            "feedback": None,
-            "feedback_option": None,
-            "reason": None,
-        },
-        "collection_method": "charge_automatically",
-        "created": now,
-        "currency": "usd",
-        "customer": customer,
-        "customer_account": None,
-        "days_until_due": None,
-        "default_payment_method": payment_method,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": description,
-        "discounts": [],
-        "ended_at": None,
-        "invoice_settings": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "description": None,
-            "footer": None,
-            "issuer": {"type": "self"},
-        },
-        "items": items_of.listed(id, items_of.wanted(store, given, subscription=id, now=now)),
-        "latest_invoice": None,
-        "livemode": False,
-        "managed_payments": {"enabled": False},
-        "metadata": dict(metadata),
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
-        "pause_collection": None,
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
-        "start_date": now,
-        "status": "incomplete",
-        "status_details": None,
-        "test_clock": owner["test_clock"],
-        "transfer_data": None,
-        "trial_end": None,
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
-        "trial_start": None,
-    }
+    return blank(
+        "subscription",
+        id=id,
+        automatic_tax={"enabled": tax, "liability": {"type": "self"} if tax else None},
+        billing_cycle_anchor=now,
+        billing_mode={"updated_at": now},
+        created=now,
+        customer=customer,
+        default_payment_method=payment_method,
+        description=description,
+        items=items_of.listed(id, items_of.wanted(store, given, subscription=id, now=now)),
+        metadata=dict(metadata),
+        start_date=now,
+        test_clock=owner["test_clock"],
+    )

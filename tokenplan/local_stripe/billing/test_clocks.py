@@ -8,6 +8,7 @@ from tokenplan.local_stripe.billing.subscription_items import interval_of
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import moment, text
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import DAY, later
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit
@@ -31,17 +32,14 @@ OWNED = (
 
 @router.post("/test_helpers/test_clocks", {"frozen_time": moment, "name": text}, required=["frozen_time"])
 def create(call: Call) -> Object:
-    clock: Object = {
-        "id": call.store.new_id("clock"),
-        "object": KIND,
-        "created": call.now,
-        "deletes_after": call.now + LASTS,
-        "frozen_time": call.params["frozen_time"],
-        "livemode": False,
-        "name": call.params.get("name"),
-        "status": "ready",
-        "status_details": {},
-    }
+    clock: Object = blank(
+        "test_helpers.test_clock",
+        id=call.store.new_id("clock"),
+        created=call.now,
+        deletes_after=call.now + LASTS,
+        frozen_time=call.params["frozen_time"],
+        name=call.params.get("name"),
+    )
     emit(call.store, f"{KIND}.created", call.store.save(clock), call.now)
     return clock
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tokenplan.local_stripe.billing import promotions
 from tokenplan.local_stripe.billing.discounts import drafted, take_off
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
 
@@ -59,18 +60,16 @@ def line_items(store: Store, order: Object) -> list[Object]:
     for (row, price), line in zip(pairs, take_off(store, lines, _shown(store, order)), strict=True):
         off = sum(entry["amount"] for entry in line["discount_amounts"])
         found.append(
-            {
-                "id": row["id"],
-                "object": "item",
-                "amount_discount": off,
-                "amount_subtotal": line["amount"],
-                "amount_tax": 0,
-                "amount_total": line["amount"] - off,
-                "currency": "usd",
-                "description": store.get("product", price["product"])["name"],
-                "price": price,
-                "quantity": row["quantity"],
-            }
+            blank(
+                "item",
+                id=row["id"],
+                amount_discount=off,
+                amount_subtotal=line["amount"],
+                amount_total=line["amount"] - off,
+                description=store.get("product", price["product"])["name"],
+                price=price,
+                quantity=row["quantity"],
+            )
         )
     return found
 

@@ -12,6 +12,7 @@ from tokenplan.local_stripe.hosted.checkout_orders import discounts_of, line_ite
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import Spec, flag, integer, mapping, merged, moment, one_of, text, url
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import Task, now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit
@@ -73,82 +74,29 @@ def create(call: Call) -> Object:
         }
     )
     tax = given.get("automatic_tax", {}).get("enabled", False)
-    session: Object = {
-        "id": id,
-        "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
-        "allow_promotion_codes": given.get("allow_promotion_codes"),
-        "automatic_tax": {
+    session: Object = blank(
+        "checkout.session",
+        id=id,
+        allow_promotion_codes=given.get("allow_promotion_codes"),
+        automatic_tax={
             "enabled": tax,
             "liability": {"type": "self"} if tax else None,
             "provider": "stripe" if tax else None,
             "status": "complete" if tax else None,
         },
-        "billing_address_collection": None,
-        "cancel_url": given.get("cancel_url"),
-        "client_reference_id": given.get("client_reference_id"),
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
-        "created": call.now,
-        "currency": "usd",
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
-        "customer": customer["id"],
-        "customer_account": None,
-        "customer_creation": None,
-        "customer_details": {
-            "address": None,
-            "business_name": None,
-            "email": customer["email"],
-            "individual_name": None,
-            "name": None,
-            "phone": None,
-            "tax_exempt": "none",
-            "tax_ids": None,
-        },
-        "customer_email": None,
-        "discounts": [],
-        "expires_at": expires_at,
-        "invoice": None,
-        "invoice_creation": _invoice_creation(given) if given["mode"] == "payment" else None,
-        "livemode": False,
-        "locale": None,
-        "metadata": merged({}, given.get("metadata")),
-        "mode": given["mode"],
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "always" if given["mode"] == "subscription" else "if_required",
-        "payment_method_configuration_details": None,
-        "payment_method_options": {},
-        "payment_method_types": ["card", "us_bank_account"],
-        "payment_status": "unpaid",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
-        "status": "open",
-        "submit_type": None,
-        "subscription": None,
-        "success_url": given["success_url"],
-        "total_details": None,
-        "ui_mode": "hosted_page",
-        "url": f"{store.base}/checkout/{id}",
-        "wallet_options": None,
-    }
+        cancel_url=given.get("cancel_url"),
+        client_reference_id=given.get("client_reference_id"),
+        created=call.now,
+        customer=customer["id"],
+        customer_details={"email": customer["email"]},
+        expires_at=expires_at,
+        invoice_creation=_invoice_creation(given) if given["mode"] == "payment" else None,
+        metadata=merged({}, given.get("metadata")),
+        mode=given["mode"],
+        payment_method_collection="always" if given["mode"] == "subscription" else "if_required",
+        success_url=given["success_url"],
+        url=f"{store.base}/checkout/{id}",
+    )
     if "tax_id_collection" in given:
         session["tax_id_collection"] = {
             "enabled": given["tax_id_collection"].get("enabled", False),
@@ -206,18 +154,11 @@ def _rows(call: Call) -> list[Object]:
 def _invoice_creation(given: Mapping[str, Any]) -> Object:
     asked = given.get("invoice_creation", {})
     data = asked.get("invoice_data", {})
-    return {
-        "enabled": asked.get("enabled", False),
-        "invoice_data": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "description": data.get("description"),
-            "footer": None,
-            "issuer": None,
-            "metadata": merged({}, data.get("metadata")),
-            "rendering_options": None,
-        },
-    }
+    return blank(
+        "checkout.session.invoice_creation",
+        enabled=asked.get("enabled", False),
+        invoice_data={"description": data.get("description"), "metadata": merged({}, data.get("metadata"))},
+    )
 
 
 def abandon(store: Store, session: Object, now: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import flag, mapping, merged, one_of, text, url
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 
 router = Router()
@@ -33,26 +34,17 @@ NO_CONFIGURATION = (
 def create_configuration(call: Call) -> Object:
     first = not call.store.all("billing_portal.configuration")
     return call.store.save(
-        {
-            "id": call.store.new_id("bpc"),
-            "object": "billing_portal.configuration",
-            "active": True,
-            "application": None,
-            "business_profile": {
-                "headline": None,
-                "privacy_policy_url": None,
-                "terms_of_service_url": None,
-            },
-            "created": call.now,
-            "default_return_url": call.params.get("default_return_url"),
-            "features": _features(call.params["features"]),
-            "is_default": first,
-            "livemode": False,
-            "login_page": {"enabled": False, "url": None},
-            "metadata": merged({}, call.params.get("metadata")),
-            "name": call.params.get("name"),
-            "updated": call.now,
-        }
+        blank(
+            "billing_portal.configuration",
+            id=call.store.new_id("bpc"),
+            created=call.now,
+            default_return_url=call.params.get("default_return_url"),
+            features=_features(call.params["features"]),
+            is_default=first,
+            metadata=merged({}, call.params.get("metadata")),
+            name=call.params.get("name"),
+            updated=call.now,
+        )
     )
 
 
@@ -63,31 +55,16 @@ def _features(given: dict[str, Any]) -> Object:
     def on(name: str) -> bool:
         return bool(given.get(name, {}).get("enabled", False))
 
-    return {
-        "customer_update": {
+    return blank(
+        "billing_portal.features",
+        customer_update={
             "allowed_updates": update.get("allowed_updates", []),
             "enabled": on("customer_update"),
         },
-        "invoice_history": {"enabled": on("invoice_history")},
-        "payment_method_update": {"enabled": on("payment_method_update")},
-        "subscription_cancel": {
-            "cancellation_reason": {"enabled": False, "options": []},
-            "enabled": on("subscription_cancel"),
-            "mode": "at_period_end",
-            "proration_behavior": "none",
-        },
-        "subscription_pause": {
-            "duration": {"interval_options": [], "type": "indefinite"},
-            "enabled": False,
-        },
-        "subscription_update": {
-            "default_allowed_updates": [],
-            "enabled": False,
-            "proration_behavior": "none",
-            "schedule_at_period_end": {"conditions": []},
-            "trial_update_behavior": "end_trial",
-        },
-    }
+        invoice_history={"enabled": on("invoice_history")},
+        payment_method_update={"enabled": on("payment_method_update")},
+        subscription_cancel={"enabled": on("subscription_cancel")},
+    )
 
 
 @router.get("/billing_portal/configurations/{}")
@@ -135,18 +112,13 @@ def create_session(call: Call) -> Object:
         configuration = found[0]
     session = call.store.new_id("bps")
     return call.store.save(
-        {
-            "id": session,
-            "object": "billing_portal.session",
-            "configuration": configuration["id"],
-            "created": call.now,
-            "customer": customer["id"],
-            "customer_account": None,
-            "flow": None,
-            "livemode": False,
-            "locale": None,
-            "on_behalf_of": None,
-            "return_url": call.params.get("return_url") or configuration["default_return_url"],
-            "url": f"{call.store.base}/portal/{session}",
-        }
+        blank(
+            "billing_portal.session",
+            id=session,
+            configuration=configuration["id"],
+            created=call.now,
+            customer=customer["id"],
+            return_url=call.params.get("return_url") or configuration["default_return_url"],
+            url=f"{call.store.base}/portal/{session}",
+        )
     )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.store import Store
 
@@ -87,17 +88,15 @@ def emit(
         data["previous_attributes"] = dict(previous)
     endpoints = [row for row in store.all("webhook_endpoint", status="enabled") if wants(row, kind)]
     event = store.save(
-        {
-            "id": store.new_id("evt"),
-            "object": "event",
-            "api_version": VERSION,
-            "created": now,
-            "data": data,
-            "livemode": False,
-            "pending_webhooks": len(endpoints),
-            "request": {"id": None, "idempotency_key": None},
-            "type": kind,
-        }
+        blank(
+            "event",
+            id=store.new_id("evt"),
+            api_version=VERSION,
+            created=now,
+            data=data,
+            pending_webhooks=len(endpoints),
+            type=kind,
+        )
     )
     for endpoint in endpoints:
         deliver(store, event["id"], endpoint["id"])

@@ -12,6 +12,7 @@ import random
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import deliver, wants
 from tokenplan.local_stripe.objects.store import Store
@@ -138,16 +139,9 @@ def register(store: Store, url: str, secret: str, events: list[str], now: int) -
 
 
 def new_endpoint(store: Store, url: str, now: int) -> Object:
-    return {
-        "id": store.new_id("we"),
-        "object": "webhook_endpoint",
-        "api_version": None,
-        "application": None,
-        "created": now,
-        "description": None,
-        "enabled_events": [],
-        "livemode": False,
-        "metadata": {},
-        "status": "enabled",
-        "url": url,
-    }
+    return blank(
+        "webhook_endpoint",
+        id=store.new_id("we"),
+        created=now,
+        url=url,
+    )

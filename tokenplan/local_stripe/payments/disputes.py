@@ -8,6 +8,7 @@ from functools import partial
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import text
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import Task, now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
@@ -56,40 +57,17 @@ def dispute(store: Store, charge: Object, now: int) -> Object:
         raise ApiError("This charge cannot be disputed.", param="charge")
     emit_updated(store, "charge.updated", charge, {**charge, "disputed": True}, now)
     row = store.save(
-        {
-            "id": store.new_id("du"),
-            "object": "dispute",
-            "amount": charge["amount"] - charge["amount_refunded"],
-            "balance_transactions": [],
-            "charge": charge["id"],
-            "created": now,
-            "currency": charge["currency"],
-            "enhanced_eligibility_types": [],
-            "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
-            "evidence_details": {
-                "due_by": now + ANSWER_WITHIN,
-                "enhanced_eligibility": {},
-                "has_evidence": False,
-                "past_due": False,
-                "submission_count": 0,
-                "submission_method": "not_submitted",
-            },
-            "is_charge_refundable": False,
-            "livemode": False,
-            "metadata": {},
-            "payment_intent": charge["payment_intent"],
-            "payment_method_details": {
-                "card": {
-                    "brand": "visa",
-                    "case_type": "chargeback",
-                    "network": "visa",
-                    "network_reason_code": "10.4",
-                },
-                "type": "card",
-            },
-            "reason": "fraudulent",
-            "status": "needs_response",
-        }
+        blank(
+            "dispute",
+            id=store.new_id("du"),
+            amount=charge["amount"] - charge["amount_refunded"],
+            charge=charge["id"],
+            created=now,
+            currency=charge["currency"],
+            evidence={**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
+            evidence_details={"due_by": now + ANSWER_WITHIN},
+            payment_intent=charge["payment_intent"],
+        )
     )
     emit(store, "charge.dispute.created", row, now)
     emit(store, "charge.dispute.funds_withdrawn", row, now)

@@ -12,6 +12,7 @@ from typing import Any
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import text
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
@@ -42,49 +43,17 @@ def new_intent(
     """A payment that waits for a payment method. With `setup_future_usage` that one is kept."""
     id = store.new_id("pi")
     intent = store.save(
-        {
-            "id": id,
-            "object": "payment_intent",
-            "amount": amount,
-            "amount_capturable": 0,
-            "amount_details": {"tip": {}},
-            "amount_received": 0,
-            "application": None,
-            "application_fee_amount": None,
-            "automatic_payment_methods": None,
-            "canceled_at": None,
-            "cancellation_reason": None,
-            "capture_method": "automatic",
-            "client_secret": store.new_id(f"{id}_secret"),
-            "confirmation_method": "automatic",
-            "created": now,
-            "currency": "usd",
-            "customer": customer,
-            "customer_account": None,
-            "description": description or None,
-            "excluded_payment_method_types": None,
-            "last_payment_error": None,
-            "latest_charge": None,
-            "livemode": False,
-            "metadata": dict(metadata),
-            "next_action": None,
-            "on_behalf_of": None,
-            "payment_method": None,
-            "payment_method_configuration_details": None,
-            "payment_method_options": {},
-            "payment_method_types": ["card", "us_bank_account"],
-            "processing": None,
-            "receipt_email": None,
-            "review": None,
-            "setup_future_usage": setup_future_usage,
-            "shipping": None,
-            "source": None,
-            "statement_descriptor": None,
-            "statement_descriptor_suffix": None,
-            "status": "requires_payment_method",
-            "transfer_data": None,
-            "transfer_group": None,
-        }
+        blank(
+            "payment_intent",
+            id=id,
+            amount=amount,
+            client_secret=store.new_id(f"{id}_secret"),
+            created=now,
+            customer=customer,
+            description=description or None,
+            metadata=dict(metadata),
+            setup_future_usage=setup_future_usage,
+        )
     )
     emit(store, "payment_intent.created", intent, now)
     return intent
@@ -291,67 +260,38 @@ def _is_set_up(store: Store, method: Object) -> bool:
 
 
 def _outcome(decline: str = "") -> Object:
-    return {
-        "advice_code": "try_again_later" if decline else None,
-        "network_advice_code": None,
-        "network_decline_code": None,
-        "network_status": "declined_by_network" if decline else "approved_by_network",
-        "reason": decline or None,
-        "risk_level": "normal",
-        "risk_score": 10,
-        "seller_message": "The bank did not return any further details with this decline."
+    return blank(
+        "charge.outcome",
+        advice_code="try_again_later" if decline else None,
+        network_status="declined_by_network" if decline else "approved_by_network",
+        reason=decline or None,
+        seller_message="The bank did not return any further details with this decline."
         if decline
         else "Payment complete.",
-        "type": "issuer_declined" if decline else "authorized",
-    }
+        type="issuer_declined" if decline else "authorized",
+    )
 
 
 def _charge(store: Store, intent: Object, method: Object, now: int, **outcome: Any) -> Object:
     id = store.new_id("ch")
     captured = outcome["status"] != "failed"
     return store.save(
-        {
-            "id": id,
-            "object": "charge",
-            "amount": intent["amount"],
-            "amount_captured": intent["amount"] if captured else 0,
-            "amount_refunded": 0,
-            "application": None,
-            "application_fee": None,
-            "application_fee_amount": None,
-            "balance_transaction": None,
-            "billing_details": method["billing_details"],
-            "calculated_statement_descriptor": "TOKEN PLAN",
-            "captured": captured,
-            "created": now,
-            "currency": "usd",
-            "customer": intent["customer"],
-            "description": intent["description"],
-            "disputed": False,
-            "failure_balance_transaction": None,
-            "failure_code": None,
-            "failure_message": None,
-            "fraud_details": {},
-            "livemode": False,
-            "metadata": intent["metadata"],
-            "on_behalf_of": None,
-            "payment_intent": intent["id"],
-            "payment_method": method["id"],
-            "payment_method_details": charged_details(method),
-            "receipt_email": None,
-            "receipt_number": None,
-            "receipt_url": None,
-            "refunded": False,
-            "review": None,
-            "shipping": None,
-            "source": None,
-            "source_transfer": None,
-            "statement_descriptor": None,
-            "statement_descriptor_suffix": None,
-            "transfer_data": None,
-            "transfer_group": None,
+        blank(
+            "charge",
+            id=id,
+            amount=intent["amount"],
+            amount_captured=intent["amount"] if captured else 0,
+            billing_details=method["billing_details"],
+            captured=captured,
+            created=now,
+            customer=intent["customer"],
+            description=intent["description"],
+            metadata=intent["metadata"],
+            payment_intent=intent["id"],
+            payment_method=method["id"],
+            payment_method_details=charged_details(method),
             **outcome,
-        }
+        )
     )
 
 

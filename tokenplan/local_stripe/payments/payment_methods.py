@@ -9,6 +9,7 @@ from typing import Any
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import integer, mapping, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
 from tokenplan.local_stripe.objects.events import emit
@@ -33,25 +34,15 @@ def new_method(
 ) -> Object:
     """A payment method of nobody yet."""
     return store.save(
-        {
-            "id": store.new_id("pm"),
-            "object": "payment_method",
-            "allow_redisplay": "unspecified",
-            "billing_details": {
-                "address": dict(NO_ADDRESS),
-                "email": None,
-                "name": None,
-                "phone": None,
-                "tax_id": None,
-            },
-            "created": now,
-            "customer": None,
-            "customer_account": None,
-            "livemode": False,
-            "metadata": dict(metadata or {}),
-            "type": method.type,
-            method.type: details(method, datetime.fromtimestamp(now, UTC).year),
-        }
+        blank(
+            "payment_method",
+            id=store.new_id("pm"),
+            billing_details={"address": dict(NO_ADDRESS)},
+            created=now,
+            metadata=dict(metadata or {}),
+            type=method.type,
+            **{method.type: details(method, datetime.fromtimestamp(now, UTC).year)},
+        )
     )
 
 

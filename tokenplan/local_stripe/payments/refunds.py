@@ -5,6 +5,7 @@ from __future__ import annotations
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
@@ -43,26 +44,19 @@ def refund(
             param="amount",
         )
     row = store.save(
-        {
-            "id": store.new_id("re"),
-            "object": "refund",
-            "amount": amount,
-            "balance_transaction": None,
-            "charge": charge["id"],
-            "created": now,
-            "currency": charge["currency"],
-            "customer": charge["customer"],
-            "customer_account": None,
-            "destination_details": {"card": {"type": "refund"}, "type": "card"},
-            "metadata": merged({}, metadata),
-            "payment_intent": charge["payment_intent"],
-            "payment_method": charge["payment_method"],
-            "reason": reason,
-            "receipt_number": None,
-            "source_transfer_reversal": None,
-            "status": "succeeded",
-            "transfer_reversal": None,
-        }
+        blank(
+            "refund",
+            id=store.new_id("re"),
+            amount=amount,
+            charge=charge["id"],
+            created=now,
+            currency=charge["currency"],
+            customer=charge["customer"],
+            metadata=merged({}, metadata),
+            payment_intent=charge["payment_intent"],
+            payment_method=charge["payment_method"],
+            reason=reason,
+        )
     )
     emit(store, "refund.created", row, now)
     refunded = charge["amount_refunded"] + amount
