@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tokenplan.local_stripe.billing import subscription_status
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import Spec, integer, mapping, merged, one_of, text
@@ -13,10 +11,10 @@ from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
 from tokenplan.local_stripe.objects.store import Store
-from tokenplan.local_stripe.payments.payment_methods import NO_ADDRESS, TYPES, attach, owned, usable
+from tokenplan.local_stripe.payments.payment_methods import TYPES, attach, owned, usable
 
 router = Router()
-ADDRESS: Spec = dict.fromkeys(NO_ADDRESS, text)
+ADDRESS: Spec = dict.fromkeys(blank("address"), text)
 CUSTOMER: Spec = {
     "name": text,
     "email": text,
@@ -58,8 +56,9 @@ def _changed(call: Call, customer: Object, now: int) -> Object:
     if "balance" in given:
         after["balance"] = given["balance"]
     if "address" in given:
-        address: dict[str, Any] = given["address"]
-        after["address"] = {**NO_ADDRESS, **{name: value or None for name, value in address.items()}}
+        after["address"] = blank(
+            "address", **{name: value or None for name, value in given["address"].items()}
+        )
     settings = dict(given.get("invoice_settings", {}))
     if settings:
         if settings.get("default_payment_method"):

@@ -18,7 +18,7 @@ from tokenplan.local_stripe.objects.store import Store
 GIVEN: Spec = {"coupon": text, "promotion_code": text, "discount": text}
 
 
-def drafted(
+def draft_discounts(
     store: Store,
     given: Iterable[Mapping[str, Any]],
     *,

@@ -1,77 +1,80 @@
-"""The invoice object: its lines, its discounts, what it comes to. Previews and real invoices are put together
-here, by the same function, so that they agree to the cent.
+"""The invoice object: its lines, its discounts, and what it comes to. Previews and real invoices are drafted
+by the same function, so that they agree to the cent.
 
-Tax is not reckoned: `automatic_tax` is taken and shown, and adds nothing. `now` is the customer's time.
+No tax is calculated: `automatic_tax` is accepted and shown, and adds nothing. `now` is the customer's time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from tokenplan.local_stripe.billing import invoice_lines as lines_of
 from tokenplan.local_stripe.billing.discounts import take_off
 from tokenplan.local_stripe.objects.amounts import settled
 from tokenplan.local_stripe.objects.blank import blank
+from tokenplan.local_stripe.objects.dates import Period
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
 
 
-def drafted(
-    store: Store,
-    *,
-    customer: Object | None,
-    lines: Sequence[Object],
-    discounts: Sequence[Object],
-    reason: str,
-    now: int,
-    period: tuple[int, int] | None = None,
-    subscription: Object | None = None,
-    metadata: Mapping[str, str] | None = None,
-    payment_method: str | None = None,
-    auto_advance: bool = True,
-    finalizes_at: int | None = None,
-    tax: bool = False,
-    description: str | None = None,
-    proration_at: int | None = None,
-) -> Object:
-    """An invoice that is not kept yet; a preview is no more than that. Its number, its address and the
-    customer's balance come when it is finalized; what is due is known before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceTerms:
+    """What an invoice is drafted from. `reason` is its `billing_reason`; the `period` is `now` alone where
+    none is given. `finalizes_at`: when Stripe finalizes it by itself. `proration_date`: the moment from which
+    its prorations were counted.
     """
-    id = store.new_id("in")
-    invoice: Object = blank(
+
+    customer: Object | None
+    lines: Sequence[Object]
+    discounts: Sequence[Object] = ()
+    reason: str
+    now: int
+    period: Period | None = None
+    subscription: Object | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    payment_method_id: str | None = None
+    auto_advance: bool = True
+    finalizes_at: int | None = None
+    tax: bool = False
+    description: str | None = None
+    proration_date: int | None = None
+
+
+def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
+    """A draft that is not stored: a preview is no more than that. What is due is known already; its number,
+    its address and the customer's balance come when it is finalized.
+    """
+    customer = terms.customer
+    start, end = terms.period or (terms.now, terms.now)
+    invoice = blank(
         "invoice",
-        id=id,
-        auto_advance=auto_advance,
-        automatic_tax={
-            "enabled": tax,
-            "liability": {"type": "self"} if tax else None,
-            "provider": "stripe" if tax else None,
-            "status": "complete" if tax else None,
-        },
-        automatically_finalizes_at=finalizes_at,
-        billing_reason=reason,
-        created=now,
+        id=store.new_id("in"),
+        auto_advance=terms.auto_advance,
+        automatic_tax=automatic_tax(terms.tax),
+        automatically_finalizes_at=terms.finalizes_at,
+        billing_reason=terms.reason,
+        created=terms.now,
         customer=customer["id"] if customer else None,
-        default_payment_method=payment_method,
-        description=description,
-        discounts=[discount["id"] for discount in discounts],
-        metadata=dict(metadata or {}),
-        next_payment_attempt=finalizes_at,
-        parent=_parent(subscription, proration_at),
-        period_end=period[1] if period else now,
-        period_start=period[0] if period else now,
+        default_payment_method=terms.payment_method_id,
+        description=terms.description,
+        discounts=[discount["id"] for discount in terms.discounts],
+        metadata=dict(terms.metadata),
+        next_payment_attempt=terms.finalizes_at,
+        parent=_parent(terms),
+        period_end=end,
+        period_start=start,
         test_clock=customer["test_clock"] if customer else None,
-        **whose(customer),
+        **customer_fields(customer),
     )
-    return priced(store, invoice, lines, discounts, customer["balance"] if customer else 0)
+    balance = customer["balance"] if customer else 0
+    return priced(store, invoice, terms.lines, terms.discounts, balance)
 
 
 def priced(
     store: Store, invoice: Object, lines: Sequence[Object], discounts: Sequence[Object], balance: int
 ) -> Object:
-    """The invoice with these lines, and what they come to."""
+    """The invoice with these lines, and what they come to for a customer with this balance."""
     rows = [{**line, "invoice": invoice["id"]} for line in take_off(store, lines, discounts)]
     by_discount = [
         {
@@ -109,40 +112,17 @@ def priced(
     }
 
 
-def keep(store: Store, invoice: Object, now: int) -> Object:
-    """It exists from now on."""
+def save_draft(store: Store, invoice: Object, now: int) -> Object:
+    """Stores a draft, so that the invoice exists from now on. Returns it."""
     emit(store, "invoice.created", store.save(invoice), now)
     return invoice
 
 
-def once_lines(store: Store, prices: Iterable[tuple[Object, int]], now: int) -> list[Object]:
-    """Lines of what is paid once: prices and quantities."""
-    return [
-        lines_of.line(
-            store,
-            price=price,
-            quantity=quantity,
-            amount=price["unit_amount"] * quantity,
-            text=lines_of.product_name(store, price),
-            period=(now, now),
-            parent={
-                "type": "invoice_item_details",
-                "subscription_item_details": None,
-                "invoice_item_details": {
-                    "invoice_item": store.new_id("ii"),
-                    "proration": False,
-                    "proration_details": {"credited_items": None},
-                    "subscription": None,
-                },
-            },
-        )
-        for price, quantity in prices
-    ]
-
-
-def opened(store: Store, invoice: Object, number: str, now: int) -> Object:
-    """What finalizing sets."""
+def opened(store: Store, invoice: Object, customer: Object, now: int) -> Object:
+    """The invoice as finalizing makes it, with the customer's next number. Neither is stored."""
+    number = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04}"
     return {
+        **invoice,
         "number": number,
         "status": "open",
         "automatically_finalizes_at": None,
@@ -154,15 +134,26 @@ def opened(store: Store, invoice: Object, number: str, now: int) -> Object:
     }
 
 
-def _parent(subscription: Object | None, proration_at: int | None) -> Object | None:
-    if subscription is None:
-        return None
-    details: Object = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
-    if proration_at is not None:
-        details["subscription_proration_date"] = proration_at
-    return {"type": "subscription_details", "quote_details": None, "subscription_details": details}
-
-
-def whose(customer: Object | None) -> dict[str, Any]:
+def customer_fields(customer: Object | None) -> Object:
+    """What an invoice says about its customer, as it is now."""
     owner = customer or {}
     return {f"customer_{name}": owner.get(name) for name in ("address", "email", "name", "phone")}
+
+
+def automatic_tax(enabled: bool) -> Object:
+    """What an invoice or a Checkout Session says about tax."""
+    if not enabled:
+        return {"enabled": False}
+    return {"enabled": True, "liability": {"type": "self"}, "provider": "stripe", "status": "complete"}
+
+
+def _parent(terms: InvoiceTerms) -> Object | None:
+    if terms.subscription is None:
+        return None
+    details: Object = {
+        "metadata": terms.subscription["metadata"],
+        "subscription": terms.subscription["id"],
+    }
+    if terms.proration_date is not None:
+        details["subscription_proration_date"] = terms.proration_date
+    return {"type": "subscription_details", "quote_details": None, "subscription_details": details}

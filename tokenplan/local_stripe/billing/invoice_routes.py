@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from tokenplan.local_stripe.billing import invoice_lines, invoices
-from tokenplan.local_stripe.billing.discounts import GIVEN, begin, redeem_all
-from tokenplan.local_stripe.billing.discounts import drafted as drafted_discounts
-from tokenplan.local_stripe.billing.invoice_drafts import drafted, keep, priced
+from tokenplan.local_stripe.billing import invoices
+from tokenplan.local_stripe.billing.discounts import GIVEN, begin, draft_discounts, redeem_all
+from tokenplan.local_stripe.billing.invoice_drafts import InvoiceTerms, draft_invoice, priced, save_draft
+from tokenplan.local_stripe.billing.invoice_lines import (
+    active_price,
+    invoice_item,
+    invoice_item_line,
+    one_time_sale,
+)
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import flag, integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
@@ -43,29 +49,29 @@ def create(call: Call) -> Object:
     waiting: list[Object] = []
     if given.get("pending_invoice_items_behavior") == "include":
         waiting = store.all("invoiceitem", customer=customer["id"], invoice=None, parent=None)[::-1]
-    rows = [invoice_lines.of_invoice_item(store, row) for row in waiting]
+    rows = [invoice_item_line(store, row) for row in waiting]
     amount = sum(row["amount"] for row in rows)
-    own = drafted_discounts(
-        store, given.get("discounts", ()), customer=customer["id"], amount=amount, now=now
-    )
+    own = draft_discounts(store, given.get("discounts", ()), customer=customer["id"], amount=amount, now=now)
     redeem_all(store, own, now)
-    invoice = drafted(
+    invoice = draft_invoice(
         store,
-        customer=customer,
-        lines=rows,
-        discounts=begin(store, own),
-        reason="manual",
-        now=now,
-        metadata=merged({}, given.get("metadata")),
-        payment_method=given.get("default_payment_method"),
-        auto_advance=given.get("auto_advance", False),
-        finalizes_at=now + invoices.DRAFT_LASTS if given.get("auto_advance") else None,
-        tax=given.get("automatic_tax", {}).get("enabled", False),
-        description=given.get("description"),
+        InvoiceTerms(
+            customer=customer,
+            lines=rows,
+            discounts=begin(store, own),
+            reason="manual",
+            now=now,
+            metadata=merged({}, given.get("metadata")),
+            payment_method_id=given.get("default_payment_method"),
+            auto_advance=given.get("auto_advance", False),
+            finalizes_at=now + invoices.DRAFT_LASTS if given.get("auto_advance") else None,
+            tax=given.get("automatic_tax", {}).get("enabled", False),
+            description=given.get("description"),
+        ),
     )
     for row in waiting:
         store.save({**row, "invoice": invoice["id"]})
-    return keep(store, invoice, now)
+    return save_draft(store, invoice, now)
 
 
 @router.post(
@@ -87,25 +93,20 @@ def create_item(call: Call) -> Object:
     now = now_of(store, customer["id"], call.now)
     if "price" not in given.get("pricing", {}):
         raise ApiError("Missing required param: pricing[price].", code="parameter_missing", param="pricing")
-    price = invoice_lines.price_of(store, given["pricing"]["price"], "pricing[price]", recurring=False)
-    quantity = given.get("quantity", 1)
+    price = active_price(store, given["pricing"]["price"], "pricing[price]", recurring=False)
     invoice = _draft(store, given["invoice"], customer["id"]) if "invoice" in given else None
-    item = invoice_lines.invoice_item(
+    sale = one_time_sale(store, price, given.get("quantity", 1), now, given.get("description", ""))
+    item = invoice_item(
         store,
-        customer=customer["id"],
-        price=price,
-        quantity=quantity,
-        amount=price["unit_amount"] * quantity,
-        text=given.get("description") or invoice_lines.product_name(store, price),
-        period=(now, now),
+        replace(sale, metadata=merged({}, given.get("metadata"))),
+        customer_id=customer["id"],
+        clock_id=customer["test_clock"],
+        invoice_id=invoice["id"] if invoice else None,
         now=now,
-        clock=customer["test_clock"],
-        metadata=merged({}, given.get("metadata")),
-        invoice=invoice["id"] if invoice else None,
     )
     emit(store, "invoiceitem.created", store.save(item), now)
     if invoice:
-        rows = [*invoice["lines"]["data"], invoice_lines.of_invoice_item(store, item)]
+        rows = [*invoice["lines"]["data"], invoice_item_line(store, item)]
         discounts = [store.get("discount", id) for id in invoice["discounts"]]
         after = priced(store, invoice, rows, discounts, customer["balance"])
         emit_updated(store, "invoice.updated", invoice, after, now)

@@ -1,11 +1,22 @@
-"""Invoices: finalized, paid, voided; the subscription of each follows. `now` is the customer's time."""
+"""Invoices finalized, paid and voided; the subscription that an invoice bills follows each of it.
+
+`now` is the customer's time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from tokenplan.local_stripe.billing import subscription_status
-from tokenplan.local_stripe.billing.invoice_drafts import drafted, keep, once_lines, opened, whose
+from tokenplan.local_stripe.billing.invoice_drafts import (
+    InvoiceTerms,
+    customer_fields,
+    draft_invoice,
+    opened,
+    save_draft,
+)
+from tokenplan.local_stripe.billing.invoice_lines import one_time_line
 from tokenplan.local_stripe.objects.amounts import settled
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import DAY, HOUR
@@ -14,11 +25,11 @@ from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
 from tokenplan.local_stripe.payments import payment_intents
 
-# Days from a failed attempt of our own to the next. Stripe picks the moments itself; these are fixed.
+# Days from one failed attempt of Stripe's own to the next. Stripe picks them by itself; here they are fixed.
 RETRY_DAYS = (3, 5, 7)
-# A draft waits so long before it is finalized by itself.
+# Seconds after which a draft that advances by itself is finalized.
 DRAFT_LASTS = HOUR
-TEXTS = {
+PAYMENT_DESCRIPTIONS = {
     "subscription_create": "Subscription creation",
     "subscription_cycle": "Subscription update",
     "subscription_update": "Subscription update",
@@ -26,8 +37,11 @@ TEXTS = {
 
 
 def finalize(store: Store, invoice: Object, now: int, *, intent: Object | None = None) -> Object:
-    """It gets its number; the customer's balance is used up, or filled by what is below zero. What is then
-    not due is paid. `intent`: a payment of what is due that was tried before, as on a checkout's page.
+    """Gives the invoice its number and charges it to the customer's balance; a total below zero is added to
+    the balance. Where nothing is due then, it is paid. Returns the invoice.
+
+    `intent`: a payment of what is due that was tried before, as on a checkout's page; without one, a payment
+    that waits for a payment method is made. Raises ApiError for an invoice that is no draft.
     """
     if invoice["status"] != "draft":
         raise ApiError(
@@ -37,15 +51,14 @@ def finalize(store: Store, invoice: Object, now: int, *, intent: Object | None =
     customer = store.get("customer", invoice["customer"])
     balance = customer["balance"]
     due, ending = settled(invoice["total"], balance)
-    number = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04}"
+    invoice = opened(store, invoice, customer, now)
     customer |= {"next_invoice_sequence": customer["next_invoice_sequence"] + 1, "balance": ending}
     store.save(customer)
     if ending != balance:
         emit(store, "customer.updated", customer, now, {"balance": balance})
     invoice = {
         **invoice,
-        **opened(store, invoice, number, now),
-        **whose(customer),
+        **customer_fields(customer),
         "amount_due": due,
         "amount_remaining": due,
         "starting_balance": balance,
@@ -59,7 +72,7 @@ def finalize(store: Store, invoice: Object, now: int, *, intent: Object | None =
             raise ApiError(f"The payment is of {intent['amount']}, the invoice of {due}.")
         _link(store, invoice, intent, now)
         return intent_changed(store, intent, now) or invoice
-    text = TEXTS.get(invoice["billing_reason"], f"Payment for Invoice {number}")
+    text = PAYMENT_DESCRIPTIONS.get(invoice["billing_reason"], f"Payment for Invoice {invoice['number']}")
     intent = payment_intents.new_intent(
         store, customer=customer["id"], amount=due, now=now, metadata={}, description=text
     )
@@ -67,43 +80,46 @@ def finalize(store: Store, invoice: Object, now: int, *, intent: Object | None =
     return invoice
 
 
-def for_checkout(
-    store: Store,
-    *,
-    customer: str,
-    prices: Iterable[tuple[Object, int]],
-    discounts: Sequence[Object],
-    metadata: Mapping[str, str],
-    intent: Object | None,
-    now: int,
-) -> Object:
-    """The invoice of a checkout that has been paid, by an intent that succeeded (None where nothing was to be
-    paid). The customer's balance is left alone, as Stripe does there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutReceipt:
+    """What a paid checkout is invoiced for: prices and quantities, and the payment intent, which has
+    succeeded (None where nothing was to be paid).
     """
-    owner = store.get("customer", customer)
-    invoice = drafted(
+
+    customer_id: str
+    prices: Sequence[tuple[Object, int]]
+    discounts: Sequence[Object]
+    metadata: Mapping[str, str]
+    intent: Object | None
+
+
+def invoice_checkout(store: Store, receipt: CheckoutReceipt, now: int) -> Object:
+    """The paid invoice of a checkout. The customer's balance is left alone, as Stripe does there."""
+    customer = store.get("customer", receipt.customer_id)
+    invoice = draft_invoice(
         store,
-        customer={**owner, "balance": 0},
-        lines=once_lines(store, prices, now),
-        discounts=discounts,
-        reason="manual",
-        now=now,
-        metadata=metadata,
-        auto_advance=False,
+        InvoiceTerms(
+            customer={**customer, "balance": 0},
+            lines=[one_time_line(store, price, quantity, now) for price, quantity in receipt.prices],
+            discounts=receipt.discounts,
+            reason="manual",
+            now=now,
+            metadata=receipt.metadata,
+            auto_advance=False,
+        ),
     )
-    for discount in discounts:
+    for discount in receipt.discounts:
         store.save({**discount, "invoice": invoice["id"]})
-    keep(store, invoice, now)
-    number = f"{owner['invoice_prefix']}-{owner['next_invoice_sequence']:04}"
-    store.save({**owner, "next_invoice_sequence": owner["next_invoice_sequence"] + 1})
-    due = intent["amount"] if intent else 0
-    asked = {"amount_due": due, "amount_remaining": due, "ending_balance": 0}
-    invoice = {**invoice, **opened(store, invoice, number, now), **asked}
+    save_draft(store, invoice, now)
+    invoice = opened(store, invoice, customer, now)
+    store.save({**customer, "next_invoice_sequence": customer["next_invoice_sequence"] + 1})
+    due = receipt.intent["amount"] if receipt.intent else 0
+    invoice |= {"amount_due": due, "amount_remaining": due, "ending_balance": 0}
     emit(store, "invoice.finalized", store.save(invoice), now)
-    if intent is None:
+    if receipt.intent is None:
         return _paid(store, invoice, now)
-    _link(store, invoice, intent, now)
-    return intent_changed(store, intent, now) or invoice
+    _link(store, invoice, receipt.intent, now)
+    return intent_changed(store, receipt.intent, now) or invoice
 
 
 def pay(
@@ -115,8 +131,11 @@ def pay(
     off_session: bool = False,
     automatic: bool = False,
 ) -> Object:
-    """Tries to take the money; the invoice that comes back tells what came of it. `automatic`: an attempt of
-    Stripe's own, which counts, is followed by the next one, and is never refused.
+    """Tries to take the money with this payment method, or else the default one. Returns the invoice, which
+    tells what came of it: `paid`, or `open` still.
+
+    `automatic`: an attempt of Stripe's own. It is counted, followed by the next one, and not refused for want
+    of a payment method. Raises ApiError where there is nothing to pay, or nothing to pay with.
     """
     if invoice["status"] == "draft":
         invoice = finalize(store, invoice, now)
@@ -145,7 +164,7 @@ def pay(
 
 
 def refused(store: Store, invoice: Object) -> Declined | None:
-    """What a caller is told whose payment did not go through."""
+    """The error for a caller whose payment did not go through; None where it was not refused."""
     intent = store.get("payment_intent", payment_of(store, invoice)["payment"]["payment_intent"])
     if intent["status"] == "requires_action":
         return Declined(
@@ -165,8 +184,8 @@ def refused(store: Store, invoice: Object) -> Declined | None:
 
 
 def intent_changed(store: Store, intent: Object, now: int, *, automatic: bool = False) -> Object | None:
-    """The intent's invoice, and the subscription of that, follow it: paid, failed, waiting for the customer
-    or for the money. Returns the invoice; None where the intent pays none.
+    """Makes the invoice that the intent pays, and the subscription it bills, follow the intent: paid, failed,
+    or waiting for the customer or the bank. Returns the invoice; None where the intent pays none.
     """
     link = next(iter(store.all("invoice_payment", payment__payment_intent=intent["id"])), None)
     if link is None:
@@ -191,7 +210,9 @@ def intent_changed(store: Store, intent: Object, now: int, *, automatic: bool = 
 
 
 def void(store: Store, invoice: Object, now: int) -> Object:
-    """Nothing is owed for it any more; what it took from the customer's balance goes back."""
+    """Cancels what is owed for it; what it took from the customer's balance is given back. Raises ApiError
+    for one that is not open, or whose payment is under way.
+    """
     if invoice["status"] != "open":
         raise ApiError("You can only pass in open invoices. This invoice isn't open.")
     link = payment_of(store, invoice)
@@ -220,11 +241,11 @@ def void(store: Store, invoice: Object, now: int) -> Object:
     return invoice
 
 
-def drop_waiting(store: Store, subscription: Object, now: int) -> Object:
-    """A pending update will not be done: its invoice is void. Returns the subscription."""
-    waiting = subscription_status.book(store, subscription["id"])["pending"]
-    if waiting:
-        void(store, store.get("invoice", waiting["invoice"]), now)
+def drop_pending_update(store: Store, subscription: Object, now: int) -> Object:
+    """Drops the subscription's pending update, if any, by voiding its invoice. Returns the subscription."""
+    pending = subscription_status.billing_state(store, subscription["id"])["pending"]
+    if pending:
+        void(store, store.get("invoice", pending["invoice"]), now)
     return store.get("subscription", subscription["id"])
 
 
@@ -267,8 +288,8 @@ def _paid(store: Store, invoice: Object, now: int, link: Object | None = None) -
 
 
 def _failed(store: Store, invoice: Object, now: int) -> Object:
-    """Where Stripe collects by itself it tries again later; a failed attempt of somebody else's does not
-    change when.
+    """An invoice that Stripe collects by itself is tried again later. A failed attempt of somebody else's
+    does not change when.
     """
     subscription = subscription_status.subscription_of(store, invoice)
     waits = subscription is None or subscription["status"] in ("incomplete", *subscription_status.OVER)
@@ -280,7 +301,7 @@ def _failed(store: Store, invoice: Object, now: int) -> Object:
     emit(store, "invoice.payment_failed", invoice, now)
     subscription_status.failed(store, invoice, now)
     if subscription and retries and tried > len(RETRY_DAYS):
-        drop_waiting(store, subscription, now)
+        drop_pending_update(store, subscription, now)
         subscription_status.exhausted(store, invoice, now)
     return store.get("invoice", invoice["id"])
 

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
-from tokenplan.local_stripe.billing.discounts import GIVEN, drafted
+from tokenplan.local_stripe.billing.discounts import GIVEN, draft_discounts
 from tokenplan.local_stripe.billing.invoice_drafts import priced
-from tokenplan.local_stripe.billing.invoice_lines import of_invoice_item
+from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
 from tokenplan.local_stripe.billing.renewals import next_invoice
 from tokenplan.local_stripe.billing.schedules import next_period
-from tokenplan.local_stripe.billing.subscription_changes import planned_update
+from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate, plan_update
 from tokenplan.local_stripe.billing.subscription_items import ANCHOR, NOW
 from tokenplan.local_stripe.billing.subscription_routes import PRORATION, amount_of
-from tokenplan.local_stripe.billing.subscriptions import last_invoice, quote
+from tokenplan.local_stripe.billing.subscriptions import last_invoice, preview_first_invoice
 from tokenplan.local_stripe.http.params import flag, integer, mapping, moment, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.clocks import now_of
@@ -63,12 +63,12 @@ def create_preview(call: Call) -> Object:
     now = now_of(store, customer, call.now)
     rows = details["items"]
     return _shown(
-        quote(
+        preview_first_invoice(
             store,
-            customer=customer,
-            given=rows,
+            customer_id=customer,
+            items=rows,
             now=now,
-            discounts=drafted(
+            discounts=draft_discounts(
                 store,
                 given.get("discounts", ()),
                 customer=customer,
@@ -98,12 +98,12 @@ def _of_subscription(store: Store, subscription: Object, details: Mapping[str, A
                 raise _none(subscription["customer"])
             return last
         return next_invoice(store, *after)
-    done = planned_update(store, subscription, details, now=now)
+    done = plan_update(store, subscription, SubscriptionUpdate(params=details), now)
     if done.invoice is not None:
         return done.invoice
     changed = {**subscription, **done.fields}
     regular = next_invoice(store, changed, done.planned.items, done.planned.anchor)
-    prorations = [of_invoice_item(store, row) for row in done.planned.prorations]
+    prorations = [invoice_item_line(store, row) for row in done.planned.prorations]
     discounts = [store.get("discount", id) for id in regular["discounts"]]
     lines = [*prorations, *regular["lines"]["data"]]
     return priced(store, regular, lines, discounts, regular["starting_balance"])

@@ -10,21 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from tokenplan.local_stripe.billing import invoices, subscription_items, subscription_status
+from tokenplan.local_stripe.billing import invoices, subscription_status
 from tokenplan.local_stripe.billing.discounts import in_force, still_given
-from tokenplan.local_stripe.billing.invoice_drafts import drafted, keep
-from tokenplan.local_stripe.billing.invoice_lines import of_invoice_item
+from tokenplan.local_stripe.billing.invoice_drafts import InvoiceTerms, draft_invoice, save_draft
+from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
+from tokenplan.local_stripe.billing.prorations import full_period_lines
+from tokenplan.local_stripe.billing.subscription_items import item_list, period_of, renewed_items
 from tokenplan.local_stripe.billing.subscriptions import (
-    WAITS,
-    bill_waiting,
-    pending_items,
-    sweep,
+    PAYMENT_WINDOW,
+    bill_waiting_items,
+    put_on_invoice,
+    waiting_items,
 )
 from tokenplan.local_stripe.objects.clocks import Task
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.store import Store
 
-# Of one moment: what waited too long, then (schedules: 2) the period's end, then drafts and retries.
+# What falls due at one moment is done in this order: what waited too long, phases of schedules, ends of
+# periods, drafts and retries.
 EXPIRIES, SCHEDULES, PERIODS, COLLECTING = 1, 2, 3, 4
 
 
@@ -33,12 +36,12 @@ def subscriptions_due(store: Store) -> Iterator[Task]:
         for row in store.all("subscription", status=status):
             customer, id = row["customer"], row["id"]
             if status == "incomplete":
-                yield Task(row["created"] + WAITS, EXPIRIES, customer, partial(_expire, store, id))
+                yield Task(row["created"] + PAYMENT_WINDOW, EXPIRIES, customer, partial(_expire, store, id))
                 continue
             if row["pending_update"]:
                 late = row["pending_update"]["expires_at"]
                 yield Task(late, EXPIRIES, customer, partial(_drop, store, id))
-            _, end = subscription_items.period_of(row)
+            _, end = period_of(row)
             if row["cancel_at"] is not None and row["cancel_at"] <= end:
                 yield Task(row["cancel_at"], PERIODS, customer, partial(_end, store, id))
             else:
@@ -55,25 +58,27 @@ def invoices_due(store: Store) -> Iterator[Task]:
                 yield Task(row[moment], COLLECTING, row["customer"], partial(do, store, row["id"]))
 
 
-def next_invoice(store: Store, subscription: Object, rows: list[Object], anchor: int) -> Object:
-    """The invoice of the period after this one, for these items; not kept."""
-    start, end = subscription_items.period_of(subscription)
+def next_invoice(store: Store, subscription: Object, items: list[Object], anchor: int) -> Object:
+    """The invoice of the period after the current one, for these items; not stored."""
+    start, end = period_of(subscription)
     discounts = in_force(store, subscription["discounts"], end)
-    fresh = subscription_items.renewed(rows, anchor, end)
-    waiting = [of_invoice_item(store, row) for row in pending_items(store, subscription["id"])]
+    fresh = renewed_items(items, anchor, end)
+    waiting = [invoice_item_line(store, row) for row in waiting_items(store, subscription["id"])]
     collects = subscription["status"] != "unpaid"
-    return drafted(
+    return draft_invoice(
         store,
-        customer=store.get("customer", subscription["customer"]),
-        lines=[*waiting, *subscription_items.full_lines(store, fresh, discounts)[0]],
-        discounts=discounts,
-        reason="subscription_cycle",
-        now=end,
-        period=(start, end),
-        subscription=subscription,
-        auto_advance=collects,
-        finalizes_at=end + invoices.DRAFT_LASTS if collects else None,
-        tax=subscription["automatic_tax"]["enabled"],
+        InvoiceTerms(
+            customer=store.get("customer", subscription["customer"]),
+            lines=[*waiting, *full_period_lines(store, fresh, discounts)[0]],
+            discounts=discounts,
+            reason="subscription_cycle",
+            now=end,
+            period=(start, end),
+            subscription=subscription,
+            auto_advance=collects,
+            finalizes_at=end + invoices.DRAFT_LASTS if collects else None,
+            tax=subscription["automatic_tax"]["enabled"],
+        ),
     )
 
 
@@ -81,16 +86,16 @@ def renew(store: Store, id: str, now: int) -> None:
     subscription = store.get("subscription", id)
     rows, anchor = subscription["items"]["data"], subscription["billing_cycle_anchor"]
     invoice = next_invoice(store, subscription, rows, anchor)
-    fresh = subscription_items.renewed(rows, anchor, now)
-    nets = subscription_items.full_lines(store, fresh, in_force(store, invoice["discounts"], now))[1]
-    store.save({**subscription_status.book(store, id), "nets": nets})
-    sweep(store, pending_items(store, id), invoice["id"])
-    keep(store, invoice, now)
+    fresh = renewed_items(rows, anchor, now)
+    nets = full_period_lines(store, fresh, in_force(store, invoice["discounts"], now))[1]
+    store.save({**subscription_status.billing_state(store, id), "nets": nets})
+    put_on_invoice(store, waiting_items(store, id), invoice["id"])
+    save_draft(store, invoice, now)
     subscription_status.change(
         store,
         subscription,
         now,
-        items=subscription_items.listed(id, fresh),
+        items=item_list(id, fresh),
         latest_invoice=invoice["id"],
         discounts=still_given(store, subscription["discounts"], now),
     )
@@ -107,16 +112,16 @@ def _retry(store: Store, id: str, now: int) -> None:
 
 
 def _end(store: Store, id: str, now: int) -> None:
-    subscription = invoices.drop_waiting(store, store.get("subscription", id), now)
-    subscription = bill_waiting(store, subscription, "subscription_cycle", now)
+    subscription = invoices.drop_pending_update(store, store.get("subscription", id), now)
+    subscription = bill_waiting_items(store, subscription, "subscription_cycle", now)
     subscription_status.end(store, subscription, now, reason="cancellation_requested")
 
 
 def _expire(store: Store, id: str, now: int) -> None:
-    """The first invoice is void; with that, the subscription never began."""
+    """Voids the first invoice, with which the subscription expires."""
     first = store.get("subscription", id)["latest_invoice"]
     invoices.void(store, store.get("invoice", first), now)
 
 
 def _drop(store: Store, id: str, now: int) -> None:
-    invoices.drop_waiting(store, store.get("subscription", id), now)
+    invoices.drop_pending_update(store, store.get("subscription", id), now)

@@ -11,12 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from tokenplan.local_stripe.billing import invoice_lines as lines_of
-from tokenplan.local_stripe.billing import subscription_items, subscription_status
-from tokenplan.local_stripe.billing.invoices import drop_waiting
+from tokenplan.local_stripe.billing import subscription_status
+from tokenplan.local_stripe.billing.invoice_lines import active_price
+from tokenplan.local_stripe.billing.invoices import drop_pending_update
 from tokenplan.local_stripe.billing.renewals import SCHEDULES
+from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate
 from tokenplan.local_stripe.billing.subscription_changes import cancel as cancel_subscription
 from tokenplan.local_stripe.billing.subscription_changes import update as update_subscription
+from tokenplan.local_stripe.billing.subscription_items import (
+    interval_of,
+    item_list,
+    one_interval,
+    period_of,
+    replaced_items,
+)
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import Task
 from tokenplan.local_stripe.objects.dates import later
@@ -40,7 +48,7 @@ def from_subscription(store: Store, subscription: Object, now: int) -> Object:
             f"You cannot migrate a subscription that is in the `{subscription['status']}` status.",
             param="from_subscription",
         )
-    start, end = subscription_items.period_of(subscription)
+    start, end = period_of(subscription)
     rows = [
         {"price": item["price"]["id"], "quantity": item["quantity"]} for item in subscription["items"]["data"]
     ]
@@ -121,7 +129,7 @@ def next_period(store: Store, subscription: Object) -> tuple[Object, list[Object
     """
     rows, anchor = subscription["items"]["data"], subscription["billing_cycle_anchor"]
     schedule = store.find("subscription_schedule", subscription["schedule"] or "")
-    _, end = subscription_items.period_of(subscription)
+    _, end = period_of(subscription)
     if schedule is None or schedule["current_phase"]["end_date"] != end:
         return subscription, rows, anchor
     phase = _next(schedule)
@@ -148,7 +156,7 @@ def advance(store: Store, id: str, now: int) -> None:
     if phase is None:
         done = {"status": "completed", "completed_at": now, "current_phase": None}
         emit(store, "subscription_schedule.completed", store.save({**schedule, **done}), now)
-        subscription = drop_waiting(store, subscription, now)
+        subscription = drop_pending_update(store, subscription, now)
         subscription_status.end(store, subscription, now, reason="cancellation_requested")
         return
     current = {name: phase[name] for name in ("start_date", "end_date")}
@@ -162,9 +170,9 @@ def advance(store: Store, id: str, now: int) -> None:
     )
     _has_discounts_of(store, subscription, phase, now)
     subscription = store.get("subscription", subscription["id"])
-    if subscription_items.period_of(subscription)[1] == now:
+    if period_of(subscription)[1] == now:
         rows, anchor = _put(store, subscription, phase, now)
-        listed = subscription_items.listed(subscription["id"], rows)
+        listed = item_list(subscription["id"], rows)
         subscription_status.change(store, subscription, now, items=listed, billing_cycle_anchor=anchor)
         return
     _bill(store, subscription, phase, phase["proration_behavior"], now, automatic=True)
@@ -172,10 +180,8 @@ def advance(store: Store, id: str, now: int) -> None:
 
 def _put(store: Store, subscription: Object, phase: Object, at: int) -> tuple[list[Object], int]:
     """The phase's items in the place of the subscription's, at its period's end."""
-    rows = subscription_items.swapped(store, subscription, phase["items"], at)
-    same = subscription_items.interval_of(rows) == subscription_items.interval_of(
-        subscription["items"]["data"]
-    )
+    rows = replaced_items(store, subscription, phase["items"], at)
+    same = interval_of(rows) == interval_of(subscription["items"]["data"])
     counts_on = same and phase["billing_cycle_anchor"] != "phase_start"
     return rows, subscription["billing_cycle_anchor"] if counts_on else at
 
@@ -184,10 +190,10 @@ def _bill(
     store: Store, subscription: Object, phase: Object, behavior: str, now: int, *, automatic: bool
 ) -> None:
     """The phase's items from now on, where they are others."""
-    rows = subscription_items.swapped(store, subscription, phase["items"], now)
+    rows = replaced_items(store, subscription, phase["items"], now)
     if _billed(rows) != _billed(subscription["items"]["data"]):
-        given = {"proration_behavior": behavior}
-        update_subscription(store, subscription, given, now=now, fields={}, rows=rows, automatic=automatic)
+        asked = SubscriptionUpdate(params={"proration_behavior": behavior}, items=rows, automatic=automatic)
+        update_subscription(store, subscription, asked, now)
 
 
 def _billed(rows: Sequence[Object]) -> dict[str, int]:
@@ -228,10 +234,10 @@ def _phases(store: Store, schedule: Object, given: Sequence[Mapping[str, Any]], 
         if not row.get("items"):
             raise ApiError("A phase must have at least one item.", param=f"{at}[items]")
         prices = [
-            lines_of.price_of(store, item.get("price", ""), f"{at}[items][{n}][price]", recurring=True)
+            active_price(store, item.get("price", ""), f"{at}[items][{n}][price]", recurring=True)
             for n, item in enumerate(row["items"])
         ]
-        subscription_items.one_interval(prices)
+        one_interval(prices)
         behavior = row.get("proration_behavior", "create_prorations")
         phase = _phase(row["items"], start, end, behavior, row.get("metadata", {}))
         phases.append(

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
-from tokenplan.local_stripe.billing.discounts import GIVEN, begin, drafted, redeem_all
-from tokenplan.local_stripe.billing.subscription_changes import cancel, update
+from tokenplan.local_stripe.billing.discounts import GIVEN, begin, draft_discounts, redeem_all
+from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate, cancel, update
 from tokenplan.local_stripe.billing.subscription_items import ANCHOR, NOW
-from tokenplan.local_stripe.billing.subscriptions import ALLOW, DEFAULT, ERROR, PENDING, create
+from tokenplan.local_stripe.billing.subscriptions import (
+    ALLOW,
+    DEFAULT,
+    ERROR,
+    PENDING,
+    NewSubscription,
+    create,
+)
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import either, flag, integer, mapping, merged, moment, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
@@ -80,22 +87,24 @@ def create_one(call: Call) -> Object:
     if method:
         _refuse_foreign(store, method, customer["id"])
     rows = given.get("items", [])
-    discounts = drafted(
+    discounts = draft_discounts(
         store, given.get("discounts", ()), customer=customer["id"], amount=amount_of(store, rows), now=now
     )
     redeem_all(store, discounts, now)
     subscription = create(
         store,
-        customer=customer["id"],
-        items=rows,
-        metadata=merged({}, given.get("metadata")),
-        payment_method=method,
-        now=now,
-        discounts=discounts,
-        payment_behavior=given.get("payment_behavior", ALLOW),
-        tax=given.get("automatic_tax", {}).get("enabled", False),
-        off_session=given.get("off_session", False),
-        description=given.get("description"),
+        NewSubscription(
+            customer_id=customer["id"],
+            items=rows,
+            metadata=merged({}, given.get("metadata")),
+            payment_method_id=method,
+            discounts=discounts,
+            payment_behavior=given.get("payment_behavior", ALLOW),
+            tax=given.get("automatic_tax", {}).get("enabled", False),
+            off_session=given.get("off_session", False),
+            description=given.get("description"),
+        ),
+        now,
     )
     if given.get("cancel_at_period_end"):
         subscription = subscription_status.change(store, subscription, now, **ending(subscription, True, now))
@@ -177,12 +186,15 @@ def update_one(call: Call) -> Object:
         amount = sum(
             item["price"]["unit_amount"] * item["quantity"] for item in subscription["items"]["data"]
         )
-        made = drafted(store, given["discounts"], customer=subscription["customer"], amount=amount, now=now)
+        made = draft_discounts(
+            store, given["discounts"], customer=subscription["customer"], amount=amount, now=now
+        )
         redeem_all(store, made, now)
         discounts = begin(store, made, subscription=subscription["id"])
         fields["discounts"] = [discount["id"] for discount in discounts]
     if "items" in given or given.get("billing_cycle_anchor") == NOW:
-        return update(store, subscription, given, now=now, fields=fields, discounts=discounts)
+        asked = SubscriptionUpdate(params=given, fields=fields, discounts=discounts)
+        return update(store, subscription, asked, now)
     return subscription_status.change(store, subscription, now, **fields)
 
 

@@ -1,9 +1,9 @@
-"""A subscription follows its invoices: first paid, overdue, recovered, given up, and an update that waited
-for its payment.
+"""The status of a subscription, which follows its invoices: active once paid, overdue, recovered, ended; and
+the pending update that its payment carries out.
 
-`book` keeps beside a subscription what Stripe does not show: what each item was last billed, after discounts,
-for a whole period (that is what credits are counted from, as in Stripe's flexible billing mode), and all of a
-pending update.
+`billing_state` is stored beside a subscription and has what Stripe does not show: what each item was last
+billed for a whole period, after discounts (`nets`; credits are counted from that, as in Stripe's flexible
+billing mode), and all of a pending update.
 """
 
 from __future__ import annotations
@@ -14,31 +14,35 @@ from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
 from tokenplan.local_stripe.objects.store import Store
 
-# What becomes of a subscription when the last retry has failed: the account's own setting at Stripe.
+# What a subscription becomes when the last retry has failed: a setting of the account at Stripe.
 CANCEL, UNPAID, PAST_DUE = "cancel", "unpaid", "past_due"
 OVER = ("canceled", "incomplete_expired")
 
 
 def after_retries(store: Store) -> str:
-    """Unpaid unless set otherwise: nothing more is collected, and paying brings the subscription back."""
+    """The account's setting; UNPAID unless set otherwise. An unpaid subscription is billed, but nothing is
+    collected until its latest invoice is paid.
+    """
     found = store.find("local.setting", "billing")
     return str(found["after_retries"]) if found else UNPAID
 
 
-def set_after_retries(store: Store, outcome: str) -> None:
-    """One of CANCEL, UNPAID, PAST_DUE. Stripe has it in the Dashboard, not in the API."""
-    if outcome not in (CANCEL, UNPAID, PAST_DUE):
-        raise ApiError(f"Not something that may become of a subscription: {outcome}")
-    store.save({"object": "local.setting", "id": "billing", "after_retries": outcome})
+def set_after_retries(store: Store, status: str) -> None:
+    """Sets it to CANCEL, UNPAID or PAST_DUE. At Stripe this is done in the Dashboard, not by the API."""
+    if status not in (CANCEL, UNPAID, PAST_DUE):
+        raise ApiError(f"Invalid status after the last retry: {status}")
+    store.save({"object": "local.setting", "id": "billing", "after_retries": status})
 
 
-def book(store: Store, subscription: str) -> Object:
-    empty: Object = {"object": "local.book", "id": subscription, "nets": {}, "pending": None}
-    return store.find("local.book", subscription) or empty
+def billing_state(store: Store, subscription_id: str) -> Object:
+    empty: Object = {"object": "local.billing_state", "id": subscription_id, "nets": {}, "pending": None}
+    return store.find("local.billing_state", subscription_id) or empty
 
 
 def change(store: Store, subscription: Object, now: int, **fields: Any) -> Object:
-    """Keeps it with these fields, and tells what was before; without a difference, nothing happens."""
+    """Stores it with these fields, and emits an event that has their previous values. Returns it. Does
+    nothing where nothing differs.
+    """
     before = {name: subscription[name] for name, value in fields.items() if subscription[name] != value}
     if not before:
         return subscription
@@ -53,13 +57,14 @@ def subscription_of(store: Store, invoice: Object) -> Object | None:
 
 
 def is_pending(store: Store, invoice: Object) -> bool:
-    """An update of its subscription waits until this invoice is paid."""
+    """Whether a pending update of its subscription waits for this invoice to be paid."""
     subscription = subscription_of(store, invoice)
-    waiting = book(store, subscription["id"])["pending"] if subscription else None
-    return waiting is not None and waiting["invoice"] == invoice["id"]
+    pending = billing_state(store, subscription["id"])["pending"] if subscription else None
+    return pending is not None and pending["invoice"] == invoice["id"]
 
 
 def paid(store: Store, invoice: Object, now: int) -> None:
+    """Called when an invoice was paid."""
     subscription = subscription_of(store, invoice)
     if subscription is None or subscription["status"] in OVER:
         return
@@ -72,7 +77,7 @@ def paid(store: Store, invoice: Object, now: int) -> None:
 
 
 def processing(store: Store, invoice: Object, now: int) -> None:
-    """Money that is on its way is believed, as Stripe does with bank debits."""
+    """Called when a delayed payment began. Like Stripe with bank debits, it counts as paid until it fails."""
     subscription = subscription_of(store, invoice)
     if subscription is None or subscription["status"] in OVER:
         return
@@ -83,6 +88,7 @@ def processing(store: Store, invoice: Object, now: int) -> None:
 
 
 def failed(store: Store, invoice: Object, now: int) -> None:
+    """Called when an invoice could not be paid."""
     subscription = subscription_of(store, invoice)
     if subscription is None or is_pending(store, invoice):
         return
@@ -92,18 +98,19 @@ def failed(store: Store, invoice: Object, now: int) -> None:
 
 
 def exhausted(store: Store, invoice: Object, now: int) -> None:
-    """The last retry failed."""
+    """Called when the last retry of an invoice failed."""
     subscription = subscription_of(store, invoice)
     if subscription is None or subscription["status"] != "past_due":
         return
-    outcome = after_retries(store)
-    if outcome == CANCEL:
+    status = after_retries(store)
+    if status == CANCEL:
         end(store, subscription, now, reason="payment_failed")
     else:
-        change(store, subscription, now, status=outcome)
+        change(store, subscription, now, status=status)
 
 
 def voided(store: Store, invoice: Object, now: int) -> None:
+    """Called when an invoice was voided."""
     subscription = subscription_of(store, invoice)
     if subscription is None or subscription["status"] in OVER:
         return
@@ -116,7 +123,9 @@ def voided(store: Store, invoice: Object, now: int) -> None:
 
 
 def recover(store: Store, subscription: Object, now: int) -> None:
-    """It is overdue as long as the latest invoice that counts is open after an attempt."""
+    """Makes it active again unless it still owes: its latest invoice is open after an attempt to pay. The
+    invoice of a pending update does not count.
+    """
     counted = [
         invoice
         for invoice in store.all("invoice", parent__subscription_details__subscription=subscription["id"])
@@ -129,8 +138,8 @@ def recover(store: Store, subscription: Object, now: int) -> None:
 
 
 def apply_pending(store: Store, subscription: Object, now: int) -> None:
-    """Also where it was paid at once, and never had to wait."""
-    kept = book(store, subscription["id"])
+    """Carries out the pending update, also one that was paid at once and so was never shown as pending."""
+    kept = billing_state(store, subscription["id"])
     store.save({**kept, "nets": kept["pending"]["nets"], "pending": None})
     waited = subscription["pending_update"] is not None
     fields = {**kept["pending"]["fields"], "pending_update": None}
@@ -140,21 +149,21 @@ def apply_pending(store: Store, subscription: Object, now: int) -> None:
 
 
 def drop_pending(store: Store, subscription: Object, now: int) -> None:
-    store.save({**book(store, subscription["id"]), "pending": None})
+    store.save({**billing_state(store, subscription["id"]), "pending": None})
     subscription = change(store, subscription, now, pending_update=None)
     emit(store, "customer.subscription.pending_update_expired", subscription, now)
 
 
 def expire(store: Store, subscription: Object, now: int) -> None:
-    """It was never paid for."""
+    """Ends one whose first invoice was never paid."""
     fields = {"status": "incomplete_expired", "ended_at": now}
     subscription = change(store, subscription, now, **fields)
-    _leave(store, subscription, now)
+    _stop_billing(store, subscription, now)
 
 
 def end(store: Store, subscription: Object, now: int, *, reason: str) -> Object:
-    """Now. What is open stays open; it is not collected any more."""
-    _leave(store, subscription, now)
+    """Cancels it now. Its open invoices stay open, but nothing is collected for them."""
+    _stop_billing(store, subscription, now)
     details = {**subscription["cancellation_details"], "reason": reason}
     subscription = store.save(
         {
@@ -171,12 +180,12 @@ def end(store: Store, subscription: Object, now: int, *, reason: str) -> Object:
     return subscription
 
 
-def _leave(store: Store, subscription: Object, now: int) -> None:
-    """What an ended subscription leaves behind goes on no more."""
+def _stop_billing(store: Store, subscription: Object, now: int) -> None:
+    """No open invoice of an ended subscription is collected, and its schedule ends."""
     for invoice in store.all("invoice", parent__subscription_details__subscription=subscription["id"]):
         if invoice["status"] in ("draft", "open"):
-            still = {"auto_advance": False, "next_payment_attempt": None, "automatically_finalizes_at": None}
-            store.save({**invoice, **still})
+            off = {"auto_advance": False, "next_payment_attempt": None, "automatically_finalizes_at": None}
+            store.save({**invoice, **off})
     schedule = store.find("subscription_schedule", subscription["schedule"] or "")
     if schedule and schedule["status"] in ("active", "not_started"):
         schedule |= {"status": "canceled", "canceled_at": now, "current_phase": None}

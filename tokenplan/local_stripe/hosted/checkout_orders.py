@@ -7,7 +7,7 @@ and what is to be made when it is paid.
 from __future__ import annotations
 
 from tokenplan.local_stripe.billing import promotions
-from tokenplan.local_stripe.billing.discounts import drafted, take_off
+from tokenplan.local_stripe.billing.discounts import draft_discounts, take_off
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
@@ -19,7 +19,7 @@ def order_of(store: Store, session: Object) -> Object:
 
 def discounts_of(store: Store, session: Object, order: Object, now: int) -> list[Object]:
     """As they would be made now, not kept. Raises ApiError for a code that does not hold any more."""
-    made = drafted(
+    made = draft_discounts(
         store,
         order["discounts"],
         customer=session["customer"],

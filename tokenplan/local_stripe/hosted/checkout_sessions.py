@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from tokenplan.local_stripe.billing.invoice_drafts import automatic_tax
 from tokenplan.local_stripe.hosted.checkout_orders import discounts_of, line_items, money, order_of
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import Spec, flag, integer, mapping, merged, moment, one_of, text, url
@@ -78,12 +79,7 @@ def create(call: Call) -> Object:
         "checkout.session",
         id=id,
         allow_promotion_codes=given.get("allow_promotion_codes"),
-        automatic_tax={
-            "enabled": tax,
-            "liability": {"type": "self"} if tax else None,
-            "provider": "stripe" if tax else None,
-            "status": "complete" if tax else None,
-        },
+        automatic_tax=automatic_tax(tax),
         cancel_url=given.get("cancel_url"),
         client_reference_id=given.get("client_reference_id"),
         created=call.now,

@@ -54,10 +54,14 @@ def pay_session(store: Store, session: Object, payment_method: str, now: int) ->
 def _due(store: Store, session: Object, order: Object, moment: int) -> int:
     if session["mode"] == "payment":
         return int(session["amount_total"])
-    quote = subscriptions.quote(
-        store, customer=session["customer"], given=order["rows"], discounts=order["given"], now=moment
+    invoice = subscriptions.preview_first_invoice(
+        store,
+        customer_id=session["customer"],
+        items=order["rows"],
+        discounts=order["given"],
+        now=moment,
     )
-    return int(quote["amount_due"])
+    return int(invoice["amount_due"])
 
 
 def last_attempt(store: Store, session: Object) -> Object | None:
@@ -131,15 +135,17 @@ def _complete(
     if session["mode"] == "subscription":
         subscription = subscriptions.create(
             store,
-            customer=customer["id"],
-            items=[{"price": row["price"], "quantity": row["quantity"]} for row in order["rows"]],
-            metadata=order["subscription_data"].get("metadata", {}),
-            description=order["subscription_data"].get("description"),
-            payment_method=method,
-            discounts=discounts,
-            intent=intent,
-            tax=session["automatic_tax"]["enabled"],
-            now=moment,
+            subscriptions.NewSubscription(
+                customer_id=customer["id"],
+                items=[{"price": row["price"], "quantity": row["quantity"]} for row in order["rows"]],
+                metadata=order["subscription_data"].get("metadata", {}),
+                description=order["subscription_data"].get("description"),
+                payment_method_id=method,
+                discounts=discounts,
+                intent=intent,
+                tax=session["automatic_tax"]["enabled"],
+            ),
+            moment,
         )
         session |= {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
     else:
@@ -154,15 +160,14 @@ def _billed(store: Store, session: Object, order: Object, intent: Object | None,
     wanted = session["mode"] == "payment" and session["invoice_creation"]["enabled"]
     if not wanted or session["payment_status"] == "unpaid":
         return session
-    invoice = invoices.for_checkout(
-        store,
-        customer=session["customer"],
+    receipt = invoices.CheckoutReceipt(
+        customer_id=session["customer"],
         prices=[(store.get("price", row["price"]), row["quantity"]) for row in order["rows"]],
         discounts=store.all("discount", checkout_session=session["id"]),
         metadata=session["invoice_creation"]["invoice_data"]["metadata"],
         intent=intent,
-        now=now_of(store, session["customer"], now),
     )
+    invoice = invoices.invoice_checkout(store, receipt, now_of(store, session["customer"], now))
     return {**session, "invoice": invoice["id"]}
 
 

@@ -23,7 +23,7 @@ from tokenplan.local_stripe.objects.errors import ApiError
 from tokenplan.local_stripe.objects.store import Store
 
 HERE = Path(__file__).parent
-TEMPLATES = Engine(dirs=[HERE / "templates"])
+TEMPLATES = Engine(dirs=[str(HERE / "templates")])
 STYLE = HERE / "style.css"
 
 

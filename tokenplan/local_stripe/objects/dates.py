@@ -5,6 +5,8 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import UTC, datetime
 
+# Start and end of a billing period; the end is the start of the next one.
+Period = tuple[int, int]
 HOUR = 3600
 DAY = 24 * HOUR
 SECONDS = {"day": DAY, "week": 7 * DAY}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import Object
 
 # What a card's holder is told, by decline code.
@@ -106,53 +107,17 @@ def behaviour(payment_method: Object) -> Specimen:
 
 
 def details(method: Specimen, year: int) -> Object:
-    """What a payment method object says of it."""
-    if method.type == "us_bank_account":
-        return {
-            "account_holder_type": "individual",
-            "account_type": "checking",
-            "bank_name": "STRIPE TEST BANK",
-            "financial_connections_account": None,
-            "fingerprint": method.fingerprint,
-            "last4": method.last4,
-            "networks": {"preferred": "ach", "supported": ["ach"]},
-            "routing_number": "110000000",
-            "status_details": {},
-        }
-    return {
-        "brand": method.brand,
-        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-        "country": "US",
-        "display_brand": method.brand,
-        "exp_month": 12,
-        "exp_year": year + 5,
-        "fingerprint": method.fingerprint,
-        "funding": "credit",
-        "generated_from": None,
-        "last4": method.last4,
-        "networks": {"available": [method.brand], "preferred": None},
-        "regulated_status": "unregulated",
-        "three_d_secure_usage": {"supported": True},
-        "wallet": None,
-    }
+    """The part of a payment method object that describes the card or account."""
+    own: Object = {"fingerprint": method.fingerprint, "last4": method.last4}
+    if method.type == "card":
+        brands = {"brand": method.brand, "display_brand": method.brand}
+        own |= {**brands, "exp_year": year + 5, "networks": {"available": [method.brand]}}
+    return blank(f"payment_method.{method.type}", **own)
 
 
-def charged_details(payment_method: Object) -> Object:
-    """What a charge says of the payment method it used."""
-    kind = payment_method["type"]
-    own = payment_method[kind]
-    if kind == "us_bank_account":
-        kept = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
-        return {
-            "type": kind,
-            kind: {
-                **{name: own[name] for name in kept},
-                "expected_debit_date": None,
-                "mandate": None,
-                "payment_reference": None,
-            },
-        }
-    kept_of_card = (
+# What a charge repeats of the payment method it used.
+REPEATED = {
+    "card": (
         "brand",
         "checks",
         "country",
@@ -162,19 +127,23 @@ def charged_details(payment_method: Object) -> Object:
         "funding",
         "last4",
         "regulated_status",
-    )
-    return {
-        "type": kind,
-        kind: {
-            **{name: own[name] for name in kept_of_card},
-            "amount_authorized": None,
-            "authorization_code": None,
-            "installments": None,
-            "mandate": None,
-            "network": own["brand"],
-            "network_token": {"used": False},
-            "network_transaction_id": None,
-            "three_d_secure": None,
-            "wallet": None,
-        },
-    }
+    ),
+    "us_bank_account": (
+        "account_holder_type",
+        "account_type",
+        "bank_name",
+        "fingerprint",
+        "last4",
+        "routing_number",
+    ),
+}
+
+
+def charged_details(payment_method: Object) -> Object:
+    """The part of a charge that describes the card or account it was made to."""
+    kind = payment_method["type"]
+    own = payment_method[kind]
+    fields = {name: own[name] for name in REPEATED[kind]}
+    if kind == "card":
+        fields["network"] = own["brand"]
+    return {"type": kind, kind: blank(f"charge.{kind}", **fields)}

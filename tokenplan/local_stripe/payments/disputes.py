@@ -19,35 +19,6 @@ router = Router()
 # Seconds.
 DISPUTED_AFTER = 2
 ANSWER_WITHIN = 7 * 86400
-EVIDENCE = (
-    "access_activity_log",
-    "billing_address",
-    "cancellation_policy",
-    "cancellation_policy_disclosure",
-    "cancellation_rebuttal",
-    "customer_communication",
-    "customer_email_address",
-    "customer_name",
-    "customer_purchase_ip",
-    "customer_signature",
-    "duplicate_charge_documentation",
-    "duplicate_charge_explanation",
-    "duplicate_charge_id",
-    "product_description",
-    "receipt",
-    "refund_policy",
-    "refund_policy_disclosure",
-    "refund_refusal_explanation",
-    "service_date",
-    "service_documentation",
-    "shipping_address",
-    "shipping_carrier",
-    "shipping_date",
-    "shipping_documentation",
-    "shipping_tracking_number",
-    "uncategorized_file",
-    "uncategorized_text",
-)
 OPEN = ("needs_response", "under_review")
 
 
@@ -64,7 +35,6 @@ def dispute(store: Store, charge: Object, now: int) -> Object:
             charge=charge["id"],
             created=now,
             currency=charge["currency"],
-            evidence={**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
             evidence_details={"due_by": now + ANSWER_WITHIN},
             payment_intent=charge["payment_intent"],
         )

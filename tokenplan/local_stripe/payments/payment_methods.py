@@ -18,14 +18,6 @@ from tokenplan.local_stripe.payments.cards import BY_NUMBER, BY_TOKEN, Specimen,
 
 router = Router()
 TYPES = ("card", "us_bank_account")
-NO_ADDRESS: Object = {
-    "city": None,
-    "country": None,
-    "line1": None,
-    "line2": None,
-    "postal_code": None,
-    "state": None,
-}
 TOKENS = {method.token.replace("pm_card_", "tok_"): method for method in BY_TOKEN.values()}
 
 
@@ -37,7 +29,6 @@ def new_method(
         blank(
             "payment_method",
             id=store.new_id("pm"),
-            billing_details={"address": dict(NO_ADDRESS)},
             created=now,
             metadata=dict(metadata or {}),
             type=method.type,
