@@ -80,7 +80,7 @@ def test_a_number_that_is_no_test_card_is_refused_and_nothing_is_tried(account: 
     session = visit(account)
     answer = account.pay(session, "1234")
     assert answer.status_code == 402
-    assert "none of the test cards" in answer.text
+    assert "not a test card" in answer.text
     assert intents(account, session) == []
 
 

@@ -74,13 +74,13 @@ PAGES = (
 )
 DUE = DueWork(
     (
-        disputes.disputes_to_come,
-        promotions.ends,
+        disputes.disputes_due,
+        promotions.expiries_due,
         renewals.subscriptions_due,
         renewals.invoices_due,
         schedules.phases_due,
-        checkout_sessions.sessions_that_end,
-        page_payments.settlements,
+        checkout_sessions.expiries_due,
+        page_payments.settlements_due,
     )
 )
 # Seconds between two looks for due work while no request comes in.

@@ -104,7 +104,7 @@ def create_price(call: Call) -> Object:
         )
     id = call.store.new_id("price")
     if "lookup_key" in call.params:
-        _take_key(call, id)
+        _take_lookup_key(call, id)
     price: Object = blank(
         "price",
         id=id,
@@ -133,7 +133,7 @@ def create_price(call: Call) -> Object:
 
 
 def _amount(call: Call) -> int:
-    """Whole cents only: nothing we sell costs a part of one."""
+    """The price in whole cents: fractions of a cent are not supported."""
     given = [call.params[name] for name in ("unit_amount", "unit_amount_decimal") if name in call.params]
     if len(given) != 1:
         raise ApiError("You must pass exactly one of unit_amount, unit_amount_decimal.", param="unit_amount")
@@ -142,8 +142,8 @@ def _amount(call: Call) -> int:
     return int(given[0])
 
 
-def _take_key(call: Call, id: str) -> None:
-    """A lookup key names one price; another has it only where it is to be transferred."""
+def _take_lookup_key(call: Call, id: str) -> None:
+    """Takes the call's lookup key from the price that has it. Raises ApiError unless the call says to."""
     for other in call.store.all("price", lookup_key=call.params["lookup_key"]):
         if other["id"] == id:
             continue
@@ -174,7 +174,7 @@ def retrieve_price(call: Call) -> Object:
 def update_price(call: Call) -> Object:
     price = call.store.get("price", call.id, "price")
     if call.params.get("lookup_key"):
-        _take_key(call, price["id"])
+        _take_lookup_key(call, price["id"])
     after = {**price, **call.given("active", "nickname")}
     if "lookup_key" in call.params:
         after["lookup_key"] = call.params["lookup_key"] or None

@@ -1,4 +1,4 @@
-"""Customers."""
+"""Customers: made, changed and deleted."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def create(call: Call) -> Object:
     )
     store.save(customer)
     if "payment_method" in call.params:
-        attach(store, usable(store, call.params["payment_method"], customer=id, now=now), id, now)
+        attach(store, usable(store, call.params["payment_method"], customer_id=id, now=now), id, now)
     customer = store.save(_changed(call, customer, now))
     emit(store, "customer.created", customer, now)
     return customer
 
 
 def _changed(call: Call, customer: Object, now: int) -> Object:
-    """As the parameters say. An empty text takes a field's value away."""
+    """The customer with what the call gives. An empty text removes a field's value."""
     given = call.params
     after = {**customer, **{name: given[name] or None for name in TEXTS if name in given}}
     if "balance" in given:
@@ -69,16 +69,16 @@ def _changed(call: Call, customer: Object, now: int) -> Object:
     return after
 
 
-def _refuse_foreign(call: Call, method: str, customer: str, now: int) -> None:
+def _refuse_foreign(call: Call, method_id: str, customer_id: str, now: int) -> None:
     param = "invoice_settings[default_payment_method]"
-    usable(call.store, method, customer=customer, now=now, param=param)
-    if call.store.get("payment_method", method, param)["customer"] != customer:
-        usable(call.store, method, customer=None, now=now, param=param)
+    usable(call.store, method_id, customer_id=customer_id, now=now, param=param)
+    if call.store.get("payment_method", method_id, param)["customer"] != customer_id:
+        usable(call.store, method_id, customer_id=None, now=now, param=param)
 
 
 @router.get("/customers/{}")
 def retrieve(call: Call) -> Object:
-    """One that was deleted is remembered as that."""
+    """A deleted customer is still answered, as deleted."""
     gone = call.store.find("local.deleted", call.id)
     if gone:
         return {"id": call.id, "object": "customer", "deleted": True}
@@ -94,7 +94,7 @@ def update(call: Call) -> Object:
 
 @router.list("/customers", {"email": text, "test_clock": text})
 def list_all(call: Call) -> Object:
-    """Those on a test clock are listed only where it is named, as at Stripe."""
+    """Customers on a test clock are listed only for that clock, as at Stripe."""
     fields = {"test_clock": None, **call.given("email", "test_clock")}
     return listing(call.store.all("customer", **fields), call.params, "/v1/customers")
 
@@ -109,10 +109,11 @@ def list_methods(call: Call) -> Object:
 @router.get("/customers/{}/payment_methods/{}")
 def retrieve_method(call: Call) -> Object:
     customer = call.store.get("customer", call.id, "customer")
-    return usable(call.store, call.ids[1], customer=customer["id"], now=call.now)
+    return usable(call.store, call.ids[1], customer_id=customer["id"], now=call.now)
 
 
 def delete_customer(store: Store, customer: Object, now: int) -> None:
+    """Ends the customer's subscriptions at once, and removes the customer."""
     for row in store.all("subscription", customer=customer["id"]):
         if row["status"] not in subscription_status.OVER:
             subscription_status.end(store, row, now, reason="cancellation_requested")

@@ -1,4 +1,4 @@
-"""Discounts: a coupon in force for a customer or a subscription, and what it takes off an invoice's lines."""
+"""Discounts: a coupon applied to a customer or a subscription, and what it takes off an invoice's lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tokenplan.local_stripe.objects.dates import later
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
 
-# What calls take, in a list.
+# How a call names a discount, in a list of them.
 GIVEN: Spec = {"coupon": text, "promotion_code": text, "discount": text}
 
 
@@ -22,13 +22,12 @@ def draft_discounts(
     store: Store,
     given: Iterable[Mapping[str, Any]],
     *,
-    customer: str | None,
+    customer_id: str | None,
+    amount: int,
     now: int,
-    amount: int | None = None,
-    subscription: str | None = None,
 ) -> list[Object]:
-    """Discounts as `given`, not kept yet: see `begin`. Raises ApiError for a coupon that is no longer given
-    out and, where the `amount` is told that it is for, for a promotion code that this customer cannot use.
+    """The discounts that a call names, for an order of so many cents. New ones are not stored yet, see
+    `begin`. Raises ApiError for an expired coupon, and for a promotion code that this customer cannot use.
     """
     found = []
     for index, entry in enumerate(given):
@@ -40,9 +39,7 @@ def draft_discounts(
         coupon = entry.get("coupon", "")
         if "promotion_code" in entry:
             code = store.get("promotion_code", entry["promotion_code"], f"{at}[promotion_code]")
-            why = "" if code["active"] else "This promotion code is inactive."
-            if amount is not None:
-                why = refusal(store, code, customer=customer, amount=amount, now=now)
+            why = refusal(store, code, customer_id=customer_id, amount=amount, now=now)
             if why:
                 raise ApiError(why, param=f"{at}[promotion_code]")
             coupon = code["promotion"]["coupon"]
@@ -54,36 +51,36 @@ def draft_discounts(
             blank(
                 "discount",
                 id=store.new_id("di"),
-                customer=customer,
+                customer=customer_id,
                 end=later(now, "month", kind["duration_in_months"]) if repeats else None,
                 promotion_code=code["id"] if code else None,
                 source={"coupon": kind["id"]},
                 start=now,
-                subscription=subscription,
             )
         )
     return found
 
 
 def begin(store: Store, discounts: Iterable[Object], **owner: str) -> list[Object]:
-    """Keeps them. `owner`: whose they are, such as a subscription."""
+    """Stores them. `owner`: what they apply to, such as `subscription=id`."""
     return [store.save({**discount, **owner}) for discount in discounts]
 
 
 def redeem_all(store: Store, discounts: Iterable[Object], now: int) -> None:
-    """Each drafted one is a use of its coupon, and of its promotion code."""
+    """Counts each new one, not stored yet, as a use of its coupon and of its promotion code."""
     for discount in discounts:
         if store.find("discount", discount["id"]) is None:
             redeem(store, discount["source"]["coupon"], discount["promotion_code"], now)
 
 
 def in_force(store: Store, ids: Iterable[str], now: int) -> list[Object]:
+    """The discounts with these ids that have not ended."""
     found = [store.get("discount", id) for id in ids]
     return [discount for discount in found if discount["end"] is None or now < discount["end"]]
 
 
 def still_given(store: Store, ids: Iterable[str], now: int) -> list[str]:
-    """Of a subscription's discounts, those that outlast an invoice: what is given once has been given."""
+    """The ids of a subscription's discounts that remain after an invoice: not those that are given once."""
     return [
         discount["id"]
         for discount in in_force(store, ids, now)
@@ -92,8 +89,8 @@ def still_given(store: Store, ids: Iterable[str], now: int) -> list[str]:
 
 
 def take_off(store: Store, lines: Sequence[Object], discounts: Sequence[Object]) -> list[Object]:
-    """The lines, each with its `discount_amounts`. A discount counts on what the ones before it left; lines
-    that are not `discountable` keep their amount.
+    """The lines, each with its `discount_amounts`. A discount applies to what the ones before it have left
+    of a line, and not to lines that are not `discountable`.
     """
     left = [max(0, line["amount"]) if line["discountable"] else 0 for line in lines]
     taken: list[list[Object]] = [[] for _ in lines]
@@ -111,6 +108,7 @@ def take_off(store: Store, lines: Sequence[Object], discounts: Sequence[Object])
 
 
 def net(line: Object) -> int:
+    """What a line comes to in cents, after its discounts."""
     return int(line["amount"] - sum(row["amount"] for row in line["discount_amounts"]))
 
 

@@ -51,7 +51,9 @@ def create(call: Call) -> Object:
         waiting = store.all("invoiceitem", customer=customer["id"], invoice=None, parent=None)[::-1]
     rows = [invoice_item_line(store, row) for row in waiting]
     amount = sum(row["amount"] for row in rows)
-    own = draft_discounts(store, given.get("discounts", ()), customer=customer["id"], amount=amount, now=now)
+    own = draft_discounts(
+        store, given.get("discounts", ()), customer_id=customer["id"], amount=amount, now=now
+    )
     redeem_all(store, own, now)
     invoice = draft_invoice(
         store,
@@ -172,7 +174,7 @@ def pay(call: Call) -> Object:
         call.store,
         invoice,
         now=now,
-        payment_method=call.params.get("payment_method"),
+        payment_method_id=call.params.get("payment_method"),
         off_session=call.params.get("off_session", True),
     )
     refusal = invoices.refused(call.store, invoice) if invoice["status"] == "open" else None
@@ -213,7 +215,9 @@ def payments_of(store: Store, invoice: Object) -> Object:
 
 @router.expands("invoice", "confirmation_secret")
 def confirmation_secret(store: Store, invoice: Object) -> Object | None:
-    """For a page that confirms the payment with the customer there."""
+    """What a page needs to confirm the payment together with the customer; None where nothing is to be
+    paid.
+    """
     rows = store.all("invoice_payment", invoice=invoice["id"], status="open")
     if not rows:
         return None

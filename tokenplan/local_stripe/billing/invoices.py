@@ -74,7 +74,7 @@ def finalize(store: Store, invoice: Object, now: int, *, intent: Object | None =
         return intent_changed(store, intent, now) or invoice
     text = PAYMENT_DESCRIPTIONS.get(invoice["billing_reason"], f"Payment for Invoice {invoice['number']}")
     intent = payment_intents.new_intent(
-        store, customer=customer["id"], amount=due, now=now, metadata={}, description=text
+        store, customer_id=customer["id"], amount=due, now=now, metadata={}, description=text
     )
     _link(store, invoice, intent, now)
     return invoice
@@ -127,7 +127,7 @@ def pay(
     invoice: Object,
     *,
     now: int,
-    payment_method: str | None = None,
+    payment_method_id: str | None = None,
     off_session: bool = False,
     automatic: bool = False,
 ) -> Object:
@@ -144,7 +144,7 @@ def pay(
     if invoice["status"] != "open":
         paid = invoice["status"] == "paid"
         raise ApiError("Invoice is already paid" if paid else "You can only pay open invoices.")
-    method = payment_method or default_method(store, invoice)
+    method = payment_method_id or default_method(store, invoice)
     intent = store.get("payment_intent", payment_of(store, invoice)["payment"]["payment_intent"])
     if automatic:
         invoice = {**invoice, "next_payment_attempt": None}
@@ -250,6 +250,9 @@ def drop_pending_update(store: Store, subscription: Object, now: int) -> Object:
 
 
 def default_method(store: Store, invoice: Object) -> str | None:
+    """The id of the payment method an invoice is charged to: its own, its subscription's, or its
+    customer's.
+    """
     subscription = subscription_status.subscription_of(store, invoice) or {}
     customer = store.get("customer", invoice["customer"])
     found: str | None = (
@@ -261,6 +264,7 @@ def default_method(store: Store, invoice: Object) -> str | None:
 
 
 def payment_of(store: Store, invoice: Object) -> Object:
+    """The invoice payment, which links a finalized invoice to its payment intent."""
     return store.all("invoice_payment", invoice=invoice["id"])[0]
 
 

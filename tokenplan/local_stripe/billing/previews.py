@@ -1,5 +1,5 @@
-"""Invoice previews: the next regular one, the one of a change, the first of a new subscription. They are put
-together by what makes the real ones, and kept nowhere.
+"""Invoice previews: the next regular invoice, that of a change, or the first of a new subscription. They
+are drafted by the functions that make the real ones, and not stored.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ def create_preview(call: Call) -> Object:
             raise ApiError(
                 "The local Stripe previews discounts of new subscriptions only.", param="discounts"
             )
-        return _shown(_of_subscription(store, found, details, now))
+        return _as_preview(_of_subscription(store, found, details, now))
     customer = given.get("customer")
     if customer is None and "currency" not in given:
         raise ApiError("You must pass a customer, a subscription, or a currency.", param="customer")
     if not details.get("items"):
-        raise _none(customer)
+        raise _no_next_invoice(customer)
     now = now_of(store, customer, call.now)
     rows = details["items"]
-    return _shown(
+    return _as_preview(
         preview_first_invoice(
             store,
             customer_id=customer,
@@ -71,7 +71,7 @@ def create_preview(call: Call) -> Object:
             discounts=draft_discounts(
                 store,
                 given.get("discounts", ()),
-                customer=customer,
+                customer_id=customer,
                 amount=amount_of(store, rows),
                 now=now,
             ),
@@ -80,22 +80,22 @@ def create_preview(call: Call) -> Object:
     )
 
 
-class NothingUpcoming(ApiError):
-    """No further invoice will come."""
+class NoNextInvoice(ApiError):
+    """The subscription has no next invoice."""
 
     status = 404
 
 
 def _of_subscription(store: Store, subscription: Object, details: Mapping[str, Any], now: int) -> Object:
     if subscription["status"] in subscription_status.OVER:
-        raise _none(subscription["customer"])
+        raise _no_next_invoice(subscription["customer"])
     if "items" not in details and details.get("billing_cycle_anchor") != NOW:
         after = next_period(store, subscription)
         ends = details.get("cancel_at_period_end", subscription["cancel_at"] is not None)
         if after is None or ends:
             last = last_invoice(store, subscription, "subscription_cycle", now)
             if last is None:
-                raise _none(subscription["customer"])
+                raise _no_next_invoice(subscription["customer"])
             return last
         return next_invoice(store, *after)
     done = plan_update(store, subscription, SubscriptionUpdate(params=details), now)
@@ -109,13 +109,13 @@ def _of_subscription(store: Store, subscription: Object, details: Mapping[str, A
     return priced(store, regular, lines, discounts, regular["starting_balance"])
 
 
-def _shown(invoice: Object) -> Object:
-    """A preview has no life of its own."""
+def _as_preview(invoice: Object) -> Object:
+    """Under an id that shows it to be a preview."""
     id = invoice["id"].replace("in_", "upcoming_in_", 1)
     lines = [{**line, "invoice": id} for line in invoice["lines"]["data"]]
     url = f"/v1/invoices/{id}/lines"
     return {**invoice, "id": id, "lines": {**invoice["lines"], "data": lines, "url": url}}
 
 
-def _none(customer: str | None) -> ApiError:
-    return NothingUpcoming(f"No upcoming invoices for customer: '{customer}'", code="invoice_upcoming_none")
+def _no_next_invoice(customer: str | None) -> ApiError:
+    return NoNextInvoice(f"No upcoming invoices for customer: '{customer}'", code="invoice_upcoming_none")

@@ -1,4 +1,4 @@
-"""Coupons, and the promotion codes that people type."""
+"""Coupons, and the promotion codes by which customers use them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INVALID = "This code is invalid."
 
 
 def promotion_by_code(store: Store, code: str) -> Object | None:
-    """The active one that people know by this word, however they write it."""
+    """The active promotion code with this text, in upper or lower case."""
     rows = store.all("promotion_code", active=True)
     return next((row for row in rows if row["code"].lower() == code.strip().lower()), None)
 
@@ -28,35 +28,37 @@ def coupon_of(store: Store, promotion: Object) -> Object:
     return store.get("coupon", promotion["promotion"]["coupon"])
 
 
-def refusal(store: Store, promotion: Object, *, customer: str | None, amount: int, now: int) -> str:
-    """Why this customer cannot use it now for so many cents; empty when they can."""
+def refusal(store: Store, promotion: Object, *, customer_id: str | None, amount: int, now: int) -> str:
+    """Why this customer cannot use it now for an order of so many cents; empty where they can."""
     coupon, limits = coupon_of(store, promotion), promotion["restrictions"]
     if not promotion["active"] or not coupon["valid"]:
         return INVALID
     if promotion["expires_at"] is not None and promotion["expires_at"] <= now:
         return "This code has expired."
-    if _used_up(promotion) or promotion["customer"] not in (None, customer):
+    if _used_up(promotion) or promotion["customer"] not in (None, customer_id):
         return INVALID
     if limits["minimum_amount"] is not None and amount < limits["minimum_amount"]:
         return "This code can't be used: the order does not reach its minimum amount."
-    if limits["first_time_transaction"] and customer and _has_paid(store, customer):
+    if limits["first_time_transaction"] and customer_id and _has_paid(store, customer_id):
         return "This code can't be redeemed because its associated customer has prior transactions."
     return ""
 
 
-def _has_paid(store: Store, customer: str) -> bool:
-    return bool(store.all("charge", customer=customer, paid=True))
+def _has_paid(store: Store, customer_id: str) -> bool:
+    return bool(store.all("charge", customer=customer_id, paid=True))
 
 
-def redeem(store: Store, coupon: str, promotion: str | None, now: int) -> None:
-    """Counts a use of it. A coupon or a code that was used as often as it may be is over."""
-    if promotion:
-        code = store.get("promotion_code", promotion)
+def redeem(store: Store, coupon_id: str, promotion_code_id: str | None, now: int) -> None:
+    """Counts a use. A coupon that was used as often as it may be is no longer valid, a code no longer
+    active.
+    """
+    if promotion_code_id:
+        code = store.get("promotion_code", promotion_code_id)
         after = {**code, "times_redeemed": code["times_redeemed"] + 1}
         if _used_up(after):
             after["active"] = False
         emit_updated(store, "promotion_code.updated", code, after, now)
-    row = store.get("coupon", coupon)
+    row = store.get("coupon", coupon_id)
     used = {**row, "times_redeemed": row["times_redeemed"] + 1}
     used["valid"] = row["valid"] and not _used_up(used)
     emit_updated(store, "coupon.updated", row, used, now)
@@ -66,18 +68,18 @@ def _used_up(row: Object) -> bool:
     return row["max_redemptions"] is not None and row["times_redeemed"] >= row["max_redemptions"]
 
 
-def ends(store: Store) -> Iterator[Task]:
-    """What may not be used any more says so."""
+def expiries_due(store: Store) -> Iterator[Task]:
+    """Due work: promotion codes and coupons that expire."""
     for code in store.all("promotion_code", active=True):
         if code["expires_at"] is not None:
-            end = partial(_end, store, "promotion_code", code["id"], "active")
+            end = partial(_expire, store, "promotion_code", code["id"], "active")
             yield Task(code["expires_at"], 0, None, end)
     for coupon in store.all("coupon", valid=True):
         if coupon["redeem_by"] is not None:
-            yield Task(coupon["redeem_by"], 0, None, partial(_end, store, "coupon", coupon["id"], "valid"))
+            yield Task(coupon["redeem_by"], 0, None, partial(_expire, store, "coupon", coupon["id"], "valid"))
 
 
-def _end(store: Store, kind: str, id: str, flag_name: str, now: int) -> None:
+def _expire(store: Store, kind: str, id: str, flag_name: str, now: int) -> None:
     before = store.get(kind, id)
     emit_updated(store, f"{kind}.updated", before, {**before, flag_name: False}, now)
 

@@ -1,8 +1,9 @@
-"""What becomes due by itself: renewals, drafts, retries, and what nobody paid for in time.
+"""What Stripe does by itself as time passes: renewals, drafts, retries, and the end of what was not paid
+in time.
 
-A renewal makes a draft for the period that begins; an hour later it is finalized and collected. What is not
-paid is tried again 3, 5 and 7 days after the attempt before; what becomes of the subscription then is the
-account's setting (`standing.set_after_retries`).
+A renewal makes a draft for the period that begins; an hour later it is finalized and collected. What is
+not paid is tried again 3, 5 and 7 days after the attempt before; what becomes of the subscription then is
+the account's setting (`standing.set_after_retries`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ EXPIRIES, SCHEDULES, PERIODS, COLLECTING = 1, 2, 3, 4
 
 
 def subscriptions_due(store: Store) -> Iterator[Task]:
+    """Due work: periods that end, first payments and pending updates that were not paid in time."""
     for status in ("active", "past_due", "unpaid", "incomplete"):
         for row in store.all("subscription", status=status):
             customer, id = row["customer"], row["id"]
@@ -49,6 +51,7 @@ def subscriptions_due(store: Store) -> Iterator[Task]:
 
 
 def invoices_due(store: Store) -> Iterator[Task]:
+    """Due work: drafts to finalize and open invoices to collect again."""
     for status, moment, do in (
         ("draft", "automatically_finalizes_at", _collect),
         ("open", "next_payment_attempt", _retry),
@@ -83,6 +86,7 @@ def next_invoice(store: Store, subscription: Object, items: list[Object], anchor
 
 
 def renew(store: Store, id: str, now: int) -> None:
+    """Begins the subscription's next period, with a draft that bills it."""
     subscription = store.get("subscription", id)
     rows, anchor = subscription["items"]["data"], subscription["billing_cycle_anchor"]
     invoice = next_invoice(store, subscription, rows, anchor)

@@ -1,8 +1,8 @@
 """Subscription schedules: what a subscription bills from a later moment on.
 
-A phase begins when the one before it ends. At the end of a period its items simply take their place before
-the period is billed; another interval begins to be counted there. At any other moment they are an update,
-prorated as the phase says.
+A phase begins when the one before it ends. Where that is the end of a billing period, its items take the
+place of the old ones before the next period is billed; with another interval, periods are counted from
+there. At any other moment, they are an update that is prorated as the phase says.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ LIVE = ("not_started", "active")
 
 
 def from_subscription(store: Store, subscription: Object, now: int) -> Object:
-    """One phase: the current period as it is."""
+    """A schedule of one phase, the current period as it is. Raises ApiError for a subscription that has a
+    schedule, has ended, or never began.
+    """
     if subscription["schedule"]:
         raise ApiError(
             "You cannot migrate a subscription that is already attached to a schedule:"
@@ -74,7 +76,9 @@ def from_subscription(store: Store, subscription: Object, now: int) -> Object:
 
 
 def update(store: Store, schedule: Object, given: Mapping[str, Any], now: int) -> Object:
-    """Other phases: the current one, and what comes after it."""
+    """Replaces the current phase and those after it, or other fields. Raises ApiError for phases that do
+    not fit together.
+    """
     _refuse_over(schedule, "update")
     after = {**schedule, **{name: given[name] for name in ("end_behavior",) if name in given}}
     if "metadata" in given:
@@ -85,7 +89,7 @@ def update(store: Store, schedule: Object, given: Mapping[str, Any], now: int) -
         after["phases"] = [*passed, *phases]
         after["current_phase"] = {name: phases[0][name] for name in ("start_date", "end_date")}
         subscription = store.get("subscription", schedule["subscription"])
-        _has_discounts_of(store, subscription, phases[0], now)
+        _apply_discounts(store, subscription, phases[0], now)
         subscription = store.get("subscription", schedule["subscription"])
         behavior = given.get("proration_behavior", "create_prorations")
         _bill(store, subscription, phases[0], behavior, now, automatic=False)
@@ -97,7 +101,7 @@ def update(store: Store, schedule: Object, given: Mapping[str, Any], now: int) -
 
 
 def release(store: Store, schedule: Object, now: int) -> Object:
-    """The subscription goes on as it is, by itself."""
+    """Ends the schedule; the subscription goes on as it is."""
     _refuse_over(schedule, "release")
     subscription = store.get("subscription", schedule["subscription"])
     schedule = store.save(
@@ -116,7 +120,7 @@ def release(store: Store, schedule: Object, now: int) -> Object:
 
 
 def cancel(store: Store, schedule: Object, *, invoice_now: bool, prorate: bool, now: int) -> Object:
-    """And its subscription with it."""
+    """Ends the schedule, and its subscription with it."""
     _refuse_over(schedule, "cancel")
     subscription = store.get("subscription", schedule["subscription"])
     cancel_subscription(store, subscription, invoice_now=invoice_now, prorate=prorate, details={}, now=now)
@@ -124,8 +128,8 @@ def cancel(store: Store, schedule: Object, *, invoice_now: bool, prorate: bool, 
 
 
 def next_period(store: Store, subscription: Object) -> tuple[Object, list[Object], int] | None:
-    """The subscription with its discounts of the next period, the items of that, and from when periods are
-    counted then; None where it ends with this one.
+    """What the next period bills: the subscription with its discounts then, its items then, and the anchor
+    that periods are counted from then. None where the subscription ends with the current period.
     """
     rows, anchor = subscription["items"]["data"], subscription["billing_cycle_anchor"]
     schedule = store.find("subscription_schedule", subscription["schedule"] or "")
@@ -136,17 +140,18 @@ def next_period(store: Store, subscription: Object) -> tuple[Object, list[Object
     if phase is None:
         return (subscription, rows, anchor) if schedule["end_behavior"] == "release" else None
     named = [row["discount"] for row in phase["discounts"]]
-    return {**subscription, "discounts": named}, *_put(store, subscription, phase, end)
+    return {**subscription, "discounts": named}, *_in_next_period(store, subscription, phase, end)
 
 
 def phases_due(store: Store) -> Iterator[Task]:
+    """Due work: phases that end."""
     for row in store.all("subscription_schedule", status="active"):
         end = row["current_phase"]["end_date"]
         yield Task(end, SCHEDULES, row["customer"], partial(advance, store, row["id"]))
 
 
 def advance(store: Store, id: str, now: int) -> None:
-    """The current phase is over."""
+    """Ends the current phase and begins the next one; after the last one, the schedule ends as it says."""
     schedule = store.get("subscription_schedule", id)
     subscription = store.get("subscription", schedule["subscription"])
     phase = _next(schedule)
@@ -168,18 +173,18 @@ def advance(store: Store, id: str, now: int) -> None:
         now,
         before,
     )
-    _has_discounts_of(store, subscription, phase, now)
+    _apply_discounts(store, subscription, phase, now)
     subscription = store.get("subscription", subscription["id"])
     if period_of(subscription)[1] == now:
-        rows, anchor = _put(store, subscription, phase, now)
+        rows, anchor = _in_next_period(store, subscription, phase, now)
         listed = item_list(subscription["id"], rows)
         subscription_status.change(store, subscription, now, items=listed, billing_cycle_anchor=anchor)
         return
     _bill(store, subscription, phase, phase["proration_behavior"], now, automatic=True)
 
 
-def _put(store: Store, subscription: Object, phase: Object, at: int) -> tuple[list[Object], int]:
-    """The phase's items in the place of the subscription's, at its period's end."""
+def _in_next_period(store: Store, subscription: Object, phase: Object, at: int) -> tuple[list[Object], int]:
+    """The phase's items and anchor, where it begins with a billing period."""
     rows = replaced_items(store, subscription, phase["items"], at)
     same = interval_of(rows) == interval_of(subscription["items"]["data"])
     counts_on = same and phase["billing_cycle_anchor"] != "phase_start"
@@ -189,14 +194,14 @@ def _put(store: Store, subscription: Object, phase: Object, at: int) -> tuple[li
 def _bill(
     store: Store, subscription: Object, phase: Object, behavior: str, now: int, *, automatic: bool
 ) -> None:
-    """The phase's items from now on, where they are others."""
+    """Bills the phase's items from now on, if they differ from the subscription's."""
     rows = replaced_items(store, subscription, phase["items"], now)
-    if _billed(rows) != _billed(subscription["items"]["data"]):
+    if _quantities(rows) != _quantities(subscription["items"]["data"]):
         asked = SubscriptionUpdate(params={"proration_behavior": behavior}, items=rows, automatic=automatic)
         update_subscription(store, subscription, asked, now)
 
 
-def _billed(rows: Sequence[Object]) -> dict[str, int]:
+def _quantities(rows: Sequence[Object]) -> dict[str, int]:
     return {row["price"]["id"]: row["quantity"] for row in rows}
 
 
@@ -259,8 +264,10 @@ def _discounts(store: Store, ids: Iterable[str]) -> list[Object]:
     ]
 
 
-def _has_discounts_of(store: Store, subscription: Object, phase: Object, now: int) -> None:
-    """A phase that names none has only the customer's."""
+def _apply_discounts(store: Store, subscription: Object, phase: Object, now: int) -> None:
+    """Gives the subscription the discounts of the phase; a phase that names none removes the
+    subscription's.
+    """
     named = [row["discount"] for row in phase["discounts"]]
     if named != subscription["discounts"]:
         subscription_status.change(store, subscription, now, discounts=named)

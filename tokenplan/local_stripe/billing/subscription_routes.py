@@ -49,7 +49,7 @@ FEEDBACK = one_of(
     "unused",
 )
 ENDING = ("cancel_at", "cancel_at_period_end")
-# What Stripe takes together with PENDING.
+# What may be asked for together with PENDING.
 WITH_PENDING = {
     "billing_cycle_anchor",
     "expand",
@@ -88,7 +88,7 @@ def create_one(call: Call) -> Object:
         _refuse_foreign(store, method, customer["id"])
     rows = given.get("items", [])
     discounts = draft_discounts(
-        store, given.get("discounts", ()), customer=customer["id"], amount=amount_of(store, rows), now=now
+        store, given.get("discounts", ()), customer_id=customer["id"], amount=amount_of(store, rows), now=now
     )
     redeem_all(store, discounts, now)
     subscription = create(
@@ -107,7 +107,9 @@ def create_one(call: Call) -> Object:
         now,
     )
     if given.get("cancel_at_period_end"):
-        subscription = subscription_status.change(store, subscription, now, **ending(subscription, True, now))
+        subscription = subscription_status.change(
+            store, subscription, now, **end_with_period(subscription, True, now)
+        )
     return subscription
 
 
@@ -120,8 +122,9 @@ def retrieve(call: Call) -> Object:
     "/subscriptions", {"customer": text, "status": one_of(*STATUSES), "price": text, "test_clock": text}
 )
 def list_all(call: Call) -> Object:
-    """Without a `status`: all that have not ended. Those on test clocks are told only for a customer, or for
-    their clock."""
+    """Without a `status`, those that have not ended. Subscriptions on test clocks are listed only for a
+    customer, or for their clock.
+    """
     given = call.given("customer", "test_clock")
     if not given:
         given = {"test_clock": None}
@@ -178,16 +181,16 @@ def update_one(call: Call) -> Object:
     details = {**subscription["cancellation_details"], **given.get("cancellation_details", {})}
     fields["cancellation_details"] = details
     if "cancel_at_period_end" in given:
-        fields |= ending({**subscription, **fields}, given["cancel_at_period_end"], now)
+        fields |= end_with_period({**subscription, **fields}, given["cancel_at_period_end"], now)
     elif "cancel_at" in given:
-        fields |= ending_at({**subscription, **fields}, given["cancel_at"] or None, now)
+        fields |= end_at({**subscription, **fields}, given["cancel_at"] or None, now)
     discounts = None
     if "discounts" in given:
         amount = sum(
             item["price"]["unit_amount"] * item["quantity"] for item in subscription["items"]["data"]
         )
         made = draft_discounts(
-            store, given["discounts"], customer=subscription["customer"], amount=amount, now=now
+            store, given["discounts"], customer_id=subscription["customer"], amount=amount, now=now
         )
         redeem_all(store, made, now)
         discounts = begin(store, made, subscription=subscription["id"])
@@ -218,17 +221,19 @@ def cancel_one(call: Call) -> Object:
     )
 
 
-def ending(subscription: Object, at_period_end: bool, now: int) -> dict[str, Any]:
-    """It ends with its period, or goes on."""
+def end_with_period(subscription: Object, at_period_end: bool, now: int) -> dict[str, Any]:
+    """The fields of a subscription that is to end with its period, or is not."""
     end = min(item["current_period_end"] for item in subscription["items"]["data"])
     return {
-        **ending_at(subscription, end if at_period_end else None, now),
+        **end_at(subscription, end if at_period_end else None, now),
         "cancel_at_period_end": at_period_end,
     }
 
 
-def ending_at(subscription: Object, moment: int | None, now: int) -> dict[str, Any]:
-    """It ends then, or goes on."""
+def end_at(subscription: Object, moment: int | None, now: int) -> dict[str, Any]:
+    """The fields of a subscription that is to end then; with None, it goes on. Raises ApiError for a
+    moment that is past.
+    """
     if moment is not None and moment <= now:
         raise ApiError("`cancel_at` must be in the future.", param="cancel_at")
     reason = "cancellation_requested" if moment is not None else None
@@ -241,7 +246,7 @@ def ending_at(subscription: Object, moment: int | None, now: int) -> dict[str, A
 
 
 def _refuse(subscription: Object, given: dict[str, Any]) -> None:
-    """What cannot be asked of it now."""
+    """Raises ApiError for what cannot be asked of this subscription."""
     asked = set(given) - {"expand"}
     if subscription["status"] in subscription_status.OVER and asked - {"metadata", "cancellation_details"}:
         raise ApiError("A canceled subscription can only update its cancellation_details and metadata.")
@@ -262,11 +267,11 @@ def _refuse(subscription: Object, given: dict[str, Any]) -> None:
         )
 
 
-def _refuse_foreign(store: Store, method: str, customer: str) -> None:
-    found = store.get("payment_method", method, "default_payment_method")
-    if found["customer"] != customer:
+def _refuse_foreign(store: Store, method_id: str, customer_id: str) -> None:
+    found = store.get("payment_method", method_id, "default_payment_method")
+    if found["customer"] != customer_id:
         raise ApiError(
-            f"The customer does not have a payment method with the ID {method}. The payment method must be"
+            f"The customer does not have a payment method with the ID {method_id}. The payment method must be"
             " attached to the customer.",
             code="resource_missing",
             param="default_payment_method",
@@ -274,7 +279,7 @@ def _refuse_foreign(store: Store, method: str, customer: str) -> None:
 
 
 def amount_of(store: Store, rows: list[Any]) -> int:
-    """What these prices and quantities come to before discounts."""
+    """What these prices and quantities come to in cents, before discounts."""
     found = [(store.find("price", row.get("price", "")), row.get("quantity", 1)) for row in rows]
     return sum(price["unit_amount"] * quantity for price, quantity in found if price)
 

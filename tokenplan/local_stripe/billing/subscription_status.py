@@ -192,7 +192,7 @@ def _stop_billing(store: Store, subscription: Object, now: int) -> None:
         emit(store, "subscription_schedule.canceled", store.save(schedule), now)
 
 
-def _set_delinquent(store: Store, customer: str, now: int) -> None:
-    owner = store.get("customer", customer)
-    owes = any(invoice["attempted"] for invoice in store.all("invoice", customer=customer, status="open"))
-    emit_updated(store, "customer.updated", owner, {**owner, "delinquent": owes}, now)
+def _set_delinquent(store: Store, customer_id: str, now: int) -> None:
+    customer = store.get("customer", customer_id)
+    owes = any(invoice["attempted"] for invoice in store.all("invoice", customer=customer_id, status="open"))
+    emit_updated(store, "customer.updated", customer, {**customer, "delinquent": owes}, now)

@@ -1,4 +1,4 @@
-"""Test clocks: customers of their own, for whom time passes when told to."""
+"""Test clocks: customers can be put on one, and their time passes only when the clock is advanced."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from tokenplan.local_stripe.objects.store import Store
 
 router = Router()
 KIND = "test_helpers.test_clock"
+# Seconds that a clock exists.
 LASTS = 30 * DAY
-# What a customer has.
+# The kinds of objects that are deleted with a customer's clock.
 OWNED = (
     "subscription",
     "subscription_schedule",
@@ -56,14 +57,14 @@ def list_all(call: Call) -> Object:
 
 @router.post("/test_helpers/test_clocks/{}/advance", {"frozen_time": moment}, required=["frozen_time"])
 def advance(call: Call) -> Object:
-    """All that is due on the way is done, in the order of time, before the answer; Stripe answers first, with
-    a clock that is `advancing`.
+    """Does all that falls due on the way, in the order of time, before it answers. Stripe answers first,
+    with a clock that is `advancing`.
     """
     store, until = call.store, call.params["frozen_time"]
     clock = store.get(KIND, call.id)
     if until <= clock["frozen_time"]:
         raise ApiError("The frozen time must be after the clock's current one.", param="frozen_time")
-    if until > _farthest(store, clock):
+    if until > _latest_allowed(store, clock):
         raise ApiError(
             "You can only advance a test clock by up to two intervals of its shortest subscription, and by"
             " two years where it has none.",
@@ -80,7 +81,7 @@ def advance(call: Call) -> Object:
 
 @router.delete("/test_helpers/test_clocks/{}")
 def delete(call: Call) -> Object:
-    """And its customers with all that is theirs; their subscriptions end."""
+    """Deletes the clock and its customers with everything of theirs; their subscriptions end."""
     store = call.store
     clock = store.get(KIND, call.id)
     for customer in store.all("customer", test_clock=call.id):
@@ -88,13 +89,15 @@ def delete(call: Call) -> Object:
         for kind in OWNED:
             for row in store.all(kind, customer=customer["id"]):
                 store.remove(kind, row["id"])
-        store.remove("local.deleted", customer["id"])  # as though it had never been there
+        store.remove(
+            "local.deleted", customer["id"]
+        )  # no trace is left, unlike after a customer's own deletion
     store.remove(KIND, call.id)
     emit(store, f"{KIND}.deleted", clock, call.now)
     return {"id": call.id, "object": KIND, "deleted": True}
 
 
-def _farthest(store: Store, clock: Object) -> int:
+def _latest_allowed(store: Store, clock: Object) -> int:
     now = clock["frozen_time"]
     live = [
         row

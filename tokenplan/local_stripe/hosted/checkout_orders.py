@@ -1,7 +1,7 @@
 """What a Checkout Session sells: its lines, the promotion code that was typed, and what they come to.
 
-An order is kept beside its session and has what Stripe does not show: prices and quantities, the discounts,
-and what is to be made when it is paid.
+An order is stored beside its session and has what Stripe does not show: prices and quantities, the
+discounts, and what is to be made when it is paid.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ def order_of(store: Store, session: Object) -> Object:
 
 
 def discounts_of(store: Store, session: Object, order: Object, now: int) -> list[Object]:
-    """As they would be made now, not kept. Raises ApiError for a code that does not hold any more."""
+    """The discounts of the order as of now, not stored. Raises ApiError for a code that can no longer be
+    used.
+    """
     made = draft_discounts(
         store,
         order["discounts"],
-        customer=session["customer"],
+        customer_id=session["customer"],
         amount=_subtotal(store, order["rows"]),
         now=now,
     )
@@ -33,8 +35,8 @@ def _subtotal(store: Store, rows: list[Object]) -> int:
     return sum(store.get("price", row["price"])["unit_amount"] * row["quantity"] for row in rows)
 
 
-def _shown(store: Store, order: Object) -> list[Object]:
-    """Discounts as far as it takes to reckon with them. Whether they hold is asked when it is paid."""
+def _shown_discounts(store: Store, order: Object) -> list[Object]:
+    """As much of the discounts as it takes to calculate. Whether they can be used is checked at payment."""
     found = []
     for entry in order["discounts"]:
         coupon = entry.get("coupon")
@@ -57,7 +59,7 @@ def line_items(store: Store, order: Object) -> list[Object]:
         for row, price in pairs
     ]
     found = []
-    for (row, price), line in zip(pairs, take_off(store, lines, _shown(store, order)), strict=True):
+    for (row, price), line in zip(pairs, take_off(store, lines, _shown_discounts(store, order)), strict=True):
         off = sum(entry["amount"] for entry in line["discount_amounts"])
         found.append(
             blank(
@@ -74,8 +76,8 @@ def line_items(store: Store, order: Object) -> list[Object]:
     return found
 
 
-def money(store: Store, order: Object) -> Object:
-    """The fields of a session that tell how much."""
+def amounts(store: Store, order: Object) -> Object:
+    """The fields of a session that say what it comes to."""
     rows = line_items(store, order)
     total = sum(row["amount_total"] for row in rows)
     return {
@@ -94,7 +96,9 @@ def money(store: Store, order: Object) -> Object:
 
 
 def use_code(store: Store, session: Object, code: str, now: int) -> str:
-    """The customer typed a promotion code; empty text takes it away. Returns why it is refused, if it is."""
+    """The customer typed a promotion code; an empty one removes the code that is used. Returns why it is
+    refused; empty where it is not.
+    """
     order = order_of(store, session)
     entries: list[Object] = []
     if code.strip():
@@ -102,18 +106,18 @@ def use_code(store: Store, session: Object, code: str, now: int) -> str:
         if promotion is None:
             return promotions.INVALID
         amount = session["amount_subtotal"]
-        why = promotions.refusal(store, promotion, customer=session["customer"], amount=amount, now=now)
+        why = promotions.refusal(store, promotion, customer_id=session["customer"], amount=amount, now=now)
         if why:
             return why
         entries = [{"promotion_code": promotion["id"]}]
     order = store.save({**order, "discounts": entries})
-    store.save({**session, **money(store, order)})
+    store.save({**session, **amounts(store, order)})
     return ""
 
 
-def drop_code_that_is_over(store: Store, session: Object, now: int) -> str:
-    """A promotion code that was typed and does not hold any more is taken away. Returns why; empty where
-    nothing was.
+def drop_unusable_code(store: Store, session: Object, now: int) -> str:
+    """Removes a promotion code that was typed and can no longer be used. Returns why; empty where none was
+    removed.
     """
     try:
         discounts_of(store, session, order_of(store, session), now)

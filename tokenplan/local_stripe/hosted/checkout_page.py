@@ -65,7 +65,7 @@ def pay_checkout(request: Request) -> Page:
     chosen = chosen_method(request, session["customer"])
     if not chosen:
         return _checkout(request, session, problem=NO_CARD)
-    problem = checkout_orders.drop_code_that_is_over(request.store, session, request.now)
+    problem = checkout_orders.drop_unusable_code(request.store, session, request.now)
     if problem:
         session = request.store.get("checkout.session", session["id"])
         return _checkout(request, session, problem=problem)
@@ -76,7 +76,7 @@ def pay_checkout(request: Request) -> Page:
 
 
 def _unpaid(request: Request, session: Object) -> Page:
-    """The card was declined, or its bank asks."""
+    """The page after an attempt that did not pay: the card was declined, or its bank asks the holder."""
     intent = page_payments.last_attempt(request.store, session)
     if intent and intent["status"] == "requires_action":
         return redirect(f"/authenticate/{intent['id']}")
@@ -122,7 +122,7 @@ def _sessions_of(store: Store, intent: Object) -> list[Object]:
 
 
 def _after(store: Store, intent: Object) -> str:
-    """Where its customer goes on."""
+    """The address where the customer of this payment goes on."""
     for session in _sessions_of(store, intent):
         return _success_url(session) if session["status"] == "complete" else f"/checkout/{session['id']}"
     links = store.all("invoice_payment", payment__payment_intent=intent["id"])

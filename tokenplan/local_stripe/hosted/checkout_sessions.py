@@ -1,5 +1,5 @@
-"""Checkout Sessions: made, looked at, ended. `orders` says what they come to, `paying` what happens when
-somebody pays.
+"""The calls about Checkout Sessions, and how they expire. `checkout_orders` says what one comes to,
+`page_payments` what happens when somebody pays it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ from functools import partial
 from typing import Any
 
 from tokenplan.local_stripe.billing.invoice_drafts import automatic_tax
-from tokenplan.local_stripe.hosted.checkout_orders import discounts_of, line_items, money, order_of
+from tokenplan.local_stripe.hosted.checkout_orders import amounts, discounts_of, line_items, order_of
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import Spec, flag, integer, mapping, merged, moment, one_of, text, url
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import Task, now_of
+from tokenplan.local_stripe.objects.dates import DAY, HOUR
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
 from tokenplan.local_stripe.payments import payment_intents
 
 router = Router()
-SOONEST, LATEST = 30 * 60, 24 * 3600
+# Seconds after which a session may expire.
+SOONEST, LATEST = HOUR // 2, DAY
 MOST_LINES = 100
 
 CREATE: Spec = {
@@ -99,7 +101,7 @@ def create(call: Call) -> Object:
             "required": "never",
         }
     discounts_of(store, session, order, call.now)
-    return store.save({**session, **money(store, order)})
+    return store.save({**session, **amounts(store, order)})
 
 
 def _refuse_wrong_parts(given: Mapping[str, Any]) -> None:
@@ -113,7 +115,7 @@ def _refuse_wrong_parts(given: Mapping[str, Any]) -> None:
 
 
 def _rows(call: Call) -> list[Object]:
-    """The lines: price and quantity. All of what recurs does so in one rhythm."""
+    """The lines of the order: prices and quantities. Raises ApiError for what cannot be sold so."""
     found = []
     lines = call.params["line_items"]
     if not 1 <= len(lines) <= MOST_LINES:
@@ -141,8 +143,8 @@ def _rows(call: Call) -> list[Object]:
                 "The local Stripe sells only what recurs in `subscription` mode.", param=f"{name}[price]"
             )
         found.append({"id": call.store.new_id("li"), "price": price["id"], "quantity": quantity})
-    rhythms = {str(call.store.get("price", row["price"])["recurring"]) for row in found}
-    if len(rhythms) > 1:
+    intervals = {str(call.store.get("price", row["price"])["recurring"]) for row in found}
+    if len(intervals) > 1:
         raise ApiError("Checkout does not support multiple prices with different billing intervals.")
     return found
 
@@ -158,7 +160,7 @@ def _invoice_creation(given: Mapping[str, Any]) -> Object:
 
 
 def abandon(store: Store, session: Object, now: int) -> None:
-    """The latest attempt to pay is over: the next one begins afresh."""
+    """Cancels the latest attempt to pay, if it has not paid."""
     order = order_of(store, session)
     intent = store.get("payment_intent", order["intent"]) if order["intent"] else None
     if intent and intent["status"] in payment_intents.OPEN:
@@ -174,12 +176,13 @@ def expire_session(store: Store, session: Object, now: int) -> Object:
     return session
 
 
-def sessions_that_end(store: Store) -> Iterator[Task]:
+def expiries_due(store: Store) -> Iterator[Task]:
+    """Due work: open sessions that expire."""
     for session in store.all("checkout.session", status="open"):
-        yield Task(session["expires_at"], 0, None, partial(_end, store, session["id"]))
+        yield Task(session["expires_at"], 0, None, partial(_expire, store, session["id"]))
 
 
-def _end(store: Store, id: str, now: int) -> None:
+def _expire(store: Store, id: str, now: int) -> None:
     expire_session(store, store.get("checkout.session", id), now)
 
 

@@ -1,4 +1,5 @@
-"""The front page: what the account has, and what somebody who tries things out may want to happen."""
+"""The front page: what the account has, and switches that make things happen: time passes, a payment settles,
+a charge is disputed, events are delivered late."""
 
 from __future__ import annotations
 
@@ -11,39 +12,41 @@ from tokenplan.local_stripe.http.routing import Call
 from tokenplan.local_stripe.objects import webhooks
 from tokenplan.local_stripe.objects.amounts import dollars
 from tokenplan.local_stripe.objects.clocks import now_of
+from tokenplan.local_stripe.objects.dates import DAY, HOUR
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
 from tokenplan.local_stripe.payments import disputes
 
 pages = PageRouter()
 # How many of the latest objects of each kind are shown.
-LATEST = 30
-MOVES = {"hour": 3600, "day": 86400, "week": 7 * 86400, "month": 31 * 86400}
+SHOWN = 30
+# Seconds by which a clock can be advanced.
+MOVES = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 31 * DAY}
 
 
 @pages.get("/")
 def front(request: Request) -> Page:
     store = request.store
     context = {
-        "customers": [_customer(store, row) for row in store.all("customer")[:LATEST]],
-        "subscriptions": [_subscription(store, row) for row in store.all("subscription")[:LATEST]],
+        "customers": [_customer(store, row) for row in store.all("customer")[:SHOWN]],
+        "subscriptions": [_subscription(store, row) for row in store.all("subscription")[:SHOWN]],
         "clocks": [
-            {**row, "at": _date(row["frozen_time"])} for row in store.all("test_helpers.test_clock")[:LATEST]
+            {**row, "at": _date(row["frozen_time"])} for row in store.all("test_helpers.test_clock")[:SHOWN]
         ],
         "moves": MOVES,
         "payments": [
             {**row, "money": dollars(row["amount"])}
-            for row in store.all("payment_intent", status="processing")[:LATEST]
+            for row in store.all("payment_intent", status="processing")[:SHOWN]
         ],
         "disputes": [
             {**row, "money": dollars(row["amount"]), "is_open": row["status"] in disputes.OPEN}
-            for row in store.all("dispute")[:LATEST]
+            for row in store.all("dispute")[:SHOWN]
         ],
         "charges": [
             {**row, "money": dollars(row["amount"])}
-            for row in store.all("charge", status="succeeded", disputed=False)[:LATEST]
+            for row in store.all("charge", status="succeeded", disputed=False)[:SHOWN]
         ],
-        "events": [_event(store, row) for row in store.all("event")[:LATEST]],
+        "events": [_event(store, row) for row in store.all("event")[:SHOWN]],
         "endpoints": store.all("webhook_endpoint"),
         "modes": webhooks.MODES,
         "mode": webhooks.mode(store),
@@ -94,7 +97,7 @@ def resend(request: Request) -> Page:
 
 @pages.post("/_local/clocks/{}/advance")
 def advance(request: Request) -> Page:
-    """Moves a test clock on; what becomes due meanwhile happens in order."""
+    """Advances a test clock; what falls due on the way is done in the order of time."""
     by = MOVES.get(request.form.get("by", ""))
     if by is None:
         raise ApiError(f"Invalid by: must be one of {', '.join(MOVES)}", param="by")
@@ -106,7 +109,7 @@ def advance(request: Request) -> Page:
 
 @pages.post("/_local/payments/{}/settle")
 def settle(request: Request) -> Page:
-    """A delayed payment comes now, or fails now."""
+    """Settles a delayed payment now: it comes, or fails."""
     intent = request.store.get("payment_intent", request.id)
     page_payments.settle(request.store, intent, ok=_answer(request, "succeed", "fail"), now=request.now)
     return redirect("/#payments")
@@ -114,7 +117,7 @@ def settle(request: Request) -> Page:
 
 @pages.post("/_local/charges/{}/dispute")
 def dispute(request: Request) -> Page:
-    """The holder of the card wants the money back."""
+    """The card's holder asks the bank for the money back."""
     charge = request.store.get("charge", request.id)
     disputes.dispute(request.store, charge, now_of(request.store, charge["customer"], request.now))
     return redirect("/#disputes")

@@ -9,7 +9,7 @@ from tokenplan.local_stripe.hosted.card_form import NO_CARD, method_name, typed_
 from tokenplan.local_stripe.hosted.pages import Page, PageRouter, Request, redirect
 from tokenplan.local_stripe.objects.amounts import dollars
 from tokenplan.local_stripe.objects.errors import ApiError
-from tokenplan.local_stripe.payments.cards import METHODS, Specimen
+from tokenplan.local_stripe.payments.cards import METHODS, SampleCard
 from tokenplan.local_stripe.payments.payment_methods import owned
 
 pages = PageRouter()
@@ -59,13 +59,13 @@ def _portal(request: Request, problem: str = "") -> Page:
 
 @pages.post("/portal/{}")
 def change_card(request: Request) -> Page:
-    """Another card is charged from now on: a new one, or one on file."""
+    """Charges another card from now on: a new one, or one that the customer has."""
     session = request.store.get("billing_portal.session", request.id)
     features = request.store.get("billing_portal.configuration", session["configuration"])["features"]
     if not features["payment_method_update"]["enabled"]:
         raise ApiError("Cards cannot be changed here.")
     chosen = request.form.get("payment_method") or typed_card(request)
-    if chosen is None or (isinstance(chosen, Specimen) and chosen.type != "card"):
+    if chosen is None or (isinstance(chosen, SampleCard) and chosen.type != "card"):
         return _portal(request, NO_CARD)
     problem = page_payments.use_card(request.store, session["customer"], chosen, request.now)
     return _portal(request, problem) if problem else redirect(f"/portal/{session['id']}")

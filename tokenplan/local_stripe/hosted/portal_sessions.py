@@ -1,4 +1,4 @@
-"""The Customer Portal: what it shows, and the visits of customers to it."""
+"""The calls about the Customer Portal: its configurations, and the sessions in which customers use it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def create_configuration(call: Call) -> Object:
 
 
 def _features(given: dict[str, Any]) -> Object:
-    """All of them; what was not asked for is off."""
+    """All features; those that the call does not name are off."""
     update = given.get("customer_update", {})
 
     def on(name: str) -> bool:

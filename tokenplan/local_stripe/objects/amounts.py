@@ -1,5 +1,5 @@
-"""Arithmetic of whole cents. Rounds to the nearest one, halves away from zero, so that a credit is the debit
-with its sign turned.
+"""Arithmetic of whole cents. It rounds to the nearest cent, halves away from zero, so that a credit and
+the debit of the same thing come to nothing.
 """
 
 from __future__ import annotations
@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-# Stripe charges no less than this; an invoice of less is left to the customer's balance.
+# The least that Stripe charges, in cents; a smaller invoice goes to the customer's balance.
 LEAST_CHARGE = 50
 
 
 def part(amount: int, numerator: int, denominator: int) -> int:
-    """`amount` × numerator / denominator."""
+    """`amount` × numerator / denominator, rounded."""
     size = (2 * abs(amount) * numerator + denominator) // (2 * denominator)
     return size if amount >= 0 else -size
 
@@ -23,7 +23,7 @@ def percent(amount: int, percentage: Decimal) -> int:
 
 
 def shares(total: int, weights: Sequence[int]) -> list[int]:
-    """`total` shared out by weight, to the cent: what rounding leaves goes to the largest remainders."""
+    """`total` shared out by weight. The cents that rounding leaves over go to the largest remainders."""
     whole = sum(weights)
     if not whole:
         return [0] * len(weights)
@@ -35,8 +35,8 @@ def shares(total: int, weights: Sequence[int]) -> list[int]:
 
 
 def settled(total: int, balance: int) -> tuple[int, int]:
-    """What of an invoice is due, and the customer's balance afterwards. A balance below zero is the
-    customer's money; above, it is owed.
+    """How much of an invoice's total is due, and the customer's balance afterwards. A balance below zero is
+    money of the customer's; one above zero is owed.
     """
     owed = total + balance
     if owed < LEAST_CHARGE:

@@ -1,4 +1,4 @@
-"""Billing periods, in seconds since 1970, UTC."""
+"""Billing periods. Moments are seconds since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ MONTHS = {"month": 1, "year": 12}
 
 
 def later(start: int, interval: str, count: int) -> int:
-    """So many intervals after `start`. A month later has the same day, or the month's last one."""
+    """The moment so many intervals after `start`. A month later it is the same day, or the month's last
+    one.
+    """
     if interval in SECONDS:
         return start + SECONDS[interval] * count
     moment = datetime.fromtimestamp(start, UTC)
@@ -25,8 +27,8 @@ def later(start: int, interval: str, count: int) -> int:
 
 
 def boundary_after(anchor: int, interval: str, count: int, moment: int) -> int:
-    """The first end of a period after `moment`, where periods are counted from `anchor`: one that lies on the
-    31st ends a period on the 28th of February and the next on the 31st of March.
+    """The first end of a period after `moment`, where periods are counted from `anchor`. An anchor on the
+    31st ends one period on the 28th of February, and the next on the 31st of March.
     """
     number = max(0, (moment - anchor) // (later(anchor, interval, count) - anchor) - 1)
     while later(anchor, interval, count * number) > moment and number:

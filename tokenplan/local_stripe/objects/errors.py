@@ -9,8 +9,8 @@ Object = dict[str, Any]
 
 
 class ApiError(Exception):
-    """What a request is refused with. `kept`: what was written before stays written, as after a declined
-    card.
+    """A refusal in Stripe's form; `param` names the parameter that is to blame. `kept`: what was stored
+    before it stays stored, as after a declined card.
     """
 
     status = 400
@@ -39,13 +39,13 @@ class Missing(ApiError):
 
 
 class Unauthorized(ApiError):
-    """Without a key, or with one that is none."""
+    """There is no API key, or not one of a test mode."""
 
     status = 401
 
 
 class Declined(ApiError):
-    """The card was declined, or wants its holder. What was tried stays on record."""
+    """The card was declined, or its holder must authenticate. The attempt stays stored."""
 
     status = 402
     kind = "card_error"
@@ -58,6 +58,6 @@ class Declined(ApiError):
 
 
 class IdempotencyConflict(ApiError):
-    """A key that was used for another request."""
+    """The idempotency key was used for another request."""
 
     kind = "idempotency_error"

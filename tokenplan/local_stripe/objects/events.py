@@ -1,4 +1,4 @@
-"""Events: what happened, kept for whoever asks, and for each webhook endpoint that wants to be told."""
+"""Events: what happened, stored for whoever asks, and queued for each webhook endpoint that wants to know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.store import Store
 
 VERSION = "2026-10-28.endive"
-# What can happen here.
+# The types of events that can happen here.
 KINDS = (
     "charge.dispute.closed",
     "charge.dispute.created",
@@ -80,8 +80,8 @@ KINDS = (
 def emit(
     store: Store, kind: str, subject: Object, now: int, previous: Mapping[str, Any] | None = None
 ) -> Object:
-    """Notes that this happened to the object, which is kept as it is now. `previous`: what was before, of
-    the fields that changed.
+    """Stores the event that this happened to an object, with the object as it is now. `previous`: the
+    previous values of the fields that changed.
     """
     data: Object = {"object": json.loads(json.dumps(subject))}
     if previous:
@@ -104,7 +104,9 @@ def emit(
 
 
 def emit_updated(store: Store, kind: str, before: Object, after: Object, now: int) -> Object:
-    """Keeps the object as it is now and notes what changed; nothing where nothing did."""
+    """Stores the changed object, and the event of it. Returns the object. Does nothing where nothing
+    differs.
+    """
     changed = {name: before.get(name) for name in after if after[name] != before.get(name)}
     if changed:
         store.save(after)
@@ -117,7 +119,7 @@ def wants(endpoint: Object, kind: str) -> bool:
 
 
 def deliver(store: Store, event: str, endpoint: str) -> Object:
-    """The event is to be told to the endpoint; the sender does it."""
+    """Queues the event for the endpoint; `webhooks.send_due` sends it."""
     return store.save(
         {
             "id": store.new_id("del"),

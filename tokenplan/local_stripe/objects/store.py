@@ -1,6 +1,6 @@
-"""Keeps the objects: one SQLite file, or memory. It holds a development double's data, never ours.
+"""Stores the objects in one SQLite file, or in memory.
 
-A request is one transaction; requests are worked one after the other.
+A request is one transaction, and requests are handled one after the other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ CREATE TABLE IF NOT EXISTS objects (
 
 
 class Store:
-    """Objects by their `object` and `id`. What is read is a copy; `save` makes a change last."""
+    """Objects by their `object` (the kind) and `id`. What is read is a copy: only `save` changes what is
+    stored.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
@@ -36,7 +38,7 @@ class Store:
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         self._db.executescript(SCHEMA)
         self._random = secrets.SystemRandom()
-        # Where people reach the server; the addresses in objects begin with it.
+        # The server's address, with which the addresses in objects begin.
         self.base = ""
 
     def close(self) -> None:
@@ -45,13 +47,15 @@ class Store:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Nobody else does anything meanwhile."""
+        """Keeps all other threads from the store."""
         with self._lock:
             yield
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; one at a time. Inside of another one it is a part of that."""
+        """Stores all or nothing, unless it ends with an error that is `kept`. Inside of another
+        transaction it is a part of that one.
+        """
         with self._lock:
             if self._depth:
                 yield
@@ -94,25 +98,29 @@ class Store:
         return json.loads(row[0]) if row else None
 
     def get(self, kind: str, id: str, param: str = "id") -> Object:
-        """Raises Missing, which names `param`."""
+        """As `find`, but raises Missing, which names `param`, where there is none."""
         found = self.find(kind, id)
         if found is None:
             raise Missing(kind, id, param)
         return found
 
     def kinds(self) -> list[str]:
-        """Of which kinds there are any."""
+        """The kinds of which there is an object."""
         with self._lock:
             return [row[0] for row in self._db.execute("SELECT DISTINCT kind FROM objects ORDER BY kind")]
 
     def since(self, kind: str, after: int) -> list[tuple[int, Object]]:
-        """Those that were new after that number, the oldest first, each with its own."""
+        """Numbers and objects of a kind, the oldest first, from those stored after the number `after` on.
+        Numbers count up, with gaps.
+        """
         query = "SELECT seq, body FROM objects WHERE kind = ? AND seq > ? ORDER BY seq"
         with self._lock:
             return [(seq, json.loads(body)) for seq, body in self._db.execute(query, (kind, after))]
 
     def all(self, kind: str, **fields: Any) -> list[Object]:
-        """The newest first. `fields` must be equal; `__` goes into an object: `parent__type="x"`."""
+        """The objects of a kind whose fields have these values, the newest first. `__` goes into a field
+        that is an object: `parent__type="x"`.
+        """
         wheres, values = ["kind = ?"], [kind]
         for name, value in fields.items():
             wheres.append(f"json_extract(body, '$.{name.replace('__', '.')}') IS ?")

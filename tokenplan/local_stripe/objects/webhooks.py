@@ -1,6 +1,6 @@
-"""Webhook endpoints, the events they are told, and the telling: signed, at least once, again after a failure.
+"""Delivers events to webhook endpoints: signed, at least once, again after a failure.
 
-On purpose it also can do what must not matter to who listens: see MODES.
+It can also deliver them as badly as a network may, to test that the receiver does not mind: see MODES.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import deliver, wants
 from tokenplan.local_stripe.objects.store import Store
 
+# How events are delivered, and what the front page calls it.
 MODES = {
     "in_order": "once, in order",
     "twice": "every event twice",
@@ -24,14 +25,15 @@ MODES = {
     "held": "not now: held until told otherwise",
     "lost": "not at all: lost",
 }
+# Seconds that an endpoint may take to answer.
 TIMEOUT = 20
-# Seconds to the next attempt: twice as long each time.
+# Seconds to the next attempt: each time twice as long, up to the longest.
 FIRST_RETRY, LONGEST_RETRY, MOST_ATTEMPTS = 2, 3600, 16
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event as an endpoint gets it."""
+    """An event as an endpoint receives it."""
 
     event: str
     kind: str
@@ -40,7 +42,7 @@ class Message:
 
 
 def message(event: Object, secret: str, at: int) -> Message:
-    """Signed at a moment: who receives it refuses one that was signed long ago."""
+    """The event, signed at this moment. Receivers refuse one that was signed long ago."""
     payload = json.dumps(event).encode()
     digest = hmac.digest(secret.encode(), b"%d." % at + payload, "sha256").hex()
     return Message(event["id"], event["type"], payload, f"t={at},v1={digest}")
@@ -57,16 +59,18 @@ def set_mode(store: Store, mode: str) -> None:
     store.save({"object": "local.setting", "id": "deliveries", "mode": mode})
 
 
-def resend(store: Store, event: str) -> None:
-    """To every endpoint that wants it, once more."""
-    row = store.get("event", event)
+def resend(store: Store, event_id: str) -> None:
+    """Queues the event once more for every endpoint that wants it."""
+    row = store.get("event", event_id)
     for endpoint in store.all("webhook_endpoint", status="enabled"):
         if wants(endpoint, row["type"]):
             deliver(store, row["id"], endpoint["id"])
 
 
 def send_due(store: Store, at: int) -> int:
-    """Tells what is to be told by now. Returns how many attempts there were. Nothing is locked meanwhile."""
+    """Sends the queued events that are due, in the mode that is set. Returns how many were taken up. The
+    store is not locked while an endpoint is waited for.
+    """
     how = mode(store)
     if how == "held":
         return 0
@@ -111,7 +115,7 @@ def _close(store: Store, delivery: Object, state: str, answer: str) -> None:
 
 
 def _post(url: str, sent: Message) -> tuple[str, bool]:
-    """What the endpoint said, and whether that is fine: 2xx."""
+    """What the endpoint answered, and whether that was a 2xx."""
     parts = urlsplit(url)
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
@@ -129,8 +133,8 @@ def _post(url: str, sent: Message) -> tuple[str, bool]:
 
 
 def register(store: Store, url: str, secret: str, events: list[str], now: int) -> Object:
-    """The endpoint of whoever runs this, with a secret that they know already. It may have been at another
-    address the last time.
+    """Adds the endpoint of whoever runs the local Stripe, with a secret that they know already. One that was
+    registered before, perhaps at another address, is changed instead.
     """
     found = store.all("webhook_endpoint", metadata__local="true")
     row = found[0] if found else {**new_endpoint(store, url, now), "metadata": {"local": "true"}}

@@ -1,4 +1,4 @@
-"""Test cards and bank accounts, as Stripe documents them: the number decides what happens."""
+"""Test cards and test bank accounts. As Stripe documents them, the number decides what happens."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ MESSAGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Specimen:
-    """A test card or bank account. `token` names it in the API, such as `pm_card_visa`. It behaves so:
+class SampleCard:
+    """A test card or bank account, and how it behaves. The API knows it as `token`, such as
+    `pm_card_visa`.
 
-    `decline`: refused with this decline code, `decline_later` only once it is on file.
-    `asks`: its holder must authenticate, "once" until that was done, or "always".
-    `delayed`: the money comes, or fails to come, days later. `disputed`: its holder disputes the payment.
+    `decline`: it is declined with this code; `decline_later`: only once it is attached to a customer.
+    `asks`: the bank asks its holder to authenticate, "always", or "once" until that was done. `delayed`:
+    the money comes later, or does not (`fails_later`). `disputed`: its holder disputes the payment.
     """
 
     number: str
@@ -42,52 +43,54 @@ class Specimen:
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same number, as at Stripe; it is also how a stored card is known again."""
+        """The same for the same number, as at Stripe. A stored payment method has it, and so behaves as
+        its card.
+        """
         return hashlib.sha256(self.number.encode()).hexdigest()[:16]
 
     @property
     def spaced(self) -> str:
-        """As it stands on the card."""
+        """The number in groups of four, as cards have it."""
         if self.type != "card":
             return self.number
         return " ".join(self.number[i : i + 4] for i in range(0, len(self.number), 4))
 
 
-GOOD = Specimen("4242424242424242", "pm_card_visa", "works")
+GOOD = SampleCard("4242424242424242", "pm_card_visa", "works")
 METHODS = (
     GOOD,
-    Specimen("5555555555554444", "pm_card_mastercard", "works", brand="mastercard"),
-    Specimen("4000000000000002", "pm_card_visa_chargeDeclined", "is declined", decline="generic_decline"),
-    Specimen(
+    SampleCard("5555555555554444", "pm_card_mastercard", "works", brand="mastercard"),
+    SampleCard("4000000000000002", "pm_card_visa_chargeDeclined", "is declined", decline="generic_decline"),
+    SampleCard(
         "4000000000009995",
         "pm_card_visa_chargeDeclinedInsufficientFunds",
         "is declined: insufficient funds",
         decline="insufficient_funds",
     ),
-    Specimen(
+    SampleCard(
         "4000002500003155",
         "pm_card_authenticationRequiredOnSetup",
         "needs authentication, once",
         asks="once",
     ),
-    Specimen(
+    SampleCard(
         "4000002760003184", "pm_card_authenticationRequired", "needs authentication, always", asks="always"
     ),
-    Specimen(
+    SampleCard(
         "4000000000000341",
         "pm_card_chargeCustomerFail",
         "works now, is declined on every later charge",
         decline_later="generic_decline",
     ),
-    Specimen("4000000000000259", "pm_card_createDispute", "works, and is disputed", disputed=True),
-    Specimen(
+    SampleCard("4000000000000259", "pm_card_createDispute", "works, and is disputed", disputed=True),
+    SampleCard(
         "000123456789",
         "pm_usBankAccount_success",
         "bank account: the money comes later",
         type="us_bank_account",
         delayed=True,
     ),
-    Specimen(
+    SampleCard(
         "000222222227",
         "pm_usBankAccount_insufficientFunds",
         "bank account: fails later",
@@ -101,12 +104,12 @@ BY_TOKEN = {method.token: method for method in METHODS}
 _BY_FINGERPRINT = {method.fingerprint: method for method in METHODS}
 
 
-def behaviour(payment_method: Object) -> Specimen:
-    """How this stored card or account behaves."""
+def behaviour(payment_method: Object) -> SampleCard:
+    """How a payment method object behaves."""
     return _BY_FINGERPRINT[payment_method[payment_method["type"]]["fingerprint"]]
 
 
-def details(method: Specimen, year: int) -> Object:
+def details(method: SampleCard, year: int) -> Object:
     """The part of a payment method object that describes the card or account."""
     own: Object = {"fingerprint": method.fingerprint, "last4": method.last4}
     if method.type == "card":

@@ -1,4 +1,4 @@
-"""Disputes: the holder of a card wants their money back from the bank."""
+"""Disputes: the holder of a card has asked the bank for their money back."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from tokenplan.local_stripe.http.params import text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import Task, now_of
+from tokenplan.local_stripe.objects.dates import DAY
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
 from tokenplan.local_stripe.objects.store import Store
 from tokenplan.local_stripe.payments.cards import METHODS
 
 router = Router()
-# Seconds.
+# Seconds from a payment by the card that is always disputed to its dispute.
 DISPUTED_AFTER = 2
-ANSWER_WITHIN = 7 * 86400
+# Seconds in which a dispute is to be answered.
+ANSWER_WITHIN = 7 * DAY
 OPEN = ("needs_response", "under_review")
 
 
 def dispute(store: Store, charge: Object, now: int) -> Object:
-    """The bank takes the money back for now, and wants to hear why it was owed."""
+    """Opens a dispute over what was not refunded of a charge: the bank takes the money back until it is
+    decided. Raises ApiError for a charge that is unpaid, or disputed already.
+    """
     if charge["status"] != "succeeded" or charge["disputed"]:
         raise ApiError("This charge cannot be disputed.", param="charge")
     emit_updated(store, "charge.updated", charge, {**charge, "disputed": True}, now)
@@ -45,7 +49,7 @@ def dispute(store: Store, charge: Object, now: int) -> Object:
 
 
 def close_dispute(store: Store, row: Object, *, won: bool, now: int) -> Object:
-    """The bank has decided."""
+    """The bank has decided. Raises ApiError for a dispute that is closed."""
     if row["status"] not in OPEN:
         raise ApiError("This dispute is already closed.", code="dispute_closed")
     after = {**row, "status": "won" if won else "lost"}
@@ -55,8 +59,8 @@ def close_dispute(store: Store, row: Object, *, won: bool, now: int) -> Object:
     return after
 
 
-def disputes_to_come(store: Store) -> Iterator[Task]:
-    """Payments by a card whose holder disputes them."""
+def disputes_due(store: Store) -> Iterator[Task]:
+    """Due work: disputes over the payments by a card that is always disputed."""
     for card in METHODS:
         if card.disputed:
             fields = {"payment_method_details__card__fingerprint": card.fingerprint}
@@ -82,7 +86,7 @@ def list_all(call: Call) -> Object:
 
 @router.post("/disputes/{}/close")
 def close(call: Call) -> Object:
-    """Whoever closes it themselves accepts it: it is lost."""
+    """A seller who closes a dispute accepts it: it is lost."""
     row = call.store.get("dispute", call.id, "dispute")
     charge = call.store.get("charge", row["charge"])
     now = now_of(call.store, charge["customer"], call.now)

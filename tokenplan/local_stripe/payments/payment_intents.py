@@ -1,5 +1,5 @@
-"""Payment intents and their charges. Nothing here knows invoices or checkouts: whoever stands above both
-makes them follow after a payment changed.
+"""Payment intents and their charges. They know neither invoices nor checkouts: `billing` and `hosted` make
+those follow when a payment has changed.
 
 `now` is the customer's time.
 """
@@ -7,6 +7,7 @@ makes them follow after a payment changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenplan.local_stripe.http.answers import listing
@@ -22,25 +23,55 @@ from tokenplan.local_stripe.payments.payment_methods import attach, usable
 router = Router()
 # Seconds until a delayed payment has come, or failed.
 SETTLES_AFTER = 60
-AUTHENTICATION_FAILED = (
-    "We are unable to authenticate your payment method."
-    " Please choose a different payment method and try again."
-)
-BANK_FAILED = "The bank account has insufficient funds."
+# The statuses of an intent that waits for its customer.
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a payment did not go through, as an intent's `last_payment_error` says it."""
+
+    code: str
+    message: str
+    decline_code: str = ""
+    charge_id: str = ""
+
+    def as_error(self, method: Object) -> Object:
+        error: Object = {
+            "type": "card_error",
+            "code": self.code,
+            "doc_url": f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}",
+            "message": self.message,
+            "payment_method": method,
+        }
+        if self.charge_id:
+            error["charge"] = self.charge_id
+        if self.decline_code:
+            error["decline_code"] = self.decline_code
+        return error
+
+
+AUTHENTICATION_FAILED = Refusal(
+    "payment_intent_authentication_failure",
+    "We are unable to authenticate your payment method."
+    " Please choose a different payment method and try again.",
+)
+BANK_FAILED = Refusal("insufficient_funds", "The bank account has insufficient funds.")
 
 
 def new_intent(
     store: Store,
     *,
-    customer: str | None,
+    customer_id: str | None,
     amount: int,
     now: int,
     metadata: Mapping[str, str],
     description: str = "",
     setup_future_usage: str | None = None,
 ) -> Object:
-    """A payment that waits for a payment method. With `setup_future_usage` that one is kept."""
+    """A payment of so many cents that waits for a payment method. With `setup_future_usage`, the method
+    that pays it is attached to the customer.
+    """
     id = store.new_id("pi")
     intent = store.save(
         blank(
@@ -49,7 +80,7 @@ def new_intent(
             amount=amount,
             client_secret=store.new_id(f"{id}_secret"),
             created=now,
-            customer=customer,
+            customer=customer_id,
             description=description or None,
             metadata=dict(metadata),
             setup_future_usage=setup_future_usage,
@@ -59,9 +90,10 @@ def new_intent(
     return intent
 
 
-def confirm(store: Store, intent: Object, payment_method: str, *, off_session: bool, now: int) -> Object:
-    """Tries to take the money. The answer's status says what came of it: succeeded, processing,
-    requires_action, or requires_payment_method with `last_payment_error`.
+def confirm(store: Store, intent: Object, payment_method_id: str, *, off_session: bool, now: int) -> Object:
+    """Tries to take the money. The status of the intent that is returned says what came of it: succeeded,
+    processing, requires_action, or requires_payment_method with a `last_payment_error`. Raises ApiError where
+    the intent can no longer be paid, or the method is another customer's.
     """
     if intent["status"] not in OPEN:
         raise ApiError(
@@ -69,7 +101,7 @@ def confirm(store: Store, intent: Object, payment_method: str, *, off_session: b
             f" {intent['status']}.",
             code="payment_intent_unexpected_state",
         )
-    method = usable(store, payment_method, customer=intent["customer"], now=now)
+    method = usable(store, payment_method_id, customer_id=intent["customer"], now=now)
     card = behaviour(method)
     intent = {
         **intent,
@@ -77,11 +109,12 @@ def confirm(store: Store, intent: Object, payment_method: str, *, off_session: b
         "last_payment_error": None,
         "next_action": None,
     }
-    # A card on file is charged later than the first time, whoever asks for it.
+    # A card that is attached already counts as charged again, whether or not its holder is there.
     later = off_session or method["customer"] is not None
     decline = card.decline or (card.decline_later if later else "")
     if decline:
-        return _failed(store, intent, method, now, "card_declined", MESSAGES[decline], decline)
+        refusal = Refusal("card_declined", MESSAGES[decline], decline)
+        return _charge_failed(store, intent, method, refusal, now)
     if card.delayed:
         return _processing(store, intent, method, now)
     if card.asks == "always" or (card.asks == "once" and not _is_set_up(store, method)):
@@ -98,21 +131,20 @@ def confirm(store: Store, intent: Object, payment_method: str, *, off_session: b
 
 
 def authenticate(store: Store, intent: Object, *, ok: bool, now: int) -> Object:
-    """The holder of the card answered what the bank asked. Without need, nothing happens."""
+    """The card's holder has answered the bank: `ok`, or not. Does nothing where the bank did not ask."""
     if intent["status"] != "requires_action":
         return intent
     method = store.get("payment_method", intent["payment_method"])
     intent = {**intent, "next_action": None}
     if not ok:
-        code = "payment_intent_authentication_failure"
-        return _failed(store, intent, method, now, code, AUTHENTICATION_FAILED, charged=False)
+        return _refused(store, intent, method, AUTHENTICATION_FAILED, now)
     if intent["setup_future_usage"]:
         set_up(store, method)
     return _succeeded(store, intent, method, now)
 
 
 def settle_processing(store: Store, intent: Object, *, ok: bool, now: int) -> Object:
-    """A delayed payment has come, or will not. Without one under way, nothing happens."""
+    """A delayed payment has come (`ok`), or will not. Does nothing where none is under way."""
     if intent["status"] != "processing":
         return intent
     charge = store.get("charge", intent["latest_charge"])
@@ -122,16 +154,16 @@ def settle_processing(store: Store, intent: Object, *, ok: bool, now: int) -> Ob
         intent = {**intent, "status": "succeeded", "amount_received": intent["amount"], "processing": None}
         emit(store, "payment_intent.succeeded", store.save(intent), now)
         return intent
-    code = "insufficient_funds"
     charge |= {"status": "failed", "captured": False, "amount_captured": 0}
-    charge |= {"failure_code": code, "failure_message": BANK_FAILED}
+    charge |= {"failure_code": BANK_FAILED.code, "failure_message": BANK_FAILED.message}
     emit(store, "charge.failed", store.save(charge), now)
     method = store.get("payment_method", intent["payment_method"])
-    return _refused(store, {**intent, "processing": None}, method, now, code, BANK_FAILED, "", charge["id"])
+    refusal = replace(BANK_FAILED, charge_id=charge["id"])
+    return _refused(store, {**intent, "processing": None}, method, refusal, now)
 
 
 def settlements(store: Store) -> list[tuple[Object, int, bool]]:
-    """The delayed payments under way: each with when it will settle, and whether the money comes."""
+    """The delayed payments under way: each intent, when it will settle, and whether the money will come."""
     found = []
     for intent in store.all("payment_intent", status="processing"):
         charge = store.get("charge", intent["latest_charge"])
@@ -141,7 +173,9 @@ def settlements(store: Store) -> list[tuple[Object, int, bool]]:
 
 
 def cancel(store: Store, intent: Object, *, reason: str | None, now: int) -> Object:
-    """It will never be paid: its invoice is void, its checkout expired."""
+    """Cancels a payment whose invoice was voided, or whose checkout is over. Raises ApiError where it is
+    too late for that.
+    """
     if intent["status"] not in OPEN:
         raise ApiError(
             "You cannot cancel this PaymentIntent because it has a status of"
@@ -156,7 +190,7 @@ def cancel(store: Store, intent: Object, *, reason: str | None, now: int) -> Obj
 
 
 def _succeeded(store: Store, intent: Object, method: Object, now: int) -> Object:
-    _keep(store, intent, method, now)
+    _attach_if_reused(store, intent, method, now)
     charge = _charge(store, intent, method, now, status="succeeded", paid=True, outcome=_outcome())
     emit(store, "charge.succeeded", charge, now)
     intent = store.save(
@@ -173,7 +207,7 @@ def _succeeded(store: Store, intent: Object, method: Object, now: int) -> Object
 
 
 def _processing(store: Store, intent: Object, method: Object, now: int) -> Object:
-    _keep(store, intent, method, now)
+    _attach_if_reused(store, intent, method, now)
     charge = _charge(store, intent, method, now, status="pending", paid=False, outcome=_outcome())
     emit(store, "charge.pending", charge, now)
     intent = store.save({**intent, "status": "processing", "latest_charge": charge["id"]})
@@ -181,77 +215,46 @@ def _processing(store: Store, intent: Object, method: Object, now: int) -> Objec
     return intent
 
 
-def _failed(
-    store: Store,
-    intent: Object,
-    method: Object,
-    now: int,
-    code: str,
-    message: str,
-    decline: str = "",
-    *,
-    charged: bool = True,
-) -> Object:
-    """Refused. `charged`: the bank was asked, which leaves a failed charge."""
-    charge = None
-    if charged:
-        charge = _charge(
-            store,
-            intent,
-            method,
-            now,
-            status="failed",
-            paid=False,
-            outcome=_outcome(decline),
-            failure_code=code,
-            failure_message=message,
-        )
-        emit(store, "charge.failed", charge, now)
-        intent = {**intent, "latest_charge": charge["id"]}
-    return _refused(store, intent, method, now, code, message, decline, charge["id"] if charge else None)
+def _charge_failed(store: Store, intent: Object, method: Object, refusal: Refusal, now: int) -> Object:
+    """The bank was asked and refused, which leaves a failed charge."""
+    charge = _charge(
+        store,
+        intent,
+        method,
+        now,
+        status="failed",
+        paid=False,
+        outcome=_outcome(refusal.decline_code),
+        failure_code=refusal.code,
+        failure_message=refusal.message,
+    )
+    emit(store, "charge.failed", charge, now)
+    intent = {**intent, "latest_charge": charge["id"]}
+    return _refused(store, intent, method, replace(refusal, charge_id=charge["id"]), now)
 
 
-def _refused(
-    store: Store,
-    intent: Object,
-    method: Object,
-    now: int,
-    code: str,
-    message: str,
-    decline: str,
-    charge: str | None,
-) -> Object:
-    error: Object = {
-        "type": "card_error",
-        "code": code,
-        "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
-        "message": message,
-        "payment_method": method,
-    }
-    if charge:
-        error["charge"] = charge
-    if decline:
-        error["decline_code"] = decline
+def _refused(store: Store, intent: Object, method: Object, refusal: Refusal, now: int) -> Object:
+    """The intent waits for another payment method."""
     intent = store.save(
         {
             **intent,
             "status": "requires_payment_method",
             "payment_method": None,
-            "last_payment_error": error,
+            "last_payment_error": refusal.as_error(method),
         }
     )
     emit(store, "payment_intent.payment_failed", intent, now)
     return intent
 
 
-def _keep(store: Store, intent: Object, method: Object, now: int) -> None:
-    """The card becomes the customer's where it is to be charged again."""
+def _attach_if_reused(store: Store, intent: Object, method: Object, now: int) -> None:
+    """Attaches the payment method to the customer where it is to be charged again."""
     if intent["setup_future_usage"] and intent["customer"]:
         attach(store, method, intent["customer"], now)
 
 
 def set_up(store: Store, method: Object) -> None:
-    """Its holder has allowed to charge it while they are away."""
+    """Notes that the holder has allowed it to be charged without them."""
     store.save({"object": "local.set_up", "id": method["id"]})
 
 

@@ -1,4 +1,4 @@
-"""Payment methods: cards and bank accounts, and whose they are."""
+"""Payment methods: cards and bank accounts, and the customers they are attached to."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
-from tokenplan.local_stripe.payments.cards import BY_NUMBER, BY_TOKEN, Specimen, details
+from tokenplan.local_stripe.payments.cards import BY_NUMBER, BY_TOKEN, SampleCard, details
 
 router = Router()
 TYPES = ("card", "us_bank_account")
+# The cards by the older name of a token, such as tok_visa.
 TOKENS = {method.token.replace("pm_card_", "tok_"): method for method in BY_TOKEN.values()}
 
 
 def new_method(
-    store: Store, method: Specimen, *, now: int, metadata: Mapping[str, str] | None = None
+    store: Store, method: SampleCard, *, now: int, metadata: Mapping[str, str] | None = None
 ) -> Object:
-    """A payment method of nobody yet."""
+    """A new payment method, attached to no customer yet."""
     return store.save(
         blank(
             "payment_method",
@@ -38,7 +39,9 @@ def new_method(
 
 
 def method_of(store: Store, id: str, *, now: int, param: str = "payment_method") -> Object:
-    """The payment method with this id. A test id, such as `pm_card_visa`, makes a new one."""
+    """The payment method with this id. A test id, such as `pm_card_visa`, makes a new one. Raises Missing,
+    which names `param`.
+    """
     if id in BY_TOKEN:
         return new_method(store, BY_TOKEN[id], now=now)
     found = store.find("payment_method", id)
@@ -47,10 +50,14 @@ def method_of(store: Store, id: str, *, now: int, param: str = "payment_method")
     return found
 
 
-def usable(store: Store, id: str, *, customer: str | None, now: int, param: str = "payment_method") -> Object:
-    """Raises ApiError when it belongs to another customer."""
+def usable(
+    store: Store, id: str, *, customer_id: str | None, now: int, param: str = "payment_method"
+) -> Object:
+    """The payment method with this id, if this customer may pay with it: it is theirs, or nobody's yet.
+    Raises ApiError, which names `param`, when it is another customer's.
+    """
     method = method_of(store, id, now=now, param=param)
-    if method["customer"] is not None and method["customer"] != customer:
+    if method["customer"] is not None and method["customer"] != customer_id:
         raise ApiError(
             f"The customer does not have a payment method with the ID {id}."
             " The payment method must be attached to the customer.",
@@ -60,23 +67,23 @@ def usable(store: Store, id: str, *, customer: str | None, now: int, param: str 
     return method
 
 
-def attach(store: Store, method: Object, customer: str, now: int) -> Object:
-    """Makes it this customer's. Stripe refuses a card that is always declined; here it is taken, so that
-    payments can be made to fail.
+def attach(store: Store, method: Object, customer_id: str, now: int) -> Object:
+    """Attaches it to this customer. Stripe refuses a card that is always declined; here it is taken, so that
+    payments can be made to fail. Raises ApiError where it is another customer's.
     """
-    if method["customer"] == customer:
+    if method["customer"] == customer_id:
         return method
     if method["customer"] is not None:
         raise ApiError("The payment method you provided has already been attached to a customer.")
-    store.save({**method, "customer": customer})
-    method["customer"] = customer
+    store.save({**method, "customer": customer_id})
+    method["customer"] = customer_id
     emit(store, "payment_method.attached", method, now)
     return method
 
 
-def owned(store: Store, customer: str, kind: str | None = None) -> list[Object]:
-    """The newest first."""
-    rows = store.all("payment_method", customer=customer)
+def owned(store: Store, customer_id: str, kind: str | None = None) -> list[Object]:
+    """The customer's payment methods, or those of one type; the newest first."""
+    rows = store.all("payment_method", customer=customer_id)
     return [row for row in rows if kind in (None, row["type"])]
 
 
@@ -129,7 +136,7 @@ def attach_route(call: Call) -> Object:
 
 @router.post("/payment_methods/{}/detach")
 def detach(call: Call) -> Object:
-    """It can never be attached again; whoever paid with it by default has no default any more."""
+    """Takes it from its customer; it is no longer the default of that customer or of any subscription."""
     method = method_of(call.store, call.id, now=call.now)
     owner = method["customer"]
     if owner is None:

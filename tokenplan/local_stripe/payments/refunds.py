@@ -5,6 +5,7 @@ from __future__ import annotations
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.amounts import dollars
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Object
@@ -23,7 +24,9 @@ def refund(
     reason: str | None = None,
     metadata: dict[str, str] | None = None,
 ) -> Object:
-    """Pays back so many cents, or all that is left."""
+    """Pays back so many cents of a charge, or all that is left of it (`amount` None). Raises ApiError
+    where there is not so much left, and for a charge that is unpaid or disputed.
+    """
     left = charge["amount"] - charge["amount_refunded"]
     if charge["status"] != "succeeded":
         raise ApiError("This charge has not been paid; there is nothing to refund.", param="charge")
@@ -39,7 +42,8 @@ def refund(
         raise ApiError("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     if amount > left:
         raise ApiError(
-            f"Refund amount ({_usd(amount)}) is greater than unrefunded amount on charge ({_usd(left)})",
+            f"Refund amount ({dollars(amount)}) is greater than unrefunded amount on charge"
+            f" ({dollars(left)})",
             code="amount_too_large" if left == charge["amount"] else "",
             param="amount",
         )
@@ -64,10 +68,6 @@ def refund(
     emit_updated(store, "charge.refunded", charge, after, now)
     emit(store, "refund.updated", row, now)
     return row
-
-
-def _usd(cents: int) -> str:
-    return f"${cents // 100:,}.{cents % 100:02}"
 
 
 @router.post(
