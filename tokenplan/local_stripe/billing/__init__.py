@@ -1,0 +1,1 @@
+"""What is sold and billed: prices, customers, discounts, subscriptions and invoices, and how time moves them."""

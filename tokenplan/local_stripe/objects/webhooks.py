@@ -20,10 +20,10 @@ from tokenplan.local_stripe.objects.store import Store
 # How events are delivered, and what the front page calls it.
 MODES = {
     "in_order": "once, in order",
-    "twice": "every event twice",
+    "twice": "twice, in order",
     "shuffled": "out of order",
-    "held": "not now: held until told otherwise",
-    "lost": "not at all: lost",
+    "held": "later: hold them until another mode is set",
+    "lost": "never: lose them",
 }
 # Seconds that an endpoint may take to answer.
 TIMEOUT = 20
