@@ -5,21 +5,27 @@ from typing import Any
 
 import pytest
 
-from tests.local_stripe.annotations import class_of, faults_of_answer, faults_of_object, faults_of_params
-from tests.local_stripe.busy import Account, be_busy
+from tests.local_stripe.helpers.account import Account
+from tests.local_stripe.helpers.busy_account import be_busy
+from tests.local_stripe.helpers.sdk_annotations import (
+    class_of,
+    faults_of_answer,
+    faults_of_object,
+    faults_of_params,
+)
 from tokenplan.local_stripe.http.app import App
 from tokenplan.local_stripe.http.params import Spec, flag, one_of, text
 from tokenplan.local_stripe.http.routing import Route
 from tokenplan.local_stripe.objects.events import KINDS
 from tokenplan.local_stripe.server import ROUTER
 
-# Kept beside Stripe's objects, and never shown.
+# Stored beside Stripe's objects, and never shown.
 OWN = ("idempotency_key",)
 
 
 @pytest.fixture(scope="module")
 def answers() -> list[dict[str, Any]]:
-    """What was answered on the way, refusals apart."""
+    """All answers given on the way, but for refusals."""
     return []
 
 

@@ -1,4 +1,6 @@
-"""Whatever is sent, the answer is Stripe's: what is asked for, or an error in its shape. Never a 500."""
+"""Whatever malformed input is sent, the answer is what was asked for or an error in Stripe's shape, never
+a 500.
+"""
 
 import contextlib
 import http.client
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.local_stripe.busy import Account, be_busy
+from tests.local_stripe.helpers.account import Account
+from tests.local_stripe.helpers.busy_account import be_busy
 from tokenplan.local_stripe.http.params import Reader
 from tokenplan.local_stripe.server import PAGES, ROUTER, application
 
@@ -28,14 +31,14 @@ def account() -> Iterator[Account]:
 
 @pytest.fixture(scope="module")
 def ids(account: Account) -> st.SearchStrategy[str]:
-    """Of two objects of every kind, and of none."""
+    """The ids of two objects of every kind, and of no object."""
     store = account.stripe.store
     found = [row["id"] for kind in store.kinds() for row in store.all(kind)[:2]]
     return st.sampled_from([*found, "nobody", "pm_card_visa", "é"])
 
 
 def ask(account: Account, method: str, path: str, form: str) -> tuple[int, dict[str, Any]]:
-    """Without a socket."""
+    """The answer to a request, without a socket."""
     body = form.encode()
     app = application(account.stripe.store, lambda: account.now)
     environ = {
@@ -56,7 +59,7 @@ def ask(account: Account, method: str, path: str, form: str) -> tuple[int, dict[
 
 
 def asked(account: Account, method: str, path: str, form: str) -> tuple[int, dict[str, Any]]:
-    """Nothing of it is kept, so that one example does not change what the next one finds."""
+    """As `ask`, but undone, so that one example does not change what the next one finds."""
     with contextlib.suppress(_Undone), account.stripe.store.transaction():
         answer = ask(account, method, path, form)
         _undo()
@@ -171,7 +174,7 @@ def test_an_error_has_stripes_shape(
 
 
 @pytest.mark.parametrize("length", ["-1", "99999999999", "many"])
-def test_a_length_that_is_none_is_refused_at_once(account: Account, length: str) -> None:
+def test_a_malformed_content_length_is_refused_at_once(account: Account, length: str) -> None:
     connection = http.client.HTTPConnection(account.stripe.url.removeprefix("http://"), timeout=5)
     connection.putrequest("POST", "/v1/customers")
     connection.putheader("Authorization", "Bearer sk_test_tests")

@@ -1,4 +1,4 @@
-"""Changes that wait for their payment, and what Stripe refuses."""
+"""Changes of a subscription: paid at once, pending until they are paid, or refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_stripe.wire import World, at
+from tests.local_stripe.helpers.in_process import World, at
 from tokenplan.local_stripe.billing import invoices, subscription_status
 from tokenplan.local_stripe.objects.errors import ApiError
 from tokenplan.local_stripe.payments import payment_intents
@@ -16,7 +16,7 @@ NOW = at(2026, 6, 16)
 
 
 def begin(shop: World, card: str = "pm_card_visa_chargeDeclined") -> tuple[str, str, Any]:
-    """One Plus seat paid for June; on the 16th the card is another one."""
+    """A subscription to one Plus seat, paid for June; on the 16th the customer has another card."""
     clock = shop.clock(at(2026, 6, 1))
     customer = shop.customer(clock=clock)
     subscription = shop.subscribe(customer, plus=1)
@@ -41,7 +41,7 @@ def price_of(shop: World, id: str) -> int:
     return int(shop.subscription(id)["items"].data[0].price.unit_amount)
 
 
-def test_a_change_that_is_paid_is_done_at_once(shop: World) -> None:
+def test_a_change_that_is_paid_is_carried_out_at_once(shop: World) -> None:
     _, _, subscription = begin(shop, "pm_card_visa")
     after = upgrade(shop, subscription)
     assert after.pending_update is None
@@ -50,7 +50,7 @@ def test_a_change_that_is_paid_is_done_at_once(shop: World) -> None:
     assert "customer.subscription.pending_update_applied" not in shop.kinds()
 
 
-def test_a_change_whose_card_is_declined_waits(shop: World) -> None:
+def test_a_change_whose_card_is_declined_is_pending(shop: World) -> None:
     _, _, subscription = begin(shop)
     after = upgrade(shop, subscription)
     assert (after.status, after["items"].data[0].price.unit_amount) == ("active", 2_000)
@@ -66,7 +66,7 @@ def test_a_change_whose_card_is_declined_waits(shop: World) -> None:
     assert bill.hosted_invoice_url == f"http://stripe.test/i/{bill.id}"
 
 
-def test_it_is_done_when_its_invoice_is_paid(shop: World) -> None:
+def test_a_pending_change_is_carried_out_when_its_invoice_is_paid(shop: World) -> None:
     clock, customer, subscription = begin(shop)
     bill = upgrade(shop, subscription).latest_invoice.id
     shop.use_card(customer, "pm_card_visa")
@@ -82,7 +82,7 @@ def test_it_is_done_when_its_invoice_is_paid(shop: World) -> None:
     assert shop.subscription(subscription.id, "latest_invoice").latest_invoice.total == 5_000
 
 
-def test_it_is_dropped_when_its_invoice_is_voided(shop: World) -> None:
+def test_a_pending_change_is_dropped_when_its_invoice_is_voided(shop: World) -> None:
     _, _, subscription = begin(shop)
     bill = upgrade(shop, subscription).latest_invoice.id
     shop.api.invoices.void_invoice(bill)
@@ -91,7 +91,7 @@ def test_it_is_dropped_when_its_invoice_is_voided(shop: World) -> None:
     assert shop.kinds()[-1] == "customer.subscription.pending_update_expired"
 
 
-def test_it_is_dropped_after_23_hours_and_its_invoice_is_void(shop: World) -> None:
+def test_a_pending_change_is_dropped_after_23_hours_and_its_invoice_is_void(shop: World) -> None:
     clock, customer, subscription = begin(shop)
     bill = upgrade(shop, subscription).latest_invoice.id
     shop.advance(clock, NOW + 23 * 3600 - 1)
@@ -103,14 +103,14 @@ def test_it_is_dropped_after_23_hours_and_its_invoice_is_void(shop: World) -> No
     assert shop.api.customers.retrieve(customer).delinquent is False
 
 
-def test_it_waits_no_longer_than_the_period(shop: World) -> None:
+def test_a_pending_change_waits_no_longer_than_the_period(shop: World) -> None:
     clock, _, subscription = begin(shop)
     shop.advance(clock, at(2026, 7, 1, 2))
     item = {"id": subscription["items"].data[0].id, "quantity": 9}
     assert upgrade(shop, subscription, items=[item]).pending_update.expires_at == at(2026, 7, 1)
 
 
-def test_another_change_takes_the_place_of_one_that_waits(shop: World) -> None:
+def test_another_change_replaces_a_pending_one(shop: World) -> None:
     _, customer, subscription = begin(shop)
     first = upgrade(shop, subscription).latest_invoice.id
     shop.use_card(customer, "pm_card_visa")
@@ -119,7 +119,7 @@ def test_another_change_takes_the_place_of_one_that_waits(shop: World) -> None:
     assert shop.api.invoices.retrieve(first).status == "void"
 
 
-def test_a_card_that_wants_its_holder_leaves_the_change_waiting_until_he_has_answered(shop: World) -> None:
+def test_a_card_that_needs_authentication_leaves_the_change_pending_until_that_is_done(shop: World) -> None:
     _, _, subscription = begin(shop, "pm_card_authenticationRequired")
     after = upgrade(shop, subscription)
     assert after.pending_update is not None
@@ -146,7 +146,7 @@ def test_a_card_that_wants_its_holder_leaves_the_change_waiting_until_he_has_ans
         {"description": "x"},
     ],
 )
-def test_a_change_that_may_wait_takes_only_what_can_wait(shop: World, params: dict[str, Any]) -> None:
+def test_a_pending_change_takes_only_supported_parameters(shop: World, params: dict[str, Any]) -> None:
     _, customer, subscription = begin(shop, "pm_card_visa")
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         upgrade(shop, subscription, **params)
@@ -155,14 +155,14 @@ def test_a_change_that_may_wait_takes_only_what_can_wait(shop: World, params: di
     assert len(shop.invoices(customer)) == 1
 
 
-def test_a_change_that_does_not_wait_is_done_and_owed(shop: World) -> None:
+def test_a_change_that_is_not_to_wait_is_carried_out_and_owed(shop: World) -> None:
     _, _, subscription = begin(shop)
     after = upgrade(shop, subscription, payment_behavior="allow_incomplete")
     assert (after.status, after["items"].data[0].price.unit_amount) == ("past_due", 5_000)
     assert after.latest_invoice.status == "open"
 
 
-def test_a_change_that_must_be_paid_is_not_done_when_it_is_not(shop: World) -> None:
+def test_a_change_that_must_be_paid_is_not_carried_out_unpaid(shop: World) -> None:
     _, customer, subscription = begin(shop)
     with pytest.raises(stripe.CardError):
         upgrade(shop, subscription, payment_behavior="error_if_incomplete")
@@ -170,7 +170,7 @@ def test_a_change_that_must_be_paid_is_not_done_when_it_is_not(shop: World) -> N
     assert len(shop.invoices(customer)) == 1
 
 
-def test_a_subscription_that_must_be_paid_is_not_made_when_it_is_not(shop: World) -> None:
+def test_a_subscription_that_must_be_paid_is_not_made_unpaid(shop: World) -> None:
     customer = shop.customer("pm_card_visa_chargeDeclined")
     with pytest.raises(stripe.CardError) as refusal:
         shop.api.subscriptions.create(
@@ -208,7 +208,7 @@ def test_an_item_is_added_changed_and_deleted_by_its_id(shop: World) -> None:
     assert [item.id for item in shop.subscription(subscription.id)["items"].data] == [last]
 
 
-def test_an_update_tells_what_was_before(shop: World) -> None:
+def test_the_event_of_an_update_has_the_previous_values(shop: World) -> None:
     customer = shop.customer()
     id = shop.subscribe(customer, plus=1).id
     shop.api.subscriptions.update(id, {"metadata": {"team": "7"}})
@@ -221,7 +221,7 @@ def test_an_update_tells_what_was_before(shop: World) -> None:
     assert len(shop.kinds()) == count
 
 
-def test_without_any_card_nothing_is_sold(shop: World) -> None:
+def test_without_a_card_nothing_is_sold(shop: World) -> None:
     customer = shop.customer(None)
     with pytest.raises(stripe.InvalidRequestError, match="no attached payment source"):
         shop.subscribe(customer, plus=1)
@@ -233,7 +233,7 @@ def test_without_any_card_nothing_is_sold(shop: World) -> None:
     assert shop.api.invoices.retrieve(made.latest_invoice).attempted is False
 
 
-def test_fields_that_bill_nothing_are_simply_set(shop: World) -> None:
+def test_fields_that_bill_nothing_are_set(shop: World) -> None:
     customer = shop.customer()
     id = shop.subscribe(customer, plus=1).id
     card = shop.use_card(customer, "pm_card_mastercard")
@@ -306,7 +306,7 @@ def test_prorations_that_wait_are_billed_when_the_subscription_ends(shop: World)
     assert shop.subscription(subscription.id).status == "canceled"
 
 
-def test_the_balance_that_an_update_in_wait_holds_is_in_the_preview_of_the_next(shop: World) -> None:
+def test_the_balance_held_by_a_pending_update_counts_in_the_preview_of_the_next(shop: World) -> None:
     _, customer, subscription = begin(shop)
     shop.store.save({**shop.store.get("customer", customer), "balance": -500})
     assert upgrade(shop, subscription).latest_invoice.amount_due == 1_000
@@ -335,7 +335,7 @@ def test_a_subscription_that_was_never_paid_for_cannot_be_changed(shop: World) -
     assert len(shop.invoices(customer)) == 1
 
 
-def test_a_change_paid_by_bank_debit_is_believed_until_the_money_fails_to_come(shop: World) -> None:
+def test_a_change_paid_by_bank_debit_counts_as_paid_until_the_money_fails_to_come(shop: World) -> None:
     _, _, subscription = begin(shop, "pm_usBankAccount_insufficientFunds")
     after = upgrade(shop, subscription)
     assert (after.pending_update, after.latest_invoice.status) == (None, "open")
@@ -349,7 +349,7 @@ def test_a_change_paid_by_bank_debit_is_believed_until_the_money_fails_to_come(s
     assert price_of(shop, subscription.id) == 5_000
 
 
-def test_a_subscription_that_is_given_up_leaves_no_change_in_wait(shop: World) -> None:
+def test_a_subscription_that_ends_for_want_of_payment_leaves_no_pending_change(shop: World) -> None:
     subscription_status.set_after_retries(shop.store, subscription_status.CANCEL)
     clock, customer, subscription = begin(shop)
     shop.advance(clock, at(2026, 7, 16, 12))

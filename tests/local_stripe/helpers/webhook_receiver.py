@@ -1,4 +1,4 @@
-"""Somebody who listens to webhooks."""
+"""A webhook endpoint that keeps what it receives."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import stripe
 
 @dataclass
 class Receiver:
-    """Answers with `status`; keeps what it was told, and whether the signature was right."""
+    """Answers with `status`, and keeps the events that it received. A wrong signature is an error."""
 
     secret: str
     status: int = 200
     url: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
-    told: threading.Event = field(default_factory=threading.Event)
+    received: threading.Event = field(default_factory=threading.Event)
 
     @property
     def kinds(self) -> list[str]:
@@ -41,7 +41,7 @@ def receiver(secret: str) -> Iterator[Receiver]:
             made.events.append(json.loads(body))
             self.send_response(made.status)
             self.end_headers()
-            made.told.set()
+            made.received.set()
 
         def log_message(self, *args: Any) -> None:
             pass

@@ -1,4 +1,4 @@
-"""Invoices that somebody makes, pays and voids."""
+"""Invoices made, finalized, paid and voided by a call."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_stripe.wire import World, at
+from tests.local_stripe.helpers.in_process import World, at
 
 
 def bill(shop: World, customer: str, packs: int = 3) -> Any:
-    """As our backend bills Credits."""
+    """An invoice of so many packs, made as our backend bills Credits."""
     made = shop.api.invoices.create(
         {
             "customer": customer,
@@ -69,7 +69,7 @@ def test_the_same_request_makes_the_same_invoice(shop: World) -> None:
     assert len(shop.api.invoices.retrieve(first.id).lines.data) == 1
 
 
-def test_a_declined_payment_is_told_once_and_the_invoice_stays_open(shop: World) -> None:
+def test_a_declined_payment_is_one_event_and_the_invoice_stays_open(shop: World) -> None:
     customer = shop.customer("pm_card_visa_chargeDeclinedInsufficientFunds")
     invoice = bill(shop, customer)
     with pytest.raises(stripe.CardError) as refusal:
@@ -89,7 +89,7 @@ def test_a_declined_payment_is_told_once_and_the_invoice_stays_open(shop: World)
     assert shop.kinds().count("invoice.payment_failed") == 1
 
 
-def test_a_card_that_wants_its_holder_is_not_charged_while_he_is_away(shop: World) -> None:
+def test_a_card_that_needs_authentication_is_not_charged_without_its_holder(shop: World) -> None:
     customer = shop.customer("pm_card_authenticationRequired")
     invoice = bill(shop, customer)
     with pytest.raises(stripe.CardError) as refusal:
@@ -124,7 +124,7 @@ def test_a_balance_that_covers_everything_pays_without_a_payment(shop: World) ->
     assert shop.api.payment_intents.list({"customer": customer}).data == []
 
 
-def test_less_than_50_cents_is_left_to_the_balance(shop: World) -> None:
+def test_an_invoice_of_less_than_50_cents_goes_to_the_balance(shop: World) -> None:
     customer = shop.customer()
     coupon = shop.api.coupons.create({"amount_off": 460, "currency": "usd", "duration": "once"})
     made = shop.api.invoices.create({"customer": customer, "discounts": [{"coupon": coupon.id}]})
@@ -197,7 +197,7 @@ def test_a_finalized_invoice_takes_no_further_line(shop: World) -> None:
         shop.api.invoices.finalize_invoice(invoice.id)
 
 
-def test_items_that_wait_come_onto_the_next_invoice_that_asks_for_them(shop: World) -> None:
+def test_pending_items_come_onto_the_next_invoice_that_includes_them(shop: World) -> None:
     customer = shop.customer()
     params = {"customer": customer, "pricing": {"price": shop.prices["pack"]}, "quantity": 2}
     item = shop.api.invoice_items.create(params)
@@ -225,7 +225,7 @@ def test_a_draft_that_advances_by_itself_is_paid_after_an_hour(shop: World) -> N
     assert [row.status for row in shop.api.invoice_payments.list({"invoice": made.id}).data] == ["paid"]
 
 
-def test_a_draft_can_be_changed_and_thrown_away(shop: World) -> None:
+def test_a_draft_can_be_changed_and_deleted(shop: World) -> None:
     customer = shop.customer()
     made = shop.api.invoices.create({"customer": customer, "auto_advance": True, "metadata": {"a": "1"}})
     changed = shop.api.invoices.update(
@@ -240,7 +240,7 @@ def test_a_draft_can_be_changed_and_thrown_away(shop: World) -> None:
         shop.api.invoices.delete(kept.id)
 
 
-def test_what_is_another_customers_cannot_be_billed_or_charged(shop: World) -> None:
+def test_another_customers_invoice_and_card_cannot_be_used(shop: World) -> None:
     one, other = shop.customer(), shop.customer()
     made = shop.api.invoices.create({"customer": one})
     item = {"customer": other, "invoice": made.id, "pricing": {"price": shop.prices["pack"]}}

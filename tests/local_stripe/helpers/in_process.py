@@ -59,7 +59,9 @@ class Wire(stripe.HTTPClient):
 
 @dataclass
 class World:
-    """A local Stripe with two plans, monthly and yearly, and a pack; its account's clock stands at `now`."""
+    """A local Stripe that sells plans by the month and the year, and a pack. Its account's clock stands at
+    `now`.
+    """
 
     store: Store = field(default_factory=Store)
     now: int = START
@@ -100,7 +102,7 @@ class World:
         return str(customer.id)
 
     def use_card(self, customer: str, card: str | None = None) -> str:
-        """Its default from now on."""
+        """Makes the card the customer's default, or else the one attached last."""
         if card:
             self.api.payment_methods.attach(card, {"customer": customer})
         newest = self.api.customers.payment_methods.list(customer).data[0].id
@@ -119,12 +121,12 @@ class World:
         return self.api.subscriptions.retrieve(id, {"expand": list(expand)})
 
     def invoices(self, customer: str, **params: Any) -> list[Any]:
-        """The oldest first."""
+        """The customer's invoices, the oldest first."""
         found = self.api.invoices.list({"customer": customer, "limit": 100, **params})
         return list(found.auto_paging_iter())[::-1]
 
     def kinds(self) -> list[str]:
-        """What happened, the oldest first."""
+        """The types of all events, the oldest first."""
         return [event["type"] for event in self.store.all("event")[::-1]]
 
     def tick(self, now: int) -> None:

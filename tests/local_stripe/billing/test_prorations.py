@@ -9,7 +9,7 @@ import stripe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.local_stripe.wire import START, World, at, world
+from tests.local_stripe.helpers.in_process import START, World, at, world
 
 CENTS = {"plus": 2_000, "max": 5_000, "ultra": 12_000}
 SEATS = st.fixed_dictionaries({key: st.integers(0, 4) for key in CENTS}).filter(
@@ -20,7 +20,7 @@ LENGTH = 28 * 24 * 3600
 
 
 def change(shop: World, id: str, seats: dict[str, int], moment: int, **params: Any) -> Any:
-    """To exactly these seats."""
+    """Changes the subscription to exactly these seats."""
     kept = {item.price.id: item for item in shop.subscription(id)["items"].data}
     items: list[dict[str, Any]] = []
     for key, count in seats.items():
@@ -99,7 +99,7 @@ def test_a_seat_more_for_half_a_period_costs_half(shop: World) -> None:
     assert invoice.lines.data[0].period.to_dict() == {"start": at(2026, 6, 16), "end": at(2026, 7, 1)}
 
 
-def test_what_a_seat_less_gives_back_is_the_customers_balance_and_pays_the_next_invoice(shop: World) -> None:
+def test_the_credit_of_a_removed_seat_goes_to_the_balance_and_pays_the_next_invoice(shop: World) -> None:
     clock = shop.clock(at(2026, 6, 1))
     customer = shop.customer(clock=clock)
     id = shop.subscribe(customer, plus=2).id

@@ -9,7 +9,7 @@ import stripe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.local_stripe.wire import START, World, at, world
+from tests.local_stripe.helpers.in_process import START, World, at, world
 
 KEYS = ("plus", "max", "ultra")
 YEARLY = ("plus-year", "max-year")

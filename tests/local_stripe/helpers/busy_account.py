@@ -2,87 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import httpx
 import stripe
 
-from tokenplan.local_stripe.server import LocalStripe
-
-T0 = int(datetime(2026, 6, 3, 10, 2, tzinfo=UTC).timestamp())
-DAY = 86400
-
-
-class Account:
-    """A served local Stripe with the SDK's client on it. `now` stands still until `pass_time`."""
-
-    def __init__(self, path: Any = None) -> None:
-        self.now = T0
-        self.stripe = LocalStripe(path, now=lambda: self.now, ticking=False)
-
-    def __enter__(self) -> Account:
-        self.stripe.__enter__()
-        self.api = client(self.stripe.url)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.stripe.stop()
-
-    def pass_time(self, by: timedelta) -> None:
-        self.now += int(by.total_seconds())
-        self.stripe.tick()
-
-    def price(self, cents: int, interval: str = "", **more: Any) -> str:
-        product = self.api.products.create({"name": f"Product of {cents} cents"})
-        params = {"product": product.id, "currency": "usd", "unit_amount": cents, **more}
-        if interval:
-            params["recurring"] = {"interval": interval}
-        return str(self.api.prices.create(params).id)
-
-    def customer(self, **params: Any) -> str:
-        return str(self.api.customers.create({"email": "owner@example.com", "name": "Owner", **params}).id)
-
-    def session(self, mode: str, customer: str, price: str, quantity: int = 1, /, **params: Any) -> Any:
-        return self.api.checkout.sessions.create(
-            {
-                "mode": mode,
-                "customer": customer,
-                "line_items": [{"price": price, "quantity": quantity}],
-                "success_url": "https://example.com/back?session={CHECKOUT_SESSION_ID}",
-                "cancel_url": "https://example.com/left",
-                **params,
-            }
-        )
-
-    def post(self, path: str, **form: str) -> httpx.Response:
-        """A form of a page is sent; redirects are not followed."""
-        return httpx.post(f"{self.stripe.url}{path}", data=form)
-
-    def pay(self, session: Any, number: str = "4242424242424242") -> httpx.Response:
-        return self.post(f"/checkout/{session.id}", number=number)
-
-    def code(self, word: str, **coupon: Any) -> Any:
-        made = self.api.coupons.create({"duration": "once", **(coupon or {"percent_off": 20})})
-        return self.api.promotion_codes.create(
-            {"code": word, "promotion": {"type": "coupon", "coupon": made.id}}
-        )
-
-    def kinds(self) -> list[str]:
-        """What happened, the oldest first."""
-        return [event["type"] for event in reversed(self.stripe.store.all("event"))]
-
-
-def client(url: str, retries: int = 0) -> Any:
-    return stripe.StripeClient(
-        "sk_test_tests",
-        base_addresses={"api": url},
-        max_network_retries=retries,
-        http_client=stripe.RequestsClient(timeout=20),
-    ).v1
+from tests.local_stripe.helpers.account import DAY, T0, Account
 
 
 def be_busy(account: Account) -> None:
+    """Does everything once."""
     api = account.api
     month, other, year = (
         account.price(2000, "month"),
@@ -130,11 +59,11 @@ def be_busy(account: Account) -> None:
     gone = account.customer()
     api.customers.delete(gone)
     api.customers.retrieve(gone)
-    _look_around(account)
+    _list_everything(account)
 
 
-def _look_around(account: Account) -> None:
-    """With what we ask to be included."""
+def _list_everything(account: Account) -> None:
+    """Lists everything, expanded as our backend asks for it."""
     api = account.api
     api.subscriptions.list(
         {"status": "all", "expand": ["data.latest_invoice", "data.default_payment_method"]}
@@ -152,7 +81,9 @@ def _look_around(account: Account) -> None:
 
 
 def _buy_packs(account: Account, pack: str) -> None:
-    """With every test card; some of it is paid back, some is disputed, some comes later or never."""
+    """Buys with every test card; then some is refunded, some disputed, and some money comes later or
+    never.
+    """
     api, customer = account.api, account.customer()
     for number in (
         "4242424242424242",
@@ -167,7 +98,7 @@ def _buy_packs(account: Account, pack: str) -> None:
             customer,
             pack,
             4,
-            client_reference_id="visit",
+            client_reference_id="purchase",
             metadata={"team": "1"},
             payment_intent_data={"metadata": {"purchase": "1"}, "setup_future_usage": "off_session"},
             invoice_creation={"enabled": True, "invoice_data": {"metadata": {"purchase": "1"}}},
@@ -201,7 +132,7 @@ def _buy_packs(account: Account, pack: str) -> None:
 
 
 def _change(account: Account, subscription: Any, month: str, other: str, year: str) -> None:
-    """Up at once, one that waits for its payment, down at the period's end."""
+    """Upgrades at once, makes an upgrade that waits for its payment, and schedules a downgrade."""
     api = account.api
     item = subscription["items"].data[0]
     clock = subscription.test_clock
@@ -237,7 +168,7 @@ def _change(account: Account, subscription: Any, month: str, other: str, year: s
 
 
 def _fail_to_renew(account: Account, clock: str, month: str) -> None:
-    """A card that works once; then a look at what is owed, and at last it is paid at the invoice's page."""
+    """A card that works only once; the invoice that is owed is then paid at its page."""
     api, at = account.api, account.api.test_helpers.test_clocks.retrieve(clock).frozen_time
     customer = account.customer(test_clock=clock)
     account.pay(account.session("subscription", customer, month), "4000000000000341")

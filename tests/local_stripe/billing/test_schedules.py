@@ -1,4 +1,4 @@
-"""What is planned for a period's end, and what a subscription on a schedule refuses."""
+"""Schedules: what a subscription bills from the period's end on, and what one on a schedule refuses."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_stripe.wire import START, World, at
+from tests.local_stripe.helpers.in_process import START, World, at
 
 
 def plan(
     shop: World, subscription: Any, later: list[dict[str, Any]], interval: str = "month", **then: Any
 ) -> Any:
-    """From the period's end on these are billed, as our backend asks for it."""
+    """Schedules these items for the period's end, as our backend asks for it."""
     schedules = shop.api.subscription_schedules
     schedule = schedules.create({"from_subscription": subscription.id})
     items = [
@@ -131,7 +131,7 @@ def test_a_plan_is_replaced_by_another_one(shop: World) -> None:
     assert shop.subscription(subscription.id, "latest_invoice").latest_invoice.total == 5_000
 
 
-def test_a_subscription_on_a_schedule_cannot_be_told_to_end(shop: World) -> None:
+def test_a_subscription_on_a_schedule_cannot_be_set_to_end(shop: World) -> None:
     subscription = shop.subscribe(shop.customer(), plus=3)
     schedule = plan(shop, subscription, shop.items(plus=1))
     for params in ({"cancel_at_period_end": True}, {"cancel_at": shop.now + 1_000}):
@@ -174,7 +174,7 @@ def test_a_canceled_schedule_ends_its_subscription(shop: World) -> None:
         ),
     ],
 )
-def test_phases_that_make_no_sense_are_refused(shop: World, phases: list[dict[str, Any]], why: str) -> None:
+def test_invalid_phases_are_refused(shop: World, phases: list[dict[str, Any]], why: str) -> None:
     clock = shop.clock(at(2026, 6, 1))
     subscription = shop.subscribe(shop.customer(clock=clock), plus=3)
     schedule = shop.api.subscription_schedules.create({"from_subscription": subscription.id})

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.local_stripe.wire import START, World
+from tests.local_stripe.helpers.in_process import START, World
 
 HOURS = 3600
 SEATS = st.fixed_dictionaries({key: st.integers(0, 3) for key in ("plus", "max")}).filter(
@@ -25,7 +25,7 @@ CARDS = (
 
 
 class Books(RuleBasedStateMachine):
-    """One customer on a test clock, and everything that may be asked for."""
+    """One customer on a test clock, and everything that they may do."""
 
     @initialize(card=st.sampled_from(CARDS), seats=SEATS)
     def begin(self, card: str, seats: dict[str, int]) -> None:
