@@ -86,33 +86,42 @@ def faults(value: Any, hint: Any, module: ModuleType, at: str) -> Iterator[str]:
         return
     if origin in (Union, types.UnionType):
         yield from _faults_of_union(value, args, module, at)
-    elif origin is Literal:
-        if value not in args:
-            yield f"{at}: {value!r} is none of {args}"
-    elif origin is list:
-        if not isinstance(value, list):
-            yield f"{at}: {value!r} is no list"
-            return
-        for index, row in enumerate(value):
-            yield from faults(row, args[0], module, f"{at}[{index}]")
     elif origin is ListObject or hint is ListObject:
         yield from _faults_of_list(value, args, module, at)
-    elif origin is UntypedStripeObject:
-        if not isinstance(value, dict):
-            yield f"{at}: {value!r} is no object"
-            return
-        for key, row in value.items():
-            yield from faults(row, args[0], module, f"{at}.{key}")
+    elif origin in (list, UntypedStripeObject):
+        yield from _faults_of_entries(value, origin, args, module, at)
     elif isinstance(hint, type) and issubclass(hint, StripeObject):
         yield from faults_of_object(value, hint, at)
+    else:
+        yield from _faults_of_scalar(value, hint, at)
+
+
+def _faults_of_entries(
+    value: Any, origin: Any, args: tuple[Any, ...], module: ModuleType, at: str
+) -> Iterator[str]:
+    """Of a plain list, or of an object whose keys are free."""
+    expected, name = (list, "list") if origin is list else (dict, "object")
+    if not isinstance(value, expected):
+        yield f"{at}: {value!r} is no {name}"
+    elif isinstance(value, list):
+        for index, row in enumerate(value):
+            yield from faults(row, args[0], module, f"{at}[{index}]")
+    else:
+        for key, row in value.items():
+            yield from faults(row, args[0], module, f"{at}.{key}")
+
+
+def _faults_of_scalar(value: Any, hint: Any, at: str) -> Iterator[str]:
+    if typing.get_origin(hint) is Literal:
+        if value not in typing.get_args(hint):
+            yield f"{at}: {value!r} is none of {typing.get_args(hint)}"
     elif hint is type(None):
         if value is not None:
             yield f"{at}: {value!r} is not null"
-    elif hint in SCALARS:
-        if not isinstance(value, SCALARS[hint]) or (isinstance(value, bool) and hint is not bool):
-            yield f"{at}: {value!r} is no {hint.__name__}"
-    else:
+    elif hint not in SCALARS:
         yield f"{at}: the annotation {hint!r} is not understood"
+    elif not isinstance(value, SCALARS[hint]) or (isinstance(value, bool) and hint is not bool):
+        yield f"{at}: {value!r} is no {hint.__name__}"
 
 
 def _faults_of_union(value: Any, args: tuple[Any, ...], module: ModuleType, at: str) -> Iterator[str]:

@@ -33,6 +33,8 @@ from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
 
 LIVE = ("not_started", "active")
+# What a call may say of a phase, besides its items, dates and discounts.
+PHASE_FIELDS = ("billing_cycle_anchor", "metadata", "proration_behavior")
 
 
 def from_subscription(store: Store, subscription: Object, now: int) -> Object:
@@ -63,10 +65,7 @@ def from_subscription(store: Store, subscription: Object, now: int) -> Object:
         customer=subscription["customer"],
         default_settings=_defaults(subscription),
         end_behavior="cancel" if subscription["cancel_at"] else "release",
-        phases=[
-            _phase(rows, start, end, "create_prorations", {})
-            | {"discounts": _discounts(store, subscription["discounts"])}
-        ],
+        phases=[_phase(rows, start, end, discounts=_discounts(store, subscription["discounts"]))],
         subscription=subscription["id"],
         test_clock=subscription["test_clock"],
     )
@@ -89,8 +88,7 @@ def update(store: Store, schedule: Object, given: Mapping[str, Any], now: int) -
         after["phases"] = [*passed, *phases]
         after["current_phase"] = {name: phases[0][name] for name in ("start_date", "end_date")}
         subscription = store.get("subscription", schedule["subscription"])
-        _apply_discounts(store, subscription, phases[0], now)
-        subscription = store.get("subscription", schedule["subscription"])
+        subscription = _apply_discounts(store, subscription, phases[0], now)
         behavior = given.get("proration_behavior", "create_prorations")
         _bill(store, subscription, phases[0], behavior, now, automatic=False)
     before = {name: schedule[name] for name in after if after[name] != schedule[name]}
@@ -166,15 +164,9 @@ def advance(store: Store, id: str, now: int) -> None:
         return
     current = {name: phase[name] for name in ("start_date", "end_date")}
     before = {"current_phase": schedule["current_phase"]}
-    emit(
-        store,
-        "subscription_schedule.updated",
-        store.save({**schedule, "current_phase": current}),
-        now,
-        before,
-    )
-    _apply_discounts(store, subscription, phase, now)
-    subscription = store.get("subscription", subscription["id"])
+    schedule = store.save({**schedule, "current_phase": current})
+    emit(store, "subscription_schedule.updated", schedule, now, before)
+    subscription = _apply_discounts(store, subscription, phase, now)
     if period_of(subscription)[1] == now:
         rows, anchor = _in_next_period(store, subscription, phase, now)
         listed = item_list(subscription["id"], rows)
@@ -243,15 +235,9 @@ def _phases(store: Store, schedule: Object, given: Sequence[Mapping[str, Any]], 
             for n, item in enumerate(row["items"])
         ]
         one_interval(prices)
-        behavior = row.get("proration_behavior", "create_prorations")
-        phase = _phase(row["items"], start, end, behavior, row.get("metadata", {}))
-        phases.append(
-            {
-                **phase,
-                "billing_cycle_anchor": row.get("billing_cycle_anchor"),
-                "discounts": _discounts(store, [one["discount"] for one in row.get("discounts", ())]),
-            }
-        )
+        fields = {name: row[name] for name in PHASE_FIELDS if name in row}
+        discounts = _discounts(store, [one["discount"] for one in row.get("discounts", ())])
+        phases.append(_phase(row["items"], start, end, discounts=discounts, **fields))
         start = end
     return phases
 
@@ -264,13 +250,10 @@ def _discounts(store: Store, ids: Iterable[str]) -> list[Object]:
     ]
 
 
-def _apply_discounts(store: Store, subscription: Object, phase: Object, now: int) -> None:
-    """Gives the subscription the discounts of the phase; a phase that names none removes the
-    subscription's.
-    """
+def _apply_discounts(store: Store, subscription: Object, phase: Object, now: int) -> Object:
+    """The subscription with the discounts of the phase; one that names none removes them."""
     named = [row["discount"] for row in phase["discounts"]]
-    if named != subscription["discounts"]:
-        subscription_status.change(store, subscription, now, discounts=named)
+    return subscription_status.change(store, subscription, now, discounts=named)
 
 
 def _end(row: Mapping[str, Any], start: int, at: str) -> int:
@@ -282,28 +265,10 @@ def _end(row: Mapping[str, Any], start: int, at: str) -> int:
     return later(start, duration["interval"], duration.get("interval_count", 1))
 
 
-def _phase(
-    rows: Sequence[Mapping[str, Any]], start: int, end: int, behavior: str, metadata: Mapping[str, str]
-) -> Object:
-    return blank(
-        "subscription_schedule.phase",
-        end_date=end,
-        items=[
-            {
-                "billing_thresholds": None,
-                "discounts": [],
-                "metadata": row.get("metadata", {}),
-                "plan": row["price"],
-                "price": row["price"],
-                "quantity": row.get("quantity", 1),
-                "tax_rates": [],
-            }
-            for row in rows
-        ],
-        metadata=dict(metadata),
-        proration_behavior=behavior,
-        start_date=start,
-    )
+def _phase(rows: Sequence[Mapping[str, Any]], start: int, end: int, **fields: Any) -> Object:
+    """A phase of these prices and quantities."""
+    items = [blank("subscription_schedule.phase_item", **row, plan=row["price"]) for row in rows]
+    return blank("subscription_schedule.phase", start_date=start, end_date=end, items=items, **fields)
 
 
 def _defaults(subscription: Object) -> Object:
