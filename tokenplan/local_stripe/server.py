@@ -83,7 +83,7 @@ DUE = DueWork(
         page_payments.settlements_due,
     )
 )
-# Seconds between two looks for due work while no request comes in.
+# Seconds between two checks for due work while no request comes in.
 EVERY = 0.5
 
 
@@ -184,7 +184,7 @@ class LocalStripe:
             try:
                 self.tick()
                 webhooks.send_due(self.store, wall_clock())
-            except Exception:  # whatever is still due is tried again at the next look
+            except Exception:  # whatever is still due is tried again at the next check
                 logger.exception("The local Stripe could not do what is due")
 
 

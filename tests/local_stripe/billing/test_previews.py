@@ -112,12 +112,12 @@ def test_the_next_regular_invoice_is_previewed_as_it_comes(
         id = shop.subscribe(customer, **{key: count for key, count in first.items() if count}).id
         shop.advance(clock, START + second)
         details = {"items": items_for(shop, id, seats), "proration_behavior": "create_prorations"}
-        told = shop.api.invoices.create_preview({"subscription": id, "subscription_details": details})
+        changed = shop.api.invoices.create_preview({"subscription": id, "subscription_details": details})
         shop.api.subscriptions.update(id, details)
         preview = shop.api.invoices.create_preview({"subscription": id})
         shop.advance(clock, at(2026, 2, 28, 13))
         renewal = shop.subscription(id, "latest_invoice").latest_invoice
-        assert shown(told) == shown(preview) == shown(renewal)
+        assert shown(changed) == shown(preview) == shown(renewal)
 
 
 @pytest.mark.parametrize("balance", [0, -300])

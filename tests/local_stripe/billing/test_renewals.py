@@ -113,18 +113,18 @@ def test_an_unpaid_subscription_gets_drafts_that_nobody_collects_until_it_is_pai
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status"),
+    ("setting", "status"),
     [(subscription_status.CANCEL, "canceled"), (subscription_status.PAST_DUE, "past_due")],
 )
 def test_the_status_after_the_last_attempt_is_the_accounts_setting(
-    shop: World, outcome: str, status: str
+    shop: World, setting: str, status: str
 ) -> None:
-    subscription_status.set_after_retries(shop.store, outcome)
+    subscription_status.set_after_retries(shop.store, setting)
     clock, _, id = fails_to_renew(shop)
     shop.advance(clock, at(2026, 7, 17))
     after = shop.subscription(id, "latest_invoice")
     assert (after.status, after.latest_invoice.status) == (status, "open")
-    if outcome == subscription_status.CANCEL:
+    if setting == subscription_status.CANCEL:
         assert (after.ended_at, after.cancellation_details.reason) == (at(2026, 7, 16, 13), "payment_failed")
 
 

@@ -14,8 +14,8 @@ def test_canceled_at_the_periods_end_a_subscription_lives_till_then_and_is_not_b
     clock = shop.clock(at(2026, 6, 1))
     customer = shop.customer(clock=clock)
     id = shop.subscribe(customer, plus=1).id
-    told = shop.api.subscriptions.update(id, {"cancel_at_period_end": True})
-    assert (told.status, told.cancel_at) == ("active", at(2026, 7, 1))
+    updated = shop.api.subscriptions.update(id, {"cancel_at_period_end": True})
+    assert (updated.status, updated.cancel_at) == ("active", at(2026, 7, 1))
     shop.advance(clock, at(2026, 6, 30))
     assert shop.subscription(id).status == "active"
     shop.advance(clock, at(2026, 7, 2))
@@ -30,8 +30,8 @@ def test_a_cancellation_can_be_taken_back(shop: World) -> None:
     customer = shop.customer(clock=clock)
     id = shop.subscribe(customer, plus=1).id
     shop.api.subscriptions.update(id, {"cancel_at_period_end": True})
-    told = shop.api.subscriptions.update(id, {"cancel_at_period_end": False})
-    assert (told.cancel_at, told.canceled_at) == (None, None)
+    updated = shop.api.subscriptions.update(id, {"cancel_at_period_end": False})
+    assert (updated.cancel_at, updated.canceled_at) == (None, None)
     shop.advance(clock, at(2026, 7, 2))
     assert shop.subscription(id).status == "active"
     assert len(shop.invoices(customer)) == 2

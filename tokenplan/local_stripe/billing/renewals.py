@@ -3,7 +3,7 @@ in time.
 
 A renewal makes a draft for the period that begins; an hour later it is finalized and collected. What is
 not paid is tried again 3, 5 and 7 days after the attempt before; what becomes of the subscription then is
-the account's setting (`standing.set_after_retries`).
+the account's setting (`subscription_status.set_after_retries`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Reads form-encoded parameters by a description of what a call takes.
+"""Reads form-encoded parameters by a spec of what a call takes.
 
-A description is a dict of name to reader. A reader is a function of this module (or `one_of(…)`), a dict for
-an object, or a list of one reader for a list. What a call does not take is refused, as Stripe does.
+A spec maps each name to a reader: a function of this module (or `one_of(…)`), a dict of readers for an
+object, or a list of one reader for a list. A parameter that the call does not take is refused, as Stripe
+does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Reader = Callable[[Any, str], Any] | dict[str, Any] | list[Any]
 Spec = Mapping[str, Reader]
 # Every call takes these.
 COMMON: Spec
-# The end of the year 9000.
+# The end of the year 9000: the last moment that is accepted.
 LAST_MOMENT = 221_876_841_599
 
 
@@ -45,7 +46,7 @@ def decimal(value: Any, name: str) -> Decimal:
 
 
 def moment(value: Any, name: str) -> int:
-    """Seconds since 1970, until a year that calendars know."""
+    """Seconds since 1970, up to LAST_MOMENT."""
     found = integer(value, name)
     if not 0 <= found <= LAST_MOMENT:
         raise ApiError(f"Invalid timestamp: {value}", param=name)
@@ -59,7 +60,7 @@ def flag(value: Any, name: str) -> bool:
 
 
 def url(value: Any, name: str) -> str:
-    """Where a browser or an event can be sent to."""
+    """An http(s) address."""
     try:
         parts = urlsplit(text(value, name))
         known = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -71,7 +72,7 @@ def url(value: Any, name: str) -> str:
 
 
 def mapping(value: Any, name: str) -> dict[str, str]:
-    """Metadata: text to text; an empty text takes the entry away."""
+    """Metadata, text to text. An empty text stands for no entries."""
     if value == "":
         return {}
     if not isinstance(value, dict):
@@ -80,7 +81,7 @@ def mapping(value: Any, name: str) -> dict[str, str]:
 
 
 def merged(before: Mapping[str, str], given: Mapping[str, str] | None) -> dict[str, str]:
-    """Metadata after a change: an empty text takes the entry away."""
+    """Metadata after a change; an entry with an empty text is removed."""
     return {key: value for key, value in {**before, **(given or {})}.items() if value != ""}
 
 
@@ -90,12 +91,12 @@ def one_of(*words: str) -> Callable[[Any, str], str]:
             raise ApiError(f"Invalid {name}: must be one of {', '.join(words)}", param=name)
         return str(value)
 
-    read.words = words  # type: ignore[attr-defined]  # for whoever asks what it takes
+    read.words = words  # type: ignore[attr-defined]  # what it accepts, for the tests
     return read
 
 
 def either(*readers: Reader) -> Callable[[Any, str], Any]:
-    """The first reader that can read it."""
+    """Reads with the first of these readers that accepts the value."""
 
     def read(value: Any, name: str) -> Any:
         for reader in readers[:-1]:

@@ -133,8 +133,8 @@ def _post(url: str, sent: Message) -> tuple[str, bool]:
 
 
 def register(store: Store, url: str, secret: str, events: list[str], now: int) -> Object:
-    """Adds the endpoint of whoever runs the local Stripe, with a secret that they know already. One that was
-    registered before, perhaps at another address, is changed instead.
+    """Adds the endpoint of the program that runs the local Stripe, which knows its secret already. One
+    that was registered before, perhaps at another address, is changed instead.
     """
     found = store.all("webhook_endpoint", metadata__local="true")
     row = found[0] if found else {**new_endpoint(store, url, now), "metadata": {"local": "true"}}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import Object
 
-# What a card's holder is told, by decline code.
+# The message to a card's holder, by decline code.
 MESSAGES = {
     "generic_decline": "Your card was declined.",
     "insufficient_funds": "Your card has insufficient funds.",
