@@ -4,10 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local_stripe.wire import World, world
+from tests.local_stripe.helpers.account import Account
+from tests.local_stripe.helpers.in_process import World, world
 
 
 @pytest.fixture
 def shop() -> Iterator[World]:
+    """A local Stripe without a socket, with prices to subscribe to."""
     with world() as made:
+        yield made
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """A served local Stripe, empty."""
+    with Account() as made:
         yield made

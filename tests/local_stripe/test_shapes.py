@@ -5,19 +5,27 @@ from typing import Any
 
 import pytest
 
-from tests.local_stripe.annotations import class_of, faults_of_answer, faults_of_object, faults_of_params
-from tests.local_stripe.busy import Account, be_busy
-from tokenplan.local_stripe.app import INCLUDED, ROUTES, App, Route
-from tokenplan.local_stripe.events import KINDS
-from tokenplan.local_stripe.params import Spec, flag, one_of, text
+from tests.local_stripe.helpers.account import Account
+from tests.local_stripe.helpers.busy_account import be_busy
+from tests.local_stripe.helpers.sdk_annotations import (
+    class_of,
+    faults_of_answer,
+    faults_of_object,
+    faults_of_params,
+)
+from tokenplan.local_stripe.http.app import App
+from tokenplan.local_stripe.http.params import Spec, flag, one_of, text
+from tokenplan.local_stripe.http.routing import Route
+from tokenplan.local_stripe.objects.events import KINDS
+from tokenplan.local_stripe.server import ROUTER
 
-# Kept beside Stripe's objects, and never shown.
+# Stored beside Stripe's objects, and never shown.
 OWN = ("idempotency_key",)
 
 
 @pytest.fixture(scope="module")
 def answers() -> list[dict[str, Any]]:
-    """What was answered on the way, refusals apart."""
+    """All answers given on the way, but for refusals."""
     return []
 
 
@@ -48,7 +56,7 @@ def kept(account: Account) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("call", ROUTES, ids=lambda call: f"{call.method} {call.path}")
+@pytest.mark.parametrize("call", ROUTER.routes, ids=lambda call: f"{call.method} {call.path}")
 def test_every_call_takes_what_the_sdk_sends(call: Route) -> None:
     assert list(faults_of_params(call.method, call.path, call.spec, call.required)) == []
 
@@ -97,7 +105,7 @@ def test_every_event_carries_an_object_as_the_sdk_expects_it(busy: Account) -> N
 def test_what_is_included_on_demand_is_what_the_sdk_expects(busy: Account) -> None:
     store = busy.stripe.store
     seen = []
-    for (kind, field), maker in INCLUDED.items():
+    for (kind, field), maker in ROUTER.expandable.items():
         for row in store.all(kind):
             row[field] = maker(store, row)
             seen += list(faults_of_object(row, class_of(kind), kind))

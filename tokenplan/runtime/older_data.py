@@ -1,4 +1,7 @@
-"""Tells data of another version apart, before any of it is touched. Until 1.0 migrations may be written anew."""
+"""Tells data of another version apart, before any of it is touched.
+
+Until 1.0 migrations may be written anew; whoever does so renames the last one of each floor.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def refuse_data_of_another_version() -> None:
     )
     if unknown:
         raise OlderData(
-            f"This data was made by another version of Token Plan (its tables have {unknown[0]}), and cannot be"
-            " carried over. Start with an empty folder, as in: make run DATA=var/new (or, with DATABASE_URL, an"
-            " empty database). Nothing was changed."
+            f"This data was made by another version of Token Plan (its tables have {unknown[0]}), and cannot"
+            " be carried over. Start with an empty folder, as in: make run DATA=var/new (or, with"
+            " DATABASE_URL, an empty database). Nothing was changed."
         )
