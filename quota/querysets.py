@@ -61,7 +61,7 @@ class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
         return self.filter(replaced_at=None)
 
     def working(self, moment: datetime) -> Self:
-        """Those that a live member's call may use: the rule of `quota_call_facts`, for showing."""
+        """Those that a live member's call may use: the rule of `quota_call_state`, for showing."""
         return self.filter(
             Q(expires_at=None) | Q(expires_at__gt=moment),
             revoked_at=None,

@@ -108,6 +108,14 @@ class Limit:
     rule: Rule
     nanousd: int
 
+    @property
+    def label(self) -> str:
+        """As refusals, mails and pages name its window: `5-hour`, `weekly`."""
+        hours, rest = divmod(self.rule.length_seconds, 3600)
+        if rest:
+            return self.name
+        return {168: "weekly", 24: "daily"}.get(hours, f"{hours}-hour")
+
 
 @dataclass(frozen=True, slots=True)
 class Release:

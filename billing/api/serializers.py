@@ -8,8 +8,7 @@ from rest_framework import serializers
 
 from billing import changes
 from billing.models import Change, Checkout, Interval, Invoice, Subscription
-from quota.api.serializers import NANOUSD, Shape, WindowSerializer
-from quota.api.team_serializers import LARGEST_ID, PlanSerializer
+from quota.api.fields import LARGEST_ID, NANOUSD, PlanSerializer, Shape, WindowSerializer
 from teams.api.serializers import MemberSerializer
 
 CODE = r"[a-z][a-z0-9_-]{0,29}"

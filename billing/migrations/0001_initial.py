@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('quota', '0003_facts'),
+        ('quota', '0003_hot_path'),
         ('teams', '0002_rules_in_the_database'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

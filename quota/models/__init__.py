@@ -3,7 +3,8 @@
 from quota.models.credits import CreditAccess, CreditGrant, CreditLedgerEntry, CreditMonth, TeamCredits
 from quota.models.keys import Gateway, SubscriptionKey
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
-from quota.models.usage import ClosedWindow, Reservation, SeatRequest, UsageBucket, UsageEvent
+from quota.models.seat_requests import SeatRequest
+from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
 __all__ = [
     "ClosedWindow",

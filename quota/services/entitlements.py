@@ -10,8 +10,8 @@ from django.db.models import Exists, OuterRef
 from django.utils.formats import date_format
 
 from quota.errors import PlanNotSellable, SeatNotEntitled
+from quota.hot_path.buckets import rebuild_buckets
 from quota.models import Entitlement, Plan, UsageEvent
-from quota.services.charges import rebuild_buckets
 from quota.windows import Rule
 from teams.errors import InvalidValue
 from teams.models import Seat, Team, User

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from quota.hot_path.catalog import PlanTerms
 from quota.money import credits_words
 from quota.notice_texts import credits_sentence, moment_text, window_text
-from quota.selectors.bar import seat_windows, usage_bar
-from quota.selectors.catalog import PlanTerms
 from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, last_refill, low_pools
+from quota.selectors.usage_bar import seat_windows, usage_bar
 from quota.windows import Policy, QuotaWindow
 from teams.models import Mail, Membership
 from teams.services.mail import queue
@@ -35,7 +35,7 @@ def send_notices(*, at: datetime) -> int:
 
 @one_transaction()
 def _tell_holder(held: HeldSeat, at: datetime) -> int:
-    plan, windows = seat_windows(held.seat, at)
+    plan, windows = seat_windows(held.seat_id, at)
     if plan is None:
         return 0
     return sum(_tell_of_window(held, plan, window, at) for window in windows)
@@ -45,7 +45,7 @@ def _tell_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: da
     threshold = next((t for t in THRESHOLDS if window.used * 100 >= window.limit.nanousd * t), None)
     if threshold is None or window.limit.nanousd == 0:
         return 0
-    about = f"quota:{held.seat}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
+    about = f"quota:{held.seat_id}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
     told = Mail.objects.filter(dedupe_key__startswith=about)
     rolling = window.limit.rule.policy is Policy.ROLLING
     since = at - window.limit.rule.length if rolling else window.starts_at

@@ -7,9 +7,8 @@ from typing import Any
 
 from django import template
 
-from quota.answers import window_label
 from quota.money import NANOUSD_PER_USD, credits_words, percent, usd_text
-from quota.selectors.bar import Bar
+from quota.selectors.usage_bar import UsageBar
 from quota.windows import QuotaWindow
 
 register = template.Library()
@@ -48,7 +47,7 @@ def signed_credits(nanousd: int) -> str:
 
 
 @register.filter
-def at_the_limit(bar: Bar) -> bool:
+def at_the_limit(bar: UsageBar) -> bool:
     """Is a window full, so that Credits pay or calls are refused?"""
     return any(window.is_full for window in bar.windows)
 
@@ -60,7 +59,7 @@ def window_bar(window: QuotaWindow, *, compact: bool = False) -> dict[str, Any]:
     used = float(min(percent(window.used, limit), Decimal(100)))
     return {
         "window": window,
-        "label": window_label(window).capitalize(),
+        "label": window.limit.label.capitalize(),
         "compact": compact,
         "used_width": used,
         "held_width": min(float(percent(window.held, limit)), 100 - used) if limit else 0,

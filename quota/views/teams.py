@@ -11,10 +11,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from quota.models import SeatRequest
-from quota.selectors.bar import team_balance, usage_bar
-from quota.selectors.reports import usage_by
+from quota.selectors.credits import team_balance
 from quota.selectors.roster import roster
 from quota.selectors.seats import seats_of
+from quota.selectors.usage_bar import usage_bar
+from quota.selectors.usage_series import usage_by
 from quota.services import members
 from teams.errors import InvitationNotUsable
 from teams.forms import TeamNameForm

@@ -14,11 +14,12 @@ from allauth.account.models import EmailAddress
 
 from quota.models import Gateway, Plan, UsageEvent
 from quota.services import entitlements, keys, members
-from quota.services.authorize import Ask, Authorization, authorize
+from quota.hot_path.authorize import Ask, Authorization, authorize
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.gateways import create_gateway
-from quota.services.plans import create_plan_version, load_rate_card
-from quota.services.settle import settle
+from quota.services.plans import create_plan_version
+from quota.services.rate_cards import load_rate_card
+from quota.hot_path.settle import settle
 from quota.windows import Limit, Policy, Rule
 from teams.models import Membership, Role, Seat, Team, User
 from teams.services import seats

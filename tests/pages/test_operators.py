@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from quota.models import CreditGrant, CreditLedgerEntry, Entitlement, Gateway, Plan, SubscriptionKey
-from quota.selectors.bar import usage_bar
+from quota.selectors.usage_bar import usage_bar
 from quota.services.gateways import recognise_gateway
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, SeatHolding, User

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from quota.models import UsageEvent
-from quota.services.settle import settle
+from quota.hot_path.settle import settle
 from teams.models import User
 from tests.helpers.factories import (
     CREDIT,

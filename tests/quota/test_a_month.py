@@ -6,10 +6,10 @@ import pytest
 
 from quota.errors import KeyInvalid, NoUsableResources, QuotaExhausted
 from quota.models import CreditLedgerEntry, UsageEvent
-from quota.selectors.bar import usage_bar
+from quota.selectors.usage_bar import usage_bar
 from quota.services.credits import adjust_lot, expire_lots, grant_credits, set_credit_access
 from quota.services.entitlements import entitle_seat, grant_seat, resume_seat, suspend_seat, withdraw_seat
-from quota.services.events import Event, record_events
+from quota.hot_path.events import Event, record_events
 from quota.services.keys import rotate_key
 from quota.services.members import accept_invitation, create_team, delete_team, end_membership
 from teams.errors import OwnerMustTransferFirst, TeamHasLiveSeats

@@ -20,7 +20,7 @@ from quota.models import (
     Reservation,
     SubscriptionKey,
 )
-from quota.selectors.bar import usage_bar
+from quota.selectors.usage_bar import usage_bar
 from quota.services.entitlements import entitle_seat
 from quota.services.keys import recognise_key, revoke_keys, rotate_key
 from quota.services.members import end_membership

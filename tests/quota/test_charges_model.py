@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from quota.errors import QuotaExhausted
 from quota.models import CreditLedgerEntry, UsageBucket, UsageEvent
-from quota.selectors.bar import usage_bar
-from quota.services.authorize import Authorization
-from quota.services.charges import sum_into_buckets
-from quota.services.events import Event, record_events
-from quota.services.settle import release
+from quota.selectors.usage_bar import usage_bar
+from quota.hot_path.authorize import Authorization
+from quota.hot_path.charges import sum_into_buckets
+from quota.hot_path.events import Event, record_events
+from quota.hot_path.settle import release
 from quota.windows import Limit, Policy, Rule
 from tests.helpers.factories import MONDAY, T0, Scene, give_credits, make_scene
 from tests.quota.test_windows_model import counted

@@ -13,7 +13,7 @@ from quota.models import (
     CreditLedgerEntry,
     CreditMonth,
 )
-from quota.selectors.facts import usable_credits
+from quota.hot_path.state import usable_credits
 from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
 from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, make_desk, make_member
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used

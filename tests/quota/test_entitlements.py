@@ -8,7 +8,7 @@ from quota.errors import (
     QuotaExhausted,
 )
 from quota.models import Entitlement
-from quota.selectors.bar import usage_bar
+from quota.selectors.usage_bar import usage_bar
 from quota.services.entitlements import entitle_seat, resume_seat, suspend_seat
 from quota.windows import Limit, Policy, Rule
 from teams.services import seats

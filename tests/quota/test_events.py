@@ -8,8 +8,8 @@ from quota.models import (
     UsageBucket,
     UsageEvent,
 )
-from quota.selectors.bar import usage_bar
-from quota.services.events import Event, Settlement, record_events, settle_many
+from quota.selectors.usage_bar import usage_bar
+from quota.hot_path.events import Event, Settlement, record_events, settle_many
 from quota.services.keys import revoke_keys
 from quota.windows import Limit, Policy, Rule
 from teams.services import seats

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from quota.selectors.facts import seat_facts
+from quota.hot_path.state import seat_usage
 from tests.helpers.factories import T0, make_scene
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from quota.errors import ModelUnknown, PlanNotSellable, RateCardInvalid, SeatNotEntitled
 from quota.models import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
 from quota.services.entitlements import entitle_seat, grant_seat, resume_seat, suspend_seat
-from quota.services.plans import load_rate_card
+from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit, Policy, Rule
 from teams.errors import InvalidValue
 from teams.models import AuditEntry, Seat
@@ -176,7 +176,7 @@ def test_a_list_with_a_wrong_line_is_refused_whole(text: str, what: str) -> None
 
 def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
     """Migration 0003 names what it drops by the arguments; a changed argument must not be forgotten there."""
-    module = import_module("quota.migrations.0003_facts")
+    module = import_module("quota.migrations.0003_hot_path")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(module.DROP)
         cursor.execute("SELECT count(*) FROM pg_proc WHERE proname ~ '^quota_.*(facts|credits)$'")

@@ -22,12 +22,12 @@ from quota.models import (
     UsageBucket,
     UsageEvent,
 )
-from quota.selectors import facts as facts_module
-from quota.selectors.bar import usage_bar
-from quota.services import authorize as authorize_module
-from quota.services import events as events_module
-from quota.services.events import Event, record_events
-from quota.services.settle import release
+from quota.hot_path import state as state_module
+from quota.selectors.usage_bar import usage_bar
+from quota.hot_path import authorize as authorize_module
+from quota.hot_path import events as events_module
+from quota.hot_path.events import Event, record_events
+from quota.hot_path.settle import release
 from teams.models import Seat
 from tests.helpers.factories import (
     T0,

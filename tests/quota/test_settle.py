@@ -10,8 +10,8 @@ from quota.errors import (
 from quota.models import (
     CreditLedgerEntry,
 )
-from quota.selectors.bar import usage_bar
-from quota.services.settle import release
+from quota.selectors.usage_bar import usage_bar
+from quota.hot_path.settle import release
 from tests.helpers.factories import T0, USD, Desk, Scene, give_credits, make_gateway, make_scene
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, counts, used
 

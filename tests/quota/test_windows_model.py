@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quota.services.charges import sum_into_buckets
+from quota.hot_path.charges import sum_into_buckets
 from quota.windows import EPOCH, Hold, Limit, Policy, Rule, fits_at, room_for, window_at
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)

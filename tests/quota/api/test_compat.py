@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.db import OperationalError
 
-from quota.api.compat import general_row, remaining_percent
+from quota.api.key_holder.trackers import general_row, remaining_percent
 from quota.services.entitlements import suspend_seat
 from quota.windows import Limit, Policy, QuotaWindow, Rule, window_at
 from tests.helpers import factories
@@ -121,7 +121,7 @@ def test_no_trouble_of_ours_changes_the_status(path: str, monkeypatch: pytest.Mo
     def away(*_: Any, **__: Any) -> None:
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr("quota.api.compat.recognise_key", away)
+    monkeypatch.setattr("quota.api.key_holder.trackers.recognise_key", away)
     answer = Caller(office.key).get(path, Accept="image/png")
     assert ok(answer) == refused(1000, "unknown error", model_remains=None)
     assert answer.headers["Cache-Control"] == "no-store"

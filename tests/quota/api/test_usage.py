@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from quota.services.entitlements import suspend_seat
-from quota.services.events import Event, record_events
+from quota.hot_path.events import Event, record_events
 from tests.helpers import factories
 from tests.helpers.api_client import Caller, key_caller, make_office, person, script_of
 from tests.helpers.factories import CREDIT, T0

@@ -12,7 +12,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from quota.models import CreditGrant, Entitlement, Plan, RateCard
-from quota.selectors.catalog import plan_terms
+from quota.hot_path.catalog import plan_terms
 from teams.models import Seat, SeatHolding, Team
 from tests.helpers.factories import RATE_CARD, T0, USD, make_member, make_seat, make_team, make_user
 

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import transaction
 
 from quota.models import CreditGrant, CreditLedgerEntry, Reservation
-from quota.selectors.bar import seat_windows
+from quota.selectors.usage_bar import seat_windows
 from quota.services import sweeps
 from quota.services.credits import expire_lots
-from quota.services.sweeps import expire_reservations
+from quota.services.reservations import expire_reservations
 from teams.models import Team
 from tests.helpers.factories import T0, USD, give_credits, make_scene, make_team
 from tests.helpers.races import race

@@ -13,10 +13,10 @@ from quota.models import CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
 from quota.selectors.reconcile import Difference, differences
 from quota.services.credits import adjust_lot, expire_lots, freeze_lot
 from quota.services.entitlements import entitle_seat
-from quota.services.events import Event, record_events
+from quota.hot_path.events import Event, record_events
 from quota.services.reconcile import report_drift
-from quota.services.settle import release
-from quota.services.sweeps import expire_reservations
+from quota.hot_path.settle import release
+from quota.services.reservations import expire_reservations
 from quota.windows import Limit, Policy, Rule
 from teams.errors import Refusal
 from teams.models import Mail, User

@@ -9,7 +9,7 @@ from django.db import connection
 
 from quota.models import ClosedWindow, Plan
 from quota.services.entitlements import entitle_seat
-from quota.services.events import Event, record_events
+from quota.hot_path.events import Event, record_events
 from quota.services.windows_history import close_windows
 from quota.windows import Limit, Policy, Rule
 from teams.models import Seat
