@@ -17,7 +17,14 @@ from quota.allocation import Split, split
 from quota.errors import KeyInvalid, NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import USABLE_CREDITS, CallState, SeatUsage, locked_call_state, usable_credits
+from quota.hot_path.state import (
+    USABLE_CREDITS,
+    CallState,
+    SeatUsage,
+    locked_call_state,
+    public_id_of,
+    usable_credits,
+)
 from quota.models import Gateway, Reservation
 from quota.money import credits_text
 from quota.pricing import charge
@@ -58,15 +65,17 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
     Raises KeyInvalid, ModelUnknown, InvalidUsage, NoUsableResources, QuotaExhausted, TooManyAgents,
     RequestIdReused. A refusal holds nothing and is not remembered: the same request_id may ask again.
     """
+    key_public_id = public_id_of(request.key_text)
+    request_hash = _request_hash(key_public_id, request)
     with transaction.atomic():
         state = locked_call_state(
-            request.key_text,
+            key_public_id,
+            key_text=request.key_text,
             gateway_id=gateway.pk,
             request_id=request.request_id,
             occurred_at=at,
             at=at,
         )
-        request_hash = _request_hash(state.key_public_id, request)
         if state.prior_reservation_id:
             return _repeated(gateway, request.request_id, request_hash)
         if not state.key_works:

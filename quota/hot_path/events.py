@@ -15,7 +15,7 @@ from quota.errors import EventIdReused, KeyInvalid, MomentOutOfRange
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
 from quota.hot_path.settle import settle_in_transaction
-from quota.hot_path.state import locked_call_state
+from quota.hot_path.state import locked_call_state, public_id_of
 from quota.models import Gateway, UsageEvent
 from quota.pricing import charge
 from teams.errors import Refusal
@@ -33,7 +33,7 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ReportedEvent:
     """A call that was made without asking. `id` is the gateway's own; it counts once."""
 
     id: str
@@ -45,46 +45,46 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RowResult:
     """What became of a row: recorded, seen before, or refused."""
 
     is_new: bool = False
     refusal: Refusal | None = None
 
 
-def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: datetime) -> list[Outcome]:
-    """Settle each; outcomes in the order given. All that is accepted is durable when this returns."""
-    outcomes = []
+def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: datetime) -> list[RowResult]:
+    """Settle each; results in the order given. All that is accepted is durable when this returns."""
+    results = []
     for settlement in settlements:
         with _Row() as row:
             _, row.is_new = settle_in_transaction(
                 gateway=gateway, reservation_id=settlement.reservation_id, usage=settlement.usage, at=at
             )
-        outcomes.append(row.outcome)
+        results.append(row.result)
     _flush()
-    return outcomes
+    return results
 
 
-def record_events(*, gateway: Gateway, events: Sequence[Event], at: datetime) -> list[Outcome]:
-    """Record each; outcomes in the order given. All that is accepted is durable when this returns."""
-    outcomes = []
+def record_events(*, gateway: Gateway, events: Sequence[ReportedEvent], at: datetime) -> list[RowResult]:
+    """Record each; results in the order given. All that is accepted is durable when this returns."""
+    results = []
     for event in events:
         with _Row() as row:
             row.is_new = _record(gateway, event, at)
-        outcomes.append(row.outcome)
+        results.append(row.result)
     _flush()
-    return outcomes
+    return results
 
 
 class _Row:
-    """One row's transaction. A refusal rolls it back and is its outcome; anything else ends the batch.
+    """One row's transaction. A refusal rolls it back and is its result; anything else ends the batch.
 
     Rows do not wait for the disk one by one: `_flush` does, once, before the answer leaves.
     """
 
     def __init__(self) -> None:
         self.is_new = False
-        self.outcome = Outcome()
+        self.result = RowResult()
         self._atomic = transaction.atomic()
 
     def __enter__(self) -> _Row:
@@ -96,9 +96,9 @@ class _Row:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         self._atomic.__exit__(kind, error, trace)  # type: ignore[arg-type]
         if isinstance(error, Refusal):
-            self.outcome = Outcome(refusal=error)
+            self.result = RowResult(refusal=error)
             return True
-        self.outcome = Outcome(is_new=self.is_new)
+        self.result = RowResult(is_new=self.is_new)
         return False
 
 
@@ -111,18 +111,23 @@ def _flush() -> None:
         cursor.execute("SELECT pg_logical_emit_message(true, 'tokenplan', '')")
 
 
-def _record(gateway: Gateway, event: Event, at: datetime) -> bool:
+def _record(gateway: Gateway, event: ReportedEvent, at: datetime) -> bool:
     """Whether the event was new. Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange,
     EventIdReused.
 
     A key counts as it stood when the call was made: usage of before its revocation is still usage.
     """
     occurred_at = event.occurred_at.astimezone(UTC)
+    key_public_id = public_id_of(event.key_text)
+    digest = usage_hash(event.model, event.usage, key_public_id, occurred_at.isoformat(), event.agent)
     state = locked_call_state(
-        event.key_text, gateway_id=gateway.pk, request_id=None, occurred_at=occurred_at, at=at
+        key_public_id,
+        key_text=event.key_text,
+        gateway_id=gateway.pk,
+        request_id=None,
+        occurred_at=occurred_at,
+        at=at,
     )
-    reported = (state.key_public_id, occurred_at.isoformat(), event.agent)
-    digest = usage_hash(event.model, event.usage, *reported)
     # After the key's lock: a second connection with the same event has waited for the first.
     prior = UsageEvent.objects.filter(gateway=gateway, external_id=event.id).first()
     if prior:

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from quota import keytext
 from quota.errors import KeyInvalid, ReservationUnknown
 from quota.hot_path.sql import fetch_row
-from quota.keytext import key_id_of, key_text, same_text
 from quota.services.keys import root_secret
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, room_for, window_at
 
@@ -82,13 +82,9 @@ NO_SEAT = SeatUsage((), {}, ())
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """A key, and the seat and plan it may use. `seat_id` and `plan_id` are both None when no seat works.
-
-    `key_id` is the row's, `key_public_id` the part of the key's text that names it.
-    """
+    """A key, and the seat and plan it may use. `seat_id` and `plan_id` are both None when no seat works."""
 
     key_id: int
-    key_public_id: str
     key_salt: bytes
     key_root: str
     key_works: bool
@@ -142,20 +138,34 @@ SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s, %s) s
 """  # noqa: S608
 
 
-def locked_call_state(
-    text: str, *, gateway_id: int, request_id: str | None, occurred_at: datetime, at: datetime
-) -> CallState:
-    """The state of the key with this text as of `occurred_at`; its key and seat stay locked.
+def public_id_of(text: str) -> str:
+    """The part of a key's text that names it.
 
-    Raises KeyInvalid for a text that is no key of ours. Whether the key worked then is `key_works`.
+    Raises KeyInvalid, without asking the database, for a text that cannot be a key.
     """
-    public_id = key_id_of(text)
+    public_id = keytext.key_id_of(text)
     if public_id is None:
         raise KeyInvalid
+    return public_id
+
+
+def locked_call_state(
+    key_public_id: str,
+    *,
+    key_text: str,
+    gateway_id: int,
+    request_id: str | None,
+    occurred_at: datetime,
+    at: datetime,
+) -> CallState:
+    """The state of a key as of `occurred_at`. It and its seat stay locked.
+
+    Raises KeyInvalid unless the key has exactly this text. Whether it worked then is `key_works`.
+    """
     row = fetch_row(
         _CALL_STATE,
         {
-            "key_public_id": public_id,
+            "key_public_id": key_public_id,
             "gateway_id": gateway_id,
             "request_id": request_id,
             "occurred_at": occurred_at,
@@ -167,8 +177,8 @@ def locked_call_state(
         raise KeyInvalid
     usage = _take_usage(row)
     state = CallState(**row, usage=usage)
-    genuine = key_text(root=root_secret(state.key_root), key_id=public_id, salt=state.key_salt)
-    if not same_text(text, genuine):
+    genuine = keytext.key_text(root=root_secret(state.key_root), key_id=key_public_id, salt=state.key_salt)
+    if not keytext.same_text(key_text, genuine):
         raise KeyInvalid
     return state
 

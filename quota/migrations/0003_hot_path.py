@@ -47,7 +47,7 @@ CREATE FUNCTION quota_call_state(
     p_key_public_id text, p_gateway_id bigint, p_request_id text, p_occurred_at timestamptz, p_at timestamptz,
     p_lock boolean
 ) RETURNS TABLE (
-    key_id bigint, key_public_id text, key_salt bytea, key_root text, key_works boolean,
+    key_id bigint, key_salt bytea, key_root text, key_works boolean,
     membership_id bigint, team_id bigint, team_slug text, rate_card_id bigint, prior_reservation_id uuid,
     seat_id bigint, plan_id bigint, usage quota_seat_usage_row
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
@@ -59,11 +59,11 @@ BEGIN
     IF p_lock THEN
         PERFORM 1 FROM quota_subscriptionkey k WHERE k.key_id = p_key_public_id FOR NO KEY UPDATE;
     END IF;
-    SELECT k.id, k.key_id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
+    SELECT k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
             k.created_at <= p_occurred_at AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
             AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
             AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at) AND u.is_active
-        INTO key_id, key_public_id, key_salt, key_root, membership_id, team_id, team_slug, key_works
+        INTO key_id, key_salt, key_root, membership_id, team_id, team_slug, key_works
         FROM quota_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
             JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
         WHERE k.key_id = p_key_public_id;

@@ -14,7 +14,7 @@ from uuid import UUID
 from rest_framework.exceptions import ValidationError
 
 from quota.hot_path.authorize import AuthorizeRequest
-from quota.hot_path.events import Event, Settlement
+from quota.hot_path.events import ReportedEvent, Settlement
 from quota.pricing import MAX_QUANTITY
 
 MOST_ROWS = 1000
@@ -142,10 +142,10 @@ def settlement(row: object) -> Settlement:
     return parsed
 
 
-def event(row: object) -> Event:
+def event(row: object) -> ReportedEvent:
     """One of the rows of events."""
     fields = Fields(row)
-    parsed = Event(
+    parsed = ReportedEvent(
         id=fields.text("id", ID_LENGTH),
         key_text=fields.key_text("key"),
         model=fields.text("model", MODEL_LENGTH),

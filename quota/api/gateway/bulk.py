@@ -18,7 +18,7 @@ from quota.api.fields import METERS, Shape
 from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView
 from quota.api.schema import refusals
-from quota.hot_path.events import Outcome, record_events, settle_many
+from quota.hot_path.events import RowResult, record_events, settle_many
 from teams.api.parsers import BoundedJSONParser
 from teams.api.problems import Problem, problem_of
 
@@ -79,7 +79,7 @@ class BulkView(GatewayView):
         rows: Sequence[object],
         id_field: str,
         read: Callable[[object], Row],
-        record: Callable[[Sequence[Row]], Sequence[Outcome]],
+        record: Callable[[Sequence[Row]], Sequence[RowResult]],
     ) -> HttpResponse:
         """Reads each row, records the good ones in their order, and says what became of each."""
         good: list[tuple[int, Row]] = []
@@ -90,12 +90,12 @@ class BulkView(GatewayView):
             except ValidationError as error:
                 refused[index] = error
         accepted = duplicates = 0
-        for (index, _), outcome in zip(good, record([row for _, row in good]), strict=True):
-            if outcome.refusal:
-                if isinstance(outcome.refusal, errors.InvalidUsage):
-                    outcome.refusal.pointer = "/usage" + (outcome.refusal.pointer or "")
-                refused[index] = outcome.refusal
-            elif outcome.is_new:
+        for (index, _), result in zip(good, record([row for _, row in good]), strict=True):
+            if result.refusal:
+                if isinstance(result.refusal, errors.InvalidUsage):
+                    result.refusal.pointer = "/usage" + (result.refusal.pointer or "")
+                refused[index] = result.refusal
+            elif result.is_new:
                 accepted += 1
             else:
                 duplicates += 1

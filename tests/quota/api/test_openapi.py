@@ -12,7 +12,7 @@ from drf_spectacular.generators import SchemaGenerator
 from quota import errors
 from teams.api.problems import MEDIA_TYPE
 from teams.errors import Refusal
-from tests.quota.api.test_bad_input import WRITES, api_views
+from tests.helpers.api_addresses import WRITES, api_views
 
 TRACKERS = ["/v1/token_plan/remains", "/v1/api/openplatform/coding_plan/remains"]
 
