@@ -1,4 +1,4 @@
-"""The first floor's pages, below the site's root."""
+"""The pages of quota, below the site's root."""
 
 from django.urls import path
 

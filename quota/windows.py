@@ -1,6 +1,6 @@
 """Quota windows as a function of recorded usage and the clock. Pure: no database, no clock of its own.
 
-A window rule (product.md, Quota windows) is one of
+A window rule (docs/rules.md) is one of
 
 * ``rolling``: the last `length`, released in steps of length/60. The window at a moment is the 60 whole steps
   that end with the one the moment lies in, so usage older than `length` never counts.

@@ -9,14 +9,13 @@ from billing import errors as billing_errors
 from billing.api.urls import urlpatterns as billing_patterns
 from quota import errors as quota_errors
 from quota.api.urls import tracker_patterns, urlpatterns
-from quota.services import plan_list
 from teams.api.problems import FRAMEWORK, INTERNAL_ERROR, UNAVAILABLE_PROBLEM
 from teams.api.urls import urlpatterns as ground_patterns
 from teams.errors import Refusal
 from tokenplan.environment import ROOT
 
 # Where refusals are defined: importing them is what makes them known here.
-DEFINED_IN = (quota_errors, billing_errors, plan_list)
+DEFINED_IN = (quota_errors, billing_errors)
 ROW = re.compile(r"^\| `(?P<code>[a-z_]+)` \| (?P<status>\d{3}) \| (?P<when>.+?) \| (?P<what>.+?) \|$", re.M)
 
 

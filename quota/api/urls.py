@@ -1,6 +1,6 @@
-"""Addresses of the first floor's API.
+"""Addresses of quota's API.
 
-`urlpatterns` lie under /api/v1/, before those of the ground floor, some of which they extend;
+`urlpatterns` lie under /api/v1/, before those of teams, some of which they extend;
 `tracker_patterns` lie where existing trackers look.
 """
 

@@ -37,7 +37,7 @@ class Span:
 
 
 def span_of(request: Request, groups: Sequence[Group], now: datetime) -> Span:
-    """`?by=&group=&from=&to=`; the last 30 days, or 24 hours by hour, unless told otherwise.
+    """`?by=&group=&from=&to=`; left out, the range is the last 30 days, or 24 hours by hour.
 
     Raises InvalidValue; a parameter is named by its `pointer`, as `/from`.
     """

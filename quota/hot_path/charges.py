@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -164,7 +165,7 @@ INSERT INTO quota_usageevent ({_COLUMNS.names}) VALUES ({_COLUMNS.placeholders})
 
 def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
     """`starts`: the bucket to add to, by `Rule.key`."""
-    buckets = {"rules": list(starts.keys()), "starts": list(starts.values())}
+    buckets: dict[str, Any] = {"rules": list(starts.keys()), "starts": list(starts.values())}
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, {**_COLUMNS.values(event), **buckets})
 

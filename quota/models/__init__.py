@@ -1,4 +1,4 @@
-"""The first floor's rows, one module a subject."""
+"""The rows of quota, one module a subject."""
 
 from quota.models.credits import CreditAccess, CreditGrant, CreditLedgerEntry, CreditMonth, TeamCredits
 from quota.models.keys import Gateway, SubscriptionKey

@@ -1,4 +1,4 @@
-"""Malformed input over every path that takes a body: a 4xx problem that says what to fix; nothing is written."""
+"""Malformed input over every path that takes a body: a 4xx problem says what to fix, nothing is written."""
 
 from __future__ import annotations
 
