@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from quota.allocation import Split, split
+from quota.allocation import split
 from quota.errors import KeyInvalid, NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.sql import Columns
@@ -89,7 +89,25 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
         parts = split(estimate, room=room, credits=estimate)
         # A call that is estimated at nothing still needs something that could pay for it.
         credits_needed = parts.from_credits or (1 if room <= 0 else 0)
-        reservation = _reservation(gateway, request, request_hash, state, plan, parts, at)
+        with_hold = state.usage.with_hold(Hold(at, parts.from_quota))
+        reservation = Reservation(
+            gateway_id=gateway.pk,
+            request_id=request.request_id,
+            request_hash=request_hash,
+            team_id=state.team_id,
+            membership_id=state.membership_id,
+            key_id=state.key_id,
+            seat_id=state.seat_id,
+            plan_id=state.plan_id,
+            model=request.model,
+            agent=request.agent,
+            estimate_nanousd=parts.amount,
+            from_quota_nanousd=parts.from_quota,
+            from_credits_nanousd=parts.from_credits,
+            windows=windows_json(with_hold.windows(plan.limits, at)) if plan else [],
+            created_at=at,
+            expires_at=at + timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS),
+        )
         if _write(reservation, credits_needed):
             return _authorization(reservation, state.team_slug, plan.code if plan else None)
         if Reservation.objects.filter(gateway=gateway, request_id=request.request_id).exists():
@@ -136,37 +154,6 @@ def _check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) -
             f"{plan.name} allows {plan.agents[1]} agents at once; wait until one has finished",
             retry_after=max(1, ceil((lapses - at).total_seconds())),
         )
-
-
-def _reservation(
-    gateway: Gateway,
-    request: AuthorizeRequest,
-    request_hash: str,
-    state: CallState,
-    plan: PlanTerms | None,
-    parts: Split,
-    at: datetime,
-) -> Reservation:
-    """The row as it is written and answered from; `windows` are as they will be with its hold."""
-    with_hold = state.usage.with_hold(Hold(at, parts.from_quota))
-    return Reservation(
-        gateway_id=gateway.pk,
-        request_id=request.request_id,
-        request_hash=request_hash,
-        team_id=state.team_id,
-        membership_id=state.membership_id,
-        key_id=state.key_id,
-        seat_id=state.seat_id,
-        plan_id=state.plan_id,
-        model=request.model,
-        agent=request.agent,
-        estimate_nanousd=parts.amount,
-        from_quota_nanousd=parts.from_quota,
-        from_credits_nanousd=parts.from_credits,
-        windows=windows_json(with_hold.windows(plan.limits, at)) if plan else [],
-        created_at=at,
-        expires_at=at + timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS),
-    )
 
 
 _COLUMNS = Columns(Reservation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -80,7 +80,8 @@ def record_charge(
         seat_usage = seat_usage.without(call.reservation_id)
     moved = moved_first_use_windows(call.seat_id, seat_usage, call.occurred_at)
     seat_usage = replace(seat_usage, buckets={**seat_usage.buckets, **moved})
-    parts = _who_pays(call, price.amount, limits, seat_usage, held, at)
+    room = seat_usage.room(limits, call.occurred_at) if limits else 0
+    parts = _who_pays(call, price.amount, max(room, held.quota), held, at)
     starts = {
         rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
         for rule in seat_usage.rules
@@ -120,11 +121,9 @@ def record_charge(
     return event
 
 
-def _who_pays(
-    call: Call, amount: int, limits: Sequence[Limit], seat_usage: SeatUsage, held: HeldParts, at: datetime
-) -> Split:
-    room = seat_usage.room(limits, call.occurred_at) if limits else 0
-    parts = split(amount, room=max(room, held.quota), credits=0)
+def _who_pays(call: Call, amount: int, room: int, held: HeldParts, at: datetime) -> Split:
+    """Split `amount`: `room` of the windows first, then Credits, for which the lots are locked."""
+    parts = split(amount, room=room, credits=0)
     if not parts.uncovered:
         return parts
     lots_at = held.lots_at or at
@@ -142,7 +141,7 @@ def _who_pays(
         # What was held pays although the access was switched off since, but never beyond what the lots hold.
         left = CreditGrant.objects.filter(team_id=call.team_id).live(lots_at).remaining()
         usable = max(usable, min(held.credits, left))
-    return split(amount, room=max(room, held.quota), credits=usable)
+    return split(amount, room=room, credits=usable)
 
 
 _COLUMNS = Columns(UsageEvent)

@@ -32,36 +32,36 @@ def settle_in_transaction(
     *, gateway: Gateway, reservation_id: UUID, usage: Mapping[str, int], at: datetime
 ) -> tuple[UsageEvent, bool]:
     """As `settle`, inside the caller's transaction; also says whether the event is new."""
-    state = locked_reservation_state(reservation_id, gateway_id=gateway.pk, at=at)
-    digest = usage_hash(state.model, usage)
-    if state.state == Reservation.State.SETTLED:
+    locked = locked_reservation_state(reservation_id, gateway_id=gateway.pk, at=at)
+    digest = usage_hash(locked.model, usage)
+    if locked.state == Reservation.State.SETTLED:
         event = UsageEvent.objects.get(reservation_id=reservation_id)
         if event.usage_hash != digest:
             raise AlreadySettled("The reservation is settled with other usage", pointer="/usage")
         return event, False
-    if state.state == Reservation.State.RELEASED and not state.expired:
+    if locked.state == Reservation.State.RELEASED and not locked.expired:
         raise AlreadyReleased
-    card = rate_card(state.rate_card_id) if state.rate_card_id else None
+    card = rate_card(locked.rate_card_id) if locked.rate_card_id else None
     held = NOTHING_HELD
-    if state.state == Reservation.State.HELD and at < state.expires_at:
-        held = HeldParts(state.from_quota_nanousd, state.from_credits_nanousd, state.created_at)
+    if locked.state == Reservation.State.HELD and at < locked.expires_at:
+        held = HeldParts(locked.from_quota_nanousd, locked.from_credits_nanousd, locked.created_at)
     call = Call(
         gateway_id=gateway.pk,
         external_id=None,
         reservation_id=reservation_id,
-        team_id=state.team_id,
-        membership_id=state.membership_id,
-        key_id=state.key_id,
-        seat_id=state.seat_id,
-        plan_id=state.plan_id,
-        model=state.model,
-        agent=state.agent,
+        team_id=locked.team_id,
+        membership_id=locked.membership_id,
+        key_id=locked.key_id,
+        seat_id=locked.seat_id,
+        plan_id=locked.plan_id,
+        model=locked.model,
+        agent=locked.agent,
         usage=usage,
         usage_hash=digest,
-        occurred_at=state.created_at,
+        occurred_at=locked.created_at,
     )
-    price = charge(card, state.model, usage)
-    return record_charge(call=call, price=price, seat_usage=state.usage, held=held, at=at), True
+    price = charge(card, locked.model, usage)
+    return record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at), True
 
 
 @transaction.atomic
@@ -70,8 +70,8 @@ def release(*, gateway: Gateway, reservation_id: UUID, at: datetime) -> Reservat
 
     Raises ReservationUnknown, AlreadySettled.
     """
-    state = locked_reservation_state(reservation_id, gateway_id=gateway.pk, at=at)
-    if state.state == Reservation.State.SETTLED:
+    locked = locked_reservation_state(reservation_id, gateway_id=gateway.pk, at=at)
+    if locked.state == Reservation.State.SETTLED:
         raise AlreadySettled("The reservation is settled and cannot be released")
     reservation = Reservation.objects.get(pk=reservation_id)
     if reservation.state == Reservation.State.HELD or reservation.expired:

@@ -1,7 +1,8 @@
-"""Money, Credits and windows as people read them."""
+"""Money, Credits, windows and names as people read them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -68,3 +69,9 @@ def window_bar(window: QuotaWindow, *, compact: bool = False) -> dict[str, Any]:
         "policy": window.limit.rule.policy.value,
         "is_empty": not window.used and not window.held,
     }
+
+
+@register.filter
+def named(names: Mapping[str, str], code: str) -> str:
+    """The name that `names` has for a code; the code itself where it has none."""
+    return names.get(code, code)

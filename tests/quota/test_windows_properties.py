@@ -74,11 +74,11 @@ def test_room_is_exactly_what_keeps_every_later_window_within_the_limit(
 ) -> None:
     limit = Limit("w", rule, nanousd)
     room = room_for(limit, sum_into_buckets(rule, usage), [], moment)
-    looks = [moment] + [at for at, _ in usage if at > moment]
+    readings = [moment] + [at for at, _ in usage if at > moment]
     if rule.policy is Policy.FIXED:
-        looks = [moment]
+        readings = [moment]
     step = rule.bucket_start(moment)
-    contain = [at for at in looks if rule.bucket_start(at) < step + rule.length]
+    contain = [at for at in readings if rule.bucket_start(at) < step + rule.length]
     fullest = max(counted(rule, usage, at) for at in contain)
     assert room == nanousd - fullest
 

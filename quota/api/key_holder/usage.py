@@ -1,4 +1,4 @@
-"""What the holder of a Subscription Key may see with it: the own bar, receipts and usage in this Team."""
+"""What the holder of a Subscription Key may see with it: their bar, receipts and usage in this Team."""
 
 from __future__ import annotations
 

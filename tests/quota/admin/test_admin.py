@@ -1,4 +1,4 @@
-"""The operators' pages of the first floor: everything opens, and giving goes through the services."""
+"""The operators' pages of quota: everything opens, and giving goes through the services."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Model:
     holds: dict[object, tuple[datetime, int]] = field(default_factory=dict)
     credit_holds: dict[object, tuple[datetime, int]] = field(default_factory=dict)
 
-    def let_go(self, reservation: object) -> None:
+    def release(self, reservation: object) -> None:
         del self.holds[reservation], self.credit_holds[reservation]
 
     def live(self, at: datetime) -> list[tuple[datetime, int]]:
@@ -101,7 +101,7 @@ def play(rule: Rule, steps: list[tuple[str, int, int]], credits: int) -> None:
             case "release" if pending:
                 answer = pending.pop(0)
                 release(gateway=scene.desk.gateway, reservation_id=answer.reservation_id, at=at)
-                model.let_go(answer.reservation_id)
+                model.release(answer.reservation_id)
             case "late":
                 moment = max(T0, at - timedelta(minutes=minutes))
                 report = ReportedEvent(f"late {number}", scene.desk.key, "penny", {"calls": calls}, moment)
@@ -139,7 +139,7 @@ def note(model: Model, event: UsageEvent, answer: Authorization | None) -> None:
     if in_window:
         model.usage.append((event.occurred_at, in_window))
     if answer:
-        model.let_go(answer.reservation_id)
+        model.release(answer.reservation_id)
 
 
 def check_books(scene: Scene, rule: Rule, credits: int) -> None:

@@ -63,7 +63,7 @@ def test_too_few_credits_refuse_the_whole_call(scene: Scene) -> None:
     assert scene.desk.ask(11).from_credits_nanousd == 6 * PENNY
 
 
-def test_a_member_without_seat_is_told_how_many_credits_lack(scene: Scene) -> None:
+def test_a_member_without_seat_reads_how_many_credits_lack(scene: Scene) -> None:
     give_credits(scene.team, 6 * PENNY)
     with pytest.raises(NoUsableResources, match=r"70\.000 Credits and 60\.000"):
         make_desk(make_member(scene.team, credits=True)).ask(7)
@@ -145,7 +145,7 @@ def test_a_frozen_lot_is_not_drawn_from(scene: Scene) -> None:
     assert desk.ask().from_credits_nanousd == PENNY
 
 
-def test_a_promise_of_credits_is_kept_after_the_access_was_switched_off(scene: Scene) -> None:
+def test_credits_that_were_held_pay_even_after_the_access_was_switched_off(scene: Scene) -> None:
     give_credits(scene.team, USD)
     member = make_member(scene.team, credits=True)
     desk = make_desk(member)

@@ -38,7 +38,7 @@ def test_a_bad_event_rejects_itself_alone(scene: Scene) -> None:
     rows = [
         good,
         ReportedEvent("model", scene.desk.key, "whisper", {"calls": 1}, T0),
-        ReportedEvent("key", "sk-cp-nonsense", "penny", {"calls": 1}, T0),
+        ReportedEvent("key", "sk-cp-malformed", "penny", {"calls": 1}, T0),
         ReportedEvent("old", scene.desk.key, "penny", {"calls": 1}, T0 - timedelta(days=8)),
         ReportedEvent("ahead", scene.desk.key, "penny", {"calls": 1}, T0 + timedelta(hours=1)),
         ReportedEvent("good", scene.desk.key, "penny", {"calls": 4}, T0 + MINUTE),

@@ -1,4 +1,4 @@
-"""Settle and release: who pays in the end, once, and what a promise is worth."""
+"""Settle and release: who pays in the end, once, and what a hold is worth then."""
 
 import pytest
 
@@ -84,7 +84,7 @@ def test_settling_after_the_lifetime_still_records_the_usage(scene: Scene) -> No
     assert used(scene) == [5 * PENNY, 5 * PENNY]
 
 
-def test_settling_after_the_lifetime_has_no_promise_left(scene: Scene) -> None:
+def test_settling_after_the_lifetime_holds_nothing_any_more(scene: Scene) -> None:
     held = scene.desk.ask(600)
     scene.desk.use(600, at=T0 + HOUR)
     event = scene.desk.settle(held, 600, at=T0 + 2 * HOUR)

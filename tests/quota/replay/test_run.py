@@ -142,7 +142,7 @@ def test_a_revoked_key_is_a_refusal_and_a_wrong_gateway_credential_ends_it(trace
     key = "sk-cp-" + "A" * 60
     said = replayed(trace, demo, "--limit", "3", "--keys", key)
     assert said["refused"] == "3   key_invalid 3"
-    words = refused(trace, "--demo", demo, "--gateway-key", "gw-nonsense")
+    words = refused(trace, "--demo", demo, "--gateway-key", "gw-malformed")
     assert words.startswith("The gateway's credential is not accepted")
 
 

@@ -104,7 +104,7 @@ def test_a_suspended_seat_falls_to_credits_and_comes_back_with_its_usage(scene: 
     assert usage_bar(scene.owner, T0 + HOUR).windows[0].used == 101 * PENNY
 
 
-def test_the_same_entitlement_told_twice_is_one(scene: Scene) -> None:
+def test_the_same_entitlement_given_twice_is_one(scene: Scene) -> None:
     for _ in range(2):
         entitle_seat(
             seat=scene.seat, plan=scene.plan, starts_at=T0, ends_at=T0 + DAY, source="si_1", at=T0, by=None

@@ -48,7 +48,7 @@ def kinds(scene: Scene) -> list[str]:
     return list(mails.values_list("kind", flat=True))
 
 
-def test_at_79_percent_nothing_is_told_at_80_it_is() -> None:
+def test_at_79_percent_no_mail_is_sent_at_80_one_is() -> None:
     scene = make_scene(limits(100 * CENT, 100 * USD))
     scene.desk.use(79)
     assert send_notices(at=T0) == 0
@@ -63,7 +63,7 @@ def test_what_is_held_but_not_used_is_no_reason() -> None:
     assert send_notices(at=T0) == 0
 
 
-def test_80_and_100_are_told_once_each_however_often_the_sweep_runs() -> None:
+def test_80_and_100_are_mailed_once_each_however_often_the_sweep_runs() -> None:
     scene = make_scene(SHORT)
     scene.desk.use(8)
     for minute in range(3):
@@ -83,7 +83,7 @@ def test_a_jump_to_100_tells_100_alone_also_when_some_is_released_after_it() -> 
     assert kinds(scene) == ["quota_100"]
 
 
-def test_a_rolling_window_is_told_of_again_after_its_length() -> None:
+def test_a_rolling_window_is_mailed_of_again_after_its_length() -> None:
     scene = make_scene(SHORT)
     scene.desk.use(9)
     send_notices(at=T0)
@@ -95,7 +95,7 @@ def test_a_rolling_window_is_told_of_again_after_its_length() -> None:
 
 
 @pytest.mark.parametrize("rule", [WEEK, Rule(Policy.FIRST_USE, 7 * 86400)], ids=["fixed", "first_use"])
-def test_a_window_with_an_end_is_told_of_once_and_the_next_one_again(rule: Rule) -> None:
+def test_a_window_with_an_end_is_mailed_of_once_and_the_next_one_again(rule: Rule) -> None:
     scene = make_scene([Limit("week", rule, 10 * CENT)])
     for day in (0, 1, 3, 7, 8, 11):  # Wednesday to Sunday, and into the next window of either rule
         at = T0 + timedelta(days=day)
@@ -112,7 +112,7 @@ def test_a_run_a_week_late_says_nothing_of_windows_that_have_passed() -> None:
     assert send_notices(at=T0 + timedelta(days=7)) == 0
 
 
-def test_the_next_holder_of_the_seat_is_told_too() -> None:
+def test_the_next_holder_of_the_seat_gets_a_mail_too() -> None:
     scene = make_scene(SHORT)
     scene.desk.use(9)
     send_notices(at=T0)
@@ -120,11 +120,11 @@ def test_the_next_holder_of_the_seat_is_told_too() -> None:
     move_seat(seat=scene.seat, to=member, by=None, at=T0 + HOUR)
     send_notices(at=T0 + HOUR)
     send_notices(at=T0 + 2 * HOUR)
-    told = Mail.objects.filter(kind="quota_80").order_by("pk").values_list("to", flat=True)
-    assert list(told) == [scene.owner.user.email, member.user.email]
+    sent_to = Mail.objects.filter(kind="quota_80").order_by("pk").values_list("to", flat=True)
+    assert list(sent_to) == [scene.owner.user.email, member.user.email]
 
 
-def test_another_plan_is_another_limit_and_told_anew() -> None:
+def test_another_plan_is_another_limit_and_mailed_anew() -> None:
     scene = make_scene(SHORT)
     scene.desk.use(9)
     send_notices(at=T0)
@@ -228,7 +228,7 @@ def pool(*nanousd: int) -> Scene:
     return Scene(team, owner, plan, make_seat(team, plan), make_desk(owner))
 
 
-def test_low_credits_are_told_to_owner_and_admins_once() -> None:
+def test_low_credits_are_mailed_to_owner_and_admins_once() -> None:
     scene = pool(5 * USD)
     admin = make_member(scene.team, role=Role.ADMIN)
     make_member(scene.team)
@@ -244,7 +244,7 @@ def test_low_credits_are_told_to_owner_and_admins_once() -> None:
     assert "below 1,000, where this notice is due" in text
 
 
-def test_a_team_that_never_had_credits_is_not_told() -> None:
+def test_a_team_that_never_had_credits_gets_no_mail() -> None:
     make_team()
     assert send_notices(at=T0) == 0
 
@@ -257,7 +257,7 @@ def test_credits_that_expired_are_low_credits() -> None:
     assert send_notices(at=T0 + timedelta(days=9)) == 0
 
 
-def test_after_a_refill_the_next_fall_is_told_again() -> None:
+def test_after_a_refill_the_next_fall_is_mailed_again() -> None:
     scene = pool(2 * USD)
     scene.desk.use(150)
     send_notices(at=T0)
@@ -270,7 +270,7 @@ def test_after_a_refill_the_next_fall_is_told_again() -> None:
     assert kinds(scene) == ["credits_low", "credits_low"]
 
 
-def test_a_refill_and_the_next_fall_between_two_runs_is_told() -> None:
+def test_a_refill_and_the_next_fall_between_two_runs_is_mailed() -> None:
     scene = pool(2 * USD)
     scene.desk.use(150)
     send_notices(at=T0)
@@ -280,7 +280,7 @@ def test_a_refill_and_the_next_fall_between_two_runs_is_told() -> None:
     assert kinds(scene) == ["credits_low", "credits_low"]
 
 
-def test_a_refill_that_stays_below_the_line_is_not_told() -> None:
+def test_a_refill_that_stays_below_the_line_is_not_mailed() -> None:
     scene = pool(2 * USD)
     scene.desk.use(150)
     send_notices(at=T0)

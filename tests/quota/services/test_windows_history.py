@@ -43,7 +43,7 @@ def test_nothing_is_written_before_a_window_has_ended() -> None:
     assert rows(scene.seat) == []
 
 
-def test_a_rolling_window_is_told_in_tiles_and_a_fixed_one_as_it_is() -> None:
+def test_a_rolling_window_is_kept_in_tiles_and_a_fixed_one_as_it_is() -> None:
     scene = make_scene()
     scene.desk.use(3)
     scene.desk.use(2, at=T0 + timedelta(minutes=30))
@@ -113,7 +113,7 @@ def test_the_limit_is_that_of_the_plan_in_force_at_the_windows_end() -> None:
     ]
 
 
-def test_a_window_of_before_its_rule_was_any_plans_is_not_told() -> None:
+def test_a_window_of_before_its_rule_was_any_plans_is_not_kept() -> None:
     scene = make_scene()
     scene.desk.use(3)
     daily = Limit("day", Rule(Policy.FIXED, 86400, WEEK), USD)
@@ -122,7 +122,7 @@ def test_a_window_of_before_its_rule_was_any_plans_is_not_told() -> None:
     assert [row[0] for row in rows(scene.seat)] == ["5h", "week"]
 
 
-def test_first_use_windows_that_a_late_event_moved_are_told_anew() -> None:
+def test_first_use_windows_that_a_late_event_moved_are_written_anew() -> None:
     scene = make_scene([Limit("session", Rule(Policy.FIRST_USE, 5 * 3600), 10 * USD)])
     scene.desk.use(1, at=T0 + timedelta(hours=3))
     scene.desk.use(1, at=T0 + timedelta(hours=7))

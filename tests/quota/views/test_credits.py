@@ -46,7 +46,7 @@ def test_balance_lots_and_ledger_with_exact_numbers(visit: Visit) -> None:
     assert f"Purchase +5,000 {late.pk}" in page
 
 
-def test_a_low_balance_is_told(visit: Visit) -> None:
+def test_a_low_balance_is_marked(visit: Visit) -> None:
     scene = make_scene()
     client, url = visit(scene.owner.user), f"/teams/{scene.team.slug}/credits/"
     assert "is below" not in read(client, url)
@@ -75,7 +75,7 @@ def test_access_overflow_and_cap_of_a_member(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("cap", ["-1", "1e5", "nan", "ten", "0.0000001", "9" * 25, "\x00"])
-def test_a_cap_that_cannot_be_is_told_at_its_field_and_kept_in_the_form(visit: Visit, cap: str) -> None:
+def test_a_cap_that_cannot_be_is_refused_at_its_field_and_kept_in_the_form(visit: Visit, cap: str) -> None:
     scene = make_scene()
     mia = make_member(scene.team)
     url = f"/teams/{scene.team.slug}/credits/access/{mia.pk}/"

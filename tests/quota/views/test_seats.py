@@ -113,7 +113,7 @@ def test_a_seat_given_at_the_same_time_is_refused_in_words(
 
 
 @pytest.mark.parametrize("member", ["", "x", "0", "99999999999999999999", "\x00"])
-def test_nonsense_for_a_member_changes_nothing(visit: Visit, member: str) -> None:
+def test_malformed_input_for_a_member_changes_nothing(visit: Visit, member: str) -> None:
     scene = make_scene()
     url = f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/assign/"
 

@@ -214,7 +214,7 @@ def test_a_full_week_is_called_weekly_and_holds_count_as_taken() -> None:
     )
 
 
-def test_a_reset_between_two_seconds_is_told_as_the_next(clock: time_machine.Traveller) -> None:
+def test_a_reset_between_two_seconds_is_given_as_the_next(clock: time_machine.Traveller) -> None:
     clock.shift(timedelta(microseconds=500_000))
     rule = Rule(Policy.FIRST_USE, 3600)
     office = make_office(of_limits=[Limit("hour", rule, USD)])

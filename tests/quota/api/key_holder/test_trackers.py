@@ -172,7 +172,7 @@ def test_a_plan_with_one_window_lacks_the_other() -> None:
     assert (row["current_interval_status"], row["current_weekly_status"], row["end_time"]) == (3, 1, 0)
 
 
-def test_of_three_windows_the_shortest_and_the_longest_are_told() -> None:
+def test_of_three_windows_the_shortest_and_the_longest_are_answered() -> None:
     day = Rule(Policy.FIRST_USE, 86400)
     windows = [window_at(Limit(r.key, r, 10), [], [], T0) for r in (WEEK, day, FIVE_HOURS)]
     row = general_row(windows, T0)

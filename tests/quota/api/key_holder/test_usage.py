@@ -116,7 +116,7 @@ def test_receipts_come_latest_first_a_page_at_a_time_and_only_the_holders_own(
     assert mine.get(f"usage/receipts/{ids[0]}").body["id"] == ids[0]
     assert mine.get(f"usage/receipts/{theirs.pk}").code == "not_found"
     assert mine.get("usage/receipts/7").status == 404
-    assert mine.get("usage/receipts?cursor=nonsense").status == 404
+    assert mine.get("usage/receipts?cursor=malformed").status == 404
 
 
 def test_series_add_up_by_hour_day_model_and_modality() -> None:

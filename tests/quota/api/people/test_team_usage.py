@@ -33,7 +33,7 @@ def member(team: Team) -> Membership:
     return factories.make_member(team)
 
 
-def test_everyone_sees_the_own_bar_in_each_team(scene: factories.Scene, member: Membership) -> None:
+def test_everyone_sees_their_own_bar_in_each_team(scene: factories.Scene, member: Membership) -> None:
     rows = person(member.user).get("me/usage").body["results"]
     assert [row["team"]["slug"] for row in rows] == [member.user.default_team.slug, scene.team.slug]
     assert [row["usable"] for row in rows] == [False, False]
@@ -63,7 +63,7 @@ def test_usage_of_a_team_by_member_and_of_a_member_alone(
     for text, status in (("x", 422), ("9" * 30, 422), ("-1", 422), ("²", 422), ("999999", 404)):
         answer = owner.get(f"{path}?member={text}")
         assert (answer.status, answer.body["pointer"]) == (status, "/member")
-    # Who left can still be looked at.
+    # The usage of someone who left can still be read.
     owner.delete(f"teams/{team.slug}/members/{member.pk}")
     assert owner.get(f"{path}?member={member.pk}").body["total"]["calls"] == 1
 
