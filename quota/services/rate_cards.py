@@ -52,28 +52,13 @@ def _parse(text: str) -> list[RateCardPrice]:
     modalities: dict[str, str] = {}
     for row in reader:
         line = f"Line {reader.line_num}"
-        try:
-            price = RateCardPrice(
-                model=row["model"].strip(),
-                modality=row["modality"].strip(),
-                meter=row["meter"].strip(),
-                unit_size=int(row["unit_size"]),
-                nanousd_per_unit=nanousd_from_usd(row["usd_per_unit"]),
-                context_over=int(row["context_over"] or 0),
-                note=(row["note"] or "").strip(),
-            )
-        except (TypeError, ValueError, AttributeError) as error:
-            raise RateCardInvalid(f"{line}: {error}") from None
-        key = (price.model, price.meter, price.context_over)
-        if not (price.model and price.modality and price.meter):
-            raise RateCardInvalid(f"{line}: model, modality and meter are needed")
-        if price.unit_size < 1 or price.nanousd_per_unit < 0 or price.context_over < 0:
-            raise RateCardInvalid(f"{line}: a unit is at least 1 and a price is not negative")
-        if key in seen:
+        price = _price(row, line)
+        tier = (price.model, price.meter, price.context_over)
+        if tier in seen:
             raise RateCardInvalid(f"{line}: {price.model} {price.meter} is priced twice")
         if modalities.setdefault(price.model, price.modality) != price.modality:
             raise RateCardInvalid(f"{line}: {price.model} has two modalities")
-        seen.add(key)
+        seen.add(tier)
         prices.append(price)
     if not prices:
         raise RateCardInvalid("The list has no prices")
@@ -81,3 +66,24 @@ def _parse(text: str) -> list[RateCardPrice]:
         if (model, meter, 0) not in seen:
             raise RateCardInvalid(f"{model} {meter} has a price for large contexts and none for small ones")
     return prices
+
+
+def _price(row: dict[str, str], line: str) -> RateCardPrice:
+    """The price of one line, not saved. Raises RateCardInvalid, naming the line."""
+    try:
+        price = RateCardPrice(
+            model=row["model"].strip(),
+            modality=row["modality"].strip(),
+            meter=row["meter"].strip(),
+            unit_size=int(row["unit_size"]),
+            nanousd_per_unit=nanousd_from_usd(row["usd_per_unit"]),
+            context_over=int(row["context_over"] or 0),
+            note=(row["note"] or "").strip(),
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RateCardInvalid(f"{line}: {error}") from None
+    if not (price.model and price.modality and price.meter):
+        raise RateCardInvalid(f"{line}: model, modality and meter are needed")
+    if price.unit_size < 1 or price.nanousd_per_unit < 0 or price.context_over < 0:
+        raise RateCardInvalid(f"{line}: a unit is at least 1 and a price is not negative")
+    return price
