@@ -1,4 +1,4 @@
-"""Refusals of the first floor. Codes and statuses are the API contract's (docs/errors.md)."""
+"""Refusals of quota. Their codes and statuses are part of the API (docs/errors.md)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ class InvalidUsage(InvalidValue):
 
 
 class QuotaExhausted(Refusal):
-    """The window that will be the last to have room, all the windows, and when what is asked for fits (None:
-    never).
-    """
+    """`window` will be the last of `windows` to have room; `fits_at` is when the call fits (None: never)."""
 
     code = "quota_exhausted"
     status = 429

@@ -1,4 +1,4 @@
-"""What people type on the first floor's pages. Services decide; forms only read and remember."""
+"""What people type on quota's pages. Forms only read it and show it again; services decide."""
 
 from __future__ import annotations
 

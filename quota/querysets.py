@@ -1,4 +1,4 @@
-"""Questions about the first floor's rows."""
+"""What can be asked of quota's rows."""
 
 from __future__ import annotations
 

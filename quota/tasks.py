@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from quota.services import credits, notices, sweeps, windows_history
+from quota.services import credits, notices, reservations, windows_history
 from quota.services import reconcile as reconciliation
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
@@ -24,7 +24,7 @@ def close_windows() -> int:
 @shared_task(name="quota.expire_reservations")
 def expire_reservations() -> int:
     """Marks holds whose lifetime is over."""
-    return sweeps.expire_reservations(at=timezone.now())
+    return reservations.expire_reservations(at=timezone.now())
 
 
 @shared_task(name="quota.expire_lots")

@@ -1,9 +1,8 @@
-"""The first floor's pages, below the site's root."""
+"""The pages of quota, below the site's root."""
 
 from django.urls import path
 
-from quota.views import account, members, overview, receipts, requests, seats, usage
-from quota.views import credits as team_credits
+from quota.views import account, credits, members, overview, receipts, seat_requests, seats, team_usage
 
 TEAM = "teams/<slug:slug>"
 
@@ -19,12 +18,12 @@ urlpatterns = [
     path(f"{TEAM}/seats/<int:pk>/", seats.seat, name="team-seat"),
     path(f"{TEAM}/seats/<int:pk>/assign/", seats.assign, name="team-seat-assign"),
     path(f"{TEAM}/seats/<int:pk>/free/", seats.free, name="team-seat-free"),
-    path(f"{TEAM}/requests/", requests.seat_requests, name="team-requests"),
-    path(f"{TEAM}/requests/<int:pk>/", requests.answer, name="team-request-answer"),
-    path(f"{TEAM}/credits/", team_credits.overview, name="team-credits"),
-    path(f"{TEAM}/credits/policy/", team_credits.policy, name="team-credits-policy"),
-    path(f"{TEAM}/credits/access/<int:pk>/", team_credits.access, name="team-credits-access"),
-    path(f"{TEAM}/usage/", usage.team_usage, name="team-usage"),
+    path(f"{TEAM}/requests/", seat_requests.seat_requests, name="team-requests"),
+    path(f"{TEAM}/requests/<int:pk>/", seat_requests.answer, name="team-request-answer"),
+    path(f"{TEAM}/credits/", credits.overview, name="team-credits"),
+    path(f"{TEAM}/credits/policy/", credits.policy, name="team-credits-policy"),
+    path(f"{TEAM}/credits/access/<int:pk>/", credits.access, name="team-credits-access"),
+    path(f"{TEAM}/usage/", team_usage.team_usage, name="team-usage"),
     path(f"{TEAM}/charges/", receipts.team_charges, name="team-charges"),
     path(f"{TEAM}/charges/<uuid:pk>/", receipts.team_receipt, name="team-receipt"),
 ]

@@ -8,8 +8,7 @@ from rest_framework import serializers
 
 from billing import changes
 from billing.models import Change, Checkout, Interval, Invoice, Subscription
-from quota.api.serializers import NANOUSD, WindowSerializer
-from quota.api.team_serializers import LARGEST_ID, PlanSerializer
+from quota.api.fields import LARGEST_ID, NANOUSD, PlanSerializer, WindowSerializer
 from teams.api.serializers import MemberSerializer
 from tokenplan.kit.api import Shape
 

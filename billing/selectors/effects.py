@@ -8,8 +8,8 @@ from datetime import datetime
 
 from billing.allotment import LEAVES
 from billing.changes import ADD, Outcome, SeatPlanned, Wish
+from quota.hot_path.state import NO_SEAT, SeatUsage, seat_usage
 from quota.models import Plan
-from quota.selectors.facts import NO_SEAT, SeatFacts, seat_facts
 from quota.windows import QuotaWindow
 from teams.models import SeatHolding, Team
 
@@ -50,7 +50,7 @@ def effects_of(
     effects = []
     for seat in seats:
         if seat.id in wish.seats:
-            before, facts = plans[seat.plan], seat_facts(seat.id, at)
+            before, facts = plans[seat.plan], seat_usage(seat.id, at)
             planned = result.moves.get(seat.id, planned_after[seat.id])
             after = None if planned == LEAVES else plans[seat.plan if planned is None else planned]
             effects.append(
@@ -67,5 +67,5 @@ def effects_of(
     return tuple(effects)
 
 
-def _windows(facts: SeatFacts, plan: Plan, at: datetime) -> tuple[QuotaWindow, ...]:
+def _windows(facts: SeatUsage, plan: Plan, at: datetime) -> tuple[QuotaWindow, ...]:
     return tuple(facts.windows([row.limit for row in plan.limits.all()], at))

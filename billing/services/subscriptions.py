@@ -258,7 +258,7 @@ def _term(
     starts_at = _starts_at(before, bought.plan_id, source, item.period_start, work.at)
     renews_at = item.period_end if renews else None
     term = entitlements.Term(bought.seat, bought.plan, starts_at, ends_at, renews_at, source)
-    return None if term.is_told_by(before) or ends_at <= starts_at else term
+    return None if term.is_recorded_by(before) or ends_at <= starts_at else term
 
 
 def _stop_or_resume(work: _Work, seat: Seat, now: Entitlement, overdue_since: datetime | None) -> None:

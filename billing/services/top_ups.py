@@ -11,7 +11,7 @@ from billing.money import MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.top_ups import spent_this_month
 from billing.services.telling import tell_owner
 from quota.money import MAX_NANOUSD, credits_text, credits_words, usd_text
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from teams.models import Team, User
 from teams.services.audit import Details, record
 from teams.services.locks import lock_team

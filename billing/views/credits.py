@@ -21,7 +21,7 @@ from billing.services.top_ups import set_auto_top_up
 from billing.views.base import show_fresh
 from billing.workflows.buying import buy_credits, packs_of
 from quota.money import credits_text
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from quota.services.credits import LOT_LIFETIME
 from teams.permissions import Right
 from teams.views.base import TeamRequest, team_page

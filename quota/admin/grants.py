@@ -85,7 +85,7 @@ class GrantingTeamAdmin(VerbsAdmin[Team], TeamAdmin):
 
 
 class EntitlementInline(ReadOnlyInline):
-    """The plans of a seat, to look at."""
+    """The plans that a seat has and had."""
 
     model = Entitlement
     fields = ("plan", "starts_at", "ends_at", "superseded_at", "suspended_at", "source")

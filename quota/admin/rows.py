@@ -1,4 +1,4 @@
-"""The first floor's rows, to look at, with the few actions there are on them."""
+"""Rows of plans, usage and Credits for operators: read-only, with the few actions there are on them."""
 
 from __future__ import annotations
 

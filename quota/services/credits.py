@@ -31,9 +31,9 @@ def grant_credits(
     cause: str = "",
 ) -> CreditGrant:
     """A new lot of the Team, once per `source`: the same source again gives the lot it made. `cause` is what
-    the ledger says of it, the source unless told otherwise.
+    the ledger says of it, which is the source if left out.
 
-    It expires 365 days after `at` unless told otherwise. Raises InvalidValue.
+    It expires at `expires_at`, which is 365 days after `at` if left out. Raises InvalidValue.
     """
     if not 0 < nanousd <= MAX_NANOUSD:
         raise InvalidValue(

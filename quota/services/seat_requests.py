@@ -70,8 +70,9 @@ def request_seat(
 def answer_request(
     *, request: SeatRequest, granted: bool, seat: Seat | None, at: datetime, by: User
 ) -> SeatRequest:
-    """Closes the request and tells the member. With `seat`, a granted member holds it from now on, instead of
-    the seat held before.
+    """Closes the request and mails the answer to the member.
+
+    With `seat`, a granted member holds that seat from now on, instead of the one held before.
 
     Raises SeatRequestClosed, NotFound once the member left, SeatTaken.
     """

@@ -12,7 +12,7 @@ from django.utils.cache import patch_cache_control
 
 from quota.forms import SeatRequestForm
 from quota.models import Plan, SeatRequest
-from quota.selectors.bar import Bar, usage_bar
+from quota.selectors.usage_bar import UsageBar, usage_bar
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, SubscriptionKey, User
 from teams.permissions import Right
@@ -27,7 +27,7 @@ from tokenplan.kit.pages import attempt_form
 class Card:
     """One Team on the account page. `asked`: a request for a seat waits for an answer."""
 
-    bar: Bar
+    bar: UsageBar
     key: SubscriptionKey | None
     asked: bool
 
@@ -89,7 +89,7 @@ def _memberships(user: User) -> list[Membership]:
     return list(mine.order_by("team__default_for", "team__name", "pk"))
 
 
-def _higher_plans(bar: Bar) -> list[Plan]:
+def _higher_plans(bar: UsageBar) -> list[Plan]:
     """What may be asked for: the plans on sale above the seat's own, all of them without a seat."""
     above = bar.plan.rank if bar.plan else -1
     return list(Plan.objects.sellable().filter(rank__gt=above).order_by("rank"))

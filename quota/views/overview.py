@@ -8,10 +8,11 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from quota.models import SeatRequest
-from quota.selectors.bar import team_balance, usage_bar
-from quota.selectors.reports import usage_by
+from quota.selectors.credits import team_balance
 from quota.selectors.roster import roster
 from quota.selectors.seats import seats_of
+from quota.selectors.usage_bar import usage_bar
+from quota.selectors.usage_series import usage_by
 from teams.models import Invitation
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, show, team_page

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from quota.models import UsageEvent
-from quota.selectors.bar import usage_bar
+from quota.selectors.usage_bar import usage_bar
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.errors import NotFound

@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from quota.forms import AssignForm
 from quota.models import Entitlement
-from quota.selectors.reports import seat_history
 from quota.selectors.roster import roster
-from quota.selectors.seats import SeatState, seat_state, seats_of
+from quota.selectors.seats import SeatState, seat_history, seat_state, seats_of
 from teams.models import Membership, Seat
 from teams.permissions import Right, member_of
 from teams.services import seats as service
@@ -85,7 +84,7 @@ def _seat_context(state: SeatState, form: AssignForm) -> dict[str, object]:
 
 
 def _without_seat(request: TeamRequest) -> list[Membership]:
-    return [row.membership for row in roster(request.team, timezone.now()) if row.seat is None]
+    return [row.membership for row in roster(request.team, timezone.now()) if row.seat_id is None]
 
 
 def _of_team(request: TeamRequest, pk: int) -> Seat:

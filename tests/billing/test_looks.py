@@ -17,7 +17,7 @@ from billing.workflows import buying, refunding, topping_up
 from billing.workflows.deleting import delete_team
 from billing.workflows.looks import look_at_checkout, look_at_subscription, use_subscription
 from billing.workflows.reconciling import reconcile
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from teams.models import Team
 from teams.services.teams import transfer_ownership
 from tests.helpers.factories import USD, make_member

@@ -20,10 +20,10 @@ from billing.tasks import reconcile, work_inbox
 from billing.workflows.buying import buy_credits, buy_seats
 from quota.models import CreditGrant, CreditLedgerEntry
 from teams.models import AuditEntry, Mail, Team, User
+from tests.helpers.admin_urls import verb_url
 from tests.helpers.factories import CREDIT, T0, USD, make_team, owner_of
 from tests.helpers.reading import told, words
 from tests.helpers.stripe_account import StripeAccount
-from tests.pages.test_operators import verb_url
 from tests.pages.test_operators_billing import hidden
 
 

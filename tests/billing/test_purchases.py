@@ -16,7 +16,7 @@ from billing.money import NANOUSD_PER_CENT
 from billing.services import checkouts, purchases, refunds
 from billing.services.teams import delete_team
 from quota.models import CreditGrant, CreditLedgerEntry
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from quota.services import credits
 from teams.models import AuditEntry, Team
 from tests.helpers.bought import begin_purchase, buy, pay, say_payment

@@ -21,7 +21,7 @@ from billing.workflows.reconciling import reconcile
 from billing.workflows.refunding import pay_back
 from billing.workflows.topping_up import top_up_all
 from quota.models import CreditGrant, CreditLedgerEntry
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from tests.helpers.factories import CREDIT, USD, make_user
 from tests.helpers.races import race
 from tests.helpers.story import Story

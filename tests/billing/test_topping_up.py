@@ -14,7 +14,7 @@ from billing.services import top_ups
 from billing.workflows.buying import buy_credits, portal_url
 from billing.workflows.topping_up import top_up_all
 from quota.models import CreditGrant
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from teams.models import Mail, Team
 from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, make_scene
 from tests.helpers.stripe_account import AUTHENTICATES, DECLINED_LATER, GOOD, StripeAccount

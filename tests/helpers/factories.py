@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 
 from allauth.account.models import EmailAddress
 
+from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.settle import settle
 from quota.models import Gateway, Plan, UsageEvent
 from quota.services import entitlements
-from quota.services.authorize import Ask, Authorization, authorize
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.gateways import create_gateway
-from quota.services.plans import create_plan_version, load_rate_card
-from quota.services.settle import settle
+from quota.services.plans import create_plan_version
+from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit, Policy, Rule
 from teams.models import Membership, Role, Seat, Team, User
 from teams.services import keys, seats
@@ -164,12 +165,14 @@ class Desk:
         agent: str = "",
         request_id: str = "",
     ) -> Authorization:
-        ask = Ask(request_id or f"r{next(_numbers)}", self.key, model, {"calls": calls}, agent)
-        return authorize(gateway=self.gateway, ask=ask, at=at)
+        request = AuthorizeRequest(
+            request_id or f"r{next(_numbers)}", self.key, model, {"calls": calls}, agent
+        )
+        return authorize(gateway=self.gateway, request=request, at=at)
 
     def settle(self, authorization: Authorization, calls: int, *, at: datetime = T0) -> UsageEvent:
         return settle(
-            gateway=self.gateway, reservation=authorization.reservation, usage={"calls": calls}, at=at
+            gateway=self.gateway, reservation_id=authorization.reservation_id, usage={"calls": calls}, at=at
         )
 
     def use(self, calls: int, *, at: datetime = T0, model: str = "penny") -> UsageEvent:

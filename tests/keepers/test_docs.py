@@ -13,7 +13,7 @@ from billing import errors as billing_errors
 from billing.api.urls import urlpatterns as billing_patterns
 from quota import errors as quota_errors
 from quota.api.urls import tracker_patterns, urlpatterns
-from quota.services import plan_list
+from quota.services import plans
 from teams.api.urls import urlpatterns as ground_patterns
 from tests.keepers import OURS, documents, files, spans
 from tokenplan.kit.errors import Refusal
@@ -21,7 +21,7 @@ from tokenplan.kit.problems import FRAMEWORK, INTERNAL_ERROR, UNAVAILABLE_PROBLE
 from tokenplan.runtime.folders import ROOT
 
 # Refusals are defined in these modules; a class is found only after its module is imported.
-DEFINED_IN = (quota_errors, billing_errors, plan_list)
+DEFINED_IN = (quota_errors, billing_errors, plans)
 # Read by the settings for the sake of the tests alone.
 FOR_TESTS = {"TEST_DATABASE_NAME"}
 ROW = re.compile(r"^\| `(?P<code>[a-z_]+)` \| (?P<status>\d{3}) \| (?P<when>.+?) \| (?P<what>.+?) \|$", re.M)

@@ -24,12 +24,12 @@ from billing.services import changes, inbox, refunds, top_ups
 from billing.services.changes import planned
 from quota.models import CreditGrant, CreditLedgerEntry
 from teams.models import AuditEntry, User
+from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.bought import begin_purchase, buy, make_customer, say_payment, say_promotion
 from tests.helpers.factories import CREDIT, T0, USD, Scene, make_scene
 from tests.helpers.reading import read, told, words
 from tests.helpers.signed import event, ring_us
 from tests.helpers.stripe_says import Bill, put_on_sale
-from tests.pages.test_operators import change_url, verb_url
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in site._registry if model._meta.app_label == "billing"]

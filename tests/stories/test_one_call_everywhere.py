@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from quota.services.gateways import create_gateway
-from quota.services.plans import load_rate_card
+from quota.services.rate_cards import load_rate_card
 from tests.helpers.factories import (
     CREDIT,
     MONDAY,

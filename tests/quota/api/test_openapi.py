@@ -11,7 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from quota import errors
 from teams.errors import KeyInvalid
-from tests.quota.api.test_bad_input import WRITES, api_views
+from tests.helpers.api_addresses import WRITES, api_views
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.problems import MEDIA_TYPE
 

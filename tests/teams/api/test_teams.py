@@ -9,9 +9,11 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from teams.models import AuditEntry, Membership
+from teams.models import AuditEntry, Membership, SubscriptionKey, Team
 from teams.services import memberships
 from teams.services.locks import lock_team
+from tests.helpers import factories
+from tests.helpers.api_client import person
 from tests.helpers.people import everything, member, team
 from tests.helpers.races import race
 
@@ -133,3 +135,29 @@ def test_a_team_that_stays_locked_is_unavailable_and_unchanged(monkeypatch: pyte
     assert (status, answer["code"], answer["retry_after"]) == (503, "unavailable", 1)
     assert everything() == before
     assert send(client, "PATCH", "/teams/acme", {"name": "Apex"})[0] == 200
+
+
+def test_a_team_created_by_api_has_an_owner_with_a_key() -> None:
+    user = factories.make_user()
+    answer = person(user).post("teams", {"name": "Acme"})
+    assert (answer.status, answer.body["slug"], answer.body["role"]) == (201, "acme", "owner")
+    membership = Membership.objects.get(team__slug="acme")
+    assert SubscriptionKey.objects.current().get(membership=membership)
+    assert {row["slug"] for row in person(user).get("teams").body["results"]} >= {"acme"}
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a" * 101, "two\nlines", None, ["x"]])
+def test_a_team_needs_a_proper_name(name: Any) -> None:
+    user = factories.make_user()
+    answer = person(user).post("teams", {"name": name})
+    assert (answer.status, answer.code, answer.body["pointer"]) == (422, "invalid", "/name")
+    assert Team.objects.filter(default_for=None).count() == 0
+
+
+def test_a_member_leaves_and_the_owner_cannot() -> None:
+    scene = factories.make_scene()
+    member = factories.make_member(scene.team)
+    assert person(member.user).post(f"teams/{scene.team.slug}/leave").status == 204
+    assert not Membership.objects.live().filter(pk=member.pk).exists()
+    owner = person(scene.owner.user).post(f"teams/{scene.team.slug}/leave")
+    assert (owner.status, owner.code) == (409, "owner_must_transfer_first")
