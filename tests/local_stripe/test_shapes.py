@@ -16,7 +16,7 @@ from tests.local_stripe.helpers.sdk_annotations import (
 from tokenplan.local_stripe.http.app import App
 from tokenplan.local_stripe.http.params import Spec, flag, one_of, text
 from tokenplan.local_stripe.http.routing import Route
-from tokenplan.local_stripe.objects.events import KINDS
+from tokenplan.local_stripe.objects.events import EVENT_TYPES
 from tokenplan.local_stripe.server import ROUTER
 
 # Stored beside Stripe's objects, and never shown.
@@ -97,7 +97,7 @@ def test_every_answer_is_what_the_sdk_expects(busy: Account, answers: list[dict[
 
 def test_every_event_carries_an_object_as_the_sdk_expects_it(busy: Account) -> None:
     events = busy.stripe.store.all("event")
-    assert {event["type"] for event in events} <= set(KINDS)
+    assert {event["type"] for event in events} <= set(EVENT_TYPES)
     about = [event["data"]["object"] for event in events]
     assert sorted({fault for row in about for fault in faults_of_answer(row)}) == []
 
