@@ -83,13 +83,13 @@ def fails_to_commit(fate: Fate) -> Iterator[None]:
 @contextmanager
 def tried(account: StripeAccount) -> Iterator[None]:
     """What happens inside is taken back, here and at Stripe."""
-    database, told, at = account.stripe.store._db, account.stripe._last_event_read, account.clock.at
+    database, told, at = account.stripe.store._db, account.stripe.last_event_read, account.clock.at
     before = database.serialize()
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
     database.deserialize(before)
-    account.stripe._last_event_read, account.clock.at = told, at
+    account.stripe.last_event_read, account.clock.at = told, at
 
 
 def buys_seats(story: Story) -> None:

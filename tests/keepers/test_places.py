@@ -13,7 +13,10 @@ APART = {"helpers", "journeys", "keepers", "processes", "races", "stories"}
 # What a whole room promises, whatever the module.
 OF_A_WHOLE_ROOM = {
     "chunked_bodies",  # every address reads them
+    "books_balance",  # the sum of all that was charged and paid back at the local Stripe
     "malformed_input",  # every address refuses it
+    "readme",  # what the README of a room says is so
+    "shapes",  # every object of the local Stripe
     "openapi",  # every address is described
     "rules_in_the_database",  # every trigger and constraint of the migrations
 }

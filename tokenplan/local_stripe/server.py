@@ -124,7 +124,8 @@ class LocalStripe:
         self._threads = [threading.Thread(target=self._serve, daemon=True)]
         if ticking:
             self._threads.append(threading.Thread(target=self._tick_on, daemon=True))
-        self._last_event_read = 0
+        # The number of the event that `events` gave last.
+        self.last_event_read = 0
 
     def _moment(self) -> int:
         return self.now()
@@ -168,8 +169,8 @@ class LocalStripe:
         """What happened since this was last read, the oldest first, signed now as an endpoint with this
         secret would get it.
         """
-        for number, event in self.store.since("event", self._last_event_read):
-            self._last_event_read = number
+        for number, event in self.store.since("event", self.last_event_read):
+            self.last_event_read = number
             yield webhooks.message(event, secret, self._moment())
 
     def _serve(self) -> None:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -114,6 +115,7 @@ def test_nobody_is_invited_into_a_default_team() -> None:
     assert (status, answer["code"]) == (409, "default_team_is_personal")
 
 
+@time_machine.travel(T0, tick=False)
 def test_an_invitation_is_accepted_once_by_the_invited_address() -> None:
     team = factories.make_team()
     owner = factories.owner_of(team).user

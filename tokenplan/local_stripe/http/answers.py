@@ -11,7 +11,7 @@ from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
 
 # The kind of object that an id's prefix tells.
-KINDS: dict[str, str] = {
+KIND_OF_PREFIX: dict[str, str] = {
     "cus": "customer",
     "prod": "product",
     "price": "price",
@@ -96,4 +96,4 @@ class Expander:
 
     def _by_id(self, id: str, field_name: str) -> Object | None:
         prefix = id.rsplit("_", 1)[0].removesuffix("_test")
-        return self.store.find(KINDS.get(prefix, field_name), id)
+        return self.store.find(KIND_OF_PREFIX.get(prefix, field_name), id)

@@ -12,7 +12,7 @@ from tokenplan.local_stripe.objects.store import Store
 
 VERSION = "2026-10-28.endive"
 # The types of events that can happen here.
-KINDS = (
+EVENT_TYPES = (
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.dispute.funds_reinstated",
