@@ -1,4 +1,4 @@
-"""What this product adds to signing up and in: whoever has an account has a Default Team, with its key."""
+"""Signing up and in: every account has a Default Team, with a Subscription Key in it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         return saved
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """For accounts made otherwise, by an operator or a command: the first sign-in completes them."""
+        """An account that an operator or a command made gets its Default Team at the first sign-in."""
         open_account(user=user, at=timezone.now())
         super().login(request, user)

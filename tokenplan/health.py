@@ -1,4 +1,4 @@
-"""`/healthz`: this process answers. `/readyz`: what it needs is there, and if not, what is missing."""
+"""`/healthz` answers while the process lives; `/readyz` tells what it lacks to answer requests."""
 
 import logging
 
@@ -14,9 +14,9 @@ from tokenplan.middleware import Answer
 log = logging.getLogger(__name__)
 
 OK = "ok"
-# Django wraps what the driver raises, but not all that its pool does.
+# Django wraps the driver's errors, but not all of its pool's.
 GONE = (Error, psycopg.Error)
-# Without these no request can be answered; without the others requests are answered and only sweeps wait.
+# Without these no request can be answered. Without the others requests are answered, and only sweeps wait.
 REQUIRED = ("database", "migrations")
 
 

@@ -1,4 +1,4 @@
-"""The pages that belong to no floor: the front page, and what is shown when something fails."""
+"""The pages that belong to no app: the front page, and the pages for failures."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tokenplan.kit import problems
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """One's own bars for whoever is signed in; else what this is."""
+    """The person's account for whoever is signed in, else the landing page."""
     if request.user.is_authenticated:
         return redirect("account")
     return render(request, "pages/landing.html")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """An outage says so and asks to come back, with 503; a defect is a 500. Neither page asks the database.
+    """Answers 503 when the database is away, else 500. Neither page uses the database.
 
     Called while the exception is being handled; Django has logged it.
     """
