@@ -52,7 +52,7 @@ def test_the_owner_changes_a_role(team: Team, owner: Client) -> None:
     member = make_member(team, make_user("mia@example.com"))
     url = f"/teams/acme/members/{member.pk}/role/"
 
-    assert "mia@example.com is now Admin." in told(owner, url, role="admin")
+    assert "mia@example.com is now an Admin." in told(owner, url, role="admin")
     member.refresh_from_db()
     assert member.role == Role.ADMIN
     assert Mail.objects.filter(kind="role_changed", to="mia@example.com").count() == 1
@@ -147,10 +147,10 @@ def test_sending_again_and_revoking(team: Team, owner: Client) -> None:
     invitation = Invitation.objects.get()
     url = f"/teams/acme/invitations/{invitation.pk}"
 
-    assert "The link sent before no longer works." in told(owner, f"{url}/resend/")
+    assert "The earlier link no longer works." in told(owner, f"{url}/resend/")
     assert "2 times" in read(owner, "/teams/acme/invitations/")
     assert "The invitation of new@example.com is revoked." in told(owner, f"{url}/revoke/")
-    assert "No invitation waits for an answer." in read(owner, "/teams/acme/invitations/")
+    assert "No open invitations." in read(owner, "/teams/acme/invitations/")
     assert "This invitation was accepted or revoked." in told(owner, f"{url}/resend/")
 
 
@@ -177,7 +177,7 @@ def test_the_audit_log_says_who_did_what(team: Team, owner: Client) -> None:
 
 
 def test_renaming_keeps_the_address(team: Team, owner: Client) -> None:
-    assert "The Team has its new name." in told(owner, "/teams/acme/settings/", name="Acme & Sons")
+    assert "The Team is renamed." in told(owner, "/teams/acme/settings/", name="Acme & Sons")
     assert "Acme &amp; Sons" in owner.get("/teams/acme/").content.decode()
 
     answer = owner.post("/teams/acme/settings/", {"name": "two\nlines"})
@@ -221,7 +221,9 @@ def test_a_default_team_offers_no_invitations(visit: Visit) -> None:
     slug = Team.objects.get(default_for=user).slug
     client = visit(user)
 
-    assert "Your Default Team is yours alone." in read(client, f"/teams/{slug}/invitations/")
+    assert "Your Default Team is yours alone, so nobody can be invited into it." in read(
+        client, f"/teams/{slug}/invitations/"
+    )
     answer = client.post(f"/teams/{slug}/invitations/", {"email": "a@example.com", "role": "member"})
     assert answer.status_code == 422
     assert "This is your Default Team." in read(client, f"/teams/{slug}/settings/")

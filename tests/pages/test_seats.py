@@ -37,7 +37,7 @@ def test_every_seat_shows_plan_holder_and_windows(visit: Visit) -> None:
 
     assert "2 seats, 1 free." in page
     assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10.00% $0.99 of $9.90 used" in page
-    assert f"Seat {free.pk} Plus Free until 3 Jul 2026, 10:02 UTC 5-hour 0.00%" in page
+    assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0.00%" in page
 
 
 def test_a_seat_that_is_paid_for_again_and_again_says_when(visit: Visit) -> None:
@@ -142,7 +142,7 @@ def test_a_seat_whose_plan_has_ended_has_none(visit: Visit) -> None:
 
     page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
-    assert f"Seat {ended.pk} No plan Free Give to a member, history" in page
+    assert f"Seat {ended.pk} No plan Free Give it to a member, see its history" in page
 
 
 def test_a_suspended_seat_is_marked(visit: Visit) -> None:
@@ -152,7 +152,7 @@ def test_a_suspended_seat_is_marked(visit: Visit) -> None:
 
     assert "Max Suspended" in read(client, f"/teams/{scene.team.slug}/seats/")
     page = read(client, f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/")
-    assert "It gives no quota at the moment." in page
+    assert "This seat gives no quota at the moment." in page
 
 
 def test_a_request_is_granted_with_a_free_seat(visit: Visit) -> None:
@@ -208,4 +208,4 @@ def test_granting_without_a_seat_or_with_one_just_taken(visit: Visit) -> None:
     row.refresh_from_db()
     assert row.closed_at is None
     assert "You granted the request of mia@example.com." in told(client, url, answer="grant", seat="")
-    assert "No request waits for an answer." in read(client, "/teams/acme/requests/")
+    assert "No open requests." in read(client, "/teams/acme/requests/")
