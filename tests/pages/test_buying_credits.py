@@ -45,7 +45,7 @@ def test_packs_have_their_exact_price_and_their_end(team: Team, client: Client) 
     assert "25,000 Credits Buy for $25.00 : 25,000 Credits" in page
     assert "100,000 Credits Buy for $100.00 : 100,000 Credits" in page
     assert "Any multiple of 5,000 Credits up to 1,000,000. 5,000 Credits cost $5.00." in page
-    assert "What you buy now can be used until 3 June 2027: 365 days from its payment." in page
+    assert "Credits that you buy today can be used until 3 June 2027: 365 days from the payment." in page
 
 
 @pytest.mark.parametrize(
