@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from teams.models import (
     AuditEntry,
@@ -117,9 +117,11 @@ class SeatAdmin(ReadOnlyAdmin[Seat]):
     inlines = (HoldingInline,)
     actions = ("free",)
 
-    @admin.action(description=_lazy("Free: take from its holder"), permissions=["act"])
+    @admin.action(description=_("Free: take from its holder"), permissions=["act"])
     def free(self, request: HttpRequest, rows: QuerySet[Seat]) -> None:
-        self.act(request, rows, _("freed"), lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at))
+        self.act(
+            request, rows, gettext("freed"), lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at)
+        )
 
 
 @admin.register(Invitation)
@@ -131,20 +133,23 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     exclude = ("token_hash",)
     actions = ("resend", "revoke")
 
-    @admin.action(description=_lazy("Send again, with a new link"), permissions=["act"])
+    @admin.action(description=_("Send again, with a new link"), permissions=["act"])
     def resend(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
         self.act(
             request,
             rows,
-            _("sent again"),
+            gettext("sent again"),
             lambda row, by, at: invitations.resend(invitation=row, by=by, at=at),
         )
         enqueue(deliver_mail)
 
-    @admin.action(description=_lazy("Revoke"), permissions=["act"])
+    @admin.action(description=_("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
         self.act(
-            request, rows, _("revoked"), lambda row, by, at: invitations.revoke(invitation=row, by=by, at=at)
+            request,
+            rows,
+            gettext("revoked"),
+            lambda row, by, at: invitations.revoke(invitation=row, by=by, at=at),
         )
 
 
@@ -157,10 +162,13 @@ class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
     exclude = ("token_hash",)
     actions = ("revoke",)
 
-    @admin.action(description=_lazy("Revoke"), permissions=["act"])
+    @admin.action(description=_("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[PersonalAccessToken]) -> None:
         self.act(
-            request, rows, _("revoked"), lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at)
+            request,
+            rows,
+            gettext("revoked"),
+            lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at),
         )
 
 
@@ -174,12 +182,12 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
     ordering = ("-id",)
     actions = ("revoke",)
 
-    @admin.action(description=_lazy("Revoke all keys of the member in this Team"), permissions=["act"])
+    @admin.action(description=_("Revoke all keys of the member in this Team"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[SubscriptionKey]) -> None:
         self.act(
             request,
             rows,
-            _("revoked"),
+            gettext("revoked"),
             lambda row, by, at: keys.revoke_keys(membership=row.membership, at=at, by=by),
         )
 
@@ -200,7 +208,7 @@ class MailAdmin(ReadOnlyAdmin[Mail]):
     ordering = ("-id",)
     actions = ("retry",)
 
-    @admin.action(description=_lazy("Try again now"), permissions=["act"])
+    @admin.action(description=_("Try again now"), permissions=["act"])
     def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> None:
-        self.act(request, rows, _("due now"), lambda row, by, at: mail.retry(mail=row, at=at))
+        self.act(request, rows, gettext("due now"), lambda row, by, at: mail.retry(mail=row, at=at))
         enqueue(deliver_mail)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.db.models import TextChoices
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from teams.models import Membership, Role, Team, User
 from tokenplan.kit.errors import NotFound, PermissionRefused
@@ -17,24 +17,24 @@ OWNER = frozenset({Role.OWNER})
 class Right(TextChoices):
     """What can be done in a Team; the label completes “To …”. USE is everyone's: own key, usage, leaving."""
 
-    USE = "use", _lazy("use the Team: own key, own usage, asking for a seat, leaving")
-    VIEW_TEAM = "view_team", _lazy("see the Team's name and one's own role")
-    VIEW_MEMBERS = "view_members", _lazy("see its members and seats")
-    INVITE = "invite", _lazy("invite people, and send again or revoke invitations")
-    REMOVE_MEMBER = "remove_member", _lazy("remove a member")
-    ASSIGN_SEAT = "assign_seat", _lazy("assign, move and free seats, and answer requests for them")
-    SWITCH_CREDITS = "switch_credits", _lazy("decide whether a member may use Credits, and how many a month")
-    VIEW_USAGE = "view_usage", _lazy("see everyone's usage")
-    VIEW_CREDITS = "view_credits", _lazy("see the Team's Credits and their ledger")
-    VIEW_KEYS = "view_keys", _lazy("see the prefixes of keys and when they were last used")
-    REVOKE_KEY = "revoke_key", _lazy("revoke a member's key")
-    VIEW_AUDIT = "view_audit", _lazy("read the audit log")
-    CHANGE_ROLE = "change_role", _lazy("change a member's role")
-    RENAME = "rename", _lazy("rename the Team")
-    SET_OVERFLOW = "set_overflow", _lazy("decide whether Credits pay when a window is full")
-    MANAGE_BILLING = "manage_billing", _lazy("buy seats and Credits, change and cancel the subscription")
-    TRANSFER = "transfer", _lazy("transfer ownership")
-    DELETE_TEAM = "delete_team", _lazy("delete the Team")
+    USE = "use", _("use the Team: own key, own usage, asking for a seat, leaving")
+    VIEW_TEAM = "view_team", _("see the Team's name and one's own role")
+    VIEW_MEMBERS = "view_members", _("see its members and seats")
+    INVITE = "invite", _("invite people, and send again or revoke invitations")
+    REMOVE_MEMBER = "remove_member", _("remove a member")
+    ASSIGN_SEAT = "assign_seat", _("assign, move and free seats, and answer requests for them")
+    SWITCH_CREDITS = "switch_credits", _("decide whether a member may use Credits, and how many a month")
+    VIEW_USAGE = "view_usage", _("see everyone's usage")
+    VIEW_CREDITS = "view_credits", _("see the Team's Credits and their ledger")
+    VIEW_KEYS = "view_keys", _("see the prefixes of keys and when they were last used")
+    REVOKE_KEY = "revoke_key", _("revoke a member's key")
+    VIEW_AUDIT = "view_audit", _("read the audit log")
+    CHANGE_ROLE = "change_role", _("change a member's role")
+    RENAME = "rename", _("rename the Team")
+    SET_OVERFLOW = "set_overflow", _("decide whether Credits pay when a window is full")
+    MANAGE_BILLING = "manage_billing", _("buy seats and Credits, change and cancel the subscription")
+    TRANSFER = "transfer", _("transfer ownership")
+    DELETE_TEAM = "delete_team", _("delete the Team")
 
 
 TABLE: dict[Right, frozenset[Role]] = {
@@ -67,8 +67,8 @@ def may(membership: Membership, right: Right) -> bool:
 def require(membership: Membership, right: Right) -> None:
     """Raises PermissionRefused unless the member may."""
     if not may(membership, right):
-        roles = _(" or ").join(str(role.label) for role in Role if role in TABLE[right])
-        refused = _("To %(action)s, you need to be %(roles)s of this Team.")
+        roles = gettext(" or ").join(str(role.label) for role in Role if role in TABLE[right])
+        refused = gettext("To %(action)s, you need to be %(roles)s of this Team.")
         raise PermissionRefused(refused % {"action": right.label, "roles": roles})
 
 
@@ -81,7 +81,7 @@ def membership_of(user: User, slug: str) -> Membership:
         Membership.objects.live().filter(user=user, team__slug=slug).select_related("team", "user").first()
     )
     if membership is None:
-        raise NotFound(_("There is no such Team among yours."))
+        raise NotFound(gettext("There is no such Team among yours."))
     return membership
 
 
@@ -89,5 +89,5 @@ def member_of(team: Team, pk: int, *, pointer: str | None = None) -> Membership:
     """The live membership with this id in the Team; NotFound for any other."""
     member = team.memberships.live().filter(pk=pk).select_related("team", "user").first()
     if member is None:
-        raise NotFound(_("This person is not a member of the Team."), pointer=pointer)
+        raise NotFound(gettext("This person is not a member of the Team."), pointer=pointer)
     return member

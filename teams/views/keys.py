@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from teams.errors import KeyInvalid
 from teams.forms import RotateForm
@@ -22,9 +22,9 @@ from tokenplan.kit.pages import attempt
 
 # What the page says after a rotation, by the overlap in seconds.
 ROTATED = {
-    0: _lazy("The key was rotated. The old one no longer works."),
-    3600: _lazy("The key was rotated. The old one works for 1 hour more."),
-    86400: _lazy("The key was rotated. The old one works for 24 hours more."),
+    0: _("The key was rotated. The old one no longer works."),
+    3600: _("The key was rotated. The old one works for 1 hour more."),
+    86400: _("The key was rotated. The old one works for 24 hours more."),
 }
 
 
@@ -77,6 +77,7 @@ def revoke(request: TeamRequest) -> HttpResponse:
     attempt(
         request,
         lambda: revoke_keys(membership=request.membership, at=timezone.now(), by=request.user),
-        _("Your key for %(team)s no longer works. Rotate it to get a new one.") % {"team": request.team.name},
+        gettext("Your key for %(team)s no longer works. Rotate it to get a new one.")
+        % {"team": request.team.name},
     )
     return redirect("account")

@@ -92,8 +92,7 @@ def untranslated(source: str, *, html: bool) -> list[str]:
             found += [
                 token.contents
                 for match in FILTER_TEXT.finditer(token.contents)
-                if "pluralize" in match[0]
-                or (letters(match["text"] or "") and match["text"] not in NOT_FOR_PEOPLE)
+                if "pluralize" in match[0] or (letters(NOT_FOR_PEOPLE.sub("", match["text"] or "")))
             ]
     text = "".join(token.contents for token in rest if token.token_type is TokenType.TEXT)
     if html:
@@ -144,7 +143,8 @@ def test_the_check_of_templates_lets_pass_what_is_marked(source: str) -> None:
 
 # Python
 
-MARKS = {"_", "_lazy", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "format_lazy"}
+# The names by which makemessages finds texts.
+MARKS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
 # Arguments, attributes and variables that hold texts for people.
 TEXT_NAMES = {
     "default_detail",
@@ -206,6 +206,8 @@ def bare(node: ast.expr | None) -> list[str]:
         return bare(node.body) + bare(node.orelse)
     if isinstance(node, ast.BoolOp):
         return [text for value in node.values for text in bare(value)]
+    if isinstance(node, ast.Call) and name_of(node.func) == "format_lazy":
+        return bare(node.args[0])
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return bare(node.func.value)  # "…".join(…), "…".format(…)
     return []
@@ -222,7 +224,7 @@ def labels(node: ast.expr | None) -> list[str]:
 def in_call(call: ast.Call) -> Iterator[str]:
     name = name_of(call.func)
     if name in MARKS:
-        if not (call.args and isinstance(call.args[0], ast.Constant)) and name != "format_lazy":
+        if not (call.args and isinstance(call.args[0], ast.Constant)):
             yield f"{name}() of what is no literal"
         return
     documents_the_api = owner_of(call.func) == "serializers" or name in ("extend_schema", "OpenApiResponse")
@@ -294,7 +296,8 @@ def test_a_module_has_no_text_for_people_outside_of_gettext(path: Path) -> None:
         'class Meta:\n    verbose_name_plural = "audit entries"',
         '_(f"{name} is invited.")',
         '_("Hello " + name)',
-        'Problem("not_found", 404, "Nothing here", _lazy("Check the address."))',
+        'forms.CharField(help_text=format_lazy("From 1 to {days}.", days=366))',
+        'Problem("not_found", 404, "Nothing here", _("Check the address."))',
     ],
 )
 def test_the_check_of_python_finds_what_is_not_marked(source: str) -> None:
@@ -309,6 +312,7 @@ def test_the_check_of_python_finds_what_is_not_marked(source: str) -> None:
         'raise TypeError(f"{cls} names no right")',
         'logger.warning("Unavailable: %s", error)',
         'serializers.CharField(help_text="The whole text.")',
+        'forms.CharField(help_text=format_lazy(_("From 1 to {days}."), days=366))',
         'class Role(TextChoices):\n    OWNER = "owner", _("Owner")',
         'audit.record(action="team.renamed", details={"before": before})',
     ],

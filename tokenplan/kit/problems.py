@@ -13,8 +13,8 @@ from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from rest_framework import exceptions as drf
@@ -68,41 +68,41 @@ class Problem:
         return JsonResponse(self.document(), status=self.status, headers=headers, content_type=MEDIA_TYPE)
 
 
-NOT_FOUND = Problem(
-    "not_found", 404, _lazy("There is nothing here"), _lazy("Check the address and the method.")
-)
+NOT_FOUND = Problem("not_found", 404, _("There is nothing here"), _("Check the address and the method."))
 INTERNAL_ERROR = Problem(
     "internal_error",
     500,
-    _lazy("Something went wrong here"),
-    _lazy("The error was logged. Check whether the request took effect before you send it again."),
+    _("Something went wrong here"),
+    _("The error was logged. Check whether the request took effect before you send it again."),
 )
 UNAVAILABLE_PROBLEM = Problem(
     "unavailable",
     503,
-    _lazy("Cannot answer right now"),
-    _lazy("The database cannot be reached or is busy. Nothing was written by this request; send it again."),
+    _("Cannot answer right now"),
+    _("The database cannot be reached or is busy. Nothing was written by this request; send it again."),
     retry_after=RETRY_UNAVAILABLE_SECONDS,
 )
 BODY_UNREADABLE = Problem(
-    "malformed", 400, _lazy("The body cannot be read"), _lazy("The body ended early; send it again.")
+    "malformed", 400, _("The body cannot be read"), _("The body ended early; send it again.")
 )
 
 
 class BodyTooLarge(drf.APIException):
     status_code = 413
     default_code = "body_too_large"
-    default_detail = _lazy("The body is too large; send less at once.")
+    default_detail = _("The body is too large; send less at once.")
 
 
 def body_too_large(limit: int) -> BodyTooLarge:
     """`limit` is in bytes."""
-    return BodyTooLarge(_("A body may have up to %(limit)s bytes; send less at once.") % {"limit": limit})
+    return BodyTooLarge(
+        gettext("A body may have up to %(limit)s bytes; send less at once.") % {"limit": limit}
+    )
 
 
 class ScopeTooNarrow(drf.PermissionDenied):
     default_code = "scope_too_narrow"
-    default_detail = _lazy("This access token may only read; use one with the scope manage.")
+    default_detail = _("This access token may only read; use one with the scope manage.")
 
 
 class CSRFFailed(drf.PermissionDenied):
@@ -111,28 +111,28 @@ class CSRFFailed(drf.PermissionDenied):
 
 class SessionRequired(drf.PermissionDenied):
     default_code = "session_required"
-    default_detail = _lazy("An access token cannot do this; sign in.")
+    default_detail = _("An access token cannot do this; sign in.")
 
 
 # The stable code and title of what the REST framework raises, by its class or the nearest one above it.
 FRAMEWORK: dict[type[drf.APIException], tuple[str, str | Promise]] = {
-    BodyTooLarge: ("body_too_large", _lazy("The body is too large")),
-    ScopeTooNarrow: ("scope_too_narrow", _lazy("The access token may only read")),
-    CSRFFailed: ("csrf_failed", _lazy("The request does not come from a page of this site")),
-    SessionRequired: ("session_required", _lazy("This needs a signed-in person")),
-    drf.ParseError: ("malformed", _lazy("The body cannot be read")),
-    drf.NotAuthenticated: ("not_authenticated", _lazy("Sign in, or send a credential")),
-    drf.AuthenticationFailed: ("authentication_failed", _lazy("The credential is not valid")),
-    drf.PermissionDenied: ("permission_denied", _lazy("This is not allowed")),
-    drf.NotFound: ("not_found", _lazy("There is nothing here")),
-    drf.MethodNotAllowed: ("method_not_allowed", _lazy("This address does not know the method")),
-    drf.NotAcceptable: ("not_acceptable", _lazy("The answer is not available in a type that was asked for")),
+    BodyTooLarge: ("body_too_large", _("The body is too large")),
+    ScopeTooNarrow: ("scope_too_narrow", _("The access token may only read")),
+    CSRFFailed: ("csrf_failed", _("The request does not come from a page of this site")),
+    SessionRequired: ("session_required", _("This needs a signed-in person")),
+    drf.ParseError: ("malformed", _("The body cannot be read")),
+    drf.NotAuthenticated: ("not_authenticated", _("Sign in, or send a credential")),
+    drf.AuthenticationFailed: ("authentication_failed", _("The credential is not valid")),
+    drf.PermissionDenied: ("permission_denied", _("This is not allowed")),
+    drf.NotFound: ("not_found", _("There is nothing here")),
+    drf.MethodNotAllowed: ("method_not_allowed", _("This address does not know the method")),
+    drf.NotAcceptable: ("not_acceptable", _("The answer is not available in a type that was asked for")),
     drf.UnsupportedMediaType: (
         "unsupported_media_type",
-        _lazy("The body's type is not understood; send application/json"),
+        _("The body's type is not understood; send application/json"),
     ),
-    drf.Throttled: ("throttled", _lazy("Too many requests")),
-    drf.APIException: ("refused", _lazy("The request was refused")),
+    drf.Throttled: ("throttled", _("Too many requests")),
+    drf.APIException: ("refused", _("The request was refused")),
 }
 
 
@@ -210,15 +210,15 @@ def _of_django(error: BaseException) -> Problem | None:
     if isinstance(error, django_errors.SuspiciousOperation):
         return replace(
             BODY_UNREADABLE,
-            title=_lazy("The request cannot be read"),
-            detail=_lazy("Check headers and address."),
+            title=_("The request cannot be read"),
+            detail=_("Check headers and address."),
         )
     if isinstance(error, django_errors.ValidationError):
         return _invalid([("", message) for message in error.messages])
     if isinstance(error, (DataError, UnicodeEncodeError)):
         # A NUL byte, half a surrogate pair, a number too large for its column, which nothing before caught.
         logger.warning("Data that the database refuses: %s", type(error).__name__)
-        return _invalid([("", _("A value holds a character or a number that cannot be stored."))])
+        return _invalid([("", gettext("A value holds a character or a number that cannot be stored."))])
     return None
 
 
