@@ -1,6 +1,6 @@
-"""The operator's view of the ground floor.
+"""The operators' pages about people and Teams.
 
-Rows with rules are read-only here; what changes them calls a service.
+Rows that services guard are read-only here; actions call those services.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from teams.models import (
     AuditEntry,
@@ -33,7 +35,7 @@ from tokenplan.kit.enqueue import enqueue
 
 @admin.register(User)
 class UserAdmin(ModelAdmin[User]):
-    """People sign up by themselves; here their access is closed, or widened to the operators' pages."""
+    """People sign up themselves; here an operator closes an account, or opens the operators' pages to it."""
 
     list_display = ("email", "name", "is_active", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff")
@@ -53,8 +55,7 @@ class UserAdmin(ModelAdmin[User]):
     filter_horizontal = ("groups", "user_permissions")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        # The address is the sign-in library's to change, with a mail to confirm it. Staff never widen their
-        # own rights.
+        # The sign-in library changes the address, with a mail to confirm it. Only a superuser grants rights.
         fixed = ("email", "date_joined", "last_login")
         rights = ("is_staff", "is_superuser", "groups", "user_permissions")
         return fixed if operator(request).is_superuser else (*fixed, *rights)
@@ -116,9 +117,11 @@ class SeatAdmin(ReadOnlyAdmin[Seat]):
     inlines = (HoldingInline,)
     actions = ("free",)
 
-    @admin.action(description="Free: take from its holder", permissions=["act"])
+    @admin.action(description=_("Free: take from its holder"), permissions=["act"])
     def free(self, request: HttpRequest, rows: QuerySet[Seat]) -> None:
-        self.act(request, rows, "freed", lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at))
+        self.act(
+            request, rows, gettext("freed"), lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at)
+        )
 
 
 @admin.register(Invitation)
@@ -130,17 +133,23 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     exclude = ("token_hash",)
     actions = ("resend", "revoke")
 
-    @admin.action(description="Send again, with a new link", permissions=["act"])
+    @admin.action(description=_("Send again, with a new link"), permissions=["act"])
     def resend(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
         self.act(
-            request, rows, "sent again", lambda row, by, at: invitations.resend(invitation=row, by=by, at=at)
+            request,
+            rows,
+            gettext("sent again"),
+            lambda row, by, at: invitations.resend(invitation=row, by=by, at=at),
         )
         enqueue(deliver_mail)
 
-    @admin.action(description="Revoke", permissions=["act"])
+    @admin.action(description=_("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
         self.act(
-            request, rows, "revoked", lambda row, by, at: invitations.revoke(invitation=row, by=by, at=at)
+            request,
+            rows,
+            gettext("revoked"),
+            lambda row, by, at: invitations.revoke(invitation=row, by=by, at=at),
         )
 
 
@@ -153,9 +162,14 @@ class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
     exclude = ("token_hash",)
     actions = ("revoke",)
 
-    @admin.action(description="Revoke", permissions=["act"])
+    @admin.action(description=_("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[PersonalAccessToken]) -> None:
-        self.act(request, rows, "revoked", lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at))
+        self.act(
+            request,
+            rows,
+            gettext("revoked"),
+            lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at),
+        )
 
 
 @admin.register(SubscriptionKey)
@@ -168,12 +182,12 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
     ordering = ("-id",)
     actions = ("revoke",)
 
-    @admin.action(description="Revoke all keys of the member in this Team", permissions=["act"])
+    @admin.action(description=_("Revoke all keys of the member in this Team"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[SubscriptionKey]) -> None:
         self.act(
             request,
             rows,
-            "revoked",
+            gettext("revoked"),
             lambda row, by, at: keys.revoke_keys(membership=row.membership, at=at, by=by),
         )
 
@@ -194,7 +208,7 @@ class MailAdmin(ReadOnlyAdmin[Mail]):
     ordering = ("-id",)
     actions = ("retry",)
 
-    @admin.action(description="Try again now", permissions=["act"])
+    @admin.action(description=_("Try again now"), permissions=["act"])
     def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> None:
-        self.act(request, rows, "due now", lambda row, by, at: mail.retry(mail=row, at=at))
+        self.act(request, rows, gettext("due now"), lambda row, by, at: mail.retry(mail=row, at=at))
         enqueue(deliver_mail)

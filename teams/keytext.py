@@ -1,8 +1,8 @@
 """The text of a Subscription Key: `sk-cp-` + id + secret + checksum. Pure.
 
 The id finds the row; the secret is an HMAC-SHA-256, under a root secret kept outside of the database, of the
-id and the row's salt; the checksum lets garbage be refused without a look-up and is what secret scanners
-verify. All three parts are base 62 and of fixed length.
+id and the row's salt; the checksum lets malformed text be refused without a query, and secret scanners
+verify it. All three parts are base 62 and of fixed length.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def key_text(*, root: bytes, key_id: str, salt: bytes) -> str:
 
 
 def key_id_of(text: str) -> str | None:
-    """The id in a well-formed text, or None for garbage. Says nothing about the secret."""
+    """The id in a well-formed text, or None for other text. Does not check the secret."""
     if len(text) != LENGTH or not text.startswith(PREFIX) or not text.isascii():
         return None
     body, checksum = text[:-CHECKSUM_LENGTH], text[-CHECKSUM_LENGTH:]
@@ -61,5 +61,5 @@ def key_id_of(text: str) -> str | None:
 
 
 def same_text(given: str, expected: str) -> bool:
-    """Compare without telling by time how much of it was right."""
+    """Compares in constant time, so that timing reveals nothing about the expected text."""
     return hmac.compare_digest(given.encode(), expected.encode())

@@ -1,4 +1,4 @@
-"""Questions about the ground floor's rows. Every question about one Team starts with `for_team`."""
+"""Queries of this app's rows. Every query about one Team starts with `for_team`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class AuditEntryQuerySet(TeamOwned["AuditEntry"]):
 
 class MailQuerySet(QuerySet["Mail"]):
     def due(self, at: datetime) -> Self:
-        """Mails that wait: never claimed, or claimed by a worker that did not come back."""
+        """Unsent mails whose next attempt has come: new, failed before, or claimed by a process that died."""
         return self.filter(sent_at=None, next_attempt_at__lte=at)
 
 
@@ -87,7 +87,7 @@ class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
         return self.filter(replaced_at=None)
 
     def working(self, moment: datetime) -> Self:
-        """Those that a live member's call may use: the rule of `quota_call_facts`, for showing."""
+        """Those that a live member's call may use at that moment."""
         return self.filter(
             Q(expires_at=None) | Q(expires_at__gt=moment),
             revoked_at=None,

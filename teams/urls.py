@@ -1,4 +1,4 @@
-"""The ground floor's pages, below the site's root."""
+"""The pages about people and Teams."""
 
 from django.urls import path
 

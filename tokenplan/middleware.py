@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from tokenplan.kit.problems import BodyTooLarge, problem_of
+from tokenplan.kit.problems import body_too_large, problem_of
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -43,7 +43,5 @@ class BodyLimit:
         length = request.headers.get("Content-Length", "")
         limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if length.isdecimal() and int(length) > limit:
-            return problem_of(
-                BodyTooLarge(f"A body may have up to {limit} bytes; send less at once.")
-            ).response()
+            return problem_of(body_too_large(limit)).response()
         return self.get_response(request)

@@ -9,6 +9,7 @@ from typing import Any
 
 import dj_database_url
 from celery.schedules import crontab
+from django.utils.translation import gettext_lazy as _
 
 from tokenplan.runtime import environment, folders
 from tokenplan.runtime.secret_store import read_secrets
@@ -63,6 +64,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tokenplan.middleware.BodyLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    # After the session and before whatever makes a text. It chooses among LANGUAGES.
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -77,6 +80,8 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            # Every template has texts, so `{% translate %}` and its kin need no `{% load %}`.
+            "builtins": ["django.templatetags.i18n"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -279,6 +284,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 # Language and time
 
 LANGUAGE_CODE = "en"
+# Only languages that everything is translated into: what a library has in others would stand between ours.
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -2,15 +2,16 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView
 
 from quota.api.urls import tracker_patterns
 from tokenplan import pages
 from tokenplan.kit import problems
 
-admin.site.site_header = "Token Plan, operators' pages"
+admin.site.site_header = _("Token Plan, operators' pages")
 admin.site.site_title = "Token Plan"
-admin.site.index_title = "Everything"
+admin.site.index_title = _("All records")
 
 handler400 = problems.bad_request
 handler404 = problems.not_found

@@ -1,10 +1,11 @@
-"""Who asks: a personal access token, or the session of a signed-in person."""
+"""Authentication of people: by a personal access token, or by the session of a browser."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -26,7 +27,7 @@ class AccessTokenAuthentication(BaseAuthentication):
             return None
         recognised = access_tokens.recognise(text=text, at=timezone.now())
         if recognised is None:
-            raise AuthenticationFailed("This access token is unknown, revoked or expired.")
+            raise AuthenticationFailed(_("This access token is unknown, revoked or expired."))
         user, scope = recognised
         if scope == PersonalAccessToken.Scope.READ and request.method not in SAFE_METHODS:
             raise ScopeTooNarrow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -38,7 +39,7 @@ class InvitationView(TeamView):
     def invitation(self, pk: UUID) -> Invitation:
         found = Invitation.objects.for_team(self.team).filter(pk=pk).first()
         if found is None:
-            raise NotFound("This invitation does not exist.")
+            raise NotFound(_("This invitation does not exist."))
         return found
 
 

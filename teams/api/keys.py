@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
 from allauth.core import ratelimit
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
@@ -77,7 +78,7 @@ class RevealKey(TeamView):
         self._reauthenticate(checked(RevealSerializer, request).get("password"))
         key = own_key(self.membership)
         if key.revoked_at is not None:
-            raise NotFound("Your key was revoked; rotate it to get a new one.")
+            raise NotFound(_("Your key was revoked; rotate it to get a new one."))
         return Response({"key": reveal_key(key)}, headers={"Cache-Control": "no-store"})
 
     def _reauthenticate(self, password: str | None) -> None:
@@ -90,7 +91,7 @@ class RevealKey(TeamView):
         if not ratelimit.consume(request, action="reauthenticate", user=self.person):
             raise Throttled(wait=60)
         if not self.person.check_password(password):
-            raise ReauthenticationRequired("This is not your password.", pointer="/password")
+            raise ReauthenticationRequired(_("This is not your password."), pointer="/password")
 
 
 class RotateKey(TeamView):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -50,6 +51,6 @@ class Token(PersonView):
     def delete(self, request: Request, pk: int) -> Response:
         token = self.person.access_tokens.filter(pk=pk).first()
         if token is None:
-            raise NotFound("This token does not exist.")
+            raise NotFound(_("This token does not exist."))
         access_tokens.revoke(token=token, by=self.person, at=timezone.now())
         return Response(status=204)

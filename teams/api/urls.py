@@ -1,4 +1,4 @@
-"""The ground floor's API, under /api/v1/."""
+"""The API about people and Teams, under /api/v1/."""
 
 from __future__ import annotations
 

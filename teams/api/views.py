@@ -1,4 +1,4 @@
-"""What the API's views for people start from: a person, or a person in a Team with a right."""
+"""Bases of the API's views for people: for a person, or for a member of a Team with a right."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ class TeamView(PersonView):
     def _right_for(self, method: str) -> Right:
         if isinstance(self.right, Right):
             return self.right
-        # HEAD is a GET; OPTIONS tells nothing of the Team; for a method without a handler, 405 comes next.
+        # HEAD is a GET; OPTIONS reveals nothing about the Team; a method without a handler is answered 405.
         return self.right.get("GET" if method == "HEAD" else method, Right.VIEW_TEAM)

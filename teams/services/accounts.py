@@ -1,4 +1,4 @@
-"""What comes with an account: the Default Team, and the person's own details."""
+"""Accounts: the Default Team that each has, and the person's own details."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ from tokenplan.kit.transactions import one_transaction
 
 @one_transaction()
 def open_account(*, user: User, at: datetime) -> Membership:
-    """The user's own membership in the user's Default Team, made with its key when it is not there yet.
-
-    Any number of calls is one.
-    """
+    """The user's membership in their Default Team. The first call makes both, with a key; later ones none."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     present = Membership.objects.filter(team__default_for=user).select_related("team").first()
     if present is not None:
@@ -35,7 +32,7 @@ def open_account(*, user: User, at: datetime) -> Membership:
 
 @one_transaction()
 def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: datetime) -> None:
-    """Writes and audits what an operator changed of an account: is it active, what may it do as staff."""
+    """Saves and audits what an operator changed of an account: whether it is active, its rights as staff."""
     user.save()
     audit.record(
         team=None,
@@ -49,7 +46,7 @@ def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: dateti
 
 @one_transaction()
 def set_name(*, user: User, name: str) -> User:
-    """How the person is called; empty is allowed, the e-mail address stands in for it."""
+    """Sets the display name; while it is empty, the e-mail address is shown. Raises InvalidValue."""
     user.name = clean_name(name, pointer="/name", required=False)
     user.save(update_fields=["name"])
     return user

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from allauth.account.models import EmailAddress
+from django.utils.translation import gettext as _
 
 from teams.errors import (
     AlreadyMember,
@@ -29,11 +30,13 @@ LIFETIME = timedelta(days=7)
 def invite(*, team: Team, email: str, role: str, by: User, at: datetime) -> Invitation:
     """The address gets a mail with a link.
 
-    One open invitation per address and Team: send that one again instead.
+    An address has one open invitation per Team: send that one again instead.
+
+    Raises InvalidValue, DefaultTeamIsPersonal, AlreadyMember, InvitationAlreadyOpen.
     """
     email = clean_email(email, pointer="/email")
     if role not in (Role.ADMIN, Role.MEMBER):
-        raise InvalidValue("A person is invited as admin or member.", pointer="/role")
+        raise InvalidValue(_("A person is invited as admin or member."), pointer="/role")
     team = lock_team(team)
     if team.is_default:
         raise DefaultTeamIsPersonal
@@ -130,9 +133,9 @@ def _lock_open(invitation: Invitation) -> Invitation:
         .first()
     )
     if locked is None:
-        raise NotFound("This invitation does not exist.")
+        raise NotFound(_("This invitation does not exist."))
     if locked.accepted_at or locked.revoked_at:
-        raise InvitationNotUsable("This invitation was accepted or revoked.")
+        raise InvitationNotUsable(_("This invitation was accepted or revoked."))
     return locked
 
 
@@ -153,8 +156,7 @@ def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
             "times_sent": invitation.times_sent,
             "team": invitation.team.name,
             "inviter": by.display_name,
-            "role": Role(invitation.role).label,
-            "expires": f"{invitation.expires_at:%d %B %Y, %H:%M} UTC",
+            "role": invitation.role,
         },
         dedupe_key=f"invitation:{invitation.pk}:{invitation.times_sent}",
         at=at,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from teams.errors import KeyInvalid
 from teams.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
@@ -72,7 +73,7 @@ def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: 
     working one only to a live member. Raises InvalidValue, NotFound.
     """
     if not timedelta(0) <= overlap <= MAX_OVERLAP:
-        raise InvalidValue("The overlap lies between 0 and 24 hours", pointer="/overlap_seconds")
+        raise InvalidValue(_("The overlap is from 0 to 24 hours."), pointer="/overlap_seconds")
     # The key before the membership: the order in which a removal takes them.
     old = (
         SubscriptionKey.objects.select_for_update(no_key=True).current().filter(membership=membership).first()

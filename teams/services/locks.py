@@ -1,32 +1,35 @@
-"""Rows as they are now, locked until the transaction ends.
+"""Locks rows until the transaction ends, and returns them as they are then.
 
-Everywhere in this order, each kind by primary key: Team, invitation, reservation, key, membership, seat,
-lots of Credits. Locks are FOR NO KEY UPDATE, so a row that only refers to a locked one never waits.
+Locks are taken in this order, each kind by primary key: Team, invitation, key, membership, seat
+(ARCHITECTURE.md has the order of all apps). Locks are FOR NO KEY UPDATE, so inserting a row that refers to a
+locked one does not wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
+
 from teams.models import Membership, Seat, Team
 from tokenplan.kit.errors import NotFound
 
 
 def lock_team(team: Team) -> Team:
-    """NotFound once it is deleted."""
+    """The Team, locked. Raises NotFound once it is deleted."""
     locked = Team.objects.live().select_for_update(no_key=True).filter(pk=team.pk).first()
     if locked is None:
-        raise NotFound("This Team does not exist.")
+        raise NotFound(_("This Team does not exist."))
     return locked
 
 
 def lock_kept_team(team: Team) -> Team:
-    """Also one that was deleted: its rows are kept, and what it paid is accounted for."""
+    """The Team, locked, even if it was deleted: its rows are kept."""
     return Team.objects.select_for_update(no_key=True).get(pk=team.pk)
 
 
 def lock_membership(membership: Membership, *, pointer: str | None = None) -> Membership:
-    """With Team and user; NotFound once it ended."""
+    """The membership, locked, with Team and user. Raises NotFound once it ended."""
     locked = (
         Membership.objects.live()
         .select_related("team", "user")
@@ -35,20 +38,20 @@ def lock_membership(membership: Membership, *, pointer: str | None = None) -> Me
         .first()
     )
     if locked is None:
-        raise NotFound("This person is not a member of the Team.", pointer=pointer)
+        raise NotFound(_("This person is not a member of the Team."), pointer=pointer)
     return locked
 
 
 def lock_seat(seat: Seat) -> Seat:
-    """With its Team; NotFound once removed."""
+    """The seat, locked, with its Team. Raises NotFound once it was removed."""
     return lock_seats([seat])[seat.pk]
 
 
 def lock_seats(seats: Iterable[Seat]) -> dict[int, Seat]:
-    """Likewise, many by their ids."""
+    """The seats by their ids, each as `lock_seat` has it."""
     wanted = {seat.pk for seat in seats}
     rows = Seat.objects.live().select_related("team").select_for_update(no_key=True, of=("self",))
     locked = {row.pk: row for row in rows.filter(pk__in=wanted).order_by("pk")}
     if len(locked) < len(wanted):
-        raise NotFound("This seat does not exist.")
+        raise NotFound(_("This seat does not exist."))
     return locked

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from teams.errors import AlreadyMember, DefaultTeamIsPersonal, OwnerMustTransferFirst
 from teams.models import Membership, Role, Team, User
 from teams.services import audit, mail, seats
@@ -20,7 +22,7 @@ def add_member(*, team: Team, user: User, role: str, by: User | None, at: dateti
     Raises AlreadyMember, DefaultTeamIsPersonal, InvalidValue.
     """
     if role not in (Role.ADMIN, Role.MEMBER):
-        raise InvalidValue("A person joins as admin or member.", pointer="/role")
+        raise InvalidValue(_("A person joins as admin or member."), pointer="/role")
     team = lock_team(team)
     if team.is_default:
         raise DefaultTeamIsPersonal
@@ -33,12 +35,15 @@ def add_member(*, team: Team, user: User, role: str, by: User | None, at: dateti
 
 @one_transaction()
 def change_role(*, membership: Membership, role: str, by: User | None, at: datetime) -> Membership:
-    """The member becomes Admin or Member. Only the Owner changes roles, so nobody raises their own."""
+    """The member becomes Admin or Member. Only the Owner changes roles, so nobody raises their own.
+
+    Raises InvalidValue, NotFound, PermissionRefused, OwnerMustTransferFirst.
+    """
     if role not in (Role.ADMIN, Role.MEMBER):
-        raise InvalidValue("A role is admin or member; ownership is transferred.", pointer="/role")
+        raise InvalidValue(_("A role is admin or member; ownership is transferred."), pointer="/role")
     team = lock_team(membership.team)
     if by is not None and not team.memberships.live().filter(user=by, role=Role.OWNER).exists():
-        raise PermissionRefused("Only the Owner changes roles.")
+        raise PermissionRefused(_("Only the Owner changes roles."))
     membership = lock_membership(membership)
     if membership.is_owner:
         raise OwnerMustTransferFirst
@@ -57,7 +62,7 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
     mail.queue(
         kind="role_changed",
         to=membership.user.email,
-        context={"team": team.name, "slug": team.slug, "role": Role(role).label},
+        context={"team": team.name, "slug": team.slug, "role": role},
         dedupe_key=f"role_changed:{entry.pk}",
         at=at,
     )
@@ -66,8 +71,8 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
 
 @one_transaction()
 def end_membership(*, membership: Membership, by: User | None, at: datetime) -> Membership:
-    """The member leaves (`by` is that member) or is removed: the key dies at once, the seat is free. History
-    stays.
+    """The member leaves (`by` is that member) or is removed. The key stops working at once, and the seat is
+    free; history stays.
 
     Raises OwnerMustTransferFirst, DefaultTeamIsPersonal, NotFound.
     """

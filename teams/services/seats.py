@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from teams.errors import MemberHasSeat, SeatNotHeld, SeatTaken
 from teams.models import Membership, Seat, SeatHolding, Team, User
 from teams.services import audit, mail
@@ -23,17 +25,17 @@ def add_seat(*, team: Team, by: User | None, at: datetime) -> Seat:
 
 @one_transaction()
 def add_seats(*, team: Team, count: int, by: User | None, at: datetime) -> list[Seat]:
-    """Likewise, many at once."""
+    """As `add_seat`, many at once."""
     team = lock_team(team)
     made = Seat.objects.bulk_create(Seat(team=team, created_at=at) for _ in range(count))
-    told: dict[str, audit.Details] = {str(seat): {"seat": seat.pk} for seat in made}
-    audit.record_all(team=team, by=by, action="seat.added", subjects=told, at=at)
+    subjects: dict[str, audit.Details] = {str(seat): {"seat": seat.pk} for seat in made}
+    audit.record_all(team=team, by=by, action="seat.added", subjects=subjects, at=at)
     return made
 
 
 @one_transaction()
 def remove_seat(*, seat: Seat, by: User | None, at: datetime) -> Seat:
-    """The seat is gone, taken from its holder if it has one. Its history stays."""
+    """The seat is removed, and taken from its holder if it has one. Its history stays. Raises NotFound."""
     seat = lock_seat(seat)
     if seat.holdings.current().exists():
         _end_current(seat, by=by, at=at)
@@ -47,7 +49,10 @@ def remove_seat(*, seat: Seat, by: User | None, at: datetime) -> Seat:
 
 @one_transaction()
 def assign_seat(*, seat: Seat, membership: Membership, by: User | None, at: datetime) -> SeatHolding:
-    """The member holds the seat from now on, with the usage it has. Refused while another holds it."""
+    """The member holds the seat from now on, with the usage it has.
+
+    Raises SeatTaken, MemberHasSeat, NotFound.
+    """
     membership = _lock_member_of(seat, membership)
     seat = lock_seat(seat)
     return _start(seat, membership, by=by, at=at)
@@ -55,13 +60,16 @@ def assign_seat(*, seat: Seat, membership: Membership, by: User | None, at: date
 
 @one_transaction()
 def free_seat(*, seat: Seat, by: User | None, at: datetime) -> SeatHolding:
-    """Nobody holds the seat any more."""
+    """The seat's holder no longer holds it. Raises SeatNotHeld, NotFound."""
     return _end_current(lock_seat(seat), by=by, at=at)
 
 
 @one_transaction()
 def move_seat(*, seat: Seat, to: Membership, by: User | None, at: datetime) -> SeatHolding:
-    """From its holder straight to another member: nobody can take it in between; refused, it stays."""
+    """The seat goes from its holder to another member, and nobody can take it in between.
+
+    A refusal leaves it with its holder. Raises SeatNotHeld, MemberHasSeat, NotFound.
+    """
     to = _lock_member_of(seat, to)
     seat = lock_seat(seat)
     _end_current(seat, by=by, at=at)
@@ -69,16 +77,16 @@ def move_seat(*, seat: Seat, to: Membership, by: User | None, at: datetime) -> S
 
 
 def end_holding(*, seat: Seat, held_by: Membership, by: User | None, at: datetime) -> None:
-    """For a member who leaves: frees the seat if, now that it is locked, this member still holds it."""
+    """For a member who leaves: frees the seat, unless this member no longer holds it once it is locked."""
     seat = lock_seat(seat)
     if seat.holdings.current().filter(membership=held_by).exists():
         _end_current(seat, by=by, at=at)
 
 
 def _lock_member_of(seat: Seat, membership: Membership) -> Membership:
-    """Locked before the seat, as everywhere, and so that the member cannot leave while a seat is given."""
+    """Locked before the seat, as everywhere; so the member cannot leave while getting a seat."""
     if membership.team_id != seat.team_id:
-        raise NotFound("This person is not a member of the Team.", pointer="/member")
+        raise NotFound(_("This person is not a member of the Team."), pointer="/member")
     return lock_membership(membership, pointer="/member")
 
 
@@ -87,7 +95,7 @@ def _start(seat: Seat, membership: Membership, *, by: User | None, at: datetime)
         raise MemberHasSeat
     if seat.holdings.current().exists():
         raise SeatTaken
-    # Taking turns on the locks decides; the constraints hold even for a writer that forgot to take its turn.
+    # The locks decide; the constraints hold even against a writer that forgot to lock.
     with refused_by(
         a_seat_is_held_by_at_most_one_member=SeatTaken, a_member_holds_at_most_one_seat=MemberHasSeat
     ):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from teams.errors import DefaultTeamIsPersonal, TeamHasLiveSeats
 from teams.models import Invitation, Membership, Role, Seat, Team, User
@@ -17,14 +18,14 @@ from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
 from tokenplan.kit.text import clean_name
 from tokenplan.kit.transactions import broken_constraint, one_transaction
 
-# Kept free, so that a page may stand beside those of the Teams.
+# Kept free for pages beside those of the Teams.
 RESERVED_SLUGS = frozenset({"new"})
 SUFFIX_SIGNS = "23456789abcdefghjkmnpqrstvwxyz"
 
 
 @one_transaction()
 def create_team(*, name: str, by: User, at: datetime) -> Membership:
-    """A regular Team whose Owner, with a Subscription Key, is `by`; the membership leads to it.
+    """Makes a regular Team with `by` as its Owner; returns the Owner's membership, which has a key.
 
     Raises InvalidValue for a name that cannot be used.
     """
@@ -38,7 +39,7 @@ def create_team(*, name: str, by: User, at: datetime) -> Membership:
 
 
 def found(*, team: Team, user: User, at: datetime) -> Membership:
-    """The membership, with its key, of the user who made the Team: its Owner. In the caller's transaction."""
+    """The Owner's membership in a new Team, with its key. Call it in a transaction."""
     owner = Membership.objects.create(team=team, user=user, role=Role.OWNER, is_founder=True, joined_at=at)
     issue_key(membership=owner, at=at)
     return owner
@@ -47,7 +48,7 @@ def found(*, team: Team, user: User, at: datetime) -> Membership:
 def insert_with_free_slug(
     *, name: str, at: datetime, stem: str, slugs: list[str], default_for: User | None = None
 ) -> Team:
-    """A new row under the first of `slugs` that is free, else under the stem with a random ending."""
+    """A new row with the first of `slugs` that is free, else with the stem and a random ending."""
     endings = ("".join(secrets.choice(SUFFIX_SIGNS) for _ in range(6)) for _ in range(5))
     for slug in [*slugs, *(f"{stem}-{ending}" for ending in endings)]:
         try:
@@ -56,7 +57,7 @@ def insert_with_free_slug(
         except IntegrityError as error:
             if "slug" not in broken_constraint(error):
                 raise
-    raise InvalidValue("No address is free for this name; choose another.", pointer="/name")
+    raise InvalidValue(_("No address is free for this name; choose another name."), pointer="/name")
 
 
 @one_transaction()
@@ -73,9 +74,10 @@ def rename_team(*, team: Team, name: str, by: User | None, at: datetime) -> Team
 
 @one_transaction()
 def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datetime) -> Membership:
-    """`to` becomes the Owner, the Owner until now an Admin. Only the Owner may (or the system).
+    """`to` becomes the Owner, and the Owner until now an Admin; both get a mail.
 
-    Both are told.
+    `by` is the Owner, or None for the system. Raises DefaultTeamIsPersonal, PermissionRefused, NotFound,
+    InvalidValue.
     """
     team = lock_team(team)
     if team.is_default:
@@ -89,12 +91,12 @@ def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datet
     }
     before = next(member for member in members.values() if member.is_owner)
     if by is not None and by.pk != before.user_id:
-        raise PermissionRefused("Only the Owner transfers ownership.")
+        raise PermissionRefused(_("Only the Owner transfers ownership."))
     if to.pk not in members:
-        raise NotFound("This person is not a member of the Team.", pointer="/member")
+        raise NotFound(_("This person is not a member of the Team."), pointer="/member")
     after = members[to.pk]
     if after == before:
-        raise InvalidValue("This member owns the Team already.", pointer="/member")
+        raise InvalidValue(_("This member already owns the Team."), pointer="/member")
     # In this order: a Team has at most one Owner at any moment.
     for member, role in ((before, Role.ADMIN), (after, Role.OWNER)):
         member.role = role
@@ -125,12 +127,12 @@ def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datet
 
 @one_transaction()
 def delete_team(*, team: Team, by: User | None, at: datetime) -> Team:
-    """The Team is gone for everyone, with every key in it; its rows stay as history.
+    """The Team and every key in it stop working for everyone; its rows stay as history.
 
     Memberships end and open invitations are revoked. Raises TeamHasLiveSeats, DefaultTeamIsPersonal,
     NotFound.
     """
-    # The Team first: nobody joins while it goes, with a key that would live on.
+    # The Team is locked first, so that nobody joins meanwhile with a key that would live on.
     team = lock_team(team)
     if team.is_default:
         raise DefaultTeamIsPersonal

@@ -1,4 +1,4 @@
-"""One's own personal access tokens: made after confirming the password, shown once, revoked."""
+"""The person's access tokens: made after confirming the password, shown once, revoked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from teams.forms import AccessTokenForm
@@ -18,7 +19,7 @@ from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import attempt, attempt_form, page_of
 
 # Carries a new token's text over the redirect to the page that shows it, so that a reload makes no second
-# token and the text never lies on our side. Signed for this person; gone once shown, or a minute later.
+# token and the server stores no text. Signed for this person; deleted once shown, or a minute later.
 COOKIE = "new_token"
 COOKIE_SECONDS = 60
 
@@ -26,7 +27,7 @@ COOKIE_SECONDS = 60
 @person_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def tokens(request: PersonRequest) -> HttpResponse:
-    """All of one's tokens, and a form for one more. Shows the text of one just made. No cache keeps it."""
+    """The person's tokens, and a form for a new one, whose text is shown once. No cache keeps the page."""
     if request.method == "POST":
         response: HttpResponse = _make(request)
     else:
@@ -39,7 +40,7 @@ def tokens(request: PersonRequest) -> HttpResponse:
 
 @reauthentication_required  # type: ignore[untyped-decorator]  # the library has no types
 def _make(request: PersonRequest) -> HttpResponse:
-    """What was typed survives the question for the password."""
+    """Makes a token. What was typed is kept while the password is asked for."""
     form = AccessTokenForm(request.POST)
     made = attempt_form(
         form,
@@ -83,7 +84,7 @@ def revoke(request: PersonRequest, pk: int) -> HttpResponse:
     """The token stops working at once."""
     token = request.user.access_tokens.filter(pk=pk).first()
     if token is None:
-        raise NotFound("This token does not exist.")
-    done = f"The token {token.name} no longer works."
+        raise NotFound(_("This token does not exist."))
+    done = _("The token %(name)s no longer works.") % {"name": token.name}
     attempt(request, lambda: service.revoke(token=token, by=request.user, at=timezone.now()), done)
     return redirect("account-tokens")

@@ -1,4 +1,4 @@
-"""What pages start from: a signed-in person, or a person in a Team with a right."""
+"""Decorators of pages: for a signed-in person, or for a member of a Team with a right."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TeamRequest(PersonRequest):
 
 
 def person_page(view: Callable[Concatenate[PersonRequest, P], HttpResponse]) -> View:
-    """A page of one's own: anyone else is asked to sign in."""
+    """A page for whoever is signed in; anyone else is asked to sign in."""
 
     @wraps(view)
     def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -47,8 +47,10 @@ def person_page(view: Callable[Concatenate[PersonRequest, P], HttpResponse]) -> 
 def team_page(
     *, get: Right | None = None, post: Right | None = None
 ) -> Callable[[Callable[Concatenate[TeamRequest, P], HttpResponse]], View]:
-    """A page about the Team that `slug` in the URL names: 404 unless it is one of the person's, 403 without
-    the right that the method needs, 405 for a method that has none."""
+    """A page about the Team that `slug` in the URL names.
+
+    404 unless the person is a member, 403 without the right that the method needs, 405 for other methods.
+    """
 
     def wrap(view: Callable[Concatenate[TeamRequest, P], HttpResponse]) -> View:
         @wraps(view)
@@ -75,7 +77,7 @@ def team_page(
 def show(
     request: TeamRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    """The page with what each page of a Team shows: `team`, `membership`, and `may.<right>` per right."""
+    """Renders a page of a Team. Adds `team`, `membership`, and `may.<right>` for each right."""
     role = request.membership.role
     return render(
         request,

@@ -1,4 +1,4 @@
-"""One's own Subscription Key: seen after confirming the password, rotated, revoked."""
+"""The member's own Subscription Key: shown after confirming the password, rotated, revoked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from teams.errors import KeyInvalid
 from teams.forms import RotateForm
@@ -18,17 +20,18 @@ from teams.services.keys import reveal_key, revoke_keys, rotate_key
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.pages import attempt
 
-OLD_KEY = {
-    0: "The old one no longer works.",
-    3600: "The old one works for 1 hour more.",
-    86400: "The old one works for 24 hours more.",
+# What the page says after a rotation, by the overlap in seconds.
+ROTATED = {
+    0: _("The key was rotated. The old one no longer works."),
+    3600: _("The key was rotated. The old one works for 1 hour more."),
+    86400: _("The key was rotated. The old one works for 24 hours more."),
 }
 
 
 @team_page(get=Right.USE)
 @reauthentication_required  # type: ignore[untyped-decorator]  # the library has no types
 def key(request: TeamRequest) -> HttpResponse:
-    """The whole key, for whoever has just confirmed the password. No cache keeps this page."""
+    """The whole key, for a member who has just confirmed the password. No cache keeps this page."""
     row = SubscriptionKey.objects.current().get(membership=request.membership)
     old = SubscriptionKey.objects.working(timezone.now()).filter(membership=request.membership)
     context = {
@@ -42,7 +45,7 @@ def key(request: TeamRequest) -> HttpResponse:
 
 
 def _text_of(key: SubscriptionKey) -> str:
-    """The whole text; empty when the key is dead, by revocation or with the root it was made under."""
+    """The whole text; empty if the key was revoked, or the root secret it was made with was withdrawn."""
     if key.revoked_at is not None:
         return ""
     try:
@@ -53,11 +56,11 @@ def _text_of(key: SubscriptionKey) -> str:
 
 @team_page(get=Right.USE, post=Right.USE)
 def rotate(request: TeamRequest) -> HttpResponse:
-    """A new text at once; the old one works for as long as is chosen."""
+    """Makes a new key at once; the old one works for the time that is chosen."""
     form = RotateForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         overlap = timedelta(seconds=form.cleaned_data["overlap"])
-        done = "The key was rotated. " + OLD_KEY[form.cleaned_data["overlap"]]
+        done = str(ROTATED[form.cleaned_data["overlap"]])
         at = timezone.now()
         attempt(
             request,
@@ -70,10 +73,11 @@ def rotate(request: TeamRequest) -> HttpResponse:
 
 @team_page(post=Right.USE)
 def revoke(request: TeamRequest) -> HttpResponse:
-    """Kills one's own key at once. Rotating makes a new one."""
+    """The member's key stops working at once. Rotating makes a new one."""
     attempt(
         request,
         lambda: revoke_keys(membership=request.membership, at=timezone.now(), by=request.user),
-        f"Your key for {request.team.name} no longer works. Rotate to get a new one.",
+        gettext("Your key for %(team)s no longer works. Rotate it to get a new one.")
+        % {"team": request.team.name},
     )
     return redirect("account")

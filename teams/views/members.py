@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from teams.models import Role
 from teams.permissions import Right, member_of
 from teams.services import memberships
 from teams.services.keys import revoke_keys
@@ -21,11 +23,12 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
     """Admin or Member."""
     member = member_of(request.team, pk)
     role = request.POST.get("role", "")
-    done = f"{member.user.display_name} is now {role.capitalize()}."
+    name = member.user.display_name
+    done = _("%(name)s is now an Admin.") if role == Role.ADMIN else _("%(name)s is now a Member.")
     if attempt(
         request,
         lambda: memberships.change_role(membership=member, role=role, by=request.user, at=timezone.now()),
-        done,
+        done % {"name": name},
     ):
         enqueue(deliver_mail)
     return redirect("team-members", request.team.slug)
@@ -33,9 +36,9 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
 
 @team_page(post=Right.REMOVE_MEMBER)
 def remove(request: TeamRequest, pk: int) -> HttpResponse:
-    """The key dies at once, the seat is free."""
+    """The member is removed: the key stops working at once, the seat is free."""
     member = member_of(request.team, pk)
-    done = f"{member.user.display_name} is no longer a member. The key stopped working."
+    done = _("%(name)s is no longer a member. The key stopped working.") % {"name": member.user.display_name}
     if attempt(
         request,
         lambda: memberships.end_membership(membership=member, by=request.user, at=timezone.now()),
@@ -49,7 +52,7 @@ def remove(request: TeamRequest, pk: int) -> HttpResponse:
 def revoke_key(request: TeamRequest, pk: int) -> HttpResponse:
     """A member's key stops working; the member can rotate to get a new one."""
     member = member_of(request.team, pk)
-    done = f"The key of {member.user.display_name} no longer works."
+    done = _("The key of %(name)s no longer works.") % {"name": member.user.display_name}
     attempt(request, lambda: revoke_keys(membership=member, at=timezone.now(), by=request.user), done)
     return redirect("team-members", request.team.slug)
 
@@ -58,7 +61,7 @@ def revoke_key(request: TeamRequest, pk: int) -> HttpResponse:
 def transfer(request: TeamRequest, pk: int) -> HttpResponse:
     """The member becomes the Owner, the Owner an Admin."""
     member = member_of(request.team, pk)
-    done = f"{member.user.display_name} is now the Owner. You are an Admin."
+    done = _("%(name)s is now the Owner. You are an Admin.") % {"name": member.user.display_name}
     if attempt(
         request,
         lambda: transfer_ownership(team=request.team, to=member, by=request.user, at=timezone.now()),

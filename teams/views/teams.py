@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from teams.forms import TeamNameForm
 from teams.permissions import Right
@@ -17,7 +18,7 @@ from tokenplan.kit.pages import attempt, attempt_form
 
 @person_page
 def new(request: PersonRequest) -> HttpResponse:
-    """A regular Team that the person owns."""
+    """Creates a regular Team with the person as its Owner."""
     form = TeamNameForm(request.POST or None)
     if request.method == "POST":
         created = attempt_form(
@@ -31,7 +32,7 @@ def new(request: PersonRequest) -> HttpResponse:
 
 @team_page(get=Right.RENAME, post=Right.RENAME)
 def settings(request: TeamRequest) -> HttpResponse:
-    """The Team's name, and the way to delete it."""
+    """Renames the Team; the page also has the button that deletes it."""
     form = TeamNameForm(request.POST or None, initial={"name": request.team.name})
     if request.method == "POST" and attempt_form(
         form,
@@ -39,18 +40,18 @@ def settings(request: TeamRequest) -> HttpResponse:
             team=request.team, name=form.cleaned_data["name"], by=request.user, at=timezone.now()
         ),
     ):
-        messages.success(request, "The Team has its new name. Links to it keep working.")
+        messages.success(request, _("The Team is renamed. Links to it keep working."))
         return redirect("team-settings", request.team.slug)
     return show(request, "teams/settings.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @team_page(post=Right.USE)
 def leave(request: TeamRequest) -> HttpResponse:
-    """One's own membership ends."""
+    """The person's membership ends."""
     if attempt(
         request,
         lambda: end_membership(membership=request.membership, by=request.user, at=timezone.now()),
-        f"You left {request.team.name}. Your key for it stopped working.",
+        _("You left %(team)s. Your key for it stopped working.") % {"team": request.team.name},
     ):
         return redirect("account")
     return redirect("team", request.team.slug)

@@ -66,7 +66,9 @@ def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     if "/accounts/login/" in page.url:
         sign_in(page, url, "ada@example.com")
     page.goto(f"{url}/account/")
-    expect(page.get_by_role("main")).to_contain_text("The key has no usable paid resources")
+    expect(page.get_by_role("main")).to_contain_text(
+        "Your key is valid, but its calls are refused until you hold a seat"
+    )
 
     ada = Membership.objects.get(user__email="ada@example.com")
     grant_seat_as_operator(page.context.browser, url, ada)
@@ -118,7 +120,7 @@ def test_the_bar_moves_by_itself(browser_page: Page, live_server: LiveServer) ->
     page.clock.install()
     arrive(page, live_server.url, owner)
     card = page.get_by_role("region", name="Acme")
-    expect(card).to_contain_text("You hold no seat here")
+    expect(card).to_contain_text("You hold no seat in this Team")
 
     make_seat(team, make_plan("max", at=at), holder=owner_of(team), at=at)
     page.clock.fast_forward(15_500)
@@ -189,7 +191,7 @@ def test_menus_theme_and_copy_work_with_the_keyboard(browser_page: Page, live_se
     page.reload()
     expect(html).to_have_attribute("data-bs-theme", "dark")
 
-    page.get_by_role("link", name="Show key for Acme").click()
+    page.get_by_role("link", name="Show key (Acme)").click()
     confirm_password(page)
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()

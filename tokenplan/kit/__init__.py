@@ -1,5 +1,5 @@
-"""The ground that every floor stands on, and that knows nothing of Teams, quota or billing.
+"""Shared building blocks, which know nothing of the apps that use them.
 
-Transactions, enqueueing, refusals and problem documents, parsers, paging, OpenAPI helpers, and what pages,
-API views and the admin start from.
+Transactions, enqueueing, refusals and problem documents, parsers, paging, OpenAPI helpers, and the bases of
+pages, API views and the admin.
 """

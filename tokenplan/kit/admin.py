@@ -1,6 +1,6 @@
-"""What the operators' pages start from.
+"""What the operators' pages share.
 
-Rows to look at, actions that call a service for each chosen row, and verbs: pages that ask for a few values
+Read-only rows, actions that call a service for each chosen row, and verbs: pages that ask for a few values
 and call one service.
 """
 
@@ -21,9 +21,11 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from tokenplan.kit.errors import Refusal
-from tokenplan.kit.pages import attempt_form
+from tokenplan.kit.pages import attempt_form, sentence
 
 M = TypeVar("M", bound=Model)
 
@@ -45,7 +47,7 @@ else:  # Django's own classes take no type parameter when they run
 
 
 class ReadOnlyInline(Inline):
-    """Rows of a row, to look at."""
+    """Related rows, read-only, below the row that they belong to."""
 
     extra = 0
     can_delete = False
@@ -59,7 +61,7 @@ class ReadOnlyInline(Inline):
 
 
 class ReadOnlyAdmin(ModelAdmin[M]):
-    """Rows to look at.
+    """Rows that can be read and not edited.
 
     Actions marked `permissions=["act"]` are for staff with the right to change such rows.
     """
@@ -80,20 +82,30 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
     def act(
-        self, request: HttpRequest, rows: QuerySet[M], done: str, verb: Callable[[M, Any, datetime], object]
+        self,
+        request: HttpRequest,
+        rows: QuerySet[M],
+        done: str,
+        verb: Callable[[M, Any, datetime], object],
     ) -> None:
-        """Calls the verb for each row, by the operator and at this moment, and tells which were refused."""
+        """Calls the verb for each row, by the operator and at this moment.
+
+        The next page shows how many rows were `done` (a translated participle), and why others were refused.
+        """
         by, at = operator(request), timezone.now()
         count = 0
         for row in rows:
             try:
                 verb(row, by, at)
             except Refusal as refusal:
-                self.message_user(request, f"{row}: {refusal.detail}.", messages.ERROR)
+                refused = _("%(row)s: %(reason)s") % {"row": row, "reason": sentence(refusal.detail)}
+                self.message_user(request, refused, messages.ERROR)
             else:
                 count += 1
         if count:
-            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
+            self.message_user(
+                request, _("%(count)s %(done)s.") % {"count": count, "done": done}, messages.SUCCESS
+            )
 
 
 def operator(request: HttpRequest) -> Any:
@@ -103,12 +115,14 @@ def operator(request: HttpRequest) -> Any:
 
 @dataclass(frozen=True)
 class Verb(Generic[M]):
-    """Something an operator does to a row: `call` gets the row, the form's values, the operator and the
-    moment, and returns what was done, as a sentence. With a `preview`, its sentences are shown and confirmed
-    first."""
+    """Something that an operator can do to a row.
+
+    `call` gets the row, the form's values, the operator and the moment, and returns a sentence that says what
+    was done. With a `preview`, its sentences are shown first and must be confirmed.
+    """
 
     name: str
-    label: str
+    label: str | Promise
     form: Callable[[M, Any], Form]
     call: Callable[[M, Mapping[str, Any], Any, datetime], str]
     preview: Callable[[M, Mapping[str, Any]], Sequence[str]] | None = None
@@ -151,7 +165,7 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
             if row is None:
                 raise Http404
             form = verb.form(row, request.POST if request.method == "POST" else None)
-            title = f"{verb.label}: {row}"
+            title = _("%(verb)s: %(row)s") % {"verb": verb.label, "row": row}
             submitted = request.method == "POST" or not form.fields
             if verb.preview and submitted and "confirmed" not in request.POST:
                 form, preview = verb.form(row, request.POST), verb.preview
@@ -181,7 +195,7 @@ def form_page(
     back: str,
     preview: Sequence[str] = (),
 ) -> TemplateResponse:
-    """The admin's frame around one form; with a `preview`, around what it will do, to be confirmed."""
+    """A page of the admin with one form; with a `preview`, its sentences and a button to confirm them."""
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,

@@ -1,4 +1,4 @@
-"""What the API's views start from: bounded JSON in, cursor-paginated JSON out."""
+"""Bases of the API's views: bounded JSON in, cursor-paginated JSON out."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from rest_framework.views import APIView
 from tokenplan.kit.paging import Cursor
 from tokenplan.kit.parsers import BoundedJSONParser
 
-# The shape of a body or an answer that is no row of one model.
+# A body or an answer that is not a row of one model.
 Shape = serializers.Serializer[Any]
 
 
 class ApiView(APIView):
-    """A view of the API; subclasses say who may ask."""
+    """A view of the API; subclasses say who may use it."""
 
     parser_classes = [BoundedJSONParser]
     pagination_class: ClassVar[type[Cursor]] = Cursor
@@ -35,8 +35,8 @@ class ApiView(APIView):
         return self.page_built(rows, lambda page: serializer(page, many=True, context={"now": now}).data)
 
     def page_built(self, rows: QuerySet[Any], build: Callable[[list[Any]], Any]) -> Response:
-        """Likewise, the results made by `build` from all rows of the page together, in a fixed number of
-        queries.
+        """As `page`; `build` makes the results from all rows of the page together, so that the number of
+        queries does not grow with the rows.
         """
         paginator = self.pagination_class()
         page: list[Model] = paginator.paginate_queryset(rows, self.request, self) or []
@@ -44,14 +44,14 @@ class ApiView(APIView):
 
 
 def checked(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
-    """The body as the serializer understands it; a wrong field raises."""
+    """The body as the serializer validated it. Raises ValidationError for a wrong field."""
     body = serializer(data=request.data)
     body.is_valid(raise_exception=True)
     return cast(dict[str, Any], body.validated_data)
 
 
 class JSONAlone(BaseContentNegotiation):
-    """The answer is what the view makes, whatever `Accept` says: no program is refused for a header."""
+    """Answers JSON whatever `Accept` says, so that no program is refused for a header."""
 
     def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
         return next((p for p in parsers if request.content_type.split(";")[0] == p.media_type), None)

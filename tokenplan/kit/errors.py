@@ -1,13 +1,16 @@
 """Refusals: what a service raises when it will not do what was asked.
 
 A refusal is part of the API: its `code` is stable, `status` is the HTTP status that an interface answers
-with, and the message says what to do about it. Each floor subclasses `Refusal`; a service raises nothing else
-on purpose.
+with, and the message says what to do about it. Each app subclasses `Refusal`; a service raises nothing else
+on purpose. Titles and details are for people: each goes through gettext, the code does not.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 
 class Refusal(Exception):
@@ -15,23 +18,24 @@ class Refusal(Exception):
 
     code: ClassVar[str] = "refused"
     status: ClassVar[int] = 409
-    title: ClassVar[str] = "The request was refused"
+    title: ClassVar[str | Promise] = _("The request was refused")
 
     def __init__(
-        self, detail: str = "", *, pointer: str | None = None, retry_after: int | None = None
+        self, detail: str | Promise = "", *, pointer: str | None = None, retry_after: int | None = None
     ) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        # In the language of the moment at which it is raised, so that it can be logged and pickled.
+        self.detail = str(detail or self.title)
+        super().__init__(self.detail)
         self.pointer = pointer
         self.retry_after = retry_after
 
 
 class PermissionRefused(Refusal):
-    """The actor is a member of the Team without the right."""
+    """The actor's role lacks the right."""
 
     code = "permission_denied"
     status = 403
-    title = "Your role in this Team does not allow this"
+    title = _("Your role in this Team does not allow this")
 
 
 class NotFound(Refusal):
@@ -39,7 +43,7 @@ class NotFound(Refusal):
 
     code = "not_found"
     status = 404
-    title = "There is nothing here"
+    title = _("There is nothing here")
 
 
 class InvalidValue(Refusal):
@@ -47,4 +51,4 @@ class InvalidValue(Refusal):
 
     code = "invalid"
     status = 422
-    title = "A value is not valid"
+    title: ClassVar[str | Promise] = _("A value is not valid")

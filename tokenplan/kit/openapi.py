@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.utils import translation
 from drf_spectacular.utils import OpenApiResponse
 
 from tokenplan.kit.errors import InvalidValue, Refusal
@@ -51,13 +53,16 @@ Responses = dict[tuple[int, str], OpenApiResponse]
 
 
 def refusals(*kinds: type[Refusal], problem: dict[str, Any] = PROBLEM) -> Responses:
-    """The answers that these refusals make; 422 `invalid` and 503 `unavailable` are always among them."""
-    codes: dict[int, dict[str, str]] = {
-        InvalidValue.status: {InvalidValue.code: InvalidValue.title},
-        UNAVAILABLE_PROBLEM.status: {UNAVAILABLE_PROBLEM.code: UNAVAILABLE_PROBLEM.title},
-    }
-    for kind in kinds:
-        codes.setdefault(kind.status, {})[kind.code] = kind.title
+    """The answers that these refusals make; 422 `invalid` and 503 `unavailable` are always among them.
+
+    The document is in the default language, whoever asks for it.
+    """
+    codes: dict[int, dict[str, str]] = {}
+    named: tuple[type[Refusal], ...] = (InvalidValue, *kinds)
+    with translation.override(settings.LANGUAGE_CODE):
+        codes[UNAVAILABLE_PROBLEM.status] = {UNAVAILABLE_PROBLEM.code: str(UNAVAILABLE_PROBLEM.title)}
+        for kind in named:
+            codes.setdefault(kind.status, {})[kind.code] = str(kind.title)
     return {
         (status, MEDIA_TYPE): OpenApiResponse(
             problem, "; ".join(f"`{code}`: {title}" for code, title in sorted(codes[status].items()))

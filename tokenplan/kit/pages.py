@@ -1,4 +1,4 @@
-"""What pages start from: sign-in first, refusals as pages or at a form's field, lists by pages."""
+"""What pages share: sign-in first, refusals shown as pages or at a form's field, lists page by page."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 
 from tokenplan.kit.errors import NotFound, PermissionRefused, Refusal
@@ -28,16 +29,16 @@ PAGE_SIZE = 50
 
 
 def sign_in_first(page: View) -> View:
-    """Leads whoever has not signed in to that page, and back here after it."""
+    """Whoever has not signed in is sent to the sign-in page, and comes back to this one after it."""
 
     @wraps(page)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
             return page(request, **kwargs)
         if "HX-Request" in request.headers:
-            # A part of a page that refreshes itself: the whole page goes, not the part of it.
+            # A fragment that refreshes itself: reload the whole page, lest a sign-in page stands inside it.
             return HttpResponseClientRefresh()
-        # What was posted is lost, so there is no way back to it.
+        # A form that was posted is lost, so its address is not where to come back to.
         back = request.get_full_path() if request.method == "GET" else settings.LOGIN_REDIRECT_URL
         return redirect_to_login(back)
 
@@ -45,7 +46,7 @@ def sign_in_first(page: View) -> View:
 
 
 def refusals_as_pages(answer: Callable[[], HttpResponse]) -> HttpResponse:
-    """What a page cannot be shown for becomes Django's 404 and 403."""
+    """The answer; the refusals NotFound and PermissionRefused become Django's 404 and 403 pages."""
     try:
         return answer()
     except NotFound as refusal:
@@ -56,13 +57,13 @@ def refusals_as_pages(answer: Callable[[], HttpResponse]) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """What a service returned that was not refused. Always true, also where it holds None or nothing."""
+    """The return value of a service that did not refuse. It is always true, whatever the value is."""
 
     value: T
 
 
 def attempt(request: HttpRequest, verb: Callable[[], T], done: str) -> Done[T] | None:
-    """Calls the service and tells the person how it went, on the next page. None: it was refused."""
+    """Calls the service; the next page shows `done`, or why it was refused. Returns None for a refusal."""
     try:
         value = verb()
     except Refusal as refusal:
@@ -73,9 +74,9 @@ def attempt(request: HttpRequest, verb: Callable[[], T], done: str) -> Done[T] |
 
 
 def attempt_form(form: BaseForm, verb: Callable[[], T]) -> Done[T] | None:
-    """Calls the service if the form is valid; a refusal is shown at the field it is about, else above all.
+    """Calls the service if the form is valid; a refusal is shown at the field that it names, else above all.
 
-    None: it was not done; show the form again, which has kept what was typed.
+    Returns None when nothing was done: show the form again, which has kept what was typed.
     """
     if not form.is_valid():
         return None
@@ -88,8 +89,8 @@ def attempt_form(form: BaseForm, verb: Callable[[], T]) -> Done[T] | None:
 
 
 def sentence(detail: str) -> str:
-    """A refusal's text with a full stop."""
-    return detail if detail.endswith((".", "?", "!")) else f"{detail}."
+    """A refusal's text as a whole sentence, with a full stop."""
+    return detail if detail.endswith((".", "?", "!")) else _("%(sentence)s.") % {"sentence": detail}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,10 @@ class Page(Generic[M]):
 
 
 def page_of(rows: QuerySet[M], request: HttpRequest, *, moment: str = "at", size: int = PAGE_SIZE) -> Page[M]:
-    """The page that `?before=` asks for. It costs the same however deep it lies, and no row is shown twice
-    or skipped while new ones arrive. A `before` that makes no sense gives the first page."""
+    """The page that `?before=` asks for; a `before` that cannot be read gives the first page.
+
+    Every page costs the same, and no row is shown twice or skipped while new ones arrive.
+    """
     before = _mark_from(request.GET.get("before", ""), rows.model)
     if before is not None:
         at, pk = before
@@ -120,8 +123,8 @@ def _mark_from(text: str, model: type[Model]) -> tuple[datetime, Any] | None:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             return None
-        moment = moment.astimezone(UTC)  # other offsets than a database knows are written by hand too
+        moment = moment.astimezone(UTC)  # PostgreSQL refuses some offsets that Python can read
         key = model._meta.pk.to_python(pk)
-    except Exception:  # of whatever kind: the link was edited by hand
+    except Exception:  # whatever it is: the link was edited by hand
         return None
     return (moment, key) if key is not None else None

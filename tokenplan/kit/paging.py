@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -28,8 +29,8 @@ class Cursor(CursorPagination):
     ) -> list[Row] | None:
         try:
             return super().paginate_queryset(queryset, request, view)
-        except (ValueError, ValidationError) as error:  # a cursor made up by hand
-            raise NotFound("This cursor leads nowhere; start without one.") from error
+        except (ValueError, ValidationError) as error:  # a cursor that we did not hand out
+            raise NotFound(_("This cursor is not valid; start without one.")) from error
 
 
 class OldestFirst(Cursor):

@@ -12,6 +12,9 @@ from django.core import exceptions as django_errors
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from rest_framework import exceptions as drf
@@ -27,15 +30,15 @@ UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooMan
 
 @dataclass(frozen=True)
 class Problem:
-    """What a problem document says.
+    """What a problem document says, in the language that is active when the document is made.
 
     `errors` lists every wrong field; `pointer` is the first one's (RFC 6901).
     """
 
     code: str
     status: int
-    title: str
-    detail: str
+    title: str | Promise
+    detail: str | Promise
     pointer: str | None = None
     retry_after: int | None = None
     errors: tuple[Mapping[str, str], ...] = ()
@@ -45,9 +48,9 @@ class Problem:
     def document(self) -> dict[str, Any]:
         document: dict[str, Any] = {
             "type": f"/problems/{self.code}",
-            "title": self.title,
+            "title": str(self.title),
             "status": self.status,
-            "detail": self.detail,
+            "detail": str(self.detail),
             "code": self.code,
         }
         if self.pointer is not None:
@@ -65,29 +68,41 @@ class Problem:
         return JsonResponse(self.document(), status=self.status, headers=headers, content_type=MEDIA_TYPE)
 
 
-NOT_FOUND = Problem("not_found", 404, "There is nothing here", "Check the address and the method.")
+NOT_FOUND = Problem("not_found", 404, _("There is nothing here"), _("Check the address and the method."))
 INTERNAL_ERROR = Problem(
-    "internal_error", 500, "Something went wrong here", "The error was noted. Nothing was half-written."
+    "internal_error",
+    500,
+    _("Something went wrong here"),
+    _("The error was logged. Check whether the request took effect before you send it again."),
 )
 UNAVAILABLE_PROBLEM = Problem(
     "unavailable",
     503,
-    "Cannot answer right now",
-    "The database cannot be reached or is busy. Nothing was written by this request; send it again.",
+    _("Cannot answer right now"),
+    _("The database cannot be reached or is busy. Nothing was written by this request; send it again."),
     retry_after=RETRY_UNAVAILABLE_SECONDS,
 )
-BODY_UNREADABLE = Problem("malformed", 400, "The body cannot be read", "The body ended early; send it again.")
+BODY_UNREADABLE = Problem(
+    "malformed", 400, _("The body cannot be read"), _("The body ended early; send it again.")
+)
 
 
 class BodyTooLarge(drf.APIException):
     status_code = 413
     default_code = "body_too_large"
-    default_detail = "The body is too large; send less at once."
+    default_detail = _("The body is too large; send less at once.")
+
+
+def body_too_large(limit: int) -> BodyTooLarge:
+    """`limit` is in bytes."""
+    return BodyTooLarge(
+        gettext("A body may have up to %(limit)s bytes; send less at once.") % {"limit": limit}
+    )
 
 
 class ScopeTooNarrow(drf.PermissionDenied):
     default_code = "scope_too_narrow"
-    default_detail = "This access token may only read; use one with the scope manage."
+    default_detail = _("This access token may only read; use one with the scope manage.")
 
 
 class CSRFFailed(drf.PermissionDenied):
@@ -96,28 +111,28 @@ class CSRFFailed(drf.PermissionDenied):
 
 class SessionRequired(drf.PermissionDenied):
     default_code = "session_required"
-    default_detail = "An access token cannot do this; sign in."
+    default_detail = _("An access token cannot do this; sign in.")
 
 
 # The stable code and title of what the REST framework raises, by its class or the nearest one above it.
-FRAMEWORK: dict[type[drf.APIException], tuple[str, str]] = {
-    BodyTooLarge: ("body_too_large", "The body is too large"),
-    ScopeTooNarrow: ("scope_too_narrow", "The access token may only read"),
-    CSRFFailed: ("csrf_failed", "The request does not come from a page of this site"),
-    SessionRequired: ("session_required", "This needs a signed-in person"),
-    drf.ParseError: ("malformed", "The body cannot be read"),
-    drf.NotAuthenticated: ("not_authenticated", "Sign in, or send a credential"),
-    drf.AuthenticationFailed: ("authentication_failed", "The credential is not valid"),
-    drf.PermissionDenied: ("permission_denied", "This is not allowed"),
-    drf.NotFound: ("not_found", "There is nothing here"),
-    drf.MethodNotAllowed: ("method_not_allowed", "This address does not know the method"),
-    drf.NotAcceptable: ("not_acceptable", "The answer is not available in a type that was asked for"),
+FRAMEWORK: dict[type[drf.APIException], tuple[str, str | Promise]] = {
+    BodyTooLarge: ("body_too_large", _("The body is too large")),
+    ScopeTooNarrow: ("scope_too_narrow", _("The access token may only read")),
+    CSRFFailed: ("csrf_failed", _("The request does not come from a page of this site")),
+    SessionRequired: ("session_required", _("This needs a signed-in person")),
+    drf.ParseError: ("malformed", _("The body cannot be read")),
+    drf.NotAuthenticated: ("not_authenticated", _("Sign in, or send a credential")),
+    drf.AuthenticationFailed: ("authentication_failed", _("The credential is not valid")),
+    drf.PermissionDenied: ("permission_denied", _("This is not allowed")),
+    drf.NotFound: ("not_found", _("There is nothing here")),
+    drf.MethodNotAllowed: ("method_not_allowed", _("This address does not know the method")),
+    drf.NotAcceptable: ("not_acceptable", _("The answer is not available in a type that was asked for")),
     drf.UnsupportedMediaType: (
         "unsupported_media_type",
-        "The body's type is not understood; send application/json",
+        _("The body's type is not understood; send application/json"),
     ),
-    drf.Throttled: ("throttled", "Too many requests"),
-    drf.APIException: ("refused", "The request was refused"),
+    drf.Throttled: ("throttled", _("Too many requests")),
+    drf.APIException: ("refused", _("The request was refused")),
 }
 
 
@@ -129,7 +144,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> JsonRespo
 def problem_of(error: BaseException) -> Problem:
     """The problem that tells a caller what to do about `error`.
 
-    What nobody foresaw is logged and told without detail.
+    An error that no case foresees is logged, and answered without its text.
     """
     if isinstance(error, Refusal):
         return of_refusal(error)
@@ -194,19 +209,21 @@ def _of_django(error: BaseException) -> Problem | None:
         return BODY_UNREADABLE
     if isinstance(error, django_errors.SuspiciousOperation):
         return replace(
-            BODY_UNREADABLE, title="The request cannot be read", detail="Check headers and address."
+            BODY_UNREADABLE,
+            title=_("The request cannot be read"),
+            detail=_("Check headers and address."),
         )
     if isinstance(error, django_errors.ValidationError):
         return _invalid([("", message) for message in error.messages])
     if isinstance(error, (DataError, UnicodeEncodeError)):
-        # A NUL byte, half a surrogate pair, a number no column holds: parsers and serializers missed it.
+        # A NUL byte, half a surrogate pair, a number too large for its column, which nothing before caught.
         logger.warning("Data that the database refuses: %s", type(error).__name__)
-        return _invalid([("", "A value holds a sign or a number that cannot be stored.")])
+        return _invalid([("", gettext("A value holds a character or a number that cannot be stored."))])
     return None
 
 
 def _invalid(errors: Sequence[tuple[str, str]]) -> Problem:
-    first_pointer, first_detail = errors[0] if errors else ("", InvalidValue.title)
+    first_pointer, first_detail = errors[0] if errors else ("", str(InvalidValue.title))
     return Problem(
         code=InvalidValue.code,
         status=InvalidValue.status,
@@ -239,8 +256,8 @@ def _walk(detail: Any, pointer: str) -> Iterator[tuple[str, str]]:
         yield pointer, str(detail)
 
 
-# For the urlconf's handler400, handler404 and handler500: what happens outside of API views. Under /api/
-# failures are JSON too; pages keep Django's own answers.
+# For the urlconf's handler400, handler404 and handler500, which answer for failures outside of API views.
+# Under /api/ they are JSON too; elsewhere Django's own pages are shown.
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -14,24 +14,23 @@ LOCK_TIMEOUT_MS = 3000
 
 @contextmanager
 def one_transaction() -> Iterator[None]:
-    """Everything inside is written, or nothing. Also a decorator; inside of another transaction it joins
-    that one.
+    """Everything inside is written, or nothing. Also a decorator; inside a transaction it joins that one.
 
-    A lock not had in 3 s raises OperationalError, which interfaces answer as `unavailable`.
+    Waiting more than 3 s for a lock raises OperationalError, which interfaces answer as `unavailable`.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            # LOCAL: it ends with the transaction, so a pooled connection is handed on as it was.
+            # LOCAL ends with the transaction, so the next user of a pooled connection is not affected.
             cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
         yield
 
 
 @contextmanager
 def refused_by(**refusals: type[Refusal]) -> Iterator[None]:
-    """A write that breaks a constraint named here raises that refusal. Use inside of a transaction.
+    """A write that breaks a constraint named here raises that refusal. Use it inside a transaction.
 
-    The check before the write says no kindly; the constraint says no when two writers checked at the same
-    time.
+    The check before the write refuses in the common case; the constraint refuses when two writers checked at
+    the same time.
     """
     try:
         with transaction.atomic():  # a savepoint, so that the transaction around it lives on

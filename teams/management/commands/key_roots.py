@@ -1,4 +1,4 @@
-"""`manage.py key_roots`: how many working keys hang on each root, to know when one can be withdrawn."""
+"""`manage.py key_roots`: how many working keys each root has; one without any can be withdrawn."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ def test_low_credits_are_mailed_to_owner_and_admins_once() -> None:
     assert [mail.to for mail in mails] == [scene.owner.user.email, admin.user.email]
     text = text_of(mails[0])
     assert text.startswith(f"990 Credits are left in {scene.team.name}\n")
-    assert "below 1,000, where this notice is due" in text
+    assert "below 1,000 Credits, the balance at which this notice is sent" in text
 
 
 def test_a_team_that_never_had_credits_gets_no_mail() -> None:

@@ -41,11 +41,11 @@ def test_the_bar_says_used_held_limit_percent_and_what_releases_when(visit: Visi
 
     page = read(visit(scene.owner.user), "/account/")
 
-    assert "5-hour window 41.01% used $4.06 of $9.90 used, $0.50 held by calls under way" in page
-    assert "Releases $3.00 at Wed 3 Jun, 14:00 UTC; empty at Wed 3 Jun, 15:00 UTC." in page
+    assert "5-hour window 41.01% used $4.06 of $9.90 used, $0.50 held for calls in progress" in page
+    assert "Releases $3.00 at Wed 3 Jun, 14:00 UTC; everything is released by Wed 3 Jun, 15:00 UTC." in page
     assert "Weekly window 4.10% used $4.06 of $99.00 used, $0.50 held" in page
     assert "Resets Mon 8 Jun, 00:00 UTC." in page
-    assert "1 agent at work; Max is made for 4 to 5 at once." in page
+    assert "1 agent at work. Max is made for 4 to 5 at once." in page
 
 
 def test_the_bar_is_drawn_to_scale_and_speaks_to_a_screen_reader(visit: Visit) -> None:
@@ -66,15 +66,18 @@ def test_a_full_window_says_so_and_what_can_be_done(visit: Visit) -> None:
 
     page = read(visit(scene.owner.user), "/account/")
 
-    assert "A window is full, and Credits do not cover more." in page
-    assert "Credits could cover it; there are none at the moment." in page
-    assert "the next room comes Wed 3 Jun, 15:00 UTC, the longer window resets Mon 8 Jun, 00:00 UTC." in page
+    assert "A window is full, and Credits do not pay for further calls." in page
+    assert "Credits could pay for further calls, but there are none at the moment." in page
+    assert (
+        "The shorter window next releases quota on Wed 3 Jun, 15:00 UTC. "
+        "The longer window resets on Mon 8 Jun, 00:00 UTC."
+    ) in page
 
     give_credits(scene.team, 5000 * CREDIT)
     page = read(visit(scene.owner.user), "/account/")
 
     assert "A window is full: calls are paid from Credits until it has room again." in page
-    assert "Credits cover what a full window does not: 5,000 are left for you." in page
+    assert "Credits pay for calls when a window is full: 5,000 are left for you." in page
 
 
 def test_credits_show_balance_access_cap_and_what_the_month_used(visit: Visit) -> None:
@@ -94,8 +97,11 @@ def test_credits_show_balance_access_cap_and_what_the_month_used(visit: Visit) -
     ("prepare", "words_of_the_first_way"),
     [
         (lambda m: None, "you may not use the Team's Credits"),
-        (lambda m: allow_credits(m, overflow="never"), "overflow to Credits is switched off"),
-        (lambda m: allow_credits(m, month_cap=0), "you have used all you may this month"),
+        (
+            lambda m: allow_credits(m, overflow="never"),
+            "paying from Credits when a window is full is switched off",
+        ),
+        (lambda m: allow_credits(m, month_cap=0), "you have used all that you may use this month"),
     ],
 )
 def test_a_member_without_credits_reads_why(
@@ -113,8 +119,10 @@ def test_a_member_without_credits_reads_why(
 def test_a_key_without_seat_and_credits_says_it_has_no_usable_paid_resources(visit: Visit) -> None:
     page = read(visit(make_user()), "/account/")
 
-    assert "You hold no seat here, so there is no quota." in page
-    assert "The key has no usable paid resources; it works as soon as there are some." in page
+    assert "You hold no seat in this Team, so you have no quota." in page
+    assert (
+        "Your key is valid, but its calls are refused until you hold a seat or have Credits that you may use."
+    ) in page
 
 
 def test_a_suspended_seat_says_why(visit: Visit) -> None:
@@ -182,7 +190,7 @@ def test_a_member_asks_for_a_higher_seat_once(visit: Visit) -> None:
     assert f"The Owner and the Admins of {team.name} have your request." in told(
         client, url, plan_code="max", message="Nightly builds"
     )
-    assert "Your request waits for an answer." in read(client, "/account/")
+    assert "Your request for a seat has not been answered yet." in read(client, "/account/")
 
     again = client.post(url, {"plan_code": "max", "message": "Please"})
     assert again.status_code == 422
@@ -209,5 +217,5 @@ def test_calls_without_a_seat_are_paid_from_credits(visit: Visit) -> None:
 
     page = read(visit(member.user), "/account/")
 
-    assert "You hold no seat here, so there is no quota. Calls are paid from Credits." in page
+    assert "You hold no seat in this Team, so you have no quota. Calls are paid from Credits." in page
     assert "Balance of the Team 9,930" in page

@@ -36,7 +36,7 @@ def test_every_seat_shows_plan_holder_and_windows(visit: Visit) -> None:
 
     assert "2 seats, 1 free." in page
     assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10.00% $0.99 of $9.90 used" in page
-    assert f"Seat {free.pk} Plus Free until 3 Jul 2026, 10:02 UTC 5-hour 0.00%" in page
+    assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0.00%" in page
 
 
 def test_a_seat_that_is_paid_for_again_and_again_says_when(visit: Visit) -> None:
@@ -141,7 +141,7 @@ def test_a_seat_whose_plan_has_ended_has_none(visit: Visit) -> None:
 
     page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
-    assert f"Seat {ended.pk} No plan Free Give to a member, history" in page
+    assert f"Seat {ended.pk} No plan Free Give it to a member, see its history" in page
 
 
 def test_a_suspended_seat_is_marked(visit: Visit) -> None:

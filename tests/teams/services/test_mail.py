@@ -137,12 +137,12 @@ def test_the_task_and_the_command_send_what_waits(mailoutbox: list[EmailMessage]
     "kind, subject",
     [
         ("ownership_transferred", "bob is now the Owner of Acme"),
-        ("role_changed", "Your role in Acme is now Admin"),
+        ("role_changed", "You are now an Admin of Acme"),
         ("seat_assigned", "You have a seat in Acme"),
     ],
 )
 def test_each_template_says_what_happened(kind: str, subject: str, mailoutbox: list[EmailMessage]) -> None:
-    context = {"team": "Acme", "slug": "acme", "role": "Admin", "before": "ann", "after": "bob"}
+    context = {"team": "Acme", "slug": "acme", "role": "admin", "before": "ann", "after": "bob"}
     mail.queue(kind=kind, to="bob@example.com", context=context, dedupe_key=kind, at=NOON)
     mail.deliver_due(at=NOON)
     assert mailoutbox[0].subject == subject

@@ -130,7 +130,7 @@ def test_the_invited_person_joins_with_a_key(visit: Visit, link: str) -> None:
 def test_another_address_is_told_which_one_is_meant(visit: Visit, link: str) -> None:
     client = visit(make_user("other@example.com"))
 
-    assert "new@example.com is not a confirmed address of yours." in read(client, link)
+    assert "new@example.com is not a confirmed address of your account." in read(client, link)
     assert "This invitation was sent to another e-mail address" in told(client, link)
     assert not Membership.objects.filter(user__email="other@example.com", team__slug="acme").exists()
 
@@ -139,7 +139,7 @@ def test_an_address_that_is_not_confirmed_does_not_count(visit: Visit, link: str
     user = make_user("new@example.com")
     EmailAddress.objects.filter(user=user).update(verified=False)
 
-    assert "is not a confirmed address of yours" in read(visit(user), link)
+    assert "is not a confirmed address of your account" in read(visit(user), link)
 
 
 def test_old_revoked_and_made_up_links_say_ask_for_a_new_one(
@@ -153,7 +153,7 @@ def test_old_revoked_and_made_up_links_say_ask_for_a_new_one(
     response = client.get(link)
 
     assert response.status_code == 410
-    assert "Ask whoever invited you for a new one." in words(response)
+    assert "Ask the person who invited you for a new one." in words(response)
     assert client.get("/invitations/0000/").status_code == 410
 
 

@@ -20,7 +20,7 @@ def test_an_address_that_is_not_there(client: Client) -> None:
     answer = client.get("/nothing/")
 
     assert answer.status_code == 404
-    assert "There is nothing here" in words(answer)
+    assert "There is nothing at this address" in words(answer)
 
 
 def test_a_team_one_is_not_in_looks_the_same_as_none(visit: Visit) -> None:
@@ -37,7 +37,8 @@ def test_a_right_one_lacks_is_named(visit: Visit) -> None:
     answer = visit(member.user).get(f"/teams/{team.slug}/credits/")
 
     assert answer.status_code == 403
-    assert "You need to be Owner or Admin of this Team to see the Team's Credits" in words(answer)
+    needed = "To see the Team's Credits and their ledger, you need to be Owner or Admin of this Team."
+    assert needed in words(answer)
 
 
 def test_a_form_without_its_token_changes_nothing() -> None:
@@ -48,15 +49,15 @@ def test_a_form_without_its_token_changes_nothing() -> None:
     answer = client.post("/new-team/", {"name": "Initech"})
 
     assert answer.status_code == 403
-    assert "This form is too old" in words(answer)
+    assert "This form has expired" in words(answer)
     assert not user.memberships.filter(team__name="Initech").exists()
 
 
 @pytest.mark.parametrize(
     ("error", "status", "title"),
     [
-        (OperationalError("the connection is closed"), 503, "We are away for a moment"),
-        (ValueError("a defect"), 500, "Something went wrong here"),
+        (OperationalError("the connection is closed"), 503, "Token Plan is not available at the moment"),
+        (ValueError("a defect"), 500, "Something went wrong"),
     ],
 )
 def test_an_outage_and_a_defect_have_pages_that_ask_nothing_of_the_database(

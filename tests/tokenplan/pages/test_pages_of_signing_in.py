@@ -108,7 +108,7 @@ def test_links_that_are_no_good_say_what_to_do() -> None:
     client = Client()
 
     assert "Ask for a new one" in read(client, "/accounts/password/reset/key/1-abc-def/")
-    assert "This link has expired or was used." in read(client, "/accounts/confirm-email/nonsense/")
+    assert "This link has expired or was already used." in read(client, "/accounts/confirm-email/nonsense/")
 
 
 def test_changing_the_password_and_signing_out() -> None:
