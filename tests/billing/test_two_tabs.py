@@ -108,7 +108,7 @@ def test_a_second_subscription_is_refused_in_words_and_left_to_people(
     page = client.get(reverse("team-checkout", args=[buyer.team.slug, visit.pk]))
 
     assert page.status_code == 200
-    assert "somebody must see to it" in page.content.decode()
+    assert "Please contact us, so that we can resolve it." in page.content.decode()
     assert [row.status for row in Subscription.objects.all()] == ["active"]
     assert buyer.plans() == ["max"]
 
