@@ -18,8 +18,8 @@ class PriceUnknown(Refusal):
 
 
 class PaymentsUnavailable(Refusal):
-    """Stripe did not answer, or not with sense. What was asked may have been done: look before asking
-    again.
+    """Stripe did not answer, or its answer made no sense. What was asked may have been done: sync before
+    asking again.
     """
 
     code = "payments_unavailable"

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import errors
-from billing.workflows import deleting
+from billing.workflows.teams import delete_team
 from quota.api.schema import refusals
 from teams.api import teams as ground
 from teams.errors import DefaultTeamIsPersonal, TeamHasLiveSeats
@@ -36,5 +36,5 @@ class TeamDetail(ground.TeamDetail):
         description="For everyone, with every key in it. Refused while it has seats, or pays.",
     )
     def delete(self, request: Request, slug: str) -> Response:
-        deleting.delete_team(team=self.team, by=self.person, at=timezone.now())
+        delete_team(team=self.team, by=self.person, at=timezone.now())
         return Response(status=204)

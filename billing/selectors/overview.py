@@ -56,8 +56,8 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`subscription` is the one that has not ended. `change` is not finished; `checkout` is a visit to the
-    payment page for the first seats that is not over."""
+    """`subscription` is the one that has not ended. `change` is not finished; `checkout` is a session for the
+    first seats that is not over."""
 
     subscription: Subscription | None
     plans: tuple[PlanSeats, ...]
@@ -85,7 +85,7 @@ def overview(team: Team) -> Overview:
     """The Team's subscription with its seats, the smallest plan first, then the oldest seat."""
     row = Subscription.objects.for_team(team).live().first()
     customer = Customer.objects.filter(team=team).first()
-    visits = Checkout.objects.for_team(team).unfinished().filter(kind=Checkout.Kind.SUBSCRIPTION)
+    sessions = Checkout.objects.for_team(team).unfinished().filter(kind=Checkout.Kind.SUBSCRIPTION)
     seats = _seats(row) if row else ()
     return Overview(
         subscription=row,
@@ -93,7 +93,7 @@ def overview(team: Team) -> Overview:
         seats=seats,
         overdue=overdue(row) if row else None,
         change=Change.objects.for_team(team).unfinished().first(),
-        checkout=visits.order_by("-created_at").first(),
+        checkout=sessions.order_by("-created_at").first(),
         balance_nanousd=customer.balance_nanousd if customer else 0,
     )
 
@@ -138,4 +138,16 @@ def _by_plan(row: Subscription, seats: tuple[PaidSeat, ...]) -> tuple[PlanSeats,
     assigned = Counter(seat.plan for seat in seats if seat.holder)
     return tuple(
         PlanSeats(plan, costs.get(plan.pk, 0), count, assigned[plan]) for plan, count in bought.items()
+    )
+
+
+def is_under_way(team: Team) -> bool:
+    """Is there something that a payment on Stripe's page would settle: a first or an overdue payment, or a
+    change that is not finished?
+    """
+    row = Subscription.objects.for_team(team).live().first()
+    return row is not None and (
+        row.status in Subscription.OWES
+        or row.status == Subscription.Status.INCOMPLETE
+        or row.changes.unfinished().exists()
     )

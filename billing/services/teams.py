@@ -13,7 +13,7 @@ from teams.transactions import one_transaction
 
 
 @one_transaction()
-def delete_team(*, team: Team, by: User | None, at: datetime) -> Team:
+def delete_settled_team(*, team: Team, by: User | None, at: datetime) -> Team:
     """The Team is gone, and every key in it; its books are kept. Refused while it pays, or may: money that
     came in later would be for nobody.
 

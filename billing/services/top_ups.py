@@ -1,5 +1,5 @@
 """Auto top-up: the Owner's standing order for Credits. One charge closes the gap; off after three failures;
-always told by mail (product.md, Credits).
+always told by mail (docs/rules.md, Credits).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from billing.models import AutoTopUp, CreditPurchase
 from billing.money import MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.top_ups import spent_this_month
-from billing.services.telling import tell_owner
+from billing.services.notifications import notify_owner
 from quota.money import MAX_NANOUSD, credits_text, credits_words, usd_text
 from quota.selectors.bar import team_balance
 from teams.errors import InvalidValue
@@ -101,7 +101,9 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
             "threshold": credits_words(order.threshold_nanousd),
             "balance": credits_words(balance),
         }
-        tell_owner(team=team, kind="top_up_cap", key=f"top_up_cap:{team.pk}:{at:%Y-%m}", at=at, **context)
+        notify_owner(
+            team=team, kind="top_up_cap", dedupe_key=f"top_up_cap:{team.pk}:{at:%Y-%m}", at=at, **context
+        )
         return None
     purchase = CreditPurchase.objects.create(
         team=team, kind=CreditPurchase.Kind.TOP_UP, amount_nanousd=gap, created_at=at
@@ -143,7 +145,9 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
         "off": "yes" if not order.enabled else "",
         "failures": order.failures,
     }
-    tell_owner(team=purchase.team, kind="top_up_failed", key=f"top_up_failed:{purchase.pk}", at=at, **context)
+    notify_owner(
+        team=purchase.team, kind="top_up_failed", dedupe_key=f"top_up_failed:{purchase.pk}", at=at, **context
+    )
     details: Details = {"reason": purchase.reason, "switched_off": not order.enabled}
     record(
         team=purchase.team,
@@ -155,7 +159,7 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
     )
 
 
-def note_paid(*, purchase: CreditPurchase, at: datetime) -> None:
+def forget_failures_of_paid_top_up(*, purchase: CreditPurchase, at: datetime) -> None:
     """A top-up was paid: the failures before it are forgotten. Inside of the transaction that grants it."""
     order = AutoTopUp.objects.filter(team=purchase.team).first()
     if order is None:
@@ -168,7 +172,9 @@ def note_paid(*, purchase: CreditPurchase, at: datetime) -> None:
         "price": usd_text(purchase.amount_nanousd),
         "balance": credits_words(team_balance(purchase.team_id, at)),
     }
-    tell_owner(team=purchase.team, kind="topped_up", key=f"topped_up:{purchase.pk}", at=at, **context)
+    notify_owner(
+        team=purchase.team, kind="topped_up", dedupe_key=f"topped_up:{purchase.pk}", at=at, **context
+    )
 
 
 def _whole_packs(nanousd: int) -> int:

@@ -9,12 +9,15 @@ from datetime import timedelta
 
 import pytest
 
-from billing import changes, stripe_api
+from billing import stripe_api
+from billing.change_requests import Bill
 from billing.errors import AlreadySubscribed, AmountChanged, ChangeInProgress
 from billing.models import Change, Checkout, Subscription
+from billing.selectors.change_requests import change_request
+from billing.selectors.offers import plan_on_sale
 from billing.selectors.prices import prices_of
 from billing.stripe_api.client import api
-from billing.workflows.buying import ensure_customer
+from billing.workflows.customers import ensure_customer
 from teams.errors import Refusal
 from tests.helpers.races import race
 from tests.helpers.story import Story
@@ -36,14 +39,14 @@ def live(story: Story) -> list[str]:
 
 
 def test_without_a_row_each_tab_has_a_page_of_its_own_and_each_is_paid(story: Story) -> None:
-    customer = ensure_customer(team=story.team, at=story.account.at)
-    price = prices_of(changes.Bill({story.wish(changes.ADD, plan="max").plan or 0: 1}, "month"))
+    customer_id = ensure_customer(team=story.team, at=story.account.at)
+    price = prices_of(Bill({plan_on_sale("max").pk: 1}, "month"))
 
     def tab(number: int) -> str:
         page = stripe_api.create_checkout(
             request=f"tab {number}",
             mode="subscription",
-            customer=customer,
+            customer_id=customer_id,
             prices=price,
             metadata={},
             return_url="http://tokens.test/",
@@ -58,7 +61,7 @@ def test_without_a_row_each_tab_has_a_page_of_its_own_and_each_is_paid(story: St
 
 def test_tabs_that_subscribe_at_once_make_one_subscription(story: Story) -> None:
     def tab(seats: int) -> Checkout:
-        checkout = story.visit(max=seats)
+        checkout = story.begin_checkout(max=seats)
         story.account.pay(checkout.url)
         return checkout
 
@@ -70,12 +73,12 @@ def test_tabs_that_subscribe_at_once_make_one_subscription(story: Story) -> None
     assert Subscription.objects.get().stripe_id == live(story)[0]
     assert Checkout.objects.filter(state="paid").count() == 1
     with pytest.raises(AlreadySubscribed):
-        story.visit(max=1)
+        story.begin_checkout(max=1)
 
 
 def test_a_page_that_was_left_for_another_choice_cannot_be_paid(story: Story) -> None:
-    first = story.visit(max=1)
-    second = story.visit(max=2)
+    first = story.begin_checkout(max=1)
+    second = story.begin_checkout(max=2)
     assert story.account.pay(first.url) == first.url
     story.account.pay(second.url)
     story.account.deliver()
@@ -83,7 +86,7 @@ def test_a_page_that_was_left_for_another_choice_cannot_be_paid(story: Story) ->
 
 
 def test_the_same_choice_again_is_the_same_page(story: Story) -> None:
-    pages = race(*[lambda: story.visit(max=1)] * TABS)
+    pages = race(*[lambda: story.begin_checkout(max=1)] * TABS)
     urls = {page.url for page in pages if isinstance(page, Checkout)}
     assert len(urls) == 1
     assert all(isinstance(page, (Checkout, Refusal)) for page in pages), pages
@@ -101,11 +104,11 @@ def test_without_a_row_each_tab_changes_the_subscription_and_each_is_charged(sto
 def test_tabs_that_change_at_once_are_charged_once(story: Story) -> None:
     story.subscribe(max=1)
     story.account.advance(timedelta(days=10))
-    wishes = [story.wish(changes.ADD, plan="max", count=count) for count in range(1, TABS + 1)]
-    shown = [story.preview(wish) for wish in wishes]
+    requests = [change_request(kind="add", plan="max", count=count) for count in range(1, TABS + 1)]
+    shown = [story.preview(request) for request in requests]
 
     def tab(number: int) -> Change | None:
-        return story.confirm(wishes[number], shown[number])
+        return story.confirm(requests[number], shown[number])
 
     answers = race(*[lambda number=number: tab(number) for number in range(TABS)])
     story.account.deliver()
@@ -124,9 +127,9 @@ def done_target(story: Story, change: Change) -> dict[str, int]:
 
 def test_a_double_click_is_one_change(story: Story) -> None:
     story.subscribe(max=1)
-    wish = story.wish(changes.ADD, plan="max", count=1)
-    shown = story.preview(wish)
-    answers = race(*[lambda: story.confirm(wish, shown)] * TABS)
+    request = change_request(kind="add", plan="max", count=1)
+    shown = story.preview(request)
+    answers = race(*[lambda: story.confirm(request, shown)] * TABS)
     story.account.deliver()
     assert all(isinstance(answer, (Change, ChangeInProgress, AmountChanged)) for answer in answers), answers
     assert (story.billed(), len(story.paid()), Change.objects.count()) == ({"max_v1_month": 2}, 2, 1)

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import AutoTopUp, Change, Checkout, CreditPurchase, Customer, PurchasedSeat, StripeEvent
-from billing.workflows.inbox import work_inbox
+from billing.sync.inbox import work_inbox
 from teams.models import AuditEntry, Mail
 from tests.helpers.buyer import Buyer
 from tests.helpers.signed import event, ring_us

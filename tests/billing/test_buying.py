@@ -1,7 +1,10 @@
-"""Buying, from the payment page to the seat, against the local Stripe."""
+"""Buying,
+from billing.workflows.checkouts import buy_seats
+from billing.workflows.checkouts import buy_credits
+from the payment page to the seat, against the local Stripe."""
 
 from billing.models import Checkout, Subscription
-from billing.workflows.buying import buy_credits, buy_seats
+from billing.workflows.checkouts import buy_credits, buy_seats
 from quota.selectors.seats import seats_of
 from tests.helpers.factories import make_team, owner_of
 from tests.helpers.stripe_account import StripeAccount

@@ -7,9 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from billing import changes, stripe_api
-from billing.allotment import LEAVES
-from billing.changes import Wish
+from billing import stripe_api
+from billing.change_requests import AddSeats, MoveSeats
 from billing.errors import (
     AmountChanged,
     ChangeInProgress,
@@ -20,9 +19,11 @@ from billing.errors import (
     SubscriptionEnding,
 )
 from billing.models import Change, PurchasedSeat
+from billing.seat_plans import LEAVES
+from billing.selectors.change_requests import change_request
 from billing.stripe_api.client import api
-from billing.workflows import changing
-from billing.workflows.looks import look_at_subscription
+from billing.sync.subscriptions import sync_subscription
+from billing.workflows.changes import drop_change
 from quota.models import Plan
 from teams.errors import InvalidValue
 from teams.models import AuditEntry
@@ -45,7 +46,7 @@ def story(stripe_account: StripeAccount) -> Story:
 def test_seats_are_added_at_once_for_what_is_left_of_the_month(story: Story) -> None:
     story.subscribe(max=1)
     story.account.advance(15 * DAY)
-    shown = story.preview(story.wish(changes.ADD, plan="max", count=2))
+    shown = story.preview(change_request(kind="add", plan="max", count=2))
     assert (dollars(shown.amount_nanousd), dollars(shown.renewal_nanousd)) == (50.0, 150.0)
     change = story.add("max", 2)
     assert change is not None
@@ -72,7 +73,7 @@ def test_an_upgrade_pays_the_difference_at_once_and_moves_the_seat_that_was_name
 def test_moving_down_costs_nothing_and_acts_at_the_periods_end(story: Story) -> None:
     story.subscribe(max=2)
     (first, _) = story.seats()
-    shown = story.preview(story.wish(changes.MOVE, plan="plus", seats=[first]))
+    shown = story.preview(change_request(kind="move", plan="plus", seats=[first]))
     assert (shown.at_once, dollars(shown.amount_nanousd)) == (False, 70.0)
     assert story.move(first, plan="plus") is None
     assert (story.plans(), story.paid()) == (["max", "max"], [10_000])
@@ -126,7 +127,7 @@ def test_what_is_planned_outlives_an_upgrade_a_cancellation_and_its_taking_back(
 def test_by_the_year_is_paid_at_once_less_what_is_left_of_the_month(story: Story) -> None:
     story.subscribe(max=2)
     story.account.advance(15 * DAY)
-    shown = story.preview(story.wish(changes.INTERVAL, interval="year"))
+    shown = story.preview(change_request(kind="interval", interval="year"))
     assert (dollars(shown.amount_nanousd), dollars(shown.renewal_nanousd)) == (950.0, 1_000.0)
     assert shown.renews_at == story.account.at.replace(year=2027)
     change = story.pay_by("year")
@@ -139,7 +140,7 @@ def test_by_the_year_is_paid_at_once_less_what_is_left_of_the_month(story: Story
 
 def test_by_the_month_is_from_the_next_year_on(story: Story) -> None:
     story.subscribe("year", max=1)
-    shown = story.preview(story.wish(changes.INTERVAL, interval="month"))
+    shown = story.preview(change_request(kind="interval", interval="month"))
     assert (shown.at_once, dollars(shown.amount_nanousd)) == (False, 50.0)
     story.pay_by("month")
     assert (story.row.next_interval, story.row.interval) == ("month", "year")
@@ -155,10 +156,10 @@ def test_canceled_works_until_the_periods_end_and_resumed_goes_on(story: Story) 
     story.cancel()
     assert story.row.cancel_at == story.row.period_end
     with pytest.raises(NothingToChange):
-        story.preview(Wish(changes.CANCEL))
+        story.preview_cancel()
     with pytest.raises(SubscriptionEnding):
-        story.preview(story.wish(changes.ADD, plan="max", count=1))
-    shown = story.preview(Wish(changes.RESUME))
+        story.preview(change_request(kind="add", plan="max", count=1))
+    shown = story.preview_resume()
     assert dollars(shown.renewal_nanousd) == 50.0
     story.resume()
     story.add("max", 1)
@@ -167,7 +168,7 @@ def test_canceled_works_until_the_periods_end_and_resumed_goes_on(story: Story) 
     story.account.deliver()
     assert (story.row.status, story.plans(), story.paid()) == ("canceled", [], [5_000, 5_000])
     with pytest.raises(NotSubscribed):
-        story.preview(Wish(changes.RESUME))
+        story.preview_resume()
     asked = AuditEntry.objects.filter(team=story.team, action__contains=".", by=story.owner)
     assert [entry.action for entry in asked.order_by("pk") if "asked" in entry.action] == [
         "subscription.cancel_asked",
@@ -177,16 +178,16 @@ def test_canceled_works_until_the_periods_end_and_resumed_goes_on(story: Story) 
     ]
 
 
-def test_a_cancellation_that_was_asked_for_is_seen_to_by_the_next_look(story: Story) -> None:
-    """The process died between the wish and Stripe."""
+def test_a_cancellation_that_was_asked_for_is_done_by_the_next_sync(story: Story) -> None:
+    """The process died between our row and Stripe."""
     story.subscribe(max=2)
     story.give_up(story.seats()[0])
     row = story.row
     row.cancel_asked = True
     row.save()
     with pytest.raises(NothingToChange):
-        story.preview(Wish(changes.CANCEL))
-    look_at_subscription(row.stripe_id, story.account.at)
+        story.preview_cancel()
+    sync_subscription(row.stripe_id, story.account.at)
     story.account.deliver()
     assert story.row.cancel_at == story.row.period_end
     assert story.row.cancel_asked is False
@@ -200,7 +201,7 @@ def test_a_declined_card_changes_nothing_until_it_is_paid(story: Story) -> None:
     assert change.state == Change.State.AWAITS_PAYMENT
     assert (story.plans(), story.billed()) == (["max"], {"max_v1_month": 1})
     with pytest.raises(ChangeInProgress):
-        story.preview(story.wish(changes.ADD, plan="max", count=1))
+        story.preview(change_request(kind="add", plan="max", count=1))
     story.account.pay(change.pay_url)
     story.account.deliver()
     change.refresh_from_db()
@@ -230,7 +231,7 @@ def test_a_change_that_waits_can_be_dropped_and_nothing_is_charged(story: Story)
     story.use_card("pm_card_chargeCustomerFail")
     change = story.add("max", 1)
     assert change is not None
-    dropped = changing.drop_change(change=change, at=story.account.at)
+    dropped = drop_change(change=change, at=story.account.at)
     assert (dropped.state, story.paid()) == (Change.State.REFUSED, [5_000])
     story.account.deliver()
     assert (story.plans(), story.billed()) == (["max"], {"max_v1_month": 1})
@@ -246,7 +247,7 @@ def test_a_change_that_was_paid_in_the_moment_it_was_dropped_is_done(story: Stor
     change = story.add("max", 1)
     assert change is not None
     story.account.pay(change.pay_url)
-    assert changing.drop_change(change=change, at=story.account.at).state == Change.State.DONE
+    assert drop_change(change=change, at=story.account.at).state == Change.State.DONE
     assert story.plans() == ["max", "max"]
 
 
@@ -264,29 +265,29 @@ def test_a_change_that_nobody_pays_is_over_after_a_day(story: Story) -> None:
 
 def test_what_costs_otherwise_now_is_refused_with_the_new_amount(story: Story) -> None:
     story.subscribe(max=1)
-    wish = story.wish(changes.ADD, plan="ultra", count=1)
-    shown = story.preview(wish)
+    request = change_request(kind="add", plan="ultra", count=1)
+    shown = story.preview(request)
     story.account.advance(timedelta(hours=3))
     with pytest.raises(AmountChanged) as refused:
-        story.confirm(wish, shown)
-    now = story.preview(wish)
+        story.confirm(request, shown)
+    now = story.preview(request)
     assert refused.value.amount_nanousd == now.amount_nanousd == 11_950 * USD // 100
     assert shown.amount_nanousd == 120 * USD
     # Neither does another amount for what was shown just now, nor for what is for the period's end.
-    for wished, amount in [(wish, USD), (story.wish(changes.GIVE_UP, seats=story.seats()), USD)]:
-        if wished is wish:
+    for asked, amount in [(request, USD), (change_request(kind="give_up", seats=story.seats()), USD)]:
+        if asked is request:
             with pytest.raises(AmountChanged):
-                story.confirm(wished, now, amount_nanousd=amount)
+                story.confirm(asked, now, amount_nanousd=amount)
     assert (story.paid(), Change.objects.count(), story.planned()) == ([5_000], 0, [None])
 
 
 def test_within_a_quarter_of_an_hour_what_was_shown_is_what_is_paid(story: Story) -> None:
     story.subscribe(max=1)
-    wish = story.wish(changes.ADD, plan="ultra", count=1)
+    request = change_request(kind="add", plan="ultra", count=1)
     story.account.advance(10 * DAY)
-    shown = story.preview(wish)
+    shown = story.preview(request)
     story.account.advance(14 * MINUTE)
-    change = story.confirm(wish, shown)
+    change = story.confirm(request, shown)
     assert change is not None
     assert change.state == Change.State.DONE
     assert story.paid() == [5_000, shown.amount_nanousd * 100 // USD]
@@ -294,12 +295,55 @@ def test_within_a_quarter_of_an_hour_what_was_shown_is_what_is_paid(story: Story
 
 def test_a_second_click_is_the_same_change(story: Story) -> None:
     story.subscribe(max=1)
-    wish = story.wish(changes.ADD, plan="max", count=1)
+    request = change_request(kind="add", plan="max", count=1)
     story.account.advance(DAY)
-    shown = story.preview(wish)
-    first, second = story.confirm(wish, shown), story.confirm(wish, shown)
+    shown = story.preview(request)
+    first, second = story.confirm(request, shown), story.confirm(request, shown)
     assert first == second
     assert story.billed() == {"max_v1_month": 2}
+
+
+def test_two_moves_that_read_alike_are_two_changes(story: Story) -> None:
+    """The text for people names five seats; which request a change came from is what was stored of it."""
+    story.subscribe(plus=7)
+    *first_five, sixth, seventh = story.seats()
+    move = change_request(kind="move", plan="max", seats=[*first_five, sixth])
+    other = change_request(kind="move", plan="max", seats=[*first_five, seventh])
+    shown, other_shown = story.preview(move), story.preview(other)
+    assert (shown.text, shown.amount_nanousd, shown.proration_at) == (
+        other_shown.text,
+        other_shown.amount_nanousd,
+        other_shown.proration_at,
+    )
+    done = story.confirm(move, shown)
+    assert done is not None
+    with pytest.raises(AmountChanged) as refused:  # five of its seats have moved already
+        story.confirm(other, other_shown)
+    assert refused.value.amount_nanousd == 30 * USD
+    assert story.confirm(move, shown) == done
+    assert (story.plans(), len(story.paid())) == (["max"] * 6 + ["plus"], 2)
+    story.change("move", plan="max", seats=[*first_five, seventh])
+    assert story.plans() == ["max"] * 7
+
+
+def test_a_second_click_that_names_its_seats_in_another_order_is_the_same_change(story: Story) -> None:
+    story.subscribe(plus=2)
+    first, second = story.seats()
+    move = change_request(kind="move", plan="max", seats=[first, second])
+    again = change_request(kind="move", plan="max", seats=[second, first, second])
+    shown = story.preview(move)
+    assert story.confirm(move, shown) == story.confirm(again, shown)
+    assert len(story.paid()) == 2
+
+
+def test_another_change_that_was_shown_in_the_same_second_is_neither_a_repeat_nor_done(story: Story) -> None:
+    story.subscribe(max=1)
+    one, two = (change_request(kind="add", plan="max", count=count) for count in (1, 2))
+    shown_one, shown_two = story.preview(one), story.preview(two)
+    story.confirm(one, shown_one)
+    with pytest.raises(ChangeInProgress, match="Another change"):
+        story.confirm(two, shown_two)
+    assert (story.billed(), len(story.paid()), Change.objects.count()) == ({"max_v1_month": 2}, 2, 1)
 
 
 def test_what_an_operator_changed_at_stripe_is_seen_before_anything_is_worked_out(story: Story) -> None:
@@ -318,7 +362,7 @@ def test_while_a_payment_is_overdue_nothing_changes_but_it_can_be_canceled(story
     story.account.deliver()
     assert story.row.status == "past_due"
     with pytest.raises(PaymentOverdue):
-        story.preview(story.wish(changes.ADD, plan="max", count=1))
+        story.preview(change_request(kind="add", plan="max", count=1))
     story.cancel()
     assert story.row.cancel_at == story.row.period_end
 
@@ -327,12 +371,9 @@ def test_a_version_that_is_no_longer_sold_is_kept_and_not_bought(story: Story) -
     story.subscribe(max=1, plus=1)
     old, plus = Plan.objects.get(code="max"), story.seats()[0]
     Plan.objects.filter(pk=old.pk).update(sellable=False)
-    for wish in (
-        Wish(changes.ADD, plan=old.pk, count=1),
-        Wish(changes.MOVE, plan=old.pk, seats=(plus,)),
-    ):
+    for request in (AddSeats(old.pk, 1), MoveSeats(old.pk, (plus,))):
         with pytest.raises(NotOnSale):
-            story.preview(wish)
+            story.preview(request)
     assert story.pay_by("year") is not None
     assert story.billed() == {"max_v1_year": 1, "plus_v1_year": 1}
 
@@ -341,7 +382,7 @@ def test_a_default_team_has_one_seat(stripe_account: StripeAccount) -> None:
     story = Story(stripe_account, make_user().default_team)
     story.subscribe(plus=1)
     with pytest.raises(InvalidValue, match="one seat"):
-        story.preview(story.wish(changes.ADD, plan="plus", count=1))
+        story.preview(change_request(kind="add", plan="plus", count=1))
     story.move(story.seats()[0], plan="max")
     assert story.plans() == ["max"]
 
@@ -354,10 +395,10 @@ def test_a_promotion_goes_on_through_a_planned_change(story: Story) -> None:
         duration="forever",
         percent_hundredths=5_000,
     )
-    checkout = story.visit(max=2)
+    checkout = story.begin_checkout(max=2)
     story.account.pay(checkout.url, promotion=code.code)
     story.account.deliver()
-    shown = story.preview(story.wish(changes.GIVE_UP, seats=story.seats()[:1]))
+    shown = story.preview(change_request(kind="give_up", seats=story.seats()[:1]))
     assert dollars(shown.amount_nanousd) == 25.0
     story.give_up(story.seats()[0])
     story.account.advance(MONTH + DAY)
@@ -366,7 +407,7 @@ def test_a_promotion_goes_on_through_a_planned_change(story: Story) -> None:
 
 
 def test_declined_at_the_first_payment_page_nothing_is_bought(story: Story) -> None:
-    checkout = story.visit(max=1)
+    checkout = story.begin_checkout(max=1)
     assert story.account.pay(checkout.url, DECLINED) == checkout.url
     story.account.deliver()
     checkout.refresh_from_db()

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from billing.errors import AlreadySubscribed, ChangeInProgress
-from billing.facts import CheckoutFacts, CustomerFacts
 from billing.models import Checkout, CreditPurchase, Customer
 from billing.services import checkouts
-from billing.services.fetches import take_ticket
+from billing.services.customers import apply_customer
+from billing.stripe_api.snapshots import CheckoutSnapshot, CustomerSnapshot
 from quota.models import Plan
 from teams.errors import NotFound
 from teams.models import AuditEntry, Team
 from tests.helpers.bought import begin_purchase, make_customer
 from tests.helpers.factories import T0, USD, make_team
 from tests.helpers.races import race
-from tests.helpers.stripe_says import Bill, put_on_sale
+from tests.helpers.stripe_says import Bill, answered, next_sequence, put_on_sale
 
 pytestmark = pytest.mark.django_db
 
@@ -38,22 +38,23 @@ def begin(team: Team, prices: dict[str, int] | None = None) -> Checkout:
     )
 
 
-def says(checkout: Checkout, status: str, *, paid: bool = False, ticket: int = 0, **other: Any) -> list[str]:
-    facts = CheckoutFacts(
+def says(
+    checkout: Checkout, status: str, *, paid: bool = False, sequence: int | None = None, **other: Any
+) -> list[str]:
+    snapshot = CheckoutSnapshot(
         id=f"cs_{checkout.pk.hex[:8]}",
         url="https://checkout.example/1" if status == "open" else "",
         status=status,
         paid=paid,
         reference=str(checkout.pk),
-        customer="cus_1",
-        subscription="",
-        payment="",
-        invoice="",
+        customer_id="cus_1",
+        subscription_id="",
+        payment_id="",
+        invoice_id="",
         expires_at=checkout.expires_at,
     )
-    facts = replace(facts, **other)
-    ticket = ticket or take_ticket()
-    changed = checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=ticket, at=T0 + HOUR)
+    fetched = answered(replace(snapshot, **other), sequence=sequence)
+    changed = checkouts.apply_checkout(checkout=checkout, fetched=fetched, at=T0 + HOUR)
     checkout.refresh_from_db()
     return changed
 
@@ -111,9 +112,9 @@ def test_the_row_says_what_stripe_said(status: str, paid: bool, state: str) -> N
 
 def test_an_older_answer_is_dropped() -> None:
     checkout = begin(make_team())
-    older, newer = take_ticket(), take_ticket()
-    says(checkout, "complete", paid=True, ticket=newer)
-    assert says(checkout, "open", ticket=older) == []
+    older, newer = next_sequence(), next_sequence()
+    says(checkout, "complete", paid=True, sequence=newer)
+    assert says(checkout, "open", sequence=older) == []
     assert checkout.state == State.PAID
 
 
@@ -150,8 +151,8 @@ def test_credits_whose_page_was_left_are_given_up(status: str, reason: str) -> N
 def test_a_customer_that_stripe_deleted_is_forgotten_and_the_next_one_is_another_request() -> None:
     team = make_team()
     before = make_customer(team)
-    facts = CustomerFacts(str(before.stripe_id), "", "", "", "", "", 0, deleted=True)
-    said = checkouts.apply_customer(team=team, facts=facts, ticket=take_ticket(), at=T0)
+    snapshot = CustomerSnapshot(str(before.stripe_id), "", "", "", "", "", 0, deleted=True)
+    said = apply_customer(team=team, fetched=answered(snapshot), at=T0)
     after = Customer.objects.get(team=team)
     assert said == [f"customer {before.stripe_id}: deleted"]
     assert (after.stripe_id, after.card) == (None, "")

@@ -45,5 +45,5 @@ def test_the_local_stripe_needs_no_webhook_endpoint(settings: Any) -> None:
     put_on_sale()
     settings.LOCAL_STRIPE = True
 
-    with pytest.raises(CommandError, match=r"^The local Stripe knows where to ring."):
+    with pytest.raises(CommandError, match=r"^The local Stripe knows where to send its events."):
         said("sync_stripe", "--webhook")

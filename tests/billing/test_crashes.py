@@ -14,12 +14,16 @@ import pytest
 import stripe
 from django.db import OperationalError, connection, transaction
 
-from billing import changes
 from billing.errors import NothingToChange
 from billing.models import CreditPurchase, Payment, Refund
+from billing.selectors.change_requests import change_request
 from billing.services.top_ups import set_auto_top_up
-from billing.workflows import buying, changing, reconciling, refunding, topping_up
-from billing.workflows.looks import look_at_checkout
+from billing.sync.checkouts import sync_checkout
+from billing.sync.reconcile import reconcile
+from billing.workflows.changes import settle_open_changes
+from billing.workflows.checkouts import buy_credits, expire_old_checkouts
+from billing.workflows.refunds import refund_payment, send_open_refunds
+from billing.workflows.top_ups import top_up, top_up_all
 from teams.errors import Refusal
 from tests.helpers.factories import USD
 from tests.helpers.story import Story
@@ -93,43 +97,44 @@ def tried(account: StripeAccount) -> Iterator[None]:
 
 
 def buys_seats(story: Story) -> None:
-    checkout = story.visit(max=2)
+    checkout = story.begin_checkout(max=2)
     story.account.pay(checkout.url)
-    look_at_checkout(checkout, story.account.at)
+    sync_checkout(checkout, story.account.at)
 
 
 def buys_credits(story: Story) -> None:
     if CreditPurchase.objects.filter(state="paid").exists():
         return
-    checkout = buying.buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
+    checkout = buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
     story.account.pay(checkout.url)
-    look_at_checkout(checkout, story.account.at)
+    sync_checkout(checkout, story.account.at)
 
 
 def adds(story: Story) -> None:
     if story.billed() == {"max_v1_month": 2, "plus_v1_month": 1}:
-        asked(story, changes.ADD, plan="max", count=1)
+        asked(story, "add", plan="max", count=1)
 
 
 def moves_up(story: Story) -> None:
     if "plus_v1_month" in story.billed():
-        asked(story, changes.MOVE, plan="ultra", seats=story.seats()[:1])
+        asked(story, "move", plan="ultra", seats=story.seats()[:1])
 
 
 def gives_up(story: Story) -> None:
-    asked(story, changes.GIVE_UP, seats=story.seats()[-1:])
+    asked(story, "give_up", seats=story.seats()[-1:])
 
 
 def cancels(story: Story) -> None:
-    asked(story, changes.GIVE_UP, seats=story.seats()[-1:])
-    asked(story, changes.CANCEL)
+    asked(story, "give_up", seats=story.seats()[-1:])
+    with suppress(NothingToChange):
+        story.confirm_cancel(story.preview_cancel())
 
 
 def is_paid_back(story: Story) -> None:
     bought = CreditPurchase.objects.get(kind="pack", state="paid")
     payment = Payment.objects.get(stripe_id=bought.payment_id)
     if not Refund.objects.exists():
-        refunding.pay_back(
+        refund_payment(
             payment=payment, amount_nanousd=5 * USD, reason="x", at=story.account.at, by=story.owner
         )
 
@@ -144,25 +149,25 @@ def tops_up(story: Story) -> None:
         at=story.account.at,
         by=story.owner,
     )
-    topping_up.top_up(team=story.team, at=story.account.at)
+    top_up(team=story.team, at=story.account.at)
 
 
 def asked(story: Story, kind: str, **about: Any) -> None:
     """What is so already is not asked for again."""
-    wish = story.wish(kind, **about)
+    request = change_request(kind=kind, **about)
     with suppress(NothingToChange):
-        story.confirm(wish, story.preview(wish))
+        story.confirm(request, story.preview(request))
 
 
 def sweeps(story: Story) -> None:
     """What Celery does in the next ten minutes, and in the night; no event was heard. Stripe's time stands
     meanwhile, so that what is bought afterwards costs what it did."""
     at = story.account.at + 10 * MINUTE
-    changing.settle_open_changes(at=at)
-    refunding.send_open_refunds(at=at)
-    buying.look_at_old_checkouts(at=at)
-    topping_up.top_up_all(at=at)
-    assert reconciling.reconcile(at=at).unrepaired == []
+    settle_open_changes(at=at)
+    send_open_refunds(at=at)
+    expire_old_checkouts(at=at)
+    top_up_all(at=at)
+    assert reconcile(at=at).unrepaired == []
 
 
 def nothing(story: Story) -> None:

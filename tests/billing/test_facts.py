@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stripe
 
-from billing.facts import ItemFacts, SubscriptionFacts, subscription_facts
+from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot, subscription_snapshot
 from tokenplan.environment import ROOT
 
 SAMPLES = ROOT.parent / "shared" / "data" / "stripe_objects.json"
@@ -35,17 +35,17 @@ def subscription() -> dict[str, Any]:
 
 def test_a_subscriptions_period_lies_on_its_items() -> None:
     start, end = datetime(2026, 5, 28, 20, 26, 40, tzinfo=UTC), datetime(2026, 6, 28, 20, 26, 40, tzinfo=UTC)
-    facts = subscription_facts(subscription())
-    assert facts == SubscriptionFacts(
+    snapshot = subscription_snapshot(subscription())
+    assert snapshot == SubscriptionSnapshot(
         id="sub_1",
         status="active",
         interval="month",
-        items=(ItemFacts("si_1", "price_1", 3, start, end),),
+        items=(ItemSnapshot("si_1", "price_1", 3, start, end),),
         cancel_at=None,
         ended_at=datetime(2026, 6, 9, 10, 13, 20, tzinfo=UTC),
         created_at=start,
     )
-    assert (facts.period_start, facts.period_end) == (start, end)
+    assert (snapshot.period_start, snapshot.period_end) == (start, end)
 
 
 def test_what_is_read_are_fields_that_the_sdk_knows() -> None:
@@ -57,6 +57,6 @@ def test_what_is_read_are_fields_that_the_sdk_knows() -> None:
 
 @pytest.mark.skipif(not SAMPLES.exists(), reason="Stripe's samples are not here")
 def test_stripes_own_sample_can_be_read() -> None:
-    facts = subscription_facts(json.loads(SAMPLES.read_text())["subscription"])
-    assert facts.id == "sub_1Pgc6rB7WZ01zgkWNy0Cn5nw"
-    assert [(item.id, item.quantity) for item in facts.items] == [("si_QXhVnC2h0Jczwc", 1)]
+    snapshot = subscription_snapshot(json.loads(SAMPLES.read_text())["subscription"])
+    assert snapshot.id == "sub_1Pgc6rB7WZ01zgkWNy0Cn5nw"
+    assert [(item.id, item.quantity) for item in snapshot.items] == [("si_QXhVnC2h0Jczwc", 1)]

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing.facts import EventFacts
 from billing.models import StripeEvent
 from billing.services import inbox
-from billing.workflows.inbox import work_inbox
+from billing.stripe_api.snapshots import EventSnapshot
+from billing.sync.inbox import work_inbox
 from teams.models import AuditEntry
 from tests.helpers.factories import T0, make_user
 from tests.helpers.races import race
@@ -25,8 +25,8 @@ MINUTE = timedelta(minutes=1)
 def receive(id: str = "evt_1", kind: str = "account.updated", **about: object) -> bool:
     """An event about an object that is nothing of ours, unless told otherwise."""
     about = {"id": "acct_1", "object": "account", **about}
-    facts = EventFacts(id, kind, about, T0)
-    return inbox.receive(event=facts, payload={"id": id, "data": {"object": about}}, at=T0)
+    snapshot = EventSnapshot(id, kind, about, T0)
+    return inbox.receive(event=snapshot, payload={"id": id, "data": {"object": about}}, at=T0)
 
 
 @pytest.mark.django_db
@@ -176,7 +176,7 @@ def test_of_what_came_together_each_object_is_asked_for_once(
 ) -> None:
     """Five events tell of the purchase's subscription or its invoice; a replay later looks again."""
     story = Story(stripe_account)
-    stripe_account.pay(story.visit(max=1).url)
+    stripe_account.pay(story.begin_checkout(max=1).url)
     caplog.set_level(logging.INFO, "stripe")
     stripe_account.deliver()
     asked = [record.message for record in caplog.records if "Request to" in record.message]

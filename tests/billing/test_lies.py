@@ -7,8 +7,9 @@ import time_machine
 
 from billing.models import CreditPurchase, Customer, Payment
 from billing.stripe_api.client import api
-from billing.workflows.buying import buy_credits, ensure_customer
-from billing.workflows.reconciling import reconcile
+from billing.sync.reconcile import reconcile
+from billing.workflows.checkouts import buy_credits
+from billing.workflows.customers import ensure_customer
 from quota.models import CreditGrant
 from tests.helpers.buyer import Buyer
 from tests.helpers.signed import event, ring_us

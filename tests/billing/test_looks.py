@@ -13,16 +13,20 @@ from billing.errors import AlreadySubscribed, TeamHasSubscription
 from billing.models import AutoTopUp, Checkout, CreditPurchase, Customer, Invoice, Payment, Refund
 from billing.services import refunds, top_ups
 from billing.stripe_api.client import api
-from billing.workflows import buying, refunding, topping_up
-from billing.workflows.deleting import delete_team
-from billing.workflows.looks import look_at_checkout, look_at_subscription, use_subscription
-from billing.workflows.reconciling import reconcile
+from billing.sync.checkouts import sync_checkout
+from billing.sync.reconcile import reconcile
+from billing.sync.subscriptions import apply_fetched_subscription, sync_subscription
+from billing.workflows.checkouts import buy_credits, expire_old_checkouts
+from billing.workflows.refunds import refund_payment, send_open_refunds
+from billing.workflows.teams import delete_team
+from billing.workflows.top_ups import top_up
 from quota.selectors.bar import team_balance
 from teams.models import Team
 from teams.services import teams as team_service
 from tests.helpers.factories import USD, make_member
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import COMES_LATER, DISPUTED, FAILS_LATER, GOOD, StripeAccount
+from tests.helpers.stripe_says import answered
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -33,8 +37,8 @@ def story(stripe_account: StripeAccount) -> Story:
     return Story(stripe_account)
 
 
-def buy_credits(story: Story, card: str = GOOD, *, promotion: str = "") -> CreditPurchase:
-    checkout = buying.buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
+def buys_credits(story: Story, card: str = GOOD, *, promotion: str = "") -> CreditPurchase:
+    checkout = buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
     story.account.pay(checkout.url, card, promotion=promotion)
     story.account.deliver()
     return CreditPurchase.objects.get(checkout=checkout)
@@ -52,7 +56,7 @@ def test_seats_wait_for_a_payment_that_comes_later(story: Story) -> None:
     checkout = story.subscribe(max=2, card=COMES_LATER)
     assert (checkout.state, story.row.status, story.plans()) == ("processing", "active", [])
     with pytest.raises(AlreadySubscribed):
-        story.visit(max=1)
+        story.begin_checkout(max=1)
     story.account.advance(7 * DAY)
     story.account.deliver()
     checkout.refresh_from_db()
@@ -67,7 +71,7 @@ def test_a_payment_that_fails_later_ends_what_was_never_paid_and_another_can_beg
     checkout.refresh_from_db()
     assert (checkout.state, story.row.status, story.plans()) == ("failed", "canceled", [])
     assert not Invoice.objects.filter(status="open").exists()
-    again = look_at_checkout(checkout, story.account.at)
+    again = sync_checkout(checkout, story.account.at)
     assert again == [f"checkout {checkout.stripe_id}: the payment failed"]
     story.subscribe(max=1)
     assert story.plans() == ["max"]
@@ -75,7 +79,7 @@ def test_a_payment_that_fails_later_ends_what_was_never_paid_and_another_can_beg
 
 @pytest.mark.parametrize(("account", "state"), [(COMES_LATER, "paid"), (FAILS_LATER, "failed")])
 def test_credits_wait_for_a_payment_that_comes_later(story: Story, account: str, state: str) -> None:
-    purchase = buy_credits(story, account)
+    purchase = buys_credits(story, account)
     assert (purchase.state, team_balance(story.team.pk, story.account.at)) == ("waiting", 0)
     story.account.advance(7 * DAY)
     story.account.deliver()
@@ -88,7 +92,7 @@ def test_a_promotion_that_leaves_nothing_to_pay_grants_all_the_same(story: Story
     code = stripe_api.create_promotion(
         request="gift", code="GIFT", duration="once", percent_hundredths=10_000
     )
-    purchase = buy_credits(story, promotion=code.code)
+    purchase = buys_credits(story, promotion=code.code)
     assert (purchase.state, purchase.payment_id) == ("paid", "")
     assert team_balance(story.team.pk, story.account.at) == 10 * USD
     assert reconcile(at=story.account.at).unrepaired == []
@@ -96,8 +100,8 @@ def test_a_promotion_that_leaves_nothing_to_pay_grants_all_the_same(story: Story
 
 def test_a_refund_of_what_a_promotion_made_cheaper_takes_the_same_share(story: Story) -> None:
     code = stripe_api.create_promotion(request="half", code="HALF", duration="once", percent_hundredths=5_000)
-    purchase = buy_credits(story, promotion=code.code)
-    refunding.pay_back(
+    purchase = buys_credits(story, promotion=code.code)
+    refund_payment(
         payment=Payment.objects.get(stripe_id=purchase.payment_id),
         amount_nanousd=2 * USD,
         reason="two of five dollars",
@@ -111,7 +115,7 @@ def test_a_refund_of_what_a_promotion_made_cheaper_takes_the_same_share(story: S
 def test_a_disputed_payment_freezes_its_lot_until_it_is_decided(
     story: Story, outcome: str, left: int
 ) -> None:
-    purchase = buy_credits(story, DISPUTED)
+    purchase = buys_credits(story, DISPUTED)
     story.account.advance(HOUR)
     story.account.deliver()
     purchase.refresh_from_db()
@@ -140,24 +144,24 @@ def test_a_customer_that_is_deleted_at_stripe_ends_and_can_begin_anew(story: Sto
 
 
 def test_a_visit_that_nobody_finished_is_over_after_twelve_hours(story: Story) -> None:
-    checkout = story.visit(max=1)
-    assert buying.look_at_old_checkouts(at=story.account.at + 11 * HOUR) == 0
+    checkout = story.begin_checkout(max=1)
+    assert expire_old_checkouts(at=story.account.at + 11 * HOUR) == 0
     story.account.advance(12 * HOUR)
-    assert buying.look_at_old_checkouts(at=story.account.at) == 1
+    assert expire_old_checkouts(at=story.account.at) == 1
     checkout.refresh_from_db()
     assert checkout.state == "expired"
 
 
 def test_a_visit_whose_page_was_never_made_is_over_then_too(story: Story) -> None:
-    checkout = story.visit(max=1)
+    checkout = story.begin_checkout(max=1)
     Checkout.objects.update(stripe_id=None, url="")
-    assert buying.look_at_old_checkouts(at=checkout.expires_at) == 1
+    assert expire_old_checkouts(at=checkout.expires_at) == 1
     checkout.refresh_from_db()
     assert checkout.state == "expired"
 
 
 def test_a_team_is_deleted_with_its_open_visit_which_cannot_be_paid_then(story: Story) -> None:
-    checkout = story.visit(max=1)
+    checkout = story.begin_checkout(max=1)
     delete_team(team=story.team, by=story.owner, at=story.account.at)
     assert story.account.pay(checkout.url) == checkout.url
     story.account.deliver()
@@ -197,22 +201,22 @@ def test_a_customer_of_a_lost_answer_is_nobodys_until_it_has_paid(story: Story) 
 def test_a_refund_whose_answer_was_lost_is_found_again_also_after_stripe_forgot_the_request(
     story: Story,
 ) -> None:
-    purchase = buy_credits(story)
+    purchase = buys_credits(story)
     payment = Payment.objects.get(stripe_id=purchase.payment_id)
     refund = refunds.open_refund(
         payment=payment, amount_nanousd=5 * USD, reason="x", at=story.account.at, by=story.owner
     )
-    id = stripe_api.pay_back(payment.stripe_id, nanousd=5 * USD, request=refund.pk)
+    id = stripe_api.refund(payment.stripe_id, nanousd=5 * USD, request=refund.pk)
     story.account.stripe.store.remove("idempotency_key", str(refund.pk))
     story.account.stripe.store.remove("local.idempotency_key", str(refund.pk))
-    assert refunding.send_open_refunds(at=story.account.at + DAY) == 1
+    assert send_open_refunds(at=story.account.at + DAY) == 1
     payment.refresh_from_db()
     assert (Refund.objects.get().stripe_id, payment.refunded_nanousd) == (id, 5 * USD)
     assert len(api().refunds.list({}).data) == 1
 
 
 def test_a_top_up_that_waits_is_given_up_when_the_order_is_switched_off(story: Story) -> None:
-    buy_credits(story)
+    buys_credits(story)
     order = {
         "threshold_nanousd": 20 * USD,
         "target_nanousd": 30 * USD,
@@ -224,7 +228,7 @@ def test_a_top_up_that_waits_is_given_up_when_the_order_is_switched_off(story: S
     purchase = top_ups.begin_top_up(team=story.team, at=story.account.at)
     assert purchase is not None
     top_ups.set_auto_top_up(team=story.team, enabled=False, **order)  # type: ignore[arg-type]
-    assert topping_up.top_up(team=story.team, at=story.account.at) is False
+    assert top_up(team=story.team, at=story.account.at) is False
     purchase.refresh_from_db()
     assert (purchase.state, purchase.reason) == ("failed", "Auto top-up was switched off.")
     assert (AutoTopUp.objects.get().enabled, story.paid()) == (False, [1_000])
@@ -243,9 +247,9 @@ def test_what_is_planned_is_planned_again_when_somebody_released_the_schedule(st
 def test_a_look_that_was_overtaken_plans_nothing(story: Story) -> None:
     """It saw no schedule, and one was made meanwhile."""
     story.subscribe(max=2)
-    facts, ticket = stripe_api.subscription(story.row.stripe_id), 0
+    snapshot = stripe_api.subscription(story.row.stripe_id)
     story.give_up(story.seats()[0])
-    assert use_subscription(facts, ticket, story.account.at) == []
+    assert apply_fetched_subscription(answered(snapshot, sequence=0), story.account.at) == []
     assert story.at_stripe.schedule == story.row.schedule_id
 
 
@@ -254,7 +258,7 @@ def test_what_another_customer_of_the_account_does_is_nothing_of_ours(story: Sto
     price = api().prices.list({"lookup_keys": ["max_v1_month"]}).data[0].id
     made = api().subscriptions.create({"customer": other, "items": [{"price": price}]})
     story.account.deliver()
-    assert look_at_subscription(made.id, story.account.at) == []
+    assert sync_subscription(made.id, story.account.at) == []
     assert not Customer.objects.exists()
     assert not Invoice.objects.exists()
 
@@ -262,7 +266,7 @@ def test_what_another_customer_of_the_account_does_is_nothing_of_ours(story: Sto
 def test_a_team_that_heard_nothing_of_its_customer_is_completed(story: Story) -> None:
     """The process died when Stripe had made it."""
     story.subscribe(max=1)
-    Customer.objects.update(stripe_id=None, fetch=0)
+    Customer.objects.update(stripe_id=None, fetch_sequence=0)
     report = reconcile(at=story.account.at)
     assert report.unrepaired == []
     assert Customer.objects.get(team=story.team).stripe_id is not None

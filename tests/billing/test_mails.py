@@ -9,7 +9,7 @@ from django.core.mail import EmailMessage
 
 from billing.models import Checkout, CreditPurchase
 from billing.services import checkouts, top_ups
-from billing.services.telling import tell_operators
+from billing.services.notifications import notify_operators
 from quota.models import CreditGrant
 from quota.services.credits import freeze_lot
 from teams.models import Mail, Team, User
@@ -261,7 +261,7 @@ def test_a_payment_at_once_is_told_by_the_page_alone(team: Team, mailoutbox: lis
 def test_operators_are_told_what_reconcile_could_not_repair(mailoutbox: list[EmailMessage]) -> None:
     User.objects.create_superuser("olivia@example.com", "x")
     for _ in range(2):
-        tell_operators(unrepaired=["sub_1: the Team is gone", "pi_2: no customer"], at=T0)
+        notify_operators(unrepaired=["sub_1: the Team is gone", "pi_2: no customer"], at=T0)
 
     subject, body = only(mailoutbox)
     assert subject == "Token Plan: 2 differences from Stripe could not be repaired"

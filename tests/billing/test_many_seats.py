@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from billing.models import Subscription
 from billing.stripe_api.client import _Http
-from billing.workflows.looks import look_at_subscription
+from billing.sync.subscriptions import sync_subscription
 from quota.models import Entitlement
 from teams.models import AuditEntry
 from tests.helpers.buyer import Buyer
@@ -59,7 +59,7 @@ def costs_of(buyer: Buyer, seats: int, asked: Counter[str]) -> Costs:
         buyer.subscribe({"plus": seats})
     row = Subscription.objects.get(team=buyer.team)
     with of("look"):
-        look_at_subscription(row.stripe_id, account.at)
+        sync_subscription(row.stripe_id, account.at)
     with time_machine.travel(account.at, tick=False):
         for name in PAGES:
             url = reverse(name, args=[buyer.team.slug])
@@ -69,7 +69,7 @@ def costs_of(buyer: Buyer, seats: int, asked: Counter[str]) -> Costs:
     account.advance(timedelta(days=31))
     account.advance(timedelta(hours=2))
     with of("renewal"):
-        look_at_subscription(row.stripe_id, account.at)
+        sync_subscription(row.stripe_id, account.at)
     return costs
 
 
@@ -91,7 +91,7 @@ def test_a_renewal_of_many_is_told_of_each(stripe_account: StripeAccount) -> Non
     stripe_account.advance(timedelta(days=31))
     stripe_account.advance(timedelta(hours=2))
 
-    look_at_subscription(row.stripe_id, stripe_account.at)
+    sync_subscription(row.stripe_id, stripe_account.at)
 
     after = Entitlement.objects.open().order_by("seat_id")
     assert [entitlement.plan.code for entitlement in after] == ["plus"] * 3 + ["max"] * 2

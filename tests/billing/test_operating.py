@@ -17,7 +17,7 @@ from django.urls import reverse
 from billing import stripe_api
 from billing.models import CreditPurchase, Payment, Price, Promotion, Refund, StripeEvent, Subscription
 from billing.tasks import reconcile, work_inbox
-from billing.workflows.buying import buy_credits, buy_seats
+from billing.workflows.checkouts import buy_credits, buy_seats
 from quota.models import CreditGrant, CreditLedgerEntry
 from teams.models import AuditEntry, Mail, Team, User
 from tests.helpers.factories import CREDIT, T0, USD, make_team, owner_of
@@ -124,7 +124,7 @@ def test_what_stripe_refuses_is_said_and_kept(
     url = verb_url(payment, "refund")
     form = confirm(operator, url, amount="5", reason="late")
     # Meanwhile somebody pays it back in Stripe's own console, and we have not heard of it.
-    stripe_api.pay_back(payment.stripe_id, nanousd=USD, request="console")
+    stripe_api.refund(payment.stripe_id, nanousd=USD, request="console")
 
     answer = operator.post(url, form)
 
@@ -237,7 +237,7 @@ def everything() -> dict[str, list[Any]]:
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             if table.startswith(("billing_", "quota_", "teams_")) and table != "billing_stripeevent":
-                cursor.execute(f"SELECT to_jsonb(t) - 'fetch' FROM {table} t ORDER BY 1")
+                cursor.execute(f"SELECT to_jsonb(t) - 'fetch_sequence' FROM {table} t ORDER BY 1")
                 rows[table] = [json.loads(row) for (row,) in cursor.fetchall()]
     return rows
 
@@ -316,7 +316,7 @@ def test_reconcile_finds_nothing_where_every_event_was_heard(
 ) -> None:
     pay_credits(stripe_account, team)
 
-    assert said("reconcile_stripe").endswith("objects of Stripe's looked at; everything agrees.")
+    assert said("reconcile_stripe").endswith("objects of Stripe's compared; everything agrees.")
 
 
 def test_reconcile_repairs_what_was_never_heard_and_says_each(

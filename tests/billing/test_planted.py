@@ -22,8 +22,8 @@ from billing.models import (
     SubscriptionItem,
 )
 from billing.stripe_api.client import api
-from billing.workflows import buying
-from billing.workflows.reconciling import reconcile
+from billing.sync.reconcile import reconcile
+from billing.workflows.checkouts import buy_credits
 from quota.models import Entitlement
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
@@ -35,7 +35,7 @@ def story(stripe_account: StripeAccount) -> Story:
     """A Team with seats, Credits, a promotion, and something planned."""
     story = Story(stripe_account)
     story.subscribe(plus=1, max=2)
-    checkout = buying.buy_credits(team=story.team, packs=1, at=stripe_account.at, by=story.owner)
+    checkout = buy_credits(team=story.team, packs=1, at=stripe_account.at, by=story.owner)
     stripe_account.pay(checkout.url, saved=True)
     stripe_api.create_promotion(request="half", code="HALF", duration="once", percent_hundredths=5_000)
     story.give_up(story.seats()[1])

@@ -14,7 +14,7 @@ from billing.errors import ChangeInProgress, RefundTooHigh
 from billing.models import CreditPurchase, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.services import checkouts, purchases, refunds
-from billing.services.teams import delete_team
+from billing.services.teams import delete_settled_team
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.bar import team_balance
 from quota.services import credits
@@ -92,7 +92,7 @@ def test_the_money_of_a_deleted_team_is_for_nobody_and_said_to_be() -> None:
     purchase = begin_purchase(make_team())
     assert purchase.checkout is not None
     checkouts.close_checkout(checkout=purchase.checkout, state="expired", at=T0)
-    delete_team(team=purchase.team, by=None, at=T0)
+    delete_settled_team(team=purchase.team, by=None, at=T0)
     with pytest.raises(NotFound):
         purchases.grant_purchase(purchase=purchase, payment_id="pi_1", invoice_id="", at=T0)
     assert not CreditGrant.objects.exists()
@@ -201,7 +201,7 @@ def test_what_was_paid_back_before_the_purchase_was_heard_of_is_taken_all_the_sa
     purchase = begin_purchase(make_team())
     say_payment(purchase.team, "pi_1", refunded_nanousd=2 * USD, dispute="open")
     purchases.grant_purchase(purchase=purchase, payment_id="pi_1", invoice_id="", at=T0)
-    purchases.follow_payment(purchase=purchase, at=T0)
+    refunds.take_back_credits(purchase=purchase, at=T0)
     lot = CreditGrant.objects.get()
     assert (lot.remaining_nanousd, lot.frozen_at) == (3 * USD, T0)
 

@@ -9,17 +9,17 @@ from uuid import uuid4
 
 import pytest
 
-from billing import changes
 from billing.errors import RefundTooHigh
 from billing.models import Change, CreditPurchase, Payment, Refund
+from billing.selectors.change_requests import change_request
 from billing.services.top_ups import set_auto_top_up
 from billing.stripe_api.client import api
-from billing.workflows import changing
-from billing.workflows.buying import buy_credits
-from billing.workflows.looks import look_at_subscription
-from billing.workflows.reconciling import reconcile
-from billing.workflows.refunding import pay_back
-from billing.workflows.topping_up import top_up_all
+from billing.sync.reconcile import reconcile
+from billing.sync.subscriptions import sync_subscription
+from billing.workflows.changes import confirm_change, drop_change, settle_open_changes
+from billing.workflows.checkouts import buy_credits
+from billing.workflows.refunds import refund_payment
+from billing.workflows.top_ups import top_up_all
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.bar import team_balance
 from teams.errors import Refusal
@@ -58,7 +58,7 @@ def test_operators_who_pay_back_at_once_pay_back_once(story: Story) -> None:
 
     answers = race(
         *[
-            lambda by=by: pay_back(payment=payment, amount_nanousd=5 * USD, reason="all", at=at, by=by)
+            lambda by=by: refund_payment(payment=payment, amount_nanousd=5 * USD, reason="all", at=at, by=by)
             for by in operators
         ]
     )
@@ -69,7 +69,7 @@ def test_operators_who_pay_back_at_once_pay_back_once(story: Story) -> None:
     assert CreditGrant.objects.get().remaining_nanousd == 0
     assert [row.amount_nanousd for row in CreditLedgerEntry.objects.filter(kind="refund")] == [-5 * USD]
     with pytest.raises(RefundTooHigh):
-        pay_back(payment=payment, amount_nanousd=USD, reason="more", at=at, by=operators[0])
+        refund_payment(payment=payment, amount_nanousd=USD, reason="more", at=at, by=operators[0])
 
 
 def test_a_button_that_is_pressed_five_times_pays_back_once(story: Story) -> None:
@@ -77,7 +77,7 @@ def test_a_button_that_is_pressed_five_times_pays_back_once(story: Story) -> Non
 
     answers = race(
         *[
-            lambda: pay_back(
+            lambda: refund_payment(
                 payment=payment, amount_nanousd=2 * USD, reason="some", request=request, at=at, by=operator
             )
         ]
@@ -114,7 +114,7 @@ def test_workers_that_top_up_at_once_charge_once(story: Story) -> None:
 
 def agree(story: Story) -> None:
     """What is billed is what works, what was charged is what was agreed to, and nothing is left to repair."""
-    look_at_subscription(story.row.stripe_id, story.account.at)
+    sync_subscription(story.row.stripe_id, story.account.at)
     story.account.deliver()
     assert len(story.plans()) == sum(story.billed().values())
     assert not Change.objects.filter(closed_at=None).exists()
@@ -132,12 +132,12 @@ def agree(story: Story) -> None:
 def test_dropped_and_paid_in_the_same_moment_is_one_of_the_two(story: Story, turn: int) -> None:
     story.subscribe(max=1)
     story.use_card("pm_card_chargeCustomerFail")
-    wish = story.wish(changes.ADD, plan="max", count=1)
-    change = story.confirm(wish, story.preview(wish))
+    request = change_request(kind="add", plan="max", count=1)
+    change = story.confirm(request, story.preview(request))
     assert change is not None and change.state == Change.State.AWAITS_PAYMENT
 
     answers = race(
-        lambda: changing.drop_change(change=change, at=story.account.at),
+        lambda: drop_change(change=change, at=story.account.at),
         lambda: story.account.pay(change.pay_url),
     )
 
@@ -151,10 +151,10 @@ def test_dropped_and_paid_in_the_same_moment_is_one_of_the_two(story: Story, tur
 @pytest.mark.parametrize("turn", range(3))
 def test_confirmed_and_canceled_in_the_same_moment_agree(story: Story, turn: int) -> None:
     story.subscribe(max=1)
-    add, cancel = story.wish(changes.ADD, plan="max", count=1), story.wish(changes.CANCEL)
-    shown, shown_end = story.preview(add), story.preview(cancel)
+    add = change_request(kind="add", plan="max", count=1)
+    shown, shown_end = story.preview(add), story.preview_cancel()
 
-    answers = race(lambda: story.confirm(add, shown), lambda: story.confirm(cancel, shown_end))
+    answers = race(lambda: story.confirm(add, shown), lambda: story.confirm_cancel(shown_end))
 
     assert len(refused(list(answers))) <= 1
     agree(story)
@@ -167,8 +167,8 @@ def test_a_change_while_the_period_turns_is_charged_for_one_of_the_periods(story
     story.subscribe(max=1)
     before = story.account.at
     story.account.advance(timedelta(days=30) - timedelta(minutes=1))
-    wish = story.wish(changes.ADD, plan="max", count=1)
-    shown, at = story.preview(wish), story.account.at
+    request = change_request(kind="add", plan="max", count=1)
+    shown, at = story.preview(request), story.account.at
 
     def renewal() -> int:
         story.account.advance(timedelta(minutes=2))
@@ -176,9 +176,9 @@ def test_a_change_while_the_period_turns_is_charged_for_one_of_the_periods(story
         return story.account.deliver()
 
     answers = race(
-        lambda: changing.confirm(
+        lambda: confirm_change(
             team=story.team,
-            wish=wish,
+            request=request,
             amount_nanousd=shown.amount_nanousd,
             proration_at=shown.proration_at,
             at=at,
@@ -188,7 +188,7 @@ def test_a_change_while_the_period_turns_is_charged_for_one_of_the_periods(story
     )
     refused(list(answers))
 
-    changing.settle_open_changes(at=story.account.at + timedelta(minutes=10))
+    settle_open_changes(at=story.account.at + timedelta(minutes=10))
     agree(story)
     assert story.row.period_start > before
     assert len(story.plans()) == (2 if Change.objects.filter(state="done").exists() else 1)

@@ -22,8 +22,9 @@ from billing import stripe_api
 from billing.models import Price
 from billing.money import PACK_KEY
 from billing.stripe_api.client import api
-from billing.workflows import buying
-from billing.workflows.looks import look_at_invoice, look_at_payment
+from billing.sync.invoices import sync_invoice
+from billing.sync.payments import sync_payment
+from billing.workflows.customers import ensure_customer
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.factories import T0, USD
 from tests.helpers.stripe_account import StripeAccount
@@ -81,7 +82,7 @@ class YearByApi(Year):
     """
 
     def buys(self) -> None:
-        buying.ensure_customer(team=self.team, at=self.account.at)
+        ensure_customer(team=self.team, at=self.account.at)
         self.team.refresh_from_db()
         self.use_card("pm_card_visa")
         self.subscribes(plus_v1_month=1, max_v1_month=2)
@@ -94,29 +95,29 @@ class YearByApi(Year):
         prices = {price.lookup_key: price.stripe_id for price in Price.objects.all()}
         items = [{"price": prices[key], "quantity": count} for key, count in seats.items()]
         api().subscriptions.create({"customer": self.team.customer.stripe_id, "items": items})
-        self.look()
+        self.refresh()
 
     def buys_credits(self) -> None:
-        purchase, customer = uuid4(), str(self.team.customer.stripe_id)
+        purchase, customer_id = uuid4(), str(self.team.customer.stripe_id)
         bill = stripe_api.bill_credits(
             request=purchase,
-            customer=customer,
-            price=str(Price.objects.get(lookup_key=PACK_KEY).stripe_id),
+            customer_id=customer_id,
+            price_id=str(Price.objects.get(lookup_key=PACK_KEY).stripe_id),
             packs=5,
             metadata={"team": str(self.team.pk), "purchase": str(purchase)},
         )
-        card = stripe_api.customer(customer).payment_method
-        stripe_api.pay_invoice(bill.id, payment_method=card)
-        self.looks_at_all()
+        card_id = stripe_api.customer(customer_id).payment_method_id
+        stripe_api.pay_invoice(bill.id, payment_method_id=card_id)
+        self.reconciles()
 
-    def looks_at_all(self) -> None:
+    def reconciles(self) -> None:
         """As the nightly comparison, for this customer alone."""
-        self.look()
+        self.refresh()
         customer = str(self.team.customer.stripe_id)
         for bill in list(stripe_api.invoices(customer)):
-            look_at_invoice(bill.id, self.account.at)
+            sync_invoice(bill.id, self.account.at)
         for payment in list(stripe_api.payments(customer)):
-            look_at_payment(payment.id, self.account.at)
+            sync_payment(payment.id, self.account.at)
 
 
 @contextmanager
@@ -151,9 +152,9 @@ def test_a_year_at_stripe_ends_with_equal_books(client: Client, where: str) -> N
         seats: list[str] = []
         for _, step in year.steps():
             step()
-            year.look()
+            year.refresh()
             seats.append(" ".join(year.plans()))
-        year.looks_at_all()
+        year.reconciles()
         books = books_of(year)
     assert seats == SEATS
     assert books["charged at Stripe"] == books["charged, as we know"] > 0

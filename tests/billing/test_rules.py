@@ -22,7 +22,7 @@ from billing.models import (
     Subscription,
     SubscriptionItem,
 )
-from billing.services.teams import delete_team
+from billing.services.teams import delete_settled_team
 from quota.models import CreditGrant
 from teams.errors import TeamHasLiveSeats
 from teams.models import Team
@@ -53,6 +53,7 @@ def change_of(row: Subscription, **other: Any) -> Change:
         "team": row.team,
         "subscription": row,
         "text": "Add 1 seat",
+        "request": {"kind": "add"},
         "target": {},
         "amount_nanousd": 0,
         "proration_at": T0,
@@ -251,7 +252,7 @@ def test_a_team_that_pays_or_may_is_not_deleted(
     team = make_team()
     begin(team)
     with pytest.raises(refusal), transaction.atomic():
-        delete_team(team=team, by=None, at=T0)
+        delete_settled_team(team=team, by=None, at=T0)
     assert Team.objects.live().filter(pk=team.pk).exists()
     if begin in (subscription_of, begin_purchase, waiting_top_up):
         with refused("a Team with a live subscription, or a payment under way, is kept"):
@@ -264,7 +265,7 @@ def test_a_team_whose_subscription_has_ended_can_go_and_its_books_stay_and_follo
     bill.say({"max": 1})
     payment = buy(bill.team)
     bill.say({"max": 1}, status="canceled", ended_at=T0)
-    assert delete_team(team=bill.team, by=None, at=T0).deleted_at == T0
+    assert delete_settled_team(team=bill.team, by=None, at=T0).deleted_at == T0
     bill.say({"max": 1}, status="canceled", ended_at=T0 + timedelta(days=1))
     payment.refresh_from_db()
     assert (bill.row.status, payment.status) == ("canceled", "succeeded")

@@ -14,7 +14,6 @@ from hypothesis.extra.django import TestCase
 
 from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.models import PurchasedSeat, Subscription, SubscriptionItem
-from billing.services.fetches import take_ticket
 from quota.errors import NoUsableResources
 from quota.models import Entitlement, Plan
 from quota.services.entitlements import suspend_seat, withdraw_seat
@@ -30,7 +29,7 @@ from tests.helpers.factories import (
     owner_of,
     use_test_rate_card,
 )
-from tests.helpers.stripe_says import MONTH, Bill, put_on_sale
+from tests.helpers.stripe_says import MONTH, Bill, next_sequence, put_on_sale
 
 pytestmark = pytest.mark.django_db
 
@@ -70,11 +69,11 @@ def test_the_same_said_again_changes_nothing() -> None:
     assert Entitlement.objects.count() == 2
 
 
-def test_an_older_look_never_overwrites_a_newer_one() -> None:
+def test_an_older_answer_never_overwrites_a_newer_one() -> None:
     bill = Bill()
-    older, newer = take_ticket(), take_ticket()
-    bill.say({"max": 2}, ticket=newer)
-    assert bill.say({"max": 1}, ticket=older, status="canceled", ended_at=T0) == []
+    older, newer = next_sequence(), next_sequence()
+    bill.say({"max": 2}, sequence=newer)
+    assert bill.say({"max": 1}, sequence=older, status="canceled", ended_at=T0) == []
     assert (bill.row.status, bill.plans()) == ("active", ["max", "max"])
 
 
@@ -335,7 +334,7 @@ class LooksInAnyOrder(TestCase):
 
     @settings(max_examples=12)
     @given(st.randoms(use_true_random=False), st.integers(0, 6))
-    def test_any_order_ends_as_the_newest_look_says(self, order: random.Random, lost: int) -> None:
+    def test_any_order_ends_as_the_newest_answer_says(self, order: random.Random, lost: int) -> None:
         put_on_sale()
         story = [
             ({"max": 1}, "active", None),
@@ -345,15 +344,15 @@ class LooksInAnyOrder(TestCase):
             ({"plus": 1, "max": 2}, "active", None),
             ({"plus": 2}, "active", None),
         ]
-        looks = [(take_ticket(), *look) for look in story]
-        newest = looks[-1]
-        told = [look for look in looks * 2 if look[0] != (lost < 5 and looks[lost][0])]
-        order.shuffle(told)
+        fetches = [(next_sequence(), *answer) for answer in story]
+        newest = fetches[-1]
+        applied = [one for one in fetches * 2 if one[0] != (lost < 5 and fetches[lost][0])]
+        order.shuffle(applied)
         bill = Bill()
-        for ticket, seats, status, overdue in told:
-            bill.say(seats, at=T0 + SECOND, ticket=ticket, status=status, overdue_since=overdue)
+        for sequence, seats, status, overdue in applied:
+            bill.say(seats, at=T0 + SECOND, sequence=sequence, status=status, overdue_since=overdue)
         assert bill.plans(T0 + SECOND) == ["plus", "plus"]
-        assert (bill.row.status, bill.row.fetch) == ("active", newest[0])
+        assert (bill.row.status, bill.row.fetch_sequence) == ("active", newest[0])
         assert Seat.objects.for_team(bill.team).live().count() == 2
 
 
@@ -392,7 +391,7 @@ def test_a_seat_that_an_operator_withdrew_is_made_anew_while_it_is_paid_for() ->
 def test_items_that_change_places_are_as_stripe_says() -> None:
     bill = Bill()
     bill.say({"plus": 1, "max": 2})
-    plus, most = bill.facts({"plus": 1, "max": 2}).items
+    plus, most = bill.snapshot({"plus": 1, "max": 2}).items
     swapped = (replace(plus, id=most.id), replace(most, id=plus.id))
     bill.say({}, at=T0 + DAY, items=swapped)
     said = SubscriptionItem.objects.values_list("stripe_id", "price__plan__code", "quantity")

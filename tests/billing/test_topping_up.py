@@ -11,8 +11,9 @@ import pytest
 from billing import stripe_api
 from billing.models import AutoTopUp, CreditPurchase, Customer, Invoice, Payment
 from billing.services import top_ups
-from billing.workflows.buying import buy_credits, portal_url
-from billing.workflows.topping_up import top_up_all
+from billing.workflows.checkouts import buy_credits
+from billing.workflows.customers import portal_url
+from billing.workflows.top_ups import top_up_all
 from quota.models import CreditGrant
 from quota.selectors.bar import team_balance
 from teams.models import Mail, Team

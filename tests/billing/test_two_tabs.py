@@ -14,12 +14,14 @@ from billing import stripe_api
 from billing.errors import AlreadySubscribed
 from billing.models import Checkout, Price, Subscription
 from billing.services import checkouts
-from billing.services.fetches import take_ticket
 from billing.stripe_api.client import api
-from billing.workflows.buying import buy_seats, ensure_customer, send_checkout
-from billing.workflows.looks import look_at_checkout, use_subscription
+from billing.sync.checkouts import sync_checkout
+from billing.sync.subscriptions import apply_fetched_subscription
+from billing.workflows.checkouts import buy_seats, send_checkout
+from billing.workflows.customers import ensure_customer
 from tests.helpers.buyer import Buyer
 from tests.helpers.stripe_account import StripeAccount
+from tests.helpers.stripe_says import answered
 
 DAY = timedelta(days=1)
 
@@ -66,7 +68,7 @@ def test_what_another_release_asked_for_is_none_of_somebody_elses(stripe_account
     send_checkout(checkout=first, at=stripe_account.at)
 
     customer = ensure_customer(team=other.team, at=stripe_account.at)
-    assert stripe_api.checkout_of(customer, request=first.pk) is None
+    assert stripe_api.find_checkout(customer, request=first.pk) is None
 
 
 def test_a_team_that_returns_does_not_wait_for_the_news_of_its_end(stripe_account: StripeAccount) -> None:
@@ -77,7 +79,7 @@ def test_a_team_that_returns_does_not_wait_for_the_news_of_its_end(stripe_accoun
     stripe_api.end_subscription(before.stripe_id)
     stripe_account.pay(visit.url)
 
-    look_at_checkout(visit, stripe_account.at)
+    sync_checkout(visit, stripe_account.at)
 
     before.refresh_from_db()
     assert before.status == "canceled"
@@ -104,7 +106,7 @@ def test_a_second_subscription_is_refused_in_words_and_left_to_people(
     stripe_account.pay(visit.url)
 
     with pytest.raises(AlreadySubscribed, match="one of them must end"):
-        look_at_checkout(visit, stripe_account.at)
+        sync_checkout(visit, stripe_account.at)
     page = client.get(reverse("team-checkout", args=[buyer.team.slug, visit.pk]))
 
     assert page.status_code == 200
@@ -117,11 +119,11 @@ def test_a_second_subscription_that_has_ended_is_kept_for_the_books(stripe_accou
     buyer = Buyer(stripe_account)
     buyer.subscribe({"max": 1})
     row = Subscription.objects.get()
-    facts = stripe_api.subscription(row.stripe_id)
-    over = replace(facts, id="sub_second", status="canceled", ended_at=stripe_account.at)
+    snapshot = stripe_api.subscription(row.stripe_id)
+    over = replace(snapshot, id="sub_second", status="canceled", ended_at=stripe_account.at)
     over = replace(over, items=tuple(replace(item, id="si_second") for item in over.items))
 
-    use_subscription(over, take_ticket(), stripe_account.at + DAY)
+    apply_fetched_subscription(answered(over), stripe_account.at + DAY)
 
     assert buyer.plans() == ["max"]
     assert {row.status for row in Subscription.objects.all()} == {"active", "canceled"}

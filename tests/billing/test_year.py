@@ -21,7 +21,7 @@ from hypothesis.extra.django import TestCase
 
 from billing.models import StripeEvent
 from billing.stripe_api.client import api
-from billing.workflows.reconciling import reconcile
+from billing.sync.reconcile import reconcile
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.factories import USD
 from tests.helpers.year import OnTestClock, Year, books_of, state_of

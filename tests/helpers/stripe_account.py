@@ -18,9 +18,9 @@ from django.conf import settings
 from django.test import Client, override_settings
 
 from billing.models import Price
-from billing.services.prices import load_prices, note_stripe_price
+from billing.services.prices import load_prices, set_stripe_price_id
+from billing.sync.inbox import work_inbox
 from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
-from billing.workflows.inbox import work_inbox
 from quota.models import Plan
 from tests.helpers.factories import T0, limits, make_plan
 from tokenplan.local_stripe.server import LocalStripe
@@ -175,4 +175,4 @@ def put_on_sale(stripe: LocalStripe, at: datetime) -> None:
     objects, ids = _published[0]
     stripe.store._db.deserialize(objects)
     for price in Price.objects.all():
-        note_stripe_price(price=price, stripe_id=ids[price.lookup_key])
+        set_stripe_price_id(price=price, stripe_id=ids[price.lookup_key])

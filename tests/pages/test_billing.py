@@ -156,6 +156,7 @@ def test_a_change_that_waits_for_its_payment_can_be_paid_or_dropped(visit: Visit
         team=bill.team,
         subscription=bill.row,
         text="Add 2 seats of Max",
+        request={"kind": "add"},
         target={},
         amount_nanousd=99_990_000_000,
         proration_at=T0,

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Checkout, CreditPurchase, StripeEvent, Subscription
-from billing.workflows.buying import buy_credits
+from billing.workflows.checkouts import buy_credits
 from teams.models import Team, User
 from tests.helpers.buyer import Buyer
 from tests.helpers.factories import T0, make_team, make_user, owner_of

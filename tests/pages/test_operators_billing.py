@@ -12,6 +12,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from billing.change_requests import Terms
 from billing.models import (
     CreditPurchase,
     Payment,
@@ -20,8 +21,10 @@ from billing.models import (
     StripeEvent,
     Subscription,
 )
+from billing.selectors.change_requests import change_request
+from billing.selectors.prices import cost_of_seats
 from billing.services import changes, inbox, refunds, top_ups
-from billing.services.changes import planned
+from billing.services.changes import planned_seats
 from quota.models import CreditGrant, CreditLedgerEntry
 from teams.models import AuditEntry, User
 from tests.helpers.bought import begin_purchase, buy, make_customer, say_payment, say_promotion
@@ -46,17 +49,17 @@ def scene() -> Scene:
     bill = Bill(team)
     bill.say({"plus": 1})
     row = Subscription.objects.get()
-    changes.open_change(
-        team=team,
-        before=planned(row),
+    request = change_request(kind="add", plan="plus", count=1)
+    terms = Terms(planned_seats(row), row.interval, row.next_interval, cost_of_seats(row.interval))
+    agreed = changes.Agreed(
+        request=request,
+        change=request.bill_change(terms),
         text="Add 1 seat of Plus",
         target={"price_plus_v1_month": 2},
-        moves={},
         amount_nanousd=20 * USD,
         proration_at=T0,
-        at=T0,
-        by=by,
     )
+    changes.open_change(team=team, agreed=agreed, at=T0, by=by)
     buy(team, packs=5)
     begin_purchase(team)
     say_promotion()
@@ -239,8 +242,8 @@ def test_a_replayed_event_is_due_now_and_nothing_else_changes(scene: Scene, oper
     lots, entries = CreditGrant.objects.count(), CreditLedgerEntry.objects.count()
     assert "Replay" in read(operator, change_url(kept))
 
-    assert "nothing is granted, charged or told twice" in read(operator, url)
-    assert "nothing is granted, charged or told twice" in words(operator.post(url))
+    assert "nothing is granted or charged twice, nobody is notified twice" in read(operator, url)
+    assert "nothing is granted or charged twice, nobody is notified twice" in words(operator.post(url))
     kept.refresh_from_db()
     assert kept.done_at == T0
 
