@@ -28,7 +28,8 @@ def _preview(event: StripeEvent, values: Mapping[str, Any]) -> list[str]:
     return [
         f"The event is worked again: {event.subject} is fetched as it is at Stripe now, "
         "and our rows are made to agree with it.",
-        "Where they agree already nothing changes: nothing is granted or charged twice, nobody is notified twice.",
+        "Where they agree already nothing changes: nothing is granted or charged twice, "
+        "nobody is notified twice.",
     ]
 
 

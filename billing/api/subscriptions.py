@@ -29,7 +29,7 @@ class Current(BillingView):
         operation_id="subscription",
         responses=OverviewSerializer,
         summary="The subscription, its seats, and what is under way",
-        description="As we last heard it from Stripe, which is not asked.",
+        description="As it was at Stripe when it was last synced; Stripe is not asked.",
     )
     def get(self, request: Request, slug: str) -> Response:
         return Response(OverviewSerializer(overview(self.team)).data)

@@ -11,7 +11,7 @@ from teams.permissions import Right
 
 
 class BillingView(TeamView):
-    """For whoever may buy. An amount that has changed is told with the refusal."""
+    """For whoever may buy. Where the amount has changed, the refusal carries the new one."""
 
     right = Right.MANAGE_BILLING
 

@@ -42,7 +42,7 @@ class PaidSeat:
 @dataclass(frozen=True, slots=True)
 class Overdue:
     """A payment has failed. `stops_at`: when the first seat is suspended, or was; None without any seat.
-    `pay_url` is Stripe's page of the oldest invoice that is open; empty while we have not heard of it.
+    `pay_url` is Stripe's page of the oldest invoice that is open; empty while we have no such invoice.
     """
 
     since: datetime | None
@@ -105,7 +105,7 @@ def overdue_of(team: Team) -> Overdue | None:
 
 
 def overdue(row: Subscription) -> Overdue | None:
-    """The moment is the one that the seats' entitlements carry, so what is told is what happens."""
+    """The moment is the one that the seats' entitlements carry, so what is shown is what happens."""
     if row.status not in Subscription.OWES:
         return None
     suspended = Entitlement.objects.open().filter(

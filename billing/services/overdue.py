@@ -36,7 +36,7 @@ def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | 
         notify_owner(team=team, kind="payment_recovered", dedupe_key=once, at=at)
 
 
-def stops_at(subscription: Subscription, overdue_since: datetime | None, at: datetime) -> datetime | None:
+def stops_at(*, subscription: Subscription, overdue_since: datetime | None, at: datetime) -> datetime | None:
     """When the seats stop, unless it is paid; None while nothing is owed."""
     if subscription.status not in Subscription.OWES:
         return None

@@ -1,5 +1,5 @@
-"""The seats that a subscription pays for: which there are, which plan each has (`seat_plans`), and what
-`quota` is told that each may use. Called inside the transaction that applies a subscription.
+"""The seats that a subscription pays for: which there are, which plan each has (`seat_plans`), and the
+entitlements that `quota` keeps for them. Called inside the transaction that applies a subscription.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from quota.services import entitlements
 from teams.models import Membership, Role, Seat, SeatHolding
 from teams.services import seats
 
-# A renewal is heard of within this, by the webhook or by the nightly reconcile; seats do not stop in between.
+# A renewal is synced within this time, after its event or by the nightly reconcile; until then seats work.
 RENEWAL_SLACK = timedelta(days=1)
 
 
@@ -116,7 +116,7 @@ def entitle_paid_seats(
             after[term.seat.pk] = entitlements.suspend_seat(
                 seat=term.seat, since=old.suspended_at, at=at, by=None
             )
-    stops = stops_at(subscription, overdue_since, at)
+    stops = stops_at(subscription=subscription, overdue_since=overdue_since, at=at)
     for row in bought:
         if row.seat_id in after:
             changed += suspend_or_resume_seat(
@@ -138,7 +138,7 @@ def _term(
     before: Entitlement | None,
     at: datetime,
 ) -> entitlements.Term | None:
-    """What `quota` is to be told of the seat; None where it knows that already, or it would be over."""
+    """What the seat is to be entitled to; None where it is so already, or the period would be over."""
     renews = row.cancel_at is None or row.cancel_at > item.period_end
     ends_at = item.period_end + (RENEWAL_SLACK if renews else timedelta(0))
     source = f"{item.id}:{int(item.period_start.timestamp())}"

@@ -1,5 +1,5 @@
 """Auto top-up: the Owner's standing order for Credits. One charge closes the gap; off after three failures;
-always told by mail (docs/rules.md, Credits).
+always mailed (docs/rules.md, Credits).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
     """The purchase that is due now, or the one that waits already; None where none is.
 
     It closes the whole gap to the target, in whole packs, or is not made: where the month's cap does not
-    allow it, the Owner is told, once a month.
+    allow it, the Owner is notified, once a month.
     """
     team = team_service.lock(team)
     waiting = CreditPurchase.objects.filter(

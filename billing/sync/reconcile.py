@@ -1,5 +1,5 @@
 """Compares everything that Stripe has of ours with our rows, and makes them agree: what events should have
-told us, and what no event tells.
+brought, and what no event brings.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class ReleasedForChange:
 
 @dataclass(frozen=True, slots=True)
 class EndsWithPeriod:
-    """The subscription ends. `stripe_knows`: Stripe was told so already. What is planned for the seats stays
+    """The subscription ends. `stripe_knows`: Stripe has it so already. What is planned for the seats stays
     in our rows, for the case that it is resumed.
     """
 
@@ -89,7 +89,7 @@ def keep_schedule(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str
         case Ended() | ReleasedForChange():
             return []
         case EndsWithPeriod(stripe_knows=False):
-            # Stripe cannot be told to end a subscription that is on a schedule.
+            # Stripe refuses to end a subscription that is on a schedule.
             lines = _release(snapshot)
             schedules.set_cancel_at_period_end(row.stripe_id, cancel=True)
             return [*lines, f"subscription {row.stripe_id}: ends with its period"]

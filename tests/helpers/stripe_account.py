@@ -93,17 +93,17 @@ class StripeAccount:
             return urljoin(page, str(answer.headers.get("Location", page)))
 
     def deliver(self) -> int:
-        """Tells us every event that we were not told yet, in order, and works the inbox. Returns how many."""
-        return self.tell(list(self.events()))
+        """Delivers every event that was not delivered yet, in order, works the inbox; returns how many."""
+        return self.post(list(self.events()))
 
     def events(self) -> Iterator[Message]:
-        """What happened since this was last read, of what our endpoint asks for: taken from here, nobody
-        else tells it.
+        """What happened since this was last read, of what our endpoint asks for: taken here, it is not
+        delivered by anybody else.
         """
-        told = self.stripe.events(settings.STRIPE_WEBHOOK_SECRET)
-        return (message for message in told if message.kind in EVENTS)
+        events = self.stripe.events(settings.STRIPE_WEBHOOK_SECRET)
+        return (message for message in events if message.kind in EVENTS)
 
-    def tell(self, messages: list[Message]) -> int:
+    def post(self, messages: list[Message]) -> int:
         """Posts these to the webhook address, and works the inbox. Returns how many."""
         with time_machine.travel(self.at, tick=False):
             for message in messages:
