@@ -1,4 +1,4 @@
-"""An event arrives: what is signed is kept once and answered at once; all else is refused and leaves nothing."""
+"""An event arrives: what is signed is kept once and answered at once; all else is refused."""
 
 from __future__ import annotations
 
