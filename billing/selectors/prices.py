@@ -21,7 +21,7 @@ def prices_of(bill: Bill) -> dict[str, int]:
     return wanted
 
 
-def price_of_a_pack() -> str:
+def pack_price_id() -> str:
     """Stripe's price id of 5,000 Credits. Raises NotOnSale while Stripe does not know it."""
     price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
     if price is None:

@@ -104,7 +104,7 @@ def entitle_paid_seats(
     terms = [
         term
         for row in bought.order_by("seat_id")
-        if (term := _term(subscription, row, items[row.plan_id], before.get(row.seat_id), at)) is not None
+        if (term := _term(row, items[row.plan_id], before.get(row.seat_id), at)) is not None
     ]
     after = before | (entitlements.entitle_seats(terms=terms, at=at, by=None) if terms else {})
     for term in terms:
@@ -132,14 +132,11 @@ def _entitled(row: Subscription) -> dict[int, Entitlement]:
 
 
 def _term(
-    row: Subscription,
-    bought: PurchasedSeat,
-    item: ItemSnapshot,
-    before: Entitlement | None,
-    at: datetime,
+    bought: PurchasedSeat, item: ItemSnapshot, before: Entitlement | None, at: datetime
 ) -> entitlements.Term | None:
     """What the seat is to be entitled to; None where it is so already, or the period would be over."""
-    renews = row.cancel_at is None or row.cancel_at > item.period_end
+    cancel_at = bought.subscription.cancel_at
+    renews = cancel_at is None or cancel_at > item.period_end
     ends_at = item.period_end + (RENEWAL_SLACK if renews else timedelta(0))
     source = f"{item.id}:{int(item.period_start.timestamp())}"
     # A new period of the same plan begins when it began at Stripe; all else begins now.

@@ -70,10 +70,11 @@ def create_checkout(
     prices: Mapping[str, int],
     metadata: Mapping[str, str],
     return_url: str,
-    cancel_url: str,
     expires_at: datetime,
 ) -> CheckoutSnapshot:
-    """`mode`: subscription or payment. Whatever Stripe makes of it carries the metadata."""
+    """A page to pay on, which leads back to `return_url`, paid or not. `mode`: subscription or payment.
+    Whatever Stripe makes of it carries the metadata.
+    """
     # In one order, whichever the prices come in: a request that is made once must be the same every time.
     lines = sorted(prices.items())
     params: dict[str, Any] = {
@@ -83,7 +84,7 @@ def create_checkout(
         "line_items": [{"price": price, "quantity": quantity} for price, quantity in lines],
         "metadata": dict(metadata),
         "success_url": return_url,
-        "cancel_url": cancel_url,
+        "cancel_url": return_url,
         "allow_promotion_codes": True,
         "expires_at": seconds(expires_at),
     }

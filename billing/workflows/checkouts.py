@@ -16,7 +16,7 @@ from billing.fetch import fetch
 from billing.models import Checkout, CreditPurchase, Customer, Interval
 from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.checkouts import open_checkout
-from billing.selectors.prices import price_of_a_pack, prices_of
+from billing.selectors.prices import pack_price_id, prices_of
 from billing.services import checkouts
 from billing.stripe_api.snapshots import CheckoutSnapshot, InvoiceSnapshot
 from billing.sync.checkouts import sync_checkout
@@ -37,7 +37,7 @@ def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: dateti
     prices, plans = _chosen(team, seats, interval)
     text = ", ".join(f"{count} × {plan.name}" for plan, count in plans.items())
     text += f", paid {Interval(interval).label.lower()}"
-    return _begin(team, Checkout.Kind.SUBSCRIPTION, prices, 0, text, at, by)
+    return _begin(team=team, kind=Checkout.Kind.SUBSCRIPTION, prices=prices, text=text, at=at, by=by)
 
 
 def preview_seats(*, team: Team, seats: Mapping[str, int], interval: str) -> InvoiceSnapshot:
@@ -82,14 +82,28 @@ def buy_credits(*, team: Team, packs: int, at: datetime, by: User) -> Checkout:
             f"in multiples of {CREDITS_PER_PACK:,}",
             pointer="/credits",
         )
-    amount = packs * NANOUSD_PER_PACK
-    text = f"{packs * CREDITS_PER_PACK:,} Credits"
-    return _begin(team, Checkout.Kind.CREDITS, {price_of_a_pack(): packs}, amount, text, at, by)
+    return _begin(
+        team=team,
+        kind=Checkout.Kind.CREDITS,
+        prices={pack_price_id(): packs},
+        credits_nanousd=packs * NANOUSD_PER_PACK,
+        text=f"{packs * CREDITS_PER_PACK:,} Credits",
+        at=at,
+        by=by,
+    )
 
 
 def _begin(
-    team: Team, kind: str, prices: dict[str, int], credits_nanousd: int, text: str, at: datetime, by: User
+    *,
+    team: Team,
+    kind: str,
+    prices: dict[str, int],
+    credits_nanousd: int = 0,
+    text: str,
+    at: datetime,
+    by: User,
 ) -> Checkout:
+    """The open session if it is about the same, else a new one, after the other one was ended."""
     open_one = open_checkout(team, kind)
     if open_one is not None:
         if open_one.prices == prices and open_one.expires_at > at:
@@ -138,7 +152,6 @@ def _create_or_find(checkout: Checkout, customer_id: str) -> CheckoutSnapshot:
             prices=checkout.prices,
             metadata=metadata,
             return_url=back,
-            cancel_url=back,
             expires_at=checkout.expires_at,
         )
     except StripeRefused:

@@ -9,7 +9,7 @@ from billing import stripe_api
 from billing.errors import NotOnSale, PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
 from billing.models import AutoTopUp, CreditPurchase
 from billing.money import NANOUSD_PER_PACK
-from billing.selectors.prices import price_of_a_pack
+from billing.selectors.prices import pack_price_id
 from billing.services import purchases, top_ups
 from billing.stripe_api.snapshots import InvoiceSnapshot
 from billing.sync.invoices import sync_invoice
@@ -70,7 +70,7 @@ def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot:
     invoice = stripe_api.bill_credits(
         request=purchase.pk,
         customer_id=customer_id,
-        price_id=price_of_a_pack(),
+        price_id=pack_price_id(),
         packs=purchase.amount_nanousd // NANOUSD_PER_PACK,
         metadata={"team": str(purchase.team_id), "purchase": str(purchase.pk)},
     )

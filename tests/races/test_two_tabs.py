@@ -50,7 +50,6 @@ def test_without_a_row_each_tab_has_a_page_of_its_own_and_each_is_paid(story: St
             prices=price,
             metadata={},
             return_url="http://tokens.test/",
-            cancel_url="http://tokens.test/",
             expires_at=story.account.at + timedelta(hours=1),
         )
         return story.account.pay(page.url)
