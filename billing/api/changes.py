@@ -12,11 +12,11 @@ from rest_framework.response import Response
 
 from billing import errors
 from billing.api.serializers import (
-    ChangeRequestSerializer,
     ChangeSerializer,
     ConfirmedSerializer,
     ConfirmSerializer,
     PreviewSerializer,
+    SubscriptionChangeSerializer,
 )
 from billing.api.views import BillingView
 from billing.models import Change
@@ -46,14 +46,14 @@ CHANGE_REFUSALS = (
 class Preview(BillingView):
     @extend_schema(
         operation_id="subscription_preview",
-        request=ChangeRequestSerializer,
+        request=SubscriptionChangeSerializer,
         responses={200: PreviewSerializer, **refusals(*CHANGE_REFUSALS)},
         summary="What a change would cost and do",
         description="Nothing is changed. The money is Stripe's own preview; the windows are those of now, "
         "under the limits of the plan before and after.",
     )
     def post(self, request: Request, slug: str) -> Response:
-        body = checked(ChangeRequestSerializer, request)
+        body = checked(SubscriptionChangeSerializer, request)
         return Response(PreviewSerializer(self._preview(body, timezone.now())).data)
 
     def _preview(self, body: dict[str, Any], at: datetime) -> change_previews.Preview:

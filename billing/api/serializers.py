@@ -169,7 +169,7 @@ class BuySerializer(Shape):
         return value
 
 
-class ChangeRequestSerializer(Shape):
+class SubscriptionChangeSerializer(Shape):
     """What is asked for. add: `count` seats of `plan`; move: `seats` to `plan`; give_up, keep: `seats`;
     interval: `interval`; cancel, resume: nothing else."""
 
@@ -188,7 +188,7 @@ class ChangeRequestSerializer(Shape):
     interval = serializers.ChoiceField(INTERVALS, required=False, default="")
 
 
-class ConfirmSerializer(ChangeRequestSerializer):
+class ConfirmSerializer(SubscriptionChangeSerializer):
     """A change, with what the preview showed of it."""
 
     amount_nanousd = serializers.IntegerField(min_value=0, max_value=LARGEST_ID)

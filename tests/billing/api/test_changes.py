@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-import time_machine
 
 from billing.models import Change
 from teams.services.seats import assign_seat
-from tests.helpers.api_client import Answer, Caller, script_of
-from tests.helpers.buyer import Buyer
 from tests.helpers.factories import T0, USD, make_desk, use_test_rate_card
-from tests.helpers.stripe_account import StripeAccount
+from tests.helpers.shop import Shop
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 ADD = {"kind": "add", "plan": "max", "count": 1}
-
-
-class Shop(Buyer):
-    """A Buyer whose Owner scripts."""
-
-    script: Caller
-
-    def get(self, path: str) -> Answer:
-        return self.script.get(f"teams/{self.team.slug}/{path}")
-
-    def post(self, path: str, body: object = None) -> Answer:
-        return self.script.post(f"teams/{self.team.slug}/{path}", body)
-
-    def change(self, body: dict[str, object]) -> Answer:
-        """Previewed, then confirmed as it was shown."""
-        shown = self.post("subscription/preview", body)
-        assert shown.status == 200, shown
-        sent = {name: shown.body[name] for name in ("amount_nanousd", "proration_at")}
-        return self.post("subscription/change", body | sent)
-
-
-@pytest.fixture
-def shop(monkeypatch: pytest.MonkeyPatch, stripe_account: StripeAccount) -> Iterator[Shop]:
-    monkeypatch.setattr("teams.ring._send", lambda task: None)
-    with time_machine.travel(T0, tick=False):
-        made = Shop(stripe_account)
-        made.script = script_of(made.user)
-        yield made
 
 
 def test_a_preview_has_the_money_and_both_windows_of_each_seat(shop: Shop) -> None:
@@ -148,3 +116,37 @@ def test_an_unpaid_change_is_done_once_it_was_paid(shop: Shop) -> None:
     assert Change.objects.get().state == "done"
     assert shop.plans() == ["max", "max"]
     assert shop.charges() == [5_000, 5_000]
+
+
+def test_canceling_and_resuming_are_agreed_to_for_the_amount_that_was_shown(shop: Shop) -> None:
+    shop.subscribe({"max": 1})
+    other = {"amount_nanousd": USD, "proration_at": None}
+
+    refused = shop.post("subscription/change", {"kind": "cancel"} | other)
+    assert (refused.status, refused.code, refused.body["amount_nanousd"]) == (409, "amount_changed", 0)
+    assert refused.body["detail"] == "It is $0.00 now, not $1.00; confirm again if you agree."
+    assert shop.get("subscription").body["subscription"]["ends_at"] is None
+    assert shop.change({"kind": "cancel"}).body["change"] is None
+    again = shop.post("subscription/change", {"kind": "cancel", "amount_nanousd": 0})
+    assert (again.status, again.code) == (409, "nothing_to_change")
+
+    refused = shop.post("subscription/change", {"kind": "resume"} | other)
+    assert (refused.status, refused.code, refused.body["amount_nanousd"]) == (409, "amount_changed", 50 * USD)
+    shown = shop.post("subscription/preview", {"kind": "resume"}).body
+    assert (shown["text"], shown["at_once"], shown["renewal_nanousd"]) == (
+        "Resume the subscription",
+        False,
+        50 * USD,
+    )
+    resumed = shop.change({"kind": "resume"}).body["current"]["subscription"]
+    assert resumed["ends_at"] is None
+    again = shop.post("subscription/preview", {"kind": "resume"})
+    assert (again.status, again.code) == (409, "nothing_to_change")
+
+
+def test_what_a_kind_does_not_need_is_ignored(shop: Shop) -> None:
+    shop.subscribe({"max": 1})
+    body = {"kind": "cancel", "plan": "gone", "count": 3, "seats": [1], "interval": "year"}
+    shown = shop.post("subscription/preview", body)
+    assert (shown.status, shown.body["text"]) == (200, "Cancel the subscription at the period's end")
+    assert (shown.body["amount_nanousd"], shown.body["renewal_nanousd"]) == (0, None)

@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import time_machine
 
 from billing.models import Checkout
 from billing.stripe_api.client import api
-from tests.helpers.api_client import Answer, Caller, script_of
-from tests.helpers.buyer import Buyer
-from tests.helpers.factories import T0, USD
-from tests.helpers.stripe_account import StripeAccount
+from tests.helpers.api_client import script_of
+from tests.helpers.factories import USD
+from tests.helpers.shop import Shop
 
 pytestmark = pytest.mark.django_db
-
-
-class Shop(Buyer):
-    """A Buyer whose Owner scripts."""
-
-    script: Caller
-
-    def get(self, path: str) -> Answer:
-        return self.script.get(f"teams/{self.team.slug}/{path}")
-
-    def post(self, path: str, body: object = None) -> Answer:
-        return self.script.post(f"teams/{self.team.slug}/{path}", body)
-
-    def change(self, body: dict[str, object]) -> Answer:
-        """Previewed, then confirmed as it was shown."""
-        shown = self.post("subscription/preview", body)
-        assert shown.status == 200, shown
-        sent = {name: shown.body[name] for name in ("amount_nanousd", "proration_at")}
-        return self.post("subscription/change", body | sent)
-
-
-@pytest.fixture
-def shop(monkeypatch: pytest.MonkeyPatch, stripe_account: StripeAccount) -> Iterator[Shop]:
-    monkeypatch.setattr("teams.ring._send", lambda task: None)
-    with time_machine.travel(T0, tick=False):
-        made = Shop(stripe_account)
-        made.script = script_of(made.user)
-        yield made
 
 
 def test_seats_are_bought_on_the_payment_page_that_the_api_names(shop: Shop) -> None:
