@@ -1,4 +1,4 @@
-"""Refusals of the second floor. Codes are API (docs/errors.md)."""
+"""Refusals of buying. Codes are API (docs/errors.md)."""
 
 from __future__ import annotations
 

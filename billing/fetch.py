@@ -17,7 +17,7 @@ class Fetched(Generic[T]):
     higher number is at least as recent.
 
     A row keeps the number of the answer that it shows, and drops an answer with a lower one. What changed at
-    Stripe after an answer is notified by another event, so nothing is lost by that.
+    Stripe after an answer has an event of its own, which is synced later, so nothing is lost by that.
     """
 
     value: T

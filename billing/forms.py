@@ -1,4 +1,4 @@
-"""What people choose on the second floor's pages. Workflows decide; forms only read and remember."""
+"""What people choose on the pages of buying. Workflows decide what is allowed; forms only parse."""
 
 from __future__ import annotations
 

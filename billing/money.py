@@ -13,7 +13,7 @@ MAX_PACKS = 200
 
 
 def nanousd_from_cents(cents: int) -> int:
-    """Exact."""
+    """Exact, also below zero."""
     return cents * NANOUSD_PER_CENT
 
 

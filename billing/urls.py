@@ -1,4 +1,4 @@
-"""The second floor's pages, below the site's root."""
+"""The pages of buying, below the site's root."""
 
 from django.urls import path
 

@@ -57,7 +57,7 @@ def _refund(payment: Payment, values: Mapping[str, Any], by: User, at: datetime)
 
 
 class RefundInline(ReadOnlyInline):
-    """What operators paid back here; the payment's own figure has what was paid back in Stripe's console."""
+    """Refunds that were made here. The payment's own figure also counts those made in Stripe's dashboard."""
 
     model = Refund
     fields = readonly_fields = (

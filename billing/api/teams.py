@@ -1,4 +1,4 @@
-"""A Team, as the ground floor shows it, and its end, which waits for what it pays."""
+"""A Team as `teams` shows it, and its deletion, which is refused while it pays."""
 
 from __future__ import annotations
 

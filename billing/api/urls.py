@@ -1,4 +1,4 @@
-"""Addresses of the second floor, under /api/v1/."""
+"""Addresses of buying, under /api/v1/."""
 
 from __future__ import annotations
 

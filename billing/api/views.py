@@ -1,4 +1,4 @@
-"""What the second floor's API starts from: the Owner of a Team."""
+"""The base of every address of buying: a Team, whose Owner asks."""
 
 from __future__ import annotations
 

@@ -221,8 +221,8 @@ class Refund(models.Model):
 
 
 class AutoTopUp(models.Model):
-    """The Owner's standing order: below `threshold`, buy up to `target`, at most `month_cap` a calendar month
-    (UTC). Off after three failures in a row.
+    """What the Owner has ordered for good: below `threshold`, buy up to `target`, at most `month_cap` a
+    calendar month (UTC). Off after three failures in a row.
     """
 
     team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="auto_top_up")

@@ -69,12 +69,12 @@ class Overview:
 
     @property
     def credit_nanousd(self) -> int:
-        """What the next invoices are lower by."""
+        """By how much the next invoices are lower."""
         return max(0, -self.balance_nanousd)
 
     @property
     def has_plans_ahead(self) -> bool:
-        """Is anything planned for the period's end, but for its renewal?"""
+        """Is anything but the renewal planned for the period's end?"""
         row = self.subscription
         return row is not None and (
             bool(row.next_interval) or any(seat.leaves or seat.next_plan for seat in self.seats)
@@ -99,7 +99,7 @@ def overview(team: Team) -> Overview:
 
 
 def overdue_of(team: Team) -> Overdue | None:
-    """For the banner on a Team's pages: one query as long as everything is paid."""
+    """For the banner on a Team's pages; costs one query as long as everything is paid."""
     row = Subscription.objects.for_team(team).live().filter(status__in=Subscription.OWES).first()
     return overdue(row) if row else None
 

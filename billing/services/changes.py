@@ -60,7 +60,7 @@ def repeated(
 
 @one_transaction()
 def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: User | None) -> Subscription:
-    """For the period's end is planned what the change says. Raises what `changeable` does, and
+    """Writes down what is planned for the period's end. Raises what `changeable` does, and
     ChangeInProgress when the seats are not as they were shown."""
     row = _as_shown(team_service.lock(team), change.terms.seats)
     for seat in change.seats:

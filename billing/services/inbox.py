@@ -37,8 +37,8 @@ def receive(*, event: EventSnapshot, payload: dict[str, object], at: datetime) -
 
 @one_transaction()
 def claim(*, at: datetime) -> StripeEvent | None:
-    """The event that has waited longest, for whoever calls: nobody else gets it before CLAIM is over. An
-    attempt that dies counts as one.
+    """The event that has waited longest. Nobody else gets it before CLAIM is over. An attempt whose process
+    dies counts as one.
     """
     event = StripeEvent.objects.due(at).select_for_update(skip_locked=True).first()
     if event is None:

@@ -54,8 +54,8 @@ def suspend_or_resume_seat(
     was_overdue: bool,
     at: datetime,
 ) -> list[str]:
-    """Suspends a seat from `stops` on; resumes it when there is no such moment any more and payment had been
-    overdue, for a seat that an operator suspended stays so. `entitlement` is what the seat may use now.
+    """Suspends a seat from `stops` on; where that is None, resumes it if payment had been overdue: a seat
+    that an operator suspended stays suspended. `entitlement` is what the seat may use now.
     """
     if stops is not None:
         if entitlement.suspended_at != stops and not entitlement.is_suspended(at):

@@ -22,7 +22,7 @@ from teams.transactions import one_transaction
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What people care for of a payment."""
+    """What people are notified about."""
 
     status: str
     refunded_nanousd: int

@@ -35,7 +35,7 @@ class PromotionAsked:
 
 @one_transaction()
 def ask_promotion(*, asked: PromotionAsked, at: datetime, by: User) -> None:
-    """Records who wants the code. Raises InvalidValue for what Stripe would not make, or makes no sense."""
+    """Records who wants the code. Raises InvalidValue for what Stripe would refuse, or makes no sense."""
     percent, amount = asked.percent_hundredths, asked.amount_nanousd
     if not CODE.fullmatch(asked.code):
         raise InvalidValue("A code has up to 40 letters, digits and dashes", pointer="/code")

@@ -1,4 +1,4 @@
-"""Auto top-up: the Owner's standing order for Credits. One charge closes the gap; off after three failures;
+"""Auto top-up: Credits are bought when few are left. One charge closes the gap; off after three failures;
 always mailed (docs/rules.md, Credits).
 """
 
@@ -76,7 +76,7 @@ def set_auto_top_up(
 
 @one_transaction()
 def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
-    """The purchase that is due now, or the one that waits already; None where none is.
+    """The purchase that is due now, or the one that waits already; None where nothing is to be bought.
 
     It closes the whole gap to the target, in whole packs, or is not made: where the month's cap does not
     allow it, the Owner is notified, once a month.
@@ -116,7 +116,8 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
 
 
 def _rests(order: AutoTopUp, at: datetime) -> bool:
-    """After a failure, until the Owner sees to it, or an hour has passed, or two after the second."""
+    """After a failure nothing is bought for an hour, after the second for two, or until the Owner saves the
+    settings."""
     rest = RETRY_AFTER * order.failures
     failed = CreditPurchase.objects.filter(
         team=order.team, kind=CreditPurchase.Kind.TOP_UP, state=State.FAILED, closed_at__gt=at - rest
@@ -126,7 +127,7 @@ def _rests(order: AutoTopUp, at: datetime) -> bool:
 
 @one_transaction()
 def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
-    """It was not paid, and will not be. The third time in a row the standing order is switched off."""
+    """It was not paid, and will not be. The third time in a row auto top-up is switched off."""
     team_service.lock(purchase.team)
     purchase.refresh_from_db()
     if purchase.state != State.WAITING:

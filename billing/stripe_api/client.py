@@ -55,13 +55,13 @@ class _Http(stripe.RequestsClient):
 
 
 def api() -> Any:
-    """Stripe, for whoever needs what no function here does. Calls belong inside of `answered`."""
+    """The SDK's client. Call it inside `answered`, or through `asked` and `listed`."""
     return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE).v1
 
 
 @contextmanager
 def answered() -> Iterator[None]:
-    """What the SDK raises becomes a refusal of ours."""
+    """Turns what the SDK raises into a refusal of ours."""
     try:
         yield
     except stripe.CardError as error:
@@ -80,7 +80,7 @@ def answered() -> Iterator[None]:
 
 
 def asked(call: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """The object that Stripe answers, as a plain one."""
+    """What Stripe answers, as plain dictionaries."""
     with answered():
         return cast(dict[str, Any], call(*args, **kwargs).to_dict())
 

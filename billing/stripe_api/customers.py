@@ -42,7 +42,7 @@ def customer(id: str) -> CustomerSnapshot:
 
 
 def customers() -> Iterator[CustomerSnapshot]:
-    """All of the account, the newest first; others than ours too."""
+    """Every customer of the account, the newest first, also those that are not ours."""
     params: dict[str, Any] = {"expand": [f"data.{part}" for part in CUSTOMER_PARTS]}
     if settings.STRIPE_TEST_CLOCK:
         params["test_clock"] = settings.STRIPE_TEST_CLOCK  # they are not listed otherwise

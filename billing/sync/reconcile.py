@@ -96,7 +96,7 @@ def _repair_customer(customer: CustomerSnapshot, report: Report, at: datetime) -
 
 
 def _has_paid(customer_id: str) -> bool:
-    """One that has not was made by a request whose answer was lost a day ago, and is nobody's."""
+    """A customer without any payment was made by a request whose answer was lost, and is nobody's."""
     anything = (stripe_api.subscriptions(customer_id), stripe_api.payments(customer_id))
     return any(next(iter(found), None) is not None for found in anything)
 

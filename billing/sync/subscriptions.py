@@ -78,7 +78,7 @@ def agreed_subscription(
 
 
 def _agree(row: Subscription, snapshot: SubscriptionSnapshot) -> bool:
-    """Also, the seats that are billed are there."""
+    """Status, interval and period are the same, and the seats that are billed exist."""
     ours = (row.status, row.interval, row.cancel_at, row.period_end, row.ended_at)
     at_stripe = (
         snapshot.status,

@@ -29,7 +29,7 @@ INVOICES_PAGE = 12
 
 @team_page(get=Right.MANAGE_BILLING)
 def billing(request: TeamRequest) -> HttpResponse:
-    """All of it, from our own rows: nothing here waits for Stripe. The next invoice asks for itself."""
+    """Everything from our own rows: nothing waits for Stripe. The browser asks for the next invoice."""
     now = overview(request.team)
     yearly_later = now.subscription is not None and now.subscription.later_interval == Interval.YEAR
     sold = offers()

@@ -23,7 +23,7 @@ from teams.views.base import TeamRequest, attempt_form, team_page
 
 @team_page(get=Right.MANAGE_BILLING, post=Right.MANAGE_BILLING)
 def auto_top_up(request: TeamRequest) -> HttpResponse:
-    """The standing order, what it spent, and what went wrong."""
+    """The settings, what was bought by them this month, and what failed."""
     at = timezone.now()
     state = top_up_state(request.team, at)
     form = AutoTopUpForm(request.POST if request.method == "POST" else None, initial=_initial(state))
@@ -50,7 +50,7 @@ def _set(request: TeamRequest, values: Mapping[str, Any], at: datetime) -> None:
 
 
 def _initial(state: TopUpState) -> dict[str, object]:
-    """As a person would type it: no zeros behind."""
+    """The amounts as a person types them, without trailing zeros."""
     order = state.order
     amounts = {
         "threshold": order.threshold_nanousd,

@@ -82,7 +82,7 @@ def refuse_another_amount(nanousd: int, *, shown_nanousd: int, is_stale: bool = 
 
 
 def _near(moment: datetime | None, at: datetime) -> datetime | None:
-    """In UTC; None for what no preview of these days has shown, and a database may not even know."""
+    """In UTC; None for a moment more than a day away, which no preview can have shown."""
     return moment.astimezone(UTC) if moment is not None and abs(moment - at) <= timedelta(days=1) else None
 
 

@@ -1,4 +1,4 @@
-"""The operators' pages of the second floor: everything opens, nothing is edited around the workflows."""
+"""The operators' pages of what was bought: everything opens, nothing is edited around the workflows."""
 
 from __future__ import annotations
 
