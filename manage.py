@@ -25,7 +25,7 @@ def run_command() -> None:
     """Starts the embedded servers for a command that needs them, when none are given and none are running."""
     from django.core.management import execute_from_command_line
 
-    from tokenplan.embedded import servers_for_command
+    from tokenplan.runtime.embedded import servers_for_command
 
     with servers_for_command(sys.argv):
         execute_from_command_line(sys.argv)

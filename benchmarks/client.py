@@ -1,6 +1,6 @@
-"""Gated calls as fast as they go: authorize, then settle, over HTTP connections that stay open.
+"""Makes gated calls as fast as possible: authorize, then settle, over HTTP connections that stay open.
 
-Lean on purpose: what the client spends is missing to the server on the same machine.
+It does as little as possible: on one machine, the client takes processor time from the server.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ USAGE = {"input_tokens": 1000, "output_tokens": 20}
 
 @dataclass
 class Times:
-    """Seconds of each request. `seconds` is how long it took in all."""
+    """How long each request took, in seconds, and in `seconds` how long all of them took together."""
 
     seconds: float = 0.0
     authorize: list[float] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Times:
 
 
 class Client:
-    """One connection."""
+    """One HTTP connection to the installation."""
 
     def __init__(self, target: Scratch) -> None:
         self._http = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60)
@@ -71,7 +71,7 @@ class Client:
 
 
 def drive(target: Scratch, *, seconds: float, clients: int, processes: int) -> Times:
-    """Gated calls by `clients` connections in all, for so many seconds."""
+    """Makes gated calls for `seconds`, over `clients` connections spread over `processes`."""
     shares = [clients // processes + (number < clients % processes) for number in range(processes)]
     firsts = [sum(shares[:number]) for number in range(processes)]
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:

@@ -1,6 +1,7 @@
-"""What a gated call costs with 10^3 ... 10^6 events of its seat recorded: python -m benchmarks.flat_cost
+"""Measures whether a gated call takes longer the more events of its seat have been recorded.
 
-One seat has a thousand, the next ten thousand, and so on, all in one database.
+One seat has a thousand events, the next ten thousand, up to a million, all in one database. Run it as
+`python -m benchmarks.flat_cost`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from benchmarks.client import Client, Times
 from benchmarks.scratch import Scratch, scratch
 from quota.replay.tally import percentile
 
-# Settled calls of the last 90 days, evenly spread, with their reservations: what traffic would have left.
+# Settled calls with their reservations, spread evenly over the last 90 days, as traffic would have left them.
 RECORD = """
 WITH seat AS (
     SELECT k.team_id, k.membership_id, k.id AS key_id, e.seat_id, e.plan_id, g.id AS gateway_id
-    FROM quota_subscriptionkey k
+    FROM teams_subscriptionkey k
     JOIN teams_seatholding h ON h.membership_id = k.membership_id
     JOIN quota_entitlement e ON e.seat_id = h.seat_id, quota_gateway g
     ORDER BY k.id OFFSET %(seat)s LIMIT 1
@@ -76,7 +77,7 @@ def main() -> None:
 
 
 def measure(client: Client, keys: list[str], *, calls: int) -> list[Times]:
-    """Gated calls of each key in turn, over one connection: what else the machine does, it does to all."""
+    """Makes a gated call with each key in turn, over one connection: noise on the machine meets them all."""
     of_keys = [Times() for _ in keys]
     for _ in range(calls):
         for key, times in zip(keys, of_keys, strict=True):
@@ -85,7 +86,7 @@ def measure(client: Client, keys: list[str], *, calls: int) -> list[Times]:
 
 
 def record(target: Scratch, seat: int, events: int) -> None:
-    """Record past calls of the seat with this number, and sum them into its buckets."""
+    """Records past calls of the seat with this number, and sums them into its buckets."""
     with target.connect() as connection:
         connection.execute(RECORD, {"seat": seat, "events": events})
         connection.execute(SUM_UP, {"seat": seat})

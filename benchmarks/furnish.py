@@ -1,6 +1,6 @@
-"""Fills a scratch database: shipped plans and prices, a Team a seat, a gateway. Prints credentials as JSON.
+"""Fills a new database with the shipped plans, one Team for each seat, and a gateway; prints the credentials.
 
-Run by `benchmarks.scratch`, in a process of its own, with the environment it has prepared.
+`benchmarks.scratch` runs it in a process of its own, in the environment that it has prepared.
 """
 
 # ruff: noqa: E402
@@ -22,10 +22,10 @@ from django.utils import timezone
 from quota.models import Plan
 from quota.services.entitlements import grant_seat
 from quota.services.gateways import create_gateway
-from quota.services.keys import reveal_key
-from quota.services.members import create_team
 from teams.models import User
+from teams.services.keys import reveal_key
 from teams.services.seats import assign_seat
+from teams.services.teams import create_team
 
 if __name__ == "__main__":
     quiet = io.StringIO()

@@ -1,6 +1,6 @@
-"""Gated calls a second beside `pgbench -N` on the same database, in turns: python -m benchmarks.gated_calls
+"""Measures gated calls a second and, in turns, `pgbench -N` on the same database.
 
-README.md in this folder says how to read it.
+Run it as `python -m benchmarks.gated_calls`; README.md in this folder says how to read the result.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
-"""A database to measure on, with the product's own web server before it. Gone afterwards.
+"""An installation to measure: a database and the product's own web server in front of it. Removed afterwards.
 
-With DATABASE_URL set it is a new database on that server; else an embedded PostgreSQL of its own, as durable
-as the product's. Nothing here imports Django: the environment has to be complete before anything does.
+With DATABASE_URL or REDIS_URL set, those servers are used, with a new database; otherwise embedded ones are
+started, as durable as the product's. Nothing here imports Django: its settings are read from the environment,
+which has to be complete first.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -24,11 +23,13 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from tokenplan import environment
-from tokenplan.embedded import Postgres, servers_in_use
-from tokenplan.management.commands.up import programs
-from tokenplan.processes import kill_group, spawn
-from tokenplan.sockets import socket_folder
+from tokenplan.runtime import environment, folders
+from tokenplan.runtime.embedded import Postgres, embedded_servers
+from tokenplan.runtime.programs import web_server
+from tokenplan.runtime.supervisor import Program, Stopped, Supervisor, answers
+
+HOST = "127.0.0.1"
+START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -46,26 +47,41 @@ class Scratch:
 
 @contextlib.contextmanager
 def scratch(seats: int) -> Iterator[Scratch]:
-    """An installation with `seats` seats, each with a key, that answers on a free port."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+    """An installation with `seats` seats, each with a key, that answers on a free port.
+
+    Every process that it starts is gone afterwards, also after Ctrl-C. It sets DATA, DATABASE_URL and
+    DJANGO_SETTINGS_MODULE for the programs that it starts.
+    """
+    port = free_port()
+    web = web_server(host=HOST, port=port)
+    with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        os.environ["DATA"] = folder
-        os.environ["DJANGO_SETTINGS_MODULE"] = "tokenplan.settings"
-        dsn = stack.enter_context(_given_server() if environment.text("DATABASE_URL") else _own_server(data))
-        made = json.loads(_run("-m", "benchmarks.furnish", str(seats)))
-        port = stack.enter_context(_web_server(data / "web.log"))
-        yield Scratch(dsn, port, made["gateway_key"], made["keys"])
+        os.environ |= {"DATA": folder, "DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
+        servers = embedded_servers(data)
+        supervisor = Supervisor(data=data, servers=servers, programs=[web])
+        try:
+            with _database(data) as dsn, supervisor.started(description="a benchmark"):
+                made = json.loads(_run("-m", "benchmarks.furnish", str(seats)))
+                _serve(web, port)
+                yield Scratch(dsn, port, made["gateway_key"], made["keys"])
+        except Stopped:
+            sys.exit("Stopped.")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
-def _own_server(data: Path) -> Iterator[str]:
-    with servers_in_use(data, [Postgres(data)]):
-        yield f"host={socket_folder(data)} user=postgres dbname=tokenplan"
-
-
-@contextlib.contextmanager
-def _given_server() -> Iterator[str]:
+def _database(data: Path) -> Iterator[str]:
+    """The address of the database, for libpq: the embedded one's, or of a new one on the server given."""
     server = environment.text("DATABASE_URL")
+    if not server:
+        yield f"host={folders.socket_folder(data)} user=postgres dbname=tokenplan"
+        return
     name = f"tokenplan_benchmark_{os.getpid()}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -79,50 +95,28 @@ def _given_server() -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@contextlib.contextmanager
-def _web_server(log: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    web = programs("127.0.0.1", port)[0]
-    server = spawn(web.command, log=log, folder=environment.ROOT, dies_with_parent=signal.SIGTERM)
-    try:
-        deadline = time.monotonic() + 60
-        while not _serves(port):
-            if time.monotonic() > deadline or server.poll() is not None:
-                raise RuntimeError(f"The web server did not start.\n{log.read_text()}")
-            time.sleep(0.1)
-        yield port
-    finally:
-        server.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(10)
-        kill_group(server.pid)
-
-
-def _serves(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def _serve(web: Program, port: int) -> None:
+    """Starts the web server and waits until it answers. What it has to say, it says to the terminal."""
+    web.start()
+    deadline = time.monotonic() + START_SECONDS
+    while not answers(HOST, port):
+        if time.monotonic() > deadline or not web.alive():
+            raise RuntimeError(f"The web server did not start on port {port}.")
+        time.sleep(0.1)
 
 
 def _run(*arguments: str) -> str:
     command = [sys.executable, *arguments]
-    result = subprocess.run(command, cwd=environment.ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=folders.ROOT, capture_output=True, text=True, check=False)
     if result.returncode:
         raise RuntimeError(f"{' '.join(arguments)} failed.\n{result.stdout}{result.stderr}")
     return result.stdout
 
 
-def program(name: str) -> str | None:
-    """A PostgreSQL program: on PATH, of the system, or of the embedded server's wheel. None: nowhere."""
+def postgres_program(name: str) -> str | None:
+    """One of PostgreSQL's programs, by its path: on PATH, the system's, or the embedded one's, if any."""
     system = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
-    wheel = Postgres(environment.data_folder()).programs / name
+    wheel = Postgres(folders.data_folder()).programs / name
     found = [shutil.which(name), *map(str, reversed(system)), str(wheel)]
     return next((path for path in found if path and _works(path)), None)
 

@@ -1,4 +1,4 @@
-"""`pgbench -N`, or where there is none the same script by psycopg: what our own figures stand beside."""
+"""`pgbench -N`, which our own figures are compared with; where there is no pgbench, the same in Python."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
-from benchmarks.scratch import Scratch, program
+from benchmarks.scratch import Scratch, postgres_program
 
 SCALE = 10
 ACCOUNTS = 100_000 * SCALE
 
 
 class Pgbench:
-    """The real one."""
+    """PostgreSQL's own benchmark."""
 
     def __init__(self, target: Scratch, path: str) -> None:
         self._command = [path, "-n"]
@@ -38,10 +38,9 @@ class Pgbench:
 
 
 class StandIn:
-    """pgbench's `simple-update` script by psycopg. Python costs more than pgbench's C, so it flatters what is
-    compared with it."""
+    """pgbench's `simple-update` script, by psycopg. Slower than pgbench, so ratios to it are too high."""
 
-    name = "a stand-in by psycopg, since no pgbench was found: ratios to it are too kind to us"
+    name = "a stand-in by psycopg, since no pgbench was found: ratios to it are too high"
 
     def __init__(self, target: Scratch) -> None:
         self._dsn = target.dsn
@@ -84,6 +83,6 @@ class StandIn:
 
 
 def simple_update(target: Scratch) -> Pgbench | StandIn:
-    """Whichever this machine has, with its tables filled."""
-    path = program("pgbench")
+    """pgbench where this machine has it, else the stand-in; with its tables filled."""
+    path = postgres_program("pgbench")
     return Pgbench(target, path) if path else StandIn(target)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from billing.errors import ChangeInProgress, NothingToChange, NotOnSale
 from billing.seat_plans import LEAVES
-from teams.errors import InvalidValue, NotFound
+from tokenplan.kit.errors import InvalidValue, NotFound
 
 MAX_SEATS = 1_000
 MONTH, YEAR = "month", "year"

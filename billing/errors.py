@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from teams.errors import InvalidValue, NotFound, Refusal
+from tokenplan.kit.errors import InvalidValue, NotFound, Refusal
 
 
 class PriceListInvalid(InvalidValue):

@@ -11,8 +11,8 @@ from billing.services.notifications import notify_operators
 from billing.sync import inbox
 from billing.sync import reconcile as reconciliation
 from billing.workflows import changes, checkouts, refunds, top_ups
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.enqueue import enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def work_inbox() -> int:
         batch = inbox.work_inbox(at=timezone.now())
         done += batch
     if done:
-        ring(deliver_mail)
+        enqueue(deliver_mail)
     return done
 
 
@@ -33,7 +33,7 @@ def work_inbox() -> int:
 def top_up() -> int:
     """Buys Credits for Teams that are below their threshold."""
     paid = top_ups.top_up_all(at=timezone.now())
-    ring(deliver_mail)
+    enqueue(deliver_mail)
     return paid
 
 
@@ -47,7 +47,7 @@ def finish() -> int:
         + checkouts.expire_old_checkouts(at=at)
     )
     if done:
-        ring(deliver_mail)
+        enqueue(deliver_mail)
     return done
 
 
@@ -62,5 +62,5 @@ def reconcile() -> int:
         logger.error("Not repaired: %s", line)
     if report.unrepaired:
         notify_operators(unrepaired=report.unrepaired, at=now)
-    ring(deliver_mail)
+    enqueue(deliver_mail)
     return len(report.unrepaired)

@@ -1,4 +1,1 @@
-"""First floor: plans, keys, windows, reservations, usage, Credits.
-
-What may be used; the hot path lives here alone.
-"""
+"""What may be used: plans, windows, reservations, usage, Credits, and the hot path that each call takes."""

@@ -1,4 +1,4 @@
-"""Refusals of the first floor. Codes and statuses are the API contract's (docs/errors.md)."""
+"""Refusals of quota. Their codes and statuses are part of the API (docs/errors.md)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from quota.windows import QuotaWindow
-from teams.errors import InvalidValue, Refusal
-
-
-class KeyInvalid(Refusal):
-    """Unknown, malformed, revoked, or a key of another kind. One answer for all: nothing to learn from it."""
-
-    code = "key_invalid"
-    status = 401
-    title = "The Subscription Key is not valid"
+from tokenplan.kit.errors import InvalidValue, Refusal
 
 
 class NoUsableResources(Refusal):
@@ -35,9 +27,7 @@ class InvalidUsage(InvalidValue):
 
 
 class QuotaExhausted(Refusal):
-    """The window that will be the last to have room, all the windows, and when what is asked for fits (None:
-    never).
-    """
+    """`window` will be the last of `windows` to have room; `fits_at` is when the call fits (None: never)."""
 
     code = "quota_exhausted"
     status = 429
@@ -120,12 +110,6 @@ class SeatRequestOpen(Refusal):
 class SeatRequestClosed(Refusal):
     code = "seat_request_closed"
     title = "This request was answered already"
-
-
-class ReauthenticationRequired(Refusal):
-    code = "reauthentication_required"
-    status = 403
-    title = "Confirm your password to see the key"
 
 
 class RateCardInvalid(InvalidValue):

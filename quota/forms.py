@@ -1,4 +1,4 @@
-"""What people type on the first floor's pages. Services decide; forms only read and remember."""
+"""What people type on quota's pages. Forms only read it and show it again; services decide."""
 
 from __future__ import annotations
 
@@ -32,18 +32,6 @@ class CreditsField(forms.CharField):
             return nanousd_from_credits(text)
         except ValueError:
             raise forms.ValidationError("Give a number of Credits with at most 6 decimals.") from None
-
-
-class RotateForm(forms.Form):
-    OVERLAPS = [("0", "Not at all"), ("3600", "1 hour"), ("86400", "24 hours")]
-
-    overlap = forms.TypedChoiceField(
-        label="The old key goes on working for",
-        choices=OVERLAPS,
-        coerce=int,
-        widget=forms.RadioSelect,
-        initial="0",
-    )
 
 
 class SeatRequestForm(forms.Form):

@@ -9,7 +9,7 @@ import re
 from decimal import ROUND_DOWN, Decimal
 
 NANOUSD_PER_USD = 1_000_000_000
-NANOUSD_PER_CREDIT = 1_000_000  # 1 Credit = $0.001 (product.md, Usage and price).
+NANOUSD_PER_CREDIT = 1_000_000  # 1 Credit = $0.001 (docs/rules.md).
 
 # No single charge or balance comes near this; sums of them stay far inside of 64 bits.
 MAX_NANOUSD = 10**15

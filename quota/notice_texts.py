@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from quota.answers import window_label
 from quota.money import credits_words, usd_text
 from quota.windows import Policy, QuotaWindow
 
@@ -16,7 +15,7 @@ def moment_text(moment: datetime) -> str:
 def window_text(window: QuotaWindow) -> dict[str, str | int]:
     """The figures of a window, as a mail's context."""
     return {
-        "window": window_label(window),
+        "window": window.limit.label,
         "used": usd_text(window.used),
         "limit": usd_text(window.limit.nanousd),
         "left": usd_text(max(window.limit.nanousd - window.used, 0)),

@@ -1,6 +1,6 @@
 """From a rate card and a usage to a charge.
 
-Pure and exact: rounded once, half up, per charge (product.md, Usage and price).
+Pure and exact: rounded once, half up, per charge (docs/rules.md).
 """
 
 from __future__ import annotations

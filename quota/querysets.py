@@ -1,7 +1,8 @@
-"""Questions about the first floor's rows."""
+"""What can be asked of quota's rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +13,7 @@ from teams.querysets import TeamOwned
 if TYPE_CHECKING:
     from quota.models import (  # noqa: F401
         ClosedWindow,
+        CreditAccess,
         CreditGrant,
         CreditLedgerEntry,
         Entitlement,
@@ -20,10 +22,10 @@ if TYPE_CHECKING:
         RateCard,
         Reservation,
         SeatRequest,
-        SubscriptionKey,
         UsageBucket,
         UsageEvent,
     )
+    from teams.models import Membership
 
 
 class PlanQuerySet(QuerySet["Plan"]):
@@ -54,20 +56,6 @@ class EntitlementQuerySet(TeamOwned["Entitlement"]):
 class RateCardQuerySet(QuerySet["RateCard"]):
     def in_force(self, moment: datetime) -> RateCard | None:
         return self.filter(effective_from__lte=moment).order_by("-effective_from").first()
-
-
-class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
-    def current(self) -> Self:
-        return self.filter(replaced_at=None)
-
-    def working(self, moment: datetime) -> Self:
-        """Those that a live member's call may use: the rule of `quota_call_facts`, for showing."""
-        return self.filter(
-            Q(expires_at=None) | Q(expires_at__gt=moment),
-            revoked_at=None,
-            membership__ended_at=None,
-            membership__user__is_active=True,
-        )
 
 
 class GatewayQuerySet(QuerySet["Gateway"]):
@@ -112,6 +100,21 @@ class CreditLedgerQuerySet(TeamOwned["CreditLedgerEntry"]):
         return total
 
 
+class CreditAccessQuerySet(QuerySet["CreditAccess"]):
+    def of(self, memberships: Iterable[Membership]) -> dict[int, CreditAccess]:
+        """By membership id: the stored row, or an unsaved one with the default."""
+        members = list(memberships)
+        stored = {row.membership_id: row for row in self.filter(membership__in=members)}
+        return {
+            member.pk: stored.get(member.pk) or self.model(membership=member, allowed=member.is_founder)
+            for member in members
+        }
+
+    def of_one(self, membership: Membership) -> CreditAccess:
+        return self.of([membership])[membership.pk]
+
+
 class SeatRequestQuerySet(TeamOwned["SeatRequest"]):
     def open(self) -> Self:
-        return self.filter(closed_at=None)
+        """Not answered yet; a request ends with the membership."""
+        return self.filter(closed_at=None, membership__ended_at=None)

@@ -7,10 +7,10 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from quota.services import credits, notices, sweeps, windows_history
+from quota.services import credits, notices, reservations, windows_history
 from quota.services import reconcile as reconciliation
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.enqueue import enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def close_windows() -> int:
 @shared_task(name="quota.expire_reservations")
 def expire_reservations() -> int:
     """Marks holds whose lifetime is over."""
-    return sweeps.expire_reservations(at=timezone.now())
+    return reservations.expire_reservations(at=timezone.now())
 
 
 @shared_task(name="quota.expire_lots")
@@ -38,7 +38,7 @@ def send_notices() -> int:
     """Queues the notices that are due, and has them delivered."""
     queued = notices.send_notices(at=timezone.now())
     if queued:
-        ring(deliver_mail)
+        enqueue(deliver_mail)
     return queued
 
 
@@ -52,5 +52,5 @@ def reconcile() -> int:
         logger.error("Drift: %s", difference)
     if found:
         reconciliation.report_drift(found=found, at=now)
-        ring(deliver_mail)
+        enqueue(deliver_mail)
     return len(found)

@@ -1,6 +1,6 @@
 """Quota windows as a function of recorded usage and the clock. Pure: no database, no clock of its own.
 
-A window rule (product.md, Quota windows) is one of
+A window rule (docs/rules.md) is one of
 
 * ``rolling``: the last `length`, released in steps of length/60. The window at a moment is the 60 whole steps
   that end with the one the moment lies in, so usage older than `length` never counts.
@@ -107,6 +107,14 @@ class Limit:
     name: str
     rule: Rule
     nanousd: int
+
+    @property
+    def label(self) -> str:
+        """As refusals, mails and pages name its window: `5-hour`, `weekly`."""
+        hours, rest = divmod(self.rule.length_seconds, 3600)
+        if rest:
+            return self.name
+        return {168: "weekly", 24: "daily"}.get(hours, f"{hours}-hour")
 
 
 @dataclass(frozen=True, slots=True)

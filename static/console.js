@@ -1,6 +1,7 @@
 // What a page can do better with JavaScript; without it everything works.
 
-// Copy: the button names the element whose text it copies.
+// Copy: the button names the element whose text it copies, and what it says afterwards. No text stands here:
+// templates translate.
 for (const button of document.querySelectorAll("[data-copy]")) {
   const words = button.textContent;
   button.hidden = false;
@@ -8,11 +9,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     const source = document.querySelector(button.dataset.copy);
     try {
       await navigator.clipboard.writeText(source.textContent.trim());
-      button.textContent = "Copied";
+      button.textContent = button.dataset.copied;
     } catch {
       // The clipboard needs https or localhost: select the text, so that one keystroke copies it.
       getSelection().selectAllChildren(source);
-      button.textContent = "Press Ctrl+C";
+      button.textContent = button.dataset.selected;
     }
     setTimeout(() => { button.textContent = words; }, 2000);
   });
@@ -24,7 +25,8 @@ for (const input of document.querySelectorAll("[data-price]")) {
   const words = button.textContent;
   const show = () => {
     const dollars = input.value && input.validity.valid ? input.value / 1000 : 0;
-    button.textContent = dollars ? `${words} for $${dollars.toLocaleString("en-US")}.00` : words;
+    const price = `$${dollars.toLocaleString("en-US")}.00`;
+    button.textContent = dollars ? button.dataset.priced.replace("{price}", () => price) : words;
   };
   input.addEventListener("input", show);
   show();

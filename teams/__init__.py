@@ -1,1 +1,1 @@
-"""Ground floor: users, Teams, memberships, seats, roles, audit. Who is who."""
+"""Users, Teams, memberships, seats, roles, the keys and tokens that they hold, and the audit log."""

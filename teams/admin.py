@@ -1,21 +1,20 @@
-"""The operator's view of the ground floor.
+"""The operators' pages about people and Teams.
 
-Rows with rules are read-only here; what changes them calls a service.
+Rows that services guard are read-only here; actions call those services.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.contrib import admin
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from teams.errors import Refusal
 from teams.models import (
     AuditEntry,
     Invitation,
@@ -24,92 +23,19 @@ from teams.models import (
     PersonalAccessToken,
     Seat,
     SeatHolding,
+    SubscriptionKey,
     Team,
     User,
 )
-from teams.ring import ring
-from teams.services import access_tokens, accounts, invitations, mail, seats
+from teams.services import access_tokens, accounts, invitations, keys, mail, seats
 from teams.tasks import deliver_mail
-
-M = TypeVar("M", bound=Model)
-
-if TYPE_CHECKING:
-
-    class _Admin(admin.ModelAdmin[M]):
-        pass
-
-    class _Inline(admin.TabularInline[Any, Any]):
-        pass
-
-else:  # Django's own classes take no type parameter when they run
-
-    class _Admin(admin.ModelAdmin, Generic[M]):
-        pass
-
-    class _Inline(admin.TabularInline):
-        pass
-
-
-class ReadOnlyInline(_Inline):
-    """Rows of a row, to look at."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class ReadOnlyAdmin(_Admin[M]):
-    """Rows to look at.
-
-    Actions marked `permissions=["act"]` are for staff with the right to change such rows.
-    """
-
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
-
-    def act(
-        self, request: HttpRequest, rows: QuerySet[M], done: str, verb: Callable[[M, User, datetime], object]
-    ) -> None:
-        """Calls the verb for each row, by the operator and at this moment, and tells which were refused."""
-        by, at = operator(request), timezone.now()
-        count = 0
-        for row in rows:
-            try:
-                verb(row, by, at)
-            except Refusal as refusal:
-                self.message_user(request, f"{row}: {refusal.detail}.", messages.ERROR)
-            else:
-                count += 1
-        if count:
-            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
-
-
-def operator(request: HttpRequest) -> User:
-    """Who acts; the admin lets nobody else in."""
-    return cast(User, request.user)
+from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator
+from tokenplan.kit.enqueue import enqueue
 
 
 @admin.register(User)
-class UserAdmin(_Admin[User]):
-    """People sign up by themselves; here their access is closed, or widened to the operators' pages."""
+class UserAdmin(ModelAdmin[User]):
+    """People sign up themselves; here an operator closes an account, or opens the operators' pages to it."""
 
     list_display = ("email", "name", "is_active", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff")
@@ -129,8 +55,7 @@ class UserAdmin(_Admin[User]):
     filter_horizontal = ("groups", "user_permissions")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        # The address is the sign-in library's to change, with a mail to confirm it. Staff never widen their
-        # own rights.
+        # The sign-in library changes the address, with a mail to confirm it. Only a superuser grants rights.
         fixed = ("email", "date_joined", "last_login")
         rights = ("is_staff", "is_superuser", "groups", "user_permissions")
         return fixed if operator(request).is_superuser else (*fixed, *rights)
@@ -192,9 +117,11 @@ class SeatAdmin(ReadOnlyAdmin[Seat]):
     inlines = (HoldingInline,)
     actions = ("free",)
 
-    @admin.action(description="Free: take from its holder", permissions=["act"])
+    @admin.action(description=_("Free: take from its holder"), permissions=["act"])
     def free(self, request: HttpRequest, rows: QuerySet[Seat]) -> None:
-        self.act(request, rows, "freed", lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at))
+        self.act(
+            request, rows, gettext("freed"), lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at)
+        )
 
 
 @admin.register(Invitation)
@@ -206,17 +133,23 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     exclude = ("token_hash",)
     actions = ("resend", "revoke")
 
-    @admin.action(description="Send again, with a new link", permissions=["act"])
+    @admin.action(description=_("Send again, with a new link"), permissions=["act"])
     def resend(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
         self.act(
-            request, rows, "sent again", lambda row, by, at: invitations.resend(invitation=row, by=by, at=at)
+            request,
+            rows,
+            gettext("sent again"),
+            lambda row, by, at: invitations.resend(invitation=row, by=by, at=at),
         )
-        ring(deliver_mail)
+        enqueue(deliver_mail)
 
-    @admin.action(description="Revoke", permissions=["act"])
+    @admin.action(description=_("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
         self.act(
-            request, rows, "revoked", lambda row, by, at: invitations.revoke(invitation=row, by=by, at=at)
+            request,
+            rows,
+            gettext("revoked"),
+            lambda row, by, at: invitations.revoke(invitation=row, by=by, at=at),
         )
 
 
@@ -229,9 +162,34 @@ class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
     exclude = ("token_hash",)
     actions = ("revoke",)
 
-    @admin.action(description="Revoke", permissions=["act"])
+    @admin.action(description=_("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, rows: QuerySet[PersonalAccessToken]) -> None:
-        self.act(request, rows, "revoked", lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at))
+        self.act(
+            request,
+            rows,
+            gettext("revoked"),
+            lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at),
+        )
+
+
+@admin.register(SubscriptionKey)
+class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
+    list_display = ("key_id", "membership", "root", "created_at", "last_used_at", "expires_at", "revoked_at")
+    list_select_related = ("membership__user", "membership__team")
+    list_filter = ("root",)
+    search_fields = ("key_id", "membership__user__email", "team__slug")
+    exclude = ("salt",)
+    ordering = ("-id",)
+    actions = ("revoke",)
+
+    @admin.action(description=_("Revoke all keys of the member in this Team"), permissions=["act"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[SubscriptionKey]) -> None:
+        self.act(
+            request,
+            rows,
+            gettext("revoked"),
+            lambda row, by, at: keys.revoke_keys(membership=row.membership, at=at, by=by),
+        )
 
 
 @admin.register(AuditEntry)
@@ -250,7 +208,7 @@ class MailAdmin(ReadOnlyAdmin[Mail]):
     ordering = ("-id",)
     actions = ("retry",)
 
-    @admin.action(description="Try again now", permissions=["act"])
+    @admin.action(description=_("Try again now"), permissions=["act"])
     def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> None:
-        self.act(request, rows, "due now", lambda row, by, at: mail.retry(mail=row, at=at))
-        ring(deliver_mail)
+        self.act(request, rows, gettext("due now"), lambda row, by, at: mail.retry(mail=row, at=at))
+        enqueue(deliver_mail)

@@ -1,56 +1,73 @@
-"""What people type on the ground floor's pages. Services decide; forms only read and remember."""
+"""The forms of the pages about people and Teams. Services decide; a form only reads and shows again."""
 
 from __future__ import annotations
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from teams.models import PersonalAccessToken, Role
 from teams.services.access_tokens import LONGEST_DAYS
 
-INVITED_ROLES = [(Role.MEMBER.value, "Member"), (Role.ADMIN.value, "Admin")]
+INVITED_ROLES = [(role.value, role.label) for role in (Role.MEMBER, Role.ADMIN)]
 
 
 class InvitationForm(forms.Form):
     email = forms.EmailField(
-        label="E-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
-    role = forms.ChoiceField(label="Role", choices=INVITED_ROLES)
+    role = forms.ChoiceField(label=_("Role"), choices=INVITED_ROLES)
 
 
 class TeamNameForm(forms.Form):
-    name = forms.CharField(label="Name of the Team", max_length=100)
+    name = forms.CharField(label=_("Name of the Team"), max_length=100)
 
 
 class ProfileForm(forms.Form):
     name = forms.CharField(
-        label="Display name",
+        label=_("Display name"),
         max_length=100,
         required=False,
-        help_text="What the members of your Teams see. Empty: your e-mail address.",
+        help_text=_("What the members of your Teams see. If it is empty, they see your e-mail address."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
 
 
 class AccessTokenForm(forms.Form):
     name = forms.CharField(
-        label="Name",
+        label=_("Name"),
         max_length=100,
-        help_text="What the token is for.",
+        help_text=_("What the token is for."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scope = forms.ChoiceField(
-        label="Scope",
+        label=_("Scope"),
         choices=[
-            (PersonalAccessToken.Scope.READ.value, "Read: look, change nothing"),
-            (PersonalAccessToken.Scope.MANAGE.value, "Manage: change whatever you may"),
+            (
+                PersonalAccessToken.Scope.READ.value,
+                _("Read: see what you may see, change nothing"),
+            ),
+            (PersonalAccessToken.Scope.MANAGE.value, _("Manage: also change what you may change")),
         ],
         initial=PersonalAccessToken.Scope.READ.value,
         widget=forms.RadioSelect,
     )
     expires_in_days = forms.IntegerField(
-        label="Days until it expires",
+        label=_("Days until it expires"),
         min_value=1,
         max_value=LONGEST_DAYS,
         initial=90,
-        help_text=f"From 1 to {LONGEST_DAYS}.",
+        help_text=format_lazy(_("From 1 to {days}."), days=LONGEST_DAYS),
+    )
+
+
+class RotateForm(forms.Form):
+    OVERLAPS = [("0", _("Not at all")), ("3600", _("1 hour")), ("86400", _("24 hours"))]
+
+    overlap = forms.TypedChoiceField(
+        label=_("How long the old key still works"),
+        choices=OVERLAPS,
+        coerce=int,
+        widget=forms.RadioSelect,
+        initial="0",
     )

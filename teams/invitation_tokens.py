@@ -1,6 +1,6 @@
 """The secret in an invitation's link.
 
-Derived, never stored: the row keeps its SHA-256, the mailer derives it again.
+It is derived and never stored: the row keeps its SHA-256, and the mailer derives it again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.utils.crypto import salted_hmac
 
 
 def token_of(invitation_id: UUID, times_sent: int) -> str:
-    """64 hexadecimal digits. Sending again makes another token, so that the link sent before dies."""
+    """64 hexadecimal digits. Sending again makes another token, so the earlier link stops working."""
     message = f"{invitation_id}:{times_sent}"
     return salted_hmac("teams.invitation", message, algorithm="sha256").hexdigest()
 

@@ -1,4 +1,7 @@
-"""The ground floor's rows. Constraints say what must never happen; services (teams/services) act."""
+"""Users, Teams, memberships, invitations, seats, keys, tokens, mails, the audit log.
+
+Constraints say what must never happen; services (teams/services) act.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from teams import querysets
 from teams.user_manager import UserManager
@@ -19,12 +23,12 @@ from teams.user_manager import UserManager
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. Signs in by e-mail; an operator of the platform has `is_staff`."""
 
-    # Unique in itself too: Django wants that of a name to sign in by. The constraint below ignores case.
+    # Django requires the field that people sign in by to be unique; the constraint below also ignores case.
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=100, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
-    # The one clock below the interfaces: sign-up is the sign-in library's, which passes no moment.
+    # The only model that reads the clock: the sign-in library makes the row, and passes no moment.
     date_joined = models.DateTimeField(default=timezone.now)  # noqa: TID251
 
     objects = UserManager()
@@ -45,13 +49,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Role(models.TextChoices):
-    OWNER = "owner", "Owner"
-    ADMIN = "admin", "Admin"
-    MEMBER = "member", "Member"
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Admin")
+    MEMBER = "member", _("Member")
 
 
 class Team(models.Model):
-    """A customer of the platform. `default_for` is set for a Default Team alone: the user it belongs to."""
+    """A customer of the platform. `default_for` is the user that a Default Team belongs to, else None."""
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=100)
@@ -84,6 +88,9 @@ class Membership(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
+    is_founder = models.BooleanField(
+        default=False, help_text=_("Made the Team, whatever the role is now. Never changes.")
+    )
     joined_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -106,7 +113,7 @@ class Membership(models.Model):
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("joined_at")),
                 name="a_membership_ends_after_it_began",
             ),
-            # The target of composite foreign keys: a row's two roads to its Team stay equal.
+            # The target of composite foreign keys: a row and its membership cannot name two Teams.
             models.UniqueConstraint(fields=["team", "id"], name="membership_in_team"),
         ]
 
@@ -119,12 +126,14 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """An offer to one e-mail address. Only the token's SHA-256 is stored; sending again makes a new token."""
+    """An offer to one e-mail address. The token in its link is not stored, only its SHA-256; sending again
+    makes a new token.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="invitations")
     email = models.EmailField(max_length=254)
-    role = models.CharField(max_length=10, choices=[(Role.ADMIN, "Admin"), (Role.MEMBER, "Member")])
+    role = models.CharField(max_length=10, choices=[(Role.ADMIN, _("Admin")), (Role.MEMBER, _("Member"))])
     token_hash = models.CharField(max_length=64, unique=True)
     times_sent = models.PositiveIntegerField(default=1)
     invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -155,9 +164,9 @@ class Invitation(models.Model):
 
 
 class Seat(models.Model):
-    """One unit of a plan in a Team.
+    """A place in a Team that one member at a time can hold (`SeatHolding`).
 
-    What it is entitled to is `quota.Entitlement`; who holds it is `SeatHolding`.
+    It can be bought and removed; the row stays as history.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -177,7 +186,7 @@ class Seat(models.Model):
 class SeatHolding(models.Model):
     """Who held a seat, and when.
 
-    The open row is the present holder, so the history and the state cannot disagree.
+    The row without `ended_at` is the present holder, so history and state cannot disagree.
     """
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
@@ -220,19 +229,59 @@ class AuditEntry(models.Model):
     objects = querysets.AuditEntryQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "audit entries"
+        verbose_name_plural = _("audit entries")
         indexes = [models.Index(fields=["team", "-at", "-id"], name="audit_of_a_team")]
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
 
 
+class SubscriptionKey(models.Model):
+    """One text of a member's key. No secret is stored: the text is derived from `key_id`, `salt` and a root
+    secret that is kept outside of the database.
+
+    The current text of a membership has no `replaced_at`; a rotated one works until `expires_at`.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="keys")
+    key_id = models.CharField(max_length=12, unique=True)
+    salt = models.BinaryField(max_length=32)
+    root = models.CharField(max_length=20, help_text=_("Which root secret it was made under."))
+    created_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.SubscriptionKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["membership"], condition=Q(replaced_at=None), name="one_current_key_per_membership"
+            ),
+            models.CheckConstraint(
+                condition=Q(replaced_at=None) | Q(expires_at__gte=F("replaced_at")),
+                name="a_replaced_key_has_an_end",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.prefix
+
+    @property
+    def prefix(self) -> str:
+        """The part that may be shown to anyone who manages the Team."""
+        return f"sk-cp-{self.key_id}…"
+
+
 class PersonalAccessToken(models.Model):
     """A person's credential for scripts, `pat-…`. Shown once; only its SHA-256 is stored."""
 
     class Scope(models.TextChoices):
-        READ = "read", "Read"
-        MANAGE = "manage", "Manage"
+        READ = "read", _("Read")
+        MANAGE = "manage", _("Manage")
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_tokens")
     name = models.CharField(max_length=100)
@@ -258,10 +307,10 @@ class PersonalAccessToken(models.Model):
 
 
 class Mail(models.Model):
-    """A mail that waits to be sent: written in the transaction that causes it, so that no crash loses it.
+    """A mail to be sent, or sent. It is written in the transaction that causes it, so that no crash loses it.
 
-    `kind` names the template `mail/<kind>.txt`; `dedupe_key` makes sure that one cause is one mail. Secrets
-    are not stored here: a mail about an invitation derives its token when it is sent.
+    `kind` names the template `mail/<kind>.txt`; `dedupe_key` lets one cause make one mail. Secrets are not
+    stored here: the token of an invitation is derived when its mail is sent.
     """
 
     kind = models.CharField(max_length=40)

@@ -1,38 +1,40 @@
-"""The one permission table: which role has which right in a Team. Pages and API ask here, nowhere else."""
+"""Which role has which right in a Team. Pages and API decide by this table alone."""
 
 from __future__ import annotations
 
-from enum import Enum
+from django.db.models import TextChoices
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from teams.errors import NotFound, PermissionRefused
-from teams.models import Membership, Role, User
+from teams.models import Membership, Role, Team, User
+from tokenplan.kit.errors import NotFound, PermissionRefused
 
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
 MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
 OWNER = frozenset({Role.OWNER})
 
 
-class Right(Enum):
-    """What can be done in a Team. Everyone sees their own bar and handles their own key; that is USE."""
+class Right(TextChoices):
+    """What can be done in a Team; the label completes “To …”. USE is everyone's: own key, usage, leaving."""
 
-    USE = "use the Team: own key, own usage, asking for a seat, leaving"
-    VIEW_TEAM = "see the Team's name and one's own role"
-    VIEW_MEMBERS = "see members and seats"
-    INVITE = "invite, send again, revoke an invitation"
-    REMOVE_MEMBER = "remove a member"
-    ASSIGN_SEAT = "assign, move and free seats, answer requests for one"
-    SWITCH_CREDITS = "switch a member's access to Credits, and cap it"
-    VIEW_USAGE = "see everyone's usage"
-    VIEW_CREDITS = "see the Team's Credits and their ledger"
-    VIEW_KEYS = "see the prefixes of keys and when they were last used"
-    REVOKE_KEY = "revoke a member's key"
-    VIEW_AUDIT = "read the audit log"
-    CHANGE_ROLE = "change a member's role"
-    RENAME = "rename the Team"
-    SET_OVERFLOW = "decide whether usage may fall to Credits"
-    MANAGE_BILLING = "buy seats and Credits, change and cancel the subscription"
-    TRANSFER = "transfer ownership"
-    DELETE_TEAM = "delete the Team"
+    USE = "use", _("use the Team: own key, own usage, asking for a seat, leaving")
+    VIEW_TEAM = "view_team", _("see the Team's name and one's own role")
+    VIEW_MEMBERS = "view_members", _("see its members and seats")
+    INVITE = "invite", _("invite people, and send again or revoke invitations")
+    REMOVE_MEMBER = "remove_member", _("remove a member")
+    ASSIGN_SEAT = "assign_seat", _("assign, move and free seats, and answer requests for them")
+    SWITCH_CREDITS = "switch_credits", _("decide whether a member may use Credits, and how many a month")
+    VIEW_USAGE = "view_usage", _("see everyone's usage")
+    VIEW_CREDITS = "view_credits", _("see the Team's Credits and their ledger")
+    VIEW_KEYS = "view_keys", _("see the prefixes of keys and when they were last used")
+    REVOKE_KEY = "revoke_key", _("revoke a member's key")
+    VIEW_AUDIT = "view_audit", _("read the audit log")
+    CHANGE_ROLE = "change_role", _("change a member's role")
+    RENAME = "rename", _("rename the Team")
+    SET_OVERFLOW = "set_overflow", _("decide whether Credits pay when a window is full")
+    MANAGE_BILLING = "manage_billing", _("buy seats and Credits, change and cancel the subscription")
+    TRANSFER = "transfer", _("transfer ownership")
+    DELETE_TEAM = "delete_team", _("delete the Team")
 
 
 TABLE: dict[Right, frozenset[Role]] = {
@@ -58,25 +60,34 @@ TABLE: dict[Right, frozenset[Role]] = {
 
 
 def may(membership: Membership, right: Right) -> bool:
-    """Has the member's role this right?"""
+    """Does the member's role have this right?"""
     return membership.role in TABLE[right]
 
 
 def require(membership: Membership, right: Right) -> None:
     """Raises PermissionRefused unless the member may."""
     if not may(membership, right):
-        roles = " or ".join(role.label for role in Role if role in TABLE[right])
-        raise PermissionRefused(f"You need to be {roles} of this Team to {right.value}.")
+        roles = gettext(" or ").join(str(role.label) for role in Role if role in TABLE[right])
+        refused = gettext("To %(action)s, you need to be %(roles)s of this Team.")
+        raise PermissionRefused(refused % {"action": right.label, "roles": roles})
 
 
 def membership_of(user: User, slug: str) -> Membership:
     """The user's membership in the Team that a URL names, with its Team.
 
-    To a stranger the Team does not exist.
+    NotFound for a Team that the user is not a member of, as for one that does not exist.
     """
     membership = (
         Membership.objects.live().filter(user=user, team__slug=slug).select_related("team", "user").first()
     )
     if membership is None:
-        raise NotFound("There is no such Team among yours.")
+        raise NotFound(gettext("There is no such Team among yours."))
     return membership
+
+
+def member_of(team: Team, pk: int, *, pointer: str | None = None) -> Membership:
+    """The live membership with this id in the Team; NotFound for any other."""
+    member = team.memberships.live().filter(pk=pk).select_related("team", "user").first()
+    if member is None:
+        raise NotFound(gettext("This person is not a member of the Team."), pointer=pointer)
+    return member

@@ -1,4 +1,4 @@
-"""Questions about the ground floor's rows. Every question about one Team starts with `for_team`."""
+"""Queries of this app's rows. Every query about one Team starts with `for_team`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         PersonalAccessToken,
         Seat,
         SeatHolding,
+        SubscriptionKey,
         Team,
         User,
     )
@@ -77,8 +78,22 @@ class AuditEntryQuerySet(TeamOwned["AuditEntry"]):
 
 class MailQuerySet(QuerySet["Mail"]):
     def due(self, at: datetime) -> Self:
-        """Mails that wait: never claimed, or claimed by a worker that did not come back."""
+        """Unsent mails whose next attempt has come: new, failed before, or claimed by a process that died."""
         return self.filter(sent_at=None, next_attempt_at__lte=at)
+
+
+class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
+    def current(self) -> Self:
+        return self.filter(replaced_at=None)
+
+    def working(self, moment: datetime) -> Self:
+        """Those that a live member's call may use at that moment."""
+        return self.filter(
+            Q(expires_at=None) | Q(expires_at__gt=moment),
+            revoked_at=None,
+            membership__ended_at=None,
+            membership__user__is_active=True,
+        )
 
 
 class PersonalAccessTokenQuerySet(QuerySet["PersonalAccessToken"]):

@@ -1,4 +1,4 @@
-"""Celery's way in: sweeps, safe to run twice or late."""
+"""Celery tasks: sweeps, safe to run twice or late."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from teams.services import mail
 
 @shared_task(name="teams.deliver_mail")
 def deliver_mail() -> int:
-    """Sends the mails that wait; also rung by whoever queued one."""
+    """Sends the mails that are due; also enqueued by whoever queued one."""
     return mail.deliver_due(at=timezone.now())

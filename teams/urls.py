@@ -1,19 +1,28 @@
-"""The ground floor's pages, below the site's root."""
+"""The pages about people and Teams."""
 
 from django.urls import path
 
-from teams.views import access_tokens, audit, invitations, profile
+from teams.views import access_tokens, audit, invitations, keys, members, profile, teams
+
+TEAM = "teams/<slug:slug>"
 
 urlpatterns = [
     path("account/profile/", profile.profile, name="account-profile"),
     path("account/tokens/", access_tokens.tokens, name="account-tokens"),
     path("account/tokens/<int:pk>/revoke/", access_tokens.revoke, name="account-token-revoke"),
-    path("teams/<slug:slug>/invitations/", invitations.invitations, name="team-invitations"),
-    path(
-        "teams/<slug:slug>/invitations/<uuid:pk>/resend/", invitations.resend, name="team-invitation-resend"
-    ),
-    path(
-        "teams/<slug:slug>/invitations/<uuid:pk>/revoke/", invitations.revoke, name="team-invitation-revoke"
-    ),
-    path("teams/<slug:slug>/audit/", audit.audit, name="team-audit"),
+    path("account/keys/<slug:slug>/", keys.key, name="account-key"),
+    path("account/keys/<slug:slug>/rotate/", keys.rotate, name="account-key-rotate"),
+    path("account/keys/<slug:slug>/revoke/", keys.revoke, name="account-key-revoke"),
+    path("invitations/<str:token>/", invitations.join, name="join"),
+    path("new-team/", teams.new, name="team-new"),
+    path(f"{TEAM}/settings/", teams.settings, name="team-settings"),
+    path(f"{TEAM}/leave/", teams.leave, name="team-leave"),
+    path(f"{TEAM}/members/<int:pk>/role/", members.change_role, name="team-member-role"),
+    path(f"{TEAM}/members/<int:pk>/remove/", members.remove, name="team-member-remove"),
+    path(f"{TEAM}/members/<int:pk>/revoke-key/", members.revoke_key, name="team-member-revoke-key"),
+    path(f"{TEAM}/members/<int:pk>/transfer/", members.transfer, name="team-transfer"),
+    path(f"{TEAM}/invitations/", invitations.invitations, name="team-invitations"),
+    path(f"{TEAM}/invitations/<uuid:pk>/resend/", invitations.resend, name="team-invitation-resend"),
+    path(f"{TEAM}/invitations/<uuid:pk>/revoke/", invitations.revoke, name="team-invitation-revoke"),
+    path(f"{TEAM}/audit/", audit.audit, name="team-audit"),
 ]

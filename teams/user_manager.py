@@ -1,6 +1,6 @@
-"""How users are looked up and made.
+"""Finds and makes users.
 
-Sign-up goes through `teams.services.accounts`; this is what Django asks for.
+Sign-up goes through `teams.services.accounts`; these are the methods that Django requires.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
-        """E-mail addresses are one person's whatever their case."""
+        """The user with this e-mail address, ignoring case."""
         return self.get(email__iexact=username)
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:

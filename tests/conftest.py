@@ -1,4 +1,4 @@
-"""The run's own PostgreSQL and Redis, and a browser. Fixtures of one area live beside its tests.
+"""Starts PostgreSQL and Redis for the run, and a browser. Fixtures of one area are beside its tests.
 
 With DATABASE_URL or REDIS_URL set, the servers they name are used instead. Each run has a test database of
 its own; TEST_DATABASE_NAME names it (xdist appends `_gw0` …).
@@ -19,20 +19,20 @@ from pytest_django import DjangoDbBlocker
 
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.chromium import FLAGS, chromium
-from tokenplan.embedded import embedded_servers, servers_in_use
+from tokenplan.runtime.embedded import embedded_servers, servers_in_use
 
 _servers = contextlib.ExitStack()
 
-# The same examples in every run, and no clock in a verdict. HYPOTHESIS_PROFILE=search looks for new ones.
+# The same examples in every run, and no time limit for one. HYPOTHESIS_PROFILE=search tries new examples.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the servers once, in the process that starts all the others."""
+    """Starts the servers once, in the process that starts xdist's workers."""
     if not hasattr(config, "workerinput"):
-        # Nothing in var/test must outlive the run, so it may skip the waits for the disk.
+        # Nothing in var/test has to outlive the run, so nothing waits for the disk.
         servers = embedded_servers(settings.DATA, durable=False)
         _servers.enter_context(servers_in_use(settings.DATA, servers))
 
@@ -43,13 +43,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests first, so that no core waits for the other's last one."""
+    """Runs the longest tests first, so that at the end no core is idle while another runs one of them."""
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The test database; it can be dropped at the end also while a thread of a test has a connection."""
+    """The test database. At the end every connection to it is closed, so that it can be dropped."""
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
@@ -60,17 +60,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 @pytest.fixture
 def stripe_account(db: None, client: Client) -> Iterator[stripe_accounts.StripeAccount]:
-    """A Stripe of this test's own, reached by the real SDK, with our prices on sale."""
+    """A local Stripe for this test alone, called through the real SDK, with our prices published."""
     with stripe_accounts.opened(client) as account:
         yield account
 
 
 @pytest.fixture(autouse=True)
-def _nothing_counted_before(
-    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """The cache counts tries to sign in and mails to an address. A test that commits leaves it filled: its
-    table is no model's, so nothing else empties it.
+def _empty_cache(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Empties the cache, which holds the rate limits of sign-in, after a test that commits.
+
+    Django empties the tables of models only, and the cache's table has none.
     """
     yield
     marker = request.node.get_closest_marker("django_db")
@@ -84,8 +83,7 @@ def _nothing_counted_before(
 def _browser() -> Iterator[Browser]:
     executable = chromium(settings.DATA)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's synchronous interface runs an event loop in this thread; Django would refuse queries
-        # beside it.
+        # Playwright runs an event loop in this thread, and Django refuses queries in a thread that has one.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
@@ -93,7 +91,7 @@ def _browser() -> Iterator[Browser]:
 
 
 def _is_error(message: ConsoleMessage) -> bool:
-    """That a payment page answers a declined card with 402 is told to the console too."""
+    """Whether a line of the console is an error. A declined card, answered 402, is written there too."""
     return message.type == "error" and "402 (Payment Required)" not in message.text
 
 
@@ -102,7 +100,7 @@ _open_context = pytest.StashKey[BrowserContext]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """The browser is closed before any server or row that its page may still be asking for is gone."""
+    """Closes the browser before the server and the rows that its page may still ask for are removed."""
     context = item.stash.get(_open_context, None)
     if context is not None:
         context.close()
@@ -110,7 +108,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 @pytest.fixture
 def browser_page(_browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page in a browser without history. Fails the test on any script error or blocked resource."""
+    """A page of a fresh browser. The test fails if any script fails or any resource is blocked."""
     context = _browser.new_context(locale="en-US", timezone_id="UTC")
     request.node.stash[_open_context] = context
     page = context.new_page()

@@ -1,30 +1,28 @@
-"""The product's settings, as the tests run them: data of their own, and speed where safety is not under
-test.
-"""
+"""The product's settings, changed for tests: data of their own, and speed instead of safety."""
 
 import os
 
 import stripe
 
-from tokenplan import environment
+from tokenplan.runtime import environment, folders
 
 # Before the product's settings are read. Never the data of `make run`, whatever DATA says.
-os.environ["DATA"] = environment.text("TEST_DATA", str(environment.ROOT / "var" / "test"))
+os.environ["DATA"] = environment.text("TEST_DATA", str(folders.ROOT / "var" / "test"))
 
 # Tests talk to a local Stripe; to an account only where TEST_STRIPE_SECRET_KEY asks for it.
 os.environ.pop("STRIPE_SECRET_KEY", None)
 
-# A database of its own for each run: two at once do not meet. xdist's processes inherit the name.
+# Each run has its own database, so that two can run at once. xdist's processes inherit the name.
 os.environ.setdefault("TEST_DATABASE_NAME", f"test_tokenplan_{os.getpid()}")
 
 from tokenplan.settings import *  # noqa: F403
 from tokenplan.settings import DATABASES
 
-# Argon2 is meant to be slow; a suite signs in a thousand times.
+# Argon2 is slow on purpose, and the suite signs in a thousand times.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# Looks files up when asked for, instead of listing them all for every test client.
+# Static files are found when asked for, not listed at the start of every test client.
 WHITENOISE_AUTOREFRESH = True
-# Races want many connections, and on a busy machine they may wait for one.
+# Tests of races need many connections, and may have to wait for one on a busy machine.
 DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 24, "timeout": 30}
 # Each of several test processes has a queue of its own on the broker they share.
 CELERY_TASK_DEFAULT_QUEUE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
@@ -32,5 +30,5 @@ CELERY_TASK_DEFAULT_QUEUE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main'
 STRIPE_API_BASE = "http://127.0.0.1:9"
 STRIPE_PAGES = [STRIPE_API_BASE]
 
-# The SDK asks again where nobody answers; half a second between two tries is for a Stripe far away.
+# The SDK retries where nobody answers; half a second between two tries is too long for a local Stripe.
 stripe.HTTPClient.INITIAL_DELAY = 0.02

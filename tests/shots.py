@@ -1,4 +1,4 @@
-"""Pictures of every page of a running demo, in both themes, on a phone and wide: to look at before a release.
+"""Takes pictures of every page of a running demo, in both themes, as wide as a phone and a desktop.
 
 .venv/bin/python -m tests.shots --demo var/demo.json --out var/shots
 """
@@ -53,7 +53,7 @@ OPERATORS_LISTS = ("payment", "stripeevent", "promotion", "creditpurchase", "sub
 
 @dataclass(frozen=True)
 class Visitor:
-    """A page of somebody, in one theme at one width."""
+    """A browser page in one theme, at one width."""
 
     page: Page
     url: str
@@ -78,7 +78,7 @@ class Visitor:
         self.page.wait_for_url("**/account/")
 
     def open_first(self, path: str, link: str, name: str) -> None:
-        """The page behind the first such link, if there is one."""
+        """Takes a picture of the page that the first link with this text leads to, if there is one."""
         self.page.goto(self.url + path)
         links = self.page.get_by_role("main").get_by_role("link", name=link)
         if links.count():
@@ -87,7 +87,7 @@ class Visitor:
 
 
 def shoot_all(demo: dict[str, Any], out: Path) -> None:
-    """Every page as an Owner sees it, the account page also as a member does."""
+    """Every page as an Owner sees it; the account page also as a member, the admin as an operator."""
     by_role = {person["role"]: person for person in reversed(demo["people"])}
     for visitor in _visitors(demo["url"], out):
         for path in ANONYMOUS:
@@ -103,7 +103,7 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
             visitor.picture("account-key")
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
-        visitor.shoot("/teams/new/")
+        visitor.shoot("/new-team/")
         visitor.shoot("/plans/choose/?plan=max")
         team = f"/teams/{owner['team']}/"
         for page in TEAM_PAGES:

@@ -1,4 +1,4 @@
-"""What this product adds to signing up and in: whoever has an account has a Default Team, with its key."""
+"""What we add to the sign-in library: every account has a Default Team, with a Subscription Key in it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from django.forms import BaseForm
 from django.http import HttpRequest
 from django.utils import timezone
 
-from quota.services.members import open_account
 from teams.models import User
+from teams.services.accounts import open_account
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has no types
     """The sign-in library's hooks."""
 
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
-        """A new account and its Default Team are written together, or neither."""
+        """Writes a new account and its Default Team in one transaction."""
         with transaction.atomic():
             saved: User = super().save_user(request, user, form, commit=commit)
             if commit:
@@ -24,6 +24,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         return saved
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """For accounts made otherwise, by an operator or a command: the first sign-in completes them."""
+        """Makes the Default Team at the first sign-in of an account that an operator or a command made."""
         open_account(user=user, at=timezone.now())
         super().login(request, user)

@@ -1,4 +1,4 @@
-"""`/healthz`: this process answers. `/readyz`: what it needs is there, and if not, what is missing."""
+"""`/healthz` says that this process answers; `/readyz` says whether all it needs is there, or what is not."""
 
 import logging
 
@@ -14,14 +14,14 @@ from tokenplan.middleware import Answer
 log = logging.getLogger(__name__)
 
 OK = "ok"
-# Django wraps what the driver raises, but not all that its pool does.
-GONE = (Error, psycopg.Error)
-# Without these no request can be answered; without the others requests are answered and only sweeps wait.
+# Django wraps the exceptions of the driver, but not all of its connection pool.
+DATABASE_ERRORS = (Error, psycopg.Error)
+# Without these no request can be answered. Without the others, requests are answered and only sweeps wait.
 REQUIRED = ("database", "migrations")
 
 
 class HealthChecks:
-    """Answers the two paths ahead of everything else, for any Host header: probes call by address."""
+    """Answers the two paths before any other middleware, for any Host header: probes use the IP address."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
@@ -51,7 +51,7 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except GONE as error:
+    except DATABASE_ERRORS as error:
         log.warning("Not ready, PostgreSQL does not answer: %s", error)
         return "PostgreSQL does not answer"
     return OK

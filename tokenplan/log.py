@@ -1,4 +1,4 @@
-"""One line a log event: time in UTC, level, logger, message. Credentials never reach the log."""
+"""The format of the log: one line an event, with time in UTC, level, logger, message; credentials hidden."""
 
 import logging
 import re

@@ -1,15 +1,15 @@
-"""What every answer carries and no request may exceed."""
+"""The security headers of every answer, and the limit on the size of every request's body."""
 
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from teams.api.problems import BodyTooLarge, problem_of
+from tokenplan.kit.problems import body_too_large, problem_of
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
-# Everything comes from this host; nothing inline runs. Tabler's style sheet carries its small images as data
+# Everything is served from this host, and no inline script runs. Tabler's style sheet has images as data
 # URLs.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'"
@@ -43,7 +43,5 @@ class BodyLimit:
         length = request.headers.get("Content-Length", "")
         limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if length.isdecimal() and int(length) > limit:
-            return problem_of(
-                BodyTooLarge(f"A body may have up to {limit} bytes; send less at once.")
-            ).response()
+            return problem_of(body_too_large(limit)).response()
         return self.get_response(request)

@@ -1,27 +1,33 @@
-"""The pages that belong to no floor: the front page, and what is shown when something fails."""
+"""The pages that belong to no floor: the front page, the API's, and what is shown when something fails."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from teams.api import problems
+from tokenplan.kit import problems
+from tokenplan.middleware import CONTENT_SECURITY_POLICY
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """One's own bars for whoever is signed in; else what this is."""
+    """Leads whoever is signed in to their account page; tells everyone else what Token Plan is."""
     if request.user.is_authenticated:
         return redirect("account")
     return render(request, "pages/landing.html")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """An outage says so and asks to come back, with 503; a defect is a 500. Neither page asks the database.
+    """503 with Retry-After when the database or the broker does not answer; 500 for any other exception.
 
-    Called while the exception is being handled; Django has logged it.
+    Django calls it while the exception is being handled, and has logged it. Neither page asks the database.
     """
     if request.path.startswith("/api/"):
         return problems.server_error(request)
@@ -29,3 +35,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     status, template = (503, "503.html") if away else (500, "500.html")
     headers = {"Retry-After": str(problems.RETRY_UNAVAILABLE_SECONDS)} if away else None
     return HttpResponse(loader.get_template(template).render(), status=status, headers=headers)
+
+
+class ApiDocs(SpectacularSwaggerSplitView):
+    """Swagger UI, served from this host. It writes style attributes, which no other page may have."""
+
+    @extend_schema(exclude=True)  # a page, no part of the API
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        response.headers["Content-Security-Policy"] = (
+            f"{CONTENT_SECURITY_POLICY}; form-action 'self'; style-src 'self' 'unsafe-inline'"
+        )
+        return response

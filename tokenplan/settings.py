@@ -1,18 +1,21 @@
-"""Django's settings, all from the environment (CONTRIBUTING.md lists the variables). Without any, everything
-runs embedded: PostgreSQL, Redis, secrets and mail live under DATA (default `var/`)."""
+"""Django's settings, read from the environment; CONTRIBUTING.md lists the variables.
+
+Without any variable everything runs embedded: PostgreSQL, Redis, secrets and mail are kept under DATA, by
+default `var/`.
+"""
 
 import hmac
 from typing import Any
 
 import dj_database_url
 from celery.schedules import crontab
+from django.utils.translation import gettext_lazy as _
 
-from tokenplan import environment
-from tokenplan.secret_store import read_secrets
-from tokenplan.sockets import redis_socket, socket_folder
+from tokenplan.runtime import environment, folders
+from tokenplan.runtime.secret_store import read_secrets
 
-BASE_DIR = environment.ROOT
-DATA = environment.data_folder()
+BASE_DIR = folders.ROOT
+DATA = folders.data_folder()
 DEBUG = environment.flag("DEBUG")
 
 _secrets = read_secrets(DATA)
@@ -61,6 +64,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tokenplan.middleware.BodyLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    # After the session and before whatever makes a text. It chooses among LANGUAGES.
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -75,6 +80,8 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            # Every template has texts, so `{% translate %}` and its kin need no `{% load %}`.
+            "builtins": ["django.templatetags.i18n"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -85,8 +92,7 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
-# Database. No session state is kept between transactions, so PgBouncer in transaction mode may sit in
-# between.
+# Database. No session state is kept between transactions, so PgBouncer in transaction mode may be used.
 
 _pool = {
     "min_size": 1,
@@ -94,8 +100,8 @@ _pool = {
     "max_size": environment.number("DATABASE_POOL_SIZE", 12),
     # Seconds to wait for a free connection, or for the database to come back, before a request is refused.
     "timeout": 3,
-    # After so many seconds the pool gives up and the next request starts it afresh. Left to itself it
-    # would ask less and less often, and find a database that is back after a minute yet a minute later.
+    # After so many seconds the pool gives up, and the next request starts it afresh. By default it would try
+    # less and less often, and need another minute to notice a database that was away for one.
     "reconnect_timeout": 2,
 }
 DATABASE_URL = environment.text("DATABASE_URL")
@@ -107,7 +113,7 @@ _database: dict[str, Any] = (
         "ENGINE": "django.db.backends.postgresql",
         "NAME": "tokenplan",
         "USER": "postgres",
-        "HOST": str(socket_folder(DATA)),
+        "HOST": str(folders.socket_folder(DATA)),
         "PORT": "5432",
     }
 )
@@ -136,13 +142,13 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "tokenplan_cache"}
 }
 
-# Celery. A lost message is no loss: tasks sweep what waits in the database.
+# Celery. A lost message only delays: periodic tasks sweep up what waits in the database.
 
 REDIS_URL = environment.text("REDIS_URL")
 EMBEDDED_BROKER = not REDIS_URL
-CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{redis_socket(DATA)}?virtual_host=0"
+CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{folders.redis_socket(DATA)}?virtual_host=0"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# An interface that rings Celery must not hang when the broker is gone.
+# A request that enqueues a task must not hang when the broker is gone.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5, "max_retries": 0}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
@@ -155,7 +161,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA / "celerybeat-schedule")
-# All of them sweep: safe to run twice, or a week late. Seconds between runs.
+# Seconds between runs. Each task is a sweep: it is safe to run twice, or a week late.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     name: {"task": name, "schedule": seconds, "options": {"expires": seconds}}
     for name, seconds in {
@@ -232,7 +238,7 @@ if EMAIL_URL:
     globals().update(environment.email_settings(EMAIL_URL))
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    environment.private_folder(EMAIL_FILE_PATH)
+    folders.private_folder(EMAIL_FILE_PATH)
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Token Plan <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
@@ -278,6 +284,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 # Language and time
 
 LANGUAGE_CODE = "en"
+# Only languages that everything is translated into: what a library has in others would stand between ours.
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -297,7 +306,7 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 # API
 
 REST_FRAMEWORK = {
-    "EXCEPTION_HANDLER": "teams.api.problems.exception_handler",
+    "EXCEPTION_HANDLER": "tokenplan.kit.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "teams.api.authentication.AccessTokenAuthentication",
@@ -305,7 +314,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["teams.api.parsers.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["tokenplan.kit.parsers.BoundedJSONParser"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -329,7 +338,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "teams.api.schema.add_problems",
+        "tokenplan.kit.openapi.add_problems",
     ],
 }
 
@@ -347,7 +356,7 @@ LOGGING = {
         # A refusal is an answer, not an incident, and a gateway may get thousands.
         "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-        "stripe": {"level": "WARNING"},  # it tells of each request, and there are several a page
-        "httpx": {"level": "WARNING"},  # `manage.py replay` makes too many requests to tell of each
+        "stripe": {"level": "WARNING"},  # at INFO it logs each request, and a page makes several
+        "httpx": {"level": "WARNING"},  # at INFO it logs each request, and `manage.py replay` makes many
     },
 }

@@ -1,17 +1,17 @@
-"""Every address of the site. Each app brings its own; the floors above come first where paths meet."""
+"""Every address of the site. Each app brings its own, and no two of them match the same path."""
 
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView
 
 from quota.api.urls import tracker_patterns
-from teams.api import problems
 from tokenplan import pages
-from tokenplan.api_docs import ApiDocs
+from tokenplan.kit import problems
 
-admin.site.site_header = "Token Plan, operators' pages"
+admin.site.site_header = _("Token Plan, operators' pages")
 admin.site.site_title = "Token Plan"
-admin.site.index_title = "Everything"
+admin.site.index_title = _("All records")
 
 handler400 = problems.bad_request
 handler404 = problems.not_found
@@ -30,5 +30,5 @@ urlpatterns = [
     path("api/v1/", include("teams.api.urls")),
     path("", include(tracker_patterns)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", ApiDocs.as_view(url_name="schema"), name="api-docs"),
+    path("api/docs/", pages.ApiDocs.as_view(url_name="schema"), name="api-docs"),
 ]

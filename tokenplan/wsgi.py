@@ -1,4 +1,4 @@
-"""What the web server calls: Django, with bodies of unknown length read before it."""
+"""What the web server calls: Django's WSGI application, behind one that reads bodies of unknown length."""
 
 import os
 from collections.abc import Iterable
@@ -22,9 +22,9 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 
 def give_length(environ: dict[str, Any]) -> None:
-    """Django takes a body without Content-Length for empty; HTTP clients send such, in chunks.
+    """Reads a body sent in chunks, without Content-Length, and sets its length: else Django reads nothing.
 
-    Read here up to one byte more than is allowed, so that a larger one is refused by its length as any other.
+    One byte more than is allowed is enough to read: the middleware BodyLimit refuses any longer body.
     """
     if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" in environ:
         body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)

@@ -19,9 +19,9 @@ from billing.services import inbox
 from billing.tasks import work_inbox
 from billing.workflows.catalog import EVENTS
 from quota.admin.forms import ReasonlessForm
-from quota.admin.verbs import Verb, VerbsAdmin
 from teams.models import User
-from teams.ring import ring
+from tokenplan.kit.admin import Verb, VerbsAdmin
+from tokenplan.kit.enqueue import enqueue
 
 
 def _preview(event: StripeEvent, values: Mapping[str, Any]) -> list[str]:
@@ -35,7 +35,7 @@ def _preview(event: StripeEvent, values: Mapping[str, Any]) -> list[str]:
 
 def _replay(event: StripeEvent, values: Mapping[str, Any], by: User, at: datetime) -> str:
     inbox.replay(event=event, at=at, by=by)
-    ring(work_inbox)
+    enqueue(work_inbox)
     return f"The event {event} is due now."
 
 
@@ -108,4 +108,4 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
     @admin.action(description="Replay: sync what they are about again", permissions=["act"])
     def replay(self, request: HttpRequest, rows: QuerySet[StripeEvent]) -> None:
         self.act(request, rows, "due now", lambda row, by, at: inbox.replay(event=row, at=at, by=by))
-        ring(work_inbox)
+        enqueue(work_inbox)

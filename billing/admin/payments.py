@@ -15,12 +15,11 @@ from billing.models import CreditPurchase, Payment, Refund
 from billing.selectors.refunds import claw_back_of
 from billing.services.refunds import check_refund
 from billing.workflows.refunds import refund_payment
-from quota.admin.verbs import Verb, VerbsAdmin
 from quota.money import credits_words, usd_text
-from teams.admin import ReadOnlyAdmin, ReadOnlyInline
 from teams.models import User
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, Verb, VerbsAdmin
+from tokenplan.kit.enqueue import enqueue
 
 
 def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
@@ -51,7 +50,7 @@ def _refund(payment: Payment, values: Mapping[str, Any], by: User, at: datetime)
         at=at,
         by=by,
     )
-    ring(deliver_mail)
+    enqueue(deliver_mail)
     payment.refresh_from_db()
     return f"{usd_text(values['amount'])} is paid back; {usd_text(payment.refunded_nanousd)} in all."
 

@@ -17,11 +17,10 @@ from billing.admin.forms import PromotionForm
 from billing.models import Promotion
 from billing.services.promotions import PromotionAsked
 from billing.workflows.promotions import create_promotion, set_promotion_active
-from quota.admin.verbs import form_page
 from quota.money import usd_text
-from teams.admin import ReadOnlyAdmin, operator
 from teams.models import User
-from teams.views.base import attempt_form
+from tokenplan.kit.admin import ReadOnlyAdmin, form_page, operator
+from tokenplan.kit.pages import attempt_form
 
 
 @admin.register(Promotion)

@@ -18,7 +18,7 @@ from billing.models import (
     Subscription,
     SubscriptionItem,
 )
-from teams.admin import ReadOnlyAdmin, ReadOnlyInline
+from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline
 
 
 @admin.register(Price)

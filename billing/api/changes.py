@@ -24,11 +24,11 @@ from billing.selectors.change_requests import CANCEL, RESUME, change_request
 from billing.selectors.overview import overview
 from billing.workflows import cancellations, change_previews
 from billing.workflows.changes import confirm_change, drop_change
-from quota.api.schema import refusals
-from teams.api.views import checked
-from teams.errors import NotFound
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.api import checked
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
 
 CHANGE_REFUSALS = (
     errors.NotSubscribed,
@@ -79,7 +79,7 @@ class Confirm(BillingView):
     )
     def post(self, request: Request, slug: str) -> Response:
         change = self._confirm(checked(ConfirmSerializer, request), timezone.now())
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         return Response(ConfirmedSerializer({"change": change, "current": overview(self.team)}).data)
 
     def _confirm(self, body: dict[str, Any], at: datetime) -> Change | None:

@@ -15,8 +15,8 @@ from billing.api.views import BillingView
 from billing.selectors.checkouts import get_checkout
 from billing.sync.checkouts import sync_checkout
 from billing.workflows.checkouts import leave_checkout
-from quota.api.schema import refusals
-from teams.errors import NotFound
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
 
 
 class Checkout(BillingView):

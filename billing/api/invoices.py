@@ -12,8 +12,8 @@ from billing.api.serializers import InvoiceSerializer, LinkSerializer
 from billing.api.views import BillingView
 from billing.models import Invoice
 from billing.workflows.customers import portal_url
-from quota.api.schema import refusals
-from teams.api.pagination import Cursor
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import Cursor
 
 
 class NewestInvoice(Cursor):

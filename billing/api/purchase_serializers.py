@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from billing.api.serializers import CheckoutSerializer
 from billing.models import AutoTopUp, CreditPurchase
-from quota.api.serializers import NANOUSD, Shape
-from quota.api.team_serializers import CreditsField
+from quota.api.fields import NANOUSD, CreditsField
+from tokenplan.kit.api import Shape
 
 
 class BuyCreditsSerializer(Shape):

@@ -12,9 +12,9 @@ from billing.api.purchase_serializers import BuyCreditsSerializer, PurchaseSeria
 from billing.api.views import BillingView
 from billing.selectors.purchases import purchases_of
 from billing.workflows.checkouts import buy_credits, packs_of
-from quota.api.schema import refusals
-from teams.api.pagination import Cursor
-from teams.api.views import checked
+from tokenplan.kit.api import checked
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import Cursor
 
 
 class NewestPurchase(Cursor):

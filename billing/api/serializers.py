@@ -9,9 +9,9 @@ from rest_framework import serializers
 from billing.change_requests import MAX_SEATS
 from billing.models import Change, Checkout, Interval, Invoice, Subscription
 from billing.selectors.change_requests import KINDS
-from quota.api.serializers import NANOUSD, Shape, WindowSerializer
-from quota.api.team_serializers import LARGEST_ID, PlanSerializer
+from quota.api.fields import LARGEST_ID, NANOUSD, PlanSerializer, WindowSerializer
 from teams.api.serializers import MemberSerializer
+from tokenplan.kit.api import Shape
 
 CODE = r"[a-z][a-z0-9_-]{0,29}"
 INTERVALS = Interval.choices

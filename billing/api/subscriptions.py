@@ -20,8 +20,8 @@ from billing.api.views import BillingView
 from billing.selectors.overview import overview
 from billing.workflows.checkouts import buy_seats
 from billing.workflows.next_invoice import next_invoice
-from quota.api.schema import refusals
-from teams.api.views import checked
+from tokenplan.kit.api import checked
+from tokenplan.kit.openapi import refusals
 
 
 class Current(BillingView):

@@ -1,4 +1,4 @@
-"""A Team as `teams` shows it, and its deletion, which is refused while it pays."""
+"""/teams/{slug}: a Team, its name, and deleting it, which waits for what it pays."""
 
 from __future__ import annotations
 
@@ -11,14 +11,33 @@ from rest_framework.response import Response
 
 from billing import errors
 from billing.workflows.teams import delete_team
-from quota.api.schema import refusals
-from teams.api import teams as ground
+from teams.api.serializers import TeamNameSerializer, TeamSerializer
+from teams.api.views import TeamView
 from teams.errors import DefaultTeamIsPersonal, TeamHasLiveSeats
 from teams.permissions import Right
+from teams.services.teams import rename_team
+from tokenplan.kit.api import checked
+from tokenplan.kit.openapi import refusals
 
 
-class TeamDetail(ground.TeamDetail):
-    right: ClassVar[dict[str, Right]] = {**ground.TeamDetail.right, "DELETE": Right.DELETE_TEAM}
+class TeamDetail(TeamView):
+    right: ClassVar[dict[str, Right]] = {
+        "GET": Right.VIEW_TEAM,
+        "PATCH": Right.RENAME,
+        "DELETE": Right.DELETE_TEAM,
+    }
+
+    @extend_schema(responses=TeamSerializer, summary="A Team of yours")
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(TeamSerializer(self.membership).data)
+
+    @extend_schema(request=TeamNameSerializer, responses=TeamSerializer, summary="Rename a Team")
+    def patch(self, request: Request, slug: str) -> Response:
+        body = checked(TeamNameSerializer, request)
+        self.membership.team = rename_team(
+            team=self.team, name=body["name"], by=self.person, at=timezone.now()
+        )
+        return Response(TeamSerializer(self.membership).data)
 
     @extend_schema(
         responses={

@@ -11,8 +11,8 @@ from billing.api.purchase_serializers import AutoTopUpSerializer, TopUpStateSeri
 from billing.api.views import BillingView
 from billing.selectors.top_ups import top_up_state
 from billing.services.top_ups import set_auto_top_up
-from quota.api.schema import refusals
-from teams.api.views import checked
+from tokenplan.kit.api import checked
+from tokenplan.kit.openapi import refusals
 
 
 class AutoTopUp(BillingView):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rest_framework.response import Response
 
 from billing.errors import AmountChanged
-from teams.api.problems import of_refusal
 from teams.api.views import TeamView
 from teams.permissions import Right
+from tokenplan.kit.problems import of_refusal
 
 
 class BillingView(TeamView):

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from billing.change_requests import BillChange
 from billing.seat_plans import LEAVES
+from quota.hot_path.state import NO_SEAT, SeatUsage, seat_usage
 from quota.models import Plan
-from quota.selectors.facts import NO_SEAT, SeatFacts, seat_facts
 from quota.windows import QuotaWindow
 from teams.models import SeatHolding, Team
 
@@ -42,7 +42,7 @@ def effects_of(
     effects = []
     for seat in change.terms.seats:
         if seat.id in change.named:
-            before, usage = plans[seat.plan_id], seat_facts(seat.id, at)
+            before, usage = plans[seat.plan_id], seat_usage(seat.id, at)
             next_plan_id = change.moves.get(seat.id, planned_after[seat.id])
             after_id = seat.plan_id if next_plan_id is None else next_plan_id
             after = None if after_id == LEAVES else plans[after_id]
@@ -69,5 +69,5 @@ def _holders(team: Team, change: BillChange) -> dict[int, str]:
     }
 
 
-def _windows(usage: SeatFacts, plan: Plan, at: datetime) -> tuple[QuotaWindow, ...]:
+def _windows(usage: SeatUsage, plan: Plan, at: datetime) -> tuple[QuotaWindow, ...]:
     return tuple(usage.windows([row.limit for row in plan.limits.all()], at))

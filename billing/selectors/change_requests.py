@@ -13,7 +13,7 @@ from billing.change_requests import (
     SwitchInterval,
 )
 from billing.selectors.offers import plan_on_sale
-from teams.errors import InvalidValue
+from tokenplan.kit.errors import InvalidValue
 
 # What a change is called in addresses and by the API. The last two are no change requests: they change no
 # bill.

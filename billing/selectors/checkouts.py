@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from billing.models import Checkout
-from teams.errors import NotFound
 from teams.models import Team
+from tokenplan.kit.errors import NotFound
 
 
 def get_checkout(team: Team, pk: UUID) -> Checkout:

@@ -7,9 +7,9 @@ from datetime import datetime
 from billing.errors import ChangeInProgress, NothingToChange, NotSubscribed
 from billing.models import Subscription
 from teams.models import Team, User
-from teams.services import teams as team_service
 from teams.services.audit import record
-from teams.transactions import one_transaction
+from teams.services.locks import lock_team
+from tokenplan.kit.transactions import one_transaction
 
 
 def cancelable(team: Team) -> Subscription:
@@ -47,7 +47,7 @@ def _ends(row: Subscription) -> bool:
 def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """The subscription is to end with its period: every sync sees to it until Stripe knows. What is planned
     for the seats stays planned. Raises NotSubscribed, ChangeInProgress."""
-    row = _without_change(team_service.lock(team))
+    row = _without_change(lock_team(team))
     row.cancel_asked = True
     row.save(update_fields=["cancel_asked"])
     record(team=team, by=by, action="subscription.cancel_asked", subject=row.stripe_id, at=at)
@@ -57,7 +57,7 @@ def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
 @one_transaction()
 def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """The subscription is to go on. Raises NotSubscribed, ChangeInProgress."""
-    row = _without_change(team_service.lock(team))
+    row = _without_change(lock_team(team))
     row.cancel_asked = False
     row.save(update_fields=["cancel_asked"])
     record(team=team, by=by, action="subscription.resume_asked", subject=row.stripe_id, at=at)

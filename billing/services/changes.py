@@ -12,9 +12,9 @@ from billing.models import Change, PurchasedSeat, Subscription
 from billing.seat_plans import LEAVES
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from teams.models import Team, User
-from teams.services import teams as team_service
 from teams.services.audit import record
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 State = Change.State
 Status = Subscription.Status
@@ -62,7 +62,7 @@ def repeated(
 def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: User | None) -> Subscription:
     """Writes down what is planned for the period's end. Raises what `changeable` does, and
     ChangeInProgress when the seats are not as they were shown."""
-    row = _as_shown(team_service.lock(team), change.terms.seats)
+    row = _as_shown(lock_team(team), change.terms.seats)
     for seat in change.seats:
         leaves = seat.next_plan_id == LEAVES
         PurchasedSeat.objects.filter(pk=seat.id).update(
@@ -92,7 +92,7 @@ class Agreed:
 def open_change(*, team: Team, agreed: Agreed, at: datetime, by: User | None) -> Change:
     """Writes down what is about to be asked of Stripe. One at a time for a Team: raises ChangeInProgress, and
     what `changeable` does."""
-    team = team_service.lock(team)
+    team = lock_team(team)
     row = _as_shown(team, agreed.change.terms.seats)
     request = agreed.request.as_json()
     shown_then = row.changes.filter(proration_at=agreed.proration_at).exclude(state=State.REFUSED).first()
@@ -153,7 +153,7 @@ def close_change_by_bill(
 @one_transaction()
 def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
     """Stripe did not do it. Nothing happens to a change that is over already."""
-    team_service.lock_kept(change.team)
+    lock_kept_team(change.team)
     change.refresh_from_db()
     if change.closed_at is None:
         _close(change, State.REFUSED, reason, at)

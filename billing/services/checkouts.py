@@ -12,9 +12,9 @@ from billing.selectors.checkouts import open_checkout
 from billing.services.notifications import notify_owner
 from billing.stripe_api.snapshots import CheckoutSnapshot
 from teams.models import Team, User
-from teams.services import teams as team_service
 from teams.services.audit import record
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 Kind = Checkout.Kind
 State = Checkout.State
@@ -36,7 +36,7 @@ def begin_checkout(
     """A new session, or the open one if it is about the same. Another one that is open must be ended first:
     raises ChangeInProgress; AlreadySubscribed where there is a subscription already.
     """
-    team = team_service.lock(team)
+    team = lock_team(team)
     if kind == Kind.SUBSCRIPTION:
         _refuse_a_second_subscription(team)
     open_one = open_checkout(team, kind)
@@ -81,7 +81,7 @@ def apply_checkout(*, checkout: Checkout, fetched: Fetched[CheckoutSnapshot], at
     Returns what changed, a line.
     """
     snapshot = fetched.value
-    team_service.lock_kept(checkout.team)
+    lock_kept_team(checkout.team)
     checkout.refresh_from_db()
     if checkout.fetch_sequence >= fetched.sequence:
         return []
@@ -113,7 +113,7 @@ def _state(checkout: Checkout, snapshot: CheckoutSnapshot) -> str:
 @one_transaction()
 def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
     """Ends a session that Stripe knows nothing of, or whose delayed payment has failed."""
-    team_service.lock_kept(checkout.team)
+    lock_kept_team(checkout.team)
     checkout.refresh_from_db()
     before = checkout.state
     if before in (State.OPEN, State.PROCESSING):

@@ -9,14 +9,14 @@ from billing.fetch import Fetched
 from billing.models import Customer
 from billing.stripe_api.snapshots import CustomerSnapshot
 from teams.models import Team
-from teams.services import teams as team_service
-from teams.transactions import one_transaction
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
 def customer_row(*, team: Team, at: datetime) -> Customer:
     """The Team's Customer, perhaps not at Stripe yet."""
-    team_service.lock(team)
+    lock_team(team)
     return Customer.objects.get_or_create(team=team, defaults={"created_at": at})[0]
 
 
@@ -26,7 +26,7 @@ def apply_customer(*, team: Team, fetched: Fetched[CustomerSnapshot], at: dateti
     is forgotten: the next purchase makes a new one. Returns what changed, a line.
     """
     snapshot = fetched.value
-    team_service.lock_kept(team)
+    lock_kept_team(team)
     row, _ = Customer.objects.get_or_create(team=team, defaults={"created_at": at})
     if row.fetch_sequence >= fetched.sequence:
         return []

@@ -10,7 +10,7 @@ from billing.models import StripeEvent
 from billing.stripe_api.snapshots import EventSnapshot
 from teams.models import User
 from teams.services.audit import record
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 # Longer than a batch takes, so that nobody else begins it meanwhile. Where Stripe is slow another process may
 # sync the same object too, which changes nothing more.

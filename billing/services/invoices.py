@@ -6,8 +6,8 @@ from billing.fetch import Fetched
 from billing.models import Invoice
 from billing.stripe_api.snapshots import InvoiceSnapshot
 from teams.models import Team
-from teams.services import teams as team_service
-from teams.transactions import one_transaction
+from teams.services.locks import lock_kept_team
+from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
@@ -16,7 +16,7 @@ def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot]) -> list[str]
     line.
     """
     snapshot = fetched.value
-    team = team_service.lock_kept(team)
+    team = lock_kept_team(team)
     row = Invoice.objects.filter(stripe_id=snapshot.id).first() or Invoice(team=team, stripe_id=snapshot.id)
     if row.fetch_sequence >= fetched.sequence:
         return []

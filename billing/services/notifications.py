@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 
 from teams.models import Membership, Team, User
 from teams.services import mail
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 
 def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **context: str | int) -> None:

@@ -146,4 +146,4 @@ def _term(
         starts_at = max(starts_at, before.starts_at)  # periods of a seat never overlap
     renews_at = item.period_end if renews else None
     term = entitlements.Term(bought.seat, bought.plan, starts_at, ends_at, renews_at, source)
-    return None if term.is_told_by(before) or ends_at <= starts_at else term
+    return None if term.is_recorded_by(before) or ends_at <= starts_at else term

@@ -15,9 +15,9 @@ from billing.stripe_api.snapshots import PaymentSnapshot
 from quota.models import CreditGrant
 from quota.money import credits_words, usd_text
 from teams.models import Team
-from teams.services import teams as team_service
 from teams.services.audit import Details, record
-from teams.transactions import one_transaction
+from teams.services.locks import lock_kept_team
+from tokenplan.kit.transactions import one_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def apply_payment(*, team: Team, fetched: Fetched[PaymentSnapshot], at: datetime
     bought follows. Returns what changed, a line each.
     """
     snapshot = fetched.value
-    team = team_service.lock_kept(team)
+    team = lock_kept_team(team)
     row = Payment.objects.filter(stripe_id=snapshot.id).first() or Payment(team=team, stripe_id=snapshot.id)
     if row.fetch_sequence >= fetched.sequence:
         return []

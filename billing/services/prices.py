@@ -13,7 +13,7 @@ from quota.models import Plan
 from quota.money import nanousd_from_usd
 from quota.services.plans import create_plan_version
 from teams.models import User
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 Amounts = Mapping[str, int]
 

@@ -11,10 +11,10 @@ from billing.models import Promotion
 from billing.money import NANOUSD_PER_CENT
 from billing.stripe_api.snapshots import PromotionSnapshot
 from quota.money import usd_text
-from teams.errors import InvalidValue
 from teams.models import User
 from teams.services.audit import Details, record
-from teams.transactions import one_transaction
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction
 
 CODE = re.compile(r"[A-Za-z0-9-]{1,40}", re.ASCII)
 DURATIONS = ("once", "repeating", "forever")

@@ -8,8 +8,8 @@ from billing.models import CreditPurchase
 from billing.services.top_ups import forget_failures_of_paid_top_up
 from quota.services import credits
 from teams.models import Team
-from teams.services import teams as team_service
-from teams.transactions import one_transaction
+from teams.services.locks import lock_team
+from tokenplan.kit.transactions import one_transaction
 
 State = CreditPurchase.State
 
@@ -21,7 +21,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
     `payment_id` is empty where a promotion left nothing to pay. One that was given up, and paid after all, is
     granted too: the money has come. Returns what changed, a line.
     """
-    team_service.lock(purchase.team)
+    lock_team(purchase.team)
     purchase.refresh_from_db()
     if purchase.state == State.PAID:
         # Payment and invoice come in any order, and each may name only itself.
@@ -49,7 +49,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
 @one_transaction()
 def restore_purchase(*, team: Team, id: str, credits_nanousd: int, at: datetime) -> CreditPurchase:
     """The purchase that a payment names and we have lost, as after a restored backup."""
-    team_service.lock(team)
+    lock_team(team)
     return CreditPurchase.objects.get_or_create(
         pk=id,
         defaults={

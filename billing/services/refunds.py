@@ -16,11 +16,11 @@ from billing.selectors.refunds import owed_of
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.money import usd_text
 from quota.services import credits
-from teams.errors import InvalidValue
 from teams.models import User
-from teams.services import teams as team_service
 from teams.services.audit import record
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_kept_team
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 State = Refund.State
 Dispute = Payment.Dispute
@@ -49,7 +49,7 @@ def open_refund(
     """The same `request` again gives the refund that it opened. Raises RefundTooHigh, InvalidValue,
     ChangeInProgress while another one of this payment is under way.
     """
-    team_service.lock_kept(payment.team)
+    lock_kept_team(payment.team)
     before = Refund.objects.filter(pk=request).first() if request else None
     if before is not None:
         if (before.payment_id, before.amount_nanousd) != (payment.pk, amount_nanousd):
@@ -81,7 +81,7 @@ def open_refund(
 @one_transaction()
 def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: datetime) -> Refund:
     """Stripe did it, as `stripe_id`, or said why not."""
-    team_service.lock_kept(refund.payment.team)
+    lock_kept_team(refund.payment.team)
     refund.refresh_from_db()
     if refund.state == State.OPEN:
         refund.state = State.REFUSED if error else State.DONE
@@ -105,7 +105,7 @@ def take_back_credits(*, purchase: CreditPurchase, at: datetime) -> list[str]:
     """The purchase's lot follows what we know of its payment already: the two may become known in any order.
     Returns what changed, a line each.
     """
-    team_service.lock_kept(purchase.team)
+    lock_kept_team(purchase.team)
     purchase = CreditPurchase.objects.get(pk=purchase.pk)
     payment = Payment.objects.filter(stripe_id=purchase.payment_id).first() if purchase.payment_id else None
     return adjust_credits_to_payment(purchase=purchase, payment=payment, at=at) if payment else []

@@ -17,9 +17,9 @@ from billing.services.overdue import notify_of_payment
 from billing.services.paid_seats import entitle_paid_seats, make_paid_seats
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from teams.models import Team
-from teams.services import teams as team_service
 from teams.services.audit import Details, record
-from teams.transactions import one_transaction
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction
 
 Status = Subscription.Status
 # In these a period was begun, so its seats exist; whether they work is another question.
@@ -45,7 +45,7 @@ def apply_subscription(
     """
     snapshot = fetched.value
     over = snapshot.status in ENDED or snapshot.ended_at is not None
-    team = team_service.lock_kept(team) if over else team_service.lock(team)
+    team = lock_kept_team(team) if over else lock_team(team)
     prices = _prices(snapshot)
     row = Subscription.objects.filter(stripe_id=snapshot.id).first()
     if row is not None and row.fetch_sequence >= fetched.sequence:

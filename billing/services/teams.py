@@ -6,10 +6,10 @@ from datetime import datetime
 
 from billing.errors import PaymentUnderWay, TeamHasSubscription
 from billing.models import Checkout, CreditPurchase, Refund, Subscription
-from quota.services import members
 from teams.models import Team, User
-from teams.services import teams as team_service
-from teams.transactions import one_transaction
+from teams.services import teams
+from teams.services.locks import lock_team
+from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
@@ -19,7 +19,7 @@ def delete_settled_team(*, team: Team, by: User | None, at: datetime) -> Team:
 
     Raises TeamHasSubscription, PaymentUnderWay, TeamHasLiveSeats, DefaultTeamIsPersonal.
     """
-    team = team_service.lock(team)
+    team = lock_team(team)
     if Subscription.objects.for_team(team).live().exists():
         raise TeamHasSubscription
     under_way = (
@@ -29,4 +29,4 @@ def delete_settled_team(*, team: Team, by: User | None, at: datetime) -> Team:
     )
     if any(rows.exists() for rows in under_way):
         raise PaymentUnderWay
-    return members.delete_team(team=team, by=by, at=at)
+    return teams.delete_team(team=team, by=by, at=at)

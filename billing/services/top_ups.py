@@ -11,12 +11,12 @@ from billing.money import MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.top_ups import spent_this_month
 from billing.services.notifications import notify_owner
 from quota.money import MAX_NANOUSD, credits_text, credits_words, usd_text
-from quota.selectors.bar import team_balance
-from teams.errors import InvalidValue
+from quota.selectors.credits import team_balance
 from teams.models import Team, User
-from teams.services import teams as team_service
 from teams.services.audit import Details, record
-from teams.transactions import one_transaction
+from teams.services.locks import lock_team
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction
 
 MAX_FAILURES = 3
 RETRY_AFTER = timedelta(hours=1)
@@ -52,7 +52,7 @@ def set_auto_top_up(
         )
     if month_cap_nanousd > MAX_NANOUSD:
         raise InvalidValue(f"The cap is at most {credits_words(MAX_NANOUSD)} Credits", pointer="/month_cap")
-    team = team_service.lock(team)
+    team = lock_team(team)
     order, _ = AutoTopUp.objects.update_or_create(
         team=team,
         defaults={
@@ -81,7 +81,7 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
     It closes the whole gap to the target, in whole packs, or is not made: where the month's cap does not
     allow it, the Owner is notified, once a month.
     """
-    team = team_service.lock(team)
+    team = lock_team(team)
     waiting = CreditPurchase.objects.filter(
         team=team, kind=CreditPurchase.Kind.TOP_UP, state=State.WAITING
     ).first()
@@ -128,7 +128,7 @@ def _rests(order: AutoTopUp, at: datetime) -> bool:
 @one_transaction()
 def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
     """It was not paid, and will not be. The third time in a row auto top-up is switched off."""
-    team_service.lock(purchase.team)
+    lock_team(purchase.team)
     purchase.refresh_from_db()
     if purchase.state != State.WAITING:
         return

@@ -14,7 +14,7 @@ from billing.sync.invoices import sync_invoice
 from billing.sync.payments import sync_payment
 from billing.sync.promotions import sync_promotion
 from billing.sync.subscriptions import sync_subscription
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 logger = logging.getLogger(__name__)
 

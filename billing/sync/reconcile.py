@@ -23,9 +23,9 @@ from billing.sync.customers import sync_customer, team_of_customer
 from billing.sync.invoices import apply_fetched_invoice
 from billing.sync.payments import apply_fetched_payment
 from billing.sync.subscriptions import apply_fetched_subscription, sync_subscription
-from teams.errors import Refusal
 from teams.models import Membership, Team
-from teams.transactions import broken_constraint
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.transactions import broken_constraint
 
 
 @dataclass(slots=True)

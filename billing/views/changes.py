@@ -14,11 +14,12 @@ from billing.selectors.change_requests import CANCEL, RESUME
 from billing.views.base import show_fresh
 from billing.workflows import cancellations, changes
 from billing.workflows.change_previews import Preview, preview_change
-from teams.errors import Refusal
 from teams.permissions import Right
-from teams.ring import ring
 from teams.tasks import deliver_mail
-from teams.views.base import TeamRequest, attempt, sentence, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import attempt, sentence
 
 State = Change.State
 
@@ -78,7 +79,7 @@ def _to_confirm(form: ChangeForm, preview: Preview) -> ConfirmForm:
 
 def _confirmed(request: TeamRequest, form: ConfirmForm) -> HttpResponse:
     done = _confirm(request, form)
-    ring(deliver_mail)
+    enqueue(deliver_mail)
     if done is None:
         messages.success(request, "Saved. Nothing is charged now.")
     elif done.state == State.DONE:

@@ -16,9 +16,10 @@ from billing.selectors.overview import overview
 from billing.sync.checkouts import sync_checkout
 from billing.views.base import show_fresh
 from billing.workflows.checkouts import leave_checkout
-from teams.errors import Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt, sentence, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import attempt, sentence
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,10 @@ from billing.sync.subscriptions import sync_subscription_of
 from billing.views.base import show_fresh
 from billing.workflows import next_invoice as next_invoices
 from billing.workflows.customers import portal_url
-from teams.errors import Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, page_of, sentence, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import page_of, sentence
 
 logger = logging.getLogger(__name__)
 

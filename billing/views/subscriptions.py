@@ -15,9 +15,10 @@ from billing.selectors.overview import overview
 from billing.stripe_api.snapshots import InvoiceSnapshot
 from billing.views.base import show_fresh
 from billing.workflows.checkouts import buy_seats, preview_seats
-from teams.errors import Refusal
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt_form, sentence, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import attempt_form, sentence
 
 
 @team_page(get=Right.MANAGE_BILLING, post=Right.MANAGE_BILLING)

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from billing.workflows.teams import delete_team
 from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt, team_page
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.pages import attempt
 
 
 @team_page(post=Right.DELETE_TEAM)

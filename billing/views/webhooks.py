@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST
 from billing import stripe_api
 from billing.services import inbox
 from billing.tasks import work_inbox
-from teams.api.problems import problem_of
-from teams.ring import ring
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.problems import problem_of
 
 
 @csrf_exempt
@@ -29,5 +29,5 @@ def stripe(request: HttpRequest) -> HttpResponse:
         inbox.receive(event=event, payload=json.loads(request.body), at=timezone.now())
     except Exception as error:  # answered as the API answers; Stripe sends again what is not answered by 200
         return problem_of(error).response()
-    ring(work_inbox)  # also for one that we have: the message before may have been lost
+    enqueue(work_inbox)  # also for one that we have: the message before may have been lost
     return JsonResponse({"received": True})

@@ -25,8 +25,8 @@ from billing.services.changes import changeable, planned_seats
 from billing.stripe_api.snapshots import LineSnapshot, SubscriptionSnapshot
 from billing.sync.subscriptions import agreed_subscription
 from quota.models import Plan
-from teams.errors import InvalidValue
 from teams.models import Team
+from tokenplan.kit.errors import InvalidValue
 
 NAMED_SEATS = 5
 

@@ -22,8 +22,8 @@ from billing.stripe_api.snapshots import CheckoutSnapshot, InvoiceSnapshot
 from billing.sync.checkouts import sync_checkout
 from billing.workflows.customers import ensure_customer
 from quota.models import Plan
-from teams.errors import InvalidValue
 from teams.models import Team, User
+from tokenplan.kit.errors import InvalidValue
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The operator's view of the first floor.
+"""The operators' pages of plans, usage and Credits.
 
 Rows with rules are read-only; what changes them calls a service. Giving seats and Credits starts from the
 Team's page.

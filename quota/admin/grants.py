@@ -10,15 +10,15 @@ from uuid import uuid4
 from django.contrib import admin
 
 from quota.admin.forms import CreditsGrantForm, EntitlementForm, ReasonlessForm, SeatGrantForm
-from quota.admin.verbs import Verb, VerbsAdmin
 from quota.models import Entitlement
 from quota.money import credits_text
 from quota.services import entitlements
 from quota.services.credits import grant_credits
-from teams.admin import ReadOnlyInline, SeatAdmin, TeamAdmin
+from teams.admin import SeatAdmin, TeamAdmin
 from teams.models import Seat, Team, User
 from teams.services import seats
-from teams.transactions import one_transaction
+from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin
+from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
@@ -85,7 +85,7 @@ class GrantingTeamAdmin(VerbsAdmin[Team], TeamAdmin):
 
 
 class EntitlementInline(ReadOnlyInline):
-    """The plans of a seat, to look at."""
+    """The plans that a seat has and had."""
 
     model = Entitlement
     fields = ("plan", "starts_at", "ends_at", "superseded_at", "suspended_at", "source")

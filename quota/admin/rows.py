@@ -1,4 +1,4 @@
-"""The first floor's rows, to look at, with the few actions there are on them."""
+"""Rows of plans, usage and Credits for operators: read-only, with the few actions there are on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from quota.admin.forms import GatewayForm, LotChangeForm, PlanVersionForm
-from quota.admin.verbs import Verb, VerbsAdmin, form_page
 from quota.models import (
     ClosedWindow,
     CreditAccess,
@@ -31,17 +30,16 @@ from quota.models import (
     RateCardPrice,
     Reservation,
     SeatRequest,
-    SubscriptionKey,
     UsageEvent,
 )
 from quota.money import credits_text, usd_text
-from quota.services import gateways, keys
+from quota.services import gateways
 from quota.services.credits import adjust_lot, freeze_lot
 from quota.services.plans import create_plan_version
 from quota.windows import Limit
-from teams.admin import ReadOnlyAdmin, ReadOnlyInline, operator
 from teams.models import User
-from teams.views.base import attempt_form
+from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, Verb, VerbsAdmin, form_page, operator
+from tokenplan.kit.pages import attempt_form
 
 
 def _new_version(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> str:
@@ -146,26 +144,6 @@ class GatewayAdmin(ReadOnlyAdmin[Gateway]):
     def revoke(self, request: HttpRequest, rows: QuerySet[Gateway]) -> None:
         self.act(
             request, rows, "revoked", lambda row, by, at: gateways.revoke_gateway(gateway=row, at=at, by=by)
-        )
-
-
-@admin.register(SubscriptionKey)
-class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
-    list_display = ("key_id", "membership", "root", "created_at", "last_used_at", "expires_at", "revoked_at")
-    list_select_related = ("membership__user", "membership__team")
-    list_filter = ("root",)
-    search_fields = ("key_id", "membership__user__email", "team__slug")
-    exclude = ("salt",)
-    ordering = ("-id",)
-    actions = ("revoke",)
-
-    @admin.action(description="Revoke all keys of the member in this Team", permissions=["act"])
-    def revoke(self, request: HttpRequest, rows: QuerySet[SubscriptionKey]) -> None:
-        self.act(
-            request,
-            rows,
-            "revoked",
-            lambda row, by, at: keys.revoke_keys(membership=row.membership, at=at, by=by),
         )
 
 

@@ -8,11 +8,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
-from quota.errors import KeyInvalid
-from quota.models import Gateway, SubscriptionKey
+from quota.models import Gateway
 from quota.services.gateways import recognise_gateway
-from quota.services.keys import recognise_key
-from teams.api.authentication import bearer
+from teams.errors import KeyInvalid
+from teams.models import SubscriptionKey
+from teams.services.keys import recognise_key
+from tokenplan.kit.parsers import bearer
 
 
 class GatewayAuthentication(BaseAuthentication):

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiResponse
 
-from teams.api.problems import MEDIA_TYPE, UNAVAILABLE_PROBLEM
-from teams.errors import InvalidValue, Refusal
+from tokenplan.kit.openapi import PROBLEM
 
-PROBLEM: dict[str, Any] = {"$ref": "#/components/schemas/Problem"}
 RELAY: dict[str, Any] = {
     "type": "object",
     "description": "What the gateway hands to its caller as it is.",
@@ -34,24 +31,6 @@ RELAY: dict[str, Any] = {
 RELAYED_PROBLEM: dict[str, Any] = {
     "allOf": [PROBLEM, {"type": "object", "properties": {"relay": RELAY}, "required": ["relay"]}]
 }
-
-Responses = dict[tuple[int, str], OpenApiResponse]
-
-
-def refusals(*kinds: type[Refusal], problem: dict[str, Any] = PROBLEM) -> Responses:
-    """The answers that these refusals make; 422 `invalid` and 503 `unavailable` are always among them."""
-    codes: dict[int, dict[str, str]] = {
-        InvalidValue.status: {InvalidValue.code: InvalidValue.title},
-        UNAVAILABLE_PROBLEM.status: {UNAVAILABLE_PROBLEM.code: UNAVAILABLE_PROBLEM.title},
-    }
-    for kind in kinds:
-        codes.setdefault(kind.status, {})[kind.code] = kind.title
-    return {
-        (status, MEDIA_TYPE): OpenApiResponse(
-            problem, "; ".join(f"`{code}`: {title}" for code, title in sorted(codes[status].items()))
-        )
-        for status in sorted(codes)
-    }
 
 
 class GatewayScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

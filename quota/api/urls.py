@@ -1,34 +1,17 @@
-"""Addresses of the first floor's API.
-
-`urlpatterns` lie under /api/v1/, before those of the ground floor, some of which they extend;
-`tracker_patterns` lie where existing trackers look.
-"""
+"""The API of quota: `urlpatterns` under /api/v1/, `tracker_patterns` where existing trackers look."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from quota.api import (
-    bulk,
-    compat,
-    credits,
-    gateway,
-    keys,
-    seat_requests,
-    seats,
-    team_usage,
-    teams,
-    usage,
-)
+from quota.api.gateway import authorize, bulk, settle
+from quota.api.key_holder import trackers, usage
+from quota.api.people import credits, members, seat_requests, seats, team_usage, usage_csv
 
 people = [
     path("me/usage", team_usage.MyUsage.as_view(), name="api-my-usage"),
-    path("invitations/accept", teams.AcceptInvitation.as_view(), name="api-invitation-accept"),
-    path("teams", teams.TeamList.as_view(), name="api-teams"),
-    path("teams/<slug:slug>/leave", teams.Leave.as_view(), name="api-leave"),
-    path("teams/<slug:slug>/members", teams.MemberList.as_view(), name="api-members"),
-    path("teams/<slug:slug>/members/<int:pk>", teams.MemberDetail.as_view(), name="api-member"),
-    path("teams/<slug:slug>/members/<int:pk>/key", keys.MemberKey.as_view(), name="api-member-key"),
+    path("teams/<slug:slug>/members", members.MemberList.as_view(), name="api-members"),
+    path("teams/<slug:slug>/members/<int:pk>", members.MemberDetail.as_view(), name="api-member"),
     path("teams/<slug:slug>/members/<int:pk>/credits", credits.Access.as_view(), name="api-credit-access"),
     path(
         "teams/<slug:slug>/members/<int:pk>/usage", team_usage.MemberUsage.as_view(), name="api-member-usage"
@@ -45,23 +28,20 @@ people = [
         seat_requests.SeatRequestAnswer.as_view(),
         name="api-seat-request-answer",
     ),
-    path("teams/<slug:slug>/key", keys.OwnKey.as_view(), name="api-key"),
-    path("teams/<slug:slug>/key/reveal", keys.RevealKey.as_view(), name="api-key-reveal"),
-    path("teams/<slug:slug>/key/rotate", keys.RotateKey.as_view(), name="api-key-rotate"),
     path("teams/<slug:slug>/credits", credits.Pool.as_view(), name="api-credits"),
     path("teams/<slug:slug>/credits/policy", credits.Policy.as_view(), name="api-credit-policy"),
     path("teams/<slug:slug>/credits/lots", credits.Lots.as_view(), name="api-credit-lots"),
     path("teams/<slug:slug>/credits/ledger", credits.Ledger.as_view(), name="api-credit-ledger"),
     path("teams/<slug:slug>/usage", team_usage.TeamUsage.as_view(), name="api-team-usage"),
-    path("teams/<slug:slug>/usage.csv", team_usage.TeamUsageCSV.as_view(), name="api-team-usage-csv"),
+    path("teams/<slug:slug>/usage.csv", usage_csv.TeamUsageCSV.as_view(), name="api-team-usage-csv"),
     path("teams/<slug:slug>/receipts", team_usage.TeamReceipts.as_view(), name="api-team-receipts"),
     path("teams/<slug:slug>/receipts/<uuid:pk>", team_usage.TeamReceipt.as_view(), name="api-team-receipt"),
 ]
 
 urlpatterns = [
-    path("gateway/authorize", gateway.Authorize.as_view(), name="api-authorize"),
-    path("gateway/reservations/<uuid:reservation>/settle", gateway.Settle.as_view(), name="api-settle"),
-    path("gateway/reservations/<uuid:reservation>/release", gateway.Release.as_view(), name="api-release"),
+    path("gateway/authorize", authorize.Authorize.as_view(), name="api-authorize"),
+    path("gateway/reservations/<uuid:reservation>/settle", settle.Settle.as_view(), name="api-settle"),
+    path("gateway/reservations/<uuid:reservation>/release", settle.Release.as_view(), name="api-release"),
     path("gateway/settlements", bulk.Settlements.as_view(), name="api-settlements"),
     path("gateway/events", bulk.Events.as_view(), name="api-events"),
     path("usage", usage.Usage.as_view(), name="api-usage"),
@@ -72,6 +52,6 @@ urlpatterns = [
 ]
 
 tracker_patterns = [
-    path("v1/token_plan/remains", compat.Remains.as_view(), name="remains"),
-    path("v1/api/openplatform/coding_plan/remains", compat.Remains.as_view(), name="remains-legacy"),
+    path("v1/token_plan/remains", trackers.Remains.as_view(), name="remains"),
+    path("v1/api/openplatform/coding_plan/remains", trackers.Remains.as_view(), name="remains-legacy"),
 ]

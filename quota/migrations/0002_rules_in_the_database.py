@@ -38,23 +38,20 @@ CREATE TRIGGER the_limits_of_a_used_plan_are_immutable BEFORE INSERT OR UPDATE O
 TWO_ROADS = """
 ALTER TABLE quota_entitlement ADD CONSTRAINT an_entitlement_is_of_its_seats_team
     FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id);
-ALTER TABLE quota_subscriptionkey ADD CONSTRAINT a_key_is_of_its_members_team
-    FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id);
-ALTER TABLE quota_subscriptionkey ADD CONSTRAINT key_of_membership UNIQUE (membership_id, id);
 ALTER TABLE quota_reservation
     ADD CONSTRAINT a_reservation_is_of_its_members_team
     FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id),
     ADD CONSTRAINT a_reservation_is_of_its_seats_team
     FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id),
     ADD CONSTRAINT a_reservation_is_of_its_keys_member
-    FOREIGN KEY (membership_id, key_id) REFERENCES quota_subscriptionkey (membership_id, id);
+    FOREIGN KEY (membership_id, key_id) REFERENCES teams_subscriptionkey (membership_id, id);
 ALTER TABLE quota_usageevent
     ADD CONSTRAINT a_usage_event_is_of_its_members_team
     FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id),
     ADD CONSTRAINT a_usage_event_is_of_its_seats_team
     FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id),
     ADD CONSTRAINT a_usage_event_is_of_its_keys_member
-    FOREIGN KEY (membership_id, key_id) REFERENCES quota_subscriptionkey (membership_id, id);
+    FOREIGN KEY (membership_id, key_id) REFERENCES teams_subscriptionkey (membership_id, id);
 ALTER TABLE quota_closedwindow ADD CONSTRAINT a_closed_window_is_of_its_seats_team
     FOREIGN KEY (team_id, seat_id) REFERENCES teams_seat (team_id, id);
 ALTER TABLE quota_seatrequest ADD CONSTRAINT a_seat_request_is_of_its_members_team

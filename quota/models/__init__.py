@@ -1,9 +1,10 @@
-"""The first floor's rows, one module a subject."""
+"""The rows of quota, one module a subject."""
 
 from quota.models.credits import CreditAccess, CreditGrant, CreditLedgerEntry, CreditMonth, TeamCredits
-from quota.models.keys import Gateway, SubscriptionKey
+from quota.models.gateways import Gateway
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
-from quota.models.usage import ClosedWindow, Reservation, SeatRequest, UsageBucket, UsageEvent
+from quota.models.seat_requests import SeatRequest
+from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
 __all__ = [
     "ClosedWindow",
@@ -19,7 +20,6 @@ __all__ = [
     "RateCardPrice",
     "Reservation",
     "SeatRequest",
-    "SubscriptionKey",
     "TeamCredits",
     "UsageBucket",
     "UsageEvent",

@@ -118,7 +118,11 @@ class TeamCredits(models.Model):
 
 
 class CreditAccess(models.Model):
-    """May this member draw on the Team's Credits, beyond quota or without a seat, up to how much a month."""
+    """May this member draw on the Team's Credits, beyond quota or without a seat, up to how much a month.
+
+    A member without a row has the default: who made the Team may, anyone else may not; no cap. The SQL of
+    `quota_usable_credits` says the same.
+    """
 
     membership = models.OneToOneField(
         Membership, primary_key=True, on_delete=models.PROTECT, related_name="credit_access"
@@ -130,6 +134,8 @@ class CreditAccess(models.Model):
     month_cap_nanousd = models.BigIntegerField(
         null=True, blank=True, help_text="Of a calendar month in UTC; empty: none."
     )
+
+    objects = querysets.CreditAccessQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "credit access"

@@ -12,9 +12,9 @@ from django.db import models
 from django.db.models import F, Q
 
 from quota import querysets
-from quota.models.keys import Gateway, SubscriptionKey
+from quota.models.gateways import Gateway
 from quota.models.plans import Plan
-from teams.models import Membership, Seat, Team
+from teams.models import Membership, Seat, SubscriptionKey, Team
 
 
 class Reservation(models.Model):
@@ -191,33 +191,3 @@ class ClosedWindow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seat} {self.name} {self.starts_at:%Y-%m-%d %H:%M}"
-
-
-class SeatRequest(models.Model):
-    """A member asks the Owner or an Admin for a seat, or a higher one.
-
-    It waits in the Team's inbox until answered.
-    """
-
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seat_requests")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="seat_requests")
-    plan_code = models.SlugField(max_length=30)
-    message = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = models.ForeignKey(
-        "teams.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    granted = models.BooleanField(null=True)
-
-    objects = querysets.SeatRequestQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["membership"], condition=Q(closed_at=None), name="one_open_seat_request_per_member"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.membership} asks for {self.plan_code}"

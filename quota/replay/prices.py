@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 NANOUSD_PER_USD = 10**9
-METERS = ("input_tokens", "output_tokens")  # what a trace tells of a call
+METERS = ("input_tokens", "output_tokens")  # what a trace records of a call
 
 
 class PricesInvalid(Exception):

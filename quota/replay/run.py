@@ -71,7 +71,7 @@ class Replay:
         try:
             while (call := self._next()) is not None:
                 self._replay(client, call)
-        except Exception as error:  # told to whoever waits in `run`, not to a thread nobody watches
+        except Exception as error:  # raised again in `run`, where somebody waits
             self._error = error
             self._stop.set()
         finally:

@@ -16,7 +16,7 @@ from teams.models import Membership, Team
 
 @dataclass(frozen=True, slots=True)
 class HeldSeat:
-    seat: int
+    seat_id: int
     membership: Membership
 
 
@@ -28,9 +28,11 @@ def crowded_seats(at: datetime, percent: int) -> Iterator[HeldSeat]:
     with connection.cursor() as cursor:
         cursor.execute(_CROWDED, {"at": at, "percent": percent})
         pairs = cursor.fetchall()
-    members = Membership.objects.select_related("user", "team").in_bulk([member for _, member in pairs])
-    for seat, member in pairs:
-        yield HeldSeat(seat, members[member])
+    members = Membership.objects.select_related("user", "team").in_bulk(
+        [membership_id for _, membership_id in pairs]
+    )
+    for seat_id, membership_id in pairs:
+        yield HeldSeat(seat_id, members[membership_id])
 
 
 _CROWDED = """

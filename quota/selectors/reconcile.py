@@ -55,14 +55,14 @@ def _first_use_buckets() -> Iterator[Difference]:
     }
     for bucket in UsageBucket.objects.filter(rule__startswith=prefix, used_nanousd__gt=0):
         kept.setdefault((bucket.seat_id, bucket.rule), {})[bucket.starts_at] = bucket.used_nanousd
-    for (seat, key), found in sorted(kept.items()):
+    for (seat_id, rule_key), found in sorted(kept.items()):
         nanousd = F("from_quota_nanousd") + F("overrun_nanousd")
-        events = UsageEvent.objects.filter(seat_id=seat).annotate(nanousd=nanousd).filter(nanousd__gt=0)
+        events = UsageEvent.objects.filter(seat_id=seat_id).annotate(nanousd=nanousd).filter(nanousd__gt=0)
         usage = events.values_list("occurred_at", "nanousd")
-        expected = {b.starts_at: b.used for b in first_use_buckets(Rule.from_key(key), usage)}
+        expected = {b.starts_at: b.used for b in first_use_buckets(Rule.from_key(rule_key), usage)}
         for start in sorted(expected.keys() | found.keys()):
             if expected.get(start, 0) != found.get(start, 0):
-                about = f"usage bucket of seat {seat}, {key}, from {start.isoformat()}"
+                about = f"usage bucket of seat {seat_id}, {rule_key}, from {start.isoformat()}"
                 yield Difference(about, str(expected.get(start, 0)), str(found.get(start, 0)))
 
 
@@ -155,7 +155,7 @@ SELECT format('current key of membership %%s', m.id), 'one', 'none'
 FROM teams_membership m JOIN teams_team t ON t.id = m.team_id
 WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
     AND NOT EXISTS (
-        SELECT 1 FROM quota_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
+        SELECT 1 FROM teams_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
     )
 ORDER BY m.id
 """

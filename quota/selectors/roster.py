@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from quota.models import CreditAccess, CreditMonth, Entitlement, SubscriptionKey
-from quota.selectors.catalog import PlanTerms, plan_terms
-from teams.models import Membership, Role, SeatHolding, Team
+from quota.hot_path.catalog import PlanTerms, plan_terms
+from quota.models import CreditAccess, CreditMonth, Entitlement
+from teams.models import Membership, Role, SeatHolding, SubscriptionKey, Team
 
 ORDER = {Role.OWNER.value: 0, Role.ADMIN.value: 1, Role.MEMBER.value: 2}
 
@@ -25,10 +25,10 @@ class RosterRow:
     """
 
     membership: Membership
-    seat: int | None
+    seat_id: int | None
     plan: PlanTerms | None
     key: SubscriptionKey | None
-    access: CreditAccess | None
+    access: CreditAccess
     month_used: int
 
 
@@ -42,13 +42,13 @@ def roster(team: Team, at: datetime) -> list[RosterRow]:
 def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
     """These live members, in their order."""
     holdings = SeatHolding.objects.filter(membership__in=members).at(at)
-    seats = {holding.membership_id: holding.seat_id for holding in holdings}
-    working = Entitlement.objects.filter(seat__in=seats.values()).working(at)
+    seat_ids = {holding.membership_id: holding.seat_id for holding in holdings}
+    working = Entitlement.objects.filter(seat__in=seat_ids.values()).working(at)
     plans = {row.seat_id: plan_terms(row.plan_id) for row in working}
     keys = {
         row.membership_id: row for row in SubscriptionKey.objects.current().filter(membership__in=members)
     }
-    accesses = {row.membership_id: row for row in CreditAccess.objects.filter(membership__in=members)}
+    accesses = CreditAccess.objects.of(members)
     month = at.date().replace(day=1)
     used = dict(
         CreditMonth.objects.filter(membership__in=members, month=month).values_list(
@@ -58,10 +58,10 @@ def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
     return [
         RosterRow(
             membership=member,
-            seat=seats.get(member.pk),
-            plan=plans.get(seats[member.pk]) if member.pk in seats else None,
+            seat_id=seat_ids.get(member.pk),
+            plan=plans.get(seat_ids[member.pk]) if member.pk in seat_ids else None,
             key=keys.get(member.pk),
-            access=accesses.get(member.pk),
+            access=accesses[member.pk],
             month_used=used.get(member.pk, 0),
         )
         for member in members

@@ -1,16 +1,23 @@
-"""The seats of a Team as people see them: plan, holder and windows. For pages and the API alike."""
+"""The seats of a Team, for pages and the API alike: plan, holder, windows, and who used how much."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from quota.models import Entitlement
-from quota.selectors.catalog import PlanTerms, plan_terms
-from quota.selectors.facts import seat_facts
+from django.db.models import BigIntegerField, F, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+
+from quota.hot_path.catalog import PlanTerms, plan_terms
+from quota.hot_path.state import seat_usage
+from quota.models import Entitlement, UsageEvent
 from quota.windows import QuotaWindow
 from teams.models import Membership, Seat, SeatHolding, Team
+
+# Later than any usage: the end of a holding that has none.
+FOREVER = Value(datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,14 @@ class SeatState:
     renews_at: datetime | None
     suspended: bool
     windows: list[QuotaWindow]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingUsage:
+    """A time in which a member held a seat, and what the member used of its quota then, overrun included."""
+
+    holding: SeatHolding
+    used_nanousd: int
 
 
 def seats_of(team: Team, at: datetime) -> list[SeatState]:
@@ -56,5 +71,28 @@ def _state(seat: Seat, holder: Membership | None, entitlement: Entitlement | Non
         return SeatState(seat, holder, None, None, None, suspended=False, windows=[])
     plan = plan_terms(entitlement.plan_id)
     suspended = entitlement.is_suspended(at)
-    windows = [] if suspended else seat_facts(seat.pk, at).windows(plan.limits, at)
+    windows = [] if suspended else seat_usage(seat.pk, at).windows(plan.limits, at)
     return SeatState(seat, holder, plan, entitlement.ends_at, entitlement.renews_at, suspended, windows)
+
+
+def seat_history(seat: Seat) -> list[HoldingUsage]:
+    """Who held the seat, the latest first, with `holding.membership.user` at hand, and what each used."""
+    used = (
+        UsageEvent.objects.filter(
+            seat=OuterRef("seat"),
+            membership=OuterRef("membership"),
+            occurred_at__gte=OuterRef("started_at"),
+            occurred_at__lt=Coalesce(OuterRef("ended_at"), FOREVER),
+        )
+        .order_by()
+        .values("seat")
+        .annotate(used=Sum(F("from_quota_nanousd") + F("overrun_nanousd")))
+        .values("used")
+    )
+    holdings: Iterable[Any] = (  # the type of a row does not know the annotation
+        SeatHolding.objects.filter(seat=seat)
+        .select_related("membership__user")
+        .annotate(used=Coalesce(Subquery(used, output_field=BigIntegerField()), 0))
+        .order_by("-started_at", "-id")
+    )
+    return [HoldingUsage(holding, holding.used) for holding in holdings]

@@ -1,1 +1,1 @@
-"""The first floor's verbs. Each is one transaction; `at` is the moment, `by` the actor (None: the system)."""
+"""The verbs of quota. Each is one transaction; `at` is the moment, `by` the actor (None: the system)."""

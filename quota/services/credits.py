@@ -9,11 +9,11 @@ from django.conf import settings
 from quota.errors import CreditsNotEnough
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
 from quota.money import MAX_NANOUSD, credits_text
-from teams.errors import InvalidValue
 from teams.models import Membership, Team, User
-from teams.services import memberships
 from teams.services.audit import record
-from teams.transactions import one_transaction
+from teams.services.locks import lock_membership
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction
 
 LOT_LIFETIME = timedelta(days=365)
 OVERFLOW = ("never", "allow")
@@ -31,9 +31,9 @@ def grant_credits(
     cause: str = "",
 ) -> CreditGrant:
     """A new lot of the Team, once per `source`: the same source again gives the lot it made. `cause` is what
-    the ledger says of it, the source unless told otherwise.
+    the ledger says of it, which is the source if left out.
 
-    It expires 365 days after `at` unless told otherwise. Raises InvalidValue.
+    It expires at `expires_at`, which is 365 days after `at` if left out. Raises InvalidValue.
     """
     if not 0 < nanousd <= MAX_NANOUSD:
         raise InvalidValue(
@@ -160,8 +160,10 @@ def set_credit_access(
         raise InvalidValue("Overflow is never or allow", pointer="/overflow")
     if month_cap_nanousd is not None and not 0 <= month_cap_nanousd <= MAX_NANOUSD:
         raise InvalidValue("A cap is not negative", pointer="/month_cap")
-    membership = memberships.lock(membership)
-    access, _ = CreditAccess.objects.select_for_update(no_key=True).get_or_create(membership=membership)
+    membership = lock_membership(membership)
+    access, _ = CreditAccess.objects.select_for_update(no_key=True).get_or_create(
+        membership=membership, defaults={"allowed": membership.is_founder}
+    )
     now: dict[str, bool | str | int | None] = {
         "allowed": allowed,
         "overflow": overflow,

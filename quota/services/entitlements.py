@@ -1,4 +1,4 @@
-"""What a seat may use and until when. An operator's grant and a paid period come through the same verbs."""
+"""What a seat may use and until when, whether an operator gave it or a payment."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from django.db.models import Exists, OuterRef
 from django.utils.formats import date_format
 
 from quota.errors import PlanNotSellable, SeatNotEntitled
+from quota.hot_path.buckets import rebuild_buckets
 from quota.models import Entitlement, Plan, UsageEvent
-from quota.services.charges import rebuild_buckets
 from quota.windows import Rule
-from teams.errors import InvalidValue
 from teams.models import Seat, Team, User
 from teams.services import seats
 from teams.services.audit import Details, record, record_all
-from teams.transactions import one_transaction
+from teams.services.locks import lock_seat, lock_seats
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,13 @@ class Term:
 
     @property
     def until(self) -> datetime | None:
-        """As people are told; None: until further notice."""
+        """The end as people read it; None: until further notice."""
         return self.renews_at or self.ends_at
 
-    def is_told_by(self, row: Entitlement | None) -> bool:
-        """Does the row say all of this already?"""
-        told = row and (row.source, row.plan_id, row.ends_at, row.renews_at)
-        return told == (self.source, self.plan.pk, self.ends_at, self.renews_at)
+    def is_recorded_by(self, row: Entitlement | None) -> bool:
+        """Whether the row says all of this already."""
+        recorded = row and (row.source, row.plan_id, row.ends_at, row.renews_at)
+        return recorded == (self.source, self.plan.pk, self.ends_at, self.renews_at)
 
 
 @one_transaction()
@@ -81,16 +82,17 @@ def entitle_seat(
 
 @one_transaction()
 def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> dict[int, Entitlement]:
-    """Likewise for one or more seats of one Team. In few statements, because calls of these seats wait for
-    their locks meanwhile.
+    """As `entitle_seat`, for one or more seats of one Team; the entitlement of each, by the seat's id.
+
+    It takes few statements, because calls of these seats wait for their locks meanwhile. Raises InvalidValue.
     """
     if any(term.ends_at is not None and term.ends_at <= term.starts_at for term in terms):
         raise InvalidValue("It must end after it begins", pointer="/ends_at")
-    locked = seats.lock_all(term.seat for term in terms)
+    locked = lock_seats(term.seat for term in terms)
     open_ones = {
         row.seat_id: row for row in Entitlement.objects.open().filter(seat__in=locked).select_related("plan")
     }
-    due = [term for term in terms if not term.is_told_by(open_ones.get(term.seat.pk))]
+    due = [term for term in terms if not term.is_recorded_by(open_ones.get(term.seat.pk))]
     replaced = []
     for term in due:
         if (before := open_ones.get(term.seat.pk)) is not None:
@@ -113,7 +115,7 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
     )
     for seat_id, rule in new_rules:
         rebuild_buckets(seat_id=seat_id, rule=rule)
-    told: dict[str, Details] = {
+    subjects: dict[str, Details] = {
         str(term.seat): {
             "seat": term.seat.pk,
             "plan": str(term.plan),
@@ -124,7 +126,7 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
         for term in due
     }
     team = locked[terms[0].seat.pk].team
-    record_all(team=team, by=by, action="seat.entitled", subjects=told, at=at)
+    record_all(team=team, by=by, action="seat.entitled", subjects=subjects, at=at)
     return open_ones | {row.seat_id: row for row in made}
 
 
@@ -166,7 +168,7 @@ def resume_seat(*, seat: Seat, at: datetime, by: User | None) -> Entitlement:
 def _set_suspended(
     seat: Seat, suspended_at: datetime | None, action: str, at: datetime, by: User | None
 ) -> Entitlement:
-    seat = seats.lock(seat)
+    seat = lock_seat(seat)
     entitlement = Entitlement.objects.open().filter(seat=seat).first()
     if entitlement is None:
         raise SeatNotEntitled
@@ -187,6 +189,6 @@ def _set_suspended(
 @one_transaction()
 def withdraw_seat(*, seat: Seat, at: datetime, by: User | None) -> Seat:
     """The seat is given up now: its entitlement ends, and its holder, if any, is without a seat."""
-    seat = seats.lock(seat)
+    seat = lock_seat(seat)
     Entitlement.objects.open().filter(seat=seat).update(superseded_at=at)
     return seats.remove_seat(seat=seat, by=by, at=at)

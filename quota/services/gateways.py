@@ -8,13 +8,13 @@ from datetime import datetime
 
 from django.db import connection
 
-from quota.keytext import ALPHABET
 from quota.models import Gateway
-from teams.errors import InvalidValue, NotFound
+from teams.keytext import ALPHABET
 from teams.models import User
 from teams.services.audit import record
-from teams.text import clean_name
-from teams.transactions import one_transaction
+from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.text import clean_name
+from tokenplan.kit.transactions import one_transaction
 
 PREFIX = "gw-"
 SECRET_LENGTH = 40

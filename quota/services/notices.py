@@ -1,6 +1,6 @@
 """Notices: a window at 80 % and at 100 %, and Credits that run low. Once each, however often the sweep runs.
 
-What was told is known from the mails themselves. A mail's `dedupe_key` names the one before it, so two runs
+What was sent is known from the mails themselves. A mail's `dedupe_key` names the one before it, so two runs
 at once write the same key and the database keeps one.
 """
 
@@ -8,53 +8,53 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from quota.hot_path.catalog import PlanTerms
 from quota.money import credits_words
 from quota.notice_texts import credits_sentence, moment_text, window_text
-from quota.selectors.bar import seat_windows, usage_bar
-from quota.selectors.catalog import PlanTerms
 from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, last_refill, low_pools
+from quota.selectors.usage_bar import seat_windows, usage_bar
 from quota.windows import Policy, QuotaWindow
 from teams.models import Mail, Membership
 from teams.services.mail import queue
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
-THRESHOLDS = (100, 80)  # percent; the highest that is reached is told, and not the lower one after it
+THRESHOLDS = (100, 80)  # percent; the highest that is reached is mailed, and no lower one after it
 
 
 def send_notices(*, at: datetime) -> int:
     """Queue the notices that are due at `at`. Returns how many mails.
 
     To a seat's holder: once for each `fixed` or `first_use` window; for a `rolling` one, which never ends,
-    once in its length. Another plan or another holder is another matter, and told anew. To Owner and Admins:
-    once each time the Team's Credits fall below what they are to be warned at. A run that comes late tells
-    what is so now, and nothing of windows that have passed. Each seat and each Team is one transaction.
+    once in its length. With another plan or another holder it begins anew. To Owner and Admins: once each
+    time the Team's Credits fall below the balance they are to be warned at. A run that comes late writes of
+    what is so now, and not of windows that have passed. Each seat and each Team is one transaction.
     """
-    told = sum(_tell_holder(held, at) for held in crowded_seats(at, min(THRESHOLDS)))
-    return told + sum(_tell_managers(pool, at) for pool in low_pools(at))
+    sent = sum(_notify_holder(held, at) for held in crowded_seats(at, min(THRESHOLDS)))
+    return sent + sum(_notify_managers(pool, at) for pool in low_pools(at))
 
 
 @one_transaction()
-def _tell_holder(held: HeldSeat, at: datetime) -> int:
-    plan, windows = seat_windows(held.seat, at)
+def _notify_holder(held: HeldSeat, at: datetime) -> int:
+    plan, windows = seat_windows(held.seat_id, at)
     if plan is None:
         return 0
-    return sum(_tell_of_window(held, plan, window, at) for window in windows)
+    return sum(_notify_of_window(held, plan, window, at) for window in windows)
 
 
-def _tell_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: datetime) -> int:
+def _notify_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: datetime) -> int:
     threshold = next((t for t in THRESHOLDS if window.used * 100 >= window.limit.nanousd * t), None)
     if threshold is None or window.limit.nanousd == 0:
         return 0
-    about = f"quota:{held.seat}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
-    told = Mail.objects.filter(dedupe_key__startswith=about)
+    about = f"quota:{held.seat_id}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
+    sent = Mail.objects.filter(dedupe_key__startswith=about)
     rolling = window.limit.rule.policy is Policy.ROLLING
     since = at - window.limit.rule.length if rolling else window.starts_at
-    # Asked before what is recent: a mail that another run writes meanwhile is then either seen below, or has
-    # the same key as ours.
-    before = told.filter(kind=f"quota_{threshold}").order_by("-pk").values_list("pk", flat=True).first()
+    # This is read before `recent`: a mail that another run writes meanwhile is then either found there, or
+    # has the same dedupe_key as ours.
+    before = sent.filter(kind=f"quota_{threshold}").order_by("-pk").values_list("pk", flat=True).first()
     this_or_higher = [f"quota_{t}" for t in THRESHOLDS if t >= threshold]
     # A rolling window's mail of exactly one length ago is of another window.
-    recent = told.filter(created_at__gt=since) if rolling else told.filter(created_at__gte=since)
+    recent = sent.filter(created_at__gt=since) if rolling else sent.filter(created_at__gte=since)
     if recent.filter(kind__in=this_or_higher).exists():
         return 0
     membership = held.membership
@@ -88,7 +88,7 @@ def _credits_sentence(membership: Membership, at: datetime) -> str:
 
 
 @one_transaction()
-def _tell_managers(pool: LowPool, at: datetime) -> int:
+def _notify_managers(pool: LowPool, at: datetime) -> int:
     about = f"credits_low:{pool.team.pk}:"
     last = Mail.objects.filter(dedupe_key__startswith=about).order_by("-pk").first()
     if last:

@@ -1,22 +1,20 @@
-"""Plan versions and rate cards: made once, followed by newer ones, never edited."""
+"""Plan versions: made once, followed by newer ones, never edited. A JSON list says which are on offer."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from quota.errors import RateCardInvalid
-from quota.models import Plan, PlanLimit, RateCard, RateCardPrice
+from quota.errors import PlanListInvalid
+from quota.models import Plan, PlanLimit
 from quota.money import nanousd_from_usd
-from quota.windows import Limit
+from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, STEPS, Limit, Policy, Rule
 from teams.models import User
-from teams.services.audit import Details, record
-from teams.transactions import one_transaction
-
-RATE_CARD_COLUMNS = ["model", "modality", "meter", "unit_size", "usd_per_unit", "context_over", "note"]
+from teams.services.audit import record
+from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
@@ -60,67 +58,99 @@ def create_plan_version(
     return plan
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the list says of one plan."""
+
+    code: str
+    name: str
+    rank: int
+    agents: tuple[int, int]
+    agents_enforced: bool
+    limits: tuple[Limit, ...]
+
+
 @one_transaction()
-def load_rate_card(
-    *, text: str, effective_from: datetime, at: datetime, by: User | None
-) -> tuple[RateCard, bool]:
-    """Load a whole price list (CSV, columns RATE_CARD_COLUMNS) that is in force from `effective_from`.
+def load_plans(*, text: str, at: datetime, by: User | None) -> list[Plan]:
+    """Make the plans of a JSON list (quota/data/plans.json) the ones on offer. Returns the new versions.
 
-    Returns the card and whether it is new: the same list as the one in force then is not loaded again. Raises
-    RateCardInvalid, naming the line, for a list that cannot be used; nothing of it is kept.
+    A plan whose version on offer says the same is left alone, so a list loaded twice is loaded once. So is a
+    plan that the list does not name. Raises PlanListInvalid; nothing of the list is kept then.
     """
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    in_force = RateCard.objects.in_force(effective_from)
-    if in_force and in_force.source_sha256 == digest:
-        return in_force, False
-    if in_force and in_force.effective_from == effective_from:
-        raise RateCardInvalid(f"Another rate card is in force from {effective_from.isoformat()}")
-    prices = _parse(text)
-    card = RateCard.objects.create(effective_from=effective_from, source_sha256=digest, loaded_at=at)
-    for price in prices:
-        price.card = card
-    RateCardPrice.objects.bulk_create(prices)
-    details: Details = {"effective_from": effective_from.isoformat(), "prices": len(prices)}
-    record(team=None, by=by, action="rate_card.loaded", subject=str(card), details=details, at=at)
-    return card, True
+    return [
+        create_plan_version(
+            code=terms.code,
+            name=terms.name,
+            rank=terms.rank,
+            agents=terms.agents,
+            agents_enforced=terms.agents_enforced,
+            limits=terms.limits,
+            at=at,
+            by=by,
+        )
+        for terms in _parse(text)
+        if not _is_on_offer(terms)
+    ]
 
 
-def _parse(text: str) -> list[RateCardPrice]:
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [column for column in RATE_CARD_COLUMNS if column not in (reader.fieldnames or [])]
-    if missing:
-        raise RateCardInvalid(f"The first line must name the columns {', '.join(RATE_CARD_COLUMNS)}")
-    prices: list[RateCardPrice] = []
-    seen: set[tuple[str, str, int]] = set()
-    modalities: dict[str, str] = {}
-    for row in reader:
-        line = f"Line {reader.line_num}"
-        try:
-            price = RateCardPrice(
-                model=row["model"].strip(),
-                modality=row["modality"].strip(),
-                meter=row["meter"].strip(),
-                unit_size=int(row["unit_size"]),
-                nanousd_per_unit=nanousd_from_usd(row["usd_per_unit"]),
-                context_over=int(row["context_over"] or 0),
-                note=(row["note"] or "").strip(),
-            )
-        except (TypeError, ValueError, AttributeError) as error:
-            raise RateCardInvalid(f"{line}: {error}") from None
-        key = (price.model, price.meter, price.context_over)
-        if not (price.model and price.modality and price.meter):
-            raise RateCardInvalid(f"{line}: model, modality and meter are needed")
-        if price.unit_size < 1 or price.nanousd_per_unit < 0 or price.context_over < 0:
-            raise RateCardInvalid(f"{line}: a unit is at least 1 and a price is not negative")
-        if key in seen:
-            raise RateCardInvalid(f"{line}: {price.model} {price.meter} is priced twice")
-        if modalities.setdefault(price.model, price.modality) != price.modality:
-            raise RateCardInvalid(f"{line}: {price.model} has two modalities")
-        seen.add(key)
-        prices.append(price)
-    if not prices:
-        raise RateCardInvalid("The list has no prices")
-    for model, meter, _ in seen:
-        if (model, meter, 0) not in seen:
-            raise RateCardInvalid(f"{model} {meter} has a price for large contexts and none for small ones")
-    return prices
+def _is_on_offer(terms: _Terms) -> bool:
+    newest = Plan.objects.filter(code=terms.code).order_by("-version").prefetch_related("limits").first()
+    return (
+        newest is not None
+        and newest.sellable
+        and (newest.name, newest.rank, newest.agents_enforced)
+        == (terms.name, terms.rank, terms.agents_enforced)
+        and (newest.agents_min, newest.agents_max) == terms.agents
+        and {_said_by(row.limit) for row in newest.limits.all()}
+        == {_said_by(limit) for limit in terms.limits}
+    )
+
+
+def _said_by(limit: Limit) -> tuple[str, str, int]:
+    """Two anchors that give the same windows say the same."""
+    return limit.name, limit.rule.key, limit.nanousd
+
+
+def _parse(text: str) -> list[_Terms]:
+    try:
+        plans = [_terms(row) for row in json.loads(text)]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise PlanListInvalid(f"The list of plans cannot be read: {type(error).__name__}: {error}") from None
+    if len({plan.code for plan in plans}) < len(plans):
+        raise PlanListInvalid("The list names a plan twice")
+    return plans
+
+
+def _terms(row: dict[str, Any]) -> _Terms:
+    limits = tuple(_limit(limit) for limit in row["limits"])
+    terms = _Terms(
+        code=str(row["code"]),
+        name=str(row["name"]),
+        rank=int(row["rank"]),
+        agents=(int(row["agents"][0]), int(row["agents"][1])),
+        agents_enforced=bool(row.get("agents_enforced", False)),
+        limits=limits,
+    )
+    if not limits:
+        raise ValueError(f"{terms.name} has no limits")
+    if len({limit.name for limit in limits}) < len(limits) or len({x.rule.key for x in limits}) < len(limits):
+        raise ValueError(f"{terms.name} has two limits of one name, or of one window rule")
+    if not 1 <= terms.agents[0] <= terms.agents[1]:
+        raise ValueError(f"{terms.name} has agents that are no range from 1 up")
+    return terms
+
+
+def _limit(row: dict[str, Any]) -> Limit:
+    """One limit. Raises KeyError, TypeError or ValueError for one that is no limit."""
+    anchor = datetime.fromisoformat(row["anchor"]) if row.get("anchor") else None
+    rule = Rule(Policy(row["policy"]), int(row["length_seconds"]), anchor)
+    if not MIN_LENGTH_SECONDS <= rule.length_seconds <= MAX_LENGTH_SECONDS or rule.length_seconds % STEPS:
+        raise ValueError(
+            f"a window lasts whole minutes, from an hour to 31 days, not {rule.length_seconds} s"
+        )
+    if (rule.policy is Policy.FIXED) != (anchor is not None) or (anchor and anchor.tzinfo is None):
+        raise ValueError("a fixed window, and no other, has an anchor, with its time zone")
+    nanousd = nanousd_from_usd(row["usd"])
+    if nanousd < 0:
+        raise ValueError("a limit is not negative")
+    return Limit(str(row["name"]), rule, nanousd)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from quota.selectors.reconcile import Difference, differences
 from teams.models import User
 from teams.services.mail import queue
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 LINES_IN_MAIL = 20
 

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from quota.errors import SeatRequestClosed, SeatRequestOpen
 from quota.models import Plan, SeatRequest
-from teams.errors import InvalidValue
 from teams.models import Membership, Seat, User
-from teams.services import mail, memberships, seats
+from teams.services import mail, seats
 from teams.services.audit import record
-from teams.text import clean_name
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_membership
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.text import clean_name
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 MAX_MESSAGE = 500
 
@@ -25,7 +26,7 @@ def request_seat(
     Raises SeatRequestOpen while an earlier one waits; InvalidValue for a plan that is not sold, and for the
     Owner, who has nobody to ask.
     """
-    membership = memberships.lock(membership)
+    membership = lock_membership(membership)
     if membership.is_owner:
         raise InvalidValue("You own this Team: buy the seat, or move one to yourself.")
     plan = Plan.objects.sellable().filter(code=plan_code).first()
@@ -69,13 +70,14 @@ def request_seat(
 def answer_request(
     *, request: SeatRequest, granted: bool, seat: Seat | None, at: datetime, by: User
 ) -> SeatRequest:
-    """Closes the request and tells the member. With `seat`, a granted member holds it from now on, instead of
-    the seat held before.
+    """Closes the request and mails the answer to the member.
+
+    With `seat`, a granted member holds that seat from now on, instead of the one held before.
 
     Raises SeatRequestClosed, NotFound once the member left, SeatTaken.
     """
     # The member before the request: the order in which a removal, which closes requests, takes them.
-    membership = memberships.lock(request.membership)
+    membership = lock_membership(request.membership)
     locked = SeatRequest.objects.select_for_update(no_key=True).get(pk=request.pk)
     if locked.closed_at is not None:
         raise SeatRequestClosed

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from quota.models import Entitlement
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 SEATS_PER_TRANSACTION = 200
 # Usage may be reported 7 days late (services/events.py). The hour is for clocks that differ, and for
@@ -19,7 +19,7 @@ def close_windows(*, at: datetime, look_back: timedelta | None = LATEST_REPORT) 
     """Write what each seat used in each window that ended by `at`. Returns how many rows changed.
 
     One row a window in which something was used. A rolling window has no end of its own: its history is
-    told in tiles of its length, laid end to end from 1970-01-01 UTC. The limit is that of the plan in force
+    kept in tiles of its length, laid end to end from 1970-01-01 UTC. The limit is that of the plan in force
     at the window's end. A window is compared again while a late report may still change it, which is
     `look_back` after it was written; None compares all windows ever, for reservations settled even later.
 
@@ -27,9 +27,9 @@ def close_windows(*, at: datetime, look_back: timedelta | None = LATEST_REPORT) 
     run is at it, this one does nothing.
     """
     changed = 0
-    seats = list(Entitlement.objects.order_by("seat_id").values_list("seat_id", flat=True).distinct())
-    for first in range(0, len(seats), SEATS_PER_TRANSACTION):
-        of_batch = _close(seats[first : first + SEATS_PER_TRANSACTION], at, look_back)
+    seat_ids = list(Entitlement.objects.order_by("seat_id").values_list("seat_id", flat=True).distinct())
+    for first in range(0, len(seat_ids), SEATS_PER_TRANSACTION):
+        of_batch = _close(seat_ids[first : first + SEATS_PER_TRANSACTION], at, look_back)
         if of_batch is None:
             break
         changed += of_batch
@@ -37,7 +37,7 @@ def close_windows(*, at: datetime, look_back: timedelta | None = LATEST_REPORT) 
 
 
 @one_transaction()
-def _close(seats: list[int], at: datetime, look_back: timedelta | None) -> int | None:
+def _close(seat_ids: list[int], at: datetime, look_back: timedelta | None) -> int | None:
     """Rows changed; None when another run has the lock."""
     with connection.cursor() as cursor:
         # Two runs at once could write the older sums over the newer ones.
@@ -45,7 +45,7 @@ def _close(seats: list[int], at: datetime, look_back: timedelta | None) -> int |
         if cursor.fetchone() == (False,):
             return None
         seconds = look_back.total_seconds() if look_back else None
-        cursor.execute(_CLOSE, {"seats": seats, "at": at, "look_back": seconds})
+        cursor.execute(_CLOSE, {"seat_ids": seat_ids, "at": at, "look_back": seconds})
         (changed,) = cursor.fetchone()
         return int(changed)
 
@@ -58,7 +58,7 @@ WITH seat_rule AS (
     SELECT DISTINCT e.team_id, e.seat_id, l.rule_key AS rule, l.policy,
         make_interval(secs => l.length_seconds) AS length
     FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id
-    WHERE e.seat_id = ANY(%(seats)s)
+    WHERE e.seat_id = ANY(%(seat_ids)s)
 ), since AS (
     SELECT r.*,
         CASE WHEN policy = 'rolling' THEN date_bin(length, moment, 'epoch') ELSE moment - length END AS start
@@ -87,7 +87,7 @@ WITH seat_rule AS (
     ) terms
     WHERE u.starts_at + u.length <= %(at)s
 ), gone AS (
-    -- A late report may move windows of first_use; the row of a window that is none any more goes.
+    -- A late report may move windows of first_use: the row of a window that no longer exists is deleted.
     DELETE FROM quota_closedwindow c USING since s
     WHERE c.seat_id = s.seat_id AND c.rule = s.rule AND c.starts_at >= s.start AND c.ends_at <= %(at)s
         AND (c.seat_id, c.rule, c.starts_at) NOT IN (SELECT seat_id, rule, starts_at FROM ended)

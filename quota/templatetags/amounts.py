@@ -1,15 +1,15 @@
-"""Money, Credits and windows as people read them."""
+"""Money, Credits, windows and names as people read them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django import template
 
-from quota.answers import window_label
 from quota.money import NANOUSD_PER_USD, credits_words, percent, usd_text
-from quota.selectors.bar import Bar
+from quota.selectors.usage_bar import UsageBar
 from quota.windows import QuotaWindow
 
 register = template.Library()
@@ -48,7 +48,7 @@ def signed_credits(nanousd: int) -> str:
 
 
 @register.filter
-def at_the_limit(bar: Bar) -> bool:
+def at_the_limit(bar: UsageBar) -> bool:
     """Is a window full, so that Credits pay or calls are refused?"""
     return any(window.is_full for window in bar.windows)
 
@@ -60,7 +60,7 @@ def window_bar(window: QuotaWindow, *, compact: bool = False) -> dict[str, Any]:
     used = float(min(percent(window.used, limit), Decimal(100)))
     return {
         "window": window,
-        "label": window_label(window).capitalize(),
+        "label": window.limit.label.capitalize(),
         "compact": compact,
         "used_width": used,
         "held_width": min(float(percent(window.held, limit)), 100 - used) if limit else 0,
@@ -69,3 +69,9 @@ def window_bar(window: QuotaWindow, *, compact: bool = False) -> dict[str, Any]:
         "policy": window.limit.rule.policy.value,
         "is_empty": not window.used and not window.held,
     }
+
+
+@register.filter
+def named(names: Mapping[str, str], code: str) -> str:
+    """The name that `names` has for a code; the code itself where it has none."""
+    return names.get(code, code)

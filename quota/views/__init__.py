@@ -1,1 +1,1 @@
-"""The first floor's pages: one's own bars and keys, and a Team's members, seats, Credits and usage."""
+"""The pages of quota: one's own bars and keys, and a Team's members, seats, Credits and usage."""

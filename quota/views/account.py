@@ -11,29 +11,23 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from quota.forms import SeatRequestForm
-from quota.models import Plan, SeatRequest, SubscriptionKey
-from quota.selectors.bar import Bar, usage_bar
-from quota.services.members import open_account
+from quota.models import Plan, SeatRequest
+from quota.selectors.usage_bar import UsageBar, usage_bar
 from quota.services.seat_requests import request_seat
-from teams.models import Membership, User
+from teams.models import Membership, SubscriptionKey, User
 from teams.permissions import Right
-from teams.ring import ring
+from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
-from teams.views.base import (
-    PersonRequest,
-    TeamRequest,
-    attempt_form,
-    person_page,
-    show,
-    team_page,
-)
+from teams.views.base import PersonRequest, TeamRequest, person_page, show, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.pages import attempt_form
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """One Team on the account page. `asked`: a request for a seat waits for an answer."""
 
-    bar: Bar
+    bar: UsageBar
     key: SubscriptionKey | None
     asked: bool
 
@@ -83,7 +77,7 @@ def seat_request(request: TeamRequest) -> HttpResponse:
             by=request.user,
         ),
     ):
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         messages.success(request, f"The Owner and the Admins of {request.team.name} have your request.")
         return redirect("account")
     context = {"form": form, "bar": now}
@@ -95,7 +89,7 @@ def _memberships(user: User) -> list[Membership]:
     return list(mine.order_by("team__default_for", "team__name", "pk"))
 
 
-def _higher_plans(bar: Bar) -> list[Plan]:
+def _higher_plans(bar: UsageBar) -> list[Plan]:
     """What may be asked for: the plans on sale above the seat's own, all of them without a seat."""
     above = bar.plan.rank if bar.plan else -1
     return list(Plan.objects.sellable().filter(rank__gt=above).order_by("rank"))

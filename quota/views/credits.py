@@ -8,13 +8,14 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from quota.forms import AccessForm, PolicyForm
-from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
+from quota.models import CreditGrant, CreditLedgerEntry
 from quota.money import credits_text
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import credit_access, team_balance, team_credits
 from quota.selectors.roster import roster
 from quota.services.credits import set_credit_access, set_team_credits
-from teams.permissions import Right
-from teams.views.base import TeamRequest, attempt_form, member_of, page_of, show, team_page
+from teams.permissions import Right, member_of
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.pages import attempt_form, page_of
 
 LEDGER_PAGE = 25
 
@@ -24,7 +25,7 @@ def overview(request: TeamRequest) -> HttpResponse:
     """The pool, its lots in the order of drawing, who may use it, and the ledger, newest first."""
     at = timezone.now()
     entries = CreditLedgerEntry.objects.for_team(request.team)
-    rules = rules_of(request)
+    rules = team_credits(request.team.pk)
     balance = team_balance(request.team.pk, at)
     lots = list(CreditGrant.objects.for_team(request.team).order_by("expires_at", "pk"))
     context = {
@@ -41,8 +42,8 @@ def overview(request: TeamRequest) -> HttpResponse:
 
 @team_page(get=Right.SET_OVERFLOW, post=Right.SET_OVERFLOW)
 def policy(request: TeamRequest) -> HttpResponse:
-    """May usage beyond a seat's quota fall to Credits, and when is a low balance told."""
-    rules = rules_of(request)
+    """May usage beyond a seat's quota fall to Credits, and below which balance are managers warned."""
+    rules = team_credits(request.team.pk)
     initial = {"overflow": rules.overflow, "low_balance": _plain(rules.low_balance_nanousd)}
     form = PolicyForm(request.POST or None, initial=initial)
     if request.method == "POST" and attempt_form(
@@ -64,7 +65,7 @@ def policy(request: TeamRequest) -> HttpResponse:
 def access(request: TeamRequest, pk: int) -> HttpResponse:
     """One member's access to the pool, and its cap."""
     member = member_of(request.team, pk)
-    row = CreditAccess.objects.filter(membership=member).first() or CreditAccess(membership=member)
+    row = credit_access(member)
     cap = row.month_cap_nanousd
     initial = {
         "allowed": row.allowed,
@@ -87,11 +88,6 @@ def access(request: TeamRequest, pk: int) -> HttpResponse:
         return redirect("team-credits", request.team.slug)
     context = {"form": form, "member": member}
     return show(request, "quota/credits_access.html", context, status=422 if form.errors else 200)
-
-
-def rules_of(request: TeamRequest) -> TeamCredits:
-    """The Team's rules, or what holds until they are set."""
-    return TeamCredits.objects.filter(team=request.team).first() or TeamCredits(team=request.team)
 
 
 def _plain(nanousd: int) -> str:

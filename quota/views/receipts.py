@@ -9,10 +9,11 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from quota.models import UsageEvent
-from quota.selectors.bar import usage_bar
-from teams.errors import NotFound
+from quota.selectors.usage_bar import usage_bar
 from teams.permissions import Right
-from teams.views.base import TeamRequest, page_of, show, team_page
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.pages import page_of
 
 
 @team_page(get=Right.USE)

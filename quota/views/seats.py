@@ -9,16 +9,16 @@ from django.utils import timezone
 
 from quota.forms import AssignForm
 from quota.models import Entitlement
-from quota.selectors.reports import seat_history
 from quota.selectors.roster import roster
-from quota.selectors.seats import SeatState, seat_state, seats_of
-from teams.errors import NotFound
+from quota.selectors.seats import SeatState, seat_history, seat_state, seats_of
 from teams.models import Membership, Seat
-from teams.permissions import Right
-from teams.ring import ring
+from teams.permissions import Right, member_of
 from teams.services import seats as service
 from teams.tasks import deliver_mail
-from teams.views.base import TeamRequest, attempt, attempt_form, member_of, show, team_page
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.pages import attempt, attempt_form
 
 
 @team_page(get=Right.VIEW_MEMBERS)
@@ -53,7 +53,7 @@ def assign(request: TeamRequest, pk: int) -> HttpResponse:
             service.move_seat(seat=state.seat, to=to, by=request.user, at=at)
 
     if attempt_form(form, give):
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         to = member_of(request.team, form.cleaned_data["member"])
         messages.success(request, f"{to.user.display_name} holds {state.seat} now.")
         return redirect("team-seat", request.team.slug, state.seat.pk)
@@ -84,7 +84,7 @@ def _seat_context(state: SeatState, form: AssignForm) -> dict[str, object]:
 
 
 def _without_seat(request: TeamRequest) -> list[Membership]:
-    return [row.membership for row in roster(request.team, timezone.now()) if row.seat is None]
+    return [row.membership for row in roster(request.team, timezone.now()) if row.seat_id is None]
 
 
 def _of_team(request: TeamRequest, pk: int) -> Seat:

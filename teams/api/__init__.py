@@ -1,1 +1,1 @@
-"""The ground floor's REST API, and what every floor's stands on: problems, parsing, sign-in, Teams."""
+"""The REST API about people and Teams, and the bases of every view for people."""

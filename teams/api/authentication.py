@@ -1,22 +1,21 @@
-"""Who asks: a personal access token, or the session of a signed-in person."""
+"""Authentication of people: by a personal access token, or by the session of a browser."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
-from teams.api.problems import CSRFFailed, ScopeTooNarrow
 from teams.models import PersonalAccessToken, User
 from teams.services import access_tokens
-
-
-def bearer(request: Request) -> str | None:
-    """The credential of `Authorization: Bearer …`; None when there is no such header."""
-    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
-    return credential.strip() if scheme.lower() == "bearer" else None
+from tokenplan.kit.parsers import bearer
+from tokenplan.kit.problems import CSRFFailed, ScopeTooNarrow
 
 
 class AccessTokenAuthentication(BaseAuthentication):
@@ -28,7 +27,7 @@ class AccessTokenAuthentication(BaseAuthentication):
             return None
         recognised = access_tokens.recognise(text=text, at=timezone.now())
         if recognised is None:
-            raise AuthenticationFailed("This access token is unknown, revoked or expired.")
+            raise AuthenticationFailed(_("This access token is unknown, revoked or expired."))
         user, scope = recognised
         if scope == PersonalAccessToken.Scope.READ and request.method not in SAFE_METHODS:
             raise ScopeTooNarrow
@@ -46,3 +45,28 @@ class BrowserSession(SessionAuthentication):
             super().enforce_csrf(request)
         except PermissionDenied as error:
             raise CSRFFailed(error.detail) from error
+
+
+class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "teams.api.authentication.AccessTokenAuthentication"
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A personal access token, `pat-…`. One with the scope read may only GET.",
+        }
+
+
+class BrowserSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "teams.api.authentication.BrowserSession"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "A signed-in browser. What writes needs the X-CSRFToken header too.",
+        }

@@ -1,29 +1,35 @@
-"""/teams/{slug}/invitations: invite, send again, revoke.
-
-Accepting makes a key, so that is on the floor above.
-"""
+"""/teams/{slug}/invitations: invite, send again, revoke; /invitations/accept: join."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from teams.api.pagination import Cursor
-from teams.api.serializers import InvitationSerializer, NewInvitationSerializer
-from teams.api.views import TeamView, checked
-from teams.errors import NotFound
+from teams.api.serializers import (
+    InvitationSerializer,
+    InvitationTokenSerializer,
+    NewInvitationSerializer,
+    TeamSerializer,
+)
+from teams.api.views import PersonView, TeamView
+from teams.errors import AlreadyMember, InvitationForAnotherAddress, InvitationNotUsable
 from teams.models import Invitation
 from teams.permissions import Right
-from teams.ring import ring
 from teams.services import invitations
 from teams.tasks import deliver_mail
+from tokenplan.kit.api import checked
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.paging import Cursor
 
 
-class NewestFirst(Cursor):
+class LatestMade(Cursor):
     ordering = ("-created_at", "-id")
 
 
@@ -33,12 +39,12 @@ class InvitationView(TeamView):
     def invitation(self, pk: UUID) -> Invitation:
         found = Invitation.objects.for_team(self.team).filter(pk=pk).first()
         if found is None:
-            raise NotFound("This invitation does not exist.")
+            raise NotFound(_("This invitation does not exist."))
         return found
 
 
 class InvitationList(InvitationView):
-    pagination_class = NewestFirst
+    pagination_class = LatestMade
 
     @extend_schema(responses=InvitationSerializer(many=True), summary="The Team's invitations, newest first")
     def get(self, request: Request, slug: str) -> Response:
@@ -54,7 +60,7 @@ class InvitationList(InvitationView):
         body = checked(NewInvitationSerializer, request)
         now = timezone.now()
         invitation = invitations.invite(team=self.team, by=self.person, at=now, **body)
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         return Response(InvitationSerializer(invitation, context={"now": now}).data, status=201)
 
 
@@ -75,5 +81,21 @@ class InvitationResend(InvitationView):
     def post(self, request: Request, slug: str, pk: UUID) -> Response:
         now = timezone.now()
         invitation = invitations.resend(invitation=self.invitation(pk), by=self.person, at=now)
-        ring(deliver_mail)
+        enqueue(deliver_mail)
         return Response(InvitationSerializer(invitation, context={"now": now}).data)
+
+
+class AcceptInvitation(PersonView):
+    @extend_schema(
+        request=InvitationTokenSerializer,
+        responses={
+            201: TeamSerializer,
+            **refusals(InvitationNotUsable, InvitationForAnotherAddress, AlreadyMember),
+        },
+        summary="Join a Team by an invitation",
+        description="The invited address must be one of yours, verified.",
+    )
+    def post(self, request: Request) -> Response:
+        body = checked(InvitationTokenSerializer, request)
+        membership = invitations.accept_invitation(token=body["token"], by=self.person, at=timezone.now())
+        return Response(TeamSerializer(membership).data, status=201)

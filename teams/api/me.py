@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from teams.api.problems import SessionRequired
 from teams.api.serializers import MeSerializer, NewTokenSerializer, ShownTokenSerializer, TokenSerializer
-from teams.api.views import PersonView, checked
-from teams.errors import NotFound
+from teams.api.views import PersonView
 from teams.services import access_tokens, accounts
+from tokenplan.kit.api import checked
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.problems import SessionRequired
 
 
 class Me(PersonView):
@@ -49,6 +51,6 @@ class Token(PersonView):
     def delete(self, request: Request, pk: int) -> Response:
         token = self.person.access_tokens.filter(pk=pk).first()
         if token is None:
-            raise NotFound("This token does not exist.")
+            raise NotFound(_("This token does not exist."))
         access_tokens.revoke(token=token, by=self.person, at=timezone.now())
         return Response(status=204)

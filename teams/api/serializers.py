@@ -7,6 +7,7 @@ from datetime import datetime
 from rest_framework import serializers
 
 from teams.models import AuditEntry, Invitation, Membership, PersonalAccessToken, Role, User
+from tokenplan.kit.api import Shape
 
 INVITED_ROLES = [(Role.ADMIN.value, Role.ADMIN.label), (Role.MEMBER.value, Role.MEMBER.label)]
 
@@ -120,3 +121,7 @@ class AuditEntrySerializer(serializers.Serializer[AuditEntry]):
     action = serializers.CharField()
     subject = serializers.CharField()
     details = serializers.DictField()
+
+
+class InvitationTokenSerializer(Shape):
+    token = serializers.CharField(max_length=200, help_text="What the link in the mail ends with.")

@@ -1,47 +1,31 @@
-"""What the API's views for people start from: a person, or a person in a Team with a right."""
+"""Bases of the API's views for people: for a person, or for a member of a Team with a right."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-from django.db.models import Model, QuerySet
-from django.utils import timezone
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
-from rest_framework.views import APIView
 
-import teams.api.schema  # noqa: F401  # tells the OpenAPI document how these views sign in
 from teams.api.authentication import AccessTokenAuthentication, BrowserSession
-from teams.api.pagination import Cursor
-from teams.api.parsers import BoundedJSONParser
 from teams.models import Membership, Team, User
 from teams.permissions import Right, membership_of, require
+from tokenplan.kit.api import ApiView
 
 # Methods that Django's and the REST framework's base classes answer themselves.
 OPEN = ("head", "options", "trace")
 
 
-class PersonView(APIView):
+class PersonView(ApiView):
     """For a person who has signed in or sent an access token; anyone else gets 401."""
 
     authentication_classes = [AccessTokenAuthentication, BrowserSession]
     permission_classes = [IsAuthenticated]
-    parser_classes = [BoundedJSONParser]
-    pagination_class: ClassVar[type[Cursor]] = Cursor
 
     @property
     def person(self) -> User:
         return cast(User, self.request.user)
-
-    def page(self, rows: QuerySet[Any], serializer: type[BaseSerializer[Any]]) -> Response:
-        """One page of the rows as `{"next", "previous", "results"}`."""
-        paginator = self.pagination_class()
-        page: list[Model] = paginator.paginate_queryset(rows, self.request, self) or []
-        rows_now = serializer(page, many=True, context={"now": timezone.now()})
-        return paginator.get_paginated_response(rows_now.data)
 
 
 class TeamView(PersonView):
@@ -73,12 +57,5 @@ class TeamView(PersonView):
     def _right_for(self, method: str) -> Right:
         if isinstance(self.right, Right):
             return self.right
-        # HEAD is a GET; OPTIONS tells nothing of the Team; for a method without a handler, 405 comes next.
+        # HEAD is a GET; OPTIONS reveals nothing about the Team; a method without a handler is answered 405.
         return self.right.get("GET" if method == "HEAD" else method, Right.VIEW_TEAM)
-
-
-def checked(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
-    """The body as the serializer understands it; a wrong field raises."""
-    body = serializer(data=request.data)
-    body.is_valid(raise_exception=True)
-    return cast(dict[str, Any], body.validated_data)

@@ -23,8 +23,13 @@ ALTER TABLE teams_seatholding
     ADD CONSTRAINT a_seat_is_held_by_a_member_of_its_team
         FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id)
         DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE teams_subscriptionkey
+    ADD CONSTRAINT a_key_is_of_its_members_team
+        FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id),
+    ADD CONSTRAINT key_of_membership UNIQUE (membership_id, id);
 """
 TWO_ROADS = """
+ALTER TABLE teams_subscriptionkey DROP CONSTRAINT key_of_membership, DROP CONSTRAINT a_key_is_of_its_members_team;
 ALTER TABLE teams_seatholding
     DROP CONSTRAINT a_seat_is_held_in_its_own_team,
     DROP CONSTRAINT a_seat_is_held_by_a_member_of_its_team;

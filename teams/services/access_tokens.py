@@ -6,11 +6,13 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from teams.errors import InvalidValue, NotFound
+from django.utils.translation import gettext as _
+
 from teams.models import PersonalAccessToken, User
 from teams.services import audit
-from teams.text import clean_name
-from teams.transactions import one_transaction
+from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.text import clean_name
+from tokenplan.kit.transactions import one_transaction
 
 PREFIX = "pat-"
 LONGEST_DAYS = 366
@@ -22,11 +24,15 @@ LAST_USED_STEP = timedelta(minutes=5)
 def create(
     *, user: User, name: str, scope: str, expires_in_days: int, by: User, at: datetime
 ) -> tuple[PersonalAccessToken, str]:
-    """The row and its text. The text is not kept: this is the only time that it can be shown."""
+    """The row and its text. The text is not stored: show it now, or never.
+
+    Raises InvalidValue.
+    """
     if scope not in PersonalAccessToken.Scope.values:
-        raise InvalidValue("A scope is read or manage.", pointer="/scope")
+        raise InvalidValue(_("A scope is read or manage."), pointer="/scope")
     if not 1 <= expires_in_days <= LONGEST_DAYS:
-        raise InvalidValue(f"A token lasts from 1 to {LONGEST_DAYS} days.", pointer="/expires_in_days")
+        outside = _("A token lasts from 1 to %(days)s days.") % {"days": LONGEST_DAYS}
+        raise InvalidValue(outside, pointer="/expires_in_days")
     text = PREFIX + secrets.token_urlsafe(32)
     token = PersonalAccessToken.objects.create(
         user=user,
@@ -47,7 +53,7 @@ def create(
 def revoke(*, token: PersonalAccessToken, by: User | None, at: datetime) -> None:
     """The token stops working at once; NotFound when it was revoked before."""
     if not PersonalAccessToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at):
-        raise NotFound("This token does not exist.")
+        raise NotFound(_("This token does not exist."))
     audit.record(team=None, by=by, action="access_token.revoked", subject=token.user.email, at=at)
 
 

@@ -1,4 +1,4 @@
-"""What comes with an account: the Default Team, and the person's own details."""
+"""Accounts: the Default Team that each has, and the person's own details."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ from datetime import datetime
 
 from django.utils.text import slugify
 
-from teams.models import Membership, Role, User
+from teams.models import Membership, User
 from teams.services import audit
-from teams.services.teams import insert_with_free_slug
-from teams.text import clean_name
-from teams.transactions import one_transaction
+from teams.services.teams import found, insert_with_free_slug
+from tokenplan.kit.text import clean_name
+from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
-def open_default_team(*, user: User, at: datetime) -> Membership:
-    """The user's own membership in the user's Default Team, made when it is not there yet.
-
-    Any number of calls is one.
-    """
+def open_account(*, user: User, at: datetime) -> Membership:
+    """The user's membership in their Default Team. The first call makes both, with a key; later ones none."""
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     present = Membership.objects.filter(team__default_for=user).select_related("team").first()
     if present is not None:
         return present
     stem = slugify(user.email.partition("@")[0])[:50].strip("-") or "team"
     team = insert_with_free_slug(name="Default Team", at=at, stem=stem, slugs=[], default_for=user)
-    owner = Membership.objects.create(team=team, user=user, role=Role.OWNER, joined_at=at)
+    owner = found(team=team, user=user, at=at)
     audit.record(
         team=team, by=user, action="team.created", subject=team.name, at=at, details={"default": True}
     )
@@ -35,7 +32,7 @@ def open_default_team(*, user: User, at: datetime) -> Membership:
 
 @one_transaction()
 def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: datetime) -> None:
-    """Writes and audits what an operator changed of an account: is it active, what may it do as staff."""
+    """Saves and audits what an operator changed of an account: whether it is active, its rights as staff."""
     user.save()
     audit.record(
         team=None,
@@ -49,7 +46,7 @@ def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: dateti
 
 @one_transaction()
 def set_name(*, user: User, name: str) -> User:
-    """How the person is called; empty is allowed, the e-mail address stands in for it."""
+    """Sets the display name; while it is empty, the e-mail address is shown. Raises InvalidValue."""
     user.name = clean_name(name, pointer="/name", required=False)
     user.save(update_fields=["name"])
     return user

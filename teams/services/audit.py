@@ -19,9 +19,9 @@ def record(
     at: datetime,
     details: Details | None = None,
 ) -> AuditEntry:
-    """Notes that `by` (None: the system) did `action` to `subject`, as people will read it.
+    """Records that `by` (None: the system) did `action` to `subject`.
 
-    Details hold no secret.
+    People read all of it, so `details` hold no secret.
     """
     return AuditEntry.objects.create(
         team=team, by=by, action=action, subject=subject[:200], details=dict(details or {}), at=at
@@ -31,7 +31,7 @@ def record(
 def record_all(
     *, team: Team, by: User | None, action: str, subjects: Mapping[str, Details], at: datetime
 ) -> None:
-    """Likewise for many subjects, each with its details."""
+    """As `record`, for many subjects, each with its details."""
     AuditEntry.objects.bulk_create(
         AuditEntry(team=team, by=by, action=action, subject=subject[:200], details=dict(details), at=at)
         for subject, details in subjects.items()

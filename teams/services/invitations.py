@@ -6,22 +6,22 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from allauth.account.models import EmailAddress
+from django.utils.translation import gettext as _
 
 from teams.errors import (
     AlreadyMember,
     DefaultTeamIsPersonal,
-    InvalidValue,
     InvitationAlreadyOpen,
     InvitationForAnotherAddress,
     InvitationNotUsable,
-    NotFound,
 )
 from teams.invitation_tokens import hash_of, token_of
 from teams.models import Invitation, Membership, Role, Team, User
 from teams.services import audit, mail, memberships
-from teams.services import teams as team_service
-from teams.text import clean_email
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_team
+from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.text import clean_email
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 LIFETIME = timedelta(days=7)
 
@@ -30,12 +30,14 @@ LIFETIME = timedelta(days=7)
 def invite(*, team: Team, email: str, role: str, by: User, at: datetime) -> Invitation:
     """The address gets a mail with a link.
 
-    One open invitation per address and Team: send that one again instead.
+    An address has one open invitation per Team: send that one again instead.
+
+    Raises InvalidValue, DefaultTeamIsPersonal, AlreadyMember, InvitationAlreadyOpen.
     """
     email = clean_email(email, pointer="/email")
     if role not in (Role.ADMIN, Role.MEMBER):
-        raise InvalidValue("A person is invited as admin or member.", pointer="/role")
-    team = team_service.lock(team)
+        raise InvalidValue(_("A person is invited as admin or member."), pointer="/role")
+    team = lock_team(team)
     if team.is_default:
         raise DefaultTeamIsPersonal
     if team.memberships.live().filter(user__in=_people_at(email)).exists():
@@ -81,10 +83,15 @@ def revoke(*, invitation: Invitation, by: User | None, at: datetime) -> Invitati
 
 
 @one_transaction()
-def accept(*, token: str, by: User, at: datetime) -> Membership:
-    """`by` joins the Team, if the invited address is one of theirs, verified. The token works once."""
+def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
+    """`by` joins the Team, with a Subscription Key, if the invited address is one of theirs, verified.
+
+    The token works once.
+
+    Raises InvitationNotUsable, InvitationForAnotherAddress, AlreadyMember.
+    """
     invitation = look_up(token=token, at=at)
-    team_service.lock(invitation.team)
+    lock_team(invitation.team)
     invitation = _lock_open(invitation)
     if invitation.token_hash != hash_of(token):
         raise InvitationNotUsable  # sent again a moment ago
@@ -126,9 +133,9 @@ def _lock_open(invitation: Invitation) -> Invitation:
         .first()
     )
     if locked is None:
-        raise NotFound("This invitation does not exist.")
+        raise NotFound(_("This invitation does not exist."))
     if locked.accepted_at or locked.revoked_at:
-        raise InvitationNotUsable("This invitation was accepted or revoked.")
+        raise InvitationNotUsable(_("This invitation was accepted or revoked."))
     return locked
 
 
@@ -149,8 +156,7 @@ def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
             "times_sent": invitation.times_sent,
             "team": invitation.team.name,
             "inviter": by.display_name,
-            "role": Role(invitation.role).label,
-            "expires": f"{invitation.expires_at:%d %B %Y, %H:%M} UTC",
+            "role": invitation.role,
         },
         dedupe_key=f"invitation:{invitation.pk}:{invitation.times_sent}",
         at=at,

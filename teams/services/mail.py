@@ -1,6 +1,6 @@
-"""Mails: queued in the transaction that causes them, sent outside of any.
+"""Mails: queued in the transaction that causes them, sent outside of any transaction.
 
-None is lost, none blocks another.
+No mail is lost, and a mail that cannot be sent does not hold up the others.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from django.template import Context, Engine
 
 from teams.invitation_tokens import token_of
 from teams.models import Invitation, Mail
-from teams.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction
 
 logger = logging.getLogger(__name__)
 
-# Longer than any sending takes, so that a mail on its way is not sent a second time beside it.
+# Longer than sending can take, so that no other process claims a mail that is being sent.
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=6)
 
 
 def queue(*, kind: str, to: str, context: Mapping[str, str | int], dedupe_key: str, at: datetime) -> None:
-    """A mail by the template `mail/<kind>.txt` will be sent to `to`, once per `dedupe_key`.
+    """The template `mail/<kind>.txt` will be sent to `to`, once per `dedupe_key`. Call it in a transaction.
 
-    Call it in a transaction.
+    The context holds values, not texts: the template says them in the reader's language.
     """
     Mail.objects.bulk_create(
         [
@@ -47,11 +47,11 @@ def queue(*, kind: str, to: str, context: Mapping[str, str | int], dedupe_key: s
 
 
 def deliver_due(*, at: datetime) -> int:
-    """Sends what waits, and says how many went out. Safe to run beside itself.
+    """Sends all mails that are due, and returns how many were sent. Several processes can run it at once.
 
     A mail is claimed by moving its next attempt ahead, in a transaction of its own. When sending fails, or
-    the process dies, it is simply due again later; one that died between sending and noting so is sent
-    twice, with the same Message-ID.
+    the process dies, it is due again later. If the process dies after sending and before recording that, the
+    mail is sent twice, with the same Message-ID.
     """
     sent = 0
     while (mail := _claim(at=at)) is not None:
@@ -87,13 +87,15 @@ def _claim(*, at: datetime) -> Mail | None:
 
 
 def _message(mail: Mail) -> EmailMessage | None:
-    """The mail as it goes out; None when its cause is gone, so that it is not sent at all."""
+    """The mail as it is sent, in the language that is active; None when its cause is gone: it is not sent."""
     context = {**mail.context, "base_url": settings.BASE_URL}
     if mail.kind == "invitation":
-        url = _invitation_url(mail)
-        if url is None:
+        invitation = _invitation_of(mail)
+        if invitation is None:
             return None
-        context["url"] = url
+        token = token_of(invitation.pk, invitation.times_sent)
+        context["url"] = f"{settings.BASE_URL}/invitations/{token}/"
+        context["expires_at"] = invitation.expires_at
     # Plain text: names appear as they are, not escaped for HTML.
     text = (
         Engine.get_default().get_template(f"mail/{mail.kind}.txt").render(Context(context, autoescape=False))
@@ -108,9 +110,7 @@ def _message(mail: Mail) -> EmailMessage | None:
     )
 
 
-def _invitation_url(mail: Mail) -> str | None:
-    """The link with its secret, derived now; None when the invitation was closed or sent again since."""
+def _invitation_of(mail: Mail) -> Invitation | None:
+    """The invitation that the mail is about; None when it was closed or sent again since."""
     invitation_id, times_sent = UUID(mail.context["invitation_id"]), int(mail.context["times_sent"])
-    if not Invitation.objects.open().filter(pk=invitation_id, times_sent=times_sent).exists():
-        return None
-    return f"{settings.BASE_URL}/invitations/{token_of(invitation_id, times_sent)}/"
+    return Invitation.objects.open().filter(pk=invitation_id, times_sent=times_sent).first()

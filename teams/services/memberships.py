@@ -4,46 +4,47 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from teams.errors import (
-    AlreadyMember,
-    DefaultTeamIsPersonal,
-    InvalidValue,
-    NotFound,
-    OwnerMustTransferFirst,
-    PermissionRefused,
-)
+from django.utils.translation import gettext as _
+
+from teams.errors import AlreadyMember, DefaultTeamIsPersonal, OwnerMustTransferFirst
 from teams.models import Membership, Role, Team, User
 from teams.services import audit, mail, seats
-from teams.services import teams as team_service
-from teams.transactions import one_transaction, refused_by
+from teams.services.keys import issue_key, revoke_keys
+from teams.services.locks import lock_membership, lock_team
+from tokenplan.kit.errors import InvalidValue, PermissionRefused
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 
 @one_transaction()
 def add_member(*, team: Team, user: User, role: str, by: User | None, at: datetime) -> Membership:
-    """`user` joins as Admin or Member; the floor above makes the key.
+    """`user` joins as Admin or Member, with a Subscription Key. Ownership is transferred, never added.
 
-    Ownership is transferred, never added.
+    Raises AlreadyMember, DefaultTeamIsPersonal, InvalidValue.
     """
     if role not in (Role.ADMIN, Role.MEMBER):
-        raise InvalidValue("A person joins as admin or member.", pointer="/role")
-    team = team_service.lock(team)
+        raise InvalidValue(_("A person joins as admin or member."), pointer="/role")
+    team = lock_team(team)
     if team.is_default:
         raise DefaultTeamIsPersonal
     with refused_by(one_live_membership_per_user_and_team=AlreadyMember):
         member = Membership.objects.create(team=team, user=user, role=role, joined_at=at)
+    issue_key(membership=member, at=at)
     audit.record(team=team, by=by, action="member.joined", subject=user.email, at=at, details={"role": role})
     return member
 
 
 @one_transaction()
 def change_role(*, membership: Membership, role: str, by: User | None, at: datetime) -> Membership:
-    """The member becomes Admin or Member. Only the Owner changes roles, so nobody raises their own."""
+    """The member becomes Admin or Member. Only the Owner changes roles, so nobody raises their own.
+
+    Raises InvalidValue, NotFound, PermissionRefused, OwnerMustTransferFirst.
+    """
     if role not in (Role.ADMIN, Role.MEMBER):
-        raise InvalidValue("A role is admin or member; ownership is transferred.", pointer="/role")
-    team = team_service.lock(membership.team)
+        raise InvalidValue(_("A role is admin or member; ownership is transferred."), pointer="/role")
+    team = lock_team(membership.team)
     if by is not None and not team.memberships.live().filter(user=by, role=Role.OWNER).exists():
-        raise PermissionRefused("Only the Owner changes roles.")
-    membership = lock(membership)
+        raise PermissionRefused(_("Only the Owner changes roles."))
+    membership = lock_membership(membership)
     if membership.is_owner:
         raise OwnerMustTransferFirst
     if role == membership.role:
@@ -61,7 +62,7 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
     mail.queue(
         kind="role_changed",
         to=membership.user.email,
-        context={"team": team.name, "slug": team.slug, "role": Role(role).label},
+        context={"team": team.name, "slug": team.slug, "role": role},
         dedupe_key=f"role_changed:{entry.pk}",
         at=at,
     )
@@ -70,11 +71,13 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
 
 @one_transaction()
 def end_membership(*, membership: Membership, by: User | None, at: datetime) -> Membership:
-    """The member leaves (`by` is that member) or is removed; the seat is free at once. History stays.
+    """The member leaves (`by` is that member) or is removed. The key stops working at once, and the seat is
+    free; history stays.
 
-    A caller that also revokes the key locks the key before it calls this.
+    Raises OwnerMustTransferFirst, DefaultTeamIsPersonal, NotFound.
     """
-    membership = lock(membership)
+    revoke_keys(membership=membership, by=by, at=at)
+    membership = lock_membership(membership)
     team = membership.team
     if team.is_default:
         raise DefaultTeamIsPersonal
@@ -103,17 +106,3 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
             at=at,
         )
     return membership
-
-
-def lock(membership: Membership) -> Membership:
-    """The membership as it is now, with Team and user, locked for the transaction; NotFound once it ended."""
-    locked = (
-        Membership.objects.live()
-        .select_related("team", "user")
-        .select_for_update(no_key=True, of=("self",))
-        .filter(pk=membership.pk)
-        .first()
-    )
-    if locked is None:
-        raise NotFound("This person is not a member of the Team.")
-    return locked

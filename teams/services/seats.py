@@ -5,36 +5,38 @@ Usage stays with the seat, whoever holds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from teams.errors import MemberHasSeat, NotFound, SeatNotHeld, SeatTaken
+from django.utils.translation import gettext as _
+
+from teams.errors import MemberHasSeat, SeatNotHeld, SeatTaken
 from teams.models import Membership, Seat, SeatHolding, Team, User
 from teams.services import audit, mail
-from teams.services import teams as team_service
-from teams.transactions import one_transaction, refused_by
+from teams.services.locks import lock_membership, lock_seat, lock_team
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 
 @one_transaction()
 def add_seat(*, team: Team, by: User | None, at: datetime) -> Seat:
-    """A seat that nobody holds; what it may use is told by the floor above."""
+    """A seat that nobody holds and that is entitled to nothing yet."""
     return add_seats(team=team, count=1, by=by, at=at)[0]
 
 
 @one_transaction()
 def add_seats(*, team: Team, count: int, by: User | None, at: datetime) -> list[Seat]:
-    """Likewise, many at once."""
-    team = team_service.lock(team)
+    """As `add_seat`, many at once."""
+    team = lock_team(team)
     made = Seat.objects.bulk_create(Seat(team=team, created_at=at) for _ in range(count))
-    told: dict[str, audit.Details] = {str(seat): {"seat": seat.pk} for seat in made}
-    audit.record_all(team=team, by=by, action="seat.added", subjects=told, at=at)
+    subjects: dict[str, audit.Details] = {str(seat): {"seat": seat.pk} for seat in made}
+    audit.record_all(team=team, by=by, action="seat.added", subjects=subjects, at=at)
     return made
 
 
 @one_transaction()
 def remove_seat(*, seat: Seat, by: User | None, at: datetime) -> Seat:
-    """The seat is gone, taken from its holder if it has one. Its history stays."""
-    seat = lock(seat)
+    """The seat is removed, and taken from its holder if it has one. Its history stays. Raises NotFound."""
+    seat = lock_seat(seat)
     if seat.holdings.current().exists():
         _end_current(seat, by=by, at=at)
     seat.removed_at = at
@@ -47,61 +49,45 @@ def remove_seat(*, seat: Seat, by: User | None, at: datetime) -> Seat:
 
 @one_transaction()
 def assign_seat(*, seat: Seat, membership: Membership, by: User | None, at: datetime) -> SeatHolding:
-    """The member holds the seat from now on, with the usage it has. Refused while another holds it."""
-    membership = _lock_member(membership, team_id=seat.team_id)
-    seat = lock(seat)
+    """The member holds the seat from now on, with the usage it has.
+
+    Raises SeatTaken, MemberHasSeat, NotFound.
+    """
+    membership = _lock_member_of(seat, membership)
+    seat = lock_seat(seat)
     return _start(seat, membership, by=by, at=at)
 
 
 @one_transaction()
 def free_seat(*, seat: Seat, by: User | None, at: datetime) -> SeatHolding:
-    """Nobody holds the seat any more."""
-    return _end_current(lock(seat), by=by, at=at)
+    """The seat's holder no longer holds it. Raises SeatNotHeld, NotFound."""
+    return _end_current(lock_seat(seat), by=by, at=at)
 
 
 @one_transaction()
 def move_seat(*, seat: Seat, to: Membership, by: User | None, at: datetime) -> SeatHolding:
-    """From its holder straight to another member: nobody can take it in between; refused, it stays."""
-    to = _lock_member(to, team_id=seat.team_id)
-    seat = lock(seat)
+    """The seat goes from its holder to another member, and nobody can take it in between.
+
+    A refusal leaves it with its holder. Raises SeatNotHeld, MemberHasSeat, NotFound.
+    """
+    to = _lock_member_of(seat, to)
+    seat = lock_seat(seat)
     _end_current(seat, by=by, at=at)
     return _start(seat, to, by=by, at=at)
 
 
 def end_holding(*, seat: Seat, held_by: Membership, by: User | None, at: datetime) -> None:
-    """For a member who leaves: frees the seat if, now that it is locked, this member still holds it."""
-    seat = lock(seat)
+    """For a member who leaves: frees the seat, unless this member no longer holds it once it is locked."""
+    seat = lock_seat(seat)
     if seat.holdings.current().filter(membership=held_by).exists():
         _end_current(seat, by=by, at=at)
 
 
-def lock(seat: Seat) -> Seat:
-    """The seat as it is now, with its Team, locked until the transaction ends; NotFound once removed."""
-    return lock_all([seat])[seat.pk]
-
-
-def lock_all(seats: Iterable[Seat]) -> dict[int, Seat]:
-    """Likewise, many by their ids, in that order."""
-    wanted = {seat.pk for seat in seats}
-    rows = Seat.objects.live().select_related("team").select_for_update(no_key=True, of=("self",))
-    locked = {row.pk: row for row in rows.filter(pk__in=wanted).order_by("pk")}
-    if len(locked) < len(wanted):
-        raise NotFound("This seat does not exist.")
-    return locked
-
-
-def _lock_member(membership: Membership, *, team_id: int) -> Membership:
-    """Locked before the seat, as everywhere, and so that the member cannot leave while a seat is given."""
-    locked = (
-        Membership.objects.live()
-        .select_related("user")
-        .select_for_update(no_key=True, of=("self",))
-        .filter(pk=membership.pk, team_id=team_id)
-        .first()
-    )
-    if locked is None:
-        raise NotFound("This person is not a member of the Team.", pointer="/member")
-    return locked
+def _lock_member_of(seat: Seat, membership: Membership) -> Membership:
+    """Locked before the seat, as everywhere; so the member cannot leave while getting a seat."""
+    if membership.team_id != seat.team_id:
+        raise NotFound(_("This person is not a member of the Team."), pointer="/member")
+    return lock_membership(membership, pointer="/member")
 
 
 def _start(seat: Seat, membership: Membership, *, by: User | None, at: datetime) -> SeatHolding:
@@ -109,7 +95,7 @@ def _start(seat: Seat, membership: Membership, *, by: User | None, at: datetime)
         raise MemberHasSeat
     if seat.holdings.current().exists():
         raise SeatTaken
-    # Taking turns on the locks decides; the constraints hold even for a writer that forgot to take its turn.
+    # The locks decide; the constraints hold even against a writer that forgot to lock.
     with refused_by(
         a_seat_is_held_by_at_most_one_member=SeatTaken, a_member_holds_at_most_one_seat=MemberHasSeat
     ):

@@ -15,7 +15,7 @@ CLASSES = {"select": "form-select", "checkbox": "form-check-input"}
 
 @register.simple_tag
 def styled(field: BoundField | BoundWidget) -> SafeString:
-    """The field's control, as wide as its place; red when it has an error."""
+    """The field's control with its CSS classes; marked invalid when it has an error."""
     if isinstance(field, BoundWidget):
         field.data["attrs"]["class"] = "form-check-input"
         return field.tag()

@@ -1,4 +1,4 @@
-"""What every page shows of the person's Teams."""
+"""The person's Teams in the navigation of every page."""
 
 from __future__ import annotations
 

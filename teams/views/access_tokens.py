@@ -1,4 +1,4 @@
-"""One's own personal access tokens: made after confirming the password, shown once, revoked."""
+"""The person's access tokens: made after confirming the password, shown once, revoked."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from teams.errors import NotFound
 from teams.forms import AccessTokenForm
 from teams.services import access_tokens as service
-from teams.views.base import PersonRequest, attempt, attempt_form, page_of, person_page
+from teams.views.base import PersonRequest, person_page
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.pages import attempt, attempt_form, page_of
 
 # Carries a new token's text over the redirect to the page that shows it, so that a reload makes no second
-# token and the text never lies on our side. Signed for this person; gone once shown, or a minute later.
+# token and the server stores no text. Signed for this person; deleted once shown, or a minute later.
 COOKIE = "new_token"
 COOKIE_SECONDS = 60
 
@@ -25,7 +27,7 @@ COOKIE_SECONDS = 60
 @person_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def tokens(request: PersonRequest) -> HttpResponse:
-    """All of one's tokens, and a form for one more. Shows the text of one just made. No cache keeps it."""
+    """The person's tokens, and a form for a new one, whose text is shown once. No cache keeps the page."""
     if request.method == "POST":
         response: HttpResponse = _make(request)
     else:
@@ -38,20 +40,19 @@ def tokens(request: PersonRequest) -> HttpResponse:
 
 @reauthentication_required  # type: ignore[untyped-decorator]  # the library has no types
 def _make(request: PersonRequest) -> HttpResponse:
-    """What was typed survives the question for the password."""
+    """Makes a token. What was typed is kept while the password is asked for."""
     form = AccessTokenForm(request.POST)
-    made: list[str] = []
-    if not attempt_form(
+    made = attempt_form(
         form,
-        lambda: made.append(
-            service.create(user=request.user, by=request.user, at=timezone.now(), **form.cleaned_data)[1]
-        ),
-    ):
+        lambda: service.create(user=request.user, by=request.user, at=timezone.now(), **form.cleaned_data),
+    )
+    if not made:
         return _page(request, form, status=422)
     response = redirect("account-tokens")
+    _, text = made.value
     response.set_signed_cookie(
         COOKIE,
-        made[0],
+        text,
         salt=str(request.user.pk),
         max_age=COOKIE_SECONDS,
         path=response.url,
@@ -83,7 +84,7 @@ def revoke(request: PersonRequest, pk: int) -> HttpResponse:
     """The token stops working at once."""
     token = request.user.access_tokens.filter(pk=pk).first()
     if token is None:
-        raise NotFound("This token does not exist.")
-    done = f"The token {token.name} no longer works."
+        raise NotFound(_("This token does not exist."))
+    done = _("The token %(name)s no longer works.") % {"name": token.name}
     attempt(request, lambda: service.revoke(token=token, by=request.user, at=timezone.now()), done)
     return redirect("account-tokens")

@@ -6,7 +6,8 @@ from django.http import HttpResponse
 
 from teams.models import AuditEntry
 from teams.permissions import Right
-from teams.views.base import TeamRequest, page_of, show, team_page
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.pages import page_of
 
 
 @team_page(get=Right.VIEW_AUDIT)

@@ -1,15 +1,17 @@
-"""How one is called."""
+"""The person's profile."""
 
 from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from teams.forms import ProfileForm
 from teams.services.accounts import set_name
-from teams.views.base import PersonRequest, attempt_form, person_page
+from teams.views.base import PersonRequest, person_page
+from tokenplan.kit.pages import attempt_form
 
 
 @person_page
@@ -20,6 +22,6 @@ def profile(request: PersonRequest) -> HttpResponse:
     if request.method == "POST" and attempt_form(
         form, lambda: set_name(user=request.user, name=form.cleaned_data["name"])
     ):
-        messages.success(request, f"You are shown as {request.user.display_name}.")
+        messages.success(request, _("You are shown as %(name)s.") % {"name": request.user.display_name})
         return redirect("account-profile")
     return render(request, "teams/profile.html", {"form": form}, status=422 if form.errors else 200)

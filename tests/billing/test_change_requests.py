@@ -26,7 +26,7 @@ from billing.change_requests import (
 )
 from billing.errors import ChangeInProgress, NothingToChange, NotOnSale
 from billing.seat_plans import LEAVES
-from teams.errors import InvalidValue, NotFound, Refusal
+from tokenplan.kit.errors import InvalidValue, NotFound, Refusal
 
 PLUS, MAX, ULTRA = 1, 2, 3
 COST = {PLUS: 20, MAX: 50, ULTRA: 120}

@@ -11,9 +11,9 @@ from django.test import Client
 
 from quota.models import UsageEvent
 from quota.services.gateways import create_gateway
-from quota.services.keys import reveal_key
 from teams.models import Membership, User
 from teams.services import access_tokens
+from teams.services.keys import reveal_key
 from tests.helpers import factories
 from tests.helpers.factories import T0
 

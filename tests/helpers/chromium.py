@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Quiet: the tests' browser talks to the tests' server and to nobody else.
+# The browser sends requests to the tests' server alone.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -23,7 +23,7 @@ FLAGS = [
 def chromium(lock_folder: Path) -> str | None:
     """The program to start: $CHROMIUM, one on PATH, or one installed now. None means Playwright's own.
 
-    Raises RuntimeError with both installers' last words when there is no way to get one.
+    Raises RuntimeError with the output of both installers when neither can install one.
     """
     given = os.environ.get("CHROMIUM")
     if given:

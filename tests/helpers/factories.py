@@ -12,16 +12,20 @@ from datetime import UTC, datetime, timedelta
 
 from allauth.account.models import EmailAddress
 
+from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.settle import settle
 from quota.models import Gateway, Plan, UsageEvent
-from quota.services import entitlements, keys, members
-from quota.services.authorize import Ask, Authorization, authorize
+from quota.services import entitlements
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.gateways import create_gateway
-from quota.services.plans import create_plan_version, load_rate_card
-from quota.services.settle import settle
+from quota.services.plans import create_plan_version
+from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit, Policy, Rule
 from teams.models import Membership, Role, Seat, Team, User
-from teams.services import seats
+from teams.services import keys, seats
+from teams.services.accounts import open_account
+from teams.services.memberships import add_member
+from teams.services.teams import create_team
 
 T0 = datetime(2026, 6, 3, 10, 2, tzinfo=UTC)
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -56,20 +60,20 @@ def make_user(email: str = "", *, password: str | None = None, at: datetime = T0
     """A user with a Default Team and its key. The address counts as verified."""
     user = User.objects.create_user(email=email or f"person{next(_numbers)}@example.com", password=password)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    members.open_account(user=user, at=at)
+    open_account(user=user, at=at)
     return user
 
 
 def make_team(name: str = "", *, owner: User | None = None, at: datetime = T0) -> Team:
     """A regular Team."""
     owner = owner or make_user(at=at)
-    return members.create_team(name=name or f"Team {next(_numbers)}", by=owner, at=at).team
+    return create_team(name=name or f"Team {next(_numbers)}", by=owner, at=at).team
 
 
 def make_member(
     team: Team, user: User | None = None, *, role: str = Role.MEMBER, credits: bool = False, at: datetime = T0
 ) -> Membership:
-    membership = members.add_member(team=team, user=user or make_user(at=at), role=role, at=at, by=None)
+    membership = add_member(team=team, user=user or make_user(at=at), role=role, at=at, by=None)
     if credits:
         allow_credits(membership, at=at)
     return membership
@@ -161,12 +165,14 @@ class Desk:
         agent: str = "",
         request_id: str = "",
     ) -> Authorization:
-        ask = Ask(request_id or f"r{next(_numbers)}", self.key, model, {"calls": calls}, agent)
-        return authorize(gateway=self.gateway, ask=ask, at=at)
+        request = AuthorizeRequest(
+            request_id or f"r{next(_numbers)}", self.key, model, {"calls": calls}, agent
+        )
+        return authorize(gateway=self.gateway, request=request, at=at)
 
     def settle(self, authorization: Authorization, calls: int, *, at: datetime = T0) -> UsageEvent:
         return settle(
-            gateway=self.gateway, reservation=authorization.reservation, usage={"calls": calls}, at=at
+            gateway=self.gateway, reservation_id=authorization.reservation_id, usage={"calls": calls}, at=at
         )
 
     def use(self, calls: int, *, at: datetime = T0, model: str = "penny") -> UsageEvent:

@@ -16,12 +16,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from teams.api.parsers import BoundedJSONParser
-from teams.errors import InvalidValue, Refusal, SeatTaken
+from teams.errors import SeatTaken
+from tokenplan.kit.errors import InvalidValue, Refusal
+from tokenplan.kit.parsers import BoundedJSONParser
 
-handler400 = "teams.api.problems.bad_request"
-handler404 = "teams.api.problems.not_found"
-handler500 = "teams.api.problems.server_error"
+handler400 = "tokenplan.kit.problems.bad_request"
+handler404 = "tokenplan.kit.problems.not_found"
+handler500 = "tokenplan.kit.problems.server_error"
 
 
 class Unauthorized(Refusal):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from quota.models import CreditLedgerEntry, Reservation, UsageBucket, UsageEvent
-from quota.selectors.bar import usage_bar
+from quota.selectors.usage_bar import usage_bar
 from tests.helpers.factories import T0, Scene
 
 PENNY = 10_000_000

@@ -26,9 +26,9 @@ def at_t0(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mails stay queued, for the tests to see."""
-    monkeypatch.setattr("teams.ring._send", lambda task: None)
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from allauth.account.models import EmailAddress
 
 from teams.models import AuditEntry, Invitation, Mail, Membership, Role, Seat, SeatHolding, Team, User
 from teams.services import accounts, memberships
-from teams.services import teams as team_service
+from teams.services.teams import create_team
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
@@ -17,13 +17,13 @@ def person(email: str, *, verified: bool = True) -> User:
     """Someone who signed up and, unless told otherwise, clicked the link in the mail."""
     user = User.objects.create_user(email, "correct horse battery")
     EmailAddress.objects.create(user=user, email=email, verified=verified, primary=True)
-    accounts.open_default_team(user=user, at=NOON)
+    accounts.open_account(user=user, at=NOON)
     return user
 
 
 def team(name: str = "Acme", *, owner: User | None = None) -> Membership:
     """A regular Team; its Owner's membership."""
-    return team_service.create(name=name, by=owner or person(f"owner@{name.lower()}.example"), at=NOON)
+    return create_team(name=name, by=owner or person(f"owner@{name.lower()}.example"), at=NOON)
 
 
 def member(of: Team, email: str, role: str = Role.MEMBER) -> Membership:

@@ -23,8 +23,8 @@ from billing.sync.inbox import work_inbox
 from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
 from quota.models import Plan
 from tests.helpers.factories import T0, limits, make_plan
+from tokenplan.local_stripe.objects.webhooks import Message
 from tokenplan.local_stripe.server import LocalStripe
-from tokenplan.local_stripe.webhooks import Message
 
 GOOD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"

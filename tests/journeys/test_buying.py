@@ -115,7 +115,7 @@ def test_a_declined_card_is_refused_there_and_another_one_pays(
     expect(page.get_by_role("heading", name="Not paid yet")).to_be_visible()
     assert not Subscription.objects.filter(team=team).exists()
 
-    page.get_by_role("link", name="Go on paying").click()
+    page.get_by_role("link", name="Continue to payment").click()
     pay(page)
     expect(page.get_by_role("heading", name="Paid, thank you")).to_be_visible()
 
@@ -143,7 +143,7 @@ def test_a_payment_that_comes_later_shows_by_itself_when_it_has_come(
 
     page.clock.install()
     pay(page, COMES_LATER)
-    expect(page.get_by_role("heading", name="Your payment is under way")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your payment is in progress")).to_be_visible()
     account.advance(timedelta(days=7))
     page.clock.fast_forward(3_500)
 
@@ -159,7 +159,7 @@ def test_a_payment_that_fails_later_says_so_by_itself_and_one_chooses_again(
 
     page.clock.install()
     pay(page, FAILS_LATER)
-    expect(page.get_by_role("heading", name="Your payment is under way")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your payment is in progress")).to_be_visible()
     account.advance(timedelta(days=7))
     page.clock.fast_forward(3_500)
 
@@ -227,7 +227,7 @@ def test_a_change_that_waits_is_paid_elsewhere_and_the_page_finds_out_by_itself(
     page.get_by_label("Of plan").select_option(label="Max")
     page.get_by_role("button", name="See the price").click()
     page.get_by_role("button", name="Confirm and pay $50.00").click()
-    waits = page.get_by_text("waits for its payment of $50.00")
+    waits = page.get_by_text("waits for the payment of $50.00")
     expect(waits).to_be_visible()
 
     bill = page.context.new_page()

@@ -54,7 +54,9 @@ def test_credits_are_bought_used_up_and_topped_up_by_themselves(
     page.get_by_role("button", name="Buy for $10.00").click()
     expect(page.get_by_role("heading", name=re.compile(r"\$10\.00"))).to_be_visible()
     pay(page)
-    expect(page.get_by_role("main")).to_contain_text("10,000 Credits are in the Team’s pool until")
+    expect(page.get_by_role("main")).to_contain_text(
+        "The Team has 10,000 Credits more, which can be used until"
+    )
     page.get_by_role("main").get_by_role("link", name="Credits", exact=True).click()
     balance = page.get_by_role("region", name="Balance")
     expect(balance).to_contain_text("10,000 $10.00")
@@ -105,7 +107,7 @@ def test_a_card_that_stops_working_is_mailed_and_changed_on_stripes_page(
 
     page.reload()
     expect(page.get_by_role("status")).to_contain_text("The last payment failed.")
-    failed = page.get_by_role("region", name="What failed this month")
+    failed = page.get_by_role("region", name="Failed payments this month")
     expect(failed).to_contain_text("25,000 Credits for $25.00")
     expect(failed).to_contain_text("Your card was declined.")
     assert CreditPurchase.objects.get().state == "failed"
@@ -122,7 +124,7 @@ def test_a_page_that_was_left_is_gone_on_with_or_given_up(
     page.goto(f"{url}/teams/acme/credits/buy/")
     expect(page.get_by_role("status")).to_contain_text("You chose 25,000 Credits, and have not paid yet.")
 
-    page.get_by_role("button", name="Give it up").click()
+    page.get_by_role("button", name="Cancel this purchase").click()
 
     expect(page.get_by_role("status")).to_contain_text("Given up. Nothing was charged.")
     page.goto(f"{url}/teams/acme/credits/purchases/")

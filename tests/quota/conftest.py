@@ -1,4 +1,4 @@
-"""A Team whose Owner holds a Max seat, for the tests of the first floor."""
+"""A Team whose Owner holds a Max seat, for the tests of quota."""
 
 import pytest
 

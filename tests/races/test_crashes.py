@@ -24,11 +24,11 @@ from billing.workflows.changes import settle_open_changes
 from billing.workflows.checkouts import buy_credits, expire_old_checkouts
 from billing.workflows.refunds import refund_payment, send_open_refunds
 from billing.workflows.top_ups import top_up, top_up_all
-from teams.errors import Refusal
 from tests.helpers.factories import USD
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.year import books_of, state_of
+from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -87,13 +87,13 @@ def fails_to_commit(fate: Fate) -> Iterator[None]:
 @contextmanager
 def tried(account: StripeAccount) -> Iterator[None]:
     """What happens inside is taken back, here and at Stripe."""
-    database, told, at = account.stripe.store._db, account.stripe._told, account.clock.at
+    database, last_event, at = account.stripe.store._db, account.stripe.last_event_read, account.clock.at
     before = database.serialize()
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
     database.deserialize(before)
-    account.stripe._told, account.clock.at = told, at
+    account.stripe.last_event_read, account.clock.at = last_event, at
 
 
 def buys_seats(story: Story) -> None:

@@ -21,12 +21,12 @@ from billing.workflows.checkouts import buy_credits
 from billing.workflows.refunds import refund_payment
 from billing.workflows.top_ups import top_up_all
 from quota.models import CreditGrant, CreditLedgerEntry
-from quota.selectors.bar import team_balance
-from teams.errors import Refusal
+from quota.selectors.credits import team_balance
 from tests.helpers.factories import CREDIT, USD, make_user
 from tests.helpers.races import race
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
+from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,8 +39,8 @@ def story(stripe_account: StripeAccount) -> Story:
 
 
 def credits_of(story: Story, packs: int = 1) -> Payment:
-    visit = buy_credits(team=story.team, packs=packs, at=story.account.at, by=story.owner)
-    story.account.pay(visit.url)
+    checkout = buy_credits(team=story.team, packs=packs, at=story.account.at, by=story.owner)
+    story.account.pay(checkout.url)
     story.account.deliver()
     return Payment.objects.get()
 

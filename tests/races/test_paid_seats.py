@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 
 from billing.models import PurchasedSeat
-from quota.services.members import add_member
-from teams.errors import MemberHasSeat, NotFound, SeatTaken
+from teams.errors import MemberHasSeat, SeatTaken
 from teams.models import Membership, Seat, SeatHolding
 from teams.services import seats
+from teams.services.memberships import add_member
 from tests.helpers.factories import T0, make_user
 from tests.helpers.races import race
 from tests.helpers.stripe_says import Bill, put_on_sale
+from tokenplan.kit.errors import NotFound
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,10 +18,10 @@ from billing.selectors.offers import plan_on_sale
 from billing.selectors.prices import prices_of
 from billing.stripe_api.client import api
 from billing.workflows.customers import ensure_customer
-from teams.errors import Refusal
 from tests.helpers.races import race
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
+from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

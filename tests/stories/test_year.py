@@ -25,7 +25,7 @@ from billing.sync.reconcile import reconcile
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.factories import USD
 from tests.helpers.year import OnTestClock, Year, books_of, state_of
-from tokenplan.local_stripe.webhooks import Message, message
+from tokenplan.local_stripe.objects.webhooks import Message, message
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,7 @@ OURS = [model for model in site._registry if model._meta.app_label == "teams"]
 
 @pytest.fixture(autouse=True)
 def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("teams.ring._send", lambda task: None)
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
 
 
 @pytest.fixture

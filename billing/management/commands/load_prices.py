@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from billing.services.prices import load_prices
 from quota.money import usd_text
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "prices.json"
 

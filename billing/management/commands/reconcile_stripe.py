@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from billing.sync.reconcile import reconcile
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 
 class Command(BaseCommand):

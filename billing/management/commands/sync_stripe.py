@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from billing.models import Price
 from billing.workflows import catalog
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from quota.services.gateways import create_gateway
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 
 class Command(BaseCommand):

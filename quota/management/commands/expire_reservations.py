@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from quota.services.sweeps import expire_reservations
+from quota.services.reservations import expire_reservations
 
 
 class Command(BaseCommand):

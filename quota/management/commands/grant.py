@@ -13,10 +13,10 @@ from quota.models import Plan
 from quota.money import credits_text
 from quota.services.credits import grant_credits
 from quota.services.entitlements import grant_seat
-from teams.errors import Refusal
 from teams.models import Membership, Team
 from teams.services.seats import assign_seat
-from teams.transactions import one_transaction
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.transactions import one_transaction
 
 
 class Command(BaseCommand):

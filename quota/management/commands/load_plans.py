@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from quota.services.plan_list import load_plans
-from teams.errors import Refusal
+from quota.services.plans import load_plans
+from tokenplan.kit.errors import Refusal
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "plans.json"
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from quota.management.parsing import moment
 from quota.models import RateCard
-from quota.services.plans import load_rate_card
-from teams.errors import Refusal
+from quota.services.rate_cards import load_rate_card
+from tokenplan.kit.errors import Refusal
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "rate_card.csv"
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)

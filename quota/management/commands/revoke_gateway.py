@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from quota.models import Gateway
 from quota.services.gateways import revoke_gateway
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 
 
 class Command(BaseCommand):

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from quota.services.notices import send_notices
-from teams.ring import ring
 from teams.tasks import deliver_mail
+from tokenplan.kit.enqueue import enqueue
 
 
 class Command(BaseCommand):
@@ -18,5 +18,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         queued = send_notices(at=timezone.now())
         if queued:
-            ring(deliver_mail)
+            enqueue(deliver_mail)
         self.stdout.write(f"{queued} notice{'' if queued == 1 else 's'} queued.")

@@ -15,7 +15,7 @@ from tests.helpers.stripe_account import StripeAccount
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch, stripe_account: StripeAccount) -> Iterator[Shop]:
-    monkeypatch.setattr("teams.ring._send", lambda task: None)
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
     with time_machine.travel(T0, tick=False):
         made = Shop(stripe_account)
         made.script = script_of(made.user)

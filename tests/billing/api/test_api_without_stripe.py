@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def at_t0(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("teams.ring._send", lambda task: None)
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
     with time_machine.travel(T0, tick=False):
         yield
 

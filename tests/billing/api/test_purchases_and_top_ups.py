@@ -10,7 +10,7 @@ import time_machine
 
 from billing.models import AutoTopUp, Checkout, CreditPurchase, Customer
 from quota.models import CreditGrant
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from teams.models import Team
 from tests.helpers.api_client import Caller, person, script_of
 from tests.helpers.bought import say_payment

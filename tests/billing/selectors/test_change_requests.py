@@ -7,8 +7,8 @@ import pytest
 from billing.change_requests import AddSeats, ChangeRequest, GiveUpSeats, KeepSeats, MoveSeats, SwitchInterval
 from billing.errors import NotOnSale
 from billing.selectors.change_requests import change_request
-from teams.errors import InvalidValue
 from tests.helpers.stripe_says import put_on_sale
+from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
 

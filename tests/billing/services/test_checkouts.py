@@ -13,12 +13,12 @@ from billing.models import Checkout, CreditPurchase
 from billing.services import checkouts
 from billing.stripe_api.snapshots import CheckoutSnapshot
 from quota.models import Plan
-from teams.errors import NotFound
 from teams.models import AuditEntry, Team
 from tests.helpers.bought import begin_purchase
 from tests.helpers.factories import T0, USD, make_team
 from tests.helpers.races import race
 from tests.helpers.stripe_says import Bill, answered, next_sequence, put_on_sale
+from tokenplan.kit.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)

@@ -100,7 +100,7 @@ def test_the_mail_of_a_failed_top_up_says_why_and_the_third_that_it_is_off(
     ]
     assert all("\n\nYour card was declined.\n\nNothing was charged." in body for body in bodies)
     assert "The balance is 2,000 Credits." in bodies[0]
-    assert "It is tried again within two hours;" in bodies[0]
+    assert "The payment is tried again within two hours;" in bodies[0]
     assert "It was the third failure in a row, so auto top-up is switched off." in bodies[2]
 
 
@@ -118,7 +118,7 @@ def test_a_reached_cap_is_mailed_once_a_month(team: Team, mailoutbox: list[Email
     subject, body = only(mailoutbox)
     assert subject == "Auto top-up of Acme has reached its cap for this month"
     assert "is 2,501 Credits at 3 June 2026, 10:02 UTC, below the threshold of 5,000." in body
-    assert "would buy 25,000 Credits now, but that is more than your cap of 25,000 Credits a month" in body
+    assert "would buy 25,000 Credits now, but your cap of 25,000 Credits a month" in body
     assert "25,000 were bought automatically since the 1st." in body
     assert CreditPurchase.objects.count() == 1
     # Next month the cap is whole again.
@@ -132,15 +132,15 @@ def test_the_mail_of_a_refund_says_which_credits_it_took(team: Team, mailoutbox:
 
     first, second = sent(mailoutbox)
     lot = CreditGrant.objects.get()
-    assert first.subject == "$10.00 was paid back to Acme"
-    assert '$10.00 of the payment of $25.00 from 3 June 2026 for the Team "Acme" was paid back' in str(
+    assert first.subject == "$10.00 was refunded to Acme"
+    assert '$10.00 of the payment of $25.00 from 3 June 2026 for the Team "Acme" was refunded' in str(
         first.body
     )
     assert "in all" not in str(first.body)
-    assert f"Lot {lot.pk} holds 15,000 Credits now." in str(first.body)
-    assert second.subject == "$15.00 was paid back to Acme"
+    assert f"Lot {lot.pk} now holds 15,000 Credits." in str(first.body)
+    assert second.subject == "$15.00 was refunded to Acme"
     assert "; $25.00 in all." in str(second.body)
-    assert f"Lot {lot.pk} holds 0 Credits now." in str(second.body)
+    assert f"Lot {lot.pk} now holds 0 Credits." in str(second.body)
     assert f"{BASE}/credits/" in str(second.body)
 
 
@@ -148,7 +148,7 @@ def test_a_refund_of_seats_says_nothing_of_credits(team: Team, mailoutbox: list[
     say_payment(team, "pi_seats", packs=4, refunded_nanousd=5 * USD)
 
     subject, body = only(mailoutbox)
-    assert subject == "$5.00 was paid back to Acme"
+    assert subject == "$5.00 was refunded to Acme"
     assert "Credit" not in body
     assert body.endswith(f"{BASE}/billing/\n")
 
@@ -164,14 +164,14 @@ def test_a_dispute_is_mailed_when_it_begins_and_when_it_is_settled(
     messages = sent(mailoutbox)
     assert [message.subject for message in messages] == [
         "A payment of Acme is disputed",
-        "A dispute about a payment of Acme is settled",
+        "The dispute about a payment of Acme is settled",
         "A payment of Acme is disputed",
-        "A payment of Acme was taken back",
+        "A payment of Acme was lost in a dispute",
     ]
     first, second = CreditGrant.objects.order_by("pk")
     assert f"lot {first.pk}, with 5,000 Credits, is frozen." in str(messages[0].body)
     assert f"Lot {first.pk}, with 5,000 Credits, can be used again." in str(messages[1].body)
-    assert f"lot {second.pk} holds 0 Credits now." in str(messages[3].body)
+    assert f"lot {second.pk} now holds 0 Credits." in str(messages[3].body)
 
 
 def test_a_lot_that_an_operator_froze_stays_frozen_while_nothing_is_disputed(team: Team) -> None:
@@ -202,7 +202,7 @@ def test_a_failed_renewal_and_its_recovery_are_mailed_once_each(
     assert recovered.subject == "The payment for Acme has arrived"
 
 
-@pytest.mark.parametrize(("overdue", "why"), [(True, ", because its last invoice was not paid"), (False, "")])
+@pytest.mark.parametrize(("overdue", "why"), [(True, " because its last invoice was not paid"), (False, "")])
 def test_the_end_of_a_subscription_is_mailed(
     team: Team, mailoutbox: list[EmailMessage], overdue: bool, why: str
 ) -> None:

@@ -10,12 +10,12 @@ from billing.models import CreditPurchase, Payment
 from billing.services import checkouts, purchases
 from billing.services.teams import delete_settled_team
 from quota.models import CreditGrant, CreditLedgerEntry
-from quota.selectors.bar import team_balance
-from teams.errors import NotFound
+from quota.selectors.credits import team_balance
 from teams.models import Team
 from tests.helpers.bought import begin_purchase, buy, pay
 from tests.helpers.factories import T0, USD, make_team
 from tests.helpers.races import race
+from tokenplan.kit.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

@@ -14,12 +14,12 @@ from billing.models import Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.services import purchases, refunds
 from quota.models import CreditGrant, CreditLedgerEntry
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from quota.services import credits
-from teams.errors import InvalidValue
 from teams.models import AuditEntry, Team
 from tests.helpers.bought import begin_purchase, buy, say_payment
 from tests.helpers.factories import T0, USD, make_team, make_user
+from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
 

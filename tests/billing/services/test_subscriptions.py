@@ -15,13 +15,13 @@ from hypothesis.extra.django import TestCase
 from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.models import PurchasedSeat, Subscription, SubscriptionItem
 from quota.models import Entitlement, Plan
-from teams.errors import NotFound
 from teams.models import AuditEntry, Seat
 from teams.services import seats as seat_service
 from tests.helpers.factories import (
     T0,
 )
 from tests.helpers.stripe_says import MONTH, Bill, next_sequence, put_on_sale
+from tokenplan.kit.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

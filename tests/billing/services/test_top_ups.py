@@ -12,11 +12,11 @@ from billing.selectors.top_ups import spent_this_month
 from billing.services import purchases, top_ups
 from quota.models import CreditLedgerEntry
 from quota.services import credits
-from teams.errors import InvalidValue
 from teams.models import AuditEntry, Mail, Team
-from teams.services import teams as team_service
+from teams.services.teams import transfer_ownership
 from tests.helpers.factories import T0, USD, give_credits, make_member, make_team, owner_of
 from tests.helpers.races import race
+from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
 
@@ -191,7 +191,7 @@ def test_mails_go_to_who_owns_the_team_now() -> None:
     team = make_team()
     order(team)
     heir = make_member(team)
-    team_service.transfer_ownership(team=team, to=heir, by=owner_of(team).user, at=T0)
+    transfer_ownership(team=team, to=heir, by=owner_of(team).user, at=T0)
     paid(team)
     assert Mail.objects.get(kind="topped_up").to == heir.user.email
 

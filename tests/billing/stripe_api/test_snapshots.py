@@ -10,7 +10,7 @@ import pytest
 import stripe
 
 from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot, subscription_snapshot
-from tokenplan.environment import ROOT
+from tokenplan.runtime.folders import ROOT
 
 SAMPLES = ROOT.parent / "shared" / "data" / "stripe_objects.json"
 

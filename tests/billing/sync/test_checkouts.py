@@ -12,7 +12,7 @@ from billing.models import CreditPurchase, Invoice
 from billing.sync.checkouts import sync_checkout
 from billing.sync.reconcile import reconcile
 from billing.workflows.checkouts import buy_credits
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from tests.helpers.factories import USD
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import COMES_LATER, FAILS_LATER, GOOD, StripeAccount

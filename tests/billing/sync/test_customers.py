@@ -11,7 +11,7 @@ from billing.models import Customer, Invoice
 from billing.stripe_api.client import api
 from billing.sync.reconcile import reconcile
 from billing.sync.subscriptions import sync_subscription
-from teams.services import teams as team_service
+from teams.services.teams import transfer_ownership
 from tests.helpers.factories import make_member
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
@@ -46,7 +46,7 @@ def test_a_customer_that_is_deleted_at_stripe_ends_and_can_begin_anew(story: Sto
 def test_after_a_transfer_stripe_writes_to_the_new_owner(story: Story) -> None:
     story.subscribe(max=1)
     heir = make_member(story.team)
-    team_service.transfer_ownership(team=story.team, to=heir, by=story.owner, at=story.account.at)
+    transfer_ownership(team=story.team, to=heir, by=story.owner, at=story.account.at)
     reconcile(at=story.account.at)
     assert api().customers.retrieve(story.customer).email == heir.user.email
     assert reconcile(at=story.account.at).repaired == []

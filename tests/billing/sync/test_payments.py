@@ -12,7 +12,7 @@ from billing.models import CreditPurchase, Payment
 from billing.stripe_api.client import api
 from billing.workflows.checkouts import buy_credits
 from billing.workflows.refunds import refund_payment
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from tests.helpers.factories import USD
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import DISPUTED, GOOD, StripeAccount

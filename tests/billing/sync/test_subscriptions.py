@@ -26,11 +26,11 @@ def test_a_team_that_returns_does_not_wait_for_the_news_of_its_end(stripe_accoun
     buyer = Buyer(stripe_account)
     buyer.subscribe({"max": 1})
     before = Subscription.objects.get()
-    visit = buy_elsewhere(buyer)
+    checkout = buy_elsewhere(buyer)
     stripe_api.end_subscription(before.stripe_id)
-    stripe_account.pay(visit.url)
+    stripe_account.pay(checkout.url)
 
-    sync_checkout(visit, stripe_account.at)
+    sync_checkout(checkout, stripe_account.at)
 
     before.refresh_from_db()
     assert before.status == "canceled"
@@ -38,13 +38,13 @@ def test_a_team_that_returns_does_not_wait_for_the_news_of_its_end(stripe_accoun
 
 
 def buy_elsewhere(buyer: Buyer) -> Checkout:
-    """A visit that was begun while we knew of no subscription."""
+    """A checkout that was begun while we knew of no subscription."""
     Subscription.objects.update(ended_at=buyer.account.at)
-    visit = buy_seats(
+    checkout = buy_seats(
         team=buyer.team, seats={"plus": 1}, interval="month", at=buyer.account.at, by=buyer.user
     )
     Subscription.objects.update(ended_at=None)
-    return visit
+    return checkout
 
 
 def test_a_second_subscription_is_refused_in_words_and_left_to_people(
@@ -52,16 +52,16 @@ def test_a_second_subscription_is_refused_in_words_and_left_to_people(
 ) -> None:
     buyer = Buyer(stripe_account)
     buyer.subscribe({"max": 1})
-    visit = buy_elsewhere(buyer)
+    checkout = buy_elsewhere(buyer)
     client.force_login(buyer.user)
-    stripe_account.pay(visit.url)
+    stripe_account.pay(checkout.url)
 
     with pytest.raises(AlreadySubscribed, match="one of them must end"):
-        sync_checkout(visit, stripe_account.at)
-    page = client.get(reverse("team-checkout", args=[buyer.team.slug, visit.pk]))
+        sync_checkout(checkout, stripe_account.at)
+    page = client.get(reverse("team-checkout", args=[buyer.team.slug, checkout.pk]))
 
     assert page.status_code == 200
-    assert "somebody must see to it" in page.content.decode()
+    assert "Please contact us, so that we can resolve it." in page.content.decode()
     assert [row.status for row in Subscription.objects.all()] == ["active"]
     assert buyer.plans() == ["max"]
 

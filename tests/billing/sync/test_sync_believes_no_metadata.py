@@ -19,7 +19,7 @@ from tests.helpers.stripe_account import StripeAccount
 def pay_naming(buyer: Buyer, metadata: dict[str, str]) -> None:
     """The Team's own customer pays for 5,000 Credits at a page of somebody's making."""
     price = api().prices.list({"lookup_keys": ["credits_5000"]}).data[0].id
-    visit = api().checkout.sessions.create(
+    checkout = api().checkout.sessions.create(
         {
             "mode": "payment",
             "customer": ensure_customer(team=buyer.team, at=buyer.account.at),
@@ -30,7 +30,7 @@ def pay_naming(buyer: Buyer, metadata: dict[str, str]) -> None:
             "invoice_creation": {"enabled": True, "invoice_data": {"metadata": metadata}},
         }
     )
-    buyer.account.pay(visit.url)
+    buyer.account.pay(checkout.url)
     buyer.account.deliver()
 
 
@@ -52,8 +52,8 @@ def test_a_payment_that_names_another_teams_paid_purchase_buys_nothing(
     stripe_account: StripeAccount,
 ) -> None:
     liar, other = Buyer(stripe_account), Buyer(stripe_account)
-    visit = buy_credits(team=other.team, packs=20, at=stripe_account.at, by=other.user)
-    stripe_account.pay(visit.url)
+    checkout = buy_credits(team=other.team, packs=20, at=stripe_account.at, by=other.user)
+    stripe_account.pay(checkout.url)
     stripe_account.deliver()
     before = CreditPurchase.objects.values().get()
 

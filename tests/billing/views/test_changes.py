@@ -66,7 +66,7 @@ def test_adding_seats_shows_the_exact_money_then_charges_it(visit: Visit, buyer:
         # Half of the period of 30 days is left: 2 × $25.00.
         assert "Add 2 seats of Max" in shown
         assert "Charged now $50.00" in shown
-        assert "The next regular invoice is of 3 July 2026: $150.00." in shown
+        assert "The next regular invoice, on 3 July 2026, is $150.00." in shown
         assert "2 new seats: Max" in shown
         page = confirm(client, buyer.team, "kind=add&plan=max&count=2")
 
@@ -90,7 +90,7 @@ def test_an_upgrade_shows_both_windows_before_and_after_and_resets_no_usage(
 
     assert f"Seat {seat.pk}, held by {buyer.user.email}: Plus becomes Max" in shown
     assert "Now: Plus 5-hour 60.60% $2.00 of $3.30 used Weekly 6.06% $2.00 of $33.00 used" in shown
-    assert "After: Max 5-hour 20.20% $2.00 of $9.90 used Weekly 2.02% $2.00 of $99.00 used" in shown
+    assert "Then: Max 5-hour 20.20% $2.00 of $9.90 used Weekly 2.02% $2.00 of $99.00 used" in shown
     page = confirm(client, buyer.team, f"kind=move&plan=max&seats={seat.pk}")
     assert f"Done: Move seat {seat.pk} to Max." in page
     (state,) = seats_of(buyer.team, T0)
@@ -104,7 +104,10 @@ def test_moving_down_and_giving_up_are_planned_and_taken_back(visit: Visit, buye
     client = visit(buyer.user)
 
     shown = read(client, billing(buyer.team, f"change/?kind=move&plan=plus&seats={first}"))
-    assert "It acts on 3 July 2026, 10:02 UTC, when this period ends. Nothing is charged now." in shown
+    assert (
+        "The change takes effect on 3 July 2026, 10:02 UTC, when this period ends. Nothing is charged now."
+        in shown
+    )
     assert "To be paid then $120.00" in shown
     page = confirm(client, buyer.team, f"kind=move&plan=plus&seats={first}")
     assert "Saved. Nothing is charged now." in page
@@ -195,7 +198,7 @@ def test_a_change_that_is_not_paid_waits_and_is_dropped_without_a_trace(
     client = visit(buyer.user)
 
     page = confirm(client, buyer.team, "kind=add&plan=max&count=1")
-    assert "Add 1 seat of Max waits for its payment of $50.00" in page
+    assert "Add 1 seat of Max waits for the payment of $50.00" in page
     assert "Max $50.00 a month 1 0 1" in page
     html = client.get(billing(buyer.team)).content.decode()
     assert re.search(r'href="http://127\.0\.0\.1:\d+/[^"]+">Pay \$50\.00</a>', html)
@@ -218,8 +221,8 @@ def test_a_seat_that_is_given_up_is_named_with_its_holder(visit: Visit, buyer: B
 
     shown = read(visit(buyer.user), billing(buyer.team, f"change/?kind=give_up&seats={seat.pk}"))
 
-    assert f"Seat {seat.pk}, held by mia@example.com: Max, then gone" in shown
-    assert "mia@example.com then has no seat, and may use Credits where allowed." in shown
+    assert f"Seat {seat.pk}, held by mia@example.com: Max, then removed" in shown
+    assert "mia@example.com then has no seat, and can use Credits only if allowed to." in shown
 
 
 @pytest.mark.parametrize(

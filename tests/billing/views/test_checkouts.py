@@ -49,7 +49,7 @@ def test_who_pays_comes_back_to_seats_before_any_webhook(visit: Visit, buyer: Bu
 
     assert returned.endswith(back(checkout))
     assert page.startswith("Paid, thank you 2 × Plus, 1 × Max, paid monthly")
-    assert "The Team has 2 Plus seats, 1 Max seat now. Give them to members" in page
+    assert "The Team now has: 2 Plus seats, 1 Max seat. Give them to members" in page
     assert "Give out seats" in page
     assert not StripeEvent.objects.exists()
     assert buyer.plans() == ["plus", "plus", "max"]
@@ -68,7 +68,7 @@ def test_the_webhook_may_come_first(visit: Visit, buyer: Buyer) -> None:
     buyer.account.deliver()
 
     assert buyer.plans() == ["max"]
-    assert "The Team has 1 Max seat now." in read(client, back(checkout))
+    assert "The Team now has: 1 Max seat." in read(client, back(checkout))
 
 
 def test_in_a_default_team_the_seat_is_the_owners_and_the_way_to_the_key_is_shown(
@@ -94,14 +94,14 @@ def test_who_leaves_the_payment_page_may_go_on_or_give_it_up(visit: Visit, buyer
 
     page = client.get(back(checkout))
     assert "Not paid yet" in words(page)
-    assert f'href="{checkout.url}">Go on paying</a>' in page.content.decode()
+    assert f'href="{checkout.url}">Continue to payment</a>' in page.content.decode()
     assert "You chose 1 × Max, paid monthly, and have not paid yet." in read(
         client, f"/teams/{buyer.team.slug}/billing/"
     )
 
     given_up = words(client.post(f"{back(checkout)}leave/", follow=True))
     assert "Given up. Nothing was charged." in given_up
-    assert "Not paid 1 × Max, paid monthly The payment page was left." in given_up
+    assert "Not paid 1 × Max, paid monthly The payment page was closed or has expired." in given_up
     assert buyer.charges() == []
     assert subscribe(client, buyer.team).pk != checkout.pk
 
@@ -117,7 +117,7 @@ def test_the_same_choice_leads_to_the_same_page_another_one_ends_it(visit: Visit
     assert (first.state, second.state) == ("expired", "open")
     assert "expired" in buyer.account.pay(first.url) or buyer.charges() == []
     buyer.account.pay(second.url)
-    assert "The Team has 2 Max seats now." in read(client, back(second))
+    assert "The Team now has: 2 Max seats." in read(client, back(second))
 
 
 def test_after_paying_in_one_tab_the_other_tab_buys_nothing(visit: Visit, buyer: Buyer) -> None:
@@ -167,11 +167,11 @@ def test_a_payment_that_comes_later_is_under_way_until_then(visit: Visit, buyer:
     buyer.account.pay(checkout.url, COMES_LATER)
 
     page = client.get(back(checkout))
-    assert "Your payment is under way" in words(page)
+    assert "Your payment is in progress" in words(page)
     assert 'hx-trigger="every 3s"' in page.content.decode()
     assert buyer.plans() == []
     overview = read(client, f"/teams/{buyer.team.slug}/billing/")
-    assert "The payment for 1 × Max, paid monthly is under way." in overview
+    assert "The payment for 1 × Max, paid monthly is in progress." in overview
     assert "Active" not in overview
 
     with buyer.later(7 * DAY):
@@ -185,7 +185,7 @@ def test_a_payment_that_fails_later_buys_nothing_and_one_may_choose_again(visit:
     client = visit(buyer.user)
     checkout = subscribe(client, buyer.team)
     buyer.account.pay(checkout.url, FAILS_LATER)
-    assert "Your payment is under way" in read(client, back(checkout))
+    assert "Your payment is in progress" in read(client, back(checkout))
 
     with buyer.later(7 * DAY):
         assert "The payment failed 1 × Max, paid monthly" in read(client, back(checkout))
@@ -205,7 +205,10 @@ def test_credits_come_back_to_the_same_page(visit: Visit, buyer: Buyer) -> None:
     buyer.account.pay(checkout.url)
 
     page = read(client, back(checkout))
-    assert "Paid, thank you 10,000 Credits 10,000 Credits are in the Team’s pool until 3 June 2027" in page
+    assert (
+        "Paid, thank you 10,000 Credits The Team has 10,000 Credits more, which can be used until 3 June 2027"
+        in page
+    )
     assert CreditPurchase.objects.get().state == "paid"
 
 

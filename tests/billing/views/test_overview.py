@@ -56,7 +56,7 @@ def test_seats_are_counted_by_plan_bought_assigned_and_free(visit: Visit) -> Non
     assert "This period: 3 Jun 2026, 10:02 to 3 Jul 2026, 10:02 UTC." in page
     assert "It renews on 3 July 2026, 10:02 UTC." in page
     assert f"Seat {seat.pk} Plus mia@example.com Stays" in page
-    assert "Your balance of $12.00 is taken off the next invoices." in page
+    assert "Your balance of $12.00 is deducted from the next invoices." in page
 
 
 def test_what_is_planned_for_the_periods_end_is_shown_seat_by_seat(visit: Visit) -> None:
@@ -72,7 +72,7 @@ def test_what_is_planned_for_the_periods_end_is_shown_seat_by_seat(visit: Visit)
     assert f"Seat {first} Max Free Given up" in page
     assert f"Seat {second} Max Free Becomes Plus" in page
     assert f"Seat {third} Max Free Stays" in page
-    assert "and is paid yearly from then on. Changes are planned for that day" in page
+    assert "and is paid yearly from then on. Changes are scheduled for that day" in page
     assert "Keep as now" in page
 
 
@@ -109,7 +109,7 @@ def test_an_overdue_payment_says_until_when_seats_work_exactly_as_it_is_enforced
         words_of_all(html)
     )
     assert 'href="https://invoice.example/in_1">Pay $90.00 now</a>' in html
-    assert "Other changes are possible once the overdue payment is made." in words(page)
+    assert "You can make other changes once the overdue payment is made." in words(page)
     assert set(Entitlement.objects.values_list("suspended_at", flat=True)) == {T0 + 6 * DAY}
 
 
@@ -129,9 +129,11 @@ def test_the_banner_tells_each_what_concerns_them(visit: Visit) -> None:
 
     assert "All seats work until 9 June 2026, 10:02 UTC. See billing." in banner(owner_of(bill.team).user)
     assert "All seats work until 9 June 2026, 10:02 UTC. The Owner can pay it." in banner(admin.user)
-    assert "A payment for your seat is overdue. It works until 9 June 2026, 10:02 UTC." in banner(holder.user)
+    assert "A payment for your seat is overdue. The seat works until 9 June 2026, 10:02 UTC." in banner(
+        holder.user
+    )
     assert "overdue" not in banner(other.user)
-    assert "It works until 9 June 2026" in read(visit(holder.user), "/account/")
+    assert "The seat works until 9 June 2026" in read(visit(holder.user), "/account/")
 
 
 def test_after_the_grace_the_banner_says_that_the_seats_have_stopped(visit: Visit) -> None:
@@ -139,7 +141,10 @@ def test_after_the_grace_the_banner_says_that_the_seats_have_stopped(visit: Visi
 
     html = visit(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/seats/").content.decode()
 
-    assert "The seats stopped on 2 June 2026, 10:02 UTC, and usage falls to Credits." in words_of_all(html)
+    assert (
+        "The seats have been suspended since 2 June 2026, 10:02 UTC; calls are paid from Credits"
+        in words_of_all(html)
+    )
 
 
 def test_who_pays_in_time_sees_no_banner(visit: Visit) -> None:
@@ -167,9 +172,9 @@ def test_a_change_that_waits_for_its_payment_can_be_paid_or_dropped(visit: Visit
 
     page = visit(owner_of(bill.team).user).get(url_of(bill))
 
-    assert "Add 2 seats of Max waits for its payment of $99.99" in words(page)
+    assert "Add 2 seats of Max waits for the payment of $99.99" in words(page)
     assert 'href="https://invoice.example/in_2">Pay $99.99</a>' in page.content.decode()
-    assert "Drop it" in words(page)
+    assert "Discard this change" in words(page)
     assert "Cancel the subscription" not in words(page)
 
 
@@ -191,9 +196,9 @@ def test_invoices_are_listed_newest_first_with_their_links(visit: Visit) -> None
     page = visit(owner_of(team).user).get(f"/teams/{team.slug}/billing/")
 
     assert (
-        "A-3 2026-06-06 10:02 $1,200.00 $0.00 To be paid Pay invoice A-3"
-        " A-2 2026-06-05 10:02 $1,200.00 $0.00 Void View invoice A-2"
-        " A-1 2026-06-04 10:02 $1,200.00 $1,200.00 Paid View invoice A-1"
+        "A-3 2026-06-06 10:02 $1,200.00 $0.00 To be paid Pay (A-3)"
+        " A-2 2026-06-05 10:02 $1,200.00 $0.00 Void View (A-2)"
+        " A-1 2026-06-04 10:02 $1,200.00 $1,200.00 Paid View (A-1)"
     ) in words(page)
     assert "A-4" not in words(page)
 
@@ -227,9 +232,9 @@ def test_a_change_that_cannot_be_read_leads_back(visit: Visit) -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("expired", "Not paid 1 × Max The payment page was left. Nothing was charged"),
+        ("expired", "Not paid 1 × Max The payment page was closed or has expired. Nothing was charged"),
         ("failed", "The payment failed 1 × Max Nothing was charged, and nothing was bought."),
-        ("processing", "Your payment is under way 1 × Max The payment service does not answer"),
+        ("processing", "Your payment is in progress 1 × Max The payment service does not answer"),
         ("open", "Not paid yet 1 × Max The payment service does not answer"),
     ],
 )

@@ -51,15 +51,17 @@ def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
         text, html = whole(visit, buyer.user, path)
         stops = re.search(r"All seats work until (\d+ July 2026, \d\d:\d\d) UTC\.", text)
         assert stops
-        assert f"It works until {stops[1]} UTC. The Owner can pay it." in whole(visit, mia.user, path)[0]
+        assert (
+            f"The seat works until {stops[1]} UTC. The Owner can pay it." in whole(visit, mia.user, path)[0]
+        )
         pay = re.search(r'href="([^"]+)">Pay \$50\.00 now</a>', html)
         assert pay
         assert buyer.plans() == ["max"]
 
     with buyer.later(8 * DAY):
         text, _ = whole(visit, buyer.user, path)
-        assert f"The seats stopped on {stops[1]} UTC, and usage falls to Credits." in text
-        assert f"It stopped on {stops[1]} UTC" in whole(visit, mia.user, path)[0]
+        assert f"The seats have been suspended since {stops[1]} UTC; calls are paid from Credits" in text
+        assert f"The seat has been suspended since {stops[1]} UTC" in whole(visit, mia.user, path)[0]
         assert buyer.plans() == []
 
         buyer.account.pay(pay[1], "4242 4242 4242 4242")

@@ -37,12 +37,12 @@ def test_packs_have_their_exact_price_and_their_end(team: Team, client: Client) 
 
     page = read(client, "/teams/acme/credits/buy/")
 
-    assert "Buy Credits 1,250 in the pool now" in page
+    assert "Buy Credits Balance: 1,250" in page
     assert "5,000 Credits Buy for $5.00 : 5,000 Credits" in page
     assert "25,000 Credits Buy for $25.00 : 25,000 Credits" in page
     assert "100,000 Credits Buy for $100.00 : 100,000 Credits" in page
-    assert "Any multiple of 5,000 Credits up to 1,000,000. Each 5,000 cost $5.00." in page
-    assert "What you buy now can be used until 3 June 2027: 365 days from its payment." in page
+    assert "Any multiple of 5,000 Credits up to 1,000,000. 5,000 Credits cost $5.00." in page
+    assert "Credits that you buy today can be used until 3 June 2027: 365 days from the payment." in page
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_open_payment_page_is_offered_again(team: Team, client: Client) -> No
 
     page = client.get("/teams/acme/credits/buy/")
 
-    assert "You chose 25,000 Credits, and have not paid yet. Go on paying" in words(page)
+    assert "You chose 25,000 Credits, and have not paid yet. Continue to payment" in words(page)
     assert checkout.url in page.content.decode()
 
 
@@ -103,12 +103,12 @@ def test_purchases_say_what_became_of_each_and_link_its_invoice(team: Team, clie
     page = words(answer)
 
     assert (
-        "2026-06-03 12:02 10,000 $10.00 Not paid yet Bought – Go on paying "
+        "2026-06-03 12:02 10,000 $10.00 Not paid yet Bought – Continue to payment "
         "2026-06-03 11:02 5,000 $5.00 Not paid It was left. Bought – – "
         f"2026-06-03 10:04 100,000 $100.00 Paid Bought {kept.lot_id}, until 2027-06-03 "
         f"A-{kept.invoice_id} "
         f"2026-06-03 10:03 25,000 $25.00 Paid Disputed Bought {disputed.lot_id}, until 2027-06-03 "
-        f"Frozen A-{disputed.invoice_id} 2026-06-03 10:02 5,000 $5.00 Paid $2.00 paid back"
+        f"Frozen A-{disputed.invoice_id} 2026-06-03 10:02 5,000 $5.00 Paid $2.00 refunded"
     ) in page
     assert f'href="https://invoice.stripe.com/i/{kept.invoice_id}"' in answer.content.decode()
 
@@ -123,7 +123,7 @@ def test_a_frozen_lot_says_why(team: Team, client: Client) -> None:
 
     page = read(client, "/teams/acme/credits/")
 
-    assert "Frozen Its payment is disputed since 2026-06-03. Nothing is drawn from it" in page
+    assert "Frozen Its payment has been disputed since 2026-06-03. Nothing is drawn from this lot" in page
     assert CreditGrant.objects.get().frozen_at == T0
 
 

@@ -40,7 +40,7 @@ def test_auto_top_up_is_off_until_it_is_set_and_suggests_amounts(team: Team, cli
     assert "Auto top-up Off" in words(page)
     for amount in ("5000", "25000", "100000"):
         assert f'value="{amount}"' in page.content.decode()
-    assert "None yet. Buying Credits once, or adding one below, leaves one." in words(page)
+    assert "None yet. Buy Credits once, or add a card below." in words(page)
     assert "Bought automatically this month 0 of 100,000 Credits ($0.00)" in words(page)
     assert not AutoTopUp.objects.exists()
 
@@ -111,8 +111,11 @@ def test_what_was_spent_waits_and_failed_this_month_is_shown(team: Team, client:
 
     page = read(client, "/teams/acme/credits/auto-top-up/")
 
-    assert "The last payment failed. It is tried again within two hours, or at once when you save;" in page
-    assert "25,000 Credits for $25.00 are being bought since 3 Jun 2026, 10:02 UTC." in page
+    assert (
+        "The last payment failed. The payment is tried again within two hours, or at once when you save."
+        in page
+    )
+    assert "25,000 Credits for $25.00 are being bought. The purchase began on 3 Jun 2026, 10:02 UTC." in page
     # The one that waits counts: it may be paid.
     assert "Bought automatically this month 50,000 of 100,000 Credits ($50.00)" in page
     assert "25,000 Credits for $25.00, 3 Jun 2026, 08:02 UTC Your card was declined." in page

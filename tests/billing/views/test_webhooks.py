@@ -32,7 +32,7 @@ def at_t0() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_ring() -> None:
+def nothing_enqueued() -> None:
     """Here the worker is notified, unless a test replaces that: which message is sent is what is tested."""
 
 
@@ -40,7 +40,7 @@ def no_ring() -> None:
 def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the tasks that were enqueued."""
     names: list[str] = []
-    monkeypatch.setattr("teams.ring._send", lambda task: names.append(task.name))
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: names.append(task.name))
     return names
 
 
@@ -183,8 +183,8 @@ def test_an_event_is_kept_also_while_the_broker_is_away(
     answer = deliver_event(client, event("customer.updated", {"id": "x", "object": "tax_id"}))
 
     assert answer.status_code == 200
-    assert [r.getMessage()[:29] for r in caplog.records if r.name == "teams.ring"] == [
-        "Not rung: billing.work_inbox "
+    assert [r.getMessage()[:32] for r in caplog.records if r.name == "tokenplan.kit.enqueue"] == [
+        "Not enqueued: billing.work_inbox"
     ]
     # The sweep finds it.
     assert work_inbox() == 1

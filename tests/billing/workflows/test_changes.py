@@ -22,11 +22,11 @@ from billing.selectors.change_requests import change_request
 from billing.stripe_api.client import api
 from billing.workflows.changes import drop_change
 from quota.models import Plan
-from teams.errors import InvalidValue
 from teams.services import seats as seat_service
 from tests.helpers.factories import USD, make_member, make_user
 from tests.helpers.story import Story, dollars
 from tests.helpers.stripe_account import AUTHENTICATES, DECLINED, StripeAccount
+from tokenplan.kit.errors import InvalidValue
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

@@ -15,7 +15,7 @@ from billing.workflows.checkouts import buy_credits
 from billing.workflows.customers import portal_url
 from billing.workflows.top_ups import top_up, top_up_all
 from quota.models import CreditGrant
-from quota.selectors.bar import team_balance
+from quota.selectors.credits import team_balance
 from teams.models import Mail, Team
 from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, make_scene
 from tests.helpers.story import Story

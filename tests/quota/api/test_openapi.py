@@ -10,9 +10,10 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from quota import errors
-from teams.api.problems import MEDIA_TYPE
-from teams.errors import Refusal
-from tests.quota.api.test_bad_input import WRITES, api_views
+from teams.errors import KeyInvalid
+from tests.helpers.api_addresses import WRITES, api_views
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.problems import MEDIA_TYPE
 
 TRACKERS = ["/v1/token_plan/remains", "/v1/api/openplatform/coding_plan/remains"]
 
@@ -69,7 +70,7 @@ def test_every_operation_has_a_summary_an_id_and_problems(document: dict[str, An
 def test_authorize_lists_each_of_its_refusals_with_what_to_relay(document: dict[str, Any]) -> None:
     responses = document["paths"]["/api/v1/gateway/authorize"]["post"]["responses"]
     expected: list[type[Refusal]] = [
-        errors.KeyInvalid,
+        KeyInvalid,
         errors.NoUsableResources,
         errors.ModelUnknown,
         errors.InvalidUsage,

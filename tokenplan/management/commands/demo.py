@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from billing.models import Price
 from quota.models import Plan, RateCard
-from tokenplan.demo import load_demo
+from tokenplan.runtime.demo import load_demo
 
 
 class Command(BaseCommand):

@@ -14,7 +14,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
-from teams.errors import Refusal
+from tokenplan.kit.errors import Refusal
 from tokenplan.local_stripe.server import LocalStripe
 
 logger = logging.getLogger(__name__)

@@ -2,9 +2,7 @@
 
 import ipaddress
 import json
-import os
 import socket
-import sys
 from io import StringIO
 from typing import Any
 
@@ -13,11 +11,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
-from tokenplan import environment
-from tokenplan.embedded import ServerFailed, embedded_servers
-from tokenplan.supervisor import AlreadyRunning, Program, Stopped, Supervisor
-
-THREADS = 8
+from tokenplan.runtime import environment
+from tokenplan.runtime.embedded import ServerFailed, embedded_servers
+from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
+from tokenplan.runtime.programs import all_programs
+from tokenplan.runtime.supervisor import AlreadyRunning, Stopped, Supervisor
 
 
 class Command(BaseCommand):
@@ -27,8 +25,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         host = environment.text("HOST", "127.0.0.1")
         port = settings.PORT
+        programs = all_programs(host=host, port=port, local_stripe=settings.LOCAL_STRIPE)
         supervisor = Supervisor(
-            data=settings.DATA, servers=embedded_servers(settings.DATA), programs=programs(host, port)
+            data=settings.DATA, servers=embedded_servers(settings.DATA), programs=programs
         )
         try:
             refuse_busy_port(host, port)
@@ -44,12 +43,15 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def prepare_database(self) -> None:
-        """Brings the database up to this code, and loads the demo once. Leaves no connection behind."""
+        """Migrates the database and loads the demo, unless it is there. Leaves no connection open."""
         try:
+            refuse_data_of_another_version()
             call_command("migrate", verbosity=0, interactive=False)
             call_command("createcachetable", verbosity=0)
             if environment.flag("DEMO", True):
                 call_command("demo", stdout=StringIO())
+        except OlderData as error:
+            raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from error
         finally:
@@ -76,33 +78,10 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def programs(host: str, port: int) -> list[Program]:
-    """The web server, the worker and the clock, sized to this machine; the local Stripe where there is no
-    other.
-    """
-    python = sys.executable
-    workers = max(2, min(os.cpu_count() or 1, 8))
-    web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
-    web += ["--workers", str(workers), "--blocking-threads", str(THREADS), "--respawn-failed-workers"]
-    web += ["--workers-kill-timeout", "5", "--no-ws", "--log-level", "error", "tokenplan.wsgi:application"]
-    celery = [python, "-m", "celery", "--quiet", "-A", "tokenplan"]
-    # Threads: sweeps wait for the database, and processes would each hold a pool of connections.
-    worker = [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"]
-    # No pid file: it would outlive a kill -9 and stop the next start.
-    beat = [*celery, "beat", "--pidfile=", "--loglevel", "WARNING"]
-    root = environment.ROOT
-    stripe = Program("local Stripe", [python, "manage.py", "local_stripe"], root)
-    return [
-        *([stripe] if settings.LOCAL_STRIPE else []),
-        Program("web server", web, root),
-        Program("worker", [*worker, "--without-gossip", "--without-mingle"], root),
-        Program("beat", beat, root),
-    ]
-
-
 def refuse_busy_port(host: str, port: int, what: str = "", asked: int | None = None) -> None:
-    """Raises CommandError when something else listens there, before anything is started. `asked` is the port
-    that was chosen, where this one follows from it.
+    """Raises CommandError when something else listens there, before anything is started.
+
+    `what` says who wants the port. `asked` is the port that was chosen, where this one follows from it.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -110,7 +89,7 @@ def refuse_busy_port(host: str, port: int, what: str = "", asked: int | None = N
         try:
             probe.bind((host, port))
         except OSError as error:
-            # Two further: the port above is the local Stripe's.
+            # The port above the chosen one is the local Stripe's, so the next free pair is two further.
             raise CommandError(
                 f"Cannot serve {what + ' ' if what else ''}on {host}:{port}: {error.strerror}. "
                 f"Choose another port: make run PORT={(asked or port) + 2}"
@@ -118,7 +97,7 @@ def refuse_busy_port(host: str, port: int, what: str = "", asked: int | None = N
 
 
 def payments() -> str:
-    """Where money goes."""
+    """The line that says which Stripe payments go to."""
     if settings.LOCAL_STRIPE:
         return (
             f"Payments: a local Stripe, {settings.STRIPE_API_BASE}; no money moves. Card 4242 4242 4242 4242"
@@ -132,7 +111,7 @@ def payments() -> str:
 
 
 def reachable(host: str) -> str:
-    """An address to call ourselves at: a wildcard is none."""
+    """The address this server can be called at from here: for a wildcard, the loopback address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

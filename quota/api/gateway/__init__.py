@@ -1,0 +1,1 @@
+"""What API gateways call: authorize before a model call, settle or release after it, or report in bulk."""

@@ -1,0 +1,103 @@
+"""`POST gateway/authorize`: a gateway asks before each model call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from quota import errors
+from quota.api.fields import NANOUSD, WindowSerializer
+from quota.api.gateway import bodies
+from quota.api.gateway.base import GatewayView, usage_at
+from quota.api.gateway.relay import relay
+from quota.api.schema import RELAYED_PROBLEM
+from quota.hot_path.authorize import authorize
+from quota.stored_json import moment_json, windows_json
+from teams.errors import KeyInvalid
+from tokenplan.kit.api import Shape
+from tokenplan.kit.openapi import refusals
+from tokenplan.kit.problems import Problem
+
+
+class AuthorizeRequestSerializer(Shape):
+    request_id = serializers.CharField(max_length=128)
+    key = serializers.CharField(help_text="The Subscription Key of the caller, `sk-cp-…`.")
+    model = serializers.CharField(max_length=100)
+    estimate = serializers.DictField(
+        child=serializers.IntegerField(min_value=0),
+        help_text="The most that the call may use: meter to quantity.",
+    )
+    agent = serializers.CharField(max_length=64, required=False, allow_null=True)
+
+
+class AuthorizationSerializer(Shape):
+    reservation = serializers.UUIDField()
+    expires_at = serializers.DateTimeField()
+    estimate_nanousd = serializers.IntegerField(help_text=NANOUSD)
+    from_quota_nanousd = serializers.IntegerField()
+    from_credits_nanousd = serializers.IntegerField()
+    team = serializers.CharField()
+    plan = serializers.CharField(allow_null=True)
+    windows = WindowSerializer(many=True)
+
+
+class Authorize(GatewayView):
+    """`POST gateway/authorize`. Every refusal carries `relay`, what the gateway hands to its caller."""
+
+    request_id = ""
+
+    @extend_schema(
+        operation_id="gateway_authorize",
+        summary="Ask before a model call",
+        description="Holds what the call may cost: quota first, Credits for the rest. The same request_id "
+        "with the same body answers as the first time and holds nothing twice.",
+        request=AuthorizeRequestSerializer,
+        responses={
+            201: AuthorizationSerializer,
+            **refusals(
+                KeyInvalid,
+                errors.NoUsableResources,
+                errors.ModelUnknown,
+                errors.InvalidUsage,
+                errors.QuotaExhausted,
+                errors.TooManyAgents,
+                errors.RequestIdReused,
+                problem=RELAYED_PROBLEM,
+            ),
+        },
+        tags=["gateway"],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        body = request.data
+        parsed = bodies.authorize_request(body)
+        self.request_id = parsed.request_id
+        with usage_at("/estimate"):
+            held = authorize(gateway=self.gateway, request=parsed, at=timezone.now())
+        return JsonResponse(
+            {
+                "reservation": str(held.reservation_id),
+                "expires_at": moment_json(held.expires_at),
+                "estimate_nanousd": held.estimate_nanousd,
+                "from_quota_nanousd": held.from_quota_nanousd,
+                "from_credits_nanousd": held.from_credits_nanousd,
+                "team": held.team_slug,
+                "plan": held.plan_code,
+                "windows": held.windows,
+            },
+            status=201,
+        )
+
+    def problem(self, error: Exception) -> Problem:
+        problem = super().problem(error)
+        extra: dict[str, Any] = {"relay": relay(problem, error, self.request_id)}
+        if isinstance(error, errors.QuotaExhausted):
+            extra["window"] = error.window.limit.name
+            extra["windows"] = windows_json(error.windows)
+            extra["fits_at"] = moment_json(error.fits_at) if error.fits_at else None
+        return replace(problem, extra=extra)

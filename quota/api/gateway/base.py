@@ -1,0 +1,54 @@
+"""The base of the gateways' addresses: who may call them, how much they read, how they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from django.http import HttpResponse
+from rest_framework.views import APIView
+
+import quota.api.schema  # noqa: F401  # tells the OpenAPI document how these views sign in
+from quota.api.authentication import GatewayAuthentication
+from quota.errors import InvalidUsage
+from quota.models import Gateway
+from tokenplan.kit.api import JSONAlone
+from tokenplan.kit.parsers import BoundedJSONParser
+from tokenplan.kit.problems import Problem, problem_of
+
+
+class SmallJSONParser(BoundedJSONParser):
+    """One call is described in far less than 64 KiB."""
+
+    limit = 65_536
+
+
+class GatewayView(APIView):
+    """For a gateway with its credential; anyone else gets 401."""
+
+    authentication_classes = [GatewayAuthentication]
+    permission_classes = []
+    parser_classes = [SmallJSONParser]
+    content_negotiation_class = JSONAlone
+
+    @property
+    def gateway(self) -> Gateway:
+        return cast(Gateway, self.request.auth)
+
+    def problem(self, error: Exception) -> Problem:
+        """The problem document for whatever was raised."""
+        return problem_of(error)
+
+    def get_exception_handler(self) -> Callable[[Exception, Mapping[str, Any]], HttpResponse]:
+        return lambda error, context: self.problem(error).response()
+
+
+@contextmanager
+def usage_at(pointer: str) -> Iterator[None]:
+    """A meter that cannot be priced is named by where the usage stood in the body."""
+    try:
+        yield
+    except InvalidUsage as refusal:
+        refusal.pointer = pointer + (refusal.pointer or "")
+        raise

@@ -1,0 +1,165 @@
+"""The bodies that gateways send, read by hand: strict, and fast enough for every call.
+
+Whole numbers are JSON integers, never booleans, floats or text. Every wrong field is named: a
+`ValidationError` whose detail is nested like the body, so that each gets its JSON Pointer.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from rest_framework.exceptions import ValidationError
+
+from quota.hot_path.authorize import AuthorizeRequest
+from quota.hot_path.events import ReportedEvent, Settlement
+from quota.pricing import MAX_QUANTITY
+
+MOST_ROWS = 1000
+MOST_METERS = 40
+MODEL_LENGTH = 100
+ID_LENGTH = 128
+AGENT_LENGTH = 64
+
+METER = re.compile(r"[a-z_]{1,40}")
+# Control characters, and halves of surrogate pairs, which no database column holds.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+T = TypeVar("T")
+
+NOWHERE = UUID(int=0)
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Fields:
+    """An object of a body, read field by field. `done` raises for everything that was wrong."""
+
+    def __init__(self, body: object) -> None:
+        if type(body) is not dict:
+            raise ValidationError({"non_field_errors": ["This is a JSON object."]})
+        self._body: dict[str, object] = body
+        self._errors: dict[str, Any] = {}
+
+    def done(self) -> None:
+        if self._errors:
+            raise ValidationError(self._errors)
+
+    def text(self, name: str, longest: int, *, optional: bool = False) -> str:
+        """A text of 1 to `longest` printable characters; an optional one may be null, empty or missing."""
+        value = self._body.get(name)
+        if optional and value is None:
+            return ""
+        if type(value) is not str:
+            return self._wrong(name, "This is a text." if name in self._body else "This is needed.", "")
+        if len(value) > longest or not (value or optional):
+            return self._wrong(name, f"This has from 1 to {longest} characters.", "")
+        if UNPRINTABLE.search(value):
+            return self._wrong(name, "This has no control characters.", "")
+        return value
+
+    def key_text(self, name: str) -> str:
+        """A credential, however wrong: a caller that sent none, or garbage, has an invalid key."""
+        value = self._body.get(name, 0)
+        if value is None or type(value) is str:
+            return value or ""
+        return self._wrong(name, "This is a text." if name in self._body else "This is needed.", "")
+
+    def uuid(self, name: str) -> UUID:
+        value = self._body.get(name)
+        try:
+            if type(value) is str and len(value) == 36:
+                return UUID(value)
+        except ValueError:
+            pass
+        return self._wrong(name, "This is the id that authorize answered, a UUID.", NOWHERE)
+
+    def moment(self, name: str) -> datetime:
+        """A moment with its offset from UTC, turned into UTC."""
+        value = self._body.get(name)
+        try:
+            moment = datetime.fromisoformat(value) if type(value) is str else None
+            if moment is not None and moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        return self._wrong(name, "This is an ISO 8601 moment with an offset, as 2026-06-04T15:00:00Z.", NEVER)
+
+    def usage(self, name: str) -> dict[str, int]:
+        """Meter to quantity. Whether the model has the meter is for the rate card to say."""
+        value = self._body.get(name)
+        if type(value) is not dict:
+            return self._wrong(name, "This is an object of meters and quantities.", {})
+        if not 0 < len(value) <= MOST_METERS:
+            return self._wrong(name, f"Name from 1 to {MOST_METERS} meters with their quantities.", {})
+        wrong = {}
+        for meter, quantity in value.items():
+            if not METER.fullmatch(meter):
+                wrong[meter] = ["A meter is written with 1 to 40 of a-z and _."]
+            elif type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
+                wrong[meter] = [f"A quantity is a whole number from 0 to {MAX_QUANTITY}."]
+        return self._wrong(name, wrong, {}) if wrong else value
+
+    def rows(self, name: str) -> list[object]:
+        value = self._body.get(name)
+        if type(value) is not list or len(value) > MOST_ROWS:
+            return self._wrong(name, f"This is a list of up to {MOST_ROWS} rows.", [])
+        return value
+
+    def _wrong(self, name: str, error: str | dict[str, list[str]], instead: T) -> T:
+        self._errors[name] = [error] if isinstance(error, str) else error
+        return instead
+
+
+def authorize_request(body: object) -> AuthorizeRequest:
+    """The body of authorize."""
+    fields = Fields(body)
+    parsed = AuthorizeRequest(
+        request_id=fields.text("request_id", ID_LENGTH),
+        key_text=fields.key_text("key"),
+        model=fields.text("model", MODEL_LENGTH),
+        estimate=fields.usage("estimate"),
+        agent=fields.text("agent", AGENT_LENGTH, optional=True),
+    )
+    fields.done()
+    return parsed
+
+
+def usage(body: object) -> dict[str, int]:
+    """The body of settle."""
+    fields = Fields(body)
+    parsed = fields.usage("usage")
+    fields.done()
+    return parsed
+
+
+def settlement(row: object) -> Settlement:
+    """One of the rows of settlements."""
+    fields = Fields(row)
+    parsed = Settlement(fields.uuid("reservation"), fields.usage("usage"))
+    fields.done()
+    return parsed
+
+
+def event(row: object) -> ReportedEvent:
+    """One of the rows of events."""
+    fields = Fields(row)
+    parsed = ReportedEvent(
+        id=fields.text("id", ID_LENGTH),
+        key_text=fields.key_text("key"),
+        model=fields.text("model", MODEL_LENGTH),
+        usage=fields.usage("usage"),
+        occurred_at=fields.moment("occurred_at"),
+        agent=fields.text("agent", AGENT_LENGTH, optional=True),
+    )
+    fields.done()
+    return parsed
+
+
+def rows(body: object, name: str) -> list[object]:
+    """The rows of a bulk body, unread."""
+    fields = Fields(body)
+    parsed = fields.rows(name)
+    fields.done()
+    return parsed

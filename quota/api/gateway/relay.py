@@ -1,0 +1,56 @@
+"""What a gateway hands to its own caller when authorize refuses: status, headers and body, ready to send."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from quota.errors import QuotaExhausted
+from tokenplan.kit.problems import Problem
+
+# The refusals that a caller of the gateway can do something about: status, kind, message (None: the detail).
+KNOWN: dict[str, tuple[int, str, str | None]] = {
+    "key_invalid": (401, "authentication_error", "invalid api key"),
+    "no_usable_resources": (402, "insufficient_balance_error", "insufficient balance (1008)"),
+    "quota_exhausted": (429, "rate_limit_error", None),
+    "too_many_agents": (429, "rate_limit_error", None),
+    "unavailable": (503, "overloaded_error", "the service is overloaded, try again"),
+}
+# What the caller asked is wrong, as far as the gateway passed it on.
+OF_THE_REQUEST = frozenset(
+    {"model_unknown", "invalid", "usage_invalid", "malformed", "body_too_large", "request_id_reused"}
+)
+
+
+def relay(problem: Problem, error: BaseException, request_id: str) -> dict[str, Any]:
+    """The answer to relay, in the shape that the platform's clients know.
+
+    What only the gateway can put right, its credential for one, is none of its caller's business: 500.
+    """
+    if problem.code in OF_THE_REQUEST:
+        status, kind, message = problem.status, "invalid_request_error", problem.detail
+    else:
+        status, kind, known = KNOWN.get(problem.code, (500, "api_error", "internal error"))
+        message = known or (exhausted(error) if isinstance(error, QuotaExhausted) else problem.detail)
+    headers = {"Content-Type": "application/json"}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    return {
+        "status": status,
+        "headers": headers,
+        "body": {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id},
+    }
+
+
+def exhausted(refusal: QuotaExhausted) -> str:
+    """The sentence that clients look for. What calls under way hold counts as used, as for the limit."""
+    window = refusal.window
+    taken = window.used + window.held
+    resets_at = window.resets_at
+    if resets_at.microsecond:  # whole seconds, and never too early
+        resets_at = resets_at.replace(microsecond=0) + timedelta(seconds=1)
+    return (
+        f"usage limit exceeded, {window.limit.label} usage limit reached for "
+        f"Token Plan {refusal.plan_name} ({taken}/{window.limit.nanousd} used), "
+        f"resets at {resets_at.isoformat()} (2056)"
+    )

@@ -1,0 +1,1 @@
+"""What people, and their scripts, see and change of a Team: seats, requests for a seat, Credits, usage."""

@@ -1,0 +1,70 @@
+"""A receipt as the API answers it: what a call used, at which prices, and who paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from quota.api.fields import NANOUSD, WindowSerializer
+from quota.models import UsageEvent
+from quota.stored_json import moment_json
+from tokenplan.kit.api import Shape
+from tokenplan.kit.paging import Cursor
+
+
+class LatestCallFirst(Cursor):
+    """Receipts: the latest call first."""
+
+    ordering = ("-occurred_at", "-id")
+
+
+def receipt_json(event: UsageEvent) -> dict[str, Any]:
+    """A receipt (docs/api.md). Windows and prices are as they were stored with the charge."""
+    return {
+        "id": str(event.pk),
+        "model": event.model,
+        "modality": event.modality,
+        "agent": event.agent,
+        "usage": event.usage,
+        "amount_nanousd": event.amount_nanousd,
+        "from_quota_nanousd": event.from_quota_nanousd,
+        "from_credits_nanousd": event.from_credits_nanousd,
+        "overrun_nanousd": event.overrun_nanousd,
+        "prices": event.prices,
+        "windows_before": event.windows_before,
+        "windows_after": event.windows_after,
+        "occurred_at": moment_json(event.occurred_at),
+        "recorded_at": moment_json(event.recorded_at),
+    }
+
+
+class PriceUsedSerializer(Shape):
+    meter = serializers.CharField()
+    unit_size = serializers.IntegerField()
+    nanousd_per_unit = serializers.IntegerField()
+    context_over = serializers.IntegerField(
+        help_text="The input-size tier: for calls with more input than that."
+    )
+
+
+class ReceiptSerializer(serializers.Serializer[UsageEvent]):
+    """A charge, for good. The three parts add up to the amount."""
+
+    id = serializers.UUIDField()
+    model = serializers.CharField()
+    modality = serializers.CharField()
+    agent = serializers.CharField()
+    usage = serializers.DictField(child=serializers.IntegerField())
+    amount_nanousd = serializers.IntegerField(help_text=NANOUSD)
+    from_quota_nanousd = serializers.IntegerField()
+    from_credits_nanousd = serializers.IntegerField()
+    overrun_nanousd = serializers.IntegerField(help_text="What neither quota nor Credits had room for.")
+    prices = PriceUsedSerializer(many=True)
+    windows_before = WindowSerializer(many=True)
+    windows_after = WindowSerializer(many=True)
+    occurred_at = serializers.DateTimeField()
+    recorded_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: UsageEvent) -> dict[str, Any]:
+        return receipt_json(instance)

@@ -1,0 +1,235 @@
+"""The question before each model call: may this key spend this much now?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from quota.allocation import split
+from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
+from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
+from quota.hot_path.sql import Columns
+from quota.hot_path.state import (
+    USABLE_CREDITS,
+    CallState,
+    SeatUsage,
+    locked_call_state,
+    public_id_of,
+    usable_credits,
+)
+from quota.models import Gateway, Reservation
+from quota.money import credits_text
+from quota.pricing import charge
+from quota.stored_json import windows_json
+from quota.windows import Hold, fits_at
+from teams.errors import KeyInvalid
+
+LAST_USED_RESOLUTION = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeRequest:
+    """What a gateway asks. `estimate` is meter to quantity; `agent` may be empty."""
+
+    request_id: str
+    key_text: str
+    model: str
+    estimate: Mapping[str, int]
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """The answer. A repeat of the request gets the same one."""
+
+    reservation_id: UUID
+    expires_at: datetime
+    estimate_nanousd: int
+    from_quota_nanousd: int
+    from_credits_nanousd: int
+    team_slug: str
+    plan_code: str | None
+    windows: list[dict[str, object]]
+
+
+def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
+    """Hold what the call may cost, quota first and Credits for the rest, or refuse.
+
+    Raises KeyInvalid, ModelUnknown, InvalidUsage, NoUsableResources, QuotaExhausted, TooManyAgents,
+    RequestIdReused. A refusal holds nothing and is not remembered: the same request_id may ask again.
+    """
+    key_public_id = public_id_of(request.key_text)
+    request_hash = _request_hash(key_public_id, request)
+    with transaction.atomic():
+        state = locked_call_state(
+            key_public_id,
+            key_text=request.key_text,
+            gateway_id=gateway.pk,
+            request_id=request.request_id,
+            occurred_at=at,
+            at=at,
+        )
+        if state.prior_reservation_id:
+            return _repeated(gateway, request.request_id, request_hash)
+        if not state.key_works:
+            raise KeyInvalid
+        card = rate_card(state.rate_card_id) if state.rate_card_id else None
+        estimate = charge(card, request.model, request.estimate).amount
+        plan = plan_terms(state.plan_id) if state.plan_id else None
+        if plan:
+            _check_agents(state.usage, plan, request.agent, at)
+        room = state.usage.room(plan.limits, at) if plan else 0
+        parts = split(estimate, room=room, credits=estimate)
+        # A call that is estimated at nothing still needs something that could pay for it.
+        credits_needed = parts.from_credits or (1 if room <= 0 else 0)
+        with_hold = state.usage.with_hold(Hold(at, parts.from_quota))
+        reservation = Reservation(
+            gateway_id=gateway.pk,
+            request_id=request.request_id,
+            request_hash=request_hash,
+            team_id=state.team_id,
+            membership_id=state.membership_id,
+            key_id=state.key_id,
+            seat_id=state.seat_id,
+            plan_id=state.plan_id,
+            model=request.model,
+            agent=request.agent,
+            estimate_nanousd=parts.amount,
+            from_quota_nanousd=parts.from_quota,
+            from_credits_nanousd=parts.from_credits,
+            windows=windows_json(with_hold.windows(plan.limits, at)) if plan else [],
+            created_at=at,
+            expires_at=at + timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS),
+        )
+        if _write(reservation, credits_needed):
+            return _authorization(reservation, state.team_slug, plan.code if plan else None)
+        if Reservation.objects.filter(gateway=gateway, request_id=request.request_id).exists():
+            return _repeated(gateway, request.request_id, request_hash)
+        raise _refusal(state, plan, estimate, at)
+
+
+def _request_hash(key_public_id: str, request: AuthorizeRequest) -> str:
+    body = json.dumps([key_public_id, request.model, sorted(request.estimate.items()), request.agent])
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _repeated(gateway: Gateway, request_id: str, request_hash: str) -> Authorization:
+    """The answer that the request got before. Raises RequestIdReused when it was another request."""
+    prior = Reservation.objects.select_related("team", "plan").get(gateway=gateway, request_id=request_id)
+    if prior.request_hash != request_hash:
+        raise RequestIdReused(
+            f"The request_id {request_id!r} was used for another request", pointer="/request_id"
+        )
+    return _authorization(prior, prior.team.slug, prior.plan.code if prior.plan else None)
+
+
+def _authorization(reservation: Reservation, team_slug: str, plan_code: str | None) -> Authorization:
+    return Authorization(
+        reservation_id=reservation.pk,
+        expires_at=reservation.expires_at,
+        estimate_nanousd=reservation.estimate_nanousd,
+        from_quota_nanousd=reservation.from_quota_nanousd,
+        from_credits_nanousd=reservation.from_credits_nanousd,
+        team_slug=team_slug,
+        plan_code=plan_code,
+        windows=reservation.windows,
+    )
+
+
+def _check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) -> None:
+    """Raises TooManyAgents where the plan enforces its guideline."""
+    if not plan.agents_enforced:
+        return
+    at_work = usage.agents()
+    if agent not in at_work and len(at_work) >= plan.agents[1]:
+        lapses = min(live.ends_at for live in usage.live)
+        raise TooManyAgents(
+            f"{plan.name} allows {plan.agents[1]} agents at once; wait until one has finished",
+            retry_after=max(1, ceil((lapses - at).total_seconds())),
+        )
+
+
+_COLUMNS = Columns(Reservation)
+
+# The Credits part is locked and checked in the statement that holds it: inside `quota_usable_credits` each
+# statement sees afresh, so the sum is never older than the lock. Without a Credits part no lot is locked.
+_INSERT = f"""
+WITH used_key AS (
+    UPDATE teams_subscriptionkey SET last_used_at = %(at)s
+    WHERE id = %(key_id)s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
+)
+INSERT INTO quota_reservation ({_COLUMNS.names})
+SELECT {_COLUMNS.placeholders}
+WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {USABLE_CREDITS} >= %(credits_needed)s END
+ON CONFLICT (gateway_id, request_id) DO NOTHING
+RETURNING id
+"""  # noqa: S608  (its parts are constants of ours)
+
+
+def _write(reservation: Reservation, credits_needed: int) -> bool:
+    """False: nothing was written, because the Credits lack or another connection was first with this
+    request_id.
+    """
+    at = reservation.created_at
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            {
+                **_COLUMNS.values(reservation),
+                "credits_needed": credits_needed,
+                "last_used_before": at - LAST_USED_RESOLUTION,
+                "at": at,
+                "seated": reservation.seat_id is not None,
+                "occurred_at": at,
+                "lots_at": at,
+                "except_id": None,
+                "lock": True,
+            },
+        )
+        return cursor.fetchone() is not None
+
+
+def _refusal(
+    state: CallState, plan: PlanTerms | None, estimate: int, at: datetime
+) -> NoUsableResources | QuotaExhausted:
+    """Why nothing was held, and when it can be."""
+    credits = usable_credits(
+        team_id=state.team_id, membership_id=state.membership_id, seated=plan is not None, at=at
+    )
+    if plan is None:
+        if credits:
+            return NoUsableResources(
+                f"The call may cost {credits_text(estimate)} Credits and {credits_text(credits)} can be used"
+            )
+        return NoUsableResources()
+    needed = max(estimate - credits, 1)
+    windows = state.usage.windows(plan.limits, at)
+    moments = [
+        fits_at(
+            window.limit, state.usage.buckets.get(window.limit.rule.key, ()), state.usage.holds, needed, at
+        )
+        for window in windows
+    ]
+    # The window that will be the last to have room; one that never will comes last of all.
+    last = max(
+        range(len(windows)), key=lambda i: (moments[i] is None, moments[i] or at, windows[i].limit.nanousd)
+    )
+    window, fits = windows[last], moments[last]
+    until = fits or window.resets_at
+    when = f"it fits at {fits.isoformat()}" if fits else "it is more than the whole window holds"
+    return QuotaExhausted(
+        f"The {window.limit.label} window of {plan.name} has no room for this call; {when}",
+        retry_after=max(1, ceil((until - at).total_seconds())),
+        window=window,
+        windows=windows,
+        plan_name=plan.name,
+        fits_at=fits,
+    )

@@ -1,0 +1,58 @@
+"""Plan versions and rate cards as values, for the hot path and for everyone who shows them.
+
+Both are immutable in the database (by trigger), so each is read once a process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from quota.models import Plan, RateCard
+from quota.pricing import Card, ModelPrices, Price
+from quota.windows import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTerms:
+    """What a plan version allows."""
+
+    id: int
+    code: str
+    version: int
+    name: str
+    rank: int
+    agents: tuple[int, int]
+    agents_enforced: bool
+    limits: tuple[Limit, ...]
+
+
+@lru_cache(maxsize=256)
+def plan_terms(plan_id: int) -> PlanTerms:
+    """The terms of a plan version that a seat is, or was, entitled to: its limits cannot change then."""
+    plan = Plan.objects.prefetch_related("limits").get(pk=plan_id)
+    return PlanTerms(
+        plan.pk,
+        plan.code,
+        plan.version,
+        plan.name,
+        plan.rank,
+        (plan.agents_min, plan.agents_max),
+        plan.agents_enforced,
+        tuple(limit.limit for limit in plan.limits.all()),
+    )
+
+
+@lru_cache(maxsize=16)
+def rate_card(card_id: int) -> Card:
+    """A rate card with all its prices."""
+    card = RateCard.objects.prefetch_related("prices").get(pk=card_id)
+    prices: dict[str, list[Price]] = {}
+    modalities: dict[str, str] = {}
+    for row in card.prices.all():
+        prices.setdefault(row.model, []).append(
+            Price(row.meter, row.unit_size, row.nanousd_per_unit, row.context_over)
+        )
+        modalities[row.model] = row.modality
+    models = {name: ModelPrices(name, modalities[name], tuple(of_model)) for name, of_model in prices.items()}
+    return Card(card.effective_from, models)

@@ -1,0 +1,195 @@
+"""A charge: who pays for usage, the event, the buckets, the ledger. All of it in the caller's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F
+
+from quota.allocation import Split, draw, split
+from quota.hot_path.buckets import moved_first_use_windows, replace_buckets
+from quota.hot_path.catalog import plan_terms
+from quota.hot_path.sql import Columns
+from quota.hot_path.state import SeatUsage, usable_credits
+from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, UsageEvent
+from quota.pricing import Charge
+from quota.stored_json import prices_json, windows_json
+from quota.windows import Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that was made: whose, on what, and when.
+
+    `seat_id` and `plan_id` are both None when Credits alone could pay. `usage` is meter to quantity.
+    """
+
+    gateway_id: int
+    external_id: str | None
+    reservation_id: UUID | None
+    team_id: int
+    membership_id: int
+    key_id: int
+    seat_id: int | None
+    plan_id: int | None
+    model: str
+    agent: str
+    usage: Mapping[str, int]
+    usage_hash: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldParts:
+    """What a live reservation holds for this call, in nano-dollars: it pays even if the room has gone since.
+
+    `lots_at` is the moment at which lots had to be alive to be drawn from; None: the moment of the charge.
+    """
+
+    quota: int = 0
+    credits: int = 0
+    lots_at: datetime | None = None
+
+
+NOTHING_HELD = HeldParts()
+
+
+def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> str:
+    """What tells a repeated report from another one under the same id."""
+    return hashlib.sha256(json.dumps([model, sorted(usage.items()), *map(str, more)]).encode()).hexdigest()
+
+
+def record_charge(
+    *, call: Call, price: Charge, seat_usage: SeatUsage, held: HeldParts, at: datetime
+) -> UsageEvent:
+    """Write the usage and who pays for it: quota, then Credits, then overrun. Used is used.
+
+    The caller has locked the key and the seat, and read `seat_usage` after that; the call's own hold takes no
+    room from it.
+    """
+    limits: tuple[Limit, ...] = plan_terms(call.plan_id).limits if call.plan_id else ()
+    before = seat_usage.windows(limits, call.occurred_at)
+    if call.reservation_id:
+        seat_usage = seat_usage.without(call.reservation_id)
+    moved = moved_first_use_windows(call.seat_id, seat_usage, call.occurred_at)
+    seat_usage = replace(seat_usage, buckets={**seat_usage.buckets, **moved})
+    room = seat_usage.room(limits, call.occurred_at) if limits else 0
+    parts = _who_pays(call, price.amount, max(room, held.quota), held, at)
+    starts = {
+        rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
+        for rule in seat_usage.rules
+    }
+    in_window = parts.from_quota + parts.uncovered
+    after = seat_usage.with_usage(starts, in_window).windows(limits, call.occurred_at)
+    event = UsageEvent(
+        gateway_id=call.gateway_id,
+        external_id=call.external_id,
+        usage_hash=call.usage_hash,
+        reservation_id=call.reservation_id,
+        team_id=call.team_id,
+        membership_id=call.membership_id,
+        key_id=call.key_id,
+        seat_id=call.seat_id,
+        plan_id=call.plan_id,
+        model=call.model,
+        modality=price.modality,
+        agent=call.agent,
+        usage=dict(call.usage),
+        prices=prices_json(price.prices),
+        amount_nanousd=price.amount,
+        from_quota_nanousd=parts.from_quota,
+        from_credits_nanousd=parts.from_credits,
+        overrun_nanousd=parts.uncovered,
+        windows_before=windows_json(before),
+        windows_after=windows_json(after),
+        occurred_at=call.occurred_at,
+        recorded_at=at,
+    )
+    if call.seat_id and in_window:
+        for rule_key, buckets in moved.items():
+            replace_buckets(call.seat_id, rule_key, buckets, since=call.occurred_at)
+    _write(event, starts if in_window else {})
+    if parts.from_credits:
+        _draw_credits(event, parts.from_credits, held.lots_at or at)
+    return event
+
+
+def _who_pays(call: Call, amount: int, room: int, held: HeldParts, at: datetime) -> Split:
+    """Split `amount`: `room` of the windows first, then Credits, for which the lots are locked."""
+    parts = split(amount, room=room, credits=0)
+    if not parts.uncovered:
+        return parts
+    lots_at = held.lots_at or at
+    usable = usable_credits(
+        team_id=call.team_id,
+        membership_id=call.membership_id,
+        seated=call.seat_id is not None,
+        at=at,
+        occurred_at=call.occurred_at,
+        lots_at=lots_at,
+        except_id=call.reservation_id,
+        lock=True,
+    )
+    if held.credits > usable:
+        # What was held pays although the access was switched off since, but never beyond what the lots hold.
+        left = CreditGrant.objects.filter(team_id=call.team_id).live(lots_at).remaining()
+        usable = max(usable, min(held.credits, left))
+    return split(amount, room=room, credits=usable)
+
+
+_COLUMNS = Columns(UsageEvent)
+
+# One statement, and one round trip, for the event, its reservation and its buckets.
+_WRITE = f"""
+WITH settled AS (
+    UPDATE quota_reservation SET state = 'settled', closed_at = %(recorded_at)s, expired = false
+    WHERE id = %(reservation_id)s
+), summed AS (
+    INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd)
+    SELECT %(seat_id)s, rule, starts_at, %(from_quota_nanousd)s + %(overrun_nanousd)s
+    FROM unnest(%(rules)s::text[], %(starts)s::timestamptz[]) AS bucket (rule, starts_at)
+    ON CONFLICT (seat_id, rule, starts_at)
+    DO UPDATE SET used_nanousd = quota_usagebucket.used_nanousd + EXCLUDED.used_nanousd
+)
+INSERT INTO quota_usageevent ({_COLUMNS.names}) VALUES ({_COLUMNS.placeholders})
+"""  # noqa: S608  (its parts are constants of ours)
+
+
+def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
+    """`starts`: the bucket to add to, by `Rule.key`."""
+    buckets: dict[str, Any] = {"rules": list(starts.keys()), "starts": list(starts.values())}
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, {**_COLUMNS.values(event), **buckets})
+
+
+def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
+    """Take `amount` from the Team's lots, which are locked, and write it into the ledger and the member's
+    month.
+    """
+    lots = (
+        CreditGrant.objects.filter(team_id=event.team_id).live(lots_at).values_list("id", "remaining_nanousd")
+    )
+    for part in draw(amount, list(lots)):
+        CreditGrant.objects.filter(pk=part.grant_id).update(
+            remaining_nanousd=F("remaining_nanousd") - part.nanousd
+        )
+        CreditLedgerEntry.objects.create(
+            team_id=event.team_id,
+            grant_id=part.grant_id,
+            kind=CreditLedgerEntry.Kind.USE,
+            amount_nanousd=-part.nanousd,
+            event=event,
+            membership_id=event.membership_id,
+            cause=f"usage of {event.model}",
+            at=event.recorded_at,
+        )
+    of_month = {"membership_id": event.membership_id, "month": event.occurred_at.date().replace(day=1)}
+    CreditMonth.objects.bulk_create([CreditMonth(**of_month, used_nanousd=0)], ignore_conflicts=True)
+    CreditMonth.objects.filter(**of_month).update(used_nanousd=F("used_nanousd") + amount)

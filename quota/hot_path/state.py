@@ -1,0 +1,260 @@
+"""What a decision about a call depends on, read by the database functions of migration 0003.
+
+`locked_call_state` and `locked_reservation_state` lock rows until the caller's transaction ends, and read
+after the lock. `seat_usage`, and `usable_credits` without `lock`, read the same for showing and lock nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from quota.errors import ReservationUnknown
+from quota.hot_path.sql import fetch_row
+from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, room_for, window_at
+from teams import keytext
+from teams.errors import KeyInvalid
+from teams.services.keys import root_secret
+
+
+@dataclass(frozen=True, slots=True)
+class LiveHold:
+    """The quota part of a reservation whose call is under way."""
+
+    reservation_id: UUID
+    hold: Hold
+    agent: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeatUsage:
+    """What was used of a seat and what is held on it, as far as windows around one moment need it.
+
+    `rules` are the window rules of all plans that the seat was ever entitled to; `buckets` are by `Rule.key`.
+    """
+
+    rules: tuple[Rule, ...]
+    buckets: dict[str, list[Bucket]]
+    live: tuple[LiveHold, ...]
+
+    @property
+    def holds(self) -> list[Hold]:
+        return [live.hold for live in self.live]
+
+    def agents(self) -> set[str]:
+        """The agents at work: those with a call under way. Calls that name no agent count as one."""
+        return {live.agent for live in self.live}
+
+    def without(self, reservation_id: UUID) -> SeatUsage:
+        """As if this reservation held nothing."""
+        live = tuple(other for other in self.live if other.reservation_id != reservation_id)
+        return SeatUsage(self.rules, self.buckets, live)
+
+    def with_hold(self, hold: Hold) -> SeatUsage:
+        """As if one more call were under way. For showing, so the hold belongs to no reservation."""
+        return SeatUsage(self.rules, self.buckets, (*self.live, LiveHold(UUID(int=0), hold, "", hold.at)))
+
+    def with_usage(self, starts: dict[str, datetime], nanousd: int) -> SeatUsage:
+        """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
+        buckets = {rule_key: list(of_rule) for rule_key, of_rule in self.buckets.items()}
+        for rule_key, start in starts.items():
+            buckets.setdefault(rule_key, []).append(Bucket(start, nanousd))
+        return SeatUsage(self.rules, buckets, self.live)
+
+    def windows(self, limits: Sequence[Limit], moment: datetime) -> list[QuotaWindow]:
+        """The windows around `moment`: what is shown, and what authorize decides by."""
+        return [
+            window_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, moment) for limit in limits
+        ]
+
+    def room(self, limits: Sequence[Limit], occurred_at: datetime) -> int:
+        """How many nano-dollars of usage at `occurred_at` fit into every window."""
+        return min(
+            room_for(limit, self.buckets.get(limit.rule.key, ()), self.holds, occurred_at) for limit in limits
+        )
+
+
+NO_SEAT = SeatUsage((), {}, ())
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """A key, and the seat and plan it may use. `seat_id` and `plan_id` are both None when no seat works."""
+
+    key_id: int
+    key_salt: bytes
+    key_root: str
+    key_works: bool
+    membership_id: int
+    team_id: int
+    team_slug: str
+    rate_card_id: int | None
+    prior_reservation_id: UUID | None
+    seat_id: int | None
+    plan_id: int | None
+    usage: SeatUsage
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationState:
+    """A reservation and the seat it holds quota of.
+
+    `seat_id` and `plan_id` are both None when Credits alone pay.
+    """
+
+    state: str
+    expired: bool
+    created_at: datetime
+    expires_at: datetime
+    team_id: int
+    membership_id: int
+    key_id: int
+    seat_id: int | None
+    plan_id: int | None
+    model: str
+    agent: str
+    from_quota_nanousd: int
+    from_credits_nanousd: int
+    rate_card_id: int | None
+    usage: SeatUsage
+
+
+def _columns(state: type[CallState | ReservationState]) -> str:
+    """The fields of the class, as columns of the database function that reads it."""
+    flat = [f"s.{field.name}" for field in fields(state) if field.name != "usage"]
+    return ", ".join([*flat, "(s.usage).*"])
+
+
+_CALL_STATE = f"""
+SELECT {_columns(CallState)} FROM quota_call_state(
+    %(key_public_id)s, %(gateway_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
+) s
+"""  # noqa: S608  (its parts are constants of ours)
+_RESERVATION_STATE = f"""
+SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s, %s) s
+"""  # noqa: S608
+
+
+def public_id_of(text: str) -> str:
+    """The part of a key's text that names it.
+
+    Raises KeyInvalid, without asking the database, for a text that cannot be a key.
+    """
+    public_id = keytext.key_id_of(text)
+    if public_id is None:
+        raise KeyInvalid
+    return public_id
+
+
+def locked_call_state(
+    key_public_id: str,
+    *,
+    key_text: str,
+    gateway_id: int,
+    request_id: str | None,
+    occurred_at: datetime,
+    at: datetime,
+) -> CallState:
+    """The state of a key as of `occurred_at`. It and its seat stay locked.
+
+    Raises KeyInvalid unless the key has exactly this text. Whether it worked then is `key_works`.
+    """
+    row = fetch_row(
+        _CALL_STATE,
+        {
+            "key_public_id": key_public_id,
+            "gateway_id": gateway_id,
+            "request_id": request_id,
+            "occurred_at": occurred_at,
+            "at": at,
+            "lock": True,
+        },
+    )
+    if row is None:
+        raise KeyInvalid
+    usage = _take_usage(row)
+    state = CallState(**row, usage=usage)
+    genuine = keytext.key_text(root=root_secret(state.key_root), key_id=key_public_id, salt=state.key_salt)
+    if not keytext.same_text(key_text, genuine):
+        raise KeyInvalid
+    return state
+
+
+def locked_reservation_state(reservation_id: UUID, *, gateway_id: int, at: datetime) -> ReservationState:
+    """The state of a gateway's reservation. It, its key and its seat stay locked.
+
+    Raises ReservationUnknown.
+    """
+    row = fetch_row(_RESERVATION_STATE, [reservation_id, gateway_id, at])
+    if row is None:
+        raise ReservationUnknown(f"This gateway has no reservation {reservation_id}")
+    usage = _take_usage(row)
+    return ReservationState(**row, usage=usage)
+
+
+def seat_usage(seat_id: int, at: datetime) -> SeatUsage:
+    """What was used of the seat and is held on it at `at`, for showing: nothing is locked."""
+    row = fetch_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, at, at])
+    return _take_usage(row) if row else NO_SEAT
+
+
+# The same arguments lock and check in the INSERT of a reservation, and read for everyone else.
+USABLE_CREDITS = """quota_usable_credits(
+    %(team_id)s, %(membership_id)s, %(seated)s, %(occurred_at)s, %(lots_at)s, %(at)s, %(except_id)s, %(lock)s
+)"""
+
+
+def usable_credits(
+    *,
+    team_id: int,
+    membership_id: int,
+    seated: bool,
+    at: datetime,
+    occurred_at: datetime | None = None,
+    lots_at: datetime | None = None,
+    except_id: UUID | None = None,
+    lock: bool = False,
+) -> int:
+    """Nano-dollars of the Team's Credits that the member may use now, beyond what live reservations hold.
+
+    `seated`: the call is the overflow of a working seat, so the overflow policies count. `except_id` is a
+    reservation whose own hold does not count. With `lock` the Team's lots are locked first, by primary key.
+    """
+    row = fetch_row(
+        f"SELECT {USABLE_CREDITS} AS usable",
+        {
+            "team_id": team_id,
+            "membership_id": membership_id,
+            "seated": seated,
+            "occurred_at": occurred_at or at,
+            "lots_at": lots_at or at,
+            "at": at,
+            "except_id": except_id,
+            "lock": lock,
+        },
+    )
+    usable: int = row["usable"] if row else 0
+    return usable
+
+
+def _take_usage(row: dict[str, Any]) -> SeatUsage:
+    """The columns of the database's type `quota_seat_usage_row`, taken out of the row and made a value."""
+    rules = row.pop("rules")
+    buckets: dict[str, list[Bucket]] = {}
+    for rule_key, start, used in _together(row, "bucket_rules", "bucket_starts", "bucket_used"):
+        buckets.setdefault(rule_key, []).append(Bucket(start, used))
+    holds = _together(row, "hold_ids", "hold_starts", "hold_nanousd", "hold_agents", "hold_ends")
+    live = tuple(
+        LiveHold(reservation_id, Hold(start, nanousd), agent, end)
+        for reservation_id, start, nanousd, agent, end in holds
+    )
+    return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules or ()), buckets, live)
+
+
+def _together(row: dict[str, Any], *names: str) -> list[tuple[Any, ...]]:
+    """Arrays of one length, element by element; no element where the database has NULL."""
+    return list(zip(*(row.pop(name) or () for name in names), strict=True))

@@ -1,0 +1,187 @@
+"""The database functions of the hot path: they lock, and then read what a decision needs.
+
+Each statement inside a function of PL/pgSQL sees what was committed before that statement began, so what is read after
+a lock is never older than the lock. A plain SELECT that locked and summed at once would sum what it saw before it waited.
+"""
+
+from django.db import migrations
+
+SEAT_USAGE = """
+-- Of a seat: the window rules of all plans it was ever entitled to, the buckets that a window around some moment or
+-- later may count, and the live holds. Read by `quota.hot_path.state`.
+CREATE TYPE quota_seat_usage_row AS (
+    rules text[], bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
+    hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[]
+);
+
+CREATE FUNCTION quota_seat_usage(p_seat_id bigint, p_occurred_at timestamptz, p_at timestamptz)
+RETURNS quota_seat_usage_row LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_usage quota_seat_usage_row;
+BEGIN
+    SELECT array_agg(DISTINCT l.rule_key) INTO v_usage.rules
+        FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id WHERE e.seat_id = p_seat_id;
+    SELECT array_agg(b.rule), array_agg(b.starts_at), array_agg(b.used_nanousd)
+        INTO v_usage.bucket_rules, v_usage.bucket_starts, v_usage.bucket_used
+        FROM unnest(v_usage.rules) AS rule_key CROSS JOIN LATERAL (
+            SELECT u.rule, u.starts_at, u.used_nanousd FROM quota_usagebucket u
+            WHERE u.seat_id = p_seat_id AND u.rule = rule_key AND u.starts_at > p_occurred_at
+                - make_interval(secs => split_part(split_part(rule_key, '/', 2), '@', 1)::integer)
+            -- Kept apart from the join, so that it is one range of the primary key a rule. Joined, the planner may
+            -- read every bucket the seat ever had and then drop all but sixty (benchmarks/flat_cost.py).
+            OFFSET 0
+        ) b;
+    SELECT array_agg(r.id), array_agg(r.created_at), array_agg(r.from_quota_nanousd), array_agg(r.agent),
+            array_agg(r.expires_at)
+        INTO v_usage.hold_ids, v_usage.hold_starts, v_usage.hold_nanousd, v_usage.hold_agents, v_usage.hold_ends
+        FROM quota_reservation r
+        WHERE r.seat_id = p_seat_id AND r.state = 'held' AND r.expires_at > p_at;
+    RETURN v_usage;
+END $$;
+"""
+
+CALL_STATE = """
+-- All that authorize and the recording of an event need to know about a key. No row: no such key.
+-- With p_lock it locks the key and the seat it uses, in this order, and waits at most 3 s for each.
+CREATE FUNCTION quota_call_state(
+    p_key_public_id text, p_gateway_id bigint, p_request_id text, p_occurred_at timestamptz, p_at timestamptz,
+    p_lock boolean
+) RETURNS TABLE (
+    key_id bigint, key_salt bytea, key_root text, key_works boolean,
+    membership_id bigint, team_id bigint, team_slug text, rate_card_id bigint, prior_reservation_id uuid,
+    seat_id bigint, plan_id bigint, usage quota_seat_usage_row
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+#variable_conflict use_variable
+-- A bare name is a column of the answer; columns of tables are written with the table's letter.
+DECLARE
+    v_locked_seat_id bigint;
+BEGIN
+    IF p_lock THEN
+        PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = p_key_public_id FOR NO KEY UPDATE;
+    END IF;
+    SELECT k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
+            k.created_at <= p_occurred_at AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
+            AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
+            AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at) AND u.is_active
+        INTO key_id, key_salt, key_root, membership_id, team_id, team_slug, key_works
+        FROM teams_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
+            JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
+        WHERE k.key_id = p_key_public_id;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    LOOP  -- until the seat that is locked is the one that the member holds
+        SELECT h.seat_id INTO seat_id FROM teams_seatholding h
+            WHERE h.membership_id = membership_id AND h.started_at <= p_occurred_at
+            AND (h.ended_at IS NULL OR h.ended_at > p_occurred_at)
+            ORDER BY h.started_at DESC LIMIT 1;
+        EXIT WHEN seat_id IS NULL OR NOT p_lock OR seat_id = v_locked_seat_id;
+        PERFORM 1 FROM teams_seat s WHERE s.id = seat_id FOR NO KEY UPDATE;
+        v_locked_seat_id := seat_id;
+    END LOOP;
+    SELECT e.plan_id INTO plan_id FROM quota_entitlement e
+        WHERE e.seat_id = seat_id AND e.starts_at <= p_occurred_at
+        AND (e.ends_at IS NULL OR e.ends_at > p_occurred_at)
+        AND (e.superseded_at IS NULL OR e.superseded_at > p_occurred_at)
+        AND (e.suspended_at IS NULL OR e.suspended_at > p_occurred_at)
+        ORDER BY e.starts_at DESC LIMIT 1;
+    SELECT c.id INTO rate_card_id FROM quota_ratecard c
+        WHERE c.effective_from <= p_occurred_at ORDER BY c.effective_from DESC LIMIT 1;
+    IF p_request_id IS NOT NULL THEN
+        SELECT r.id INTO prior_reservation_id FROM quota_reservation r
+            WHERE r.gateway_id = p_gateway_id AND r.request_id = p_request_id;
+    END IF;
+    IF plan_id IS NULL THEN
+        seat_id := NULL;  -- a seat without a working plan is no seat: Credits alone may pay for the call
+    ELSE
+        usage := quota_seat_usage(seat_id, p_occurred_at, p_at);
+    END IF;
+    RETURN NEXT;
+END $$;
+"""
+
+RESERVATION_STATE = """
+-- Locks a reservation, its key and its seat, in this order, and then reads. No row: no such reservation of the gateway.
+CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_gateway_id bigint, p_at timestamptz) RETURNS TABLE (
+    state text, expired boolean, created_at timestamptz, expires_at timestamptz, team_id bigint, membership_id bigint,
+    key_id bigint, seat_id bigint, plan_id bigint, model text, agent text, from_quota_nanousd bigint,
+    from_credits_nanousd bigint, rate_card_id bigint, usage quota_seat_usage_row
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+#variable_conflict use_variable
+-- A bare name is a column of the answer; columns of tables are written with the table's letter.
+BEGIN
+    SELECT r.state, r.expired, r.created_at, r.expires_at, r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id,
+            r.model, r.agent, r.from_quota_nanousd, r.from_credits_nanousd
+        INTO state, expired, created_at, expires_at, team_id, membership_id, key_id, seat_id, plan_id,
+            model, agent, from_quota_nanousd, from_credits_nanousd
+        FROM quota_reservation r WHERE r.id = p_reservation_id AND r.gateway_id = p_gateway_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM 1 FROM teams_subscriptionkey k WHERE k.id = key_id FOR NO KEY UPDATE;
+    PERFORM 1 FROM teams_seat s WHERE s.id = seat_id FOR NO KEY UPDATE;
+    SELECT c.id INTO rate_card_id FROM quota_ratecard c
+        WHERE c.effective_from <= created_at ORDER BY c.effective_from DESC LIMIT 1;
+    IF seat_id IS NOT NULL THEN
+        usage := quota_seat_usage(seat_id, created_at, p_at);
+    END IF;
+    RETURN NEXT;
+END $$;
+"""
+
+USABLE_CREDITS = """
+-- How much of the Team's Credits, in nano-dollars, a member may use for a call that occurred at p_occurred_at.
+-- The member's access, both overflow policies (where the call is the overflow of a working seat), the lots that live at
+-- p_lots_at, what live reservations other than p_except_id hold, and the member's month cap (calendar month, UTC).
+-- With p_lock it locks the Team's lots first, by primary key.
+CREATE FUNCTION quota_usable_credits(
+    p_team_id bigint, p_membership_id bigint, p_seated boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
+    p_at timestamptz, p_except_id uuid, p_lock boolean
+) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+DECLARE
+    v_may boolean; v_cap bigint; v_balance bigint; v_held bigint; v_used bigint; v_member_held bigint;
+    v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
+BEGIN
+    IF p_lock THEN
+        PERFORM 1 FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
+            ORDER BY g.id FOR NO KEY UPDATE;
+    END IF;
+    -- No row of access: who made the Team may, anyone else may not. Access ends with the membership.
+    SELECT coalesce(a.allowed, m.is_founder) AND m.ended_at IS NULL
+            AND (NOT p_seated OR (coalesce(a.overflow, 'allow') = 'allow' AND coalesce(t.overflow, 'allow') = 'allow')),
+            a.month_cap_nanousd
+        INTO v_may, v_cap
+        FROM teams_membership m LEFT JOIN quota_creditaccess a ON a.membership_id = m.id
+            LEFT JOIN quota_teamcredits t ON t.team_id = p_team_id
+        WHERE m.id = p_membership_id;
+    IF NOT coalesce(v_may, false) THEN
+        RETURN 0;
+    END IF;
+    SELECT coalesce(sum(g.remaining_nanousd), 0) INTO v_balance FROM quota_creditgrant g
+        WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0 AND g.expires_at > p_lots_at AND g.frozen_at IS NULL;
+    SELECT coalesce(sum(r.from_credits_nanousd), 0),
+            coalesce(sum(r.from_credits_nanousd) FILTER (WHERE r.membership_id = p_membership_id
+                AND date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date = v_month), 0)
+        INTO v_held, v_member_held
+        FROM quota_reservation r
+        WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0 AND r.expires_at > p_at
+        AND r.id IS DISTINCT FROM p_except_id;
+    SELECT m.used_nanousd INTO v_used FROM quota_creditmonth m
+        WHERE m.membership_id = p_membership_id AND m.month = v_month;
+    RETURN greatest(0, least(v_balance - v_held, v_cap - coalesce(v_used, 0) - v_member_held));
+END $$;
+"""
+
+DROP = """
+DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
+DROP FUNCTION quota_reservation_state(uuid, bigint, timestamptz);
+DROP FUNCTION quota_call_state(text, bigint, text, timestamptz, timestamptz, boolean);
+DROP FUNCTION quota_seat_usage(bigint, timestamptz, timestamptz);
+DROP TYPE quota_seat_usage_row;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("quota", "0002_rules_in_the_database")]
+
+    operations = [migrations.RunSQL(SEAT_USAGE + CALL_STATE + RESERVATION_STATE + USABLE_CREDITS, DROP)]

@@ -1,0 +1,59 @@
+"""A Team's Credits and what a member may use of them, for showing. All amounts are nano-dollars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Sum
+
+from quota.hot_path.state import usable_credits
+from quota.models import CreditAccess, CreditGrant, CreditMonth, TeamCredits
+from teams.models import Membership
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCredits:
+    """`balance` is the Team's pool, `usable` what this member could still draw now.
+
+    `month_used` is of the calendar month in UTC, as is `month_cap`; None: no cap.
+    """
+
+    access: bool
+    balance: int
+    usable: int
+    overflow: str  # of the member and the Team together: allow only where both allow
+    month_cap: int | None
+    month_used: int
+
+
+def team_balance(team_id: int, at: datetime) -> int:
+    """What is left in the Team's lots that can be drawn from."""
+    return CreditGrant.objects.filter(team_id=team_id).live(at).remaining()
+
+
+def team_credits(team_id: int) -> TeamCredits:
+    """The Team's rules for its Credits, or those that hold until some are set (then not saved)."""
+    return TeamCredits.objects.filter(team_id=team_id).first() or TeamCredits(team_id=team_id)
+
+
+def credit_access(membership: Membership) -> CreditAccess:
+    """The member's access to the Team's Credits, or the default where none is stored (then not saved)."""
+    return CreditAccess.objects.of_one(membership)
+
+
+def member_credits(membership: Membership, *, seated: bool, at: datetime) -> MemberCredits:
+    """`seated`: the member's calls use a seat first, so Credits are for what goes beyond its quota."""
+    access = credit_access(membership)
+    rules = team_credits(membership.team_id)
+    both_allow = access.overflow == "allow" and rules.overflow == "allow"
+    month = at.date().replace(day=1)
+    used = CreditMonth.objects.filter(membership=membership, month=month).aggregate(total=Sum("used_nanousd"))
+    return MemberCredits(
+        access=access.allowed,
+        balance=team_balance(membership.team_id, at),
+        usable=usable_credits(team_id=membership.team_id, membership_id=membership.pk, seated=seated, at=at),
+        overflow="allow" if both_allow else "never",
+        month_cap=access.month_cap_nanousd,
+        month_used=used["total"] or 0,
+    )

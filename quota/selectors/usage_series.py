@@ -1,0 +1,113 @@
+"""What was used between two moments, added up by hour, day, model, modality or member.
+
+Pages, the API and CSV all show this. Amounts are whole nano-dollars, moments aware UTC; a range includes its
+start and not its end. A call counts at the moment it occurred. One query each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from django.db.models import Count, F, Sum
+from django.db.models.functions import TruncDay, TruncHour
+
+from quota.models import UsageEvent
+from teams.models import Membership, Team
+
+
+class Group(StrEnum):
+    """What usage can be added up by. Days and hours are UTC's."""
+
+    DAY = "day"
+    HOUR = "hour"
+    MODEL = "model"
+    MODALITY = "modality"
+    MEMBER = "member"
+
+
+TIMES = {Group.DAY: TruncDay("occurred_at", tzinfo=UTC), Group.HOUR: TruncHour("occurred_at", tzinfo=UTC)}
+COLUMNS = {
+    Group.DAY: ["starts_at"],
+    Group.HOUR: ["starts_at"],
+    Group.MODEL: ["model"],
+    Group.MODALITY: ["modality"],
+    Group.MEMBER: ["membership_id", "email", "member_name"],
+}
+SUMMED = ["amount_nanousd", "from_quota_nanousd", "from_credits_nanousd", "overrun_nanousd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How many calls, what they cost and who paid: the last three add up to `amount_nanousd`."""
+
+    calls: int = 0
+    amount_nanousd: int = 0
+    from_quota_nanousd: int = 0
+    from_credits_nanousd: int = 0
+    overrun_nanousd: int = 0
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(
+            self.calls + other.calls,
+            self.amount_nanousd + other.amount_nanousd,
+            self.from_quota_nanousd + other.from_quota_nanousd,
+            self.from_credits_nanousd + other.from_credits_nanousd,
+            self.overrun_nanousd + other.overrun_nanousd,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who used it. `id` is the membership's; someone who left and came back is two."""
+
+    id: int
+    email: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """A sum. Of `starts_at`, `model`, `modality` and `member`, those that were grouped by are set."""
+
+    amounts: Amounts
+    starts_at: datetime | None = None
+    model: str | None = None
+    modality: str | None = None
+    member: Member | None = None
+
+
+def usage_by(owner: Team | Membership, start: datetime, end: datetime, *groups: Group) -> list[UsageRow]:
+    """The usage of a Team or of one member, added up by all of `groups` together; by time, then by name.
+
+    Without groups it is one row, the sum of everything; with them, sums of nothing are left out.
+    """
+    columns = [column for group in Group if group in groups for column in COLUMNS[group]]
+    events = UsageEvent.objects.between(start, end)
+    events = events.filter(team=owner) if isinstance(owner, Team) else events.filter(membership=owner)
+    for group, truncated in TIMES.items():
+        if group in groups:
+            events = events.annotate(starts_at=truncated)
+    if Group.MEMBER in groups:
+        events = events.annotate(email=F("membership__user__email"), member_name=F("membership__user__name"))
+    sums = {name: Sum(name, default=0) for name in SUMMED}
+    if not columns:
+        return [UsageRow(Amounts(**events.aggregate(calls=Count("id"), **sums)))]
+    rows = events.values(*columns).annotate(calls=Count("id"), **sums).order_by(*columns)
+    return [
+        UsageRow(
+            Amounts(row["calls"], *(row[name] for name in SUMMED)),
+            starts_at=row.get("starts_at"),
+            model=row.get("model"),
+            modality=row.get("modality"),
+            member=Member(row["membership_id"], row["email"], row["member_name"]) if "email" in row else None,
+        )
+        for row in rows
+    ]
+
+
+def total(rows: Iterable[UsageRow]) -> Amounts:
+    """The sum of the rows."""
+    return sum((row.amounts for row in rows), Amounts())

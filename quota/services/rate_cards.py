@@ -1,0 +1,89 @@
+"""Rate cards: price lists of models, each in force from a moment on, loaded whole and never edited."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from datetime import datetime
+
+from quota.errors import RateCardInvalid
+from quota.models import RateCard, RateCardPrice
+from quota.money import nanousd_from_usd
+from teams.models import User
+from teams.services.audit import Details, record
+from tokenplan.kit.transactions import one_transaction
+
+RATE_CARD_COLUMNS = ["model", "modality", "meter", "unit_size", "usd_per_unit", "context_over", "note"]
+
+
+@one_transaction()
+def load_rate_card(
+    *, text: str, effective_from: datetime, at: datetime, by: User | None
+) -> tuple[RateCard, bool]:
+    """Load a whole price list (CSV, columns RATE_CARD_COLUMNS) that is in force from `effective_from`.
+
+    Returns the card and whether it is new: the same list as the one in force then is not loaded again. Raises
+    RateCardInvalid, naming the line, for a list that cannot be used; nothing of it is kept.
+    """
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    in_force = RateCard.objects.in_force(effective_from)
+    if in_force and in_force.source_sha256 == digest:
+        return in_force, False
+    if in_force and in_force.effective_from == effective_from:
+        raise RateCardInvalid(f"Another rate card is in force from {effective_from.isoformat()}")
+    prices = _parse(text)
+    card = RateCard.objects.create(effective_from=effective_from, source_sha256=digest, loaded_at=at)
+    for price in prices:
+        price.card = card
+    RateCardPrice.objects.bulk_create(prices)
+    details: Details = {"effective_from": effective_from.isoformat(), "prices": len(prices)}
+    record(team=None, by=by, action="rate_card.loaded", subject=str(card), details=details, at=at)
+    return card, True
+
+
+def _parse(text: str) -> list[RateCardPrice]:
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [column for column in RATE_CARD_COLUMNS if column not in (reader.fieldnames or [])]
+    if missing:
+        raise RateCardInvalid(f"The first line must name the columns {', '.join(RATE_CARD_COLUMNS)}")
+    prices: list[RateCardPrice] = []
+    seen: set[tuple[str, str, int]] = set()
+    modalities: dict[str, str] = {}
+    for row in reader:
+        line = f"Line {reader.line_num}"
+        price = _price(row, line)
+        tier = (price.model, price.meter, price.context_over)
+        if tier in seen:
+            raise RateCardInvalid(f"{line}: {price.model} {price.meter} is priced twice")
+        if modalities.setdefault(price.model, price.modality) != price.modality:
+            raise RateCardInvalid(f"{line}: {price.model} has two modalities")
+        seen.add(tier)
+        prices.append(price)
+    if not prices:
+        raise RateCardInvalid("The list has no prices")
+    for model, meter, _ in seen:
+        if (model, meter, 0) not in seen:
+            raise RateCardInvalid(f"{model} {meter} has a price for large contexts and none for small ones")
+    return prices
+
+
+def _price(row: dict[str, str], line: str) -> RateCardPrice:
+    """The price of one line, not saved. Raises RateCardInvalid, naming the line."""
+    try:
+        price = RateCardPrice(
+            model=row["model"].strip(),
+            modality=row["modality"].strip(),
+            meter=row["meter"].strip(),
+            unit_size=int(row["unit_size"]),
+            nanousd_per_unit=nanousd_from_usd(row["usd_per_unit"]),
+            context_over=int(row["context_over"] or 0),
+            note=(row["note"] or "").strip(),
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RateCardInvalid(f"{line}: {error}") from None
+    if not (price.model and price.modality and price.meter):
+        raise RateCardInvalid(f"{line}: model, modality and meter are needed")
+    if price.unit_size < 1 or price.nanousd_per_unit < 0 or price.context_over < 0:
+        raise RateCardInvalid(f"{line}: a unit is at least 1 and a price is not negative")
+    return price

@@ -1,0 +1,39 @@
+"""A Team's first page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.http import HttpResponse
+from django.utils import timezone
+
+from quota.models import SeatRequest
+from quota.selectors.credits import team_balance
+from quota.selectors.roster import roster
+from quota.selectors.seats import seats_of
+from quota.selectors.usage_bar import usage_bar
+from quota.selectors.usage_series import usage_by
+from teams.models import Invitation
+from teams.permissions import Right, may
+from teams.views.base import TeamRequest, show, team_page
+
+# Usage may be reported a little ahead of the clock.
+AHEAD = timedelta(days=1)
+
+
+@team_page(get=Right.VIEW_TEAM)
+def overview(request: TeamRequest) -> HttpResponse:
+    """One's own bar, and for managers the Team in figures."""
+    at = timezone.now()
+    context: dict[str, object] = {"bar": usage_bar(request.membership, at), "now": at}
+    if may(request.membership, Right.VIEW_USAGE):
+        month = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        context |= {
+            "members": len(roster(request.team, at)),
+            "seats": seats_of(request.team, at),
+            "balance": team_balance(request.team.pk, at),
+            "month": usage_by(request.team, month, at + AHEAD)[0].amounts,
+            "open_requests": SeatRequest.objects.for_team(request.team).open().count(),
+            "open_invitations": Invitation.objects.for_team(request.team).open().count(),
+        }
+    return show(request, "quota/team.html", context)

@@ -1,0 +1,70 @@
+"""What a Team used in a range of days: by day, member, model and modality."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from quota.forms import RangeForm
+from quota.selectors.usage_series import Group, UsageRow, total, usage_by
+from teams.permissions import Right
+from teams.views.base import TeamRequest, show, team_page
+
+DAYS_SHOWN = timedelta(days=29)
+TITLES = {
+    Group.MEMBER: "By member",
+    Group.MODEL: "By model",
+    Group.MODALITY: "By modality",
+    Group.DAY: "By day",
+}
+
+
+@team_page(get=Right.VIEW_USAGE)
+def team_usage(request: TeamRequest) -> HttpResponse:
+    """The last 30 days unless a range is given."""
+    today = timezone.now().date()
+    usual = {"start": today - DAYS_SHOWN, "end": today}
+    form = RangeForm(request.GET if "start" in request.GET or "end" in request.GET else usual)
+    if not form.is_valid():
+        return show(request, "quota/usage.html", {"form": form}, status=422)
+    start, end = form.moments()
+    rows = {group: usage_by(request.team, start, end, group) for group in TITLES}
+    query = {
+        "from": start.isoformat(),
+        "to": end.isoformat(),
+        "by": Group.DAY.value,
+        "group": Group.MEMBER.value,
+    }
+    context = {
+        "form": form,
+        "csv": f"{reverse('api-team-usage-csv', args=[request.team.slug])}?{urlencode(query)}",
+        "total": total(rows[Group.DAY]),
+        "tables": [
+            (
+                title,
+                group.value.capitalize(),
+                [(_label(row), row.amounts) for row in _ordered(group, rows[group])],
+            )
+            for group, title in TITLES.items()
+        ],
+    }
+    return show(request, "quota/usage.html", context)
+
+
+def _ordered(group: Group, rows: list[UsageRow]) -> list[UsageRow]:
+    """The latest day first; else what cost most."""
+    if group is Group.DAY:
+        return rows[::-1]
+    return sorted(rows, key=lambda row: -row.amounts.amount_nanousd)
+
+
+def _label(row: UsageRow) -> str:
+    if row.starts_at is not None:
+        return f"{row.starts_at:%Y-%m-%d}"
+    if row.member is not None:
+        return row.member.name or row.member.email
+    return row.model or row.modality or ""

@@ -1,0 +1,105 @@
+"""Subscription Keys: made with the membership, seen again by their owner, rotated, revoked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from teams.errors import KeyInvalid
+from teams.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
+from teams.models import Membership, SubscriptionKey, User
+from teams.services.audit import record
+from teams.services.locks import lock_membership
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction
+
+MAX_OVERLAP = timedelta(hours=24)
+
+
+def root_secret(root: str) -> bytes:
+    """The root with this id. Raises KeyInvalid when it was withdrawn: its keys are dead."""
+    secret: bytes | None = settings.KEY_ROOTS.get(root)
+    if secret is None:
+        raise KeyInvalid
+    return secret
+
+
+def issue_key(*, membership: Membership, at: datetime) -> SubscriptionKey:
+    """Make the membership's first key. The caller makes the membership in the same transaction."""
+    return SubscriptionKey.objects.create(
+        team_id=membership.team_id,
+        membership=membership,
+        key_id=new_key_id(),
+        salt=new_salt(),
+        root=next(iter(settings.KEY_ROOTS)),
+        created_at=at,
+    )
+
+
+def reveal_key(key: SubscriptionKey) -> str:
+    """The whole text of a key.
+
+    For its owner alone, who has just re-authenticated: the caller sees to that.
+    """
+    return key_text(root=root_secret(key.root), key_id=key.key_id, salt=bytes(key.salt))
+
+
+def recognise_key(text: str, *, at: datetime) -> SubscriptionKey | None:
+    """The key with this text that works at `at`, with its membership, user and Team; None for any other text.
+
+    For showing: nothing is locked, so only `authorize` may decide by a key.
+    """
+    key_id = key_id_of(text)
+    if key_id is None:
+        return None
+    key = (
+        SubscriptionKey.objects.working(at)
+        .filter(key_id=key_id)
+        .select_related("membership__team", "membership__user")
+        .first()
+    )
+    if key is None or key.root not in settings.KEY_ROOTS or not same_text(text, reveal_key(key)):
+        return None
+    return key
+
+
+@one_transaction()
+def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: User) -> SubscriptionKey:
+    """Give the member a new text at once; the old one works for `overlap` more (0 to 24 hours).
+
+    Usage, quota and Credits are untouched: they hang on seat and membership. Rotating a revoked key gives a
+    working one only to a live member. Raises InvalidValue, NotFound.
+    """
+    if not timedelta(0) <= overlap <= MAX_OVERLAP:
+        raise InvalidValue(_("The overlap is from 0 to 24 hours."), pointer="/overlap_seconds")
+    # The key before the membership: the order in which a removal takes them.
+    old = (
+        SubscriptionKey.objects.select_for_update(no_key=True).current().filter(membership=membership).first()
+    )
+    membership = lock_membership(membership)
+    if old is not None:
+        old.replaced_at = at
+        old.expires_at = at + overlap
+        old.save(update_fields=["replaced_at", "expires_at"])
+    key = issue_key(membership=membership, at=at)
+    details = {"from": old.prefix if old else None, "overlap_seconds": int(overlap.total_seconds())}
+    record(team=membership.team, by=by, action="key.rotated", subject=key.prefix, details=details, at=at)
+    return key
+
+
+@one_transaction()
+def revoke_keys(*, membership: Membership, at: datetime, by: User | None) -> int:
+    """Kill every working text of a member at once. Returns how many there were."""
+    keys = list(
+        SubscriptionKey.objects.select_for_update(no_key=True)
+        .filter(membership=membership, revoked_at=None)
+        .order_by("pk")
+    )
+    dead = [key for key in keys if key.expires_at is None or key.expires_at > at]
+    for key in dead:
+        key.revoked_at = at
+        key.save(update_fields=["revoked_at"])
+        record(team=membership.team, by=by, action="key.revoked", subject=key.prefix, details={}, at=at)
+    return len(dead)

@@ -1,0 +1,57 @@
+"""Locks rows until the transaction ends, and returns them as they are then.
+
+Locks are taken in this order, each kind by primary key: Team, invitation, key, membership, seat
+(ARCHITECTURE.md has the order of all apps). Locks are FOR NO KEY UPDATE, so inserting a row that refers to a
+locked one does not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+
+from teams.models import Membership, Seat, Team
+from tokenplan.kit.errors import NotFound
+
+
+def lock_team(team: Team) -> Team:
+    """The Team, locked. Raises NotFound once it is deleted."""
+    locked = Team.objects.live().select_for_update(no_key=True).filter(pk=team.pk).first()
+    if locked is None:
+        raise NotFound(_("This Team does not exist."))
+    return locked
+
+
+def lock_kept_team(team: Team) -> Team:
+    """The Team, locked, even if it was deleted: its rows are kept."""
+    return Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+
+
+def lock_membership(membership: Membership, *, pointer: str | None = None) -> Membership:
+    """The membership, locked, with Team and user. Raises NotFound once it ended."""
+    locked = (
+        Membership.objects.live()
+        .select_related("team", "user")
+        .select_for_update(no_key=True, of=("self",))
+        .filter(pk=membership.pk)
+        .first()
+    )
+    if locked is None:
+        raise NotFound(_("This person is not a member of the Team."), pointer=pointer)
+    return locked
+
+
+def lock_seat(seat: Seat) -> Seat:
+    """The seat, locked, with its Team. Raises NotFound once it was removed."""
+    return lock_seats([seat])[seat.pk]
+
+
+def lock_seats(seats: Iterable[Seat]) -> dict[int, Seat]:
+    """The seats by their ids, each as `lock_seat` has it."""
+    wanted = {seat.pk for seat in seats}
+    rows = Seat.objects.live().select_related("team").select_for_update(no_key=True, of=("self",))
+    locked = {row.pk: row for row in rows.filter(pk__in=wanted).order_by("pk")}
+    if len(locked) < len(wanted):
+        raise NotFound(_("This seat does not exist."))
+    return locked

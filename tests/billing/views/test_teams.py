@@ -1,0 +1,47 @@
+"""Deleting a Team."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from teams.models import Team, User
+from tests.helpers.factories import (
+    make_seat,
+    make_team,
+    owner_of,
+)
+from tests.helpers.reading import told
+
+pytestmark = pytest.mark.django_db
+
+
+Visit = Callable[[User], Client]
+
+
+@pytest.fixture
+def team() -> Team:
+    return make_team("Acme")
+
+
+@pytest.fixture
+def owner(team: Team, visit: Visit) -> Client:
+    return visit(owner_of(team).user)
+
+
+def test_deleting_asks_for_the_name(team: Team, owner: Client) -> None:
+    assert "Nothing was deleted" in told(owner, "/teams/acme/delete/", name="acme")
+    team.refresh_from_db()
+    assert team.deleted_at is None
+
+    assert "Acme is deleted." in told(owner, "/teams/acme/delete/", name="Acme")
+    assert owner.get("/teams/acme/").status_code == 404
+
+
+def test_a_team_with_seats_is_not_deleted(team: Team, owner: Client) -> None:
+    make_seat(team)
+
+    assert "The Team still has seats that are paid for" in told(owner, "/teams/acme/delete/", name="Acme")
+    assert owner.get("/teams/acme/").status_code == 200

@@ -1,0 +1,393 @@
+"""Who may open which address. An address of the URLconf that is not in a table below fails the test.
+
+For a person outside a Team the Team does not exist (404). A member without the permission is refused (403).
+A row of another Team does not exist under the address of one's own (404).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from billing.models import Checkout
+from quota.models import SeatRequest
+from quota.services.seat_requests import request_seat
+from teams.models import Membership, Role, User
+from teams.services import access_tokens, invitations
+from tests.helpers.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene, make_user
+
+pytestmark = pytest.mark.django_db
+
+ALL = frozenset({"owner", "admin", "member"})
+MANAGERS = frozenset({"owner", "admin"})
+OWNER = frozenset({"owner"})
+SIGN_IN = "/accounts/login/?next="
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Which roles may do what there; `pk` names the kind of row the address ends in."""
+
+    methods: dict[str, frozenset[str]]
+    pk: str = ""
+
+
+def page(get: frozenset[str] | None = None, post: frozenset[str] | None = None, pk: str = "") -> Address:
+    return Address({m: roles for m, roles in (("GET", get), ("POST", post)) if roles}, pk)
+
+
+PAGES = {
+    "account-bar": page(ALL),
+    "account-key": page(ALL),
+    "account-key-rotate": page(ALL, ALL),
+    "account-key-revoke": page(None, ALL),
+    "account-receipt": page(ALL, pk="own event"),
+    "account-seat-request": page(ALL, ALL),
+    "account-usage": page(ALL),
+    "team": page(ALL),
+    "team-audit": page(MANAGERS),
+    "team-billing": page(OWNER),
+    "team-change": page(OWNER, OWNER),
+    "team-change-drop": page(None, OWNER),
+    "team-charges": page(MANAGERS),
+    "team-checkout": page(OWNER, pk="checkout"),
+    "team-checkout-leave": page(None, OWNER, pk="checkout"),
+    "team-credits": page(MANAGERS),
+    "team-credits-access": page(MANAGERS, MANAGERS, pk="member"),
+    "team-credits-auto-top-up": page(OWNER, OWNER),
+    "team-credits-buy": page(OWNER, OWNER),
+    "team-credits-policy": page(OWNER, OWNER),
+    "team-credits-purchases": page(OWNER),
+    "team-delete": page(None, OWNER),
+    "team-invitation-resend": page(None, MANAGERS, pk="invitation"),
+    "team-invitation-revoke": page(None, MANAGERS, pk="invitation"),
+    "team-invitations": page(MANAGERS, MANAGERS),
+    "team-leave": page(None, ALL),
+    "team-member-remove": page(None, MANAGERS, pk="member"),
+    "team-member-revoke-key": page(None, MANAGERS, pk="member"),
+    "team-member-role": page(None, OWNER, pk="member"),
+    "team-members": page(MANAGERS),
+    "team-next-invoice": page(OWNER),
+    "team-portal": page(None, OWNER),
+    "team-receipt": page(MANAGERS, pk="event"),
+    "team-request-answer": page(None, MANAGERS, pk="request"),
+    "team-requests": page(MANAGERS),
+    "team-seat": page(MANAGERS, pk="seat"),
+    "team-seat-assign": page(None, MANAGERS, pk="seat"),
+    "team-seat-free": page(None, MANAGERS, pk="seat"),
+    "team-seats": page(MANAGERS),
+    "team-settings": page(OWNER, OWNER),
+    "team-subscribe": page(OWNER, OWNER),
+    "team-transfer": page(None, OWNER, pk="member"),
+    "team-usage": page(MANAGERS),
+}
+
+API = {
+    "api-audit": Address({"GET": MANAGERS}),
+    "api-checkout": Address({"GET": OWNER, "DELETE": OWNER}, "checkout"),
+    "api-auto-top-up": Address({"GET": OWNER, "PUT": OWNER}),
+    "api-credit-purchases": Address({"GET": OWNER, "POST": OWNER}),
+    "api-credit-access": Address({"GET": MANAGERS, "PUT": MANAGERS}, "member"),
+    "api-credit-ledger": Address({"GET": MANAGERS}),
+    "api-credit-lots": Address({"GET": MANAGERS}),
+    "api-credit-policy": Address({"PUT": OWNER}),
+    "api-credits": Address({"GET": MANAGERS}),
+    "api-invitation": Address({"DELETE": MANAGERS}, "invitation"),
+    "api-invitation-resend": Address({"POST": MANAGERS}, "invitation"),
+    "api-invitations": Address({"GET": MANAGERS, "POST": MANAGERS}),
+    "api-invoices": Address({"GET": OWNER}),
+    "api-key": Address({"GET": ALL, "DELETE": ALL}),
+    "api-key-reveal": Address({"POST": ALL}),
+    "api-key-rotate": Address({"POST": ALL}),
+    "api-leave": Address({"POST": ALL}),
+    "api-member": Address({"GET": MANAGERS, "PATCH": OWNER, "DELETE": MANAGERS}, "member"),
+    "api-member-key": Address({"GET": MANAGERS, "DELETE": MANAGERS}, "member"),
+    "api-member-usage": Address({"GET": MANAGERS}, "member"),
+    "api-members": Address({"GET": MANAGERS}),
+    "api-next-invoice": Address({"GET": OWNER}),
+    "api-portal": Address({"POST": OWNER}),
+    "api-seat": Address({"GET": MANAGERS}, "seat"),
+    "api-seat-assign": Address({"POST": MANAGERS}, "seat"),
+    "api-seat-free": Address({"POST": MANAGERS}, "seat"),
+    "api-seat-holders": Address({"GET": MANAGERS}, "seat"),
+    "api-seat-move": Address({"POST": MANAGERS}, "seat"),
+    "api-seat-request-answer": Address({"POST": MANAGERS}, "request"),
+    "api-seat-requests": Address({"GET": MANAGERS, "POST": ALL}),
+    "api-seats": Address({"GET": MANAGERS}),
+    "api-subscription": Address({"GET": OWNER}),
+    "api-subscription-change": Address({"POST": OWNER}),
+    "api-subscription-change-drop": Address({"POST": OWNER}),
+    "api-subscription-checkout": Address({"POST": OWNER}),
+    "api-subscription-preview": Address({"POST": OWNER}),
+    "api-team": Address({"GET": ALL, "PATCH": OWNER, "DELETE": OWNER}),
+    "api-team-receipt": Address({"GET": MANAGERS}, "event"),
+    "api-team-receipts": Address({"GET": MANAGERS}),
+    "api-team-usage": Address({"GET": MANAGERS}),
+    "api-team-usage-csv": Address({"GET": MANAGERS}),
+    "api-transfer": Address({"POST": OWNER}),
+}
+
+TEAMS = {**PAGES, **API}
+CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
+
+# One's own, whatever the Team: a page asks to sign in, the API answers 401.
+OWN_PAGES = {
+    "account",
+    "account-profile",
+    "account-token-revoke",
+    "account-tokens",
+    "plans-choose",
+    "team-new",
+}
+OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
+
+# Other credentials, tested where they are made: a gateway's or a Subscription Key.
+OTHER_CREDENTIALS = {
+    "api-authorize": {},
+    "api-settle": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
+    "api-release": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
+    "api-settlements": {},
+    "api-events": {},
+    "api-usage": {},
+    "api-receipts": {},
+    "api-receipt": {"pk": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
+    "api-series": {},
+}
+
+# For everyone, with nobody's data: the front page, documents, an invitation (its token is the credential),
+# the trackers' paths (200 always; the body says who).
+OPEN = {"home", "plans", "api-plans", "schema", "api-docs", "join", "remains", "remains-legacy"}
+# Stripe's signature is the credential (tests/billing/test_webhooks.py).
+SIGNED = {"stripe-webhook"}
+
+
+@dataclass
+class Scene:
+    """A Team with one of each role and each kind of row."""
+
+    slug: str
+    people: dict[str, User]
+    rows: dict[str, Any]
+    events: dict[str, Any]
+
+    def url(self, name: str, role: str = "owner", rows: dict[str, Any] | None = None) -> str:
+        kwargs: dict[str, Any] = {"slug": self.slug}
+        kind = TEAMS[name].pk
+        if kind == "own event" and rows is None:
+            kwargs["pk"] = self.events.get(role, self.events["owner"])
+        elif kind:
+            kwargs["pk"] = (rows or self.rows)[kind]
+        return reverse(name, kwargs=kwargs)
+
+
+def make_everything() -> Scene:
+    scene = make_scene(at=T0 - timedelta(hours=1))
+    team = scene.team
+    give_credits(team, 10_000 * CREDIT)
+    admin = make_member(team, role=Role.ADMIN, credits=True, at=T0 - timedelta(hours=1))
+    member = make_member(team, credits=True, at=T0 - timedelta(hours=1))
+    spare = make_member(team)
+    people = {"owner": scene.owner, "admin": admin, "member": member}
+    events = {role: make_desk(membership).use(1).pk for role, membership in people.items()}
+    invitation = invitations.invite(
+        team=team, email="new@example.com", role=Role.MEMBER, by=scene.owner.user, at=T0
+    )
+    request = request_seat(membership=spare, plan_code="max", message="", at=T0, by=spare.user)
+    rows = {
+        "member": spare.pk,
+        "seat": scene.seat.pk,
+        "invitation": invitation.pk,
+        "request": request.pk,
+        "event": events["owner"],
+        "own event": events["admin"],
+        # Given up, so that nobody asks Stripe about it.
+        "checkout": Checkout.objects.create(
+            team=team,
+            kind="subscription",
+            prices={},
+            text="1 × Max",
+            state="expired",
+            created_at=T0,
+            expires_at=T0,
+        ).pk,
+    }
+    users = {role: membership.user for role, membership in people.items()}
+    for user in users.values():
+        # Only whoever has a password can be asked for it before a key is shown.
+        user.set_password("correct horse battery")
+        user.save()
+    return Scene(team.slug, users, rows, events)
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
+    with time_machine.travel(T0, tick=False):
+        yield make_everything()
+
+
+def signed_in(user: User) -> Client:
+    client = Client(raise_request_exception=True)
+    client.force_login(user)
+    return client
+
+
+def ask(client: Client, method: str, url: str) -> Any:
+    """A page gets an empty form; the API gets a body that lacks nothing where it looks at that first."""
+    if not url.startswith("/api/"):
+        return client.post(url) if method == "POST" else client.generic(method, url)
+    body = json.dumps(CREDIT_ACCESS if url.endswith("/credits") else {})
+    return client.generic(method, url, "" if method == "GET" else body, content_type="application/json")
+
+
+def addresses() -> Iterator[tuple[str, URLPattern]]:
+    """Every named address of the site, but for the operators' pages and the sign-in library's."""
+
+    def walk(resolver: URLResolver, below: str) -> Iterator[tuple[str, URLPattern]]:
+        for pattern in resolver.url_patterns:
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern, below + str(pattern.pattern))
+            else:
+                yield below + str(pattern.pattern), pattern
+
+    for route, pattern in walk(get_resolver(), ""):
+        if not route.startswith(("admin/", "accounts/", "__")):
+            yield route, pattern
+
+
+def test_every_address_is_in_a_table() -> None:
+    known = {*TEAMS, *OWN_PAGES, *OWN_API, *OTHER_CREDENTIALS, *OPEN, *SIGNED}
+    found = {pattern.name for _, pattern in addresses()}
+
+    assert found - known == set(), "Say in tests/keepers/test_tenancy.py who may open these."
+    assert known - found == set(), "These are gone."
+
+
+def test_every_address_that_names_a_team_is_in_the_teams_table() -> None:
+    naming = {pattern.name for route, pattern in addresses() if "slug" in route}
+
+    assert naming == set(TEAMS)
+
+
+def test_each_address_does_what_the_table_says_and_for_nobody_else(scene: Scene) -> None:
+    visitors = {role: signed_in(user) for role, user in scene.people.items()}
+    visitors |= {"nobody": Client(), "stranger": signed_in(make_user())}
+    wrong = []
+    for name, address in TEAMS.items():
+        for method, roles in address.methods.items():
+            for who, client in visitors.items():
+                with undone():
+                    answer = ask(client, method, scene.url(name, who))
+                if not is_right(name, who, answer, allowed=who in roles):
+                    wrong.append((name, method, who, answer))
+
+    assert wrong == []
+
+
+def is_right(name: str, who: str, answer: Any, *, allowed: bool) -> bool:
+    status: int = answer.status_code
+    if who == "nobody":
+        return status == 401 if name in API else answer.headers.get("Location", "").startswith(SIGN_IN)
+    if who == "stranger":
+        return status == 404
+    if not allowed:
+        return status == 403
+    if name == "api-key-reveal":
+        return bool(answer.json()["code"] == "reauthentication_required")
+    # Who may is led to Stripe, which is away here.
+    if status == 503 and name in API:
+        return bool(answer.json()["code"] == "payments_unavailable")
+    return status < 500 and status not in (401, 403, 404, 405)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What is written inside is taken back: one person leaves, the next finds everything as it was."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def test_a_row_of_another_team_is_not_there(scene: Scene) -> None:
+    foreign = make_everything().rows
+    client = signed_in(scene.people["owner"])
+    wrong = []
+    for name, address in TEAMS.items():
+        for method in address.methods if address.pk else ():
+            answer = ask(client, method, scene.url(name, rows=foreign))
+            if answer.status_code != 404:
+                wrong.append((name, method, answer))
+
+    assert wrong == []
+
+
+def test_a_token_that_may_only_read_changes_nothing(scene: Scene) -> None:
+    owner = scene.people["owner"]
+    _, text = access_tokens.create(
+        user=owner, name="script", scope="read", expires_in_days=1, by=owner, at=T0
+    )
+    wrong = []
+    for name, address in API.items():
+        for method in address.methods:
+            headers = {"Authorization": f"Bearer {text}"}
+            with undone():
+                answer = Client().generic(
+                    method, scene.url(name), "", content_type="application/json", headers=headers
+                )
+            refused = answer.status_code == 403 and answer.json()["code"] == "scope_too_narrow"
+            if refused != (method != "GET"):
+                wrong.append((name, method, answer))
+
+    assert wrong == []
+
+
+def test_no_other_method_does_anything(scene: Scene) -> None:
+    client = signed_in(scene.people["owner"])
+    for name, address in TEAMS.items():
+        for method in METHODS:
+            if method not in address.methods:
+                assert ask(client, method, scene.url(name)).status_code == 405, (name, method)
+
+
+@pytest.mark.parametrize("name", sorted(OWN_PAGES))
+def test_ones_own_pages_ask_to_sign_in(name: str) -> None:
+    answer = Client().get(reverse(name, kwargs={"pk": 1} if name == "account-token-revoke" else None))
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(SIGN_IN)
+
+
+@pytest.mark.parametrize("name", sorted(OWN_API))
+def test_ones_own_api_answers_401_to_nobody(name: str) -> None:
+    url = reverse(name, kwargs={"pk": 1} if name == "api-token" else None)
+
+    assert {ask(Client(), method, url).status_code for method in METHODS} <= {401, 405}
+
+
+def test_gateways_and_keys_are_not_people(scene: Scene) -> None:
+    for client in (Client(), signed_in(scene.people["owner"])):
+        for name, kwargs in OTHER_CREDENTIALS.items():
+            url = reverse(name, kwargs=kwargs)
+            assert {ask(client, method, url).status_code for method in ("GET", "POST")} <= {401, 405}, name
+
+
+def test_operators_pages_are_for_staff_alone(scene: Scene) -> None:
+    client = signed_in(scene.people["owner"])
+    names = [
+        f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        for model in (User, Membership, SeatRequest)
+    ]
+    for url in ["/admin/", *(reverse(name) for name in names)]:
+        assert client.get(url).status_code == 302
+        assert client.get(url).headers["Location"].startswith("/admin/login/")

@@ -1,0 +1,222 @@
+"""The operators' pages of quota: everything opens, and giving goes through the services."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin
+
+import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from quota.models import CreditGrant, CreditLedgerEntry, Entitlement, Gateway, Plan
+from quota.selectors.usage_bar import usage_bar
+from quota.services.gateways import recognise_gateway
+from quota.services.seat_requests import request_seat
+from teams.models import AuditEntry, SeatHolding, SubscriptionKey, User
+from tests.helpers.admin_urls import change_url, verb_url
+from tests.helpers.factories import CREDIT, T0, Scene, give_credits, make_member, make_plan, make_scene
+from tests.helpers.reading import told, words
+
+pytestmark = pytest.mark.django_db
+OURS = [model for model in site._registry if model._meta.app_label == "quota"]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A row of each kind, or nearly."""
+    scene = make_scene()
+    give_credits(scene.team, 5000 * CREDIT)
+    scene.desk.use(3)
+    scene.desk.ask(1)
+    member = make_member(scene.team)
+    request_seat(membership=member, plan_code="max", message="", at=T0, by=member.user)
+    return scene
+
+
+@pytest.fixture
+def operator() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.com", "x"))
+    return client
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.model_name)
+def test_lists_and_rows_open_and_nothing_can_be_edited_or_deleted(
+    scene: Scene, operator: Client, model: type
+) -> None:
+    name = f"admin:quota_{model._meta.model_name}"  # type: ignore[attr-defined]
+
+    assert operator.get(reverse(f"{name}_changelist"), {"q": "a"}).status_code == 200
+    for row in model.objects.all():  # type: ignore[attr-defined]
+        assert operator.get(change_url(row)).status_code == 200
+        assert operator.post(change_url(row), {"name": "x"}).status_code == 403
+        assert operator.post(change_url(row).replace("/change/", "/delete/")).status_code == 403
+    if model is not Gateway:
+        assert operator.get(reverse(f"{name}_add")).status_code == 403
+
+
+def test_the_buttons_of_a_row_lead_to_their_pages(scene: Scene, operator: Client) -> None:
+    for row, buttons in ((scene.team, 2), (scene.seat, 4), (scene.plan, 1), (CreditGrant.objects.get(), 1)):
+        tools = operator.get(change_url(row)).content.decode().partition('class="object-tools"')[2]
+        links = re.findall(r'<a href="(\.\./[\w-]+/)"', tools.partition("</ul>")[0])
+        assert len(links) == buttons
+        for link in links:
+            assert operator.get(urljoin(change_url(row), link)).status_code == 200, link
+
+
+def test_no_page_shows_a_hash_or_a_salt(scene: Scene, operator: Client) -> None:
+    for row in (Gateway.objects.first(), SubscriptionKey.objects.first()):
+        page = operator.get(change_url(row)).content.decode()
+        assert "hash" not in page
+        assert "salt" not in page.lower()
+
+
+def test_granting_a_seat_to_a_member(scene: Scene, operator: Client) -> None:
+    member = make_member(scene.team)
+    form = {"plan": scene.plan.pk, "ends_at": "2026-07-03T00:00", "holder": member.pk, "reason": "pilot"}
+
+    page = told(operator, verb_url(scene.team, "grant-seat"), **form)
+
+    holding = SeatHolding.objects.get(membership=member)
+    assert f"Seat {holding.seat_id}, Max, is held by {member.user.email}." in page
+    entitlement = Entitlement.objects.get(seat=holding.seat)
+    assert entitlement.source == "operator: pilot"
+    assert f"{entitlement.ends_at:%Y-%m-%d %H:%M}" == "2026-07-03 00:00"
+    assert usage_bar(member, T0).plan is not None
+
+
+def test_granting_a_seat_nobody_holds_yet(scene: Scene, operator: Client) -> None:
+    page = told(operator, verb_url(scene.team, "grant-seat"), plan=scene.plan.pk, reason="pilot")
+
+    assert "Nobody holds it yet." in page
+
+
+def test_a_grant_that_is_refused_grants_nothing(scene: Scene, operator: Client) -> None:
+    form = {"plan": scene.plan.pk, "ends_at": "2026-06-01T00:00", "reason": "too late"}
+
+    answer = operator.post(verb_url(scene.team, "grant-seat"), form)
+
+    assert answer.status_code == 422
+    assert "It must end after it begins." in words(answer)
+    assert Entitlement.objects.count() == 1
+
+
+def test_granting_credits_twice_for_one_reason_is_two_lots(scene: Scene, operator: Client) -> None:
+    for _ in range(2):
+        page = told(operator, verb_url(scene.team, "grant-credits"), credits="2,500", reason="sorry")
+
+    assert "has 2500.000 Credits more, until 2027-06-03." in page
+    assert CreditGrant.objects.filter(amount_nanousd=2500 * CREDIT).count() == 2
+    assert (
+        operator.post(verb_url(scene.team, "grant-credits"), {"credits": "0", "reason": "x"}).status_code
+        == 422
+    )
+
+
+def test_another_plan_suspending_resuming_and_withdrawing_a_seat(scene: Scene, operator: Client) -> None:
+    ultra = make_plan("ultra")
+
+    told(operator, verb_url(scene.seat, "entitle"), plan=ultra.pk, reason="upgrade")
+    assert Entitlement.objects.open().get(seat=scene.seat).plan == ultra
+    told(operator, verb_url(scene.seat, "suspend"))
+    assert usage_bar(scene.owner, T0).suspended
+    told(operator, verb_url(scene.seat, "resume"))
+    assert not usage_bar(scene.owner, T0).suspended
+    told(operator, verb_url(scene.seat, "withdraw"))
+    scene.seat.refresh_from_db()
+    assert scene.seat.removed_at == T0
+    assert operator.post(verb_url(scene.seat, "suspend")).status_code == 422
+
+
+def test_a_new_version_of_a_plan_leaves_present_seats_alone(scene: Scene, operator: Client) -> None:
+    url = verb_url(scene.plan, "new-version")
+    assert 'value="$9.90"' in operator.get(url).content.decode()
+    form = {"name": "Max", "agents_min": 4, "agents_max": 6, "limit_5h": "12.50", "limit_week": "$125"}
+
+    page = told(operator, url, **form)
+
+    assert "Max v2 is on sale." in page
+    new = Plan.objects.current("max")
+    assert [limit.limit_nanousd for limit in new.limits.all()] == [12_500_000_000, 125_000_000_000]
+    assert usage_bar(scene.owner, T0).windows[0].limit.nanousd == 9_900_000_000
+    wrong = operator.post(url, {**form, "agents_max": 2, "limit_5h": "ten"})
+    assert wrong.status_code == 422
+    assert Plan.objects.count() == 2
+
+
+def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: Client) -> None:
+    answer = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1"})
+
+    text = answer.content.decode().partition('id="gateway-credential">')[2].partition("<")[0]
+    assert "no-store" in answer.headers["Cache-Control"]
+    gateway = recognise_gateway(text)
+    assert gateway is not None
+    assert text not in operator.get(change_url(gateway)).content.decode()
+    again = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1"})
+    assert again.status_code == 422
+
+    act(operator, "gateway", "revoke", gateway.pk)
+    assert recognise_gateway(text) is None
+
+
+def act(operator: Client, model: str, action: str, pk: object, *, floor: str = "quota") -> str:
+    url = reverse(f"admin:{floor}_{model}_changelist")
+    return told(operator, url, action=action, _selected_action=pk)
+
+
+def test_freezing_adjusting_and_refunding_a_lot(scene: Scene, operator: Client) -> None:
+    lot = CreditGrant.objects.get()
+
+    act(operator, "creditgrant", "freeze", lot.pk)
+    assert CreditGrant.objects.get().frozen_at == T0
+    act(operator, "creditgrant", "unfreeze", lot.pk)
+    assert CreditGrant.objects.get().frozen_at is None
+    page = told(operator, verb_url(lot, "correct"), kind="refund", credits="-1000", cause="paid back")
+    assert "The lot holds 4000.000 Credits now." in page
+    entry = CreditLedgerEntry.objects.get(kind="refund")
+    assert (entry.amount_nanousd, entry.by) == (-1000 * CREDIT, User.objects.get(email="root@example.com"))
+
+    too_much = operator.post(
+        verb_url(lot, "correct"), {"kind": "adjustment", "credits": "-4001", "cause": "oops"}
+    )
+    assert too_much.status_code == 422
+    assert "The lot holds 4000.000 of 5000.000." in words(too_much)
+
+
+def test_revoking_a_key(scene: Scene, operator: Client) -> None:
+    key = SubscriptionKey.objects.get(membership=scene.owner)
+
+    act(operator, "subscriptionkey", "revoke", key.pk, floor="teams")
+
+    key.refresh_from_db()
+    assert key.revoked_at == T0
+
+
+def test_staff_without_the_right_to_change_may_read_and_no_more(scene: Scene) -> None:
+    support = User.objects.create_user(email="support@example.com", is_staff=True)
+    support.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(support)
+
+    page = client.get(change_url(scene.team))
+    assert page.status_code == 200
+    assert "Grant a seat" not in page.content.decode()
+    assert client.get(verb_url(scene.team, "grant-seat")).status_code == 403
+    assert client.post(verb_url(scene.team, "grant-credits"), {"credits": "1"}).status_code == 403
+    assert client.get(reverse("admin:quota_gateway_add")).status_code == 403
+    assert CreditGrant.objects.count() == 1
+
+
+def test_a_row_that_is_gone_is_404_and_grants_are_audited(scene: Scene, operator: Client) -> None:
+    assert (
+        operator.get(verb_url(scene.team, "grant-seat").replace(f"/{scene.team.pk}/", "/0/")).status_code
+        == 404
+    )
+    told(operator, verb_url(scene.team, "grant-credits"), credits="5", reason="goodwill")
+
+    entry = AuditEntry.objects.get(action="credits.granted", by__email="root@example.com")
+    assert entry.details["credits"] == "5.000"
+    assert entry.at == T0

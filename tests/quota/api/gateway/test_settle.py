@@ -1,0 +1,107 @@
+"""Settle and release over HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import time_machine
+
+from quota.models import Reservation, UsageEvent
+from tests.helpers import factories
+from tests.helpers.api_client import Office, gateway_caller, make_office
+from tests.helpers.factories import CREDIT
+
+CENT = 10_000_000
+
+
+def held(office: Office, calls: int = 5, request_id: str = "r1") -> str:
+    return str(office.ask(calls, request_id=request_id).body["reservation"])
+
+
+def test_a_receipt_says_who_paid_and_at_what_price() -> None:
+    office = make_office()
+    factories.give_credits(office.scene.team, 20 * CREDIT)
+    office.settle(held(office, 989, "r0"), 989)
+    answer = office.settle(held(office, 3), 4)
+    event = UsageEvent.objects.latest("from_credits_nanousd")
+    before, after = answer.body.pop("windows_before"), answer.body.pop("windows_after")
+    assert answer.status == 200
+    assert answer.body == {
+        "id": str(event.pk),
+        "model": "penny",
+        "modality": "language",
+        "agent": "",
+        "usage": {"calls": 4},
+        "amount_nanousd": 4 * CENT,
+        "from_quota_nanousd": CENT,
+        "from_credits_nanousd": 2 * CENT,
+        "overrun_nanousd": CENT,
+        "prices": [{"meter": "calls", "unit_size": 1, "nanousd_per_unit": CENT, "context_over": 0}],
+        "occurred_at": "2026-06-03T10:02:00Z",
+        "recorded_at": "2026-06-03T10:02:00Z",
+    }
+    assert (before[0]["used_nanousd"], after[0]["used_nanousd"]) == (989 * CENT, 991 * CENT)
+
+
+def test_settling_twice_the_same_is_once_and_other_usage_is_refused() -> None:
+    office = make_office()
+    reservation = held(office)
+    first = office.settle(reservation, 5)
+    assert office.settle(reservation, 5).body == first.body
+    other = office.settle(reservation, 6)
+    assert (other.status, other.code, other.body["pointer"]) == (409, "reservation_settled", "/usage")
+    assert office.used() == 5 * CENT
+
+
+def test_settling_after_the_lifetime_still_records(clock: time_machine.Traveller) -> None:
+    office = make_office()
+    reservation = held(office)
+    clock.shift(timedelta(hours=2))
+    assert office.settle(reservation, 5).status == 200
+    assert office.used() == 5 * CENT
+
+
+def test_a_released_call_holds_nothing_and_cannot_be_settled() -> None:
+    office = make_office()
+    reservation = held(office)
+    path = f"gateway/reservations/{reservation}/release"
+    for _ in range(2):
+        answer = office.gateway.post(path)
+        assert (answer.status, answer.body) == (200, {"reservation": reservation, "state": "released"})
+    refused = office.settle(reservation, 5)
+    assert (refused.status, refused.code) == (409, "reservation_released")
+    assert office.used() == 0
+
+
+def test_a_settled_call_cannot_be_released() -> None:
+    office = make_office()
+    reservation = held(office)
+    office.settle(reservation, 5)
+    answer = office.gateway.post(f"gateway/reservations/{reservation}/release")
+    assert (answer.status, answer.code) == (409, "reservation_settled")
+
+
+def test_a_reservation_of_another_gateway_does_not_exist() -> None:
+    office = make_office()
+    reservation = held(office)
+    office.gateway = gateway_caller("another")
+    assert (office.settle(reservation, 5).status, office.settle(reservation, 5).code) == (
+        404,
+        "reservation_unknown",
+    )
+    assert office.gateway.post(f"gateway/reservations/{reservation}/release").status == 404
+    assert Reservation.objects.get().state == "held"
+
+
+def test_a_wrong_meter_is_named_where_it_stands_and_the_hold_stays() -> None:
+    office = make_office()
+    reservation = held(office)
+    answer = office.gateway.post(f"gateway/reservations/{reservation}/settle", {"usage": {"songs": 1}})
+    assert (answer.status, answer.code, answer.body["pointer"]) == (422, "usage_invalid", "/usage/songs")
+    assert Reservation.objects.get().state == "held"
+
+
+def event(office: Office, name: str = "e1", **changes: Any) -> dict[str, Any]:
+    row = {"id": name, "key": office.key, "model": "penny", "usage": {"calls": 1}}
+    return row | {"occurred_at": "2026-06-03T10:02:00Z"} | changes

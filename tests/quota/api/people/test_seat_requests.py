@@ -1,0 +1,60 @@
+"""A request for a seat, made and answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from teams.models import Membership, Team
+from tests.helpers import factories
+from tests.helpers.api_client import Caller, person
+
+
+@pytest.fixture
+def scene() -> factories.Scene:
+    return factories.make_scene()
+
+
+@pytest.fixture
+def team(scene: factories.Scene) -> Team:
+    return scene.team
+
+
+@pytest.fixture
+def owner(scene: factories.Scene) -> Caller:
+    return person(scene.owner.user)
+
+
+@pytest.fixture
+def member(team: Team) -> Membership:
+    return factories.make_member(team)
+
+
+def test_a_member_asks_for_a_seat_and_gets_it(
+    scene: factories.Scene, team: Team, owner: Caller, member: Membership
+) -> None:
+    path = f"teams/{team.slug}/seat-requests"
+    mine = person(member.user)
+    assert mine.post(path, {"plan": "giga"}).body["pointer"] == "/plan"
+    asked = mine.post(path, {"plan": "max", "message": "The build agents need it"})
+    assert (asked.status, asked.body["granted"], asked.body["plan"]) == (201, None, "max")
+    assert mine.post(path, {"plan": "max"}).code == "seat_request_open"
+    assert mine.get(path).status == 403
+    to_whom = owner.post(path, {"plan": "max"})
+    assert (to_whom.status, to_whom.code) == (422, "invalid")  # an Owner has nobody to ask
+    assert [row["id"] for row in owner.get(path).body["results"]] == [asked.body["id"]]
+    seat = factories.make_seat(team, scene.plan)
+    answer = f"{path}/{asked.body['id']}/answer"
+    assert mine.post(answer, {"granted": True}).status == 403
+    for body, pointer in (
+        ({}, "/granted"),
+        ({"granted": 7}, "/granted"),
+        ({"granted": True, "seat": 0}, "/seat"),
+    ):
+        assert owner.post(answer, body).body["pointer"] == pointer
+    stranger = factories.make_seat(factories.make_team(), scene.plan)
+    assert owner.post(answer, {"granted": True, "seat": stranger.pk}).body["pointer"] == "/seat"
+    done = owner.post(answer, {"granted": True, "seat": seat.pk})
+    assert (done.status, done.body["granted"]) == (200, True)
+    assert seat.holdings.current().get().membership == member
+    assert owner.post(answer, {"granted": False}).code == "seat_request_closed"
+    assert owner.post(f"{path}/999999/answer", {"granted": False}).status == 404

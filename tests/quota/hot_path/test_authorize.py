@@ -1,0 +1,261 @@
+"""Authorize: exact amounts, and on refusals that nothing changed."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
+
+from quota.errors import (
+    InvalidUsage,
+    ModelUnknown,
+    NoUsableResources,
+    QuotaExhausted,
+    RequestIdReused,
+    TooManyAgents,
+)
+from quota.models import Reservation
+from quota.selectors.usage_bar import usage_bar
+from quota.services.entitlements import entitle_seat
+from teams.errors import KeyInvalid
+from teams.models import SubscriptionKey, User
+from teams.services.keys import recognise_key, revoke_keys, rotate_key
+from teams.services.memberships import end_membership
+from tests.helpers.factories import (
+    T0,
+    USD,
+    Desk,
+    Scene,
+    give_credits,
+    key_of,
+    limits,
+    make_desk,
+    make_member,
+    make_plan,
+    make_scene,
+    make_seat,
+)
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_authorized_call_holds_its_estimate_in_both_windows(scene: Scene) -> None:
+    answer = scene.desk.ask(3)
+    assert (answer.estimate_nanousd, answer.from_quota_nanousd, answer.from_credits_nanousd) == (
+        3 * PENNY,
+        3 * PENNY,
+        0,
+    )
+    assert (answer.team_slug, answer.plan_code) == (scene.team.slug, "max")
+    assert [window["held_nanousd"] for window in answer.windows] == [3 * PENNY, 3 * PENNY]
+    assert answer.expires_at == T0 + 15 * MINUTE
+    bar = usage_bar(scene.owner, T0)
+    assert [(window.used, window.held) for window in bar.windows] == [(0, 3 * PENNY)] * 2
+
+
+def test_a_hold_lapses_by_the_clock_alone(scene: Scene) -> None:
+    scene.desk.ask(990)
+    with pytest.raises(QuotaExhausted):
+        scene.desk.ask(1, at=T0 + 15 * MINUTE - SECOND)
+    assert scene.desk.ask(990, at=T0 + 15 * MINUTE).from_quota_nanousd == 990 * PENNY
+
+
+def test_a_repeated_request_gets_the_first_answer_and_holds_nothing_twice(scene: Scene) -> None:
+    first = scene.desk.ask(3, request_id="once")
+    again = scene.desk.ask(3, request_id="once", at=T0 + MINUTE)
+    assert again == first
+    assert Reservation.objects.count() == 1
+
+
+def test_a_repeat_is_answered_even_after_the_key_was_revoked(scene: Scene) -> None:
+    first = scene.desk.ask(3, request_id="once")
+    revoke_keys(membership=scene.owner, at=T0, by=None)
+    assert scene.desk.ask(3, request_id="once", at=T0 + MINUTE) == first
+
+
+def test_a_request_id_cannot_be_used_for_another_request(scene: Scene) -> None:
+    scene.desk.ask(3, request_id="once")
+    before = counts()
+    with pytest.raises(RequestIdReused):
+        scene.desk.ask(4, request_id="once")
+    assert counts() == before
+
+
+def test_two_gateways_may_use_the_same_request_id(scene: Scene) -> None:
+    first = scene.desk.ask(3, request_id="once")
+    other = make_desk(scene.owner).ask(3, request_id="once")
+    assert other.reservation_id != first.reservation_id
+
+
+@pytest.mark.parametrize("garbage", ["", "sk-cp-x", "sk-api-abc", "sk-cp-" + "0" * 58])
+def test_garbage_is_refused_without_asking_the_database(scene: Scene, garbage: str) -> None:
+    with CaptureQueriesContext(connection) as queries, pytest.raises(KeyInvalid):
+        Desk(scene.desk.gateway, garbage).ask()
+    assert len(queries) == 0
+
+
+def test_a_key_with_a_forged_secret_is_refused(scene: Scene) -> None:
+    key = scene.owner.keys.get()
+    SubscriptionKey.objects.filter(pk=key.pk).update(salt=b"another salt")
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask()
+    assert counts()[0] == 0
+
+
+def test_a_revoked_key_is_refused_at_once(scene: Scene) -> None:
+    revoke_keys(membership=scene.owner, at=T0, by=None)
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask(at=T0)
+    assert counts()[0] == 0
+
+
+def test_a_rotated_key_works_for_its_overlap_and_no_longer(scene: Scene) -> None:
+    rotate_key(membership=scene.owner, overlap=HOUR, at=T0, by=scene.owner.user)
+    new = make_desk(scene.owner)
+    assert new.key != scene.desk.key
+    assert scene.desk.ask(at=T0 + HOUR - SECOND).from_quota_nanousd == PENNY
+    assert new.ask(at=T0 + HOUR).from_quota_nanousd == PENNY
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask(at=T0 + HOUR)
+
+
+def test_rotation_leaves_usage_as_it_is(scene: Scene) -> None:
+    scene.desk.use(100)
+    rotate_key(membership=scene.owner, overlap=timedelta(0), at=T0, by=scene.owner.user)
+    assert used(scene) == [100 * PENNY, 100 * PENNY]
+
+
+def test_the_key_of_a_former_member_is_dead(scene: Scene) -> None:
+    member = make_member(scene.team, credits=True)
+    give_credits(scene.team, USD)
+    desk = make_desk(member)
+    desk.ask()
+    end_membership(membership=member, by=scene.owner.user, at=T0 + SECOND)
+    with pytest.raises(KeyInvalid):
+        desk.ask(at=T0 + SECOND)
+
+
+def test_a_model_that_is_not_on_the_rate_card_is_refused(scene: Scene) -> None:
+    with pytest.raises(ModelUnknown):
+        scene.desk.ask(model="whisper")
+    with pytest.raises(InvalidUsage):
+        scene.desk.ask(model="talker")  # has no meter `calls`
+    assert counts()[0] == 0
+
+
+def test_a_key_without_seat_and_credits_has_no_usable_resources(scene: Scene) -> None:
+    member = make_member(scene.team)
+    with pytest.raises(NoUsableResources):
+        make_desk(member).ask()
+    with pytest.raises(NoUsableResources):
+        make_desk(member).ask(0)  # a call that is estimated at nothing needs something to fall on too
+    assert counts()[0] == 0
+
+
+def test_the_same_key_becomes_usable_with_a_seat(scene: Scene) -> None:
+    member = make_member(scene.team)
+    desk = make_desk(member)
+    make_seat(scene.team, scene.plan, holder=member)
+    assert desk.ask().from_quota_nanousd == PENNY
+
+
+def test_a_full_window_refuses_and_says_which_and_until_when(scene: Scene) -> None:
+    scene.desk.use(900)
+    scene.desk.use(80, at=T0 + HOUR)
+    before = counts()
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(11, at=T0 + 2 * HOUR)
+    assert refusal.value.window.limit.name == "5h"
+    assert refusal.value.fits_at == T0.replace(hour=15, minute=0)
+    assert refusal.value.retry_after == 2 * 3600 + 58 * 60
+    assert counts() == before
+    assert scene.desk.ask(10, at=T0 + 2 * HOUR).from_quota_nanousd == 10 * PENNY
+
+
+def test_a_full_week_refuses_although_five_hours_have_room() -> None:
+    scene = make_scene(limits(five_hours=USD, week=USD + PENNY))
+    scene.desk.use(100)
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(2, at=T0 + 6 * HOUR)
+    assert refusal.value.window.limit.name == "week"
+    assert refusal.value.fits_at is not None
+    assert refusal.value.fits_at.isoformat() == "2026-06-08T00:00:00+00:00"
+    assert scene.desk.ask(1, at=T0 + 6 * HOUR).from_quota_nanousd == PENNY
+
+
+def test_a_call_of_more_than_a_window_holds_never_fits(scene: Scene) -> None:
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(991)
+    assert refusal.value.fits_at is None
+    assert refusal.value.retry_after == 5 * 3600
+
+
+def test_a_full_window_refuses_even_a_call_that_is_estimated_at_nothing(scene: Scene) -> None:
+    scene.desk.use(990)
+    with pytest.raises(QuotaExhausted):
+        scene.desk.ask(0, at=T0 + MINUTE)
+
+
+def test_more_agents_than_the_plan_enforces_are_refused() -> None:
+    scene = make_scene()
+    plan = make_plan("plus", agents=(1, 2), agents_enforced=True)
+    entitle_seat(seat=scene.seat, plan=plan, starts_at=T0, ends_at=None, source="x", at=T0, by=None)
+    first = scene.desk.ask(agent="a")
+    scene.desk.ask(agent="b", at=T0 + MINUTE)
+    scene.desk.ask(agent="a", at=T0 + MINUTE)  # the same agent again is no more agents
+    before = counts()
+    with pytest.raises(TooManyAgents) as refusal:
+        scene.desk.ask(agent="c", at=T0 + 2 * MINUTE)
+    assert refusal.value.retry_after == 13 * 60
+    assert counts() == before
+    Reservation.objects.filter(agent="a").exclude(pk=first.reservation_id).delete()
+    scene.desk.settle(first, 1, at=T0 + 3 * MINUTE)
+    assert scene.desk.ask(agent="c", at=T0 + 4 * MINUTE).from_quota_nanousd == PENNY
+
+
+def test_the_agent_guideline_is_no_limit_unless_the_plan_says_so(scene: Scene) -> None:
+    for name in "abcdefg":
+        scene.desk.ask(agent=name)
+    assert usage_bar(scene.owner, T0).agents == 7
+
+
+def test_a_key_notes_its_last_use_to_the_minute(scene: Scene) -> None:
+    scene.desk.ask(at=T0)
+    scene.desk.ask(at=T0 + timedelta(seconds=59))
+    assert scene.owner.keys.get().last_used_at == T0
+    scene.desk.ask(at=T0 + timedelta(seconds=61))
+    assert scene.owner.keys.get().last_used_at == T0 + timedelta(seconds=61)
+
+
+def test_an_authorize_is_two_statements_whatever_the_number_of_events(scene: Scene) -> None:
+    scene.desk.use(1)
+    key_of(scene.owner)
+    with CaptureQueriesContext(connection) as queries:
+        scene.desk.ask()
+    statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    assert len(statements) == 2
+
+
+def test_the_key_of_a_person_whose_account_is_switched_off_is_dead(scene: Scene) -> None:
+    scene.desk.ask()
+    User.objects.filter(pk=scene.owner.user_id).update(is_active=False)
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask()
+    assert recognise_key(scene.desk.key, at=T0) is None
+    assert counts()[0] == 1
+
+
+def test_withdrawing_a_root_kills_its_keys_and_a_new_root_makes_the_next_ones(
+    scene: Scene, settings: Settings
+) -> None:
+    old = settings.KEY_ROOTS
+    settings.KEY_ROOTS = {"new": b"another secret", **old}
+    assert scene.desk.ask().plan_code == "max"
+    assert rotate_key(membership=scene.owner, overlap=HOUR, at=T0, by=scene.owner.user).root == "new"
+    settings.KEY_ROOTS = {"new": b"another secret"}
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask(at=T0 + MINUTE)
+    assert recognise_key(scene.desk.key, at=T0 + MINUTE) is None
+    assert make_desk(scene.owner).ask(at=T0 + MINUTE).plan_code == "max"

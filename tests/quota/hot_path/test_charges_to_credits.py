@@ -1,0 +1,158 @@
+"""Credits that pay for calls: access, policies, caps, lots."""
+
+from datetime import timedelta
+
+import pytest
+
+from quota.errors import (
+    NoUsableResources,
+    QuotaExhausted,
+)
+from quota.hot_path.state import usable_credits
+from quota.models import (
+    CreditGrant,
+    CreditLedgerEntry,
+    CreditMonth,
+)
+from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
+from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, make_desk, make_member
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_call_is_split_quota_first_and_the_rest_from_credits(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    scene.desk.use(985)
+    answer = scene.desk.ask(12)
+    assert (answer.from_quota_nanousd, answer.from_credits_nanousd) == (5 * PENNY, 7 * PENNY)
+    event = scene.desk.settle(answer, 12)
+    assert (event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd) == (
+        5 * PENNY,
+        7 * PENNY,
+        0,
+    )
+    assert CreditLedgerEntry.objects.for_team(scene.team).balance() == USD - 7 * PENNY
+    assert CreditGrant.objects.for_team(scene.team).remaining() == USD - 7 * PENNY
+    assert CreditMonth.objects.get(membership=scene.owner).used_nanousd == 7 * PENNY
+    assert used(scene) == [990 * PENNY, 990 * PENNY]
+
+
+def test_credits_pay_without_any_seat(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team, credits=True)
+    event = make_desk(member).use(5)
+    assert (event.from_quota_nanousd, event.from_credits_nanousd, event.seat_id) == (0, 5 * PENNY, None)
+    assert event.windows_after == []
+
+
+def test_credits_are_not_for_a_member_without_access(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    with pytest.raises(NoUsableResources):
+        make_desk(make_member(scene.team)).ask()
+
+
+def test_too_few_credits_refuse_the_whole_call(scene: Scene) -> None:
+    give_credits(scene.team, 6 * PENNY)
+    scene.desk.use(985)
+    before = counts()
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(12)
+    assert refusal.value.fits_at == T0.replace(hour=15, minute=0)
+    assert counts() == before
+    assert scene.desk.ask(11).from_credits_nanousd == 6 * PENNY
+
+
+def test_a_member_without_seat_reads_how_many_credits_lack(scene: Scene) -> None:
+    give_credits(scene.team, 6 * PENNY)
+    with pytest.raises(NoUsableResources, match=r"70\.000 Credits and 60\.000"):
+        make_desk(make_member(scene.team, credits=True)).ask(7)
+
+
+@pytest.mark.parametrize(("team_policy", "member_policy"), [("never", "allow"), ("allow", "never")])
+def test_overflow_needs_the_team_and_the_member_to_allow_it(
+    scene: Scene, team_policy: str, member_policy: str
+) -> None:
+    give_credits(scene.team, USD)
+    set_team_credits(team=scene.team, overflow=team_policy, low_balance_nanousd=0, at=T0, by=None)
+    allow_credits(scene.owner, overflow=member_policy)
+    scene.desk.use(990)
+    with pytest.raises(QuotaExhausted):
+        scene.desk.ask(1, at=T0 + MINUTE)
+
+
+def test_a_month_cap_bounds_what_is_used_and_held(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team)
+    allow_credits(member, month_cap=10 * PENNY)
+    desk = make_desk(member)
+    desk.use(4)
+    held = desk.ask(5, at=T0 + MINUTE)
+    with pytest.raises(NoUsableResources):
+        desk.ask(2, at=T0 + MINUTE)
+    desk.settle(held, 5, at=T0 + 2 * MINUTE)
+    assert desk.use(1, at=T0 + 3 * MINUTE).from_credits_nanousd == PENNY
+    with pytest.raises(NoUsableResources):
+        desk.ask(1, at=T0.replace(day=30, hour=23, minute=59))
+    assert desk.ask(10, at=T0.replace(month=7, day=1, hour=0, minute=0)).from_credits_nanousd == 10 * PENNY
+
+
+def test_the_soonest_expiring_lot_is_drawn_from_first(scene: Scene) -> None:
+    give_credits(scene.team, 5 * PENNY, expires_at=T0 + timedelta(days=30))
+    give_credits(scene.team, 5 * PENNY, expires_at=T0 + timedelta(days=10))
+    give_credits(scene.team, 5 * PENNY, expires_at=T0 + timedelta(days=20))
+    member = make_member(scene.team, credits=True)
+    make_desk(member).use(7)
+    left = (
+        CreditGrant.objects.for_team(scene.team)
+        .order_by("expires_at")
+        .values_list("remaining_nanousd", flat=True)
+    )
+    assert list(left) == [0, 3 * PENNY, 5 * PENNY]
+
+
+def test_an_expired_lot_pays_nothing_whether_or_not_the_sweep_ran(scene: Scene) -> None:
+    give_credits(scene.team, 5 * PENNY, expires_at=T0 + HOUR)
+    desk = make_desk(make_member(scene.team, credits=True))
+    desk.use(1, at=T0 + HOUR - SECOND)
+    with pytest.raises(NoUsableResources):
+        desk.ask(1, at=T0 + HOUR)
+    assert expire_lots(at=T0 + HOUR + 15 * MINUTE) == 1
+    with pytest.raises(NoUsableResources):
+        desk.ask(1, at=T0 + HOUR + 16 * MINUTE)
+    entry = CreditLedgerEntry.objects.get(kind="expiry")
+    assert (entry.amount_nanousd, entry.at) == (-4 * PENNY, T0 + HOUR)
+    assert expire_lots(at=T0 + 2 * HOUR) == 0
+
+
+def test_a_call_that_was_authorized_before_a_lot_expired_still_draws_on_it(scene: Scene) -> None:
+    give_credits(scene.team, 5 * PENNY, expires_at=T0 + MINUTE)
+    desk = make_desk(make_member(scene.team, credits=True))
+    held = desk.ask(5)
+    assert expire_lots(at=T0 + 5 * MINUTE) == 0
+    event = desk.settle(held, 5, at=T0 + 5 * MINUTE)
+    assert (event.from_credits_nanousd, event.overrun_nanousd) == (5 * PENNY, 0)
+
+
+def test_a_frozen_lot_is_not_drawn_from(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    lot = CreditGrant.objects.get(team=scene.team)
+    desk = make_desk(make_member(scene.team, credits=True))
+    freeze_lot(lot=lot, frozen=True, at=T0, by=None)
+    with pytest.raises(NoUsableResources):
+        desk.ask()
+    freeze_lot(lot=lot, frozen=False, at=T0, by=None)
+    assert desk.ask().from_credits_nanousd == PENNY
+
+
+def test_credits_that_were_held_pay_even_after_the_access_was_switched_off(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team, credits=True)
+    desk = make_desk(member)
+    held = desk.ask(5)
+    set_credit_access(
+        membership=member, allowed=False, overflow="allow", month_cap_nanousd=None, at=T0, by=None
+    )
+    event = desk.settle(held, 6)
+    assert (event.from_credits_nanousd, event.overrun_nanousd) == (5 * PENNY, PENNY)
+    assert usable_credits(team_id=scene.team.pk, membership_id=member.pk, seated=False, at=T0) == 0

@@ -1,0 +1,57 @@
+"""`manage.py load_rate_card`: from when a list is in force, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+
+from quota.models import RateCard
+from tests.helpers.factories import RATE_CARD, T0
+
+pytestmark = pytest.mark.django_db
+
+
+def said(command: str, *arguments: str) -> list[str]:
+    out = StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def refused(command: str, *arguments: str) -> str:
+    with pytest.raises(CommandError) as error:
+        call_command(command, *arguments)
+    return str(error.value)
+
+
+def written(folder: Path, content: object) -> str:
+    file = folder / "list"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(file)
+
+
+def test_the_first_price_list_is_in_force_from_ever() -> None:
+    assert said("load_rate_card") == ["Loaded 32 prices, in force from 1970-01-01 00:00 UTC."]
+    assert said("load_rate_card") == ["This list is loaded already, in force from 1970-01-01 00:00 UTC."]
+
+
+def test_a_later_price_list_is_in_force_from_now_or_from_when_it_says(tmp_path: Path) -> None:
+    said("load_rate_card")
+    other = written(tmp_path, RATE_CARD)
+    with time_machine.travel(T0, tick=False):
+        assert said("load_rate_card", other)[0].endswith("from 2026-06-03 10:02 UTC.")
+        assert said("load_rate_card", "--effective-from", "2026-07-01")[0].endswith(
+            "from 2026-07-01 00:00 UTC."
+        )
+    assert RateCard.objects.count() == 3
+
+
+def test_a_price_list_is_refused_with_its_line(tmp_path: Path) -> None:
+    wrong = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,free")
+    assert refused("load_rate_card", written(tmp_path, wrong)).startswith("Line 8:")
+    assert "not a date" in refused("load_rate_card", "--effective-from", "soon")
+    assert not RateCard.objects.exists()

@@ -1,0 +1,68 @@
+"""Rate cards: in force from a moment on, never edited, refused whole when a line is wrong."""
+
+from datetime import timedelta
+
+import pytest
+
+from quota.errors import ModelUnknown, RateCardInvalid
+from quota.models import RateCard, RateCardPrice
+from quota.services.rate_cards import load_rate_card
+from tests.helpers.factories import MONDAY, RATE_CARD, T0, Scene
+
+pytestmark = pytest.mark.django_db
+
+HEADER = "model,modality,meter,unit_size,usd_per_unit,context_over,note\n"
+
+DAY = timedelta(days=1)
+
+
+def test_a_card_is_in_force_until_the_next_one(scene: Scene) -> None:
+    dearer = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.02")
+    _, is_new = load_rate_card(text=dearer, effective_from=T0 + DAY, at=T0, by=None)
+    assert is_new
+    assert scene.desk.ask(1, at=T0 + DAY - timedelta(microseconds=1)).estimate_nanousd == 10_000_000
+    assert scene.desk.ask(1, at=T0 + DAY).estimate_nanousd == 20_000_000
+
+
+def test_a_model_that_the_next_card_lacks_is_withdrawn_with_it(scene: Scene) -> None:
+    without = "\n".join(line for line in RATE_CARD.splitlines() if not line.startswith("penny"))
+    load_rate_card(text=without, effective_from=T0 + DAY, at=T0, by=None)
+    assert scene.desk.ask(1).estimate_nanousd == 10_000_000
+    with pytest.raises(ModelUnknown):
+        scene.desk.ask(1, at=T0 + DAY)
+
+
+def test_the_same_list_is_not_loaded_twice(scene: Scene) -> None:
+    card, is_new = load_rate_card(text=RATE_CARD, effective_from=T0, at=T0, by=None)
+    assert not is_new
+    assert card.effective_from == MONDAY
+    assert RateCard.objects.count() == 1
+
+
+def test_two_lists_cannot_begin_at_one_moment(scene: Scene) -> None:
+    with pytest.raises(RateCardInvalid, match="Another rate card"):
+        load_rate_card(text=RATE_CARD + "x,y,z,1,1,,\n", effective_from=MONDAY, at=T0, by=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "first line"),
+        ("model,price\n", "first line"),
+        (HEADER, "no prices"),
+        (HEADER + "m,x,calls,1,0.0000000001,,\n", "Line 2: '0.0000000001' is not a dollar amount"),
+        (HEADER + "m,x,calls,one,1,,\n", "Line 2"),
+        (HEADER + "m,x,calls,0,1,,\n", "Line 2: a unit is at least 1"),
+        (HEADER + "m,x,calls,1,-1,,\n", "Line 2: a unit is at least 1"),
+        (HEADER + ",x,calls,1,1,,\n", "Line 2: model, modality and meter are needed"),
+        (HEADER + "m,x,calls\n", "Line 2"),
+        (HEADER + "m,x,calls,1,1,,\nm,x,calls,1,2,,\n", "Line 3: m calls is priced twice"),
+        (HEADER + "m,x,calls,1,1,,\nm,y,clips,1,2,,\n", "Line 3: m has two modalities"),
+        (HEADER + "m,x,tokens,1,1,512000,\n", "none for small ones"),
+    ],
+)
+def test_a_list_with_a_wrong_line_is_refused_whole(text: str, what: str) -> None:
+    with pytest.raises(RateCardInvalid, match=what):
+        load_rate_card(text=text, effective_from=T0, at=T0, by=None)
+    assert not RateCard.objects.exists()
+    assert not RateCardPrice.objects.exists()

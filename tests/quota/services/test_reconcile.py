@@ -1,0 +1,256 @@
+"""The check of meters against events: silent whatever the services did, loud about each kind of drift."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.settle import release
+from quota.models import CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
+from quota.selectors.reconcile import Difference, differences
+from quota.services.credits import adjust_lot, expire_lots, freeze_lot
+from quota.services.entitlements import entitle_seat
+from quota.services.reconcile import report_drift
+from quota.services.reservations import expire_reservations
+from quota.windows import Limit, Policy, Rule
+from teams.models import Mail, User
+from tests.helpers.drift import plant
+from tests.helpers.factories import (
+    MONDAY,
+    T0,
+    USD,
+    Scene,
+    allow_credits,
+    give_credits,
+    limits,
+    make_plan,
+    make_scene,
+    make_user,
+)
+from tokenplan.kit.errors import Refusal
+
+pytestmark = pytest.mark.django_db
+
+CENT = USD // 100
+
+
+def scene_with_charges() -> Scene:
+    """Quota, Credits and overrun were all charged, and one call is under way."""
+    scene = make_scene(limits(10 * CENT, 100 * CENT))
+    give_credits(scene.team, USD)
+    allow_credits(scene.owner)
+    scene.desk.use(15)
+    scene.desk.ask(3)
+    return scene
+
+
+def found() -> list[str]:
+    return [str(difference) for difference in differences(T0 + timedelta(minutes=5))]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_the_services_did_nothing_differs(seed: int) -> None:
+    chance = random.Random(seed)
+    scene = make_scene(limits(40 * CENT, 300 * CENT))
+    give_credits(scene.team, 2 * USD, expires_at=T0 + timedelta(days=3))
+    give_credits(scene.team, 1 * USD)
+    allow_credits(scene.owner, month_cap=150 * CENT)
+    sessions = make_plan(
+        "ultra", [Limit("session", Rule(Policy.FIRST_USE, 7200), 60 * CENT), *limits(USD, 9 * USD)]
+    )
+    at = T0
+    open_calls = []
+    for step in range(90):
+        at += timedelta(seconds=chance.choice([0, 1, 40, 700, 5000, 20_000]))
+        try:
+            match chance.randrange(8):
+                case 0 | 1 | 2:
+                    open_calls.append(scene.desk.ask(chance.randrange(12), at=at))
+                case 3 | 4 if open_calls:
+                    call = open_calls.pop(chance.randrange(len(open_calls)))
+                    scene.desk.settle(call, chance.randrange(15), at=at)
+                case 5 if open_calls:
+                    call = open_calls.pop()
+                    release(gateway=scene.desk.gateway, reservation_id=call.reservation_id, at=at)
+                case 6:
+                    late = max(T0, at - timedelta(seconds=chance.randrange(0, 7 * 86400)))
+                    usage = {"calls": chance.randrange(9)}
+                    event = ReportedEvent(f"e{step}", scene.desk.key, "penny", usage, late)
+                    record_events(gateway=scene.desk.gateway, events=[event], at=at)
+                case _:
+                    expire_reservations(at=at)
+                    expire_lots(at=at)
+        except Refusal:
+            pass
+        if step == 35:
+            entitle(scene, sessions, at)
+    assert UsageEvent.objects.count() > 15
+    assert list(differences(at)) == []
+
+
+def entitle(scene: Scene, plan: object, at: datetime) -> None:
+    entitle_seat(seat=scene.seat, plan=plan, starts_at=at, ends_at=None, source="change", at=at, by=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_quiet_installation_agrees() -> None:
+    scene_with_charges()
+    assert found() == []
+    call_command("reconcile")
+
+
+def test_a_bucket_that_was_changed_is_found() -> None:
+    scene = scene_with_charges()
+    plant("UPDATE quota_usagebucket SET used_nanousd = used_nanousd + 1 WHERE rule LIKE 'rolling/%%'")
+    assert found() == [
+        f"usage bucket of seat {scene.seat.pk}, rolling/18000, from 2026-06-03T10:00:00+00:00: "
+        "100000000 expected, 100000001 found"
+    ]
+
+
+def test_a_bucket_that_was_lost_is_found() -> None:
+    scene = scene_with_charges()
+    plant("DELETE FROM quota_usagebucket WHERE rule LIKE 'fixed/%%'")
+    assert found() == [
+        f"usage bucket of seat {scene.seat.pk}, fixed/604800@345600, from 2026-06-01T00:00:00+00:00: "
+        "100000000 expected, 0 found"
+    ]
+
+
+def test_a_bucket_of_nothing_is_found() -> None:
+    scene = scene_with_charges()
+    plant(
+        "INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd) "
+        "VALUES (%s, 'rolling/18000', %s, 7)",
+        scene.seat.pk,
+        MONDAY,
+    )
+    assert found() == [
+        f"usage bucket of seat {scene.seat.pk}, rolling/18000, from 2026-01-05T00:00:00+00:00: "
+        "0 expected, 7 found"
+    ]
+
+
+def test_a_first_use_bucket_that_was_changed_is_found() -> None:
+    scene = make_scene([Limit("session", Rule(Policy.FIRST_USE, 7200), USD)])
+    scene.desk.use(5)
+    assert found() == []
+    plant("UPDATE quota_usagebucket SET starts_at = starts_at + interval '1 second'")
+    about = f"usage bucket of seat {scene.seat.pk}, first_use/7200, from 2026-06-03T10:02"
+    assert found() == [
+        f"{about}:00+00:00: 50000000 expected, 0 found",
+        f"{about}:01+00:00: 0 expected, 50000000 found",
+    ]
+
+
+def test_an_event_that_was_changed_is_found_wherever_it_counts() -> None:
+    scene_with_charges()
+    plant(
+        "UPDATE quota_usageevent SET from_quota_nanousd = from_quota_nanousd - 1, "
+        "from_credits_nanousd = from_credits_nanousd + 1"
+    )
+    assert [line.split(" ")[0] for line in found()] == ["usage", "usage", "Credits", "Credits"]
+
+
+def test_a_lot_that_was_changed_is_found() -> None:
+    scene_with_charges()
+    plant("UPDATE quota_creditgrant SET remaining_nanousd = remaining_nanousd - 5")
+    lot = CreditGrant.objects.get()
+    assert found() == [f"Credits left in lot {lot.pk}: 950000000 expected, 949999995 found"]
+
+
+def test_a_ledger_entry_that_was_lost_is_found_in_the_lot_and_in_the_event() -> None:
+    scene_with_charges()
+    plant("DELETE FROM quota_creditledgerentry WHERE kind = 'use'")
+    lot, event = CreditGrant.objects.get(), UsageEvent.objects.get()
+    assert found() == [
+        f"Credits left in lot {lot.pk}: 1000000000 expected, 950000000 found",
+        f"Credits used by event {event.pk}, in the ledger: 50000000 expected, 0 found",
+    ]
+
+
+def test_a_months_sum_that_was_changed_is_found() -> None:
+    scene = scene_with_charges()
+    plant("UPDATE quota_creditmonth SET used_nanousd = 1")
+    assert found() == [f"Credits of membership {scene.owner.pk} in 2026-06: 50000000 expected, 1 found"]
+
+
+def test_a_settled_reservation_without_its_event_is_found() -> None:
+    scene_with_charges()
+    plant("UPDATE quota_reservation SET state = 'settled' WHERE state = 'held'")
+    lost = Reservation.objects.get(event=None)
+    about = f"state of reservation {lost.pk}"
+    assert found() == [f"{about}: an event, since it is settled, expected, none found"]
+
+
+def test_an_event_whose_reservation_says_otherwise_is_found() -> None:
+    scene_with_charges()
+    plant("UPDATE quota_reservation SET state = 'released' WHERE state = 'settled'")
+    charged = Reservation.objects.exclude(event=None).get()
+    about = f"state of reservation {charged.pk}"
+    assert found() == [f"{about}: settled, since it has an event, expected, released found"]
+
+
+def test_holds_beyond_the_lots_are_found() -> None:
+    scene = scene_with_charges()
+    plant(
+        "UPDATE quota_reservation SET from_credits_nanousd = 2000000000, estimate_nanousd = 2000000000 "
+        "WHERE state = 'held'"
+    )
+    about = f"Credits held in Team {scene.team.pk}"
+    assert found() == [f"{about}: at most 950000000 expected, 2000000000 found"]
+
+
+def test_holds_on_a_lot_that_was_taken_back_or_frozen_meanwhile_are_no_difference() -> None:
+    scene = scene_with_charges()
+    assert scene.desk.ask(90).from_credits_nanousd == 90 * CENT
+    lot = CreditGrant.objects.get()
+    kind = CreditLedgerEntry.Kind.REFUND
+    adjust_lot(lot=lot, nanousd=-lot.remaining_nanousd, kind=kind, cause="refund", at=T0, by=None)
+    assert found() == []
+    freeze_lot(lot=lot, frozen=True, at=T0, by=None)
+    assert found() == []
+
+
+def test_a_member_without_a_current_key_is_found() -> None:
+    scene = scene_with_charges()
+    plant(
+        "UPDATE teams_subscriptionkey SET replaced_at = created_at, expires_at = created_at "
+        "WHERE membership_id = %s",
+        scene.owner.pk,
+    )
+    assert found() == [f"current key of membership {scene.owner.pk}: one expected, none found"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_prints_every_difference_and_fails() -> None:
+    scene_with_charges()
+    plant("UPDATE quota_creditmonth SET used_nanousd = 1")
+    plant("UPDATE quota_creditgrant SET remaining_nanousd = remaining_nanousd - 5")
+    with pytest.raises(CommandError, match="2 differences") as refused:
+        call_command("reconcile")
+    assert refused.value.returncode == 1
+
+
+def operators() -> list[User]:
+    staff = [make_user() for _ in range(2)]
+    User.objects.filter(pk__in=[user.pk for user in staff]).update(is_staff=True)
+    make_user()
+    return staff
+
+
+def test_drift_is_mailed_to_each_operator_once_a_day() -> None:
+    staff = operators()
+    drift = [Difference(f"meter {number}", "1", "2") for number in range(23)]
+    for hours in (0, 1, 24):
+        report_drift(found=drift, at=T0 + timedelta(hours=hours))
+    mails = Mail.objects.filter(kind="drift")
+    assert sorted(mail.to for mail in mails) == sorted([user.email for user in staff] * 2)
+    context = mails[0].context
+    assert context["count"] == 23
+    assert context["lines"].splitlines()[0] == "meter 0: 1 expected, 2 found"
+    assert context["lines"].splitlines()[-1] == "… and 3 more"

@@ -1,0 +1,28 @@
+"""Migrations can be taken back."""
+
+from importlib import import_module
+
+import pytest
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+pytestmark = pytest.mark.django_db
+
+
+def left(cursor: CursorWrapper) -> tuple[int, int]:
+    """How many functions and how many types there are for the hot path."""
+    cursor.execute("SELECT count(*) FROM pg_proc WHERE proname ~ '^quota_.*(usage|state|credits)$'")
+    (functions,) = cursor.fetchone()
+    cursor.execute("SELECT count(*) FROM pg_type WHERE typname ~ '^quota_.*usage_row$'")
+    (types,) = cursor.fetchone()
+    return functions, types
+
+
+def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
+    """Migration 0003 names what it drops by the arguments; a changed argument must not be forgotten there."""
+    module = import_module("quota.migrations.0003_hot_path")
+    with transaction.atomic(), connection.cursor() as cursor:
+        assert left(cursor) == (4, 1)
+        cursor.execute(module.DROP)
+        assert left(cursor) == (0, 0)
+        transaction.set_rollback(True)

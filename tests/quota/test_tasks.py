@@ -1,0 +1,104 @@
+"""The sweeps as Celery and operators run them: under their names, on the clock, ringing where mail waits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from celery import current_app
+from django.conf import settings
+from django.core.management import call_command
+
+from quota import tasks
+from quota.models import ClosedWindow, CreditGrant, Reservation
+from teams.models import Mail, User
+from tests.helpers.drift import plant
+from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, limits, make_scene, make_user
+
+pytestmark = pytest.mark.django_db
+
+CENT = USD // 100
+
+
+@pytest.fixture
+def scene() -> Scene:
+    scene = make_scene(limits(10 * CENT, 100 * USD))
+    give_credits(scene.team, 5 * CENT, expires_at=T0 + timedelta(hours=1))
+    allow_credits(scene.owner)
+    scene.desk.use(9)
+    scene.desk.ask(1)
+    return scene
+
+
+@pytest.fixture
+def a_day_later() -> Iterator[None]:
+    with time_machine.travel(T0 + timedelta(days=1), tick=False):
+        yield
+
+
+def said(command: str, *arguments: str) -> str:
+    out = StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue().strip()
+
+
+@pytest.mark.usefixtures("a_day_later")
+def test_each_sweep_does_its_work_by_command_and_says_how_much(scene: Scene) -> None:
+    assert said("close_windows") == "1 window written."
+    assert said("close_windows", "--all") == "0 windows written."
+    assert said("expire_reservations") == "1 reservation expired."
+    assert said("expire_reservations") == "0 reservations expired."
+    assert said("expire_lots") == "1 lot expired."
+    assert said("send_notices") == "1 notice queued."
+    assert said("send_notices") == "0 notices queued."
+    assert ClosedWindow.objects.get().used_nanousd == 9 * CENT
+    assert Reservation.objects.filter(expired=True).count() == 1
+    assert CreditGrant.objects.get().remaining_nanousd == 0
+    assert Mail.objects.get(kind="credits_low").to == scene.owner.user.email
+
+
+@pytest.mark.usefixtures("a_day_later", "scene")
+def test_each_sweep_does_its_work_as_a_task_and_returns_how_much() -> None:
+    assert [tasks.close_windows(), tasks.close_windows()] == [1, 0]
+    assert [tasks.expire_reservations(), tasks.expire_reservations()] == [1, 0]
+    assert [tasks.expire_lots(), tasks.expire_lots()] == [1, 0]
+    assert [tasks.send_notices(), tasks.send_notices()] == [1, 0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("a_day_later")
+def test_the_nightly_task_logs_each_difference_and_mails_the_operators(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    operator = make_user()
+    User.objects.filter(pk=operator.pk).update(is_staff=True)
+    assert tasks.reconcile() == 0
+    plant("UPDATE quota_creditgrant SET remaining_nanousd = remaining_nanousd - 5")
+    assert tasks.reconcile() == 1
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    lot = CreditGrant.objects.get(team=scene.team)
+    assert errors == [f"Drift: Credits left in lot {lot.pk}: 50000000 expected, 49999995 found"]
+    mail = Mail.objects.get(kind="drift")
+    assert (mail.to, mail.context["count"]) == (operator.email, 1)
+    assert ClosedWindow.objects.count() == 1
+
+
+def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
+    scheduled = {str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert scheduled == {
+        "teams.deliver_mail",
+        "quota.close_windows",
+        "quota.expire_lots",
+        "quota.expire_reservations",
+        "quota.reconcile",
+        "quota.send_notices",
+        "billing.finish",
+        "billing.reconcile",
+        "billing.top_up",
+        "billing.work_inbox",
+    }
+    assert scheduled <= set(current_app.tasks)

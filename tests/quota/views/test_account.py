@@ -1,0 +1,221 @@
+"""Account / Token Plan: what each of one's Teams offers now, with exact numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from quota.models import SeatRequest
+from quota.services.entitlements import suspend_seat
+from teams.models import Membership, Team, User
+from tests.helpers.factories import (
+    CREDIT,
+    T0,
+    USD,
+    allow_credits,
+    give_credits,
+    limits,
+    make_desk,
+    make_member,
+    make_plan,
+    make_scene,
+    make_seat,
+    make_team,
+    make_user,
+)
+from tests.helpers.reading import read, told, words
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+
+
+def test_the_bar_says_used_held_limit_percent_and_what_releases_when(visit: Visit) -> None:
+    scene = make_scene(at=T0 - timedelta(hours=2))
+    scene.desk.use(300, at=T0 - timedelta(hours=1))
+    scene.desk.use(106, at=T0 - timedelta(minutes=20))
+    scene.desk.ask(50)
+
+    page = read(visit(scene.owner.user), "/account/")
+
+    assert "5-hour window 41.01% used $4.06 of $9.90 used, $0.50 held for calls in progress" in page
+    assert "Releases $3.00 at Wed 3 Jun, 14:00 UTC; everything is released by Wed 3 Jun, 15:00 UTC." in page
+    assert "Weekly window 4.10% used $4.06 of $99.00 used, $0.50 held" in page
+    assert "Resets Mon 8 Jun, 00:00 UTC." in page
+    assert "1 agent at work. Max is made for 4 to 5 at once." in page
+
+
+def test_the_bar_is_drawn_to_scale_and_speaks_to_a_screen_reader(visit: Visit) -> None:
+    scene = make_scene()
+    scene.desk.use(406)
+    scene.desk.ask(50)
+
+    page = " ".join(visit(scene.owner.user).get("/account/").content.decode().split())
+
+    assert 'aria-valuenow="46.06" aria-valuetext="$4.06 used and $0.50 held of $9.90"' in page
+    assert '<rect class="used" x="0" y="0" height="4" width="41.01">' in page
+    assert '<rect class="held" x="41.01" y="0" height="4" width="5.05">' in page
+
+
+def test_a_full_window_says_so_and_what_can_be_done(visit: Visit) -> None:
+    scene = make_scene(limits(five_hours=USD, week=10 * USD))
+    scene.desk.use(100)
+
+    page = read(visit(scene.owner.user), "/account/")
+
+    assert "A window is full, and Credits do not pay for further calls." in page
+    assert "Credits could pay for further calls, but there are none at the moment." in page
+    assert (
+        "The shorter window next releases quota on Wed 3 Jun, 15:00 UTC. "
+        "The longer window resets on Mon 8 Jun, 00:00 UTC."
+    ) in page
+
+    give_credits(scene.team, 5000 * CREDIT)
+    page = read(visit(scene.owner.user), "/account/")
+
+    assert "A window is full: calls are paid from Credits until it has room again." in page
+    assert "Credits pay for calls when a window is full: 5,000 are left for you." in page
+
+
+def test_credits_show_balance_access_cap_and_what_the_month_used(visit: Visit) -> None:
+    scene = make_scene(limits(five_hours=USD, week=10 * USD))
+    give_credits(scene.team, 5000 * CREDIT)
+    allow_credits(scene.owner, month_cap=3000 * CREDIT)
+    scene.desk.use(100)
+    scene.desk.use(25)
+
+    page = read(visit(scene.owner.user), "/account/")
+
+    assert "Balance of the Team 4,750 You may use them Yes" in page
+    assert "Used by you this month 250 of at most 3,000 Left for you now 2,750" in page
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words_of_the_first_way"),
+    [
+        (lambda m: None, "you may not use the Team's Credits"),
+        (
+            lambda m: allow_credits(m, overflow="never"),
+            "paying from Credits when a window is full is switched off",
+        ),
+        (lambda m: allow_credits(m, month_cap=0), "you have used all that you may use this month"),
+    ],
+)
+def test_a_member_without_credits_reads_why(
+    visit: Visit, prepare: Callable[[Membership], None], words_of_the_first_way: str
+) -> None:
+    team = make_team()
+    give_credits(team, 5000 * CREDIT)
+    member = make_member(team)
+    make_seat(team, holder=member)
+    prepare(member)
+
+    assert words_of_the_first_way in read(visit(member.user), "/account/")
+
+
+def test_a_key_without_seat_and_credits_says_it_has_no_usable_paid_resources(visit: Visit) -> None:
+    page = read(visit(make_user()), "/account/")
+
+    assert "You hold no seat in this Team, so you have no quota." in page
+    assert (
+        "Your key is valid, but its calls are refused until you hold a seat or have Credits that you may use."
+    ) in page
+
+
+def test_a_suspended_seat_says_why(visit: Visit) -> None:
+    scene = make_scene()
+    suspend_seat(seat=scene.seat, at=T0, by=None)
+
+    assert "This seat is suspended because a payment failed." in read(visit(scene.owner.user), "/account/")
+
+
+def test_teams_with_a_plan_come_first(visit: Visit) -> None:
+    scene = make_scene()
+
+    page = read(visit(scene.owner.user), "/account/")
+
+    assert page.index(scene.team.name) < page.index("Default Team")
+
+
+def test_an_account_made_by_a_command_gets_its_default_team_on_the_first_visit(visit: Visit) -> None:
+    operator = User.objects.create_superuser("root@example.com", "x")
+
+    assert "Default Team Owner" in read(visit(operator), "/account/")
+    assert Team.objects.filter(default_for=operator).count() == 1
+
+
+def test_the_fragment_is_the_bar_alone_as_of_now_and_kept_nowhere(visit: Visit) -> None:
+    scene = make_scene()
+    client = visit(scene.owner.user)
+    scene.desk.use(100)
+    with time_machine.travel(T0 + timedelta(seconds=15), tick=False):
+        response = client.get(f"/account/bars/{scene.team.slug}/")
+
+    assert "10.10% used $1.00 of $9.90" in words(response)
+    assert "As of 10:02:15 UTC" in words(response)
+    assert "<html" not in response.content.decode()
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_a_bar_whose_session_has_ended_leads_the_whole_page_to_sign_in(client: Client) -> None:
+    answer = client.get("/account/bars/acme/", headers={"HX-Request": "true"})
+
+    assert answer.headers["HX-Refresh"] == "true"
+    assert answer.content == b""
+
+
+def test_the_page_asks_for_the_bar_again_without_inline_script(visit: Visit) -> None:
+    scene = make_scene()
+    page = visit(scene.owner.user).get("/account/").content.decode()
+
+    assert f'hx-get="/account/bars/{scene.team.slug}/" hx-trigger="every 15s"' in page
+    assert " style=" not in page
+    assert " onclick=" not in page
+    assert "<script>" not in page
+
+
+def test_a_member_asks_for_a_higher_seat_once(visit: Visit) -> None:
+    team = make_team()
+    member = make_member(team)
+    plus, _ = make_plan("plus"), make_plan("max")
+    make_seat(team, plus, holder=member)
+    client = visit(member.user)
+    url = f"/account/seat-requests/{team.slug}/"
+
+    assert "You hold a Plus seat." in read(client, url)
+    assert 'value="plus"' not in client.get(url).content.decode()
+    assert f"The Owner and the Admins of {team.name} have your request." in told(
+        client, url, plan_code="max", message="Nightly builds"
+    )
+    assert "Your request for a seat has not been answered yet." in read(client, "/account/")
+
+    again = client.post(url, {"plan_code": "max", "message": "Please"})
+    assert again.status_code == 422
+    assert "Your earlier request still waits for an answer." in words(again)
+    assert 'value="Please"' in again.content.decode()
+    assert SeatRequest.objects.count() == 1
+
+
+def test_there_is_nothing_above_the_highest_plan(visit: Visit) -> None:
+    team = make_team()
+    member = make_member(team)
+    make_seat(team, make_plan("ultra"), holder=member)
+
+    page = read(visit(member.user), f"/account/seat-requests/{team.slug}/")
+
+    assert "There is no higher plan than yours." in page
+
+
+def test_calls_without_a_seat_are_paid_from_credits(visit: Visit) -> None:
+    scene = make_scene()
+    member = make_member(scene.team, credits=True)
+    give_credits(scene.team, 10_000 * CREDIT)
+    make_desk(member).use(7)
+
+    page = read(visit(member.user), "/account/")
+
+    assert "You hold no seat in this Team, so you have no quota. Calls are paid from Credits." in page
+    assert "Balance of the Team 9,930" in page

@@ -1,0 +1,127 @@
+"""The Team's Credits: balance, lots, ledger, and who may use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from quota.models import CreditAccess, CreditGrant, TeamCredits
+from teams.models import AuditEntry, User
+from tests.helpers.factories import (
+    CREDIT,
+    T0,
+    USD,
+    allow_credits,
+    give_credits,
+    limits,
+    make_member,
+    make_scene,
+    make_team,
+    make_user,
+)
+from tests.helpers.reading import read, told, words
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+
+
+def test_balance_lots_and_ledger_with_exact_numbers(visit: Visit) -> None:
+    scene = make_scene(limits(five_hours=USD, week=10 * USD))
+    give_credits(scene.team, 5000 * CREDIT)
+    give_credits(scene.team, 1000 * CREDIT, expires_at=T0 + timedelta(days=10))
+    scene.desk.use(100)
+    scene.desk.use(125)
+
+    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/credits/")
+
+    assert "Balance 4,750 $4.75" in page
+    # The lot that expires first is empty, so only the other is left.
+    late, soon = CreditGrant.objects.order_by("-expires_at")
+    assert f"Expires (UTC) {late.pk} 4,750 5,000 2026-06-03 2027-06-03 10:02 Who may" in page
+    assert f"Use -1,000 {soon.pk} usage of penny" in page
+    assert f"Use -250 {late.pk} usage of penny" in page
+    assert f"Purchase +5,000 {late.pk}" in page
+
+
+def test_a_low_balance_is_marked(visit: Visit) -> None:
+    scene = make_scene()
+    client, url = visit(scene.owner.user), f"/teams/{scene.team.slug}/credits/"
+    assert "is below" not in read(client, url)
+
+    give_credits(scene.team, 999 * CREDIT)
+
+    assert "The balance is below 1,000 Credits." in read(client, url)
+
+
+def test_access_overflow_and_cap_of_a_member(visit: Visit) -> None:
+    scene = make_scene()
+    mia = make_member(scene.team, make_user("mia@example.com"))
+    client = visit(scene.owner.user)
+    url = f"/teams/{scene.team.slug}/credits/access/{mia.pk}/"
+
+    page = told(client, url, allowed="on", overflow="never", month_cap="2,500.5")
+
+    assert "The access of mia@example.com is saved." in page
+    assert "mia@example.com May use Stop 0 2,500.5" in page
+    access = CreditAccess.objects.of_one(mia)
+    assert (access.allowed, access.overflow, access.month_cap_nanousd) == (True, "never", 2_500_500_000)
+    assert 'value="2500.5"' in client.get(url).content.decode()
+
+    assert "mia@example.com May not use Go on with Credits 0 none" in told(client, url, overflow="allow")
+    assert AuditEntry.objects.filter(action="credits.access", subject="mia@example.com").count() == 2
+
+
+@pytest.mark.parametrize("cap", ["-1", "1e5", "nan", "ten", "0.0000001", "9" * 25, "\x00"])
+def test_a_cap_that_cannot_be_is_refused_at_its_field_and_kept_in_the_form(visit: Visit, cap: str) -> None:
+    scene = make_scene()
+    mia = make_member(scene.team)
+    url = f"/teams/{scene.team.slug}/credits/access/{mia.pk}/"
+
+    answer = visit(scene.owner.user).post(url, {"allowed": "on", "overflow": "allow", "month_cap": cap})
+
+    assert answer.status_code == 422
+    assert "invalid-feedback" in answer.content.decode()
+    assert CreditAccess.objects.of_one(mia).allowed is False
+
+
+def test_the_teams_rules(visit: Visit) -> None:
+    scene = make_scene()
+    client = visit(scene.owner.user)
+    url = f"/teams/{scene.team.slug}/credits/policy/"
+    assert 'value="1000"' in client.get(url).content.decode()
+
+    page = told(client, url, overflow="never", low_balance="250")
+
+    assert "When a window of a seat is full: stop Warn below: 250" in page
+    rules = TeamCredits.objects.get(team=scene.team)
+    assert (rules.overflow, rules.low_balance_nanousd) == ("never", 250 * CREDIT)
+
+    wrong = client.post(url, {"overflow": "maybe", "low_balance": "-5"})
+    assert wrong.status_code == 422
+    rules.refresh_from_db()
+    assert rules.overflow == "never"
+
+
+def test_a_balance_below_nothing_is_refused_by_the_service_at_its_field(visit: Visit) -> None:
+    scene = make_scene()
+    url = f"/teams/{scene.team.slug}/credits/policy/"
+
+    answer = visit(scene.owner.user).post(url, {"overflow": "allow", "low_balance": "-5"})
+
+    assert answer.status_code == 422
+    assert "A balance is not negative." in words(answer)
+
+
+def test_a_member_of_another_team_is_not_there(visit: Visit) -> None:
+    scene = make_scene()
+    stranger = make_member(make_team(), credits=True)
+    allow_credits(stranger)
+
+    url = f"/teams/{scene.team.slug}/credits/access/{stranger.pk}/"
+
+    assert visit(scene.owner.user).get(url).status_code == 404
+    assert visit(scene.owner.user).post(url, {"overflow": "never"}).status_code == 404
+    assert CreditAccess.objects.of_one(stranger).allowed is True

@@ -1,0 +1,133 @@
+"""/teams/{slug}/invitations."""
+
+import json
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from teams.invitation_tokens import token_of
+from teams.models import Invitation, Mail, Membership, SubscriptionKey
+from teams.services import access_tokens, invitations
+from tests.helpers import factories
+from tests.helpers.api_client import person as caller
+from tests.helpers.factories import T0
+from tests.helpers.people import everything, person, team
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ringing is tested by itself; here nothing listens."""
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
+
+
+def signed_in(membership: Membership) -> Client:
+    client = Client()
+    client.force_login(membership.user)
+    return client
+
+
+def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    answer = client.generic(
+        method,
+        f"/api/v1{path}",
+        b"" if body is None else json.dumps(body),
+        content_type="application/json",
+        headers=headers,
+    )
+    return answer.status_code, answer.json() if answer.content else None
+
+
+def token(membership: Membership, scope: str) -> dict[str, str]:
+    _, text = access_tokens.create(
+        user=membership.user, name="ci", scope=scope, expires_in_days=1, by=membership.user, at=timezone.now()
+    )
+    return {"Authorization": f"Bearer {text}"}
+
+
+def test_invitations_are_sent_listed_sent_again_and_revoked() -> None:
+    client = signed_in(team())
+    status, made = send(
+        client, "POST", "/teams/acme/invitations", {"email": "bob@example.com", "role": "admin"}
+    )
+    assert (status, made["status"], made["role"], made["times_sent"]) == (201, "open", "admin", 1)
+    assert made["invited_by"] == {"email": "owner@acme.example", "name": ""}
+    assert "token" not in str(made)
+    status, answer = send(client, "POST", "/teams/acme/invitations", {"email": "BOB@example.com"})
+    assert (status, answer["code"]) == (409, "invitation_already_open")
+    path = f"/teams/acme/invitations/{made['id']}"
+    assert send(client, "POST", f"{path}/resend")[1]["times_sent"] == 2
+    assert Mail.objects.filter(kind="invitation").count() == 2
+    Invitation.objects.update(expires_at=timezone.now())
+    [listed] = send(client, "GET", "/teams/acme/invitations")[1]["results"]
+    assert (listed["id"], listed["status"]) == (made["id"], "expired")
+    assert send(client, "DELETE", path) == (204, None)
+    [listed] = send(client, "GET", "/teams/acme/invitations")[1]["results"]
+    assert listed["status"] == "revoked"
+    status, answer = send(client, "DELETE", path)
+    assert (status, answer["code"]) == (410, "invitation_not_usable")
+    Invitation.objects.update(revoked_at=None, accepted_at=timezone.now())
+    [listed] = send(client, "GET", "/teams/acme/invitations")[1]["results"]
+    assert listed["status"] == "accepted"
+
+
+def test_an_invitation_of_another_team_is_not_found() -> None:
+    acme, globex = signed_in(team()), signed_in(team("Globex"))
+    made = send(acme, "POST", "/teams/acme/invitations", {"email": "bob@example.com"})[1]
+    assert send(globex, "DELETE", f"/teams/globex/invitations/{made['id']}")[0] == 404
+    assert send(globex, "POST", f"/teams/globex/invitations/{made['id']}/resend")[0] == 404
+    assert Invitation.objects.get().revoked_at is None
+
+
+@pytest.mark.parametrize(
+    "body, pointer",
+    [
+        ({}, "/email"),
+        ({"email": "no address"}, "/email"),
+        ({"email": None}, "/email"),
+        ({"email": ["a@example.com"]}, "/email"),
+        ({"email": "x" * 300 + "@example.com"}, "/email"),
+        ({"email": "bob@example.com", "role": "owner"}, "/role"),
+        ({"email": "owner@acme.example"}, "/email"),
+        ([], ""),
+        ("text", ""),
+        (7, ""),
+    ],
+)
+def test_an_invitation_that_is_wrong_says_where(body: Any, pointer: str) -> None:
+    client = signed_in(team())
+    before = everything()
+    status, answer = send(client, "POST", "/teams/acme/invitations", body)
+    assert 400 <= status < 500
+    assert answer["pointer"] == pointer
+    assert everything() == before
+
+
+def test_nobody_is_invited_into_a_default_team() -> None:
+    ann = person("ann@example.com")
+    own = ann.default_team.memberships.get()
+    path = f"/teams/{ann.default_team.slug}/invitations"
+    status, answer = send(signed_in(own), "POST", path, {"email": "bob@example.com"})
+    assert (status, answer["code"]) == (409, "default_team_is_personal")
+
+
+@time_machine.travel(T0, tick=False)
+def test_an_invitation_is_accepted_once_by_the_invited_address() -> None:
+    team = factories.make_team()
+    owner = factories.owner_of(team).user
+    invited, other = factories.make_user(), factories.make_user()
+    invitation = invitations.invite(team=team, email=invited.email, role="member", by=owner, at=T0)
+    token = token_of(invitation.pk, 1)
+    accept = "invitations/accept"
+    assert caller(other).post(accept, {"token": token}).code == "invitation_for_another_address"
+    answer = caller(invited).post(accept, {"token": token})
+    assert (answer.status, answer.body["slug"], answer.body["role"]) == (201, team.slug, "member")
+    assert SubscriptionKey.objects.filter(membership__user=invited, team=team).count() == 1
+    again = caller(invited).post(accept, {"token": token})
+    assert (again.status, again.code) == (410, "invitation_not_usable")
+    assert caller(invited).post(accept, {"token": "x\x00"}).code == "invalid"
+    assert caller(invited).post(accept, {}).body["pointer"] == "/token"

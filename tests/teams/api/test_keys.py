@@ -1,0 +1,3 @@
+"""/teams/{slug}/key: shown, rotated, revoked."""
+
+from __future__ import annotations

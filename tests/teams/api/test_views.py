@@ -1,0 +1,157 @@
+"""Who may ask the API: signing in, rights, methods, and how the OpenAPI document tells it."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from teams.api.views import TeamView
+from teams.models import Membership, Role
+from teams.permissions import Right
+from teams.services import access_tokens
+from tests.helpers.people import everything, member, team
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ringing is tested by itself; here nothing listens."""
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
+
+
+def signed_in(membership: Membership) -> Client:
+    client = Client()
+    client.force_login(membership.user)
+    return client
+
+
+def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    answer = client.generic(
+        method,
+        f"/api/v1{path}",
+        b"" if body is None else json.dumps(body),
+        content_type="application/json",
+        headers=headers,
+    )
+    return answer.status_code, answer.json() if answer.content else None
+
+
+def token(membership: Membership, scope: str) -> dict[str, str]:
+    _, text = access_tokens.create(
+        user=membership.user, name="ci", scope=scope, expires_in_days=1, by=membership.user, at=timezone.now()
+    )
+    return {"Authorization": f"Bearer {text}"}
+
+
+def test_nobody_is_told_how_to_sign_in() -> None:
+    answer = Client().get("/api/v1/me")
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+    assert answer.json()["code"] == "not_authenticated"
+
+
+def test_a_wrong_token_is_refused_even_beside_a_session() -> None:
+    owner = team()
+    for text in ("pat-wrong", "sk-cp-something", ""):
+        status, answer = send(signed_in(owner), "GET", "/me", Authorization=f"Bearer {text}")
+        assert (status, answer["code"]) == (401, "authentication_failed")
+    assert send(signed_in(owner), "GET", "/me", Authorization="Basic abc")[0] == 200
+
+
+def test_a_read_token_reads_and_a_manage_token_writes() -> None:
+    owner = team()
+    read, manage = token(owner, "read"), token(owner, "manage")
+    assert send(Client(), "GET", "/me", **read)[1]["email"] == "owner@acme.example"
+    before = everything()
+    status, answer = send(Client(), "PATCH", "/teams/acme", {"name": "Apex"}, **read)
+    assert (status, answer["code"]) == (403, "scope_too_narrow")
+    assert everything() == before
+    assert send(Client(), "PATCH", "/teams/acme", {"name": "Apex"}, **manage)[1]["name"] == "Apex"
+
+
+def test_a_session_that_writes_needs_the_csrf_token() -> None:
+    owner = team()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner.user)
+    before = everything()
+    status, answer = send(client, "PATCH", "/teams/acme", {"name": "Apex"})
+    assert (status, answer["code"]) == (403, "csrf_failed")
+    assert everything() == before
+    assert send(client, "GET", "/teams/acme")[0] == 200
+
+
+def test_each_right_is_asked_for_and_a_stranger_learns_nothing() -> None:
+    owner = team()
+    admin, bob = member(owner.team, "admin@example.com", Role.ADMIN), member(owner.team, "bob@example.com")
+    stranger = team("Globex")
+    invited = send(signed_in(owner), "POST", "/teams/acme/invitations", {"email": "new@example.com"})[1]["id"]
+    before = everything()
+    # What each may: the status for owner is not asked here, for it would be done.
+    for method, path, body, for_admin in (
+        ("PATCH", "/teams/acme", {"name": "Apex"}, 403),
+        ("POST", "/teams/acme/transfer", {"member": admin.pk}, 403),
+        ("PATCH", f"/teams/acme/members/{bob.pk}", {"role": "admin"}, 403),
+        ("GET", "/teams/acme/invitations", None, 200),
+        ("GET", "/teams/acme/audit", None, 200),
+        ("POST", "/teams/acme/invitations", {}, 422),
+        ("DELETE", f"/teams/acme/invitations/{invited}", None, None),
+        ("POST", f"/teams/acme/invitations/{invited}/resend", None, None),
+    ):
+        assert send(Client(), method, path, body)[0] == 401
+        assert send(signed_in(stranger), method, path, body)[0] == 404
+        status, answer = send(signed_in(bob), method, path, body)
+        assert (path, status, answer["code"]) == (path, 403, "permission_denied")
+        if for_admin is not None:
+            assert (path, send(signed_in(admin), method, path, body)[0]) == (path, for_admin)
+    assert everything() == before
+
+
+def test_head_options_and_methods_nobody_wrote() -> None:
+    client = signed_in(team())
+    assert client.head("/api/v1/teams/acme").status_code == 200
+    assert client.options("/api/v1/teams/acme").status_code == 200
+    assert client.options(f"/api/v1/teams/acme/members/{1}").status_code == 200
+    answer = client.put("/api/v1/me", {}, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    answer = client.put("/api/v1/teams/acme/audit", {}, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_the_openapi_document_knows_sign_in_pages_and_problems() -> None:
+    answer = Client().get("/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"})
+    document = answer.json()
+    assert document["openapi"].startswith("3.1")
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["accessToken"]["scheme"] == "bearer"
+    assert schemes["session"]["in"] == "cookie"
+    listing = document["paths"]["/api/v1/teams/{slug}/audit"]["get"]
+    assert {parameter["name"] for parameter in listing["parameters"]} == {"cursor", "page_size", "slug"}
+    assert {"accessToken": []} in listing["security"]
+    assert "application/problem+json" in listing["responses"]["default"]["content"]
+    assert document["components"]["schemas"]["Problem"]["required"] == [
+        "type",
+        "title",
+        "status",
+        "detail",
+        "code",
+    ]
+
+
+def test_a_view_that_forgot_a_right_cannot_be_defined() -> None:
+    class Complete(TeamView):
+        right = {"GET": Right.VIEW_TEAM}
+
+        def get(self, request: Request, slug: str) -> Response:
+            return Response()
+
+    def post(self: TeamView, request: Request, slug: str) -> Response:
+        return Response()
+
+    with pytest.raises(TypeError, match="Forgetful names no right for post"):
+        type("Forgetful", (Complete,), {"post": post})
+    with pytest.raises(TypeError, match="Rightless names no right for post"):
+        type("Rightless", (TeamView,), {"post": post})

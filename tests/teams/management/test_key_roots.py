@@ -1,0 +1,32 @@
+"""`manage.py key_roots`: how many keys work under which root."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from tests.helpers.factories import T0, make_member, make_team
+
+pytestmark = pytest.mark.django_db
+
+
+def said(command: str, *arguments: str) -> list[str]:
+    out = StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_working_keys_are_counted_by_root(settings: object) -> None:
+    team = make_team("Acme")
+    make_member(team).keys.update(root="lost")
+    make_member(team).keys.update(revoked_at=T0)
+    current = next(iter(settings.KEY_ROOTS))  # type: ignore[attr-defined]
+    settings.KEY_ROOTS = {current: b"a", "older": b"b"}  # type: ignore[attr-defined]
+    # The Owner's, and the three people's own Default Teams'.
+    assert said("key_roots") == [
+        f"{current}: 4 working keys (makes new keys)",
+        "older: 0 working keys (old)",
+        "lost: 1 keys cannot work: this root is not configured",
+    ]

@@ -1,0 +1,150 @@
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMessage
+from django.core.management import call_command
+from django.db import transaction
+
+from teams.models import Mail
+from teams.services import mail
+from teams.tasks import deliver_mail
+from tests.helpers.people import NOON
+from tests.helpers.races import race
+
+pytestmark = pytest.mark.django_db
+A_MINUTE = timedelta(minutes=1)
+
+
+def queue(number: int = 1, kind: str = "member_removed") -> None:
+    mail.queue(
+        kind=kind, to=f"m{number}@example.com", context={"team": "A & B"}, dedupe_key=f"k{number}", at=NOON
+    )
+
+
+def test_a_mail_is_plain_text_with_a_subject(mailoutbox: list[EmailMessage], settings: Any) -> None:
+    settings.BASE_URL = "https://plan.example"
+    queue()
+    assert mail.deliver_due(at=NOON) == 1
+    [message] = mailoutbox
+    assert message.to == ["m1@example.com"]
+    assert message.subject == "You are no longer a member of A & B"
+    assert message.body.startswith('Hello,\n\nyour membership in the Team "A & B" has ended.')
+    assert message.body.endswith("https://plan.example/account/\n")
+    assert message.extra_headers == {"Message-ID": f"<mail-{Mail.objects.get().pk}@plan.example>"}
+
+
+def test_one_cause_is_one_mail_sent_once(mailoutbox: list[EmailMessage]) -> None:
+    queue()
+    queue()
+    assert Mail.objects.count() == 1
+    assert [mail.deliver_due(at=NOON + A_MINUTE * minutes) for minutes in (0, 0, 600)] == [1, 0, 0]
+    assert len(mailoutbox) == 1
+    assert Mail.objects.get().sent_at == NOON
+
+
+def test_a_mail_of_a_transaction_that_fails_never_was() -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        queue()
+        raise RuntimeError
+    assert not Mail.objects.exists()
+
+
+def test_a_poisoned_mail_waits_longer_each_time_and_blocks_nobody(mailoutbox: list[EmailMessage]) -> None:
+    queue(1, kind="no_such_template")
+    queue(2)
+    queue(3)
+    assert mail.deliver_due(at=NOON) == 2
+    assert [message.to for message in mailoutbox] == [["m2@example.com"], ["m3@example.com"]]
+    poisoned = Mail.objects.get(sent_at=None)
+    assert poisoned.last_error.startswith("TemplateDoesNotExist")
+    waits = []
+    for _ in range(9):
+        waits.append((poisoned.next_attempt_at - NOON) / A_MINUTE)
+        mail.deliver_due(at=NOON)
+        assert poisoned.attempts == len(waits)  # not due yet: not tried
+        Mail.objects.update(next_attempt_at=NOON)
+        mail.deliver_due(at=NOON)
+        poisoned.refresh_from_db()
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 360, 360]
+
+
+def test_a_worker_that_dies_while_sending_leaves_the_mail_to_the_next(
+    mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(message: EmailMessage) -> None:
+        raise Killed
+
+    queue()
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(EmailMessage, "send", die)
+        mail.deliver_due(at=NOON)
+    assert mail.deliver_due(at=NOON + 4 * A_MINUTE) == 0
+    assert mail.deliver_due(at=NOON + 5 * A_MINUTE) == 1
+    assert len(mailoutbox) == 1
+
+
+def test_sending_happens_outside_of_any_transaction_of_its_own(
+    mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depths: list[int] = []
+    depth_here = len(transaction.get_connection().savepoint_ids)
+    monkeypatch.setattr(
+        EmailMessage, "send", lambda _: depths.append(len(transaction.get_connection().savepoint_ids))
+    )
+    queue()
+    mail.deliver_due(at=NOON)
+    assert depths == [depth_here]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_five_workers_send_thirty_mails_once_each(mailoutbox: list[EmailMessage]) -> None:
+    for number in range(30):
+        queue(number)
+    sent = race(*[lambda: mail.deliver_due(at=NOON)] * 5)
+    mail.deliver_due(at=NOON)
+    assert all(isinstance(count, int) for count in sent)
+    assert sorted(message.to[0] for message in mailoutbox) == sorted(f"m{n}@example.com" for n in range(30))
+
+
+def test_an_operator_may_ask_for_an_attempt_now(mailoutbox: list[EmailMessage]) -> None:
+    queue()
+    Mail.objects.update(next_attempt_at=NOON + 99 * A_MINUTE)
+    mail.retry(mail=Mail.objects.get(), at=NOON)
+    assert mail.deliver_due(at=NOON) == 1
+    mail.retry(mail=Mail.objects.get(), at=NOON)
+    assert mail.deliver_due(at=NOON) == 0
+
+
+def test_the_task_and_the_command_send_what_waits(mailoutbox: list[EmailMessage]) -> None:
+    queue()
+    out = io.StringIO()
+    call_command("deliver_mail", stdout=out)
+    assert out.getvalue() == "1 mail sent.\n"
+    queue(2)
+    queue(3)
+    assert deliver_mail() == 2
+    call_command("deliver_mail", stdout=out)
+    assert out.getvalue().endswith("0 mails sent.\n")
+    assert len(mailoutbox) == 3
+
+
+@pytest.mark.parametrize(
+    "kind, subject",
+    [
+        ("ownership_transferred", "bob is now the Owner of Acme"),
+        ("role_changed", "You are now an Admin of Acme"),
+        ("seat_assigned", "You have a seat in Acme"),
+    ],
+)
+def test_each_template_says_what_happened(kind: str, subject: str, mailoutbox: list[EmailMessage]) -> None:
+    context = {"team": "Acme", "slug": "acme", "role": "admin", "before": "ann", "after": "bob"}
+    mail.queue(kind=kind, to="bob@example.com", context=context, dedupe_key=kind, at=NOON)
+    mail.deliver_due(at=NOON)
+    assert mailoutbox[0].subject == subject
+    assert "{" not in mailoutbox[0].body
+    assert "http://" in mailoutbox[0].body

@@ -1,0 +1,164 @@
+"""The Team's open invitations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from allauth.account.models import EmailAddress
+from django.test import Client
+
+from teams.invitation_tokens import token_of
+from teams.models import Invitation, Mail, Membership, Role, SubscriptionKey, Team, User
+from teams.services import invitations
+from tests.helpers.factories import (
+    T0,
+    make_member,
+    make_team,
+    make_user,
+    owner_of,
+)
+from tests.helpers.reading import read, told, words
+
+pytestmark = pytest.mark.django_db
+
+
+Visit = Callable[[User], Client]
+
+
+@pytest.fixture
+def team() -> Team:
+    return make_team("Acme")
+
+
+@pytest.fixture
+def owner(team: Team, visit: Visit) -> Client:
+    return visit(owner_of(team).user)
+
+
+def test_inviting_sends_one_mail_and_a_second_time_says_why_not(team: Team, owner: Client) -> None:
+    url = "/teams/acme/invitations/"
+
+    assert "new@example.com is invited." in told(owner, url, email="new@example.com", role="member")
+    again = owner.post(url, {"email": "New@example.com", "role": "admin"})
+
+    assert again.status_code == 422
+    assert "This address already has an open invitation; send it again or revoke it." in words(again)
+    assert 'value="New@example.com"' in again.content.decode()
+    assert Mail.objects.filter(kind="invitation").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("email", "role"), [("nonsense", "member"), ("", "member"), ("a@b.c\x00", "member"), ("a@b.co", "owner")]
+)
+def test_an_invitation_that_cannot_be_is_told_at_its_field(
+    team: Team, owner: Client, email: str, role: str
+) -> None:
+    answer = owner.post("/teams/acme/invitations/", {"email": email, "role": role})
+
+    assert answer.status_code == 422
+    assert "invalid-feedback" in answer.content.decode()
+    assert Invitation.objects.count() == 0
+
+
+def test_sending_again_and_revoking(team: Team, owner: Client) -> None:
+    told(owner, "/teams/acme/invitations/", email="new@example.com", role="admin")
+    invitation = Invitation.objects.get()
+    url = f"/teams/acme/invitations/{invitation.pk}"
+
+    assert "The link sent before no longer works." in told(owner, f"{url}/resend/")
+    assert "2 times" in read(owner, "/teams/acme/invitations/")
+    assert "The invitation of new@example.com is revoked." in told(owner, f"{url}/revoke/")
+    assert "No invitation waits for an answer." in read(owner, "/teams/acme/invitations/")
+    assert "This invitation was accepted or revoked." in told(owner, f"{url}/resend/")
+
+
+def test_an_invitation_of_another_team_is_not_there(team: Team, owner: Client, visit: Visit) -> None:
+    other = make_team("Globex")
+    told(visit(owner_of(other).user), "/teams/globex/invitations/", email="new@example.com", role="member")
+    invitation = Invitation.objects.get()
+
+    assert owner.post(f"/teams/acme/invitations/{invitation.pk}/revoke/").status_code == 404
+    assert Invitation.objects.get().revoked_at is None
+
+
+def test_a_default_team_offers_no_invitations(visit: Visit) -> None:
+    user = make_user()
+    slug = Team.objects.get(default_for=user).slug
+    client = visit(user)
+
+    assert "Your Default Team is yours alone." in read(client, f"/teams/{slug}/invitations/")
+    answer = client.post(f"/teams/{slug}/invitations/", {"email": "a@example.com", "role": "member"})
+    assert answer.status_code == 422
+    assert "This is your Default Team." in read(client, f"/teams/{slug}/settings/")
+
+
+@pytest.fixture
+def invitation(team: Team) -> Invitation:
+    by = owner_of(team).user
+    return invitations.invite(team=team, email="new@example.com", role="admin", by=by, at=T0)
+
+
+@pytest.fixture
+def link(invitation: Invitation) -> str:
+    return f"/invitations/{token_of(invitation.pk, 1)}/"
+
+
+def test_without_an_account_it_says_how_to_get_in(link: str) -> None:
+    response = Client().get(link)
+
+    assert "invites new@example.com to the Team Acme as Admin" in words(response)
+    assert f"/accounts/signup/?next={link}" in response.content.decode()
+    assert Client().post(link).status_code == 200
+    assert Membership.objects.filter(role=Role.ADMIN).count() == 0
+
+
+def test_the_invited_person_joins_with_a_key(visit: Visit, link: str) -> None:
+    client = visit(make_user("New@example.com"))
+
+    assert "Accept and join" in read(client, link)
+    assert "Acme Owner" not in told(client, link)
+
+    member = Membership.objects.get(user__email="New@example.com", team__slug="acme")
+    assert member.role == Role.ADMIN
+    assert SubscriptionKey.objects.filter(membership=member).count() == 1
+    assert client.get(link).status_code == 410
+
+
+def test_another_address_is_told_which_one_is_meant(visit: Visit, link: str) -> None:
+    client = visit(make_user("other@example.com"))
+
+    assert "new@example.com is not a confirmed address of your account." in read(client, link)
+    assert "This invitation was sent to another e-mail address" in told(client, link)
+    assert not Membership.objects.filter(user__email="other@example.com", team__slug="acme").exists()
+
+
+def test_an_address_that_is_not_confirmed_does_not_count(visit: Visit, link: str) -> None:
+    user = make_user("new@example.com")
+    EmailAddress.objects.filter(user=user).update(verified=False)
+
+    assert "is not a confirmed address of your account" in read(visit(user), link)
+
+
+def test_old_revoked_and_made_up_links_say_ask_for_a_new_one(
+    visit: Visit, link: str, invitation: Invitation
+) -> None:
+    client = visit(make_user("new@example.com"))
+    with time_machine.travel(T0 + timedelta(days=7), tick=False):
+        assert Client().get(link).status_code == 410
+    invitations.revoke(invitation=invitation, by=None, at=T0)
+
+    response = client.get(link)
+
+    assert response.status_code == 410
+    assert "Ask the person who invited you for a new one." in words(response)
+    assert client.get("/invitations/0000/").status_code == 410
+
+
+def test_a_member_already_is_told_so(visit: Visit, team: Team, link: str) -> None:
+    user = make_user("new@example.com")
+    make_member(team, user)
+
+    assert "This person is already a member of the Team." in told(visit(user), link)

@@ -1,0 +1,69 @@
+"""Subscriptions listed, set to end, and canceled by a call."""
+
+from __future__ import annotations
+
+import pytest
+import stripe
+
+from tests.helpers.local_stripe.in_process import World, at
+
+
+def test_canceled_at_the_periods_end_a_subscription_lives_till_then_and_is_not_billed_again(
+    shop: World,
+) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    id = shop.subscribe(customer, plus=1).id
+    updated = shop.api.subscriptions.update(id, {"cancel_at_period_end": True})
+    assert (updated.status, updated.cancel_at) == ("active", at(2026, 7, 1))
+    shop.advance(clock, at(2026, 6, 30))
+    assert shop.subscription(id).status == "active"
+    shop.advance(clock, at(2026, 7, 2))
+    after = shop.subscription(id)
+    assert (after.status, after.ended_at) == ("canceled", at(2026, 7, 1))
+    assert len(shop.invoices(customer)) == 1
+    assert shop.kinds()[-2:] == ["customer.subscription.deleted", "test_helpers.test_clock.ready"]
+
+
+def test_a_cancellation_can_be_taken_back(shop: World) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    id = shop.subscribe(customer, plus=1).id
+    shop.api.subscriptions.update(id, {"cancel_at_period_end": True})
+    updated = shop.api.subscriptions.update(id, {"cancel_at_period_end": False})
+    assert (updated.cancel_at, updated.canceled_at) == (None, None)
+    shop.advance(clock, at(2026, 7, 2))
+    assert shop.subscription(id).status == "active"
+    assert len(shop.invoices(customer)) == 2
+
+
+def test_canceled_now_nothing_is_credited_unless_asked_for(shop: World) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    one, other = shop.subscribe(customer, plus=1).id, shop.subscribe(customer, plus=1).id
+    shop.advance(clock, at(2026, 6, 16))
+    assert shop.api.subscriptions.cancel(one, {"invoice_now": False, "prorate": False}).status == "canceled"
+    assert shop.api.customers.retrieve(customer).balance == 0
+    shop.api.subscriptions.cancel(other, {"invoice_now": True, "prorate": True})
+    assert shop.api.customers.retrieve(customer).balance == -1_000
+    assert shop.invoices(customer)[-1].total == -1_000
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        shop.api.subscriptions.cancel(one)
+    assert refusal.value.code == "resource_missing"
+    with pytest.raises(stripe.InvalidRequestError):
+        shop.api.subscriptions.update(one, {"cancel_at_period_end": True})
+
+
+def test_lists_of_subscriptions_leave_out_what_has_ended_unless_asked_for(shop: World) -> None:
+    customer = shop.customer()
+    live, ended = shop.subscribe(customer, plus=1).id, shop.subscribe(customer, plus=1).id
+    shop.api.subscriptions.cancel(ended)
+
+    def listed(**params: str) -> list[str]:
+        return [row.id for row in shop.api.subscriptions.list({"customer": customer, **params}).data]
+
+    assert listed() == [live]
+    assert listed(status="all") == [ended, live]
+    assert listed(status="canceled") == [ended]
+    assert listed(status="ended") == [ended]
+    assert listed(status="past_due") == []

@@ -1,0 +1,28 @@
+"""A customer replaces the card in the Customer Portal."""
+
+from tests.helpers.local_stripe.account import DAY, T0, Account
+
+
+def test_a_card_replaced_in_the_portal_is_charged_at_the_next_attempt(account: Account) -> None:
+    subscription, invoice, clock = account.overdue_subscription()
+    features = {"payment_method_update": {"enabled": True}, "invoice_history": {"enabled": True}}
+    account.api.billing_portal.configurations.create({"features": features})
+    session = account.api.billing_portal.sessions.create({"customer": subscription.customer})
+    path = session.url.removeprefix(account.stripe.url)
+    assert invoice.number in account.get(path).text
+    assert account.post(path, number="4000000000000002").status_code == 402
+    assert account.post(path, number="5555555555554444").headers["Location"] == path
+    customer = account.api.customers.retrieve(
+        subscription.customer, {"expand": ["invoice_settings.default_payment_method"]}
+    )
+    assert customer.invoice_settings.default_payment_method.card.last4 == "4444"
+    account.api.test_helpers.test_clocks.advance(clock, {"frozen_time": T0 + 45 * DAY})
+    assert account.api.subscriptions.retrieve(subscription.id).status == "active"
+
+
+def test_without_the_feature_the_portal_changes_no_card(account: Account) -> None:
+    account.api.billing_portal.configurations.create({"features": {"invoice_history": {"enabled": True}}})
+    customer = account.customer()
+    session = account.api.billing_portal.sessions.create({"customer": customer})
+    assert account.post(f"/portal/{session.id}", number="4242424242424242").status_code == 400
+    assert list(account.api.customers.payment_methods.list(customer)) == []

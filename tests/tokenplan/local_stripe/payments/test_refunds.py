@@ -1,0 +1,44 @@
+"""Refunds: a part or all of a charge, never more than is left of it."""
+
+import pytest
+import stripe
+
+from tests.helpers.local_stripe.account import Account, refused
+
+
+def test_a_refund_is_a_part_or_all_and_never_more_than_is_left(account: Account) -> None:
+    session = account.pack_session()
+    account.pay(session)
+    (intent,) = account.intents(session)
+    account.api.refunds.create({"payment_intent": intent.id, "amount": 700})
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        account.api.refunds.create({"payment_intent": intent.id, "amount": 1301})
+    assert refusal.value.user_message == (
+        "Refund amount ($13.01) is greater than unrefunded amount on charge ($13.00)"
+    )
+    (charge,) = account.api.charges.list({"payment_intent": intent.id})
+    assert (charge.amount_refunded, charge.refunded) == (700, False)
+    account.api.refunds.create({"payment_intent": intent.id})
+    (charge,) = account.api.charges.list({"payment_intent": intent.id, "expand": ["data.refunds"]})
+    assert (charge.amount_refunded, charge.refunded) == (2000, True)
+    assert [refund.amount for refund in charge.refunds] == [1300, 700]
+    with pytest.raises(stripe.InvalidRequestError) as again:
+        account.api.refunds.create({"payment_intent": intent.id})
+    assert again.value.code == "charge_already_refunded"
+
+
+def test_a_charge_can_be_refunded_by_its_own_id_once_it_is_paid(account: Account) -> None:
+    customer, price = account.customer(), account.price(500)
+    account.pay(account.session("payment", customer, price), "4000000000000002")
+    (failed,) = account.api.charges.list({"customer": customer})
+    refused(account.api.refunds.create, {"charge": failed.id})
+    refused(account.api.refunds.create, {"payment_intent": failed.payment_intent})
+    refused(account.api.refunds.create, {})
+    account.pay(account.session("payment", customer, price))
+    charge = account.api.charges.list({"customer": customer}).data[0]
+    refused(account.api.refunds.create, {"charge": charge.id, "amount": 0}, code="parameter_invalid_integer")
+    refund = account.api.refunds.create({"charge": charge.id, "amount": 100, "metadata": {"why": "late"}})
+    assert (refund.amount, refund.status, refund.metadata.to_dict()) == (100, "succeeded", {"why": "late"})
+    assert account.api.refunds.retrieve(refund.id).charge == charge.id
+    assert [row.id for row in account.api.refunds.list({"charge": charge.id})] == [refund.id]
+    assert account.kinds()[-3:] == ["refund.created", "charge.refunded", "refund.updated"]

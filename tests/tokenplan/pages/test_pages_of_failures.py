@@ -1,0 +1,111 @@
+"""What a person sees when something fails: which page, which status, and no way to lose one's bearings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from teams.models import User
+from tests.helpers.factories import make_member, make_team, make_user
+from tests.helpers.reading import words
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+
+
+def test_an_address_that_is_not_there(client: Client) -> None:
+    answer = client.get("/nothing/")
+
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in words(answer)
+
+
+def test_a_team_one_is_not_in_looks_the_same_as_none(visit: Visit) -> None:
+    team = make_team()
+    client = visit(make_user())
+
+    assert words(client.get(f"/teams/{team.slug}/")) == words(client.get("/teams/no-such-team/"))
+
+
+def test_a_right_one_lacks_is_named(visit: Visit) -> None:
+    team = make_team()
+    member = make_member(team)
+
+    answer = visit(member.user).get(f"/teams/{team.slug}/credits/")
+
+    assert answer.status_code == 403
+    needed = "To see the Team's Credits and their ledger, you need to be Owner or Admin of this Team."
+    assert needed in words(answer)
+
+
+def test_a_form_without_its_token_changes_nothing() -> None:
+    user = make_user()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+
+    answer = client.post("/new-team/", {"name": "Initech"})
+
+    assert answer.status_code == 403
+    assert "This form has expired" in words(answer)
+    assert not user.memberships.filter(team__name="Initech").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "title"),
+    [
+        (OperationalError("the connection is closed"), 503, "Token Plan is not available at the moment"),
+        (ValueError("a defect"), 500, "Something went wrong"),
+    ],
+)
+def test_an_outage_and_a_defect_have_pages_that_ask_nothing_of_the_database(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, title: str
+) -> None:
+    def fail(*args: object) -> None:
+        raise error
+
+    client = visit(make_user())
+    client.raise_request_exception = False
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", fail)
+
+    answer = client.get("/account/")
+
+    assert answer.status_code == status
+    assert title in words(answer)
+    assert answer.headers.get("Retry-After") == ("1" if status == 503 else None)
+
+
+def test_the_api_fails_in_json(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    client = visit(make_user())
+    client.raise_request_exception = False
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", fail)
+
+    answer = client.get("/api/v1/me")
+
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "unavailable"
+
+
+def test_the_api_fails_in_json_before_any_view_is_reached(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    client = Client(raise_request_exception=False)
+    monkeypatch.setattr("django.middleware.common.CommonMiddleware.process_request", fail)
+
+    assert client.get("/api/v1/me").json()["code"] == "unavailable"
+    assert client.get("/").status_code == 503
+
+
+def test_every_page_forbids_what_does_not_come_from_here(client: Client) -> None:
+    policy = client.get("/").headers["Content-Security-Policy"]
+
+    assert policy.startswith("default-src 'self';")
+    assert "unsafe" not in policy

@@ -1,0 +1,85 @@
+"""The demo that `make run` loads."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from quota.models import Gateway, RateCard
+from quota.services.gateways import recognise_gateway, revoke_gateway
+from teams.models import Membership, Team, User
+from tests.helpers.factories import T0
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def demo_file(tmp_path: Path, settings: Settings) -> Path:
+    settings.DATA = tmp_path
+    call_command("demo")
+    return tmp_path / "demo.json"
+
+
+def test_the_demo_has_people_of_every_role_seats_keys_and_a_gateway(
+    demo_file: Path, settings: Settings
+) -> None:
+    assert demo_file.stat().st_mode & 0o777 == 0o600
+    demo = json.loads(demo_file.read_text())
+    assert set(demo) == {"url", "gateway_key", "people", "keys"}
+    assert demo["url"] == settings.BASE_URL
+    assert recognise_gateway(demo["gateway_key"])
+    assert len(demo["keys"]) >= 8
+    assert {key["plan"] for key in demo["keys"]} == {"plus", "max", "ultra", None}
+    assert all(key["key"].startswith("sk-cp-") for key in demo["keys"])
+    roles = {person["role"] for person in demo["people"]}
+    assert roles == {"owner", "admin", "member", "operator"}
+    assert User.objects.get(is_staff=True).email == demo["people"][-1]["email"]
+    # Several keys share one pool of Credits.
+    may_use = Membership.objects.filter(team__slug="acme", credit_access__allowed=True)
+    assert may_use.count() >= 3
+
+
+def test_the_people_of_the_demo_can_sign_in(demo_file: Path, client: Client) -> None:
+    person = json.loads(demo_file.read_text())["people"][0]
+    response = client.post("/accounts/login/", {"login": person["email"], "password": person["password"]})
+    assert response.status_code == 302, response.content.decode()
+    assert "_auth_user_id" in client.session
+
+
+def test_loading_it_again_changes_nothing_but_the_url(demo_file: Path, settings: Settings) -> None:
+    before = json.loads(demo_file.read_text())
+    rows = (User.objects.count(), Team.objects.count(), Gateway.objects.count(), RateCard.objects.count())
+    settings.BASE_URL = "http://127.0.0.1:9000"
+    call_command("demo")
+    assert json.loads(demo_file.read_text()) == {**before, "url": "http://127.0.0.1:9000"}
+    after = (User.objects.count(), Team.objects.count(), Gateway.objects.count(), RateCard.objects.count())
+    assert after == rows
+
+
+def test_credentials_are_made_anew_when_the_file_and_the_roots_are_gone(
+    demo_file: Path, settings: Settings
+) -> None:
+    before = json.loads(demo_file.read_text())
+    demo_file.unlink()
+    settings.KEY_ROOTS = {"new": b"x" * 32}
+    call_command("demo")
+    after = json.loads(demo_file.read_text())
+    assert recognise_gateway(before["gateway_key"]) is None
+    assert recognise_gateway(after["gateway_key"])
+    assert [key["email"] for key in after["keys"]] == [key["email"] for key in before["keys"]]
+    assert [key["plan"] for key in after["keys"]] == [key["plan"] for key in before["keys"]]
+    assert not {key["key"] for key in after["keys"]} & {key["key"] for key in before["keys"]}
+    assert Team.objects.filter(default_for=None).count() == 2
+
+
+def test_a_demo_of_another_database_is_replaced(demo_file: Path) -> None:
+    demo_file.write_text('["not a demo"]')
+    call_command("demo")
+    gateway = recognise_gateway(json.loads(demo_file.read_text())["gateway_key"])
+    assert gateway
+    revoke_gateway(gateway=gateway, at=T0, by=None)
+    call_command("demo")
+    assert recognise_gateway(json.loads(demo_file.read_text())["gateway_key"])

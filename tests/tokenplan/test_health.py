@@ -1,0 +1,48 @@
+"""What `/readyz` says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from tokenplan.runtime import folders
+
+
+@pytest.mark.django_db
+def test_readyz_says_ok_for_what_answers(client: Client) -> None:
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["checks"] | {"worker": ""} == {
+        "database": "ok",
+        "migrations": "ok",
+        "broker": "ok",
+        "worker": "",
+    }
+
+
+def test_readyz_says_what_does_not_answer(tmp_path: Path) -> None:
+    """In a process of its own, whose database and broker are at addresses where nobody listens."""
+    code = (
+        "import django; django.setup(); from django.test import Client;"
+        "response = Client().get('/readyz'); print(response.status_code); print(response.content.decode())"
+    )
+    nowhere = {"DATABASE_URL": "postgres://x@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    process = {**os.environ, **nowhere, "DATA": str(tmp_path), "DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=process, cwd=folders.ROOT, capture_output=True, text=True
+    )
+    status, body = result.stdout.splitlines()
+    assert status == "503"
+    assert json.loads(body) == {
+        "ready": False,
+        "checks": {
+            "database": "PostgreSQL does not answer",
+            "migrations": "unknown: PostgreSQL does not answer",
+            "broker": "the broker does not answer",
+            "worker": "unknown: the broker does not answer",
+        },
+    }

@@ -1,0 +1,207 @@
+"""What the operators' pages share.
+
+Read-only rows, actions that call a service for each chosen row, and verbs: pages that ask for a few values
+and call one service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import attempt_form, sentence
+
+M = TypeVar("M", bound=Model)
+
+if TYPE_CHECKING:
+
+    class ModelAdmin(admin.ModelAdmin[M]):
+        pass
+
+    class Inline(admin.TabularInline[Any, Any]):
+        pass
+
+else:  # Django's own classes take no type parameter when they run
+
+    class ModelAdmin(admin.ModelAdmin, Generic[M]):
+        pass
+
+    class Inline(admin.TabularInline):
+        pass
+
+
+class ReadOnlyInline(Inline):
+    """Related rows, read-only, below the row that they belong to."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ModelAdmin[M]):
+    """Rows that can be read and not edited.
+
+    Actions marked `permissions=["act"]` are for staff with the right to change such rows.
+    """
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def act(
+        self,
+        request: HttpRequest,
+        rows: QuerySet[M],
+        done: str,
+        verb: Callable[[M, Any, datetime], object],
+    ) -> None:
+        """Calls the verb for each row, by the operator and at this moment.
+
+        The next page shows how many rows were `done` (a translated participle), and why others were refused.
+        """
+        by, at = operator(request), timezone.now()
+        count = 0
+        for row in rows:
+            try:
+                verb(row, by, at)
+            except Refusal as refusal:
+                refused = _("%(row)s: %(reason)s") % {"row": row, "reason": sentence(refusal.detail)}
+                self.message_user(request, refused, messages.ERROR)
+            else:
+                count += 1
+        if count:
+            self.message_user(
+                request, _("%(count)s %(done)s.") % {"count": count, "done": done}, messages.SUCCESS
+            )
+
+
+def operator(request: HttpRequest) -> Any:
+    """The user who acts; the admin lets nobody else in."""
+    return request.user
+
+
+@dataclass(frozen=True)
+class Verb(Generic[M]):
+    """Something that an operator can do to a row.
+
+    `call` gets the row, the form's values, the operator and the moment, and returns a sentence that says what
+    was done. With a `preview`, its sentences are shown first and must be confirmed.
+    """
+
+    name: str
+    label: str | Promise
+    form: Callable[[M, Any], Form]
+    call: Callable[[M, Mapping[str, Any], Any, datetime], str]
+    preview: Callable[[M, Mapping[str, Any]], Sequence[str]] | None = None
+
+
+class VerbsAdmin(ReadOnlyAdmin[M]):
+    """A read-only row with buttons for its verbs, for staff with the right to change such rows."""
+
+    change_form_template = "admin/kit/verbs.html"
+    verbs: ClassVar[tuple[Verb[Any], ...]] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        meta = self.opts
+        pages = [
+            path(
+                f"<int:pk>/{verb.name}/",
+                self.admin_site.admin_view(self._page(verb)),
+                name=f"{meta.app_label}_{meta.model_name}_{verb.name}",
+            )
+            for verb in self.verbs
+        ]
+        urls: list[URLPattern] = super().get_urls()
+        return pages + urls
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        verbs = self.verbs if self.has_act_permission(request) else ()
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "verbs": verbs})
+
+    def _page(self, verb: Verb[M]) -> Callable[..., HttpResponseBase]:
+        def page(request: HttpRequest, pk: int) -> HttpResponse:
+            if not self.has_act_permission(request):
+                raise PermissionDenied
+            row = self.get_queryset(request).filter(pk=pk).first()
+            if row is None:
+                raise Http404
+            form = verb.form(row, request.POST if request.method == "POST" else None)
+            title = _("%(verb)s: %(row)s") % {"verb": verb.label, "row": row}
+            submitted = request.method == "POST" or not form.fields
+            if verb.preview and submitted and "confirmed" not in request.POST:
+                form, preview = verb.form(row, request.POST), verb.preview
+                shown = attempt_form(form, lambda: preview(row, form.cleaned_data))
+                sentences = shown.value if shown else ()
+                return form_page(self, request, form, title=title, back=self._url(row), preview=sentences)
+            at = timezone.now()
+            if request.method == "POST":
+                called = attempt_form(form, lambda: verb.call(row, form.cleaned_data, operator(request), at))
+                if called:
+                    self.message_user(request, called.value)
+                    return redirect(self._url(row))
+            return form_page(self, request, form, title=title, back=self._url(row))
+
+        return page
+
+    def _url(self, row: M) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+
+
+def form_page(
+    model_admin: ReadOnlyAdmin[Any],
+    request: HttpRequest,
+    form: Form,
+    *,
+    title: str,
+    back: str,
+    preview: Sequence[str] = (),
+) -> TemplateResponse:
+    """A page of the admin with one form; with a `preview`, its sentences and a button to confirm them."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": title,
+        "form": form,
+        "back": back,
+        "preview": preview,
+    }
+    return TemplateResponse(request, "admin/kit/form.html", context, status=422 if form.errors else 200)

@@ -1,0 +1,130 @@
+"""What pages share: sign-in first, refusals shown as pages or at a form's field, lists page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Generic, TypeVar
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.forms import BaseForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRefresh
+
+from tokenplan.kit.errors import NotFound, PermissionRefused, Refusal
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+
+View = Callable[..., HttpResponse]
+
+PAGE_SIZE = 50
+
+
+def sign_in_first(page: View) -> View:
+    """Whoever has not signed in is sent to the sign-in page, and comes back to this one after it."""
+
+    @wraps(page)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return page(request, **kwargs)
+        if "HX-Request" in request.headers:
+            # A fragment that refreshes itself: reload the whole page, lest a sign-in page stands inside it.
+            return HttpResponseClientRefresh()
+        # A form that was posted is lost, so its address is not where to come back to.
+        back = request.get_full_path() if request.method == "GET" else settings.LOGIN_REDIRECT_URL
+        return redirect_to_login(back)
+
+    return guarded
+
+
+def refusals_as_pages(answer: Callable[[], HttpResponse]) -> HttpResponse:
+    """The answer; the refusals NotFound and PermissionRefused become Django's 404 and 403 pages."""
+    try:
+        return answer()
+    except NotFound as refusal:
+        raise Http404(refusal.detail) from refusal
+    except PermissionRefused as refusal:
+        raise PermissionDenied(refusal.detail) from refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The return value of a service that did not refuse. It is always true, whatever the value is."""
+
+    value: T
+
+
+def attempt(request: HttpRequest, verb: Callable[[], T], done: str) -> Done[T] | None:
+    """Calls the service; the next page shows `done`, or why it was refused. Returns None for a refusal."""
+    try:
+        value = verb()
+    except Refusal as refusal:
+        messages.error(request, sentence(refusal.detail))
+        return None
+    messages.success(request, done)
+    return Done(value)
+
+
+def attempt_form(form: BaseForm, verb: Callable[[], T]) -> Done[T] | None:
+    """Calls the service if the form is valid; a refusal is shown at the field that it names, else above all.
+
+    Returns None when nothing was done: show the form again, which has kept what was typed.
+    """
+    if not form.is_valid():
+        return None
+    try:
+        return Done(verb())
+    except Refusal as refusal:
+        field = (refusal.pointer or "").lstrip("/")
+        form.add_error(field if field in form.fields else None, sentence(refusal.detail))
+        return None
+
+
+def sentence(detail: str) -> str:
+    """A refusal's text as a whole sentence, with a full stop."""
+    return detail if detail.endswith((".", "?", "!")) else _("%(sentence)s.") % {"sentence": detail}
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[M]):
+    """One page of rows, newest first. `older` is the `before` of the next one, empty on the last."""
+
+    rows: list[M]
+    older: str
+    is_first: bool
+
+
+def page_of(rows: QuerySet[M], request: HttpRequest, *, moment: str = "at", size: int = PAGE_SIZE) -> Page[M]:
+    """The page that `?before=` asks for; a `before` that cannot be read gives the first page.
+
+    Every page costs the same, and no row is shown twice or skipped while new ones arrive.
+    """
+    before = _mark_from(request.GET.get("before", ""), rows.model)
+    if before is not None:
+        at, pk = before
+        rows = rows.filter(Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "pk__lt": pk}))
+    found = list(rows.order_by(f"-{moment}", "-pk")[: size + 1])
+    shown = found[:size]
+    older = f"{getattr(shown[-1], moment).isoformat()}~{shown[-1].pk}" if len(found) > size else ""
+    return Page(shown, older, before is None)
+
+
+def _mark_from(text: str, model: type[Model]) -> tuple[datetime, Any] | None:
+    at, _, pk = text.partition("~")
+    try:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            return None
+        moment = moment.astimezone(UTC)  # PostgreSQL refuses some offsets that Python can read
+        key = model._meta.pk.to_python(pk)
+    except Exception:  # whatever it is: the link was edited by hand
+        return None
+    return (moment, key) if key is not None else None

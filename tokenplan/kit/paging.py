@@ -1,0 +1,45 @@
+"""Lists, a page at a time, stable while rows are added."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+M = TypeVar("M", bound=Model)
+Row = TypeVar("Row")
+
+
+class Cursor(CursorPagination):
+    """`?cursor=…&page_size=…`: 50 rows unless asked otherwise, 200 at most, newest first by default."""
+
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "page_size"
+    ordering: str | tuple[str, ...] = "-id"
+
+    def paginate_queryset(
+        self, queryset: QuerySet[M, Row], request: Request, view: APIView | None = None
+    ) -> list[Row] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, ValidationError) as error:  # a cursor that we did not hand out
+            raise NotFound(_("This cursor is not valid; start without one.")) from error
+
+
+class OldestFirst(Cursor):
+    """In the order in which the rows were made."""
+
+    ordering = ("id",)
+
+
+class NewestFirst(Cursor):
+    """Of rows with a moment `at`: the latest first."""
+
+    ordering = ("-at", "-id")

@@ -1,0 +1,39 @@
+"""Text that people type: names and addresses. Pure; raises InvalidValue."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+
+from tokenplan.kit.errors import InvalidValue
+
+
+def clean_name(value: str, *, pointer: str, limit: int = 100, required: bool = True) -> str:
+    """The name on one line, without doubled spaces.
+
+    Names travel into mails and CSV, so a line break or an invisible direction mark in one is refused.
+    """
+    if any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for sign in value):
+        raise InvalidValue(_("A name has visible characters only, on one line."), pointer=pointer)
+    name = " ".join(unicodedata.normalize("NFC", value).split())
+    if required and not name:
+        raise InvalidValue(_("A name is needed."), pointer=pointer)
+    if len(name) > limit:
+        too_long = _("A name has at most %(limit)s characters.") % {"limit": limit}
+        raise InvalidValue(too_long, pointer=pointer)
+    return name
+
+
+def clean_email(value: str, *, pointer: str) -> str:
+    """The address without spaces around it. Its case is kept as typed; compare addresses ignoring case."""
+    email = value.strip()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise InvalidValue(_("This is not an e-mail address."), pointer=pointer) from error
+    if len(email) > 254:
+        raise InvalidValue(_("An e-mail address has at most 254 characters."), pointer=pointer)
+    return email

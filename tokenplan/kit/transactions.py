@@ -1,0 +1,48 @@
+"""How a service writes: in one transaction that waits briefly for a lock; constraints have the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError, connection, transaction
+
+from tokenplan.kit.errors import Refusal
+
+LOCK_TIMEOUT_MS = 3000
+
+
+@contextmanager
+def one_transaction() -> Iterator[None]:
+    """Everything inside is written, or nothing. Also a decorator; inside a transaction it joins that one.
+
+    Waiting more than 3 s for a lock raises OperationalError, which interfaces answer as `unavailable`.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # LOCAL ends with the transaction, so the next user of a pooled connection is not affected.
+            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        yield
+
+
+@contextmanager
+def refused_by(**refusals: type[Refusal]) -> Iterator[None]:
+    """A write that breaks a constraint named here raises that refusal. Use it inside a transaction.
+
+    The check before the write refuses in the common case; the constraint refuses when two writers checked at
+    the same time.
+    """
+    try:
+        with transaction.atomic():  # a savepoint, so that the transaction around it lives on
+            yield
+    except IntegrityError as error:
+        refusal = refusals.get(broken_constraint(error))
+        if refusal is None:
+            raise
+        raise refusal() from error
+
+
+def broken_constraint(error: IntegrityError) -> str:
+    """The name of the constraint, or "" where the database names none."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) or ""

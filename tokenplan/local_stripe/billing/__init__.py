@@ -1,0 +1,3 @@
+"""What is sold and billed: prices, customers, discounts, subscriptions and invoices, and how time moves
+them.
+"""

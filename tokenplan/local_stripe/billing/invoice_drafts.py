@@ -1,0 +1,159 @@
+"""The invoice object: its lines, its discounts, and what it comes to. Previews and real invoices are drafted
+by the same function, so that they agree to the cent.
+
+No tax is calculated: `automatic_tax` is accepted and shown, and adds nothing. `now` is the customer's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tokenplan.local_stripe.billing.discounts import take_off
+from tokenplan.local_stripe.objects.amounts import settled
+from tokenplan.local_stripe.objects.blank import blank
+from tokenplan.local_stripe.objects.dates import Period
+from tokenplan.local_stripe.objects.errors import Object
+from tokenplan.local_stripe.objects.events import emit
+from tokenplan.local_stripe.objects.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceTerms:
+    """What an invoice is drafted from. `reason` is its `billing_reason`; the `period` is `now` alone where
+    none is given. `finalizes_at`: when Stripe finalizes it by itself. `proration_date`: the moment from which
+    its prorations were counted.
+    """
+
+    customer: Object | None
+    lines: Sequence[Object]
+    discounts: Sequence[Object] = ()
+    reason: str
+    now: int
+    period: Period | None = None
+    subscription: Object | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    payment_method_id: str | None = None
+    auto_advance: bool = True
+    finalizes_at: int | None = None
+    tax: bool = False
+    description: str | None = None
+    proration_date: int | None = None
+
+
+def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
+    """A draft that is not stored: a preview is no more than that. What is due is known already; its number,
+    its address and the customer's balance come when it is finalized.
+    """
+    customer = terms.customer
+    start, end = terms.period or (terms.now, terms.now)
+    invoice = blank(
+        "invoice",
+        id=store.new_id("in"),
+        auto_advance=terms.auto_advance,
+        automatic_tax=automatic_tax(terms.tax),
+        automatically_finalizes_at=terms.finalizes_at,
+        billing_reason=terms.reason,
+        created=terms.now,
+        customer=customer["id"] if customer else None,
+        default_payment_method=terms.payment_method_id,
+        description=terms.description,
+        discounts=[discount["id"] for discount in terms.discounts],
+        metadata=dict(terms.metadata),
+        next_payment_attempt=terms.finalizes_at,
+        parent=_parent(terms),
+        period_end=end,
+        period_start=start,
+        test_clock=customer["test_clock"] if customer else None,
+        **customer_fields(customer),
+    )
+    balance = customer["balance"] if customer else 0
+    return priced(store, invoice, terms.lines, terms.discounts, balance)
+
+
+def priced(
+    store: Store, invoice: Object, lines: Sequence[Object], discounts: Sequence[Object], balance: int
+) -> Object:
+    """The invoice with these lines, and what they come to for a customer with this balance."""
+    rows = [{**line, "invoice": invoice["id"]} for line in take_off(store, lines, discounts)]
+    by_discount = [
+        {
+            "amount": sum(
+                row["amount"]
+                for line in rows
+                for row in line["discount_amounts"]
+                if row["discount"] == discount["id"]
+            ),
+            "discount": discount["id"],
+        }
+        for discount in discounts
+    ]
+    subtotal = sum(line["amount"] for line in rows)
+    total = subtotal - sum(row["amount"] for row in by_discount)
+    due, _ = settled(total, balance)
+    return {
+        **invoice,
+        "amount_due": due,
+        "amount_remaining": due,
+        "lines": {
+            "object": "list",
+            "data": rows,
+            "has_more": False,
+            "url": f"/v1/invoices/{invoice['id']}/lines",
+        },
+        "starting_balance": balance,
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal,
+        "total": total,
+        "total_discount_amounts": by_discount,
+        "total_excluding_tax": total,
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+    }
+
+
+def save_draft(store: Store, invoice: Object, now: int) -> Object:
+    """Stores a draft, so that the invoice exists from now on. Returns it."""
+    emit(store, "invoice.created", store.save(invoice), now)
+    return invoice
+
+
+def opened(store: Store, invoice: Object, customer: Object, now: int) -> Object:
+    """The invoice as finalizing makes it, with the customer's next number. Neither is stored."""
+    number = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04}"
+    return {
+        **invoice,
+        "number": number,
+        "status": "open",
+        "automatically_finalizes_at": None,
+        "next_payment_attempt": None,
+        "effective_at": now,
+        "hosted_invoice_url": f"{store.base}/i/{invoice['id']}",
+        "invoice_pdf": f"{store.base}/i/{invoice['id']}/pdf",
+        "status_transitions": {**invoice["status_transitions"], "finalized_at": now},
+    }
+
+
+def customer_fields(customer: Object | None) -> Object:
+    """What an invoice says about its customer, as it is now."""
+    owner = customer or {}
+    return {f"customer_{name}": owner.get(name) for name in ("address", "email", "name", "phone")}
+
+
+def automatic_tax(enabled: bool) -> Object:
+    """What an invoice or a Checkout Session says about tax."""
+    if not enabled:
+        return {"enabled": False}
+    return {"enabled": True, "liability": {"type": "self"}, "provider": "stripe", "status": "complete"}
+
+
+def _parent(terms: InvoiceTerms) -> Object | None:
+    if terms.subscription is None:
+        return None
+    details: Object = {
+        "metadata": terms.subscription["metadata"],
+        "subscription": terms.subscription["id"],
+    }
+    if terms.proration_date is not None:
+        details["subscription_proration_date"] = terms.proration_date
+    return {"type": "subscription_details", "quote_details": None, "subscription_details": details}

@@ -1,0 +1,121 @@
+"""Invoice previews: the next regular invoice, that of a change, or the first of a new subscription. They
+are drafted by the functions that make the real ones, and not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenplan.local_stripe.billing import subscription_status
+from tokenplan.local_stripe.billing.discounts import GIVEN, draft_discounts
+from tokenplan.local_stripe.billing.invoice_drafts import priced
+from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
+from tokenplan.local_stripe.billing.renewals import next_invoice
+from tokenplan.local_stripe.billing.schedules import next_period
+from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate, plan_update
+from tokenplan.local_stripe.billing.subscription_items import ANCHOR, NOW
+from tokenplan.local_stripe.billing.subscription_routes import PRORATION, amount_of
+from tokenplan.local_stripe.billing.subscriptions import last_invoice, preview_first_invoice
+from tokenplan.local_stripe.http.params import flag, integer, mapping, moment, one_of, text
+from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.clocks import now_of
+from tokenplan.local_stripe.objects.errors import ApiError, Object
+from tokenplan.local_stripe.objects.store import Store
+
+router = Router()
+DETAILS = {
+    "items": [{"id": text, "price": text, "quantity": integer, "deleted": flag, "metadata": mapping}],
+    "proration_behavior": PRORATION,
+    "proration_date": moment,
+    "billing_cycle_anchor": ANCHOR,
+    "cancel_at_period_end": flag,
+}
+
+
+@router.post(
+    "/invoices/create_preview",
+    {
+        "customer": text,
+        "currency": one_of("usd"),
+        "subscription": text,
+        "subscription_details": DETAILS,
+        "discounts": [GIVEN],
+        "automatic_tax": {"enabled": flag},
+    },
+)
+def create_preview(call: Call) -> Object:
+    given, store = call.params, call.store
+    details = given.get("subscription_details", {})
+    if "subscription" in given:
+        found = store.get("subscription", given["subscription"], "subscription")
+        now = now_of(store, found["customer"], call.now)
+        if "discounts" in given:
+            raise ApiError(
+                "The local Stripe previews discounts of new subscriptions only.", param="discounts"
+            )
+        return _as_preview(_of_subscription(store, found, details, now))
+    customer = given.get("customer")
+    if customer is None and "currency" not in given:
+        raise ApiError("You must pass a customer, a subscription, or a currency.", param="customer")
+    if not details.get("items"):
+        raise _no_next_invoice(customer)
+    now = now_of(store, customer, call.now)
+    rows = details["items"]
+    return _as_preview(
+        preview_first_invoice(
+            store,
+            customer_id=customer,
+            items=rows,
+            now=now,
+            discounts=draft_discounts(
+                store,
+                given.get("discounts", ()),
+                customer_id=customer,
+                amount=amount_of(store, rows),
+                now=now,
+            ),
+            tax=given.get("automatic_tax", {}).get("enabled", False),
+        )
+    )
+
+
+class NoNextInvoice(ApiError):
+    """The subscription has no next invoice."""
+
+    status = 404
+
+
+def _of_subscription(store: Store, subscription: Object, details: Mapping[str, Any], now: int) -> Object:
+    if subscription["status"] in subscription_status.OVER:
+        raise _no_next_invoice(subscription["customer"])
+    if "items" not in details and details.get("billing_cycle_anchor") != NOW:
+        after = next_period(store, subscription)
+        ends = details.get("cancel_at_period_end", subscription["cancel_at"] is not None)
+        if after is None or ends:
+            last = last_invoice(store, subscription, "subscription_cycle", now)
+            if last is None:
+                raise _no_next_invoice(subscription["customer"])
+            return last
+        return next_invoice(store, *after)
+    done = plan_update(store, subscription, SubscriptionUpdate(params=details), now)
+    if done.invoice is not None:
+        return done.invoice
+    changed = {**subscription, **done.fields}
+    regular = next_invoice(store, changed, done.planned.items, done.planned.anchor)
+    prorations = [invoice_item_line(store, row) for row in done.planned.prorations]
+    discounts = [store.get("discount", id) for id in regular["discounts"]]
+    lines = [*prorations, *regular["lines"]["data"]]
+    return priced(store, regular, lines, discounts, regular["starting_balance"])
+
+
+def _as_preview(invoice: Object) -> Object:
+    """Under an id that shows it to be a preview."""
+    id = invoice["id"].replace("in_", "upcoming_in_", 1)
+    lines = [{**line, "invoice": id} for line in invoice["lines"]["data"]]
+    url = f"/v1/invoices/{id}/lines"
+    return {**invoice, "id": id, "lines": {**invoice["lines"], "data": lines, "url": url}}
+
+
+def _no_next_invoice(customer: str | None) -> ApiError:
+    return NoNextInvoice(f"No upcoming invoices for customer: '{customer}'", code="invoice_upcoming_none")

@@ -1,0 +1,129 @@
+"""The page where a customer pays a Checkout Session, and the bank's page that may ask the card's holder."""
+
+from __future__ import annotations
+
+from tokenplan.local_stripe.hosted import checkout_orders, page_payments
+from tokenplan.local_stripe.hosted.card_form import NO_CARD, card_context, chosen_method
+from tokenplan.local_stripe.hosted.pages import Page, PageRouter, Request, redirect
+from tokenplan.local_stripe.objects.amounts import dollars
+from tokenplan.local_stripe.objects.errors import Object
+from tokenplan.local_stripe.objects.store import Store
+
+pages = PageRouter()
+
+
+@pages.get("/checkout/{}")
+def show_checkout(request: Request) -> Page:
+    return _checkout(request, request.store.get("checkout.session", request.id, "session"))
+
+
+def _checkout(request: Request, session: Object, *, problem: str = "", code_problem: str = "") -> Page:
+    if session["status"] == "complete":
+        return redirect(_success_url(session))
+    if session["status"] == "expired":
+        return Page("error", {"message": "This checkout has expired.", "back": session["cancel_url"]}, 410)
+    order = checkout_orders.order_of(request.store, session)
+    rows = checkout_orders.line_items(request.store, order)
+    codes = [
+        request.store.get("promotion_code", entry["promotion_code"])["code"]
+        for entry in order["discounts"]
+        if entry.get("promotion_code")
+    ]
+    context = {
+        "session": session,
+        "rows": [
+            {
+                "name": row["description"],
+                "quantity": row["quantity"],
+                "amount": dollars(row["amount_subtotal"]),
+            }
+            for row in rows
+        ],
+        "per": (rows[0]["price"]["recurring"] or {}).get("interval", ""),
+        "off": dollars(session["total_details"]["amount_discount"]),
+        "total": dollars(session["amount_total"]),
+        "is_off": session["total_details"]["amount_discount"] > 0,
+        "codes": codes,
+        "code": request.form.get("code", ""),
+        "code_problem": code_problem,
+        "problem": problem,
+        **card_context(request, session["customer"], f"/checkout/{session['id']}"),
+    }
+    form_targets = (session["success_url"], session["cancel_url"] or "")
+    return Page("checkout", context, 402 if problem else 200, form_targets=form_targets)
+
+
+def _success_url(session: Object) -> str:
+    return str(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
+
+
+@pages.post("/checkout/{}")
+def pay_checkout(request: Request) -> Page:
+    session = request.store.get("checkout.session", request.id, "session")
+    if session["status"] != "open":
+        return _checkout(request, session)
+    chosen = chosen_method(request, session["customer"])
+    if not chosen:
+        return _checkout(request, session, problem=NO_CARD)
+    problem = checkout_orders.drop_unusable_code(request.store, session, request.now)
+    if problem:
+        session = request.store.get("checkout.session", session["id"])
+        return _checkout(request, session, problem=problem)
+    session = page_payments.pay_session(request.store, session, chosen, request.now)
+    if session["status"] == "complete":
+        return redirect(_success_url(session))
+    return _unpaid(request, session)
+
+
+def _unpaid(request: Request, session: Object) -> Page:
+    """The page after an attempt that did not pay: the card was declined, or its bank asks the holder."""
+    intent = page_payments.last_attempt(request.store, session)
+    if intent and intent["status"] == "requires_action":
+        return redirect(f"/authenticate/{intent['id']}")
+    error = (intent or {}).get("last_payment_error") or {}
+    return _checkout(request, session, problem=error.get("message", ""))
+
+
+@pages.post("/checkout/{}/promotion")
+def use_promotion(request: Request) -> Page:
+    session = request.store.get("checkout.session", request.id, "session")
+    if session["status"] != "open":
+        return _checkout(request, session)
+    problem = checkout_orders.use_code(request.store, session, request.form.get("code", ""), request.now)
+    if problem:
+        return _checkout(request, session, code_problem=problem)
+    return redirect(f"/checkout/{session['id']}")
+
+
+@pages.get("/authenticate/{}")
+def ask_holder(request: Request) -> Page:
+    intent = request.store.get("payment_intent", request.id)
+    if intent["status"] != "requires_action":
+        return redirect(_after(request.store, intent))
+    form_targets = tuple(session["success_url"] for session in _sessions_of(request.store, intent))
+    return Page(
+        "authenticate", {"intent": intent, "amount": dollars(intent["amount"])}, form_targets=form_targets
+    )
+
+
+@pages.post("/authenticate/{}")
+def holder_answered(request: Request) -> Page:
+    intent = request.store.get("payment_intent", request.id)
+    ok = request.form.get("answer") == "complete"
+    intent = page_payments.authenticate(request.store, intent, ok=ok, now=request.now)
+    for session in _sessions_of(request.store, intent):
+        if session["status"] == "open":
+            return _unpaid(request, session)
+    return redirect(_after(request.store, intent))
+
+
+def _sessions_of(store: Store, intent: Object) -> list[Object]:
+    return [store.get("checkout.session", row["id"]) for row in store.all("local.order", intent=intent["id"])]
+
+
+def _after(store: Store, intent: Object) -> str:
+    """The address where the customer of this payment goes on."""
+    for session in _sessions_of(store, intent):
+        return _success_url(session) if session["status"] == "complete" else f"/checkout/{session['id']}"
+    links = store.all("invoice_payment", payment__payment_intent=intent["id"])
+    return f"/i/{links[0]['invoice']}" if links else "/"

@@ -1,0 +1,1 @@
+"""How calls are answered: the WSGI application, routing, parameters, the form of answers."""

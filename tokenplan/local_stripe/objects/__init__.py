@@ -1,0 +1,1 @@
+"""What has no route: the store, blank objects, errors, events and their delivery, time, whole cents."""

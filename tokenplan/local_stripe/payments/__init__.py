@@ -1,0 +1,1 @@
+"""How money moves: payment methods, payment intents and their charges, refunds, disputes."""

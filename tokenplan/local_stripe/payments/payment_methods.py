@@ -1,0 +1,157 @@
+"""Payment methods: cards and bank accounts, and the customers they are attached to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tokenplan.local_stripe.http.answers import listing
+from tokenplan.local_stripe.http.params import integer, mapping, one_of, text
+from tokenplan.local_stripe.http.routing import Call, Router
+from tokenplan.local_stripe.objects.blank import blank
+from tokenplan.local_stripe.objects.clocks import now_of
+from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
+from tokenplan.local_stripe.objects.events import emit
+from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments.cards import BY_NUMBER, BY_TOKEN, SampleCard, details
+
+router = Router()
+TYPES = ("card", "us_bank_account")
+# The cards by the older name of a token, such as tok_visa.
+TOKENS = {method.token.replace("pm_card_", "tok_"): method for method in BY_TOKEN.values()}
+
+
+def new_method(
+    store: Store, method: SampleCard, *, now: int, metadata: Mapping[str, str] | None = None
+) -> Object:
+    """A new payment method, attached to no customer yet."""
+    return store.save(
+        blank(
+            "payment_method",
+            id=store.new_id("pm"),
+            created=now,
+            metadata=dict(metadata or {}),
+            type=method.type,
+            **{method.type: details(method, datetime.fromtimestamp(now, UTC).year)},
+        )
+    )
+
+
+def method_of(store: Store, id: str, *, now: int, param: str = "payment_method") -> Object:
+    """The payment method with this id. A test id, such as `pm_card_visa`, makes a new one. Raises Missing,
+    which names `param`.
+    """
+    if id in BY_TOKEN:
+        return new_method(store, BY_TOKEN[id], now=now)
+    found = store.find("payment_method", id)
+    if found is None:
+        raise Missing("PaymentMethod", id, param)
+    return found
+
+
+def usable(
+    store: Store, id: str, *, customer_id: str | None, now: int, param: str = "payment_method"
+) -> Object:
+    """The payment method with this id, if this customer may pay with it: it is theirs, or nobody's yet.
+    Raises ApiError, which names `param`, when it is another customer's.
+    """
+    method = method_of(store, id, now=now, param=param)
+    if method["customer"] is not None and method["customer"] != customer_id:
+        raise ApiError(
+            f"The customer does not have a payment method with the ID {id}."
+            " The payment method must be attached to the customer.",
+            code="resource_missing",
+            param=param,
+        )
+    return method
+
+
+def attach(store: Store, method: Object, customer_id: str, now: int) -> Object:
+    """Attaches it to this customer. Stripe refuses a card that is always declined; here it is taken, so that
+    payments can be made to fail. Raises ApiError where it is another customer's.
+    """
+    if method["customer"] == customer_id:
+        return method
+    if method["customer"] is not None:
+        raise ApiError("The payment method you provided has already been attached to a customer.")
+    store.save({**method, "customer": customer_id})
+    method["customer"] = customer_id
+    emit(store, "payment_method.attached", method, now)
+    return method
+
+
+def owned(store: Store, customer_id: str, kind: str | None = None) -> list[Object]:
+    """The customer's payment methods, or those of one type; the newest first."""
+    rows = store.all("payment_method", customer=customer_id)
+    return [row for row in rows if kind in (None, row["type"])]
+
+
+@router.post(
+    "/payment_methods",
+    {
+        "type": one_of(*TYPES),
+        "card": {"token": text, "number": text, "exp_month": integer, "exp_year": integer, "cvc": text},
+        "metadata": mapping,
+    },
+    required=["type"],
+)
+def create(call: Call) -> Object:
+    card: dict[str, Any] = call.params.get("card", {})
+    if call.params["type"] != "card" or not ("token" in card or "number" in card):
+        raise ApiError("Missing required param: card.", code="parameter_missing", param="card")
+    if "token" in card:
+        method = TOKENS.get(card["token"])
+        if method is None:
+            raise Missing("token", card["token"], "card[token]")
+    else:
+        method = BY_NUMBER.get(card["number"].replace(" ", ""))
+        if method is None or method.type != "card":
+            raise ApiError("Your card number is incorrect.", code="incorrect_number", param="number")
+    return new_method(call.store, method, now=call.now, metadata=call.params.get("metadata"))
+
+
+@router.get("/payment_methods/{}")
+def retrieve(call: Call) -> Object:
+    found = call.store.find("payment_method", call.id)
+    if found is None:
+        raise Missing("PaymentMethod", call.id, "payment_method")
+    return found
+
+
+@router.list("/payment_methods", {"customer": text, "type": one_of(*TYPES)})
+def list_all(call: Call) -> Object:
+    """Without a customer there are none, as at Stripe."""
+    customer = call.params.get("customer")
+    rows = owned(call.store, customer, call.params.get("type")) if customer else []
+    return listing(rows, call.params, "/v1/payment_methods")
+
+
+@router.post("/payment_methods/{}/attach", {"customer": text}, required=["customer"])
+def attach_route(call: Call) -> Object:
+    customer = call.store.get("customer", call.params["customer"], "customer")
+    method = method_of(call.store, call.id, now=call.now)
+    return attach(call.store, method, customer["id"], now_of(call.store, customer["id"], call.now))
+
+
+@router.post("/payment_methods/{}/detach")
+def detach(call: Call) -> Object:
+    """Takes it from its customer; it is no longer the default of that customer or of any subscription."""
+    method = method_of(call.store, call.id, now=call.now)
+    owner = method["customer"]
+    if owner is None:
+        raise ApiError(
+            "The payment method you provided is not attached to a customer so detachment is impossible."
+        )
+    now = now_of(call.store, owner, call.now)
+    method = call.store.save({**method, "customer": None})
+    emit(call.store, "payment_method.detached", method, now, {"customer": owner})
+    customer = call.store.get("customer", owner)
+    if customer["invoice_settings"]["default_payment_method"] == method["id"]:
+        customer["invoice_settings"]["default_payment_method"] = None
+        call.store.save(customer)
+        before = {"invoice_settings": {"default_payment_method": method["id"]}}
+        emit(call.store, "customer.updated", customer, now, before)
+    for subscription in call.store.all("subscription", default_payment_method=method["id"]):
+        call.store.save({**subscription, "default_payment_method": None})
+    return method

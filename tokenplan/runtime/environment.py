@@ -1,0 +1,62 @@
+"""Reads the process environment: text, flags, whole numbers, lists. An empty variable counts as not set."""
+
+import os
+from urllib.parse import unquote, urlsplit
+
+
+class InvalidEnvironment(Exception):
+    """A variable is set to something that cannot be used. The message names it."""
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable's text without surrounding blanks, or the default."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """1/true/yes/on or 0/false/no/off, in any case."""
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise InvalidEnvironment(f"{name} must be 1 or 0, not {value!r}.")
+
+
+def number(name: str, default: int) -> int:
+    """A whole number."""
+    value = text(name)
+    try:
+        return int(value) if value else default
+    except ValueError:
+        raise InvalidEnvironment(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """Words separated by commas."""
+    value = text(name)
+    return [word.strip() for word in value.split(",") if word.strip()] if value else default
+
+
+def email_settings(url: str) -> dict[str, object]:
+    """Django's e-mail settings from `smtp://user:password@host:587`; `smtps://` means TLS from the start.
+
+    With `smtp://`, STARTTLS is used unless the URL ends in `?tls=0`.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise InvalidEnvironment("EMAIL_URL must look like smtp://user:password@host:587 or smtps://….")
+    implicit_tls = parts.scheme == "smtps"
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if implicit_tls else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": implicit_tls,
+        # By default no password travels in the clear.
+        "EMAIL_USE_TLS": not implicit_tls and "tls=0" not in parts.query,
+        "EMAIL_TIMEOUT": 10,
+    }

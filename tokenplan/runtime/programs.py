@@ -1,0 +1,46 @@
+"""The programs that run beside the servers, each with the command that starts it from the checkout."""
+
+import os
+import sys
+
+from tokenplan.runtime.folders import ROOT
+from tokenplan.runtime.supervisor import Program
+
+WEB_THREADS = 8
+WORKER_THREADS = 4
+
+
+def all_programs(*, host: str, port: int, local_stripe: bool) -> list[Program]:
+    """Everything `make run` starts beside the servers; a local Stripe only where asked for."""
+    first = [local_stripe_server()] if local_stripe else []
+    return [*first, web_server(host=host, port=port), worker(), clock()]
+
+
+def web_server(*, host: str, port: int) -> Program:
+    """One process for each core, but at least two and at most eight."""
+    processes = max(2, min(os.cpu_count() or 1, 8))
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
+    command += ["--workers", str(processes), "--blocking-threads", str(WEB_THREADS)]
+    command += ["--respawn-failed-workers", "--workers-kill-timeout", "5", "--no-ws"]
+    command += ["--log-level", "error", "tokenplan.wsgi:application"]
+    return Program("web server", command, ROOT)
+
+
+def worker() -> Program:
+    """Runs the sweeps, in threads: they wait for the database, and processes would each need a pool."""
+    command = [*_celery("worker"), "--pool", "threads", "--concurrency", str(WORKER_THREADS)]
+    return Program("worker", [*command, "--without-gossip", "--without-mingle"], ROOT)
+
+
+def clock() -> Program:
+    """Enqueues each sweep when it is due. No pid file: one that a kill -9 left would stop the next start."""
+    return Program("beat", [*_celery("beat"), "--pidfile="], ROOT)
+
+
+def local_stripe_server() -> Program:
+    """Stripe's API on this machine, one port above the web server's."""
+    return Program("local Stripe", [sys.executable, "manage.py", "local_stripe"], ROOT)
+
+
+def _celery(command: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--quiet", "-A", "tokenplan", command, "--loglevel", "WARNING"]
