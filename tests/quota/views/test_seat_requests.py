@@ -78,4 +78,4 @@ def test_granting_without_a_seat_or_with_one_just_taken(visit: Visit) -> None:
     row.refresh_from_db()
     assert row.closed_at is None
     assert "You granted the request of mia@example.com." in told(client, url, answer="grant", seat="")
-    assert "No request waits for an answer." in read(client, "/teams/acme/requests/")
+    assert "No open requests." in read(client, "/teams/acme/requests/")

@@ -68,10 +68,10 @@ def test_sending_again_and_revoking(team: Team, owner: Client) -> None:
     invitation = Invitation.objects.get()
     url = f"/teams/acme/invitations/{invitation.pk}"
 
-    assert "The link sent before no longer works." in told(owner, f"{url}/resend/")
+    assert "The earlier link no longer works." in told(owner, f"{url}/resend/")
     assert "2 times" in read(owner, "/teams/acme/invitations/")
     assert "The invitation of new@example.com is revoked." in told(owner, f"{url}/revoke/")
-    assert "No invitation waits for an answer." in read(owner, "/teams/acme/invitations/")
+    assert "No open invitations." in read(owner, "/teams/acme/invitations/")
     assert "This invitation was accepted or revoked." in told(owner, f"{url}/resend/")
 
 
@@ -89,7 +89,9 @@ def test_a_default_team_offers_no_invitations(visit: Visit) -> None:
     slug = Team.objects.get(default_for=user).slug
     client = visit(user)
 
-    assert "Your Default Team is yours alone." in read(client, f"/teams/{slug}/invitations/")
+    assert "Your Default Team is yours alone, so nobody can be invited into it." in read(
+        client, f"/teams/{slug}/invitations/"
+    )
     answer = client.post(f"/teams/{slug}/invitations/", {"email": "a@example.com", "role": "member"})
     assert answer.status_code == 422
     assert "This is your Default Team." in read(client, f"/teams/{slug}/settings/")

@@ -36,7 +36,7 @@ def test_the_owner_changes_a_role(team: Team, owner: Client) -> None:
     member = make_member(team, make_user("mia@example.com"))
     url = f"/teams/acme/members/{member.pk}/role/"
 
-    assert "mia@example.com is now Admin." in told(owner, url, role="admin")
+    assert "mia@example.com is now an Admin." in told(owner, url, role="admin")
     member.refresh_from_db()
     assert member.role == Role.ADMIN
     assert Mail.objects.filter(kind="role_changed", to="mia@example.com").count() == 1

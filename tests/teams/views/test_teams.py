@@ -43,7 +43,7 @@ def test_leaving(team: Team, visit: Visit) -> None:
 
 
 def test_renaming_keeps_the_address(team: Team, owner: Client) -> None:
-    assert "The Team has its new name." in told(owner, "/teams/acme/settings/", name="Acme & Sons")
+    assert "The Team is renamed." in told(owner, "/teams/acme/settings/", name="Acme & Sons")
     assert "Acme &amp; Sons" in owner.get("/teams/acme/").content.decode()
 
     answer = owner.post("/teams/acme/settings/", {"name": "two\nlines"})
