@@ -1,4 +1,4 @@
-"""Second floor: what was bought.
+"""What was bought: prices, subscriptions, purchases, and Stripe, which is paid.
 
-It tells `quota` what a seat is entitled to and which Credits to grant, and nothing else.
+It says to `quota` what a seat is entitled to and which Credits to grant, and nothing else.
 """

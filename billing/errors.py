@@ -1,4 +1,4 @@
-"""Refusals of the second floor. Codes are API (docs/errors.md)."""
+"""Refusals of buying. Codes are API (docs/errors.md)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class PriceUnknown(Refusal):
 
 
 class PaymentsUnavailable(Refusal):
-    """Stripe did not answer, or not with sense. What was asked may have been done: look before asking
-    again.
+    """Stripe did not answer, or its answer made no sense. What was asked may have been done: sync before
+    asking again.
     """
 
     code = "payments_unavailable"

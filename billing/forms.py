@@ -1,4 +1,4 @@
-"""What people choose on the second floor's pages. Workflows decide; forms only read and remember."""
+"""What people choose on the pages of buying. Workflows decide what is allowed; forms only parse."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from django import forms
 
-from billing.changes import KINDS, MAX_SEATS, Wish
+from billing.change_requests import MAX_SEATS, ChangeRequest
 from billing.models import Interval
+from billing.selectors.change_requests import KINDS, change_request
 from billing.selectors.offers import Offer, months_free
-from billing.selectors.wishes import wish_of
 from quota.forms import CreditsField
 from quota.money import usd_text
 
@@ -59,7 +59,7 @@ def _terms(offer: Offer) -> str:
 
 
 class SeatsField(forms.TypedMultipleChoiceField):
-    """Ids of seats, whatever they are; which exist is not the form's business."""
+    """Ids of seats; whether they exist is decided later."""
 
     widget = forms.MultipleHiddenInput
 
@@ -70,7 +70,7 @@ class SeatsField(forms.TypedMultipleChoiceField):
         return True
 
 
-class WishForm(forms.Form):
+class ChangeForm(forms.Form):
     """A change of the subscription, as an address or hidden fields carry it."""
 
     kind = forms.ChoiceField(choices=[(kind, kind) for kind in KINDS], widget=forms.HiddenInput)
@@ -79,9 +79,9 @@ class WishForm(forms.Form):
     seats = SeatsField()
     interval = forms.CharField(max_length=5, required=False, widget=forms.HiddenInput)
 
-    def wish(self) -> Wish:
-        """Of a valid form. Raises NotOnSale."""
-        return wish_of(
+    def change_request(self) -> ChangeRequest:
+        """Of a valid form that neither cancels nor resumes. Raises NotOnSale, InvalidValue."""
+        return change_request(
             kind=self.cleaned_data["kind"],
             plan=self.cleaned_data["plan"],
             count=self.cleaned_data["count"] or 0,
@@ -90,8 +90,8 @@ class WishForm(forms.Form):
         )
 
 
-class ConfirmForm(WishForm):
-    """The same, with what was shown: the amount, and the moment from which it was prorated."""
+class ConfirmForm(ChangeForm):
+    """A change, with what was shown of it: the amount, and the moment from which it was prorated."""
 
     amount_nanousd = forms.IntegerField(widget=forms.HiddenInput)
     proration_at = forms.DateTimeField(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 NANOUSD_PER_CENT = 10_000_000
-# Credits are sold in packs of 5,000, at $5 (product.md, Credits).
+# Credits are sold in packs of 5,000, at $5 (docs/rules.md, Credits).
 CREDITS_PER_PACK = 5_000
 NANOUSD_PER_PACK = 5_000_000_000
 # The name of a pack's price, here and at Stripe.
@@ -13,7 +13,7 @@ MAX_PACKS = 200
 
 
 def nanousd_from_cents(cents: int) -> int:
-    """Exact."""
+    """Exact, also below zero."""
     return cents * NANOUSD_PER_CENT
 
 

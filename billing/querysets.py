@@ -1,4 +1,4 @@
-"""Questions about the second floor's rows."""
+"""Questions about the rows of what was bought."""
 
 from __future__ import annotations
 

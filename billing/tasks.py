@@ -7,8 +7,10 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from billing.services.telling import tell_operators
-from billing.workflows import buying, changing, inbox, reconciling, refunding, topping_up
+from billing.services.notifications import notify_operators
+from billing.sync import inbox
+from billing.sync import reconcile as reconciliation
+from billing.workflows import changes, checkouts, refunds, top_ups
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
 
@@ -17,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="billing.work_inbox")
 def work_inbox() -> int:
-    """Works the events that wait, one batch after the other; also rung by the webhook."""
+    """Works the events that wait, one batch after the other; also enqueued by the webhook."""
     done = batch = inbox.work_inbox(at=timezone.now())
     while batch:
         batch = inbox.work_inbox(at=timezone.now())
@@ -30,7 +32,7 @@ def work_inbox() -> int:
 @shared_task(name="billing.top_up")
 def top_up() -> int:
     """Buys Credits for Teams that are below their threshold."""
-    paid = topping_up.top_up_all(at=timezone.now())
+    paid = top_ups.top_up_all(at=timezone.now())
     enqueue(deliver_mail)
     return paid
 
@@ -40,9 +42,9 @@ def finish() -> int:
     """Finishes what was interrupted between our rows and Stripe."""
     at = timezone.now()
     done = (
-        changing.settle_open_changes(at=at)
-        + refunding.send_open_refunds(at=at)
-        + buying.look_at_old_checkouts(at=at)
+        changes.settle_open_changes(at=at)
+        + refunds.send_open_refunds(at=at)
+        + checkouts.expire_old_checkouts(at=at)
     )
     if done:
         enqueue(deliver_mail)
@@ -51,16 +53,14 @@ def finish() -> int:
 
 @shared_task(name="billing.reconcile")
 def reconcile() -> int:
-    """Nightly: everything of Stripe's is looked at. What cannot be repaired is logged as an error and
-    mailed.
-    """
+    """Nightly: compares everything with Stripe. What cannot be repaired is logged as an error and mailed."""
     now = timezone.now()
-    report = reconciling.reconcile(at=now)
+    report = reconciliation.reconcile(at=now)
     for line in report.repaired:
         logger.warning("Repaired: %s", line)
     for line in report.unrepaired:
         logger.error("Not repaired: %s", line)
     if report.unrepaired:
-        tell_operators(unrepaired=report.unrepaired, at=now)
+        notify_operators(unrepaired=report.unrepaired, at=now)
     enqueue(deliver_mail)
     return len(report.unrepaired)

@@ -1,8 +1,18 @@
-"""The second floor's pages, below the site's root."""
+"""The pages of buying, below the site's root."""
 
 from django.urls import path
 
-from billing.views import changing, checkouts, credits, deleting, overview, plans, subscribing, webhooks
+from billing.views import (
+    changes,
+    checkouts,
+    overview,
+    plans,
+    purchases,
+    subscriptions,
+    teams,
+    top_ups,
+    webhooks,
+)
 
 BILLING = "teams/<slug:slug>/billing"
 CREDITS = "teams/<slug:slug>/credits"
@@ -13,14 +23,14 @@ urlpatterns = [
     path(f"{BILLING}/", overview.billing, name="team-billing"),
     path(f"{BILLING}/next-invoice/", overview.next_invoice, name="team-next-invoice"),
     path(f"{BILLING}/portal/", overview.portal, name="team-portal"),
-    path(f"{BILLING}/subscribe/", subscribing.subscribe, name="team-subscribe"),
-    path(f"{BILLING}/change/", changing.change, name="team-change"),
-    path(f"{BILLING}/change/drop/", changing.drop, name="team-change-drop"),
+    path(f"{BILLING}/subscribe/", subscriptions.subscribe, name="team-subscribe"),
+    path(f"{BILLING}/change/", changes.change, name="team-change"),
+    path(f"{BILLING}/change/drop/", changes.drop, name="team-change-drop"),
     path(f"{BILLING}/checkouts/<uuid:pk>/", checkouts.checkout, name="team-checkout"),
     path(f"{BILLING}/checkouts/<uuid:pk>/leave/", checkouts.leave, name="team-checkout-leave"),
-    path(f"{CREDITS}/buy/", credits.buy, name="team-credits-buy"),
-    path(f"{CREDITS}/auto-top-up/", credits.auto_top_up, name="team-credits-auto-top-up"),
-    path(f"{CREDITS}/purchases/", credits.purchases, name="team-credits-purchases"),
-    path("teams/<slug:slug>/delete/", deleting.delete, name="team-delete"),
+    path(f"{CREDITS}/buy/", purchases.buy, name="team-credits-buy"),
+    path(f"{CREDITS}/auto-top-up/", top_ups.auto_top_up, name="team-credits-auto-top-up"),
+    path(f"{CREDITS}/purchases/", purchases.purchases, name="team-credits-purchases"),
+    path("teams/<slug:slug>/delete/", teams.delete, name="team-delete"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]

@@ -333,7 +333,7 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "teams.models.Role",
         "InvitedRoleEnum": "teams.api.serializers.INVITED_ROLES",
         "IntervalEnum": "billing.models.Interval",
-        "ChangeKindEnum": "billing.changes.KINDS",
+        "ChangeKindEnum": "billing.selectors.change_requests.KINDS",
         "CheckoutKindEnum": "billing.models.Checkout.Kind",
     },
     "POSTPROCESSING_HOOKS": [

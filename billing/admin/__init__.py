@@ -1,8 +1,8 @@
-"""The operator's view of the second floor.
+"""The operators' pages of what was bought.
 
-Rows are read-only: they say what Stripe said. What an operator does is asked of Stripe by a workflow.
+Rows are read-only, for they mirror Stripe. What an operator does is asked of Stripe by a workflow.
 """
 
-from billing.admin import inbox, payments, promotions, rows
+from billing.admin import inbox, payments, promotions, subscriptions
 
-__all__ = ["inbox", "payments", "promotions", "rows"]
+__all__ = ["inbox", "payments", "promotions", "subscriptions"]

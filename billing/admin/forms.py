@@ -1,4 +1,4 @@
-"""What operators type. Workflows decide; forms only read and remember."""
+"""What operators type. Workflows decide what is allowed; forms only parse."""
 
 from __future__ import annotations
 

@@ -26,9 +26,10 @@ from tokenplan.kit.enqueue import enqueue
 
 def _preview(event: StripeEvent, values: Mapping[str, Any]) -> list[str]:
     return [
-        f"The event is worked again: {event.subject} is looked at as it is at Stripe now, "
+        f"The event is worked again: {event.subject} is fetched as it is at Stripe now, "
         "and our rows are made to agree with it.",
-        "Where they agree already nothing changes: nothing is granted, charged or told twice.",
+        "Where they agree already nothing changes: nothing is granted or charged twice, "
+        "nobody is notified twice.",
     ]
 
 
@@ -57,7 +58,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class KindFilter(admin.SimpleListFilter):
-    """The kinds that Stripe is asked to tell us; the inbox is too long to be searched for them."""
+    """The kinds that Stripe is asked to send; the inbox is too long to be searched for them."""
 
     title = parameter_name = "kind"
 
@@ -104,7 +105,7 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
     def as_it_came(self, event: StripeEvent) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(event.payload, indent=2, ensure_ascii=False))
 
-    @admin.action(description="Replay: look again at what they are about", permissions=["act"])
+    @admin.action(description="Replay: sync what they are about again", permissions=["act"])
     def replay(self, request: HttpRequest, rows: QuerySet[StripeEvent]) -> None:
         self.act(request, rows, "due now", lambda row, by, at: inbox.replay(event=row, at=at, by=by))
         enqueue(work_inbox)

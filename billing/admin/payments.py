@@ -1,4 +1,4 @@
-"""Payments, and paying back."""
+"""Payments, purchases of Credits, and refunds."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from billing.admin.columns import in_credits, link, usd
 from billing.admin.forms import RefundForm
 from billing.models import CreditPurchase, Payment, Refund
 from billing.selectors.refunds import claw_back_of
-from billing.services import refunds
-from billing.workflows.refunding import pay_back
+from billing.services.refunds import check_refund
+from billing.workflows.refunds import refund_payment
 from quota.money import credits_words, usd_text
 from teams.models import User
 from teams.tasks import deliver_mail
@@ -24,7 +24,7 @@ from tokenplan.kit.enqueue import enqueue
 
 def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
     amount = values["amount"]
-    refunds.check(payment=payment, amount_nanousd=amount, reason=values["reason"])
+    check_refund(payment=payment, amount_nanousd=amount, reason=values["reason"])
     said = [
         f"{usd_text(amount)} of {usd_text(payment.received_nanousd)} will be paid back to {payment.team}."
     ]
@@ -41,8 +41,8 @@ def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _pay_back(payment: Payment, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    pay_back(
+def _refund(payment: Payment, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    refund_payment(
         payment=payment,
         amount_nanousd=values["amount"],
         reason=values["reason"],
@@ -56,7 +56,7 @@ def _pay_back(payment: Payment, values: Mapping[str, Any], by: User, at: datetim
 
 
 class RefundInline(ReadOnlyInline):
-    """What operators paid back here; the payment's own figure has what was paid back in Stripe's console."""
+    """Refunds that were made here. The payment's own figure also counts those made in Stripe's dashboard."""
 
     model = Refund
     fields = readonly_fields = (
@@ -102,7 +102,7 @@ class PaymentAdmin(VerbsAdmin[Payment]):
         "lot",
     )
     inlines = (RefundInline,)
-    verbs = (Verb("refund", "Pay back", RefundForm, _pay_back, preview=_preview),)
+    verbs = (Verb("refund", "Pay back", RefundForm, _refund, preview=_preview),)
 
     @admin.display(description="Bought")
     def purchase(self, payment: Payment) -> SafeString | str:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from billing.admin.forms import PromotionForm
 from billing.models import Promotion
 from billing.services.promotions import PromotionAsked
-from billing.workflows.promoting import create_promotion, set_promotion_active
+from billing.workflows.promotions import create_promotion, set_promotion_active
 from quota.money import usd_text
 from teams.models import User
 from tokenplan.kit.admin import ReadOnlyAdmin, form_page, operator

@@ -6,8 +6,9 @@ import re
 
 from rest_framework import serializers
 
-from billing import changes
+from billing.change_requests import MAX_SEATS
 from billing.models import Change, Checkout, Interval, Invoice, Subscription
+from billing.selectors.change_requests import KINDS
 from quota.api.fields import LARGEST_ID, NANOUSD, PlanSerializer, WindowSerializer
 from teams.api.serializers import MemberSerializer
 from tokenplan.kit.api import Shape
@@ -87,7 +88,7 @@ class ChangeSerializer(serializers.Serializer[Change]):
 
 
 class CheckoutSerializer(serializers.Serializer[Checkout]):
-    """A visit to the payment page at `url`."""
+    """A session on the payment page at `url`."""
 
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(Checkout.Kind.choices)
@@ -115,21 +116,21 @@ class LineSerializer(Shape):
     amount_nanousd = serializers.IntegerField()
 
 
-class NextInvoiceSerializer(Shape):
+class InvoicePreviewSerializer(Shape):
     total_nanousd = serializers.IntegerField()
     due_nanousd = serializers.IntegerField(help_text="After the balance.")
     lines = LineSerializer(many=True)
 
 
-class UpcomingSerializer(Shape):
-    invoice = NextInvoiceSerializer(allow_null=True, help_text="Null: there will be none.")
+class NextInvoiceSerializer(Shape):
+    invoice = InvoicePreviewSerializer(allow_null=True, help_text="Null: there will be none.")
     card = serializers.CharField(help_text="The card that is charged for it, as people know it.")
 
 
 class EffectSerializer(Shape):
     """A seat before and after; `seat` is null for `count` new ones. Usage is never reset."""
 
-    seat = serializers.IntegerField(allow_null=True)
+    seat = serializers.IntegerField(source="seat_id", allow_null=True)
     count = serializers.IntegerField()
     holder = serializers.CharField(help_text="Empty: nobody.")
     before = PlanSerializer(allow_null=True)
@@ -156,7 +157,7 @@ class PreviewSerializer(Shape):
 
 class BuySerializer(Shape):
     seats = serializers.DictField(
-        child=serializers.IntegerField(min_value=0, max_value=changes.MAX_SEATS),
+        child=serializers.IntegerField(min_value=0, max_value=MAX_SEATS),
         help_text="Plan code to number of seats.",
     )
     interval = serializers.ChoiceField(INTERVALS)
@@ -168,18 +169,18 @@ class BuySerializer(Shape):
         return value
 
 
-class WishSerializer(Shape):
+class SubscriptionChangeSerializer(Shape):
     """What is asked for. add: `count` seats of `plan`; move: `seats` to `plan`; give_up, keep: `seats`;
     interval: `interval`; cancel, resume: nothing else."""
 
-    kind = serializers.ChoiceField([(kind, kind) for kind in changes.KINDS])
+    kind = serializers.ChoiceField([(kind, kind) for kind in KINDS])
     plan = serializers.RegexField(rf"^{CODE}$", required=False, default="", help_text="A plan's code.")
     count = serializers.IntegerField(
-        min_value=1, max_value=changes.MAX_SEATS, required=False, default=0, help_text="How many to add."
+        min_value=1, max_value=MAX_SEATS, required=False, default=0, help_text="How many to add."
     )
     seats = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
-        max_length=changes.MAX_SEATS,
+        max_length=MAX_SEATS,
         required=False,
         default=list,
         help_text="Ids of seats.",
@@ -187,8 +188,8 @@ class WishSerializer(Shape):
     interval = serializers.ChoiceField(INTERVALS, required=False, default="")
 
 
-class ConfirmSerializer(WishSerializer):
-    """The same, with what the preview showed."""
+class ConfirmSerializer(SubscriptionChangeSerializer):
+    """A change, with what the preview showed of it."""
 
     amount_nanousd = serializers.IntegerField(min_value=0, max_value=LARGEST_ID)
     proration_at = serializers.DateTimeField(required=False, allow_null=True, default=None)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import errors
-from billing.workflows import deleting
+from billing.workflows.teams import delete_team
 from teams.api.serializers import TeamNameSerializer, TeamSerializer
 from teams.api.views import TeamView
 from teams.errors import DefaultTeamIsPersonal, TeamHasLiveSeats
@@ -55,5 +55,5 @@ class TeamDetail(TeamView):
         description="For everyone, with every key in it. Refused while it has seats, or pays.",
     )
     def delete(self, request: Request, slug: str) -> Response:
-        deleting.delete_team(team=self.team, by=self.person, at=timezone.now())
+        delete_team(team=self.team, by=self.person, at=timezone.now())
         return Response(status=204)

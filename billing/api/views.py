@@ -1,4 +1,4 @@
-"""What the second floor's API starts from: the Owner of a Team."""
+"""The base of every address of buying: a Team, whose Owner asks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tokenplan.kit.problems import of_refusal
 
 
 class BillingView(TeamView):
-    """For whoever may buy. An amount that has changed is told with the refusal."""
+    """For whoever may buy. Where the amount has changed, the refusal carries the new one."""
 
     right = Right.MANAGE_BILLING
 

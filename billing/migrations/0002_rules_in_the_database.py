@@ -1,4 +1,4 @@
-"""What the database refuses, whoever asks, and the tickets of looks at Stripe."""
+"""What the database refuses, whoever asks, and the numbers of fetches from Stripe."""
 
 from django.db import migrations
 
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
     dependencies = [("billing", "0001_initial"), ("quota", "0002_rules_in_the_database")]
 
     operations = [
-        migrations.RunSQL("CREATE SEQUENCE billing_fetch", "DROP SEQUENCE billing_fetch"),
+        migrations.RunSQL("CREATE SEQUENCE billing_fetch_sequence", "DROP SEQUENCE billing_fetch_sequence"),
         migrations.RunSQL(IMMUTABLE, migrations.RunSQL.noop),
         migrations.RunSQL(TWO_ROADS, migrations.RunSQL.noop),
         migrations.RunSQL(

@@ -1,4 +1,4 @@
-"""The second floor's rows, one module a subject."""
+"""The rows of what was bought, one module a subject."""
 
 from billing.models.catalog import Interval, Price, Promotion
 from billing.models.inbox import StripeEvent

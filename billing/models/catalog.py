@@ -19,7 +19,7 @@ class Interval(models.TextChoices):
 class Price(models.Model):
     """What one seat of a plan version costs a month or a year; without a plan, what 5,000 Credits cost.
 
-    The amount is immutable, by trigger: another price is a new version of the plan (product.md, Plans).
+    The amount is immutable, by trigger: another price is a new version of the plan (docs/rules.md, Plans).
     """
 
     plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="prices")
@@ -50,7 +50,7 @@ class Price(models.Model):
 
 
 class Promotion(models.Model):
-    """A copy of Stripe's promotion code and the coupon behind it. Stripe counts and applies it."""
+    """A mirror of Stripe's promotion code and the coupon behind it. Stripe counts and applies it."""
 
     stripe_id = models.CharField(max_length=255, unique=True)
     code = models.CharField(max_length=100)
@@ -63,7 +63,7 @@ class Promotion(models.Model):
     times_redeemed = models.PositiveIntegerField(default=0)
     max_redemptions = models.PositiveIntegerField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
-    fetch = models.BigIntegerField(default=0, editable=False)
+    fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
         constraints = [

@@ -1,4 +1,6 @@
-"""The webhook inbox: an event is a doorbell. It is stored once, and worked until it is done."""
+"""The webhook inbox: an event only says which object has changed. It is stored once, and worked until it is
+done.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,13 @@ from billing import querysets
 
 
 class StripeEvent(models.Model):
-    """An event as it came. `changed`: what our rows gained by looking, a line each; nothing, where they
-    agreed.
+    """An event as it came. `changed`: what changed in our rows, a line each; empty where they agreed with
+    Stripe already.
     """
 
     stripe_id = models.CharField(max_length=255, unique=True)
     kind = models.CharField(max_length=100)
-    subject = models.CharField(max_length=255, help_text="The object to look at.")
+    subject = models.CharField(max_length=255, help_text="The object that it is about.")
     payload = models.JSONField()
     created_at = models.DateTimeField(help_text="By Stripe.")
     received_at = models.DateTimeField()

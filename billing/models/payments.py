@@ -1,5 +1,5 @@
-"""What was paid: checkouts, invoices, purchases of Credits, payments and what was paid back. Copies of
-Stripe's objects carry `fetch`, as in subscriptions.py.
+"""What was paid: checkouts, invoices, purchases of Credits, payments and refunds. Mirrors of Stripe's objects
+carry `fetch_sequence`, as in subscriptions.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from teams.querysets import TeamOwned
 
 
 class Checkout(models.Model):
-    """A visit to Stripe's payment page. A Team has one open for its subscription, and one for Credits."""
+    """A checkout session: a page of Stripe's on which something is paid. A Team has one open for its
+    subscription, and one for Credits.
+    """
 
     class Kind(models.TextChoices):
         SUBSCRIPTION = "subscription", "Subscription"
@@ -42,7 +44,7 @@ class Checkout(models.Model):
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    fetch = models.BigIntegerField(default=0, editable=False)
+    fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = querysets.CheckoutQuerySet.as_manager()
 
@@ -64,7 +66,7 @@ class Checkout(models.Model):
 
 
 class Invoice(models.Model):
-    """A copy of Stripe's invoice, for the list of them."""
+    """A mirror of Stripe's invoice, for the list of them."""
 
     stripe_id = models.CharField(max_length=255, unique=True)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
@@ -76,7 +78,7 @@ class Invoice(models.Model):
     paid_nanousd = models.BigIntegerField()
     url = models.URLField(max_length=1000, blank=True)
     created_at = models.DateTimeField()
-    fetch = models.BigIntegerField(default=0, editable=False)
+    fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = TeamOwned["Invoice"].as_manager()
 
@@ -155,7 +157,7 @@ class CreditPurchase(models.Model):
 
 
 class Payment(models.Model):
-    """A copy of Stripe's payment intent and its charge."""
+    """A mirror of Stripe's payment intent and its charge."""
 
     class Dispute(models.TextChoices):
         NONE = "", "No dispute"
@@ -172,7 +174,7 @@ class Payment(models.Model):
     dispute = models.CharField(max_length=4, choices=Dispute, blank=True)
     failure = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
-    fetch = models.BigIntegerField(default=0, editable=False)
+    fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = TeamOwned["Payment"].as_manager()
 
@@ -184,12 +186,12 @@ class Payment(models.Model):
 
     @property
     def left_nanousd(self) -> int:
-        """What can still be paid back."""
+        """What can still be refunded."""
         return self.received_nanousd - self.refunded_nanousd
 
 
 class Refund(models.Model):
-    """What an operator pays back: written first; its id makes it once at Stripe."""
+    """A refund by an operator. The row is written before Stripe is asked; its id is the idempotency key."""
 
     class State(models.TextChoices):
         OPEN = "open", "Sent"
@@ -219,8 +221,8 @@ class Refund(models.Model):
 
 
 class AutoTopUp(models.Model):
-    """The Owner's standing order: below `threshold`, buy up to `target`, at most `month_cap` a calendar month
-    (UTC). Off after three failures in a row.
+    """What the Owner has ordered for good: below `threshold`, buy up to `target`, at most `month_cap` a
+    calendar month (UTC). Off after three failures in a row.
     """
 
     team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="auto_top_up")

@@ -1,5 +1,5 @@
-"""Who pays, for what, until when. `fetch` on a copy of Stripe's object is the ticket of the look it shows
-(services/fetches.py): an older look never overwrites a newer one.
+"""Who pays, for what, until when. `fetch_sequence` on a mirror of Stripe's object is the number of the answer
+that it shows (`billing/fetch.py`): an older answer never overwrites a newer one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Customer(models.Model):
         default=0, help_text="Added to the next invoice; below 0 it is taken off."
     )
     created_at = models.DateTimeField()
-    fetch = models.BigIntegerField(default=0, editable=False)
+    fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = TeamOwned["Customer"].as_manager()
 
@@ -74,7 +74,7 @@ class Subscription(models.Model):
     )
     schedule_id = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField()
-    fetch = models.BigIntegerField(default=0, editable=False)
+    fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = querysets.SubscriptionQuerySet.as_manager()
 
@@ -147,8 +147,8 @@ class PurchasedSeat(models.Model):
 
 
 class Change(models.Model):
-    """A change of a subscription that is asked of Stripe at once. Written before it is sent, so that a crash
-    leaves a row that says what may have been done; its id makes it once.
+    """A change of a subscription that acts at once. The row is written before Stripe is asked, so that after
+    a crash it says what may have been done; its id is the idempotency key.
     """
 
     class State(models.TextChoices):
@@ -161,6 +161,7 @@ class Change(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
     text = models.CharField(max_length=200, help_text="What was asked for.")
+    request = models.JSONField(help_text="The change request. A repeat is known by it.")
     target = models.JSONField(help_text="Stripe's price id to number of seats, after it.")
     moves = models.JSONField(default=dict, help_text="Seat to plan, of seats that move to another plan.")
     amount_nanousd = models.BigIntegerField(help_text="What was shown and agreed to.")

@@ -44,7 +44,7 @@ def offers() -> list[Offer]:
 
 
 def months_free(offers: Iterable[Offer]) -> int:
-    """How many of twelve months a year leaves out, on every plan alike; 0 where that cannot be said."""
+    """How many of twelve months are free when a plan is paid by the year; 0 where plans differ in that."""
     found = {divmod(offer.saved_nanousd, offer.month_nanousd) for offer in offers}
     months, rest = found.pop() if len(found) == 1 else (0, 0)
     return max(months, 0) if rest == 0 else 0

@@ -42,7 +42,7 @@ class PaidSeat:
 @dataclass(frozen=True, slots=True)
 class Overdue:
     """A payment has failed. `stops_at`: when the first seat is suspended, or was; None without any seat.
-    `pay_url` is Stripe's page of the oldest invoice that is open; empty while we have not heard of it.
+    `pay_url` is Stripe's page of the oldest invoice that is open; empty while we have no such invoice.
     """
 
     since: datetime | None
@@ -56,8 +56,8 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`subscription` is the one that has not ended. `change` is not finished; `checkout` is a visit to the
-    payment page for the first seats that is not over."""
+    """`subscription` is the one that has not ended. `change` is not finished; `checkout` is a session for the
+    first seats that is not over."""
 
     subscription: Subscription | None
     plans: tuple[PlanSeats, ...]
@@ -69,12 +69,12 @@ class Overview:
 
     @property
     def credit_nanousd(self) -> int:
-        """What the next invoices are lower by."""
+        """By how much the next invoices are lower."""
         return max(0, -self.balance_nanousd)
 
     @property
     def has_plans_ahead(self) -> bool:
-        """Is anything planned for the period's end, but for its renewal?"""
+        """Is anything but the renewal planned for the period's end?"""
         row = self.subscription
         return row is not None and (
             bool(row.next_interval) or any(seat.leaves or seat.next_plan for seat in self.seats)
@@ -85,7 +85,7 @@ def overview(team: Team) -> Overview:
     """The Team's subscription with its seats, the smallest plan first, then the oldest seat."""
     row = Subscription.objects.for_team(team).live().first()
     customer = Customer.objects.filter(team=team).first()
-    visits = Checkout.objects.for_team(team).unfinished().filter(kind=Checkout.Kind.SUBSCRIPTION)
+    sessions = Checkout.objects.for_team(team).unfinished().filter(kind=Checkout.Kind.SUBSCRIPTION)
     seats = _seats(row) if row else ()
     return Overview(
         subscription=row,
@@ -93,19 +93,19 @@ def overview(team: Team) -> Overview:
         seats=seats,
         overdue=overdue(row) if row else None,
         change=Change.objects.for_team(team).unfinished().first(),
-        checkout=visits.order_by("-created_at").first(),
+        checkout=sessions.order_by("-created_at").first(),
         balance_nanousd=customer.balance_nanousd if customer else 0,
     )
 
 
 def overdue_of(team: Team) -> Overdue | None:
-    """For the banner on a Team's pages: one query as long as everything is paid."""
+    """For the banner on a Team's pages; costs one query as long as everything is paid."""
     row = Subscription.objects.for_team(team).live().filter(status__in=Subscription.OWES).first()
     return overdue(row) if row else None
 
 
 def overdue(row: Subscription) -> Overdue | None:
-    """The moment is the one that the seats' entitlements carry, so what is told is what happens."""
+    """The moment is the one that the seats' entitlements carry, so what is shown is what happens."""
     if row.status not in Subscription.OWES:
         return None
     suspended = Entitlement.objects.open().filter(
@@ -138,4 +138,16 @@ def _by_plan(row: Subscription, seats: tuple[PaidSeat, ...]) -> tuple[PlanSeats,
     assigned = Counter(seat.plan for seat in seats if seat.holder)
     return tuple(
         PlanSeats(plan, costs.get(plan.pk, 0), count, assigned[plan]) for plan, count in bought.items()
+    )
+
+
+def is_under_way(team: Team) -> bool:
+    """Is there something that a payment on Stripe's page would settle: a first or an overdue payment, or a
+    change that is not finished?
+    """
+    row = Subscription.objects.for_team(team).live().first()
+    return row is not None and (
+        row.status in Subscription.OWES
+        or row.status == Subscription.Status.INCOMPLETE
+        or row.changes.unfinished().exists()
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.changes import Bill
+from billing.change_requests import Bill
 from billing.errors import NotOnSale
 from billing.models import Price
 from billing.money import PACK_KEY
@@ -14,14 +14,14 @@ def prices_of(bill: Bill) -> dict[str, int]:
     rows = Price.objects.filter(plan__in=list(bill.seats), interval=bill.interval)
     ids = {row.plan_id: row.stripe_id for row in rows}
     wanted: dict[str, int] = {}
-    for plan, count in bill.seats.items():
-        if not ids.get(plan):
+    for plan_id, count in bill.seats.items():
+        if not ids.get(plan_id):
             raise NotOnSale("The payment service does not know this price yet; an operator must publish it.")
-        wanted[str(ids[plan])] = count
+        wanted[str(ids[plan_id])] = count
     return wanted
 
 
-def price_of_a_pack() -> str:
+def pack_price_id() -> str:
     """Stripe's price id of 5,000 Credits. Raises NotOnSale while Stripe does not know it."""
     price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
     if price is None:

@@ -1,27 +1,17 @@
-"""A Team's visits to the payment page, and its purchases of Credits, as its Owner sees them."""
+"""A Team's purchases of Credits, as its Owner sees them."""
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from billing.models import Checkout, CreditPurchase, Invoice, Payment
+from billing.models import CreditPurchase, Invoice, Payment
 from teams.models import Team
-from tokenplan.kit.errors import NotFound
-
-
-def visit_of(team: Team, pk: UUID) -> Checkout:
-    """Raises NotFound."""
-    visit = Checkout.objects.for_team(team).filter(pk=pk).select_related("team").first()
-    if visit is None:
-        raise NotFound("There was no such payment.")
-    return visit
 
 
 def purchases_of(team: Team) -> QuerySet[CreditPurchase]:
-    """Each with its visit, its lot, and what invoice and payment say of it: `invoice_number`, `invoice_url`,
-    `total_nanousd` (what was billed, after promotions and with tax), `refunded_nanousd`, `dispute`.
+    """Each with its checkout session, its lot, and what invoice and payment say of it: `invoice_number`,
+    `invoice_url`, `total_nanousd` (what was billed, after promotions and with tax), `refunded_nanousd`,
+    `dispute`.
     """
     invoice = Invoice.objects.for_team(team).filter(stripe_id=OuterRef("invoice_id"))
     payment = Payment.objects.for_team(team).filter(stripe_id=OuterRef("payment_id"))

@@ -1,4 +1,4 @@
-"""What paying back takes from the Credits that were bought."""
+"""What a refund takes back of the Credits that were bought."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class ClawBack:
 
 
 def owed_of(purchase: CreditPurchase, payment: Payment, *, more_nanousd: int = 0) -> int:
-    """The share of the purchase that was paid back; all of it after a lost dispute. `more`: to be paid back
-    on top.
+    """The share of the purchase that was refunded, in nano-dollars; all of it after a lost dispute.
+    `more_nanousd`: to be refunded on top.
     """
     if payment.dispute == Payment.Dispute.LOST:
         return purchase.amount_nanousd
@@ -28,7 +28,7 @@ def owed_of(purchase: CreditPurchase, payment: Payment, *, more_nanousd: int = 0
 
 
 def claw_back_of(payment: Payment, *, amount_nanousd: int) -> ClawBack | None:
-    """What paying back this amount, now, would take; None where the payment bought no Credits."""
+    """What a refund of this amount, now, would take back; None where the payment bought no Credits."""
     purchase = CreditPurchase.objects.filter(payment_id=payment.stripe_id).select_related("lot").first()
     if purchase is None or purchase.lot is None:
         return None

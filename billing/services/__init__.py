@@ -1,1 +1,1 @@
-"""What the second floor does: one verb a function, one transaction each."""
+"""What changes the rows of what was bought: one verb a function, one transaction each."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from billing.allotment import LEAVES
-from billing.changes import SeatPlanned
+from billing.change_requests import BillChange, ChangeRequest, PlannedSeat
 from billing.errors import ChangeInProgress, NotSubscribed, PaymentOverdue, SubscriptionEnding
-from billing.facts import SubscriptionFacts
 from billing.models import Change, PurchasedSeat, Subscription
+from billing.seat_plans import LEAVES
+from billing.stripe_api.snapshots import SubscriptionSnapshot
 from teams.models import Team, User
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
@@ -36,128 +37,113 @@ def changeable(team: Team) -> Subscription:
     return row
 
 
-def endable(team: Team) -> Subscription:
-    """The Team's live subscription, if it can be canceled or resumed now: also while a payment is overdue.
-    Raises NotSubscribed, ChangeInProgress."""
-    row = Subscription.objects.for_team(team).live().first()
-    if row is None or row.status == Status.INCOMPLETE:
-        raise NotSubscribed
-    if row.changes.unfinished().exists():
-        raise ChangeInProgress
-    return row
-
-
-@one_transaction()
-def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
-    """The subscription is to end with its period: every look sees to it until Stripe knows. What is planned
-    for the seats stays planned. Raises what `endable` does."""
-    row = endable(lock_team(team))
-    row.cancel_asked = True
-    row.save(update_fields=["cancel_asked"])
-    record(team=team, by=by, action="subscription.cancel_asked", subject=row.stripe_id, at=at)
-    return row
-
-
-@one_transaction()
-def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
-    """The subscription is to go on. Raises what `endable` does."""
-    row = endable(lock_team(team))
-    row.cancel_asked = False
-    row.save(update_fields=["cancel_asked"])
-    record(team=team, by=by, action="subscription.resume_asked", subject=row.stripe_id, at=at)
-    return row
-
-
-def planned(row: Subscription) -> list[SeatPlanned]:
+def planned_seats(row: Subscription) -> tuple[PlannedSeat, ...]:
     """The paid seats and what is planned for them, the oldest first."""
     bought = PurchasedSeat.objects.live().filter(subscription=row).order_by("seat_id")
-    return [SeatPlanned(seat.seat_id, seat.plan_id, _planned(seat)) for seat in bought]
+    return tuple(
+        PlannedSeat(seat.seat_id, seat.plan_id, LEAVES if seat.leaves else seat.next_plan_id)
+        for seat in bought
+    )
 
 
-def _planned(seat: PurchasedSeat) -> int | None:
-    return LEAVES if seat.leaves else seat.next_plan_id
+def repeated(
+    *, team: Team, request: ChangeRequest, amount_nanousd: int, proration_at: datetime
+) -> Change | None:
+    """The Change that this very request became when it was confirmed before, for the same amount and moment;
+    None for one that was refused.
+    """
+    same = Change.objects.for_team(team).filter(
+        request=request.as_json(), amount_nanousd=amount_nanousd, proration_at=proration_at
+    )
+    return same.exclude(state=State.REFUSED).first()
 
 
 @one_transaction()
-def plan_ahead(
-    *,
-    team: Team,
-    before: Sequence[SeatPlanned],
-    after: Sequence[SeatPlanned],
-    next_interval: str,
-    text: str,
-    at: datetime,
-    by: User | None,
-) -> Subscription:
-    """For the period's end `after` is planned, where `before` was. Raises what `changeable` does, and
+def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: User | None) -> Subscription:
+    """Writes down what is planned for the period's end. Raises what `changeable` does, and
     ChangeInProgress when the seats are not as they were shown."""
-    team = lock_team(team)
-    row = changeable(team)
-    if planned(row) != list(before):
-        raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
-    for seat in after:
+    row = _as_shown(lock_team(team), change.terms.seats)
+    for seat in change.seats:
+        leaves = seat.next_plan_id == LEAVES
         PurchasedSeat.objects.filter(pk=seat.id).update(
-            leaves=seat.planned == LEAVES, next_plan=None if seat.planned == LEAVES else seat.planned
+            leaves=leaves, next_plan=None if leaves else seat.next_plan_id
         )
-    row.next_interval = next_interval
+    row.next_interval = change.next_interval
     row.save(update_fields=["next_interval"])
     record(team=team, by=by, action="subscription.planned", subject=text, at=at)
     return row
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What was shown and confirmed. `target`: Stripe's price id to number of seats after the change; the
+    proration is counted from `proration_at`.
+    """
+
+    request: ChangeRequest
+    change: BillChange
+    text: str
+    target: Mapping[str, int]
+    amount_nanousd: int
+    proration_at: datetime
+
+
 @one_transaction()
-def open_change(
-    *,
-    team: Team,
-    before: Sequence[SeatPlanned],
-    text: str,
-    target: Mapping[str, int],
-    moves: Mapping[int, int],
-    amount_nanousd: int,
-    proration_at: datetime,
-    at: datetime,
-    by: User | None,
-) -> Change:
-    """Notes what is about to be asked of Stripe. One at a time for a Team: raises ChangeInProgress, and what
-    `changeable` does."""
+def open_change(*, team: Team, agreed: Agreed, at: datetime, by: User | None) -> Change:
+    """Writes down what is about to be asked of Stripe. One at a time for a Team: raises ChangeInProgress, and
+    what `changeable` does."""
     team = lock_team(team)
-    row = changeable(team)
-    if planned(row) != list(before):
-        raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
-    if row.changes.filter(proration_at=proration_at).exclude(state=State.REFUSED).exists():
-        raise ChangeInProgress("What was shown was confirmed already; look at the subscription.")
+    row = _as_shown(team, agreed.change.terms.seats)
+    request = agreed.request.as_json()
+    shown_then = row.changes.filter(proration_at=agreed.proration_at).exclude(state=State.REFUSED).first()
+    if shown_then is not None:
+        if shown_then.request == request:
+            raise ChangeInProgress("What was shown was confirmed already; look at the subscription.")
+        # Two windows that were opened in the same second: confirming both would be charged twice.
+        raise ChangeInProgress("Another change that was shown at the same time is done; look at it first.")
     with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
         change = Change.objects.create(
             team=team,
             subscription=row,
-            text=text,
-            target=dict(target),
-            moves={str(seat): plan for seat, plan in moves.items()},
-            amount_nanousd=amount_nanousd,
-            proration_at=proration_at,
+            text=agreed.text,
+            request=request,
+            target=dict(agreed.target),
+            moves={str(seat_id): plan_id for seat_id, plan_id in agreed.change.moves.items()},
+            amount_nanousd=agreed.amount_nanousd,
+            proration_at=agreed.proration_at,
             by=by,
             created_at=at,
         )
-    details = {"amount_nanousd": amount_nanousd}
-    record(team=team, by=by, action="subscription.change_asked", subject=text, details=details, at=at)
+    details = {"amount_nanousd": agreed.amount_nanousd}
+    record(team=team, by=by, action="subscription.change_asked", subject=agreed.text, details=details, at=at)
     return change
 
 
-def settle_change(*, subscription: Subscription, facts: SubscriptionFacts, at: datetime) -> list[str]:
-    """What became of the change under way, by what Stripe bills now. Inside of the transaction that applies
-    the facts. A change that was sent and is not seen at Stripe yet stays open: `refuse_change` ends it.
+def _as_shown(team: Team, seats: Sequence[PlannedSeat]) -> Subscription:
+    row = changeable(team)
+    if planned_seats(row) != tuple(seats):
+        raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
+    return row
+
+
+def close_change_by_bill(
+    *, subscription: Subscription, snapshot: SubscriptionSnapshot, at: datetime
+) -> list[str]:
+    """What became of the change under way, by what Stripe bills now. Called inside the transaction that
+    applies the snapshot. A change that was sent and is not seen at Stripe yet stays open: `refuse_change`
+    ends it. Returns what changed, a line.
     """
     change = subscription.changes.unfinished().first()
     if change is None:
         return []
     before = change.state
-    if facts.quantities == change.target:
+    if snapshot.quantities == change.target:
         _close(change, State.DONE, "", at)
     elif subscription.ended_at is not None:
         _close(change, State.REFUSED, "The subscription has ended.", at)
-    elif facts.pending_until is not None:
+    elif snapshot.pending_until is not None:
         change.state = State.AWAITS_PAYMENT
-        change.invoice_id, change.pay_url = facts.pending_invoice, facts.pending_url
+        change.invoice_id, change.pay_url = snapshot.pending_invoice_id, snapshot.pending_url
         change.save(update_fields=["state", "invoice_id", "pay_url"])
     elif change.state == State.AWAITS_PAYMENT:
         _close(change, State.REFUSED, "It was not paid in time.", at)

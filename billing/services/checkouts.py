@@ -1,17 +1,16 @@
-"""Visits to Stripe's payment page, and the Customer they are made for. A row is written before Stripe is
-asked.
-"""
+"""Checkout sessions: pages of Stripe's on which a Team pays. The row is written before Stripe is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from uuid import uuid4
 
 from billing.errors import AlreadySubscribed, ChangeInProgress
-from billing.facts import CheckoutFacts, CustomerFacts
-from billing.models import Checkout, CreditPurchase, Customer, Subscription
-from billing.services.telling import tell_owner
+from billing.fetch import Fetched
+from billing.models import Checkout, CreditPurchase, Subscription
+from billing.selectors.checkouts import open_checkout
+from billing.services.notifications import notify_owner
+from billing.stripe_api.snapshots import CheckoutSnapshot
 from teams.models import Team, User
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
@@ -21,33 +20,6 @@ Kind = Checkout.Kind
 State = Checkout.State
 # Stripe allows from 30 minutes to a day; a page left open longer than a working day is not wanted any more.
 LIFETIME = timedelta(hours=12)
-
-
-@one_transaction()
-def customer_row(*, team: Team, at: datetime) -> Customer:
-    """The Team's Customer, perhaps not at Stripe yet."""
-    lock_team(team)
-    return Customer.objects.get_or_create(team=team, defaults={"created_at": at})[0]
-
-
-@one_transaction()
-def apply_customer(*, team: Team, facts: CustomerFacts, ticket: int, at: datetime) -> list[str]:
-    """Our copy says what Stripe said to the look with this ticket. A customer deleted at Stripe is
-    forgotten: whoever buys next is made a new one.
-    """
-    lock_kept_team(team)
-    row, _ = Customer.objects.get_or_create(team=team, defaults={"created_at": at})
-    if row.fetch >= ticket:
-        return []
-    before = (row.stripe_id, row.card, row.balance_nanousd)
-    row.stripe_id, row.card, row.balance_nanousd = facts.id, facts.card, facts.balance_nanousd
-    if facts.deleted:
-        row.stripe_id, row.request = None, uuid4()
-    row.fetch = ticket
-    row.save()
-    if before == (row.stripe_id, row.card, row.balance_nanousd):
-        return []
-    return [f"customer {facts.id}: {'deleted' if facts.deleted else facts.card or 'no card'}"]
 
 
 @one_transaction()
@@ -61,7 +33,7 @@ def begin_checkout(
     at: datetime,
     by: User | None,
 ) -> Checkout:
-    """A new visit, or the open one if it is about the same. Another one that is open must be ended first:
+    """A new session, or the open one if it is about the same. Another one that is open must be ended first:
     raises ChangeInProgress; AlreadySubscribed where there is a subscription already.
     """
     team = lock_team(team)
@@ -102,24 +74,21 @@ def _refuse_a_second_subscription(team: Team) -> None:
         raise AlreadySubscribed("The payment of the Team's first seats is under way.")
 
 
-def open_checkout(team: Team, kind: str) -> Checkout | None:
-    """The one that is not finished."""
-    return Checkout.objects.for_team(team).filter(kind=kind, state=State.OPEN).first()
-
-
 @one_transaction()
-def apply_checkout(*, checkout: Checkout, facts: CheckoutFacts, ticket: int, at: datetime) -> list[str]:
-    """Our row says what Stripe said. What was paid for follows from the subscription and the payment, not
-    from here. A visit that we have ended does not open again.
+def apply_checkout(*, checkout: Checkout, fetched: Fetched[CheckoutSnapshot], at: datetime) -> list[str]:
+    """Our row shows what was fetched, unless it shows something more recent. What was paid for follows from
+    the subscription and the payment, not from here. A session that we have ended does not open again.
+    Returns what changed, a line.
     """
+    snapshot = fetched.value
     lock_kept_team(checkout.team)
     checkout.refresh_from_db()
-    if checkout.fetch >= ticket:
+    if checkout.fetch_sequence >= fetched.sequence:
         return []
     before = checkout.state
-    checkout.stripe_id, checkout.fetch = facts.id, ticket
-    checkout.url = facts.url or checkout.url
-    checkout.state = _state(checkout, facts)
+    checkout.stripe_id, checkout.fetch_sequence = snapshot.id, fetched.sequence
+    checkout.url = snapshot.url or checkout.url
+    checkout.state = _state(checkout, snapshot)
     checkout.save()
     if checkout.state == before:
         return []
@@ -127,23 +96,23 @@ def apply_checkout(*, checkout: Checkout, facts: CheckoutFacts, ticket: int, at:
     if checkout.state == State.EXPIRED:
         _give_up_purchase(checkout, "The payment page was left.", at)
     if before == State.PROCESSING:
-        _tell_of_delayed_payment(checkout, at)
-    return [f"checkout {facts.id}: {checkout.get_state_display()}"]
+        _notify_of_delayed_payment(checkout, at)
+    return [f"checkout {snapshot.id}: {checkout.get_state_display()}"]
 
 
-def _state(checkout: Checkout, facts: CheckoutFacts) -> str:
-    if facts.status == "open":
+def _state(checkout: Checkout, snapshot: CheckoutSnapshot) -> str:
+    if snapshot.status == "open":
         return checkout.state
-    if facts.status == "expired":
+    if snapshot.status == "expired":
         return State.EXPIRED
-    if facts.paid:
+    if snapshot.paid:
         return State.PAID
     return State.FAILED if checkout.state == State.FAILED else State.PROCESSING
 
 
 @one_transaction()
 def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
-    """Ends a visit that Stripe knows nothing of, or whose delayed payment has failed."""
+    """Ends a session that Stripe knows nothing of, or whose delayed payment has failed."""
     lock_kept_team(checkout.team)
     checkout.refresh_from_db()
     before = checkout.state
@@ -153,16 +122,16 @@ def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
         record(team=checkout.team, by=None, action=f"checkout.{state}", subject=checkout.text, at=at)
         _give_up_purchase(checkout, "The payment failed." if state == State.FAILED else "It was left.", at)
         if before == State.PROCESSING:
-            _tell_of_delayed_payment(checkout, at)
+            _notify_of_delayed_payment(checkout, at)
     return checkout
 
 
-def _tell_of_delayed_payment(checkout: Checkout, at: datetime) -> None:
+def _notify_of_delayed_payment(checkout: Checkout, at: datetime) -> None:
     """Whoever paid in a way that takes days has left the page by now."""
-    tell_owner(
+    notify_owner(
         team=checkout.team,
         kind="delayed_payment",
-        key=f"delayed_payment:{checkout.pk}",
+        dedupe_key=f"delayed_payment:{checkout.pk}",
         at=at,
         what=checkout.text,
         paid="yes" if checkout.state == State.PAID else "",

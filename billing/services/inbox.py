@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max
 
-from billing.facts import EventFacts
 from billing.models import StripeEvent
+from billing.stripe_api.snapshots import EventSnapshot
 from teams.models import User
 from teams.services.audit import record
 from tokenplan.kit.transactions import one_transaction
 
-# Longer than a batch takes, so that nobody else begins it meanwhile. Where Stripe is slow somebody may: it
-# looks too, and changes nothing more.
+# Longer than a batch takes, so that nobody else begins it meanwhile. Where Stripe is slow another process may
+# sync the same object too, which changes nothing more.
 CLAIM = timedelta(minutes=2)
 LONGEST_WAIT = timedelta(hours=6)
 
 
 @one_transaction()
-def receive(*, event: EventFacts, payload: dict[str, object], at: datetime) -> bool:
+def receive(*, event: EventSnapshot, payload: dict[str, object], at: datetime) -> bool:
     """Keeps the event for good, once by its id. Returns whether it is new."""
     _, is_new = StripeEvent.objects.get_or_create(
         stripe_id=event.id,
@@ -37,8 +37,8 @@ def receive(*, event: EventFacts, payload: dict[str, object], at: datetime) -> b
 
 @one_transaction()
 def claim(*, at: datetime) -> StripeEvent | None:
-    """The event that has waited longest, for whoever calls: nobody else gets it before CLAIM is over. An
-    attempt that dies counts as one.
+    """The event that has waited longest. Nobody else gets it before CLAIM is over. An attempt whose process
+    dies counts as one.
     """
     event = StripeEvent.objects.due(at).select_for_update(skip_locked=True).first()
     if event is None:
@@ -56,7 +56,7 @@ def newest() -> int:
 
 @one_transaction()
 def finish(*, event: StripeEvent, changed: list[str], at: datetime) -> None:
-    """Worked; `changed` is what our rows gained. A replay that changed nothing leaves the first note."""
+    """Worked; `changed` is what changed in our rows. A replay that changed nothing keeps the first lines."""
     fields = {"done_at": at, "next_attempt_at": None, "error": ""}
     if changed or not event.changed:
         fields["changed"] = "\n".join(changed)
@@ -73,7 +73,7 @@ def fail(*, event: StripeEvent, error: str, at: datetime) -> None:
 
 @one_transaction()
 def replay(*, event: StripeEvent, at: datetime, by: User) -> None:
-    """Due again, now. Working an event again only looks again, so it is harmless."""
+    """Due again, now. Working an event again only syncs its object again, so it is harmless."""
     StripeEvent.objects.filter(pk=event.pk).update(done_at=None, next_attempt_at=at)
     record(team=None, by=by, action="stripe_event.replayed", subject=event.stripe_id, at=at)
 

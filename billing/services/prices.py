@@ -87,6 +87,6 @@ def _parse(text: str) -> dict[str, Amounts]:
 
 
 @one_transaction()
-def note_stripe_price(*, price: Price, stripe_id: str) -> None:
+def set_stripe_price_id(*, price: Price, stripe_id: str) -> None:
     """This is the price's id at Stripe from now on."""
     Price.objects.filter(pk=price.pk).exclude(stripe_id=stripe_id).update(stripe_id=stripe_id)

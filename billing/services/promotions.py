@@ -1,4 +1,4 @@
-"""Promotion codes: who asked for what, before Stripe is asked."""
+"""Promotion codes: who asked for what, before Stripe is asked; and our mirrors of what Stripe has made."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.fetch import Fetched
 from billing.models import Promotion
 from billing.money import NANOUSD_PER_CENT
+from billing.stripe_api.snapshots import PromotionSnapshot
 from quota.money import usd_text
 from teams.models import User
 from teams.services.audit import Details, record
@@ -33,7 +35,7 @@ class PromotionAsked:
 
 @one_transaction()
 def ask_promotion(*, asked: PromotionAsked, at: datetime, by: User) -> None:
-    """Notes who wants the code. Raises InvalidValue where Stripe would not make it, or it makes no sense."""
+    """Records who wants the code. Raises InvalidValue for what Stripe would refuse, or makes no sense."""
     percent, amount = asked.percent_hundredths, asked.amount_nanousd
     if not CODE.fullmatch(asked.code):
         raise InvalidValue("A code has up to 40 letters, digits and dashes", pointer="/code")
@@ -61,7 +63,26 @@ def ask_promotion(*, asked: PromotionAsked, at: datetime, by: User) -> None:
 
 
 @one_transaction()
-def note_switched(*, promotion: Promotion, active: bool, at: datetime, by: User) -> None:
-    """Who switches it on or off."""
+def record_switch(*, promotion: Promotion, active: bool, at: datetime, by: User) -> None:
+    """Records who switches it on or off."""
     action = "promotion.activated" if active else "promotion.deactivated"
     record(team=None, by=by, action=action, subject=promotion.code, at=at)
+
+
+@one_transaction()
+def apply_promotion(*, fetched: Fetched[PromotionSnapshot]) -> list[str]:
+    """Our mirror shows what was fetched, unless it shows something more recent. Returns what changed, a
+    line.
+    """
+    snapshot = fetched.value
+    row = Promotion.objects.select_for_update().filter(stripe_id=snapshot.id).first()
+    row = row or Promotion(stripe_id=snapshot.id)
+    if row.fetch_sequence >= fetched.sequence:
+        return []
+    before = (row.active, row.times_redeemed) if row.pk else None
+    row.code, row.active, row.duration = snapshot.code, snapshot.active, snapshot.duration
+    row.percent_hundredths, row.amount_nanousd = snapshot.percent_hundredths, snapshot.amount_nanousd
+    row.times_redeemed, row.max_redemptions = snapshot.times_redeemed, snapshot.max_redemptions
+    row.expires_at, row.fetch_sequence = snapshot.expires_at, fetched.sequence
+    row.save()
+    return [f"promotion {row.code}"] if before != (row.active, row.times_redeemed) else []

@@ -1,14 +1,21 @@
-"""What an operator pays back. The row is written before Stripe is asked, and its id makes it once."""
+"""Refunds, and what they take back of the Credits that were bought. An operator's refund is written down
+before Stripe is asked, and its id is the idempotency key.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from django.db.models import Sum
+
 from billing.errors import ChangeInProgress, RefundTooHigh
-from billing.models import Payment, Refund
+from billing.models import CreditPurchase, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
+from billing.selectors.refunds import owed_of
+from quota.models import CreditGrant, CreditLedgerEntry
 from quota.money import usd_text
+from quota.services import credits
 from teams.models import User
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team
@@ -16,10 +23,11 @@ from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction, refused_by
 
 State = Refund.State
+Dispute = Payment.Dispute
 
 
-def check(*, payment: Payment, amount_nanousd: int, reason: str) -> None:
-    """May this be paid back? Raises RefundTooHigh, InvalidValue."""
+def check_refund(*, payment: Payment, amount_nanousd: int, reason: str) -> None:
+    """May this be refunded? Raises RefundTooHigh, InvalidValue."""
     if amount_nanousd <= 0 or amount_nanousd % NANOUSD_PER_CENT:
         raise InvalidValue("An amount is whole cents, above nothing", pointer="/amount")
     if amount_nanousd > payment.left_nanousd:
@@ -48,7 +56,7 @@ def open_refund(
             raise InvalidValue(f"This was asked before, for {usd_text(before.amount_nanousd)}; start anew")
         return before
     payment = Payment.objects.get(pk=payment.pk)
-    check(payment=payment, amount_nanousd=amount_nanousd, reason=reason)
+    check_refund(payment=payment, amount_nanousd=amount_nanousd, reason=reason)
     with refused_by(a_payment_has_one_refund_under_way=ChangeInProgress):
         refund = Refund.objects.create(
             pk=request or uuid4(),
@@ -90,3 +98,47 @@ def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: da
             at=at,
         )
     return refund
+
+
+@one_transaction()
+def take_back_credits(*, purchase: CreditPurchase, at: datetime) -> list[str]:
+    """The purchase's lot follows what we know of its payment already: the two may become known in any order.
+    Returns what changed, a line each.
+    """
+    lock_kept_team(purchase.team)
+    purchase = CreditPurchase.objects.get(pk=purchase.pk)
+    payment = Payment.objects.filter(stripe_id=purchase.payment_id).first() if purchase.payment_id else None
+    return adjust_credits_to_payment(purchase=purchase, payment=payment, at=at) if payment else []
+
+
+def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at: datetime) -> list[str]:
+    """What was refunded takes that share of the lot, as far as it is unused; a dispute freezes the lot, and a
+    lost one takes all that is left. A refund that failed gives back what it took. Called inside a
+    transaction that has locked the Team. Returns what changed, a line each.
+    """
+    lot = purchase.lot
+    if lot is None:
+        return []
+    changed = []
+    disputed, decided = payment.dispute == Dispute.OPEN, payment.dispute in (Dispute.WON, Dispute.LOST)
+    if (disputed and lot.frozen_at is None) or (decided and lot.frozen_at is not None):
+        lot = credits.freeze_lot(lot=lot, frozen=disputed, at=at, by=None)
+        changed.append(f"lot {lot.pk} is {'frozen' if disputed else 'free again'}")
+    owed, owed_before = owed_of(purchase, payment), purchase.clawed_nanousd
+    if owed == owed_before:
+        return changed
+    lot = CreditGrant.objects.select_for_update(no_key=True).get(pk=lot.pk)
+    cause = f"payment {payment.stripe_id} "
+    if owed > owed_before:
+        gained, kind = -min(owed - owed_before, lot.remaining_nanousd), CreditLedgerEntry.Kind.REFUND
+        why = "lost in a dispute" if payment.dispute == Dispute.LOST else "paid back"
+    else:
+        entries = CreditLedgerEntry.objects.filter(grant=lot, cause__startswith=cause)
+        taken = -(entries.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
+        gained, kind = max(taken - owed, 0), CreditLedgerEntry.Kind.ADJUSTMENT
+        why = "was not paid back after all"
+    if gained:
+        credits.adjust_lot(lot=lot, nanousd=gained, kind=kind, cause=cause + why, at=at, by=None)
+    purchase.clawed_nanousd = owed
+    purchase.save(update_fields=["clawed_nanousd"])
+    return [*changed, f"lot {lot.pk} changes by {gained} nano-dollars: {cause}{why}"]

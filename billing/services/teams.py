@@ -1,4 +1,4 @@
-"""The end of a Team, as far as money is concerned."""
+"""Deleting a Team that pays nothing any more."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
-def delete_team(*, team: Team, by: User | None, at: datetime) -> Team:
-    """The Team is gone, and every key in it; its books are kept. Refused while it pays, or may: money that
-    came in later would be for nobody.
+def delete_settled_team(*, team: Team, by: User | None, at: datetime) -> Team:
+    """The Team is gone, and every key in it; its books are kept. Refused while it pays, or a payment is under
+    way, which would be nobody's.
 
     Raises TeamHasSubscription, PaymentUnderWay, TeamHasLiveSeats, DefaultTeamIsPersonal.
     """

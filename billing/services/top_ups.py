@@ -1,5 +1,5 @@
-"""Auto top-up: the Owner's standing order for Credits. One charge closes the gap; off after three failures;
-always told by mail (product.md, Credits).
+"""Auto top-up: Credits are bought when few are left. One charge closes the gap; off after three failures;
+always mailed (docs/rules.md, Credits).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from billing.models import AutoTopUp, CreditPurchase
 from billing.money import MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.top_ups import spent_this_month
-from billing.services.telling import tell_owner
+from billing.services.notifications import notify_owner
 from quota.money import MAX_NANOUSD, credits_text, credits_words, usd_text
 from quota.selectors.credits import team_balance
 from teams.models import Team, User
@@ -76,10 +76,10 @@ def set_auto_top_up(
 
 @one_transaction()
 def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
-    """The purchase that is due now, or the one that waits already; None where none is.
+    """The purchase that is due now, or the one that waits already; None where nothing is to be bought.
 
     It closes the whole gap to the target, in whole packs, or is not made: where the month's cap does not
-    allow it, the Owner is told, once a month.
+    allow it, the Owner is notified, once a month.
     """
     team = lock_team(team)
     waiting = CreditPurchase.objects.filter(
@@ -101,7 +101,9 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
             "threshold": credits_words(order.threshold_nanousd),
             "balance": credits_words(balance),
         }
-        tell_owner(team=team, kind="top_up_cap", key=f"top_up_cap:{team.pk}:{at:%Y-%m}", at=at, **context)
+        notify_owner(
+            team=team, kind="top_up_cap", dedupe_key=f"top_up_cap:{team.pk}:{at:%Y-%m}", at=at, **context
+        )
         return None
     purchase = CreditPurchase.objects.create(
         team=team, kind=CreditPurchase.Kind.TOP_UP, amount_nanousd=gap, created_at=at
@@ -114,7 +116,8 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
 
 
 def _rests(order: AutoTopUp, at: datetime) -> bool:
-    """After a failure, until the Owner sees to it, or an hour has passed, or two after the second."""
+    """After a failure nothing is bought for an hour, after the second for two, or until the Owner saves the
+    settings."""
     rest = RETRY_AFTER * order.failures
     failed = CreditPurchase.objects.filter(
         team=order.team, kind=CreditPurchase.Kind.TOP_UP, state=State.FAILED, closed_at__gt=at - rest
@@ -124,7 +127,7 @@ def _rests(order: AutoTopUp, at: datetime) -> bool:
 
 @one_transaction()
 def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
-    """It was not paid, and will not be. The third time in a row the standing order is switched off."""
+    """It was not paid, and will not be. The third time in a row auto top-up is switched off."""
     lock_team(purchase.team)
     purchase.refresh_from_db()
     if purchase.state != State.WAITING:
@@ -143,7 +146,9 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
         "off": "yes" if not order.enabled else "",
         "failures": order.failures,
     }
-    tell_owner(team=purchase.team, kind="top_up_failed", key=f"top_up_failed:{purchase.pk}", at=at, **context)
+    notify_owner(
+        team=purchase.team, kind="top_up_failed", dedupe_key=f"top_up_failed:{purchase.pk}", at=at, **context
+    )
     details: Details = {"reason": purchase.reason, "switched_off": not order.enabled}
     record(
         team=purchase.team,
@@ -155,7 +160,7 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
     )
 
 
-def note_paid(*, purchase: CreditPurchase, at: datetime) -> None:
+def forget_failures_of_paid_top_up(*, purchase: CreditPurchase, at: datetime) -> None:
     """A top-up was paid: the failures before it are forgotten. Inside of the transaction that grants it."""
     order = AutoTopUp.objects.filter(team=purchase.team).first()
     if order is None:
@@ -168,7 +173,9 @@ def note_paid(*, purchase: CreditPurchase, at: datetime) -> None:
         "price": usd_text(purchase.amount_nanousd),
         "balance": credits_words(team_balance(purchase.team_id, at)),
     }
-    tell_owner(team=purchase.team, kind="topped_up", key=f"topped_up:{purchase.pk}", at=at, **context)
+    notify_owner(
+        team=purchase.team, kind="topped_up", dedupe_key=f"topped_up:{purchase.pk}", at=at, **context
+    )
 
 
 def _whole_packs(nanousd: int) -> int:

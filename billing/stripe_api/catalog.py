@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from billing import facts
 from billing.errors import StripeMissing
-from billing.facts import PromotionFacts
 from billing.money import cents_from_nanousd
 from billing.stripe_api.client import VERSION, api, asked, listed, once, seconds
+from billing.stripe_api.snapshots import PromotionSnapshot, promotion_snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class PriceFacts:
+class PriceSnapshot:
     """`interval` is empty for what is paid once."""
 
     id: str
@@ -23,8 +22,8 @@ class PriceFacts:
     interval: str
 
 
-def put_product(id: str, *, name: str) -> None:
-    """Makes it, or gives it this name."""
+def upsert_product(id: str, *, name: str) -> None:
+    """Makes the product, or gives it this name."""
     try:
         if asked(api().products.retrieve, id)["name"] != name:
             asked(api().products.update, id, {"name": name})
@@ -32,17 +31,17 @@ def put_product(id: str, *, name: str) -> None:
         asked(api().products.create, {"id": id, "name": name})
 
 
-def price_by_key(key: str) -> PriceFacts | None:
-    found = next(listed(api().prices.list, {"lookup_keys": [key], "active": True}), None)
+def price_by_lookup_key(lookup_key: str) -> PriceSnapshot | None:
+    found = next(listed(api().prices.list, {"lookup_keys": [lookup_key], "active": True}), None)
     return _price(found) if found else None
 
 
-def create_price(*, key: str, product: str, cents: int, interval: str | None) -> PriceFacts:
+def create_price(*, lookup_key: str, product_id: str, cents: int, interval: str | None) -> PriceSnapshot:
     params: dict[str, Any] = {
-        "product": product,
+        "product": product_id,
         "currency": "usd",
         "unit_amount": cents,
-        "lookup_key": key,
+        "lookup_key": lookup_key,
         "tax_behavior": "exclusive",
     }
     if interval:
@@ -50,8 +49,8 @@ def create_price(*, key: str, product: str, cents: int, interval: str | None) ->
     return _price(asked(api().prices.create, params))
 
 
-def _price(price: Mapping[str, Any]) -> PriceFacts:
-    return PriceFacts(price["id"], price["unit_amount"], (price["recurring"] or {}).get("interval", ""))
+def _price(price: Mapping[str, Any]) -> PriceSnapshot:
+    return PriceSnapshot(price["id"], price["unit_amount"], (price["recurring"] or {}).get("interval", ""))
 
 
 def portal_configuration() -> str | None:
@@ -90,14 +89,14 @@ def create_endpoint(url: str, *, events: list[str]) -> tuple[str, str]:
     return made["id"], made["secret"]
 
 
-def promotion(id: str) -> PromotionFacts:
+def promotion(id: str) -> PromotionSnapshot:
     parts = {"expand": ["promotion.coupon"]}
-    return facts.promotion_facts(asked(api().promotion_codes.retrieve, id, parts))
+    return promotion_snapshot(asked(api().promotion_codes.retrieve, id, parts))
 
 
-def promotions() -> Iterator[PromotionFacts]:
+def promotions() -> Iterator[PromotionSnapshot]:
     parts = {"expand": ["data.promotion.coupon"]}
-    return map(facts.promotion_facts, listed(api().promotion_codes.list, parts))
+    return map(promotion_snapshot, listed(api().promotion_codes.list, parts))
 
 
 def create_promotion(
@@ -110,7 +109,7 @@ def create_promotion(
     months: int | None = None,
     max_redemptions: int | None = None,
     expires_at: datetime | None = None,
-) -> PromotionFacts:
+) -> PromotionSnapshot:
     """A share or an amount off. `duration` is Stripe's word; `months` are of a repeating one."""
     coupon: dict[str, Any] = {"name": code, "duration": duration}
     if percent_hundredths is not None:
@@ -128,6 +127,6 @@ def create_promotion(
     return promotion(asked(api().promotion_codes.create, params, once(f"{request}-code"))["id"])
 
 
-def set_promotion_active(id: str, *, active: bool) -> PromotionFacts:
+def set_promotion_active(id: str, *, active: bool) -> PromotionSnapshot:
     asked(api().promotion_codes.update, id, {"active": active})
     return promotion(id)

@@ -12,8 +12,8 @@ from typing import Any, cast
 import stripe
 from django.conf import settings
 
-from billing import errors, facts
-from billing.facts import EventFacts
+from billing import errors
+from billing.stripe_api.snapshots import EventSnapshot, event_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +55,13 @@ class _Http(stripe.RequestsClient):
 
 
 def api() -> Any:
-    """Stripe, for whoever needs what no function here does. Calls belong inside of `answered`."""
+    """The SDK's client. Call it inside `answered`, or through `asked` and `listed`."""
     return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE).v1
 
 
 @contextmanager
 def answered() -> Iterator[None]:
-    """What the SDK raises becomes a refusal of ours."""
+    """Turns what the SDK raises into a refusal of ours."""
     try:
         yield
     except stripe.CardError as error:
@@ -80,7 +80,7 @@ def answered() -> Iterator[None]:
 
 
 def asked(call: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """The object that Stripe answers, as a plain one."""
+    """What Stripe answers, as plain dictionaries."""
     with answered():
         return cast(dict[str, Any], call(*args, **kwargs).to_dict())
 
@@ -100,7 +100,7 @@ def seconds(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def event(payload: bytes, signature: str) -> EventFacts:
+def event(payload: bytes, signature: str) -> EventSnapshot:
     """Raises WebhookInvalid unless Stripe signed it, not long ago. Without a secret nothing is believed: an
     empty one would be anybody's.
     """
@@ -108,7 +108,7 @@ def event(payload: bytes, signature: str) -> EventFacts:
         raise errors.WebhookInvalid("STRIPE_WEBHOOK_SECRET is not set: no event can be believed.")
     try:
         made = stripe.Webhook.construct_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET)
-        return facts.event_facts(made.to_dict())
+        return event_snapshot(made.to_dict())
     except stripe.SignatureVerificationError as error:
         # Whoever connects an account with the wrong secret finds here what is wrong.
         logger.warning("An event was refused: %s", error)

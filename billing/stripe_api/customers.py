@@ -9,49 +9,53 @@ from typing import Any
 
 from django.conf import settings
 
-from billing import facts
-from billing.facts import CheckoutFacts, CustomerFacts
 from billing.stripe_api.catalog import portal_configuration
 from billing.stripe_api.client import api, asked, listed, once, seconds
+from billing.stripe_api.snapshots import (
+    CheckoutSnapshot,
+    CustomerSnapshot,
+    checkout_snapshot,
+    customer_snapshot,
+)
 
 CUSTOMER_PARTS = ["invoice_settings.default_payment_method"]
 
 
-def create_customer(*, request: object, name: str, email: str, team: int) -> CustomerFacts:
-    """Name and address are told afterwards: a request that is made once must be the same every time."""
-    params: dict[str, Any] = {"metadata": {"team": str(team)}}
+def create_customer(*, request: object, name: str, email: str, team_id: int) -> CustomerSnapshot:
+    """Name and address are set by a second request: the first, made once, must be the same every time."""
+    params: dict[str, Any] = {"metadata": {"team": str(team_id)}}
     if settings.STRIPE_TEST_CLOCK:
         params["test_clock"] = settings.STRIPE_TEST_CLOCK
     made = asked(api().customers.create, params, once(request))
-    return facts.customer_facts(asked(api().customers.update, made["id"], {"name": name, "email": email}))
+    return customer_snapshot(asked(api().customers.update, made["id"], {"name": name, "email": email}))
 
 
-def customer(id: str) -> CustomerFacts:
+def customer(id: str) -> CustomerSnapshot:
     """Its card is the one set as such, in the portal, else the one it paid with last: the payment page keeps
     that, and does not set it.
     """
     found = asked(api().customers.retrieve, id, {"expand": CUSTOMER_PARTS})
-    if found.get("deleted") or facts.customer_facts(found).payment_method:
-        return facts.customer_facts(found)
+    if found.get("deleted") or customer_snapshot(found).payment_method_id:
+        return customer_snapshot(found)
     cards = listed(partial(api().customers.payment_methods.list, id), {"type": "card"})
-    return facts.customer_facts(found, next(cards, None))
+    return customer_snapshot(found, next(cards, None))
 
 
-def customers() -> Iterator[CustomerFacts]:
-    """All of the account, the newest first; others than ours too."""
+def customers() -> Iterator[CustomerSnapshot]:
+    """Every customer of the account, the newest first, also those that are not ours."""
     params: dict[str, Any] = {"expand": [f"data.{part}" for part in CUSTOMER_PARTS]}
     if settings.STRIPE_TEST_CLOCK:
         params["test_clock"] = settings.STRIPE_TEST_CLOCK  # they are not listed otherwise
-    return map(facts.customer_facts, listed(api().customers.list, params))
+    return map(customer_snapshot, listed(api().customers.list, params))
 
 
 def update_customer(id: str, *, name: str, email: str) -> None:
     asked(api().customers.update, id, {"name": name, "email": email})
 
 
-def portal_url(customer: str, *, return_url: str) -> str:
+def portal_url(customer_id: str, *, return_url: str) -> str:
     """A page of Stripe's, for cards and invoices, that only this customer gets."""
-    params = {"customer": customer, "return_url": return_url}
+    params = {"customer": customer_id, "return_url": return_url}
     configuration = portal_configuration()
     if configuration:
         params["configuration"] = configuration
@@ -62,24 +66,25 @@ def create_checkout(
     *,
     request: object,
     mode: str,
-    customer: str,
+    customer_id: str,
     prices: Mapping[str, int],
     metadata: Mapping[str, str],
     return_url: str,
-    cancel_url: str,
     expires_at: datetime,
-) -> CheckoutFacts:
-    """`mode`: subscription or payment. Whatever Stripe makes of it carries the metadata."""
+) -> CheckoutSnapshot:
+    """A page to pay on, which leads back to `return_url`, paid or not. `mode`: subscription or payment.
+    Whatever Stripe makes of it carries the metadata.
+    """
     # In one order, whichever the prices come in: a request that is made once must be the same every time.
     lines = sorted(prices.items())
     params: dict[str, Any] = {
         "mode": mode,
-        "customer": customer,
+        "customer": customer_id,
         "client_reference_id": str(request),
         "line_items": [{"price": price, "quantity": quantity} for price, quantity in lines],
         "metadata": dict(metadata),
         "success_url": return_url,
-        "cancel_url": cancel_url,
+        "cancel_url": return_url,
         "allow_promotion_codes": True,
         "expires_at": seconds(expires_at),
     }
@@ -92,21 +97,21 @@ def create_checkout(
     else:
         params["payment_intent_data"] = {"metadata": dict(metadata), "setup_future_usage": "off_session"}
         params["invoice_creation"] = {"enabled": True, "invoice_data": {"metadata": dict(metadata)}}
-    return facts.checkout_facts(asked(api().checkout.sessions.create, params, once(request)))
+    return checkout_snapshot(asked(api().checkout.sessions.create, params, once(request)))
 
 
-def checkout_of(customer: str, *, request: object) -> CheckoutFacts | None:
+def find_checkout(customer_id: str, *, request: object) -> CheckoutSnapshot | None:
     """The one that this request made, if it made one."""
-    for session in listed(api().checkout.sessions.list, {"customer": customer}):
+    for session in listed(api().checkout.sessions.list, {"customer": customer_id}):
         if session["client_reference_id"] == str(request):
-            return facts.checkout_facts(session)
+            return checkout_snapshot(session)
     return None
 
 
-def checkout(id: str) -> CheckoutFacts:
-    return facts.checkout_facts(asked(api().checkout.sessions.retrieve, id))
+def checkout(id: str) -> CheckoutSnapshot:
+    return checkout_snapshot(asked(api().checkout.sessions.retrieve, id))
 
 
-def expire_checkout(id: str) -> CheckoutFacts:
+def expire_checkout(id: str) -> CheckoutSnapshot:
     """Raises StripeRefused when it is not open any more."""
-    return facts.checkout_facts(asked(api().checkout.sessions.expire, id))
+    return checkout_snapshot(asked(api().checkout.sessions.expire, id))

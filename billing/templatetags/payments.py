@@ -16,7 +16,7 @@ register = template.Library()
 
 @register.inclusion_tag("billing/includes/overdue.html")
 def overdue_banner(membership: Membership) -> dict[str, Any]:
-    """A payment of the Team is overdue: told to its Owner and Admins, and to whoever holds a seat."""
+    """A payment of the Team is overdue: shown to its Owner and Admins, and to whoever holds a seat."""
     overdue = overdue_of(membership.team)
     holds_seat = overdue is not None and membership.holdings.current().exists()
     return {

@@ -1,1 +1,1 @@
-"""The second floor's pages."""
+"""The pages of buying."""

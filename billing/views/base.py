@@ -13,7 +13,7 @@ from teams.views.base import TeamRequest, show
 def show_fresh(
     request: TeamRequest, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """The page, kept by no cache: going back to it shows what is so now, not what was."""
+    """The page, with headers that no cache keeps it: going back to it shows it anew."""
     response = show(request, template, context, status=status)
     patch_cache_control(response, no_store=True, private=True)
     return response

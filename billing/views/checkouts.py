@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from billing.errors import PaymentsUnavailable
 from billing.models import CreditPurchase
+from billing.selectors.checkouts import get_checkout
 from billing.selectors.overview import overview
-from billing.selectors.purchases import visit_of
+from billing.sync.checkouts import sync_checkout
 from billing.views.base import show_fresh
-from billing.workflows import buying
-from billing.workflows.looks import look_at_checkout
+from billing.workflows.checkouts import leave_checkout
 from teams.permissions import Right
 from teams.views.base import TeamRequest, team_page
 from tokenplan.kit.errors import Refusal
@@ -26,25 +26,25 @@ logger = logging.getLogger(__name__)
 
 @team_page(get=Right.MANAGE_BILLING)
 def checkout(request: TeamRequest, pk: UUID) -> HttpResponse:
-    """What became of a visit, as Stripe says it now: it is right whether or not the webhook has come. While
-    a payment is under way the page looks again by itself.
+    """What became of a session, as Stripe says it now: it is right whether or not the webhook has come. While
+    a payment is under way the page refreshes itself.
     """
-    visit, is_away, problem = visit_of(request.team, pk), False, ""
-    if not visit.came_to_nothing():
+    session, is_away, problem = get_checkout(request.team, pk), False, ""
+    if not session.came_to_nothing():
         try:
-            look_at_checkout(visit, timezone.now())
+            sync_checkout(session, timezone.now())
         except PaymentsUnavailable:
             is_away = True
         except Refusal as refusal:  # what was paid cannot be made ours as it is: an operator must see to it
-            logger.exception("Checkout %s", visit.pk)
+            logger.exception("Checkout %s", session.pk)
             problem = sentence(refusal.detail)
-        visit.refresh_from_db()
+        session.refresh_from_db()
     context = {
-        "checkout": visit,
+        "checkout": session,
         "is_away": is_away,
         "problem": problem,
         "billing": overview(request.team),
-        "purchase": CreditPurchase.objects.filter(checkout=visit).first(),
+        "purchase": CreditPurchase.objects.filter(checkout=session).first(),
         "holds_seat": request.membership.holdings.current().exists(),
     }
     return show_fresh(request, "billing/checkout.html", context)
@@ -52,11 +52,11 @@ def checkout(request: TeamRequest, pk: UUID) -> HttpResponse:
 
 @team_page(post=Right.MANAGE_BILLING)
 def leave(request: TeamRequest, pk: UUID) -> HttpResponse:
-    """Gives the visit up: its payment page works no more, and nothing is charged."""
-    visit = visit_of(request.team, pk)
+    """Gives the session up: its payment page works no more, and nothing is charged."""
+    session = get_checkout(request.team, pk)
     attempt(
         request,
-        lambda: buying.leave_checkout(checkout=visit, at=timezone.now()),
+        lambda: leave_checkout(checkout=session, at=timezone.now()),
         "Given up. Nothing was charged.",
     )
-    return redirect("team-checkout", request.team.slug, visit.pk)
+    return redirect("team-checkout", request.team.slug, session.pk)

@@ -13,9 +13,11 @@ from django_htmx.http import HttpResponseClientRefresh
 from billing.errors import NotSubscribed
 from billing.models import Interval, Invoice
 from billing.selectors.offers import months_free, offers
-from billing.selectors.overview import overview
+from billing.selectors.overview import is_under_way, overview
+from billing.sync.subscriptions import sync_subscription_of
 from billing.views.base import show_fresh
-from billing.workflows import buying, upcoming
+from billing.workflows import next_invoice as next_invoices
+from billing.workflows.customers import portal_url
 from teams.permissions import Right
 from teams.views.base import TeamRequest, team_page
 from tokenplan.kit.errors import Refusal
@@ -28,7 +30,7 @@ INVOICES_PAGE = 12
 
 @team_page(get=Right.MANAGE_BILLING)
 def billing(request: TeamRequest) -> HttpResponse:
-    """All of it, from our own rows: nothing here waits for Stripe. The next invoice asks for itself."""
+    """Everything from our own rows: nothing waits for Stripe. The browser asks for the next invoice."""
     now = overview(request.team)
     yearly_later = now.subscription is not None and now.subscription.later_interval == Interval.YEAR
     sold = offers()
@@ -54,21 +56,21 @@ def billing(request: TeamRequest) -> HttpResponse:
 @team_page(get=Right.MANAGE_BILLING)
 def next_invoice(request: TeamRequest) -> HttpResponse:
     """A part of the page: the next invoice as Stripe would make it now. While a payment is under way it
-    comes again every few seconds and looks what became of it; then the whole page is shown anew.
+    comes again every few seconds and syncs the subscription; when that changed something, the whole page is
+    shown anew.
     """
     at = timezone.now()
     context: dict[str, object] = {}
     try:
-        under_way = upcoming.is_under_way(team=request.team)
-        if under_way and upcoming.look_at_team(team=request.team, at=at):
+        if is_under_way(request.team) and sync_subscription_of(request.team, at):
             return HttpResponseClientRefresh()
-        context["upcoming"] = upcoming.next_invoice(team=request.team)
+        context["next_invoice"] = next_invoices.next_invoice(team=request.team)
     except NotSubscribed:  # it has ended while the page stood open
         return HttpResponseClientRefresh()
     except Refusal as refusal:
         logger.warning("The next invoice of %s: %s", request.team, refusal)
         context["is_away"] = True
-    context["under_way"] = upcoming.is_under_way(team=request.team)
+    context["under_way"] = is_under_way(request.team)
     return show_fresh(request, "billing/includes/next_invoice.html", context)
 
 
@@ -76,7 +78,7 @@ def next_invoice(request: TeamRequest) -> HttpResponse:
 def portal(request: TeamRequest) -> HttpResponse:
     """To Stripe's page for cards and invoices, which leads back here."""
     try:
-        return redirect(buying.portal_url(team=request.team, at=timezone.now()))
+        return redirect(portal_url(team=request.team, at=timezone.now()))
     except Refusal as refusal:
         messages.error(request, sentence(refusal.detail))
         return redirect("team-billing", request.team.slug)

@@ -37,7 +37,7 @@ class Choice:
 @require_safe
 @person_page
 def choose(request: PersonRequest) -> HttpResponse:
-    """For which of one's own Teams? The Default Team comes first; where there is no other, it is meant."""
+    """Asks for which of one's own Teams, the Default Team first; who has no other is led on at once."""
     given = {name: request.GET[name] for name in ("plan", "interval") if request.GET.get(name)}
     owned = Membership.objects.live().filter(user=request.user, role=Role.OWNER).select_related("team")
     teams = [row.team for row in owned.order_by("team__default_for", "team__name", "pk")]

@@ -1,4 +1,4 @@
-"""Verbs that ask Stripe. None runs inside a transaction: what is to happen is written first, then asked,
-then our rows are made to agree with the answer, by services. A crash in between leaves a row that a sweep
+"""Verbs that ask Stripe. None runs inside a transaction: what is to happen is written down first, then asked
+of Stripe, then synced, so that our rows agree with the answer. A crash in between leaves a row that a sweep
 finds.
 """

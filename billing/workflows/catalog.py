@@ -14,9 +14,9 @@ from billing import stripe_api
 from billing.errors import StripeMissing, StripeRefused
 from billing.models import Price
 from billing.money import CREDITS_PER_PACK, cents_from_nanousd
-from billing.services.prices import note_stripe_price
+from billing.services.prices import set_stripe_price_id
 
-# What the inbox knows how to look at, and what an operator wants to see there.
+# What the inbox knows how to sync, and what an operator wants to see there.
 EVENTS = [
     "checkout.session.completed",
     "checkout.session.expired",
@@ -51,17 +51,17 @@ EVENTS = [
 
 
 def publish_prices(*, at: datetime) -> Iterator[str]:
-    """Every price of ours has its Price at Stripe, under its lookup key. Says what it did, a line each:
+    """Every price of ours has its Price at Stripe, under its lookup key. Yields what it did, a line each:
     nothing, the second time. Raises StripeRefused when a lookup key is in use for another amount.
     """
     for price in Price.objects.select_related("plan").order_by("pk"):
-        product = _product(price)
-        found = stripe_api.price_by_key(price.lookup_key)
+        product_id = _upsert_product(price)
+        found = stripe_api.price_by_lookup_key(price.lookup_key)
         if found is None:
             interval = price.interval or None
             cents = cents_from_nanousd(price.amount_nanousd)
             found = stripe_api.create_price(
-                key=price.lookup_key, product=product, cents=cents, interval=interval
+                lookup_key=price.lookup_key, product_id=product_id, cents=cents, interval=interval
             )
             yield f"price {price.lookup_key}: {found.id}"
         if (found.cents, found.interval) != (cents_from_nanousd(price.amount_nanousd), price.interval):
@@ -69,16 +69,16 @@ def publish_prices(*, at: datetime) -> Iterator[str]:
                 f"Stripe's price {price.lookup_key} ({found.id}) costs something else; "
                 "take its lookup key away there."
             )
-        note_stripe_price(price=price, stripe_id=found.id)
+        set_stripe_price_id(price=price, stripe_id=found.id)
 
 
-def _product(price: Price) -> str:
+def _upsert_product(price: Price) -> str:
     """One product a plan version, so that invoices name it; its id is ours."""
     if price.plan is None:
         id, name = f"tokenplan_credits_{CREDITS_PER_PACK}", f"{CREDITS_PER_PACK:,} Credits"
     else:
         id, name = f"tokenplan_{price.plan.code}_v{price.plan.version}", f"Token Plan {price.plan.name}"
-    stripe_api.put_product(id, name=name)
+    stripe_api.upsert_product(id, name=name)
     return id
 
 
@@ -90,7 +90,7 @@ def publish_portal() -> Iterator[str]:
 
 def create_endpoint() -> tuple[str, str]:
     """The webhook endpoint of this installation; returns its id and its secret, which Stripe shows once.
-    One at the same address is replaced, once there is the new one.
+    One at the same address is deleted, once the new one is there.
     """
     url = f"{settings.BASE_URL}/webhooks/stripe/"
     before = stripe_api.endpoints_at(url)

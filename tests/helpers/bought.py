@@ -1,4 +1,4 @@
-"""What a Team has bought, as Stripe told it, without asking Stripe: facts handed to the services."""
+"""What a Team has bought, as Stripe says it, without asking Stripe: snapshots handed to the services."""
 
 from __future__ import annotations
 
@@ -6,29 +6,39 @@ import itertools
 from datetime import datetime
 from typing import Any
 
-from billing.facts import CheckoutFacts, CustomerFacts, InvoiceFacts, PaymentFacts, PromotionFacts
 from billing.models import Checkout, CreditPurchase, Customer, Invoice, Payment, Promotion
 from billing.money import NANOUSD_PER_PACK
-from billing.services import checkouts, copies, purchases
-from billing.services.fetches import take_ticket
+from billing.services import checkouts, purchases
+from billing.services.customers import apply_customer
+from billing.services.invoices import apply_invoice
+from billing.services.payments import apply_payment
+from billing.services.promotions import apply_promotion
+from billing.stripe_api.snapshots import (
+    CheckoutSnapshot,
+    CustomerSnapshot,
+    InvoiceSnapshot,
+    PaymentSnapshot,
+    PromotionSnapshot,
+)
 from teams.models import Team
 from tests.helpers.factories import T0, USD
+from tests.helpers.stripe_says import answered
 
 _numbers = itertools.count(1)
 
 
 def make_customer(team: Team, *, card: str = "Visa ···· 4242", at: datetime = T0) -> Customer:
-    facts = CustomerFacts(
+    snapshot = CustomerSnapshot(
         id=f"cus_{next(_numbers)}",
-        team=str(team.pk),
+        team_id=str(team.pk),
         name=team.name,
         email="owner@example.com",
         card=card,
-        payment_method="pm_1" if card else "",
+        payment_method_id="pm_1" if card else "",
         balance_nanousd=0,
         deleted=False,
     )
-    checkouts.apply_customer(team=team, facts=facts, ticket=take_ticket(), at=at)
+    apply_customer(team=team, fetched=answered(snapshot), at=at)
     return Customer.objects.get(team=team)
 
 
@@ -48,45 +58,45 @@ def begin_purchase(team: Team, *, packs: int = 1, at: datetime = T0) -> CreditPu
 
 
 def say_checkout(checkout: Checkout, *, at: datetime = T0, **other: Any) -> None:
-    """Stripe says this of a visit; `other`: where it differs from one that is open."""
+    """Stripe says this of a checkout session; `other`: where it differs from one that is open."""
     values: dict[str, Any] = {
         "id": checkout.stripe_id or f"cs_{next(_numbers)}",
         "url": "",
         "status": "open",
         "paid": False,
         "reference": str(checkout.pk),
-        "customer": "",
-        "subscription": "",
-        "payment": "",
-        "invoice": "",
+        "customer_id": "",
+        "subscription_id": "",
+        "payment_id": "",
+        "invoice_id": "",
         "expires_at": checkout.expires_at,
     }
-    facts = CheckoutFacts(**{**values, **other})
-    checkouts.apply_checkout(checkout=checkout, facts=facts, ticket=take_ticket(), at=at)
+    snapshot = CheckoutSnapshot(**{**values, **other})
+    checkouts.apply_checkout(checkout=checkout, fetched=answered(snapshot), at=at)
 
 
 def say_payment(team: Team, id: str, *, packs: int = 1, at: datetime = T0, **other: Any) -> Payment:
     """Stripe says this of a payment; `other`: where it differs from one that succeeded."""
     values: dict[str, Any] = {
         "id": id,
-        "customer": "",
+        "customer_id": "",
         "status": "succeeded",
         "amount_nanousd": packs * NANOUSD_PER_PACK,
         "received_nanousd": packs * NANOUSD_PER_PACK,
         "refunded_nanousd": 0,
-        "charge": "",
+        "charge_id": "",
         "dispute": "",
         "failure": "",
-        "purchase": "",
+        "purchase_id": "",
         "created_at": at,
     }
-    facts = PaymentFacts(**{**values, **other})
-    purchases.apply_payment(team=team, facts=facts, ticket=take_ticket(), at=at)
+    snapshot = PaymentSnapshot(**{**values, **other})
+    apply_payment(team=team, fetched=answered(snapshot), at=at)
     return Payment.objects.get(stripe_id=id)
 
 
 def pay(purchase: CreditPurchase, *, at: datetime = T0) -> Payment:
-    """It was paid, with an invoice; its visit, if there was one, is over."""
+    """It was paid, with an invoice; its checkout session, if there was one, is over."""
     packs = purchase.amount_nanousd // NANOUSD_PER_PACK
     payment_id, invoice_id = f"pi_{next(_numbers)}", f"in_{next(_numbers)}"
     say_invoice(purchase.team, invoice_id, total_nanousd=purchase.amount_nanousd, at=at)
@@ -106,8 +116,8 @@ def buy(team: Team, *, packs: int = 1, at: datetime = T0) -> Payment:
 def say_invoice(team: Team, id: str, *, at: datetime = T0, **other: Any) -> Invoice:
     values: dict[str, Any] = {
         "id": id,
-        "customer": "",
-        "subscription": "",
+        "customer_id": "",
+        "subscription_id": "",
         "number": f"A-{id}",
         "status": "paid",
         "reason": "manual",
@@ -115,13 +125,13 @@ def say_invoice(team: Team, id: str, *, at: datetime = T0, **other: Any) -> Invo
         "due_nanousd": 0,
         "paid_nanousd": 5 * USD,
         "attempted": True,
-        "purchase": "",
-        "payment": "",
+        "purchase_id": "",
+        "payment_id": "",
         "url": f"https://invoice.stripe.com/i/{id}",
         "created_at": at,
         "finalized_at": at,
     }
-    copies.apply_invoice(team=team, facts=InvoiceFacts(**{**values, **other}), ticket=take_ticket())
+    apply_invoice(team=team, fetched=answered(InvoiceSnapshot(**{**values, **other})))
     return Invoice.objects.get(stripe_id=id)
 
 
@@ -137,5 +147,5 @@ def say_promotion(code: str = "SPRING", **other: Any) -> Promotion:
         "max_redemptions": None,
         "expires_at": None,
     }
-    copies.apply_promotion(facts=PromotionFacts(**{**values, **other}), ticket=take_ticket())
+    apply_promotion(fetched=answered(PromotionSnapshot(**{**values, **other})))
     return Promotion.objects.get(code=code)

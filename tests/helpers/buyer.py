@@ -11,8 +11,9 @@ import time_machine
 
 from billing.models import Customer
 from billing.stripe_api.client import api
-from billing.workflows.buying import buy_seats
-from billing.workflows.looks import look_at_checkout, look_at_customer
+from billing.sync.checkouts import sync_checkout
+from billing.sync.customers import sync_customer
+from billing.workflows.checkouts import buy_seats
 from quota.selectors.seats import seats_of
 from teams.models import Membership, Team, User
 from tests.helpers.factories import make_team, owner_of
@@ -39,9 +40,9 @@ class Buyer:
     def subscribe(self, seats: Mapping[str, int], interval: str = "month") -> None:
         """Seats by plan code, paid with a good card."""
         at = self.account.at
-        visit = buy_seats(team=self.team, seats=seats, interval=interval, at=at, by=self.user)
-        self.account.pay(visit.url, GOOD)
-        look_at_checkout(visit, at)
+        checkout = buy_seats(team=self.team, seats=seats, interval=interval, at=at, by=self.user)
+        self.account.pay(checkout.url, GOOD)
+        sync_checkout(checkout, at)
 
     def use_card(self, token: str) -> None:
         """It is charged from now on, for everything."""
@@ -49,7 +50,7 @@ class Buyer:
         api().customers.update(self.customer, {"invoice_settings": {"default_payment_method": method}})
         for row in api().subscriptions.list({"customer": self.customer}).data:
             api().subscriptions.update(row.id, {"default_payment_method": method})
-        look_at_customer(self.customer, self.account.at)
+        sync_customer(self.customer, self.account.at)
 
     def plans(self) -> list[str]:
         """Of the seats that work, the oldest first."""

@@ -37,7 +37,7 @@ def signature(body: bytes, *, at: datetime, secret: str | None = None) -> str:
     return made
 
 
-def ring_us(
+def deliver_event(
     client: Client, payload: dict[str, Any] | bytes, *, at: datetime = T0, header: str | None = None
 ) -> Any:
     """Posts an event, signed unless told otherwise."""

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from billing import changes, stripe_api
-from billing.changes import Wish
+from billing import stripe_api
+from billing.change_requests import ChangeRequest
 from billing.models import Change, Checkout, Customer, PurchasedSeat, Subscription
-from billing.services import changes as change_service
+from billing.selectors.change_requests import change_request
+from billing.services.changes import planned_seats
 from billing.stripe_api.client import api
-from billing.workflows import buying, changing
-from quota.models import Plan
+from billing.workflows import cancellations
+from billing.workflows.change_previews import Preview, preview_change
+from billing.workflows.changes import confirm_change
+from billing.workflows.checkouts import buy_seats
 from quota.selectors.seats import seats_of
 from teams.models import Team, User
 from tests.helpers.factories import USD, make_team, owner_of
@@ -62,65 +65,77 @@ class Story:
         bought = PurchasedSeat.objects.live().filter(team=self.team)
         return list(bought.order_by("pk").values_list("pk", flat=True))
 
-    def visit(self, interval: str = "month", **seats: int) -> Checkout:
-        return buying.buy_seats(
-            team=self.team, seats=seats, interval=interval, at=self.account.at, by=self.owner
-        )
+    def begin_checkout(self, interval: str = "month", **seats: int) -> Checkout:
+        return buy_seats(team=self.team, seats=seats, interval=interval, at=self.account.at, by=self.owner)
 
     def subscribe(self, interval: str = "month", *, card: str = GOOD, **seats: int) -> Checkout:
         """From the page to the seats, events and all."""
-        checkout = self.visit(interval, **seats)
+        checkout = self.begin_checkout(interval, **seats)
         self.account.pay(checkout.url, card)
         self.account.deliver()
         checkout.refresh_from_db()
         return checkout
 
-    def wish(self, kind: str, *, plan: str = "", count: int = 0, seats: Any = (), interval: str = "") -> Wish:
-        plan_id = Plan.objects.sellable().get(code=plan).pk if plan else None
-        return Wish(kind, plan_id, count, tuple(seats), interval)
-
     def add(self, plan: str, count: int = 1) -> Change | None:
-        return self.change(self.wish(changes.ADD, plan=plan, count=count))
+        return self.change("add", plan=plan, count=count)
 
     def move(self, *seats: int, plan: str) -> Change | None:
-        return self.change(self.wish(changes.MOVE, plan=plan, seats=seats))
+        return self.change("move", plan=plan, seats=seats)
 
     def give_up(self, *seats: int) -> Change | None:
-        return self.change(self.wish(changes.GIVE_UP, seats=seats))
+        return self.change("give_up", seats=seats)
 
     def keep(self, *seats: int) -> Change | None:
-        return self.change(self.wish(changes.KEEP, seats=seats))
+        return self.change("keep", seats=seats)
 
     def pay_by(self, interval: str) -> Change | None:
-        return self.change(self.wish(changes.INTERVAL, interval=interval))
+        return self.change("interval", interval=interval)
 
-    def cancel(self) -> Change | None:
-        return self.change(self.wish(changes.CANCEL))
-
-    def resume(self) -> Change | None:
-        return self.change(self.wish(changes.RESUME))
-
-    def preview(self, wish: Wish) -> changing.Preview:
-        return changing.preview(team=self.team, wish=wish, at=self.account.at)
-
-    def change(self, wish: Wish) -> Change | None:
-        """Shown, agreed to, done; then all that Stripe tells of it. A second after what was before."""
+    def cancel(self) -> None:
         self.account.advance(SECOND)
-        shown = self.preview(wish)
-        change = self.confirm(wish, shown)
+        self.confirm_cancel(self.preview_cancel())
+        self.account.deliver()
+
+    def resume(self) -> None:
+        self.account.advance(SECOND)
+        self.confirm_resume(self.preview_resume())
+        self.account.deliver()
+
+    def preview(self, request: ChangeRequest) -> Preview:
+        return preview_change(team=self.team, request=request, at=self.account.at)
+
+    def preview_cancel(self) -> Preview:
+        return cancellations.preview_cancel(team=self.team, at=self.account.at)
+
+    def preview_resume(self) -> Preview:
+        return cancellations.preview_resume(team=self.team, at=self.account.at)
+
+    def change(self, kind: str, **about: Any) -> Change | None:
+        """Shown, agreed to, done; then all events of it are delivered. A second after what was before."""
+        self.account.advance(SECOND)
+        request = change_request(kind=kind, **about)
+        change = self.confirm(request, self.preview(request))
         self.account.deliver()
         if change is not None:
             change.refresh_from_db()
         return change
 
-    def confirm(self, wish: Wish, shown: changing.Preview, **other: Any) -> Change | None:
+    def confirm(self, request: ChangeRequest, shown: Preview, **other: Any) -> Change | None:
         values = {
             "amount_nanousd": shown.amount_nanousd,
             "proration_at": shown.proration_at,
             "at": self.account.at,
             **other,
         }
-        return changing.confirm(team=self.team, wish=wish, by=self.owner, **values)
+        return confirm_change(team=self.team, request=request, by=self.owner, **values)
+
+    def confirm_cancel(self, shown: Preview) -> None:
+        amount_nanousd, at = shown.amount_nanousd, self.account.at
+        cancellations.cancel(team=self.team, amount_nanousd=amount_nanousd, at=at, by=self.owner)
+
+    def confirm_resume(self, shown: Preview) -> None:
+        amount_nanousd, at = shown.amount_nanousd, self.account.at
+        cancellations.resume(team=self.team, amount_nanousd=amount_nanousd, at=at, by=self.owner)
 
     def use_card(self, token: str) -> None:
         """Charged from now on, as if chosen in the portal; `token` is a test card's, such as pm_card_visa."""
@@ -132,7 +147,7 @@ class Story:
                 api().subscriptions.update(subscription.id, {"default_payment_method": card.id})
 
     def planned(self) -> list[int | None]:
-        return [seat.planned for seat in change_service.planned(self.row)]
+        return [seat.next_plan_id for seat in planned_seats(self.row)]
 
 
 def dollars(nanousd: int | None) -> float | None:

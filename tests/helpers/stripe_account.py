@@ -18,9 +18,9 @@ from django.conf import settings
 from django.test import Client, override_settings
 
 from billing.models import Price
-from billing.services.prices import load_prices, note_stripe_price
+from billing.services.prices import load_prices, set_stripe_price_id
+from billing.sync.inbox import work_inbox
 from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
-from billing.workflows.inbox import work_inbox
 from quota.models import Plan
 from tests.helpers.factories import T0, limits, make_plan
 from tokenplan.local_stripe.objects.webhooks import Message
@@ -93,17 +93,17 @@ class StripeAccount:
             return urljoin(page, str(answer.headers.get("Location", page)))
 
     def deliver(self) -> int:
-        """Tells us every event that we were not told yet, in order, and works the inbox. Returns how many."""
-        return self.tell(list(self.events()))
+        """Delivers every event that was not delivered yet, in order, works the inbox; returns how many."""
+        return self.post(list(self.events()))
 
     def events(self) -> Iterator[Message]:
-        """What happened since this was last read, of what our endpoint asks for: taken from here, nobody
-        else tells it.
+        """What happened since this was last read, of what our endpoint asks for: taken here, it is not
+        delivered by anybody else.
         """
-        told = self.stripe.events(settings.STRIPE_WEBHOOK_SECRET)
-        return (message for message in told if message.kind in EVENTS)
+        events = self.stripe.events(settings.STRIPE_WEBHOOK_SECRET)
+        return (message for message in events if message.kind in EVENTS)
 
-    def tell(self, messages: list[Message]) -> int:
+    def post(self, messages: list[Message]) -> int:
         """Posts these to the webhook address, and works the inbox. Returns how many."""
         with time_machine.travel(self.at, tick=False):
             for message in messages:
@@ -175,4 +175,4 @@ def put_on_sale(stripe: LocalStripe, at: datetime) -> None:
     objects, ids = _published[0]
     stripe.store._db.deserialize(objects)
     for price in Price.objects.all():
-        note_stripe_price(price=price, stripe_id=ids[price.lookup_key])
+        set_stripe_price_id(price=price, stripe_id=ids[price.lookup_key])

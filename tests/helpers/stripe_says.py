@@ -1,4 +1,4 @@
-"""What Stripe says of a subscription, for tests: values, as `billing.facts` reads them."""
+"""What Stripe says of a subscription, for tests: snapshots, without asking Stripe."""
 
 from __future__ import annotations
 
@@ -7,20 +7,31 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from billing.facts import ItemFacts, SubscriptionFacts
+from billing.fetch import Fetched, fetch
 from billing.models import Price, Subscription
-from billing.services.fetches import take_ticket
 from billing.services.prices import load_prices
 from billing.services.subscriptions import apply_subscription
+from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot
 from quota.models import Plan
 from quota.selectors.seats import SeatState, seats_of
 from teams.models import Team
 from tests.helpers.factories import T0, limits, make_plan, make_team
 
 MONTH = timedelta(days=30)
+T = TypeVar("T")
 _numbers = itertools.count(1)
+
+
+def next_sequence() -> int:
+    """The number that a fetch takes before it asks."""
+    return fetch(lambda: None).sequence
+
+
+def answered(value: T, *, sequence: int | None = None) -> Fetched[T]:
+    """What Stripe answered to a fetch that took this number; without one, to the latest fetch."""
+    return fetch(lambda: value) if sequence is None else Fetched(value, sequence)
 
 
 def put_on_sale() -> dict[str, Plan]:
@@ -45,10 +56,10 @@ class Bill:
     starts: datetime = T0
     id: str = field(default_factory=lambda: f"sub_{next(_numbers)}")
 
-    def facts(self, seats: Mapping[str, int], **other: Any) -> SubscriptionFacts:
+    def snapshot(self, seats: Mapping[str, int], **other: Any) -> SubscriptionSnapshot:
         """So many seats of each plan, from `starts` for 30 days; any field can be said otherwise."""
         items = tuple(
-            ItemFacts(
+            ItemSnapshot(
                 f"si_{self.id}_{code}", f"price_{code}_v1_month", count, self.starts, self.starts + MONTH
             )
             for code, count in seats.items()
@@ -62,7 +73,7 @@ class Bill:
             "ended_at": None,
             "created_at": T0,
         }
-        return SubscriptionFacts(**{**values, **other})
+        return SubscriptionSnapshot(**{**values, **other})
 
     def say(
         self,
@@ -70,14 +81,13 @@ class Bill:
         *,
         at: datetime = T0,
         overdue_since: datetime | None = None,
-        ticket: int | None = None,
+        sequence: int | None = None,
         **other: Any,
     ) -> list[str]:
         return apply_subscription(
             team=self.team,
-            facts=self.facts(seats, **other),
+            fetched=answered(self.snapshot(seats, **other), sequence=sequence),
             overdue_since=overdue_since,
-            ticket=ticket or take_ticket(),
             at=at,
         )
 

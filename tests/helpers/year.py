@@ -1,6 +1,6 @@
 """A year of a Team's life, told step by step, on a test clock; and the books at its end.
 
-The same steps run in the tests that lose, repeat and shuffle what Stripe tells. Nothing here reaches past
+The same steps run in the tests that lose, repeat and shuffle Stripe's events. Nothing here reaches past
 Stripe's API, but for the payment page.
 """
 
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing import changes
 from billing.models import (
     Change,
     Checkout,
@@ -22,10 +21,14 @@ from billing.models import (
     Subscription,
 )
 from billing.money import NANOUSD_PER_CENT
+from billing.selectors.change_requests import change_request
 from billing.services.top_ups import set_auto_top_up
 from billing.stripe_api.client import api
-from billing.workflows import buying, refunding, topping_up
-from billing.workflows.looks import look_at_checkout, look_at_subscription
+from billing.sync.checkouts import sync_checkout
+from billing.sync.subscriptions import sync_subscription
+from billing.workflows.checkouts import buy_credits
+from billing.workflows.refunds import refund_payment
+from billing.workflows.top_ups import top_up_all
 from quota.models import CreditLedgerEntry, Entitlement
 from quota.services import credits
 from teams.models import Membership
@@ -55,7 +58,7 @@ class OnTestClock(StripeAccount):
 
 @dataclass
 class Year(Story):
-    """`hears` is called after each step: what Stripe has told since is heard, or not."""
+    """`hears` is called after each step: it delivers the events of it, or does not."""
 
     hears: Callable[[], object] = field(default=list)
     ann: Membership | None = None
@@ -63,9 +66,9 @@ class Year(Story):
     def steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         yield "June: one Plus, two Max", self.buys
         yield "Credits for $25", self.buys_credits
-        yield "a fortnight later two Max more", lambda: self.wishes(15 * DAY, self.adds_two_max)
+        yield "a fortnight later two Max more", lambda: self.later(15 * DAY, self.adds_two_max)
         yield "July: paid again", lambda: self.account.advance(16 * DAY)
-        yield "Plus becomes Ultra", lambda: self.wishes(5 * DAY, self.moves_plus_up)
+        yield "Plus becomes Ultra", lambda: self.later(5 * DAY, self.moves_plus_up)
         yield "$10 of Credits are paid back", self.is_paid_back
         yield "the pool tops itself up", self.tops_up
         yield "August: the card is declined", self.card_fails
@@ -73,11 +76,11 @@ class Year(Story):
         yield "another card pays", self.recovers
         yield "Ultra is to become Plus, a Max to go", self.plans_less
         yield "September: less", lambda: self.account.advance(24 * DAY)
-        yield "by the year", lambda: self.wishes(10 * DAY, self.pays_by_the_year)
-        yield "winter: it is canceled", lambda: self.wishes(100 * DAY, self.cancels)
-        yield "and resumed", lambda: self.wishes(10 * DAY, self.resumes)
-        yield "one Plus more", lambda: self.wishes(30 * DAY, self.adds_plus)
-        yield "spring: canceled for good", lambda: self.wishes(60 * DAY, self.cancels)
+        yield "by the year", lambda: self.later(10 * DAY, self.pays_by_the_year)
+        yield "winter: it is canceled", lambda: self.later(100 * DAY, self.cancels)
+        yield "and resumed", lambda: self.later(10 * DAY, self.resumes)
+        yield "one Plus more", lambda: self.later(30 * DAY, self.adds_plus)
+        yield "spring: canceled for good", lambda: self.later(60 * DAY, self.cancels)
         yield "it ends with its year", lambda: self.account.advance(170 * DAY)
         yield "and the Team comes back", self.returns
 
@@ -87,8 +90,8 @@ class Year(Story):
             self.hears()
 
     def buys(self) -> None:
-        self.account.pay(self.visit(plus=1, max=2).url)
-        self.look()
+        self.account.pay(self.begin_checkout(plus=1, max=2).url)
+        self.refresh()
         self.gives_ann_a_seat()
 
     def gives_ann_a_seat(self) -> None:
@@ -96,19 +99,19 @@ class Year(Story):
         first = PurchasedSeat.objects.live().filter(team=self.team).order_by("pk")[0].seat
         seat_service.assign_seat(seat=first, membership=self.ann, by=None, at=self.account.at)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """The Owner comes back from a page, or opens one: what is shown is what is."""
         for subscription in api().subscriptions.list({"customer": self.customer, "status": "all"}).data:
-            look_at_subscription(subscription.id, self.account.at)
+            sync_subscription(subscription.id, self.account.at)
 
-    def wishes(self, later: timedelta, act: Callable[[], object]) -> None:
+    def later(self, later: timedelta, act: Callable[[], object]) -> None:
         self.account.advance(later)
-        self.look()
+        self.refresh()
         act()
 
-    def asked(self, kind: str, **about: Any) -> None:
-        wish = self.wish(kind, **about)
-        self.confirm(wish, self.preview(wish))
+    def asks(self, kind: str, **about: Any) -> None:
+        request = change_request(kind=kind, **about)
+        self.confirm(request, self.preview(request))
 
     def on(self, plan: str) -> list[int]:
         """Paid seats of this plan for which nothing is planned, the oldest first."""
@@ -116,19 +119,19 @@ class Year(Story):
         return list(found.filter(leaves=False).order_by("pk").values_list("pk", flat=True))
 
     def buys_credits(self) -> None:
-        checkout = buying.buy_credits(team=self.team, packs=5, at=self.account.at, by=self.owner)
+        checkout = buy_credits(team=self.team, packs=5, at=self.account.at, by=self.owner)
         self.account.pay(checkout.url, saved=True)
-        look_at_checkout(checkout, self.account.at)
+        sync_checkout(checkout, self.account.at)
 
     def adds_two_max(self) -> None:
-        self.asked(changes.ADD, plan="max", count=2)
+        self.asks("add", plan="max", count=2)
 
     def moves_plus_up(self) -> None:
-        self.asked(changes.MOVE, plan="ultra", seats=self.on("plus"))
+        self.asks("move", plan="ultra", seats=self.on("plus"))
 
     def is_paid_back(self) -> None:
         bought = CreditPurchase.objects.get(team=self.team, kind="pack")
-        refunding.pay_back(
+        refund_payment(
             payment=Payment.objects.get(stripe_id=bought.payment_id),
             amount_nanousd=10 * USD,
             reason="half of it was a mistake",
@@ -151,7 +154,7 @@ class Year(Story):
             at=self.account.at,
             by=self.owner,
         )
-        topping_up.top_up_all(at=self.account.at)
+        top_up_all(at=self.account.at)
 
     def card_fails(self) -> None:
         self.use_card("pm_card_chargeCustomerFail")
@@ -159,32 +162,32 @@ class Year(Story):
 
     def recovers(self) -> None:
         self.use_card("pm_card_visa")
-        self.look()
+        self.refresh()
         for invoice in api().invoices.list({"subscription": self.row.stripe_id, "status": "open"}).data:
             api().invoices.pay(invoice.id)
 
     def plans_less(self) -> None:
         self.account.advance(DAY)
-        self.look()
-        self.asked(changes.MOVE, plan="plus", seats=self.on("ultra"))
-        self.asked(changes.GIVE_UP, seats=self.on("max")[:1])
+        self.refresh()
+        self.asks("move", plan="plus", seats=self.on("ultra"))
+        self.asks("give_up", seats=self.on("max")[:1])
 
     def pays_by_the_year(self) -> None:
-        self.asked(changes.INTERVAL, interval="year")
+        self.asks("interval", interval="year")
 
     def cancels(self) -> None:
-        self.asked(changes.CANCEL)
+        self.confirm_cancel(self.preview_cancel())
 
     def resumes(self) -> None:
-        self.asked(changes.RESUME)
+        self.confirm_resume(self.preview_resume())
 
     def adds_plus(self) -> None:
-        self.asked(changes.ADD, plan="plus", count=1)
+        self.asks("add", plan="plus", count=1)
 
     def returns(self) -> None:
-        self.look()
-        self.account.pay(self.visit(max=1).url)
-        self.look()
+        self.refresh()
+        self.account.pay(self.begin_checkout(max=1).url)
+        self.refresh()
 
 
 def state_of(story: Story) -> dict[str, Any]:

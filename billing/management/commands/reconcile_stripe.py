@@ -9,13 +9,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from billing.workflows.reconciling import reconcile
+from billing.sync.reconcile import reconcile
 from tokenplan.kit.errors import Refusal
 
 
 class Command(BaseCommand):
     help = (
-        "Looks at all that Stripe has of ours, repairs every difference, and exits with 1 if one "
+        "Compares all that Stripe has of ours, repairs every difference, and exits with 1 if one "
         "cannot be repaired."
     )
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if report.unrepaired:
             count = len(report.unrepaired)
             raise CommandError(f"{count} difference{'' if count == 1 else 's'} could not be repaired.")
-        looked_at = f"{report.looked_at} object{'' if report.looked_at == 1 else 's'} of Stripe's looked at"
+        compared = f"{report.compared} object{'' if report.compared == 1 else 's'} of Stripe's compared"
         count = len(report.repaired)
         done = "everything agrees" if not count else f"{count} repair{'' if count == 1 else 's'} made"
-        self.stdout.write(f"{looked_at}; {done}.")
+        self.stdout.write(f"{compared}; {done}.")

@@ -28,7 +28,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing is on sale yet. Run manage.py load_plans and load_prices first.")
         if options["webhook"] and settings.LOCAL_STRIPE:
             raise CommandError(
-                "The local Stripe knows where to ring. Set STRIPE_SECRET_KEY to use an account."
+                "The local Stripe knows where to send its events. Set STRIPE_SECRET_KEY to use an account."
             )
         did = 0
         try:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from billing.workflows.topping_up import top_up_all
+from billing.workflows.top_ups import top_up_all
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from billing.models import StripeEvent
-from billing.workflows.inbox import work_inbox
+from billing.sync.inbox import work_inbox
 
 
 class Command(BaseCommand):

@@ -195,7 +195,7 @@ def test_revoking_a_key(scene: Scene, operator: Client) -> None:
     assert key.revoked_at == T0
 
 
-def test_staff_without_the_right_to_change_may_look_and_no_more(scene: Scene) -> None:
+def test_staff_without_the_right_to_change_may_read_and_no_more(scene: Scene) -> None:
     support = User.objects.create_user(email="support@example.com", is_staff=True)
     support.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client = Client()

@@ -1,0 +1,41 @@
+"""The Team as Stripe knows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+from billing.fetch import Fetched
+from billing.models import Customer
+from billing.stripe_api.snapshots import CustomerSnapshot
+from teams.models import Team
+from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.transactions import one_transaction
+
+
+@one_transaction()
+def customer_row(*, team: Team, at: datetime) -> Customer:
+    """The Team's Customer, perhaps not at Stripe yet."""
+    lock_team(team)
+    return Customer.objects.get_or_create(team=team, defaults={"created_at": at})[0]
+
+
+@one_transaction()
+def apply_customer(*, team: Team, fetched: Fetched[CustomerSnapshot], at: datetime) -> list[str]:
+    """Our mirror shows what was fetched, unless it shows something more recent. A customer deleted at Stripe
+    is forgotten: the next purchase makes a new one. Returns what changed, a line.
+    """
+    snapshot = fetched.value
+    lock_kept_team(team)
+    row, _ = Customer.objects.get_or_create(team=team, defaults={"created_at": at})
+    if row.fetch_sequence >= fetched.sequence:
+        return []
+    before = (row.stripe_id, row.card, row.balance_nanousd)
+    row.stripe_id, row.card, row.balance_nanousd = snapshot.id, snapshot.card, snapshot.balance_nanousd
+    if snapshot.deleted:
+        row.stripe_id, row.request = None, uuid4()
+    row.fetch_sequence = fetched.sequence
+    row.save()
+    if before == (row.stripe_id, row.card, row.balance_nanousd):
+        return []
+    return [f"customer {snapshot.id}: {'deleted' if snapshot.deleted else snapshot.card or 'no card'}"]

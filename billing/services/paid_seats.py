@@ -1,0 +1,149 @@
+"""The seats that a subscription pays for: which there are, which plan each has (`seat_plans`), and the
+entitlements that `quota` keeps for them. Called inside the transaction that applies a subscription.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from billing.models import PurchasedSeat, Subscription
+from billing.seat_plans import LEAVES, SeatPlans, SeatToPlace, place_seats
+from billing.services.overdue import stops_at, suspend_or_resume_seat
+from billing.stripe_api.snapshots import ItemSnapshot
+from quota.models import Entitlement
+from quota.services import entitlements
+from teams.models import Membership, Role, Seat, SeatHolding
+from teams.services import seats
+
+# A renewal is synced within this time, after its event or by the nightly reconcile; until then seats work.
+RENEWAL_SLACK = timedelta(days=1)
+
+
+def make_paid_seats(*, subscription: Subscription, paid: Mapping[int, int], at: datetime) -> list[str]:
+    """Seats are taken away, moved to another plan, and added, so that there are those of `paid` (plan id to
+    number of seats). A Default Team's seat is its Owner's at once. Returns what changed, a line each.
+    """
+    # An operator may have withdrawn a seat; what is paid for is then made anew.
+    subscription.seats.live().filter(seat__removed_at__isnull=False).update(ended_at=at)
+    plans = place_seats(_seats_to_place(subscription), paid)
+    return _withdraw_and_move(subscription, plans, at) + _add(subscription, plans, at)
+
+
+def _seats_to_place(row: Subscription) -> list[SeatToPlace]:
+    """The seats, with what the Owner has asked for each."""
+    bought = row.seats.live()
+    held = set(
+        SeatHolding.objects.current().filter(seat__purchase__in=bought).values_list("seat_id", flat=True)
+    )
+    change = row.changes.unfinished().first()
+    moves = {int(seat_id): int(plan_id) for seat_id, plan_id in change.moves.items()} if change else {}
+    return [
+        SeatToPlace(
+            id=seat.seat_id,
+            plan_id=seat.plan_id,
+            wanted_plan_id=moves.get(seat.seat_id, LEAVES if seat.leaves else seat.next_plan_id),
+            held=seat.seat_id in held,
+            at_once=seat.seat_id in moves,
+        )
+        for seat in bought
+    ]
+
+
+def _withdraw_and_move(row: Subscription, plans: SeatPlans, at: datetime) -> list[str]:
+    changed = []
+    bought = {seat.seat_id: seat for seat in row.seats.live().select_related("seat")}
+    for seat_id in plans.gone:
+        entitlements.withdraw_seat(seat=bought[seat_id].seat, at=at, by=None)
+        bought[seat_id].ended_at = at
+        bought[seat_id].save(update_fields=["ended_at"])
+        changed.append(f"seat {seat_id} is given up")
+    for seat_id, plan_id in sorted(plans.plan_ids.items()):
+        seat = bought[seat_id]
+        if seat.plan_id != plan_id:
+            seat.plan_id, seat.next_plan, seat.leaves = plan_id, None, False
+            seat.save(update_fields=["plan", "next_plan", "leaves"])
+    return changed
+
+
+def _add(row: Subscription, plans: SeatPlans, at: datetime) -> list[str]:
+    if not plans.new:
+        return []
+    new = seats.add_seats(team=row.team, count=len(plans.new), by=None, at=at)
+    PurchasedSeat.objects.bulk_create(
+        PurchasedSeat(seat=seat, team=row.team, subscription=row, plan_id=plan_id)
+        for seat, plan_id in zip(new, plans.new, strict=True)
+    )
+    if row.team.is_default:
+        for seat in new:
+            _give_to_owner(row, seat, at)
+    return [f"seat {seat.pk} is added" for seat in new]
+
+
+def _give_to_owner(row: Subscription, seat: Seat, at: datetime) -> None:
+    """A Default Team has one member: what is bought there is for nobody else."""
+    owner = Membership.objects.for_team(row.team).live().get(role=Role.OWNER)
+    if not owner.holdings.current().exists():
+        seats.assign_seat(seat=seat, membership=owner, by=None, at=at)
+
+
+def entitle_paid_seats(
+    *,
+    subscription: Subscription,
+    items: Mapping[int, ItemSnapshot],
+    overdue_since: datetime | None,
+    was_overdue: bool,
+    at: datetime,
+) -> list[str]:
+    """Each seat may use its plan for its item's period; it is suspended, or resumed, as payment is. `items`
+    by plan id; `was_overdue`: payment was overdue before this sync. Returns what changed, a line each.
+    """
+    changed = []
+    before = _entitled(subscription)
+    bought = subscription.seats.live().select_related("seat").prefetch_related("plan__limits")
+    terms = [
+        term
+        for row in bought.order_by("seat_id")
+        if (term := _term(row, items[row.plan_id], before.get(row.seat_id), at)) is not None
+    ]
+    after = before | (entitlements.entitle_seats(terms=terms, at=at, by=None) if terms else {})
+    for term in terms:
+        until = f"{items[term.plan.pk].period_end:%Y-%m-%d %H:%M}"
+        changed.append(f"seat {term.seat.pk} may use {term.plan} until {until}")
+        old = before.get(term.seat.pk)
+        if old is not None and old.suspended_at is not None and not was_overdue:
+            # An operator stopped the seat, for a reason that a new period does not remove.
+            after[term.seat.pk] = entitlements.suspend_seat(
+                seat=term.seat, since=old.suspended_at, at=at, by=None
+            )
+    stops = stops_at(subscription=subscription, overdue_since=overdue_since, at=at)
+    for row in bought:
+        if row.seat_id in after:
+            changed += suspend_or_resume_seat(
+                seat=row.seat, entitlement=after[row.seat_id], stops=stops, was_overdue=was_overdue, at=at
+            )
+    return changed
+
+
+def _entitled(row: Subscription) -> dict[int, Entitlement]:
+    """What its seats may use now, by seat id."""
+    open_ones = Entitlement.objects.open().filter(seat__in=row.seats.live().values("seat"))
+    return {entitlement.seat_id: entitlement for entitlement in open_ones}
+
+
+def _term(
+    bought: PurchasedSeat, item: ItemSnapshot, before: Entitlement | None, at: datetime
+) -> entitlements.Term | None:
+    """What the seat is to be entitled to; None where it is so already, or the period would be over."""
+    cancel_at = bought.subscription.cancel_at
+    renews = cancel_at is None or cancel_at > item.period_end
+    ends_at = item.period_end + (RENEWAL_SLACK if renews else timedelta(0))
+    source = f"{item.id}:{int(item.period_start.timestamp())}"
+    # A new period of the same plan begins when it began at Stripe; all else begins now.
+    is_renewal = before is not None and before.plan_id == bought.plan_id and before.source != source
+    starts_at = item.period_start if is_renewal else at
+    if before is not None:
+        starts_at = max(starts_at, before.starts_at)  # periods of a seat never overlap
+    renews_at = item.period_end if renews else None
+    term = entitlements.Term(bought.seat, bought.plan, starts_at, ends_at, renews_at, source)
+    return None if term.is_recorded_by(before) or ends_at <= starts_at else term

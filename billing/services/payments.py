@@ -1,0 +1,84 @@
+"""Our mirrors of Stripe's payments. The Credits that a payment bought follow it: `refunds`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.formats import date_format
+
+from billing.fetch import Fetched
+from billing.models import CreditPurchase, Payment
+from billing.services.notifications import notify_owner
+from billing.services.refunds import adjust_credits_to_payment
+from billing.stripe_api.snapshots import PaymentSnapshot
+from quota.models import CreditGrant
+from quota.money import credits_words, usd_text
+from teams.models import Team
+from teams.services.audit import Details, record
+from teams.services.locks import lock_kept_team
+from tokenplan.kit.transactions import one_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What people are notified about."""
+
+    status: str
+    refunded_nanousd: int
+    dispute: str
+
+
+@one_transaction()
+def apply_payment(*, team: Team, fetched: Fetched[PaymentSnapshot], at: datetime) -> list[str]:
+    """Our mirror shows what was fetched, unless it shows something more recent, and the lot that the payment
+    bought follows. Returns what changed, a line each.
+    """
+    snapshot = fetched.value
+    team = lock_kept_team(team)
+    row = Payment.objects.filter(stripe_id=snapshot.id).first() or Payment(team=team, stripe_id=snapshot.id)
+    if row.fetch_sequence >= fetched.sequence:
+        return []
+    before = _Shown(row.status, row.refunded_nanousd, row.dispute)
+    row.status, row.created_at, row.failure = snapshot.status, snapshot.created_at, snapshot.failure[:500]
+    row.amount_nanousd, row.received_nanousd = snapshot.amount_nanousd, snapshot.received_nanousd
+    row.refunded_nanousd, row.dispute = snapshot.refunded_nanousd, snapshot.dispute
+    row.fetch_sequence = fetched.sequence
+    row.save()
+    if before == _Shown(row.status, row.refunded_nanousd, row.dispute):
+        return []
+    details: Details = {
+        "status": row.status,
+        "amount_nanousd": row.amount_nanousd,
+        "refunded_nanousd": row.refunded_nanousd,
+        "dispute": row.get_dispute_display(),
+    }
+    record(team=team, by=None, action="payment.changed", subject=row.stripe_id, details=details, at=at)
+    changed = [f"payment {row.stripe_id}: {row.status}"]
+    purchase = CreditPurchase.objects.filter(payment_id=row.stripe_id).first()
+    if purchase is not None:
+        changed += adjust_credits_to_payment(purchase=purchase, payment=row, at=at)
+    _notify(row, before, purchase, at)
+    return changed
+
+
+def _notify(row: Payment, before: _Shown, purchase: CreditPurchase | None, at: datetime) -> None:
+    """What was refunded, and how a dispute stands, and what that means for the Credits that were bought."""
+    lot = CreditGrant.objects.filter(purchase=purchase).first() if purchase else None
+    about: dict[str, str | int] = {
+        "of": usd_text(row.received_nanousd),
+        "paid_on": date_format(row.created_at, "j F Y"),
+        "lot": lot.pk if lot else "",
+        "left": credits_words(lot.remaining_nanousd) if lot else "",
+    }
+    if row.refunded_nanousd > before.refunded_nanousd:
+        about |= {
+            "amount": usd_text(row.refunded_nanousd - before.refunded_nanousd),
+            "in_all": usd_text(row.refunded_nanousd),
+        }
+        once = f"refunded:{row.stripe_id}:{row.refunded_nanousd}"
+        notify_owner(team=row.team, kind="refunded", dedupe_key=once, at=at, **about)
+    if row.dispute and row.dispute != before.dispute:
+        once = f"payment_disputed:{row.stripe_id}:{row.dispute}"
+        about["state"] = row.dispute
+        notify_owner(team=row.team, kind="payment_disputed", dedupe_key=once, at=at, **about)

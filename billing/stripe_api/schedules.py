@@ -1,0 +1,67 @@
+"""What Stripe is to do at a period's end: a subscription schedule, or the subscription's end. Called by
+`billing.sync.schedule` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from billing.errors import StripeRefused
+from billing.stripe_api.client import api, asked, seconds
+from billing.stripe_api.snapshots import ScheduleSnapshot, SubscriptionSnapshot, schedule_snapshot
+from billing.stripe_api.subscriptions import subscription
+
+
+def schedule(id: str) -> ScheduleSnapshot:
+    return schedule_snapshot(asked(api().subscription_schedules.retrieve, id))
+
+
+def upsert_schedule(
+    now: SubscriptionSnapshot, prices: Mapping[str, int], *, interval: str
+) -> ScheduleSnapshot:
+    """From the period's end on other prices are billed, in full and without any proration. `prices`: Stripe's
+    price id to number of seats.
+    """
+    plan = schedule(now.schedule_id) if now.schedule_id else _new_schedule(now.id)
+    # A phase that names no discounts has only the customer's.
+    discounts = {"discounts": [{"discount": id} for id in now.discounts]} if now.discounts else {}
+    until_then = {
+        **discounts,
+        "items": [{"price": price, "quantity": count} for price, count in now.quantities.items()],
+        "start_date": seconds(plan.starts_at or now.period_start),
+        "end_date": seconds(now.period_end),
+        "proration_behavior": "none",
+    }
+    then = {
+        **discounts,
+        "items": [{"price": price, "quantity": count} for price, count in prices.items() if count],
+        "duration": {"interval": interval, "interval_count": 1},
+        "proration_behavior": "none",
+    }
+    params = {"phases": [until_then, then], "end_behavior": "release", "proration_behavior": "none"}
+    return schedule_snapshot(asked(api().subscription_schedules.update, plan.id, params))
+
+
+def _new_schedule(subscription_id: str) -> ScheduleSnapshot:
+    """One that another process has made at the same time will do."""
+    try:
+        made = asked(api().subscription_schedules.create, {"from_subscription": subscription_id})
+    except StripeRefused:
+        other = subscription(subscription_id).schedule_id
+        if not other:
+            raise
+        return schedule(other)
+    return schedule_snapshot(made)
+
+
+def release_schedule(schedule_id: str) -> None:
+    """The subscription goes on as it is; a schedule that is over already is left alone. Raises
+    StripeMissing.
+    """
+    if schedule(schedule_id).status in ("active", "not_started"):
+        asked(api().subscription_schedules.release, schedule_id)
+
+
+def set_cancel_at_period_end(subscription_id: str, *, cancel: bool) -> None:
+    """Raises StripeRefused while the subscription is on a schedule."""
+    asked(api().subscriptions.update, subscription_id, {"cancel_at_period_end": cancel})

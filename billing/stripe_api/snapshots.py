@@ -1,0 +1,375 @@
+"""Snapshots of Stripe's objects, as values: read once, here, so that no other module knows their shapes (API
+version 2026-10-28.endive). Moments are aware, UTC; amounts are nano-dollars; an id is empty where there is no
+object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from billing.money import nanousd_from_cents
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSnapshot:
+    """`card` is how people know the card that is charged while they are away, such as "Visa ···· 4242"; empty
+    without one.
+    """
+
+    id: str
+    team_id: str
+    name: str
+    email: str
+    card: str
+    payment_method_id: str
+    balance_nanousd: int
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSnapshot:
+    """So many seats at one price; the period lies on the item."""
+
+    id: str
+    price_id: str
+    quantity: int
+    period_start: datetime
+    period_end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionSnapshot:
+    """A subscription; its period is its items'.
+
+    `awaits_first_payment`: its very first invoice is not paid yet, whatever the status says.
+    `pending_until`: a change waits for its payment until then, at `pending_url`.
+    """
+
+    id: str
+    status: str
+    interval: str
+    items: tuple[ItemSnapshot, ...]
+    cancel_at: datetime | None
+    ended_at: datetime | None
+    created_at: datetime
+    customer_id: str = ""
+    schedule_id: str = ""
+    awaits_first_payment: bool = False
+    pending_until: datetime | None = None
+    pending_invoice_id: str = ""
+    pending_url: str = ""
+    payment_method_id: str = ""
+    card: str = ""
+    discounts: tuple[str, ...] = ()
+
+    @property
+    def period_start(self) -> datetime:
+        return min(item.period_start for item in self.items)
+
+    @property
+    def period_end(self) -> datetime:
+        return min(item.period_end for item in self.items)
+
+    @property
+    def quantities(self) -> dict[str, int]:
+        """Price to number of seats."""
+        return {item.price_id: item.quantity for item in self.items}
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSnapshot:
+    """A plan for the period's end: `later` is what the last phase bills, price to number of seats."""
+
+    id: str
+    status: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    phases: int
+    later: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutSnapshot:
+    """`status`: open, complete or expired; `paid`: also where there was nothing to pay."""
+
+    id: str
+    url: str
+    status: str
+    paid: bool
+    reference: str
+    customer_id: str
+    subscription_id: str
+    payment_id: str
+    invoice_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LineSnapshot:
+    """A line of an invoice, as Stripe words it."""
+
+    text: str
+    amount_nanousd: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceSnapshot:
+    """An invoice. `payment_id`: the payment intent that paid it, or is to."""
+
+    id: str
+    customer_id: str
+    subscription_id: str
+    number: str
+    status: str
+    reason: str
+    total_nanousd: int
+    due_nanousd: int
+    paid_nanousd: int
+    attempted: bool
+    purchase_id: str
+    payment_id: str
+    url: str
+    created_at: datetime
+    finalized_at: datetime | None
+    lines: tuple[LineSnapshot, ...] = ()
+
+    @property
+    def rest_nanousd(self) -> int:
+        """What is due beyond the lines: discounts, tax, and the customer's balance."""
+        return self.due_nanousd - sum(line.amount_nanousd for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSnapshot:
+    """A payment intent with its latest charge. `dispute`: none, open, won or lost."""
+
+    id: str
+    customer_id: str
+    status: str
+    amount_nanousd: int
+    received_nanousd: int
+    refunded_nanousd: int
+    charge_id: str
+    dispute: str
+    failure: str
+    purchase_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionSnapshot:
+    """A promotion code and the coupon behind it. A discount is either percent (hundredths of one) or an
+    amount."""
+
+    id: str
+    code: str
+    active: bool
+    percent_hundredths: int | None
+    amount_nanousd: int | None
+    duration: str
+    times_redeemed: int
+    max_redemptions: int | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSnapshot:
+    """An event: what kind, about which object. The object is fetched anew, never believed from here."""
+
+    id: str
+    kind: str
+    object: Object
+    created_at: datetime
+
+
+def customer_snapshot(customer: Object, card: Object | None = None) -> CustomerSnapshot:
+    """`card` is charged where none is set as the one to charge."""
+    settings = customer.get("invoice_settings") or {}
+    method = settings.get("default_payment_method") or card
+    return CustomerSnapshot(
+        id=customer["id"],
+        team_id=(customer.get("metadata") or {}).get("team", ""),
+        name=customer.get("name") or "",
+        email=customer.get("email") or "",
+        card=_card(method),
+        payment_method_id=_id(method),
+        balance_nanousd=nanousd_from_cents(customer.get("balance") or 0),
+        deleted=bool(customer.get("deleted")),
+    )
+
+
+def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
+    """`latest_invoice` must have been expanded: one that is not is believed to be paid; and
+    `default_payment_method`, for `card` to be known."""
+    items = subscription["items"]["data"]
+    invoice = subscription.get("latest_invoice")
+    invoice = invoice if isinstance(invoice, Mapping) else {}
+    pending = subscription.get("pending_update")
+    first = invoice.get("billing_reason") == "subscription_create"
+    return SubscriptionSnapshot(
+        id=subscription["id"],
+        status=subscription["status"],
+        interval=items[0]["price"]["recurring"]["interval"],
+        items=tuple(
+            ItemSnapshot(
+                id=item["id"],
+                price_id=item["price"]["id"],
+                quantity=item["quantity"],
+                period_start=_moment(item["current_period_start"]),
+                period_end=_moment(item["current_period_end"]),
+            )
+            for item in items
+        ),
+        cancel_at=_moment_or_none(subscription["cancel_at"]),
+        ended_at=_moment_or_none(subscription["ended_at"]),
+        created_at=_moment(subscription["created"]),
+        customer_id=_id(subscription.get("customer")),
+        schedule_id=_id(subscription.get("schedule")),
+        awaits_first_payment=first and invoice.get("status") != "paid",
+        pending_until=_moment(pending["expires_at"]) if pending else None,
+        pending_invoice_id=invoice.get("id", "") if pending else "",
+        pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
+        payment_method_id=_id(subscription.get("default_payment_method")),
+        card=_card(subscription.get("default_payment_method")),
+        discounts=tuple(_id(discount) for discount in subscription.get("discounts") or ()),
+    )
+
+
+def schedule_snapshot(schedule: Object) -> ScheduleSnapshot:
+    current, phases = schedule.get("current_phase") or {}, schedule["phases"]
+    return ScheduleSnapshot(
+        id=schedule["id"],
+        status=schedule["status"],
+        starts_at=_moment_or_none(current.get("start_date")),
+        ends_at=_moment_or_none(current.get("end_date")),
+        phases=len(phases),
+        later={_id(item["price"]): item["quantity"] for item in phases[-1]["items"]},
+    )
+
+
+def checkout_snapshot(session: Object) -> CheckoutSnapshot:
+    return CheckoutSnapshot(
+        id=session["id"],
+        url=session.get("url") or "",
+        status=session["status"],
+        paid=session["status"] == "complete" and session["payment_status"] in ("paid", "no_payment_required"),
+        reference=session.get("client_reference_id") or "",
+        customer_id=_id(session.get("customer")),
+        subscription_id=_id(session.get("subscription")),
+        payment_id=_id(session.get("payment_intent")),
+        invoice_id=_id(session.get("invoice")),
+        expires_at=_moment(session["expires_at"]),
+    )
+
+
+def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
+    """`payments` must have been expanded for `payment_id` to be known. A preview has no id of its own."""
+    parent = invoice.get("parent") or {}
+    metadata = invoice.get("metadata") or {}
+    return InvoiceSnapshot(
+        id=invoice.get("id") or "",
+        customer_id=_id(invoice.get("customer")),
+        subscription_id=_id((parent.get("subscription_details") or {}).get("subscription")),
+        number=invoice.get("number") or "",
+        status=invoice.get("status") or "draft",
+        reason=invoice.get("billing_reason") or "",
+        total_nanousd=nanousd_from_cents(invoice["total"]),
+        due_nanousd=nanousd_from_cents(invoice["amount_due"]),
+        paid_nanousd=nanousd_from_cents(invoice["amount_paid"]),
+        attempted=bool(invoice.get("attempted")),
+        purchase_id=metadata.get("purchase", ""),
+        payment_id=_payment_of(((invoice.get("payments") or {}).get("data")) or []),
+        url=invoice.get("hosted_invoice_url") or "",
+        created_at=_moment(invoice["created"]),
+        finalized_at=_moment_or_none((invoice.get("status_transitions") or {}).get("finalized_at")),
+        lines=tuple(
+            LineSnapshot(line.get("description") or "", nanousd_from_cents(line["amount"]))
+            for line in invoice["lines"]["data"]
+        ),
+    )
+
+
+def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
+    """`latest_charge` must have been expanded. `dispute_status` is of its dispute, empty without one."""
+    charge = intent.get("latest_charge")
+    charge = charge if isinstance(charge, Mapping) else {}
+    failure = intent.get("last_payment_error") or {}
+    return PaymentSnapshot(
+        id=intent["id"],
+        customer_id=_id(intent.get("customer")),
+        status=intent["status"],
+        amount_nanousd=nanousd_from_cents(intent["amount"]),
+        received_nanousd=nanousd_from_cents(intent.get("amount_received") or 0),
+        refunded_nanousd=nanousd_from_cents(charge.get("amount_refunded") or 0),
+        charge_id=charge.get("id", ""),
+        dispute=_dispute(dispute_status),
+        failure=failure.get("message") or "",
+        purchase_id=(intent.get("metadata") or {}).get("purchase", ""),
+        created_at=_moment(intent["created"]),
+    )
+
+
+def promotion_snapshot(promotion: Object) -> PromotionSnapshot:
+    """`promotion.coupon` must have been expanded."""
+    coupon = promotion["promotion"]["coupon"]
+    percent, amount = coupon.get("percent_off"), coupon.get("amount_off")
+    return PromotionSnapshot(
+        id=promotion["id"],
+        code=promotion["code"],
+        active=bool(promotion["active"]),
+        percent_hundredths=None if percent is None else int(Decimal(str(percent)) * 100),
+        amount_nanousd=None if amount is None else nanousd_from_cents(amount),
+        duration=coupon["duration"],
+        times_redeemed=promotion["times_redeemed"],
+        max_redemptions=promotion.get("max_redemptions"),
+        expires_at=_moment_or_none(promotion.get("expires_at")),
+    )
+
+
+def event_snapshot(event: Object) -> EventSnapshot:
+    """Raises KeyError, TypeError, ValueError or OverflowError for what is not an event."""
+    id, kind, about = event["id"], event["type"], event["data"]["object"]
+    if not (isinstance(id, str) and isinstance(kind, str) and isinstance(about, Mapping)):
+        raise TypeError("An event has an id, a type and an object.")
+    if len(id) > 255 or len(kind) > 100:
+        raise ValueError("No event has so long a name.")
+    return EventSnapshot(id, kind, about, _moment(event["created"]))
+
+
+def _dispute(status: str) -> str:
+    if status in ("", "won", "lost"):
+        return status
+    # An inquiry that was closed, or a dispute that was kept from being one, took no money.
+    return "won" if status in ("warning_closed", "prevented") else "open"
+
+
+def _payment_of(payments: Sequence[Object]) -> str:
+    """The one that paid; while none has, the one that is to."""
+    ranked = sorted(payments, key=lambda one: (one["status"] == "paid", bool(one.get("is_default"))))
+    return _id(ranked[-1]["payment"].get("payment_intent")) if ranked else ""
+
+
+def _card(method: Object | str | None) -> str:
+    card = method.get("card") if isinstance(method, Mapping) else None
+    return f"{card['brand'].title()} ···· {card['last4']}" if card else ""
+
+
+def _id(reference: Object | str | None) -> str:
+    """The id of an object that may have been expanded."""
+    if reference is None:
+        return ""
+    return reference if isinstance(reference, str) else str(reference["id"])
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _moment_or_none(seconds: int | None) -> datetime | None:
+    return None if seconds is None else _moment(seconds)

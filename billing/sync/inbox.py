@@ -1,0 +1,88 @@
+"""Works the webhook inbox: an event says which object to sync; what Stripe answers then decides."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from billing.models import StripeEvent
+from billing.services import inbox
+from billing.sync.checkouts import sync_checkout_session
+from billing.sync.customers import sync_customer
+from billing.sync.invoices import sync_invoice
+from billing.sync.payments import sync_payment
+from billing.sync.promotions import sync_promotion
+from billing.sync.subscriptions import sync_subscription
+from tokenplan.kit.errors import Refusal
+
+logger = logging.getLogger(__name__)
+
+Sync = Callable[[str, datetime], list[str]]
+# What was synced in one run, and the newest event that had come before that.
+Synced = dict[tuple[Sync, str], int]
+# By the name that Stripe gives the event's object: where in it the id is, and what is done. An event about
+# another object is kept and changes nothing.
+SYNCS: dict[str, tuple[str, Sync]] = {
+    "checkout.session": ("id", sync_checkout_session),
+    "customer": ("id", sync_customer),
+    "payment_method": ("customer", sync_customer),
+    "subscription": ("id", sync_subscription),
+    "subscription_schedule": ("subscription", sync_subscription),
+    "invoice": ("id", sync_invoice),
+    "payment_intent": ("id", sync_payment),
+    "charge": ("payment_intent", sync_payment),
+    "refund": ("payment_intent", sync_payment),
+    "dispute": ("payment_intent", sync_payment),
+    "promotion_code": ("id", sync_promotion),
+}
+# An invoice that was a draft may be gone.
+GONE = ("invoice.deleted",)
+
+
+def work_inbox(*, at: datetime, most: int = 100) -> int:
+    """Works what is due, the longest waiting first, up to `most`. Returns how many are done. Safe to run
+    beside itself, or to die in the middle: the event is due again later.
+    """
+    done = 0
+    synced: Synced = {}
+    for _ in range(most):
+        event = inbox.claim(at=at)
+        if event is None:
+            break
+        done += work(event=event, at=at, synced=synced)
+    return done
+
+
+def work(*, event: StripeEvent, at: datetime, synced: Synced) -> bool:
+    """One event that was claimed. Whether it is done. `synced`: what this run has synced; it adds to it."""
+    try:
+        changed = _sync_subject(event, at, synced)
+    except Refusal as refusal:
+        inbox.fail(event=event, error=f"{refusal.code}: {refusal.detail}", at=at)
+    except Exception as error:  # whatever is wrong with this one, the others are worked
+        logger.exception("The event %s was not worked", event.stripe_id)
+        inbox.fail(event=event, error=f"{type(error).__name__}: {error}", at=at)
+    else:
+        inbox.finish(event=event, changed=changed, at=at)
+        return True
+    return False
+
+
+def _sync_subject(event: StripeEvent, at: datetime, synced: Synced) -> list[str]:
+    """What the sync changed. An event that had come before this run synced its object is answered by that
+    sync: Stripe sends many events about one purchase at once.
+    """
+    about = event.payload["data"]["object"]
+    field, sync = SYNCS.get(str(about.get("object")), ("", None))
+    if sync is None or event.kind in GONE:
+        return []
+    # A schedule that is over names its subscription elsewhere.
+    id = about.get(field) or (about.get("released_subscription") if field == "subscription" else "")
+    subject = (sync, str(id or ""))
+    if not id or synced.get(subject, 0) >= event.pk:
+        return []
+    newest = inbox.newest()
+    changed = sync(str(id), at)
+    synced[subject] = newest
+    return changed

@@ -1,0 +1,67 @@
+"""A payment, and the purchase of Credits that it pays for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from billing import stripe_api
+from billing.fetch import Fetched, fetch
+from billing.models import CreditPurchase, Payment, Price
+from billing.money import PACK_KEY
+from billing.services import purchases
+from billing.services.payments import apply_payment
+from billing.services.refunds import take_back_credits
+from billing.stripe_api.snapshots import PaymentSnapshot
+from billing.sync.customers import team_of
+from teams.models import Team
+
+
+def sync_payment(id: str, at: datetime) -> list[str]:
+    return apply_fetched_payment(fetch(lambda: stripe_api.payment(id)), at)
+
+
+def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> list[str]:
+    """Our mirror, and the Credits that it pays for."""
+    snapshot = fetched.value
+    known = Payment.objects.select_related("team").filter(stripe_id=snapshot.id).first()
+    team = team_of(known, snapshot.customer_id, at)
+    if team is None:
+        return []
+    changed = apply_payment(team=team, fetched=fetched, at=at)
+    if snapshot.purchase_id and snapshot.status == "succeeded":
+        purchase = named_purchase(team, snapshot.purchase_id, snapshot.amount_nanousd, at)
+        if purchase is not None:
+            changed += purchases.grant_purchase(
+                purchase=purchase, payment_id=snapshot.id, invoice_id="", at=at
+            )
+            changed += take_back_credits(purchase=purchase, at=at)
+    return changed
+
+
+def named_purchase(team: Team, id: str, paid_nanousd: int, at: datetime) -> CreditPurchase | None:
+    """The Team's purchase that a payment or an invoice names. One that we have lost is made again, if what
+    was paid is a pack's price.
+    """
+    found = known_purchase(team, id)
+    if found is not None or not is_uuid(id):
+        return found
+    pack = Price.objects.get(lookup_key=PACK_KEY).amount_nanousd
+    if paid_nanousd <= 0 or paid_nanousd % pack or CreditPurchase.objects.filter(pk=id).exists():
+        return None
+    return purchases.restore_purchase(team=team, id=id, credits_nanousd=paid_nanousd, at=at)
+
+
+def known_purchase(team: Team, id: str) -> CreditPurchase | None:
+    if not is_uuid(id):
+        return None
+    return CreditPurchase.objects.select_related("team").filter(team=team, pk=id).first()
+
+
+def is_uuid(text: str) -> bool:
+    """Metadata may be anybody's."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

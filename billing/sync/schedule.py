@@ -1,0 +1,136 @@
+"""What Stripe is to do when the period of a subscription ends. Only this module makes, changes and releases
+Stripe's subscription schedules, and only it says whether a subscription renews.
+
+Our rows decide: what is planned for each seat, another interval, a cancellation. `keep_schedule` makes Stripe
+agree with them after every sync. Around a change that acts at once it is called thus: the change releases the
+schedule (`release_for_change`), since Stripe changes no subscription that is on one; while the change is
+under way nothing is scheduled; the sync that sees it done, or refused, schedules what is planned again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from billing.change_requests import bill_later, bill_now
+from billing.errors import StripeMissing
+from billing.models import Change, Subscription
+from billing.selectors.prices import prices_of
+from billing.services.changes import planned_seats
+from billing.stripe_api import schedules
+from billing.stripe_api.snapshots import SubscriptionSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The subscription is over: Stripe does nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedForChange:
+    """A change is under way, which released the schedule. Nothing is scheduled before it is over."""
+
+    change_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class EndsWithPeriod:
+    """The subscription ends. `stripe_knows`: Stripe has it so already. What is planned for the seats stays
+    in our rows, for the case that it is resumed.
+    """
+
+    stripe_knows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unscheduled:
+    """It renews as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """From `starts_at` on, the period's end, it is billed otherwise. `prices`: Stripe's price id to number of
+    seats.
+    """
+
+    prices: Mapping[str, int]
+    interval: str
+    starts_at: datetime
+
+
+State = Ended | ReleasedForChange | EndsWithPeriod | Unscheduled | Planned
+
+
+def schedule_state(row: Subscription, snapshot: SubscriptionSnapshot) -> State:
+    """What our rows want to happen at the period's end. `snapshot` is what they agree with."""
+    if row.ended_at is not None:
+        return Ended()
+    change = row.changes.unfinished().first()
+    if change is not None:
+        return ReleasedForChange(change.pk)
+    if row.cancel_asked or snapshot.cancel_at is not None:
+        return EndsWithPeriod(stripe_knows=not row.cancel_asked)
+    seats, interval = planned_seats(row), row.later_interval
+    later = bill_later(seats, interval)
+    if not seats or later == bill_now(seats, row.interval) or snapshot.pending_until is not None:
+        return Unscheduled()
+    return Planned(prices_of(later), interval, snapshot.period_end)
+
+
+def keep_schedule(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str]:
+    """Makes, changes or releases Stripe's schedule, or ends the subscription with its period, so that Stripe
+    does what our rows want. Returns what it did, a line each: nothing, the second time. Raises what Stripe
+    says, and NotOnSale for a price that Stripe does not know.
+    """
+    match schedule_state(row, snapshot):
+        case Ended() | ReleasedForChange():
+            return []
+        case EndsWithPeriod(stripe_knows=False):
+            # Stripe refuses to end a subscription that is on a schedule.
+            lines = _release(snapshot)
+            schedules.set_cancel_at_period_end(row.stripe_id, cancel=True)
+            return [*lines, f"subscription {row.stripe_id}: ends with its period"]
+        case Planned() as planned:
+            return _schedule(row, snapshot, planned)
+        case _:
+            return _release(snapshot)
+
+
+def release_for_change(change: Change, snapshot: SubscriptionSnapshot) -> None:
+    """Before a change is sent. The row is there first, so that no sync beside this one makes the schedule
+    anew. Raises ValueError for a change that is over, and what Stripe says.
+    """
+    if change.closed_at is not None:
+        raise ValueError("Only a change under way releases the schedule.")
+    if snapshot.schedule_id:
+        schedules.release_schedule(snapshot.schedule_id)
+
+
+def renew_again(row: Subscription) -> None:
+    """A subscription that was to end with its period goes on. Its schedule is made by the sync that
+    follows. Raises what Stripe says.
+    """
+    schedules.set_cancel_at_period_end(row.stripe_id, cancel=False)
+
+
+def _schedule(row: Subscription, snapshot: SubscriptionSnapshot, planned: Planned) -> list[str]:
+    if snapshot.schedule_id:
+        now = schedules.schedule(snapshot.schedule_id)
+        if now.phases > 1 and dict(now.later) == planned.prices and now.ends_at == planned.starts_at:
+            return []
+    made = schedules.upsert_schedule(snapshot, planned.prices, interval=planned.interval)
+    Subscription.objects.filter(pk=row.pk).update(schedule_id=made.id)
+    seats = sum(planned.prices.values())
+    return [f"schedule {made.id}: {seats} seats from {planned.starts_at:%Y-%m-%d %H:%M} on"]
+
+
+def _release(snapshot: SubscriptionSnapshot) -> list[str]:
+    if not snapshot.schedule_id:
+        return []
+    with suppress(StripeMissing):
+        schedules.release_schedule(snapshot.schedule_id)
+        return [f"schedule {snapshot.schedule_id}: released"]
+    return []

@@ -1,0 +1,90 @@
+"""A subscription: our rows, the seats, what is scheduled for the period's end, and a failed payment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from billing import stripe_api
+from billing.change_requests import bill_now
+from billing.errors import ChangeInProgress
+from billing.fetch import Fetched, fetch
+from billing.models import Subscription
+from billing.selectors.prices import prices_of
+from billing.services.changes import planned_seats
+from billing.services.subscriptions import OWES, apply_subscription
+from billing.stripe_api.snapshots import SubscriptionSnapshot
+from billing.sync.customers import team_of
+from billing.sync.schedule import keep_schedule
+from teams.models import Team
+
+
+def sync_subscription(id: str, at: datetime) -> list[str]:
+    return apply_fetched_subscription(fetch(lambda: stripe_api.subscription(id)), at)
+
+
+def sync_subscription_of(team: Team, at: datetime) -> list[str]:
+    """The Team's live one, for a page that does not wait for the webhook."""
+    row = Subscription.objects.for_team(team).live().first()
+    return sync_subscription(row.stripe_id, at) if row else []
+
+
+def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datetime) -> list[str]:
+    """Our rows follow, and so does Stripe's schedule, unless the rows show something more recent by then."""
+    snapshot = fetched.value
+    known = Subscription.objects.select_related("team").filter(stripe_id=snapshot.id).first()
+    team = team_of(known, snapshot.customer_id, at)
+    if team is None:
+        return []
+    if known is None and snapshot.ended_at is None:
+        _sync_the_one_before(team, snapshot.id, at)
+    changed = apply_subscription(team=team, fetched=fetched, overdue_since=_overdue_since(snapshot), at=at)
+    row = Subscription.objects.filter(stripe_id=snapshot.id, fetch_sequence=fetched.sequence).first()
+    return changed + keep_schedule(row, snapshot) if row else changed
+
+
+def _sync_the_one_before(team: Team, id: str, at: datetime) -> None:
+    """It may have ended, and the event that says so did not come yet."""
+    before = Subscription.objects.for_team(team).live().exclude(stripe_id=id).first()
+    if before is not None:
+        sync_subscription(before.stripe_id, at)
+
+
+def _overdue_since(snapshot: SubscriptionSnapshot) -> datetime | None:
+    """When the oldest invoice that was attempted and is still open was first to be paid; None while nothing
+    is owed."""
+    if snapshot.status not in OWES:
+        return None
+    open_ones = stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id, status="open")
+    attempted = [invoice.finalized_at for invoice in open_ones if invoice.attempted and invoice.finalized_at]
+    return min(attempted, default=None)
+
+
+def agreed_subscription(
+    find: Callable[[], Subscription], at: datetime
+) -> tuple[Subscription, SubscriptionSnapshot]:
+    """The row that `find` gives, and what Stripe says, which are the same: where they differ, the row is
+    synced first. Raises what `find` does, ChangeInProgress when it changes in this moment, and what Stripe
+    says.
+    """
+    row = find()
+    fetched = fetch(lambda: stripe_api.subscription(row.stripe_id))
+    if not _agree(row, fetched.value):
+        apply_fetched_subscription(fetched, at)
+        row = find()
+        if not _agree(row, fetched.value):
+            raise ChangeInProgress("The subscription changes in this moment; try again.")
+    return row, fetched.value
+
+
+def _agree(row: Subscription, snapshot: SubscriptionSnapshot) -> bool:
+    """Status, interval and period are the same, and the seats that are billed exist."""
+    ours = (row.status, row.interval, row.cancel_at, row.period_end, row.ended_at)
+    at_stripe = (
+        snapshot.status,
+        snapshot.interval,
+        snapshot.cancel_at,
+        snapshot.period_end,
+        snapshot.ended_at,
+    )
+    return ours == at_stripe and prices_of(bill_now(planned_seats(row), row.interval)) == snapshot.quantities

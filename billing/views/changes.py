@@ -1,0 +1,127 @@
+"""A change of the subscription, or its cancellation: shown with its exact money, then confirmed."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from billing.errors import AmountChanged
+from billing.forms import ChangeForm, ConfirmForm
+from billing.models import Change
+from billing.selectors.change_requests import CANCEL, RESUME
+from billing.views.base import show_fresh
+from billing.workflows import cancellations, changes
+from billing.workflows.change_previews import Preview, preview_change
+from teams.permissions import Right
+from teams.tasks import deliver_mail
+from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.pages import attempt, sentence
+
+State = Change.State
+
+
+@team_page(get=Right.MANAGE_BILLING, post=Right.MANAGE_BILLING)
+def change(request: TeamRequest) -> HttpResponse:
+    """GET shows what the change in the address would do; POST does it for the amount that was shown. Where
+    that is not the amount any more, it shows the new one and does nothing.
+    """
+    form = ConfirmForm(request.POST) if request.method == "POST" else ChangeForm(request.GET)
+    if not form.is_valid():
+        messages.error(request, "This change cannot be read; choose it again.")
+        return redirect("team-billing", request.team.slug)
+    try:
+        if isinstance(form, ConfirmForm):
+            try:
+                return _confirmed(request, form)
+            except AmountChanged as refusal:
+                return _shown(request, form, refusal)
+        return _shown(request, form)
+    except Refusal as refusal:
+        messages.error(request, sentence(refusal.detail))
+        return redirect("team-billing", request.team.slug)
+
+
+def _shown(request: TeamRequest, form: ChangeForm, stale: AmountChanged | None = None) -> HttpResponse:
+    preview = _preview(request, form)
+    context = {
+        "preview": preview,
+        "kind": form.cleaned_data["kind"],
+        "confirm": _to_confirm(form, preview),
+        "stale": sentence(stale.detail) if stale else "",
+    }
+    return show_fresh(request, "billing/change.html", context, status=409 if stale else 200)
+
+
+def _preview(request: TeamRequest, form: ChangeForm) -> Preview:
+    team, at = request.team, timezone.now()
+    if form.cleaned_data["kind"] == CANCEL:
+        return cancellations.preview_cancel(team=team, at=at)
+    if form.cleaned_data["kind"] == RESUME:
+        return cancellations.preview_resume(team=team, at=at)
+    return preview_change(team=team, request=form.change_request(), at=at)
+
+
+def _to_confirm(form: ChangeForm, preview: Preview) -> ConfirmForm:
+    """The same form again, with what is shown for it."""
+    moment = preview.proration_at
+    return ConfirmForm(
+        initial={
+            **{name: form.cleaned_data[name] for name in ChangeForm.base_fields},
+            "amount_nanousd": preview.amount_nanousd,
+            "proration_at": moment.strftime("%Y-%m-%dT%H:%M:%S%z") if moment else "",
+        }
+    )
+
+
+def _confirmed(request: TeamRequest, form: ConfirmForm) -> HttpResponse:
+    done = _confirm(request, form)
+    enqueue(deliver_mail)
+    if done is None:
+        messages.success(request, "Saved. Nothing is charged now.")
+    elif done.state == State.DONE:
+        messages.success(request, f"Done: {done.text}.")
+    elif done.state == State.AWAITS_PAYMENT:
+        messages.warning(request, "Your bank wants to hear from you, or the card was declined. See below.")
+    else:
+        messages.info(request, f"Sent: {done.text}. The payment service is working on it.")
+    return redirect("team-billing", request.team.slug)
+
+
+def _confirm(request: TeamRequest, form: ConfirmForm) -> Change | None:
+    team, by, at = request.team, request.user, timezone.now()
+    kind, amount_nanousd = form.cleaned_data["kind"], form.cleaned_data["amount_nanousd"]
+    if kind == CANCEL:
+        cancellations.cancel(team=team, amount_nanousd=amount_nanousd, at=at, by=by)
+        return None
+    if kind == RESUME:
+        cancellations.resume(team=team, amount_nanousd=amount_nanousd, at=at, by=by)
+        return None
+    return changes.confirm_change(
+        team=team,
+        request=form.change_request(),
+        amount_nanousd=amount_nanousd,
+        proration_at=form.cleaned_data["proration_at"],
+        at=at,
+        by=by,
+    )
+
+
+@team_page(post=Right.MANAGE_BILLING)
+def drop(request: TeamRequest) -> HttpResponse:
+    """Gives up the change that waits for its payment: nothing is charged, nothing changes."""
+    waiting = Change.objects.for_team(request.team).unfinished()
+    change = waiting.select_related("subscription", "team").first()
+    if change is None:
+        messages.info(request, "No change waits any more.")
+    else:
+        found = change
+        attempt(
+            request,
+            lambda: changes.drop_change(change=found, at=timezone.now()),
+            f"Dropped: {change.text}. Nothing was charged.",
+        )
+    return redirect("team-billing", request.team.slug)

@@ -1,0 +1,139 @@
+"""What a change of the subscription would cost and do, with its exact money. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing import stripe_api
+from billing.change_requests import (
+    AddSeats,
+    BillChange,
+    ChangeRequest,
+    GiveUpSeats,
+    KeepSeats,
+    MoveSeats,
+    SwitchInterval,
+    Terms,
+)
+from billing.errors import NotOnSale
+from billing.models import Subscription
+from billing.selectors.change_effects import Effect, effects_of
+from billing.selectors.prices import cost_of_seats, prices_of
+from billing.services.changes import changeable, planned_seats
+from billing.stripe_api.snapshots import LineSnapshot, SubscriptionSnapshot
+from billing.sync.subscriptions import agreed_subscription
+from quota.models import Plan
+from teams.models import Team
+from tokenplan.kit.errors import InvalidValue
+
+NAMED_SEATS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a change does. `amount_nanousd` is what confirming sends back: charged now where it acts `at_once`
+    (the proration is counted from `proration_at`), else the next regular invoice. `renewal_nanousd`: the
+    regular invoice afterwards, at `renews_at`; None where none will come.
+    """
+
+    text: str
+    at_once: bool
+    amount_nanousd: int
+    lines: tuple[LineSnapshot, ...]
+    effective_at: datetime
+    proration_at: datetime | None
+    renewal_nanousd: int | None
+    renews_at: datetime
+    effects: tuple[Effect, ...]
+
+    @property
+    def rest_nanousd(self) -> int:
+        """What the amount is beyond the lines: discounts, tax, and the Team's balance."""
+        return self.amount_nanousd - sum(line.amount_nanousd for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedChange:
+    """A request, what it means for the bill, and what it costs. `row` and `snapshot` are the subscription
+    before it.
+    """
+
+    request: ChangeRequest
+    row: Subscription
+    snapshot: SubscriptionSnapshot
+    change: BillChange
+    preview: Preview
+
+
+def preview_change(*, team: Team, request: ChangeRequest, at: datetime) -> Preview:
+    """Raises what `changeable` and `ChangeRequest.bill_change` do, NotOnSale, and what Stripe says."""
+    return price_change(team=team, request=request, moment=at.replace(microsecond=0), at=at).preview
+
+
+def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: datetime) -> PricedChange:
+    """What the request does and costs at `moment`, from which the proration is counted; `at` is now. Raises
+    what `preview_change` does.
+    """
+    if isinstance(request, AddSeats) and team.is_default:
+        raise InvalidValue("Your own Team has one seat; create a Team for more people", pointer="/seats")
+    if isinstance(request, (AddSeats, MoveSeats)) and not _is_sold(request.plan_id):
+        raise NotOnSale
+    row, snapshot = agreed_subscription(lambda: changeable(team), at)
+    terms = Terms(planned_seats(row), row.interval, row.next_interval, cost_of_seats(row.interval))
+    change = request.bill_change(terms)
+    # What was shown before this period began was not of this period.
+    moment = moment if moment >= snapshot.period_start else at.replace(microsecond=0)
+    plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
+    later = stripe_api.preview_change(snapshot, prices_of(change.later), at=None)
+    invoice = later
+    if change.at_once:
+        invoice = stripe_api.preview_change(snapshot, prices_of(change.now), at=moment)
+    a_year_begins = change.now.interval != row.interval
+    preview = Preview(
+        text=text_of(request, plans),
+        at_once=change.at_once,
+        amount_nanousd=invoice.due_nanousd,
+        lines=invoice.lines,
+        effective_at=moment if change.at_once else snapshot.period_end,
+        proration_at=moment if change.at_once else None,
+        renewal_nanousd=later.due_nanousd,
+        renews_at=_a_year_on(moment) if a_year_begins else snapshot.period_end,
+        effects=effects_of(row.team, change, plans=plans, at=moment),
+    )
+    return PricedChange(request, row, snapshot, change, preview)
+
+
+def _is_sold(plan_id: int) -> bool:
+    return Plan.objects.sellable().filter(pk=plan_id).exists()
+
+
+def text_of(request: ChangeRequest, plans: Mapping[int, Plan]) -> str:
+    """What the request is called on pages and in the audit log; for people only, since it names the first
+    few seats. `plans` by id.
+    """
+    match request:
+        case AddSeats(plan_id, count):
+            return f"Add {count} {'seat' if count == 1 else 'seats'} of {plans[plan_id].name}"
+        case MoveSeats(plan_id, seat_ids):
+            return f"Move {_seats_text(seat_ids)} to {plans[plan_id].name}"
+        case GiveUpSeats(seat_ids):
+            return f"Give up {_seats_text(seat_ids)} at the period's end"
+        case KeepSeats(seat_ids):
+            return f"Keep {_seats_text(seat_ids)} as now"
+        case SwitchInterval(interval):
+            return f"Pay by the {interval}"
+        case _:
+            raise TypeError(f"{request!r} has no text")
+
+
+def _seats_text(seat_ids: tuple[int, ...]) -> str:
+    few = ", ".join(str(seat_id) for seat_id in seat_ids[:NAMED_SEATS])
+    more = f" and {len(seat_ids) - NAMED_SEATS} more" if len(seat_ids) > NAMED_SEATS else ""
+    return f"seat {few}" if len(seat_ids) == 1 else f"seats {few}{more}"
+
+
+def _a_year_on(moment: datetime) -> datetime:
+    day = 28 if (moment.month, moment.day) == (2, 29) else moment.day
+    return moment.replace(year=moment.year + 1, day=day)

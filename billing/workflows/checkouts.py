@@ -1,0 +1,200 @@
+"""Buying the first seats, and Credits, in a checkout session: a page of Stripe's on which the Team pays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+
+from django.conf import settings
+
+from billing import stripe_api
+from billing.change_requests import MAX_SEATS, Bill
+from billing.errors import ChangeInProgress, NotOnSale, PaymentsUnavailable, StripeRefused
+from billing.fetch import fetch
+from billing.models import Checkout, CreditPurchase, Customer, Interval
+from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
+from billing.selectors.checkouts import open_checkout
+from billing.selectors.prices import pack_price_id, prices_of
+from billing.services import checkouts
+from billing.stripe_api.snapshots import CheckoutSnapshot, InvoiceSnapshot
+from billing.sync.checkouts import sync_checkout
+from billing.workflows.customers import ensure_customer
+from quota.models import Plan
+from teams.models import Team, User
+from tokenplan.kit.errors import InvalidValue
+
+logger = logging.getLogger(__name__)
+
+
+def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: datetime, by: User) -> Checkout:
+    """A session for the Team's first seats: plan code to number. Its `url` leads to the payment page.
+
+    The same again gives the same session; another choice ends the session before. Raises InvalidValue,
+    NotOnSale, AlreadySubscribed, and what Stripe says.
+    """
+    prices, plans = _chosen(team, seats, interval)
+    text = ", ".join(f"{count} × {plan.name}" for plan, count in plans.items())
+    text += f", paid {Interval(interval).label.lower()}"
+    return _begin(team=team, kind=Checkout.Kind.SUBSCRIPTION, prices=prices, text=text, at=at, by=by)
+
+
+def preview_seats(*, team: Team, seats: Mapping[str, int], interval: str) -> InvoiceSnapshot:
+    """What the first period costs, before promotions. Raises what `buy_seats` does; nothing is written."""
+    customer = Customer.objects.filter(team=team).exclude(stripe_id=None).first()
+    prices, _ = _chosen(team, seats, interval)
+    return stripe_api.preview_new((customer and customer.stripe_id) or "", prices)
+
+
+def _chosen(team: Team, seats: Mapping[str, int], interval: str) -> tuple[dict[str, int], dict[Plan, int]]:
+    """Stripe's prices, and the plans, each with the number of seats."""
+    if interval not in Interval.values:
+        raise InvalidValue("Choose month or year", pointer="/interval")
+    wanted = {code: count for code, count in seats.items() if count}
+    total = sum(wanted.values())
+    if not wanted or min(wanted.values()) < 0 or total > MAX_SEATS:
+        raise InvalidValue(f"Choose from 1 to {MAX_SEATS} seats", pointer="/seats")
+    if team.is_default and total > 1:
+        raise InvalidValue("Your own Team has one seat; create a Team for more people", pointer="/seats")
+    plans = {plan.code: plan for plan in Plan.objects.sellable().filter(code__in=wanted)}
+    for code in wanted:
+        if code not in plans:
+            raise NotOnSale(f"There is no plan {code!r} on sale.", pointer="/seats")
+    prices = prices_of(Bill({plans[code].pk: count for code, count in wanted.items()}, interval))
+    return prices, {plans[code]: count for code, count in wanted.items()}
+
+
+def packs_of(nanousd: int) -> int:
+    """So many packs of 5,000 Credits. Raises InvalidValue for an amount between two packs."""
+    packs, rest = divmod(nanousd, NANOUSD_PER_PACK)
+    if rest:
+        raise InvalidValue("Credits are sold in multiples of 5,000", pointer="/credits")
+    return packs
+
+
+def buy_credits(*, team: Team, packs: int, at: datetime, by: User) -> Checkout:
+    """A session for packs of 5,000 Credits. Raises InvalidValue, NotOnSale, and what Stripe
+    says."""
+    if not 1 <= packs <= MAX_PACKS:
+        raise InvalidValue(
+            f"Buy from {CREDITS_PER_PACK:,} to {MAX_PACKS * CREDITS_PER_PACK:,} Credits at once, "
+            f"in multiples of {CREDITS_PER_PACK:,}",
+            pointer="/credits",
+        )
+    return _begin(
+        team=team,
+        kind=Checkout.Kind.CREDITS,
+        prices={pack_price_id(): packs},
+        credits_nanousd=packs * NANOUSD_PER_PACK,
+        text=f"{packs * CREDITS_PER_PACK:,} Credits",
+        at=at,
+        by=by,
+    )
+
+
+def _begin(
+    *,
+    team: Team,
+    kind: str,
+    prices: dict[str, int],
+    credits_nanousd: int = 0,
+    text: str,
+    at: datetime,
+    by: User,
+) -> Checkout:
+    """The open session if it is about the same, else a new one, after the other one was ended."""
+    open_one = open_checkout(team, kind)
+    if open_one is not None:
+        if open_one.prices == prices and open_one.expires_at > at:
+            sync_checkout(open_one, at)  # it may have been paid, and the event did not come yet
+        else:
+            leave_checkout(checkout=open_one, at=at)
+    checkout = checkouts.begin_checkout(
+        team=team, kind=kind, prices=prices, credits_nanousd=credits_nanousd, text=text, at=at, by=by
+    )
+    return checkout if checkout.stripe_id else send_checkout(checkout=checkout, at=at)
+
+
+def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
+    """Asks Stripe for the page; the same page however often it is asked. Raises ChangeInProgress when the
+    session was ended meanwhile, as from another tab, and StripeRefused, which ends it.
+    """
+    customer_id = ensure_customer(team=checkout.team, at=at)
+    try:
+        fetched = fetch(lambda: _create_or_find(checkout, customer_id))
+    except StripeRefused:
+        # Stripe refuses the same request for a day; another session is another request.
+        checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
+        raise
+    checkouts.apply_checkout(checkout=checkout, fetched=fetched, at=at)
+    checkout.refresh_from_db()
+    if checkout.state == Checkout.State.EXPIRED:
+        with suppress(StripeRefused):
+            stripe_api.expire_checkout(fetched.value.id)
+        raise ChangeInProgress("Something else was chosen meanwhile, in another window.")
+    return checkout
+
+
+def _create_or_find(checkout: Checkout, customer_id: str) -> CheckoutSnapshot:
+    """Raises StripeRefused where Stripe has not made it before either."""
+    team = checkout.team
+    metadata = {"team": str(team.pk), "checkout": str(checkout.pk)}
+    purchase = CreditPurchase.objects.filter(checkout=checkout).first()
+    if purchase is not None:
+        metadata["purchase"] = str(purchase.pk)
+    back = f"{settings.BASE_URL}/teams/{team.slug}/billing/checkouts/{checkout.pk}/"
+    try:
+        return stripe_api.create_checkout(
+            request=checkout.pk,
+            mode="subscription" if checkout.kind == Checkout.Kind.SUBSCRIPTION else "payment",
+            customer_id=customer_id,
+            prices=checkout.prices,
+            metadata=metadata,
+            return_url=back,
+            expires_at=checkout.expires_at,
+        )
+    except StripeRefused:
+        # It may have been asked for before with other parameters, as by an older release.
+        made = stripe_api.find_checkout(customer_id, request=checkout.pk)
+        if made is None:
+            raise
+        return made
+
+
+def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
+    """Ends an open session. Raises ChangeInProgress when it was paid in this moment."""
+    if checkout.came_to_nothing():
+        return checkout
+    try:
+        # Without an id nobody was led to its page yet; it is asked for again first, then ended.
+        id = checkout.stripe_id or send_checkout(checkout=checkout, at=at).stripe_id or ""
+        stripe_api.expire_checkout(id)
+    except StripeRefused:
+        pass  # not open any more: the sync says what became of it
+    sync_checkout(checkout, at)
+    checkout.refresh_from_db()
+    if not checkout.came_to_nothing():
+        raise ChangeInProgress("The payment page was used in this moment; look at the result first.")
+    return checkout
+
+
+def expire_old_checkouts(*, at: datetime) -> int:
+    """The sweep: sessions that should be over by now, of whose end no event has come. Returns how many are
+    over.
+    """
+    old = Checkout.objects.unfinished().filter(expires_at__lte=at)
+    over = 0
+    for checkout in old.select_related("team"):
+        try:
+            if checkout.stripe_id:
+                sync_checkout(checkout, at)
+            else:
+                checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
+        except PaymentsUnavailable as refusal:
+            logger.warning("Checkout %s was not synced: %s", checkout.pk, refusal)
+        except Exception:  # whatever is wrong with this one, the others are synced
+            logger.exception("Checkout %s was not synced", checkout.pk)
+        checkout.refresh_from_db()
+        over += checkout.state not in (Checkout.State.OPEN, Checkout.State.PROCESSING)
+    return over

@@ -1,0 +1,31 @@
+"""What a Team pays next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing import stripe_api
+from billing.errors import NotSubscribed
+from billing.models import Customer, Subscription
+from billing.stripe_api.snapshots import InvoiceSnapshot
+from teams.models import Team
+
+
+@dataclass(frozen=True, slots=True)
+class NextInvoice:
+    """`invoice`: the next regular one as Stripe would make it now; None where none will come. `card` is
+    charged for it, as people know it; empty where none is known."""
+
+    invoice: InvoiceSnapshot | None
+    card: str
+
+
+def next_invoice(*, team: Team) -> NextInvoice:
+    """Raises PaymentsUnavailable, NotSubscribed."""
+    row = Subscription.objects.for_team(team).live().first()
+    if row is None:
+        raise NotSubscribed
+    snapshot = stripe_api.subscription(row.stripe_id)
+    customer = Customer.objects.filter(team=team).first()
+    invoice = stripe_api.next_invoice(row.stripe_id) if row.ends_at is None else None
+    return NextInvoice(invoice, snapshot.card or (customer.card if customer else ""))

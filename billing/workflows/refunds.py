@@ -1,0 +1,67 @@
+"""Refunds by an operator."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from billing import stripe_api
+from billing.errors import PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
+from billing.models import Payment, Refund
+from billing.services import refunds
+from billing.sync.payments import sync_payment
+from teams.models import User
+
+logger = logging.getLogger(__name__)
+
+# A refund that was opened so long ago and is not closed was interrupted.
+SENT_FOR = timedelta(minutes=5)
+
+
+def refund_payment(
+    *,
+    payment: Payment,
+    amount_nanousd: int,
+    reason: str,
+    request: UUID | None = None,
+    at: datetime,
+    by: User,
+) -> Refund:
+    """Refunds, and takes back the same share of the Credits that were bought, as far as they are unused. Once
+    per `request`.
+
+    Raises RefundTooHigh, InvalidValue, ChangeInProgress; StripeRefused when it was not done;
+    PaymentsUnavailable when that is not known yet: the sweep sends it again, and Stripe does it once.
+    """
+    refund = refunds.open_refund(
+        payment=payment, amount_nanousd=amount_nanousd, reason=reason, request=request, at=at, by=by
+    )
+    return refund if refund.state == Refund.State.DONE else send_refund(refund=refund, at=at)
+
+
+def send_refund(*, refund: Refund, at: datetime) -> Refund:
+    """Asks Stripe; once, however often it is sent."""
+    payment = refund.payment
+    try:
+        id = stripe_api.refund(payment.stripe_id, nanousd=refund.amount_nanousd, request=refund.pk)
+    except (StripeRefused, StripeMissing, PaymentDeclined) as refusal:
+        refunds.close_refund(refund=refund, error=refusal.detail, at=at)
+        raise
+    refund = refunds.close_refund(refund=refund, stripe_id=id, at=at)
+    sync_payment(payment.stripe_id, at)
+    return refund
+
+
+def send_open_refunds(*, at: datetime) -> int:
+    """The sweep: those whose sending was interrupted. Returns how many are done."""
+    done = 0
+    sent = Refund.objects.filter(state=Refund.State.OPEN, created_at__lte=at - SENT_FOR)
+    for refund in sent.select_related("payment__team", "by"):
+        try:
+            done += send_refund(refund=refund, at=at).state == Refund.State.DONE
+        except (StripeRefused, StripeMissing, PaymentDeclined, PaymentsUnavailable) as refusal:
+            logger.warning("Refund %s is not done: %s", refund.pk, refusal)
+        except Exception:  # whatever is wrong with this one, the others are sent
+            logger.exception("Refund %s is not done", refund.pk)
+    return done

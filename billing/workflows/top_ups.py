@@ -1,0 +1,104 @@
+"""Auto top-up, as a sweep: whatever was interrupted goes on where it stopped."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from billing import stripe_api
+from billing.errors import NotOnSale, PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
+from billing.models import AutoTopUp, CreditPurchase
+from billing.money import NANOUSD_PER_PACK
+from billing.selectors.prices import pack_price_id
+from billing.services import purchases, top_ups
+from billing.stripe_api.snapshots import InvoiceSnapshot
+from billing.sync.invoices import sync_invoice
+from billing.workflows.customers import ensure_customer
+from teams.models import Team
+
+logger = logging.getLogger(__name__)
+
+
+def top_up_all(*, at: datetime) -> int:
+    """Every Team whose Credits are below its threshold. Returns how many purchases are paid."""
+    waiting = CreditPurchase.objects.filter(
+        kind=CreditPurchase.Kind.TOP_UP, state=CreditPurchase.State.WAITING
+    )
+    teams = Team.objects.filter(auto_top_up__in=AutoTopUp.objects.filter(enabled=True)) | Team.objects.filter(
+        pk__in=waiting.values("team")
+    )
+    paid = 0
+    for team in teams.live().distinct().order_by("pk"):
+        try:
+            paid += top_up(team=team, at=at)
+        except Exception:  # whatever is wrong with this Team, the others get theirs
+            logger.exception("The Credits of %s were not topped up", team)
+    return paid
+
+
+def top_up(*, team: Team, at: datetime) -> bool:
+    """One Team. Whether it was charged now. A purchase that waits is finished first: its invoice exists
+    once, and is paid once.
+    """
+    purchase = top_ups.begin_top_up(team=team, at=at)
+    if purchase is None:
+        return False
+    if not AutoTopUp.objects.filter(team=team, enabled=True).exists():
+        return _give_up(purchase, "Auto top-up was switched off.", at)
+    try:
+        invoice = _billed(purchase, at)
+        if invoice.status == "open":
+            card_id = _card_id(invoice.customer_id)
+            invoice = stripe_api.pay_invoice(invoice.id, payment_method_id=card_id)
+    except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale) as refusal:
+        return _give_up(purchase, refusal.detail, at)
+    except PaymentsUnavailable:
+        return False  # it waits, and is tried again
+    sync_invoice(invoice.id, at)
+    purchase.refresh_from_db()
+    if purchase.state == CreditPurchase.State.WAITING and invoice.status in ("void", "uncollectible"):
+        return _give_up(purchase, "The invoice was given up.", at)
+    return purchase.state == CreditPurchase.State.PAID
+
+
+def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot:
+    """The purchase's invoice; made, where there is none yet."""
+    if purchase.invoice_id:
+        return stripe_api.invoice(purchase.invoice_id)
+    customer_id = ensure_customer(team=purchase.team, at=at)
+    _card_id(customer_id)  # without one there is nothing to bill
+    invoice = stripe_api.bill_credits(
+        request=purchase.pk,
+        customer_id=customer_id,
+        price_id=pack_price_id(),
+        packs=purchase.amount_nanousd // NANOUSD_PER_PACK,
+        metadata={"team": str(purchase.team_id), "purchase": str(purchase.pk)},
+    )
+    purchases.set_invoice_id(purchase=purchase, invoice_id=invoice.id)
+    purchase.invoice_id = invoice.id
+    return invoice
+
+
+def _card_id(customer_id: str) -> str:
+    """Stripe's id of the card that is charged. Raises PaymentDeclined where there is none."""
+    card_id = stripe_api.customer(customer_id).payment_method_id
+    if not card_id:
+        raise PaymentDeclined("There is no card to charge; add one under Cards and invoices.")
+    return card_id
+
+
+def _give_up(purchase: CreditPurchase, reason: str, at: datetime) -> bool:
+    """Not charged, and not to be charged later: the invoice is void before the purchase is called failed,
+    unless it was paid after all.
+    """
+    purchase.refresh_from_db()
+    if purchase.invoice_id:
+        try:
+            stripe_api.void_invoice(purchase.invoice_id)
+        except PaymentsUnavailable:
+            return False
+        except (StripeRefused, StripeMissing):
+            pass  # void already, or paid: the sync says which
+        sync_invoice(purchase.invoice_id, at)
+    top_ups.fail_top_up(purchase=purchase, reason=reason, at=at)
+    return False

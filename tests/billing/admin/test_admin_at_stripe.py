@@ -1,0 +1,267 @@
+"""What operators do, with a local Stripe: refunds, promotion codes, replaying events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from billing import stripe_api
+from billing.models import CreditPurchase, Payment, Promotion, Refund, StripeEvent
+from billing.tasks import work_inbox
+from billing.workflows.checkouts import buy_credits, buy_seats
+from quota.models import CreditGrant, CreditLedgerEntry
+from teams.models import AuditEntry, Mail, Team, User
+from tests.helpers.admin_forms import hidden
+from tests.helpers.admin_urls import verb_url
+from tests.helpers.factories import CREDIT, T0, USD, make_team, owner_of
+from tests.helpers.reading import told, words
+from tests.helpers.stripe_account import StripeAccount
+
+
+@pytest.fixture(autouse=True)
+def at_t0(db: None) -> Iterator[None]:
+    with time_machine.travel(T0, tick=False):
+        yield
+
+
+@pytest.fixture
+def team() -> Team:
+    return make_team("Acme")
+
+
+@pytest.fixture
+def operator() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.com", "x"))
+    return client
+
+
+def pay_credits(account: StripeAccount, team: Team, packs: int = 5, **how: Any) -> Payment:
+    checkout = buy_credits(team=team, packs=packs, at=account.at, by=owner_of(team).user)
+    account.pay(checkout.url, **how)
+    account.deliver()
+    return Payment.objects.get(stripe_id=CreditPurchase.objects.get(checkout=checkout).payment_id)
+
+
+def confirm(client: Client, url: str, **values: str) -> dict[str, str]:
+    """What the page that asks for a confirmation sends."""
+    return hidden(client.post(url, {**hidden(client.get(url)), **values}))
+
+
+def test_a_part_is_paid_back_and_takes_its_share_of_the_credits(
+    stripe_account: StripeAccount, team: Team, operator: Client
+) -> None:
+    payment = pay_credits(stripe_account, team)
+    url = verb_url(payment, "refund")
+
+    page = told(operator, url, **confirm(operator, url, amount="10", reason="late"))
+
+    assert "$10.00 is paid back; $10.00 in all." in page
+    refund = Refund.objects.get()
+    assert (refund.state, refund.amount_nanousd, refund.reason) == ("done", 10 * USD, "late")
+    entry = CreditLedgerEntry.objects.get(kind="refund")
+    assert entry.amount_nanousd == -10_000 * CREDIT
+    assert CreditGrant.objects.get().remaining_nanousd == 15_000 * CREDIT
+    assert Mail.objects.get(kind="refunded").context["amount"] == "$10.00"
+    by = User.objects.get(email="root@example.com")
+    assert AuditEntry.objects.get(action="payment.refunded").by == by
+    # Stripe tells of it as well, and that changes nothing more.
+    stripe_account.deliver()
+    assert CreditLedgerEntry.objects.filter(kind="refund").count() == 1
+    assert Mail.objects.filter(kind="refunded").count() == 1
+
+
+def test_a_form_that_is_sent_twice_pays_back_once(
+    stripe_account: StripeAccount, team: Team, operator: Client
+) -> None:
+    payment = pay_credits(stripe_account, team)
+    url = verb_url(payment, "refund")
+    form = confirm(operator, url, amount="5", reason="late")
+
+    for _ in range(2):
+        assert "$5.00 is paid back; $5.00 in all." in told(operator, url, **form)
+
+    assert Refund.objects.count() == 1
+    payment.refresh_from_db()
+    assert payment.refunded_nanousd == 5 * USD
+    assert operator.post(url, {**form, "amount": "6"}).status_code == 422
+
+
+def test_while_stripe_is_away_the_same_form_can_be_sent_again(
+    stripe_account: StripeAccount, team: Team, operator: Client, settings: Any
+) -> None:
+    payment = pay_credits(stripe_account, team)
+    url = verb_url(payment, "refund")
+    form = confirm(operator, url, amount="5", reason="late")
+    settings.STRIPE_API_BASE = "http://127.0.0.1:1"
+
+    answer = operator.post(url, form)
+
+    assert answer.status_code == 422
+    assert "The payment service does not answer; try again in a minute." in words(answer)
+    assert Refund.objects.get().state == "open"
+    settings.STRIPE_API_BASE = stripe_account.url
+    assert "$5.00 is paid back; $5.00 in all." in told(operator, url, **form)
+    assert Refund.objects.get().state == "done"
+
+
+def test_what_stripe_refuses_is_said_and_kept(
+    stripe_account: StripeAccount, team: Team, operator: Client
+) -> None:
+    payment = pay_credits(stripe_account, team, packs=1)
+    url = verb_url(payment, "refund")
+    form = confirm(operator, url, amount="5", reason="late")
+    # Meanwhile somebody pays it back in Stripe's own console, and we have not heard of it.
+    stripe_api.refund(payment.stripe_id, nanousd=USD, request="console")
+
+    answer = operator.post(url, form)
+
+    assert answer.status_code == 422
+    assert "The payment service refused this" in words(answer)
+    assert Refund.objects.get().state == "refused"
+    assert not CreditLedgerEntry.objects.filter(kind="refund").exists()
+    stripe_account.deliver()
+    assert CreditGrant.objects.get().remaining_nanousd == 4_000 * CREDIT
+
+
+def test_a_promotion_code_is_made_once_and_takes_off_what_it_says(
+    stripe_account: StripeAccount, team: Team, operator: Client
+) -> None:
+    url = reverse("admin:billing_promotion_add")
+    form = {
+        **hidden(operator.get(url)),
+        "code": "SPRING",
+        "percent": "25",
+        "duration": "once",
+        "max_redemptions": "1",
+    }
+
+    for _ in range(2):
+        assert "SPRING can be redeemed from now on." in told(operator, url, **form)
+
+    promotion = Promotion.objects.get()
+    assert (promotion.percent_hundredths, promotion.max_redemptions, promotion.active) == (2_500, 1, True)
+    assert AuditEntry.objects.filter(action="promotion.asked").first() is not None
+
+    payment = pay_credits(stripe_account, team, packs=4, promotion="SPRING")
+    assert payment.received_nanousd == 15 * USD
+    assert CreditGrant.objects.get().amount_nanousd == 20_000 * CREDIT
+    promotion.refresh_from_db()
+    assert promotion.times_redeemed == 1
+
+
+def test_a_code_that_is_in_use_is_refused_and_another_can_be_made_with_the_same_form(
+    stripe_account: StripeAccount, operator: Client
+) -> None:
+    url = reverse("admin:billing_promotion_add")
+    form = {
+        **hidden(operator.get(url)),
+        "code": "FIVE",
+        "amount": "5",
+        "duration": "repeating",
+        "months": "3",
+    }
+    told(operator, url, **form)
+    fresh = {**form, **hidden(operator.get(url))}
+
+    answer = operator.post(url, fresh)
+    assert answer.status_code == 422
+    assert "The payment service refused this" in words(answer)
+    assert "FIVE-2 can be redeemed from now on." in told(operator, url, **{**fresh, "code": "FIVE-2"})
+    assert Promotion.objects.count() == 2
+    made = Promotion.objects.get(code="FIVE")
+    assert (made.amount_nanousd, made.duration, made.percent_hundredths) == (5 * USD, "repeating", None)
+
+
+def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, operator: Client) -> None:
+    add, rows = reverse("admin:billing_promotion_add"), reverse("admin:billing_promotion_changelist")
+    told(
+        operator,
+        add,
+        **{**hidden(operator.get(add)), "code": "SPRING", "percent": "25", "duration": "forever"},
+    )
+    pk = Promotion.objects.get().pk
+
+    assert "1 deactivated." in told(operator, rows, action="deactivate", _selected_action=pk)
+    assert Promotion.objects.get().active is False
+    assert "1 activated." in told(operator, rows, action="activate", _selected_action=pk)
+    assert Promotion.objects.get().active is True
+    stripe_account.deliver()
+    assert Promotion.objects.get().active is True
+    actions = AuditEntry.objects.filter(action__startswith="promotion.").order_by("pk")
+    assert [entry.action for entry in actions] == [
+        "promotion.asked",
+        "promotion.deactivated",
+        "promotion.activated",
+    ]
+
+
+def test_a_code_for_all_of_it_grants_the_credits_without_a_payment(
+    stripe_account: StripeAccount, team: Team, operator: Client
+) -> None:
+    url = reverse("admin:billing_promotion_add")
+    told(operator, url, **{**hidden(operator.get(url)), "code": "GIFT", "percent": "100", "duration": "once"})
+    checkout = buy_credits(team=team, packs=1, at=T0, by=owner_of(team).user)
+
+    stripe_account.pay(checkout.url, promotion="GIFT")
+    stripe_account.deliver()
+
+    purchase = CreditPurchase.objects.get()
+    assert (purchase.state, purchase.payment_id) == ("paid", "")
+    assert CreditGrant.objects.get().remaining_nanousd == 5_000 * CREDIT
+    assert said("reconcile_stripe").endswith("everything agrees.")
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of every table that money or access is in; the inbox and who replayed what aside. Tickets
+    of looks go on counting."""
+    rows = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            if table.startswith(("billing_", "quota_", "teams_")) and table != "billing_stripeevent":
+                cursor.execute(f"SELECT to_jsonb(t) - 'fetch_sequence' FROM {table} t ORDER BY 1")
+                rows[table] = [json.loads(row) for (row,) in cursor.fetchall()]
+    return rows
+
+
+def test_replaying_every_event_in_any_order_changes_nothing(
+    stripe_account: StripeAccount, team: Team, operator: Client
+) -> None:
+    owner = owner_of(team).user
+    seats = buy_seats(team=team, seats={"max": 2, "plus": 1}, interval="month", at=T0, by=owner)
+    stripe_account.pay(seats.url)
+    payment = pay_credits(stripe_account, team)
+    url = verb_url(payment, "refund")
+    told(operator, url, **confirm(operator, url, amount="10", reason="late"))
+    stripe_account.deliver()
+    before = everything()
+    events = list(StripeEvent.objects.order_by("pk"))
+    assert len(events) > 10
+    assert all(event.done_at for event in events)
+
+    for event in reversed(events):
+        told(operator, verb_url(event, "replay"), confirmed="yes")
+        assert work_inbox() == 1
+
+    after = everything()
+    after["teams_auditentry"] = [
+        row for row in after["teams_auditentry"] if row["action"] != "stripe_event.replayed"
+    ]
+    assert after == before
+    assert list(StripeEvent.objects.order_by("pk").values_list("changed")) == [(e.changed,) for e in events]
+    assert StripeEvent.objects.filter(done_at=None).count() == 0
+
+
+def said(command: str, *arguments: str) -> str:
+    out = StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue().strip()

@@ -1,0 +1,53 @@
+"""Events that are due are worked, each object is asked for once."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from billing.models import StripeEvent
+from billing.services import inbox
+from billing.stripe_api.snapshots import EventSnapshot
+from billing.sync.inbox import work_inbox
+from tests.helpers.factories import T0, make_user
+from tests.helpers.story import Story
+from tests.helpers.stripe_account import StripeAccount
+
+
+def receive(id: str = "evt_1", kind: str = "account.updated", **about: object) -> bool:
+    """An event about an object that is nothing of ours, unless told otherwise."""
+    about = {"id": "acct_1", "object": "account", **about}
+    snapshot = EventSnapshot(id, kind, about, T0)
+    return inbox.receive(event=snapshot, payload={"id": id, "data": {"object": about}}, at=T0)
+
+
+@pytest.mark.django_db
+def test_whatever_is_wrong_with_one_event_the_others_are_worked() -> None:
+    StripeEvent.objects.create(
+        stripe_id="evt_0", kind="?", payload={}, created_at=T0, received_at=T0, next_attempt_at=T0
+    )
+    receive()
+    assert work_inbox(at=T0) == 1
+    broken = StripeEvent.objects.get(stripe_id="evt_0")
+    assert (broken.done_at, broken.error) == (None, "KeyError: 'data'")
+    assert broken.next_attempt_at == T0 + timedelta(seconds=15)
+
+
+def test_of_what_came_together_each_object_is_asked_for_once(
+    stripe_account: StripeAccount, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Five events are about the purchase's subscription or its invoice; a replay later fetches again."""
+    story = Story(stripe_account)
+    stripe_account.pay(story.begin_checkout(max=1).url)
+    caplog.set_level(logging.INFO, "stripe")
+    stripe_account.deliver()
+    asked = [record.message for record in caplog.records if "Request to" in record.message]
+    kinds = StripeEvent.objects.values_list("kind", flat=True)
+    assert {"customer.subscription.created", "invoice.finalized", "invoice.paid"} <= set(kinds)
+    assert len([line for line in asked if "/invoices/in_" in line]) == 2  # its own, and of the checkout
+    before = len(asked)
+    inbox.replay(event=StripeEvent.objects.get(kind="invoice.paid"), at=stripe_account.at, by=make_user())
+    work_inbox(at=stripe_account.at)
+    assert len([record for record in caplog.records if "Request to" in record.message]) > before

@@ -1,0 +1,130 @@
+"""Who keeps which seat when what is paid for changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.seat_plans import LEAVES, SeatToPlace, place_seats
+
+PLUS, MAX, ULTRA = 1, 2, 3
+
+
+def test_what_is_paid_for_as_before_leaves_every_seat_as_it_is() -> None:
+    seats = [SeatToPlace(1, PLUS), SeatToPlace(2, MAX, held=True)]
+    done = place_seats(seats, {PLUS: 1, MAX: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: PLUS, 2: MAX}, [], [])
+
+
+def test_a_first_purchase_makes_seats() -> None:
+    assert list(place_seats([], {MAX: 2, PLUS: 1}).new) == [PLUS, MAX, MAX]
+
+
+def test_an_upgrade_moves_the_seat_that_was_named() -> None:
+    seats = [SeatToPlace(1, PLUS, held=True), SeatToPlace(2, PLUS, wanted_plan_id=MAX, held=True)]
+    done = place_seats(seats, {PLUS: 1, MAX: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: PLUS, 2: MAX}, [], [])
+
+
+def test_what_is_planned_moves_nothing_by_itself() -> None:
+    """What is planned for the period's end stands in the row long before Stripe bills it."""
+    seats = [
+        SeatToPlace(1, PLUS, wanted_plan_id=MAX),
+        SeatToPlace(2, MAX, wanted_plan_id=PLUS),
+        SeatToPlace(3, MAX, wanted_plan_id=LEAVES),
+    ]
+    assert place_seats(seats, {PLUS: 1, MAX: 2}).plan_ids == {1: PLUS, 2: MAX, 3: MAX}
+
+
+def test_an_upgrade_beside_a_planned_downgrade_moves_only_the_one_that_is_billed() -> None:
+    seats = [
+        SeatToPlace(1, PLUS, wanted_plan_id=MAX),
+        SeatToPlace(2, MAX, wanted_plan_id=PLUS),
+        SeatToPlace(3, PLUS),
+    ]
+    assert place_seats(seats, {PLUS: 1, MAX: 2}).plan_ids == {1: MAX, 2: MAX, 3: PLUS}
+
+
+def test_seats_named_to_leave_go_first_then_free_ones_then_the_newest() -> None:
+    seats = [
+        SeatToPlace(1, MAX, held=True),
+        SeatToPlace(2, MAX),
+        SeatToPlace(3, MAX, wanted_plan_id=LEAVES, held=True),
+        SeatToPlace(4, MAX, held=True),
+    ]
+    assert list(place_seats(seats, {MAX: 3}).gone) == [3]
+    assert list(place_seats(seats, {MAX: 2}).gone) == [2, 3]
+    assert list(place_seats(seats, {MAX: 1}).gone) == [2, 3, 4]
+    assert list(place_seats(seats, {}).gone) == [1, 2, 3, 4]
+
+
+def test_a_change_made_at_stripe_without_us_moves_a_seat_rather_than_replacing_it() -> None:
+    """An operator changed the plan in Stripe's own console: the holder keeps the seat and its usage."""
+    done = place_seats([SeatToPlace(1, PLUS, held=True)], {ULTRA: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: ULTRA}, [], [])
+
+
+plans = st.sampled_from([PLUS, MAX, ULTRA])
+seats_lists = st.lists(
+    st.tuples(plans, st.one_of(st.none(), st.just(LEAVES), plans), st.booleans()), max_size=7
+).map(lambda rows: [SeatToPlace(i, plan, wanted, held) for i, (plan, wanted, held) in enumerate(rows, 1)])
+payments = st.dictionaries(plans, st.integers(0, 4))
+
+
+@given(seats_lists, payments)
+def test_there_are_always_exactly_the_seats_that_are_paid_for(
+    seats: list[SeatToPlace], paid: dict[int, int]
+) -> None:
+    done = place_seats(seats, paid)
+    assert Counter(done.plan_ids.values()) + Counter(done.new) == Counter(paid)
+    assert sorted([*done.plan_ids, *done.gone]) == [seat.id for seat in seats]
+
+
+@given(seats_lists, payments)
+def test_as_many_seats_keep_their_plan_as_can(seats: list[SeatToPlace], paid: dict[int, int]) -> None:
+    """By counting: of each plan as many stay as were there and are paid for. And none that is to stay
+    gives way to one that is not, on its own plan."""
+    done = place_seats(seats, paid)
+    before = Counter(seat.plan_id for seat in seats)
+    stayed = Counter(seat.plan_id for seat in seats if done.plan_ids.get(seat.id) == seat.plan_id)
+    assert all(stayed[plan] == min(before[plan], paid.get(plan, 0)) for plan in before)
+
+    def kept(seat: SeatToPlace) -> bool:
+        return done.plan_ids.get(seat.id) == seat.plan_id
+
+    for seat in seats:
+        for other in seats:
+            if (
+                seat.plan_id == other.plan_id
+                and seat.wanted_plan_id is None
+                and other.wanted_plan_id is not None
+            ):
+                assert (
+                    done.plan_ids.get(seat.id) == seat.plan_id or done.plan_ids.get(other.id) != seat.plan_id
+                )
+
+
+@given(seats_lists, payments)
+def test_nobody_loses_a_seat_while_there_is_room_unless_it_was_given_up(
+    seats: list[SeatToPlace], paid: dict[int, int]
+) -> None:
+    done = place_seats(seats, paid)
+    gone = {seat.id: seat for seat in seats if seat.id in done.gone}
+    assert not done.new or all(seat.wanted_plan_id == LEAVES for seat in gone.values())
+
+
+@given(seats_lists, payments)
+def test_sharing_out_twice_changes_nothing(seats: list[SeatToPlace], paid: dict[int, int]) -> None:
+    once = place_seats(seats, paid)
+    kept = [
+        SeatToPlace(s.id, once.plan_ids[s.id], s.wanted_plan_id, s.held)
+        for s in seats
+        if s.id in once.plan_ids
+    ]
+    added = [SeatToPlace(100 + n, plan) for n, plan in enumerate(once.new)]
+    again = place_seats([*kept, *added], paid)
+    assert again.plan_ids == {seat.id: seat.plan_id for seat in [*kept, *added]}
+    assert not again.new
+    assert not again.gone

@@ -1,0 +1,257 @@
+"""Buying the first seats, and the return from the payment page: right whether or not the webhook has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from billing.models import Checkout, CreditPurchase, StripeEvent, Subscription
+from billing.workflows.checkouts import buy_credits
+from teams.models import Team, User
+from tests.helpers.buyer import Buyer
+from tests.helpers.factories import T0, make_team, make_user, owner_of
+from tests.helpers.reading import read, words
+from tests.helpers.stripe_account import AUTHENTICATES, COMES_LATER, DECLINED, FAILS_LATER, StripeAccount
+
+pytestmark = pytest.mark.django_db
+Visit = Callable[[User], Client]
+DAY = timedelta(days=1)
+MAX = {"interval": "month", "seats_plus": "0", "seats_max": "1", "seats_ultra": "0"}
+
+
+@pytest.fixture
+def buyer(at_t0: None, stripe_account: StripeAccount) -> Buyer:
+    return Buyer(stripe_account)
+
+
+def subscribe(client: Client, team: Team, **fields: str) -> Checkout:
+    """Posts the form and gives the checkout session that it leads to."""
+    answer = client.post(f"/teams/{team.slug}/billing/subscribe/", fields or MAX)
+    assert answer.status_code == 302, words(answer)
+    checkout = Checkout.objects.for_team(team).filter(state="open").get()
+    assert answer.headers["Location"] == checkout.url
+    return checkout
+
+
+def back(checkout: Checkout) -> str:
+    return f"/teams/{checkout.team.slug}/billing/checkouts/{checkout.pk}/"
+
+
+def test_who_pays_comes_back_to_seats_before_any_webhook(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = subscribe(client, buyer.team, **MAX | {"seats_plus": "2"})
+
+    returned = buyer.account.pay(checkout.url)
+    page = read(client, back(checkout))
+
+    assert returned.endswith(back(checkout))
+    assert page.startswith("Paid, thank you 2 × Plus, 1 × Max, paid monthly")
+    assert "The Team now has: 2 Plus seats, 1 Max seat. Give them to members" in page
+    assert "Give out seats" in page
+    assert not StripeEvent.objects.exists()
+    assert buyer.plans() == ["plus", "plus", "max"]
+    assert buyer.charges() == [9_000]
+
+    buyer.account.deliver()
+    assert buyer.plans() == ["plus", "plus", "max"]
+    assert read(client, back(checkout)) == page
+
+
+def test_the_webhook_may_come_first(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = subscribe(client, buyer.team)
+
+    buyer.account.pay(checkout.url)
+    buyer.account.deliver()
+
+    assert buyer.plans() == ["max"]
+    assert "The Team now has: 1 Max seat." in read(client, back(checkout))
+
+
+def test_in_a_default_team_the_seat_is_the_owners_and_the_way_to_the_key_is_shown(
+    visit: Visit, buyer: Buyer
+) -> None:
+    ada = make_user("ada@example.com")
+    team = Team.objects.get(default_for=ada)
+    client = visit(ada)
+    checkout = subscribe(client, team, interval="year", plan="max")
+
+    buyer.account.pay(checkout.url)
+    page = client.get(back(checkout))
+
+    assert "Your seat works now, with the key you already have." in words(page)
+    assert f'href="/account/keys/{team.slug}/">Show my key</a>' in page.content.decode()
+    assert Buyer(buyer.account, team).charges() == [50_000]
+    assert Subscription.objects.get(team=team).interval == "year"
+
+
+def test_who_leaves_the_payment_page_may_go_on_or_give_it_up(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = subscribe(client, buyer.team)
+
+    page = client.get(back(checkout))
+    assert "Not paid yet" in words(page)
+    assert f'href="{checkout.url}">Continue to payment</a>' in page.content.decode()
+    assert "You chose 1 × Max, paid monthly, and have not paid yet." in read(
+        client, f"/teams/{buyer.team.slug}/billing/"
+    )
+
+    given_up = words(client.post(f"{back(checkout)}leave/", follow=True))
+    assert "Given up. Nothing was charged." in given_up
+    assert "Not paid 1 × Max, paid monthly The payment page was closed or has expired." in given_up
+    assert buyer.charges() == []
+    assert subscribe(client, buyer.team).pk != checkout.pk
+
+
+def test_the_same_choice_leads_to_the_same_page_another_one_ends_it(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    first = subscribe(client, buyer.team)
+    assert subscribe(client, buyer.team).pk == first.pk
+
+    second = subscribe(client, buyer.team, **MAX | {"seats_max": "2"})
+
+    first.refresh_from_db()
+    assert (first.state, second.state) == ("expired", "open")
+    assert "expired" in buyer.account.pay(first.url) or buyer.charges() == []
+    buyer.account.pay(second.url)
+    assert "The Team now has: 2 Max seats." in read(client, back(second))
+
+
+def test_after_paying_in_one_tab_the_other_tab_buys_nothing(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = subscribe(client, buyer.team)
+    buyer.account.pay(checkout.url)
+
+    late = client.post(f"/teams/{buyer.team.slug}/billing/subscribe/", MAX | {"seats_max": "2"})
+
+    # The first visit cannot be ended any more: it was paid. So there is no second one.
+    assert late.status_code == 422
+    assert "The payment page was used in this moment; look at the result first." in words(late)
+    again = client.post(f"/teams/{buyer.team.slug}/billing/subscribe/", MAX, follow=True)
+    assert "This Team has a subscription already." in words(again)
+    assert Subscription.objects.count() == 1
+    assert buyer.charges() == [5_000]
+
+
+def test_a_declined_card_buys_nothing_and_another_one_does(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = subscribe(client, buyer.team)
+
+    buyer.account.pay(checkout.url, DECLINED)
+    assert "Not paid yet" in read(client, back(checkout))
+    assert buyer.plans() == []
+
+    buyer.account.pay(checkout.url)
+    assert "Paid, thank you" in read(client, back(checkout))
+    assert buyer.charges() == [5_000]
+
+
+def test_a_card_that_wants_authentication(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = subscribe(client, buyer.team)
+
+    buyer.account.pay(checkout.url, AUTHENTICATES, authentication="fail")
+    assert "Not paid yet" in read(client, back(checkout))
+    buyer.account.pay(checkout.url, AUTHENTICATES)
+
+    assert "Paid, thank you" in read(client, back(checkout))
+    assert buyer.plans() == ["max"]
+
+
+def test_a_payment_that_comes_later_is_under_way_until_then(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = subscribe(client, buyer.team)
+    buyer.account.pay(checkout.url, COMES_LATER)
+
+    page = client.get(back(checkout))
+    assert "Your payment is in progress" in words(page)
+    assert 'hx-trigger="every 3s"' in page.content.decode()
+    assert buyer.plans() == []
+    overview = read(client, f"/teams/{buyer.team.slug}/billing/")
+    assert "The payment for 1 × Max, paid monthly is in progress." in overview
+    assert "Active" not in overview
+
+    with buyer.later(7 * DAY):
+        page = client.get(back(checkout))
+        assert "Paid, thank you" in words(page)
+        assert "hx-trigger" not in page.content.decode()
+        assert buyer.plans() == ["max"]
+
+
+def test_a_payment_that_fails_later_buys_nothing_and_one_may_choose_again(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = subscribe(client, buyer.team)
+    buyer.account.pay(checkout.url, FAILS_LATER)
+    assert "Your payment is in progress" in read(client, back(checkout))
+
+    with buyer.later(7 * DAY):
+        assert "The payment failed 1 × Max, paid monthly" in read(client, back(checkout))
+        assert buyer.plans() == []
+        assert not Subscription.objects.live().exists()
+        second = subscribe(client, buyer.team)
+        buyer.account.pay(second.url)
+        assert "Paid, thank you" in read(client, back(second))
+        assert buyer.charges() == [5_000]
+
+
+def test_credits_come_back_to_the_same_page(visit: Visit, buyer: Buyer) -> None:
+    client = visit(buyer.user)
+    checkout = buy_credits(team=buyer.team, packs=2, at=T0, by=buyer.user)
+    assert "Not paid yet 10,000 Credits" in read(client, back(checkout))
+
+    buyer.account.pay(checkout.url)
+
+    page = read(client, back(checkout))
+    assert (
+        "Paid, thank you 10,000 Credits The Team has 10,000 Credits more, which can be used until 3 June 2027"
+        in page
+    )
+    assert CreditPurchase.objects.get().state == "paid"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (MAX | {"seats_max": "0"}, "Choose from 1 to 1000 seats."),
+        (MAX | {"seats_max": "-1"}, "Ensure this value is greater than or equal to 0."),
+        (MAX | {"seats_max": "1000", "seats_plus": "1"}, "Choose from 1 to 1000 seats."),
+        (MAX | {"interval": "week"}, "Select a valid choice."),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused_and_kept_in_the_form(
+    visit: Visit, buyer: Buyer, fields: dict[str, str], said: str
+) -> None:
+    page = visit(buyer.user).post(f"/teams/{buyer.team.slug}/billing/subscribe/", fields)
+
+    assert page.status_code == 422
+    assert said in words(page)
+    assert not Checkout.objects.exists()
+
+
+def test_another_teams_payment_is_not_there(visit: Visit, buyer: Buyer) -> None:
+    checkout = subscribe(visit(buyer.user), buyer.team)
+    other = make_team()
+    client = visit(owner_of(other).user)
+
+    assert client.get(f"/teams/{other.slug}/billing/checkouts/{checkout.pk}/").status_code == 404
+    assert client.post(f"/teams/{other.slug}/billing/checkouts/{checkout.pk}/leave/").status_code == 404
+    checkout.refresh_from_db()
+    assert checkout.state == "open"
+
+
+def test_cards_and_invoices_lead_to_stripes_page_and_back(visit: Visit, buyer: Buyer) -> None:
+    buyer.subscribe({"max": 1})
+
+    answer = visit(buyer.user).post(f"/teams/{buyer.team.slug}/billing/portal/")
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(buyer.account.url)
+
+
+def test_forms_may_lead_to_stripes_pages_and_nowhere_else(visit: Visit, buyer: Buyer) -> None:
+    policy = visit(buyer.user).get(f"/teams/{buyer.team.slug}/billing/").headers["Content-Security-Policy"]
+
+    assert f"form-action 'self' {buyer.account.url}" in policy
