@@ -90,7 +90,7 @@ def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
 
     Raises InvitationNotUsable, InvitationForAnotherAddress, AlreadyMember.
     """
-    invitation = look_up(token=token, at=at)
+    invitation = find_open(token=token, at=at)
     lock_team(invitation.team)
     invitation = _lock_open(invitation)
     if invitation.token_hash != hash_of(token):
@@ -112,7 +112,7 @@ def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
     return member
 
 
-def look_up(*, token: str, at: datetime) -> Invitation:
+def find_open(*, token: str, at: datetime) -> Invitation:
     """The invitation that this link opens, with Team and inviter; InvitationNotUsable when there is none."""
     invitation = (
         Invitation.objects.open()

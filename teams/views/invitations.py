@@ -73,7 +73,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     """The page that an invitation's link opens; whoever it was sent to can accept it there."""
     at = timezone.now()
     try:
-        invitation = service.look_up(token=token, at=at)
+        invitation = service.find_open(token=token, at=at)
     except InvitationNotUsable:
         return render(request, "teams/join.html", {"invitation": None}, status=410)
     user = request.user

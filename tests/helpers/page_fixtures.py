@@ -32,7 +32,7 @@ def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def visit() -> Callable[[User], Client]:
+def as_user() -> Callable[[User], Client]:
     """A client that has signed in as that person."""
 
     def as_person(user: User) -> Client:

@@ -31,7 +31,7 @@ def read(client: Client, url: str) -> str:
     return words(response)
 
 
-def told(client: Client, url: str, **data: object) -> str:
+def submit(client: Client, url: str, **data: object) -> str:
     """Posts a form that leads on to another page, and gives that page's words: the message is among them."""
     response = client.post(url, data, follow=True)
     assert response.redirect_chain, words(response)

@@ -17,6 +17,7 @@ OF_A_WHOLE_ROOM = {
     "malformed_input",  # every address refuses it
     "readme",  # what the README of a room says is so
     "shapes",  # every object of the local Stripe
+    "language",  # which language a page or an answer is in
     "openapi",  # every address is described
     "rules_in_the_database",  # every trigger and constraint of the migrations
 }

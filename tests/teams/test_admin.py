@@ -19,7 +19,7 @@ OURS = [model for model in site._registry if model._meta.app_label == "teams"]
 
 
 @pytest.fixture(autouse=True)
-def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
 
 
@@ -114,7 +114,7 @@ def test_staff_never_widen_their_own_rights() -> None:
     assert (staff.is_staff, staff.is_superuser) == (True, False)
 
 
-def test_an_operator_frees_a_seat_and_is_told_when_nobody_holds_it(operator: Client, scene: None) -> None:
+def test_an_operator_frees_a_seat_and_reads_when_nobody_holds_it(operator: Client, scene: None) -> None:
     seat = Seat.objects.get()
     assert "1 freed." in run(operator, Seat, "free", seat)
     assert not SeatHolding.objects.current().exists()
@@ -145,7 +145,7 @@ def test_an_operator_has_a_mail_tried_again(operator: Client, scene: None) -> No
     assert Mail.objects.due(timezone.now()).get() == mail
 
 
-def test_staff_who_may_only_look_have_no_actions(scene: None) -> None:
+def test_staff_who_may_only_read_have_no_actions(scene: None) -> None:
     staff = person("staff@example.com")
     User.objects.filter(pk=staff.pk).update(is_staff=True)
     staff.user_permissions.set(Permission.objects.filter(codename="view_seat"))

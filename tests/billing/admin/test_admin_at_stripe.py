@@ -23,7 +23,7 @@ from teams.models import AuditEntry, Mail, Team, User
 from tests.helpers.admin_forms import hidden
 from tests.helpers.admin_urls import verb_url
 from tests.helpers.factories import CREDIT, T0, USD, make_team, owner_of
-from tests.helpers.reading import told, words
+from tests.helpers.reading import submit, words
 from tests.helpers.stripe_account import StripeAccount
 
 
@@ -63,7 +63,7 @@ def test_a_part_is_paid_back_and_takes_its_share_of_the_credits(
     payment = pay_credits(stripe_account, team)
     url = verb_url(payment, "refund")
 
-    page = told(operator, url, **confirm(operator, url, amount="10", reason="late"))
+    page = submit(operator, url, **confirm(operator, url, amount="10", reason="late"))
 
     assert "$10.00 is paid back; $10.00 in all." in page
     refund = Refund.objects.get()
@@ -88,7 +88,7 @@ def test_a_form_that_is_sent_twice_pays_back_once(
     form = confirm(operator, url, amount="5", reason="late")
 
     for _ in range(2):
-        assert "$5.00 is paid back; $5.00 in all." in told(operator, url, **form)
+        assert "$5.00 is paid back; $5.00 in all." in submit(operator, url, **form)
 
     assert Refund.objects.count() == 1
     payment.refresh_from_db()
@@ -110,7 +110,7 @@ def test_while_stripe_is_away_the_same_form_can_be_sent_again(
     assert "The payment service does not answer; try again in a minute." in words(answer)
     assert Refund.objects.get().state == "open"
     settings.STRIPE_API_BASE = stripe_account.url
-    assert "$5.00 is paid back; $5.00 in all." in told(operator, url, **form)
+    assert "$5.00 is paid back; $5.00 in all." in submit(operator, url, **form)
     assert Refund.objects.get().state == "done"
 
 
@@ -146,7 +146,7 @@ def test_a_promotion_code_is_made_once_and_takes_off_what_it_says(
     }
 
     for _ in range(2):
-        assert "SPRING can be redeemed from now on." in told(operator, url, **form)
+        assert "SPRING can be redeemed from now on." in submit(operator, url, **form)
 
     promotion = Promotion.objects.get()
     assert (promotion.percent_hundredths, promotion.max_redemptions, promotion.active) == (2_500, 1, True)
@@ -170,13 +170,13 @@ def test_a_code_that_is_in_use_is_refused_and_another_can_be_made_with_the_same_
         "duration": "repeating",
         "months": "3",
     }
-    told(operator, url, **form)
+    submit(operator, url, **form)
     fresh = {**form, **hidden(operator.get(url))}
 
     answer = operator.post(url, fresh)
     assert answer.status_code == 422
     assert "The payment service refused this" in words(answer)
-    assert "FIVE-2 can be redeemed from now on." in told(operator, url, **{**fresh, "code": "FIVE-2"})
+    assert "FIVE-2 can be redeemed from now on." in submit(operator, url, **{**fresh, "code": "FIVE-2"})
     assert Promotion.objects.count() == 2
     made = Promotion.objects.get(code="FIVE")
     assert (made.amount_nanousd, made.duration, made.percent_hundredths) == (5 * USD, "repeating", None)
@@ -184,16 +184,16 @@ def test_a_code_that_is_in_use_is_refused_and_another_can_be_made_with_the_same_
 
 def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, operator: Client) -> None:
     add, rows = reverse("admin:billing_promotion_add"), reverse("admin:billing_promotion_changelist")
-    told(
+    submit(
         operator,
         add,
         **{**hidden(operator.get(add)), "code": "SPRING", "percent": "25", "duration": "forever"},
     )
     pk = Promotion.objects.get().pk
 
-    assert "1 deactivated." in told(operator, rows, action="deactivate", _selected_action=pk)
+    assert "1 deactivated." in submit(operator, rows, action="deactivate", _selected_action=pk)
     assert Promotion.objects.get().active is False
-    assert "1 activated." in told(operator, rows, action="activate", _selected_action=pk)
+    assert "1 activated." in submit(operator, rows, action="activate", _selected_action=pk)
     assert Promotion.objects.get().active is True
     stripe_account.deliver()
     assert Promotion.objects.get().active is True
@@ -209,7 +209,9 @@ def test_a_code_for_all_of_it_grants_the_credits_without_a_payment(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:
     url = reverse("admin:billing_promotion_add")
-    told(operator, url, **{**hidden(operator.get(url)), "code": "GIFT", "percent": "100", "duration": "once"})
+    submit(
+        operator, url, **{**hidden(operator.get(url)), "code": "GIFT", "percent": "100", "duration": "once"}
+    )
     checkout = buy_credits(team=team, packs=1, at=T0, by=owner_of(team).user)
 
     stripe_account.pay(checkout.url, promotion="GIFT")
@@ -241,7 +243,7 @@ def test_replaying_every_event_in_any_order_changes_nothing(
     stripe_account.pay(seats.url)
     payment = pay_credits(stripe_account, team)
     url = verb_url(payment, "refund")
-    told(operator, url, **confirm(operator, url, amount="10", reason="late"))
+    submit(operator, url, **confirm(operator, url, amount="10", reason="late"))
     stripe_account.deliver()
     before = everything()
     events = list(StripeEvent.objects.order_by("pk"))
@@ -249,7 +251,7 @@ def test_replaying_every_event_in_any_order_changes_nothing(
     assert all(event.done_at for event in events)
 
     for event in reversed(events):
-        told(operator, verb_url(event, "replay"), confirmed="yes")
+        submit(operator, verb_url(event, "replay"), confirmed="yes")
         assert work_inbox() == 1
 
     after = everything()

@@ -29,7 +29,7 @@ from tests.helpers.admin_forms import hidden
 from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.bought import begin_purchase, buy, make_customer, say_payment, say_promotion
 from tests.helpers.factories import CREDIT, T0, USD, Scene, make_scene
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 from tests.helpers.signed import deliver_event, event
 from tests.helpers.stripe_says import Bill, put_on_sale
 
@@ -240,7 +240,7 @@ def test_a_replayed_event_is_due_now_and_nothing_else_changes(scene: Scene, oper
     kept.refresh_from_db()
     assert kept.done_at == T0
 
-    assert "The event invoice.paid evt_1 is due now." in told(operator, url, confirmed="yes")
+    assert "The event invoice.paid evt_1 is due now." in submit(operator, url, confirmed="yes")
     kept = StripeEvent.objects.get()
     assert (kept.done_at, kept.next_attempt_at, kept.changed) == (None, T0, "lot 1 is granted")
     assert (CreditGrant.objects.count(), CreditLedgerEntry.objects.count()) == (lots, entries)
@@ -252,7 +252,7 @@ def test_several_events_are_replayed_from_the_list(scene: Scene, operator: Clien
     inbox.finish(event=StripeEvent.objects.get(), changed=[], at=T0)
 
     url = reverse("admin:billing_stripeevent_changelist")
-    page = told(operator, url, action="replay", _selected_action=StripeEvent.objects.get().pk)
+    page = submit(operator, url, action="replay", _selected_action=StripeEvent.objects.get().pk)
 
     assert "1 due now." in page
     assert StripeEvent.objects.get().next_attempt_at == T0
@@ -303,7 +303,7 @@ def test_staff_without_the_right_to_change_may_read_and_no_more(scene: Scene) ->
     assert Promotion.objects.get().active
 
 
-def test_nobody_but_staff_gets_in(scene: Scene, visit: Callable[[User], Client]) -> None:
+def test_nobody_but_staff_gets_in(scene: Scene, as_user: Callable[[User], Client]) -> None:
     for model in OURS:
-        answer = visit(scene.owner.user).get(reverse(f"admin:billing_{model._meta.model_name}_changelist"))
+        answer = as_user(scene.owner.user).get(reverse(f"admin:billing_{model._meta.model_name}_changelist"))
         assert answer.headers["Location"].startswith("/admin/login/")

@@ -116,7 +116,7 @@ def test_a_stripe_that_is_away_is_answered_by_503(
     answer = owner.post(PURCHASES, {"credits": "5000"})
 
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "payments_unavailable", "60")
-    # Asked again it goes on with the same visit.
+    # Asked again it goes on with the same checkout session.
     settings.STRIPE_API_BASE = stripe_account.url
     assert owner.post(PURCHASES, {"credits": "5000"}).status == 201
     assert Checkout.objects.count() == 1

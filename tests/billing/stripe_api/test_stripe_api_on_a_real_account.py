@@ -78,7 +78,7 @@ class AtStripe:
 
 class YearByApi(Year):
     """Nobody fills in Stripe's pages here: what they sell is bought by the API. They live by the clock on the
-    wall, too, and would refuse a visit of another year.
+    wall, too, and would refuse a checkout session of another year.
     """
 
     def buys(self) -> None:

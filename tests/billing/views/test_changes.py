@@ -20,7 +20,7 @@ from tests.helpers.reading import read, words
 from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 DAY = timedelta(days=1)
 
 
@@ -56,9 +56,9 @@ def form_of(html: str) -> str:
     return html.partition('id="money"')[2].partition("</form>")[0]
 
 
-def test_adding_seats_shows_the_exact_money_then_charges_it(visit: Visit, buyer: Buyer) -> None:
+def test_adding_seats_shows_the_exact_money_then_charges_it(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 1})
-    client = visit(buyer.user)
+    client = as_user(buyer.user)
 
     with buyer.later(15 * DAY):
         client.force_login(buyer.user)
@@ -77,14 +77,14 @@ def test_adding_seats_shows_the_exact_money_then_charges_it(visit: Visit, buyer:
 
 
 def test_an_upgrade_shows_both_windows_before_and_after_and_resets_no_usage(
-    visit: Visit, buyer: Buyer
+    as_user: AsUser, buyer: Buyer
 ) -> None:
     use_test_rate_card()
     buyer.subscribe({"plus": 1})
     seat = PurchasedSeat.objects.get().seat
     assign_seat(seat=seat, membership=buyer.owner, by=None, at=T0)
     make_desk(buyer.owner).use(200)
-    client = visit(buyer.user)
+    client = as_user(buyer.user)
 
     shown = read(client, billing(buyer.team, f"change/?kind=move&plan=max&seats={seat.pk}"))
 
@@ -98,10 +98,10 @@ def test_an_upgrade_shows_both_windows_before_and_after_and_resets_no_usage(
     assert [state.plan.code, *(window.used for window in state.windows)] == ["max", 2 * USD, 2 * USD]
 
 
-def test_moving_down_and_giving_up_are_planned_and_taken_back(visit: Visit, buyer: Buyer) -> None:
+def test_moving_down_and_giving_up_are_planned_and_taken_back(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 3})
     first, second, _ = PurchasedSeat.objects.order_by("pk").values_list("pk", flat=True)
-    client = visit(buyer.user)
+    client = as_user(buyer.user)
 
     shown = read(client, billing(buyer.team, f"change/?kind=move&plan=plus&seats={first}"))
     assert (
@@ -123,9 +123,9 @@ def test_moving_down_and_giving_up_are_planned_and_taken_back(visit: Visit, buye
     assert not Change.objects.exists()
 
 
-def test_yearly_is_at_once_monthly_again_at_the_periods_end(visit: Visit, buyer: Buyer) -> None:
+def test_yearly_is_at_once_monthly_again_at_the_periods_end(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 1})
-    client = visit(buyer.user)
+    client = as_user(buyer.user)
 
     page = confirm(client, buyer.team, "kind=interval&interval=year")
     assert "Done: Pay by the year." in page
@@ -138,9 +138,11 @@ def test_yearly_is_at_once_monthly_again_at_the_periods_end(visit: Visit, buyer:
     assert Subscription.objects.get().next_interval == "month"
 
 
-def test_canceling_says_until_when_everything_works_and_can_be_taken_back(visit: Visit, buyer: Buyer) -> None:
+def test_canceling_says_until_when_everything_works_and_can_be_taken_back(
+    as_user: AsUser, buyer: Buyer
+) -> None:
     buyer.subscribe({"max": 1})
-    client = visit(buyer.user)
+    client = as_user(buyer.user)
 
     shown = read(client, billing(buyer.team, "change/?kind=cancel"))
     assert "All seats work until 3 July 2026, 10:02 UTC. Nothing is charged after that" in shown
@@ -156,9 +158,11 @@ def test_canceling_says_until_when_everything_works_and_can_be_taken_back(visit:
     assert "It renews on 3 July 2026, 10:02 UTC." in page
 
 
-def test_a_stale_amount_is_refused_with_the_new_one_and_nothing_happens(visit: Visit, buyer: Buyer) -> None:
+def test_a_stale_amount_is_refused_with_the_new_one_and_nothing_happens(
+    as_user: AsUser, buyer: Buyer
+) -> None:
     buyer.subscribe({"max": 1})
-    client = visit(buyer.user)
+    client = as_user(buyer.user)
     url = billing(buyer.team, "change/")
     shown = client.get(f"{url}?kind=add&plan=max&count=1").content.decode()
 
@@ -176,9 +180,9 @@ def test_a_stale_amount_is_refused_with_the_new_one_and_nothing_happens(visit: V
     assert Change.objects.get().amount_nanousd == 25 * USD
 
 
-def test_a_second_click_on_confirm_buys_nothing_twice(visit: Visit, buyer: Buyer) -> None:
+def test_a_second_click_on_confirm_buys_nothing_twice(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 1})
-    client = visit(buyer.user)
+    client = as_user(buyer.user)
     url = billing(buyer.team, "change/")
     fields = hidden(form_of(client.get(f"{url}?kind=add&plan=max&count=1").content.decode()))
 
@@ -191,11 +195,11 @@ def test_a_second_click_on_confirm_buys_nothing_twice(visit: Visit, buyer: Buyer
 
 @pytest.mark.parametrize("card", ["pm_card_visa_chargeDeclined", "pm_card_authenticationRequired"])
 def test_a_change_that_is_not_paid_waits_and_is_dropped_without_a_trace(
-    visit: Visit, buyer: Buyer, card: str
+    as_user: AsUser, buyer: Buyer, card: str
 ) -> None:
     buyer.subscribe({"max": 1})
     buyer.use_card(card)
-    client = visit(buyer.user)
+    client = as_user(buyer.user)
 
     page = confirm(client, buyer.team, "kind=add&plan=max&count=1")
     assert "Add 1 seat of Max waits for the payment of $50.00" in page
@@ -213,13 +217,13 @@ def test_a_change_that_is_not_paid_waits_and_is_dropped_without_a_trace(
     ]
 
 
-def test_a_seat_that_is_given_up_is_named_with_its_holder(visit: Visit, buyer: Buyer) -> None:
+def test_a_seat_that_is_given_up_is_named_with_its_holder(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 2})
     seat = PurchasedSeat.objects.order_by("pk")[0].seat
     mia = make_member(buyer.team, make_user("mia@example.com"))
     assign_seat(seat=seat, membership=mia, by=None, at=T0)
 
-    shown = read(visit(buyer.user), billing(buyer.team, f"change/?kind=give_up&seats={seat.pk}"))
+    shown = read(as_user(buyer.user), billing(buyer.team, f"change/?kind=give_up&seats={seat.pk}"))
 
     assert f"Seat {seat.pk}, held by mia@example.com: Max, then removed" in shown
     assert "mia@example.com then has no seat, and can use Credits only if allowed to." in shown
@@ -236,38 +240,38 @@ def test_a_seat_that_is_given_up_is_named_with_its_holder(visit: Visit, buyer: B
     ],
 )
 def test_a_change_that_cannot_be_is_said_why_and_nothing_is_asked(
-    visit: Visit, buyer: Buyer, query: str, said: str
+    as_user: AsUser, buyer: Buyer, query: str, said: str
 ) -> None:
     buyer.subscribe({"max": 1})
 
-    page = words(visit(buyer.user).get(billing(buyer.team, f"change/?{query}"), follow=True))
+    page = words(as_user(buyer.user).get(billing(buyer.team, f"change/?{query}"), follow=True))
 
     assert said in page
     assert "Cards and invoices" in page
     assert not Change.objects.exists()
 
 
-def test_the_next_invoice_is_shown_line_by_line_with_the_card(visit: Visit, buyer: Buyer) -> None:
+def test_the_next_invoice_is_shown_line_by_line_with_the_card(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 1, "plus": 2})
 
-    part = read(visit(buyer.user), billing(buyer.team, "next-invoice/"))
+    part = read(as_user(buyer.user), billing(buyer.team, "next-invoice/"))
 
     assert part.startswith("$90.00 ")
     assert part.endswith("Charged to Visa ···· 4242.")
 
 
-def test_the_total_of_a_first_purchase_is_stripes_own(visit: Visit, buyer: Buyer) -> None:
+def test_the_total_of_a_first_purchase_is_stripes_own(as_user: AsUser, buyer: Buyer) -> None:
 
-    page = read(visit(buyer.user), billing(buyer.team, "subscribe/?plan=max&interval=year&seats_plus=2"))
+    page = read(as_user(buyer.user), billing(buyer.team, "subscribe/?plan=max&interval=year&seats_plus=2"))
 
     assert "Due now, then every year $900.00" in page
 
 
-def test_a_default_team_chooses_one_plan(visit: Visit, stripe_account: StripeAccount) -> None:
+def test_a_default_team_chooses_one_plan(as_user: AsUser, stripe_account: StripeAccount) -> None:
     ada = make_user("ada@example.com")
     team = Team.objects.get(default_for=ada)
 
-    page = read(visit(ada), billing(team, "subscribe/?plan=ultra"))
+    page = read(as_user(ada), billing(team, "subscribe/?plan=ultra"))
 
     assert "Ultra: $120.00 a month or $1,200.00 a year" in page
     assert "Due now, then every month $120.00" in page

@@ -17,7 +17,7 @@ from tests.helpers.reading import read, words
 from tests.helpers.stripe_account import AUTHENTICATES, COMES_LATER, DECLINED, FAILS_LATER, StripeAccount
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 DAY = timedelta(days=1)
 MAX = {"interval": "month", "seats_plus": "0", "seats_max": "1", "seats_ultra": "0"}
 
@@ -40,8 +40,8 @@ def back(checkout: Checkout) -> str:
     return f"/teams/{checkout.team.slug}/billing/checkouts/{checkout.pk}/"
 
 
-def test_who_pays_comes_back_to_seats_before_any_webhook(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_who_pays_comes_back_to_seats_before_any_webhook(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team, **MAX | {"seats_plus": "2"})
 
     returned = buyer.account.pay(checkout.url)
@@ -60,8 +60,8 @@ def test_who_pays_comes_back_to_seats_before_any_webhook(visit: Visit, buyer: Bu
     assert read(client, back(checkout)) == page
 
 
-def test_the_webhook_may_come_first(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_the_webhook_may_come_first(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
 
     buyer.account.pay(checkout.url)
@@ -72,11 +72,11 @@ def test_the_webhook_may_come_first(visit: Visit, buyer: Buyer) -> None:
 
 
 def test_in_a_default_team_the_seat_is_the_owners_and_the_way_to_the_key_is_shown(
-    visit: Visit, buyer: Buyer
+    as_user: AsUser, buyer: Buyer
 ) -> None:
     ada = make_user("ada@example.com")
     team = Team.objects.get(default_for=ada)
-    client = visit(ada)
+    client = as_user(ada)
     checkout = subscribe(client, team, interval="year", plan="max")
 
     buyer.account.pay(checkout.url)
@@ -88,8 +88,8 @@ def test_in_a_default_team_the_seat_is_the_owners_and_the_way_to_the_key_is_show
     assert Subscription.objects.get(team=team).interval == "year"
 
 
-def test_who_leaves_the_payment_page_may_go_on_or_give_it_up(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_who_leaves_the_payment_page_may_go_on_or_give_it_up(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
 
     page = client.get(back(checkout))
@@ -106,8 +106,8 @@ def test_who_leaves_the_payment_page_may_go_on_or_give_it_up(visit: Visit, buyer
     assert subscribe(client, buyer.team).pk != checkout.pk
 
 
-def test_the_same_choice_leads_to_the_same_page_another_one_ends_it(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_the_same_choice_leads_to_the_same_page_another_one_ends_it(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     first = subscribe(client, buyer.team)
     assert subscribe(client, buyer.team).pk == first.pk
 
@@ -120,14 +120,14 @@ def test_the_same_choice_leads_to_the_same_page_another_one_ends_it(visit: Visit
     assert "The Team now has: 2 Max seats." in read(client, back(second))
 
 
-def test_after_paying_in_one_tab_the_other_tab_buys_nothing(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_after_paying_in_one_tab_the_other_tab_buys_nothing(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
     buyer.account.pay(checkout.url)
 
     late = client.post(f"/teams/{buyer.team.slug}/billing/subscribe/", MAX | {"seats_max": "2"})
 
-    # The first visit cannot be ended any more: it was paid. So there is no second one.
+    # The first checkout session cannot be ended any more: it was paid. So there is no second one.
     assert late.status_code == 422
     assert "The payment page was used in this moment; look at the result first." in words(late)
     again = client.post(f"/teams/{buyer.team.slug}/billing/subscribe/", MAX, follow=True)
@@ -136,8 +136,8 @@ def test_after_paying_in_one_tab_the_other_tab_buys_nothing(visit: Visit, buyer:
     assert buyer.charges() == [5_000]
 
 
-def test_a_declined_card_buys_nothing_and_another_one_does(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_a_declined_card_buys_nothing_and_another_one_does(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
 
     buyer.account.pay(checkout.url, DECLINED)
@@ -149,8 +149,8 @@ def test_a_declined_card_buys_nothing_and_another_one_does(visit: Visit, buyer: 
     assert buyer.charges() == [5_000]
 
 
-def test_a_card_that_wants_authentication(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_a_card_that_wants_authentication(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
 
     buyer.account.pay(checkout.url, AUTHENTICATES, authentication="fail")
@@ -161,8 +161,8 @@ def test_a_card_that_wants_authentication(visit: Visit, buyer: Buyer) -> None:
     assert buyer.plans() == ["max"]
 
 
-def test_a_payment_that_comes_later_is_under_way_until_then(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_a_payment_that_comes_later_is_under_way_until_then(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
     buyer.account.pay(checkout.url, COMES_LATER)
 
@@ -181,8 +181,10 @@ def test_a_payment_that_comes_later_is_under_way_until_then(visit: Visit, buyer:
         assert buyer.plans() == ["max"]
 
 
-def test_a_payment_that_fails_later_buys_nothing_and_one_may_choose_again(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_a_payment_that_fails_later_buys_nothing_and_one_may_choose_again(
+    as_user: AsUser, buyer: Buyer
+) -> None:
+    client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
     buyer.account.pay(checkout.url, FAILS_LATER)
     assert "Your payment is in progress" in read(client, back(checkout))
@@ -197,8 +199,8 @@ def test_a_payment_that_fails_later_buys_nothing_and_one_may_choose_again(visit:
         assert buyer.charges() == [5_000]
 
 
-def test_credits_come_back_to_the_same_page(visit: Visit, buyer: Buyer) -> None:
-    client = visit(buyer.user)
+def test_credits_come_back_to_the_same_page(as_user: AsUser, buyer: Buyer) -> None:
+    client = as_user(buyer.user)
     checkout = buy_credits(team=buyer.team, packs=2, at=T0, by=buyer.user)
     assert "Not paid yet 10,000 Credits" in read(client, back(checkout))
 
@@ -222,19 +224,19 @@ def test_credits_come_back_to_the_same_page(visit: Visit, buyer: Buyer) -> None:
     ],
 )
 def test_a_choice_that_cannot_be_is_refused_and_kept_in_the_form(
-    visit: Visit, buyer: Buyer, fields: dict[str, str], said: str
+    as_user: AsUser, buyer: Buyer, fields: dict[str, str], said: str
 ) -> None:
-    page = visit(buyer.user).post(f"/teams/{buyer.team.slug}/billing/subscribe/", fields)
+    page = as_user(buyer.user).post(f"/teams/{buyer.team.slug}/billing/subscribe/", fields)
 
     assert page.status_code == 422
     assert said in words(page)
     assert not Checkout.objects.exists()
 
 
-def test_another_teams_payment_is_not_there(visit: Visit, buyer: Buyer) -> None:
-    checkout = subscribe(visit(buyer.user), buyer.team)
+def test_another_teams_payment_is_not_there(as_user: AsUser, buyer: Buyer) -> None:
+    checkout = subscribe(as_user(buyer.user), buyer.team)
     other = make_team()
-    client = visit(owner_of(other).user)
+    client = as_user(owner_of(other).user)
 
     assert client.get(f"/teams/{other.slug}/billing/checkouts/{checkout.pk}/").status_code == 404
     assert client.post(f"/teams/{other.slug}/billing/checkouts/{checkout.pk}/leave/").status_code == 404
@@ -242,16 +244,16 @@ def test_another_teams_payment_is_not_there(visit: Visit, buyer: Buyer) -> None:
     assert checkout.state == "open"
 
 
-def test_cards_and_invoices_lead_to_stripes_page_and_back(visit: Visit, buyer: Buyer) -> None:
+def test_cards_and_invoices_lead_to_stripes_page_and_back(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 1})
 
-    answer = visit(buyer.user).post(f"/teams/{buyer.team.slug}/billing/portal/")
+    answer = as_user(buyer.user).post(f"/teams/{buyer.team.slug}/billing/portal/")
 
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(buyer.account.url)
 
 
-def test_forms_may_lead_to_stripes_pages_and_nowhere_else(visit: Visit, buyer: Buyer) -> None:
-    policy = visit(buyer.user).get(f"/teams/{buyer.team.slug}/billing/").headers["Content-Security-Policy"]
+def test_forms_may_lead_to_stripes_pages_and_nowhere_else(as_user: AsUser, buyer: Buyer) -> None:
+    policy = as_user(buyer.user).get(f"/teams/{buyer.team.slug}/billing/").headers["Content-Security-Policy"]
 
     assert f"form-action 'self' {buyer.account.url}" in policy

@@ -13,11 +13,11 @@ from quota.models import Entitlement
 from teams.models import Role, User
 from teams.services.seats import assign_seat
 from tests.helpers.factories import T0, USD, make_member, make_team, make_user, owner_of
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 from tests.helpers.stripe_says import MONTH, Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 DAY = timedelta(days=1)
 
 
@@ -33,9 +33,9 @@ def url_of(bill: Bill, rest: str = "") -> str:
     return f"/teams/{bill.team.slug}/billing/{rest}"
 
 
-def test_without_a_subscription_the_way_to_one_is_shown(visit: Visit) -> None:
+def test_without_a_subscription_the_way_to_one_is_shown(as_user: AsUser) -> None:
     team = make_team()
-    client = visit(owner_of(team).user)
+    client = as_user(owner_of(team).user)
 
     page = client.get(f"/teams/{team.slug}/billing/")
 
@@ -43,13 +43,13 @@ def test_without_a_subscription_the_way_to_one_is_shown(visit: Visit) -> None:
     assert f'href="/teams/{team.slug}/billing/subscribe/"' in page.content.decode()
 
 
-def test_seats_are_counted_by_plan_bought_assigned_and_free(visit: Visit) -> None:
+def test_seats_are_counted_by_plan_bought_assigned_and_free(as_user: AsUser) -> None:
     bill = billed()
     seat = bill.seats()[0].seat
     assign_seat(seat=seat, membership=make_member(bill.team, make_user("mia@example.com")), by=None, at=T0)
     Customer.objects.create(team=bill.team, card="Visa ···· 4242", balance_nanousd=-12 * USD, created_at=T0)
 
-    page = read(visit(owner_of(bill.team).user), url_of(bill))
+    page = read(as_user(owner_of(bill.team).user), url_of(bill))
 
     assert "Subscription, paid monthly Active" in page
     assert "Plus $20.00 a month 2 1 1 Max $50.00 a month 1 0 1" in page
@@ -59,7 +59,7 @@ def test_seats_are_counted_by_plan_bought_assigned_and_free(visit: Visit) -> Non
     assert "Your balance of $12.00 is deducted from the next invoices." in page
 
 
-def test_what_is_planned_for_the_periods_end_is_shown_seat_by_seat(visit: Visit) -> None:
+def test_what_is_planned_for_the_periods_end_is_shown_seat_by_seat(as_user: AsUser) -> None:
     bill = billed({"max": 3})
     first, second, third = (state.seat.pk for state in bill.seats())
     plus = put_on_sale()["plus"]
@@ -67,7 +67,7 @@ def test_what_is_planned_for_the_periods_end_is_shown_seat_by_seat(visit: Visit)
     PurchasedSeat.objects.filter(seat=second).update(next_plan=plus)
     bill.row.__class__.objects.update(next_interval="year")
 
-    page = read(visit(owner_of(bill.team).user), url_of(bill))
+    page = read(as_user(owner_of(bill.team).user), url_of(bill))
 
     assert f"Seat {first} Max Free Given up" in page
     assert f"Seat {second} Max Free Becomes Plus" in page
@@ -76,10 +76,10 @@ def test_what_is_planned_for_the_periods_end_is_shown_seat_by_seat(visit: Visit)
     assert "Keep as now" in page
 
 
-def test_a_canceled_subscription_says_until_when_and_can_be_resumed(visit: Visit) -> None:
+def test_a_canceled_subscription_says_until_when_and_can_be_resumed(as_user: AsUser) -> None:
     bill = billed(cancel_at=T0 + MONTH)
 
-    page = read(visit(owner_of(bill.team).user), url_of(bill))
+    page = read(as_user(owner_of(bill.team).user), url_of(bill))
 
     assert "The subscription ends on 3 July 2026, 10:02 UTC. All seats work until then." in page
     assert "Resume the subscription" in page
@@ -87,7 +87,7 @@ def test_a_canceled_subscription_says_until_when_and_can_be_resumed(visit: Visit
     assert "See the price" not in page
 
 
-def test_an_overdue_payment_says_until_when_seats_work_exactly_as_it_is_enforced(visit: Visit) -> None:
+def test_an_overdue_payment_says_until_when_seats_work_exactly_as_it_is_enforced(as_user: AsUser) -> None:
     bill = billed(status="past_due", overdue_since=T0 - DAY)
     Invoice.objects.create(
         stripe_id="in_1",
@@ -102,7 +102,7 @@ def test_an_overdue_payment_says_until_when_seats_work_exactly_as_it_is_enforced
         created_at=T0,
     )
 
-    page = visit(owner_of(bill.team).user).get(url_of(bill))
+    page = as_user(owner_of(bill.team).user).get(url_of(bill))
     html = page.content.decode()
 
     assert "A payment for this Team’s seats is overdue. All seats work until 9 June 2026, 10:02 UTC." in (
@@ -118,14 +118,14 @@ def words_of_all(html: str) -> str:
     return words(type("Whole", (), {"content": html.replace("<main", "<div").encode()})())
 
 
-def test_the_banner_tells_each_what_concerns_them(visit: Visit) -> None:
+def test_the_banner_tells_each_what_concerns_them(as_user: AsUser) -> None:
     bill = billed(status="past_due", overdue_since=T0 - DAY)
     admin = make_member(bill.team, role=Role.ADMIN)
     holder, other = make_member(bill.team), make_member(bill.team)
     assign_seat(seat=bill.seats()[0].seat, membership=holder, by=None, at=T0)
 
     def banner(user: User) -> str:
-        return words_of_all(visit(user).get(f"/teams/{bill.team.slug}/").content.decode())
+        return words_of_all(as_user(user).get(f"/teams/{bill.team.slug}/").content.decode())
 
     assert "All seats work until 9 June 2026, 10:02 UTC. See billing." in banner(owner_of(bill.team).user)
     assert "All seats work until 9 June 2026, 10:02 UTC. The Owner can pay it." in banner(admin.user)
@@ -133,13 +133,13 @@ def test_the_banner_tells_each_what_concerns_them(visit: Visit) -> None:
         holder.user
     )
     assert "overdue" not in banner(other.user)
-    assert "The seat works until 9 June 2026" in read(visit(holder.user), "/account/")
+    assert "The seat works until 9 June 2026" in read(as_user(holder.user), "/account/")
 
 
-def test_after_the_grace_the_banner_says_that_the_seats_have_stopped(visit: Visit) -> None:
+def test_after_the_grace_the_banner_says_that_the_seats_have_stopped(as_user: AsUser) -> None:
     bill = billed(status="past_due", overdue_since=T0 - 8 * DAY)
 
-    html = visit(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/seats/").content.decode()
+    html = as_user(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/seats/").content.decode()
 
     assert (
         "The seats have been suspended since 2 June 2026, 10:02 UTC; calls are paid from Credits"
@@ -147,15 +147,15 @@ def test_after_the_grace_the_banner_says_that_the_seats_have_stopped(visit: Visi
     )
 
 
-def test_who_pays_in_time_sees_no_banner(visit: Visit) -> None:
+def test_who_pays_in_time_sees_no_banner(as_user: AsUser) -> None:
     bill = billed()
 
-    html = visit(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/").content.decode()
+    html = as_user(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/").content.decode()
 
     assert "overdue" not in html
 
 
-def test_a_change_that_waits_for_its_payment_can_be_paid_or_dropped(visit: Visit) -> None:
+def test_a_change_that_waits_for_its_payment_can_be_paid_or_dropped(as_user: AsUser) -> None:
     bill = billed()
     Change.objects.create(
         team=bill.team,
@@ -170,7 +170,7 @@ def test_a_change_that_waits_for_its_payment_can_be_paid_or_dropped(visit: Visit
         created_at=T0,
     )
 
-    page = visit(owner_of(bill.team).user).get(url_of(bill))
+    page = as_user(owner_of(bill.team).user).get(url_of(bill))
 
     assert "Add 2 seats of Max waits for the payment of $99.99" in words(page)
     assert 'href="https://invoice.example/in_2">Pay $99.99</a>' in page.content.decode()
@@ -178,7 +178,7 @@ def test_a_change_that_waits_for_its_payment_can_be_paid_or_dropped(visit: Visit
     assert "Cancel the subscription" not in words(page)
 
 
-def test_invoices_are_listed_newest_first_with_their_links(visit: Visit) -> None:
+def test_invoices_are_listed_newest_first_with_their_links(as_user: AsUser) -> None:
     team = make_team()
     for number, status in ((1, "paid"), (2, "void"), (3, "open"), (4, "draft")):
         Invoice.objects.create(
@@ -193,7 +193,7 @@ def test_invoices_are_listed_newest_first_with_their_links(visit: Visit) -> None
             created_at=T0 + number * DAY,
         )
 
-    page = visit(owner_of(team).user).get(f"/teams/{team.slug}/billing/")
+    page = as_user(owner_of(team).user).get(f"/teams/{team.slug}/billing/")
 
     assert (
         "A-3 2026-06-06 10:02 $1,200.00 $0.00 To be paid Pay (A-3)"
@@ -203,24 +203,24 @@ def test_invoices_are_listed_newest_first_with_their_links(visit: Visit) -> None
     assert "A-4" not in words(page)
 
 
-def test_when_stripe_does_not_answer_everything_else_is_shown_and_the_page_says_so(visit: Visit) -> None:
+def test_when_stripe_does_not_answer_everything_else_is_shown_and_the_page_says_so(as_user: AsUser) -> None:
     bill = billed()
-    client = visit(owner_of(bill.team).user)
+    client = as_user(owner_of(bill.team).user)
 
     assert "Plus $20.00 a month 2 0 2" in read(client, url_of(bill))
     assert "The payment service does not answer, so the next invoice cannot be shown." in read(
         client, url_of(bill, "next-invoice/")
     )
-    assert "The payment service does not answer; try again in a minute." in told(
+    assert "The payment service does not answer; try again in a minute." in submit(
         client, url_of(bill, "portal/")
     )
     subscribe = f"/teams/{make_team(owner=owner_of(bill.team).user).slug}/billing/subscribe/?plan=max"
     assert "The payment service does not answer at the moment." in read(client, subscribe)
 
 
-def test_a_change_that_cannot_be_read_leads_back(visit: Visit) -> None:
+def test_a_change_that_cannot_be_read_leads_back(as_user: AsUser) -> None:
     bill = billed()
-    client = visit(owner_of(bill.team).user)
+    client = as_user(owner_of(bill.team).user)
 
     for query in ("", "?kind=steal", "?kind=give_up&seats=x", "?kind=add&plan=max&count=many"):
         page = words(client.get(url_of(bill, f"change/{query}"), follow=True))
@@ -238,7 +238,7 @@ def test_a_change_that_cannot_be_read_leads_back(visit: Visit) -> None:
         ("open", "Not paid yet 1 × Max The payment service does not answer"),
     ],
 )
-def test_the_return_says_what_is_known_while_stripe_is_away(visit: Visit, state: str, said: str) -> None:
+def test_the_return_says_what_is_known_while_stripe_is_away(as_user: AsUser, state: str, said: str) -> None:
     team = make_team()
     checkout = Checkout.objects.create(
         team=team,
@@ -251,6 +251,6 @@ def test_the_return_says_what_is_known_while_stripe_is_away(visit: Visit, state:
         expires_at=T0 + DAY,
     )
 
-    page = read(visit(owner_of(team).user), f"/teams/{team.slug}/billing/checkouts/{checkout.pk}/")
+    page = read(as_user(owner_of(team).user), f"/teams/{team.slug}/billing/checkouts/{checkout.pk}/")
 
     assert page.startswith(said)

@@ -18,7 +18,7 @@ from tests.helpers.reading import words
 from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 DAY = timedelta(days=1)
 
 
@@ -32,14 +32,14 @@ def buyer(at_t0: None, stripe_account: StripeAccount) -> Buyer:
     return made
 
 
-def whole(visit: Visit, user: User, path: str) -> tuple[str, str]:
+def whole(as_user: AsUser, user: User, path: str) -> tuple[str, str]:
     """The page's words, the banner's too, and its markup."""
-    html = visit(user).get(path).content.decode()
+    html = as_user(user).get(path).content.decode()
     return words(type("Whole", (), {"content": html.replace("<main", "<div").encode()})()), html
 
 
 def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
-    visit: Visit, buyer: Buyer
+    as_user: AsUser, buyer: Buyer
 ) -> None:
     mia = make_member(buyer.team, make_user("mia@example.com"))
     (state,) = seats_of(buyer.team, T0)
@@ -48,35 +48,35 @@ def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
 
     with buyer.later(31 * DAY):
         buyer.account.deliver()
-        text, html = whole(visit, buyer.user, path)
+        text, html = whole(as_user, buyer.user, path)
         stops = re.search(r"All seats work until (\d+ July 2026, \d\d:\d\d) UTC\.", text)
         assert stops
         assert (
-            f"The seat works until {stops[1]} UTC. The Owner can pay it." in whole(visit, mia.user, path)[0]
+            f"The seat works until {stops[1]} UTC. The Owner can pay it." in whole(as_user, mia.user, path)[0]
         )
         pay = re.search(r'href="([^"]+)">Pay \$50\.00 now</a>', html)
         assert pay
         assert buyer.plans() == ["max"]
 
     with buyer.later(8 * DAY):
-        text, _ = whole(visit, buyer.user, path)
+        text, _ = whole(as_user, buyer.user, path)
         assert f"The seats have been suspended since {stops[1]} UTC; calls are paid from Credits" in text
-        assert f"The seat has been suspended since {stops[1]} UTC" in whole(visit, mia.user, path)[0]
+        assert f"The seat has been suspended since {stops[1]} UTC" in whole(as_user, mia.user, path)[0]
         assert buyer.plans() == []
 
         buyer.account.pay(pay[1], "4242 4242 4242 4242")
         # Billing finds out by itself, before any webhook.
-        client = visit(buyer.user)
+        client = as_user(buyer.user)
         assert client.get(f"{path}billing/next-invoice/").headers["HX-Refresh"] == "true"
-        assert "overdue" not in whole(visit, buyer.user, path)[0]
+        assert "overdue" not in whole(as_user, buyer.user, path)[0]
         assert buyer.plans() == ["max"]
     assert buyer.charges() == [5_000, 5_000]
 
 
-def test_while_a_payment_is_overdue_only_canceling_is_possible(visit: Visit, buyer: Buyer) -> None:
+def test_while_a_payment_is_overdue_only_canceling_is_possible(as_user: AsUser, buyer: Buyer) -> None:
     with buyer.later(31 * DAY):
         buyer.account.deliver()
-        client, billing = visit(buyer.user), f"/teams/{buyer.team.slug}/billing/"
+        client, billing = as_user(buyer.user), f"/teams/{buyer.team.slug}/billing/"
 
         refused = words(client.get(f"{billing}change/?kind=add&plan=max&count=1", follow=True))
 

@@ -18,7 +18,7 @@ from tests.helpers.reading import read, words
 from tests.helpers.stripe_says import put_on_sale
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def team() -> Team:
 
 
 @pytest.fixture
-def client(team: Team, visit: Visit) -> Client:
-    return visit(owner_of(team).user)
+def client(team: Team, as_user: AsUser) -> Client:
+    return as_user(owner_of(team).user)
 
 
 def test_packs_have_their_exact_price_and_their_end(team: Team, client: Client) -> None:
@@ -127,10 +127,10 @@ def test_a_frozen_lot_says_why(team: Team, client: Client) -> None:
     assert CreditGrant.objects.get().frozen_at == T0
 
 
-def test_only_the_owner_is_shown_the_way_to_buy(team: Team, client: Client, visit: Visit) -> None:
+def test_only_the_owner_is_shown_the_way_to_buy(team: Team, client: Client, as_user: AsUser) -> None:
     admin = make_member(team, role="admin").user
     assert "Buy Credits" in read(client, "/teams/acme/credits/")
-    assert "Buy Credits" not in read(visit(admin), "/teams/acme/credits/")
+    assert "Buy Credits" not in read(as_user(admin), "/teams/acme/credits/")
 
 
 def test_the_pages_are_kept_by_no_cache(client: Client) -> None:
@@ -138,7 +138,7 @@ def test_the_pages_are_kept_by_no_cache(client: Client) -> None:
         assert "no-store" in client.get(f"/teams/acme/credits/{part}/").headers["Cache-Control"]
 
 
-def test_a_default_team_buys_for_itself(visit: Visit) -> None:
+def test_a_default_team_buys_for_itself(as_user: AsUser) -> None:
     user = make_user()
-    page = read(visit(user), f"/teams/{user.default_team.slug}/credits/buy/")
+    page = read(as_user(user), f"/teams/{user.default_team.slug}/credits/buy/")
     assert "Buy for $5.00" in page

@@ -13,12 +13,12 @@ from tests.helpers.factories import (
     make_team,
     owner_of,
 )
-from tests.helpers.reading import told
+from tests.helpers.reading import submit
 
 pytestmark = pytest.mark.django_db
 
 
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
 @pytest.fixture
@@ -27,21 +27,21 @@ def team() -> Team:
 
 
 @pytest.fixture
-def owner(team: Team, visit: Visit) -> Client:
-    return visit(owner_of(team).user)
+def owner(team: Team, as_user: AsUser) -> Client:
+    return as_user(owner_of(team).user)
 
 
 def test_deleting_asks_for_the_name(team: Team, owner: Client) -> None:
-    assert "Nothing was deleted" in told(owner, "/teams/acme/delete/", name="acme")
+    assert "Nothing was deleted" in submit(owner, "/teams/acme/delete/", name="acme")
     team.refresh_from_db()
     assert team.deleted_at is None
 
-    assert "Acme is deleted." in told(owner, "/teams/acme/delete/", name="Acme")
+    assert "Acme is deleted." in submit(owner, "/teams/acme/delete/", name="Acme")
     assert owner.get("/teams/acme/").status_code == 404
 
 
 def test_a_team_with_seats_is_not_deleted(team: Team, owner: Client) -> None:
     make_seat(team)
 
-    assert "The Team still has seats that are paid for" in told(owner, "/teams/acme/delete/", name="Acme")
+    assert "The Team still has seats that are paid for" in submit(owner, "/teams/acme/delete/", name="Acme")
     assert owner.get("/teams/acme/").status_code == 200

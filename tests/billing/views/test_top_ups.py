@@ -14,11 +14,11 @@ from quota.models import CreditGrant
 from teams.models import AuditEntry, Team, User
 from tests.helpers.bought import make_customer, pay
 from tests.helpers.factories import CREDIT, T0, USD, make_team, owner_of
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 from tests.helpers.stripe_says import put_on_sale
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 HOUR = timedelta(hours=1)
 FORM = {"enabled": "on", "threshold": "5000", "target": "25000", "month_cap": "100000"}
 
@@ -30,8 +30,8 @@ def team() -> Team:
 
 
 @pytest.fixture
-def client(team: Team, visit: Visit) -> Client:
-    return visit(owner_of(team).user)
+def client(team: Team, as_user: AsUser) -> Client:
+    return as_user(owner_of(team).user)
 
 
 def test_auto_top_up_is_off_until_it_is_set_and_suggests_amounts(team: Team, client: Client) -> None:
@@ -48,7 +48,7 @@ def test_auto_top_up_is_off_until_it_is_set_and_suggests_amounts(team: Team, cli
 def test_setting_auto_top_up_keeps_it_and_is_audited(team: Team, client: Client) -> None:
     make_customer(team, card="Visa ···· 4242")
 
-    page = told(client, "/teams/acme/credits/auto-top-up/", **{**FORM, "threshold": "2,500.5"})
+    page = submit(client, "/teams/acme/credits/auto-top-up/", **{**FORM, "threshold": "2,500.5"})
 
     assert "Auto top-up is on, as you set it. Auto top-up On" in page
     assert "Card that is charged Visa ···· 4242 Change the card" in page
@@ -68,7 +68,7 @@ def test_setting_auto_top_up_keeps_it_and_is_audited(team: Team, client: Client)
         "month_cap": "100000.000",
     }
 
-    assert "Auto top-up is off, as you set it." in told(
+    assert "Auto top-up is off, as you set it." in submit(
         client, "/teams/acme/credits/auto-top-up/", **{k: v for k, v in FORM.items() if k != "enabled"}
     )
     assert AutoTopUp.objects.get().enabled is False
@@ -132,7 +132,7 @@ def test_after_three_failures_it_is_off_and_switching_it_on_again_forgets_them(
     assert "Auto top-up Off Auto top-up was switched off: three payments in a row failed." in page
     assert top_ups.begin_top_up(team=team, at=T0) is None
 
-    told(client, "/teams/acme/credits/auto-top-up/", **FORM)
+    submit(client, "/teams/acme/credits/auto-top-up/", **FORM)
     assert "switched off" not in read(client, "/teams/acme/credits/auto-top-up/")
     assert AutoTopUp.objects.get().failures == 0
 

@@ -18,7 +18,7 @@ from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, SeatHolding, SubscriptionKey, User
 from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.factories import CREDIT, T0, Scene, give_credits, make_member, make_plan, make_scene
-from tests.helpers.reading import told, words
+from tests.helpers.reading import submit, words
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in site._registry if model._meta.app_label == "quota"]
@@ -78,7 +78,7 @@ def test_granting_a_seat_to_a_member(scene: Scene, operator: Client) -> None:
     member = make_member(scene.team)
     form = {"plan": scene.plan.pk, "ends_at": "2026-07-03T00:00", "holder": member.pk, "reason": "pilot"}
 
-    page = told(operator, verb_url(scene.team, "grant-seat"), **form)
+    page = submit(operator, verb_url(scene.team, "grant-seat"), **form)
 
     holding = SeatHolding.objects.get(membership=member)
     assert f"Seat {holding.seat_id}, Max, is held by {member.user.email}." in page
@@ -89,7 +89,7 @@ def test_granting_a_seat_to_a_member(scene: Scene, operator: Client) -> None:
 
 
 def test_granting_a_seat_nobody_holds_yet(scene: Scene, operator: Client) -> None:
-    page = told(operator, verb_url(scene.team, "grant-seat"), plan=scene.plan.pk, reason="pilot")
+    page = submit(operator, verb_url(scene.team, "grant-seat"), plan=scene.plan.pk, reason="pilot")
 
     assert "Nobody holds it yet." in page
 
@@ -106,7 +106,7 @@ def test_a_grant_that_is_refused_grants_nothing(scene: Scene, operator: Client) 
 
 def test_granting_credits_twice_for_one_reason_is_two_lots(scene: Scene, operator: Client) -> None:
     for _ in range(2):
-        page = told(operator, verb_url(scene.team, "grant-credits"), credits="2,500", reason="sorry")
+        page = submit(operator, verb_url(scene.team, "grant-credits"), credits="2,500", reason="sorry")
 
     assert "has 2500.000 Credits more, until 2027-06-03." in page
     assert CreditGrant.objects.filter(amount_nanousd=2500 * CREDIT).count() == 2
@@ -119,13 +119,13 @@ def test_granting_credits_twice_for_one_reason_is_two_lots(scene: Scene, operato
 def test_another_plan_suspending_resuming_and_withdrawing_a_seat(scene: Scene, operator: Client) -> None:
     ultra = make_plan("ultra")
 
-    told(operator, verb_url(scene.seat, "entitle"), plan=ultra.pk, reason="upgrade")
+    submit(operator, verb_url(scene.seat, "entitle"), plan=ultra.pk, reason="upgrade")
     assert Entitlement.objects.open().get(seat=scene.seat).plan == ultra
-    told(operator, verb_url(scene.seat, "suspend"))
+    submit(operator, verb_url(scene.seat, "suspend"))
     assert usage_bar(scene.owner, T0).suspended
-    told(operator, verb_url(scene.seat, "resume"))
+    submit(operator, verb_url(scene.seat, "resume"))
     assert not usage_bar(scene.owner, T0).suspended
-    told(operator, verb_url(scene.seat, "withdraw"))
+    submit(operator, verb_url(scene.seat, "withdraw"))
     scene.seat.refresh_from_db()
     assert scene.seat.removed_at == T0
     assert operator.post(verb_url(scene.seat, "suspend")).status_code == 422
@@ -136,7 +136,7 @@ def test_a_new_version_of_a_plan_leaves_present_seats_alone(scene: Scene, operat
     assert 'value="$9.90"' in operator.get(url).content.decode()
     form = {"name": "Max", "agents_min": 4, "agents_max": 6, "limit_5h": "12.50", "limit_week": "$125"}
 
-    page = told(operator, url, **form)
+    page = submit(operator, url, **form)
 
     assert "Max v2 is on sale." in page
     new = Plan.objects.current("max")
@@ -164,7 +164,7 @@ def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: C
 
 def act(operator: Client, model: str, action: str, pk: object, *, floor: str = "quota") -> str:
     url = reverse(f"admin:{floor}_{model}_changelist")
-    return told(operator, url, action=action, _selected_action=pk)
+    return submit(operator, url, action=action, _selected_action=pk)
 
 
 def test_freezing_adjusting_and_refunding_a_lot(scene: Scene, operator: Client) -> None:
@@ -174,7 +174,7 @@ def test_freezing_adjusting_and_refunding_a_lot(scene: Scene, operator: Client) 
     assert CreditGrant.objects.get().frozen_at == T0
     act(operator, "creditgrant", "unfreeze", lot.pk)
     assert CreditGrant.objects.get().frozen_at is None
-    page = told(operator, verb_url(lot, "correct"), kind="refund", credits="-1000", cause="paid back")
+    page = submit(operator, verb_url(lot, "correct"), kind="refund", credits="-1000", cause="paid back")
     assert "The lot holds 4000.000 Credits now." in page
     entry = CreditLedgerEntry.objects.get(kind="refund")
     assert (entry.amount_nanousd, entry.by) == (-1000 * CREDIT, User.objects.get(email="root@example.com"))
@@ -215,7 +215,7 @@ def test_a_row_that_is_gone_is_404_and_grants_are_audited(scene: Scene, operator
         operator.get(verb_url(scene.team, "grant-seat").replace(f"/{scene.team.pk}/", "/0/")).status_code
         == 404
     )
-    told(operator, verb_url(scene.team, "grant-credits"), credits="5", reason="goodwill")
+    submit(operator, verb_url(scene.team, "grant-credits"), credits="5", reason="goodwill")
 
     entry = AuditEntry.objects.get(action="credits.granted", by__email="root@example.com")
     assert entry.details["credits"] == "5.000"

@@ -314,7 +314,7 @@ def test_runs_at_the_same_time_queue_each_mail_once() -> None:
     assert sorted(kinds(scene)) == ["credits_low", "quota_80"]
 
 
-def test_a_seat_is_looked_at_closely_only_when_it_may_be_crowded(
+def test_a_seat_is_read_whole_only_when_it_may_be_crowded(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     scene = make_scene(SHORT)

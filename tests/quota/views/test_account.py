@@ -27,19 +27,19 @@ from tests.helpers.factories import (
     make_team,
     make_user,
 )
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
-def test_the_bar_says_used_held_limit_percent_and_what_releases_when(visit: Visit) -> None:
+def test_the_bar_says_used_held_limit_percent_and_what_releases_when(as_user: AsUser) -> None:
     scene = make_scene(at=T0 - timedelta(hours=2))
     scene.desk.use(300, at=T0 - timedelta(hours=1))
     scene.desk.use(106, at=T0 - timedelta(minutes=20))
     scene.desk.ask(50)
 
-    page = read(visit(scene.owner.user), "/account/")
+    page = read(as_user(scene.owner.user), "/account/")
 
     assert "5-hour window 41.01% used $4.06 of $9.90 used, $0.50 held for calls in progress" in page
     assert "Releases $3.00 at Wed 3 Jun, 14:00 UTC; everything is released by Wed 3 Jun, 15:00 UTC." in page
@@ -48,23 +48,23 @@ def test_the_bar_says_used_held_limit_percent_and_what_releases_when(visit: Visi
     assert "1 agent at work. Max is made for 4 to 5 at once." in page
 
 
-def test_the_bar_is_drawn_to_scale_and_speaks_to_a_screen_reader(visit: Visit) -> None:
+def test_the_bar_is_drawn_to_scale_and_speaks_to_a_screen_reader(as_user: AsUser) -> None:
     scene = make_scene()
     scene.desk.use(406)
     scene.desk.ask(50)
 
-    page = " ".join(visit(scene.owner.user).get("/account/").content.decode().split())
+    page = " ".join(as_user(scene.owner.user).get("/account/").content.decode().split())
 
     assert 'aria-valuenow="46.06" aria-valuetext="$4.06 used and $0.50 held of $9.90"' in page
     assert '<rect class="used" x="0" y="0" height="4" width="41.01">' in page
     assert '<rect class="held" x="41.01" y="0" height="4" width="5.05">' in page
 
 
-def test_a_full_window_says_so_and_what_can_be_done(visit: Visit) -> None:
+def test_a_full_window_says_so_and_what_can_be_done(as_user: AsUser) -> None:
     scene = make_scene(limits(five_hours=USD, week=10 * USD))
     scene.desk.use(100)
 
-    page = read(visit(scene.owner.user), "/account/")
+    page = read(as_user(scene.owner.user), "/account/")
 
     assert "A window is full, and Credits do not pay for further calls." in page
     assert "Credits could pay for further calls, but there are none at the moment." in page
@@ -74,20 +74,20 @@ def test_a_full_window_says_so_and_what_can_be_done(visit: Visit) -> None:
     ) in page
 
     give_credits(scene.team, 5000 * CREDIT)
-    page = read(visit(scene.owner.user), "/account/")
+    page = read(as_user(scene.owner.user), "/account/")
 
     assert "A window is full: calls are paid from Credits until it has room again." in page
     assert "Credits pay for calls when a window is full: 5,000 are left for you." in page
 
 
-def test_credits_show_balance_access_cap_and_what_the_month_used(visit: Visit) -> None:
+def test_credits_show_balance_access_cap_and_what_the_month_used(as_user: AsUser) -> None:
     scene = make_scene(limits(five_hours=USD, week=10 * USD))
     give_credits(scene.team, 5000 * CREDIT)
     allow_credits(scene.owner, month_cap=3000 * CREDIT)
     scene.desk.use(100)
     scene.desk.use(25)
 
-    page = read(visit(scene.owner.user), "/account/")
+    page = read(as_user(scene.owner.user), "/account/")
 
     assert "Balance of the Team 4,750 You may use them Yes" in page
     assert "Used by you this month 250 of at most 3,000 Left for you now 2,750" in page
@@ -105,7 +105,7 @@ def test_credits_show_balance_access_cap_and_what_the_month_used(visit: Visit) -
     ],
 )
 def test_a_member_without_credits_reads_why(
-    visit: Visit, prepare: Callable[[Membership], None], words_of_the_first_way: str
+    as_user: AsUser, prepare: Callable[[Membership], None], words_of_the_first_way: str
 ) -> None:
     team = make_team()
     give_credits(team, 5000 * CREDIT)
@@ -113,11 +113,11 @@ def test_a_member_without_credits_reads_why(
     make_seat(team, holder=member)
     prepare(member)
 
-    assert words_of_the_first_way in read(visit(member.user), "/account/")
+    assert words_of_the_first_way in read(as_user(member.user), "/account/")
 
 
-def test_a_key_without_seat_and_credits_says_it_has_no_usable_paid_resources(visit: Visit) -> None:
-    page = read(visit(make_user()), "/account/")
+def test_a_key_without_seat_and_credits_says_it_has_no_usable_paid_resources(as_user: AsUser) -> None:
+    page = read(as_user(make_user()), "/account/")
 
     assert "You hold no seat in this Team, so you have no quota." in page
     assert (
@@ -125,31 +125,31 @@ def test_a_key_without_seat_and_credits_says_it_has_no_usable_paid_resources(vis
     ) in page
 
 
-def test_a_suspended_seat_says_why(visit: Visit) -> None:
+def test_a_suspended_seat_says_why(as_user: AsUser) -> None:
     scene = make_scene()
     suspend_seat(seat=scene.seat, at=T0, by=None)
 
-    assert "This seat is suspended because a payment failed." in read(visit(scene.owner.user), "/account/")
+    assert "This seat is suspended because a payment failed." in read(as_user(scene.owner.user), "/account/")
 
 
-def test_teams_with_a_plan_come_first(visit: Visit) -> None:
+def test_teams_with_a_plan_come_first(as_user: AsUser) -> None:
     scene = make_scene()
 
-    page = read(visit(scene.owner.user), "/account/")
+    page = read(as_user(scene.owner.user), "/account/")
 
     assert page.index(scene.team.name) < page.index("Default Team")
 
 
-def test_an_account_made_by_a_command_gets_its_default_team_on_the_first_visit(visit: Visit) -> None:
+def test_an_account_made_by_a_command_gets_its_default_team_when_first_used(as_user: AsUser) -> None:
     operator = User.objects.create_superuser("root@example.com", "x")
 
-    assert "Default Team Owner" in read(visit(operator), "/account/")
+    assert "Default Team Owner" in read(as_user(operator), "/account/")
     assert Team.objects.filter(default_for=operator).count() == 1
 
 
-def test_the_fragment_is_the_bar_alone_as_of_now_and_kept_nowhere(visit: Visit) -> None:
+def test_the_fragment_is_the_bar_alone_as_of_now_and_kept_nowhere(as_user: AsUser) -> None:
     scene = make_scene()
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
     scene.desk.use(100)
     with time_machine.travel(T0 + timedelta(seconds=15), tick=False):
         response = client.get(f"/account/bars/{scene.team.slug}/")
@@ -167,9 +167,9 @@ def test_a_bar_whose_session_has_ended_leads_the_whole_page_to_sign_in(client: C
     assert answer.content == b""
 
 
-def test_the_page_asks_for_the_bar_again_without_inline_script(visit: Visit) -> None:
+def test_the_page_asks_for_the_bar_again_without_inline_script(as_user: AsUser) -> None:
     scene = make_scene()
-    page = visit(scene.owner.user).get("/account/").content.decode()
+    page = as_user(scene.owner.user).get("/account/").content.decode()
 
     assert f'hx-get="/account/bars/{scene.team.slug}/" hx-trigger="every 15s"' in page
     assert " style=" not in page
@@ -177,17 +177,17 @@ def test_the_page_asks_for_the_bar_again_without_inline_script(visit: Visit) -> 
     assert "<script>" not in page
 
 
-def test_a_member_asks_for_a_higher_seat_once(visit: Visit) -> None:
+def test_a_member_asks_for_a_higher_seat_once(as_user: AsUser) -> None:
     team = make_team()
     member = make_member(team)
     plus, _ = make_plan("plus"), make_plan("max")
     make_seat(team, plus, holder=member)
-    client = visit(member.user)
+    client = as_user(member.user)
     url = f"/account/seat-requests/{team.slug}/"
 
     assert "You hold a Plus seat." in read(client, url)
     assert 'value="plus"' not in client.get(url).content.decode()
-    assert f"The Owner and the Admins of {team.name} have your request." in told(
+    assert f"The Owner and the Admins of {team.name} have your request." in submit(
         client, url, plan_code="max", message="Nightly builds"
     )
     assert "Your request for a seat has not been answered yet." in read(client, "/account/")
@@ -199,23 +199,23 @@ def test_a_member_asks_for_a_higher_seat_once(visit: Visit) -> None:
     assert SeatRequest.objects.count() == 1
 
 
-def test_there_is_nothing_above_the_highest_plan(visit: Visit) -> None:
+def test_there_is_nothing_above_the_highest_plan(as_user: AsUser) -> None:
     team = make_team()
     member = make_member(team)
     make_seat(team, make_plan("ultra"), holder=member)
 
-    page = read(visit(member.user), f"/account/seat-requests/{team.slug}/")
+    page = read(as_user(member.user), f"/account/seat-requests/{team.slug}/")
 
     assert "There is no higher plan than yours." in page
 
 
-def test_calls_without_a_seat_are_paid_from_credits(visit: Visit) -> None:
+def test_calls_without_a_seat_are_paid_from_credits(as_user: AsUser) -> None:
     scene = make_scene()
     member = make_member(scene.team, credits=True)
     give_credits(scene.team, 10_000 * CREDIT)
     make_desk(member).use(7)
 
-    page = read(visit(member.user), "/account/")
+    page = read(as_user(member.user), "/account/")
 
     assert "You hold no seat in this Team, so you have no quota. Calls are paid from Credits." in page
     assert "Balance of the Team 9,930" in page

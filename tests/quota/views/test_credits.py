@@ -22,20 +22,20 @@ from tests.helpers.factories import (
     make_team,
     make_user,
 )
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
-def test_balance_lots_and_ledger_with_exact_numbers(visit: Visit) -> None:
+def test_balance_lots_and_ledger_with_exact_numbers(as_user: AsUser) -> None:
     scene = make_scene(limits(five_hours=USD, week=10 * USD))
     give_credits(scene.team, 5000 * CREDIT)
     give_credits(scene.team, 1000 * CREDIT, expires_at=T0 + timedelta(days=10))
     scene.desk.use(100)
     scene.desk.use(125)
 
-    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/credits/")
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/credits/")
 
     assert "Balance 4,750 $4.75" in page
     # The lot that expires first is empty, so only the other is left.
@@ -46,9 +46,9 @@ def test_balance_lots_and_ledger_with_exact_numbers(visit: Visit) -> None:
     assert f"Purchase +5,000 {late.pk}" in page
 
 
-def test_a_low_balance_is_marked(visit: Visit) -> None:
+def test_a_low_balance_is_marked(as_user: AsUser) -> None:
     scene = make_scene()
-    client, url = visit(scene.owner.user), f"/teams/{scene.team.slug}/credits/"
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/credits/"
     assert "is below" not in read(client, url)
 
     give_credits(scene.team, 999 * CREDIT)
@@ -56,13 +56,13 @@ def test_a_low_balance_is_marked(visit: Visit) -> None:
     assert "The balance is below 1,000 Credits." in read(client, url)
 
 
-def test_access_overflow_and_cap_of_a_member(visit: Visit) -> None:
+def test_access_overflow_and_cap_of_a_member(as_user: AsUser) -> None:
     scene = make_scene()
     mia = make_member(scene.team, make_user("mia@example.com"))
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
     url = f"/teams/{scene.team.slug}/credits/access/{mia.pk}/"
 
-    page = told(client, url, allowed="on", overflow="never", month_cap="2,500.5")
+    page = submit(client, url, allowed="on", overflow="never", month_cap="2,500.5")
 
     assert "The access of mia@example.com is saved." in page
     assert "mia@example.com May use Stop 0 2,500.5" in page
@@ -70,30 +70,30 @@ def test_access_overflow_and_cap_of_a_member(visit: Visit) -> None:
     assert (access.allowed, access.overflow, access.month_cap_nanousd) == (True, "never", 2_500_500_000)
     assert 'value="2500.5"' in client.get(url).content.decode()
 
-    assert "mia@example.com May not use Go on with Credits 0 none" in told(client, url, overflow="allow")
+    assert "mia@example.com May not use Go on with Credits 0 none" in submit(client, url, overflow="allow")
     assert AuditEntry.objects.filter(action="credits.access", subject="mia@example.com").count() == 2
 
 
 @pytest.mark.parametrize("cap", ["-1", "1e5", "nan", "ten", "0.0000001", "9" * 25, "\x00"])
-def test_a_cap_that_cannot_be_is_refused_at_its_field_and_kept_in_the_form(visit: Visit, cap: str) -> None:
+def test_a_cap_that_cannot_be_is_refused_at_its_field_and_kept_in_the_form(as_user: AsUser, cap: str) -> None:
     scene = make_scene()
     mia = make_member(scene.team)
     url = f"/teams/{scene.team.slug}/credits/access/{mia.pk}/"
 
-    answer = visit(scene.owner.user).post(url, {"allowed": "on", "overflow": "allow", "month_cap": cap})
+    answer = as_user(scene.owner.user).post(url, {"allowed": "on", "overflow": "allow", "month_cap": cap})
 
     assert answer.status_code == 422
     assert "invalid-feedback" in answer.content.decode()
     assert CreditAccess.objects.of_one(mia).allowed is False
 
 
-def test_the_teams_rules(visit: Visit) -> None:
+def test_the_teams_rules(as_user: AsUser) -> None:
     scene = make_scene()
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
     url = f"/teams/{scene.team.slug}/credits/policy/"
     assert 'value="1000"' in client.get(url).content.decode()
 
-    page = told(client, url, overflow="never", low_balance="250")
+    page = submit(client, url, overflow="never", low_balance="250")
 
     assert "When a window of a seat is full: stop Warn below: 250" in page
     rules = TeamCredits.objects.get(team=scene.team)
@@ -105,23 +105,23 @@ def test_the_teams_rules(visit: Visit) -> None:
     assert rules.overflow == "never"
 
 
-def test_a_balance_below_nothing_is_refused_by_the_service_at_its_field(visit: Visit) -> None:
+def test_a_balance_below_nothing_is_refused_by_the_service_at_its_field(as_user: AsUser) -> None:
     scene = make_scene()
     url = f"/teams/{scene.team.slug}/credits/policy/"
 
-    answer = visit(scene.owner.user).post(url, {"overflow": "allow", "low_balance": "-5"})
+    answer = as_user(scene.owner.user).post(url, {"overflow": "allow", "low_balance": "-5"})
 
     assert answer.status_code == 422
     assert "A balance is not negative." in words(answer)
 
 
-def test_a_member_of_another_team_is_not_there(visit: Visit) -> None:
+def test_a_member_of_another_team_is_not_there(as_user: AsUser) -> None:
     scene = make_scene()
     stranger = make_member(make_team(), credits=True)
     allow_credits(stranger)
 
     url = f"/teams/{scene.team.slug}/credits/access/{stranger.pk}/"
 
-    assert visit(scene.owner.user).get(url).status_code == 404
-    assert visit(scene.owner.user).post(url, {"overflow": "never"}).status_code == 404
+    assert as_user(scene.owner.user).get(url).status_code == 404
+    assert as_user(scene.owner.user).post(url, {"overflow": "never"}).status_code == 404
     assert CreditAccess.objects.of_one(stranger).allowed is True

@@ -23,7 +23,7 @@ from tests.helpers.reading import read
 pytestmark = pytest.mark.django_db
 
 
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def team() -> Team:
 
 
 @pytest.fixture
-def owner(team: Team, visit: Visit) -> Client:
-    return visit(owner_of(team).user)
+def owner(team: Team, as_user: AsUser) -> Client:
+    return as_user(owner_of(team).user)
 
 
 def test_members_are_listed_with_role_seat_key_and_credits(team: Team, owner: Client) -> None:

@@ -25,17 +25,17 @@ from tests.helpers.factories import (
 from tests.helpers.reading import read
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
-def test_a_receipt_says_prices_parts_and_windows_before_and_after(visit: Visit) -> None:
+def test_a_receipt_says_prices_parts_and_windows_before_and_after(as_user: AsUser) -> None:
     scene = make_scene(limits(five_hours=USD, week=10 * USD))
     give_credits(scene.team, 5000 * CREDIT)
     allow_credits(scene.owner)
     scene.desk.use(90)
     event = scene.desk.use(25)
 
-    page = read(visit(scene.owner.user), f"/account/usage/{scene.team.slug}/{event.pk}/")
+    page = read(as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/{event.pk}/")
 
     assert f"Seat and plan Seat {scene.seat.pk}, Max Model penny (language)" in page
     assert "Price $0.25 From quota $0.10 From Credits 150 Credits ($0.15) Quota overrun $0.00" in page
@@ -44,24 +44,24 @@ def test_a_receipt_says_prices_parts_and_windows_before_and_after(visit: Visit) 
     assert "week until 8 Jun, 00:00 UTC $0.90 9.0% $1.00 10.0% $10.00" in page
 
 
-def test_quantities_and_tiers_are_written_out(visit: Visit) -> None:
+def test_quantities_and_tiers_are_written_out(as_user: AsUser) -> None:
     scene = make_scene()
     held = scene.desk.ask(1)
     event = settle(
         gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage={"calls": 1234}, at=T0
     )
 
-    page = read(visit(scene.owner.user), f"/account/usage/{scene.team.slug}/{event.pk}/")
+    page = read(as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/{event.pk}/")
 
     assert "calls 1,234 $0.01 per 1" in page
     assert "Quota overrun $2.44" in page
 
 
-def test_charges_are_listed_newest_first_in_pages(visit: Visit) -> None:
+def test_charges_are_listed_newest_first_in_pages(as_user: AsUser) -> None:
     scene = make_scene()
     for minute in range(52):
         scene.desk.use(1, at=T0 + timedelta(minutes=minute))
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
     url = f"/account/usage/{scene.team.slug}/"
 
     first = client.get(url).content.decode()
@@ -77,42 +77,42 @@ def test_charges_are_listed_newest_first_in_pages(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("before", ["x", "2026-06-03~1", "2026-06-03T10:00:00~x", "%00", "~", "9999"])
-def test_a_page_that_makes_no_sense_is_the_first(visit: Visit, before: str) -> None:
+def test_a_page_that_makes_no_sense_is_the_first(as_user: AsUser, before: str) -> None:
     scene = make_scene()
     scene.desk.use(1)
 
-    page = read(visit(scene.owner.user), f"/account/usage/{scene.team.slug}/?before={before}")
+    page = read(as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/?before={before}")
 
     assert "penny" in page
 
 
-def test_a_receipt_of_somebody_else_is_not_there_unless_one_manages_the_team(visit: Visit) -> None:
+def test_a_receipt_of_somebody_else_is_not_there_unless_one_manages_the_team(as_user: AsUser) -> None:
     scene = make_scene()
     event = scene.desk.use(3)
     member = make_member(scene.team)
     own = f"/account/usage/{scene.team.slug}/{event.pk}/"
     of_team = f"/teams/{scene.team.slug}/charges/{event.pk}/"
 
-    assert visit(member.user).get(own).status_code == 404
-    assert visit(member.user).get(of_team).status_code == 403
-    assert "Price $0.03" in read(visit(scene.owner.user), of_team)
+    assert as_user(member.user).get(own).status_code == 404
+    assert as_user(member.user).get(of_team).status_code == 403
+    assert "Price $0.03" in read(as_user(scene.owner.user), of_team)
 
 
-def test_managers_see_everyones_charges(visit: Visit) -> None:
+def test_managers_see_everyones_charges(as_user: AsUser) -> None:
     scene = make_scene()
     member = make_member(scene.team, credits=True)
     give_credits(scene.team, 5000 * CREDIT)
     make_desk(member).use(5)
     scene.desk.use(3)
 
-    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/charges/")
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/charges/")
 
     assert f"{member.user.email} penny $0.05 $0.00 50 $0.00" in page
     assert f"{scene.owner.user.email} penny $0.03 $0.03 0 $0.00" in page
     assert UsageEvent.objects.count() == 2
 
 
-def test_nothing_used_says_so(visit: Visit) -> None:
+def test_nothing_used_says_so(as_user: AsUser) -> None:
     scene = make_scene()
 
-    assert "Nothing was used yet." in read(visit(scene.owner.user), f"/account/usage/{scene.team.slug}/")
+    assert "Nothing was used yet." in read(as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/")

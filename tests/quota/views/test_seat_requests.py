@@ -18,27 +18,27 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
 
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
-def test_a_request_is_granted_with_a_free_seat(visit: Visit) -> None:
+def test_a_request_is_granted_with_a_free_seat(as_user: AsUser) -> None:
     team = make_team("Acme")
     plus, max_plan = make_plan("plus"), make_plan("max")
     mia = make_member(team, make_user("mia@example.com"))
     old = make_seat(team, plus, holder=mia)
     better = make_seat(team, max_plan)
     row = request_seat(membership=mia, plan_code="max", message="Nightly builds", at=T0, by=mia.user)
-    client = visit(owner_of(team).user)
+    client = as_user(owner_of(team).user)
 
     inbox = client.get("/teams/acme/requests/")
     assert "mia@example.com asks for a Max seat." in words(inbox)
     assert "Nightly builds" in words(inbox)
     assert f'<option value="{better.pk}" selected>' in inbox.content.decode()
-    page = told(client, f"/teams/acme/requests/{row.pk}/", answer="grant", seat=better.pk)
+    page = submit(client, f"/teams/acme/requests/{row.pk}/", answer="grant", seat=better.pk)
 
     assert f"mia@example.com holds Seat {better.pk} now." in page
     assert "mia@example.com Max Granted by" in page
@@ -50,32 +50,34 @@ def test_a_request_is_granted_with_a_free_seat(visit: Visit) -> None:
     assert AuditEntry.objects.filter(action="seat.request_answered").count() == 1
 
 
-def test_a_request_is_declined_once(visit: Visit) -> None:
+def test_a_request_is_declined_once(as_user: AsUser) -> None:
     team = make_team("Acme")
     make_plan("max")
     mia = make_member(team, make_user("mia@example.com"))
     row = request_seat(membership=mia, plan_code="max", message="", at=T0, by=mia.user)
-    client = visit(owner_of(team).user)
+    client = as_user(owner_of(team).user)
     url = f"/teams/acme/requests/{row.pk}/"
 
-    assert "You declined the request of mia@example.com." in told(client, url, answer="decline")
-    assert "This request was answered already." in told(client, url, answer="grant")
+    assert "You declined the request of mia@example.com." in submit(client, url, answer="decline")
+    assert "This request was answered already." in submit(client, url, answer="grant")
     row.refresh_from_db()
     assert row.granted is False
     assert client.post("/teams/acme/requests/0/", {"answer": "grant"}).status_code == 404
 
 
-def test_granting_without_a_seat_or_with_one_just_taken(visit: Visit) -> None:
+def test_granting_without_a_seat_or_with_one_just_taken(as_user: AsUser) -> None:
     team = make_team("Acme")
     plan = make_plan("max")
     mia = make_member(team, make_user("mia@example.com"))
     taken = make_seat(team, plan, holder=owner_of(team))
     row = request_seat(membership=mia, plan_code="max", message="", at=T0, by=mia.user)
-    client = visit(owner_of(team).user)
+    client = as_user(owner_of(team).user)
     url = f"/teams/acme/requests/{row.pk}/"
 
-    assert "That seat is no longer free; choose another." in told(client, url, answer="grant", seat=taken.pk)
+    assert "That seat is no longer free; choose another." in submit(
+        client, url, answer="grant", seat=taken.pk
+    )
     row.refresh_from_db()
     assert row.closed_at is None
-    assert "You granted the request of mia@example.com." in told(client, url, answer="grant", seat="")
+    assert "You granted the request of mia@example.com." in submit(client, url, answer="grant", seat="")
     assert "No open requests." in read(client, "/teams/acme/requests/")

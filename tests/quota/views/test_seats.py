@@ -20,26 +20,26 @@ from tests.helpers.factories import (
     make_team,
     make_user,
 )
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
 
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
-def test_every_seat_shows_plan_holder_and_windows(visit: Visit) -> None:
+def test_every_seat_shows_plan_holder_and_windows(as_user: AsUser) -> None:
     scene = make_scene()
     scene.desk.use(99)
     free = make_seat(scene.team, make_plan("plus"), ends_at=T0 + timedelta(days=30))
 
-    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
     assert "2 seats, 1 free." in page
     assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10.00% $0.99 of $9.90 used" in page
     assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0.00%" in page
 
 
-def test_a_seat_that_is_paid_for_again_and_again_says_when(visit: Visit) -> None:
+def test_a_seat_that_is_paid_for_again_and_again_says_when(as_user: AsUser) -> None:
     scene = make_scene()
     month = timedelta(days=30)
     entitle_seat(
@@ -52,38 +52,38 @@ def test_a_seat_that_is_paid_for_again_and_again_says_when(visit: Visit) -> None
         at=T0,
         by=None,
     )
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
     assert "renews 3 Jul 2026, 10:02 UTC" in read(client, f"/teams/{scene.team.slug}/seats/")
     assert f"Seat {scene.seat.pk}, renews 3 Jul 2026, 10:02 UTC" in read(client, "/account/")
 
 
-def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(visit: Visit) -> None:
+def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(as_user: AsUser) -> None:
     scene = make_scene(at=T0 - timedelta(hours=1))
     scene.desk.use(99, at=T0 - timedelta(minutes=30))
     mia = make_member(scene.team, make_user("mia@example.com"))
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
     url = f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/"
 
-    moved = told(client, f"{url}assign/", member=mia.pk)
+    moved = submit(client, f"{url}assign/", member=mia.pk)
 
     assert f"mia@example.com holds Seat {scene.seat.pk} now." in moved
-    assert "10.00% used $0.99 of $9.90" in read(visit(mia.user), "/account/")
+    assert "10.00% used $0.99 of $9.90" in read(as_user(mia.user), "/account/")
     make_desk(mia).use(1, at=T0 + timedelta(seconds=1))
     page = read(client, url)
     assert "mia@example.com 2026-06-03 10:02 now $0.01" in page
     assert f"{scene.owner.user.email} 2026-06-03 09:02 2026-06-03 10:02 $0.99" in page
 
-    assert f"Seat {scene.seat.pk} is free. Its usage stays with it." in told(client, f"{url}free/")
+    assert f"Seat {scene.seat.pk} is free. Its usage stays with it." in submit(client, f"{url}free/")
     assert "Nobody holds this seat." in read(client, url)
     assert "10.10% used $1.00 of $9.90" in read(client, url)
-    assert "Nobody holds this seat." in told(client, f"{url}free/")
+    assert "Nobody holds this seat." in submit(client, f"{url}free/")
     assert SeatHolding.objects.current().count() == 0
 
 
-def test_a_member_holds_one_seat(visit: Visit) -> None:
+def test_a_member_holds_one_seat(as_user: AsUser) -> None:
     scene = make_scene()
     other = make_seat(scene.team, scene.plan)
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
     url = f"/teams/{scene.team.slug}/seats/{other.pk}/"
 
     answer = client.post(f"{url}assign/", {"member": scene.owner.pk})
@@ -94,7 +94,7 @@ def test_a_member_holds_one_seat(visit: Visit) -> None:
 
 
 def test_a_seat_given_at_the_same_time_is_refused_in_words(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
+    as_user: AsUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = make_scene()
     mia = make_member(scene.team)
@@ -102,7 +102,7 @@ def test_a_seat_given_at_the_same_time_is_refused_in_words(
     # As the page was when it was opened, before somebody else gave mia a seat.
     monkeypatch.setattr("quota.views.seats._without_seat", lambda request: [mia])
 
-    answer = visit(scene.owner.user).post(
+    answer = as_user(scene.owner.user).post(
         f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/assign/", {"member": mia.pk}
     )
 
@@ -113,18 +113,18 @@ def test_a_seat_given_at_the_same_time_is_refused_in_words(
 
 
 @pytest.mark.parametrize("member", ["", "x", "0", "99999999999999999999", "\x00"])
-def test_malformed_input_for_a_member_changes_nothing(visit: Visit, member: str) -> None:
+def test_malformed_input_for_a_member_changes_nothing(as_user: AsUser, member: str) -> None:
     scene = make_scene()
     url = f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/assign/"
 
-    assert visit(scene.owner.user).post(url, {"member": member}).status_code == 422
+    assert as_user(scene.owner.user).post(url, {"member": member}).status_code == 422
     assert SeatHolding.objects.current().get().membership == scene.owner
 
 
-def test_seats_of_other_teams_and_withdrawn_ones_are_not_there(visit: Visit) -> None:
+def test_seats_of_other_teams_and_withdrawn_ones_are_not_there(as_user: AsUser) -> None:
     scene = make_scene()
     foreign = make_seat(make_team(), scene.plan)
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
     base = f"/teams/{scene.team.slug}/seats"
 
     assert client.get(f"{base}/{foreign.pk}/").status_code == 404
@@ -135,19 +135,19 @@ def test_seats_of_other_teams_and_withdrawn_ones_are_not_there(visit: Visit) -> 
     assert "This Team has no seats." in read(client, f"{base}/")
 
 
-def test_a_seat_whose_plan_has_ended_has_none(visit: Visit) -> None:
+def test_a_seat_whose_plan_has_ended_has_none(as_user: AsUser) -> None:
     scene = make_scene(at=T0 - timedelta(days=31))
     ended = make_seat(scene.team, scene.plan, ends_at=T0, at=T0 - timedelta(days=31))
 
-    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
     assert f"Seat {ended.pk} No plan Free Give it to a member, see its history" in page
 
 
-def test_a_suspended_seat_is_marked(visit: Visit) -> None:
+def test_a_suspended_seat_is_marked(as_user: AsUser) -> None:
     scene = make_scene()
     suspend_seat(seat=scene.seat, at=T0, by=None)
-    client = visit(scene.owner.user)
+    client = as_user(scene.owner.user)
 
     assert "Max Suspended" in read(client, f"/teams/{scene.team.slug}/seats/")
     page = read(client, f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/")

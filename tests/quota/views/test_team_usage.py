@@ -22,7 +22,7 @@ from tests.helpers.factories import (
 from tests.helpers.reading import read, words
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def scene() -> Scene:
     return scene
 
 
-def test_the_last_thirty_days_added_up(visit: Visit, scene: Scene) -> None:
-    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/usage/")
+def test_the_last_thirty_days_added_up(as_user: AsUser, scene: Scene) -> None:
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/usage/")
 
     assert "Calls 3 Price of all $1.10 From quota $1.07 From Credits 30" in page
     assert f"{scene.owner.user.email} 2 $1.07 $1.07 0 $0.00 mia@example.com 1 $0.03 $0.00 30 $0.00" in page
@@ -46,8 +46,8 @@ def test_the_last_thirty_days_added_up(visit: Visit, scene: Scene) -> None:
     assert "2026-06-03 2 $0.10 $0.07 30 $0.00 2026-06-01 1 $1.00 $1.00 0 $0.00" in page
 
 
-def test_a_range_of_days_with_both_ends_in(visit: Visit, scene: Scene) -> None:
-    client, url = visit(scene.owner.user), f"/teams/{scene.team.slug}/usage/"
+def test_a_range_of_days_with_both_ends_in(as_user: AsUser, scene: Scene) -> None:
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/usage/"
 
     assert "Calls 1 Price of all $1.00" in read(client, f"{url}?start=2026-06-01&end=2026-06-02")
     assert "Calls 2 Price of all $0.10" in read(client, f"{url}?start=2026-06-03&end=2026-06-03")
@@ -65,16 +65,16 @@ def test_a_range_of_days_with_both_ends_in(visit: Visit, scene: Scene) -> None:
         "end=2026-06-03",
     ],
 )
-def test_a_range_that_cannot_be_says_what_to_fix(visit: Visit, scene: Scene, query: str) -> None:
-    answer = visit(scene.owner.user).get(f"/teams/{scene.team.slug}/usage/?{query}")
+def test_a_range_that_cannot_be_says_what_to_fix(as_user: AsUser, scene: Scene, query: str) -> None:
+    answer = as_user(scene.owner.user).get(f"/teams/{scene.team.slug}/usage/?{query}")
 
     assert answer.status_code == 422
     assert "invalid-feedback" in answer.content.decode()
     assert "Nothing was used" not in words(answer)
 
 
-def test_the_link_downloads_the_same_range_as_csv(visit: Visit, scene: Scene) -> None:
-    client = visit(scene.owner.user)
+def test_the_link_downloads_the_same_range_as_csv(as_user: AsUser, scene: Scene) -> None:
+    client = as_user(scene.owner.user)
     page = client.get(f"/teams/{scene.team.slug}/usage/?start=2026-06-03&end=2026-06-03").content.decode()
     link = page.partition(f'href="/api/v1/teams/{scene.team.slug}/usage.csv?')[2].partition('"')[0]
 
@@ -86,8 +86,8 @@ def test_the_link_downloads_the_same_range_as_csv(visit: Visit, scene: Scene) ->
     assert "mia@example.com" in lines[1] + lines[2]
 
 
-def test_the_overview_shows_the_team_in_figures(visit: Visit, scene: Scene) -> None:
-    page = read(visit(scene.owner.user), f"/teams/{scene.team.slug}/")
+def test_the_overview_shows_the_team_in_figures(as_user: AsUser, scene: Scene) -> None:
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
 
     assert "Members 2 See members" in page
     assert "Seats 1 See seats" in page
@@ -95,10 +95,10 @@ def test_the_overview_shows_the_team_in_figures(visit: Visit, scene: Scene) -> N
     assert "Used this month $1.10 See usage 3 calls" in page
 
 
-def test_a_member_sees_their_own_bar_alone(visit: Visit, scene: Scene) -> None:
+def test_a_member_sees_their_own_bar_alone(as_user: AsUser, scene: Scene) -> None:
     mia = User.objects.get(email="mia@example.com")
 
-    page = read(visit(mia), f"/teams/{scene.team.slug}/")
+    page = read(as_user(mia), f"/teams/{scene.team.slug}/")
 
     assert "See members" not in page
     assert "Calls are paid from Credits." in page

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ringing is tested by itself; here nothing listens."""
     monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
 

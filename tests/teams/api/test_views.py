@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def no_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ringing is tested by itself; here nothing listens."""
     monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
 
@@ -48,7 +48,7 @@ def token(membership: Membership, scope: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
 
-def test_nobody_is_told_how_to_sign_in() -> None:
+def test_without_a_credential_the_answer_says_how_to_sign_in() -> None:
     answer = Client().get("/api/v1/me")
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
     assert answer.json()["code"] == "not_authenticated"

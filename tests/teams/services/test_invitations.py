@@ -51,7 +51,7 @@ def test_accepting_makes_a_member_with_the_offered_role() -> None:
     owner = team()
     invitation, token = invited(owner, "Bob@Example.com", "admin")
     bob = person("bob@example.com")
-    assert invitations.look_up(token=token, at=LATER) == invitation
+    assert invitations.find_open(token=token, at=LATER) == invitation
     joined = invitations.accept_invitation(token=token, by=bob, at=LATER)
     assert (joined.team, joined.user, joined.role, joined.joined_at) == (owner.team, bob, Role.ADMIN, LATER)
     invitation.refresh_from_db()
@@ -171,7 +171,7 @@ def test_a_deleted_team_cannot_be_joined() -> None:
     invitation, token = invited(owner)
     delete_team(team=owner.team, by=owner.user, at=LATER)
     with pytest.raises(InvitationNotUsable):
-        invitations.look_up(token=token, at=LATER)
+        invitations.find_open(token=token, at=LATER)
     with pytest.raises(NotFound):
         invitations.resend(invitation=invitation, by=owner.user, at=LATER)
 

@@ -36,7 +36,7 @@ def test_nobody_joins_as_owner_or_into_a_default_team() -> None:
     assert everything() == before
 
 
-def test_the_owner_changes_roles_and_the_member_is_told() -> None:
+def test_the_owner_changes_roles_and_the_member_gets_a_mail() -> None:
     owner = team()
     bob = member(owner.team, "bob@example.com")
     changed = memberships.change_role(membership=bob, role=Role.ADMIN, by=owner.user, at=LATER)
@@ -72,7 +72,7 @@ def test_an_owner_of_another_team_changes_nothing_here() -> None:
     assert everything() == before
 
 
-def test_a_member_who_is_removed_frees_the_seat_and_is_told() -> None:
+def test_a_member_who_is_removed_frees_the_seat_and_gets_a_mail() -> None:
     owner = team()
     bob = member(owner.team, "bob@example.com")
     seat = seats.add_seat(team=owner.team, by=None, at=NOON)

@@ -12,10 +12,10 @@ from django.test import Client
 from teams.models import AuditEntry, PersonalAccessToken, User
 from teams.services import access_tokens
 from tests.helpers.factories import T0, make_user
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 PASSWORD = "correct-horse-battery"
 URL = "/account/tokens/"
 TYPED = {"name": "nightly report", "scope": "read", "expires_in_days": "30"}
@@ -162,14 +162,14 @@ def test_a_revoked_token_no_longer_works_and_says_so(client: Client) -> None:
 
     assert client.get(url).status_code == 405
     assert me(text) == 200
-    page = told(client, url)
+    page = submit(client, url)
     assert "The token nightly report no longer works." in page
     assert "Revoked" in page
     assert me(text) == 401
-    assert "This token does not exist." in told(client, url)
+    assert "This token does not exist." in submit(client, url)
 
 
-def test_another_persons_token_is_neither_listed_nor_there(client: Client, visit: Visit) -> None:
+def test_another_persons_token_is_neither_listed_nor_there(client: Client, as_user: AsUser) -> None:
     other = make_user()
     token, text = access_tokens.create(
         user=other, name="secret plan", scope="read", expires_in_days=1, by=other, at=T0
@@ -178,15 +178,15 @@ def test_another_persons_token_is_neither_listed_nor_there(client: Client, visit
     assert "secret plan" not in read(client, URL)
     assert client.post(f"{URL}{token.pk}/revoke/").status_code == 404
     assert me(text) == 200
-    assert "secret plan" in read(visit(other), URL)
+    assert "secret plan" in read(as_user(other), URL)
 
 
 def test_the_display_name_is_changed_and_taken_away(client: Client) -> None:
-    assert "You are shown as Ada Lovelace." in told(client, "/account/profile/", name="  Ada  Lovelace ")
+    assert "You are shown as Ada Lovelace." in submit(client, "/account/profile/", name="  Ada  Lovelace ")
     assert User.objects.get(email="ada@example.com").name == "Ada Lovelace"
     assert 'value="Ada Lovelace"' in client.get("/account/profile/").content.decode()
 
-    assert "You are shown as ada@example.com." in told(client, "/account/profile/", name="")
+    assert "You are shown as ada@example.com." in submit(client, "/account/profile/", name="")
     assert User.objects.get(email="ada@example.com").name == ""
 
 

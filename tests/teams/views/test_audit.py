@@ -14,12 +14,12 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
-from tests.helpers.reading import read, told
+from tests.helpers.reading import read, submit
 
 pytestmark = pytest.mark.django_db
 
 
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def team() -> Team:
 
 
 @pytest.fixture
-def owner(team: Team, visit: Visit) -> Client:
-    return visit(owner_of(team).user)
+def owner(team: Team, as_user: AsUser) -> Client:
+    return as_user(owner_of(team).user)
 
 
 def test_the_audit_log_says_who_did_what(team: Team, owner: Client) -> None:
     member = make_member(team, make_user("mia@example.com"))
-    told(owner, f"/teams/acme/members/{member.pk}/role/", role="admin")
+    submit(owner, f"/teams/acme/members/{member.pk}/role/", role="admin")
 
     page = read(owner, "/teams/acme/audit/")
 

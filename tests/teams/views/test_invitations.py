@@ -20,12 +20,12 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
 
 
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
 @pytest.fixture
@@ -34,14 +34,14 @@ def team() -> Team:
 
 
 @pytest.fixture
-def owner(team: Team, visit: Visit) -> Client:
-    return visit(owner_of(team).user)
+def owner(team: Team, as_user: AsUser) -> Client:
+    return as_user(owner_of(team).user)
 
 
 def test_inviting_sends_one_mail_and_a_second_time_says_why_not(team: Team, owner: Client) -> None:
     url = "/teams/acme/invitations/"
 
-    assert "new@example.com is invited." in told(owner, url, email="new@example.com", role="member")
+    assert "new@example.com is invited." in submit(owner, url, email="new@example.com", role="member")
     again = owner.post(url, {"email": "New@example.com", "role": "admin"})
 
     assert again.status_code == 422
@@ -53,7 +53,7 @@ def test_inviting_sends_one_mail_and_a_second_time_says_why_not(team: Team, owne
 @pytest.mark.parametrize(
     ("email", "role"), [("nonsense", "member"), ("", "member"), ("a@b.c\x00", "member"), ("a@b.co", "owner")]
 )
-def test_an_invitation_that_cannot_be_is_told_at_its_field(
+def test_an_invitation_that_cannot_be_says_why_at_its_field(
     team: Team, owner: Client, email: str, role: str
 ) -> None:
     answer = owner.post("/teams/acme/invitations/", {"email": email, "role": role})
@@ -64,30 +64,32 @@ def test_an_invitation_that_cannot_be_is_told_at_its_field(
 
 
 def test_sending_again_and_revoking(team: Team, owner: Client) -> None:
-    told(owner, "/teams/acme/invitations/", email="new@example.com", role="admin")
+    submit(owner, "/teams/acme/invitations/", email="new@example.com", role="admin")
     invitation = Invitation.objects.get()
     url = f"/teams/acme/invitations/{invitation.pk}"
 
-    assert "The earlier link no longer works." in told(owner, f"{url}/resend/")
+    assert "The earlier link no longer works." in submit(owner, f"{url}/resend/")
     assert "2 times" in read(owner, "/teams/acme/invitations/")
-    assert "The invitation of new@example.com is revoked." in told(owner, f"{url}/revoke/")
+    assert "The invitation of new@example.com is revoked." in submit(owner, f"{url}/revoke/")
     assert "No open invitations." in read(owner, "/teams/acme/invitations/")
-    assert "This invitation was accepted or revoked." in told(owner, f"{url}/resend/")
+    assert "This invitation was accepted or revoked." in submit(owner, f"{url}/resend/")
 
 
-def test_an_invitation_of_another_team_is_not_there(team: Team, owner: Client, visit: Visit) -> None:
+def test_an_invitation_of_another_team_is_not_there(team: Team, owner: Client, as_user: AsUser) -> None:
     other = make_team("Globex")
-    told(visit(owner_of(other).user), "/teams/globex/invitations/", email="new@example.com", role="member")
+    submit(
+        as_user(owner_of(other).user), "/teams/globex/invitations/", email="new@example.com", role="member"
+    )
     invitation = Invitation.objects.get()
 
     assert owner.post(f"/teams/acme/invitations/{invitation.pk}/revoke/").status_code == 404
     assert Invitation.objects.get().revoked_at is None
 
 
-def test_a_default_team_offers_no_invitations(visit: Visit) -> None:
+def test_a_default_team_offers_no_invitations(as_user: AsUser) -> None:
     user = make_user()
     slug = Team.objects.get(default_for=user).slug
-    client = visit(user)
+    client = as_user(user)
 
     assert "Your Default Team is yours alone, so nobody can be invited into it." in read(
         client, f"/teams/{slug}/invitations/"
@@ -117,11 +119,11 @@ def test_without_an_account_it_says_how_to_get_in(link: str) -> None:
     assert Membership.objects.filter(role=Role.ADMIN).count() == 0
 
 
-def test_the_invited_person_joins_with_a_key(visit: Visit, link: str) -> None:
-    client = visit(make_user("New@example.com"))
+def test_the_invited_person_joins_with_a_key(as_user: AsUser, link: str) -> None:
+    client = as_user(make_user("New@example.com"))
 
     assert "Accept and join" in read(client, link)
-    assert "Acme Owner" not in told(client, link)
+    assert "Acme Owner" not in submit(client, link)
 
     member = Membership.objects.get(user__email="New@example.com", team__slug="acme")
     assert member.role == Role.ADMIN
@@ -129,25 +131,25 @@ def test_the_invited_person_joins_with_a_key(visit: Visit, link: str) -> None:
     assert client.get(link).status_code == 410
 
 
-def test_another_address_is_told_which_one_is_meant(visit: Visit, link: str) -> None:
-    client = visit(make_user("other@example.com"))
+def test_another_address_reads_which_one_is_meant(as_user: AsUser, link: str) -> None:
+    client = as_user(make_user("other@example.com"))
 
     assert "new@example.com is not a confirmed address of your account." in read(client, link)
-    assert "This invitation was sent to another e-mail address" in told(client, link)
+    assert "This invitation was sent to another e-mail address" in submit(client, link)
     assert not Membership.objects.filter(user__email="other@example.com", team__slug="acme").exists()
 
 
-def test_an_address_that_is_not_confirmed_does_not_count(visit: Visit, link: str) -> None:
+def test_an_address_that_is_not_confirmed_does_not_count(as_user: AsUser, link: str) -> None:
     user = make_user("new@example.com")
     EmailAddress.objects.filter(user=user).update(verified=False)
 
-    assert "is not a confirmed address of your account" in read(visit(user), link)
+    assert "is not a confirmed address of your account" in read(as_user(user), link)
 
 
 def test_old_revoked_and_made_up_links_say_ask_for_a_new_one(
-    visit: Visit, link: str, invitation: Invitation
+    as_user: AsUser, link: str, invitation: Invitation
 ) -> None:
-    client = visit(make_user("new@example.com"))
+    client = as_user(make_user("new@example.com"))
     with time_machine.travel(T0 + timedelta(days=7), tick=False):
         assert Client().get(link).status_code == 410
     invitations.revoke(invitation=invitation, by=None, at=T0)
@@ -159,8 +161,8 @@ def test_old_revoked_and_made_up_links_say_ask_for_a_new_one(
     assert client.get("/invitations/0000/").status_code == 410
 
 
-def test_a_member_already_is_told_so(visit: Visit, team: Team, link: str) -> None:
+def test_a_member_already_reads_so(as_user: AsUser, team: Team, link: str) -> None:
     user = make_user("new@example.com")
     make_member(team, user)
 
-    assert "This person is already a member of the Team." in told(visit(user), link)
+    assert "This person is already a member of the Team." in submit(as_user(user), link)

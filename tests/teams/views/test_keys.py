@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from teams.models import SubscriptionKey
 from tests.helpers.factories import T0, key_of, make_member, make_team, make_user
-from tests.helpers.reading import read, told, words
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
@@ -102,7 +102,7 @@ def test_an_overlap_that_is_not_offered_changes_nothing(client: Client, overlap:
 
 
 def test_a_revoked_key_says_so_and_rotating_makes_one_that_works(client: Client) -> None:
-    assert "Your key for Acme no longer works." in told(client, "/account/keys/acme/revoke/")
+    assert "Your key for Acme no longer works." in submit(client, "/account/keys/acme/revoke/")
     assert "This key was revoked and no longer works." in read(client, "/account/")
     assert "This key was revoked and no longer works." in confirm(client, "/account/keys/acme/")
 

@@ -14,12 +14,12 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
-from tests.helpers.reading import read, told
+from tests.helpers.reading import read, submit
 
 pytestmark = pytest.mark.django_db
 
 
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
 @pytest.fixture
@@ -28,14 +28,14 @@ def team() -> Team:
 
 
 @pytest.fixture
-def owner(team: Team, visit: Visit) -> Client:
-    return visit(owner_of(team).user)
+def owner(team: Team, as_user: AsUser) -> Client:
+    return as_user(owner_of(team).user)
 
 
-def test_leaving(team: Team, visit: Visit) -> None:
+def test_leaving(team: Team, as_user: AsUser) -> None:
     member = make_member(team)
 
-    page = told(visit(member.user), "/teams/acme/leave/")
+    page = submit(as_user(member.user), "/teams/acme/leave/")
 
     assert "You left Acme. Your key for it stopped working." in page
     member.refresh_from_db()
@@ -43,7 +43,7 @@ def test_leaving(team: Team, visit: Visit) -> None:
 
 
 def test_renaming_keeps_the_address(team: Team, owner: Client) -> None:
-    assert "The Team is renamed." in told(owner, "/teams/acme/settings/", name="Acme & Sons")
+    assert "The Team is renamed." in submit(owner, "/teams/acme/settings/", name="Acme & Sons")
     assert "Acme &amp; Sons" in owner.get("/teams/acme/").content.decode()
 
     answer = owner.post("/teams/acme/settings/", {"name": "two\nlines"})
@@ -52,15 +52,15 @@ def test_renaming_keeps_the_address(team: Team, owner: Client) -> None:
     assert team.name == "Acme & Sons"
 
 
-def test_creating_a_team_makes_its_owner_and_key(visit: Visit) -> None:
+def test_creating_a_team_makes_its_owner_and_key(as_user: AsUser) -> None:
     user = make_user()
 
-    page = told(visit(user), "/new-team/", name="Initech")
+    page = submit(as_user(user), "/new-team/", name="Initech")
 
     owner = Membership.objects.get(team__slug="initech")
     assert (owner.user, owner.role) == (user, Role.OWNER)
     assert SubscriptionKey.objects.filter(membership=owner).count() == 1
     assert "Members 1" in page
 
-    assert visit(user).post("/new-team/", {"name": " "}).status_code == 422
-    assert "Create a Team" in read(visit(user), "/new-team/")
+    assert as_user(user).post("/new-team/", {"name": " "}).status_code == 422
+    assert "Create a Team" in read(as_user(user), "/new-team/")

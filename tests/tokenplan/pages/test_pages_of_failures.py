@@ -13,7 +13,7 @@ from tests.helpers.factories import make_member, make_team, make_user
 from tests.helpers.reading import words
 
 pytestmark = pytest.mark.django_db
-Visit = Callable[[User], Client]
+AsUser = Callable[[User], Client]
 
 
 def test_an_address_that_is_not_there(client: Client) -> None:
@@ -23,18 +23,18 @@ def test_an_address_that_is_not_there(client: Client) -> None:
     assert "There is nothing at this address" in words(answer)
 
 
-def test_a_team_one_is_not_in_looks_the_same_as_none(visit: Visit) -> None:
+def test_a_team_one_is_not_in_is_answered_like_none(as_user: AsUser) -> None:
     team = make_team()
-    client = visit(make_user())
+    client = as_user(make_user())
 
     assert words(client.get(f"/teams/{team.slug}/")) == words(client.get("/teams/no-such-team/"))
 
 
-def test_a_right_one_lacks_is_named(visit: Visit) -> None:
+def test_a_right_one_lacks_is_named(as_user: AsUser) -> None:
     team = make_team()
     member = make_member(team)
 
-    answer = visit(member.user).get(f"/teams/{team.slug}/credits/")
+    answer = as_user(member.user).get(f"/teams/{team.slug}/credits/")
 
     assert answer.status_code == 403
     needed = "To see the Team's Credits and their ledger, you need to be Owner or Admin of this Team."
@@ -61,12 +61,12 @@ def test_a_form_without_its_token_changes_nothing() -> None:
     ],
 )
 def test_an_outage_and_a_defect_have_pages_that_ask_nothing_of_the_database(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, title: str
+    as_user: AsUser, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, title: str
 ) -> None:
     def fail(*args: object) -> None:
         raise error
 
-    client = visit(make_user())
+    client = as_user(make_user())
     client.raise_request_exception = False
     monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", fail)
 
@@ -77,11 +77,11 @@ def test_an_outage_and_a_defect_have_pages_that_ask_nothing_of_the_database(
     assert answer.headers.get("Retry-After") == ("1" if status == 503 else None)
 
 
-def test_the_api_fails_in_json(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_fails_in_json(as_user: AsUser, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object) -> None:
         raise OperationalError("the connection is closed")
 
-    client = visit(make_user())
+    client = as_user(make_user())
     client.raise_request_exception = False
     monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", fail)
 
@@ -92,7 +92,7 @@ def test_the_api_fails_in_json(visit: Visit, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_api_fails_in_json_before_any_view_is_reached(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
+    as_user: AsUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> None:
         raise OperationalError("the connection is closed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
@@ -165,21 +166,7 @@ def update_one(call: Call) -> Object:
     subscription = store.get("subscription", call.id)
     now = now_of(store, subscription["customer"], call.now)
     _refuse(subscription, given)
-    fields: dict[str, Any] = {}
-    if "metadata" in given:
-        fields["metadata"] = merged(subscription["metadata"], given["metadata"])
-    if "default_payment_method" in given:
-        method = given["default_payment_method"] or None
-        if method:
-            _refuse_foreign(store, method, subscription["customer"])
-        fields["default_payment_method"] = method
-    if "description" in given:
-        fields["description"] = given["description"] or None
-    if "automatic_tax" in given:
-        on = given["automatic_tax"].get("enabled", False)
-        fields["automatic_tax"] = {**subscription["automatic_tax"], "enabled": on}
-    details = {**subscription["cancellation_details"], **given.get("cancellation_details", {})}
-    fields["cancellation_details"] = details
+    fields = _plain_fields(store, subscription, given)
     if "cancel_at_period_end" in given:
         fields |= end_with_period({**subscription, **fields}, given["cancel_at_period_end"], now)
     elif "cancel_at" in given:
@@ -199,6 +186,26 @@ def update_one(call: Call) -> Object:
         asked = SubscriptionUpdate(params=given, fields=fields, discounts=discounts)
         return update(store, subscription, asked, now)
     return subscription_status.change(store, subscription, now, **fields)
+
+
+def _plain_fields(store: Store, subscription: Object, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What an update sets without any further consequence."""
+    fields: dict[str, Any] = {}
+    if "metadata" in given:
+        fields["metadata"] = merged(subscription["metadata"], given["metadata"])
+    if "default_payment_method" in given:
+        method = given["default_payment_method"] or None
+        if method:
+            _refuse_foreign(store, method, subscription["customer"])
+        fields["default_payment_method"] = method
+    if "description" in given:
+        fields["description"] = given["description"] or None
+    if "automatic_tax" in given:
+        on = given["automatic_tax"].get("enabled", False)
+        fields["automatic_tax"] = {**subscription["automatic_tax"], "enabled": on}
+    details = {**subscription["cancellation_details"], **given.get("cancellation_details", {})}
+    fields["cancellation_details"] = details
+    return fields
 
 
 @router.delete(
