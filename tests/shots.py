@@ -110,7 +110,7 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
             visitor.shoot(team + page, f"team-{page}")
         visitor.open_first(team + "seats/", "Seat", "team-seat")
         visitor.open_first(team + "charges/", "Receipt", "team-receipt")
-        visitor.open_first(team + "credits/", "Change access", "team-credits-access")
+        visitor.open_first(team + "credits/", "Change (", "team-credits-access")
         visitor.page.context.clear_cookies()
         member = by_role["member"]
         visitor.sign_in(member["email"], member["password"])

@@ -1,1 +1,1 @@
-"""The verbs of the ground floor, one module a noun. Each is one transaction, or part of the caller's."""
+"""Services about people and Teams, one module a noun. Each is one transaction, or part of its caller's."""

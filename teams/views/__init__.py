@@ -1,1 +1,1 @@
-"""The ground floor's pages, and what all pages about a Team start from (base)."""
+"""The pages about people and Teams, and the bases of all pages about a Team."""
