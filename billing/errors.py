@@ -102,7 +102,7 @@ class PaymentUnderWay(Refusal):
 
 class RefundTooHigh(InvalidValue):
     code = "refund_too_high"
-    title = "More than was paid cannot be paid back"
+    title = "More than was paid cannot be refunded"
 
 
 class WebhookInvalid(Refusal):

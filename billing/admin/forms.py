@@ -19,7 +19,7 @@ def _request() -> forms.UUIDField:
 
 
 class RefundForm(forms.Form):
-    """What is paid back of a payment, all that is left of it unless changed."""
+    """How much of a payment is refunded: all that is left of it, unless the operator types less."""
 
     amount = UsdField(label="Amount, in dollars")
     reason = forms.CharField(max_length=200, help_text="Goes into the audit log. The Owner does not see it.")

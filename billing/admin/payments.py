@@ -25,9 +25,7 @@ from tokenplan.kit.enqueue import enqueue
 def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
     amount = values["amount"]
     check_refund(payment=payment, amount_nanousd=amount, reason=values["reason"])
-    said = [
-        f"{usd_text(amount)} of {usd_text(payment.received_nanousd)} will be paid back to {payment.team}."
-    ]
+    said = [f"{usd_text(amount)} of {usd_text(payment.received_nanousd)} will be refunded to {payment.team}."]
     claw_back = claw_back_of(payment, amount_nanousd=amount)
     if claw_back is None:
         return [*said, "It bought no Credits. Seats that it paid for work until their period ends."]
@@ -36,7 +34,7 @@ def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
     said.append(f"Lot {lot.pk} holds {held} Credits and will lose {credits_words(taken)}.")
     if owed > taken:
         said.append(
-            f"{credits_words(owed - taken)} Credits of what is paid back are used already and stay used."
+            f"{credits_words(owed - taken)} Credits of what is refunded are used already and stay used."
         )
     return said
 
@@ -52,7 +50,7 @@ def _refund(payment: Payment, values: Mapping[str, Any], by: User, at: datetime)
     )
     enqueue(deliver_mail)
     payment.refresh_from_db()
-    return f"{usd_text(values['amount'])} is paid back; {usd_text(payment.refunded_nanousd)} in all."
+    return f"{usd_text(values['amount'])} is refunded; {usd_text(payment.refunded_nanousd)} in all."
 
 
 class RefundInline(ReadOnlyInline):
@@ -79,7 +77,7 @@ class PaymentAdmin(VerbsAdmin[Payment]):
         "team",
         "status",
         usd("received_nanousd", "Received"),
-        usd("refunded_nanousd", "Paid back"),
+        usd("refunded_nanousd", "Refunded"),
         "dispute",
         "created_at",
     )
@@ -94,7 +92,7 @@ class PaymentAdmin(VerbsAdmin[Payment]):
         "status",
         usd("amount_nanousd", "Amount"),
         usd("received_nanousd", "Received"),
-        usd("refunded_nanousd", "Paid back"),
+        usd("refunded_nanousd", "Refunded"),
         "dispute",
         "failure",
         "created_at",
@@ -102,7 +100,7 @@ class PaymentAdmin(VerbsAdmin[Payment]):
         "lot",
     )
     inlines = (RefundInline,)
-    verbs = (Verb("refund", "Pay back", RefundForm, _refund, preview=_preview),)
+    verbs = (Verb("refund", "Refund", RefundForm, _refund, preview=_preview),)
 
     @admin.display(description="Bought")
     def purchase(self, payment: Payment) -> SafeString | str:
@@ -144,7 +142,7 @@ class CreditPurchaseAdmin(ReadOnlyAdmin[CreditPurchase]):
         "invoice_id",
         "payment",
         "lot",
-        in_credits("clawed_nanousd", "Paid back, in Credits"),
+        in_credits("clawed_nanousd", "Refunded, in Credits"),
         "reason",
         "created_at",
         "closed_at",

@@ -24,7 +24,7 @@ class PurchaseSerializer(serializers.Serializer[CreditPurchase]):
         source="amount_nanousd", help_text=f"Before promotions and tax. {NANOUSD}"
     )
     total_nanousd = serializers.IntegerField(allow_null=True, help_text="What its invoice says.")
-    refunded_nanousd = serializers.IntegerField(allow_null=True, help_text="What was paid back of it.")
+    refunded_nanousd = serializers.IntegerField(allow_null=True, help_text="How much of it was refunded.")
     dispute = serializers.CharField(
         allow_null=True, help_text="open (the lot is frozen), won or lost; else empty."
     )

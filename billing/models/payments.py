@@ -117,7 +117,7 @@ class CreditPurchase(models.Model):
         CreditGrant, null=True, blank=True, on_delete=models.PROTECT, related_name="purchase"
     )
     clawed_nanousd = models.BigIntegerField(
-        default=0, help_text="So much of the lot was paid back; what was used already stays used."
+        default=0, help_text="So much of the lot was refunded; what was used already stays used."
     )
     reason = models.CharField(max_length=500, blank=True, help_text="Why it was not paid.")
     created_at = models.DateTimeField()
@@ -195,7 +195,7 @@ class Refund(models.Model):
 
     class State(models.TextChoices):
         OPEN = "open", "Sent"
-        DONE = "done", "Paid back"
+        DONE = "done", "Refunded"
         REFUSED = "refused", "Refused"
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)

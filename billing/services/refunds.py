@@ -131,12 +131,12 @@ def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at:
     cause = f"payment {payment.stripe_id} "
     if owed > owed_before:
         gained, kind = -min(owed - owed_before, lot.remaining_nanousd), CreditLedgerEntry.Kind.REFUND
-        why = "lost in a dispute" if payment.dispute == Dispute.LOST else "paid back"
+        why = "lost in a dispute" if payment.dispute == Dispute.LOST else "refunded"
     else:
         entries = CreditLedgerEntry.objects.filter(grant=lot, cause__startswith=cause)
         taken = -(entries.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
         gained, kind = max(taken - owed, 0), CreditLedgerEntry.Kind.ADJUSTMENT
-        why = "was not paid back after all"
+        why = "was not refunded after all"
     if gained:
         credits.adjust_lot(lot=lot, nanousd=gained, kind=kind, cause=cause + why, at=at, by=None)
     purchase.clawed_nanousd = owed

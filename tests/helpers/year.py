@@ -69,7 +69,7 @@ class Year(Story):
         yield "a fortnight later two Max more", lambda: self.later(15 * DAY, self.adds_two_max)
         yield "July: paid again", lambda: self.account.advance(16 * DAY)
         yield "Plus becomes Ultra", lambda: self.later(5 * DAY, self.moves_plus_up)
-        yield "$10 of Credits are paid back", self.is_paid_back
+        yield "$10 of Credits are refunded", self.is_refunded
         yield "the pool tops itself up", self.tops_up
         yield "August: the card is declined", self.card_fails
         yield "eight days later the seats stop", lambda: self.account.advance(8 * DAY)
@@ -129,7 +129,7 @@ class Year(Story):
     def moves_plus_up(self) -> None:
         self.asks("move", plan="ultra", seats=self.on("plus"))
 
-    def is_paid_back(self) -> None:
+    def is_refunded(self) -> None:
         bought = CreditPurchase.objects.get(team=self.team, kind="pack")
         refund_payment(
             payment=Payment.objects.get(stripe_id=bought.payment_id),
@@ -234,7 +234,7 @@ def state_of(story: Story) -> dict[str, Any]:
 
 
 def books_of(story: Story) -> dict[str, int]:
-    """In cents: what was charged, paid back, billed; in Credits' nano-dollars: what was bought, is left, and
+    """In cents: what was charged, refunded, billed; in Credits' nano-dollars: what was bought, is left, and
     what the ledger says."""
     team = story.team
     all_of = {"customer": story.customer, "limit": 100}
@@ -245,8 +245,8 @@ def books_of(story: Story) -> dict[str, int]:
     return {
         "charged at Stripe": sum(charge.amount for charge in charges if charge.status == "succeeded"),
         "charged, as we know": sum(row.received_nanousd for row in ours) // NANOUSD_PER_CENT,
-        "paid back at Stripe": sum(charge.amount_refunded for charge in charges),
-        "paid back, as we know": sum(row.refunded_nanousd for row in ours) // NANOUSD_PER_CENT,
+        "refunded at Stripe": sum(charge.amount_refunded for charge in charges),
+        "refunded, as we know": sum(row.refunded_nanousd for row in ours) // NANOUSD_PER_CENT,
         "billed at Stripe": sum(bill.amount_paid for bill in bills),
         "billed, as we know": sum(row.paid_nanousd for row in Invoice.objects.for_team(team))
         // NANOUSD_PER_CENT,

@@ -130,7 +130,7 @@ def cancels(story: Story) -> None:
         story.confirm_cancel(story.preview_cancel())
 
 
-def is_paid_back(story: Story) -> None:
+def is_refunded(story: Story) -> None:
     bought = CreditPurchase.objects.get(kind="pack", state="paid")
     payment = Payment.objects.get(stripe_id=bought.payment_id)
     if not Refund.objects.exists():
@@ -190,7 +190,7 @@ STEPS = [
     pytest.param(has_seats, moves_up, id="moving up"),
     pytest.param(has_seats, gives_up, id="giving up"),
     pytest.param(has_seats, cancels, id="canceling"),
-    pytest.param(has_credits, is_paid_back, id="paying back"),
+    pytest.param(has_credits, is_refunded, id="refunding"),
     pytest.param(has_credits, tops_up, id="topping up"),
 ]
 FATES = (dies_when_stripe_has_answered, fails_to_commit)

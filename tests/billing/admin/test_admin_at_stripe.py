@@ -57,7 +57,7 @@ def confirm(client: Client, url: str, **values: str) -> dict[str, str]:
     return hidden(client.post(url, {**hidden(client.get(url)), **values}))
 
 
-def test_a_part_is_paid_back_and_takes_its_share_of_the_credits(
+def test_a_part_is_refunded_and_takes_its_share_of_the_credits(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:
     payment = pay_credits(stripe_account, team)
@@ -65,7 +65,7 @@ def test_a_part_is_paid_back_and_takes_its_share_of_the_credits(
 
     page = submit(operator, url, **confirm(operator, url, amount="10", reason="late"))
 
-    assert "$10.00 is paid back; $10.00 in all." in page
+    assert "$10.00 is refunded; $10.00 in all." in page
     refund = Refund.objects.get()
     assert (refund.state, refund.amount_nanousd, refund.reason) == ("done", 10 * USD, "late")
     entry = CreditLedgerEntry.objects.get(kind="refund")
@@ -88,7 +88,7 @@ def test_a_form_that_is_sent_twice_pays_back_once(
     form = confirm(operator, url, amount="5", reason="late")
 
     for _ in range(2):
-        assert "$5.00 is paid back; $5.00 in all." in submit(operator, url, **form)
+        assert "$5.00 is refunded; $5.00 in all." in submit(operator, url, **form)
 
     assert Refund.objects.count() == 1
     payment.refresh_from_db()
@@ -110,7 +110,7 @@ def test_while_stripe_is_away_the_same_form_can_be_sent_again(
     assert "The payment service does not answer; try again in a minute." in words(answer)
     assert Refund.objects.get().state == "open"
     settings.STRIPE_API_BASE = stripe_account.url
-    assert "$5.00 is paid back; $5.00 in all." in submit(operator, url, **form)
+    assert "$5.00 is refunded; $5.00 in all." in submit(operator, url, **form)
     assert Refund.objects.get().state == "done"
 
 

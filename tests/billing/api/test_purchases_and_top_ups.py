@@ -174,7 +174,7 @@ def test_a_token_that_may_only_read_buys_nothing(team: Team) -> None:
     assert not Checkout.objects.exists()
 
 
-def test_a_purchase_says_what_was_paid_back_and_disputed(
+def test_a_purchase_says_what_was_refunded_and_disputed(
     owner: Caller, team: Team, stripe_account: StripeAccount
 ) -> None:
     begun = owner.post(PURCHASES, {"credits": "5000"}).body

@@ -63,7 +63,7 @@ def test_a_promotion_that_leaves_nothing_to_pay_grants_without_a_payment() -> No
     purchases.grant_purchase(purchase=purchase, payment_id="", invoice_id="in_1", at=T0)
     purchase.refresh_from_db()
     assert (purchase.state, purchase.payment_id, purchase.invoice_id) == ("paid", "", "in_1")
-    # Should its payment become known later, what is paid back is known to be of this purchase.
+    # Should its payment become known later, what is refunded is known to be of this purchase.
     purchases.grant_purchase(purchase=purchase, payment_id="pi_1", invoice_id="", at=T0)
     purchase.refresh_from_db()
     assert (purchase.payment_id, purchase.invoice_id) == ("pi_1", "in_1")

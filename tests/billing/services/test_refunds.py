@@ -29,7 +29,7 @@ def lot_of(payment: Payment) -> CreditGrant:
 
 
 def use(payment: Payment, nanousd: int) -> None:
-    """So much of the lot is gone before anything is paid back."""
+    """So much of the lot is gone before anything is refunded."""
     kind = CreditLedgerEntry.Kind.ADJUSTMENT
     credits.adjust_lot(lot=lot_of(payment), nanousd=-nanousd, kind=kind, cause="used", at=T0, by=None)
 
@@ -55,9 +55,7 @@ def ledger(team: Team) -> list[tuple[str, int, str]]:
         (1 * USD, 5 * USD, 0),
     ],
 )
-def test_what_is_paid_back_takes_its_share_as_far_as_it_is_unused(
-    refunded: int, used: int, left: int
-) -> None:
+def test_what_is_refunded_takes_its_share_as_far_as_it_is_unused(refunded: int, used: int, left: int) -> None:
     payment = buy(make_team())
     if used:
         use(payment, used)
@@ -76,11 +74,11 @@ def test_of_a_payment_with_a_promotion_the_same_share_of_credits_goes_as_of_mone
     assert lot_of(payment).remaining_nanousd == 0
 
 
-def test_what_is_paid_back_is_on_the_ledger_with_its_cause() -> None:
+def test_what_is_refunded_is_on_the_ledger_with_its_cause() -> None:
     payment = buy(make_team())
     again(payment, refunded_nanousd=2 * USD)
     again(payment, refunded_nanousd=5 * USD)
-    cause = f"payment {payment.stripe_id} paid back"
+    cause = f"payment {payment.stripe_id} refunded"
     assert ledger(payment.team)[1:] == [("refund", -2 * USD, cause), ("refund", -3 * USD, cause)]
 
 
@@ -119,7 +117,7 @@ def test_a_lost_dispute_takes_what_is_left() -> None:
     )
 
 
-def test_a_dispute_that_is_won_after_a_part_was_paid_back_takes_no_more() -> None:
+def test_a_dispute_that_is_won_after_a_part_was_refunded_takes_no_more() -> None:
     payment = buy(make_team())
     again(payment, refunded_nanousd=2 * USD)
     again(payment, refunded_nanousd=2 * USD, dispute="open")
@@ -143,7 +141,7 @@ def test_a_refund_of_seats_takes_no_credits() -> None:
     assert payment.refunded_nanousd == 20 * USD
 
 
-def test_what_was_paid_back_before_the_purchase_was_heard_of_is_taken_all_the_same() -> None:
+def test_what_was_refunded_before_the_purchase_was_heard_of_is_taken_all_the_same() -> None:
     purchase = begin_purchase(make_team())
     say_payment(purchase.team, "pi_1", refunded_nanousd=2 * USD, dispute="open")
     purchases.grant_purchase(purchase=purchase, payment_id="pi_1", invoice_id="", at=T0)
@@ -192,13 +190,13 @@ def test_a_payment_has_one_refund_under_way_and_a_refused_one_makes_room() -> No
 
 
 class AnyStoryOfAPayment(TestCase):
-    """However it is used, paid back, disputed, and paid back less: the books balance."""
+    """However it is used, refunded, disputed, and refunded less: the books balance."""
 
     steps = st.lists(st.tuples(st.sampled_from(["use", "back", "dispute"]), st.integers(0, 500)), max_size=8)
 
     @settings(max_examples=40)
     @given(steps, st.integers(1, 500))
-    def test_the_ledger_sums_up_to_the_lot_and_nobody_loses_more_than_was_paid_back(
+    def test_the_ledger_sums_up_to_the_lot_and_nobody_loses_more_than_was_refunded(
         self, steps: list[tuple[str, int]], paid_cents: int
     ) -> None:
         payment = buy(make_team())

@@ -158,7 +158,7 @@ def test_a_year_at_stripe_ends_with_equal_books(client: Client, where: str) -> N
         books = books_of(year)
     assert seats == SEATS
     assert books["charged at Stripe"] == books["charged, as we know"] > 0
-    assert books["paid back at Stripe"] == books["paid back, as we know"] == 1_000
+    assert books["refunded at Stripe"] == books["refunded, as we know"] == 1_000
     assert books["billed at Stripe"] == books["billed, as we know"]
     assert books["owed at Stripe"] == 0
     assert books["Credits granted"] == books["Credits paid for"] == 45 * USD

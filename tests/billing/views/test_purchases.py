@@ -91,8 +91,8 @@ def test_an_open_payment_page_is_offered_again(team: Team, client: Client) -> No
 def test_purchases_say_what_became_of_each_and_link_its_invoice(team: Team, client: Client) -> None:
     for number, packs in enumerate((1, 5, 20)):
         buy(team, packs=packs, at=T0 + timedelta(minutes=number))
-    paid_back, disputed, kept = CreditPurchase.objects.order_by("created_at")
-    say_payment(team, paid_back.payment_id, refunded_nanousd=2 * USD)
+    refunded, disputed, kept = CreditPurchase.objects.order_by("created_at")
+    say_payment(team, refunded.payment_id, refunded_nanousd=2 * USD)
     say_payment(team, disputed.payment_id, packs=5, dispute="open")
     left = begin_purchase(team, at=T0 + timedelta(hours=1))
     assert left.checkout is not None
