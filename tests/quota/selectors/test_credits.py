@@ -1,4 +1,4 @@
-"""A member without a stored row of access to Credits: the default that is shown is the one that is enforced."""
+"""Without a stored row of access to Credits, the default that is shown is the one that is enforced."""
 
 from __future__ import annotations
 
