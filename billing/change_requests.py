@@ -1,7 +1,7 @@
 """What an Owner can ask of a subscription, and what each request means for the bill. Pure.
 
-More, and dearer, is at once; less, and cheaper, is at the period's end. Canceling and resuming are not here:
-they change no bill (`workflows/cancellations.py`).
+What costs more happens at once; what costs less happens at the period's end. Canceling and resuming are not
+here, since they change no bill (`workflows/cancellations.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
 
 from billing.errors import ChangeInProgress, NothingToChange, NotOnSale
 from billing.seat_plans import LEAVES
@@ -40,7 +42,7 @@ class Bill:
 @dataclass(frozen=True, slots=True)
 class Terms:
     """A subscription before a change. `next_interval` is empty unless another interval is planned.
-    `seat_costs`: plan id to what a seat of it costs by `interval`.
+    `seat_costs`: plan id to the price of one seat for one `interval`, in nano-dollars.
     """
 
     seats: tuple[PlannedSeat, ...]
@@ -51,11 +53,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class BillChange:
-    """What a request makes of a subscription.
+    """What a request does to a subscription.
 
-    `now` is what is billed at once, `later` what is billed from the next period on. `moves`: seat id to plan
-    id, of seats that change plan at once; `added`: plan id to number of new seats. `seats`: all that there
-    were, with what is planned for them afterwards; `named`: ids of those that the request names.
+    `now` is billed at once, `later` from the next period on. `moves`: the seats that change plan at once,
+    seat id to plan id. `added`: the new seats, plan id to number. `seats`: the seats from before the change,
+    with what is planned for them after it. `named`: ids of the seats that the request names.
     """
 
     terms: Terms
@@ -69,13 +71,13 @@ class BillChange:
 
     @property
     def at_once(self) -> bool:
-        """Is another bill due now? Else nothing is asked of Stripe but its schedule."""
+        """Does the bill change now? If not, only the schedule changes at Stripe."""
         return self.now != bill_now(self.terms.seats, self.terms.interval)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a request asks for, before it is put on the bill."""
+    """What a request asks for, before the bills are computed."""
 
     seats: tuple[PlannedSeat, ...]
     interval: str
@@ -92,7 +94,7 @@ class ChangeRequest(ABC):
     kind: ClassVar[str]
 
     def as_json(self) -> dict[str, Any]:
-        """The same for equal requests, in whatever order their seats were named: a repeat is known by it."""
+        """Equal for equal requests, in whatever order they name their seats; a repeat is recognised by it."""
         values = {
             name: sorted(set(value)) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()  # type: ignore[call-overload]  # each is a dataclass
@@ -100,10 +102,10 @@ class ChangeRequest(ABC):
         return {"kind": self.kind, **values}
 
     def bill_change(self, terms: Terms) -> BillChange:
-        """What the request makes of a subscription on these terms.
+        """What the request does to a subscription on these terms.
 
-        Raises NothingToChange, NotFound for a seat that is not among them, InvalidValue, ChangeInProgress,
-        NotOnSale for a plan without a cost.
+        Raises NothingToChange, InvalidValue, ChangeInProgress; NotFound for a seat that the subscription does
+        not have; NotOnSale for a plan without a price.
         """
         wanted = self._wanted(terms)
         counted = Counter(wanted.moves.get(seat.id, seat.plan_id) for seat in wanted.seats)
@@ -118,7 +120,7 @@ class ChangeRequest(ABC):
             named=wanted.named,
         )
         if not change.later.seats:
-            raise InvalidValue("No seat would be left; cancel the subscription instead", pointer="/seats")
+            raise InvalidValue(_("No seat would be left; cancel the subscription instead"), pointer="/seats")
         planned = bill_later(terms.seats, terms.next_interval or terms.interval)
         if not change.at_once and change.later == planned and change.seats == terms.seats:
             raise NothingToChange
@@ -138,7 +140,8 @@ class AddSeats(ChangeRequest):
 
     def _wanted(self, terms: Terms) -> _Wanted:
         if not 0 < self.count <= MAX_SEATS - len(terms.seats):
-            raise InvalidValue(f"A Team has up to {MAX_SEATS} seats; add at least one", pointer="/count")
+            refused = _("Add at least 1 seat; a Team has at most %(most)s seats") % {"most": MAX_SEATS}
+            raise InvalidValue(refused, pointer="/count")
         return _Wanted(
             terms.seats, terms.interval, terms.next_interval, added=Counter({self.plan_id: self.count})
         )
@@ -146,7 +149,7 @@ class AddSeats(ChangeRequest):
 
 @dataclass(frozen=True, slots=True)
 class MoveSeats(ChangeRequest):
-    """These seats to another plan: at once where it costs as much or more, else at the period's end. What
+    """These seats move to another plan: at once if it costs as much or more, else at the period's end. What
     was planned for them before is taken back.
     """
 
@@ -166,7 +169,10 @@ class MoveSeats(ChangeRequest):
                     moves[seat.id] = self.plan_id
         if moves and any(plan_id is not None for plan_id in planned.values()):
             raise InvalidValue(
-                "Some of these seats move up, at once, others down, at the period's end: ask for each apart",
+                _(
+                    "Some of these seats would move to a dearer plan at once, others to a cheaper one at the "
+                    "period's end; choose them separately"
+                ),
                 pointer="/seats",
             )
         after = _planned(terms, planned)
@@ -204,17 +210,18 @@ class KeepSeats(ChangeRequest):
 
 @dataclass(frozen=True, slots=True)
 class SwitchInterval(ChangeRequest):
-    """By the year from now on, or by the month from the next period on."""
+    """From monthly to yearly, now; or from yearly to monthly, from the next period on."""
 
     kind: ClassVar[str] = "interval"
     interval: str
 
     def _wanted(self, terms: Terms) -> _Wanted:
         if self.interval not in (MONTH, YEAR):
-            raise InvalidValue("Choose month or year", pointer="/interval")
+            raise InvalidValue(_("Choose month or year"), pointer="/interval")
         if (terms.interval, self.interval) == (MONTH, YEAR):
             if any(seat.next_plan_id is not None for seat in terms.seats):
-                raise ChangeInProgress("Changes are planned for the period's end; take them back first.")
+                planned = _("Changes are planned for the period's end; take them back first.")
+                raise ChangeInProgress(planned)
             return _Wanted(terms.seats, YEAR, "")
         return _Wanted(terms.seats, terms.interval, self.interval if self.interval != terms.interval else "")
 
@@ -231,7 +238,7 @@ def bill_later(seats: Sequence[PlannedSeat], interval: str) -> Bill:
 
 
 def _later(wanted: _Wanted) -> Bill:
-    """What is added, or moved at once, is so from the next period on too."""
+    """The bill from the next period on; it includes what is added or moved now."""
     moved = [replace(seat, plan_id=wanted.moves.get(seat.id, seat.plan_id)) for seat in wanted.seats]
     later = bill_later(moved, wanted.next_interval or wanted.interval)
     return Bill(Counter(later.seats) + Counter(wanted.added), later.interval)
@@ -240,14 +247,14 @@ def _later(wanted: _Wanted) -> Bill:
 def _named(seat_ids: tuple[int, ...], terms: Terms) -> frozenset[int]:
     named = frozenset(seat_ids)
     if not named:
-        raise InvalidValue("Name a seat", pointer="/seats")
+        raise InvalidValue(_("Choose at least one seat"), pointer="/seats")
     if named - {seat.id for seat in terms.seats}:
-        raise NotFound("There is no such seat among those of the subscription.")
+        raise NotFound(_("The subscription has no such seat."))
     return named
 
 
 def _planned(terms: Terms, planned: Mapping[int, int | None]) -> tuple[PlannedSeat, ...]:
-    """The seats, with this planned for those that are named."""
+    """The seats of the terms, with the plans of `planned` (seat id to next plan id) for those in it."""
     return tuple(
         replace(seat, next_plan_id=planned[seat.id]) if seat.id in planned else seat for seat in terms.seats
     )
@@ -255,5 +262,5 @@ def _planned(terms: Terms, planned: Mapping[int, int | None]) -> tuple[PlannedSe
 
 def _cost(plan_id: int, seat_costs: Mapping[int, int]) -> int:
     if plan_id not in seat_costs:
-        raise NotOnSale("This plan has no price by that interval.")
+        raise NotOnSale(_("This plan cannot be paid by that interval."))
     return seat_costs[plan_id]

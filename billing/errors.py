@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from tokenplan.kit.errors import InvalidValue, NotFound, Refusal
 
 
 class PriceListInvalid(InvalidValue):
     code = "price_list_invalid"
-    title = "The list of prices cannot be loaded"
+    title = _("The list of prices cannot be loaded")
 
 
 class PriceUnknown(Refusal):
     """Stripe bills a price that this installation did not make."""
 
     code = "price_unknown"
-    title = "The payment service bills a price that is not among ours"
+    title = _("The payment service bills a price that is not among ours")
 
 
 class PaymentsUnavailable(Refusal):
-    """Stripe did not answer, or its answer made no sense. What was asked may have been done: sync before
-    asking again.
+    """Stripe did not answer, or its answer could not be read. The request may have been carried out, so sync
+    before sending it again.
     """
 
     code = "payments_unavailable"
     status = 503
-    title = "The payment service does not answer; try again in a minute"
+    title = _("The payment service does not answer; try again in a minute")
 
 
 class StripeRefused(Refusal):
-    """Stripe understood and declined; nothing was done there."""
+    """Stripe understood the request and declined it; nothing was changed there."""
 
     code = "payment_service_refused"
-    title = "The payment service refused this"
+    title = _("The payment service refused this")
 
 
 class StripeMissing(NotFound):
@@ -41,71 +44,71 @@ class StripeMissing(NotFound):
 class PaymentDeclined(Refusal):
     code = "payment_declined"
     status = 402
-    title = "The card was declined; use another one"
+    title = _("The card was declined; use another one")
 
 
 class NotOnSale(Refusal):
     code = "not_on_sale"
-    title = "This cannot be bought at present"
+    title = _("This cannot be bought at present")
 
 
 class AlreadySubscribed(Refusal):
     code = "already_subscribed"
-    title = "The Team has a subscription already; change that one"
+    title = _("The Team has a subscription already; change that one")
 
 
 class NotSubscribed(Refusal):
     code = "not_subscribed"
-    title = "The Team has no subscription"
+    title = _("The Team has no subscription")
 
 
 class AmountChanged(Refusal):
-    """The detail and `amount_nanousd` say the new amount."""
+    """`amount_nanousd` is the new amount; the detail names it too."""
 
     code = "amount_changed"
-    title = "The amount has changed since it was shown; look at it again"
+    title = _("The amount has changed since it was shown; look at it again")
 
-    def __init__(self, detail: str = "", *, amount_nanousd: int = 0) -> None:
+    def __init__(self, detail: str | Promise = "", *, amount_nanousd: int = 0) -> None:
         super().__init__(detail)
         self.amount_nanousd = amount_nanousd
 
 
 class ChangeInProgress(Refusal):
     code = "change_in_progress"
-    title = "Another change of the subscription is not finished; wait for it, pay it or drop it"
+    title = _("Another change of the subscription is not finished; wait for it, pay it or drop it")
 
 
 class SubscriptionEnding(Refusal):
     code = "subscription_ending"
-    title = "The subscription is canceled and ends with its period; resume it first"
+    title = _("The subscription is canceled and ends with its period; resume it first")
 
 
 class PaymentOverdue(Refusal):
     code = "payment_overdue"
-    title = "A payment is overdue; pay it first"
+    title = _("A payment is overdue; pay it first")
 
 
 class NothingToChange(Refusal):
     code = "nothing_to_change"
-    title = "This would change nothing"
+    title = _("This would change nothing")
 
 
 class TeamHasSubscription(Refusal):
     code = "team_has_subscription"
-    title = "The Team has a subscription; cancel it, and delete the Team when it has ended"
+    title = _("The Team has a subscription; cancel it, and delete the Team when it has ended")
 
 
 class PaymentUnderWay(Refusal):
     code = "payment_under_way"
-    title = "A payment of the Team is under way; wait until it is over"
+    title = _("A payment of the Team is under way; wait until it is over")
 
 
 class RefundTooHigh(InvalidValue):
     code = "refund_too_high"
-    title = "More than was paid cannot be refunded"
+    title = _("More than was paid cannot be refunded")
 
 
 class WebhookInvalid(Refusal):
     code = "webhook_invalid"
     status = 400
-    title = "The event does not carry a valid signature of the payment service"
+    title = _("The event does not carry a valid signature of the payment service")

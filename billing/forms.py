@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.change_requests import MAX_SEATS, ChangeRequest
 from billing.models import Interval
+from billing.money import CREDITS_PER_PACK
 from billing.selectors.change_requests import KINDS, change_request
 from billing.selectors.offers import Offer, months_free
 from quota.forms import CreditsField
@@ -16,7 +20,7 @@ from quota.money import usd_text
 
 
 class SubscribeForm(forms.Form):
-    """How many seats of each plan; in a Default Team, which plan its one seat has."""
+    """How many seats of each plan; for a Default Team, the plan of its one seat."""
 
     def __init__(self, offers: Sequence[Offer], *, one_seat: bool, data: Mapping[str, Any]) -> None:
         """`data` may lack fields: an address such as ?plan=max&interval=year is a whole choice."""
@@ -31,19 +35,27 @@ class SubscribeForm(forms.Form):
                 filled[f"seats_{code}"] = data.get(f"seats_{code}", "1" if code == plan else "0")
         super().__init__(filled)
         free = months_free(offers)
-        yearly = f"Yearly, {free} month{'s' if free > 1 else ''} free" if free else "Yearly"
-        intervals = [(Interval.MONTH.value, "Monthly"), (Interval.YEAR.value, yearly)]
-        self.fields["interval"] = forms.ChoiceField(label="Pay", choices=intervals, widget=forms.RadioSelect)
+        yearly = ngettext("Yearly, %(count)s month free", "Yearly, %(count)s months free", free)
+        intervals = [
+            (Interval.MONTH.value, Interval.MONTH.label),
+            (Interval.YEAR.value, yearly % {"count": free} if free else Interval.YEAR.label),
+        ]
+        self.fields["interval"] = forms.ChoiceField(
+            label=_("Pay"), choices=intervals, widget=forms.RadioSelect
+        )
         if one_seat:
-            choices = [(offer.plan.code, f"{offer.plan.name}: {_terms(offer)}") for offer in offers]
-            self.fields["plan"] = forms.ChoiceField(label="Plan", choices=choices, widget=forms.RadioSelect)
+            label = gettext("%(plan)s: %(month)s a month or %(year)s a year")
+            choices = [(offer.plan.code, _with_terms(label, offer)) for offer in offers]
+            self.fields["plan"] = forms.ChoiceField(
+                label=_("Plan"), choices=choices, widget=forms.RadioSelect
+            )
         else:
             for offer in offers:
                 self.fields[f"seats_{offer.plan.code}"] = forms.IntegerField(
-                    label=f"Seats of {offer.plan.name}",
+                    label=_with_terms(gettext("Seats of %(plan)s"), offer),
                     min_value=0,
                     max_value=MAX_SEATS,
-                    help_text=f"{_terms(offer)}, each.",
+                    help_text=_with_terms(gettext("%(month)s a month or %(year)s a year, each."), offer),
                 )
 
     @property
@@ -54,8 +66,10 @@ class SubscribeForm(forms.Form):
         return {code: self.cleaned_data[f"seats_{code}"] for code in self.codes}
 
 
-def _terms(offer: Offer) -> str:
-    return f"{usd_text(offer.month_nanousd)} a month or {usd_text(offer.year_nanousd)} a year"
+def _with_terms(text: str, offer: Offer) -> str:
+    """The text with the plan's name, and what a seat of it costs a month and a year, in its placeholders."""
+    month, year = usd_text(offer.month_nanousd), usd_text(offer.year_nanousd)
+    return text % {"plan": offer.plan.name, "month": month, "year": year}
 
 
 class SeatsField(forms.TypedMultipleChoiceField):
@@ -80,7 +94,7 @@ class ChangeForm(forms.Form):
     interval = forms.CharField(max_length=5, required=False, widget=forms.HiddenInput)
 
     def change_request(self) -> ChangeRequest:
-        """Of a valid form that neither cancels nor resumes. Raises NotOnSale, InvalidValue."""
+        """Call it on a valid form that neither cancels nor resumes. Raises NotOnSale, InvalidValue."""
         return change_request(
             kind=self.cleaned_data["kind"],
             plan=self.cleaned_data["plan"],
@@ -100,18 +114,22 @@ class ConfirmForm(ChangeForm):
 
 
 class BuyCreditsForm(forms.Form):
-    credits = CreditsField(label="Credits")
+    credits = CreditsField(label=_("Credits"))
 
 
 class AutoTopUpForm(forms.Form):
     """Amounts are Credits."""
 
-    enabled = forms.BooleanField(label="Buy Credits automatically", required=False)
-    threshold = CreditsField(label="When the balance falls below", help_text="In Credits.")
+    enabled = forms.BooleanField(label=_("Buy Credits automatically"), required=False)
+    threshold = CreditsField(label=_("When the balance falls below"), help_text=_("In Credits."))
     target = CreditsField(
-        label="Fill it up to", help_text="In Credits. One payment closes the gap, in whole packs of 5,000."
+        label=_("Fill it up to"),
+        help_text=format_lazy(
+            _("In Credits. One payment closes the gap, in whole packs of {pack}."),
+            pack=f"{CREDITS_PER_PACK:,}",
+        ),
     )
     month_cap = CreditsField(
-        label="At most, a calendar month",
-        help_text="In Credits, bought automatically. What you buy yourself does not count.",
+        label=_("At most, a calendar month"),
+        help_text=_("In Credits, bought automatically. What you buy yourself does not count."),
     )

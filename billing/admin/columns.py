@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model
@@ -12,11 +12,14 @@ from django.utils.safestring import SafeString
 
 from quota.money import credits_words, usd_text
 
-# A function of the row. Django takes one wherever it takes a field's name; its type stubs know names alone.
+if TYPE_CHECKING:  # only the type stubs have this name for what gettext_lazy returns
+    from django.utils.functional import _StrPromise
+
+# A function of the row. Django takes one wherever it takes a field's name; its type stubs allow only names.
 Column = Any
 
 
-def usd(field: str, description: str) -> Column:
+def usd(field: str, description: str | _StrPromise) -> Column:
     """A field of nano-dollars, in dollars."""
 
     @admin.display(description=description, ordering=field)
@@ -26,7 +29,7 @@ def usd(field: str, description: str) -> Column:
     return column
 
 
-def in_credits(field: str, description: str) -> Column:
+def in_credits(field: str, description: str | _StrPromise) -> Column:
     """A field of nano-dollars, in Credits."""
 
     @admin.display(description=description, ordering=field)
@@ -37,7 +40,7 @@ def in_credits(field: str, description: str) -> Column:
 
 
 def link(row: Model | None) -> SafeString | str:
-    """To the row's own page."""
+    """A link to the row's own page; a dash without a row."""
     if row is None:
         return "-"
     url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import Payment
 from quota.admin.forms import UsdField
@@ -14,15 +15,17 @@ from quota.money import usd_text
 
 
 def _request() -> forms.UUIDField:
-    """Made with the form and kept in it: sending the form twice does its work once."""
+    """Made with the form and kept in it, so that a form that is sent twice does its work once."""
     return forms.UUIDField(widget=forms.HiddenInput)
 
 
 class RefundForm(forms.Form):
-    """How much of a payment is refunded: all that is left of it, unless the operator types less."""
+    """How much of a payment is refunded; it suggests all that is left of it."""
 
-    amount = UsdField(label="Amount, in dollars")
-    reason = forms.CharField(max_length=200, help_text="Goes into the audit log. The Owner does not see it.")
+    amount = UsdField(label=_("Amount, in dollars"))
+    reason = forms.CharField(
+        max_length=200, help_text=_("Goes into the audit log. The Owner does not see it.")
+    )
     request = _request()
 
     def __init__(self, payment: Payment, data: Any) -> None:
@@ -30,40 +33,42 @@ class RefundForm(forms.Form):
 
 
 class PromotionForm(forms.Form):
-    """A promotion code: a share or an amount off."""
+    """A promotion code that takes off a percentage or an amount."""
 
-    code = forms.CharField(max_length=40, help_text="What people type: letters, digits and dashes.")
+    code = forms.CharField(max_length=40, help_text=_("What people type: letters, digits and dashes."))
     percent = forms.DecimalField(
-        label="Percent off",
+        label=_("Percent off"),
         required=False,
         min_value=Decimal("0.01"),
         max_value=Decimal(100),
         max_digits=5,
         decimal_places=2,
-        help_text="Or an amount, below; one of the two.",
+        help_text=_("Give either a percentage or an amount."),
     )
-    amount = UsdField(label="Amount off, in dollars", required=False)
+    amount = UsdField(label=_("Amount off, in dollars"), required=False)
     duration = forms.ChoiceField(
         choices=[
-            ("once", "The first invoice"),
-            ("repeating", "The invoices of so many months"),
-            ("forever", "Every invoice"),
+            ("once", _("The first invoice")),
+            ("repeating", _("The invoices of a number of months")),
+            ("forever", _("Every invoice")),
         ],
-        help_text="Of a subscription. A purchase of Credits is one invoice.",
+        help_text=_("Which invoices of a subscription. A purchase of Credits has only one."),
     )
-    months = forms.IntegerField(required=False, min_value=1, max_value=36, help_text="For so many months.")
+    months = forms.IntegerField(
+        required=False, min_value=1, max_value=36, help_text=_("Only if it is for a number of months.")
+    )
     max_redemptions = forms.IntegerField(
-        label="At most so many times",
+        label=_("Maximum number of redemptions"),
         required=False,
         min_value=1,
         max_value=1_000_000,
-        help_text="Empty: no end.",
+        help_text=_("Empty: no limit."),
     )
     expires_at = forms.DateTimeField(
-        label="Expires",
+        label=_("Expires"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text="In UTC. Empty: never. Who has redeemed it by then keeps the discount.",
+        help_text=_("In UTC. Empty: never. A discount that was redeemed before is kept."),
     )
     request = _request()
 

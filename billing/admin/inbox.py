@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import StripeEvent
 from billing.services import inbox
@@ -26,27 +28,36 @@ from tokenplan.kit.enqueue import enqueue
 
 def _preview(event: StripeEvent, values: Mapping[str, Any]) -> list[str]:
     return [
-        f"The event is worked again: {event.subject} is fetched as it is at Stripe now, "
-        "and our rows are made to agree with it.",
-        "Where they agree already nothing changes: nothing is granted or charged twice, "
-        "nobody is notified twice.",
+        gettext(
+            "The event is processed again: %(subject)s is fetched from Stripe as it is now, and our rows are "
+            "updated to agree with it."
+        )
+        % {"subject": event.subject},
+        gettext(
+            "Where they agree already, nothing changes: nothing is granted or charged twice, nobody is "
+            "notified twice."
+        ),
     ]
 
 
 def _replay(event: StripeEvent, values: Mapping[str, Any], by: User, at: datetime) -> str:
     inbox.replay(event=event, at=at, by=by)
     enqueue(work_inbox)
-    return f"The event {event} is due now."
+    return gettext("The event %(event)s is due now.") % {"event": event}
 
 
 class StateFilter(admin.SimpleListFilter):
-    """What waits, what has failed so far, and what is done."""
+    """Events that wait, those among them that have failed, and those that are done."""
 
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("waiting", "Waits"), ("failing", "Failed so far"), ("done", "Done")]
+        return [
+            ("waiting", gettext("Waiting")),
+            ("failing", gettext("Failed so far")),
+            ("done", gettext("Done")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StripeEvent]) -> QuerySet[StripeEvent]:
         waiting = queryset.filter(done_at=None)
@@ -60,7 +71,8 @@ class StateFilter(admin.SimpleListFilter):
 class KindFilter(admin.SimpleListFilter):
     """The kinds that Stripe is asked to send; the inbox is too long to be searched for them."""
 
-    title = parameter_name = "kind"
+    title = _("kind")
+    parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(kind, kind) for kind in EVENTS]
@@ -89,23 +101,25 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
         "as_it_came",
     )
     actions = ("replay",)
-    verbs = (Verb("replay", "Replay", ReasonlessForm, _replay, preview=_preview),)
+    verbs = (Verb("replay", _("Replay"), ReasonlessForm, _replay, preview=_preview),)
 
-    @admin.display(description="State")
+    @admin.display(description=_("State"))
     def state(self, event: StripeEvent) -> str:
         if event.done_at is not None:
-            return "Done"
-        return f"Failed so far: {Truncator(event.error).chars(120)}" if event.error else "Waits"
+            return gettext("Done")
+        if event.error:
+            return gettext("Failed so far: %(error)s") % {"error": Truncator(event.error).chars(120)}
+        return gettext("Waiting")
 
-    @admin.display(description="Changed")
+    @admin.display(description=_("Changed"))
     def gained(self, event: StripeEvent) -> str:
         return Truncator(event.changed).chars(80) or "-"
 
-    @admin.display(description="As it came")
+    @admin.display(description=_("As it came"))
     def as_it_came(self, event: StripeEvent) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(event.payload, indent=2, ensure_ascii=False))
 
-    @admin.action(description="Replay: sync what they are about again", permissions=["act"])
+    @admin.action(description=_("Replay: fetch what they are about from Stripe again"), permissions=["act"])
     def replay(self, request: HttpRequest, rows: QuerySet[StripeEvent]) -> None:
-        self.act(request, rows, "due now", lambda row, by, at: inbox.replay(event=row, at=at, by=by))
+        self.act(request, rows, gettext("due now"), lambda row, by, at: inbox.replay(event=row, at=at, by=by))
         enqueue(work_inbox)

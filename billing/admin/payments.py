@@ -8,6 +8,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.admin.columns import in_credits, link, usd
 from billing.admin.forms import RefundForm
@@ -25,16 +27,33 @@ from tokenplan.kit.enqueue import enqueue
 def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
     amount = values["amount"]
     check_refund(payment=payment, amount_nanousd=amount, reason=values["reason"])
-    said = [f"{usd_text(amount)} of {usd_text(payment.received_nanousd)} will be refunded to {payment.team}."]
+    said = [
+        gettext("%(amount)s of %(received)s will be refunded to %(team)s.")
+        % {
+            "amount": usd_text(amount),
+            "received": usd_text(payment.received_nanousd),
+            "team": payment.team,
+        }
+    ]
     claw_back = claw_back_of(payment, amount_nanousd=amount)
     if claw_back is None:
-        return [*said, "It bought no Credits. Seats that it paid for work until their period ends."]
+        return [
+            *said,
+            gettext("It bought no Credits. Seats that it paid for work until their period ends."),
+        ]
     taken, owed, lot = claw_back.taken_nanousd, claw_back.owed_nanousd, claw_back.lot
-    held = credits_words(lot.remaining_nanousd)
-    said.append(f"Lot {lot.pk} holds {held} Credits and will lose {credits_words(taken)}.")
+    said.append(
+        gettext("Lot %(lot)s holds %(held)s Credits and will lose %(taken)s.")
+        % {
+            "lot": lot.pk,
+            "held": credits_words(lot.remaining_nanousd),
+            "taken": credits_words(taken),
+        }
+    )
     if owed > taken:
         said.append(
-            f"{credits_words(owed - taken)} Credits of what is refunded are used already and stay used."
+            gettext("%(used)s of the refunded Credits were used already and stay used.")
+            % {"used": credits_words(owed - taken)}
         )
     return said
 
@@ -50,15 +69,16 @@ def _refund(payment: Payment, values: Mapping[str, Any], by: User, at: datetime)
     )
     enqueue(deliver_mail)
     payment.refresh_from_db()
-    return f"{usd_text(values['amount'])} is refunded; {usd_text(payment.refunded_nanousd)} in all."
+    amounts = {"amount": usd_text(values["amount"]), "total": usd_text(payment.refunded_nanousd)}
+    return gettext("%(amount)s was refunded; %(total)s in total.") % amounts
 
 
 class RefundInline(ReadOnlyInline):
-    """Refunds that were made here. The payment's own figure also counts those made in Stripe's dashboard."""
+    """Refunds that were made here. The payment's own amount also counts those made in Stripe's dashboard."""
 
     model = Refund
     fields = readonly_fields = (
-        usd("amount_nanousd", "Amount"),
+        usd("amount_nanousd", _("Amount")),
         "reason",
         "state",
         "error",
@@ -76,8 +96,8 @@ class PaymentAdmin(VerbsAdmin[Payment]):
         "stripe_id",
         "team",
         "status",
-        usd("received_nanousd", "Received"),
-        usd("refunded_nanousd", "Refunded"),
+        usd("received_nanousd", _("Received")),
+        usd("refunded_nanousd", _("Refunded")),
         "dispute",
         "created_at",
     )
@@ -90,9 +110,9 @@ class PaymentAdmin(VerbsAdmin[Payment]):
         "stripe_id",
         "team",
         "status",
-        usd("amount_nanousd", "Amount"),
-        usd("received_nanousd", "Received"),
-        usd("refunded_nanousd", "Refunded"),
+        usd("amount_nanousd", _("Amount")),
+        usd("received_nanousd", _("Received")),
+        usd("refunded_nanousd", _("Refunded")),
         "dispute",
         "failure",
         "created_at",
@@ -100,13 +120,13 @@ class PaymentAdmin(VerbsAdmin[Payment]):
         "lot",
     )
     inlines = (RefundInline,)
-    verbs = (Verb("refund", "Refund", RefundForm, _refund, preview=_preview),)
+    verbs = (Verb("refund", _("Refund"), RefundForm, _refund, preview=_preview),)
 
-    @admin.display(description="Bought")
+    @admin.display(description=_("Bought"))
     def purchase(self, payment: Payment) -> SafeString | str:
         return link(_bought(payment))
 
-    @admin.display(description="Lot")
+    @admin.display(description=_("Lot"))
     def lot(self, payment: Payment) -> SafeString | str:
         bought = _bought(payment)
         return link(bought.lot if bought else None)
@@ -122,7 +142,7 @@ class CreditPurchaseAdmin(ReadOnlyAdmin[CreditPurchase]):
         "created_at",
         "team",
         "kind",
-        in_credits("amount_nanousd", "Credits"),
+        in_credits("amount_nanousd", _("Credits")),
         "state",
         "lot",
         "payment_id",
@@ -136,19 +156,19 @@ class CreditPurchaseAdmin(ReadOnlyAdmin[CreditPurchase]):
         "id",
         "team",
         "kind",
-        in_credits("amount_nanousd", "Credits"),
+        in_credits("amount_nanousd", _("Credits")),
         "state",
         "checkout",
         "invoice_id",
         "payment",
         "lot",
-        in_credits("clawed_nanousd", "Refunded, in Credits"),
+        in_credits("clawed_nanousd", _("Refunded, in Credits")),
         "reason",
         "created_at",
         "closed_at",
     )
 
-    @admin.display(description="Payment")
+    @admin.display(description=_("Payment"))
     def payment(self, purchase: CreditPurchase) -> SafeString | str:
         return link(Payment.objects.filter(stripe_id=purchase.payment_id).first())
 
@@ -158,7 +178,7 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
     list_display = (
         "created_at",
         "payment",
-        usd("amount_nanousd", "Amount"),
+        usd("amount_nanousd", _("Amount")),
         "state",
         "reason",
         "by",
@@ -171,7 +191,7 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
     fields = readonly_fields = (
         "id",
         "payment",
-        usd("amount_nanousd", "Amount"),
+        usd("amount_nanousd", _("Amount")),
         "state",
         "reason",
         "by",

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.admin.forms import PromotionForm
 from billing.models import Promotion
@@ -49,7 +51,7 @@ class PromotionAdmin(ReadOnlyAdmin[Promotion]):
     )
     actions = ("activate", "deactivate")
 
-    @admin.display(description="Takes off")
+    @admin.display(description=_("Takes off"))
     def takes_off(self, row: Promotion) -> str:
         if row.percent_hundredths is None:
             return usd_text(row.amount_nanousd or 0)
@@ -60,27 +62,27 @@ class PromotionAdmin(ReadOnlyAdmin[Promotion]):
         return request.user.has_perm("billing.add_promotion")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Makes a code, once however often the form is sent."""
+        """Makes a code: only one, however often the form is sent."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = PromotionForm(request.POST if request.method == "POST" else None)
         at = timezone.now()
         back = reverse("admin:billing_promotion_changelist")
-        made: list[Promotion] = []
-        if request.method == "POST" and attempt_form(
-            form, lambda: made.append(_create(form.cleaned_data, operator(request), at))
-        ):
-            self.message_user(request, f"{made[0].code} can be redeemed from now on.")
-            return redirect(back)
-        return form_page(self, request, form, title="Make a promotion code", back=back)
+        if request.method == "POST":
+            made = attempt_form(form, lambda: _create(form.cleaned_data, operator(request), at))
+            if made:
+                done = gettext("%(code)s can be redeemed from now on.") % {"code": made.value.code}
+                self.message_user(request, done)
+                return redirect(back)
+        return form_page(self, request, form, title=gettext("Make a promotion code"), back=back)
 
-    @admin.action(description="Activate", permissions=["act"])
+    @admin.action(description=_("Activate"), permissions=["act"])
     def activate(self, request: HttpRequest, rows: QuerySet[Promotion]) -> None:
-        self._set(request, rows, "activated", active=True)
+        self._set(request, rows, gettext("activated"), active=True)
 
-    @admin.action(description="Deactivate: nobody redeems it any more", permissions=["act"])
+    @admin.action(description=_("Deactivate: nobody can redeem it any more"), permissions=["act"])
     def deactivate(self, request: HttpRequest, rows: QuerySet[Promotion]) -> None:
-        self._set(request, rows, "deactivated", active=False)
+        self._set(request, rows, gettext("deactivated"), active=False)
 
     def _set(self, request: HttpRequest, rows: QuerySet[Promotion], done: str, *, active: bool) -> None:
         self.act(

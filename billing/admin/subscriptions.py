@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.admin.columns import in_credits, usd
 from billing.models import (
@@ -27,7 +29,7 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
         "lookup_key",
         "plan",
         "interval",
-        usd("amount_nanousd", "Amount"),
+        usd("amount_nanousd", _("Amount")),
         "stripe_id",
         "created_at",
     )
@@ -39,7 +41,7 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
         "lookup_key",
         "plan",
         "interval",
-        usd("amount_nanousd", "Amount"),
+        usd("amount_nanousd", _("Amount")),
         "stripe_id",
         "created_at",
     )
@@ -47,11 +49,17 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
 
 @admin.register(Customer)
 class CustomerAdmin(ReadOnlyAdmin[Customer]):
-    list_display = ("team", "stripe_id", "card", usd("balance_nanousd", "Balance"), "created_at")
+    list_display = ("team", "stripe_id", "card", usd("balance_nanousd", _("Balance")), "created_at")
     list_select_related = ("team",)
     search_fields = ("=stripe_id", "team__slug", "team__name", "team__memberships__user__email")
     ordering = ("-created_at", "-team")
-    fields = readonly_fields = ("team", "stripe_id", "card", usd("balance_nanousd", "Balance"), "created_at")
+    fields = readonly_fields = (
+        "team",
+        "stripe_id",
+        "card",
+        usd("balance_nanousd", _("Balance")),
+        "created_at",
+    )
 
 
 class ItemInline(ReadOnlyInline):
@@ -72,7 +80,7 @@ class ChangeInline(ReadOnlyInline):
     readonly_fields = ("amount",)
     ordering = ("-created_at",)
 
-    amount = staticmethod(usd("amount_nanousd", "Amount"))
+    amount = staticmethod(usd("amount_nanousd", _("Amount")))
 
 
 @admin.register(Subscription)
@@ -96,7 +104,7 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin[Change]):
-    list_display = ("created_at", "team", "text", usd("amount_nanousd", "Amount"), "state", "by", "reason")
+    list_display = ("created_at", "team", "text", usd("amount_nanousd", _("Amount")), "state", "by", "reason")
     list_select_related = ("team", "by")
     list_filter = ("state",)
     search_fields = ("=id", "team__slug", "=subscription__stripe_id", "=invoice_id", "text")
@@ -108,7 +116,7 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
         "text",
         "target",
         "moves",
-        usd("amount_nanousd", "Amount agreed to"),
+        usd("amount_nanousd", _("Amount agreed to")),
         "proration_at",
         "state",
         "reason",
@@ -136,8 +144,8 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
         "number",
         "team",
         "status",
-        usd("total_nanousd", "Total"),
-        usd("paid_nanousd", "Paid"),
+        usd("total_nanousd", _("Total")),
+        usd("paid_nanousd", _("Paid")),
         "subscription_id",
         "created_at",
     )
@@ -151,18 +159,19 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
         "team",
         "subscription_id",
         "status",
-        usd("total_nanousd", "Total"),
-        usd("due_nanousd", "Due"),
-        usd("paid_nanousd", "Paid"),
+        usd("total_nanousd", _("Total")),
+        usd("due_nanousd", _("Due")),
+        usd("paid_nanousd", _("Paid")),
         "page",
         "created_at",
     )
 
-    @admin.display(description="Stripe's page")
+    @admin.display(description=_("Stripe's page"))
     def page(self, invoice: Invoice) -> SafeString | str:
         if not invoice.url.startswith(("http://", "https://")):
             return "-"
-        return format_html('<a href="{}" rel="noreferrer">{}</a>', invoice.url, invoice.number or "draft")
+        number = invoice.number or gettext("draft")
+        return format_html('<a href="{}" rel="noreferrer">{}</a>', invoice.url, number)
 
 
 @admin.register(AutoTopUp)
@@ -170,9 +179,9 @@ class AutoTopUpAdmin(ReadOnlyAdmin[AutoTopUp]):
     list_display = (
         "team",
         "enabled",
-        in_credits("threshold_nanousd", "Threshold"),
-        in_credits("target_nanousd", "Target"),
-        in_credits("month_cap_nanousd", "Cap a month"),
+        in_credits("threshold_nanousd", _("Threshold")),
+        in_credits("target_nanousd", _("Target")),
+        in_credits("month_cap_nanousd", _("Cap a month")),
         "failures",
         "changed_at",
     )

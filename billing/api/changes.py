@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -116,5 +117,5 @@ class Drop(BillingView):
         waiting = Change.objects.for_team(self.team).unfinished()
         change = waiting.select_related("subscription", "team").first()
         if change is None:
-            raise errors.NothingToChange("No change waits for its payment.")
+            raise errors.NothingToChange(_("No change waits for its payment."))
         return Response(ChangeSerializer(drop_change(change=change, at=timezone.now())).data)

@@ -6,12 +6,12 @@ from rest_framework import serializers
 
 from billing.api.serializers import CheckoutSerializer
 from billing.models import AutoTopUp, CreditPurchase
-from quota.api.fields import NANOUSD, CreditsField
+from quota.api import fields
 from tokenplan.kit.api import Shape
 
 
 class BuyCreditsSerializer(Shape):
-    credits = CreditsField(help_text="A multiple of 5,000, up to 1,000,000.")
+    credits = fields.CreditsField(help_text="A multiple of 5,000, up to 1,000,000.")
 
 
 class PurchaseSerializer(serializers.Serializer[CreditPurchase]):
@@ -19,9 +19,9 @@ class PurchaseSerializer(serializers.Serializer[CreditPurchase]):
 
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(CreditPurchase.Kind.choices)
-    credits = CreditsField(source="amount_nanousd")
+    credits = fields.CreditsField(source="amount_nanousd")
     price_nanousd = serializers.IntegerField(
-        source="amount_nanousd", help_text=f"Before promotions and tax. {NANOUSD}"
+        source="amount_nanousd", help_text=f"Before promotions and tax. {fields.NANOUSD}"
     )
     total_nanousd = serializers.IntegerField(allow_null=True, help_text="What its invoice says.")
     refunded_nanousd = serializers.IntegerField(allow_null=True, help_text="How much of it was refunded.")
@@ -42,13 +42,13 @@ class AutoTopUpSerializer(serializers.Serializer[AutoTopUp]):
     """Below `threshold`, Credits are bought up to `target`, at most `month_cap` a calendar month (UTC)."""
 
     enabled = serializers.BooleanField()
-    threshold = CreditsField(source="threshold_nanousd")
-    target = CreditsField(source="target_nanousd")
-    month_cap = CreditsField(source="month_cap_nanousd")
+    threshold = fields.CreditsField(source="threshold_nanousd")
+    target = fields.CreditsField(source="target_nanousd")
+    month_cap = fields.CreditsField(source="month_cap_nanousd")
 
 
 class FailedTopUpSerializer(serializers.Serializer[CreditPurchase]):
-    credits = CreditsField(source="amount_nanousd")
+    credits = fields.CreditsField(source="amount_nanousd")
     reason = serializers.CharField()
     created_at = serializers.DateTimeField()
 
@@ -57,10 +57,12 @@ class TopUpStateSerializer(Shape):
     """Auto top-up as it is set, or as it is suggested while it was never set, and what became of it."""
 
     enabled = serializers.BooleanField(source="order.enabled")
-    threshold = CreditsField(source="order.threshold_nanousd")
-    target = CreditsField(source="order.target_nanousd")
-    month_cap = CreditsField(source="order.month_cap_nanousd")
-    month_bought = CreditsField(source="spent_nanousd", help_text="Bought so in this calendar month, UTC.")
+    threshold = fields.CreditsField(source="order.threshold_nanousd")
+    target = fields.CreditsField(source="order.target_nanousd")
+    month_cap = fields.CreditsField(source="order.month_cap_nanousd")
+    month_bought = fields.CreditsField(
+        source="spent_nanousd", help_text="Bought so in this calendar month, UTC."
+    )
     failures = serializers.IntegerField(
         source="order.failures", help_text="In a row; after the third it is switched off."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from billing.change_requests import MAX_SEATS
@@ -165,7 +166,7 @@ class BuySerializer(Shape):
     def validate_seats(self, value: dict[str, int]) -> dict[str, int]:
         for code in value:
             if not re.fullmatch(CODE, code):
-                raise serializers.ValidationError("A plan is named by its code, as plus.")
+                raise serializers.ValidationError(_("Name each plan by its code, such as plus."))
         return value
 
 

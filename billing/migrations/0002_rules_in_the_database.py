@@ -1,4 +1,4 @@
-"""What the database refuses, whoever asks, and the numbers of fetches from Stripe."""
+"""What the database refuses, whoever asks, and the sequence that numbers the fetches from Stripe."""
 
 from django.db import migrations
 
@@ -32,7 +32,7 @@ ALTER TABLE billing_purchasedseat
     FOREIGN KEY (team_id, subscription_id) REFERENCES billing_subscription (team_id, id);
 """
 
-# Whoever deletes a Team, from whatever floor.
+# A Team that pays is not deleted, whichever part of the program tries.
 KEPT = """
 CREATE FUNCTION billing_keep_a_team_that_pays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

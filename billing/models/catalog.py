@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.lookups import Exact
+from django.utils.translation import gettext_lazy as _
 
 from billing import querysets
 from billing.money import NANOUSD_PER_CENT
@@ -12,20 +13,21 @@ from quota.models import Plan
 
 
 class Interval(models.TextChoices):
-    MONTH = "month", "Monthly"
-    YEAR = "year", "Yearly"
+    MONTH = "month", _("Monthly")
+    YEAR = "year", _("Yearly")
 
 
 class Price(models.Model):
     """What one seat of a plan version costs a month or a year; without a plan, what 5,000 Credits cost.
 
-    The amount is immutable, by trigger: another price is a new version of the plan (docs/rules.md, Plans).
+    The amount is immutable, by trigger: another price is a new version of the plan (docs/rules.md,
+    Plans and seats).
     """
 
     plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="prices")
     interval = models.CharField(max_length=5, choices=Interval, blank=True)
     amount_nanousd = models.BigIntegerField()
-    lookup_key = models.CharField(max_length=60, unique=True, help_text="The price's name at Stripe.")
+    lookup_key = models.CharField(max_length=60, unique=True, help_text=_("The price's name at Stripe."))
     stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
     created_at = models.DateTimeField()
 
@@ -56,10 +58,10 @@ class Promotion(models.Model):
     code = models.CharField(max_length=100)
     active = models.BooleanField()
     percent_hundredths = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Hundredths of a percent off."
+        null=True, blank=True, help_text=_("Hundredths of a percent off.")
     )
-    amount_nanousd = models.BigIntegerField(null=True, blank=True, help_text="Nano-dollars off.")
-    duration = models.CharField(max_length=20, help_text="Stripe's word: once, repeating, forever.")
+    amount_nanousd = models.BigIntegerField(null=True, blank=True, help_text=_("Nano-dollars off."))
+    duration = models.CharField(max_length=20, help_text=_("Stripe's word: once, repeating, forever."))
     times_redeemed = models.PositiveIntegerField(default=0)
     max_redemptions = models.PositiveIntegerField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from billing import querysets
 
@@ -17,9 +18,9 @@ class StripeEvent(models.Model):
 
     stripe_id = models.CharField(max_length=255, unique=True)
     kind = models.CharField(max_length=100)
-    subject = models.CharField(max_length=255, help_text="The object that it is about.")
+    subject = models.CharField(max_length=255, help_text=_("The object that it is about."))
     payload = models.JSONField()
-    created_at = models.DateTimeField(help_text="By Stripe.")
+    created_at = models.DateTimeField(help_text=_("By Stripe."))
     received_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)

@@ -9,6 +9,8 @@ from uuid import uuid4
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.lookups import Exact
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing import querysets
 from billing.money import NANOUSD_PER_PACK
@@ -23,21 +25,21 @@ class Checkout(models.Model):
     """
 
     class Kind(models.TextChoices):
-        SUBSCRIPTION = "subscription", "Subscription"
-        CREDITS = "credits", "Credits"
+        SUBSCRIPTION = "subscription", _("Subscription")
+        CREDITS = "credits", _("Credits")
 
     class State(models.TextChoices):
-        OPEN = "open", "Not finished"
-        PROCESSING = "processing", "Payment under way"
-        PAID = "paid", "Paid"
-        FAILED = "failed", "Payment failed"
-        EXPIRED = "expired", "Given up"
+        OPEN = "open", _("Not finished")
+        PROCESSING = "processing", _("Payment under way")
+        PAID = "paid", _("Paid")
+        FAILED = "failed", _("Payment failed")
+        EXPIRED = "expired", _("Given up")
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=12, choices=Kind)
-    prices = models.JSONField(help_text="Stripe's price id to quantity.")
-    text = models.CharField(max_length=200, help_text="What is bought.")
+    prices = models.JSONField(help_text=_("Stripe's price id to quantity."))
+    text = models.CharField(max_length=200, help_text=_("What is bought."))
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
     url = models.URLField(max_length=1000, blank=True)
@@ -93,19 +95,19 @@ class CreditPurchase(models.Model):
     """Credits that a Team pays for: written before Stripe is asked, granted once when the payment came."""
 
     class Kind(models.TextChoices):
-        PACK = "pack", "Bought"
-        TOP_UP = "top_up", "Auto top-up"
+        PACK = "pack", _("Bought")
+        TOP_UP = "top_up", _("Auto top-up")
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Not paid yet"
-        PAID = "paid", "Paid"
-        FAILED = "failed", "Not paid"
+        WAITING = "waiting", _("Not paid yet")
+        PAID = "paid", _("Paid")
+        FAILED = "failed", _("Not paid")
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=6, choices=Kind)
     amount_nanousd = models.BigIntegerField(
-        help_text="What the Credits are worth, and cost before promotions."
+        help_text=_("What the Credits are worth, and cost before promotions.")
     )
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     checkout = models.OneToOneField(
@@ -117,9 +119,9 @@ class CreditPurchase(models.Model):
         CreditGrant, null=True, blank=True, on_delete=models.PROTECT, related_name="purchase"
     )
     clawed_nanousd = models.BigIntegerField(
-        default=0, help_text="So much of the lot was refunded; what was used already stays used."
+        default=0, help_text=_("How much of the lot was refunded. Credits that were used already stay used.")
     )
-    reason = models.CharField(max_length=500, blank=True, help_text="Why it was not paid.")
+    reason = models.CharField(max_length=500, blank=True, help_text=_("Why it was not paid."))
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -153,17 +155,18 @@ class CreditPurchase(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.team}, {self.created_at:%Y-%m-%d}"
+        kind, day = self.get_kind_display(), f"{self.created_at:%Y-%m-%d}"
+        return gettext("%(kind)s: %(team)s, %(day)s") % {"kind": kind, "team": self.team, "day": day}
 
 
 class Payment(models.Model):
     """A mirror of Stripe's payment intent and its charge."""
 
     class Dispute(models.TextChoices):
-        NONE = "", "No dispute"
-        OPEN = "open", "Disputed"
-        WON = "won", "Dispute won"
-        LOST = "lost", "Dispute lost"
+        NONE = "", _("No dispute")
+        OPEN = "open", _("Disputed")
+        WON = "won", _("Dispute won")
+        LOST = "lost", _("Dispute lost")
 
     stripe_id = models.CharField(max_length=255, unique=True)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
@@ -194,9 +197,9 @@ class Refund(models.Model):
     """A refund by an operator. The row is written before Stripe is asked; its id is the idempotency key."""
 
     class State(models.TextChoices):
-        OPEN = "open", "Sent"
-        DONE = "done", "Refunded"
-        REFUSED = "refused", "Refused"
+        OPEN = "open", _("Sent")
+        DONE = "done", _("Refunded")
+        REFUSED = "refused", _("Refused")
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
@@ -217,7 +220,7 @@ class Refund(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Refund of {self.payment}"
+        return gettext("Refund of %(payment)s") % {"payment": self.payment}
 
 
 class AutoTopUp(models.Model):
@@ -234,7 +237,7 @@ class AutoTopUp(models.Model):
     changed_at = models.DateTimeField()
 
     class Meta:
-        verbose_name = "auto top-up"
+        verbose_name = _("auto top-up")
         constraints = [
             models.CheckConstraint(
                 condition=Q(threshold_nanousd__gte=0, target_nanousd__gt=F("threshold_nanousd")),
@@ -249,4 +252,5 @@ class AutoTopUp(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.team}: auto top-up {'on' if self.enabled else 'off'}"
+        text = gettext("%(team)s: auto top-up on") if self.enabled else gettext("%(team)s: auto top-up off")
+        return text % {"team": self.team}

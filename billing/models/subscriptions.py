@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing import querysets
 from billing.models.catalog import Interval, Price
@@ -23,12 +25,16 @@ class Customer(models.Model):
 
     team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="customer")
     stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
-    request = models.UUIDField(default=uuid4, editable=False, help_text="Makes it once at Stripe.")
+    request = models.UUIDField(
+        default=uuid4,
+        editable=False,
+        help_text=_("The idempotency key with which the customer is created."),
+    )
     card = models.CharField(
-        max_length=60, blank=True, help_text="The card that is charged, as people know it."
+        max_length=60, blank=True, help_text=_("The card that is charged, as people know it.")
     )
     balance_nanousd = models.BigIntegerField(
-        default=0, help_text="Added to the next invoice; below 0 it is taken off."
+        default=0, help_text=_("Added to the next invoice; below 0 it is taken off.")
     )
     created_at = models.DateTimeField()
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
@@ -36,21 +42,21 @@ class Customer(models.Model):
     objects = TeamOwned["Customer"].as_manager()
 
     def __str__(self) -> str:
-        return self.stripe_id or f"{self.team}, not at Stripe yet"
+        return self.stripe_id or gettext("%(team)s, not at Stripe yet") % {"team": self.team}
 
 
 class Subscription(models.Model):
     """What a Team pays for repeatedly; a Team has at most one that has not ended."""
 
     class Status(models.TextChoices):
-        INCOMPLETE = "incomplete", "Waits for its first payment"
-        INCOMPLETE_EXPIRED = "incomplete_expired", "Never paid"
-        TRIALING = "trialing", "On trial"
-        ACTIVE = "active", "Active"
-        PAST_DUE = "past_due", "Payment failed"
-        UNPAID = "unpaid", "Unpaid"
-        PAUSED = "paused", "Paused"
-        CANCELED = "canceled", "Ended"
+        INCOMPLETE = "incomplete", _("Waits for its first payment")
+        INCOMPLETE_EXPIRED = "incomplete_expired", _("Never paid")
+        TRIALING = "trialing", _("On trial")
+        ACTIVE = "active", _("Active")
+        PAST_DUE = "past_due", _("Payment failed")
+        UNPAID = "unpaid", _("Unpaid")
+        PAUSED = "paused", _("Paused")
+        CANCELED = "canceled", _("Ended")
 
     # Seats exist and a payment is overdue.
     OWES: ClassVar = frozenset({Status.PAST_DUE, Status.UNPAID, Status.PAUSED})
@@ -64,13 +70,16 @@ class Subscription(models.Model):
     cancel_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     past_due_since = models.DateTimeField(
-        null=True, blank=True, help_text="When the oldest unpaid invoice was first to be paid."
+        null=True, blank=True, help_text=_("When the oldest unpaid invoice was first to be paid.")
     )
     next_interval = models.CharField(
-        max_length=5, choices=Interval, blank=True, help_text="Billed so from the next period on."
+        max_length=5,
+        choices=Interval,
+        blank=True,
+        help_text=_("From the next period on; empty: no change."),
     )
     cancel_asked = models.BooleanField(
-        default=False, help_text="To end with its period; Stripe was not seen to know it yet."
+        default=False, help_text=_("Cancellation was asked for; Stripe has not confirmed it yet.")
     )
     schedule_id = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField()
@@ -99,12 +108,12 @@ class Subscription(models.Model):
 
     @property
     def later_interval(self) -> str:
-        """By which the next period is billed."""
+        """The interval by which the next period is billed."""
         return self.next_interval or self.interval
 
 
 class SubscriptionItem(models.Model):
-    """So many seats of one plan version, at one price."""
+    """A number of seats of one plan version, at one price."""
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="items")
     stripe_id = models.CharField(max_length=255, unique=True)
@@ -130,7 +139,7 @@ class PurchasedSeat(models.Model):
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="seats")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
     next_plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    leaves = models.BooleanField(default=False, help_text="Given up first.")
+    leaves = models.BooleanField(default=False, help_text=_("The seat is given up at the period's end."))
     ended_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.PurchasedSeatQuerySet.as_manager()
@@ -152,24 +161,24 @@ class Change(models.Model):
     """
 
     class State(models.TextChoices):
-        OPEN = "open", "Sent"
-        AWAITS_PAYMENT = "awaits_payment", "Waits for its payment"
-        DONE = "done", "Done"
-        REFUSED = "refused", "Not done"
+        OPEN = "open", _("Sent")
+        AWAITS_PAYMENT = "awaits_payment", _("Waits for its payment")
+        DONE = "done", _("Done")
+        REFUSED = "refused", _("Not done")
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
-    text = models.CharField(max_length=200, help_text="What was asked for.")
-    request = models.JSONField(help_text="The change request. A repeat is known by it.")
-    target = models.JSONField(help_text="Stripe's price id to number of seats, after it.")
-    moves = models.JSONField(default=dict, help_text="Seat to plan, of seats that move to another plan.")
-    amount_nanousd = models.BigIntegerField(help_text="What was shown and agreed to.")
+    text = models.CharField(max_length=200, help_text=_("What was asked for."))
+    request = models.JSONField(help_text=_("The change request; a repeat is recognised by it."))
+    target = models.JSONField(help_text=_("Stripe's price id to number of seats after the change."))
+    moves = models.JSONField(default=dict, help_text=_("Seat to plan, of seats that move to another plan."))
+    amount_nanousd = models.BigIntegerField(help_text=_("What was shown and agreed to."))
     proration_at = models.DateTimeField()
     state = models.CharField(max_length=20, choices=State, default=State.OPEN)
     invoice_id = models.CharField(max_length=255, blank=True)
     pay_url = models.URLField(max_length=1000, blank=True)
-    reason = models.CharField(max_length=500, blank=True, help_text="Why it was not done.")
+    reason = models.CharField(max_length=500, blank=True, help_text=_("Why it was not done."))
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

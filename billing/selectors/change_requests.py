@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
+
 from billing.change_requests import (
     AddSeats,
     ChangeRequest,
@@ -15,8 +17,8 @@ from billing.change_requests import (
 from billing.selectors.offers import plan_on_sale
 from tokenplan.kit.errors import InvalidValue
 
-# What a change is called in addresses and by the API. The last two are no change requests: they change no
-# bill.
+# What a change is called in addresses and by the API. The last two are not change requests, since they change
+# no bill.
 CANCEL, RESUME = "cancel", "resume"
 KINDS = (
     AddSeats.kind,
@@ -32,8 +34,8 @@ KINDS = (
 def change_request(
     *, kind: str, plan: str = "", count: int = 0, seats: Iterable[int] = (), interval: str = ""
 ) -> ChangeRequest:
-    """`kind` is one of KINDS, but for the last two; `plan` is a plan's code, and the version on sale is
-    meant; `seats` are ids. What the kind does not need is ignored. Raises NotOnSale, InvalidValue.
+    """`kind` is one of KINDS except CANCEL and RESUME; `plan` is a plan's code and means the version on sale;
+    `seats` are ids. Values that the kind does not need are ignored. Raises NotOnSale, InvalidValue.
     """
     seat_ids = tuple(dict.fromkeys(seats))
     if kind == AddSeats.kind:
@@ -49,5 +51,5 @@ def change_request(
 
 def _plan_id(code: str) -> int:
     if not code:
-        raise InvalidValue("Name a plan", pointer="/plan")
+        raise InvalidValue(_("Choose a plan"), pointer="/plan")
     return plan_on_sale(code).pk

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from billing.models import Checkout
 from teams.models import Team
 from tokenplan.kit.errors import NotFound
@@ -13,10 +15,10 @@ def get_checkout(team: Team, pk: UUID) -> Checkout:
     """Raises NotFound."""
     checkout = Checkout.objects.for_team(team).filter(pk=pk).select_related("team").first()
     if checkout is None:
-        raise NotFound("There was no such payment.")
+        raise NotFound(_("There is no such payment."))
     return checkout
 
 
 def open_checkout(team: Team, kind: str) -> Checkout | None:
-    """The one of a kind that is not finished."""
+    """The Team's unfinished session of this kind, if there is one."""
     return Checkout.objects.for_team(team).filter(kind=kind, state=Checkout.State.OPEN).first()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from billing.errors import NotOnSale
 from billing.models import Interval, Price
 from quota.models import Plan
@@ -22,7 +24,7 @@ class Offer:
 
     @property
     def saved_nanousd(self) -> int:
-        """What a year costs less than twelve months."""
+        """How much cheaper a year is than twelve months."""
         return 12 * self.month_nanousd - self.year_nanousd
 
 
@@ -44,7 +46,7 @@ def offers() -> list[Offer]:
 
 
 def months_free(offers: Iterable[Offer]) -> int:
-    """How many of twelve months are free when a plan is paid by the year; 0 where plans differ in that."""
+    """How many of twelve months are free when a plan is paid by the year; 0 if that differs between plans."""
     found = {divmod(offer.saved_nanousd, offer.month_nanousd) for offer in offers}
     months, rest = found.pop() if len(found) == 1 else (0, 0)
     return max(months, 0) if rest == 0 else 0
@@ -54,5 +56,5 @@ def plan_on_sale(code: str) -> Plan:
     """The version of a plan that is sold now. Raises NotOnSale."""
     plan = Plan.objects.sellable().filter(code=code).order_by("-version").first()
     if plan is None:
-        raise NotOnSale(f"There is no plan {code!r} on sale.", pointer="/plan")
+        raise NotOnSale(_("There is no plan “%(code)s” on sale.") % {"code": code}, pointer="/plan")
     return plan

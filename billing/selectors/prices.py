@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from billing.change_requests import Bill
 from billing.errors import NotOnSale
 from billing.models import Price
@@ -16,7 +18,9 @@ def prices_of(bill: Bill) -> dict[str, int]:
     wanted: dict[str, int] = {}
     for plan_id, count in bill.seats.items():
         if not ids.get(plan_id):
-            raise NotOnSale("The payment service does not know this price yet; an operator must publish it.")
+            raise NotOnSale(
+                _("The payment service does not know this price yet; an operator must publish it.")
+            )
         wanted[str(ids[plan_id])] = count
     return wanted
 
@@ -26,12 +30,12 @@ def pack_price_id() -> str:
     price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
     if price is None:
         raise NotOnSale(
-            "The payment service does not sell Credits yet; an operator must publish their price."
+            _("The payment service does not sell Credits yet; an operator must publish their price.")
         )
     return str(price.stripe_id)
 
 
 def cost_of_seats(interval: str) -> dict[int, int]:
-    """Plan id to what a seat of it costs, nano-dollars; plans that are no longer sold too."""
+    """Plan id to the price of one seat, in nano-dollars; includes plans that are no longer sold."""
     rows = Price.objects.filter(interval=interval).exclude(plan=None)
     return {row.plan_id: row.amount_nanousd for row in rows if row.plan_id}

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from billing.change_requests import BillChange, ChangeRequest, PlannedSeat
 from billing.errors import ChangeInProgress, NotSubscribed, PaymentOverdue, SubscriptionEnding
 from billing.models import Change, PurchasedSeat, Subscription
@@ -29,7 +31,7 @@ def changeable(team: Team) -> Subscription:
     if row.status not in (Status.ACTIVE, Status.TRIALING):
         raise PaymentOverdue
     if not row.seats.live().exists():
-        raise ChangeInProgress("The first payment of the subscription is under way; wait for it.")
+        raise ChangeInProgress(_("The first payment of the subscription is under way; wait for it."))
     if row.cancel_at is not None or row.cancel_asked:
         raise SubscriptionEnding
     if row.changes.unfinished().exists():
@@ -49,8 +51,8 @@ def planned_seats(row: Subscription) -> tuple[PlannedSeat, ...]:
 def repeated(
     *, team: Team, request: ChangeRequest, amount_nanousd: int, proration_at: datetime
 ) -> Change | None:
-    """The Change that this very request became when it was confirmed before, for the same amount and moment;
-    None for one that was refused.
+    """The Change that an earlier confirmation of the same request, amount and moment has made; None if there
+    is none, or Stripe refused it.
     """
     same = Change.objects.for_team(team).filter(
         request=request.as_json(), amount_nanousd=amount_nanousd, proration_at=proration_at
@@ -60,8 +62,8 @@ def repeated(
 
 @one_transaction()
 def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: User | None) -> Subscription:
-    """Writes down what is planned for the period's end. Raises what `changeable` does, and
-    ChangeInProgress when the seats are not as they were shown."""
+    """Records what is planned for the period's end. Raises what `changeable` does, and ChangeInProgress when
+    the seats are not as they were shown."""
     row = _as_shown(lock_team(team), change.terms.seats)
     for seat in change.seats:
         leaves = seat.next_plan_id == LEAVES
@@ -90,17 +92,19 @@ class Agreed:
 
 @one_transaction()
 def open_change(*, team: Team, agreed: Agreed, at: datetime, by: User | None) -> Change:
-    """Writes down what is about to be asked of Stripe. One at a time for a Team: raises ChangeInProgress, and
-    what `changeable` does."""
+    """Records what is about to be asked of Stripe. A Team has one such change at a time: raises
+    ChangeInProgress, and what `changeable` does."""
     team = lock_team(team)
     row = _as_shown(team, agreed.change.terms.seats)
     request = agreed.request.as_json()
     shown_then = row.changes.filter(proration_at=agreed.proration_at).exclude(state=State.REFUSED).first()
     if shown_then is not None:
         if shown_then.request == request:
-            raise ChangeInProgress("What was shown was confirmed already; look at the subscription.")
-        # Two windows that were opened in the same second: confirming both would be charged twice.
-        raise ChangeInProgress("Another change that was shown at the same time is done; look at it first.")
+            raise ChangeInProgress(_("This change was confirmed already; look at the subscription."))
+        # Two browser windows opened in the same second: confirming both would charge twice.
+        raise ChangeInProgress(
+            _("Another change, shown at the same time, was made already; look at it first.")
+        )
     with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
         change = Change.objects.create(
             team=team,
@@ -122,16 +126,16 @@ def open_change(*, team: Team, agreed: Agreed, at: datetime, by: User | None) ->
 def _as_shown(team: Team, seats: Sequence[PlannedSeat]) -> Subscription:
     row = changeable(team)
     if planned_seats(row) != tuple(seats):
-        raise ChangeInProgress("The seats have changed since they were shown; look at them again.")
+        raise ChangeInProgress(_("The seats have changed since they were shown; look at them again."))
     return row
 
 
 def close_change_by_bill(
     *, subscription: Subscription, snapshot: SubscriptionSnapshot, at: datetime
 ) -> list[str]:
-    """What became of the change under way, by what Stripe bills now. Called inside the transaction that
-    applies the snapshot. A change that was sent and is not seen at Stripe yet stays open: `refuse_change`
-    ends it. Returns what changed, a line.
+    """Closes the change under way if what Stripe bills now shows how it ended. Called inside the transaction
+    that applies the snapshot. A change that was sent and does not show at Stripe yet stays open;
+    `refuse_change` ends it. Returns what changed, one line.
     """
     change = subscription.changes.unfinished().first()
     if change is None:
@@ -140,19 +144,19 @@ def close_change_by_bill(
     if snapshot.quantities == change.target:
         _close(change, State.DONE, "", at)
     elif subscription.ended_at is not None:
-        _close(change, State.REFUSED, "The subscription has ended.", at)
+        _close(change, State.REFUSED, _("The subscription has ended."), at)
     elif snapshot.pending_until is not None:
         change.state = State.AWAITS_PAYMENT
         change.invoice_id, change.pay_url = snapshot.pending_invoice_id, snapshot.pending_url
         change.save(update_fields=["state", "invoice_id", "pay_url"])
     elif change.state == State.AWAITS_PAYMENT:
-        _close(change, State.REFUSED, "It was not paid in time.", at)
-    return [] if change.state == before else [f"change “{change.text}”: {change.get_state_display()}"]
+        _close(change, State.REFUSED, _("It was not paid in time."), at)
+    return [] if change.state == before else [f"change “{change.text}”: {change.state}"]
 
 
 @one_transaction()
 def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
-    """Stripe did not do it. Nothing happens to a change that is over already."""
+    """Records that Stripe did not do it. A change that is over already stays as it is."""
     lock_kept_team(change.team)
     change.refresh_from_db()
     if change.closed_at is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+
 from billing.errors import AlreadySubscribed, ChangeInProgress
 from billing.fetch import Fetched
 from billing.models import Checkout, CreditPurchase, Subscription
@@ -18,7 +20,7 @@ from tokenplan.kit.transactions import one_transaction, refused_by
 
 Kind = Checkout.Kind
 State = Checkout.State
-# Stripe allows from 30 minutes to a day; a page left open longer than a working day is not wanted any more.
+# Stripe allows from 30 minutes to a day. Whoever has left the page open for half a day has given it up.
 LIFETIME = timedelta(hours=12)
 
 
@@ -33,8 +35,8 @@ def begin_checkout(
     at: datetime,
     by: User | None,
 ) -> Checkout:
-    """A new session, or the open one if it is about the same. Another one that is open must be ended first:
-    raises ChangeInProgress; AlreadySubscribed where there is a subscription already.
+    """A new session, or the open one if it is for the same prices. Raises ChangeInProgress while one for
+    other prices is open, and AlreadySubscribed where there is a subscription already.
     """
     team = lock_team(team)
     if kind == Kind.SUBSCRIPTION:
@@ -71,14 +73,14 @@ def _refuse_a_second_subscription(team: Team) -> None:
         raise AlreadySubscribed
     under_way = Checkout.objects.for_team(team).filter(kind=Kind.SUBSCRIPTION, state=State.PROCESSING)
     if under_way.exists():
-        raise AlreadySubscribed("The payment of the Team's first seats is under way.")
+        raise AlreadySubscribed(_("The payment for the Team's first seats is under way."))
 
 
 @one_transaction()
 def apply_checkout(*, checkout: Checkout, fetched: Fetched[CheckoutSnapshot], at: datetime) -> list[str]:
-    """Our row shows what was fetched, unless it shows something more recent. What was paid for follows from
-    the subscription and the payment, not from here. A session that we have ended does not open again.
-    Returns what changed, a line.
+    """Our row shows what was fetched, unless it shows something more recent. The seats and Credits come with
+    the sync of the subscription and the payment, not from here. A session that we have ended does not open
+    again. Returns what changed, one line.
     """
     snapshot = fetched.value
     lock_kept_team(checkout.team)
@@ -94,10 +96,10 @@ def apply_checkout(*, checkout: Checkout, fetched: Fetched[CheckoutSnapshot], at
         return []
     record(team=checkout.team, by=None, action=f"checkout.{checkout.state}", subject=checkout.text, at=at)
     if checkout.state == State.EXPIRED:
-        _give_up_purchase(checkout, "The payment page was left.", at)
+        _give_up_purchase(checkout, _("The payment page was left."), at)
     if before == State.PROCESSING:
         _notify_of_delayed_payment(checkout, at)
-    return [f"checkout {snapshot.id}: {checkout.get_state_display()}"]
+    return [f"checkout {snapshot.id}: {checkout.state}"]
 
 
 def _state(checkout: Checkout, snapshot: CheckoutSnapshot) -> str:
@@ -112,7 +114,7 @@ def _state(checkout: Checkout, snapshot: CheckoutSnapshot) -> str:
 
 @one_transaction()
 def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
-    """Ends a session that Stripe knows nothing of, or whose delayed payment has failed."""
+    """Ends a session that Stripe does not know, or whose delayed payment has failed."""
     lock_kept_team(checkout.team)
     checkout.refresh_from_db()
     before = checkout.state
@@ -120,14 +122,15 @@ def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
         checkout.state = state
         checkout.save(update_fields=["state"])
         record(team=checkout.team, by=None, action=f"checkout.{state}", subject=checkout.text, at=at)
-        _give_up_purchase(checkout, "The payment failed." if state == State.FAILED else "It was left.", at)
+        reason = _("The payment failed.") if state == State.FAILED else _("The payment page was left.")
+        _give_up_purchase(checkout, reason, at)
         if before == State.PROCESSING:
             _notify_of_delayed_payment(checkout, at)
     return checkout
 
 
 def _notify_of_delayed_payment(checkout: Checkout, at: datetime) -> None:
-    """Whoever paid in a way that takes days has left the page by now."""
+    """By mail, since whoever pays in a way that takes days has left the page by now."""
     notify_owner(
         team=checkout.team,
         kind="delayed_payment",

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.utils.formats import date_format
-
 from teams.models import Membership, Team, User
 from teams.services import mail
 from tokenplan.kit.transactions import one_transaction
 
 
 def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **context: str | int) -> None:
-    """Once per `dedupe_key`. Of a Team that was deleted nobody is notified."""
+    """Queues a mail, once per `dedupe_key`; none for a Team that was deleted.
+
+    `context` holds values, which the template words when the mail is sent: moments in ISO 8601, amounts in
+    nano-dollars, ids. `team`, `slug` and `at` are added to it.
+    """
     owner = Membership.objects.owner_of(team)
     if owner is None:
         return
-    shared: dict[str, str | int] = {"team": team.name, "slug": team.slug, "at": moment_words(at)}
+    shared: dict[str, str | int] = {"team": team.name, "slug": team.slug, "at": at.isoformat()}
     mail.queue(kind=kind, to=owner.user.email, context={**shared, **context}, dedupe_key=dedupe_key, at=at)
 
 
 @one_transaction()
 def notify_operators(*, unrepaired: Sequence[str], at: datetime) -> None:
-    """What differs from Stripe and could not be repaired, once a day."""
+    """Mails them what differs from Stripe and could not be repaired, once a day."""
     for operator in User.objects.filter(is_staff=True, is_active=True):
         mail.queue(
             kind="stripe_differs",
@@ -32,8 +34,3 @@ def notify_operators(*, unrepaired: Sequence[str], at: datetime) -> None:
             dedupe_key=f"stripe_differs:{at:%Y-%m-%d}:{operator.pk}",
             at=at,
         )
-
-
-def moment_words(moment: datetime) -> str:
-    """As mails say it."""
-    return date_format(moment, "j F Y, H:i") + " UTC"

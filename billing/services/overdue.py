@@ -7,20 +7,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from billing.models import Subscription
-from billing.services.notifications import moment_words, notify_owner
+from billing.services.notifications import notify_owner
 from quota.models import Entitlement
 from quota.services import entitlements
 from teams.models import Seat
 
-# Seats work so long after a payment failed (docs/rules.md, Plans and seats).
+# How long seats work after a payment failed (docs/rules.md, Failed payments).
 GRACE = timedelta(days=7)
 
 Status = Subscription.Status
 
 
 def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | None, at: datetime) -> None:
-    """Notifies the Owner of a payment that failed, and of one that came after all. `overdue_before` is since
-    when payment was overdue before this sync, None where it was not.
+    """Notifies the Owner when a payment has failed, and when it has arrived after all. `overdue_before`:
+    since when a payment was overdue in our rows before this sync; None if none was.
     """
     team, since = subscription.team, subscription.past_due_since
     if since not in (None, overdue_before):
@@ -29,7 +29,7 @@ def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | 
             kind="payment_failed",
             dedupe_key=f"payment_failed:{subscription.stripe_id}:{since.isoformat()}",
             at=at,
-            works_until=moment_words(since + GRACE),
+            works_until=(since + GRACE).isoformat(),
         )
     elif overdue_before and subscription.status in (Status.ACTIVE, Status.TRIALING):
         once = f"payment_recovered:{subscription.stripe_id}:{overdue_before.isoformat()}"

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.formats import date_format
-
 from billing.fetch import Fetched
 from billing.models import CreditPurchase, Payment
 from billing.services.notifications import notify_owner
 from billing.services.refunds import adjust_credits_to_payment
 from billing.stripe_api.snapshots import PaymentSnapshot
 from quota.models import CreditGrant
-from quota.money import credits_words, usd_text
 from teams.models import Team
 from teams.services.audit import Details, record
 from teams.services.locks import lock_kept_team
@@ -22,7 +19,7 @@ from tokenplan.kit.transactions import one_transaction
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What people are notified about."""
+    """The part of a payment that people are notified about."""
 
     status: str
     refunded_nanousd: int
@@ -51,7 +48,7 @@ def apply_payment(*, team: Team, fetched: Fetched[PaymentSnapshot], at: datetime
         "status": row.status,
         "amount_nanousd": row.amount_nanousd,
         "refunded_nanousd": row.refunded_nanousd,
-        "dispute": row.get_dispute_display(),
+        "dispute": row.dispute or "none",
     }
     record(team=team, by=None, action="payment.changed", subject=row.stripe_id, details=details, at=at)
     changed = [f"payment {row.stripe_id}: {row.status}"]
@@ -63,18 +60,18 @@ def apply_payment(*, team: Team, fetched: Fetched[PaymentSnapshot], at: datetime
 
 
 def _notify(row: Payment, before: _Shown, purchase: CreditPurchase | None, at: datetime) -> None:
-    """What was refunded, and how a dispute stands, and what that means for the Credits that were bought."""
+    """Mails what was refunded, how a dispute stands, and what is left of the Credits that were bought."""
     lot = CreditGrant.objects.filter(purchase=purchase).first() if purchase else None
     about: dict[str, str | int] = {
-        "of": usd_text(row.received_nanousd),
-        "paid_on": date_format(row.created_at, "j F Y"),
+        "of": row.received_nanousd,
+        "paid_on": row.created_at.isoformat(),
         "lot": lot.pk if lot else "",
-        "left": credits_words(lot.remaining_nanousd) if lot else "",
+        "left": lot.remaining_nanousd if lot else 0,
     }
     if row.refunded_nanousd > before.refunded_nanousd:
         about |= {
-            "amount": usd_text(row.refunded_nanousd - before.refunded_nanousd),
-            "in_all": usd_text(row.refunded_nanousd),
+            "amount": row.refunded_nanousd - before.refunded_nanousd,
+            "in_all": row.refunded_nanousd,
         }
         once = f"refunded:{row.stripe_id}:{row.refunded_nanousd}"
         notify_owner(team=row.team, kind="refunded", dedupe_key=once, at=at, **about)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from billing.errors import PriceListInvalid
 from billing.models import Interval, Price
 from billing.money import NANOUSD_PER_PACK, PACK_KEY, cents_from_nanousd
@@ -20,12 +22,12 @@ Amounts = Mapping[str, int]
 
 @one_transaction()
 def load_prices(*, text: str, at: datetime, by: User | None) -> list[Price]:
-    """Make the prices of a JSON list (billing/data/prices.json, dollars a seat) the ones on sale. Returns the
-    new ones.
+    """Puts the prices of a JSON list on sale: dollars a seat, as in billing/data/prices.json. Returns the new
+    ones.
 
-    A plan whose price differs becomes a new version of the plan, with the same limits: who has the version
-    before keeps its price. A list loaded twice is loaded once. Raises PriceListInvalid; nothing of the list
-    is kept then.
+    A plan whose price differs becomes a new version of the plan, with the same limits; whoever has the old
+    version keeps its price. Loading a list again changes nothing. Raises PriceListInvalid, and then nothing
+    of the list is kept.
     """
     made = [price for code, amounts in _parse(text).items() for price in _priced(code, amounts, at, by)]
     pack, is_new = Price.objects.get_or_create(
@@ -38,7 +40,7 @@ def _priced(code: str, amounts: Amounts, at: datetime, by: User | None) -> list[
     try:
         plan = Plan.objects.current(code)
     except Plan.DoesNotExist:
-        raise PriceListInvalid(f"There is no plan {code!r} on offer to put a price on") from None
+        raise PriceListInvalid(_("There is no plan “%(code)s” to put a price on") % {"code": code}) from None
     before = {price.interval: price.amount_nanousd for price in plan.prices.all()}
     if before == amounts:
         return []
@@ -77,12 +79,15 @@ def _parse(text: str) -> dict[str, Amounts]:
             for amount in amounts.values():
                 cents_from_nanousd(amount)
     except (AttributeError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
         raise PriceListInvalid(
-            f"The list of prices cannot be read: {type(error).__name__}: {error}"
+            _("The list of prices cannot be read: %(reason)s") % {"reason": reason}
         ) from None
     for code, amounts in prices.items():
         if set(amounts) != set(Interval.values) or min(amounts.values()) <= 0:
-            raise PriceListInvalid(f"{code} needs a price above nothing for a month and for a year")
+            raise PriceListInvalid(
+                _("%(code)s needs a price above 0 for a month and for a year") % {"code": code}
+            )
     return prices
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from billing.fetch import Fetched
 from billing.models import Promotion
 from billing.money import NANOUSD_PER_CENT
@@ -22,7 +24,7 @@ DURATIONS = ("once", "repeating", "forever")
 
 @dataclass(frozen=True, slots=True)
 class PromotionAsked:
-    """A share (hundredths of a percent) or an amount off; `months` for a repeating one."""
+    """What a code takes off: hundredths of a percent, or nano-dollars. `months`: for a repeating one only."""
 
     code: str
     percent_hundredths: int | None
@@ -35,22 +37,23 @@ class PromotionAsked:
 
 @one_transaction()
 def ask_promotion(*, asked: PromotionAsked, at: datetime, by: User) -> None:
-    """Records who wants the code. Raises InvalidValue for what Stripe would refuse, or makes no sense."""
+    """Records who asked for the code. Raises InvalidValue for values that Stripe would refuse."""
     percent, amount = asked.percent_hundredths, asked.amount_nanousd
     if not CODE.fullmatch(asked.code):
-        raise InvalidValue("A code has up to 40 letters, digits and dashes", pointer="/code")
+        raise InvalidValue(_("A code has up to 40 letters, digits and dashes"), pointer="/code")
     if (percent is None) == (amount is None):
-        raise InvalidValue("Give a percentage or an amount", pointer="/percent")
+        raise InvalidValue(_("Give a percentage or an amount, not both"), pointer="/percent")
     if percent is not None and not 0 < percent <= 10_000:
-        raise InvalidValue("A percentage is above 0, up to 100", pointer="/percent")
+        raise InvalidValue(_("A percentage is above 0 and at most 100"), pointer="/percent")
     if amount is not None and (amount <= 0 or amount % NANOUSD_PER_CENT):
-        raise InvalidValue("An amount is whole cents, above nothing", pointer="/amount")
+        raise InvalidValue(_("An amount is in whole cents and above 0"), pointer="/amount")
     if asked.duration not in DURATIONS:
-        raise InvalidValue("The duration is once, repeating or forever", pointer="/duration")
+        raise InvalidValue(_("The duration is once, repeating or forever"), pointer="/duration")
     if (asked.duration == "repeating") != (asked.months is not None):
-        raise InvalidValue("Months are for a repeating discount, and only for that", pointer="/months")
+        refused = _("Give the number of months for a repeating discount, and for no other")
+        raise InvalidValue(refused, pointer="/months")
     if asked.expires_at is not None and asked.expires_at <= at:
-        raise InvalidValue("It expires after now", pointer="/expires_at")
+        raise InvalidValue(_("The code must expire in the future"), pointer="/expires_at")
     off = f"{percent} hundredths of a percent" if percent is not None else usd_text(amount or 0)
     details: Details = {
         "off": off,

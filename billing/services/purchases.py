@@ -12,14 +12,16 @@ from teams.services.locks import lock_team
 from tokenplan.kit.transactions import one_transaction
 
 State = CreditPurchase.State
+# Stored in the ledger for good, in one language.
+CAUSES = {CreditPurchase.Kind.PACK: "Bought", CreditPurchase.Kind.TOP_UP: "Auto top-up"}
 
 
 @one_transaction()
 def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str, at: datetime) -> list[str]:
     """The purchase is paid: its lot is granted, once, and expires 365 days after that.
 
-    `payment_id` is empty where a promotion left nothing to pay. One that was given up, and paid after all, is
-    granted too: the money has come. Returns what changed, a line.
+    `payment_id` is empty where a promotion left nothing to pay. A purchase that was given up and paid after
+    all is granted too, since the money has come. Returns what changed, one line.
     """
     lock_team(purchase.team)
     purchase.refresh_from_db()
@@ -33,7 +35,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
         team=purchase.team,
         nanousd=purchase.amount_nanousd,
         source=f"purchase:{purchase.pk}",
-        cause=purchase.get_kind_display(),
+        cause=CAUSES[CreditPurchase.Kind(purchase.kind)],
         at=at,
         by=None,
     )
@@ -48,7 +50,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
 
 @one_transaction()
 def restore_purchase(*, team: Team, id: str, credits_nanousd: int, at: datetime) -> CreditPurchase:
-    """The purchase that a payment names and we have lost, as after a restored backup."""
+    """Makes again a purchase that a payment names and we have lost, as after restoring a backup."""
     lock_team(team)
     return CreditPurchase.objects.get_or_create(
         pk=id,

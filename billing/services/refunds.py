@@ -1,5 +1,5 @@
-"""Refunds, and what they take back of the Credits that were bought. An operator's refund is written down
-before Stripe is asked, and its id is the idempotency key.
+"""Refunds, and what they take back of the Credits that were bought. An operator's refund is recorded before
+Stripe is asked, and its id is the idempotency key.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from billing.errors import ChangeInProgress, RefundTooHigh
 from billing.models import CreditPurchase, Payment, Refund
@@ -27,13 +28,14 @@ Dispute = Payment.Dispute
 
 
 def check_refund(*, payment: Payment, amount_nanousd: int, reason: str) -> None:
-    """May this be refunded? Raises RefundTooHigh, InvalidValue."""
+    """Raises RefundTooHigh or InvalidValue unless this can be refunded."""
     if amount_nanousd <= 0 or amount_nanousd % NANOUSD_PER_CENT:
-        raise InvalidValue("An amount is whole cents, above nothing", pointer="/amount")
+        raise InvalidValue(_("An amount is in whole cents and above 0"), pointer="/amount")
     if amount_nanousd > payment.left_nanousd:
-        raise RefundTooHigh(f"Of this payment {usd_text(payment.left_nanousd)} is left", pointer="/amount")
+        left = _("%(amount)s of this payment can still be refunded")
+        raise RefundTooHigh(left % {"amount": usd_text(payment.left_nanousd)}, pointer="/amount")
     if not reason.strip():
-        raise InvalidValue("Say why", pointer="/reason")
+        raise InvalidValue(_("Give a reason"), pointer="/reason")
 
 
 @one_transaction()
@@ -46,14 +48,15 @@ def open_refund(
     at: datetime,
     by: User,
 ) -> Refund:
-    """The same `request` again gives the refund that it opened. Raises RefundTooHigh, InvalidValue,
-    ChangeInProgress while another one of this payment is under way.
+    """The same `request` again gives the refund that it opened. Raises RefundTooHigh, InvalidValue, and
+    ChangeInProgress while another refund of this payment is under way.
     """
     lock_kept_team(payment.team)
     before = Refund.objects.filter(pk=request).first() if request else None
     if before is not None:
         if (before.payment_id, before.amount_nanousd) != (payment.pk, amount_nanousd):
-            raise InvalidValue(f"This was asked before, for {usd_text(before.amount_nanousd)}; start anew")
+            sent = _("This form was sent before, to refund %(amount)s; open a new one")
+            raise InvalidValue(sent % {"amount": usd_text(before.amount_nanousd)})
         return before
     payment = Payment.objects.get(pk=payment.pk)
     check_refund(payment=payment, amount_nanousd=amount_nanousd, reason=reason)
@@ -80,7 +83,7 @@ def open_refund(
 
 @one_transaction()
 def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: datetime) -> Refund:
-    """Stripe did it, as `stripe_id`, or said why not."""
+    """Stripe made the refund `stripe_id`, or refused it for the reason `error`."""
     lock_kept_team(refund.payment.team)
     refund.refresh_from_db()
     if refund.state == State.OPEN:

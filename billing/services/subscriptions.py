@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.fetch import Fetched
@@ -77,7 +78,8 @@ def _prices(snapshot: SubscriptionSnapshot) -> dict[str, Price]:
     found = Price.objects.filter(stripe_id__in=wanted).exclude(plan=None)
     prices = {price.stripe_id or "": price for price in found}
     for missing in sorted(wanted - set(prices)):
-        raise PriceUnknown(f"The subscription {snapshot.id} bills {missing}, which is no price of ours.")
+        unknown = _("The subscription %(subscription)s bills %(price)s, which is not one of our prices.")
+        raise PriceUnknown(unknown % {"subscription": snapshot.id, "price": missing})
     return prices
 
 
@@ -103,9 +105,8 @@ def _write(
     row.fetch_sequence = fetched.sequence
     if row._state.adding and row.ended_at is None:
         for other in Subscription.objects.for_team(row.team).live():
-            raise AlreadySubscribed(
-                f"{row.team} has {other} already, and {row} besides; one of them must end."
-            )
+            second = _("%(team)s has the subscription %(one)s and also %(other)s; one of them must end.")
+            raise AlreadySubscribed(second % {"team": row.team, "one": other, "other": row})
     row.save()
     notify_of_payment(subscription=row, overdue_before=overdue_before, at=at)
     if row.ended_at is not None and before[0] in HAS_SEATS:
@@ -121,7 +122,7 @@ def _write(
     record(
         team=row.team, by=None, action="subscription.changed", subject=row.stripe_id, details=details, at=at
     )
-    return [f"subscription {row.stripe_id}: {row.get_status_display()}"]
+    return [f"subscription {row.stripe_id}: {row.status}"]
 
 
 def _write_items(row: Subscription, snapshot: SubscriptionSnapshot, prices: dict[str, Price]) -> None:

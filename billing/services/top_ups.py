@@ -1,16 +1,18 @@
-"""Auto top-up: Credits are bought when few are left. One charge closes the gap; off after three failures;
-always mailed (docs/rules.md, Credits).
+"""Auto top-up: Credits are bought when few are left. One charge closes the gap; three failures in a row
+switch it off; the Owner is always mailed (docs/rules.md, Credits).
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext
+
 from billing.models import AutoTopUp, CreditPurchase
 from billing.money import MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.top_ups import spent_this_month
 from billing.services.notifications import notify_owner
-from quota.money import MAX_NANOUSD, credits_text, credits_words, usd_text
+from quota.money import MAX_NANOUSD, credits_text, credits_words
 from quota.selectors.credits import team_balance
 from teams.models import Team, User
 from teams.services.audit import Details, record
@@ -39,19 +41,20 @@ def set_auto_top_up(
     """
     most = MAX_PACKS * NANOUSD_PER_PACK
     if threshold_nanousd < 0:
-        raise InvalidValue("The threshold is not negative", pointer="/threshold")
+        raise InvalidValue(gettext("The threshold is not negative"), pointer="/threshold")
     if threshold_nanousd >= target_nanousd:
-        raise InvalidValue("The target lies above the threshold", pointer="/target")
+        raise InvalidValue(gettext("The target lies above the threshold"), pointer="/target")
     if target_nanousd > most:
-        raise InvalidValue(f"The target is at most {credits_words(most)} Credits", pointer="/target")
-    # From an empty balance, or a Team that used much at once would never be topped up.
+        refused = gettext("The target is at most %(credits)s Credits") % {"credits": credits_words(most)}
+        raise InvalidValue(refused, pointer="/target")
+    # The largest one is from an empty balance. A smaller cap would leave such a Team without any top-up.
     largest = _whole_packs(target_nanousd)
     if month_cap_nanousd < largest:
-        raise InvalidValue(
-            f"The cap must allow the largest top-up, {credits_words(largest)} Credits", pointer="/month_cap"
-        )
+        refused = gettext("The cap must allow the largest top-up, %(credits)s Credits")
+        raise InvalidValue(refused % {"credits": credits_words(largest)}, pointer="/month_cap")
     if month_cap_nanousd > MAX_NANOUSD:
-        raise InvalidValue(f"The cap is at most {credits_words(MAX_NANOUSD)} Credits", pointer="/month_cap")
+        refused = gettext("The cap is at most %(credits)s Credits") % {"credits": credits_words(MAX_NANOUSD)}
+        raise InvalidValue(refused, pointer="/month_cap")
     team = lock_team(team)
     order, _ = AutoTopUp.objects.update_or_create(
         team=team,
@@ -95,11 +98,11 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
     spent = spent_this_month(team, at)
     if spent + gap > order.month_cap_nanousd:
         context = {
-            "month_cap": credits_words(order.month_cap_nanousd),
-            "spent": credits_words(spent),
-            "needed": credits_words(gap),
-            "threshold": credits_words(order.threshold_nanousd),
-            "balance": credits_words(balance),
+            "month_cap": order.month_cap_nanousd,
+            "spent": spent,
+            "needed": gap,
+            "threshold": order.threshold_nanousd,
+            "balance": balance,
         }
         notify_owner(
             team=team, kind="top_up_cap", dedupe_key=f"top_up_cap:{team.pk}:{at:%Y-%m}", at=at, **context
@@ -127,7 +130,7 @@ def _rests(order: AutoTopUp, at: datetime) -> bool:
 
 @one_transaction()
 def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
-    """It was not paid, and will not be. The third time in a row auto top-up is switched off."""
+    """Records that it was not paid and will not be. The third failure in a row switches auto top-up off."""
     lock_team(purchase.team)
     purchase.refresh_from_db()
     if purchase.state != State.WAITING:
@@ -138,10 +141,10 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
     order.failures += 1
     order.enabled = order.enabled and order.failures < MAX_FAILURES
     order.save(update_fields=["failures", "enabled"])
-    context = {
-        "credits": credits_words(purchase.amount_nanousd),
-        "price": usd_text(purchase.amount_nanousd),
-        "balance": credits_words(team_balance(purchase.team_id, at)),
+    context: dict[str, str | int] = {
+        "credits": purchase.amount_nanousd,
+        "price": purchase.amount_nanousd,
+        "balance": team_balance(purchase.team_id, at),
         "reason": purchase.reason,
         "off": "yes" if not order.enabled else "",
         "failures": order.failures,
@@ -169,9 +172,9 @@ def forget_failures_of_paid_top_up(*, purchase: CreditPurchase, at: datetime) ->
         order.failures = 0
         order.save(update_fields=["failures"])
     context = {
-        "credits": credits_words(purchase.amount_nanousd),
-        "price": usd_text(purchase.amount_nanousd),
-        "balance": credits_words(team_balance(purchase.team_id, at)),
+        "credits": purchase.amount_nanousd,
+        "price": purchase.amount_nanousd,
+        "balance": team_balance(purchase.team_id, at),
     }
     notify_owner(
         team=purchase.team, kind="topped_up", dedupe_key=f"topped_up:{purchase.pk}", at=at, **context

@@ -11,14 +11,15 @@ from typing import Any, cast
 
 import stripe
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from billing import errors
 from billing.stripe_api.snapshots import EventSnapshot, event_snapshot
 
 logger = logging.getLogger(__name__)
 
-# Seconds to connect, and to be answered. A person waits meanwhile, so what is not answered in time is not
-# asked again at once.
+# Seconds to connect, and seconds for the answer. A person is waiting, so a request that timed out is not
+# repeated at once.
 READING, WRITING = (3, 5), (3, 10)
 VERSION = str(stripe.api_version)
 
@@ -34,8 +35,9 @@ def _client(key: str, base: str) -> stripe.StripeClient:
 
 
 class _Http(stripe.RequestsClient):
-    """The SDK's own, which asks again where a connection broke or Stripe was busy. What was not answered in
-    time it does not ask again: it may have been done, and nobody waits that long twice. Reading waits less.
+    """The SDK's own client, which repeats a request when the connection broke or Stripe was busy. Here it
+    does not repeat one that timed out: that may have been carried out, and a person is waiting. Requests
+    that only read time out sooner.
     """
 
     def __init__(self, timeout: tuple[float, float]) -> None:
@@ -68,12 +70,18 @@ def answered() -> Iterator[None]:
         raise errors.PaymentDeclined(error.user_message or "") from error
     except stripe.InvalidRequestError as error:
         if error.code == "resource_missing":
-            raise errors.StripeMissing(f"Stripe has no such object: {error.user_message}") from error
-        raise errors.StripeRefused(f"The payment service refused this: {error.user_message}") from error
+            raise errors.StripeMissing(
+                _("Stripe has no such object: %(reason)s") % {"reason": error.user_message}
+            ) from error
+        raise errors.StripeRefused(
+            _("The payment service refused this: %(reason)s") % {"reason": error.user_message}
+        ) from error
     except stripe.IdempotencyError as error:
         if error.code == "idempotency_key_in_use":  # the same request, from elsewhere, is being worked
             raise errors.PaymentsUnavailable(retry_after=5) from error
-        raise errors.StripeRefused("The payment service was asked this before, otherwise.") from error
+        raise errors.StripeRefused(
+            _("The payment service got this request before, with other values.")
+        ) from error
     except stripe.StripeError as error:
         logger.warning("Stripe does not answer: %s: %s", type(error).__name__, error)
         raise errors.PaymentsUnavailable(retry_after=60) from error
@@ -101,11 +109,11 @@ def seconds(moment: datetime) -> int:
 
 
 def event(payload: bytes, signature: str) -> EventSnapshot:
-    """Raises WebhookInvalid unless Stripe signed it, not long ago. Without a secret nothing is believed: an
-    empty one would be anybody's.
+    """Raises WebhookInvalid unless Stripe signed it, not long ago. Without a secret every event is refused,
+    since anybody can sign with an empty one.
     """
     if not settings.STRIPE_WEBHOOK_SECRET:
-        raise errors.WebhookInvalid("STRIPE_WEBHOOK_SECRET is not set: no event can be believed.")
+        raise errors.WebhookInvalid(_("STRIPE_WEBHOOK_SECRET is not set, so no event can be verified."))
     try:
         made = stripe.Webhook.construct_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET)
         return event_snapshot(made.to_dict())
@@ -114,4 +122,4 @@ def event(payload: bytes, signature: str) -> EventSnapshot:
         logger.warning("An event was refused: %s", error)
         raise errors.WebhookInvalid from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
-        raise errors.WebhookInvalid("The body is not an event of the payment service.") from error
+        raise errors.WebhookInvalid(_("The body is not an event of the payment service.")) from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from billing import stripe_api
 from billing.change_requests import bill_now
 from billing.errors import ChangeInProgress
@@ -63,9 +65,8 @@ def _overdue_since(snapshot: SubscriptionSnapshot) -> datetime | None:
 def agreed_subscription(
     find: Callable[[], Subscription], at: datetime
 ) -> tuple[Subscription, SubscriptionSnapshot]:
-    """The row that `find` gives, and what Stripe says, which are the same: where they differ, the row is
-    synced first. Raises what `find` does, ChangeInProgress when it changes in this moment, and what Stripe
-    says.
+    """The row that `find` returns, and Stripe's snapshot, which agree: if they differ, the row is synced
+    first. Raises what `find` does, ChangeInProgress when they still differ, and Stripe's refusals.
     """
     row = find()
     fetched = fetch(lambda: stripe_api.subscription(row.stripe_id))
@@ -73,7 +74,7 @@ def agreed_subscription(
         apply_fetched_subscription(fetched, at)
         row = find()
         if not _agree(row, fetched.value):
-            raise ChangeInProgress("The subscription changes in this moment; try again.")
+            raise ChangeInProgress(_("The subscription is changing right now; try again."))
     return row, fetched.value
 
 

@@ -1,17 +1,31 @@
-"""What is to be paid, on pages of every floor."""
+"""What a Team has to pay, on any page; and moments in mails about payments."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from billing.selectors.overview import overdue_of
 from teams.models import Membership
 from teams.permissions import Right, may
 
 register = template.Library()
+
+
+@register.filter
+def moment(text: str) -> str:
+    """A moment in ISO 8601, as mails say it: `3 June 2026, 10:02 UTC`."""
+    return date_format(datetime.fromisoformat(text).astimezone(UTC), "j F Y, H:i") + " UTC"
+
+
+@register.filter
+def day(text: str) -> str:
+    """The day (UTC) of a moment in ISO 8601, as mails say it: `3 June 2026`."""
+    return date_format(datetime.fromisoformat(text).astimezone(UTC), "j F Y")
 
 
 @register.inclusion_tag("billing/includes/overdue.html")

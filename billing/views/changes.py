@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.errors import AmountChanged
 from billing.forms import ChangeForm, ConfirmForm
@@ -31,7 +32,7 @@ def change(request: TeamRequest) -> HttpResponse:
     """
     form = ConfirmForm(request.POST) if request.method == "POST" else ChangeForm(request.GET)
     if not form.is_valid():
-        messages.error(request, "This change cannot be read; choose it again.")
+        messages.error(request, _("This change cannot be read; choose it again."))
         return redirect("team-billing", request.team.slug)
     try:
         if isinstance(form, ConfirmForm):
@@ -81,13 +82,15 @@ def _confirmed(request: TeamRequest, form: ConfirmForm) -> HttpResponse:
     done = _confirm(request, form)
     enqueue(deliver_mail)
     if done is None:
-        messages.success(request, "Saved. Nothing is charged now.")
+        messages.success(request, _("Saved. Nothing is charged now."))
     elif done.state == State.DONE:
-        messages.success(request, f"Done: {done.text}.")
+        messages.success(request, _("Done: %(change)s.") % {"change": done.text})
     elif done.state == State.AWAITS_PAYMENT:
-        messages.warning(request, "Your bank wants to hear from you, or the card was declined. See below.")
+        declined = _("The card was declined, or your bank asks you to confirm the payment. See below.")
+        messages.warning(request, declined)
     else:
-        messages.info(request, f"Sent: {done.text}. The payment service is working on it.")
+        sent = _("Sent: %(change)s. The payment service is working on it.") % {"change": done.text}
+        messages.info(request, sent)
     return redirect("team-billing", request.team.slug)
 
 
@@ -116,12 +119,12 @@ def drop(request: TeamRequest) -> HttpResponse:
     waiting = Change.objects.for_team(request.team).unfinished()
     change = waiting.select_related("subscription", "team").first()
     if change is None:
-        messages.info(request, "No change waits any more.")
+        messages.info(request, _("No change waits for its payment any more."))
     else:
         found = change
         attempt(
             request,
             lambda: changes.drop_change(change=found, at=timezone.now()),
-            f"Dropped: {change.text}. Nothing was charged.",
+            _("Dropped: %(change)s. Nothing was charged.") % {"change": change.text},
         )
     return redirect("team-billing", request.team.slug)

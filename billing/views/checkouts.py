@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.errors import PaymentsUnavailable
 from billing.models import CreditPurchase
@@ -57,6 +58,6 @@ def leave(request: TeamRequest, pk: UUID) -> HttpResponse:
     attempt(
         request,
         lambda: leave_checkout(checkout=session, at=timezone.now()),
-        "Given up. Nothing was charged.",
+        _("Given up. Nothing was charged."),
     )
     return redirect("team-checkout", request.team.slug, session.pk)

@@ -31,16 +31,15 @@ def buy(request: TeamRequest) -> HttpResponse:
     """Packs with their exact price; choosing one leads to the payment page."""
     at = timezone.now()
     form = BuyCreditsForm(request.POST if request.method == "POST" else None)
-    begun: list[Checkout] = []
-    if request.method == "POST" and attempt_form(
-        form,
-        lambda: begun.append(
-            buy_credits(
+    if request.method == "POST":
+        begun = attempt_form(
+            form,
+            lambda: buy_credits(
                 team=request.team, packs=packs_of(form.cleaned_data["credits"]), at=at, by=request.user
-            )
-        ),
-    ):
-        return redirect(begun[0].url)
+            ),
+        )
+        if begun:
+            return redirect(begun.value.url)
     context = {
         "form": form,
         "packs": [(packs * CREDITS_PER_PACK, packs * NANOUSD_PER_PACK) for packs in PACKS],

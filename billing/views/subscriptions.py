@@ -6,10 +6,10 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.errors import PaymentsUnavailable
 from billing.forms import SubscribeForm
-from billing.models import Checkout
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
 from billing.stripe_api.snapshots import InvoiceSnapshot
@@ -27,27 +27,26 @@ def subscribe(request: TeamRequest) -> HttpResponse:
     now = overview(request.team)
     if now.subscription is not None:
         if now.seats:
-            messages.info(request, "This Team has a subscription already. Change it here.")
+            messages.info(request, _("This Team has a subscription already. Change it here."))
         return redirect("team-billing", request.team.slug)
     on_sale = offers()
     posted = request.method == "POST"
     form = SubscribeForm(
         on_sale, one_seat=request.team.is_default, data=request.POST if posted else request.GET
     )
-    begun: list[Checkout] = []
-    if posted and attempt_form(
-        form,
-        lambda: begun.append(
-            buy_seats(
+    if posted:
+        begun = attempt_form(
+            form,
+            lambda: buy_seats(
                 team=request.team,
                 seats=form.seats,
                 interval=form.cleaned_data["interval"],
                 at=timezone.now(),
                 by=request.user,
-            )
-        ),
-    ):
-        return redirect(begun[0].url)
+            ),
+        )
+        if begun:
+            return redirect(begun.value.url)
     total, reason = _total(request, form)
     context = {
         "form": form,
@@ -60,13 +59,13 @@ def subscribe(request: TeamRequest) -> HttpResponse:
 
 
 def _total(request: TeamRequest, form: SubscribeForm) -> tuple[InvoiceSnapshot | None, str]:
-    """What is to be paid as Stripe counts it, or why that cannot be said."""
+    """The first invoice as Stripe would make it, or else a sentence that says why there is none."""
     if not form.is_valid() or not any(form.seats.values()):
-        return None, "Choose at least one seat."
+        return None, _("Choose at least one seat.")
     try:
         interval = form.cleaned_data["interval"]
         return preview_seats(team=request.team, seats=form.seats, interval=interval), ""
     except PaymentsUnavailable:
-        return None, "The payment service does not answer at the moment. Try again in a minute."
+        return None, _("The payment service does not answer at the moment. Try again in a minute.")
     except Refusal as refusal:
         return None, sentence(refusal.detail)

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.forms import AutoTopUpForm
 from billing.selectors.top_ups import TopUpState, top_up_state
@@ -29,8 +30,8 @@ def auto_top_up(request: TeamRequest) -> HttpResponse:
     state = top_up_state(request.team, at)
     form = AutoTopUpForm(request.POST if request.method == "POST" else None, initial=_initial(state))
     if request.method == "POST" and attempt_form(form, lambda: _set(request, form.cleaned_data, at)):
-        on = form.cleaned_data["enabled"]
-        messages.success(request, f"Auto top-up is {'on' if on else 'off'}, as you set it.")
+        on, off = _("Auto top-up is on, as you set it."), _("Auto top-up is off, as you set it.")
+        messages.success(request, on if form.cleaned_data["enabled"] else off)
         return redirect("team-credits-auto-top-up", request.team.slug)
     context = {"form": form, "state": state, "balance": team_balance(request.team.pk, at)}
     return show_fresh(

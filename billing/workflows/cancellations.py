@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from billing import stripe_api
 from billing.change_requests import bill_later
 from billing.errors import StripeRefused
@@ -23,7 +25,7 @@ from teams.models import Team, User
 def preview_cancel(*, team: Team, at: datetime) -> Preview:
     """Raises what `cancelable` does, ChangeInProgress, and what Stripe says."""
     _, snapshot = agreed_subscription(lambda: cancelable(team), at)
-    return _preview("Cancel the subscription at the period's end", snapshot, None)
+    return _preview(gettext("Cancel the subscription at the period's end"), snapshot, None)
 
 
 def cancel(*, team: Team, amount_nanousd: int, at: datetime, by: User) -> None:
@@ -34,7 +36,8 @@ def cancel(*, team: Team, amount_nanousd: int, at: datetime, by: User) -> None:
     row, _ = agreed_subscription(lambda: cancelable(team), at)
     refuse_another_amount(0, shown_nanousd=amount_nanousd)
     ask_to_cancel(team=row.team, at=at, by=by)
-    with suppress(StripeRefused):  # a sync beside this one has scheduled something: the next one ends it
+    # Refused where another sync has just made a schedule; the sync after that releases it and cancels.
+    with suppress(StripeRefused):
         sync_subscription(row.stripe_id, at)
     sync_subscription(row.stripe_id, at)
 
@@ -44,7 +47,7 @@ def preview_resume(*, team: Team, at: datetime) -> Preview:
     what Stripe says.
     """
     row, snapshot = agreed_subscription(lambda: resumable(team), at)
-    return _preview("Resume the subscription", snapshot, _renewal_nanousd(row, snapshot))
+    return _preview(gettext("Resume the subscription"), snapshot, _renewal_nanousd(row, snapshot))
 
 
 def resume(*, team: Team, amount_nanousd: int, at: datetime, by: User) -> None:

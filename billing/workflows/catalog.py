@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from billing import stripe_api
 from billing.errors import StripeMissing, StripeRefused
@@ -65,10 +66,8 @@ def publish_prices(*, at: datetime) -> Iterator[str]:
             )
             yield f"price {price.lookup_key}: {found.id}"
         if (found.cents, found.interval) != (cents_from_nanousd(price.amount_nanousd), price.interval):
-            raise StripeRefused(
-                f"Stripe's price {price.lookup_key} ({found.id}) costs something else; "
-                "take its lookup key away there."
-            )
+            other = _("Stripe's price %(key)s (%(id)s) costs something else; take its lookup key away there.")
+            raise StripeRefused(other % {"key": price.lookup_key, "id": found.id})
         set_stripe_price_id(price=price, stripe_id=found.id)
 
 

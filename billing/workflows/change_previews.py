@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, override
+
 from billing import stripe_api
 from billing.change_requests import (
     AddSeats,
@@ -18,7 +22,7 @@ from billing.change_requests import (
     Terms,
 )
 from billing.errors import NotOnSale
-from billing.models import Subscription
+from billing.models import Interval, Subscription
 from billing.selectors.change_effects import Effect, effects_of
 from billing.selectors.prices import cost_of_seats, prices_of
 from billing.services.changes import changeable, planned_seats
@@ -57,7 +61,7 @@ class Preview:
 @dataclass(frozen=True, slots=True)
 class PricedChange:
     """A request, what it means for the bill, and what it costs. `row` and `snapshot` are the subscription
-    before it.
+    before it. `stored_text` is the preview's text in the default language, for rows and the audit log.
     """
 
     request: ChangeRequest
@@ -65,6 +69,7 @@ class PricedChange:
     snapshot: SubscriptionSnapshot
     change: BillChange
     preview: Preview
+    stored_text: str
 
 
 def preview_change(*, team: Team, request: ChangeRequest, at: datetime) -> Preview:
@@ -77,13 +82,14 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     what `preview_change` does.
     """
     if isinstance(request, AddSeats) and team.is_default:
-        raise InvalidValue("Your own Team has one seat; create a Team for more people", pointer="/seats")
+        refused = _("Your own Team has one seat; create a Team for more people")
+        raise InvalidValue(refused, pointer="/seats")
     if isinstance(request, (AddSeats, MoveSeats)) and not _is_sold(request.plan_id):
         raise NotOnSale
     row, snapshot = agreed_subscription(lambda: changeable(team), at)
     terms = Terms(planned_seats(row), row.interval, row.next_interval, cost_of_seats(row.interval))
     change = request.bill_change(terms)
-    # What was shown before this period began was not of this period.
+    # A preview from before this period began says nothing about this period.
     moment = moment if moment >= snapshot.period_start else at.replace(microsecond=0)
     plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
     later = stripe_api.preview_change(snapshot, prices_of(change.later), at=None)
@@ -102,7 +108,9 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
         renews_at=_a_year_on(moment) if a_year_begins else snapshot.period_end,
         effects=effects_of(row.team, change, plans=plans, at=moment),
     )
-    return PricedChange(request, row, snapshot, change, preview)
+    with override(settings.LANGUAGE_CODE):
+        stored_text = text_of(request, plans)
+    return PricedChange(request, row, snapshot, change, preview, stored_text)
 
 
 def _is_sold(plan_id: int) -> bool:
@@ -110,28 +118,38 @@ def _is_sold(plan_id: int) -> bool:
 
 
 def text_of(request: ChangeRequest, plans: Mapping[int, Plan]) -> str:
-    """What the request is called on pages and in the audit log; for people only, since it names the first
-    few seats. `plans` by id.
+    """What the request is called on pages, in the active language. For people only: of many seats it names
+    the first few. `plans` by id.
     """
     match request:
         case AddSeats(plan_id, count):
-            return f"Add {count} {'seat' if count == 1 else 'seats'} of {plans[plan_id].name}"
+            text = ngettext("Add %(count)s seat of %(plan)s", "Add %(count)s seats of %(plan)s", count)
+            return text % {"count": count, "plan": plans[plan_id].name}
         case MoveSeats(plan_id, seat_ids):
-            return f"Move {_seats_text(seat_ids)} to {plans[plan_id].name}"
+            count, plan = len(seat_ids), plans[plan_id].name
+            text = ngettext("Move seat %(seats)s to %(plan)s", "Move seats %(seats)s to %(plan)s", count)
+            return text % {"seats": _seats_text(seat_ids), "plan": plan}
         case GiveUpSeats(seat_ids):
-            return f"Give up {_seats_text(seat_ids)} at the period's end"
+            text = ngettext(
+                "Give up seat %(seats)s at the period's end",
+                "Give up seats %(seats)s at the period's end",
+                len(seat_ids),
+            )
+            return text % {"seats": _seats_text(seat_ids)}
         case KeepSeats(seat_ids):
-            return f"Keep {_seats_text(seat_ids)} as now"
+            text = ngettext("Keep seat %(seats)s as now", "Keep seats %(seats)s as now", len(seat_ids))
+            return text % {"seats": _seats_text(seat_ids)}
         case SwitchInterval(interval):
-            return f"Pay by the {interval}"
+            return _("Pay by the year") if interval == Interval.YEAR else _("Pay by the month")
         case _:
             raise TypeError(f"{request!r} has no text")
 
 
 def _seats_text(seat_ids: tuple[int, ...]) -> str:
+    """`3, 4, 5, 6, 7 and 2 more`."""
     few = ", ".join(str(seat_id) for seat_id in seat_ids[:NAMED_SEATS])
-    more = f" and {len(seat_ids) - NAMED_SEATS} more" if len(seat_ids) > NAMED_SEATS else ""
-    return f"seat {few}" if len(seat_ids) == 1 else f"seats {few}{more}"
+    more = len(seat_ids) - NAMED_SEATS
+    return _("%(seats)s and %(count)s more") % {"seats": few, "count": more} if more > 0 else few
 
 
 def _a_year_on(moment: datetime) -> datetime:

@@ -6,6 +6,8 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from django.utils.translation import gettext as _
+
 from billing import stripe_api
 from billing.change_requests import ChangeRequest
 from billing.errors import (
@@ -26,9 +28,9 @@ from teams.models import Team, User
 
 logger = logging.getLogger(__name__)
 
-# A preview is good so long; then the seconds that are paid for would be too many past.
+# How long a preview can be confirmed; the proration counts from the moment at which it was shown.
 SHOWN_FOR = timedelta(minutes=15)
-# A change that was sent so long ago and is not seen at Stripe was not done.
+# A change that was sent longer ago than this, and does not show at Stripe, was not done.
 SENT_FOR = timedelta(minutes=5)
 
 
@@ -66,19 +68,22 @@ def confirm_change(
     )
     if priced.preview.at_once:
         return _change_at_once(priced, at, by)
-    text = priced.preview.text
+    text = priced.stored_text
     changes.plan_ahead(team=priced.row.team, change=priced.change, text=text, at=at, by=by)
     sync_subscription(priced.row.stripe_id, at)
     return None
 
 
 def refuse_another_amount(nanousd: int, *, shown_nanousd: int, is_stale: bool = False) -> None:
-    """Raises AmountChanged unless what was shown is what it costs. `is_stale`: it was shown long ago."""
+    """Raises AmountChanged unless it costs what was shown. `is_stale`: it was shown too long ago."""
     if nanousd != shown_nanousd or is_stale:
-        was = f", not {usd_text(shown_nanousd)}" if nanousd != shown_nanousd else ", and was shown long ago"
-        raise AmountChanged(
-            f"It is {usd_text(nanousd)} now{was}; confirm again if you agree.", amount_nanousd=nanousd
+        text = (
+            _("It is %(amount)s now, not %(shown)s; confirm again if you agree.")
+            if nanousd != shown_nanousd
+            else _("It is %(amount)s now, and was shown long ago; confirm again if you agree.")
         )
+        amounts = {"amount": usd_text(nanousd), "shown": usd_text(shown_nanousd)}
+        raise AmountChanged(text % amounts, amount_nanousd=nanousd)
 
 
 def _near(moment: datetime | None, at: datetime) -> datetime | None:
@@ -91,7 +96,7 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
     agreed = changes.Agreed(
         request=priced.request,
         change=priced.change,
-        text=priced.preview.text,
+        text=priced.stored_text,
         target=target,
         amount_nanousd=priced.preview.amount_nanousd,
         proration_at=priced.preview.effective_at,
@@ -121,13 +126,13 @@ def drop_change(*, change: Change, at: datetime) -> Change:
 
 
 def settle_change(*, change: Change, at: datetime) -> Change:
-    """Finds out what became of a change. One that was sent a while ago and is not seen at Stripe was not
-    done; it is never sent again.
+    """Finds out what became of a change. One that was sent longer than SENT_FOR ago and does not show at
+    Stripe was not done; it is never sent again.
     """
     sync_subscription(change.subscription.stripe_id, at)
     change.refresh_from_db()
     if change.state == Change.State.OPEN and change.created_at + SENT_FOR <= at:
-        changes.refuse_change(change=change, reason="The payment service did not get it.", at=at)
+        changes.refuse_change(change=change, reason=_("The payment service did not get it."), at=at)
         sync_subscription(change.subscription.stripe_id, at)
     change.refresh_from_db()
     return change

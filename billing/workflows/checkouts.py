@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.conf import settings
+from django.utils.translation import gettext, override
 
 from billing import stripe_api
 from billing.change_requests import MAX_SEATS, Bill
@@ -35,9 +36,18 @@ def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: dateti
     NotOnSale, AlreadySubscribed, and what Stripe says.
     """
     prices, plans = _chosen(team, seats, interval)
-    text = ", ".join(f"{count} × {plan.name}" for plan, count in plans.items())
-    text += f", paid {Interval(interval).label.lower()}"
+    with override(settings.LANGUAGE_CODE):
+        text = _seats_text(plans, interval)
     return _begin(team=team, kind=Checkout.Kind.SUBSCRIPTION, prices=prices, text=text, at=at, by=by)
+
+
+def _seats_text(plans: Mapping[Plan, int], interval: str) -> str:
+    """`2 × Max, 1 × Plus, paid monthly`. It is stored in the default language."""
+    chosen = ", ".join(f"{count} × {plan.name}" for plan, count in plans.items())
+    paid = (
+        gettext("%(seats)s, paid yearly") if interval == Interval.YEAR else gettext("%(seats)s, paid monthly")
+    )
+    return paid % {"seats": chosen}
 
 
 def preview_seats(*, team: Team, seats: Mapping[str, int], interval: str) -> InvoiceSnapshot:
@@ -50,44 +60,47 @@ def preview_seats(*, team: Team, seats: Mapping[str, int], interval: str) -> Inv
 def _chosen(team: Team, seats: Mapping[str, int], interval: str) -> tuple[dict[str, int], dict[Plan, int]]:
     """Stripe's prices, and the plans, each with the number of seats."""
     if interval not in Interval.values:
-        raise InvalidValue("Choose month or year", pointer="/interval")
+        raise InvalidValue(gettext("Choose month or year"), pointer="/interval")
     wanted = {code: count for code, count in seats.items() if count}
     total = sum(wanted.values())
     if not wanted or min(wanted.values()) < 0 or total > MAX_SEATS:
-        raise InvalidValue(f"Choose from 1 to {MAX_SEATS} seats", pointer="/seats")
+        refused = gettext("Choose from 1 to %(most)s seats") % {"most": MAX_SEATS}
+        raise InvalidValue(refused, pointer="/seats")
     if team.is_default and total > 1:
-        raise InvalidValue("Your own Team has one seat; create a Team for more people", pointer="/seats")
+        refused = gettext("Your own Team has one seat; create a Team for more people")
+        raise InvalidValue(refused, pointer="/seats")
     plans = {plan.code: plan for plan in Plan.objects.sellable().filter(code__in=wanted)}
     for code in wanted:
         if code not in plans:
-            raise NotOnSale(f"There is no plan {code!r} on sale.", pointer="/seats")
+            refused = gettext("There is no plan “%(code)s” on sale.") % {"code": code}
+            raise NotOnSale(refused, pointer="/seats")
     prices = prices_of(Bill({plans[code].pk: count for code, count in wanted.items()}, interval))
     return prices, {plans[code]: count for code, count in wanted.items()}
 
 
 def packs_of(nanousd: int) -> int:
-    """So many packs of 5,000 Credits. Raises InvalidValue for an amount between two packs."""
+    """How many packs of 5,000 Credits this is. Raises InvalidValue for an amount between two packs."""
     packs, rest = divmod(nanousd, NANOUSD_PER_PACK)
     if rest:
-        raise InvalidValue("Credits are sold in multiples of 5,000", pointer="/credits")
+        refused = gettext("Credits are sold in multiples of %(pack)s") % {"pack": f"{CREDITS_PER_PACK:,}"}
+        raise InvalidValue(refused, pointer="/credits")
     return packs
 
 
 def buy_credits(*, team: Team, packs: int, at: datetime, by: User) -> Checkout:
-    """A session for packs of 5,000 Credits. Raises InvalidValue, NotOnSale, and what Stripe
-    says."""
+    """A session for packs of 5,000 Credits. Raises InvalidValue, NotOnSale, and Stripe's refusals."""
     if not 1 <= packs <= MAX_PACKS:
-        raise InvalidValue(
-            f"Buy from {CREDITS_PER_PACK:,} to {MAX_PACKS * CREDITS_PER_PACK:,} Credits at once, "
-            f"in multiples of {CREDITS_PER_PACK:,}",
-            pointer="/credits",
-        )
+        refused = gettext("Buy from %(pack)s to %(most)s Credits at once, in multiples of %(pack)s")
+        numbers = {"pack": f"{CREDITS_PER_PACK:,}", "most": f"{MAX_PACKS * CREDITS_PER_PACK:,}"}
+        raise InvalidValue(refused % numbers, pointer="/credits")
+    with override(settings.LANGUAGE_CODE):
+        text = gettext("%(credits)s Credits") % {"credits": f"{packs * CREDITS_PER_PACK:,}"}
     return _begin(
         team=team,
         kind=Checkout.Kind.CREDITS,
         prices={pack_price_id(): packs},
         credits_nanousd=packs * NANOUSD_PER_PACK,
-        text=f"{packs * CREDITS_PER_PACK:,} Credits",
+        text=text,
         at=at,
         by=by,
     )
@@ -132,12 +145,12 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     if checkout.state == Checkout.State.EXPIRED:
         with suppress(StripeRefused):
             stripe_api.expire_checkout(fetched.value.id)
-        raise ChangeInProgress("Something else was chosen meanwhile, in another window.")
+        raise ChangeInProgress(gettext("Something else was chosen meanwhile, in another window."))
     return checkout
 
 
 def _create_or_find(checkout: Checkout, customer_id: str) -> CheckoutSnapshot:
-    """Raises StripeRefused where Stripe has not made it before either."""
+    """The session, made now or by an earlier request. Raises StripeRefused if there is neither."""
     team = checkout.team
     metadata = {"team": str(team.pk), "checkout": str(checkout.pk)}
     purchase = CreditPurchase.objects.filter(checkout=checkout).first()
@@ -155,7 +168,7 @@ def _create_or_find(checkout: Checkout, customer_id: str) -> CheckoutSnapshot:
             expires_at=checkout.expires_at,
         )
     except StripeRefused:
-        # It may have been asked for before with other parameters, as by an older release.
+        # The same session may have been asked for before with other parameters, as by an older release.
         made = stripe_api.find_checkout(customer_id, request=checkout.pk)
         if made is None:
             raise
@@ -163,7 +176,7 @@ def _create_or_find(checkout: Checkout, customer_id: str) -> CheckoutSnapshot:
 
 
 def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
-    """Ends an open session. Raises ChangeInProgress when it was paid in this moment."""
+    """Ends an open session. Raises ChangeInProgress when it has just been paid."""
     if checkout.came_to_nothing():
         return checkout
     try:
@@ -175,7 +188,7 @@ def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     sync_checkout(checkout, at)
     checkout.refresh_from_db()
     if not checkout.came_to_nothing():
-        raise ChangeInProgress("The payment page was used in this moment; look at the result first.")
+        raise ChangeInProgress(gettext("The payment page was just used; look at the result first."))
     return checkout
 
 

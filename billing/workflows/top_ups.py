@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from billing import stripe_api
 from billing.errors import NotOnSale, PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
 from billing.models import AutoTopUp, CreditPurchase
@@ -44,7 +46,7 @@ def top_up(*, team: Team, at: datetime) -> bool:
     if purchase is None:
         return False
     if not AutoTopUp.objects.filter(team=team, enabled=True).exists():
-        return _give_up(purchase, "Auto top-up was switched off.", at)
+        return _give_up(purchase, _("Auto top-up was switched off."), at)
     try:
         invoice = _billed(purchase, at)
         if invoice.status == "open":
@@ -57,7 +59,7 @@ def top_up(*, team: Team, at: datetime) -> bool:
     sync_invoice(invoice.id, at)
     purchase.refresh_from_db()
     if purchase.state == CreditPurchase.State.WAITING and invoice.status in ("void", "uncollectible"):
-        return _give_up(purchase, "The invoice was given up.", at)
+        return _give_up(purchase, _("The invoice was given up."), at)
     return purchase.state == CreditPurchase.State.PAID
 
 
@@ -83,13 +85,13 @@ def _card_id(customer_id: str) -> str:
     """Stripe's id of the card that is charged. Raises PaymentDeclined where there is none."""
     card_id = stripe_api.customer(customer_id).payment_method_id
     if not card_id:
-        raise PaymentDeclined("There is no card to charge; add one under Cards and invoices.")
+        raise PaymentDeclined(_("There is no card to charge; add one under Cards and invoices."))
     return card_id
 
 
 def _give_up(purchase: CreditPurchase, reason: str, at: datetime) -> bool:
-    """Not charged, and not to be charged later: the invoice is void before the purchase is called failed,
-    unless it was paid after all.
+    """Makes sure that it is not charged later: voids the invoice first, then marks the purchase as failed,
+    unless it was paid after all. Always False, for `top_up` to return.
     """
     purchase.refresh_from_db()
     if purchase.invoice_id:

@@ -65,13 +65,13 @@ def test_a_part_is_refunded_and_takes_its_share_of_the_credits(
 
     page = submit(operator, url, **confirm(operator, url, amount="10", reason="late"))
 
-    assert "$10.00 is refunded; $10.00 in all." in page
+    assert "$10.00 was refunded; $10.00 in total." in page
     refund = Refund.objects.get()
     assert (refund.state, refund.amount_nanousd, refund.reason) == ("done", 10 * USD, "late")
     entry = CreditLedgerEntry.objects.get(kind="refund")
     assert entry.amount_nanousd == -10_000 * CREDIT
     assert CreditGrant.objects.get().remaining_nanousd == 15_000 * CREDIT
-    assert Mail.objects.get(kind="refunded").context["amount"] == "$10.00"
+    assert Mail.objects.get(kind="refunded").context["amount"] == 10 * USD
     by = User.objects.get(email="root@example.com")
     assert AuditEntry.objects.get(action="payment.refunded").by == by
     # Stripe tells of it as well, and that changes nothing more.
@@ -88,7 +88,7 @@ def test_a_form_that_is_sent_twice_pays_back_once(
     form = confirm(operator, url, amount="5", reason="late")
 
     for _ in range(2):
-        assert "$5.00 is refunded; $5.00 in all." in submit(operator, url, **form)
+        assert "$5.00 was refunded; $5.00 in total." in submit(operator, url, **form)
 
     assert Refund.objects.count() == 1
     payment.refresh_from_db()
@@ -110,7 +110,7 @@ def test_while_stripe_is_away_the_same_form_can_be_sent_again(
     assert "The payment service does not answer; try again in a minute." in words(answer)
     assert Refund.objects.get().state == "open"
     settings.STRIPE_API_BASE = stripe_account.url
-    assert "$5.00 is refunded; $5.00 in all." in submit(operator, url, **form)
+    assert "$5.00 was refunded; $5.00 in total." in submit(operator, url, **form)
     assert Refund.objects.get().state == "done"
 
 

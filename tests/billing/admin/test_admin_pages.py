@@ -154,7 +154,7 @@ def test_what_is_used_already_stays_used_and_is_said(operator: Client) -> None:
     answer = operator.post(url, {**hidden(operator.get(url)), "amount": "5.00", "reason": "late"})
 
     assert f"Lot {lot.pk} holds 1,000 Credits and will lose 1,000." in words(answer)
-    assert "4,000 Credits of what is refunded are used already and stay used." in words(answer)
+    assert "4,000 of the refunded Credits were used already and stay used." in words(answer)
 
 
 def test_a_payment_for_seats_takes_no_credits(operator: Client) -> None:
@@ -169,10 +169,10 @@ def test_a_payment_for_seats_takes_no_credits(operator: Client) -> None:
 @pytest.mark.parametrize(
     ("amount", "reason", "why"),
     [
-        ("5.01", "late", "Of this payment $5.00 is left."),
-        ("0", "late", "An amount is whole cents, above nothing."),
-        ("0.005", "late", "An amount is whole cents, above nothing."),
-        ("-1", "late", "An amount is whole cents, above nothing."),
+        ("5.01", "late", "$5.00 of this payment can still be refunded."),
+        ("0", "late", "An amount is in whole cents and above 0."),
+        ("0.005", "late", "An amount is in whole cents and above 0."),
+        ("-1", "late", "An amount is in whole cents and above 0."),
         ("five", "late", "is not a dollar amount"),
         ("1", " ", "This field is required."),
         ("", "late", "This field is required."),
@@ -199,12 +199,12 @@ def test_a_promotion_code_that_cannot_be_is_refused_before_stripe_is_asked(opera
     good = {**hidden(operator.get(url)), "code": "SPRING", "percent": "25", "duration": "once"}
     wrong = {
         "A code has up to 40 letters, digits and dashes.": {"code": "SPRING 25"},
-        "Give a percentage or an amount.": {"amount": "5"},
+        "Give a percentage or an amount, not both.": {"amount": "5"},
         "Ensure that there are no more than 2 decimal places.": {"percent": "12.345"},
         "Ensure this value is less than or equal to 100.": {"percent": "101"},
-        "An amount is whole cents, above nothing.": {"percent": "", "amount": "0.001"},
-        "Months are for a repeating discount, and only for that.": {"duration": "repeating"},
-        "It expires after now.": {"expires_at": "2026-06-03T10:02"},
+        "An amount is in whole cents and above 0.": {"percent": "", "amount": "0.001"},
+        "Give the number of months for a repeating discount, and for no other.": {"duration": "repeating"},
+        "The code must expire in the future.": {"expires_at": "2026-06-03T10:02"},
     }
     for why, change in wrong.items():
         answer = operator.post(url, {**good, **change})
@@ -291,7 +291,9 @@ def test_staff_without_the_right_to_change_may_read_and_no_more(scene: Scene) ->
     client.force_login(support)
     payment, kept = Payment.objects.get(), StripeEvent.objects.get()
 
-    assert verb_url(payment, "refund") not in client.get(change_url(payment)).content.decode()
+    assert (
+        'href="../refund/"' not in client.get(change_url(payment)).content.decode().partition("<fieldset")[0]
+    )
     assert client.get(verb_url(payment, "refund")).status_code == 403
     assert client.post(verb_url(kept, "replay"), {"confirmed": "yes"}).status_code == 403
     assert client.get(reverse("admin:billing_promotion_add")).status_code == 403

@@ -28,7 +28,7 @@ def test_each_kind_takes_what_it_needs_and_ignores_the_rest() -> None:
 
 @pytest.mark.parametrize("kind", ["add", "move"])
 def test_seats_of_no_plan_are_refused(kind: str) -> None:
-    with pytest.raises(InvalidValue, match="Name a plan"):
+    with pytest.raises(InvalidValue, match="Choose a plan"):
         change_request(kind=kind, count=1, seats=[1])
 
 

@@ -55,7 +55,7 @@ def test_the_owner_is_notified_once_of_a_failed_payment() -> None:
     bill.say({"max": 1}, at=T0 + DAY, status="unpaid", overdue_since=T0 + DAY)
     (sent,) = Mail.objects.filter(kind="payment_failed")
     assert sent.to == owner_of(bill.team).user.email
-    assert sent.context["works_until"] == "11 June 2026, 10:02 UTC"
+    assert sent.context["works_until"] == "2026-06-11T10:02:00+00:00"
 
 
 def test_seats_work_again_as_soon_as_it_is_paid_with_the_usage_they_had() -> None:

@@ -39,7 +39,7 @@ def test_a_paid_subscription_is_as_many_seats_as_were_bought() -> None:
     assert bill.plans() == ["plus", "max", "max"]
     first, second, third = Seat.objects.for_team(bill.team).order_by("pk")
     assert changed == [
-        f"subscription {bill.id}: Active",
+        f"subscription {bill.id}: active",
         f"seat {first.pk} is added",
         f"seat {second.pk} is added",
         f"seat {third.pk} is added",

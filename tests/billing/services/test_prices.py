@@ -79,10 +79,10 @@ def test_a_changed_price_is_a_new_version_of_the_plan_and_who_has_the_old_one_ke
         ('{"max": 50}', "cannot be read"),
         ('{"max": {"month": 50, "year": 500}}', "cannot be read"),
         (one_price_list(month="50.001", year="500"), "not whole cents"),
-        (one_price_list(month="50"), "a price above nothing for a month and for a year"),
-        (one_price_list(month="50", year="500", week="10"), "a price above nothing"),
-        (one_price_list(month="0", year="500"), "a price above nothing"),
-        ('{"mini": {"month": "1", "year": "10"}}', "There is no plan 'mini' on offer"),
+        (one_price_list(month="50"), "a price above 0 for a month and for a year"),
+        (one_price_list(month="50", year="500", week="10"), "a price above 0"),
+        (one_price_list(month="0", year="500"), "a price above 0"),
+        ('{"mini": {"month": "1", "year": "10"}}', "There is no plan “mini” to put a price on"),
     ],
 )
 def test_a_list_that_cannot_be_used_says_why_and_leaves_nothing(text: str, reason: str) -> None:

@@ -165,7 +165,7 @@ def test_a_refund_is_of_whole_cents_has_a_reason_and_is_at_most_what_is_left() -
     ]:
         with pytest.raises(refusal):
             open_refund(payment, amount)
-    with pytest.raises(InvalidValue, match="Say why"):
+    with pytest.raises(InvalidValue, match="Give a reason"):
         open_refund(payment, USD, reason="  ")
     assert not Refund.objects.exists()
     assert open_refund(payment, 3 * USD).state == "open"

@@ -174,7 +174,7 @@ def test_a_payment_forgets_the_failures_before_it_and_is_mailed() -> None:
     purchase = paid(team, T0 + HOUR)
     assert AutoTopUp.objects.get(team=team).failures == 0
     (mail,) = Mail.objects.filter(kind="topped_up")
-    assert (mail.to, mail.context["credits"]) == (owner_of(team).user.email, "20,000")
+    assert (mail.to, mail.context["credits"]) == (owner_of(team).user.email, 20 * USD)
     assert mail.dedupe_key == f"topped_up:{purchase.pk}"
 
 

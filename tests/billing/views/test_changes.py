@@ -232,9 +232,9 @@ def test_a_seat_that_is_given_up_is_named_with_its_holder(as_user: AsUser, buyer
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("kind=add&plan=max&count=1000", "A Team has up to 1000 seats"),
-        ("kind=give_up", "Name a seat."),
-        ("kind=give_up&seats=999999", "There is no such seat among those of the subscription."),
+        ("kind=add&plan=max&count=1000", "Add at least 1 seat; a Team has at most 1000 seats"),
+        ("kind=give_up", "Choose at least one seat."),
+        ("kind=give_up&seats=999999", "The subscription has no such seat."),
         ("kind=interval&interval=month", "This would change nothing."),
         ("kind=resume", "This would change nothing."),
     ],

@@ -129,7 +129,7 @@ def test_after_paying_in_one_tab_the_other_tab_buys_nothing(as_user: AsUser, buy
 
     # The first checkout session cannot be ended any more: it was paid. So there is no second one.
     assert late.status_code == 422
-    assert "The payment page was used in this moment; look at the result first." in words(late)
+    assert "The payment page was just used; look at the result first." in words(late)
     again = client.post(f"/teams/{buyer.team.slug}/billing/subscribe/", MAX, follow=True)
     assert "This Team has a subscription already." in words(again)
     assert Subscription.objects.count() == 1

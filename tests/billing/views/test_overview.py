@@ -226,7 +226,7 @@ def test_a_change_that_cannot_be_read_leads_back(as_user: AsUser) -> None:
         page = words(client.get(url_of(bill, f"change/{query}"), follow=True))
         assert "This change cannot be read; choose it again." in page
     gone = words(client.get(url_of(bill, "change/?kind=add&plan=gone&count=1"), follow=True))
-    assert "There is no plan 'gone' on sale." in gone
+    assert "There is no plan “gone” on sale." in gone
 
 
 @pytest.mark.parametrize(

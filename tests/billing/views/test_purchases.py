@@ -104,7 +104,7 @@ def test_purchases_say_what_became_of_each_and_link_its_invoice(team: Team, clie
 
     assert (
         "2026-06-03 12:02 10,000 $10.00 Not paid yet Bought – Continue to payment "
-        "2026-06-03 11:02 5,000 $5.00 Not paid It was left. Bought – – "
+        "2026-06-03 11:02 5,000 $5.00 Not paid The payment page was left. Bought – – "
         f"2026-06-03 10:04 100,000 $100.00 Paid Bought {kept.lot_id}, until 2027-06-03 "
         f"A-{kept.invoice_id} "
         f"2026-06-03 10:03 25,000 $25.00 Paid Disputed Bought {disputed.lot_id}, until 2027-06-03 "

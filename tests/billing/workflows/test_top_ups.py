@@ -81,7 +81,7 @@ def test_below_the_threshold_one_charge_fills_the_pool_to_its_target(
     purchase = CreditPurchase.objects.get(kind="top_up")
     assert (purchase.amount_nanousd, purchase.state) == (25 * USD, "paid")
     assert Invoice.objects.get(stripe_id=purchase.invoice_id).status == "paid"
-    assert Mail.objects.get(kind="topped_up").context["balance"] == "29,999"
+    assert Mail.objects.get(kind="topped_up").context["balance"] == 29_999 * CREDIT
     # Stripe's events, and the sweep again, change nothing.
     stripe_account.deliver()
     assert Payment.objects.get(stripe_id=purchase.payment_id).received_nanousd == 25 * USD
