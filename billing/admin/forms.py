@@ -9,7 +9,7 @@ from uuid import uuid4
 from django import forms
 
 from billing.models import Payment
-from quota.admin.forms import UsdField
+from quota.admin.fields import UsdField
 from quota.money import usd_text
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from quota.forms import RangeForm
 from quota.selectors.usage_series import Group, UsageRow, total, usage_by
@@ -16,10 +17,10 @@ from teams.views.base import TeamRequest, show, team_page
 
 DAYS_SHOWN = timedelta(days=29)
 TITLES = {
-    Group.MEMBER: "By member",
-    Group.MODEL: "By model",
-    Group.MODALITY: "By modality",
-    Group.DAY: "By day",
+    Group.MEMBER: _("By member"),
+    Group.MODEL: _("By model"),
+    Group.MODALITY: _("By modality"),
+    Group.DAY: _("By day"),
 }
 
 

@@ -21,6 +21,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        look_back = None if options["all"] else LATEST_REPORT
-        changed = close_windows(at=timezone.now(), look_back=look_back)
+        recheck_for = None if options["all"] else LATEST_REPORT
+        changed = close_windows(at=timezone.now(), recheck_for=recheck_for)
         self.stdout.write(f"{changed} window{'' if changed == 1 else 's'} written.")
