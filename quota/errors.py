@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy as _
+
 from quota.windows import QuotaWindow
 from tokenplan.kit.errors import InvalidValue, Refusal
 
@@ -12,18 +14,18 @@ from tokenplan.kit.errors import InvalidValue, Refusal
 class NoUsableResources(Refusal):
     code = "no_usable_resources"
     status = 402
-    title = "This key has neither a working seat nor Credits that the member may use"
+    title = _("This key has neither a working seat nor Credits that the member may use")
 
 
 class ModelUnknown(Refusal):
     code = "model_unknown"
     status = 422
-    title = "The model is not on the rate card"
+    title = _("The model is not on the rate card")
 
 
 class InvalidUsage(InvalidValue):
     code = "usage_invalid"
-    title = "The usage cannot be priced"
+    title = _("The usage cannot be priced")
 
 
 class QuotaExhausted(Refusal):
@@ -31,7 +33,7 @@ class QuotaExhausted(Refusal):
 
     code = "quota_exhausted"
     status = 429
-    title = "A quota window is full and Credits do not cover the rest"
+    title = _("A quota window is full and Credits do not cover the rest")
 
     def __init__(
         self,
@@ -53,70 +55,70 @@ class QuotaExhausted(Refusal):
 class TooManyAgents(Refusal):
     code = "too_many_agents"
     status = 429
-    title = "More agents at once than the plan allows"
+    title = _("More agents at once than the plan allows")
 
 
 class RequestIdReused(Refusal):
     code = "request_id_reused"
-    title = "This request_id was used for another request"
+    title = _("This request_id was used for another request")
 
 
 class ReservationUnknown(Refusal):
     code = "reservation_unknown"
     status = 404
-    title = "There is no such reservation of this gateway"
+    title = _("There is no such reservation of this gateway")
 
 
 class AlreadySettled(Refusal):
     code = "reservation_settled"
-    title = "The reservation is settled with other usage, or settled and cannot be released"
+    title = _("The reservation is settled with other usage, or settled and cannot be released")
 
 
 class AlreadyReleased(Refusal):
     code = "reservation_released"
-    title = "The gateway released this reservation; report the usage as an event"
+    title = _("The gateway released this reservation; report the usage as an event")
 
 
 class EventIdReused(Refusal):
     code = "event_id_reused"
-    title = "This event id was used for another event"
+    title = _("This event id was used for another event")
 
 
 class MomentOutOfRange(InvalidValue):
     code = "occurred_at_out_of_range"
-    title = "Usage may be reported up to 7 days late and 5 minutes ahead"
+    title = _("Usage may be reported up to 7 days late and 5 minutes ahead")
 
 
 class PlanNotSellable(Refusal):
     code = "plan_not_sellable"
-    title = "This plan version is no longer offered"
+    title = _("This plan version is no longer offered")
 
 
 class SeatNotEntitled(Refusal):
     code = "seat_not_entitled"
-    title = "This seat has no plan"
+    title = _("This seat has no plan")
 
 
 class CreditsNotEnough(Refusal):
     code = "credits_not_enough"
-    title = "The lot holds less than that"
+    title = _("The lot holds less than that")
 
 
 class SeatRequestOpen(Refusal):
     code = "seat_request_open"
-    title = "Your earlier request still waits for an answer"
+    title = _("Your earlier request still waits for an answer")
 
 
 class SeatRequestClosed(Refusal):
     code = "seat_request_closed"
-    title = "This request was answered already"
+    title = _("This request was answered already")
 
 
 class RateCardInvalid(InvalidValue):
     code = "rate_card_invalid"
-    title = "The rate card cannot be loaded"
+    title = _("The rate card cannot be loaded")
 
 
 class PlanListInvalid(InvalidValue):
     code = "plan_list_invalid"
-    title = "The list of plans cannot be loaded"
+    title = _("The list of plans cannot be loaded")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from quota.models import Plan
 from quota.money import nanousd_from_credits
@@ -31,18 +34,18 @@ class CreditsField(forms.CharField):
         try:
             return nanousd_from_credits(text)
         except ValueError:
-            raise forms.ValidationError("Give a number of Credits with at most 6 decimals.") from None
+            raise forms.ValidationError(_("Give a number of Credits with at most 6 decimals.")) from None
 
 
 class SeatRequestForm(forms.Form):
     """`plans` are those that may be asked for."""
 
-    message = forms.CharField(label="Why", max_length=MAX_MESSAGE, required=False)
+    message = forms.CharField(label=_("Why"), max_length=MAX_MESSAGE, required=False)
 
     def __init__(self, plans: Iterable[Plan], data: QueryDict | None = None) -> None:
         super().__init__(data)
         choices = [(plan.code, plan.name) for plan in plans]
-        self.fields = {"plan_code": forms.ChoiceField(label="Plan", choices=choices), **self.fields}
+        self.fields = {"plan_code": forms.ChoiceField(label=_("Plan"), choices=choices), **self.fields}
 
 
 class AssignForm(forms.Form):
@@ -51,49 +54,55 @@ class AssignForm(forms.Form):
     def __init__(self, members: Iterable[Membership], data: QueryDict | None = None) -> None:
         super().__init__(data)
         choices = [(member.pk, member.user.display_name) for member in members]
-        self.fields["member"] = forms.TypedChoiceField(label="Member", choices=choices, coerce=int)
+        self.fields["member"] = forms.TypedChoiceField(label=_("Member"), choices=choices, coerce=int)
 
 
 class AccessForm(forms.Form):
-    allowed = forms.BooleanField(label="May use the Team's Credits", required=False)
+    allowed = forms.BooleanField(label=_("May use the Team's Credits"), required=False)
     overflow = forms.ChoiceField(
-        label="When a window of the seat is full",
-        choices=[("allow", "Go on with Credits"), ("never", "Stop")],
+        label=_("When a window of the seat is full"),
+        choices=[("allow", _("Go on with Credits")), ("never", _("Stop"))],
     )
     month_cap = CreditsField(
-        label="At most, a calendar month",
+        label=_("At most, a calendar month"),
         required=False,
-        help_text="In Credits. Empty: no cap of this member's own.",
+        help_text=_("In Credits. Empty: no cap of this member's own."),
     )
 
 
 class PolicyForm(forms.Form):
     overflow = forms.ChoiceField(
-        label="When a window of a seat is full",
-        choices=[("allow", "Go on with Credits, for members who may"), ("never", "Stop, for everyone")],
+        label=_("When a window of a seat is full"),
+        choices=[("allow", _("Go on with Credits, for members who may")), ("never", _("Stop, for everyone"))],
         widget=forms.RadioSelect,
     )
     low_balance = CreditsField(
-        label="Warn below", help_text="In Credits. The Owner and the Admins get a mail."
+        label=_("Warn below"), help_text=_("In Credits. The Owner and the Admins get a mail.")
     )
 
 
-def _day(label: str) -> forms.DateField:
-    # Far from where the arithmetic of dates ends.
-    within = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
-    return forms.DateField(label=label, validators=within, widget=forms.DateInput(attrs={"type": "date"}))
+class DayField(forms.DateField):
+    """A day from 2000 to 2999: with these, no sum or difference leaves the range of dates."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        within = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+        super().__init__(validators=within, widget=forms.DateInput(attrs={"type": "date"}), **kwargs)
 
 
 class RangeForm(forms.Form):
     """Two days in UTC, both included."""
 
-    start = _day("From")
-    end = _day("To")
+    start = DayField(label=_("From"))
+    end = DayField(label=_("To"))
 
     def clean(self) -> None:
         start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
         if start and end and not start <= end < start + LONGEST_RANGE:
-            self.add_error("end", "The range ends on or after its first day, and has at most 366 days.")
+            self.add_error(
+                "end",
+                gettext("The range ends on or after its first day, and has at most %(days)s days.")
+                % {"days": LONGEST_RANGE.days},
+            )
 
     def moments(self) -> tuple[datetime, datetime]:
         """The start of the first day and the end of the last."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import lcm
 
+from django.utils.translation import gettext as _
+
 from quota.errors import InvalidUsage, ModelUnknown
 from quota.money import MAX_NANOUSD
 
@@ -44,7 +46,11 @@ class ModelPrices:
         ]
         if not tiers:
             known = ", ".join(sorted({p.meter for p in self.prices}))
-            raise InvalidUsage(f"{self.model} has no meter {meter!r}; it has {known}", pointer=f"/{meter}")
+            raise InvalidUsage(
+                _("%(model)s has no meter %(meter)r; it has %(known)s")
+                % {"model": self.model, "meter": meter, "known": known},
+                pointer=f"/{meter}",
+            )
         return max(tiers, key=lambda p: p.context_over)
 
 
@@ -73,12 +79,17 @@ def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
     """
     prices_of_model = card.models.get(model) if card else None
     if prices_of_model is None:
-        raise ModelUnknown(f"The model {model!r} is not on the rate card", pointer="/model")
+        raise ModelUnknown(
+            _("The model %(model)r is not on the rate card") % {"model": model}, pointer="/model"
+        )
     if not usage:
-        raise InvalidUsage("Name at least one meter with its quantity")
+        raise InvalidUsage(_("Name at least one meter with its quantity"))
     for meter, quantity in usage.items():
         if not 0 <= quantity <= MAX_QUANTITY:
-            raise InvalidUsage(f"A quantity lies between 0 and {MAX_QUANTITY}", pointer=f"/{meter}")
+            raise InvalidUsage(
+                _("A quantity lies between 0 and %(most)s") % {"most": MAX_QUANTITY},
+                pointer=f"/{meter}",
+            )
     context = sum(usage.get(meter, 0) for meter in CONTEXT_METERS)
     prices = tuple(prices_of_model.of(meter, context) for meter in usage)
     denominator = lcm(*(price.unit_size for price in prices))
@@ -88,5 +99,5 @@ def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
     )
     amount = (2 * numerator + denominator) // (2 * denominator)
     if amount > MAX_NANOUSD:
-        raise InvalidUsage("One call cannot cost more than $1,000,000")
+        raise InvalidUsage(_("One call cannot cost more than $1,000,000"))
     return Charge(amount, prices_of_model.modality, prices)

@@ -20,6 +20,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from quota.money import percent
 
 STEPS = 60
@@ -70,8 +73,8 @@ class Rule:
 
         Any anchor that gives the same windows is as good as the one it was made with.
         """
-        policy, _, rest = key.partition("/")
-        length, _, offset = rest.partition("@")
+        policy, _slash, rest = key.partition("/")
+        length, _at, offset = rest.partition("@")
         return cls(Policy(policy), int(length), EPOCH + timedelta(seconds=int(offset)) if offset else None)
 
     def bucket_start(self, moment: datetime, buckets: Iterable[Bucket] = ()) -> datetime:
@@ -110,11 +113,22 @@ class Limit:
 
     @property
     def label(self) -> str:
-        """As refusals, mails and pages name its window: `5-hour`, `weekly`."""
-        hours, rest = divmod(self.rule.length_seconds, 3600)
-        if rest:
-            return self.name
-        return {168: "weekly", 24: "daily"}.get(hours, f"{hours}-hour")
+        """Its window as refusals and pages name it, in the active language: `5-hour`, `weekly`."""
+        return window_label(self.name, self.rule.length_seconds)
+
+
+def window_label(name: str, length_seconds: int) -> str:
+    """A window as people call it, in the active language: by its length, or by the limit's `name` where the
+    length is no whole number of hours.
+    """
+    hours, rest = divmod(length_seconds, 3600)
+    if rest:
+        return name
+    if hours == 168:
+        return _("weekly")
+    if hours == 24:
+        return _("daily")
+    return ngettext("%(hours)s-hour", "%(hours)s-hour", hours) % {"hours": hours}
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +249,9 @@ def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occ
 def fits_at(
     limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], amount: int, moment: datetime
 ) -> datetime | None:
-    """The first moment, from `moment` on, at which `amount` fits if nothing more is used and all holds are;
-    None: never.
+    """The first moment, from `moment` on, at which `amount` fits; None if it never will.
+
+    It supposes that all that is held is used, and nothing else.
     """
     if amount > limit.nanousd:
         return None
@@ -256,8 +271,9 @@ def fits_at(
 
 
 def first_use_buckets(rule: Rule, usage: Iterable[tuple[datetime, int]]) -> list[Bucket]:
-    """The windows that usage opens, from all of it: for the late report that opens a window before later
-    ones.
+    """The windows that this usage opens, each with its sum.
+
+    A late report may open a window before later ones, so they are made anew from all usage.
     """
     buckets: list[Bucket] = []
     for moment, nanousd in sorted(usage):

@@ -21,13 +21,11 @@ from teams.models import (
     Mail,
     Membership,
     PersonalAccessToken,
-    Seat,
     SeatHolding,
     SubscriptionKey,
-    Team,
     User,
 )
-from teams.services import access_tokens, accounts, invitations, keys, mail, seats
+from teams.services import access_tokens, accounts, invitations, keys, mail
 from teams.tasks import deliver_mail
 from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator
 from tokenplan.kit.enqueue import enqueue
@@ -72,29 +70,10 @@ class UserAdmin(ModelAdmin[User]):
         return False
 
 
-class MembershipInline(ReadOnlyInline):
-    model = Membership
-    fields = ("user", "role", "joined_at", "ended_at")
-
-
-class SeatInline(ReadOnlyInline):
-    model = Seat
-    fields = ("id", "created_at", "removed_at")
-
-
 class HoldingInline(ReadOnlyInline):
     model = SeatHolding
     fields = ("membership", "started_at", "ended_at")
     show_change_link = False
-
-
-@admin.register(Team)
-class TeamAdmin(ReadOnlyAdmin[Team]):
-    list_display = ("name", "slug", "default_for", "created_at", "deleted_at")
-    list_filter = (("default_for", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("name", "slug", "memberships__user__email")
-    ordering = ("slug",)
-    inlines = (MembershipInline, SeatInline)
 
 
 @admin.register(Membership)
@@ -105,23 +84,6 @@ class MembershipAdmin(ReadOnlyAdmin[Membership]):
     search_fields = ("user__email", "team__slug", "team__name")
     ordering = ("-id",)
     inlines = (HoldingInline,)
-
-
-@admin.register(Seat)
-class SeatAdmin(ReadOnlyAdmin[Seat]):
-    list_display = ("id", "team", "created_at", "removed_at")
-    list_filter = (("removed_at", admin.EmptyFieldListFilter),)
-    list_select_related = ("team",)
-    search_fields = ("=id", "team__slug", "team__name")
-    ordering = ("-id",)
-    inlines = (HoldingInline,)
-    actions = ("free",)
-
-    @admin.action(description=_("Free: take from its holder"), permissions=["act"])
-    def free(self, request: HttpRequest, rows: QuerySet[Seat]) -> None:
-        self.act(
-            request, rows, gettext("freed"), lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at)
-        )
 
 
 @admin.register(Invitation)

@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Payment
-from quota.admin.forms import UsdField
+from quota.admin.fields import UsdField
 from quota.money import usd_text
 
 

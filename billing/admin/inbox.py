@@ -20,7 +20,7 @@ from billing.models import StripeEvent
 from billing.services import inbox
 from billing.tasks import work_inbox
 from billing.workflows.catalog import EVENTS
-from quota.admin.forms import ReasonlessForm
+from quota.admin.fields import ReasonlessForm
 from teams.models import User
 from tokenplan.kit.admin import Verb, VerbsAdmin
 from tokenplan.kit.enqueue import enqueue

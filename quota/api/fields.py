@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -22,7 +23,7 @@ LARGEST_ID = 2**63 - 1
 class CreditsField(serializers.Field[int, str, str, Any]):
     """Credits as a decimal string with up to six decimals; whole nano-dollars inside."""
 
-    default_error_messages = {"invalid": "This is Credits as a decimal string, as 1000 or 0.500."}
+    default_error_messages = {"invalid": _("Give Credits as a decimal string, such as 1000 or 0.500.")}
     PLAIN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
     def to_internal_value(self, data: Any) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -48,11 +49,13 @@ def span_of(request: Request, groups: Sequence[Group], now: datetime) -> Span:
     try:
         start = _moment(request, "from") or end - USUAL[by or Group.DAY]
     except OverflowError:
-        raise InvalidValue("The range starts too early.", pointer="/to") from None
+        raise InvalidValue(_("The range starts too early."), pointer="/to") from None
     if not start < end:
-        raise InvalidValue("The range ends after it starts.", pointer="/to")
+        raise InvalidValue(_("The range ends after it starts."), pointer="/to")
     if end - start > longest:
-        raise InvalidValue(f"The range has at most {longest.days} days.", pointer="/from")
+        raise InvalidValue(
+            _("The range has at most %(days)s days.") % {"days": longest.days}, pointer="/from"
+        )
     return Span(start, end, by, group)
 
 
@@ -67,7 +70,9 @@ def _choice(request: Request, name: str, choices: Sequence[Group]) -> Group | No
     if text is None or text == "":
         return None
     if text not in choices:
-        raise InvalidValue(f"Choose one of {', '.join(choices)}.", pointer=f"/{name}")
+        raise InvalidValue(
+            _("Choose one of %(choices)s.") % {"choices": ", ".join(choices)}, pointer=f"/{name}"
+        )
     return Group(text)
 
 
@@ -85,7 +90,7 @@ def _moment(request: Request, name: str) -> datetime | None:
             return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         pass
-    raise InvalidValue("This is a date, or an ISO 8601 moment with an offset.", pointer=f"/{name}")
+    raise InvalidValue(_("This is a date, or an ISO 8601 moment with an offset."), pointer=f"/{name}")
 
 
 def amounts_json(amounts: Amounts) -> dict[str, int]:

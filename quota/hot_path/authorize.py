@@ -12,6 +12,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from quota.allocation import split
 from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
@@ -126,7 +128,8 @@ def _repeated(gateway: Gateway, request_id: str, request_hash: str) -> Authoriza
     prior = Reservation.objects.select_related("team", "plan").get(gateway=gateway, request_id=request_id)
     if prior.request_hash != request_hash:
         raise RequestIdReused(
-            f"The request_id {request_id!r} was used for another request", pointer="/request_id"
+            _("The request_id %(id)r was used for another request") % {"id": request_id},
+            pointer="/request_id",
         )
     return _authorization(prior, prior.team.slug, prior.plan.code if prior.plan else None)
 
@@ -152,15 +155,21 @@ def _check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) -
     if agent not in at_work and len(at_work) >= plan.agents[1]:
         lapses = min(live.ends_at for live in usage.live)
         raise TooManyAgents(
-            f"{plan.name} allows {plan.agents[1]} agents at once; wait until one has finished",
+            ngettext(
+                "%(plan)s allows %(agents)s agent at once; wait until it has finished",
+                "%(plan)s allows %(agents)s agents at once; wait until one has finished",
+                plan.agents[1],
+            )
+            % {"plan": plan.name, "agents": plan.agents[1]},
             retry_after=max(1, ceil((lapses - at).total_seconds())),
         )
 
 
 _COLUMNS = Columns(Reservation)
 
-# The Credits part is locked and checked in the statement that holds it: inside `quota_usable_credits` each
-# statement sees afresh, so the sum is never older than the lock. Without a Credits part no lot is locked.
+# The statement that holds the Credits part also locks and checks it. Each statement inside of
+# `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without a Credits
+# part no lot is locked.
 _INSERT = f"""
 WITH used_key AS (
     UPDATE teams_subscriptionkey SET last_used_at = %(at)s
@@ -175,8 +184,8 @@ RETURNING id
 
 
 def _write(reservation: Reservation, credits_needed: int) -> bool:
-    """False: nothing was written, because the Credits lack or another connection was first with this
-    request_id.
+    """Whether it was written. It is not when Credits are missing, or when another connection was first with
+    this request_id.
     """
     at = reservation.created_at
     with connection.cursor() as cursor:
@@ -207,7 +216,8 @@ def _refusal(
     if plan is None:
         if credits:
             return NoUsableResources(
-                f"The call may cost {credits_text(estimate)} Credits and {credits_text(credits)} can be used"
+                _("The call may cost %(cost)s Credits, of which %(usable)s can be paid")
+                % {"cost": credits_text(estimate), "usable": credits_text(credits)}
             )
         return NoUsableResources()
     needed = max(estimate - credits, 1)
@@ -224,9 +234,14 @@ def _refusal(
     )
     window, fits = windows[last], moments[last]
     until = fits or window.resets_at
-    when = f"it fits at {fits.isoformat()}" if fits else "it is more than the whole window holds"
+    if fits:
+        detail = _("The %(window)s window of %(plan)s has no room for this call; it fits at %(moment)s")
+    else:
+        detail = _(
+            "The %(window)s window of %(plan)s has no room for this call; it is more than the window holds"
+        )
     return QuotaExhausted(
-        f"The {window.limit.label} window of {plan.name} has no room for this call; {when}",
+        detail % {"window": window.limit.label, "plan": plan.name, "moment": fits and fits.isoformat()},
         retry_after=max(1, ceil((until - at).total_seconds())),
         window=window,
         windows=windows,

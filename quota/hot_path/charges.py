@@ -62,7 +62,7 @@ NOTHING_HELD = HeldParts()
 
 
 def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> str:
-    """What tells a repeated report from another one under the same id."""
+    """A hash that repeats of a report share; another report under the same id has another."""
     return hashlib.sha256(json.dumps([model, sorted(usage.items()), *map(str, more)]).encode()).hexdigest()
 
 
@@ -71,8 +71,8 @@ def record_charge(
 ) -> UsageEvent:
     """Write the usage and who pays for it: quota, then Credits, then overrun. Used is used.
 
-    The caller has locked the key and the seat, and read `seat_usage` after that; the call's own hold takes no
-    room from it.
+    The caller has locked the key and the seat, and read `seat_usage` after that. What is held for this call
+    does not reduce the room that it is charged to.
     """
     limits: tuple[Limit, ...] = plan_terms(call.plan_id).limits if call.plan_id else ()
     before = seat_usage.windows(limits, call.occurred_at)

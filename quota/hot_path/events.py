@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from quota.errors import EventIdReused, MomentOutOfRange
 from quota.hot_path.catalog import rate_card
@@ -58,7 +59,7 @@ def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: date
     results = []
     for settlement in settlements:
         with _Row() as row:
-            _, row.is_new = settle_in_transaction(
+            _event, row.is_new = settle_in_transaction(
                 gateway=gateway, reservation_id=settlement.reservation_id, usage=settlement.usage, at=at
             )
         results.append(row.result)
@@ -133,7 +134,9 @@ def _record(gateway: Gateway, event: ReportedEvent, at: datetime) -> bool:
     prior = UsageEvent.objects.filter(gateway=gateway, external_id=event.id).first()
     if prior:
         if prior.usage_hash != digest:
-            raise EventIdReused(f"The event id {event.id!r} was used for another event", pointer="/id")
+            raise EventIdReused(
+                _("The event id %(id)r was used for another event") % {"id": event.id}, pointer="/id"
+            )
         return False
     if not at - MAX_LATE <= occurred_at <= at + MAX_AHEAD:
         raise MomentOutOfRange(pointer="/occurred_at")

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from quota.errors import AlreadyReleased, AlreadySettled
 from quota.hot_path.catalog import rate_card
@@ -37,7 +38,7 @@ def settle_in_transaction(
     if locked.state == Reservation.State.SETTLED:
         event = UsageEvent.objects.get(reservation_id=reservation_id)
         if event.usage_hash != digest:
-            raise AlreadySettled("The reservation is settled with other usage", pointer="/usage")
+            raise AlreadySettled(_("The reservation is settled with other usage"), pointer="/usage")
         return event, False
     if locked.state == Reservation.State.RELEASED and not locked.expired:
         raise AlreadyReleased
@@ -72,7 +73,7 @@ def release(*, gateway: Gateway, reservation_id: UUID, at: datetime) -> Reservat
     """
     locked = locked_reservation_state(reservation_id, gateway_id=gateway.pk, at=at)
     if locked.state == Reservation.State.SETTLED:
-        raise AlreadySettled("The reservation is settled and cannot be released")
+        raise AlreadySettled(_("The reservation is settled and cannot be released"))
     reservation = Reservation.objects.get(pk=reservation_id)
     if reservation.state == Reservation.State.HELD or reservation.expired:
         reservation.state, reservation.expired = Reservation.State.RELEASED, False

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from quota.errors import ReservationUnknown
 from quota.hot_path.sql import fetch_row
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, room_for, window_at
@@ -191,7 +193,7 @@ def locked_reservation_state(reservation_id: UUID, *, gateway_id: int, at: datet
     """
     row = fetch_row(_RESERVATION_STATE, [reservation_id, gateway_id, at])
     if row is None:
-        raise ReservationUnknown(f"This gateway has no reservation {reservation_id}")
+        raise ReservationUnknown(_("This gateway has no reservation %(id)s") % {"id": reservation_id})
     usage = _take_usage(row)
     return ReservationState(**row, usage=usage)
 
@@ -242,7 +244,7 @@ def usable_credits(
 
 
 def _take_usage(row: dict[str, Any]) -> SeatUsage:
-    """The columns of the database's type `quota_seat_usage_row`, taken out of the row and made a value."""
+    """Take the columns of the database type `quota_seat_usage_row` out of the row, as one value."""
     rules = row.pop("rules")
     buckets: dict[str, list[Bucket]] = {}
     for rule_key, start, used in _together(row, "bucket_rules", "bucket_starts", "bucket_used"):
@@ -256,5 +258,5 @@ def _take_usage(row: dict[str, Any]) -> SeatUsage:
 
 
 def _together(row: dict[str, Any], *names: str) -> list[tuple[Any, ...]]:
-    """Arrays of one length, element by element; no element where the database has NULL."""
+    """The arrays in these columns, which are of one length, element by element; NULL counts as empty."""
     return list(zip(*(row.pop(name) or () for name in names), strict=True))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from quota.models.usage import UsageEvent
@@ -21,10 +22,10 @@ class CreditGrant(models.Model):
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     frozen_at = models.DateTimeField(
-        null=True, blank=True, help_text="A disputed payment: not to be drawn from."
+        null=True, blank=True, help_text=_("A disputed payment: not to be drawn from.")
     )
     source = models.CharField(
-        max_length=200, unique=True, help_text="What caused it; granted once per source."
+        max_length=200, unique=True, help_text=_("What caused it; granted once per source.")
     )
 
     objects = querysets.CreditGrantQuerySet.as_manager()
@@ -56,16 +57,16 @@ class CreditLedgerEntry(models.Model):
     """A change of a lot, with its cause. Append-only, by trigger. A balance is a sum of these."""
 
     class Kind(models.TextChoices):
-        PURCHASE = "purchase", "Purchase"
-        USE = "use", "Use"
-        EXPIRY = "expiry", "Expiry"
-        REFUND = "refund", "Refund"
-        ADJUSTMENT = "adjustment", "Adjustment"
+        PURCHASE = "purchase", _("Purchase")
+        USE = "use", _("Use")
+        EXPIRY = "expiry", _("Expiry")
+        REFUND = "refund", _("Refund")
+        ADJUSTMENT = "adjustment", _("Adjustment")
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_entries")
     grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="entries")
     kind = models.CharField(max_length=10, choices=Kind)
-    amount_nanousd = models.BigIntegerField(help_text="Signed: what the lot gained.")
+    amount_nanousd = models.BigIntegerField(help_text=_("Signed: what the lot gained."))
     event = models.ForeignKey(UsageEvent, null=True, on_delete=models.PROTECT, related_name="credit_entries")
     membership = models.ForeignKey(Membership, null=True, on_delete=models.PROTECT, related_name="+")
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
@@ -75,7 +76,7 @@ class CreditLedgerEntry(models.Model):
     objects = querysets.CreditLedgerQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "credit ledger entries"
+        verbose_name_plural = _("credit ledger entries")
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="purchase", amount_nanousd__gt=0)
@@ -100,10 +101,10 @@ class TeamCredits(models.Model):
 
     team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="credits")
     overflow = models.CharField(
-        max_length=10, choices=[("never", "never"), ("allow", "allow")], default="allow"
+        max_length=10, choices=[("never", _("never")), ("allow", _("allow"))], default="allow"
     )
     low_balance_nanousd = models.BigIntegerField(
-        default=1_000_000_000, help_text="Warn the Owner below this."
+        default=1_000_000_000, help_text=_("Warn the Owner below this.")
     )
 
     class Meta:
@@ -129,16 +130,16 @@ class CreditAccess(models.Model):
     )
     allowed = models.BooleanField(default=False)
     overflow = models.CharField(
-        max_length=10, choices=[("never", "never"), ("allow", "allow")], default="allow"
+        max_length=10, choices=[("never", _("never")), ("allow", _("allow"))], default="allow"
     )
     month_cap_nanousd = models.BigIntegerField(
-        null=True, blank=True, help_text="Of a calendar month in UTC; empty: none."
+        null=True, blank=True, help_text=_("Of a calendar month in UTC; empty: none.")
     )
 
     objects = querysets.CreditAccessQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "credit access"
+        verbose_name_plural = _("credit access")
         constraints = [
             models.CheckConstraint(
                 condition=Q(overflow__in=["never", "allow"]), name="a_member_overflow_policy"
@@ -161,7 +162,7 @@ class CreditMonth(models.Model):
 
     pk = models.CompositePrimaryKey("membership_id", "month")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
-    month = models.DateField(help_text="Its first day.")
+    month = models.DateField(help_text=_("Its first day."))
     used_nanousd = models.BigIntegerField()
 
     class Meta:

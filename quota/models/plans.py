@@ -10,6 +10,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.lookups import Exact
+from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, Limit, Policy, Rule
@@ -25,11 +26,11 @@ class Plan(models.Model):
     code = models.SlugField(max_length=30)
     version = models.PositiveIntegerField()
     name = models.CharField(max_length=50)
-    rank = models.PositiveSmallIntegerField(help_text="Order of plans, the smallest first.")
-    agents_min = models.PositiveSmallIntegerField(help_text="Guideline of agents at once, from.")
-    agents_max = models.PositiveSmallIntegerField(help_text="Guideline of agents at once, to.")
+    rank = models.PositiveSmallIntegerField(help_text=_("Order of plans, the smallest first."))
+    agents_min = models.PositiveSmallIntegerField(help_text=_("Guideline of agents at once, from."))
+    agents_max = models.PositiveSmallIntegerField(help_text=_("Guideline of agents at once, to."))
     agents_enforced = models.BooleanField(
-        default=False, help_text="Refuse calls of more agents than the guideline."
+        default=False, help_text=_("Refuse calls of more agents than the guideline.")
     )
     sellable = models.BooleanField(default=True)
     created_at = models.DateTimeField()
@@ -57,15 +58,15 @@ class PlanLimit(models.Model):
     """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="limits")
-    name = models.CharField(max_length=20, help_text="As the API and the bar call it: 5h, week.")
+    name = models.CharField(max_length=20, help_text=_("As the API and the bar call it: 5h, week."))
     policy = models.CharField(max_length=10, choices=[(p.value, p.value) for p in Policy])
     length_seconds = models.PositiveIntegerField()
     anchor = models.DateTimeField(
-        null=True, blank=True, help_text="fixed only: any moment, in UTC, at which a window begins."
+        null=True, blank=True, help_text=_("fixed only: any moment, in UTC, at which a window begins.")
     )
     limit_nanousd = models.BigIntegerField()
     rule_key = models.CharField(
-        max_length=40, editable=False, help_text="`Rule.key`: which buckets it counts."
+        max_length=40, editable=False, help_text=_("`Rule.key`: which buckets it counts.")
     )
 
     class Meta:
@@ -115,18 +116,18 @@ class Entitlement(models.Model):
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="entitlements")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="entitlements")
     starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until further notice.")
+    ends_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: until further notice."))
     renews_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="When the next period is to begin; `ends_at` is later, to hear of it.",
+        help_text=_("When the next period is to begin; `ends_at` is later, to hear of it."),
     )
     superseded_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(
-        null=True, blank=True, help_text="A failed payment: usage falls to Credits."
+        null=True, blank=True, help_text=_("A failed payment: usage falls to Credits.")
     )
     source = models.CharField(
-        max_length=200, help_text="What caused it: an operator's grant, a billing period."
+        max_length=200, help_text=_("What caused it: an operator's grant, a billing period.")
     )
     created_at = models.DateTimeField()
 

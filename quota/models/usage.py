@@ -10,6 +10,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from quota.models.gateways import Gateway
@@ -26,15 +27,15 @@ class Reservation(models.Model):
     """
 
     class State(models.TextChoices):
-        HELD = "held", "held"
-        SETTLED = "settled", "settled"
-        RELEASED = "released", "released"
+        HELD = "held", _("held")
+        SETTLED = "settled", _("settled")
+        RELEASED = "released", _("released")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
     request_id = models.CharField(max_length=128)
     request_hash = models.CharField(
-        max_length=64, help_text="SHA-256 of what was asked; a repeat must ask the same."
+        max_length=64, help_text=_("SHA-256 of what was asked; a repeat must ask the same.")
     )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
@@ -46,12 +47,12 @@ class Reservation(models.Model):
     estimate_nanousd = models.BigIntegerField()
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
-    windows = models.JSONField(help_text="The windows as the authorize answered them.")
+    windows = models.JSONField(help_text=_("The windows as the authorize answered them."))
     state = models.CharField(max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
-    expired = models.BooleanField(default=False, help_text="Released by the sweep, not by the gateway.")
+    expired = models.BooleanField(default=False, help_text=_("Released by the sweep, not by the gateway."))
 
     objects = querysets.ReservationQuerySet.as_manager()
 
@@ -88,11 +89,11 @@ class UsageEvent(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
-    external_id = models.CharField(  # noqa: DJ001  (a settled call has none, and none equals no other)
-        max_length=128, null=True, help_text="The gateway's own id of a bulk event."
+    external_id = models.CharField(  # noqa: DJ001  (null for a settled call: unlike empty text, nulls never collide)
+        max_length=128, null=True, help_text=_("The gateway's own id of a bulk event.")
     )
     usage_hash = models.CharField(
-        max_length=64, help_text="SHA-256 of what was reported; a repeat must say the same."
+        max_length=64, help_text=_("SHA-256 of what was reported; a repeat must say the same.")
     )
     reservation = models.OneToOneField(Reservation, null=True, on_delete=models.PROTECT, related_name="event")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
@@ -103,8 +104,8 @@ class UsageEvent(models.Model):
     model = models.CharField(max_length=100)
     modality = models.CharField(max_length=20)
     agent = models.CharField(max_length=64, blank=True)
-    usage = models.JSONField(help_text="Meter to quantity.")
-    prices = models.JSONField(help_text="The prices of the rate card that were used.")
+    usage = models.JSONField(help_text=_("Meter to quantity."))
+    prices = models.JSONField(help_text=_("The prices of the rate card that were used."))
     amount_nanousd = models.BigIntegerField()
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
@@ -148,7 +149,8 @@ class UsageBucket(models.Model):
     """
 
     pk = models.CompositePrimaryKey("seat_id", "rule", "starts_at")
-    # No index of its own: the primary key begins with it. By two, a planner might read all of a seat.
+    # No index of its own: the primary key begins with it. With two, the planner might pick the
+    # one that reads all buckets of the seat.
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+", db_index=False)
     rule = models.CharField(max_length=40)
     starts_at = models.DateTimeField()

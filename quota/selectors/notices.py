@@ -1,4 +1,4 @@
-"""Whom a notice may be due to. Cheap to ask often: it reads sums of buckets and of lots, not events."""
+"""Who may have to be sent a notice. It reads buckets and lots, never events, so it can be asked often."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class HeldSeat:
 def crowded_seats(at: datetime, percent: int) -> Iterator[HeldSeat]:
     """Seats at work in which a window may have reached `percent`, with their holders.
 
-    It counts every bucket that began within a window's length, so it names a few too many and none too few.
+    It counts every bucket that began within a window's length, so it misses no seat and may name some whose
+    windows have not reached it.
     """
     with connection.cursor() as cursor:
         cursor.execute(_CROWDED, {"at": at, "percent": percent})

@@ -1,7 +1,7 @@
 """Every balance and meter, recomputed from the events and the ledger, beside what the rows say.
 
-The sums are made here by the database, in other words than those that keep them, so that one mistake does not
-hide in both. All amounts are nano-dollars.
+The sums are made here by SQL that shares nothing with the code that keeps them, so that no mistake
+is in both. All amounts are nano-dollars.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _rows(sql: str, at: datetime) -> Iterator[Difference]:
 
 
 def _first_use_buckets() -> Iterator[Difference]:
-    """Where a window opens depends on the one before it: no sum of the database says that."""
+    """Where a window opens depends on the one before it, which a plain sum in SQL cannot say."""
     prefix = f"{Policy.FIRST_USE}/"
     seat_rules = Entitlement.objects.filter(plan__limits__rule_key__startswith=prefix)
     kept: dict[tuple[int, str], dict[datetime, int]] = {

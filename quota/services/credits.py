@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from quota.errors import CreditsNotEnough
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
@@ -30,18 +31,19 @@ def grant_credits(
     expires_at: datetime | None = None,
     cause: str = "",
 ) -> CreditGrant:
-    """A new lot of the Team, once per `source`: the same source again gives the lot it made. `cause` is what
-    the ledger says of it, which is the source if left out.
+    """A new lot of the Team. A `source` makes one lot: with the same source again, that lot is returned.
+    `cause` goes into the ledger; left out, it is the source.
 
     It expires at `expires_at`, which is 365 days after `at` if left out. Raises InvalidValue.
     """
     if not 0 < nanousd <= MAX_NANOUSD:
         raise InvalidValue(
-            f"Credits are granted from above 0 to {credits_text(MAX_NANOUSD)}", pointer="/credits"
+            _("Grant more than 0 Credits, and at most %(most)s.") % {"most": credits_text(MAX_NANOUSD)},
+            pointer="/credits",
         )
     expires_at = expires_at or at + LOT_LIFETIME
     if expires_at <= at:
-        raise InvalidValue("A lot expires after it is granted", pointer="/expires_at")
+        raise InvalidValue(_("A lot expires after it is granted."), pointer="/expires_at")
     lot, is_new = CreditGrant.objects.get_or_create(
         source=source,
         defaults={
@@ -53,7 +55,10 @@ def grant_credits(
         },
     )
     if lot.team_id != team.pk or lot.amount_nanousd != nanousd:
-        raise InvalidValue(f"The source {source!r} granted something else before", pointer="/source")
+        raise InvalidValue(
+            _("The source “%(source)s” granted something else before.") % {"source": source},
+            pointer="/source",
+        )
     if is_new:
         CreditLedgerEntry.objects.create(
             team=team,
@@ -73,22 +78,23 @@ def grant_credits(
 def adjust_lot(
     *, lot: CreditGrant, nanousd: int, kind: CreditLedgerEntry.Kind, cause: str, at: datetime, by: User | None
 ) -> CreditGrant:
-    """Take from a lot (refund: what was paid back; adjustment: a correction), or give back to it (adjustment
-    alone).
+    """Change what a lot holds. A refund takes from it what the payer got back; an adjustment corrects it
+    either way.
 
     `nanousd` is signed. A lot never holds less than nothing or more than it was granted. Raises
     CreditsNotEnough, InvalidValue.
     """
     if kind not in (CreditLedgerEntry.Kind.REFUND, CreditLedgerEntry.Kind.ADJUSTMENT) or nanousd == 0:
-        raise InvalidValue("A lot is changed by a refund or an adjustment, by an amount")
+        raise InvalidValue(_("A lot is changed by a refund or an adjustment, and by more or less than 0."))
     if kind == CreditLedgerEntry.Kind.REFUND and nanousd > 0:
-        raise InvalidValue("A refund takes Credits back", pointer="/credits")
+        raise InvalidValue(_("A refund takes Credits back: give a negative amount."), pointer="/credits")
     lot = (
         CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
     )
     if not 0 <= lot.remaining_nanousd + nanousd <= lot.amount_nanousd:
         raise CreditsNotEnough(
-            f"The lot holds {credits_text(lot.remaining_nanousd)} of {credits_text(lot.amount_nanousd)}"
+            _("The lot holds %(left)s of %(granted)s.")
+            % {"left": credits_text(lot.remaining_nanousd), "granted": credits_text(lot.amount_nanousd)}
         )
     lot.remaining_nanousd += nanousd
     lot.save(update_fields=["remaining_nanousd"])
@@ -157,11 +163,14 @@ def set_credit_access(
     how much a calendar month (UTC; None: no cap). Raises InvalidValue, NotFound.
     """
     if overflow not in OVERFLOW:
-        raise InvalidValue("Overflow is never or allow", pointer="/overflow")
+        raise InvalidValue(_("Overflow is never or allow."), pointer="/overflow")
     if month_cap_nanousd is not None and not 0 <= month_cap_nanousd <= MAX_NANOUSD:
-        raise InvalidValue("A cap is not negative", pointer="/month_cap")
+        raise InvalidValue(
+            _("A cap is from 0 to %(most)s Credits.") % {"most": credits_text(MAX_NANOUSD)},
+            pointer="/month_cap",
+        )
     membership = lock_membership(membership)
-    access, _ = CreditAccess.objects.select_for_update(no_key=True).get_or_create(
+    access, _is_new = CreditAccess.objects.select_for_update(no_key=True).get_or_create(
         membership=membership, defaults={"allowed": membership.is_founder}
     )
     now: dict[str, bool | str | int | None] = {
@@ -191,10 +200,13 @@ def set_team_credits(
 ) -> TeamCredits:
     """The Team's overflow policy, and the balance below which its Owner is warned. Raises InvalidValue."""
     if overflow not in OVERFLOW:
-        raise InvalidValue("Overflow is never or allow", pointer="/overflow")
+        raise InvalidValue(_("Overflow is never or allow."), pointer="/overflow")
     if not 0 <= low_balance_nanousd <= MAX_NANOUSD:
-        raise InvalidValue("A balance is not negative", pointer="/low_balance")
-    rules, _ = TeamCredits.objects.select_for_update(no_key=True).get_or_create(team=team)
+        raise InvalidValue(
+            _("The balance to warn at is from 0 to %(most)s Credits.") % {"most": credits_text(MAX_NANOUSD)},
+            pointer="/low_balance",
+        )
+    rules, _is_new = TeamCredits.objects.select_for_update(no_key=True).get_or_create(team=team)
     if (rules.overflow, rules.low_balance_nanousd) != (overflow, low_balance_nanousd):
         rules.overflow, rules.low_balance_nanousd = overflow, low_balance_nanousd
         rules.save(update_fields=["overflow", "low_balance_nanousd"])

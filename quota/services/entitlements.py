@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from quota.errors import PlanNotSellable, SeatNotEntitled
 from quota.hot_path.buckets import rebuild_buckets
@@ -52,7 +53,7 @@ def grant_seat(
     Raises PlanNotSellable, InvalidValue.
     """
     if not Plan.objects.sellable().filter(pk=plan.pk).exists():
-        raise PlanNotSellable(f"{plan} is no longer offered")
+        raise PlanNotSellable(_("%(plan)s is no longer offered.") % {"plan": plan})
     seat = seats.add_seat(team=team, by=by, at=at)
     entitle_seat(seat=seat, plan=plan, starts_at=at, ends_at=ends_at, source=source, at=at, by=by)
     return seat
@@ -87,7 +88,7 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
     It takes few statements, because calls of these seats wait for their locks meanwhile. Raises InvalidValue.
     """
     if any(term.ends_at is not None and term.ends_at <= term.starts_at for term in terms):
-        raise InvalidValue("It must end after it begins", pointer="/ends_at")
+        raise InvalidValue(_("It must end after it begins."), pointer="/ends_at")
     locked = lock_seats(term.seat for term in terms)
     open_ones = {
         row.seat_id: row for row in Entitlement.objects.open().filter(seat__in=locked).select_related("plan")
@@ -154,7 +155,8 @@ def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule]]:
 def suspend_seat(*, seat: Seat, since: datetime | None = None, at: datetime, by: User | None) -> Entitlement:
     """The seat stops working at `since` (now, if left out) until it is resumed; its usage falls to Credits.
 
-    A `since` to come needs no job: each call compares it with its own moment. Raises SeatNotEntitled.
+    A `since` in the future takes effect by itself: each call compares it with the moment of the call.
+    Raises SeatNotEntitled.
     """
     return _set_suspended(seat, since or at, "seat.suspended", at, by)
 
@@ -173,7 +175,7 @@ def _set_suspended(
     if entitlement is None:
         raise SeatNotEntitled
     both = entitlement.suspended_at is not None and suspended_at is not None
-    # One that is suspended stays so from the moment it was; one that is to be may yet get another moment.
+    # A suspension that has begun keeps its moment; one that is still to come may get another.
     settled = both and entitlement.is_suspended(at)
     if entitlement.suspended_at != suspended_at and not settled:
         entitlement.suspended_at = suspended_at

@@ -7,6 +7,7 @@ import secrets
 from datetime import datetime
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from quota.models import Gateway
 from teams.keytext import ALPHABET
@@ -24,7 +25,7 @@ SECRET_LENGTH = 40
 def create_gateway(*, name: str, at: datetime, by: User | None) -> tuple[Gateway, str]:
     """The gateway and the text of its credential. The text is not kept: only now can it be shown.
 
-    Raises InvalidValue for a name that cannot be used or is in use, be it by a revoked gateway.
+    Raises InvalidValue for a name that is malformed, or that another gateway has, revoked or not.
     """
     name = clean_name(name, pointer="/name")
     text = PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH))
@@ -32,7 +33,7 @@ def create_gateway(*, name: str, at: datetime, by: User | None) -> tuple[Gateway
         name=name, defaults={"token_hash": _hash(text), "prefix": text[:8], "created_at": at}
     )
     if not is_new:
-        raise InvalidValue(f"There is a gateway {name!r} already", pointer="/name")
+        raise InvalidValue(_("There is a gateway “%(name)s” already.") % {"name": name}, pointer="/name")
     record(
         team=None, by=by, action="gateway.created", subject=name, details={"prefix": gateway.prefix}, at=at
     )
@@ -44,14 +45,14 @@ def revoke_gateway(*, gateway: Gateway, at: datetime, by: User | None) -> Gatewa
     """The credential stops working at once. What the gateway holds lapses by itself. Raises NotFound."""
     locked = Gateway.objects.live().select_for_update(no_key=True).filter(pk=gateway.pk).first()
     if locked is None:
-        raise NotFound(f"The gateway {gateway.name!r} was revoked before")
+        raise NotFound(_("The gateway “%(name)s” is revoked already.") % {"name": gateway.name})
     locked.revoked_at = at
     locked.save(update_fields=["revoked_at"])
     record(team=None, by=by, action="gateway.revoked", subject=locked.name, details={}, at=at)
     return locked
 
 
-# By hand, because every call of every gateway asks it: a third of what the ORM takes to build and run it.
+# SQL by hand, because it runs at every call of every gateway, in a third of the time that the ORM takes.
 _COLUMNS = ["id", "name", "token_hash", "prefix", "created_at", "revoked_at"]
 _RECOGNISE = """
 SELECT id, name, token_hash, prefix, created_at, revoked_at FROM quota_gateway

@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from quota.hot_path.catalog import PlanTerms
-from quota.money import credits_words
-from quota.notice_texts import credits_sentence, moment_text, window_text
+from quota.selectors.credits import MemberCredits
 from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, last_refill, low_pools
 from quota.selectors.usage_bar import seat_windows, usage_bar
 from quota.windows import Policy, QuotaWindow
@@ -26,8 +25,8 @@ def send_notices(*, at: datetime) -> int:
 
     To a seat's holder: once for each `fixed` or `first_use` window; for a `rolling` one, which never ends,
     once in its length. With another plan or another holder it begins anew. To Owner and Admins: once each
-    time the Team's Credits fall below the balance they are to be warned at. A run that comes late writes of
-    what is so now, and not of windows that have passed. Each seat and each Team is one transaction.
+    time the Team's Credits fall below the balance they are to be warned at. A late run
+    reports the present state, not windows that have passed. Each seat and each Team is one transaction.
     """
     sent = sum(_notify_holder(held, at) for held in crowded_seats(at, min(THRESHOLDS)))
     return sent + sum(_notify_managers(pool, at) for pool in low_pools(at))
@@ -65,9 +64,9 @@ def _notify_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: 
             "team": membership.team.name,
             "slug": membership.team.slug,
             "plan": plan.name,
-            "credits": _credits_sentence(membership, at),
-            "at": moment_text(at),
-            **window_text(window),
+            "at": at.isoformat(),
+            **_window_values(window),
+            **_credits_values(usage_bar(membership, at).credits),
         },
         dedupe_key=f"{about}{threshold}:{before or 0}",
         at=at,
@@ -75,16 +74,47 @@ def _notify_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: 
     return 1
 
 
-def _credits_sentence(membership: Membership, at: datetime) -> str:
-    credits = usage_bar(membership, at).credits
-    return credits_sentence(
-        access=credits.access,
-        overflow=credits.overflow,
-        balance=credits.balance,
-        usable=credits.usable,
-        month_cap=credits.month_cap,
-        month_used=credits.month_used,
-    )
+def _window_values(window: QuotaWindow) -> dict[str, str | int]:
+    """A window as values of a mail.
+
+    `release_at` is the next moment at which a part of the usage leaves a rolling window; empty when it has no
+    such moment before `resets_at`.
+    """
+    release = window.next_release
+    partial = release if release and release.at < window.resets_at else None
+    return {
+        "window_name": window.limit.name,
+        "window_seconds": window.limit.rule.length_seconds,
+        "policy": window.limit.rule.policy.value,
+        "used_nanousd": window.used,
+        "limit_nanousd": window.limit.nanousd,
+        "left_nanousd": max(window.limit.nanousd - window.used, 0),
+        "percent": str(window.used_percent),
+        "resets_at": window.resets_at.isoformat(),
+        "release_at": partial.at.isoformat() if partial else "",
+        "release_nanousd": partial.nanousd if partial else 0,
+    }
+
+
+def _credits_values(credits: MemberCredits) -> dict[str, str | int]:
+    """Whether Credits pay for what goes beyond the window, and if not, why not, as values of a mail."""
+    if credits.usable > 0:
+        state = "usable"
+    elif not credits.access:
+        state = "access_off"
+    elif credits.overflow != "allow":
+        state = "overflow_off"
+    elif credits.month_cap is not None and credits.month_used >= credits.month_cap:
+        state = "month_cap_reached"
+    elif credits.balance <= 0:
+        state = "none_left"
+    else:
+        state = "held_by_calls"
+    return {
+        "credits_state": state,
+        "usable_nanousd": credits.usable,
+        "month_cap_nanousd": credits.month_cap or 0,
+    }
 
 
 @one_transaction()
@@ -105,9 +135,9 @@ def _notify_managers(pool: LowPool, at: datetime) -> int:
             context={
                 "team": pool.team.name,
                 "slug": pool.team.slug,
-                "balance": credits_words(pool.balance),
-                "threshold": credits_words(pool.threshold),
-                "at": moment_text(at),
+                "balance_nanousd": pool.balance,
+                "threshold_nanousd": pool.threshold,
+                "at": at.isoformat(),
             },
             dedupe_key=f"{about}{crossing}:{manager.user_id}",
             at=at,

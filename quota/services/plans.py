@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from quota.errors import PlanListInvalid
 from quota.models import Plan, PlanLimit
 from quota.money import nanousd_from_usd
@@ -107,7 +109,7 @@ def _is_on_offer(terms: _Terms) -> bool:
 
 
 def _said_by(limit: Limit) -> tuple[str, str, int]:
-    """Two anchors that give the same windows say the same."""
+    """What two limits must share to be the same. Anchors that give the same windows count as the same."""
     return limit.name, limit.rule.key, limit.nanousd
 
 
@@ -115,9 +117,11 @@ def _parse(text: str) -> list[_Terms]:
     try:
         plans = [_terms(row) for row in json.loads(text)]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise PlanListInvalid(f"The list of plans cannot be read: {type(error).__name__}: {error}") from None
+        raise PlanListInvalid(
+            _("The list of plans cannot be read: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
+        ) from None
     if len({plan.code for plan in plans}) < len(plans):
-        raise PlanListInvalid("The list names a plan twice")
+        raise PlanListInvalid(_("The list names a plan twice."))
     return plans
 
 

@@ -7,6 +7,8 @@ import hashlib
 import io
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from quota.errors import RateCardInvalid
 from quota.models import RateCard, RateCardPrice
 from quota.money import nanousd_from_usd
@@ -31,7 +33,9 @@ def load_rate_card(
     if in_force and in_force.source_sha256 == digest:
         return in_force, False
     if in_force and in_force.effective_from == effective_from:
-        raise RateCardInvalid(f"Another rate card is in force from {effective_from.isoformat()}")
+        raise RateCardInvalid(
+            _("Another rate card is in force from %(moment)s.") % {"moment": effective_from.isoformat()}
+        )
     prices = _parse(text)
     card = RateCard.objects.create(effective_from=effective_from, source_sha256=digest, loaded_at=at)
     for price in prices:
@@ -46,29 +50,39 @@ def _parse(text: str) -> list[RateCardPrice]:
     reader = csv.DictReader(io.StringIO(text))
     missing = [column for column in RATE_CARD_COLUMNS if column not in (reader.fieldnames or [])]
     if missing:
-        raise RateCardInvalid(f"The first line must name the columns {', '.join(RATE_CARD_COLUMNS)}")
+        raise RateCardInvalid(
+            _("The first line must name the columns %(columns)s.") % {"columns": ", ".join(RATE_CARD_COLUMNS)}
+        )
     prices: list[RateCardPrice] = []
     seen: set[tuple[str, str, int]] = set()
     modalities: dict[str, str] = {}
     for row in reader:
-        line = f"Line {reader.line_num}"
-        price = _price(row, line)
+        price = _price(row, reader.line_num)
         tier = (price.model, price.meter, price.context_over)
         if tier in seen:
-            raise RateCardInvalid(f"{line}: {price.model} {price.meter} is priced twice")
+            raise RateCardInvalid(
+                _("Line %(line)s: %(model)s %(meter)s is priced twice.")
+                % {"line": reader.line_num, "model": price.model, "meter": price.meter}
+            )
         if modalities.setdefault(price.model, price.modality) != price.modality:
-            raise RateCardInvalid(f"{line}: {price.model} has two modalities")
+            raise RateCardInvalid(
+                _("Line %(line)s: %(model)s has two modalities.")
+                % {"line": reader.line_num, "model": price.model}
+            )
         seen.add(tier)
         prices.append(price)
     if not prices:
-        raise RateCardInvalid("The list has no prices")
-    for model, meter, _ in seen:
+        raise RateCardInvalid(_("The list has no prices."))
+    for model, meter, _context_over in seen:
         if (model, meter, 0) not in seen:
-            raise RateCardInvalid(f"{model} {meter} has a price for large contexts and none for small ones")
+            raise RateCardInvalid(
+                _("%(model)s %(meter)s has a price for large contexts and none for small ones.")
+                % {"model": model, "meter": meter}
+            )
     return prices
 
 
-def _price(row: dict[str, str], line: str) -> RateCardPrice:
+def _price(row: dict[str, str], line: int) -> RateCardPrice:
     """The price of one line, not saved. Raises RateCardInvalid, naming the line."""
     try:
         price = RateCardPrice(
@@ -81,9 +95,11 @@ def _price(row: dict[str, str], line: str) -> RateCardPrice:
             note=(row["note"] or "").strip(),
         )
     except (TypeError, ValueError, AttributeError) as error:
-        raise RateCardInvalid(f"{line}: {error}") from None
+        raise RateCardInvalid(_("Line %(line)s: %(error)s") % {"line": line, "error": error}) from None
     if not (price.model and price.modality and price.meter):
-        raise RateCardInvalid(f"{line}: model, modality and meter are needed")
+        raise RateCardInvalid(_("Line %(line)s: model, modality and meter are needed.") % {"line": line})
     if price.unit_size < 1 or price.nanousd_per_unit < 0 or price.context_over < 0:
-        raise RateCardInvalid(f"{line}: a unit is at least 1 and a price is not negative")
+        raise RateCardInvalid(
+            _("Line %(line)s: a unit is at least 1 and a price is not negative.") % {"line": line}
+        )
     return price

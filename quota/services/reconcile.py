@@ -16,7 +16,7 @@ LINES_IN_MAIL = 20
 
 
 def reconcile(*, at: datetime) -> list[Difference]:
-    """Every difference there is at this moment; an empty list is what it should be.
+    """Every difference there is at this moment. An empty list means that all is right.
 
     It reads one snapshot and takes no locks, so it runs beside traffic. Nothing is repaired: a difference is
     a fault of the program, and the events are there to find it by. Not inside of another transaction.
@@ -30,15 +30,18 @@ def reconcile(*, at: datetime) -> list[Difference]:
 @one_transaction()
 def report_drift(*, found: Sequence[Difference], at: datetime) -> None:
     """Mail the operators what was found, once a day each."""
+    # Each line names rows and amounts as the log does, for whoever repairs the program: it is not translated.
     lines = [str(difference) for difference in found[:LINES_IN_MAIL]]
-    more = len(found) - len(lines)
-    if more:
-        lines.append(f"… and {more} more")
     for operator in User.objects.filter(is_staff=True, is_active=True).order_by("pk"):
         queue(
             kind="drift",
             to=operator.email,
-            context={"count": len(found), "lines": "\n".join(lines), "at": f"{at:%Y-%m-%d %H:%M} UTC"},
+            context={
+                "count": len(found),
+                "lines": "\n".join(lines),
+                "more": len(found) - len(lines),
+                "at": at.isoformat(),
+            },
             dedupe_key=f"drift:{at:%Y-%m-%d}:{operator.pk}",
             at=at,
         )

@@ -18,8 +18,8 @@ RESERVATIONS_PER_TRANSACTION = 1000
 def expire_reservations(*, at: datetime) -> int:
     """Mark the holds whose lifetime was over at `at` as released by the clock. Returns how many.
 
-    They held nothing any more; a settle that comes later still charges. Each batch is one transaction; rows
-    that another run or a settle has locked are left to it.
+    They stopped holding anything at that moment by themselves, and a settle that comes later still charges.
+    Each batch is one transaction. Rows that another run or a settle has locked are skipped.
     """
     total = 0
     while True:

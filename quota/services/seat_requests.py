@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from quota.errors import SeatRequestClosed, SeatRequestOpen
 from quota.models import Plan, SeatRequest
 from teams.models import Membership, Seat, User
@@ -28,10 +30,10 @@ def request_seat(
     """
     membership = lock_membership(membership)
     if membership.is_owner:
-        raise InvalidValue("You own this Team: buy the seat, or move one to yourself.")
+        raise InvalidValue(_("You own this Team: buy the seat, or move one to yourself."))
     plan = Plan.objects.sellable().filter(code=plan_code).first()
     if plan is None:
-        raise InvalidValue("Choose one of the plans that are sold.", pointer="/plan_code")
+        raise InvalidValue(_("Choose one of the plans that are sold."), pointer="/plan_code")
     message = clean_name(message, pointer="/message", limit=MAX_MESSAGE, required=False)
     with refused_by(one_open_seat_request_per_member=SeatRequestOpen):
         request = SeatRequest.objects.create(
@@ -119,6 +121,6 @@ def _give(seat: Seat, membership: Membership, *, at: datetime, by: User) -> None
 
 
 def _managers(membership: Membership) -> list[Membership]:
-    """The Owner and the Admins but for the one who asks."""
+    """The Owner and the Admins, without the member who asks."""
     managers = Membership.objects.for_team(membership.team).live().managers().select_related("user")
     return list(managers.exclude(pk=membership.pk).order_by("pk"))

@@ -15,13 +15,13 @@ SEATS_PER_TRANSACTION = 200
 LATEST_REPORT = timedelta(days=7, hours=1)
 
 
-def close_windows(*, at: datetime, reach: timedelta | None = LATEST_REPORT) -> int:
+def close_windows(*, at: datetime, recheck_for: timedelta | None = LATEST_REPORT) -> int:
     """Write what each seat used in each window that ended by `at`. Returns how many rows changed.
 
     One row a window in which something was used. A rolling window has no end of its own: its history is
-    kept in tiles of its length, laid end to end from 1970-01-01 UTC. The limit is that of the plan in force
-    at the window's end. A window is compared again while a late report may still change it, which is
-    `reach` after it was written; None compares all windows ever, for reservations settled even later.
+    kept in intervals of its length, laid end to end from 1970-01-01 UTC. The limit is that of the plan in
+    force at the window's end. A window is compared again while a late report may still change it, which is
+    `recheck_for` after it was written; None compares all windows ever, for reservations settled even later.
 
     Each batch of seats is one transaction, so a run that is cut short has kept what it did. While another
     run is at it, this one does nothing.
@@ -29,7 +29,7 @@ def close_windows(*, at: datetime, reach: timedelta | None = LATEST_REPORT) -> i
     changed = 0
     seat_ids = list(Entitlement.objects.order_by("seat_id").values_list("seat_id", flat=True).distinct())
     for first in range(0, len(seat_ids), SEATS_PER_TRANSACTION):
-        of_batch = _close(seat_ids[first : first + SEATS_PER_TRANSACTION], at, reach)
+        of_batch = _close(seat_ids[first : first + SEATS_PER_TRANSACTION], at, recheck_for)
         if of_batch is None:
             break
         changed += of_batch
@@ -37,22 +37,22 @@ def close_windows(*, at: datetime, reach: timedelta | None = LATEST_REPORT) -> i
 
 
 @one_transaction()
-def _close(seat_ids: list[int], at: datetime, reach: timedelta | None) -> int | None:
+def _close(seat_ids: list[int], at: datetime, recheck_for: timedelta | None) -> int | None:
     """Rows changed; None when another run has the lock."""
     with connection.cursor() as cursor:
         # Two runs at once could write the older sums over the newer ones.
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('quota.close_windows'))")
         if cursor.fetchone() == (False,):
             return None
-        seconds = reach.total_seconds() if reach else None
-        cursor.execute(_CLOSE, {"seat_ids": seat_ids, "at": at, "reach": seconds})
+        seconds = recheck_for.total_seconds() if recheck_for else None
+        cursor.execute(_CLOSE, {"seat_ids": seat_ids, "at": at, "recheck_for": seconds})
         (changed,) = cursor.fetchone()
         return int(changed)
 
 
-# The newest `written_at` of a seat and rule is how far its history is right: one statement writes all that
-# changed of it. What is older than that by more than reach is left alone, so the work does not grow with
-# the age of a seat.
+# One statement writes all that changed in the history of a seat and rule, so the history is right up to its
+# newest `written_at`. Windows that are older than that by more than `recheck_for` are left alone, so that the
+# work does not grow with the age of a seat.
 _CLOSE = """
 WITH seat_rule AS (
     SELECT DISTINCT e.team_id, e.seat_id, l.rule_key AS rule, l.policy,
@@ -63,7 +63,7 @@ WITH seat_rule AS (
     SELECT r.*,
         CASE WHEN policy = 'rolling' THEN date_bin(length, moment, 'epoch') ELSE moment - length END AS start
     FROM seat_rule r CROSS JOIN LATERAL (
-        SELECT coalesce(max(c.written_at) - make_interval(secs => %(reach)s), 'epoch'::timestamptz)
+        SELECT coalesce(max(c.written_at) - make_interval(secs => %(recheck_for)s), 'epoch'::timestamptz)
             AS moment
         FROM quota_closedwindow c WHERE c.seat_id = r.seat_id AND c.rule = r.rule
     ) written

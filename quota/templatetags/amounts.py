@@ -1,8 +1,9 @@
-"""Money, Credits, windows and names as people read them."""
+"""Money, Credits, moments, windows and names as people read them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from django import template
 
 from quota.money import NANOUSD_PER_USD, credits_words, percent, usd_text
 from quota.selectors.usage_bar import UsageBar
-from quota.windows import QuotaWindow
+from quota.windows import QuotaWindow, window_label
 
 register = template.Library()
 
@@ -45,6 +46,18 @@ def grouped_credits(nanousd: int) -> str:
 def signed_credits(nanousd: int) -> str:
     """As `credits`, with a plus where the lot gained."""
     return f"+{grouped_credits(nanousd)}" if nanousd > 0 else grouped_credits(nanousd)
+
+
+@register.filter
+def utc(iso: str) -> str:
+    """A moment that a mail's context holds in ISO 8601, to the minute: `2026-06-03 10:02 UTC`."""
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@register.filter("window_label")
+def label_of_window(name: str, length_seconds: int) -> str:
+    """A window by the name and length of its limit: `5-hour`, `weekly`."""
+    return window_label(name, length_seconds)
 
 
 @register.filter

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
 
 from quota.forms import SeatRequestForm
 from quota.models import Plan, SeatRequest
@@ -78,7 +79,10 @@ def seat_request(request: TeamRequest) -> HttpResponse:
         ),
     ):
         enqueue(deliver_mail)
-        messages.success(request, f"The Owner and the Admins of {request.team.name} have your request.")
+        messages.success(
+            request,
+            _("The Owner and the Admins of %(team)s have your request.") % {"team": request.team.name},
+        )
         return redirect("account")
     context = {"form": form, "bar": now}
     return show(request, "quota/seat_request.html", context, status=422 if form.errors else 200)
@@ -96,6 +100,6 @@ def _higher_plans(bar: UsageBar) -> list[Plan]:
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    """No cache, shared or of the browser's, keeps it."""
+    """Tells every cache, the browser's too, to keep no copy of the answer."""
     patch_cache_control(response, no_store=True, private=True)
     return response

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from quota.forms import AccessForm, PolicyForm
 from quota.models import CreditGrant, CreditLedgerEntry
@@ -56,7 +57,7 @@ def policy(request: TeamRequest) -> HttpResponse:
             by=request.user,
         ),
     ):
-        messages.success(request, "The Team's rules for Credits are saved.")
+        messages.success(request, _("The Team's rules for Credits are saved."))
         return redirect("team-credits", request.team.slug)
     return show(request, "quota/credits_policy.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -84,12 +85,12 @@ def access(request: TeamRequest, pk: int) -> HttpResponse:
             by=request.user,
         ),
     ):
-        messages.success(request, f"The access of {member.user.display_name} is saved.")
+        messages.success(request, _("The access of %(name)s is saved.") % {"name": member.user.display_name})
         return redirect("team-credits", request.team.slug)
     context = {"form": form, "member": member}
     return show(request, "quota/credits_access.html", context, status=422 if form.errors else 200)
 
 
 def _plain(nanousd: int) -> str:
-    """Credits as a person would type them: no zeros behind."""
+    """Credits as a person would type them, without trailing zeros."""
     return credits_text(nanousd).rstrip("0").rstrip(".")

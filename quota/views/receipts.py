@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from quota.models import UsageEvent
 from quota.selectors.usage_bar import usage_bar
@@ -54,7 +55,7 @@ def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
         events = events.filter(membership=request.membership)
     event = events.filter(pk=pk).first()
     if event is None:
-        raise NotFound("There is no such charge.")
+        raise NotFound(_("There is no such charge."))
     prices = {price["meter"]: price for price in event.prices}
     context = {
         "event": event,

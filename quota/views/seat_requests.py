@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from quota.models import Plan, SeatRequest
 from quota.selectors.seats import free_seats
@@ -38,19 +39,21 @@ def answer(request: TeamRequest, pk: int) -> HttpResponse:
     """Grants, with a free seat or without, or declines."""
     row = SeatRequest.objects.for_team(request.team).filter(pk=pk).select_related("membership__user").first()
     if row is None:
-        raise NotFound("This request does not exist.")
+        raise NotFound(_("This request does not exist."))
     at = timezone.now()
     granted = request.POST.get("answer") == "grant"
     wanted = request.POST.get("seat", "")
     seat = next((state.seat for state in free_seats(request.team, at) if str(state.seat.pk) == wanted), None)
     if granted and wanted and seat is None:
-        messages.error(request, "That seat is no longer free; choose another.")
+        messages.error(request, _("That seat is no longer free; choose another."))
         return redirect("team-requests", request.team.slug)
     name = row.membership.user.display_name
     if not granted:
-        done = f"You declined the request of {name}."
+        done = _("You declined the request of %(name)s.") % {"name": name}
+    elif seat:
+        done = _("%(name)s holds %(seat)s now.") % {"name": name, "seat": seat}
     else:
-        done = f"{name} holds {seat} now." if seat else f"You granted the request of {name}."
+        done = _("You granted the request of %(name)s.") % {"name": name}
     if attempt(
         request,
         lambda: answer_request(request=row, granted=granted, seat=seat, at=at, by=request.user),

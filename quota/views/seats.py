@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from quota.forms import AssignForm
 from quota.models import Entitlement
@@ -55,7 +56,9 @@ def assign(request: TeamRequest, pk: int) -> HttpResponse:
     if attempt_form(form, give):
         enqueue(deliver_mail)
         to = member_of(request.team, form.cleaned_data["member"])
-        messages.success(request, f"{to.user.display_name} holds {state.seat} now.")
+        messages.success(
+            request, _("%(name)s holds %(seat)s now.") % {"name": to.user.display_name, "seat": state.seat}
+        )
         return redirect("team-seat", request.team.slug, state.seat.pk)
     return show(request, "quota/seat.html", _seat_context(state, form), status=422)
 
@@ -67,7 +70,7 @@ def free(request: TeamRequest, pk: int) -> HttpResponse:
     attempt(
         request,
         lambda: service.free_seat(seat=row, by=request.user, at=timezone.now()),
-        f"{row} is free. Its usage stays with it.",
+        _("%(seat)s is free. Its usage stays with it.") % {"seat": row},
     )
     return redirect("team-seat", request.team.slug, row.pk)
 
@@ -90,5 +93,5 @@ def _without_seat(request: TeamRequest) -> list[Membership]:
 def _of_team(request: TeamRequest, pk: int) -> Seat:
     row = Seat.objects.for_team(request.team).live().filter(pk=pk).first()
     if row is None:
-        raise NotFound("This seat does not exist.")
+        raise NotFound(_("This seat does not exist."))
     return row

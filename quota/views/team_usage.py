@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from quota.forms import RangeForm
 from quota.selectors.usage_series import Group, UsageRow, total, usage_by
@@ -15,11 +16,12 @@ from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
 
 DAYS_SHOWN = timedelta(days=29)
-TITLES = {
-    Group.MEMBER: "By member",
-    Group.MODEL: "By model",
-    Group.MODALITY: "By modality",
-    Group.DAY: "By day",
+# The title of each table, and the heading of its first column.
+TABLES = {
+    Group.MEMBER: (_("By member"), _("Member")),
+    Group.MODEL: (_("By model"), _("Model")),
+    Group.MODALITY: (_("By modality"), _("Modality")),
+    Group.DAY: (_("By day"), _("Day")),
 }
 
 
@@ -32,7 +34,7 @@ def team_usage(request: TeamRequest) -> HttpResponse:
     if not form.is_valid():
         return show(request, "quota/usage.html", {"form": form}, status=422)
     start, end = form.moments()
-    rows = {group: usage_by(request.team, start, end, group) for group in TITLES}
+    rows = {group: usage_by(request.team, start, end, group) for group in TABLES}
     query = {
         "from": start.isoformat(),
         "to": end.isoformat(),
@@ -44,12 +46,8 @@ def team_usage(request: TeamRequest) -> HttpResponse:
         "csv": f"{reverse('api-team-usage-csv', args=[request.team.slug])}?{urlencode(query)}",
         "total": total(rows[Group.DAY]),
         "tables": [
-            (
-                title,
-                group.value.capitalize(),
-                [(_label(row), row.amounts) for row in _ordered(group, rows[group])],
-            )
-            for group, title in TITLES.items()
+            (title, heading, [(_label(row), row.amounts) for row in _ordered(group, rows[group])])
+            for group, (title, heading) in TABLES.items()
         ],
     }
     return show(request, "quota/usage.html", context)

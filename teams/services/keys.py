@@ -46,7 +46,7 @@ def reveal_key(key: SubscriptionKey) -> str:
     return key_text(root=root_secret(key.root), key_id=key.key_id, salt=bytes(key.salt))
 
 
-def recognise_key(text: str, *, at: datetime) -> SubscriptionKey | None:
+def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
     """The key with this text that works at `at`, with its membership, user and Team; None for any other text.
 
     For showing: nothing is locked, so only `authorize` may decide by a key.

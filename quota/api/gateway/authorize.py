@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone, translation
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,8 +16,7 @@ from quota import errors
 from quota.api.fields import NANOUSD, WindowSerializer
 from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView, usage_at
-from quota.api.gateway.relay import relay
-from quota.api.schema import RELAYED_PROBLEM
+from quota.api.gateway.relay import RELAYED_PROBLEM, relay
 from quota.hot_path.authorize import authorize
 from quota.stored_json import moment_json, windows_json
 from teams.errors import KeyInvalid
@@ -92,6 +92,11 @@ class Authorize(GatewayView):
             },
             status=201,
         )
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # What is relayed reaches clients that parse it, whatever language the gateway asks for.
+        with translation.override(None):
+            return super().dispatch(request, *args, **kwargs)
 
     def problem(self, error: Exception) -> Problem:
         problem = super().problem(error)

@@ -9,7 +9,6 @@ from typing import Any, cast
 from django.http import HttpResponse
 from rest_framework.views import APIView
 
-import quota.api.schema  # noqa: F401  # tells the OpenAPI document how these views sign in
 from quota.api.authentication import GatewayAuthentication
 from quota.errors import InvalidUsage
 from quota.models import Gateway
@@ -46,7 +45,7 @@ class GatewayView(APIView):
 
 @contextmanager
 def usage_at(pointer: str) -> Iterator[None]:
-    """A meter that cannot be priced is named by where the usage stood in the body."""
+    """Puts `pointer`, the place of the usage in the body, before the pointer of an InvalidUsage."""
     try:
         yield
     except InvalidUsage as refusal:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from quota.hot_path.authorize import AuthorizeRequest
@@ -38,7 +39,7 @@ class Fields:
 
     def __init__(self, body: object) -> None:
         if type(body) is not dict:
-            raise ValidationError({"non_field_errors": ["This is a JSON object."]})
+            raise ValidationError({"non_field_errors": [_("This is a JSON object.")]})
         self._body: dict[str, object] = body
         self._errors: dict[str, Any] = {}
 
@@ -52,11 +53,11 @@ class Fields:
         if optional and value is None:
             return ""
         if type(value) is not str:
-            return self._wrong(name, "This is a text." if name in self._body else "This is needed.", "")
+            return self._wrong(name, _("This is a text.") if name in self._body else _("This is needed."), "")
         if len(value) > longest or not (value or optional):
-            return self._wrong(name, f"This has from 1 to {longest} characters.", "")
+            return self._wrong(name, _("This has from 1 to %(most)s characters.") % {"most": longest}, "")
         if UNPRINTABLE.search(value):
-            return self._wrong(name, "This has no control characters.", "")
+            return self._wrong(name, _("This has no control characters."), "")
         return value
 
     def key_text(self, name: str) -> str:
@@ -64,7 +65,7 @@ class Fields:
         value = self._body.get(name, 0)
         if value is None or type(value) is str:
             return value or ""
-        return self._wrong(name, "This is a text." if name in self._body else "This is needed.", "")
+        return self._wrong(name, _("This is a text.") if name in self._body else _("This is needed."), "")
 
     def uuid(self, name: str) -> UUID:
         value = self._body.get(name)
@@ -73,7 +74,7 @@ class Fields:
                 return UUID(value)
         except ValueError:
             pass
-        return self._wrong(name, "This is the id that authorize answered, a UUID.", NOWHERE)
+        return self._wrong(name, _("This is the id that authorize answered, a UUID."), NOWHERE)
 
     def moment(self, name: str) -> datetime:
         """A moment with its offset from UTC, turned into UTC."""
@@ -84,27 +85,33 @@ class Fields:
                 return moment.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-        return self._wrong(name, "This is an ISO 8601 moment with an offset, as 2026-06-04T15:00:00Z.", NEVER)
+        return self._wrong(
+            name, _("This is an ISO 8601 moment with an offset, as 2026-06-04T15:00:00Z."), NEVER
+        )
 
     def usage(self, name: str) -> dict[str, int]:
         """Meter to quantity. Whether the model has the meter is for the rate card to say."""
         value = self._body.get(name)
         if type(value) is not dict:
-            return self._wrong(name, "This is an object of meters and quantities.", {})
+            return self._wrong(name, _("This is an object of meters and quantities."), {})
         if not 0 < len(value) <= MOST_METERS:
-            return self._wrong(name, f"Name from 1 to {MOST_METERS} meters with their quantities.", {})
+            return self._wrong(
+                name, _("Name from 1 to %(most)s meters with their quantities.") % {"most": MOST_METERS}, {}
+            )
         wrong = {}
         for meter, quantity in value.items():
             if not METER.fullmatch(meter):
-                wrong[meter] = ["A meter is written with 1 to 40 of a-z and _."]
+                wrong[meter] = [_("A meter is written with 1 to 40 of a-z and _.")]
             elif type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
-                wrong[meter] = [f"A quantity is a whole number from 0 to {MAX_QUANTITY}."]
+                wrong[meter] = [
+                    _("A quantity is a whole number from 0 to %(most)s.") % {"most": MAX_QUANTITY}
+                ]
         return self._wrong(name, wrong, {}) if wrong else value
 
     def rows(self, name: str) -> list[object]:
         value = self._body.get(name)
         if type(value) is not list or len(value) > MOST_ROWS:
-            return self._wrong(name, f"This is a list of up to {MOST_ROWS} rows.", [])
+            return self._wrong(name, _("This is a list of up to %(most)s rows.") % {"most": MOST_ROWS}, [])
         return value
 
     def _wrong(self, name: str, error: str | dict[str, list[str]], instead: T) -> T:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -91,7 +92,7 @@ class BulkView(GatewayView):
             except ValidationError as error:
                 refused[index] = error
         accepted = duplicates = 0
-        for (index, _), result in zip(good, record([row for _, row in good]), strict=True):
+        for (index, _row), result in zip(good, record([row for _index, row in good]), strict=True):
             if result.refusal:
                 if isinstance(result.refusal, errors.InvalidUsage):
                     result.refusal.pointer = "/usage" + (result.refusal.pointer or "")
@@ -111,7 +112,7 @@ class BulkView(GatewayView):
             # Rows are transactions of their own: some of them may be recorded.
             return replace(
                 problem,
-                detail="Some rows may be recorded. Send them all again: nothing counts twice.",
+                detail=_("Some rows may be recorded. Send them all again: nothing counts twice."),
             )
         return problem
 

@@ -6,8 +6,36 @@ from datetime import timedelta
 from typing import Any
 
 from quota.errors import QuotaExhausted
+from tokenplan.kit.openapi import PROBLEM
 from tokenplan.kit.problems import Problem
 
+# The OpenAPI document of what `relay` makes.
+RELAY: dict[str, Any] = {
+    "type": "object",
+    "description": "What the gateway hands to its caller as it is.",
+    "properties": {
+        "status": {"type": "integer"},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+        "body": {
+            "type": "object",
+            "properties": {
+                "type": {"type": "string", "const": "error"},
+                "error": {
+                    "type": "object",
+                    "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+                },
+                "request_id": {"type": "string"},
+            },
+        },
+    },
+    "required": ["status", "headers", "body"],
+}
+RELAYED_PROBLEM: dict[str, Any] = {
+    "allOf": [PROBLEM, {"type": "object", "properties": {"relay": RELAY}, "required": ["relay"]}]
+}
+
+# Clients find out what happened by parsing these texts, so they are the same in every language: they do not
+# go through gettext, and `Authorize` turns translation off for details and labels that come from elsewhere.
 # The refusals that a caller of the gateway can do something about: status, kind, message (None: the detail).
 KNOWN: dict[str, tuple[int, str, str | None]] = {
     "key_invalid": (401, "authentication_error", "invalid api key"),
@@ -16,7 +44,7 @@ KNOWN: dict[str, tuple[int, str, str | None]] = {
     "too_many_agents": (429, "rate_limit_error", None),
     "unavailable": (503, "overloaded_error", "the service is overloaded, try again"),
 }
-# What the caller asked is wrong, as far as the gateway passed it on.
+# Mistakes in the request, which the gateway passed on from its caller.
 OF_THE_REQUEST = frozenset(
     {"model_unknown", "invalid", "usage_invalid", "malformed", "body_too_large", "request_id_reused"}
 )
@@ -25,7 +53,7 @@ OF_THE_REQUEST = frozenset(
 def relay(problem: Problem, error: BaseException, request_id: str) -> dict[str, Any]:
     """The answer to relay, in the shape that the platform's clients know.
 
-    What only the gateway can put right, its credential for one, is none of its caller's business: 500.
+    A problem that only the gateway can solve, such as a wrong credential, is a 500 for its caller.
     """
     if problem.code in OF_THE_REQUEST:
         status, kind, message = problem.status, "invalid_request_error", problem.detail

@@ -108,7 +108,7 @@ class Remains(APIView):
         if not request.headers.get("Authorization", "").strip():
             return NO_KEY
         now = timezone.now()
-        key = recognise_key(bearer(request) or "", at=now)
+        key = recognise_key(text=bearer(request) or "", at=now)
         if key is None:
             return WRONG_KEY
         bar = usage_bar(key.membership, now)

@@ -6,13 +6,13 @@ from typing import cast
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-import quota.api.schema  # noqa: F401  # tells the OpenAPI document how these views sign in
 from quota.api.authentication import KeyAuthentication
 from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
@@ -76,7 +76,7 @@ class Receipt(KeyView):
     def get(self, request: Request, pk: UUID) -> Response:
         event = UsageEvent.objects.filter(membership=self.membership, pk=pk).first()
         if event is None:
-            raise NotFound("You have no such receipt in this Team.")
+            raise NotFound(_("You have no such receipt in this Team."))
         return Response(receipt_json(event))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -109,7 +110,7 @@ class SeatRequestAnswer(TeamView):
     def post(self, request: Request, slug: str, pk: int) -> Response:
         row = SeatRequest.objects.for_team(self.team).filter(pk=pk).select_related("membership").first()
         if row is None:
-            raise NotFound("This request does not exist.")
+            raise NotFound(_("This request does not exist."))
         body = checked(AnswerSerializer, request)
         answered = answer_request(
             request=row,
@@ -126,5 +127,5 @@ class SeatRequestAnswer(TeamView):
             return None
         seat = Seat.objects.for_team(self.team).live().filter(pk=pk).first()
         if seat is None:
-            raise NotFound("This seat does not exist.", pointer="/seat")
+            raise NotFound(_("This seat does not exist."), pointer="/seat")
         return seat

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -55,7 +56,7 @@ class SeatView(TeamView):
         """The Team's live seat with this id; NotFound for any other."""
         seat = Seat.objects.for_team(self.team).live().filter(pk=pk).first()
         if seat is None:
-            raise NotFound("This seat does not exist.")
+            raise NotFound(_("This seat does not exist."))
         return seat
 
     def answer(self, seat: Seat) -> Response:

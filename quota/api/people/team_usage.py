@@ -8,6 +8,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -72,10 +73,10 @@ class UsageView(TeamView):
         if not text:
             return self.team
         if not text.isascii() or not text.isdecimal() or len(text) > 18:
-            raise InvalidValue("This is a membership's id, or me.", pointer="/member")
+            raise InvalidValue(_("This is a membership's id, or me."), pointer="/member")
         member = Membership.objects.for_team(self.team).filter(pk=int(text)).first()
         if member is None:
-            raise NotFound("This person was never a member of the Team.", pointer="/member")
+            raise NotFound(_("This person was never a member of the Team."), pointer="/member")
         return member
 
 
@@ -125,5 +126,5 @@ class TeamReceipt(TeamView):
         if event is None or event.membership_id != self.membership.pk:
             require(self.membership, Right.VIEW_USAGE)
         if event is None:
-            raise NotFound("The Team has no such receipt.")
+            raise NotFound(_("The Team has no such receipt."))
         return Response(receipt_json(event))

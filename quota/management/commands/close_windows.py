@@ -21,6 +21,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        reach = None if options["all"] else LATEST_REPORT
-        changed = close_windows(at=timezone.now(), reach=reach)
+        recheck_for = None if options["all"] else LATEST_REPORT
+        changed = close_windows(at=timezone.now(), recheck_for=recheck_for)
         self.stdout.write(f"{changed} window{'' if changed == 1 else 's'} written.")

@@ -20,7 +20,7 @@ def test_a_team_is_deleted_by_its_owner_with_every_key_and_not_while_it_has_seat
     bare = factories.make_team(owner=scene.owner.user)
     key = factories.key_of(factories.owner_of(bare))
     assert owner.delete(f"teams/{bare.slug}").status == 204
-    assert recognise_key(key, at=T0) is None
+    assert recognise_key(text=key, at=T0) is None
     assert owner.get(f"teams/{bare.slug}").status == 404
     default = scene.owner.user.default_team
     assert owner.delete(f"teams/{default.slug}").code == "default_team_is_personal"

@@ -243,7 +243,7 @@ def test_the_key_of_a_person_whose_account_is_switched_off_is_dead(scene: Scene)
     User.objects.filter(pk=scene.owner.user_id).update(is_active=False)
     with pytest.raises(KeyInvalid):
         scene.desk.ask()
-    assert recognise_key(scene.desk.key, at=T0) is None
+    assert recognise_key(text=scene.desk.key, at=T0) is None
     assert counts()[0] == 1
 
 
@@ -257,5 +257,5 @@ def test_withdrawing_a_root_kills_its_keys_and_a_new_root_makes_the_next_ones(
     settings.KEY_ROOTS = {"new": b"another secret"}
     with pytest.raises(KeyInvalid):
         scene.desk.ask(at=T0 + MINUTE)
-    assert recognise_key(scene.desk.key, at=T0 + MINUTE) is None
+    assert recognise_key(text=scene.desk.key, at=T0 + MINUTE) is None
     assert make_desk(scene.owner).ask(at=T0 + MINUTE).plan_code == "max"

@@ -43,7 +43,7 @@ def test_the_credential_is_shown_once_and_only_its_hash_is_stored() -> None:
 
 def test_a_name_is_used_once() -> None:
     run("create_gateway", "edge")
-    with pytest.raises(CommandError, match="There is a gateway 'edge' already"):
+    with pytest.raises(CommandError, match="There is a gateway “edge” already"):
         run("create_gateway", "edge")
     with pytest.raises(InvalidValue):
         create_gateway(name=" ", at=T0, by=None)
@@ -56,7 +56,7 @@ def test_a_revoked_gateway_is_refused_at_once() -> None:
     assert run("revoke_gateway", "edge") == "Revoked: edge"
     answer = office.ask()
     assert (answer.status, answer.code) == (401, "authentication_failed")
-    with pytest.raises(CommandError, match="was revoked before"):
+    with pytest.raises(CommandError, match="is revoked already"):
         run("revoke_gateway", "edge")
     with pytest.raises(CommandError, match="There is no gateway 'west'"):
         run("revoke_gateway", "west")

@@ -183,6 +183,25 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     assert "Credits pay for what goes beyond it: you can use 4,980 Credits now." in text
 
 
+def test_a_mail_keeps_values_and_makes_its_sentences_when_it_is_sent() -> None:
+    scene = make_scene(SHORT)
+    give_credits(scene.team, 5 * CENT)
+    scene.desk.use(9)
+    send_notices(at=T0)
+    quota, credits = (Mail.objects.get(kind=kind).context for kind in ("quota_80", "credits_low"))
+    texts = {"team": scene.team.name, "slug": scene.team.slug, "plan": "Max", "window_name": "5h"}
+    codes = {"policy": "rolling", "credits_state": "usable", "percent": "90.00"}
+    moments = {
+        "at": "2026-06-03T10:02:00+00:00",
+        "resets_at": "2026-06-03T15:00:00+00:00",
+        "release_at": "",
+    }
+    numbers = {name: value for name, value in quota.items() if isinstance(value, int)}
+    assert quota == texts | codes | moments | numbers
+    assert set(credits) == {"team", "slug", "balance_nanousd", "threshold_nanousd", "at"}
+    assert (credits["balance_nanousd"], credits["threshold_nanousd"]) == (5 * CENT, USD)
+
+
 @pytest.mark.parametrize(
     ("rules", "reason"),
     [
@@ -200,7 +219,7 @@ def test_the_mail_says_why_credits_do_not_pay(rules: dict[str, object], reason: 
     access.save()
     scene.desk.use(10)
     send_notices(at=T0)
-    assert reason in Mail.objects.get(kind="quota_100").context["credits"]
+    assert reason in text_of(Mail.objects.get(kind="quota_100"))
 
 
 def test_the_mail_says_so_when_all_credits_are_held() -> None:
@@ -210,8 +229,8 @@ def test_the_mail_says_so_when_all_credits_are_held() -> None:
     scene.desk.use(10)
     scene.desk.ask(5)
     send_notices(at=T0)
-    context = Mail.objects.get(kind="quota_100").context
-    assert "calls under way may need all that you can use" in context["credits"]
+    text = text_of(Mail.objects.get(kind="quota_100"))
+    assert "calls under way may need all that you can use" in text
 
 
 # Credits that run low. $1 = 1,000 Credits is where Teams are warned unless they say otherwise.

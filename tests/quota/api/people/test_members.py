@@ -47,7 +47,7 @@ def test_a_removed_member_loses_key_seat_and_sight_of_the_team() -> None:
     path = f"teams/{scene.team.slug}/members/{member.pk}"
     assert person(member.user).delete(path).status == 403
     assert person(scene.owner.user).delete(path).status == 204
-    assert recognise_key(key, at=T0) is None
+    assert recognise_key(text=key, at=T0) is None
     assert not seat.holdings.current().exists()
     assert person(member.user).get(f"teams/{scene.team.slug}").status == 404
     assert person(scene.owner.user).delete(path).status == 404

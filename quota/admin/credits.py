@@ -1,0 +1,108 @@
+"""Credits: lots, which an operator corrects or freezes, the ledger, and who has access."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from quota.forms import CreditsField
+from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry
+from quota.money import credits_text
+from quota.services.credits import adjust_lot, freeze_lot
+from teams.models import User
+from tokenplan.kit.admin import ReadOnlyAdmin, Verb, VerbsAdmin
+
+
+class LotChangeForm(forms.Form):
+    """A refund takes from a lot what the payer got back; an adjustment corrects it either way."""
+
+    kind = forms.ChoiceField(
+        choices=[
+            (CreditLedgerEntry.Kind.REFUND.value, _("Refund: take")),
+            (CreditLedgerEntry.Kind.ADJUSTMENT.value, _("Adjustment: give or take")),
+        ]
+    )
+    credits = CreditsField(label=_("Credits"), help_text=_("With a minus to take."))
+    cause = forms.CharField(max_length=200, help_text=_("Goes into the ledger and the audit log."))
+
+    def __init__(self, lot: CreditGrant, data: Any) -> None:
+        super().__init__(data)
+
+
+def _change_lot(lot: CreditGrant, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    lot = adjust_lot(
+        lot=lot,
+        nanousd=values["credits"],
+        kind=CreditLedgerEntry.Kind(values["kind"]),
+        cause=values["cause"],
+        at=at,
+        by=by,
+    )
+    return gettext("The lot holds %(credits)s Credits now.") % {
+        "credits": credits_text(lot.remaining_nanousd)
+    }
+
+
+@admin.register(CreditGrant)
+class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
+    list_display = ("id", "team", "credits", "left", "granted_at", "expires_at", "frozen_at", "source")
+    list_select_related = ("team",)
+    search_fields = ("team__slug", "source")
+    ordering = ("-id",)
+    actions = ("freeze", "unfreeze")
+    verbs = (Verb("correct", _("Refund or adjust"), LotChangeForm, _change_lot),)
+
+    @admin.display(description=_("Credits"))
+    def credits(self, lot: CreditGrant) -> str:
+        return credits_text(lot.amount_nanousd)
+
+    @admin.display(description=_("Left"))
+    def left(self, lot: CreditGrant) -> str:
+        return credits_text(lot.remaining_nanousd)
+
+    @admin.action(description=_("Freeze: a disputed payment"), permissions=["act"])
+    def freeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> None:
+        self.act(
+            request,
+            rows,
+            gettext("frozen"),
+            lambda row, by, at: freeze_lot(lot=row, frozen=True, at=at, by=by),
+        )
+
+    @admin.action(description=_("Unfreeze"), permissions=["act"])
+    def unfreeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> None:
+        self.act(
+            request,
+            rows,
+            gettext("unfrozen"),
+            lambda row, by, at: freeze_lot(lot=row, frozen=False, at=at, by=by),
+        )
+
+
+@admin.register(CreditLedgerEntry)
+class CreditLedgerEntryAdmin(ReadOnlyAdmin[CreditLedgerEntry]):
+    list_display = ("at", "team", "kind", "credits", "grant", "cause")
+    list_select_related = ("team", "grant__team")
+    list_filter = ("kind",)
+    search_fields = ("team__slug", "cause")
+    ordering = ("-at", "-id")
+
+    @admin.display(description=_("Credits"))
+    def credits(self, entry: CreditLedgerEntry) -> str:
+        return credits_text(entry.amount_nanousd)
+
+
+@admin.register(CreditAccess)
+class CreditAccessAdmin(ReadOnlyAdmin[CreditAccess]):
+    list_display = ("membership", "allowed", "overflow", "month_cap_nanousd")
+    list_select_related = ("membership__user", "membership__team")
+    search_fields = ("membership__user__email", "membership__team__slug")
+    ordering = ("-membership",)

@@ -1,0 +1,116 @@
+"""What operators give a Team: seats and Credits, by the services that a purchase calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from quota.admin.fields import UNTIL, MomentField
+from quota.forms import CreditsField
+from quota.models import Plan
+from quota.money import credits_text
+from quota.services import entitlements
+from quota.services.credits import grant_credits
+from teams.models import Membership, Seat, SeatHolding, Team, User
+from teams.services import seats
+from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin
+from tokenplan.kit.transactions import one_transaction
+
+
+class SeatGrantForm(forms.Form):
+    """A seat for a Team, and whom to give it to."""
+
+    plan = forms.ModelChoiceField(Plan.objects.sellable().order_by("rank"))
+    ends_at = MomentField(label=_("Until"), help_text=UNTIL)
+    holder = forms.ModelChoiceField(Membership.objects.none(), required=False, empty_label=_("Nobody yet"))
+    reason = forms.CharField(max_length=150, help_text=_("Goes into the audit log."))
+
+    def __init__(self, team: Team, data: Any) -> None:
+        super().__init__(data)
+        holder = self.fields["holder"]
+        if isinstance(holder, forms.ModelChoiceField):
+            members = Membership.objects.for_team(team).live().select_related("user", "team")
+            holder.queryset = members.exclude(
+                pk__in=SeatHolding.objects.for_team(team).current().values("membership")
+            )
+
+
+class CreditsGrantForm(forms.Form):
+    """A lot of Credits for a Team."""
+
+    credits = CreditsField(label=_("Credits"))
+    expires_at = MomentField(label=_("Expires"), help_text=_("In UTC. Empty: in 365 days."))
+    reason = forms.CharField(max_length=150, help_text=_("Goes into the ledger and the audit log."))
+
+    def __init__(self, team: Team, data: Any) -> None:
+        super().__init__(data)
+
+
+@one_transaction()
+def _grant_seat(team: Team, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    source = f"operator: {values['reason']}"
+    seat = entitlements.grant_seat(
+        team=team, plan=values["plan"], ends_at=values["ends_at"], source=source, at=at, by=by
+    )
+    if values["holder"] is None:
+        return gettext("%(team)s has %(seat)s, %(plan)s. Nobody holds it yet.") % {
+            "team": team,
+            "seat": seat,
+            "plan": values["plan"].name,
+        }
+    seats.assign_seat(seat=seat, membership=values["holder"], by=by, at=at)
+    return gettext("%(seat)s, %(plan)s, is held by %(holder)s.") % {
+        "seat": seat,
+        "plan": values["plan"].name,
+        "holder": values["holder"].user,
+    }
+
+
+def _grant_credits(team: Team, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    # Two grants for the same reason are two lots; a source is used once.
+    source = f"operator {uuid4().hex[:12]}: {values['reason']}"
+    lot = grant_credits(
+        team=team,
+        nanousd=values["credits"],
+        source=source,
+        expires_at=values["expires_at"],
+        at=at,
+        by=by,
+    )
+    return gettext("%(team)s has %(credits)s Credits more, until %(day)s.") % {
+        "team": team,
+        "credits": credits_text(lot.amount_nanousd),
+        "day": f"{lot.expires_at:%Y-%m-%d}",
+    }
+
+
+class MembershipInline(ReadOnlyInline):
+    model = Membership
+    fields = ("user", "role", "joined_at", "ended_at")
+
+
+class SeatInline(ReadOnlyInline):
+    model = Seat
+    fields = ("id", "created_at", "removed_at")
+
+
+@admin.register(Team)
+class TeamAdmin(VerbsAdmin[Team]):
+    """A Team, with what an operator can give it."""
+
+    list_display = ("name", "slug", "default_for", "created_at", "deleted_at")
+    list_filter = (("default_for", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "slug", "memberships__user__email")
+    ordering = ("slug",)
+    inlines = (MembershipInline, SeatInline)
+    verbs = (
+        Verb("grant-seat", _("Grant a seat"), SeatGrantForm, _grant_seat),
+        Verb("grant-credits", _("Grant Credits"), CreditsGrantForm, _grant_credits),
+    )
