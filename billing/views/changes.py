@@ -12,12 +12,11 @@ from billing.errors import AmountChanged
 from billing.forms import ChangeForm, ConfirmForm
 from billing.models import Change
 from billing.selectors.change_requests import CANCEL, RESUME
-from billing.views.base import show_fresh
 from billing.workflows import cancellations, changes
 from billing.workflows.change_previews import Preview, preview_change
 from teams.permissions import Right
 from teams.tasks import deliver_mail
-from teams.views.base import TeamRequest, team_page
+from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import attempt, sentence

@@ -15,10 +15,9 @@ from billing.models import CreditPurchase
 from billing.selectors.checkouts import get_checkout
 from billing.selectors.overview import overview
 from billing.sync.checkouts import sync_checkout
-from billing.views.base import show_fresh
 from billing.workflows.checkouts import leave_checkout
 from teams.permissions import Right
-from teams.views.base import TeamRequest, team_page
+from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import attempt, sentence
 

@@ -15,11 +15,10 @@ from billing.models import Interval, Invoice
 from billing.selectors.offers import months_free, offers
 from billing.selectors.overview import is_under_way, overview
 from billing.sync.subscriptions import sync_subscription_of
-from billing.views.base import show_fresh
 from billing.workflows import next_invoice as next_invoices
 from billing.workflows.customers import portal_url
 from teams.permissions import Right
-from teams.views.base import TeamRequest, team_page
+from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import page_of, sentence
 

@@ -13,12 +13,11 @@ from billing.models import Checkout
 from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.checkouts import open_checkout
 from billing.selectors.purchases import purchases_of
-from billing.views.base import show_fresh
 from billing.workflows.checkouts import buy_credits, packs_of
 from quota.selectors.credits import team_balance
 from quota.services.credits import LOT_LIFETIME
 from teams.permissions import Right
-from teams.views.base import TeamRequest, team_page
+from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.pages import attempt_form, page_of
 
 # $5, $25 and $100 (docs/rules.md, Credits).

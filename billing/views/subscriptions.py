@@ -13,10 +13,9 @@ from billing.forms import SubscribeForm
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
 from billing.stripe_api.snapshots import InvoiceSnapshot
-from billing.views.base import show_fresh
 from billing.workflows.checkouts import buy_seats, preview_seats
 from teams.permissions import Right
-from teams.views.base import TeamRequest, team_page
+from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import attempt_form, sentence
 

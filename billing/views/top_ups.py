@@ -15,11 +15,10 @@ from django.utils.translation import gettext as _
 from billing.forms import AutoTopUpForm
 from billing.selectors.top_ups import TopUpState, top_up_state
 from billing.services.top_ups import set_auto_top_up
-from billing.views.base import show_fresh
 from quota.money import credits_text
 from quota.selectors.credits import team_balance
 from teams.permissions import Right
-from teams.views.base import TeamRequest, team_page
+from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.pages import attempt_form
 
 

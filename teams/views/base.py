@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.utils.cache import patch_cache_control
 
 from teams.models import Membership, Team, User
 from teams.permissions import TABLE, Right, membership_of, require
@@ -90,3 +91,12 @@ def show(
         },
         status=status,
     )
+
+
+def show_fresh(
+    request: TeamRequest, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """The page, with headers that no cache keeps it: going back to it shows it anew."""
+    response = show(request, template, context, status=status)
+    patch_cache_control(response, no_store=True, private=True)
+    return response

@@ -1,52 +1,21 @@
 """/teams/{slug}/invitations."""
 
-import json
 from typing import Any
 
 import pytest
 import time_machine
-from django.test import Client
 from django.utils import timezone
 
 from teams.invitation_tokens import token_of
-from teams.models import Invitation, Mail, Membership, SubscriptionKey
-from teams.services import access_tokens, invitations
+from teams.models import Invitation, Mail, SubscriptionKey
+from teams.services import invitations
 from tests.helpers import factories
 from tests.helpers.api_client import person as caller
 from tests.helpers.factories import T0
 from tests.helpers.people import everything, person, team
+from tests.helpers.signed_in_client import send, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ringing is tested by itself; here nothing listens."""
-    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
-
-
-def signed_in(membership: Membership) -> Client:
-    client = Client()
-    client.force_login(membership.user)
-    return client
-
-
-def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    answer = client.generic(
-        method,
-        f"/api/v1{path}",
-        b"" if body is None else json.dumps(body),
-        content_type="application/json",
-        headers=headers,
-    )
-    return answer.status_code, answer.json() if answer.content else None
-
-
-def token(membership: Membership, scope: str) -> dict[str, str]:
-    _, text = access_tokens.create(
-        user=membership.user, name="ci", scope=scope, expires_in_days=1, by=membership.user, at=timezone.now()
-    )
-    return {"Authorization": f"Bearer {text}"}
 
 
 def test_invitations_are_sent_listed_sent_again_and_revoked() -> None:

@@ -1,48 +1,16 @@
 """/me: the person, and their access tokens."""
 
-import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from teams.models import Membership, PersonalAccessToken
-from teams.services import access_tokens
+from teams.models import PersonalAccessToken
 from tests.helpers.people import team
+from tests.helpers.signed_in_client import send, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ringing is tested by itself; here nothing listens."""
-    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
-
-
-def signed_in(membership: Membership) -> Client:
-    client = Client()
-    client.force_login(membership.user)
-    return client
-
-
-def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    answer = client.generic(
-        method,
-        f"/api/v1{path}",
-        b"" if body is None else json.dumps(body),
-        content_type="application/json",
-        headers=headers,
-    )
-    return answer.status_code, answer.json() if answer.content else None
-
-
-def token(membership: Membership, scope: str) -> dict[str, str]:
-    _, text = access_tokens.create(
-        user=membership.user, name="ci", scope=scope, expires_in_days=1, by=membership.user, at=timezone.now()
-    )
-    return {"Authorization": f"Bearer {text}"}
 
 
 def test_a_person_sees_and_changes_their_own_name() -> None:

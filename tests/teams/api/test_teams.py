@@ -1,12 +1,10 @@
 """/teams: names, roles, the audit log."""
 
-import json
 import threading
 from typing import Any
 
 import pytest
 from django.db import transaction
-from django.test import Client
 from django.utils import timezone
 
 from teams.models import AuditEntry, Membership, SubscriptionKey, Team
@@ -16,31 +14,9 @@ from tests.helpers import factories
 from tests.helpers.api_client import person
 from tests.helpers.people import everything, member, team
 from tests.helpers.races import race
+from tests.helpers.signed_in_client import send, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ringing is tested by itself; here nothing listens."""
-    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
-
-
-def signed_in(membership: Membership) -> Client:
-    client = Client()
-    client.force_login(membership.user)
-    return client
-
-
-def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    answer = client.generic(
-        method,
-        f"/api/v1{path}",
-        b"" if body is None else json.dumps(body),
-        content_type="application/json",
-        headers=headers,
-    )
-    return answer.status_code, answer.json() if answer.content else None
 
 
 def test_a_person_sees_their_teams_and_no_other() -> None:

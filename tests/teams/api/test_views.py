@@ -1,51 +1,17 @@
 """Who may ask the API: signing in, rights, methods, and how the OpenAPI document tells it."""
 
-import json
-from typing import Any
-
 import pytest
 from django.test import Client
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from teams.api.views import TeamView
-from teams.models import Membership, Role
+from teams.models import Role
 from teams.permissions import Right
-from teams.services import access_tokens
 from tests.helpers.people import everything, member, team
+from tests.helpers.signed_in_client import send, signed_in, token
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ringing is tested by itself; here nothing listens."""
-    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
-
-
-def signed_in(membership: Membership) -> Client:
-    client = Client()
-    client.force_login(membership.user)
-    return client
-
-
-def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    answer = client.generic(
-        method,
-        f"/api/v1{path}",
-        b"" if body is None else json.dumps(body),
-        content_type="application/json",
-        headers=headers,
-    )
-    return answer.status_code, answer.json() if answer.content else None
-
-
-def token(membership: Membership, scope: str) -> dict[str, str]:
-    _, text = access_tokens.create(
-        user=membership.user, name="ci", scope=scope, expires_in_days=1, by=membership.user, at=timezone.now()
-    )
-    return {"Authorization": f"Bearer {text}"}
 
 
 def test_without_a_credential_the_answer_says_how_to_sign_in() -> None:

@@ -1,39 +1,13 @@
 """Lists by pages: cursors and sizes."""
 
-import json
-from typing import Any
-
 import pytest
-from django.test import Client
 from django.utils import timezone
 
-from teams.models import AuditEntry, Membership
+from teams.models import AuditEntry
 from tests.helpers.people import team
+from tests.helpers.signed_in_client import send, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ringing is tested by itself; here nothing listens."""
-    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
-
-
-def signed_in(membership: Membership) -> Client:
-    client = Client()
-    client.force_login(membership.user)
-    return client
-
-
-def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    answer = client.generic(
-        method,
-        f"/api/v1{path}",
-        b"" if body is None else json.dumps(body),
-        content_type="application/json",
-        headers=headers,
-    )
-    return answer.status_code, answer.json() if answer.content else None
 
 
 @pytest.mark.parametrize("cursor", ["x", "cD1nYXJiYWdl", "cD0yMDI2LTk5LTk5", "bz0tNQ==", "cD0AAA=="])
