@@ -13,7 +13,7 @@ from teams.views.base import TeamRequest, show
 def show_fresh(
     request: TeamRequest, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """The page, with headers that no cache keeps it: going back to it shows it anew."""
+    """The page, with headers that keep it out of caches, so that going back loads it again."""
     response = show(request, template, context, status=status)
     patch_cache_control(response, no_store=True, private=True)
     return response
