@@ -56,7 +56,7 @@ def newest() -> int:
 
 @one_transaction()
 def finish(*, event: StripeEvent, changed: list[str], at: datetime) -> None:
-    """Marks it as done; `changed` is what changed in our rows. A replay without changes keeps the old lines."""
+    """Marks it as done; `changed`: what changed in our rows. A replay without changes keeps the lines."""
     fields = {"done_at": at, "next_attempt_at": None, "error": ""}
     if changed or not event.changed:
         fields["changed"] = "\n".join(changed)

@@ -180,7 +180,7 @@ class PromotionSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class EventSnapshot:
-    """An event: its kind, and its object, of which only the id is used: the object itself is fetched again."""
+    """An event. Of its object only kind and id are used; the object itself is fetched again."""
 
     id: str
     kind: str

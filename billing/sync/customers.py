@@ -37,5 +37,5 @@ def team_of_customer(customer_id: str, at: datetime) -> Team | None:
 
 
 def team_of(mirror: Subscription | Invoice | Payment | None, customer_id: str, at: datetime) -> Team | None:
-    """The Team of an object at Stripe: that of our mirror, else that of the customer, which may be deleted."""
+    """The Team of an object at Stripe: that of our mirror if there is one, else that of the customer."""
     return mirror.team if mirror is not None else team_of_customer(customer_id, at)
