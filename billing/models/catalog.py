@@ -20,8 +20,8 @@ class Interval(models.TextChoices):
 class Price(models.Model):
     """What one seat of a plan version costs a month or a year; without a plan, what 5,000 Credits cost.
 
-    The amount is immutable, by trigger: another price is a new version of the plan (docs/rules.md,
-    Plans and seats).
+    The amount is immutable, by trigger: another price is a new version of the plan (docs/rules.md, Plans and
+    seats).
     """
 
     plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="prices")

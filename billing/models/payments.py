@@ -92,7 +92,8 @@ class Invoice(models.Model):
 
 
 class CreditPurchase(models.Model):
-    """Credits that a Team pays for: written before Stripe is asked, granted once when the payment came."""
+    """Credits that a Team pays for. The row is written before Stripe is asked; the Credits are granted once,
+    when the payment has come."""
 
     class Kind(models.TextChoices):
         PACK = "pack", _("Bought")

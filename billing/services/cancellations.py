@@ -45,8 +45,8 @@ def _ends(row: Subscription) -> bool:
 
 @one_transaction()
 def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
-    """The subscription is to end with its period: every sync sees to it until Stripe knows. What is planned
-    for the seats stays planned. Raises NotSubscribed, ChangeInProgress."""
+    """Records that the subscription is to end with its period; each sync asks Stripe for it until Stripe has
+    it. What is planned for the seats stays planned. Raises NotSubscribed, ChangeInProgress."""
     row = _without_change(lock_team(team))
     row.cancel_asked = True
     row.save(update_fields=["cancel_asked"])
@@ -56,7 +56,7 @@ def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
 
 @one_transaction()
 def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
-    """The subscription is to go on. Raises NotSubscribed, ChangeInProgress."""
+    """Records that the subscription is to renew again. Raises NotSubscribed, ChangeInProgress."""
     row = _without_change(lock_team(team))
     row.cancel_asked = False
     row.save(update_fields=["cancel_asked"])

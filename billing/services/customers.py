@@ -15,7 +15,7 @@ from tokenplan.kit.transactions import one_transaction
 
 @one_transaction()
 def customer_row(*, team: Team, at: datetime) -> Customer:
-    """The Team's Customer, perhaps not at Stripe yet."""
+    """The Team's Customer row, made if needed. Stripe may not know the customer yet."""
     lock_team(team)
     return Customer.objects.get_or_create(team=team, defaults={"created_at": at})[0]
 

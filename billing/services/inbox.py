@@ -12,8 +12,8 @@ from teams.models import User
 from teams.services.audit import record
 from tokenplan.kit.transactions import one_transaction
 
-# Longer than a batch takes, so that nobody else begins it meanwhile. Where Stripe is slow another process may
-# sync the same object too, which changes nothing more.
+# Longer than a batch takes, so that no other process takes the event meanwhile. If Stripe is slow, one may do
+# so all the same; syncing an object twice changes nothing more.
 CLAIM = timedelta(minutes=2)
 LONGEST_WAIT = timedelta(hours=6)
 
@@ -50,13 +50,13 @@ def claim(*, at: datetime) -> StripeEvent | None:
 
 
 def newest() -> int:
-    """The number of the event that came last; those with lower ones came before it, or with it."""
+    """The primary key of the newest event; every event with a lower one has come already."""
     return StripeEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 @one_transaction()
 def finish(*, event: StripeEvent, changed: list[str], at: datetime) -> None:
-    """Worked; `changed` is what changed in our rows. A replay that changed nothing keeps the first lines."""
+    """Marks it as done; `changed`: what changed in our rows. A replay without changes keeps the lines."""
     fields = {"done_at": at, "next_attempt_at": None, "error": ""}
     if changed or not event.changed:
         fields["changed"] = "\n".join(changed)
@@ -65,7 +65,7 @@ def finish(*, event: StripeEvent, changed: list[str], at: datetime) -> None:
 
 @one_transaction()
 def fail(*, event: StripeEvent, error: str, at: datetime) -> None:
-    """Not worked; it is due again after 15 s, 30 s, a minute and so on, up to six hours."""
+    """Records the failed attempt. It is due again after 15 s, 30 s, a minute and so on, up to six hours."""
     StripeEvent.objects.filter(pk=event.pk, done_at=None).update(
         error=error[:5000], next_attempt_at=at + _wait(event.attempts)
     )

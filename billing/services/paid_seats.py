@@ -21,10 +21,10 @@ RENEWAL_SLACK = timedelta(days=1)
 
 
 def make_paid_seats(*, subscription: Subscription, paid: Mapping[int, int], at: datetime) -> list[str]:
-    """Seats are taken away, moved to another plan, and added, so that there are those of `paid` (plan id to
-    number of seats). A Default Team's seat is its Owner's at once. Returns what changed, a line each.
+    """Removes, moves and adds seats until they are those of `paid` (plan id to number of seats). The seat of
+    a Default Team is given to its Owner at once. Returns what changed, a line each.
     """
-    # An operator may have withdrawn a seat; what is paid for is then made anew.
+    # An operator may have withdrawn a seat that is paid for; a new one then takes its place.
     subscription.seats.live().filter(seat__removed_at__isnull=False).update(ended_at=at)
     plans = place_seats(_seats_to_place(subscription), paid)
     return _withdraw_and_move(subscription, plans, at) + _add(subscription, plans, at)
@@ -95,8 +95,9 @@ def entitle_paid_seats(
     was_overdue: bool,
     at: datetime,
 ) -> list[str]:
-    """Each seat may use its plan for its item's period; it is suspended, or resumed, as payment is. `items`
-    by plan id; `was_overdue`: payment was overdue before this sync. Returns what changed, a line each.
+    """Entitles each seat to its plan for the period of its item (`items` by plan id), and suspends or resumes
+    it as payments are overdue or not. `was_overdue`: they were before this sync. Returns what changed, a
+    line each.
     """
     changed = []
     before = _entitled(subscription)
@@ -134,7 +135,7 @@ def _entitled(row: Subscription) -> dict[int, Entitlement]:
 def _term(
     bought: PurchasedSeat, item: ItemSnapshot, before: Entitlement | None, at: datetime
 ) -> entitlements.Term | None:
-    """What the seat is to be entitled to; None where it is so already, or the period would be over."""
+    """What the seat becomes entitled to; None if it is entitled to that already, or the period is over."""
     cancel_at = bought.subscription.cancel_at
     renews = cancel_at is None or cancel_at > item.period_end
     ends_at = item.period_end + (RENEWAL_SLACK if renews else timedelta(0))

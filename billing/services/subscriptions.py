@@ -23,7 +23,7 @@ from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction
 
 Status = Subscription.Status
-# In these a period was begun, so its seats exist; whether they work is another question.
+# In these statuses a period has begun, so the seats exist; they may still be suspended.
 HAS_SEATS = {Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
 ENDED = {Status.CANCELED, Status.INCOMPLETE_EXPIRED}
 OWES = Subscription.OWES
@@ -39,10 +39,10 @@ def apply_subscription(
 ) -> list[str]:
     """Our rows show what was fetched, unless they show something more recent, and the seats follow.
 
-    `overdue_since` is when the oldest unpaid invoice was first to be paid. Before its first invoice is paid a
-    subscription has no seats. Usage is never reset. Returns what changed, a line each: nothing, the second
-    time. Raises PriceUnknown; NotFound for a Team that was deleted, unless the subscription has ended too;
-    AlreadySubscribed for a second one that has not ended.
+    `overdue_since` is when the oldest unpaid invoice was first to be paid. A subscription has no
+    seats before its first invoice is paid. Usage is never reset. Returns what changed, a line each; applying
+    the same answer again changes nothing. Raises PriceUnknown; NotFound for a deleted Team, unless the
+    subscription has ended too; AlreadySubscribed for a second one that has not ended.
     """
     snapshot = fetched.value
     over = snapshot.status in ENDED or snapshot.ended_at is not None
@@ -73,7 +73,7 @@ def apply_subscription(
 
 
 def _prices(snapshot: SubscriptionSnapshot) -> dict[str, Price]:
-    """By Stripe's id. Raises PriceUnknown for one that is not a plan's price of ours."""
+    """Our prices by Stripe's id. Raises PriceUnknown for one that is not the price of a plan of ours."""
     wanted = {item.price_id for item in snapshot.items}
     found = Price.objects.filter(stripe_id__in=wanted).exclude(plan=None)
     prices = {price.stripe_id or "": price for price in found}
@@ -126,8 +126,8 @@ def _write(
 
 
 def _write_items(row: Subscription, snapshot: SubscriptionSnapshot, prices: dict[str, Price]) -> None:
-    """Where one differs all are made anew: two may have exchanged their prices, and changed one by one they
-    would have the same price for a moment, which the database refuses.
+    """Replaces all items if one differs. Updated one by one, two items that swapped their prices would have
+    the same price for a moment, which the database refuses.
     """
     fetched = [
         SubscriptionItem(

@@ -14,8 +14,8 @@ from tokenplan.kit.transactions import one_transaction
 
 @one_transaction()
 def delete_settled_team(*, team: Team, by: User | None, at: datetime) -> Team:
-    """The Team is gone, and every key in it; its books are kept. Refused while it pays, or a payment is under
-    way, which would be nobody's.
+    """Deletes the Team with every key in it, and keeps its books. Refused while it has a subscription or a
+    payment is under way, since that money would belong to nobody.
 
     Raises TeamHasSubscription, PaymentUnderWay, TeamHasLiveSeats, DefaultTeamIsPersonal.
     """

@@ -31,8 +31,8 @@ def create_customer(*, request: object, name: str, email: str, team_id: int) -> 
 
 
 def customer(id: str) -> CustomerSnapshot:
-    """Its card is the one set as such, in the portal, else the one it paid with last: the payment page keeps
-    that, and does not set it.
+    """Its card is the default that was set in the portal, else the one of the last payment: the payment page
+    saves the card and does not make it the default.
     """
     found = asked(api().customers.retrieve, id, {"expand": CUSTOMER_PARTS})
     if found.get("deleted") or customer_snapshot(found).payment_method_id:
@@ -101,7 +101,7 @@ def create_checkout(
 
 
 def find_checkout(customer_id: str, *, request: object) -> CheckoutSnapshot | None:
-    """The one that this request made, if it made one."""
+    """The session that an earlier call with this `request` has made; None if there is none."""
     for session in listed(api().checkout.sessions.list, {"customer": customer_id}):
         if session["client_reference_id"] == str(request):
             return checkout_snapshot(session)

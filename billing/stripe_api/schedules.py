@@ -43,7 +43,7 @@ def upsert_schedule(
 
 
 def _new_schedule(subscription_id: str) -> ScheduleSnapshot:
-    """One that another process has made at the same time will do."""
+    """A new schedule, or the one that another process has made at the same time."""
     try:
         made = asked(api().subscription_schedules.create, {"from_subscription": subscription_id})
     except StripeRefused:

@@ -34,7 +34,7 @@ class CustomerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ItemSnapshot:
-    """So many seats at one price; the period lies on the item."""
+    """A number of seats at one price. Stripe keeps the period on each item."""
 
     id: str
     price_id: str
@@ -180,7 +180,7 @@ class PromotionSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class EventSnapshot:
-    """An event: what kind, about which object. The object is fetched anew, never believed from here."""
+    """An event. Of its object only kind and id are used; the object itself is fetched again."""
 
     id: str
     kind: str
@@ -189,7 +189,7 @@ class EventSnapshot:
 
 
 def customer_snapshot(customer: Object, card: Object | None = None) -> CustomerSnapshot:
-    """`card` is charged where none is set as the one to charge."""
+    """`card`: the card that is charged if the customer has no default."""
     settings = customer.get("invoice_settings") or {}
     method = settings.get("default_payment_method") or card
     return CustomerSnapshot(
@@ -205,8 +205,9 @@ def customer_snapshot(customer: Object, card: Object | None = None) -> CustomerS
 
 
 def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
-    """`latest_invoice` must have been expanded: one that is not is believed to be paid; and
-    `default_payment_method`, for `card` to be known."""
+    """Expand `latest_invoice` first, else the first invoice counts as paid, and `default_payment_method`,
+    else `card` is empty.
+    """
     items = subscription["items"]["data"]
     invoice = subscription.get("latest_invoice")
     invoice = invoice if isinstance(invoice, Mapping) else {}
@@ -345,12 +346,12 @@ def event_snapshot(event: Object) -> EventSnapshot:
 def _dispute(status: str) -> str:
     if status in ("", "won", "lost"):
         return status
-    # An inquiry that was closed, or a dispute that was kept from being one, took no money.
+    # A closed inquiry, or a dispute that was prevented, took no money.
     return "won" if status in ("warning_closed", "prevented") else "open"
 
 
 def _payment_of(payments: Sequence[Object]) -> str:
-    """The one that paid; while none has, the one that is to."""
+    """The payment intent that paid the invoice; while none has, the one that will."""
     ranked = sorted(payments, key=lambda one: (one["status"] == "paid", bool(one.get("is_default"))))
     return _id(ranked[-1]["payment"].get("payment_intent")) if ranked else ""
 

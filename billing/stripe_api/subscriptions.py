@@ -44,8 +44,8 @@ def preview_new(customer_id: str, prices: Quantities) -> InvoiceSnapshot:
 
 
 def preview_change(now: SubscriptionSnapshot, prices: Quantities, *, at: datetime | None) -> InvoiceSnapshot:
-    """The invoice of a change made at `at`; without `at`, a regular one of a period billed so, with the
-    subscription's own discounts. One that is to end is asked about as if it went on.
+    """The invoice of a change made at `at`; without `at`, the regular invoice of a whole period at these
+    prices, with the subscription's own discounts. A canceled subscription is previewed as if it renewed.
     """
     details: dict[str, Any] = {"items": _item_changes(now, prices), "proration_behavior": "none"}
     if at is not None:
@@ -69,8 +69,8 @@ def next_invoice(subscription_id: str) -> InvoiceSnapshot | None:
 def change_subscription(
     now: SubscriptionSnapshot, prices: Quantities, *, request: object, at: datetime
 ) -> SubscriptionSnapshot:
-    """Bills other prices from `at` on, prorated, with an invoice at once. Where that is not paid at once,
-    nothing changes until it is: see `pending_until`.
+    """Bills other prices from `at` on, prorated, with an invoice at once. Until that invoice is paid nothing
+    changes: see `pending_until`.
     """
     params = {
         "items": _item_changes(now, prices),
@@ -83,9 +83,7 @@ def change_subscription(
 
 
 def end_subscription(subscription_id: str) -> None:
-    """Ends it now, without a refund; what was never paid is not owed any more. One that has ended is left
-    alone.
-    """
+    """Ends it now, without a refund, and voids its open invoices. Does nothing if it has ended already."""
     if subscription(subscription_id).ended_at is not None:
         return
     for bill in list(listed(api().invoices.list, {"subscription": subscription_id, "status": "open"})):
@@ -94,8 +92,8 @@ def end_subscription(subscription_id: str) -> None:
 
 
 def _item_changes(now: SubscriptionSnapshot, prices: Quantities) -> list[dict[str, Any]]:
-    """What to say of the items so that they are as `prices`. An item whose price is billed no more takes on
-    a new one, so that few are deleted and made."""
+    """The changes that turn the items into `prices`. An item whose price is no longer wanted gets a new one
+    where there is one, so that few items are deleted and made."""
     wanted = {price: count for price, count in prices.items() if count}
     new = [(price, count) for price, count in wanted.items() if price not in now.quantities]
     changes: list[dict[str, Any]] = []

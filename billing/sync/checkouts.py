@@ -19,7 +19,7 @@ DEAD = {"requires_payment_method", "canceled"}
 
 
 def sync_checkout_session(id: str, at: datetime) -> list[str]:
-    """By the id of Stripe's session; one that we do not know by it is known by our own reference."""
+    """`id` is Stripe's. If no row of ours has it, the row is found by our reference in the session."""
     checkout = Checkout.objects.select_related("team").filter(stripe_id=id).first()
     if checkout is None:
         reference = stripe_api.checkout(id).reference
@@ -29,7 +29,7 @@ def sync_checkout_session(id: str, at: datetime) -> list[str]:
 
 
 def sync_checkout(checkout: Checkout, at: datetime, *, session_id: str = "") -> list[str]:
-    """What was bought becomes ours first, the session's own row last: it stays open until then, so that
+    """Syncs what was bought first and the session's own row last. The session stays open until then, so that
     nothing is bought a second time meanwhile.
     """
     id = session_id or checkout.stripe_id or ""

@@ -19,8 +19,8 @@ def sync_customer(id: str, at: datetime) -> list[str]:
 
 
 def team_of_customer(customer_id: str, at: datetime) -> Team | None:
-    """The Team that is this customer; None for somebody else's. A row of ours that does not know its customer
-    yet, as after a crash, is completed.
+    """The Team that is this customer; None if the customer is not ours. If our row lacks the customer's id,
+    as after a crash, it is filled in.
     """
     row = Customer.objects.select_related("team").filter(stripe_id=customer_id).first()
     if row is not None:
@@ -37,5 +37,5 @@ def team_of_customer(customer_id: str, at: datetime) -> Team | None:
 
 
 def team_of(mirror: Subscription | Invoice | Payment | None, customer_id: str, at: datetime) -> Team | None:
-    """The Team of an object of Stripe's. Our mirror of it knows, also when the customer was deleted there."""
+    """The Team of an object at Stripe: that of our mirror if there is one, else that of the customer."""
     return mirror.team if mirror is not None else team_of_customer(customer_id, at)

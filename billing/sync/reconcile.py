@@ -1,5 +1,5 @@
-"""Compares everything that Stripe has of ours with our rows, and makes them agree: what events should have
-brought, and what no event brings.
+"""Compares all our objects at Stripe with our rows and makes the rows agree, whether an event was missed or
+Stripe sends none.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def reconcile(*, at: datetime) -> Report:
 
 
 def _repair_customer(customer: CustomerSnapshot, report: Report, at: datetime) -> Team | None:
-    """The Team that it is; None for somebody else's."""
+    """The Team of the customer; None if the customer is not ours."""
     known = Customer.objects.filter(stripe_id=customer.id).exists()
     if not customer.team_id and not known:
         return None
@@ -116,7 +116,7 @@ def _repair_objects_of(customer_id: str, team: Team, report: Report, at: datetim
 
 
 def _repair_what_was_not_listed(found: set[str], began: int, report: Report, at: datetime) -> None:
-    """What we have and Stripe's list has not: it was deleted there, or is of another account. `began`: the
+    """Our rows that Stripe did not list: they were deleted there, or belong to another account. `began`: the
     fetch sequence when the run began.
     """
     for row in Customer.objects.exclude(stripe_id=None).exclude(stripe_id__in=found):

@@ -46,7 +46,7 @@ def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datet
 
 
 def _sync_the_one_before(team: Team, id: str, at: datetime) -> None:
-    """It may have ended, and the event that says so did not come yet."""
+    """The Team's earlier subscription may have ended without our having its event yet."""
     before = Subscription.objects.for_team(team).live().exclude(stripe_id=id).first()
     if before is not None:
         sync_subscription(before.stripe_id, at)

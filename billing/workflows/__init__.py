@@ -1,4 +1,4 @@
-"""Verbs that ask Stripe. None runs inside a transaction: what is to happen is written down first, then asked
-of Stripe, then synced, so that our rows agree with the answer. A crash in between leaves a row that a sweep
-finds.
+"""Actions that ask Stripe. None runs inside a transaction: the intent is recorded first, then Stripe is
+asked, then the object is synced, so that our rows agree with Stripe. A crash in between leaves a row that a
+periodic task finds.
 """

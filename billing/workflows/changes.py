@@ -117,8 +117,8 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
 
 
 def drop_change(*, change: Change, at: datetime) -> Change:
-    """Gives up a change that waits for its payment: its invoice is voided, nothing is charged. One that was
-    paid in this moment is done."""
+    """Gives up a change that waits for its payment: its invoice is voided, nothing is charged. If it
+    has just been paid, it is done."""
     if change.invoice_id and change.closed_at is None:
         with suppress(StripeRefused):  # paid, or void already: the sync says which
             stripe_api.void_invoice(change.invoice_id)

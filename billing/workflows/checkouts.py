@@ -116,7 +116,7 @@ def _begin(
     at: datetime,
     by: User,
 ) -> Checkout:
-    """The open session if it is about the same, else a new one, after the other one was ended."""
+    """The open session if it is for the same prices; else that one is ended, and a new one begins."""
     open_one = open_checkout(team, kind)
     if open_one is not None:
         if open_one.prices == prices and open_one.expires_at > at:
@@ -130,8 +130,8 @@ def _begin(
 
 
 def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
-    """Asks Stripe for the page; the same page however often it is asked. Raises ChangeInProgress when the
-    session was ended meanwhile, as from another tab, and StripeRefused, which ends it.
+    """Asks Stripe for the page; asking again gives the same page. Raises ChangeInProgress when the session
+    was ended meanwhile, as from another tab. A StripeRefused ends the session.
     """
     customer_id = ensure_customer(team=checkout.team, at=at)
     try:

@@ -13,8 +13,9 @@ from teams.models import Team
 
 @dataclass(frozen=True, slots=True)
 class NextInvoice:
-    """`invoice`: the next regular one as Stripe would make it now; None where none will come. `card` is
-    charged for it, as people know it; empty where none is known."""
+    """`invoice`: the next regular one as Stripe would make it now; None if there will be none. `card`: the
+    card that is charged, such as "Visa ···· 4242"; empty if none is known.
+    """
 
     invoice: InvoiceSnapshot | None
     card: str

@@ -71,7 +71,8 @@ def test_a_checkout_whose_page_was_never_made_is_over_then_too(story: Story) -> 
 
 
 def two_clicks(buyer: Buyer) -> tuple[Checkout, Checkout]:
-    """One session as its first click wrote it, and as the second one read it, before Stripe was asked."""
+    """One checkout session, as the first click wrote it and as the second one read it, before Stripe was
+    asked."""
     prices = {str(row.stripe_id): 1 for row in Price.objects.filter(interval="month")}
     first = checkouts.begin_checkout(
         team=buyer.team,
