@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account import admin as _library_admin  # noqa: F401  (registers what is unregistered here)
+from allauth.account.models import EmailAddress
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -29,8 +33,36 @@ from teams.models import (
 )
 from teams.services import access_tokens, accounts, invitations, keys, mail, seats
 from teams.tasks import deliver_mail
-from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator
+from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator, small_letters
 from tokenplan.kit.enqueue import enqueue
+
+# Registered by Django and the sign-in library with forms that change what they list.
+admin.site.unregister([Group, EmailAddress])
+
+
+@admin.register(Group)
+class RightsAdmin(GroupAdmin):
+    """Whoever may write a group could widen the one that they are in, so superusers alone may."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(operator(request).is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(operator(request).is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(operator(request).is_superuser)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnlyAdmin[EmailAddress]):
+    """People's addresses are theirs to change: whoever could change one could reset the password by it."""
+
+    list_display = ("email", "user", "primary", "verified")
+    list_filter = ("primary", "verified")
+    list_select_related = ("user",)
+    search_fields = ("email__contains",)
+    ordering = ("email",)
 
 
 @admin.register(User)
@@ -39,12 +71,13 @@ class UserAdmin(ModelAdmin[User]):
 
     list_display = ("email", "name", "is_active", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff")
-    search_fields = ("email", "name")
+    search_fields = ("email__contains", "name")
     ordering = ("email",)
     fields = (
         "email",
         "name",
         "is_active",
+        "deactivated_at",
         "is_staff",
         "is_superuser",
         "groups",
@@ -56,7 +89,7 @@ class UserAdmin(ModelAdmin[User]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         # The sign-in library changes the address, with a mail to confirm it. Only a superuser grants rights.
-        fixed = ("email", "date_joined", "last_login")
+        fixed = ("email", "deactivated_at", "date_joined", "last_login")
         rights = ("is_staff", "is_superuser", "groups", "user_permissions")
         return fixed if operator(request).is_superuser else (*fixed, *rights)
 
@@ -65,8 +98,18 @@ class UserAdmin(ModelAdmin[User]):
             user=obj, changed=form.changed_data, by=operator(request), at=timezone.now()
         )
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        return super().get_search_results(request, queryset, small_letters(search_term))
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A superuser's account is closed and opened by superusers alone."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or not obj.is_superuser or bool(operator(request).is_superuser))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -92,7 +135,7 @@ class HoldingInline(ReadOnlyInline):
 class TeamAdmin(ReadOnlyAdmin[Team]):
     list_display = ("name", "slug", "default_for", "created_at", "deleted_at")
     list_filter = (("default_for", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("name", "slug", "memberships__user__email")
+    search_fields = ("name", "slug", "memberships__user__email__contains")
     ordering = ("slug",)
     inlines = (MembershipInline, SeatInline)
 
@@ -102,7 +145,7 @@ class MembershipAdmin(ReadOnlyAdmin[Membership]):
     list_display = ("user", "team", "role", "joined_at", "ended_at")
     list_filter = ("role", ("ended_at", admin.EmptyFieldListFilter))
     list_select_related = ("user", "team")
-    search_fields = ("user__email", "team__slug", "team__name")
+    search_fields = ("user__email__contains", "team__slug", "team__name")
     ordering = ("-id",)
     inlines = (HoldingInline,)
 
@@ -128,7 +171,7 @@ class SeatAdmin(ReadOnlyAdmin[Seat]):
 class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     list_display = ("email", "team", "role", "sent_at", "expires_at", "accepted_at", "revoked_at")
     list_select_related = ("team",)
-    search_fields = ("email", "team__slug")
+    search_fields = ("email__contains", "team__slug")
     ordering = ("-created_at",)
     exclude = ("token_hash",)
     actions = ("resend", "revoke")
@@ -157,7 +200,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
 class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
     list_display = ("prefix", "user", "name", "scope", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("user",)
-    search_fields = ("prefix", "user__email")
+    search_fields = ("prefix", "user__email__contains")
     ordering = ("-id",)
     exclude = ("token_hash",)
     actions = ("revoke",)
@@ -177,7 +220,7 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
     list_display = ("key_id", "membership", "root", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("membership__user", "membership__team")
     list_filter = ("root",)
-    search_fields = ("key_id", "membership__user__email", "team__slug")
+    search_fields = ("key_id", "membership__user__email__contains", "team__slug")
     exclude = ("salt",)
     ordering = ("-id",)
     actions = ("revoke",)
@@ -196,7 +239,7 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
 class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
     list_display = ("at", "team", "by", "action", "subject")
     list_select_related = ("team", "by")
-    search_fields = ("action", "subject", "team__slug", "by__email")
+    search_fields = ("action", "subject", "team__slug", "by__email__contains")
     ordering = ("-at", "-id")
 
 

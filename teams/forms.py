@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from teams.models import PersonalAccessToken, Role
 from teams.services.access_tokens import LONGEST_DAYS
+from teams.services.keys import DEFAULT_OVERLAP
 
 INVITED_ROLES = [(role.value, role.label) for role in (Role.MEMBER, Role.ADMIN)]
 
@@ -69,5 +70,6 @@ class RotateForm(forms.Form):
         choices=OVERLAPS,
         coerce=int,
         widget=forms.RadioSelect,
-        initial="0",
+        initial=str(int(DEFAULT_OVERLAP.total_seconds())),
+        help_text=_("If somebody else has seen the key, choose “Not at all”."),
     )

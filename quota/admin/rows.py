@@ -192,7 +192,7 @@ class CreditLedgerEntryAdmin(ReadOnlyAdmin[CreditLedgerEntry]):
 class CreditAccessAdmin(ReadOnlyAdmin[CreditAccess]):
     list_display = ("membership", "allowed", "overflow", "month_cap_nanousd")
     list_select_related = ("membership__user", "membership__team")
-    search_fields = ("membership__user__email", "membership__team__slug")
+    search_fields = ("membership__user__email__contains", "membership__team__slug")
     ordering = ("-membership",)
 
 
@@ -245,5 +245,5 @@ class ClosedWindowAdmin(ReadOnlyAdmin[ClosedWindow]):
 class SeatRequestAdmin(ReadOnlyAdmin[SeatRequest]):
     list_display = ("membership", "plan_code", "created_at", "closed_at", "granted")
     list_select_related = ("membership__user", "membership__team")
-    search_fields = ("membership__user__email", "team__slug")
+    search_fields = ("membership__user__email__contains", "team__slug")
     ordering = ("-id",)
