@@ -9,13 +9,17 @@ from django.utils.translation import gettext_lazy as _
 from teams.models import PersonalAccessToken, Role
 from teams.services.access_tokens import LONGEST_DAYS
 from teams.services.keys import DEFAULT_OVERLAP
+from tokenplan.kit.text import ADDRESS_HINT
 
 INVITED_ROLES = [(role.value, role.label) for role in (Role.MEMBER, Role.ADMIN)]
 
 
 class InvitationForm(forms.Form):
     email = forms.EmailField(
-        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=_("E-mail address"),
+        max_length=254,
+        help_text=ADDRESS_HINT,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     role = forms.ChoiceField(label=_("Role"), choices=INVITED_ROLES)
 

@@ -26,7 +26,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person. Signs in by e-mail; an operator of the platform has `is_staff`."""
 
     # In its one form (docs/decisions/0017), so that equal texts are the same address and no others are.
-    email = models.EmailField(max_length=254, unique=True)
+    email = models.EmailField(max_length=254)
     name = models.CharField(max_length=100, blank=True)
     # Django asks this one; the constraint keeps it equal to the moment.
     is_active = models.BooleanField(default=True)
@@ -45,6 +45,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["email"], name="one_user_per_email"),
             models.CheckConstraint(
                 condition=Q(email__regex=CANONICAL), name="the_address_of_an_account_is_in_its_one_form"
             ),

@@ -50,9 +50,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         So whoever took over an account does not choose who hears of it.
         """
         context = context or {}
-        told = {email, context.get("deleted_email"), EmailAddress.objects.get_primary_email(user)}
-        told |= set(EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True))
-        for address in sorted(filter(None, told)):
+        addresses = {email, context.get("deleted_email"), EmailAddress.objects.get_primary_email(user)}
+        verified = EmailAddress.objects.filter(user=user, verified=True)
+        addresses |= set(verified.values_list("email", flat=True))
+        for address in sorted(filter(None, addresses)):
             super().send_notification_mail(template_prefix, user, context, address)
 
     def login(self, request: HttpRequest, user: User) -> None:

@@ -44,8 +44,8 @@ class Portal(BillingView):
             **refusals(errors.StripeRefused, errors.PaymentsUnavailable, ReauthenticationRequired),
         },
         summary="A link to Stripe's page for cards and invoices",
-        description="It is good for a few minutes, for whoever has it. Needs a recent confirmation that it is "
-        "you; an access token has none.",
+        description="It is good for a few minutes, for whoever has it. Needs a recent confirmation "
+        "that it is you; an access token has none.",
     )
     def post(self, request: Request, slug: str) -> Response:
         return Response({"url": portal_url(team=self.team, at=timezone.now())})

@@ -70,7 +70,7 @@ class RevealKey(TeamView):
         request=RevealSerializer,
         responses={200: ShownKeySerializer, **refusals(ReauthenticationRequired, NotFound)},
         summary="Show the text of your key",
-        description="For a signed-in person who sends the password, or confirmed minutes ago that it is them; "
+        description="For a signed-in person who sends the password, or confirmed it minutes ago; "
         "never for an access token.",
     )
     def post(self, request: Request, slug: str) -> Response:
@@ -88,8 +88,9 @@ class RotateKey(TeamView):
         request=RotateSerializer,
         responses={200: OwnKeySerializer, **refusals(ReauthenticationRequired)},
         summary="Get a new text for your key",
-        description="Every earlier one stops working at once, or after the overlap if it has not ended before. "
-        "Usage, quota and Credits stay. Needs a recent confirmation that it is you; an access token has none.",
+        description="Every earlier one stops working at once, or after the overlap if it has not ended "
+        "before. Usage, quota and Credits stay. Needs a recent confirmation that it is you; an access token "
+        "has none.",
     )
     def post(self, request: Request, slug: str) -> Response:
         overlap = timedelta(seconds=checked(RotateSerializer, request)["overlap_seconds"])

@@ -40,7 +40,8 @@ class Tokens(PersonView):
         request=NewTokenSerializer,
         responses={201: ShownTokenSerializer, **refusals(ReauthenticationRequired)},
         summary="Make an access token",
-        description="For a signed-in person who confirmed minutes ago that it is them; never for an access token.",
+        description="For a signed-in person who confirmed minutes ago to be the one; never for an "
+        "access token.",
     )
     def post(self, request: Request) -> Response:
         body = checked(NewTokenSerializer, request)

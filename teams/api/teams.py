@@ -67,7 +67,8 @@ class Transfer(TeamView):
         request=TransferSerializer,
         responses={200: MemberSerializer, **refusals(ReauthenticationRequired)},
         summary="Transfer ownership",
-        description="Needs a recent confirmation that it is you; an access token has none. Answers with the new Owner. The Owner until now becomes an Admin.",
+        description="Needs a recent confirmation that it is you; an access token has none. "
+        "Answers with the new Owner. The Owner until now becomes an Admin.",
     )
     def post(self, request: Request, slug: str) -> Response:
         body = checked(TransferSerializer, request)

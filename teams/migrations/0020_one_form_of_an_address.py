@@ -29,6 +29,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(SMALL_LETTERS, migrations.RunSQL.noop),
         migrations.RemoveConstraint(model_name="user", name="one_user_per_email"),
+        migrations.AlterField(model_name="user", name="email", field=models.EmailField(max_length=254)),
+        migrations.AddConstraint(
+            model_name="user",
+            constraint=models.UniqueConstraint(fields=("email",), name="one_user_per_email"),
+        ),
         migrations.AddConstraint(
             model_name="user",
             constraint=models.CheckConstraint(

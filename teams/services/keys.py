@@ -81,7 +81,7 @@ def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: 
     earlier = lock_keys(membership)
     membership = lock_membership(membership)
     for key in earlier:
-        _end_by(key, at + overlap, at=at)
+        _end_by(key=key, end=at + overlap, at=at)
     old = earlier[-1] if earlier else None
     key = issue_key(membership=membership, at=at)
     details = {"from": old.prefix if old else None, "overlap_seconds": int(overlap.total_seconds())}
@@ -89,7 +89,7 @@ def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: 
     return key
 
 
-def _end_by(key: SubscriptionKey, end: datetime, *, at: datetime) -> None:
+def _end_by(*, key: SubscriptionKey, end: datetime, at: datetime) -> None:
     """The text is replaced, and ends at that moment unless it ends before."""
     if key.replaced_at is None:
         key.replaced_at = at

@@ -11,6 +11,7 @@ from django.utils import timezone
 from teams.models import Membership, PersonalAccessToken
 from teams.services import access_tokens
 from tests.helpers.people import team
+from tests.helpers.proof import prove
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +25,7 @@ def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
 def signed_in(membership: Membership) -> Client:
     client = Client()
     client.force_login(membership.user)
-    return client
+    return prove(client)
 
 
 def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
@@ -66,7 +67,7 @@ def test_a_person_makes_lists_and_revokes_tokens() -> None:
     bearer = {"Authorization": f"Bearer {made['token']}"}
     assert send(Client(), "GET", "/teams", **bearer)[0] == 200
     status, answer = send(Client(), "POST", "/me/tokens", {"name": "more", "scope": "manage"}, **bearer)
-    assert (status, answer["code"]) == (403, "session_required")
+    assert (status, answer["code"]) == (403, "reauthentication_required")
     stranger = signed_in(team("Globex"))
     assert send(stranger, "DELETE", f"/me/tokens/{made['id']}")[0] == 404
     assert send(client, "DELETE", f"/me/tokens/{made['id']}") == (204, None)

@@ -15,6 +15,7 @@ from teams.services.locks import lock_team
 from tests.helpers import factories
 from tests.helpers.api_client import person
 from tests.helpers.people import everything, member, team
+from tests.helpers.proof import prove
 from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,7 @@ def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
 def signed_in(membership: Membership) -> Client:
     client = Client()
     client.force_login(membership.user)
-    return client
+    return prove(client)
 
 
 def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
