@@ -25,7 +25,7 @@ CANONICAL = r"^[!-@\[-~]+$"
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. Signs in by e-mail; an operator of the platform has `is_staff`."""
 
-    # In its one form (docs/decisions/0017), so that equal texts are the same address and no others are.
+    # In its one form (docs/decisions/0020), so that equal texts are the same address and no others are.
     email = models.EmailField(max_length=254)
     name = models.CharField(max_length=100, blank=True)
     # Django asks this one; the constraint keeps it equal to the moment.

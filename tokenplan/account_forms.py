@@ -1,4 +1,4 @@
-"""The sign-in library's forms, with our one form of an e-mail address (docs/decisions/0017)."""
+"""The sign-in library's forms, with our one form of an e-mail address (docs/decisions/0020)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ ADDRESS_HINT = _lazy("Letters a to z, digits and signs; a domain in other letter
 
 
 def plain_address(value: str) -> None:
-    """Raises ValidationError for an address with other signs than ASCII (docs/decisions/0017)."""
+    """Raises ValidationError for an address with other signs than ASCII (docs/decisions/0020)."""
     if not value.isascii():
         raise ValidationError(
             _("Write the address in letters from a to z, digits and signs; a domain in other letters xn--….")
