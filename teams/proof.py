@@ -31,7 +31,7 @@ def has_recent_proof(request: HttpRequest, *, at: datetime) -> bool:
     if not proofs:
         return False
     age: float = at.timestamp() - proofs[-1]["at"]
-    return age < app_settings.REAUTHENTICATION_TIMEOUT
+    return bool(age < app_settings.REAUTHENTICATION_TIMEOUT)
 
 
 def address_for_code(user: User) -> str | None:

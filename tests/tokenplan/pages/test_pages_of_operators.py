@@ -21,7 +21,7 @@ def operator() -> User:
     return user
 
 
-def test_of_forty_guesses_at_the_operators_door_none_is_looked_at(operator: User) -> None:
+def test_of_forty_guesses_at_the_operators_door_none_is_checked(operator: User) -> None:
     client = Client()
     guesses = [f"guess {number}" for number in range(40)] + [PASSWORD]
 
@@ -77,7 +77,7 @@ def test_a_stolen_session_of_an_operator_guesses_no_password_there_either(operat
     assert operator.check_password(PASSWORD)
 
 
-def test_whoever_is_no_operator_is_told_so_and_not_asked_again() -> None:
+def test_whoever_is_no_operator_is_refused_and_not_asked_again() -> None:
     client = Client()
     client.force_login(make_user())
 
