@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account import admin as _library_admin  # noqa: F401  (registers what is unregistered here)
+from allauth.account.models import EmailAddress
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -27,8 +31,36 @@ from teams.models import (
 )
 from teams.services import access_tokens, accounts, invitations, keys, mail
 from teams.tasks import deliver_mail
-from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator
+from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator, small_letters
 from tokenplan.kit.enqueue import enqueue
+
+# Registered by Django and the sign-in library with forms that change what they list.
+admin.site.unregister([Group, EmailAddress])
+
+
+@admin.register(Group)
+class RightsAdmin(GroupAdmin):
+    """Whoever may write a group could widen the one that they are in, so superusers alone may."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(operator(request).is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(operator(request).is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(operator(request).is_superuser)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnlyAdmin[EmailAddress]):
+    """People's addresses are theirs to change: whoever could change one could reset the password by it."""
+
+    list_display = ("email", "user", "primary", "verified")
+    list_filter = ("primary", "verified")
+    list_select_related = ("user",)
+    search_fields = ("email__contains",)
+    ordering = ("email",)
 
 
 @admin.register(User)
@@ -37,12 +69,13 @@ class UserAdmin(ModelAdmin[User]):
 
     list_display = ("email", "name", "is_active", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff")
-    search_fields = ("email", "name")
+    search_fields = ("email__contains", "name")
     ordering = ("email",)
     fields = (
         "email",
         "name",
         "is_active",
+        "deactivated_at",
         "is_staff",
         "is_superuser",
         "groups",
@@ -54,7 +87,7 @@ class UserAdmin(ModelAdmin[User]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         # The sign-in library changes the address, with a mail to confirm it. Only a superuser grants rights.
-        fixed = ("email", "date_joined", "last_login")
+        fixed = ("email", "deactivated_at", "date_joined", "last_login")
         rights = ("is_staff", "is_superuser", "groups", "user_permissions")
         return fixed if operator(request).is_superuser else (*fixed, *rights)
 
@@ -63,8 +96,18 @@ class UserAdmin(ModelAdmin[User]):
             user=obj, changed=form.changed_data, by=operator(request), at=timezone.now()
         )
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        return super().get_search_results(request, queryset, small_letters(search_term))
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A superuser's account is closed and opened by superusers alone."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or not obj.is_superuser or bool(operator(request).is_superuser))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -81,7 +124,7 @@ class MembershipAdmin(ReadOnlyAdmin[Membership]):
     list_display = ("user", "team", "role", "joined_at", "ended_at")
     list_filter = ("role", ("ended_at", admin.EmptyFieldListFilter))
     list_select_related = ("user", "team")
-    search_fields = ("user__email", "team__slug", "team__name")
+    search_fields = ("user__email__contains", "team__slug", "team__name")
     ordering = ("-id",)
     inlines = (HoldingInline,)
 
@@ -90,7 +133,7 @@ class MembershipAdmin(ReadOnlyAdmin[Membership]):
 class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     list_display = ("email", "team", "role", "sent_at", "expires_at", "accepted_at", "revoked_at")
     list_select_related = ("team",)
-    search_fields = ("email", "team__slug")
+    search_fields = ("email__contains", "team__slug")
     ordering = ("-created_at",)
     exclude = ("token_hash",)
     actions = ("resend", "revoke")
@@ -119,7 +162,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
 class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
     list_display = ("prefix", "user", "name", "scope", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("user",)
-    search_fields = ("prefix", "user__email")
+    search_fields = ("prefix", "user__email__contains")
     ordering = ("-id",)
     exclude = ("token_hash",)
     actions = ("revoke",)
@@ -139,7 +182,7 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
     list_display = ("key_id", "membership", "root", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("membership__user", "membership__team")
     list_filter = ("root",)
-    search_fields = ("key_id", "membership__user__email", "team__slug")
+    search_fields = ("key_id", "membership__user__email__contains", "team__slug")
     exclude = ("salt",)
     ordering = ("-id",)
     actions = ("revoke",)
@@ -158,7 +201,7 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
 class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
     list_display = ("at", "team", "by", "action", "subject")
     list_select_related = ("team", "by")
-    search_fields = ("action", "subject", "team__slug", "by__email")
+    search_fields = ("action", "subject", "team__slug", "by__email__contains")
     ordering = ("-at", "-id")
 
 

@@ -18,7 +18,7 @@ class KeyInvalid(Refusal):
 class ReauthenticationRequired(Refusal):
     code = "reauthentication_required"
     status = 403
-    title = _("Confirm your password to see the key")
+    title = _("Confirm that it is you, by your password for example")
 
 
 class DefaultTeamIsPersonal(Refusal):

@@ -8,13 +8,18 @@ from django.utils.translation import gettext_lazy as _
 
 from teams.models import PersonalAccessToken, Role
 from teams.services.access_tokens import LONGEST_DAYS
+from teams.services.keys import DEFAULT_OVERLAP
+from tokenplan.kit.text import ADDRESS_HINT
 
 INVITED_ROLES = [(role.value, role.label) for role in (Role.MEMBER, Role.ADMIN)]
 
 
 class InvitationForm(forms.Form):
     email = forms.EmailField(
-        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=_("E-mail address"),
+        max_length=254,
+        help_text=ADDRESS_HINT,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     role = forms.ChoiceField(label=_("Role"), choices=INVITED_ROLES)
 
@@ -69,5 +74,6 @@ class RotateForm(forms.Form):
         choices=OVERLAPS,
         coerce=int,
         widget=forms.RadioSelect,
-        initial="0",
+        initial=str(int(DEFAULT_OVERLAP.total_seconds())),
+        help_text=_("If somebody else has seen the key, choose “Not at all”."),
     )

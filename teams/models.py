@@ -12,21 +12,27 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from teams import querysets
 from teams.user_manager import UserManager
 
+# ASCII in small letters: what `canonical_email` makes of an address.
+CANONICAL = r"^[!-@\[-~]+$"
+
 
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. Signs in by e-mail; an operator of the platform has `is_staff`."""
 
-    # Django requires the field that people sign in by to be unique; the constraint below also ignores case.
-    email = models.EmailField(max_length=254, unique=True)
+    # In its one form (docs/decisions/0020), so that equal texts are the same address and no others are.
+    email = models.EmailField(max_length=254)
     name = models.CharField(max_length=100, blank=True)
+    # Django asks this one; the constraint keeps it equal to the moment.
     is_active = models.BooleanField(default=True)
+    deactivated_at = models.DateTimeField(
+        _("closed at"), null=True, blank=True, help_text=_("Usage from before this moment still counts.")
+    )
     is_staff = models.BooleanField(default=False)
     # The only model that reads the clock: the sign-in library makes the row, and passes no moment.
     date_joined = models.DateTimeField(default=timezone.now)  # noqa: TID251
@@ -38,7 +44,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
+        constraints = [
+            models.UniqueConstraint(fields=["email"], name="one_user_per_email"),
+            models.CheckConstraint(
+                condition=Q(email__regex=CANONICAL), name="the_address_of_an_account_is_in_its_one_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_active=True, deactivated_at=None)
+                | Q(is_active=False, deactivated_at__isnull=False),
+                name="an_account_is_closed_at_a_moment",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.email
@@ -149,10 +165,12 @@ class Invitation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                F("team"),
-                Lower("email"),
+                fields=["team", "email"],
                 condition=Q(accepted_at=None, revoked_at=None),
                 name="one_open_invitation_per_address_and_team",
+            ),
+            models.CheckConstraint(
+                condition=Q(email__regex=CANONICAL), name="the_address_of_an_invitation_is_in_its_one_form"
             ),
             models.CheckConstraint(
                 condition=Q(role__in=[Role.ADMIN, Role.MEMBER]), name="nobody_is_invited_as_owner"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 if TYPE_CHECKING:
     from teams.models import (  # noqa: F401
@@ -87,12 +87,16 @@ class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
         return self.filter(replaced_at=None)
 
     def working(self, moment: datetime) -> Self:
-        """Those that a live member's call may use at that moment."""
+        """Those that a live member's call may use now; `moment` decides about nothing but an overlap's end.
+
+        The rest is decided by what stands in the rows: the server that revoked a key, or replaced it without
+        an overlap, may have a clock that is ahead of this one's.
+        """
         return self.filter(
-            Q(expires_at=None) | Q(expires_at__gt=moment),
+            Q(expires_at=None) | (Q(expires_at__gt=moment) & Q(expires_at__gt=F("replaced_at"))),
             revoked_at=None,
             membership__ended_at=None,
-            membership__user__is_active=True,
+            membership__user__deactivated_at=None,
         )
 
 

@@ -2,11 +2,16 @@
 
 from django.urls import path
 
-from teams.views import access_tokens, audit, invitations, keys, members, profile, teams
+from teams.views import access_tokens, audit, invitations, keys, members, profile, proof, teams
 
 TEAM = "teams/<slug:slug>"
 
 urlpatterns = [
+    path(
+        "accounts/reauthenticate/code/",
+        proof.ConfirmByCode.as_view(),
+        name="account_reauthenticate_by_code",
+    ),
     path("account/profile/", profile.profile, name="account-profile"),
     path("account/tokens/", access_tokens.tokens, name="account-tokens"),
     path("account/tokens/<int:pk>/revoke/", access_tokens.revoke, name="account-token-revoke"),

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.base_user import BaseUserManager
+from django.core.exceptions import ValidationError
+
+from tokenplan.kit.text import canonical_email
 
 if TYPE_CHECKING:
     from teams.models import User
@@ -15,11 +18,15 @@ if TYPE_CHECKING:
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
-        """The user with this e-mail address, ignoring case."""
-        return self.get(email__iexact=username)
+        """The user with this e-mail address, in whatever case it is typed."""
+        try:
+            return self.get(email=canonical_email(username or ""))
+        except ValidationError as error:
+            raise self.model.DoesNotExist from error
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user = self.model(email=self.normalize_email(email), **fields)
+        """Raises ValidationError for an address that has no canonical form."""
+        user = self.model(email=canonical_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from teams.models import User
+from teams.proof import address_for_code
 from teams.services.accounts import open_account
 
 
@@ -22,6 +29,32 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
             if commit:
                 open_account(user=saved, at=timezone.now())
         return saved
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """A code by mail, for whoever has neither password nor passkey (teams/proof.py)."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not methods and isinstance(user, User) and address_for_code(user):
+            url = reverse("account_reauthenticate_by_code")
+            methods.append({"id": "code", "description": _("Use a code by mail"), "url": url})
+        return methods
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tells every confirmed address of the account, and the one that was just removed or replaced.
+
+        So whoever took over an account does not choose who hears of it.
+        """
+        context = context or {}
+        addresses = {email, context.get("deleted_email"), EmailAddress.objects.get_primary_email(user)}
+        verified = EmailAddress.objects.filter(user=user, verified=True)
+        addresses |= set(verified.values_list("email", flat=True))
+        for address in sorted(filter(None, addresses)):
+            super().send_notification_mail(template_prefix, user, context, address)
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Makes the Default Team at the first sign-in of an account that an operator or a command made."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
@@ -35,6 +38,20 @@ def server_error(request: HttpRequest) -> HttpResponse:
     status, template = (503, "503.html") if away else (500, "500.html")
     headers = {"Retry-After": str(problems.RETRY_UNAVAILABLE_SECONDS)} if away else None
     return HttpResponse(loader.get_template(template).render(), status=status, headers=headers)
+
+
+def sign_in_of_operators(request: HttpRequest, **_: Any) -> HttpResponse:
+    """The operators' pages have no sign-in of their own: everyone's has limits, and Django's has none."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+    if not request.user.is_staff:
+        raise PermissionDenied
+    return redirect("admin:index")
+
+
+def password_of_operators(request: HttpRequest, **_: Any) -> HttpResponse:
+    """Nor have they a form of their own for a new password."""
+    return redirect("account_change_password")
 
 
 class ApiDocs(SpectacularSwaggerSplitView):

@@ -221,7 +221,16 @@ ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _https else "http"
+# Seconds for which a recent proof is good (teams/proof.py).
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+# Changes of addresses and password are told to the addresses that the account has had.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_FORMS = {
+    "login": "tokenplan.account_forms.LoginForm",
+    "signup": "tokenplan.account_forms.SignupForm",
+    "reset_password": "tokenplan.account_forms.ResetPasswordForm",
+    "add_email": "tokenplan.account_forms.AddEmailForm",
+}
 # How many proxies in front of the server append to X-Forwarded-For; 0 believes the connection alone.
 ALLAUTH_TRUSTED_PROXY_COUNT = environment.number("TRUSTED_PROXY_COUNT", 0)
 

@@ -103,7 +103,7 @@ class PaymentAdmin(VerbsAdmin[Payment]):
     )
     list_filter = ("status", "dispute")
     list_select_related = ("team",)
-    search_fields = ("=stripe_id", "team__slug", "team__name", "team__memberships__user__email")
+    search_fields = ("=stripe_id", "team__slug", "team__name", "team__memberships__user__email__contains")
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
     fields = readonly_fields = (

@@ -51,7 +51,7 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
 class CustomerAdmin(ReadOnlyAdmin[Customer]):
     list_display = ("team", "stripe_id", "card", usd("balance_nanousd", _("Balance")), "created_at")
     list_select_related = ("team",)
-    search_fields = ("=stripe_id", "team__slug", "team__name", "team__memberships__user__email")
+    search_fields = ("=stripe_id", "team__slug", "team__name", "team__memberships__user__email__contains")
     ordering = ("-created_at", "-team")
     fields = readonly_fields = (
         "team",
@@ -97,7 +97,7 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
     )
     list_select_related = ("team",)
     list_filter = ("status", "interval")
-    search_fields = ("=stripe_id", "team__slug", "team__name", "team__memberships__user__email")
+    search_fields = ("=stripe_id", "team__slug", "team__name", "team__memberships__user__email__contains")
     ordering = ("-created_at", "-id")
     inlines = (ItemInline, PurchasedSeatInline, ChangeInline)
 

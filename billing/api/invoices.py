@@ -12,6 +12,7 @@ from billing.api.serializers import InvoiceSerializer, LinkSerializer
 from billing.api.views import BillingView
 from billing.models import Invoice
 from billing.workflows.customers import portal_url
+from teams.errors import ReauthenticationRequired
 from tokenplan.kit.openapi import refusals
 from tokenplan.kit.paging import Cursor
 
@@ -33,12 +34,18 @@ class Invoices(BillingView):
 
 
 class Portal(BillingView):
+    proof = frozenset({"POST"})
+
     @extend_schema(
         operation_id="portal",
         request=None,
-        responses={200: LinkSerializer, **refusals(errors.StripeRefused, errors.PaymentsUnavailable)},
+        responses={
+            200: LinkSerializer,
+            **refusals(errors.StripeRefused, errors.PaymentsUnavailable, ReauthenticationRequired),
+        },
         summary="A link to Stripe's page for cards and invoices",
-        description="It is good for a few minutes, for whoever has it.",
+        description="It is good for a few minutes, for whoever has it. Needs a recent confirmation "
+        "that it is you; an access token has none.",
     )
     def post(self, request: Request, slug: str) -> Response:
         return Response({"url": portal_url(team=self.team, at=timezone.now())})

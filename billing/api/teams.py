@@ -13,7 +13,7 @@ from billing import errors
 from billing.workflows.teams import delete_team
 from teams.api.serializers import TeamNameSerializer, TeamSerializer
 from teams.api.views import TeamView
-from teams.errors import DefaultTeamIsPersonal, TeamHasLiveSeats
+from teams.errors import DefaultTeamIsPersonal, ReauthenticationRequired, TeamHasLiveSeats
 from teams.permissions import Right
 from teams.services.teams import rename_team
 from tokenplan.kit.api import checked
@@ -26,6 +26,7 @@ class TeamDetail(TeamView):
         "PATCH": Right.RENAME,
         "DELETE": Right.DELETE_TEAM,
     }
+    proof = frozenset({"DELETE"})
 
     @extend_schema(responses=TeamSerializer, summary="A Team of yours")
     def get(self, request: Request, slug: str) -> Response:
@@ -49,10 +50,12 @@ class TeamDetail(TeamView):
                 errors.PaymentsUnavailable,
                 TeamHasLiveSeats,
                 DefaultTeamIsPersonal,
+                ReauthenticationRequired,
             ),
         },
         summary="Delete a Team",
-        description="For everyone, with every key in it. Refused while it has seats, or pays.",
+        description="For everyone, with every key in it. Refused while it has seats, or pays. Needs a recent "
+        "confirmation that it is you; an access token has none.",
     )
     def delete(self, request: Request, slug: str) -> Response:
         delete_team(team=self.team, by=self.person, at=timezone.now())

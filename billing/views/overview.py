@@ -19,6 +19,7 @@ from billing.workflows import next_invoice as next_invoices
 from billing.workflows.customers import portal_url
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
+from teams.views.proof import needs_proof
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import page_of, sentence
 
@@ -74,8 +75,9 @@ def next_invoice(request: TeamRequest) -> HttpResponse:
 
 
 @team_page(post=Right.MANAGE_BILLING)
+@needs_proof("POST")
 def portal(request: TeamRequest) -> HttpResponse:
-    """To Stripe's page for cards and invoices, which leads back here."""
+    """To Stripe's page for cards, invoices and where they are sent, which leads back here."""
     try:
         return redirect(portal_url(team=request.team, at=timezone.now()))
     except Refusal as refusal:

@@ -11,10 +11,12 @@ from django.utils.translation import gettext as _
 from billing.workflows.teams import delete_team
 from teams.permissions import Right
 from teams.views.base import TeamRequest, team_page
+from teams.views.proof import needs_proof
 from tokenplan.kit.pages import attempt
 
 
 @team_page(post=Right.DELETE_TEAM)
+@needs_proof("POST")
 def delete(request: TeamRequest) -> HttpResponse:
     """Asks for the Team's name, so that nobody deletes the wrong one in passing."""
     if request.POST.get("name", "").strip() != request.team.name:

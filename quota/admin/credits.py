@@ -104,5 +104,5 @@ class CreditLedgerEntryAdmin(ReadOnlyAdmin[CreditLedgerEntry]):
 class CreditAccessAdmin(ReadOnlyAdmin[CreditAccess]):
     list_display = ("membership", "allowed", "overflow", "month_cap_nanousd")
     list_select_related = ("membership__user", "membership__team")
-    search_fields = ("membership__user__email", "membership__team__slug")
+    search_fields = ("membership__user__email__contains", "membership__team__slug")
     ordering = ("-membership",)

@@ -12,5 +12,5 @@ from tokenplan.kit.admin import ReadOnlyAdmin
 class SeatRequestAdmin(ReadOnlyAdmin[SeatRequest]):
     list_display = ("membership", "plan_code", "created_at", "closed_at", "granted")
     list_select_related = ("membership__user", "membership__team")
-    search_fields = ("membership__user__email", "team__slug")
+    search_fields = ("membership__user__email__contains", "team__slug")
     ordering = ("-id",)

@@ -107,7 +107,7 @@ class TeamAdmin(VerbsAdmin[Team]):
 
     list_display = ("name", "slug", "default_for", "created_at", "deleted_at")
     list_filter = (("default_for", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("name", "slug", "memberships__user__email")
+    search_fields = ("name", "slug", "memberships__user__email__contains")
     ordering = ("slug",)
     inlines = (MembershipInline, SeatInline)
     verbs = (

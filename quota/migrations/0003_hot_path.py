@@ -59,10 +59,20 @@ BEGIN
     IF p_lock THEN
         PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = p_key_public_id FOR NO KEY UPDATE;
     END IF;
+    -- Before a call (p_request_id is given) the rows as they stand decide, and the caller's clock about nothing but the
+    -- end of an overlap: the server that made, replaced or revoked the key may have another clock. After a call its
+    -- moment decides; it may lie 5 s before the key was made, by another clock.
     SELECT k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
-            k.created_at <= p_occurred_at AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
-            AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
-            AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at) AND u.is_active
+            CASE WHEN p_request_id IS NOT NULL THEN
+                k.revoked_at IS NULL AND m.ended_at IS NULL AND u.deactivated_at IS NULL
+                AND (k.expires_at IS NULL OR k.expires_at > greatest(p_occurred_at, k.replaced_at))
+            ELSE
+                k.created_at <= p_occurred_at + interval '5 seconds'
+                AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
+                AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
+                AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at)
+                AND (u.deactivated_at IS NULL OR u.deactivated_at > p_occurred_at)
+            END
         INTO key_id, key_salt, key_root, membership_id, team_id, team_slug, key_works
         FROM teams_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
             JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
@@ -72,8 +82,9 @@ BEGIN
     END IF;
     LOOP  -- until the seat that is locked is the one that the member holds
         SELECT h.seat_id INTO seat_id FROM teams_seatholding h
-            WHERE h.membership_id = membership_id AND h.started_at <= p_occurred_at
-            AND (h.ended_at IS NULL OR h.ended_at > p_occurred_at)
+            WHERE h.membership_id = membership_id AND (
+                CASE WHEN p_request_id IS NOT NULL THEN h.ended_at IS NULL
+                ELSE h.started_at <= p_occurred_at AND (h.ended_at IS NULL OR h.ended_at > p_occurred_at) END)
             ORDER BY h.started_at DESC LIMIT 1;
         EXIT WHEN seat_id IS NULL OR NOT p_lock OR seat_id = v_locked_seat_id;
         PERFORM 1 FROM teams_seat s WHERE s.id = seat_id FOR NO KEY UPDATE;

@@ -35,7 +35,7 @@ class RosterRow:
 def roster(team: Team, at: datetime) -> list[RosterRow]:
     """The live members: Owner, Admins, Members, each by e-mail address."""
     members = list(Membership.objects.for_team(team).live().select_related("user", "team"))
-    members.sort(key=lambda member: (ORDER[member.role], member.user.email.lower()))
+    members.sort(key=lambda member: (ORDER[member.role], member.user.email))
     return rows_of(members, at)
 
 

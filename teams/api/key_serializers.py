@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from teams.services.keys import DEFAULT_OVERLAP, MAX_OVERLAP
 from tokenplan.kit.api import Shape
 
 
@@ -27,7 +28,7 @@ class OwnKeySerializer(KeySerializer):
 
 class RevealSerializer(Shape):
     password = serializers.CharField(
-        required=False, max_length=1000, help_text="Not needed within minutes of confirming it on a page."
+        required=False, max_length=1000, help_text="Not needed within minutes of confirming that it is you."
     )
 
 
@@ -37,7 +38,10 @@ class ShownKeySerializer(Shape):
 
 class RotateSerializer(Shape):
     overlap_seconds = serializers.IntegerField(
-        default=0, min_value=0, max_value=86_400, help_text="How long the old text still works, up to a day."
+        default=int(DEFAULT_OVERLAP.total_seconds()),
+        min_value=0,
+        max_value=int(MAX_OVERLAP.total_seconds()),
+        help_text="How long earlier texts still work at most, up to a day; 0 for a key that has leaked.",
     )
 
 

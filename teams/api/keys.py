@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
-from allauth.core import ratelimit
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -30,7 +27,6 @@ from teams.services.keys import reveal_key, revoke_keys, rotate_key
 from tokenplan.kit.api import checked
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
-from tokenplan.kit.problems import SessionRequired
 
 
 def own_key(membership: Membership) -> SubscriptionKey:
@@ -64,44 +60,37 @@ class OwnKey(TeamView):
 
 class RevealKey(TeamView):
     right = Right.USE
+    proof = frozenset({"POST"})
+
+    def sent_password(self) -> str | None:
+        password: str | None = checked(RevealSerializer, self.request).get("password")
+        return password
 
     @extend_schema(
         request=RevealSerializer,
         responses={200: ShownKeySerializer, **refusals(ReauthenticationRequired, NotFound)},
         summary="Show the text of your key",
-        description="For a signed-in person who sends the password, or confirmed it minutes ago; never for "
-        "an access token.",
+        description="For a signed-in person who sends the password, or confirmed it minutes ago; "
+        "never for an access token.",
     )
     def post(self, request: Request, slug: str) -> Response:
-        if request.auth is not None:
-            raise SessionRequired
-        self._reauthenticate(checked(RevealSerializer, request).get("password"))
         key = own_key(self.membership)
         if key.revoked_at is not None:
             raise NotFound(_("Your key was revoked; rotate it to get a new one."))
         return Response({"key": reveal_key(key)}, headers={"Cache-Control": "no-store"})
 
-    def _reauthenticate(self, password: str | None) -> None:
-        request = self.request._request
-        if password is None:
-            if not did_recently_reauthenticate(request):
-                raise ReauthenticationRequired(pointer="/password")
-            return
-        # The limit of the page that asks for the password, shared with it.
-        if not ratelimit.consume(request, action="reauthenticate", user=self.person):
-            raise Throttled(wait=60)
-        if not self.person.check_password(password):
-            raise ReauthenticationRequired(_("This is not your password."), pointer="/password")
-
 
 class RotateKey(TeamView):
     right = Right.USE
+    proof = frozenset({"POST"})
 
     @extend_schema(
         request=RotateSerializer,
-        responses={200: OwnKeySerializer, **refusals()},
+        responses={200: OwnKeySerializer, **refusals(ReauthenticationRequired)},
         summary="Get a new text for your key",
-        description="The old one stops working at once, or after the overlap. Usage, quota and Credits stay.",
+        description="Every earlier one stops working at once, or after the overlap if it has not ended "
+        "before. Usage, quota and Credits stay. Needs a recent confirmation that it is you; an access token "
+        "has none.",
     )
     def post(self, request: Request, slug: str) -> Response:
         overlap = timedelta(seconds=checked(RotateSerializer, request)["overlap_seconds"])

@@ -10,10 +10,11 @@ from rest_framework.response import Response
 
 from teams.api.serializers import MeSerializer, NewTokenSerializer, ShownTokenSerializer, TokenSerializer
 from teams.api.views import PersonView
+from teams.errors import ReauthenticationRequired
 from teams.services import access_tokens, accounts
 from tokenplan.kit.api import checked
 from tokenplan.kit.errors import NotFound
-from tokenplan.kit.problems import SessionRequired
+from tokenplan.kit.openapi import refusals
 
 
 class Me(PersonView):
@@ -28,19 +29,21 @@ class Me(PersonView):
 
 
 class Tokens(PersonView):
+    # A leaked token must not outlive itself by making others.
+    proof = frozenset({"POST"})
+
     @extend_schema(responses=TokenSerializer(many=True), summary="Your access tokens that work", filters=True)
     def get(self, request: Request) -> Response:
         return self.page(self.person.access_tokens.live(timezone.now()), TokenSerializer)
 
     @extend_schema(
         request=NewTokenSerializer,
-        responses={201: ShownTokenSerializer},
+        responses={201: ShownTokenSerializer, **refusals(ReauthenticationRequired)},
         summary="Make an access token",
-        description="Only a signed-in person can: a leaked token must not outlive itself by making others.",
+        description="For a signed-in person who confirmed minutes ago to be the one; never for an "
+        "access token.",
     )
     def post(self, request: Request) -> Response:
-        if request.auth is not None:
-            raise SessionRequired
         body = checked(NewTokenSerializer, request)
         token, text = access_tokens.create(user=self.person, by=self.person, at=timezone.now(), **body)
         return Response({**TokenSerializer(token).data, "token": text}, status=201)

@@ -15,7 +15,7 @@ from teams.api.serializers import (
     TransferSerializer,
 )
 from teams.api.views import PersonView, TeamView
-from teams.errors import DefaultTeamIsPersonal, OwnerMustTransferFirst
+from teams.errors import DefaultTeamIsPersonal, OwnerMustTransferFirst, ReauthenticationRequired
 from teams.models import AuditEntry, Membership
 from teams.permissions import Right, member_of
 from teams.services.memberships import end_membership
@@ -61,12 +61,14 @@ class Leave(TeamView):
 
 class Transfer(TeamView):
     right = Right.TRANSFER
+    proof = frozenset({"POST"})
 
     @extend_schema(
         request=TransferSerializer,
-        responses=MemberSerializer,
+        responses={200: MemberSerializer, **refusals(ReauthenticationRequired)},
         summary="Transfer ownership",
-        description="Answers with the new Owner. The Owner until now becomes an Admin.",
+        description="Needs a recent confirmation that it is you; an access token has none. "
+        "Answers with the new Owner. The Owner until now becomes an Admin.",
     )
     def post(self, request: Request, slug: str) -> Response:
         body = checked(TransferSerializer, request)

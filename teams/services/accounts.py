@@ -33,6 +33,10 @@ def open_account(*, user: User, at: datetime) -> Membership:
 @one_transaction()
 def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: datetime) -> None:
     """Saves and audits what an operator changed of an account: whether it is active, its rights as staff."""
+    if user.is_active:
+        user.deactivated_at = None
+    elif user.deactivated_at is None:
+        user.deactivated_at = at
     user.save()
     audit.record(
         team=None,
@@ -42,6 +46,17 @@ def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: dateti
         at=at,
         details={"changed": ", ".join(changed), "active": user.is_active, "staff": user.is_staff},
     )
+
+
+@one_transaction()
+def deactivate(*, user: User, by: User | None, at: datetime) -> User:
+    """Closes the account: sign-in, keys and tokens stop at once; usage from before `at` still counts."""
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if user.deactivated_at is None:
+        user.is_active, user.deactivated_at = False, at
+        user.save(update_fields=["is_active", "deactivated_at"])
+        audit.record(team=None, by=by, action="account.closed", subject=user.email, at=at)
+    return user
 
 
 @one_transaction()

@@ -95,7 +95,7 @@ def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
     invitation = _lock_open(invitation)
     if invitation.token_hash != hash_of(token):
         raise InvitationNotUsable  # sent again a moment ago
-    if not EmailAddress.objects.filter(user=by, verified=True, email__iexact=invitation.email).exists():
+    if not EmailAddress.objects.filter(user=by, verified=True, email=invitation.email).exists():
         raise InvitationForAnotherAddress
     member = memberships.add_member(team=invitation.team, user=by, role=invitation.role, by=by, at=at)
     invitation.accepted_at = at
@@ -141,9 +141,7 @@ def _lock_open(invitation: Invitation) -> Invitation:
 
 def _people_at(email: str) -> list[int]:
     """Users who have shown that this address is theirs."""
-    return list(
-        EmailAddress.objects.filter(verified=True, email__iexact=email).values_list("user_id", flat=True)
-    )
+    return list(EmailAddress.objects.filter(verified=True, email=email).values_list("user_id", flat=True))
 
 
 def _send(invitation: Invitation, *, by: User, at: datetime) -> None:

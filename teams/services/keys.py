@@ -11,11 +11,13 @@ from teams.errors import KeyInvalid
 from teams.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
 from teams.models import Membership, SubscriptionKey, User
 from teams.services.audit import record
-from teams.services.locks import lock_membership
+from teams.services.locks import lock_keys, lock_membership
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction
 
 MAX_OVERLAP = timedelta(hours=24)
+# Unless another is chosen: time to put the new text where the old one stands, and not much more.
+DEFAULT_OVERLAP = timedelta(hours=1)
 
 
 def root_secret(root: str) -> bytes:
@@ -67,36 +69,41 @@ def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
 
 @one_transaction()
 def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: User) -> SubscriptionKey:
-    """Give the member a new text at once; the old one works for `overlap` more (0 to 24 hours).
+    """Give the member a new text at once; every earlier one works for `overlap` more (0 to 24 hours) at most.
 
-    Usage, quota and Credits are untouched: they hang on seat and membership. Rotating a revoked key gives a
-    working one only to a live member. Raises InvalidValue, NotFound.
+    An earlier rotation may have given a text less: it is never given more. Of two rotations at once the
+    second one sees the first. Usage, quota and Credits are untouched: they hang on seat and membership.
+    Rotating a revoked key gives a working one only to a live member. Raises InvalidValue, NotFound.
     """
     if not timedelta(0) <= overlap <= MAX_OVERLAP:
         raise InvalidValue(_("The overlap is from 0 to 24 hours."), pointer="/overlap_seconds")
-    # The key before the membership: the order in which a removal takes them.
-    old = (
-        SubscriptionKey.objects.select_for_update(no_key=True).current().filter(membership=membership).first()
-    )
+    # The keys before the membership: the order in which a removal takes them.
+    earlier = lock_keys(membership)
     membership = lock_membership(membership)
-    if old is not None:
-        old.replaced_at = at
-        old.expires_at = at + overlap
-        old.save(update_fields=["replaced_at", "expires_at"])
+    for key in earlier:
+        _end_by(key=key, end=at + overlap, at=at)
+    old = earlier[-1] if earlier else None
     key = issue_key(membership=membership, at=at)
     details = {"from": old.prefix if old else None, "overlap_seconds": int(overlap.total_seconds())}
     record(team=membership.team, by=by, action="key.rotated", subject=key.prefix, details=details, at=at)
     return key
 
 
+def _end_by(*, key: SubscriptionKey, end: datetime, at: datetime) -> None:
+    """The text is replaced, and ends at that moment unless it ends before."""
+    if key.replaced_at is None:
+        key.replaced_at = at
+    elif key.expires_at is not None and key.expires_at <= end:
+        return
+    # Clocks of two servers may differ by a little; a text never ends before it was replaced.
+    key.expires_at = max(end, key.replaced_at)
+    key.save(update_fields=["replaced_at", "expires_at"])
+
+
 @one_transaction()
 def revoke_keys(*, membership: Membership, at: datetime, by: User | None) -> int:
     """Kill every working text of a member at once. Returns how many there were."""
-    keys = list(
-        SubscriptionKey.objects.select_for_update(no_key=True)
-        .filter(membership=membership, revoked_at=None)
-        .order_by("pk")
-    )
+    keys = [key for key in lock_keys(membership) if key.revoked_at is None]
     dead = [key for key in keys if key.expires_at is None or key.expires_at > at]
     for key in dead:
         key.revoked_at = at

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
-from teams.models import Membership, Seat, Team
+from teams.models import Membership, Seat, SubscriptionKey, Team
 from tokenplan.kit.errors import NotFound
 
 
@@ -26,6 +26,21 @@ def lock_team(team: Team) -> Team:
 def lock_kept_team(team: Team) -> Team:
     """The Team, locked, even if it was deleted: its rows are kept."""
     return Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+
+
+def lock_keys(membership: Membership) -> list[SubscriptionKey]:
+    """Every text of the member's key, locked, oldest first; the last one is the current one.
+
+    Whoever rotates holds the current one. So a text that was made while this waited is found by asking again,
+    and once nothing new is found, none can be made before this transaction ends.
+    """
+    locked: dict[int, SubscriptionKey] = {}
+    while True:
+        rows = membership.keys.exclude(pk__in=locked).select_for_update(no_key=True, of=("self",))
+        found = {key.pk: key for key in rows.order_by("pk")}
+        if not found:
+            return list(locked.values())
+        locked |= found
 
 
 def lock_membership(membership: Membership, *, pointer: str | None = None) -> Membership:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from teams.forms import AccessTokenForm
 from teams.services import access_tokens as service
 from teams.views.base import PersonRequest, person_page
+from teams.views.proof import needs_proof
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import attempt, attempt_form, page_of
 
@@ -26,6 +26,7 @@ COOKIE_SECONDS = 60
 
 @person_page
 @require_http_methods(["GET", "HEAD", "POST"])
+@needs_proof("POST")
 def tokens(request: PersonRequest) -> HttpResponse:
     """The person's tokens, and a form for a new one, whose text is shown once. No cache keeps the page."""
     if request.method == "POST":
@@ -38,9 +39,8 @@ def tokens(request: PersonRequest) -> HttpResponse:
     return response
 
 
-@reauthentication_required  # type: ignore[untyped-decorator]  # the library has no types
 def _make(request: PersonRequest) -> HttpResponse:
-    """Makes a token. What was typed is kept while the password is asked for."""
+    """Makes a token. What was typed is kept while the proof is asked for."""
     form = AccessTokenForm(request.POST)
     made = attempt_form(
         form,

@@ -85,7 +85,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         )
         return redirect("team", joined.value.team.slug) if joined else redirect("join", token)
     is_for_me = isinstance(user, User) and (
-        EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email).exists()
+        EmailAddress.objects.filter(user=user, verified=True, email=invitation.email).exists()
     )
     return render(request, "teams/join.html", {"invitation": invitation, "is_for_me": is_for_me})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from allauth.account.decorators import reauthentication_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -18,6 +17,7 @@ from teams.models import SubscriptionKey
 from teams.permissions import Right
 from teams.services.keys import reveal_key, revoke_keys, rotate_key
 from teams.views.base import TeamRequest, show, team_page
+from teams.views.proof import needs_proof
 from tokenplan.kit.pages import attempt
 
 # What the page says after a rotation, by the overlap in seconds.
@@ -29,7 +29,7 @@ ROTATED = {
 
 
 @team_page(get=Right.USE)
-@reauthentication_required  # type: ignore[untyped-decorator]  # the library has no types
+@needs_proof("GET")
 def key(request: TeamRequest) -> HttpResponse:
     """The whole key, for a member who has just confirmed the password. No cache keeps this page."""
     row = SubscriptionKey.objects.current().get(membership=request.membership)
@@ -55,8 +55,9 @@ def _text_of(key: SubscriptionKey) -> str:
 
 
 @team_page(get=Right.USE, post=Right.USE)
+@needs_proof("GET", "POST")
 def rotate(request: TeamRequest) -> HttpResponse:
-    """Makes a new key at once; the old one works for the time that is chosen."""
+    """Makes a new key at once, and shows it; the old one works for the time that is chosen."""
     form = RotateForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         overlap = timedelta(seconds=form.cleaned_data["overlap"])
@@ -73,7 +74,10 @@ def rotate(request: TeamRequest) -> HttpResponse:
 
 @team_page(post=Right.USE)
 def revoke(request: TeamRequest) -> HttpResponse:
-    """The member's key stops working at once. Rotating makes a new one."""
+    """The member's key stops working at once, also for whoever has just stolen the session and no proof.
+
+    Rotating makes a new one.
+    """
     attempt(
         request,
         lambda: revoke_keys(membership=request.membership, at=timezone.now(), by=request.user),

@@ -14,6 +14,7 @@ from teams.services.keys import revoke_keys
 from teams.services.teams import transfer_ownership
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, team_page
+from teams.views.proof import needs_proof
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.pages import attempt
 
@@ -58,6 +59,7 @@ def revoke_key(request: TeamRequest, pk: int) -> HttpResponse:
 
 
 @team_page(post=Right.TRANSFER)
+@needs_proof("POST")
 def transfer(request: TeamRequest, pk: int) -> HttpResponse:
     """The member becomes the Owner, the Owner an Admin."""
     member = member_of(request.team, pk)

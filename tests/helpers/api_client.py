@@ -16,6 +16,7 @@ from teams.services import access_tokens
 from teams.services.keys import reveal_key
 from tests.helpers import factories
 from tests.helpers.factories import T0
+from tests.helpers.proof import prove
 
 V1 = "/api/v1"
 JSON = "application/json"
@@ -87,9 +88,10 @@ def key_caller(membership: Membership) -> Caller:
 
 
 def person(user: User) -> Caller:
-    """Signed in by session."""
+    """Signed in by session, and just confirmed to be the one."""
     caller = Caller()
     caller.client.force_login(user)
+    prove(caller.client)
     return caller
 
 

@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from teams.models import User
 from tests.helpers.factories import T0
+from tests.helpers.proof import prove
 from tests.helpers.stripe_account import StripeAccount
 
 
@@ -33,12 +34,12 @@ def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def as_user() -> Callable[[User], Client]:
-    """A client that has signed in as that person."""
+    """A client that has signed in as that person, who has just confirmed to be the one."""
 
     def as_person(user: User) -> Client:
         client = Client()
         client.force_login(user)
-        return client
+        return prove(client)
 
     return as_person
 

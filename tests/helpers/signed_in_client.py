@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from teams.models import Membership
 from teams.services import access_tokens
+from tests.helpers.proof import prove
 
 
 def signed_in(membership: Membership) -> Client:
     client = Client()
     client.force_login(membership.user)
-    return client
+    return prove(client)
 
 
 def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:

@@ -1,11 +1,15 @@
 """The operators' pages: everything opens, nothing with a rule can be edited, actions go through services."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import time_machine
+from allauth.account.models import EmailAddress
 from django.contrib.admin import site
-from django.contrib.auth.models import Permission
-from django.test import Client
+from django.contrib.auth.models import Group, Permission
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
@@ -153,3 +157,134 @@ def test_staff_who_may_only_read_have_no_actions(scene: None) -> None:
     client.force_login(staff)
     run(client, Seat, "free", Seat.objects.get())
     assert SeatHolding.objects.current().exists()
+
+
+@pytest.fixture
+def staff() -> User:
+    """With every permission there is, and no superuser; in a group that may do little."""
+    user = person("staff@example.com")
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    group = Group.objects.create(name="support")
+    group.permissions.set(Permission.objects.filter(codename="view_seat"))
+    user.groups.add(group)
+    return user
+
+
+def as_operator(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def form_fields(request: HttpRequest, model: type, row: object) -> Iterator[str]:
+    """Every field that this operator could fill in for the row, also of the rows shown below it."""
+    page = site._registry[model]
+    if row is None and not page.has_add_permission(request):
+        return
+    if row is not None and not page.has_change_permission(request, row):
+        return
+    yield from page.get_form(request, row, change=row is not None).base_fields
+    for inline in page.get_inline_instances(request, row):
+        if inline.has_add_permission(request, row) or inline.has_change_permission(request, row):
+            yield from inline.get_formset(request, row).form.base_fields
+
+
+def test_no_form_of_staff_gives_rights_or_moves_an_address(
+    staff: User, scene: None, rf: RequestFactory
+) -> None:
+    request = rf.get("/admin/")
+    request.user = User.objects.get(pk=staff.pk)
+    rights = {"email", "is_staff", "is_superuser", "groups", "user_permissions", "permissions", "password"}
+    found = {
+        (model.__name__, name)
+        for model in site._registry
+        for row in [None, *model._default_manager.all()]
+        for name in form_fields(request, model, row)
+    }
+
+    assert ("User", "is_active") in found
+    assert {pair for pair in found if pair[1] in rights} == set()
+    assert not {name for name, _ in found} & {"Group", "Permission", "EmailAddress"}
+
+
+def test_staff_do_not_widen_the_group_they_are_in(staff: User) -> None:
+    group = Group.objects.get()
+    every = list(Permission.objects.values_list("pk", flat=True))
+
+    change = reverse("admin:auth_group_change", args=[group.pk])
+    answer = as_operator(staff).post(change, {"name": "support", "permissions": every})
+
+    assert answer.status_code == 403
+    assert [one.codename for one in group.permissions.all()] == ["view_seat"]
+
+
+def test_a_superuser_gives_a_group_its_rights(operator: Client, staff: User) -> None:
+    group = Group.objects.get()
+    may = Permission.objects.get(codename="view_team")
+
+    change = reverse("admin:auth_group_change", args=[group.pk])
+    assert operator.post(change, {"name": "support", "permissions": [may.pk]}).status_code == 302
+
+    assert list(group.permissions.all()) == [may]
+
+
+def test_nobody_retargets_the_address_of_another(operator: Client, staff: User, scene: None) -> None:
+    address = EmailAddress.objects.get(email="bob@example.com")
+    unverified = EmailAddress.objects.create(user=address.user, email="thief@example.com")
+    change = reverse("admin:account_emailaddress_change", args=[address.pk])
+    before = list(EmailAddress.objects.values())
+    for client in (as_operator(staff), operator):
+        body = {"user": staff.pk, "email": "thief@example.com", "verified": "on", "primary": "on"}
+        assert client.post(change, body).status_code == 403
+        assert client.post(reverse("admin:account_emailaddress_add"), body).status_code == 403
+        listed = reverse("admin:account_emailaddress_changelist")
+        client.post(listed, {"action": "make_verified", "_selected_action": [unverified.pk]})
+
+    assert list(EmailAddress.objects.values()) == before
+
+
+def test_staff_do_not_close_the_account_of_a_superuser(operator: Client, staff: User) -> None:
+    root = User.objects.get(email="root@example.com")
+    change = reverse("admin:teams_user_change", args=[root.pk])
+
+    assert as_operator(staff).post(change, {"name": ""}).status_code == 403
+    root.refresh_from_db()
+    assert root.is_active
+
+
+def test_closing_an_account_keeps_the_moment_and_opening_it_again_drops_it(operator: Client) -> None:
+    ann = person("ann@example.com")
+    change = reverse("admin:teams_user_change", args=[ann.pk])
+    with time_machine.travel(NOON, tick=False):
+        operator.post(change, {"name": "Ann"})
+    ann.refresh_from_db()
+    assert not ann.is_active
+    assert ann.deactivated_at == NOON
+    with time_machine.travel(NOON + timedelta(hours=1), tick=False):
+        operator.post(change, {"name": "Anna"})
+    ann.refresh_from_db()
+    assert ann.deactivated_at == NOON
+
+    operator.post(change, {"name": "Anna", "is_active": "on"})
+    opened = User.objects.get(pk=ann.pk)
+    assert opened.is_active
+    assert opened.deactivated_at is None
+
+
+@pytest.mark.parametrize(
+    ("term", "found"), [("BOB@Example", True), ("bob", True), ("b\u014fb", False), ("bob@example.com", True)]
+)
+def test_an_address_is_found_in_whatever_case_it_is_typed(
+    operator: Client, scene: None, term: str, found: bool
+) -> None:
+    page = operator.get(reverse("admin:teams_user_changelist"), {"q": term}).content.decode()
+
+    assert ("bob@example.com</a>" in page) == found
+
+
+def test_a_long_s_is_no_s_where_an_operator_searches(operator: Client) -> None:
+    person("sam@example.com")
+    for model in ("teams_user", "account_emailaddress", "teams_membership"):
+        page = operator.get(reverse(f"admin:{model}_changelist"), {"q": "\u017fam@example.com"})
+        assert ">sam@example.com" not in page.content.decode(), model

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.contrib import admin, messages
@@ -60,6 +61,17 @@ class ReadOnlyInline(Inline):
         return False
 
 
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def small_letters(term: str) -> str:
+    """What is searched for: addresses are kept in small ASCII letters and compared as they are.
+
+    The database's own way to ignore case would take other signs for these letters.
+    """
+    return term.translate(_SMALL)
+
+
 class ReadOnlyAdmin(ModelAdmin[M]):
     """Rows that can be read and not edited.
 
@@ -77,6 +89,11 @@ class ReadOnlyAdmin(ModelAdmin[M]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
+    ) -> tuple[QuerySet[M], bool]:
+        return super().get_search_results(request, queryset, small_letters(search_term))
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")

@@ -109,17 +109,11 @@ class CSRFFailed(drf.PermissionDenied):
     default_code = "csrf_failed"
 
 
-class SessionRequired(drf.PermissionDenied):
-    default_code = "session_required"
-    default_detail = _("An access token cannot do this; sign in.")
-
-
 # The stable code and title of what the REST framework raises, by its class or the nearest one above it.
 FRAMEWORK: dict[type[drf.APIException], tuple[str, str | Promise]] = {
     BodyTooLarge: ("body_too_large", _("The body is too large")),
     ScopeTooNarrow: ("scope_too_narrow", _("The access token may only read")),
     CSRFFailed: ("csrf_failed", _("The request does not come from a page of this site")),
-    SessionRequired: ("session_required", _("This needs a signed-in person")),
     drf.ParseError: ("malformed", _("The body cannot be read")),
     drf.NotAuthenticated: ("not_authenticated", _("Sign in, or send a credential")),
     drf.AuthenticationFailed: ("authentication_failed", _("The credential is not valid")),

@@ -7,6 +7,7 @@ import unicodedata
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from tokenplan.kit.errors import InvalidValue
 
@@ -27,9 +28,33 @@ def clean_name(value: str, *, pointer: str, limit: int = 100, required: bool = T
     return name
 
 
-def clean_email(value: str, *, pointer: str) -> str:
-    """The address without spaces around it. Its case is kept as typed; compare addresses ignoring case."""
+ADDRESS_HINT = _lazy("Letters a to z, digits and signs; a domain in other letters as it begins with xn--.")
+
+
+def plain_address(value: str) -> None:
+    """Raises ValidationError for an address with other signs than ASCII (docs/decisions/0020)."""
+    if not value.isascii():
+        raise ValidationError(
+            _("Write the address in letters from a to z, digits and signs; a domain in other letters xn--….")
+        )
+
+
+def canonical_email(value: str) -> str:
+    """The one form in which addresses are kept and compared: ASCII, in small letters.
+
+    Raises ValidationError for one that has no such form.
+    """
     email = value.strip()
+    plain_address(email)
+    return email.lower()
+
+
+def clean_email(value: str, *, pointer: str) -> str:
+    """The address in its one form. Raises InvalidValue."""
+    try:
+        email = canonical_email(value)
+    except ValidationError as error:
+        raise InvalidValue(error.message, pointer=pointer) from error
     try:
         validate_email(email)
     except ValidationError as error:

@@ -120,7 +120,7 @@ def _make(at: datetime) -> dict[str, Any]:
 
 
 def _account(email: str, name: str, password: str, at: datetime) -> User:
-    user = User.objects.filter(email__iexact=email).first()
+    user = User.objects.filter(email=email).first()
     if user is None:
         operator = email == OPERATOR
         user = User.objects.create_user(email, name=name, is_staff=operator, is_superuser=operator)

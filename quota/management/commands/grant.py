@@ -16,6 +16,7 @@ from quota.services.entitlements import grant_seat
 from teams.models import Membership, Team
 from teams.services.seats import assign_seat
 from tokenplan.kit.errors import Refusal
+from tokenplan.kit.text import clean_email
 from tokenplan.kit.transactions import one_transaction
 
 
@@ -58,9 +59,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no plan {options['plan']!r} on offer; on offer: {on_offer}")
         holder = None
         if options["to"]:
-            holder = (
-                Membership.objects.for_team(team).live().filter(user__email__iexact=options["to"]).first()
-            )
+            email = clean_email(options["to"], pointer="--to")
+            holder = Membership.objects.for_team(team).live().filter(user__email=email).first()
             if holder is None:
                 raise CommandError(f"{options['to']} is not a member of {team}")
         with one_transaction():

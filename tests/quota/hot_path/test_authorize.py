@@ -19,7 +19,8 @@ from quota.models import Reservation
 from quota.selectors.usage_bar import usage_bar
 from quota.services.entitlements import entitle_seat
 from teams.errors import KeyInvalid
-from teams.models import SubscriptionKey, User
+from teams.models import SubscriptionKey
+from teams.services import accounts, seats
 from teams.services.keys import recognise_key, revoke_keys, rotate_key
 from teams.services.memberships import end_membership
 from tests.helpers.factories import (
@@ -119,6 +120,36 @@ def test_a_rotated_key_works_for_its_overlap_and_no_longer(scene: Scene) -> None
     assert new.ask(at=T0 + HOUR).from_quota_nanousd == PENNY
     with pytest.raises(KeyInvalid):
         scene.desk.ask(at=T0 + HOUR)
+
+
+def test_a_server_whose_clock_is_a_second_behind_takes_the_new_key_and_refuses_the_old_one(
+    scene: Scene,
+) -> None:
+    rotate_key(membership=scene.owner, overlap=timedelta(0), at=T0 + SECOND, by=scene.owner.user)
+    new = make_desk(scene.owner)
+
+    assert new.ask(at=T0).from_quota_nanousd == PENNY
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask(at=T0)
+    assert recognise_key(text=new.key, at=T0) is not None
+    assert recognise_key(text=scene.desk.key, at=T0) is None
+
+
+def test_a_server_whose_clock_is_a_second_behind_refuses_a_key_that_was_revoked(scene: Scene) -> None:
+    revoke_keys(membership=scene.owner, at=T0 + SECOND, by=None)
+
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask(at=T0)
+    assert recognise_key(text=scene.desk.key, at=T0) is None
+
+
+def test_a_server_whose_clock_is_a_second_behind_knows_who_holds_the_seat(scene: Scene) -> None:
+    member = make_member(scene.team)
+    seats.move_seat(seat=scene.seat, to=member, by=None, at=T0 + SECOND)
+
+    assert make_desk(member).ask(at=T0).from_quota_nanousd == PENNY
+    with pytest.raises(NoUsableResources):
+        scene.desk.ask(at=T0)
 
 
 def test_rotation_leaves_usage_as_it_is(scene: Scene) -> None:
@@ -240,7 +271,7 @@ def test_an_authorize_is_two_statements_whatever_the_number_of_events(scene: Sce
 
 def test_the_key_of_a_person_whose_account_is_switched_off_is_dead(scene: Scene) -> None:
     scene.desk.ask()
-    User.objects.filter(pk=scene.owner.user_id).update(is_active=False)
+    accounts.deactivate(user=scene.owner.user, by=None, at=T0)
     with pytest.raises(KeyInvalid):
         scene.desk.ask()
     assert recognise_key(text=scene.desk.key, at=T0) is None

@@ -11,10 +11,10 @@ from quota.models import (
 )
 from quota.selectors.usage_bar import usage_bar
 from quota.windows import Limit, Policy, Rule
-from teams.services import seats
-from teams.services.keys import revoke_keys
-from tests.helpers.factories import T0, USD, Scene, give_credits, make_member, make_scene
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, used
+from teams.services import accounts, seats
+from teams.services.keys import revoke_keys, rotate_key
+from tests.helpers.factories import T0, USD, Scene, give_credits, key_of, make_member, make_scene
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, used
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +66,28 @@ def test_an_event_from_before_the_revocation_is_still_usage(scene: Scene) -> Non
     assert before.is_new
     assert after.refusal is not None
     assert after.refusal.code == "key_invalid"
+
+
+def test_an_event_from_before_the_account_was_closed_is_still_usage(scene: Scene) -> None:
+    accounts.deactivate(user=scene.owner.user, by=None, at=T0 + 10 * MINUTE)
+    rows = [event(scene.desk.key, "before", 1, 9), event(scene.desk.key, "after", 1, 10)]
+    before, after = record_events(gateway=scene.desk.gateway, events=rows, at=T0 + HOUR)
+    assert before.is_new
+    assert after.refusal is not None
+    assert after.refusal.code == "key_invalid"
+
+
+def test_an_event_of_a_key_made_a_moment_later_by_a_faster_clock_is_usage(scene: Scene) -> None:
+    rotate_key(membership=scene.owner, overlap=HOUR, at=T0 + HOUR, by=scene.owner.user)
+    key = key_of(scene.owner)
+    rows = [
+        ReportedEvent("skewed", key, "penny", {"calls": 1}, T0 + HOUR - 5 * SECOND),
+        ReportedEvent("forged", key, "penny", {"calls": 1}, T0 + HOUR - 6 * SECOND),
+    ]
+    skewed, forged = record_events(gateway=scene.desk.gateway, events=rows, at=T0 + 2 * HOUR)
+    assert skewed.is_new
+    assert forged.refusal is not None
+    assert forged.refusal.code == "key_invalid"
 
 
 def test_a_late_event_is_paid_by_whoever_held_the_seat_then(scene: Scene) -> None:

@@ -34,7 +34,7 @@ def test_a_person_makes_lists_and_revokes_tokens() -> None:
     bearer = {"Authorization": f"Bearer {made['token']}"}
     assert send(Client(), "GET", "/teams", **bearer)[0] == 200
     status, answer = send(Client(), "POST", "/me/tokens", {"name": "more", "scope": "manage"}, **bearer)
-    assert (status, answer["code"]) == (403, "session_required")
+    assert (status, answer["code"]) == (403, "reauthentication_required")
     stranger = signed_in(team("Globex"))
     assert send(stranger, "DELETE", f"/me/tokens/{made['id']}")[0] == 404
     assert send(client, "DELETE", f"/me/tokens/{made['id']}") == (204, None)

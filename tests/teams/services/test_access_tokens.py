@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from teams.models import AuditEntry, PersonalAccessToken, User
-from teams.services import access_tokens
+from teams.services import access_tokens, accounts
 from tests.helpers.people import NOON, person
 from tokenplan.kit.errors import InvalidValue, NotFound
 
@@ -34,7 +34,7 @@ def test_what_is_not_recognised() -> None:
     assert access_tokens.recognise(text=text, at=end) is None
     for wrong in ("", "pat-", text[:-1], text + "x", text.upper(), "sk-cp-" + text, "pat-" + "x" * 10_000):
         assert access_tokens.recognise(text=wrong, at=NOON) is None
-    User.objects.update(is_active=False)
+    accounts.deactivate(user=ann, by=None, at=NOON)
     assert access_tokens.recognise(text=text, at=NOON) is None
 
 

@@ -1,3 +1,5 @@
+from datetime import datetime, timedelta
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -36,7 +38,7 @@ def test_ten_at_once_open_one() -> None:
 
 
 def test_an_address_without_latin_letters_still_makes_a_slug() -> None:
-    user = User.objects.create_user("李@example.com", "x")
+    user = User.objects.create_user("_@example.com", "x")
     assert accounts.open_account(user=user, at=NOON).team.slug.startswith("team-")
 
 
@@ -98,3 +100,23 @@ def test_a_broken_constraint_that_nobody_foresaw_is_not_dressed_up_as_a_refusal(
     person("ann@example.com")
     with pytest.raises(IntegrityError, match="one_user_per_email"), refused_by(some_other_rule=SeatTaken):
         User.objects.create_user("Ann@example.com", "x")
+
+
+def test_an_account_is_closed_once_and_says_when() -> None:
+    ann = person("ann@example.com")
+
+    accounts.deactivate(user=ann, by=None, at=NOON)
+    accounts.deactivate(user=ann, by=None, at=NOON + timedelta(hours=1))
+
+    ann.refresh_from_db()
+    assert (ann.is_active, ann.deactivated_at) == (False, NOON)
+    assert AuditEntry.objects.filter(action="account.closed").count() == 1
+
+
+@pytest.mark.parametrize(("active", "moment"), [(False, None), (True, NOON)])
+def test_the_database_refuses_a_flag_that_disagrees_with_its_moment(
+    active: bool, moment: datetime | None
+) -> None:
+    person("ann@example.com")
+    with pytest.raises(IntegrityError, match="an_account_is_closed_at_a_moment"):
+        User.objects.update(is_active=active, deactivated_at=moment)

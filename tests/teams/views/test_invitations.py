@@ -125,7 +125,7 @@ def test_the_invited_person_joins_with_a_key(as_user: AsUser, link: str) -> None
     assert "Accept and join" in read(client, link)
     assert "Acme Owner" not in submit(client, link)
 
-    member = Membership.objects.get(user__email="New@example.com", team__slug="acme")
+    member = Membership.objects.get(user__email="new@example.com", team__slug="acme")
     assert member.role == Role.ADMIN
     assert SubscriptionKey.objects.filter(membership=member).count() == 1
     assert client.get(link).status_code == 410

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -12,10 +13,12 @@ from pytest_django.fixtures import Settings
 
 from teams.models import SubscriptionKey
 from tests.helpers.factories import T0, key_of, make_member, make_team, make_user
+from tests.helpers.proof import prove
 from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
+ROTATE = "/account/keys/acme/rotate/"
 
 
 @pytest.fixture
@@ -28,13 +31,13 @@ def client() -> Client:
     return client
 
 
-def confirm(client: Client, url: str) -> str:
+def confirm(client: Client, url: str, *, no_store: bool = True) -> str:
     """The page behind the question for the password."""
     asked = client.get(url)
     assert asked.headers["Location"] == f"/accounts/reauthenticate/?next={quote(url, safe='')}"
     answer = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": url}, follow=True)
     assert answer.redirect_chain == [(url, 302)]
-    assert "no-store" in answer.headers["Cache-Control"]
+    assert ("no-store" in answer.headers.get("Cache-Control", "")) == no_store
     return words(answer)
 
 
@@ -77,9 +80,9 @@ def test_rotating_gives_a_new_key_and_the_old_one_works_as_long_as_chosen(
     client: Client, overlap: str, hours: int
 ) -> None:
     old = current()
+    confirm(client, ROTATE, no_store=False)
 
-    answer = client.post("/account/keys/acme/rotate/", {"overlap": overlap})
-    page = confirm(client, answer.headers["Location"])
+    page = submit(client, ROTATE, overlap=overlap)
 
     old.refresh_from_db()
     assert current().pk != old.pk
@@ -93,11 +96,32 @@ def test_rotating_gives_a_new_key_and_the_old_one_works_as_long_as_chosen(
         assert "works until" not in page
 
 
+def test_the_password_is_asked_for_before_the_rotation_and_not_after_it(client: Client) -> None:
+    old = current()
+
+    asked = client.post(ROTATE, {"overlap": "0"})
+    assert asked.headers["Location"] == f"/accounts/reauthenticate/?next={quote(ROTATE, safe='')}"
+    assert current() == old
+
+    done = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": ROTATE}, follow=True)
+    assert done.redirect_chain == [("/account/keys/acme/", 302)]
+    assert current() != old
+    assert key_of(current().membership) in words(done)
+
+
+def test_an_hour_of_overlap_is_offered_first(client: Client) -> None:
+    confirm(client, ROTATE, no_store=False)
+
+    form = client.get(ROTATE).content.decode()
+
+    assert re.findall(r'value="(\d+)"[^>]*checked', form) == ["3600"]
+
+
 @pytest.mark.parametrize("overlap", ["", "86401", "-1", "1e3", "\x00"])
 def test_an_overlap_that_is_not_offered_changes_nothing(client: Client, overlap: str) -> None:
     before = current().pk
 
-    assert client.post("/account/keys/acme/rotate/", {"overlap": overlap}).status_code == 422
+    assert prove(client).post(ROTATE, {"overlap": overlap}).status_code == 422
     assert current().pk == before
 
 
@@ -106,7 +130,7 @@ def test_a_revoked_key_says_so_and_rotating_makes_one_that_works(client: Client)
     assert "This key was revoked and no longer works." in read(client, "/account/")
     assert "This key was revoked and no longer works." in confirm(client, "/account/keys/acme/")
 
-    client.post("/account/keys/acme/rotate/", {"overlap": "0"})
+    client.post(ROTATE, {"overlap": "0"})
 
     assert key_of(current().membership) in read(client, "/account/keys/acme/")
     assert current().revoked_at is None
@@ -119,7 +143,7 @@ def test_a_key_whose_root_was_withdrawn_is_dead_and_can_be_rotated(
 
     assert "no longer works" in confirm(client, "/account/keys/acme/")
 
-    client.post("/account/keys/acme/rotate/", {"overlap": "0"})
+    client.post(ROTATE, {"overlap": "0"})
     assert key_of(current().membership) in read(client, "/account/keys/acme/")
 
 

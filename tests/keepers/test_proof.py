@@ -1,0 +1,248 @@
+"""Which addresses ask for a recent proof (teams/proof.py): a stolen session must not become the account.
+
+Address, token, key (shown and rotated; whoever owns it may always revoke it), transfer, deletion, payment
+contacts. An address of the URLconf that asks and is not in this list fails, and so does one that no longer
+asks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import time_machine
+from django.apps import apps
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from teams.models import User
+from teams.services import access_tokens
+from tests.helpers.factories import T0
+from tests.helpers.proof import prove
+from tests.keepers import files
+from tests.keepers.test_tenancy import TEAMS, Scene, make_everything
+from tokenplan.runtime.folders import ROOT
+
+pytestmark = pytest.mark.django_db
+
+PROVED = {
+    "account-key": {"GET"},
+    "account-key-rotate": {"GET", "POST"},
+    "account-tokens": {"POST"},
+    "account_email": {"POST"},
+    "account_set_password": {"GET", "POST"},
+    "team-delete": {"POST"},
+    "team-portal": {"POST"},
+    "team-transfer": {"POST"},
+    "api-key-reveal": {"POST"},
+    "api-key-rotate": {"POST"},
+    "api-portal": {"POST"},
+    "api-team": {"DELETE"},
+    "api-tokens": {"POST"},
+    "api-transfer": {"POST"},
+}
+ASKS = [(name, method) for name, methods in PROVED.items() for method in sorted(methods)]
+# Stripe is away here, so these write nothing even with the proof.
+AT_STRIPE = {"team-portal", "api-portal"}
+TOKEN = {"name": "ci", "scope": "manage", "expires_in_days": 7}
+# What each address would do at once with the proof; transfer and deletion get the row's own values below.
+BODIES: dict[str, dict[str, Any]] = {
+    "account-key-rotate": {"overlap": "0"},
+    "account-tokens": TOKEN,
+    "account_email": {"email": "thief@example.com", "action_add": ""},
+    "account_set_password": {"password1": "thiefs-horse-battery", "password2": "thiefs-horse-battery"},
+    "api-key-rotate": {"overlap_seconds": 0},
+    "api-tokens": TOKEN,
+}
+# Whoever calls one of these in an interface has to ask for the proof.
+GUARDED = re.compile(
+    r"\b(reveal_key|rotate_key|transfer_ownership|delete_team|portal_url|access_tokens\.create|service\.create)\("
+)
+
+
+def walk(resolver: URLResolver) -> Iterator[URLPattern]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from walk(pattern)
+        else:
+            yield pattern
+
+
+def asked_by(pattern: URLPattern) -> frozenset[str]:
+    """The methods for which this address asks, as its decorator or its class says."""
+    view: Any = pattern.callback
+    return getattr(view, "needs_proof", frozenset()) | getattr(
+        getattr(view, "cls", None), "proof", frozenset()
+    )
+
+
+def test_the_addresses_that_ask_for_a_proof_are_those_of_the_list() -> None:
+    asking = {str(pattern.name): set(asked_by(pattern)) for pattern in walk(get_resolver())}
+
+    assert {name: methods for name, methods in asking.items() if methods} == PROVED
+
+
+def test_every_interface_that_calls_what_needs_a_proof_asks_for_one() -> None:
+    """Commands are for whoever has the machine; the page of the demo's sign-ins is among them."""
+    interfaces = [
+        file
+        for floor in ("teams", "quota", "billing")
+        for room in ("views", "api")
+        for file in files(f"{floor}/{room}", suffix=".py")
+    ]
+    forgotten = [
+        str(file.relative_to(ROOT))
+        for file in interfaces
+        if GUARDED.search(text := file.read_text())
+        and not re.search(r"@needs_proof\(|^    proof = ", text, re.M)
+    ]
+
+    assert interfaces
+    assert forgotten == []
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
+    with time_machine.travel(T0, tick=False):
+        yield make_everything()
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def url_of(scene: Scene, name: str) -> str:
+    return scene.url(name) if name in TEAMS else reverse(name)
+
+
+def body_of(scene: Scene, name: str) -> dict[str, Any]:
+    if name == "team-delete":
+        return {"name": scene.people["owner"].memberships.get(team__slug=scene.slug).team.name}
+    if name == "api-transfer":
+        return {"member": scene.rows["member"]}
+    return BODIES.get(name, {})
+
+
+def ask(client: Client, scene: Scene, name: str, method: str, **headers: str) -> Any:
+    url, body = url_of(scene, name), body_of(scene, name)
+    if url.startswith("/api/"):
+        return client.generic(
+            method, url, json.dumps(body), content_type="application/json", headers=headers or None
+        )
+    return client.post(url, body) if method == "POST" else client.generic(method, url)
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row, but for sessions: what was typed waits there for the proof."""
+    models = [model for model in apps.get_models() if model._meta.app_label not in ("sessions", "admin")]
+    return {
+        model._meta.label: list(model._default_manager.order_by("pk").values_list())
+        for model in models
+        if model._meta.managed
+    }
+
+
+def session_of(user: User) -> Client:
+    """A stolen session: signed in, and no more."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def without_password(scene: Scene) -> User:
+    owner = scene.people["owner"]
+    owner.set_unusable_password()
+    owner.save()
+    return owner
+
+
+@pytest.mark.parametrize(("name", "method"), ASKS)
+def test_without_a_proof_each_asks_for_one_and_has_written_nothing(
+    scene: Scene, name: str, method: str
+) -> None:
+    client = session_of(scene.people["owner"])
+    before = everything()
+
+    answer = ask(client, scene, name, method)
+
+    if name.startswith("api-"):
+        assert (answer.status_code, answer.json()["code"]) == (403, "reauthentication_required")
+    else:
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/accounts/reauthenticate/?next=")
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("name", "method"), ASKS)
+def test_whoever_has_no_password_is_asked_all_the_same(scene: Scene, name: str, method: str) -> None:
+    client = session_of(without_password(scene))
+    before = everything()
+
+    answer = ask(client, scene, name, method)
+
+    if name.startswith("api-"):
+        assert (answer.status_code, answer.json()["code"]) == (403, "reauthentication_required")
+    else:
+        assert answer.headers["Location"].startswith("/accounts/reauthenticate/code/?next=")
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("name", "method"), [ask for ask in ASKS if ask[0].startswith("api-")])
+def test_a_token_that_may_manage_is_refused_there(scene: Scene, name: str, method: str) -> None:
+    owner = scene.people["owner"]
+    _, text = access_tokens.create(
+        user=owner, name="script", scope="manage", expires_in_days=1, by=owner, at=T0
+    )
+    bearer = {"Authorization": f"Bearer {text}"}
+    assert Client().get("/api/v1/me", headers=bearer).status_code == 200  # and marks the token as used
+    before = everything()
+
+    answer = ask(Client(), scene, name, method, **bearer)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "reauthentication_required")
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [ask for ask in ASKS if ask[1] != "GET" and ask[0] not in AT_STRIPE]
+)
+def test_control_with_the_proof_the_same_request_is_done(scene: Scene, name: str, method: str) -> None:
+    owner = without_password(scene) if name == "account_set_password" else scene.people["owner"]
+    if name in ("team-delete", "api-team"):
+        scene.people["owner"].memberships.get(team__slug=scene.slug).team.seats.update(removed_at=T0)
+    client = prove(session_of(owner))
+    before = everything()
+
+    answer = ask(client, scene, name, method)
+
+    assert answer.status_code in (200, 201, 204, 302), answer
+    if name != "api-key-reveal":
+        assert everything() != before
+
+
+@pytest.mark.parametrize(
+    "name", ["account-key-revoke", "account-token-revoke", "api-key", "api-token"], ids=str
+)
+def test_ones_own_key_and_tokens_are_revoked_without_one(
+    scene: Scene, name: str, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    owner = scene.people["owner"]
+    token, _ = access_tokens.create(user=owner, name="a", scope="read", expires_in_days=1, by=owner, at=T0)
+    client = session_of(owner)
+    url = reverse(name, kwargs={"pk": token.pk}) if "token" in name else scene.url(name)
+
+    answer = client.delete(url) if name.startswith("api-") else client.post(url)
+
+    assert answer.status_code in (200, 204, 302)
+    token.refresh_from_db()
+    key = owner.memberships.get(team__slug=scene.slug).keys.get()
+    assert (token.revoked_at if "token" in name else key.revoked_at) == T0

@@ -1,0 +1,48 @@
+"""The sign-in library's forms, with our one form of an e-mail address (docs/decisions/0020)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import forms
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
+from django.http import HttpRequest
+
+from tokenplan.kit.text import ADDRESS_HINT, plain_address
+
+
+class PlainAddress:
+    """Refuses an address with other signs than ASCII, before anything changes its case and compares it."""
+
+    says_so = True
+    fields: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in {"email", "login"} & set(self.fields):
+            self.fields[name].validators.append(plain_address)
+            if self.says_so:
+                self.fields[name].help_text = ADDRESS_HINT
+
+
+class LoginForm(PlainAddress, forms.LoginForm):  # type: ignore[misc]  # the library has no types
+    says_so = False
+
+
+class SignupForm(PlainAddress, forms.SignupForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPasswordForm(PlainAddress, forms.ResetPasswordForm):  # type: ignore[misc]
+    says_so = False
+
+
+class AddEmailForm(PlainAddress, forms.AddEmailForm):  # type: ignore[misc]
+    def save(self, request: HttpRequest) -> EmailAddress:
+        """Adds the address, and tells those that the account has had until now."""
+        address = super().save(request)
+        get_adapter().send_notification_mail(
+            "account/email/email_added", request.user, {"added_email": address.email}
+        )
+        return address
