@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 
 from billing.models import StripeEvent
 from billing.services import inbox
@@ -40,19 +41,25 @@ def _replay(event: StripeEvent, values: Mapping[str, Any], by: User, at: datetim
 
 
 class StateFilter(admin.SimpleListFilter):
-    """What waits, what has failed so far, and what is done."""
+    """What waits, what has failed so far, what was given up, and what is done."""
 
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("waiting", "Waits"), ("failing", "Failed so far"), ("done", "Done")]
+        return [
+            ("waiting", _("Waits")),
+            ("failing", _("Failed so far")),
+            ("dead", _("Given up")),
+            ("done", _("Done")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StripeEvent]) -> QuerySet[StripeEvent]:
-        waiting = queryset.filter(done_at=None)
+        waiting = queryset.filter(done_at=None, dead_at=None)
         return {
             "waiting": waiting,
             "failing": waiting.exclude(error=""),
+            "dead": queryset.exclude(dead_at=None),
             "done": queryset.exclude(done_at=None),
         }.get(self.value() or "", queryset)
 
@@ -83,6 +90,7 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
         "received_at",
         "attempts",
         "done_at",
+        "dead_at",
         "next_attempt_at",
         "error",
         "changed",
@@ -94,7 +102,9 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
     @admin.display(description="State")
     def state(self, event: StripeEvent) -> str:
         if event.done_at is not None:
-            return "Done"
+            return _("Done")
+        if event.dead_at is not None:
+            return _("Given up: %(error)s") % {"error": Truncator(event.error).chars(120)}
         return f"Failed so far: {Truncator(event.error).chars(120)}" if event.error else "Waits"
 
     @admin.display(description="Changed")
