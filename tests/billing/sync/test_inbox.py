@@ -91,4 +91,3 @@ def test_an_event_that_was_given_up_can_be_replayed(stripe_account: StripeAccoun
     assert work_inbox(at=later) == 0  # still unknown, so given up again
     event.refresh_from_db()
     assert (event.dead_at, event.attempts) == (later, 3)
-
