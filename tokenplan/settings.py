@@ -106,13 +106,14 @@ _pool = {
     # less and less often, and need another minute to notice a database that was away for one.
     "reconnect_timeout": 2,
 }
+_ENGINE = "tokenplan.kit.postgresql"
 DATABASE_URL = environment.text("DATABASE_URL")
 EMBEDDED_DATABASE = not DATABASE_URL
 _database: dict[str, Any] = (
-    dict(dj_database_url.parse(DATABASE_URL))
+    dict(dj_database_url.parse(DATABASE_URL, engine=_ENGINE))
     if DATABASE_URL
     else {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": _ENGINE,
         "NAME": "tokenplan",
         "USER": "postgres",
         "HOST": str(folders.socket_folder(DATA)),
@@ -130,8 +131,7 @@ DATABASES = {
             "server_side_binding": False,
         },
         "CONN_MAX_AGE": 0,  # the pool keeps connections open
-        # A check is a round trip on every request, a tenth of the hot path. Without it, a request that meets
-        # a connection from before a restart of the database is answered 503, and the connection replaced.
+        # A check is a round trip on every request, a tenth of the hot path; the engine looks at the socket.
         "CONN_HEALTH_CHECKS": False,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "TEST": {"NAME": environment.text("TEST_DATABASE_NAME") or None},
