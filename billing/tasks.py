@@ -33,9 +33,10 @@ def work_inbox() -> int:
 @shared_task(name="billing.top_up")
 def top_up() -> int:
     """Buys Credits for Teams that are below their threshold."""
+    paid = 0
     with _until_stripe_is_away():
-        return top_ups.top_up_all(at=timezone.now())
-    return 0
+        paid += top_ups.top_up_all(at=timezone.now())
+    return paid
 
 
 @shared_task(name="billing.finish")

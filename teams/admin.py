@@ -5,7 +5,9 @@ Rows that services guard are read-only here; actions call those services.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -15,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from teams.forms import HandOverForm
 from teams.models import (
     AuditEntry,
     Invitation,
@@ -27,9 +30,9 @@ from teams.models import (
     Team,
     User,
 )
-from teams.services import access_tokens, accounts, invitations, keys, mail, seats
+from teams.services import access_tokens, accounts, invitations, keys, mail, seats, teams
 from teams.tasks import deliver_mail
-from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator
+from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, Verb, VerbsAdmin, operator
 from tokenplan.kit.enqueue import enqueue
 
 
@@ -88,13 +91,32 @@ class HoldingInline(ReadOnlyInline):
     show_change_link = False
 
 
+def _preview_hand_over(team: Team, values: Mapping[str, Any]) -> list[str]:
+    new = teams.successor(team=team, email=values["email"])
+    owner = Membership.objects.owner_of(team)
+    names = {"new": new.email, "owner": owner.user.email if owner else "", "team": team}
+    return [
+        gettext("%(new)s will own the Team %(team)s instead of %(owner)s, who becomes an Admin.") % names,
+        gettext("Both get a mail that says so, with the reason."),
+    ]
+
+
+def _hand_over(team: Team, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    owner = teams.hand_team_over(team=team, email=values["email"], reason=values["reason"], by=by, at=at)
+    enqueue(deliver_mail)
+    return gettext("The Team belongs to %(owner)s now.") % {"owner": owner.user.email}
+
+
 @admin.register(Team)
-class TeamAdmin(ReadOnlyAdmin[Team]):
+class TeamAdmin(VerbsAdmin[Team]):
     list_display = ("name", "slug", "default_for", "created_at", "deleted_at")
     list_filter = (("default_for", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "slug", "memberships__user__email")
     ordering = ("slug",)
     inlines = (MembershipInline, SeatInline)
+    verbs: ClassVar[tuple[Verb[Any], ...]] = (
+        Verb("hand-over", _("Hand over"), HandOverForm, _hand_over, preview=_preview_hand_over),
+    )
 
 
 @admin.register(Membership)

@@ -75,10 +75,11 @@ def _withdraw(seat: Seat, values: Mapping[str, Any], by: User, at: datetime) -> 
     return f"{seat} is withdrawn."
 
 
-class GrantingTeamAdmin(VerbsAdmin[Team], TeamAdmin):
+class GrantingTeamAdmin(TeamAdmin):
     """A Team, with what an operator can give it."""
 
     verbs = (
+        *TeamAdmin.verbs,
         Verb("grant-seat", "Grant a seat", SeatGrantForm, _grant_seat),
         Verb("grant-credits", "Grant Credits", CreditsGrantForm, _grant_credits),
     )

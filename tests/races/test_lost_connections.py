@@ -19,14 +19,15 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.contrib import admin
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import OperationalError, connection, connections, transaction
-from django.http import HttpResponseBase
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from quota.services.gateways import create_gateway
-from teams.models import User
+from teams.models import Membership, User
 from tests.helpers import signed
 from tests.helpers.factories import T0, key_of, make_scene
 from tests.keepers import test_tenancy as tenancy
@@ -40,7 +41,7 @@ NOBODYS = "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"
 class Handler(WSGIHandler):
     """As the web server's, but that forms need no token against cross-site requests."""
 
-    def get_response(self, request: WSGIRequest) -> HttpResponseBase:
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         return super().get_response(request)
 
@@ -84,7 +85,8 @@ class Thread:
 
     def _answer(self, call: Call) -> int:
         statuses: list[str] = []
-        response = self.handler(call.environ(), lambda status, headers, *rest: statuses.append(status))
+        start: Any = lambda status, headers, *rest: statuses.append(status)  # noqa: E731
+        response: Any = self.handler(call.environ(), start)
         try:
             list(response)
         finally:
@@ -195,7 +197,7 @@ def calls_of_ones_own(scene: tenancy.Scene, name: str) -> Iterator[Call]:
 
 
 def calls_with_other_credentials(scene: tenancy.Scene, name: str) -> Iterator[Call]:
-    team = tenancy.Membership.objects.get(user=scene.people["owner"], team__slug=scene.slug)
+    team = Membership.objects.get(user=scene.people["owner"], team__slug=scene.slug)
     key = key_of(team)
     gateway = bearer(create_gateway(name=f"g {name}", at=T0, by=None)[1])
     url = reverse(name, kwargs=tenancy.OTHER_CREDENTIALS[name])
@@ -220,7 +222,7 @@ def calls_of_everybody(scene: tenancy.Scene, name: str) -> Iterator[Call]:
     elif name == "join":
         yield Call(name, "GET", reverse(name, args=["token"]), headers=cookies(scene.people["owner"]))
     else:
-        key = key_of(tenancy.Membership.objects.get(user=scene.people["owner"], team__slug=scene.slug))
+        key = key_of(Membership.objects.get(user=scene.people["owner"], team__slug=scene.slug))
         yield Call(name, "GET", reverse(name), headers=bearer(key))
 
 

@@ -26,13 +26,15 @@ class OnePending(AnyTask):
 
     abstract = True
 
-    def apply_async(self, *args: Any, producer: Any = None, **options: Any) -> Any:
+    def apply_async(  # type: ignore[override]  # none of our tasks has arguments
+        self, args: Any = None, kwargs: Any = None, *, producer: Any = None, **options: Any
+    ) -> Any:
         """None where a message waits already."""
         with self.app.producer_or_acquire(producer) as sender:
             queue = self.app.amqp.router.route({}, self.name)["queue"]
             if queue.bind(sender.channel).queue_declare().message_count:
                 return None
-            return super().apply_async(*args, producer=sender, **options)
+            return super().apply_async(args, kwargs, producer=sender, **options)
 
 
 def enqueue(task: AnyTask) -> None:

@@ -20,9 +20,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
-        while self.pool and has_ended(connection):
+        pool = self.pool  # type: ignore[attr-defined]  # not in the stubs
+        while pool and has_ended(connection):
             connection.close()  # so the pool drops it instead of keeping it for the next
-            self.pool.putconn(connection)
+            pool.putconn(connection)
             connection = super().get_new_connection(conn_params)
         return connection
 
