@@ -10,18 +10,21 @@ PACKAGES := node_modules/.locked
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
 $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
 
-.PHONY: help setup run test check format lock shots clean
+.PHONY: help setup run test test-all check format lock shots clean
 .DEFAULT_GOAL := help
 
 help: ## These targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 setup: $(LOCKED) $(PACKAGES) ## Install the locked packages (again only when a lock changed)
 
 run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
 	@exec $(BIN)/python manage.py up
 
-test: setup ## The whole test suite; ARGS= names some tests, COVERAGE=1 measures what they reach
+test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what they reach
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
+
+test-all: setup ## And the tests that take minutes
 	@$(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 
 check: setup ## Lint, format, types, who imports whom, migrations

@@ -49,6 +49,10 @@ class CheckoutQuerySet(TeamOwned["Checkout"]):
 
 
 class StripeEventQuerySet(QuerySet["StripeEvent"]):
+    def waiting(self) -> Self:
+        """To be worked, now or later."""
+        return self.filter(done_at=None, dead_at=None)
+
     def due(self, at: datetime) -> Self:
-        """The longest waiting first."""
-        return self.filter(done_at=None, next_attempt_at__lte=at).order_by("next_attempt_at", "pk")
+        """To be worked now, the longest waiting first."""
+        return self.waiting().filter(next_attempt_at__lte=at).order_by("next_attempt_at", "pk")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import shared_task
 from django.utils import timezone
 
+from billing.errors import PaymentsUnavailable
 from billing.services.notifications import notify_operators
 from billing.sync import inbox
 from billing.sync import reconcile as reconciliation
@@ -20,20 +23,19 @@ logger = logging.getLogger(__name__)
 @shared_task(name="billing.work_inbox")
 def work_inbox() -> int:
     """Works the events that wait, one batch after the other; also enqueued by the webhook."""
-    done = batch = inbox.work_inbox(at=timezone.now())
-    while batch:
-        batch = inbox.work_inbox(at=timezone.now())
-        done += batch
-    if done:
-        enqueue(deliver_mail)
+    done = 0
+    with _until_stripe_is_away():
+        while batch := inbox.work_inbox(at=timezone.now()):
+            done += batch
     return done
 
 
 @shared_task(name="billing.top_up")
 def top_up() -> int:
     """Buys Credits for Teams that are below their threshold."""
-    paid = top_ups.top_up_all(at=timezone.now())
-    enqueue(deliver_mail)
+    paid = 0
+    with _until_stripe_is_away():
+        paid += top_ups.top_up_all(at=timezone.now())
     return paid
 
 
@@ -41,14 +43,28 @@ def top_up() -> int:
 def finish() -> int:
     """Finishes what was interrupted between our rows and Stripe."""
     at = timezone.now()
-    done = (
-        changes.settle_open_changes(at=at)
-        + refunds.send_open_refunds(at=at)
-        + checkouts.expire_old_checkouts(at=at)
-    )
-    if done:
-        enqueue(deliver_mail)
+    done = 0
+    with _until_stripe_is_away():
+        for sweep in (
+            changes.settle_open_changes,
+            refunds.send_open_refunds,
+            checkouts.expire_old_checkouts,
+        ):
+            done += sweep(at=at)
     return done
+
+
+@contextmanager
+def _until_stripe_is_away() -> Iterator[None]:
+    """What is inside ends when Stripe does not answer: it waits for the next time, and the worker does not
+    wait for Stripe meanwhile. The mails that it has queued are delivered.
+    """
+    try:
+        yield
+    except PaymentsUnavailable as refusal:
+        logger.warning("Stripe does not answer, the rest waits: %s", refusal)
+    finally:
+        enqueue(deliver_mail)
 
 
 @shared_task(name="billing.reconcile")

@@ -210,6 +210,7 @@ class MailAdmin(ReadOnlyAdmin[Mail]):
     list_display = ("kind", "to", "created_at", "attempts", "next_attempt_at", "sent_at", "last_error")
     list_filter = ("kind", ("sent_at", admin.EmptyFieldListFilter))
     search_fields = ("to", "dedupe_key")
+    exclude = ("secret",)
     ordering = ("-id",)
     actions = ("retry",)
 

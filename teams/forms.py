@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from teams.models import PersonalAccessToken, Role
+from teams.models import PersonalAccessToken, Role, Team
 from teams.services.access_tokens import LONGEST_DAYS
 from teams.services.keys import DEFAULT_OVERLAP
 from tokenplan.kit.text import ADDRESS_HINT
@@ -26,6 +28,22 @@ class InvitationForm(forms.Form):
 
 class TeamNameForm(forms.Form):
     name = forms.CharField(label=_("Name of the Team"), max_length=100)
+
+
+class HandOverForm(forms.Form):
+    """Whom an operator makes the Owner of a Team."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        help_text=_("Of the new Owner: a member, or anybody with an account."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, help_text=_("Both Owners read it, and it goes into the audit log.")
+    )
+
+    def __init__(self, team: Team, data: Any) -> None:
+        super().__init__(data)
 
 
 class ProfileForm(forms.Form):

@@ -327,13 +327,16 @@ class PersonalAccessToken(models.Model):
 class Mail(models.Model):
     """A mail to be sent, or sent. It is written in the transaction that causes it, so that no crash loses it.
 
-    `kind` names the template `mail/<kind>.txt`; `dedupe_key` lets one cause make one mail. Secrets are not
-    stored here: the token of an invitation is derived when its mail is sent.
+    `kind` names the template `mail/<kind>.txt`; `dedupe_key` lets one cause make one mail. Links and their
+    tokens are not stored here: they are derived when the mail is sent. `secret` is for what cannot be
+    derived; it is gone when the mail is sent, and the mail with it at `secret_until`.
     """
 
     kind = models.CharField(max_length=40)
     to = models.EmailField(max_length=254)
     context = models.JSONField(default=dict)
+    secret = models.JSONField(default=dict, blank=True, editable=False)
+    secret_until = models.DateTimeField(null=True, blank=True)
     dedupe_key = models.CharField(max_length=200, unique=True)
     created_at = models.DateTimeField()
     next_attempt_at = models.DateTimeField()
@@ -344,6 +347,12 @@ class Mail(models.Model):
     objects = querysets.MailQuerySet.as_manager()
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(secret={}, secret_until=None) | Q(secret_until__isnull=False, sent_at=None),
+                name="a_mail_keeps_a_secret_for_a_while_and_none_when_it_is_sent",
+            ),
+        ]
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="mail_that_waits")
         ]

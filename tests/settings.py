@@ -3,8 +3,10 @@
 import os
 
 import stripe
+from kombu import Queue
 
 from tokenplan.runtime import environment, folders
+from tokenplan.runtime.queues import QUEUES
 
 # Before the product's settings are read. Never the data of `make run`, whatever DATA says.
 os.environ["DATA"] = environment.text("TEST_DATA", str(folders.ROOT / "var" / "test"))
@@ -24,8 +26,11 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WHITENOISE_AUTOREFRESH = True
 # Tests of races need many connections, and may have to wait for one on a busy machine.
 DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 24, "timeout": 30}
-# Each of several test processes has a queue of its own on the broker they share.
-CELERY_TASK_DEFAULT_QUEUE = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+# Each of several test processes has queues of its own on the broker they share.
+_worker = f"{os.environ['TEST_DATABASE_NAME']}-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+_queues = {name: f"{_worker}-{name}" for name in QUEUES}
+CELERY_TASK_QUEUES = [Queue(queue, routing_key=queue) for queue in _queues.values()]
+CELERY_TASK_ROUTES = {name: {"queue": queue} for name, queue in _queues.items()}
 # Nothing listens there: a test that needs Stripe starts a local one.
 STRIPE_API_BASE = "http://127.0.0.1:9"
 STRIPE_PAGES = [STRIPE_API_BASE]

@@ -1,8 +1,13 @@
-"""What we add to the sign-in library: every account has a Default Team, with a Subscription Key in it."""
+"""What we add to the sign-in library: every account has a Default Team, with a Subscription Key in it.
+
+Its mails wait in our table of mails, so that no page waits for a mail server.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
@@ -16,7 +21,19 @@ from django.utils.translation import gettext_lazy as _
 
 from teams.models import User
 from teams.proof import address_for_code
+from teams.services import mail
 from teams.services.accounts import open_account
+from teams.tasks import deliver_mail
+from tokenplan.kit.enqueue import enqueue
+
+# The library's mails by their templates there, and ours.
+MAILS = {
+    "account/email/email_confirmation": "confirm_address",
+    "account/email/email_confirmation_signup": "confirm_address",
+    "account/email/password_reset_key": "reset_password",
+    "account/email/account_already_exists": "account_exists",
+    "account/email/unknown_account": "unknown_account",
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has no types
@@ -60,3 +77,26 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         """Makes the Default Team at the first sign-in of an account that an operator or a command made."""
         open_account(user=user, at=timezone.now())
         super().login(request, user)
+
+    def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
+        """Queues the mail: where it has a link, the row that the link is about, from which it is made when
+        the mail is sent. A mail that is not in MAILS, as one with a code, is kept as text until it is sent.
+        """
+        kind, about, secret = MAILS.get(template_prefix, "account_message"), {}, {}
+        if kind == "confirm_address":
+            address = EmailAddress.objects.get_for_user(context["user"], email)
+            about = {"address_id": address.pk}
+        elif kind == "reset_password":
+            about = {"user_id": context["user"].pk}
+        elif kind == "account_message":
+            message = self.render_mail(template_prefix, email, {"email": email, **context})
+            secret = {"subject": str(message.subject), "body": str(message.body)}
+        mail.queue(
+            kind=kind,
+            to=email,
+            context=about,
+            secret=secret,
+            dedupe_key=f"{kind}:{uuid4()}",
+            at=timezone.now(),
+        )
+        enqueue(deliver_mail)

@@ -12,6 +12,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
 # accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
-app = Celery("tokenplan")
+app = Celery("tokenplan", task_cls="tokenplan.kit.enqueue:OnePending")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -73,5 +73,9 @@ def _broker() -> str:
 
 
 def _worker() -> str:
-    answers = app.control.ping(timeout=0.5)
-    return OK if answers else "no worker answers, sweeps wait; run celery -A tokenplan worker"
+    answers = app.control.broadcast("active_queues", reply=True, timeout=0.5) or []
+    read = {queue["name"] for answer in answers for queues in answer.values() for queue in queues}
+    unread = sorted(queue.name for queue in app.conf.task_queues if queue.name not in read)
+    if not unread:
+        return OK
+    return f"no worker reads {', '.join(unread)}: these wait; run celery -A tokenplan worker"

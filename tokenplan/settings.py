@@ -10,8 +10,10 @@ from typing import Any
 import dj_database_url
 from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
+from kombu import Queue
 
 from tokenplan.runtime import environment, folders
+from tokenplan.runtime.queues import QUEUES
 from tokenplan.runtime.secret_store import read_secrets
 
 BASE_DIR = folders.ROOT
@@ -104,13 +106,14 @@ _pool = {
     # less and less often, and need another minute to notice a database that was away for one.
     "reconnect_timeout": 2,
 }
+_ENGINE = "tokenplan.kit.postgresql"
 DATABASE_URL = environment.text("DATABASE_URL")
 EMBEDDED_DATABASE = not DATABASE_URL
 _database: dict[str, Any] = (
-    dict(dj_database_url.parse(DATABASE_URL))
+    dict(dj_database_url.parse(DATABASE_URL, engine=_ENGINE))
     if DATABASE_URL
     else {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": _ENGINE,
         "NAME": "tokenplan",
         "USER": "postgres",
         "HOST": str(folders.socket_folder(DATA)),
@@ -128,8 +131,7 @@ DATABASES = {
             "server_side_binding": False,
         },
         "CONN_MAX_AGE": 0,  # the pool keeps connections open
-        # A check is a round trip on every request, a tenth of the hot path. Without it, a request that meets
-        # a connection from before a restart of the database is answered 503, and the connection replaced.
+        # A check is a round trip on every request, a tenth of the hot path; the engine looks at the socket.
         "CONN_HEALTH_CHECKS": False,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "TEST": {"NAME": environment.text("TEST_DATABASE_NAME") or None},
@@ -151,6 +153,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request that enqueues a task must not hang when the broker is gone.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5, "max_retries": 0}
 CELERY_TASK_PUBLISH_RETRY = False
+# A queue for each task, so that it can be seen whether one waits already. Which worker reads which of them:
+# tokenplan/runtime/queues.py. A worker that is told of none reads them all.
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in QUEUES]
+CELERY_TASK_ROUTES = {name: {"queue": name} for name in QUEUES}
+# What a worker has taken out of its queue it works at once; the rest stays where it can be seen.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_SERIALIZER = "json"
@@ -163,7 +171,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA / "celerybeat-schedule")
 # Seconds between runs. Each task is a sweep: it is safe to run twice, or a week late.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
-    name: {"task": name, "schedule": seconds, "options": {"expires": seconds}}
+    name: {"task": name, "schedule": seconds}
     for name, seconds in {
         "teams.deliver_mail": 30,
         "quota.send_notices": 60,
@@ -176,15 +184,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     }.items()
 }
 # At night in UTC and off the hour, after the day's windows have ended.
-CELERY_BEAT_SCHEDULE["quota.reconcile"] = {
-    "task": "quota.reconcile",
-    "schedule": crontab(hour=3, minute=17),
-    "options": {"expires": 3600},
-}
+CELERY_BEAT_SCHEDULE["quota.reconcile"] = {"task": "quota.reconcile", "schedule": crontab(hour=3, minute=17)}
 CELERY_BEAT_SCHEDULE["billing.reconcile"] = {
     "task": "billing.reconcile",
     "schedule": crontab(hour=3, minute=47),
-    "options": {"expires": 3600},
 }
 
 # People

@@ -47,7 +47,7 @@ def _replay(event: StripeEvent, values: Mapping[str, Any], by: User, at: datetim
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Events that wait, those among them that have failed, and those that are done."""
+    """What waits, what has failed so far, what was given up, and what is done."""
 
     title = _("state")
     parameter_name = "state"
@@ -56,14 +56,16 @@ class StateFilter(admin.SimpleListFilter):
         return [
             ("waiting", gettext("Waiting")),
             ("failing", gettext("Failed so far")),
+            ("dead", gettext("Given up")),
             ("done", gettext("Done")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StripeEvent]) -> QuerySet[StripeEvent]:
-        waiting = queryset.filter(done_at=None)
+        waiting = queryset.filter(done_at=None, dead_at=None)
         return {
             "waiting": waiting,
             "failing": waiting.exclude(error=""),
+            "dead": queryset.exclude(dead_at=None),
             "done": queryset.exclude(done_at=None),
         }.get(self.value() or "", queryset)
 
@@ -95,6 +97,7 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
         "received_at",
         "attempts",
         "done_at",
+        "dead_at",
         "next_attempt_at",
         "error",
         "changed",
@@ -107,6 +110,8 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
     def state(self, event: StripeEvent) -> str:
         if event.done_at is not None:
             return gettext("Done")
+        if event.dead_at is not None:
+            return gettext("Given up: %(error)s") % {"error": Truncator(event.error).chars(120)}
         if event.error:
             return gettext("Failed so far: %(error)s") % {"error": Truncator(event.error).chars(120)}
         return gettext("Waiting")

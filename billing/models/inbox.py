@@ -25,6 +25,9 @@ class StripeEvent(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
+    dead_at = models.DateTimeField(
+        null=True, blank=True, help_text="Given up: Stripe does not know what it is about."
+    )
     error = models.TextField(blank=True)
     changed = models.TextField(blank=True)
 
@@ -33,9 +36,10 @@ class StripeEvent(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(done_at=None, next_attempt_at__isnull=False)
-                | Q(done_at__isnull=False, next_attempt_at=None),
-                name="an_event_is_done_or_due",
+                condition=Q(done_at=None, dead_at=None, next_attempt_at__isnull=False)
+                | Q(done_at__isnull=False, dead_at=None, next_attempt_at=None)
+                | Q(done_at=None, dead_at__isnull=False, next_attempt_at=None),
+                name="an_event_is_done_or_dead_or_due",
             ),
         ]
         indexes = [

@@ -16,6 +16,8 @@ from tokenplan.kit.transactions import one_transaction
 # so all the same; syncing an object twice changes nothing more.
 CLAIM = timedelta(minutes=2)
 LONGEST_WAIT = timedelta(hours=6)
+# How often Stripe is asked about an object that it does not know.
+ASKED_ABOUT_MISSING = 2
 
 
 @one_transaction()
@@ -57,7 +59,7 @@ def newest() -> int:
 @one_transaction()
 def finish(*, event: StripeEvent, changed: list[str], at: datetime) -> None:
     """Marks it as done; `changed`: what changed in our rows. A replay without changes keeps the lines."""
-    fields = {"done_at": at, "next_attempt_at": None, "error": ""}
+    fields = {"done_at": at, "next_attempt_at": None, "dead_at": None, "error": ""}
     if changed or not event.changed:
         fields["changed"] = "\n".join(changed)
     StripeEvent.objects.filter(pk=event.pk).update(**fields)
@@ -66,15 +68,28 @@ def finish(*, event: StripeEvent, changed: list[str], at: datetime) -> None:
 @one_transaction()
 def fail(*, event: StripeEvent, error: str, at: datetime) -> None:
     """Records the failed attempt. It is due again after 15 s, 30 s, a minute and so on, up to six hours."""
-    StripeEvent.objects.filter(pk=event.pk, done_at=None).update(
+    StripeEvent.objects.filter(pk=event.pk, done_at=None, dead_at=None).update(
         error=error[:5000], next_attempt_at=at + _wait(event.attempts)
     )
 
 
 @one_transaction()
+def fail_missing(*, event: StripeEvent, error: str, at: datetime) -> None:
+    """Stripe does not know what the event is about. The first time it is due again, since what was just made
+    may be unknown for a moment; after that it is a dead letter: an operator sees it, and may replay it.
+    """
+    if event.attempts < ASKED_ABOUT_MISSING:
+        fail(event=event, error=error, at=at)
+    else:
+        StripeEvent.objects.filter(pk=event.pk, done_at=None).update(
+            error=error[:5000], next_attempt_at=None, dead_at=at
+        )
+
+
+@one_transaction()
 def replay(*, event: StripeEvent, at: datetime, by: User) -> None:
     """Due again, now. Working an event again only syncs its object again, so it is harmless."""
-    StripeEvent.objects.filter(pk=event.pk).update(done_at=None, next_attempt_at=at)
+    StripeEvent.objects.filter(pk=event.pk).update(done_at=None, dead_at=None, next_attempt_at=at)
     record(team=None, by=by, action="stripe_event.replayed", subject=event.stripe_id, at=at)
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from billing.errors import PaymentsUnavailable, StripeMissing
 from billing.models import StripeEvent
 from billing.services import inbox
 from billing.sync.checkouts import sync_checkout_session
@@ -42,7 +43,8 @@ GONE = ("invoice.deleted",)
 
 def work_inbox(*, at: datetime, most: int = 100) -> int:
     """Works what is due, the longest waiting first, up to `most`. Returns how many are done. Safe to run
-    beside itself, or to die in the middle: the event is due again later.
+    beside itself, or to die in the middle: the event is due again later. Raises PaymentsUnavailable at the
+    first that Stripe does not answer about: the others wait untouched.
     """
     done = 0
     synced: Synced = {}
@@ -55,9 +57,16 @@ def work_inbox(*, at: datetime, most: int = 100) -> int:
 
 
 def work(*, event: StripeEvent, at: datetime, synced: Synced) -> bool:
-    """One event that was claimed. Whether it is done. `synced`: what this run has synced; it adds to it."""
+    """One event that was claimed. Whether it is done. `synced`: what this run has synced; it adds to it.
+    Raises PaymentsUnavailable.
+    """
     try:
         changed = _sync_subject(event, at, synced)
+    except PaymentsUnavailable as refusal:
+        inbox.fail(event=event, error=f"{refusal.code}: {refusal.detail}", at=at)
+        raise
+    except StripeMissing as refusal:
+        inbox.fail_missing(event=event, error=f"{refusal.code}: {refusal.detail}", at=at)
     except Refusal as refusal:
         inbox.fail(event=event, error=f"{refusal.code}: {refusal.detail}", at=at)
     except Exception as error:  # whatever is wrong with this one, the others are worked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +12,6 @@ from billing.change_requests import ChangeRequest
 from billing.errors import (
     AmountChanged,
     PaymentDeclined,
-    PaymentsUnavailable,
     StripeMissing,
     StripeRefused,
 )
@@ -22,11 +20,10 @@ from billing.selectors.prices import prices_of
 from billing.services import changes
 from billing.sync.schedule import release_for_change
 from billing.sync.subscriptions import sync_subscription
+from billing.workflows.batches import work_each
 from billing.workflows.change_previews import PricedChange, price_change
 from quota.money import usd_text
 from teams.models import Team, User
-
-logger = logging.getLogger(__name__)
 
 # How long a preview can be confirmed; the proration counts from the moment at which it was shown.
 SHOWN_FOR = timedelta(minutes=15)
@@ -139,14 +136,10 @@ def settle_change(*, change: Change, at: datetime) -> Change:
 
 
 def settle_open_changes(*, at: datetime) -> int:
-    """The sweep: every change that is not over. Returns how many are over now."""
-    settled = 0
+    """The sweep: every change that is not over. Returns how many are over now. Raises PaymentsUnavailable."""
     sent = Change.objects.unfinished().filter(created_at__lte=at - SENT_FOR)
-    for change in sent.select_related("subscription", "team"):
-        try:
-            settled += settle_change(change=change, at=at).closed_at is not None
-        except PaymentsUnavailable as refusal:
-            logger.warning("Change %s is not settled: %s", change.pk, refusal)
-        except Exception:  # whatever is wrong with this one, the others are settled
-            logger.exception("Change %s is not settled", change.pk)
-    return settled
+    return work_each(
+        sent.select_related("subscription", "team"),
+        lambda change: settle_change(change=change, at=at).closed_at is not None,
+        "Change %s is not settled",
+    )

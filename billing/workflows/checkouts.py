@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -12,7 +11,7 @@ from django.utils.translation import gettext, override
 
 from billing import stripe_api
 from billing.change_requests import MAX_SEATS, Bill
-from billing.errors import ChangeInProgress, NotOnSale, PaymentsUnavailable, StripeRefused
+from billing.errors import ChangeInProgress, NotOnSale, StripeRefused
 from billing.fetch import fetch
 from billing.models import Checkout, CreditPurchase, Customer, Interval
 from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
@@ -21,12 +20,11 @@ from billing.selectors.prices import pack_price_id, prices_of
 from billing.services import checkouts
 from billing.stripe_api.snapshots import CheckoutSnapshot, InvoiceSnapshot
 from billing.sync.checkouts import sync_checkout
+from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer
 from quota.models import Plan
 from teams.models import Team, User
 from tokenplan.kit.errors import InvalidValue
-
-logger = logging.getLogger(__name__)
 
 
 def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: datetime, by: User) -> Checkout:
@@ -194,20 +192,19 @@ def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
 
 def expire_old_checkouts(*, at: datetime) -> int:
     """The sweep: sessions that should be over by now, of whose end no event has come. Returns how many are
-    over.
+    over. Raises PaymentsUnavailable.
     """
     old = Checkout.objects.unfinished().filter(expires_at__lte=at)
-    over = 0
-    for checkout in old.select_related("team"):
-        try:
-            if checkout.stripe_id:
-                sync_checkout(checkout, at)
-            else:
-                checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
-        except PaymentsUnavailable as refusal:
-            logger.warning("Checkout %s was not synced: %s", checkout.pk, refusal)
-        except Exception:  # whatever is wrong with this one, the others are synced
-            logger.exception("Checkout %s was not synced", checkout.pk)
-        checkout.refresh_from_db()
-        over += checkout.state not in (Checkout.State.OPEN, Checkout.State.PROCESSING)
-    return over
+    return work_each(
+        old.select_related("team"), lambda checkout: _expire(checkout, at), "Checkout %s was not synced"
+    )
+
+
+def _expire(checkout: Checkout, at: datetime) -> bool:
+    """Whether it is over now."""
+    if checkout.stripe_id:
+        sync_checkout(checkout, at)
+    else:
+        checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
+    checkout.refresh_from_db()
+    return checkout.state not in (Checkout.State.OPEN, Checkout.State.PROCESSING)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from billing import stripe_api
-from billing.errors import PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
+from billing.errors import PaymentDeclined, StripeMissing, StripeRefused
 from billing.models import Payment, Refund
 from billing.services import refunds
 from billing.sync.payments import sync_payment
+from billing.workflows.batches import work_each
 from teams.models import User
-
-logger = logging.getLogger(__name__)
 
 # A refund that was opened so long ago and is not closed was interrupted.
 SENT_FOR = timedelta(minutes=5)
@@ -54,14 +52,12 @@ def send_refund(*, refund: Refund, at: datetime) -> Refund:
 
 
 def send_open_refunds(*, at: datetime) -> int:
-    """The sweep: those whose sending was interrupted. Returns how many are done."""
-    done = 0
+    """The sweep: those whose sending was interrupted. Returns how many are done. Raises
+    PaymentsUnavailable.
+    """
     sent = Refund.objects.filter(state=Refund.State.OPEN, created_at__lte=at - SENT_FOR)
-    for refund in sent.select_related("payment__team", "by"):
-        try:
-            done += send_refund(refund=refund, at=at).state == Refund.State.DONE
-        except (StripeRefused, StripeMissing, PaymentDeclined, PaymentsUnavailable) as refusal:
-            logger.warning("Refund %s is not done: %s", refund.pk, refusal)
-        except Exception:  # whatever is wrong with this one, the others are sent
-            logger.exception("Refund %s is not done", refund.pk)
-    return done
+    return work_each(
+        sent.select_related("payment__team", "by"),
+        lambda refund: send_refund(refund=refund, at=at).state == Refund.State.DONE,
+        "Refund %s is not done",
+    )

@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from billing import stripe_api
-from billing.errors import NotOnSale, PaymentDeclined, PaymentsUnavailable, StripeMissing, StripeRefused
+from billing.errors import NotOnSale, PaymentDeclined, StripeMissing, StripeRefused
 from billing.models import AutoTopUp, CreditPurchase
 from billing.money import NANOUSD_PER_PACK
 from billing.selectors.prices import pack_price_id
 from billing.services import purchases, top_ups
 from billing.stripe_api.snapshots import InvoiceSnapshot
 from billing.sync.invoices import sync_invoice
+from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer
 from teams.models import Team
 
-logger = logging.getLogger(__name__)
-
 
 def top_up_all(*, at: datetime) -> int:
-    """Every Team whose Credits are below its threshold. Returns how many purchases are paid."""
+    """Every Team whose Credits are below its threshold. Returns how many purchases are paid. Raises
+    PaymentsUnavailable.
+    """
     waiting = CreditPurchase.objects.filter(
         kind=CreditPurchase.Kind.TOP_UP, state=CreditPurchase.State.WAITING
     )
-    teams = Team.objects.filter(auto_top_up__in=AutoTopUp.objects.filter(enabled=True)) | Team.objects.filter(
-        pk__in=waiting.values("team")
+    ordered = AutoTopUp.objects.filter(enabled=True).values("team")
+    teams = Team.objects.live().filter(Q(pk__in=ordered) | Q(pk__in=waiting.values("team")))
+    return work_each(
+        teams, lambda team: top_up(team=team, at=at), "The Credits of the Team %s were not topped up"
     )
-    paid = 0
-    for team in teams.live().distinct().order_by("pk"):
-        try:
-            paid += top_up(team=team, at=at)
-        except Exception:  # whatever is wrong with this Team, the others get theirs
-            logger.exception("The Credits of %s were not topped up", team)
-    return paid
 
 
 def top_up(*, team: Team, at: datetime) -> bool:
     """One Team. Whether it was charged now. A purchase that waits is finished first: its invoice exists
-    once, and is paid once.
+    once, and is paid once. Raises PaymentsUnavailable: the purchase waits, and is tried again.
     """
     purchase = top_ups.begin_top_up(team=team, at=at)
     if purchase is None:
@@ -54,8 +51,6 @@ def top_up(*, team: Team, at: datetime) -> bool:
             invoice = stripe_api.pay_invoice(invoice.id, payment_method_id=card_id)
     except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale) as refusal:
         return _give_up(purchase, refusal.detail, at)
-    except PaymentsUnavailable:
-        return False  # it waits, and is tried again
     sync_invoice(invoice.id, at)
     purchase.refresh_from_db()
     if purchase.state == CreditPurchase.State.WAITING and invoice.status in ("void", "uncollectible"):
@@ -95,12 +90,8 @@ def _give_up(purchase: CreditPurchase, reason: str, at: datetime) -> bool:
     """
     purchase.refresh_from_db()
     if purchase.invoice_id:
-        try:
+        with suppress(StripeRefused, StripeMissing):  # void already, or paid: the sync says which
             stripe_api.void_invoice(purchase.invoice_id)
-        except PaymentsUnavailable:
-            return False
-        except (StripeRefused, StripeMissing):
-            pass  # void already, or paid: the sync says which
         sync_invoice(purchase.invoice_id, at)
     top_ups.fail_top_up(purchase=purchase, reason=reason, at=at)
     return False

@@ -18,9 +18,12 @@ from quota.models import Plan
 from quota.money import credits_text
 from quota.services import entitlements
 from quota.services.credits import grant_credits
+from teams.forms import HandOverForm
 from teams.models import Membership, Seat, SeatHolding, Team, User
-from teams.services import seats
+from teams.services import seats, teams
+from teams.tasks import deliver_mail
 from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin
+from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.transactions import one_transaction
 
 
@@ -91,6 +94,22 @@ def _grant_credits(team: Team, values: Mapping[str, Any], by: User, at: datetime
     }
 
 
+def _preview_hand_over(team: Team, values: Mapping[str, Any]) -> list[str]:
+    new = teams.successor(team=team, email=values["email"])
+    owner = Membership.objects.owner_of(team)
+    names = {"new": new.email, "owner": owner.user.email if owner else "", "team": team}
+    return [
+        gettext("%(new)s will own the Team %(team)s instead of %(owner)s, who becomes an Admin.") % names,
+        gettext("Both get a mail that says so, with the reason."),
+    ]
+
+
+def _hand_over(team: Team, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    owner = teams.hand_team_over(team=team, email=values["email"], reason=values["reason"], by=by, at=at)
+    enqueue(deliver_mail)
+    return gettext("The Team belongs to %(owner)s now.") % {"owner": owner.user.email}
+
+
 class MembershipInline(ReadOnlyInline):
     model = Membership
     fields = ("user", "role", "joined_at", "ended_at")
@@ -111,6 +130,7 @@ class TeamAdmin(VerbsAdmin[Team]):
     ordering = ("slug",)
     inlines = (MembershipInline, SeatInline)
     verbs = (
+        Verb("hand-over", _("Hand over"), HandOverForm, _hand_over, preview=_preview_hand_over),
         Verb("grant-seat", _("Grant a seat"), SeatGrantForm, _grant_seat),
         Verb("grant-credits", _("Grant Credits"), CreditsGrantForm, _grant_credits),
     )

@@ -4,9 +4,10 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -22,6 +23,7 @@ from quota.pricing import charge
 from teams.errors import KeyInvalid
 from tokenplan.kit.errors import Refusal
 
+Row = TypeVar("Row")
 MAX_LATE = timedelta(days=7)
 MAX_AHEAD = timedelta(minutes=5)
 
@@ -56,52 +58,40 @@ class RowResult:
 
 def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: datetime) -> list[RowResult]:
     """Settle each; results in the order given. All that is accepted is durable when this returns."""
-    results = []
-    for settlement in settlements:
-        with _Row() as row:
-            _event, row.is_new = settle_in_transaction(
-                gateway=gateway, reservation_id=settlement.reservation_id, usage=settlement.usage, at=at
-            )
-        results.append(row.result)
-    _flush()
-    return results
+
+    def settle(row: Settlement) -> bool:
+        _, is_new = settle_in_transaction(
+            gateway=gateway, reservation_id=row.reservation_id, usage=row.usage, at=at
+        )
+        return is_new
+
+    return _each_by_itself(settlements, settle)
 
 
 def record_events(*, gateway: Gateway, events: Sequence[ReportedEvent], at: datetime) -> list[RowResult]:
     """Record each; results in the order given. All that is accepted is durable when this returns."""
-    results = []
-    for event in events:
-        with _Row() as row:
-            row.is_new = _record(gateway, event, at)
-        results.append(row.result)
-    _flush()
-    return results
+    return _each_by_itself(events, lambda event: _record(gateway, event, at))
 
 
-class _Row:
-    """One row's transaction. A refusal rolls it back and is its result; anything else ends the batch.
+def _each_by_itself(rows: Sequence[Row], record: Callable[[Row], bool]) -> list[RowResult]:
+    """`record` in a transaction for each row, which says whether it is new. A refusal rolls that row back and
+    is its result; anything else ends the batch.
 
     Rows do not wait for the disk one by one: `_flush` does, once, before the answer leaves.
     """
-
-    def __init__(self) -> None:
-        self.is_new = False
-        self.result = RowResult()
-        self._atomic = transaction.atomic()
-
-    def __enter__(self) -> _Row:
-        self._atomic.__enter__()
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit = off")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        self._atomic.__exit__(kind, error, trace)  # type: ignore[arg-type]
-        if isinstance(error, Refusal):
-            self.result = RowResult(refusal=error)
-            return True
-        self.result = RowResult(is_new=self.is_new)
-        return False
+    results = []
+    for row in rows:
+        try:
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL synchronous_commit = off")
+                is_new = record(row)
+        except Refusal as refusal:
+            results.append(RowResult(refusal=refusal))
+        else:
+            results.append(RowResult(is_new=is_new))
+    _flush()
+    return results
 
 
 def _flush() -> None:

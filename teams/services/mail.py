@@ -6,17 +6,17 @@ No mail is lost, and a mail that cannot be sent does not hold up the others.
 from __future__ import annotations
 
 import logging
+import smtplib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template import Context, Engine
 
-from teams.invitation_tokens import token_of
-from teams.models import Invitation, Mail
+from teams.models import Mail
+from teams.services.mail_secrets import secrets_of
 from tokenplan.kit.transactions import one_transaction
 
 logger = logging.getLogger(__name__)
@@ -26,10 +26,31 @@ FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=6)
 
 
-def queue(*, kind: str, to: str, context: Mapping[str, str | int], dedupe_key: str, at: datetime) -> None:
+# How long a mail with a secret that cannot be made anew may wait: nobody waits longer for it.
+SECRET_LIFETIME = timedelta(minutes=15)
+# The server does not take mail at all, so it is not asked for each.
+SERVER_AWAY = (
+    smtplib.SMTPServerDisconnected,
+    smtplib.SMTPConnectError,
+    smtplib.SMTPHeloError,
+    smtplib.SMTPAuthenticationError,
+)
+
+
+def queue(
+    *,
+    kind: str,
+    to: str,
+    context: Mapping[str, str | int],
+    dedupe_key: str,
+    at: datetime,
+    secret: Mapping[str, str] | None = None,
+) -> None:
     """The template `mail/<kind>.txt` will be sent to `to`, once per `dedupe_key`. Call it in a transaction.
 
-    The context holds values, not texts: the template says them in the reader's language.
+    The context holds values, not texts: the template says them in the reader's language. What is secret is
+    derived when the mail is sent (`mail_secrets`). `secret` is for what cannot be derived: it is kept until
+    the mail is sent, or for SECRET_LIFETIME, after which it is not sent.
     """
     Mail.objects.bulk_create(
         [
@@ -37,6 +58,8 @@ def queue(*, kind: str, to: str, context: Mapping[str, str | int], dedupe_key: s
                 kind=kind,
                 to=to,
                 context=dict(context),
+                secret=dict(secret or {}),
+                secret_until=at + SECRET_LIFETIME if secret else None,
                 dedupe_key=dedupe_key,
                 created_at=at,
                 next_attempt_at=at,
@@ -51,8 +74,9 @@ def deliver_due(*, at: datetime) -> int:
 
     A mail is claimed by moving its next attempt ahead, in a transaction of its own. When sending fails, or
     the process dies, it is due again later. If the process dies after sending and before recording that, the
-    mail is sent twice, with the same Message-ID.
+    mail is sent twice, with the same Message-ID. Where the mail server is away the others wait untouched.
     """
+    Mail.objects.filter(sent_at=None, secret_until__lte=at).delete()
     sent = 0
     while (mail := _claim(at=at)) is not None:
         try:
@@ -62,12 +86,28 @@ def deliver_due(*, at: datetime) -> int:
                 continue
             message.send()
         except Exception as error:  # whatever is wrong with this one, the others go out
-            logger.exception("Mail %s (%s) was not sent", mail.pk, mail.kind)
+            if _server_is_away(error):
+                logger.warning("The mail server is away, mails wait: %s: %s", type(error).__name__, error)
+            else:
+                logger.exception("Mail %s (%s) was not sent", mail.pk, mail.kind)
             Mail.objects.filter(pk=mail.pk).update(last_error=f"{type(error).__name__}: {error}"[:500])
+            if _server_is_away(error):
+                break
         else:
-            Mail.objects.filter(pk=mail.pk).update(sent_at=at, last_error="")
+            _record_sent(mail, at)
             sent += 1
     return sent
+
+
+def _record_sent(mail: Mail, at: datetime) -> None:
+    Mail.objects.filter(pk=mail.pk).update(sent_at=at, last_error="", secret={}, secret_until=None)
+
+
+def _server_is_away(error: Exception) -> bool:
+    """Whether no mail at all can be sent; else something is wrong with this one."""
+    return isinstance(error, SERVER_AWAY) or (
+        isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException)
+    )
 
 
 def retry(*, mail: Mail, at: datetime) -> None:
@@ -88,14 +128,10 @@ def _claim(*, at: datetime) -> Mail | None:
 
 def _message(mail: Mail) -> EmailMessage | None:
     """The mail as it is sent, in the language that is active; None when its cause is gone: it is not sent."""
-    context = {**mail.context, "base_url": settings.BASE_URL}
-    if mail.kind == "invitation":
-        invitation = _invitation_of(mail)
-        if invitation is None:
-            return None
-        token = token_of(invitation.pk, invitation.times_sent)
-        context["url"] = f"{settings.BASE_URL}/invitations/{token}/"
-        context["expires_at"] = invitation.expires_at
+    secrets = secrets_of(mail)
+    if secrets is None:
+        return None
+    context = {**mail.context, **secrets, "base_url": settings.BASE_URL}
     # Plain text: names appear as they are, not escaped for HTML.
     text = (
         Engine.get_default().get_template(f"mail/{mail.kind}.txt").render(Context(context, autoescape=False))
@@ -108,9 +144,3 @@ def _message(mail: Mail) -> EmailMessage | None:
         to=[mail.to],
         headers={"Message-ID": message_id},
     )
-
-
-def _invitation_of(mail: Mail) -> Invitation | None:
-    """The invitation that the mail is about; None when it was closed or sent again since."""
-    invitation_id, times_sent = UUID(mail.context["invitation_id"]), int(mail.context["times_sent"])
-    return Invitation.objects.open().filter(pk=invitation_id, times_sent=times_sent).first()

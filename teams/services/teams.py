@@ -1,19 +1,22 @@
-"""Teams: create, rename, transfer, delete."""
+"""Teams: create, rename, transfer, hand over, delete."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
+from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from teams.errors import DefaultTeamIsPersonal, TeamHasLiveSeats
-from teams.models import Invitation, Membership, Role, Seat, Team, User
+from teams.models import AuditEntry, Invitation, Membership, Role, Seat, Team, User
 from teams.services import audit, mail
 from teams.services.keys import issue_key, revoke_keys
 from teams.services.locks import lock_team
+from teams.services.memberships import add_member
 from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
 from tokenplan.kit.text import clean_name
 from tokenplan.kit.transactions import broken_constraint, one_transaction
@@ -82,14 +85,8 @@ def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datet
     team = lock_team(team)
     if team.is_default:
         raise DefaultTeamIsPersonal
-    members = {
-        member.pk: member
-        for member in team.memberships.live()
-        .select_related("user")
-        .select_for_update(no_key=True, of=("self",))
-        .order_by("pk")
-    }
-    before = next(member for member in members.values() if member.is_owner)
+    members = _locked_members(team)
+    before = _owner_among(members)
     if by is not None and by.pk != before.user_id:
         raise PermissionRefused(_("Only the Owner transfers ownership."))
     if to.pk not in members:
@@ -97,32 +94,98 @@ def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datet
     after = members[to.pk]
     if after == before:
         raise InvalidValue(_("This member already owns the Team."), pointer="/member")
-    # In this order: a Team has at most one Owner at any moment.
+    _change_owner(before, after)
+    about = {"before": before.user.email, "after": after.user.email}
+    entry = audit.record(
+        team=team, by=by, action="ownership.transferred", subject=after.user.email, at=at, details=about
+    )
+    _tell_both("ownership_transferred", before, after, entry=entry, at=at)
+    return after
+
+
+@one_transaction()
+def hand_team_over(*, team: Team, email: str, reason: str, by: User, at: datetime) -> Membership:
+    """An operator makes the person with this address the Owner, because the present one is gone or cannot be
+    reached. Who is no member yet becomes one. The Owner until now is an Admin then; both get a mail, with the
+    reason.
+
+    Raises PermissionRefused, DefaultTeamIsPersonal, NotFound, and InvalidValue for a reason that is empty,
+    and for an address that is not the confirmed one of an open account, or is the Owner's.
+    """
+    if not by.is_staff:
+        raise PermissionRefused(_("Only an operator hands a Team over."))
+    reason = clean_name(reason, pointer="/reason", limit=200)
+    team = lock_team(team)
+    user = successor(team=team, email=email)
+    if not team.memberships.live().filter(user=user).exists():
+        add_member(team=team, user=user, role=Role.ADMIN, by=by, at=at)
+    members = _locked_members(team)
+    before = _owner_among(members)
+    after = next(member for member in members.values() if member.user_id == user.pk)
+    _change_owner(before, after)
+    about = {"before": before.user.email, "after": after.user.email, "reason": reason}
+    entry = audit.record(
+        team=team, by=by, action="ownership.handed_over", subject=after.user.email, at=at, details=about
+    )
+    _tell_both("team_handed_over", before, after, entry=entry, reason=reason, at=at)
+    return after
+
+
+def successor(*, team: Team, email: str) -> User:
+    """Who has this address, and can be made the Owner of the Team. Raises DefaultTeamIsPersonal,
+    InvalidValue."""
+    if team.is_default:
+        raise DefaultTeamIsPersonal
+    addresses = EmailAddress.objects.filter(email__iexact=email.strip(), verified=True, user__is_active=True)
+    address = addresses.select_related("user").first()
+    if address is None:
+        raise InvalidValue(_("There is no open account with this address, confirmed."), pointer="/email")
+    if team.memberships.live().filter(user=address.user, role=Role.OWNER).exists():
+        raise InvalidValue(_("This person owns the Team already."), pointer="/email")
+    user: User = address.user
+    return user
+
+
+def _locked_members(team: Team) -> dict[int, Membership]:
+    live = team.memberships.live().select_related("user")
+    locked = live.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    return {member.pk: member for member in locked}
+
+
+def _owner_among(members: Mapping[int, Membership]) -> Membership:
+    return next(member for member in members.values() if member.is_owner)
+
+
+def _change_owner(before: Membership, after: Membership) -> None:
+    """In this order: a Team has at most one Owner at any moment."""
     for member, role in ((before, Role.ADMIN), (after, Role.OWNER)):
         member.role = role
         member.save(update_fields=["role"])
-    entry = audit.record(
-        team=team,
-        by=by,
-        action="ownership.transferred",
-        subject=after.user.email,
-        at=at,
-        details={"before": before.user.email, "after": after.user.email},
-    )
+
+
+def _tell_both(
+    kind: str,
+    before: Membership,
+    after: Membership,
+    *,
+    entry: AuditEntry,
+    at: datetime,
+    **more: str,
+) -> None:
     for member in (before, after):
         mail.queue(
-            kind="ownership_transferred",
+            kind=kind,
             to=member.user.email,
             context={
-                "team": team.name,
-                "slug": team.slug,
+                "team": after.team.name,
+                "slug": after.team.slug,
                 "before": before.user.display_name,
                 "after": after.user.display_name,
+                **more,
             },
-            dedupe_key=f"ownership_transferred:{entry.pk}:{member.pk}",
+            dedupe_key=f"{kind}:{entry.pk}:{member.pk}",
             at=at,
         )
-    return after
 
 
 @one_transaction()

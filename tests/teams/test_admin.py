@@ -16,7 +16,9 @@ from django.utils import timezone
 from teams import models
 from teams.models import AuditEntry, Invitation, Mail, PersonalAccessToken, Seat, SeatHolding, User
 from teams.services import access_tokens, invitations, seats
+from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.people import NOON, everything, member, person, team
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in site._registry if model._meta.app_label == "teams"]
@@ -288,3 +290,64 @@ def test_a_long_s_is_no_s_where_an_operator_searches(operator: Client) -> None:
     for model in ("teams_user", "account_emailaddress", "teams_membership"):
         page = operator.get(reverse(f"admin:{model}_changelist"), {"q": "\u017fam@example.com"})
         assert ">sam@example.com" not in page.content.decode(), model
+
+
+def test_an_operator_hands_a_team_over_once_it_was_said_what_that_means(
+    operator: Client, scene: None
+) -> None:
+    acme = models.Team.objects.get(slug="acme")
+    url = verb_url(acme, "hand-over")
+    assert "Hand over" in read(operator, change_url(acme))
+    form = {"email": "bob@example.com", "reason": "Ticket 7"}
+
+    shown = words(operator.post(url, form))
+
+    assert (
+        "bob@example.com will own the Team Acme instead of owner@acme.example, who becomes an Admin." in shown
+    )
+    assert "Both get a mail that says so, with the reason." in shown
+    assert not AuditEntry.objects.filter(action="ownership.handed_over").exists()
+    assert "The Team belongs to bob@example.com now." in submit(operator, url, confirmed="yes", **form)
+    owner = models.Membership.objects.get(team=acme, role="owner", ended_at=None)
+    assert owner.user.email == "bob@example.com"
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, str(entry.by), entry.details["reason"]) == (
+        "ownership.handed_over",
+        "root@example.com",
+        "Ticket 7",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"email": "nobody@example.com"}, "There is no open account with this address, confirmed."),
+        ({"email": "owner@acme.example"}, "This person owns the Team already."),
+        ({"reason": ""}, "This field is required."),
+    ],
+)
+@pytest.mark.parametrize("confirmed", [{}, {"confirmed": "yes"}])
+def test_what_cannot_be_handed_over_is_refused_at_the_form(
+    operator: Client, scene: None, change: dict[str, str], why: str, confirmed: dict[str, str]
+) -> None:
+    acme = models.Team.objects.get(slug="acme")
+    before = everything()
+    form = {"email": "bob@example.com", "reason": "Ticket 7", **change, **confirmed}
+    answer = operator.post(verb_url(acme, "hand-over"), form)
+    assert answer.status_code == 422
+    assert why in words(answer)
+    assert everything() == before
+
+
+def test_staff_without_the_right_to_change_teams_hand_none_over(scene: None) -> None:
+    staff = person("staff@example.com")
+    User.objects.filter(pk=staff.pk).update(is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__in=["view_team", "change_user"]))
+    client = Client()
+    client.force_login(staff)
+    acme = models.Team.objects.get(slug="acme")
+    before = everything()
+    assert "Hand over" not in read(client, change_url(acme))
+    form = {"email": "bob@example.com", "reason": "Ticket 7", "confirmed": "yes"}
+    assert client.post(verb_url(acme, "hand-over"), form).status_code == 403
+    assert everything() == before

@@ -2,18 +2,20 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 from tokenplan.runtime.folders import ROOT
+from tokenplan.runtime.queues import WORKERS
 from tokenplan.runtime.supervisor import Program
 
 WEB_THREADS = 8
-WORKER_THREADS = 4
+WORKER_THREADS = 2
 
 
 def all_programs(*, host: str, port: int, local_stripe: bool) -> list[Program]:
     """Everything `make run` starts beside the servers; a local Stripe only where asked for."""
     first = [local_stripe_server()] if local_stripe else []
-    return [*first, web_server(host=host, port=port), worker(), clock()]
+    return [*first, web_server(host=host, port=port), *workers(), clock()]
 
 
 def web_server(*, host: str, port: int) -> Program:
@@ -26,10 +28,26 @@ def web_server(*, host: str, port: int) -> Program:
     return Program("web server", command, ROOT)
 
 
-def worker() -> Program:
-    """Runs the sweeps, in threads: they wait for the database, and processes would each need a pool."""
+def workers() -> list[Program]:
+    """One for each kind of task, in threads: they wait for the database, and processes would need pools.
+
+    So a Stripe that is slow or away holds up what asks Stripe, and neither mails nor sweeps.
+    """
+    return [worker(name, tasks) for name, tasks in WORKERS.items()]
+
+
+def worker(name: str, tasks: Sequence[str]) -> Program:
+    """Runs these tasks alone."""
     command = [*_celery("worker"), "--pool", "threads", "--concurrency", str(WORKER_THREADS)]
-    return Program("worker", [*command, "--without-gossip", "--without-mingle"], ROOT)
+    command += [
+        "--queues",
+        ",".join(tasks),
+        "--hostname",
+        f"{name}@%h",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+    return Program(f"{name} worker", command, ROOT)
 
 
 def clock() -> Program:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from billing.errors import PaymentsUnavailable
 from billing.workflows.top_ups import top_up_all
 
 
@@ -14,5 +15,8 @@ class Command(BaseCommand):
     help = "Buys Credits for Teams whose balance is below the threshold of their auto top-up."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        paid = top_up_all(at=timezone.now())
+        try:
+            paid = top_up_all(at=timezone.now())
+        except PaymentsUnavailable as refusal:
+            raise CommandError(refusal.detail) from refusal
         self.stdout.write(f"{paid} top-up{'' if paid == 1 else 's'} paid.")

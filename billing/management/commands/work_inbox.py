@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from billing.errors import PaymentsUnavailable
 from billing.models import StripeEvent
 from billing.sync.inbox import work_inbox
 
@@ -15,6 +16,9 @@ class Command(BaseCommand):
     help = "Works the events of Stripe that are due."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        done = work_inbox(at=timezone.now())
-        waiting = StripeEvent.objects.filter(done_at=None).count()
+        try:
+            done = work_inbox(at=timezone.now())
+        except PaymentsUnavailable as refusal:
+            raise CommandError(refusal.detail) from refusal
+        waiting = StripeEvent.objects.waiting().count()
         self.stdout.write(f"{done} event{'' if done == 1 else 's'} worked, {waiting} to be tried again.")

@@ -258,6 +258,24 @@ def test_several_events_are_replayed_from_the_list(scene: Scene, operator: Clien
     assert StripeEvent.objects.get().next_attempt_at == T0
 
 
+def test_the_inbox_shows_what_was_given_up_and_it_can_be_replayed(scene: Scene, operator: Client) -> None:
+    kept = inbox.claim(at=T0)
+    assert kept is not None
+    kept.attempts = inbox.ASKED_ABOUT_MISSING
+    inbox.fail_missing(event=kept, error="not_found: Stripe has no such object", at=T0)
+    url = reverse("admin:billing_stripeevent_changelist")
+    assert "Given up: not_found: Stripe has no such object" in read(operator, f"{url}?state=dead")
+    for other in ("waiting", "failing", "done"):
+        assert "0 events" in read(operator, f"{url}?state={other}").replace("stripe ", ""), other
+
+    submit(operator, url, action="replay", _selected_action=kept.pk)
+
+    kept.refresh_from_db()
+    assert (kept.dead_at, kept.done_at) == (None, None)
+    assert kept.next_attempt_at is not None
+    assert "0 events" in read(operator, f"{url}?state=dead").replace("stripe ", "")
+
+
 def test_the_inbox_shows_an_event_as_it_came_and_why_it_waits(scene: Scene, operator: Client) -> None:
     kept = inbox.claim(at=T0)
     assert kept is not None

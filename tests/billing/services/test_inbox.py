@@ -134,10 +134,10 @@ def test_the_database_refuses_to_forget_an_event() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("change", [{"done_at": T0}, {"next_attempt_at": None}])
+@pytest.mark.parametrize("change", [{"done_at": T0}, {"dead_at": T0}, {"next_attempt_at": None}])
 def test_the_database_refuses_an_event_that_is_neither_done_nor_due(change: dict[str, object]) -> None:
     receive()
-    with pytest.raises(IntegrityError, match="an_event_is_done_or_due"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="an_event_is_done_or_dead_or_due"), transaction.atomic():
         StripeEvent.objects.update(**change)
 
 

@@ -51,3 +51,43 @@ def test_of_what_came_together_each_object_is_asked_for_once(
     inbox.replay(event=StripeEvent.objects.get(kind="invoice.paid"), at=stripe_account.at, by=make_user())
     work_inbox(at=stripe_account.at)
     assert len([record for record in caplog.records if "Request to" in record.message]) > before
+
+
+SECOND = timedelta(seconds=1)
+
+
+def receive_missing(id: str = "in_of_another_account") -> StripeEvent:
+    about = {"id": id, "object": "invoice"}
+    snapshot = EventSnapshot(f"evt_{id}", "invoice.paid", about, T0)
+    inbox.receive(event=snapshot, payload={"data": {"object": about}}, at=T0)
+    return StripeEvent.objects.get(stripe_id=f"evt_{id}")
+
+
+def test_an_event_about_what_stripe_does_not_know_is_given_up_when_it_was_asked_about_twice(
+    stripe_account: StripeAccount,
+) -> None:
+    """Not at once: what was just made may be unknown for a moment."""
+    event = receive_missing()
+    assert work_inbox(at=T0) == 0
+    event.refresh_from_db()
+    assert (event.dead_at, event.next_attempt_at) == (None, T0 + 15 * SECOND)
+    assert work_inbox(at=T0 + 15 * SECOND) == 0
+    event.refresh_from_db()
+    assert (event.dead_at, event.next_attempt_at, event.done_at) == (T0 + 15 * SECOND, None, None)
+    assert event.error.startswith("not_found: Stripe has no such object")
+    assert work_inbox(at=T0 + timedelta(days=99)) == 0
+    event.refresh_from_db()
+    assert event.attempts == 2
+
+
+def test_an_event_that_was_given_up_can_be_replayed(stripe_account: StripeAccount) -> None:
+    event = receive_missing()
+    work_inbox(at=T0)
+    work_inbox(at=T0 + 15 * SECOND)
+    later = T0 + timedelta(days=1)
+    inbox.replay(event=event, at=later, by=make_user())
+    event.refresh_from_db()
+    assert (event.dead_at, event.next_attempt_at) == (None, later)
+    assert work_inbox(at=later) == 0  # still unknown, so given up again
+    event.refresh_from_db()
+    assert (event.dead_at, event.attempts) == (later, 3)

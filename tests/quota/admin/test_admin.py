@@ -59,7 +59,7 @@ def test_lists_and_rows_open_and_nothing_can_be_edited_or_deleted(
 
 
 def test_the_buttons_of_a_row_lead_to_their_pages(scene: Scene, operator: Client) -> None:
-    for row, buttons in ((scene.team, 2), (scene.seat, 4), (scene.plan, 1), (CreditGrant.objects.get(), 1)):
+    for row, buttons in ((scene.team, 3), (scene.seat, 4), (scene.plan, 1), (CreditGrant.objects.get(), 1)):
         tools = operator.get(change_url(row)).content.decode().partition('class="object-tools"')[2]
         links = re.findall(r'<a href="(\.\./[\w-]+/)"', tools.partition("</ul>")[0])
         assert len(links) == buttons

@@ -1,11 +1,12 @@
 import io
 from datetime import timedelta
+from smtplib import SMTPAuthenticationError, SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
 import pytest
 from django.core.mail import EmailMessage
 from django.core.management import call_command
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from teams.models import Mail
 from teams.services import mail
@@ -86,6 +87,60 @@ def test_a_worker_that_dies_while_sending_leaves_the_mail_to_the_next(
     assert mail.deliver_due(at=NOON + 4 * A_MINUTE) == 0
     assert mail.deliver_due(at=NOON + 5 * A_MINUTE) == 1
     assert len(mailoutbox) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError("nobody listens"),
+        TimeoutError("no answer"),
+        SMTPServerDisconnected("it hung up"),
+        SMTPAuthenticationError(535, b"wrong password"),
+    ],
+)
+def test_while_the_server_is_away_it_is_asked_once_and_the_others_wait_untouched(
+    error: Exception, mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def send(message: EmailMessage) -> None:
+        asked.append(message.to[0])
+        raise error
+
+    for number in range(3):
+        queue(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailMessage, "send", send)
+        assert mail.deliver_due(at=NOON) == 0
+    assert asked == ["m0@example.com"]
+    assert list(Mail.objects.order_by("pk").values_list("attempts", flat=True)) == [1, 0, 0]
+    assert mail.deliver_due(at=NOON + A_MINUTE / 2) == 2
+    assert mail.deliver_due(at=NOON + 5 * A_MINUTE) == 1
+
+
+def test_a_recipient_who_is_refused_keeps_nobody_waiting(
+    mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = EmailMessage.send
+
+    def send(message: EmailMessage) -> int:
+        if message.to == ["m1@example.com"]:
+            raise SMTPRecipientsRefused({"m1@example.com": (550, b"no such user")})
+        return sent(message)
+
+    for number in range(3):
+        queue(number)
+    monkeypatch.setattr(EmailMessage, "send", send)
+    assert mail.deliver_due(at=NOON) == 2
+    assert [message.to for message in mailoutbox] == [["m0@example.com"], ["m2@example.com"]]
+
+
+def test_the_database_keeps_no_secret_of_a_mail_that_was_sent() -> None:
+    queue()
+    Mail.objects.update(secret={"code": "1"}, secret_until=NOON)
+    for change in ({"sent_at": NOON}, {"secret_until": None}):
+        with pytest.raises(IntegrityError, match="a_mail_keeps_a_secret_for_a_while"), transaction.atomic():
+            Mail.objects.update(**change)
 
 
 def test_sending_happens_outside_of_any_transaction_of_its_own(

@@ -1,12 +1,19 @@
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from teams.errors import DefaultTeamIsPersonal, TeamHasLiveSeats
-from teams.models import AuditEntry, Mail, Membership, Role, Team
+from teams.models import AuditEntry, Mail, Membership, Role, Team, User
 from teams.services import invitations, seats
-from teams.services.teams import create_team, delete_team, rename_team, transfer_ownership
+from teams.services.teams import (
+    create_team,
+    delete_team,
+    hand_team_over,
+    rename_team,
+    transfer_ownership,
+)
 from tests.helpers.people import NOON, everything, member, person, team
 from tests.helpers.races import race
 from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused, Refusal
@@ -97,6 +104,83 @@ def test_only_the_owner_transfers_and_only_to_another_member() -> None:
     default = owner.user.default_team
     with pytest.raises(DefaultTeamIsPersonal):
         transfer_ownership(team=default, to=bob, by=owner.user, at=NOON)
+    assert everything() == before
+
+
+def operator() -> User:
+    user = person("operator@example.com")
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    user.refresh_from_db()
+    return user
+
+
+def hand_over(owner: Membership, email: str, **other: Any) -> Membership:
+    values = {"reason": "Ticket 7: the Owner has left", "by": operator(), "at": NOON, **other}
+    return hand_team_over(team=owner.team, email=email, **values)
+
+
+def test_an_operator_hands_a_team_over_with_a_reason_and_both_are_told() -> None:
+    """Also where the Owner's account is closed: that is what it is for."""
+    owner = team()
+    bob = member(owner.team, "bob@example.com")
+    User.objects.filter(pk=owner.user_id).update(is_active=False)
+
+    after = hand_over(owner, "BOB@example.com")
+
+    owner.refresh_from_db()
+    assert (after.pk, after.role, owner.role) == (bob.pk, Role.OWNER, Role.ADMIN)
+    entry = AuditEntry.objects.get(action="ownership.handed_over")
+    assert (entry.team, str(entry.by), entry.subject) == (
+        owner.team,
+        "operator@example.com",
+        "bob@example.com",
+    )
+    assert entry.details == {
+        "before": "owner@acme.example",
+        "after": "bob@example.com",
+        "reason": "Ticket 7: the Owner has left",
+    }
+    mails = Mail.objects.filter(kind="team_handed_over")
+    assert {mail.to for mail in mails} == {"owner@acme.example", "bob@example.com"}
+    assert {mail.context["reason"] for mail in mails} == {"Ticket 7: the Owner has left"}
+    assert not Mail.objects.filter(kind="ownership_transferred").exists()
+
+
+def test_who_is_no_member_yet_becomes_one_with_a_key() -> None:
+    owner = team()
+    person("new@example.com")
+    after = hand_over(owner, "new@example.com")
+    assert (after.role, after.team, after.keys.count()) == (Role.OWNER, owner.team, 1)
+    assert owner.team.memberships.live().count() == 2
+    assert list(AuditEntry.objects.for_team(owner.team).order_by("pk").values_list("action", flat=True)) == [
+        "team.created",
+        "member.joined",
+        "ownership.handed_over",
+    ]
+
+
+def test_a_team_is_handed_over_by_an_operator_alone_to_an_account_that_works() -> None:
+    owner = team()
+    bob = member(owner.team, "bob@example.com", Role.ADMIN)
+    closed, unverified = person("closed@example.com"), person("unverified@example.com", verified=False)
+    User.objects.filter(pk=closed.pk).update(is_active=False)
+    default = Membership.objects.get(team__default_for=owner.user)
+    staff = operator()
+    before = everything()
+    refused: list[tuple[Membership, dict[str, Any], type[Refusal], str | None]] = [
+        (owner, {"email": "bob@example.com", "by": bob.user}, PermissionRefused, None),
+        (owner, {"email": "bob@example.com", "by": owner.user}, PermissionRefused, None),
+        (owner, {"email": "bob@example.com", "reason": " "}, InvalidValue, "/reason"),
+        (owner, {"email": owner.user.email}, InvalidValue, "/email"),
+        (owner, {"email": closed.email}, InvalidValue, "/email"),
+        (owner, {"email": unverified.email}, InvalidValue, "/email"),
+        (owner, {"email": "nobody@example.com"}, InvalidValue, "/email"),
+        (default, {"email": "bob@example.com"}, DefaultTeamIsPersonal, None),
+    ]
+    for of, about, refusal, pointer in refused:
+        with pytest.raises(refusal) as raised:
+            hand_team_over(**{"team": of.team, "reason": "gone", "by": staff, "at": NOON, **about})
+        assert raised.value.pointer == pointer, about
     assert everything() == before
 
 
