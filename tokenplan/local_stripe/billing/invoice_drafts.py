@@ -62,6 +62,7 @@ def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
         metadata=dict(terms.metadata),
         next_payment_attempt=terms.finalizes_at,
         parent=_parent(terms),
+        payment_settings={"payment_method_types": _payment_types(terms)},
         period_end=end,
         period_start=start,
         test_clock=customer["test_clock"] if customer else None,
@@ -145,6 +146,12 @@ def automatic_tax(enabled: bool) -> Object:
     if not enabled:
         return {"enabled": False}
     return {"enabled": True, "liability": {"type": "self"}, "provider": "stripe", "status": "complete"}
+
+
+def _payment_types(terms: InvoiceTerms) -> list[str] | None:
+    settings = (terms.subscription or {}).get("payment_settings") or {}
+    found: list[str] | None = settings.get("payment_method_types")
+    return found
 
 
 def _parent(terms: InvoiceTerms) -> Object | None:

@@ -23,7 +23,7 @@ from tokenplan.local_stripe.objects.dates import DAY, HOUR
 from tokenplan.local_stripe.objects.errors import ApiError, Declined, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
-from tokenplan.local_stripe.payments import payment_intents
+from tokenplan.local_stripe.payments import payment_intents, payment_methods
 
 # Days from one failed attempt of Stripe's own to the next. Stripe picks them by itself; here they are fixed.
 RETRY_DAYS = (3, 5, 7)
@@ -159,8 +159,30 @@ def pay(
             " default payment method.",
             code="resource_missing",
         )
+    method = _usable_for(store, invoice, method, now)
     intent = payment_intents.confirm(store, intent, method, off_session=off_session, now=now)
     return intent_changed(store, intent, now, automatic=automatic) or invoice
+
+
+def types_of(invoice: Object) -> Sequence[str]:
+    """The types of payment methods that can pay it."""
+    return invoice["payment_settings"]["payment_method_types"] or payment_methods.TYPES
+
+
+def _usable_for(store: Store, invoice: Object, method_id: str, now: int) -> str:
+    """The id of the payment method; of a new one, where a test id is given. Raises ApiError for one that
+    cannot pay this invoice.
+    """
+    method = payment_methods.method_of(store, method_id, now=now)
+    if method["type"] not in types_of(invoice):
+        raise ApiError(
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this invoice. Please attach a"
+            f" PaymentMethod of one of these types: {', '.join(types_of(invoice))}.",
+            param="payment_method",
+        )
+    if subscription_status.is_pending(store, invoice):
+        payment_methods.refuse_debit(store, method["id"], param="payment_method")
+    return str(method["id"])
 
 
 def refused(store: Store, invoice: Object) -> Declined | None:
@@ -205,7 +227,8 @@ def intent_changed(store: Store, intent: Object, now: int, *, automatic: bool = 
         if automatic:
             return _failed(store, invoice, now)
     elif intent["status"] == "requires_payment_method":
-        return _failed(store, invoice, now)
+        error = intent["last_payment_error"] or {"payment_method": {"type": "card"}}
+        return _failed(store, invoice, now, retried=error["payment_method"]["type"] != "us_bank_account")
     return invoice
 
 
@@ -253,14 +276,16 @@ def default_method(store: Store, invoice: Object) -> str | None:
     """The id of the payment method an invoice is charged to: its own, its subscription's, or its
     customer's.
     """
-    subscription = subscription_status.subscription_of(store, invoice) or {}
-    customer = store.get("customer", invoice["customer"])
-    found: str | None = (
-        invoice["default_payment_method"]
-        or subscription.get("default_payment_method")
-        or customer["invoice_settings"]["default_payment_method"]
-    )
-    return found
+    own: str | None = invoice["default_payment_method"]
+    subscription = subscription_status.subscription_of(store, invoice)
+    return own or method_of_subscription(store, subscription or {"customer": invoice["customer"]})
+
+
+def method_of_subscription(store: Store, subscription: Object) -> str | None:
+    """The id of its own default payment method, which comes first, or else its customer's."""
+    customer = store.get("customer", subscription["customer"])
+    own: str | None = subscription.get("default_payment_method")
+    return own or customer["invoice_settings"]["default_payment_method"]
 
 
 def payment_of(store: Store, invoice: Object) -> Object:
@@ -291,13 +316,13 @@ def _paid(store: Store, invoice: Object, now: int, link: Object | None = None) -
     return invoice
 
 
-def _failed(store: Store, invoice: Object, now: int) -> Object:
-    """An invoice that Stripe collects by itself is tried again later. A failed attempt of somebody else's
-    does not change when.
+def _failed(store: Store, invoice: Object, now: int, *, retried: bool = True) -> Object:
+    """An invoice that Stripe collects by itself is tried again later, unless it was a bank debit that failed
+    (not `retried`). A failed attempt of somebody else's does not change when.
     """
     subscription = subscription_status.subscription_of(store, invoice)
     waits = subscription is None or subscription["status"] in ("incomplete", *subscription_status.OVER)
-    retries = invoice["auto_advance"] and not waits and invoice["next_payment_attempt"] is None
+    retries = retried and invoice["auto_advance"] and not waits and invoice["next_payment_attempt"] is None
     tried = invoice["attempt_count"]
     if retries and tried <= len(RETRY_DAYS):
         invoice = {**invoice, "next_payment_attempt": now + RETRY_DAYS[tried - 1] * DAY}

@@ -28,6 +28,7 @@ from tokenplan.local_stripe.billing.subscriptions import (
 from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments import payment_methods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,9 @@ def update(store: Store, subscription: Object, asked: SubscriptionUpdate, now: i
     behavior = asked.payment_behavior
     if subscription["status"] == "incomplete":
         raise ApiError("You can not update the items of a subscription that is incomplete.")
+    if behavior == PENDING:
+        method = invoices.method_of_subscription(store, subscription)
+        payment_methods.refuse_debit(store, method, param="payment_behavior")
     subscription = invoices.drop_pending_update(store, subscription, now)
     done = plan_update(store, subscription, asked, now)
     state = subscription_status.billing_state(store, subscription["id"])

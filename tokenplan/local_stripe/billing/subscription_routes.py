@@ -22,9 +22,14 @@ from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments.payment_methods import TYPES
 
 router = Router()
 METADATA = {"metadata": mapping}
+PAYMENT_SETTINGS = {
+    "payment_method_types": [one_of(*TYPES)],
+    "save_default_payment_method": one_of("off", "on_subscription"),
+}
 PRORATION = one_of("always_invoice", "create_prorations", "none")
 STATUSES = (
     "active",
@@ -70,6 +75,7 @@ WITH_PENDING = {
         "default_payment_method": text,
         "discounts": [GIVEN],
         "payment_behavior": one_of(ALLOW, DEFAULT, ERROR),
+        "payment_settings": PAYMENT_SETTINGS,
         "automatic_tax": {"enabled": flag},
         "off_session": flag,
         "description": text,
@@ -103,6 +109,7 @@ def create_one(call: Call) -> Object:
             tax=given.get("automatic_tax", {}).get("enabled", False),
             off_session=given.get("off_session", False),
             description=given.get("description"),
+            payment_settings=_payment_settings(given.get("payment_settings", {})),
         ),
         now,
     )
@@ -151,6 +158,7 @@ def list_all(call: Call) -> Object:
         "proration_behavior": PRORATION,
         "proration_date": moment,
         "payment_behavior": one_of(ALLOW, DEFAULT, ERROR, PENDING),
+        "payment_settings": PAYMENT_SETTINGS,
         "billing_cycle_anchor": ANCHOR,
         "cancel_at_period_end": flag,
         "cancel_at": either(one_of(""), moment),
@@ -165,21 +173,7 @@ def update_one(call: Call) -> Object:
     subscription = store.get("subscription", call.id)
     now = now_of(store, subscription["customer"], call.now)
     _refuse(subscription, given)
-    fields: dict[str, Any] = {}
-    if "metadata" in given:
-        fields["metadata"] = merged(subscription["metadata"], given["metadata"])
-    if "default_payment_method" in given:
-        method = given["default_payment_method"] or None
-        if method:
-            _refuse_foreign(store, method, subscription["customer"])
-        fields["default_payment_method"] = method
-    if "description" in given:
-        fields["description"] = given["description"] or None
-    if "automatic_tax" in given:
-        on = given["automatic_tax"].get("enabled", False)
-        fields["automatic_tax"] = {**subscription["automatic_tax"], "enabled": on}
-    details = {**subscription["cancellation_details"], **given.get("cancellation_details", {})}
-    fields["cancellation_details"] = details
+    fields = _plain_fields(store, subscription, given)
     if "cancel_at_period_end" in given:
         fields |= end_with_period({**subscription, **fields}, given["cancel_at_period_end"], now)
     elif "cancel_at" in given:
@@ -199,6 +193,29 @@ def update_one(call: Call) -> Object:
         asked = SubscriptionUpdate(params=given, fields=fields, discounts=discounts)
         return update(store, subscription, asked, now)
     return subscription_status.change(store, subscription, now, **fields)
+
+
+def _plain_fields(store: Store, subscription: Object, given: dict[str, Any]) -> dict[str, Any]:
+    """The fields that a call sets and that bill nothing."""
+    fields: dict[str, Any] = {}
+    if "metadata" in given:
+        fields["metadata"] = merged(subscription["metadata"], given["metadata"])
+    if "default_payment_method" in given:
+        method = given["default_payment_method"] or None
+        if method:
+            _refuse_foreign(store, method, subscription["customer"])
+        fields["default_payment_method"] = method
+    if "description" in given:
+        fields["description"] = given["description"] or None
+    if "payment_settings" in given:
+        wanted = _payment_settings(given["payment_settings"])
+        fields["payment_settings"] = {**subscription["payment_settings"], **wanted}
+    if "automatic_tax" in given:
+        on = given["automatic_tax"].get("enabled", False)
+        fields["automatic_tax"] = {**subscription["automatic_tax"], "enabled": on}
+    details = {**subscription["cancellation_details"], **given.get("cancellation_details", {})}
+    fields["cancellation_details"] = details
+    return fields
 
 
 @router.delete(
@@ -276,6 +293,13 @@ def _refuse_foreign(store: Store, method_id: str, customer_id: str) -> None:
             code="resource_missing",
             param="default_payment_method",
         )
+
+
+def _payment_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """An empty list of types stands for all."""
+    if "payment_method_types" not in given:
+        return given
+    return {**given, "payment_method_types": given["payment_method_types"] or None}
 
 
 def amount_of(store: Store, rows: list[Any]) -> int:

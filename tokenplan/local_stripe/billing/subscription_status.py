@@ -77,13 +77,11 @@ def paid(store: Store, invoice: Object, now: int) -> None:
 
 
 def processing(store: Store, invoice: Object, now: int) -> None:
-    """Called when a delayed payment began. Like Stripe with bank debits, it counts as paid until it fails."""
+    """Called when a delayed payment began: a subscription begins with it, as at Stripe with bank debits. No
+    pending update is paid so.
+    """
     subscription = subscription_of(store, invoice)
-    if subscription is None or subscription["status"] in OVER:
-        return
-    if is_pending(store, invoice):
-        apply_pending(store, subscription, now)
-    elif subscription["status"] == "incomplete":
+    if subscription is not None and subscription["status"] == "incomplete":
         change(store, subscription, now, status="active")
 
 

@@ -50,6 +50,7 @@ class NewSubscription:
     tax: bool = False
     off_session: bool = False
     description: str | None = None
+    payment_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def preview_first_invoice(
@@ -180,6 +181,7 @@ def _new_subscription(store: Store, new: NewSubscription, now: int) -> Object:
         description=new.description,
         items=item_list(id, first_items(store, new.items, subscription_id=id, now=now)),
         metadata=dict(new.metadata),
+        payment_settings=dict(new.payment_settings),
         start_date=now,
         test_clock=customer["test_clock"],
     )

@@ -47,7 +47,9 @@ def _checkout(request: Request, session: Object, *, problem: str = "", code_prob
         "code": request.form.get("code", ""),
         "code_problem": code_problem,
         "problem": problem,
-        **card_context(request, session["customer"], f"/checkout/{session['id']}"),
+        **card_context(
+            request, session["customer"], f"/checkout/{session['id']}", session["payment_method_types"]
+        ),
     }
     form_targets = (session["success_url"], session["cancel_url"] or "")
     return Page("checkout", context, 402 if problem else 200, form_targets=form_targets)
@@ -62,7 +64,7 @@ def pay_checkout(request: Request) -> Page:
     session = request.store.get("checkout.session", request.id, "session")
     if session["status"] != "open":
         return _checkout(request, session)
-    chosen = chosen_method(request, session["customer"])
+    chosen = chosen_method(request, session["customer"], session["payment_method_types"])
     if not chosen:
         return _checkout(request, session, problem=NO_CARD)
     problem = checkout_orders.drop_unusable_code(request.store, session, request.now)

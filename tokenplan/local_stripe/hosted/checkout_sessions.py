@@ -20,6 +20,7 @@ from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
 from tokenplan.local_stripe.payments import payment_intents
+from tokenplan.local_stripe.payments.payment_methods import TYPES
 
 router = Router()
 # Seconds after which a session may expire.
@@ -37,6 +38,8 @@ CREATE: Spec = {
     "allow_promotion_codes": flag,
     "discounts": [{"coupon": text, "promotion_code": text}],
     "expires_at": moment,
+    "allowed_payment_method_types": [one_of(*TYPES)],
+    "excluded_payment_method_types": [one_of("card", "us_bank_account")],
     "automatic_tax": {"enabled": flag},
     "customer_update": {"address": one_of("auto", "never"), "name": one_of("auto", "never")},
     "tax_id_collection": {"enabled": flag},
@@ -81,6 +84,7 @@ def create(call: Call) -> Object:
         "checkout.session",
         id=id,
         allow_promotion_codes=given.get("allow_promotion_codes"),
+        **_types(given),
         automatic_tax=automatic_tax(tax),
         cancel_url=given.get("cancel_url"),
         client_reference_id=given.get("client_reference_id"),
@@ -102,6 +106,20 @@ def create(call: Call) -> Object:
         }
     discounts_of(store, session, order, call.now)
     return store.save({**session, **amounts(store, order)})
+
+
+def _types(given: Mapping[str, Any]) -> Object:
+    """The fields that say how a session can be paid."""
+    allowed = given.get("allowed_payment_method_types") or TYPES
+    excluded = given.get("excluded_payment_method_types", ())
+    found = [kind for kind in TYPES if kind in allowed and kind not in excluded]
+    if not found:
+        raise ApiError("No payment method type is left.", param="excluded_payment_method_types")
+    return {
+        "allowed_payment_method_types": given.get("allowed_payment_method_types"),
+        "excluded_payment_method_types": given.get("excluded_payment_method_types"),
+        "payment_method_types": found,
+    }
 
 
 def _refuse_wrong_parts(given: Mapping[str, Any]) -> None:

@@ -36,7 +36,7 @@ def _invoice(request: Request, invoice: Object, problem: str = "") -> Page:
         "due": dollars(invoice["amount_remaining"]),
         "problem": problem,
         "processing": _is_processing(request.store, invoice),
-        **card_context(request, invoice["customer"], f"/i/{invoice['id']}"),
+        **card_context(request, invoice["customer"], f"/i/{invoice['id']}", invoices.types_of(invoice)),
     }
     return Page("invoice", context, 402 if problem else 200)
 
@@ -52,10 +52,13 @@ def pay_invoice(request: Request) -> Page:
     invoice = request.store.get("invoice", request.id)
     if invoice["status"] != "open":
         return _invoice(request, invoice)
-    chosen = chosen_method(request, invoice["customer"])
+    chosen = chosen_method(request, invoice["customer"], invoices.types_of(invoice))
     if not chosen:
         return _invoice(request, invoice, NO_CARD)
-    invoice = page_payments.pay_invoice(request.store, invoice, chosen, request.now)
+    try:
+        invoice = page_payments.pay_invoice(request.store, invoice, chosen, request.now)
+    except ApiError as refusal:
+        return _invoice(request, invoice, str(refusal))
     link = invoices.payment_of(request.store, invoice)
     intent = request.store.get("payment_intent", link["payment"]["payment_intent"])
     if intent["status"] == "requires_action":

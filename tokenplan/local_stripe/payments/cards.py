@@ -1,4 +1,6 @@
-"""Test cards and test bank accounts. As Stripe documents them, the number decides what happens."""
+"""Test cards, test bank accounts and a Link wallet. As Stripe documents them, the number decides what
+happens.
+"""
 
 from __future__ import annotations
 
@@ -98,19 +100,25 @@ METHODS = (
         delayed=True,
         fails_later=True,
     ),
+    SampleCard("000000", "pm_link", "Link: works", type="link"),
 )
 BY_NUMBER = {method.number: method for method in METHODS}
 BY_TOKEN = {method.token: method for method in METHODS}
 _BY_FINGERPRINT = {method.fingerprint: method for method in METHODS}
+_LINK = BY_TOKEN["pm_link"]
 
 
 def behaviour(payment_method: Object) -> SampleCard:
-    """How a payment method object behaves."""
+    """How a payment method object behaves. A Link wallet shows nothing of what is behind it."""
+    if payment_method["type"] == "link":
+        return _LINK
     return _BY_FINGERPRINT[payment_method[payment_method["type"]]["fingerprint"]]
 
 
 def details(method: SampleCard, year: int) -> Object:
     """The part of a payment method object that describes the card or account."""
+    if method.type == "link":
+        return blank("payment_method.link")
     own: Object = {"fingerprint": method.fingerprint, "last4": method.last4}
     if method.type == "card":
         brands = {"brand": method.brand, "display_brand": method.brand}
@@ -139,6 +147,7 @@ REPEATED = {
         "last4",
         "routing_number",
     ),
+    "link": (),
 }
 
 

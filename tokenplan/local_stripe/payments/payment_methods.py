@@ -14,10 +14,10 @@ from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
-from tokenplan.local_stripe.payments.cards import BY_NUMBER, BY_TOKEN, SampleCard, details
+from tokenplan.local_stripe.payments.cards import BY_NUMBER, BY_TOKEN, SampleCard, behaviour, details
 
 router = Router()
-TYPES = ("card", "us_bank_account")
+TYPES = ("card", "link", "us_bank_account")
 # The cards by the older name of a token, such as tok_visa.
 TOKENS = {method.token.replace("pm_card_", "tok_"): method for method in BY_TOKEN.values()}
 
@@ -85,6 +85,15 @@ def owned(store: Store, customer_id: str, kind: str | None = None) -> list[Objec
     """The customer's payment methods, or those of one type; the newest first."""
     rows = store.all("payment_method", customer=customer_id)
     return [row for row in rows if kind in (None, row["type"])]
+
+
+def refuse_debit(store: Store, id: str | None, *, param: str = "") -> None:
+    """Raises ApiError where this is a bank account: Stripe supports no pending updates for bank debits."""
+    method = store.find("payment_method", id) if id else None
+    if method is not None and behaviour(method).delayed:
+        raise ApiError(
+            "Pending updates are not supported when bank debits are used as the payment method.", param=param
+        )
 
 
 @router.post(

@@ -171,6 +171,25 @@ def test_a_bank_debit_counts_as_paid_until_it_fails(shop: World) -> None:
         shop.api.invoices.void_invoice(bill.id)
 
 
+def test_a_bank_debit_that_fails_is_owed_and_not_tried_again(shop: World) -> None:
+    clock = shop.clock(at(2026, 6, 1))
+    customer = shop.customer(clock=clock)
+    id = shop.subscribe(customer, plus=1).id
+    shop.use_card(customer, "pm_usBankAccount_insufficientFunds")
+    shop.advance(clock, at(2026, 7, 2))
+    assert shop.subscription(id).status == "active"
+    shop.advance(clock, at(2026, 7, 5, 13))
+    shop.advance(clock, at(2026, 7, 28))
+    after = shop.subscription(id, "latest_invoice")
+    bill = after.latest_invoice
+    assert (after.status, bill.status, bill.attempt_count, bill.next_payment_attempt) == (
+        "past_due",
+        "open",
+        1,
+        None,
+    )
+
+
 def test_a_retry_leaves_alone_an_invoice_whose_payment_is_under_way(shop: World) -> None:
     """The customer pays by bank debit, which takes days, on the day before the next attempt."""
     clock, customer, id = fails_to_renew(shop)
