@@ -78,6 +78,7 @@ DUE = DueWork(
         promotions.expiries_due,
         renewals.subscriptions_due,
         renewals.invoices_due,
+        renewals.overdue_invoices_due,
         schedules.phases_due,
         checkout_sessions.expiries_due,
         page_payments.settlements_due,

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tokenplan.local_stripe.billing.discounts import take_off
 from tokenplan.local_stripe.objects.amounts import settled
 from tokenplan.local_stripe.objects.blank import blank
-from tokenplan.local_stripe.objects.dates import Period
+from tokenplan.local_stripe.objects.dates import DAY, Period
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
+
+# How an invoice is collected (`collection_method`): Stripe charges the payment method, or the customer is
+# sent it and pays.
+CHARGED, SENT = "charge_automatically", "send_invoice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceTerms:
     """What an invoice is drafted from. `reason` is its `billing_reason`; the `period` is `now` alone where
     none is given. `finalizes_at`: when Stripe finalizes it by itself. `proration_date`: the moment from which
-    its prorations were counted.
+    its prorations were counted. `collection`: how it is to be collected, as a subscription says it
+    (`collection_method`, `days_until_due`); as the subscription's own, where that is not given.
     """
 
     customer: Object | None
@@ -39,6 +45,7 @@ class InvoiceTerms:
     tax: bool = False
     description: str | None = None
     proration_date: int | None = None
+    collection: Mapping[str, Any] | None = None
 
 
 def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
@@ -60,8 +67,8 @@ def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
         description=terms.description,
         discounts=[discount["id"] for discount in terms.discounts],
         metadata=dict(terms.metadata),
-        next_payment_attempt=terms.finalizes_at,
         parent=_parent(terms),
+        **_collection(terms),
         payment_settings={"payment_method_types": _payment_types(terms)},
         period_end=end,
         period_start=start,
@@ -128,6 +135,7 @@ def opened(store: Store, invoice: Object, customer: Object, now: int) -> Object:
         "status": "open",
         "automatically_finalizes_at": None,
         "next_payment_attempt": None,
+        "due_date": invoice["due_date"] and invoice["due_date"] + now - invoice["created"],
         "effective_at": now,
         "hosted_invoice_url": f"{store.base}/i/{invoice['id']}",
         "invoice_pdf": f"{store.base}/i/{invoice['id']}/pdf",
@@ -146,6 +154,15 @@ def automatic_tax(enabled: bool) -> Object:
     if not enabled:
         return {"enabled": False}
     return {"enabled": True, "liability": {"type": "self"}, "provider": "stripe", "status": "complete"}
+
+
+def _collection(terms: InvoiceTerms) -> Object:
+    """Charged by Stripe itself, or sent to the customer, who is to pay by a day."""
+    given = terms.collection or terms.subscription or {}
+    if given.get("collection_method", CHARGED) == CHARGED:
+        return {"collection_method": CHARGED, "due_date": None, "next_payment_attempt": terms.finalizes_at}
+    due = terms.now + given["days_until_due"] * DAY
+    return {"collection_method": SENT, "due_date": due, "next_payment_attempt": None}
 
 
 def _payment_types(terms: InvoiceTerms) -> list[str] | None:

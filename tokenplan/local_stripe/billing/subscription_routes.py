@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
 from tokenplan.local_stripe.billing.discounts import GIVEN, begin, draft_discounts, redeem_all
+from tokenplan.local_stripe.billing.invoice_drafts import CHARGED, SENT
 from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate, cancel, update
 from tokenplan.local_stripe.billing.subscription_items import ANCHOR, NOW
 from tokenplan.local_stripe.billing.subscriptions import (
@@ -80,7 +82,8 @@ WITH_PENDING = {
         "off_session": flag,
         "description": text,
         "cancel_at_period_end": flag,
-        "collection_method": one_of("charge_automatically"),
+        "collection_method": one_of(CHARGED, SENT),
+        "days_until_due": integer,
         "currency": one_of("usd"),
     },
     required=["customer"],
@@ -109,6 +112,7 @@ def create_one(call: Call) -> Object:
             tax=given.get("automatic_tax", {}).get("enabled", False),
             off_session=given.get("off_session", False),
             description=given.get("description"),
+            **_collection({"collection_method": CHARGED, "days_until_due": None}, given),
             payment_settings=_payment_settings(given.get("payment_settings", {})),
         ),
         now,
@@ -155,6 +159,8 @@ def list_all(call: Call) -> Object:
         "metadata": mapping,
         "default_payment_method": text,
         "discounts": [GIVEN],
+        "collection_method": one_of(CHARGED, SENT),
+        "days_until_due": integer,
         "proration_behavior": PRORATION,
         "proration_date": moment,
         "payment_behavior": one_of(ALLOW, DEFAULT, ERROR, PENDING),
@@ -207,6 +213,7 @@ def _plain_fields(store: Store, subscription: Object, given: dict[str, Any]) -> 
         fields["default_payment_method"] = method
     if "description" in given:
         fields["description"] = given["description"] or None
+    fields |= _collection(subscription, given)
     if "payment_settings" in given:
         wanted = _payment_settings(given["payment_settings"])
         fields["payment_settings"] = {**subscription["payment_settings"], **wanted}
@@ -293,6 +300,19 @@ def _refuse_foreign(store: Store, method_id: str, customer_id: str) -> None:
             code="resource_missing",
             param="default_payment_method",
         )
+
+
+def _collection(before: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """How its invoices are collected. Raises ApiError where they are to be sent without a day to pay by."""
+    method = given.get("collection_method", before["collection_method"])
+    days = given.get("days_until_due", before["days_until_due"]) if method == SENT else None
+    if method == SENT and days is None:
+        raise ApiError(
+            "You must specify `days_until_due` when `collection_method` is `send_invoice`.",
+            code="parameter_missing",
+            param="days_until_due",
+        )
+    return {"collection_method": method, "days_until_due": days}
 
 
 def _payment_settings(given: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tokenplan.local_stripe.billing import invoices, subscription_status
+from tokenplan.local_stripe.billing import invoice_payments, invoices, subscription_status
 from tokenplan.local_stripe.billing.discounts import begin, still_given
-from tokenplan.local_stripe.billing.invoice_drafts import InvoiceTerms, draft_invoice, save_draft
+from tokenplan.local_stripe.billing.invoice_drafts import (
+    CHARGED,
+    SENT,
+    InvoiceTerms,
+    draft_invoice,
+    save_draft,
+)
 from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
 from tokenplan.local_stripe.billing.prorations import full_period_lines
 from tokenplan.local_stripe.billing.subscription_items import first_items, item_list
@@ -51,6 +57,8 @@ class NewSubscription:
     off_session: bool = False
     description: str | None = None
     payment_settings: Mapping[str, Any] = field(default_factory=dict)
+    collection_method: str = CHARGED
+    days_until_due: int | None = None
 
 
 def preview_first_invoice(
@@ -85,6 +93,8 @@ def create(store: Store, new: NewSubscription, now: int) -> Object:
     subscription = store.save({**subscription, "latest_invoice": invoice["id"], "discounts": still})
     save_draft(store, invoice, now)
     emit(store, "customer.subscription.created", subscription, now)
+    if new.collection_method == SENT:
+        return subscription
     invoice = invoices.finalize(store, invoice, now, intent=new.intent)
     if invoice["status"] == "open" and new.intent is None and new.payment_behavior != DEFAULT:
         collect(store, invoice, now, behavior=new.payment_behavior, off_session=new.off_session)
@@ -98,7 +108,7 @@ def collect(
     Declined where the `behavior` is ERROR and it is refused; what was stored in this request is then undone.
     """
     invoice = invoices.pay(store, invoice, now=now, off_session=off_session, automatic=automatic)
-    refusal = invoices.refused(store, invoice) if invoice["status"] == "open" else None
+    refusal = invoice_payments.refused(store, invoice) if invoice["status"] == "open" else None
     if refusal and behavior == ERROR:
         refusal.kept = False
         raise refusal
@@ -144,7 +154,7 @@ def bill_waiting_items(store: Store, subscription: Object, reason: str, now: int
     put_on_invoice(store, waiting_items(store, subscription["id"]), invoice["id"])
     store.save({**subscription, "latest_invoice": invoice["id"]})
     invoice = invoices.finalize(store, save_draft(store, invoice, now), now)
-    if invoice["status"] == "open":
+    if invoice["status"] == "open" and not _is_sent(subscription):
         invoices.pay(store, invoice, now=now, off_session=True, automatic=True)
     return store.get("subscription", subscription["id"])
 
@@ -161,9 +171,14 @@ def _first_invoice(
             reason="subscription_create",
             now=now,
             subscription=subscription,
+            finalizes_at=now + invoices.DRAFT_LASTS if _is_sent(subscription) else None,
             tax=subscription["automatic_tax"]["enabled"],
         ),
     )
+
+
+def _is_sent(subscription: Object) -> bool:
+    return bool(subscription.get("collection_method") == SENT)
 
 
 def _new_subscription(store: Store, new: NewSubscription, now: int) -> Object:
@@ -181,6 +196,9 @@ def _new_subscription(store: Store, new: NewSubscription, now: int) -> Object:
         description=new.description,
         items=item_list(id, first_items(store, new.items, subscription_id=id, now=now)),
         metadata=dict(new.metadata),
+        collection_method=new.collection_method,
+        days_until_due=new.days_until_due,
+        status="active" if new.collection_method == SENT else "incomplete",
         payment_settings=dict(new.payment_settings),
         start_date=now,
         test_clock=customer["test_clock"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tokenplan.local_stripe.billing import invoices
+from tokenplan.local_stripe.billing import invoice_payments
 from tokenplan.local_stripe.hosted import page_payments
 from tokenplan.local_stripe.hosted.card_form import NO_CARD, card_context, chosen_method
 from tokenplan.local_stripe.hosted.pages import Page, PageRouter, Request, redirect
@@ -36,7 +36,9 @@ def _invoice(request: Request, invoice: Object, problem: str = "") -> Page:
         "due": dollars(invoice["amount_remaining"]),
         "problem": problem,
         "processing": _is_processing(request.store, invoice),
-        **card_context(request, invoice["customer"], f"/i/{invoice['id']}", invoices.types_of(invoice)),
+        **card_context(
+            request, invoice["customer"], f"/i/{invoice['id']}", invoice_payments.types_of(invoice)
+        ),
     }
     return Page("invoice", context, 402 if problem else 200)
 
@@ -52,14 +54,14 @@ def pay_invoice(request: Request) -> Page:
     invoice = request.store.get("invoice", request.id)
     if invoice["status"] != "open":
         return _invoice(request, invoice)
-    chosen = chosen_method(request, invoice["customer"], invoices.types_of(invoice))
+    chosen = chosen_method(request, invoice["customer"], invoice_payments.types_of(invoice))
     if not chosen:
         return _invoice(request, invoice, NO_CARD)
     try:
         invoice = page_payments.pay_invoice(request.store, invoice, chosen, request.now)
     except ApiError as refusal:
         return _invoice(request, invoice, str(refusal))
-    link = invoices.payment_of(request.store, invoice)
+    link = invoice_payments.payment_of(request.store, invoice)
     intent = request.store.get("payment_intent", link["payment"]["payment_intent"])
     if intent["status"] == "requires_action":
         return redirect(f"/authenticate/{intent['id']}")

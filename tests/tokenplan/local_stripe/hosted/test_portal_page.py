@@ -1,10 +1,18 @@
 """A customer replaces the card in the Customer Portal."""
 
+import pytest
+
 from tests.helpers.local_stripe.account import DAY, T0, Account
 
 
-def test_a_card_replaced_in_the_portal_is_charged_at_the_next_attempt(account: Account) -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_a_card_replaced_in_the_portal_is_the_customers_and_not_that_of_a_subscription_with_its_own(
+    account: Account, own: bool
+) -> None:
     subscription, invoice, clock = account.overdue_subscription()
+    before = subscription.default_payment_method
+    if not own:
+        account.api.subscriptions.update(subscription.id, {"default_payment_method": ""})
     features = {"payment_method_update": {"enabled": True}, "invoice_history": {"enabled": True}}
     account.api.billing_portal.configurations.create({"features": features})
     session = account.api.billing_portal.sessions.create({"customer": subscription.customer})
@@ -17,7 +25,9 @@ def test_a_card_replaced_in_the_portal_is_charged_at_the_next_attempt(account: A
     )
     assert customer.invoice_settings.default_payment_method.card.last4 == "4444"
     account.api.test_helpers.test_clocks.advance(clock, {"frozen_time": T0 + 45 * DAY})
-    assert account.api.subscriptions.retrieve(subscription.id).status == "active"
+    after = account.api.subscriptions.retrieve(subscription.id)
+    assert after.default_payment_method == (before if own else None)
+    assert after.status == ("past_due" if own else "active")
 
 
 def test_without_the_feature_the_portal_changes_no_card(account: Account) -> None:
