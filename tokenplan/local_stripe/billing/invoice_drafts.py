@@ -1,7 +1,7 @@
 """The invoice object: its lines, its discounts, and what it comes to. Previews and real invoices are drafted
 by the same function, so that they agree to the cent.
 
-No tax is calculated: `automatic_tax` is accepted and shown, and adds nothing. `now` is the customer's time.
+`now` is the customer's time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tokenplan.local_stripe.billing.discounts import take_off
+from tokenplan.local_stripe.billing import taxes
+from tokenplan.local_stripe.billing.catalog import one_currency
+from tokenplan.local_stripe.billing.discounts import net, take_off
+from tokenplan.local_stripe.billing.tax_ids import shown
 from tokenplan.local_stripe.objects.amounts import settled
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import DAY, Period
@@ -29,6 +32,7 @@ class InvoiceTerms:
     none is given. `finalizes_at`: when Stripe finalizes it by itself. `proration_date`: the moment from which
     its prorations were counted. `collection`: how it is to be collected, as a subscription says it
     (`collection_method`, `days_until_due`); as the subscription's own, where that is not given.
+    `address`: where the customer is, for the tax, if not as stored.
     """
 
     customer: Object | None
@@ -46,6 +50,8 @@ class InvoiceTerms:
     description: str | None = None
     proration_date: int | None = None
     collection: Mapping[str, Any] | None = None
+    address: Mapping[str, Any] | None = None
+    currency: str = ""
 
 
 def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
@@ -58,10 +64,11 @@ def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
         "invoice",
         id=store.new_id("in"),
         auto_advance=terms.auto_advance,
-        automatic_tax=automatic_tax(terms.tax),
+        automatic_tax=taxes.automatic_tax(terms.tax, terms.address or (customer or {}).get("address")),
         automatically_finalizes_at=terms.finalizes_at,
         billing_reason=terms.reason,
         created=terms.now,
+        currency=terms.currency or one_currency(terms.lines, customer),
         customer=customer["id"] if customer else None,
         default_payment_method=terms.payment_method_id,
         description=terms.description,
@@ -73,7 +80,7 @@ def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
         period_end=end,
         period_start=start,
         test_clock=customer["test_clock"] if customer else None,
-        **customer_fields(customer),
+        **customer_fields(store, customer),
     )
     balance = customer["balance"] if customer else 0
     return priced(store, invoice, terms.lines, terms.discounts, balance)
@@ -83,7 +90,11 @@ def priced(
     store: Store, invoice: Object, lines: Sequence[Object], discounts: Sequence[Object], balance: int
 ) -> Object:
     """The invoice with these lines, and what they come to for a customer with this balance."""
-    rows = [{**line, "invoice": invoice["id"]} for line in take_off(store, lines, discounts)]
+    rows = [
+        {**line, "invoice": invoice["id"], "taxes": _taxes(store, line, invoice)}
+        for line in take_off(store, lines, discounts)
+    ]
+    every = [tax for line in rows for tax in line["taxes"]]
     by_discount = [
         {
             "amount": sum(
@@ -97,7 +108,8 @@ def priced(
         for discount in discounts
     ]
     subtotal = sum(line["amount"] for line in rows)
-    total = subtotal - sum(row["amount"] for row in by_discount)
+    total = subtotal - sum(row["amount"] for row in by_discount) + taxes.added(every)
+    all_tax = sum(tax["amount"] for tax in every)
     due, _ = settled(total, balance)
     return {
         **invoice,
@@ -111,18 +123,36 @@ def priced(
         },
         "starting_balance": balance,
         "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
+        "subtotal_excluding_tax": subtotal - all_tax + taxes.added(every),
         "total": total,
         "total_discount_amounts": by_discount,
-        "total_excluding_tax": total,
+        "total_excluding_tax": total - all_tax,
         "total_pretax_credit_amounts": [],
-        "total_taxes": [],
+        "total_taxes": taxes.total_taxes(every),
     }
+
+
+def _taxes(store: Store, line: Object, invoice: Object) -> list[Object]:
+    price = store.get("price", line["pricing"]["price_details"]["price"])
+    tax = taxes.tax_on(net(line), price, invoice["automatic_tax"])
+    return [tax] if tax else []
+
+
+def repriced(store: Store, invoice: Object, customer: Object) -> Object:
+    """The draft with the customer as they are now, and the tax that follows from where they are."""
+    tax = taxes.automatic_tax(invoice["automatic_tax"]["enabled"], customer["address"])
+    invoice = {**invoice, **customer_fields(store, customer)}
+    invoice["automatic_tax"] = {**invoice["automatic_tax"], **tax}
+    discounts = [store.get("discount", id) for id in invoice["discounts"]]
+    return priced(store, invoice, invoice["lines"]["data"], discounts, customer["balance"])
 
 
 def save_draft(store: Store, invoice: Object, now: int) -> Object:
     """Stores a draft, so that the invoice exists from now on. Returns it."""
     emit(store, "invoice.created", store.save(invoice), now)
+    customer = store.get("customer", invoice["customer"])
+    if customer["currency"] is None:
+        store.save({**customer, "currency": invoice["currency"]})
     return invoice
 
 
@@ -143,17 +173,13 @@ def opened(store: Store, invoice: Object, customer: Object, now: int) -> Object:
     }
 
 
-def customer_fields(customer: Object | None) -> Object:
+def customer_fields(store: Store, customer: Object | None) -> Object:
     """What an invoice says about its customer, as it is now."""
     owner = customer or {}
-    return {f"customer_{name}": owner.get(name) for name in ("address", "email", "name", "phone")}
-
-
-def automatic_tax(enabled: bool) -> Object:
-    """What an invoice or a Checkout Session says about tax."""
-    if not enabled:
-        return {"enabled": False}
-    return {"enabled": True, "liability": {"type": "self"}, "provider": "stripe", "status": "complete"}
+    tax_ids = shown(store, owner.get("id"))
+    return {"customer_tax_ids": tax_ids} | {
+        f"customer_{name}": owner.get(name) for name in ("address", "email", "name", "phone")
+    }
 
 
 def _collection(terms: InvoiceTerms) -> Object:

@@ -81,6 +81,7 @@ def link(store: Store, invoice: Object, intent: Object, now: int) -> Object:
             "invoice_payment",
             id=store.new_id("inpay"),
             amount_requested=intent["amount"],
+            currency=intent["currency"],
             created=now,
             invoice=invoice["id"],
             payment={"payment_intent": intent["id"]},

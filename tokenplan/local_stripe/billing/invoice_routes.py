@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tokenplan.local_stripe.billing import invoice_payments, invoices
+from tokenplan.local_stripe.billing.catalog import CURRENCIES, one_currency
 from tokenplan.local_stripe.billing.discounts import GIVEN, begin, draft_discounts, redeem_all
 from tokenplan.local_stripe.billing.invoice_drafts import (
     CHARGED,
@@ -14,6 +15,7 @@ from tokenplan.local_stripe.billing.invoice_drafts import (
     InvoiceTerms,
     draft_invoice,
     priced,
+    repriced,
     save_draft,
 )
 from tokenplan.local_stripe.billing.invoice_lines import (
@@ -47,7 +49,7 @@ STATUSES = ("draft", "open", "paid", "uncollectible", "void")
         "default_payment_method": text,
         "description": text,
         "discounts": [GIVEN],
-        "currency": one_of("usd"),
+        "currency": one_of(*CURRENCIES),
     },
     required=["customer"],
 )
@@ -79,6 +81,7 @@ def create(call: Call) -> Object:
             tax=given.get("automatic_tax", {}).get("enabled", False),
             description=given.get("description"),
             collection=_collection(given),
+            currency=given.get("currency", ""),
         ),
     )
     for row in waiting:
@@ -95,7 +98,7 @@ def create(call: Call) -> Object:
         "quantity": integer,
         "description": text,
         "metadata": mapping,
-        "currency": one_of("usd"),
+        "currency": one_of(*CURRENCIES),
     },
     required=["customer"],
 )
@@ -107,6 +110,7 @@ def create_item(call: Call) -> Object:
         raise ApiError("Missing required param: pricing[price].", code="parameter_missing", param="pricing")
     price = active_price(store, given["pricing"]["price"], "pricing[price]", recurring=False)
     invoice = _draft(store, given["invoice"], customer["id"]) if "invoice" in given else None
+    one_currency([price, *([invoice] if invoice else ())], customer)
     sale = one_time_sale(store, price, given.get("quantity", 1), now, given.get("description", ""))
     item = invoice_item(
         store,
@@ -159,12 +163,20 @@ def list_lines(call: Call) -> Object:
 
 @router.post(
     "/invoices/{}",
-    {"metadata": mapping, "description": text, "auto_advance": flag, "default_payment_method": text},
+    {
+        "metadata": mapping,
+        "description": text,
+        "auto_advance": flag,
+        "automatic_tax": {"enabled": flag},
+        "default_payment_method": text,
+    },
 )
 def update(call: Call) -> Object:
     invoice, now = _found(call)
     after = {**invoice, **call.given("description", "auto_advance", "default_payment_method")}
     after["metadata"] = merged(invoice["metadata"], call.params.get("metadata"))
+    if "automatic_tax" in call.params:
+        after = _with_tax(call.store, after, call.params["automatic_tax"].get("enabled", False))
     if after["auto_advance"] and not invoice["auto_advance"]:
         after |= _advancing(after, now)
     if not after["auto_advance"]:
@@ -245,6 +257,14 @@ def confirmation_secret(store: Store, invoice: Object) -> Object | None:
         return None
     intent = store.get("payment_intent", rows[0]["payment"]["payment_intent"])
     return {"client_secret": intent["client_secret"], "type": "payment_intent"}
+
+
+def _with_tax(store: Store, invoice: Object, enabled: bool) -> Object:
+    if invoice["status"] != "draft":
+        raise ApiError("This invoice is no longer editable", code="invoice_not_editable")
+    tax = {**invoice["automatic_tax"], "enabled": enabled}
+    customer = store.get("customer", invoice["customer"])
+    return repriced(store, {**invoice, "automatic_tax": tax}, customer)
 
 
 def _collection(given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,10 +14,12 @@ from tokenplan.local_stripe.billing.invoice_drafts import (
     customer_fields,
     draft_invoice,
     opened,
+    repriced,
     save_draft,
 )
 from tokenplan.local_stripe.billing.invoice_lines import one_time_line
 from tokenplan.local_stripe.billing.invoice_payments import default_method, link, payment_of, usable_for
+from tokenplan.local_stripe.billing.taxes import UnknownLocation
 from tokenplan.local_stripe.objects.amounts import settled
 from tokenplan.local_stripe.objects.dates import DAY, HOUR
 from tokenplan.local_stripe.objects.errors import ApiError, Object
@@ -43,7 +45,8 @@ def finalize(store: Store, invoice: Object, now: int, *, intent: Object | None =
     the balance. Where nothing is due then, it is paid. Returns the invoice.
 
     `intent`: a payment of what is due that was tried before, as on a checkout's page; without one, a payment
-    that waits for a payment method is made. Raises ApiError for an invoice that is no draft.
+    that waits for a payment method is made. Raises ApiError for an invoice that is no draft, and
+    UnknownLocation where its tax cannot be calculated: it stays a draft, and says why.
     """
     if invoice["status"] != "draft":
         raise ApiError(
@@ -51,16 +54,20 @@ def finalize(store: Store, invoice: Object, now: int, *, intent: Object | None =
             code="invoice_not_editable",
         )
     customer = store.get("customer", invoice["customer"])
+    if invoice["automatic_tax"]["enabled"]:
+        invoice = repriced(store, invoice, customer)
+        if invoice["automatic_tax"]["status"] != "complete":
+            raise _not_finalized(store, invoice, now)
     balance = customer["balance"]
     due, ending = settled(invoice["total"], balance)
-    invoice = opened(store, invoice, customer, now)
+    invoice = {**opened(store, invoice, customer, now), "last_finalization_error": None}
     customer |= {"next_invoice_sequence": customer["next_invoice_sequence"] + 1, "balance": ending}
     store.save(customer)
     if ending != balance:
         emit(store, "customer.updated", customer, now, {"balance": balance})
     invoice = {
         **invoice,
-        **customer_fields(customer),
+        **customer_fields(store, customer),
         "amount_due": due,
         "amount_remaining": due,
         "starting_balance": balance,
@@ -76,10 +83,25 @@ def finalize(store: Store, invoice: Object, now: int, *, intent: Object | None =
         return intent_changed(store, intent, now) or invoice
     text = PAYMENT_DESCRIPTIONS.get(invoice["billing_reason"], f"Payment for Invoice {invoice['number']}")
     intent = payment_intents.new_intent(
-        store, customer_id=customer["id"], amount=due, now=now, metadata={}, description=text
+        store,
+        customer_id=customer["id"],
+        amount=due,
+        now=now,
+        metadata={},
+        description=text,
+        currency=invoice["currency"],
     )
     link(store, invoice, intent, now)
     return invoice
+
+
+def _not_finalized(store: Store, invoice: Object, now: int) -> UnknownLocation:
+    """Stores why the draft stays one. Stripe does not try again by itself."""
+    refusal = UnknownLocation(kept=True)
+    fields = {"last_finalization_error": refusal.body, "automatically_finalizes_at": None}
+    invoice = store.save({**invoice, **fields, "next_payment_attempt": None})
+    emit(store, "invoice.finalization_failed", invoice, now)
+    return refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +115,7 @@ class CheckoutReceipt:
     discounts: Sequence[Object]
     metadata: Mapping[str, str]
     intent: Object | None
+    tax: bool = False
 
 
 def invoice_checkout(store: Store, receipt: CheckoutReceipt, now: int) -> Object:
@@ -108,13 +131,15 @@ def invoice_checkout(store: Store, receipt: CheckoutReceipt, now: int) -> Object
             now=now,
             metadata=receipt.metadata,
             auto_advance=False,
+            tax=receipt.tax,
         ),
     )
     for discount in receipt.discounts:
         store.save({**discount, "invoice": invoice["id"]})
     save_draft(store, invoice, now)
     invoice = opened(store, invoice, customer, now)
-    store.save({**customer, "next_invoice_sequence": customer["next_invoice_sequence"] + 1})
+    numbered = {"next_invoice_sequence": customer["next_invoice_sequence"] + 1}
+    store.save({**store.get("customer", customer["id"]), **numbered})
     due = receipt.intent["amount"] if receipt.intent else 0
     invoice |= {"amount_due": due, "amount_remaining": due, "ending_balance": 0}
     emit(store, "invoice.finalized", store.save(invoice), now)

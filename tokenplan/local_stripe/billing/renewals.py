@@ -23,6 +23,7 @@ from tokenplan.local_stripe.billing.subscriptions import (
     put_on_invoice,
     waiting_items,
 )
+from tokenplan.local_stripe.billing.taxes import UnknownLocation
 from tokenplan.local_stripe.objects.clocks import Task
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit
@@ -115,7 +116,10 @@ def renew(store: Store, id: str, now: int) -> None:
 
 
 def _collect(store: Store, id: str, now: int) -> None:
-    invoice = invoices.finalize(store, store.get("invoice", id), now)
+    try:
+        invoice = invoices.finalize(store, store.get("invoice", id), now)
+    except UnknownLocation:
+        return
     if invoice["status"] == "open" and invoice["collection_method"] == SENT:
         emit(store, "invoice.sent", invoice, now)
     elif invoice["status"] == "open":

@@ -25,6 +25,7 @@ from tokenplan.local_stripe.billing.subscriptions import (
     put_on_invoice,
     waiting_items,
 )
+from tokenplan.local_stripe.billing.taxes import refuse_unknown_location
 from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
@@ -116,6 +117,8 @@ def update(store: Store, subscription: Object, asked: SubscriptionUpdate, now: i
     behavior = asked.payment_behavior
     if subscription["status"] == "incomplete":
         raise ApiError("You can not update the items of a subscription that is incomplete.")
+    enabled = subscription["automatic_tax"]["enabled"]
+    refuse_unknown_location(store, subscription["customer"], enabled=enabled)
     if behavior == PENDING:
         _refuse_pending(store, subscription)
     subscription = invoices.drop_pending_update(store, subscription, now)

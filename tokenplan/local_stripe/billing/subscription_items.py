@@ -18,6 +18,19 @@ from tokenplan.local_stripe.objects.store import Store
 # How a call says whether periods are counted anew.
 ANCHOR = {"type": one_of("now", "unchanged")}
 NOW = {"type": "now"}
+# How prorations and discounts are counted. Only the flexible mode is known here, Stripe's default.
+BILLING_MODE = {
+    "type": one_of("classic", "flexible"),
+    "flexible": {"proration_discounts": one_of("included", "itemized")},
+}
+
+
+def refuse_other_mode(given: Mapping[str, Any], param: str) -> None:
+    """Raises ApiError for a call that names another billing mode than ours."""
+    kind = given.get("type", "flexible")
+    shown = given.get("flexible", {}).get("proration_discounts", "included")
+    if (kind, shown) != ("flexible", "included"):
+        raise ApiError("The local Stripe bills in flexible mode with discounts included.", param=param)
 
 
 def first_items(

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
+from tokenplan.local_stripe.billing.catalog import CURRENCIES
 from tokenplan.local_stripe.billing.discounts import GIVEN, begin, draft_discounts, redeem_all
 from tokenplan.local_stripe.billing.invoice_drafts import CHARGED, SENT
 from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate, cancel, update
-from tokenplan.local_stripe.billing.subscription_items import ANCHOR, NOW
+from tokenplan.local_stripe.billing.subscription_items import ANCHOR, BILLING_MODE, NOW, refuse_other_mode
 from tokenplan.local_stripe.billing.subscriptions import (
     ALLOW,
     DEFAULT,
@@ -18,6 +19,7 @@ from tokenplan.local_stripe.billing.subscriptions import (
     NewSubscription,
     create,
 )
+from tokenplan.local_stripe.billing.taxes import refuse_unknown_location
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import either, flag, integer, mapping, merged, moment, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
@@ -84,12 +86,14 @@ WITH_PENDING = {
         "cancel_at_period_end": flag,
         "collection_method": one_of(CHARGED, SENT),
         "days_until_due": integer,
-        "currency": one_of("usd"),
+        "currency": one_of(*CURRENCIES),
+        "billing_mode": BILLING_MODE,
     },
     required=["customer"],
 )
 def create_one(call: Call) -> Object:
     given, store = call.params, call.store
+    refuse_other_mode(given.get("billing_mode", {}), "billing_mode")
     customer = store.get("customer", given["customer"], "customer")
     now = now_of(store, customer["id"], call.now)
     method = given.get("default_payment_method")
@@ -219,6 +223,7 @@ def _plain_fields(store: Store, subscription: Object, given: dict[str, Any]) -> 
         fields["payment_settings"] = {**subscription["payment_settings"], **wanted}
     if "automatic_tax" in given:
         on = given["automatic_tax"].get("enabled", False)
+        refuse_unknown_location(store, subscription["customer"], enabled=on)
         fields["automatic_tax"] = {**subscription["automatic_tax"], "enabled": on}
     details = {**subscription["cancellation_details"], **given.get("cancellation_details", {})}
     fields["cancellation_details"] = details

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokenplan.local_stripe.billing import invoice_payments, invoices, subscription_status
+from tokenplan.local_stripe.billing.catalog import one_currency
 from tokenplan.local_stripe.billing.discounts import begin, still_given
 from tokenplan.local_stripe.billing.invoice_drafts import (
     CHARGED,
@@ -22,6 +23,7 @@ from tokenplan.local_stripe.billing.invoice_drafts import (
 from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
 from tokenplan.local_stripe.billing.prorations import full_period_lines
 from tokenplan.local_stripe.billing.subscription_items import first_items, item_list
+from tokenplan.local_stripe.billing.taxes import refuse_unknown_location
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import HOUR
 from tokenplan.local_stripe.objects.errors import Object
@@ -68,20 +70,24 @@ def preview_first_invoice(
     items: Sequence[Mapping[str, Any]],
     discounts: Sequence[Object],
     tax: bool = False,
+    address: Mapping[str, Any] | None = None,
     now: int,
 ) -> Object:
-    """The first invoice of a subscription to these prices and quantities, not stored: what it will cost."""
+    """The first invoice of a subscription to these prices and quantities, not stored: what it will cost a
+    customer at this address, if that is not the stored one.
+    """
     customer = store.get("customer", customer_id, "customer") if customer_id else None
     id = store.new_id("sub")
     rows = first_items(store, items, subscription_id=id, now=now)
     subscription = {"id": id, "metadata": {}, "items": item_list(id, rows), "automatic_tax": {"enabled": tax}}
-    return _first_invoice(store, subscription, customer, discounts, now)
+    return _first_invoice(store, subscription, customer, discounts, now, address=address)
 
 
 def create(store: Store, new: NewSubscription, now: int) -> Object:
     """Begins a subscription and collects its first invoice. Raises Declined where `payment_behavior` is ERROR
     and the payment does not go through; nothing is left of the subscription then.
     """
+    refuse_unknown_location(store, new.customer_id, enabled=new.tax)
     subscription = _new_subscription(store, new, now)
     id, rows = subscription["id"], subscription["items"]["data"]
     discounts = begin(store, new.discounts, subscription=id)
@@ -142,6 +148,7 @@ def last_invoice(store: Store, subscription: Object, reason: str, now: int) -> O
             reason=reason,
             now=now,
             subscription=subscription,
+            tax=subscription["automatic_tax"]["enabled"],
         ),
     )
 
@@ -160,7 +167,13 @@ def bill_waiting_items(store: Store, subscription: Object, reason: str, now: int
 
 
 def _first_invoice(
-    store: Store, subscription: Object, customer: Object | None, discounts: Sequence[Object], now: int
+    store: Store,
+    subscription: Object,
+    customer: Object | None,
+    discounts: Sequence[Object],
+    now: int,
+    *,
+    address: Mapping[str, Any] | None = None,
 ) -> Object:
     return draft_invoice(
         store,
@@ -173,6 +186,7 @@ def _first_invoice(
             subscription=subscription,
             finalizes_at=now + invoices.DRAFT_LASTS if _is_sent(subscription) else None,
             tax=subscription["automatic_tax"]["enabled"],
+            address=address,
         ),
     )
 
@@ -184,6 +198,7 @@ def _is_sent(subscription: Object) -> bool:
 def _new_subscription(store: Store, new: NewSubscription, now: int) -> Object:
     customer = store.get("customer", new.customer_id, "customer")
     id = store.new_id("sub")
+    rows = first_items(store, new.items, subscription_id=id, now=now)
     return blank(
         "subscription",
         id=id,
@@ -191,10 +206,11 @@ def _new_subscription(store: Store, new: NewSubscription, now: int) -> Object:
         billing_cycle_anchor=now,
         billing_mode={"updated_at": now},
         created=now,
+        currency=one_currency((item["price"] for item in rows), customer),
         customer=new.customer_id,
         default_payment_method=new.payment_method_id,
         description=new.description,
-        items=item_list(id, first_items(store, new.items, subscription_id=id, now=now)),
+        items=item_list(id, rows),
         metadata=dict(new.metadata),
         collection_method=new.collection_method,
         days_until_due=new.days_until_due,

@@ -30,8 +30,10 @@ def _invoice(request: Request, invoice: Object, problem: str = "") -> Page:
             {"name": line["description"], "amount": dollars(line["amount"])}
             for line in invoice["lines"]["data"]
         ],
-        "off": dollars(invoice["subtotal"] - invoice["total"]),
-        "is_off": invoice["total"] != invoice["subtotal"],
+        "off": dollars(sum(row["amount"] for row in invoice["total_discount_amounts"])),
+        "is_off": any(row["amount"] for row in invoice["total_discount_amounts"]),
+        "tax": dollars(sum(row["amount"] for row in invoice["total_taxes"])),
+        "has_tax": bool(invoice["total_taxes"]),
         "total": dollars(invoice["total"]),
         "due": dollars(invoice["amount_remaining"]),
         "problem": problem,

@@ -44,6 +44,7 @@ def pay_session(store: Store, session: Object, payment_method_id: str, now: int)
         metadata=data.get("metadata", {}),
         description="Subscription creation" if subscribes else data.get("description", ""),
         setup_future_usage="off_session" if subscribes else data.get("setup_future_usage"),
+        currency=session["currency"],
         now=moment,
     )
     order = store.save({**order, "intent": intent["id"]})
@@ -59,6 +60,7 @@ def _due(store: Store, session: Object, order: Object, moment: int) -> int:
         customer_id=session["customer"],
         items=order["rows"],
         discounts=order["given"],
+        tax=order["tax"],
         now=moment,
     )
     return int(invoice["amount_due"])
@@ -166,6 +168,7 @@ def _with_invoice(store: Store, session: Object, order: Object, intent: Object |
         discounts=store.all("discount", checkout_session=session["id"]),
         metadata=session["invoice_creation"]["invoice_data"]["metadata"],
         intent=intent,
+        tax=order["tax"],
     )
     invoice = invoices.invoice_checkout(store, receipt, now_of(store, session["customer"], now))
     return {**session, "invoice": invoice["id"]}

@@ -25,6 +25,7 @@ class SampleCard:
     `decline`: it is declined with this code; `decline_later`: only once it is attached to a customer.
     `asks`: the bank asks its holder to authenticate, "always", or "once" until that was done. `delayed`:
     the money comes later, or does not (`fails_later`). `disputed`: its holder disputes the payment.
+    `refund_fails`: money that is paid back to it comes back.
     """
 
     number: str
@@ -38,6 +39,7 @@ class SampleCard:
     delayed: bool = False
     fails_later: bool = False
     disputed: bool = False
+    refund_fails: bool = False
 
     @property
     def last4(self) -> str:
@@ -85,6 +87,9 @@ METHODS = (
         decline_later="generic_decline",
     ),
     SampleCard("4000000000000259", "pm_card_createDispute", "works, and is disputed", disputed=True),
+    SampleCard(
+        "4000000000005126", "pm_card_refundFail", "works, and a refund of it fails later", refund_fails=True
+    ),
     SampleCard(
         "000123456789",
         "pm_usBankAccount_success",

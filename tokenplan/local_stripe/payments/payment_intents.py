@@ -69,6 +69,7 @@ def new_intent(
     metadata: Mapping[str, str],
     description: str = "",
     setup_future_usage: str | None = None,
+    currency: str = "usd",
 ) -> Object:
     """A payment of so many cents that waits for a payment method. With `setup_future_usage`, the method
     that pays it is attached to the customer.
@@ -81,6 +82,7 @@ def new_intent(
             amount=amount,
             client_secret=store.new_id(f"{id}_secret"),
             created=now,
+            currency=currency,
             customer=customer_id,
             description=description or None,
             metadata=dict(metadata),
@@ -288,6 +290,7 @@ def _charge(store: Store, intent: Object, method: Object, now: int, **outcome: A
             billing_details=method["billing_details"],
             captured=captured,
             created=now,
+            currency=intent["currency"],
             customer=intent["customer"],
             description=intent["description"],
             metadata=intent["metadata"],

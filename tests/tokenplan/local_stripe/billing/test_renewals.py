@@ -14,7 +14,7 @@ def fails_to_renew(shop: World) -> tuple[str, str, str]:
     clock = shop.clock(at(2026, 6, 1))
     customer = shop.customer(clock=clock)
     id = shop.subscribe(customer, plus=1).id
-    shop.use_card(customer, "pm_card_visa_chargeDeclined")
+    shop.use_card(customer, "pm_card_chargeCustomerFail")
     shop.advance(clock, at(2026, 7, 1, 13))
     return clock, customer, id
 
@@ -253,7 +253,7 @@ def test_a_voided_renewal_is_not_owed_any_more(shop: World) -> None:
 
 def test_without_a_first_payment_within_23_hours_a_subscription_expires(shop: World) -> None:
     clock = shop.clock(at(2026, 6, 1))
-    customer = shop.customer("pm_card_visa_chargeDeclined", clock)
+    customer = shop.customer("pm_card_chargeCustomerFail", clock)
     id = shop.subscribe(customer, plus=1).id
     assert shop.subscription(id, "latest_invoice").latest_invoice.status == "open"
     shop.advance(clock, at(2026, 6, 2, 10, 59))
@@ -268,7 +268,7 @@ def test_without_a_first_payment_within_23_hours_a_subscription_expires(shop: Wo
 
 def test_a_first_payment_that_comes_within_23_hours_begins_it(shop: World) -> None:
     clock = shop.clock(at(2026, 6, 1))
-    customer = shop.customer("pm_card_visa_chargeDeclined", clock)
+    customer = shop.customer("pm_card_chargeCustomerFail", clock)
     subscription = shop.subscribe(customer, plus=1)
     shop.use_card(customer, "pm_card_visa")
     shop.advance(clock, at(2026, 6, 2, 10))

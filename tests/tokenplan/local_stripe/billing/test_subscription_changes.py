@@ -15,7 +15,7 @@ from tokenplan.local_stripe.payments import payment_intents
 NOW = at(2026, 6, 16)
 
 
-def begin(shop: World, card: str = "pm_card_visa_chargeDeclined") -> tuple[str, str, Any]:
+def begin(shop: World, card: str = "pm_card_chargeCustomerFail") -> tuple[str, str, Any]:
     """A subscription to one Plus seat, paid for June; on the 16th the customer has another card."""
     clock = shop.clock(at(2026, 6, 1))
     customer = shop.customer(clock=clock)
@@ -171,7 +171,7 @@ def test_a_change_that_must_be_paid_is_not_carried_out_unpaid(shop: World) -> No
 
 
 def test_a_subscription_that_must_be_paid_is_not_made_unpaid(shop: World) -> None:
-    customer = shop.customer("pm_card_visa_chargeDeclined")
+    customer = shop.customer("pm_card_chargeCustomerFail")
     with pytest.raises(stripe.CardError) as refusal:
         shop.api.subscriptions.create(
             {"customer": customer, "items": shop.items(plus=1), "payment_behavior": "error_if_incomplete"}
@@ -237,6 +237,7 @@ def test_fields_that_bill_nothing_are_set(shop: World) -> None:
     customer = shop.customer()
     id = shop.subscribe(customer, plus=1).id
     card = shop.use_card(customer, "pm_card_mastercard")
+    shop.api.customers.update(customer, {"address": {"country": "DE"}})
     after = shop.api.subscriptions.update(
         id,
         {
@@ -325,7 +326,7 @@ def test_the_balance_held_by_a_pending_update_counts_in_the_preview_of_the_next(
 
 
 def test_a_subscription_that_was_never_paid_for_cannot_be_changed(shop: World) -> None:
-    customer = shop.customer("pm_card_visa_chargeDeclined")
+    customer = shop.customer("pm_card_chargeCustomerFail")
     subscription = shop.subscribe(customer, plus=1)
     item = subscription["items"].data[0].id
     with pytest.raises(stripe.InvalidRequestError, match="incomplete"):
