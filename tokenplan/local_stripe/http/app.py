@@ -91,7 +91,7 @@ class App:
     def _before(self, key: str, now: int) -> Object | None:
         """What the key was used for, if that is not forgotten."""
         row = self.store.find("idempotency_key", key)
-        return row if row is not None and now < row["created"] + KEY_LASTS else None
+        return row if row is not None and now < row.get("created", 0) + KEY_LASTS else None
 
     def _done(self, found: Route, call: Call) -> Object:
         with self.store.transaction():
