@@ -1,4 +1,4 @@
-"""The local Stripe or Stripe itself, in test mode, used in the same way: by the API alone, on a test clock."""
+"""The local Stripe or Stripe itself, in test mode, used alike: by the API alone, on a test clock."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from tokenplan.local_stripe.http.routing import FieldMaker
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
 
+# So many levels can be expanded.
+DEEPEST = 4
 # So many rows of a list are shown inside of an object, and on a page whose limit is not given.
 EMBEDDED = 10
 # The kind of object that an id's prefix tells.
@@ -88,6 +90,8 @@ class Expander:
         leads to no field.
         """
         for path in paths:
+            if path.count(".") >= DEEPEST:
+                raise ApiError(f"You cannot expand more than {DEEPEST} levels of a property.", param="expand")
             self._expand(answer, path.split("."), path)
         shorten(answer)
         return answer

@@ -101,3 +101,18 @@ def test_what_is_sold_in_euros_is_billed_in_euros_and_nothing_else_to_that_custo
             {"customer": shop.customer(), "items": [{"price": price}, *shop.items(plus=1)]}
         )
     assert len(shop.invoices(customer)) == 1
+
+
+def test_a_subscription_has_twenty_items_at_most(shop: World) -> None:
+    product = shop.api.products.create({"name": "Many"}).id
+    monthly = {"product": product, "currency": "usd", "recurring": {"interval": "month"}}
+    prices = [shop.api.prices.create({**monthly, "unit_amount": cents}).id for cents in range(100, 121)]
+    customer = shop.customer()
+    with pytest.raises(stripe.InvalidRequestError, match="20 items"):
+        shop.api.subscriptions.create({"customer": customer, "items": [{"price": id} for id in prices]})
+    made = shop.api.subscriptions.create(
+        {"customer": customer, "items": [{"price": id} for id in prices[1:]]}
+    )
+    with pytest.raises(stripe.InvalidRequestError, match="20 items"):
+        shop.api.subscriptions.update(made.id, {"items": [{"price": prices[0]}]})
+    assert len(shop.invoices(customer)) == 1

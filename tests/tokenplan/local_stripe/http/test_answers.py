@@ -1,5 +1,7 @@
 """Long lists come in pages."""
 
+import pytest
+
 from tests.helpers.local_stripe.account import Account, refused
 
 
@@ -36,3 +38,18 @@ def test_an_invoice_shows_ten_of_its_lines_and_that_there_are_more(account: Acco
     rows = account.api.invoices.line_items.list(bill, {"limit": 100})
     assert (len(rows.data), rows.has_more) == (12, False)
     assert len(account.api.invoices.list().data[0].lines.data) == 10
+
+
+def test_four_levels_can_be_expanded_and_no_more(account: Account) -> None:
+    customer = account.customer()
+    deep = "data.invoice_settings.default_payment_method.customer"
+    assert account.api.customers.list({"expand": [deep]}).data[0].id == customer
+    refused(account.api.customers.list, {"expand": [f"{deep}.invoice_settings"]})
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"k" * 41: "v"}, {"k": "v" * 501}, {f"k{number}": "v" for number in range(51)}]
+)
+def test_too_much_metadata_is_refused(account: Account, metadata: dict[str, str]) -> None:
+    refused(account.api.customers.create, {"metadata": metadata})
+    assert list(account.api.customers.list()) == []
