@@ -78,6 +78,7 @@ DUE = DueWork(
     (
         disputes.disputes_due,
         refunds.failures_due,
+        tax_ids.verifications_due,
         promotions.expiries_due,
         renewals.subscriptions_due,
         renewals.invoices_due,

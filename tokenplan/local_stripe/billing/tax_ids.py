@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.blank import blank
-from tokenplan.local_stripe.objects.clocks import now_of
+from tokenplan.local_stripe.objects.clocks import Task, now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
-from tokenplan.local_stripe.objects.events import emit
+from tokenplan.local_stripe.objects.events import emit, emit_updated
 from tokenplan.local_stripe.objects.store import Store
 
 router = Router()
@@ -25,6 +26,8 @@ TYPES = {
 }
 TAX_ID = {"type": one_of(*TYPES), "value": text}
 MOST = 5
+# The types that an authority can confirm, and seconds until it has.
+VERIFIED, VERIFIED_AFTER = ("eu_vat", "gb_vat"), 60
 
 
 def add_tax_id(store: Store, customer_id: str, kind: str, value: str, now: int, *, param: str) -> Object:
@@ -43,6 +46,7 @@ def add_tax_id(store: Store, customer_id: str, kind: str, value: str, now: int, 
         owner={"type": "customer", "customer": customer_id},
         type=kind,
         value=value,
+        verification={"status": "pending" if kind in VERIFIED else "unavailable"},
     )
     emit(store, "customer.tax_id.created", store.save(row), now)
     return row
@@ -65,6 +69,18 @@ def shown(store: Store, customer_id: str | None) -> list[Object]:
     """As an invoice shows them, the oldest first."""
     rows = tax_ids_of(store, customer_id)[::-1] if customer_id else []
     return [{"type": row["type"], "value": row["value"]} for row in rows]
+
+
+def verifications_due(store: Store) -> Iterator[Task]:
+    """Due work: tax ids that the authority confirms."""
+    for row in store.all("tax_id", verification__status="pending"):
+        yield Task(row["created"] + VERIFIED_AFTER, 9, row["customer"], partial(_verify, store, row["id"]))
+
+
+def _verify(store: Store, id: str, now: int) -> None:
+    row = store.get("tax_id", id)
+    confirmed = {**row["verification"], "status": "verified"}
+    emit_updated(store, "customer.tax_id.updated", row, {**row, "verification": confirmed}, now)
 
 
 @router.post("/customers/{}/tax_ids", TAX_ID, required=["type", "value"])

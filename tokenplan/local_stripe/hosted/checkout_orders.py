@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tokenplan.local_stripe.billing import promotions, tax_ids, taxes
+from tokenplan.local_stripe.billing import promotions, taxes
 from tokenplan.local_stripe.billing.discounts import draft_discounts, take_off
+from tokenplan.local_stripe.hosted.customer_details import keep_details
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.errors import ApiError, Object
-from tokenplan.local_stripe.objects.events import emit_updated
 from tokenplan.local_stripe.objects.store import Store
 
 NOT_FOR_THIS = "This code is not for what you buy here."
@@ -119,19 +119,10 @@ def take_details(store: Store, session: Object, form: Mapping[str, str], now: in
     """
     order = order_of(store, session)
     customer = store.get("customer", session["customer"])
-    after = dict(customer)
-    if order["customer_update"].get("name") == "auto" and form.get("name"):
-        after["name"] = form["name"]
-    typed = {name: form[name] for name in blank("address") if form.get(name)}
-    if order["customer_update"].get("address") == "auto" and typed:
-        after["address"] = blank("address", **typed)
-    emit_updated(store, "customer.updated", customer, after, now)
-    collects = (session.get("tax_id_collection") or {}).get("enabled")
-    if collects and form.get("tax_id"):
-        kind = form.get("tax_id_type", "us_ein")
-        if kind not in tax_ids.TYPES:
-            raise ApiError("This is not a type of tax ids.")
-        tax_ids.add_tax_id(store, customer["id"], kind, form["tax_id"], now, param="tax_id")
+    allowed = [name for name, how in order["customer_update"].items() if how == "auto"]
+    if (session.get("tax_id_collection") or {}).get("enabled"):
+        allowed.append("tax_id")
+    after = keep_details(store, customer, form, allowed, now)
     tax = taxes.automatic_tax(order["tax"], after["address"])
     return store.save({**session, **amounts(store, order), "automatic_tax": tax})
 

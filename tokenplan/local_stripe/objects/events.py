@@ -39,6 +39,7 @@ EVENT_TYPES = (
     "customer.subscription.updated",
     "customer.tax_id.created",
     "customer.tax_id.deleted",
+    "customer.tax_id.updated",
     "customer.updated",
     "invoice.created",
     "invoice.deleted",
@@ -83,6 +84,8 @@ EVENT_TYPES = (
     "test_helpers.test_clock.deleted",
     "test_helpers.test_clock.ready",
 )
+# Types that an endpoint can ask for, as at Stripe, though they never happen here.
+SILENT_TYPES = ("invoice.overdue", "invoice.upcoming", "invoice.will_be_due")
 
 
 def emit(

@@ -1,5 +1,7 @@
 """Tax ids of customers, and the invoices that show them."""
 
+from datetime import timedelta
+
 import pytest
 import stripe
 
@@ -42,3 +44,16 @@ def test_an_invoice_shows_the_tax_ids_that_its_customer_had_when_it_was_finalize
     assert [row.to_dict() for row in final.customer_tax_ids] == [{"type": "us_ein", "value": "12-3456789"}]
     account.api.customers.tax_ids.create(customer, {"type": "us_ein", "value": "98-7654321"})
     assert len(account.api.invoices.retrieve(bill).customer_tax_ids) == 1
+
+
+def test_a_tax_id_is_confirmed_by_its_authority_a_minute_later_if_there_is_one(account: Account) -> None:
+    ids = account.api.customers.tax_ids
+    customer = account.customer()
+    european = ids.create(customer, {"type": "eu_vat", "value": "DE123456789"}).id
+    american = ids.create(customer, {"type": "us_ein", "value": "12-3456789"}).id
+    account.pass_time(timedelta(minutes=1))
+    assert ids.retrieve(customer, european).verification.status == "verified"
+    assert ids.retrieve(customer, american).verification.status == "unavailable"
+    assert account.kinds()[-1] == "customer.tax_id.updated"
+    account.pass_time(timedelta(minutes=1))
+    assert account.kinds().count("customer.tax_id.updated") == 1

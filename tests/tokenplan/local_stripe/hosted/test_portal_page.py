@@ -36,3 +36,27 @@ def test_without_the_feature_the_portal_changes_no_card(account: Account) -> Non
     session = account.api.billing_portal.sessions.create({"customer": customer})
     assert account.post(f"/portal/{session.id}", number="4242424242424242").status_code == 400
     assert list(account.api.customers.payment_methods.list(customer)) == []
+
+
+def test_a_customer_types_their_legal_name_and_tax_id_in_the_portal(account: Account) -> None:
+    updates = {"enabled": True, "allowed_updates": ["name", "address", "tax_id"]}
+    account.api.billing_portal.configurations.create({"features": {"customer_update": updates}})
+    customer = account.customer()
+    path = f"/portal/{account.api.billing_portal.sessions.create({'customer': customer}).id}"
+    form = {"name": "Example Ltd.", "country": "DE", "tax_id_type": "eu_vat", "email": "x@example.com"}
+    assert account.post(f"{path}/details", **form, tax_id="none").status_code == 402
+    assert account.post(f"{path}/details", **form, tax_id="DE123456789").status_code == 303
+    after = account.api.customers.retrieve(customer, {"expand": ["tax_ids"]})
+    assert (after.name, after.address.country, after.email) == ("Example Ltd.", "DE", "owner@example.com")
+    assert [row.value for row in after.tax_ids.data] == ["DE123456789"]
+    assert "DE123456789" in account.get(path).text
+
+
+def test_without_the_feature_the_portal_changes_no_details(account: Account) -> None:
+    account.api.billing_portal.configurations.create({"features": {"invoice_history": {"enabled": True}}})
+    customer = account.customer()
+    path = f"/portal/{account.api.billing_portal.sessions.create({'customer': customer}).id}"
+    account.post(f"{path}/details", name="Example Ltd.", tax_id="12-3456789")
+    assert account.api.customers.retrieve(customer).name == "Owner"
+    assert list(account.api.customers.tax_ids.list(customer)) == []
+    assert "Details" not in account.get(path).text
