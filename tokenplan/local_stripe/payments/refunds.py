@@ -102,8 +102,9 @@ def failures_due(store: Store) -> Iterator[Task]:
     """Due work: refunds to the card that takes none."""
     cards = {card.fingerprint for card in METHODS if card.refund_fails}
     for row in store.all("refund", status="succeeded"):
-        details = store.get("charge", row["charge"])["payment_method_details"]
-        if details.get("card", {}).get("fingerprint") in cards:
+        charge = store.find("charge", row["charge"])
+        card = charge["payment_method_details"].get("card", {}) if charge else {}
+        if card.get("fingerprint") in cards:
             yield Task(row["created"] + FAILS_AFTER, 9, row["customer"], partial(_fail, store, row["id"]))
 
 

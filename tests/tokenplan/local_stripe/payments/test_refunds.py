@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import stripe
 
-from tests.helpers.local_stripe.account import Account, refused
+from tests.helpers.local_stripe.account import T0, Account, refused
 
 
 def test_a_refund_is_a_part_or_all_and_never_more_than_is_left(account: Account) -> None:
@@ -66,3 +66,14 @@ def test_a_refund_may_fail_later_and_then_the_charge_is_as_before(account: Accou
     assert account.post(f"/_local/refunds/{refund.id}/fail").status_code == 400
     account.pass_time(timedelta(days=1))
     assert account.kinds().count("refund.failed") == 1
+
+
+def test_a_refund_goes_with_its_test_clock(account: Account) -> None:
+    clock = account.api.test_helpers.test_clocks.create({"frozen_time": T0}).id
+    session = account.session("payment", account.customer(test_clock=clock), account.price(500))
+    account.pay(session, "4000000000005126")
+    account.api.refunds.create({"payment_intent": account.intents(session)[0].id})
+    account.api.test_helpers.test_clocks.delete(clock)
+    assert list(account.api.refunds.list()) == []
+    account.pass_time(timedelta(days=1))
+    assert "refund.failed" not in account.kinds()
