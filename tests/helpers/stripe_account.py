@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +34,7 @@ DISPUTED = "4000 0000 0000 0259"
 COMES_LATER = "000123456789"
 FAILS_LATER = "000222222227"
 
+AT_HOME = {"line1": "1 Market St", "postal_code": "94105", "city": "San Francisco", "country": "US"}
 SECRET = "whsec_test"
 DOLLARS = {
     "plus": {"month": "20", "year": "200"},
@@ -74,9 +75,11 @@ class StripeAccount:
         promotion: str = "",
         saved: bool = False,
         authentication: str = "complete",
+        details: Mapping[str, str] | None = None,
     ) -> str:
         """Fills the forms of a checkout's or an invoice's page: a promotion code, then a card (`saved`: the
-        first one on file), then what the bank asks. Returns the address that the browser is led to at last;
+        first one on file) with name, address and tax id (`details`; an address in the US, if the page asks
+        for one), then what the bank asks. Returns the address that the browser is led to at last;
         the page itself where it says why not.
         """
         with httpx.Client(verify=False) as browser:  # plain HTTP: no certificates to read
@@ -86,7 +89,9 @@ class StripeAccount:
             if promotion:
                 shown = browser.post(f"{page}/promotion", data={"code": promotion}, follow_redirects=True)
                 assert 'role="alert"' not in shown.text, shown.text
-            answer = browser.post(page, data=_saved(shown.text) if saved else {"number": card})
+            typed = details if details is not None else AT_HOME if 'name="country"' in shown.text else {}
+            chosen = _saved(shown.text) if saved else {"number": card}
+            answer = browser.post(page, data={**typed, **chosen})
             if "/authenticate/" in answer.headers.get("Location", ""):
                 question = urljoin(page, answer.headers["Location"])
                 answer = browser.post(question, data={"answer": authentication})

@@ -25,6 +25,7 @@ from tokenplan.local_stripe.billing import (
     schedule_routes,
     schedules,
     subscription_routes,
+    tax_ids,
     test_clocks,
 )
 from tokenplan.local_stripe.hosted import (
@@ -57,6 +58,7 @@ ROUTER = joined(
         catalog.router,
         promotions.router,
         customers.router,
+        tax_ids.router,
         subscription_routes.router,
         schedule_routes.router,
         invoice_routes.router,
@@ -75,9 +77,12 @@ PAGES = (
 DUE = DueWork(
     (
         disputes.disputes_due,
+        refunds.failures_due,
+        tax_ids.verifications_due,
         promotions.expiries_due,
         renewals.subscriptions_due,
         renewals.invoices_due,
+        renewals.overdue_invoices_due,
         schedules.phases_due,
         checkout_sessions.expiries_due,
         page_payments.settlements_due,

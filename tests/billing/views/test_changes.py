@@ -193,7 +193,7 @@ def test_a_second_click_on_confirm_buys_nothing_twice(as_user: AsUser, buyer: Bu
     assert buyer.charges() == [5_000, 5_000]
 
 
-@pytest.mark.parametrize("card", ["pm_card_visa_chargeDeclined", "pm_card_authenticationRequired"])
+@pytest.mark.parametrize("card", ["pm_card_chargeCustomerFail", "pm_card_authenticationRequired"])
 def test_a_change_that_is_not_paid_waits_and_is_dropped_without_a_trace(
     as_user: AsUser, buyer: Buyer, card: str
 ) -> None:

@@ -21,7 +21,9 @@ def be_busy(account: Account) -> None:
     pack = account.price(500, lookup_key="pack", tax_behavior="exclusive", nickname="Pack")
     _buy_packs(account, pack)
     clock = api.test_helpers.test_clocks.create({"frozen_time": T0, "name": "A year"})
-    customer = account.customer(test_clock=clock.id, metadata={"team": "1"}, address={"country": "US"})
+    customer = account.customer(
+        test_clock=clock.id, metadata={"team": "1"}, address={"country": "US", "postal_code": "94107"}
+    )
     account.code("TWENTY")
     session = account.session(
         "subscription",

@@ -15,11 +15,14 @@ import stripe
 
 @dataclass
 class Receiver:
-    """Answers with `status`, and keeps the events that it received. A wrong signature is an error."""
+    """Answers with `status` (and a `location`, to redirect), and keeps the events that it received. A wrong
+    signature is an error.
+    """
 
     secret: str
     status: int = 200
     url: str = ""
+    location: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
     received: threading.Event = field(default_factory=threading.Event)
 
@@ -40,6 +43,8 @@ def receiver(secret: str) -> Iterator[Receiver]:
             )
             made.events.append(json.loads(body))
             self.send_response(made.status)
+            if made.location:
+                self.send_header("Location", made.location)
             self.end_headers()
             made.received.set()
 

@@ -18,7 +18,6 @@ SEATS = st.fixed_dictionaries({key: st.integers(0, 3) for key in ("plus", "max")
 )
 CARDS = (
     "pm_card_visa",
-    "pm_card_visa_chargeDeclined",
     "pm_card_authenticationRequired",
     "pm_card_chargeCustomerFail",
 )

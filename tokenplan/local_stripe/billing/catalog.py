@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tokenplan.local_stripe.http.answers import listing
@@ -20,6 +21,7 @@ from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
 
 router = Router()
+CURRENCIES = ("usd", "eur")
 PRODUCT = {"name": text, "description": text, "active": flag, "metadata": mapping, "tax_code": text}
 
 
@@ -75,7 +77,7 @@ def list_products(call: Call) -> Object:
     "/prices",
     {
         "product": text,
-        "currency": one_of("usd"),
+        "currency": one_of(*CURRENCIES),
         "unit_amount": integer,
         "unit_amount_decimal": decimal,
         "lookup_key": text,
@@ -130,6 +132,17 @@ def create_price(call: Call) -> Object:
         }
     emit(call.store, "price.created", call.store.save(price), call.now)
     return price
+
+
+def one_currency(prices: Iterable[Object], customer: Object | None) -> str:
+    """The currency that these prices have in common, which is also the customer's once they have one. Raises
+    ApiError where they differ.
+    """
+    found = {price["currency"] for price in prices}
+    theirs = customer["currency"] if customer else None
+    if len(found | ({theirs} - {None})) > 1:
+        raise ApiError("You cannot combine currencies on a single customer.", param="currency")
+    return str(min(found, default=theirs or CURRENCIES[0]))
 
 
 def _amount(call: Call) -> int:

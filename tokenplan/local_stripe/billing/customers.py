@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tokenplan.local_stripe.billing import subscription_status
+from tokenplan.local_stripe.billing import subscription_status, taxes
+from tokenplan.local_stripe.billing.tax_ids import TAX_ID, add_all
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import Spec, integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
@@ -11,10 +12,9 @@ from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
 from tokenplan.local_stripe.objects.store import Store
-from tokenplan.local_stripe.payments.payment_methods import TYPES, attach, owned, usable
+from tokenplan.local_stripe.payments.payment_methods import ADDRESS, TYPES, attach, owned, usable
 
 router = Router()
-ADDRESS: Spec = dict.fromkeys(blank("address"), text)
 CUSTOMER: Spec = {
     "name": text,
     "email": text,
@@ -28,7 +28,7 @@ CUSTOMER: Spec = {
 TEXTS = ("name", "email", "phone", "description")
 
 
-@router.post("/customers", {**CUSTOMER, "payment_method": text, "test_clock": text})
+@router.post("/customers", {**CUSTOMER, "payment_method": text, "tax_id_data": [TAX_ID], "test_clock": text})
 def create(call: Call) -> Object:
     store, now, clock = call.store, call.now, call.params.get("test_clock")
     if clock:
@@ -46,6 +46,7 @@ def create(call: Call) -> Object:
         attach(store, usable(store, call.params["payment_method"], customer_id=id, now=now), id, now)
     customer = store.save(_changed(call, customer, now))
     emit(store, "customer.created", customer, now)
+    add_all(store, id, call.params.get("tax_id_data", ()), now)
     return customer
 
 
@@ -110,6 +111,17 @@ def list_methods(call: Call) -> Object:
 def retrieve_method(call: Call) -> Object:
     customer = call.store.get("customer", call.id, "customer")
     return usable(call.store, call.ids[1], customer_id=customer["id"], now=call.now)
+
+
+@router.expands("customer", "tax")
+def tax_of(_store: Store, customer: Object) -> Object:
+    """Whether tax can be calculated where the customer is."""
+    found: Object = {"automatic_tax": "unrecognized_location", "ip_address": None, "location": None}
+    if taxes.is_known(customer["address"]):
+        where = {name: customer["address"][name] for name in ("country", "state")}
+        location = {**where, "source": "billing_address"}
+        found |= {"automatic_tax": "supported", "location": location}
+    return {**found, "provider": "stripe"}
 
 
 def delete_customer(store: Store, customer: Object, now: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from tokenplan.local_stripe.billing.promotions import redeem, refusal
+from tokenplan.local_stripe.billing.promotions import products_of, redeem, refusal
 from tokenplan.local_stripe.http.params import Spec, text
 from tokenplan.local_stripe.objects import amounts
 from tokenplan.local_stripe.objects.blank import blank
@@ -96,7 +96,11 @@ def take_off(store: Store, lines: Sequence[Object], discounts: Sequence[Object])
     taken: list[list[Object]] = [[] for _ in lines]
     for discount in discounts:
         coupon = _coupon(store, discount)
-        open_to = [amount if _is_for(coupon, line) else 0 for line, amount in zip(lines, left, strict=True)]
+        products = products_of(store, coupon["id"])
+        open_to = [
+            amount if not products or _product(line) in products else 0
+            for line, amount in zip(lines, left, strict=True)
+        ]
         for index, amount in enumerate(amounts.shares(_off(coupon, sum(open_to)), open_to)):
             left[index] -= amount
             if lines[index]["discountable"]:
@@ -112,10 +116,8 @@ def net(line: Object) -> int:
     return int(line["amount"] - sum(row["amount"] for row in line["discount_amounts"]))
 
 
-def _is_for(coupon: Object, line: Object) -> bool:
-    """A coupon may be for some products only."""
-    products = coupon.get("applies_to", {}).get("products")
-    return not products or line["pricing"]["price_details"]["product"] in products
+def _product(line: Object) -> str:
+    return str(line["pricing"]["price_details"]["product"])
 
 
 def _off(coupon: Object, base: int) -> int:

@@ -1,28 +1,38 @@
 """The invoice object: its lines, its discounts, and what it comes to. Previews and real invoices are drafted
 by the same function, so that they agree to the cent.
 
-No tax is calculated: `automatic_tax` is accepted and shown, and adds nothing. `now` is the customer's time.
+`now` is the customer's time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from tokenplan.local_stripe.billing.discounts import take_off
+from tokenplan.local_stripe.billing import taxes
+from tokenplan.local_stripe.billing.catalog import one_currency
+from tokenplan.local_stripe.billing.discounts import net, take_off
+from tokenplan.local_stripe.billing.tax_ids import shown
 from tokenplan.local_stripe.objects.amounts import settled
 from tokenplan.local_stripe.objects.blank import blank
-from tokenplan.local_stripe.objects.dates import Period
+from tokenplan.local_stripe.objects.dates import DAY, Period
 from tokenplan.local_stripe.objects.errors import Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
+
+# How an invoice is collected (`collection_method`): Stripe charges the payment method, or the customer is
+# sent it and pays.
+CHARGED, SENT = "charge_automatically", "send_invoice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceTerms:
     """What an invoice is drafted from. `reason` is its `billing_reason`; the `period` is `now` alone where
     none is given. `finalizes_at`: when Stripe finalizes it by itself. `proration_date`: the moment from which
-    its prorations were counted.
+    its prorations were counted. `collection`: how it is to be collected, as a subscription says it
+    (`collection_method`, `days_until_due`); as the subscription's own, where that is not given.
+    `address`: where the customer is, for the tax, if not as stored.
     """
 
     customer: Object | None
@@ -39,6 +49,9 @@ class InvoiceTerms:
     tax: bool = False
     description: str | None = None
     proration_date: int | None = None
+    collection: Mapping[str, Any] | None = None
+    address: Mapping[str, Any] | None = None
+    currency: str = ""
 
 
 def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
@@ -51,21 +64,23 @@ def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
         "invoice",
         id=store.new_id("in"),
         auto_advance=terms.auto_advance,
-        automatic_tax=automatic_tax(terms.tax),
+        automatic_tax=taxes.automatic_tax(terms.tax, terms.address or (customer or {}).get("address")),
         automatically_finalizes_at=terms.finalizes_at,
         billing_reason=terms.reason,
         created=terms.now,
+        currency=terms.currency or one_currency(terms.lines, customer),
         customer=customer["id"] if customer else None,
         default_payment_method=terms.payment_method_id,
         description=terms.description,
         discounts=[discount["id"] for discount in terms.discounts],
         metadata=dict(terms.metadata),
-        next_payment_attempt=terms.finalizes_at,
         parent=_parent(terms),
+        **_collection(terms),
+        payment_settings={"payment_method_types": _payment_types(terms)},
         period_end=end,
         period_start=start,
         test_clock=customer["test_clock"] if customer else None,
-        **customer_fields(customer),
+        **customer_fields(store, customer),
     )
     balance = customer["balance"] if customer else 0
     return priced(store, invoice, terms.lines, terms.discounts, balance)
@@ -75,7 +90,11 @@ def priced(
     store: Store, invoice: Object, lines: Sequence[Object], discounts: Sequence[Object], balance: int
 ) -> Object:
     """The invoice with these lines, and what they come to for a customer with this balance."""
-    rows = [{**line, "invoice": invoice["id"]} for line in take_off(store, lines, discounts)]
+    rows = [
+        {**line, "invoice": invoice["id"], "taxes": _taxes(store, line, invoice)}
+        for line in take_off(store, lines, discounts)
+    ]
+    every = [tax for line in rows for tax in line["taxes"]]
     by_discount = [
         {
             "amount": sum(
@@ -89,7 +108,8 @@ def priced(
         for discount in discounts
     ]
     subtotal = sum(line["amount"] for line in rows)
-    total = subtotal - sum(row["amount"] for row in by_discount)
+    total = subtotal - sum(row["amount"] for row in by_discount) + taxes.added(every)
+    all_tax = sum(tax["amount"] for tax in every)
     due, _ = settled(total, balance)
     return {
         **invoice,
@@ -103,18 +123,36 @@ def priced(
         },
         "starting_balance": balance,
         "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
+        "subtotal_excluding_tax": subtotal - all_tax + taxes.added(every),
         "total": total,
         "total_discount_amounts": by_discount,
-        "total_excluding_tax": total,
+        "total_excluding_tax": total - all_tax,
         "total_pretax_credit_amounts": [],
-        "total_taxes": [],
+        "total_taxes": taxes.total_taxes(every),
     }
+
+
+def _taxes(store: Store, line: Object, invoice: Object) -> list[Object]:
+    price = store.get("price", line["pricing"]["price_details"]["price"])
+    tax = taxes.tax_on(net(line), price, invoice["automatic_tax"])
+    return [tax] if tax else []
+
+
+def repriced(store: Store, invoice: Object, customer: Object) -> Object:
+    """The draft with the customer as they are now, and the tax that follows from where they are."""
+    tax = taxes.automatic_tax(invoice["automatic_tax"]["enabled"], customer["address"])
+    invoice = {**invoice, **customer_fields(store, customer)}
+    invoice["automatic_tax"] = {**invoice["automatic_tax"], **tax}
+    discounts = [store.get("discount", id) for id in invoice["discounts"]]
+    return priced(store, invoice, invoice["lines"]["data"], discounts, customer["balance"])
 
 
 def save_draft(store: Store, invoice: Object, now: int) -> Object:
     """Stores a draft, so that the invoice exists from now on. Returns it."""
     emit(store, "invoice.created", store.save(invoice), now)
+    customer = store.get("customer", invoice["customer"])
+    if customer["currency"] is None:
+        store.save({**customer, "currency": invoice["currency"]})
     return invoice
 
 
@@ -127,6 +165,7 @@ def opened(store: Store, invoice: Object, customer: Object, now: int) -> Object:
         "status": "open",
         "automatically_finalizes_at": None,
         "next_payment_attempt": None,
+        "due_date": invoice["due_date"] and invoice["due_date"] + now - invoice["created"],
         "effective_at": now,
         "hosted_invoice_url": f"{store.base}/i/{invoice['id']}",
         "invoice_pdf": f"{store.base}/i/{invoice['id']}/pdf",
@@ -134,17 +173,28 @@ def opened(store: Store, invoice: Object, customer: Object, now: int) -> Object:
     }
 
 
-def customer_fields(customer: Object | None) -> Object:
+def customer_fields(store: Store, customer: Object | None) -> Object:
     """What an invoice says about its customer, as it is now."""
     owner = customer or {}
-    return {f"customer_{name}": owner.get(name) for name in ("address", "email", "name", "phone")}
+    tax_ids = shown(store, owner.get("id"))
+    return {"customer_tax_ids": tax_ids} | {
+        f"customer_{name}": owner.get(name) for name in ("address", "email", "name", "phone")
+    }
 
 
-def automatic_tax(enabled: bool) -> Object:
-    """What an invoice or a Checkout Session says about tax."""
-    if not enabled:
-        return {"enabled": False}
-    return {"enabled": True, "liability": {"type": "self"}, "provider": "stripe", "status": "complete"}
+def _collection(terms: InvoiceTerms) -> Object:
+    """Charged by Stripe itself, or sent to the customer, who is to pay by a day."""
+    given = terms.collection or terms.subscription or {}
+    if given.get("collection_method", CHARGED) == CHARGED:
+        return {"collection_method": CHARGED, "due_date": None, "next_payment_attempt": terms.finalizes_at}
+    due = terms.now + given["days_until_due"] * DAY
+    return {"collection_method": SENT, "due_date": due, "next_payment_attempt": None}
+
+
+def _payment_types(terms: InvoiceTerms) -> list[str] | None:
+    settings = (terms.subscription or {}).get("payment_settings") or {}
+    found: list[str] | None = settings.get("payment_method_types")
+    return found
 
 
 def _parent(terms: InvoiceTerms) -> Object | None:

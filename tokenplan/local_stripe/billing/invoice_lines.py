@@ -29,6 +29,7 @@ class Sale:
         """The fields that lines and invoice items have in common."""
         return {
             "amount": self.amount,
+            "currency": self.price["currency"],
             "description": self.description,
             "metadata": dict(self.metadata),
             "period": {"start": self.period[0], "end": self.period[1]},

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tokenplan.local_stripe.billing import invoices
+from tokenplan.local_stripe.billing import invoice_payments, invoices
+from tokenplan.local_stripe.billing.catalog import CURRENCIES, one_currency
 from tokenplan.local_stripe.billing.discounts import GIVEN, begin, draft_discounts, redeem_all
-from tokenplan.local_stripe.billing.invoice_drafts import InvoiceTerms, draft_invoice, priced, save_draft
+from tokenplan.local_stripe.billing.invoice_drafts import (
+    CHARGED,
+    SENT,
+    InvoiceTerms,
+    draft_invoice,
+    priced,
+    repriced,
+    save_draft,
+)
 from tokenplan.local_stripe.billing.invoice_lines import (
     active_price,
     invoice_item,
@@ -32,13 +42,14 @@ STATUSES = ("draft", "open", "paid", "uncollectible", "void")
         "customer": text,
         "metadata": mapping,
         "auto_advance": flag,
-        "collection_method": one_of("charge_automatically"),
+        "collection_method": one_of(CHARGED, SENT),
+        "days_until_due": integer,
         "pending_invoice_items_behavior": one_of("exclude", "include"),
         "automatic_tax": {"enabled": flag},
         "default_payment_method": text,
         "description": text,
         "discounts": [GIVEN],
-        "currency": one_of("usd"),
+        "currency": one_of(*CURRENCIES),
     },
     required=["customer"],
 )
@@ -69,6 +80,8 @@ def create(call: Call) -> Object:
             finalizes_at=now + invoices.DRAFT_LASTS if given.get("auto_advance") else None,
             tax=given.get("automatic_tax", {}).get("enabled", False),
             description=given.get("description"),
+            collection=_collection(given),
+            currency=given.get("currency", ""),
         ),
     )
     for row in waiting:
@@ -85,7 +98,7 @@ def create(call: Call) -> Object:
         "quantity": integer,
         "description": text,
         "metadata": mapping,
-        "currency": one_of("usd"),
+        "currency": one_of(*CURRENCIES),
     },
     required=["customer"],
 )
@@ -97,6 +110,7 @@ def create_item(call: Call) -> Object:
         raise ApiError("Missing required param: pricing[price].", code="parameter_missing", param="pricing")
     price = active_price(store, given["pricing"]["price"], "pricing[price]", recurring=False)
     invoice = _draft(store, given["invoice"], customer["id"]) if "invoice" in given else None
+    one_currency([price, *([invoice] if invoice else ())], customer)
     sale = one_time_sale(store, price, given.get("quantity", 1), now, given.get("description", ""))
     item = invoice_item(
         store,
@@ -149,12 +163,22 @@ def list_lines(call: Call) -> Object:
 
 @router.post(
     "/invoices/{}",
-    {"metadata": mapping, "description": text, "auto_advance": flag, "default_payment_method": text},
+    {
+        "metadata": mapping,
+        "description": text,
+        "auto_advance": flag,
+        "automatic_tax": {"enabled": flag},
+        "default_payment_method": text,
+    },
 )
 def update(call: Call) -> Object:
     invoice, now = _found(call)
     after = {**invoice, **call.given("description", "auto_advance", "default_payment_method")}
     after["metadata"] = merged(invoice["metadata"], call.params.get("metadata"))
+    if "automatic_tax" in call.params:
+        after = _with_tax(call.store, after, call.params["automatic_tax"].get("enabled", False))
+    if after["auto_advance"] and not invoice["auto_advance"]:
+        after |= _advancing(after, now)
     if not after["auto_advance"]:
         after |= {"next_payment_attempt": None, "automatically_finalizes_at": None}
     return emit_updated(call.store, "invoice.updated", invoice, after, now)
@@ -164,7 +188,10 @@ def update(call: Call) -> Object:
 def finalize(call: Call) -> Object:
     invoice, now = _found(call)
     invoice = {**invoice, "auto_advance": call.params.get("auto_advance", invoice["auto_advance"])}
-    return invoices.finalize(call.store, invoice, now)
+    invoice = invoices.finalize(call.store, invoice, now)
+    if invoice["status"] == "open" and invoice["auto_advance"]:
+        invoice = call.store.save({**invoice, **_advancing(invoice, now)})
+    return invoice
 
 
 @router.post("/invoices/{}/pay", {"payment_method": text, "off_session": flag})
@@ -177,7 +204,8 @@ def pay(call: Call) -> Object:
         payment_method_id=call.params.get("payment_method"),
         off_session=call.params.get("off_session", True),
     )
-    refusal = invoices.refused(call.store, invoice) if invoice["status"] == "open" else None
+    unpaid = invoice["status"] in invoices.PAYABLE
+    refusal = invoice_payments.refused(call.store, invoice) if unpaid else None
     if refusal:
         raise refusal
     return invoice
@@ -187,6 +215,12 @@ def pay(call: Call) -> Object:
 def void(call: Call) -> Object:
     invoice, now = _found(call)
     return invoices.void(call.store, invoice, now)
+
+
+@router.post("/invoices/{}/mark_uncollectible")
+def mark_uncollectible(call: Call) -> Object:
+    invoice, now = _found(call)
+    return invoices.mark_uncollectible(call.store, invoice, now)
 
 
 @router.delete("/invoices/{}")
@@ -223,6 +257,34 @@ def confirmation_secret(store: Store, invoice: Object) -> Object | None:
         return None
     intent = store.get("payment_intent", rows[0]["payment"]["payment_intent"])
     return {"client_secret": intent["client_secret"], "type": "payment_intent"}
+
+
+def _with_tax(store: Store, invoice: Object, enabled: bool) -> Object:
+    if invoice["status"] != "draft":
+        raise ApiError("This invoice is no longer editable", code="invoice_not_editable")
+    tax = {**invoice["automatic_tax"], "enabled": enabled}
+    customer = store.get("customer", invoice["customer"])
+    return repriced(store, {**invoice, "automatic_tax": tax}, customer)
+
+
+def _collection(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    method = given.get("collection_method", CHARGED)
+    if method == SENT and "days_until_due" not in given:
+        raise ApiError(
+            "You must specify either `due_date` or `days_until_due` when `collection_method` is"
+            " `send_invoice`.",
+            code="parameter_missing",
+            param="days_until_due",
+        )
+    return {"collection_method": method, "days_until_due": given.get("days_until_due")}
+
+
+def _advancing(invoice: Object, now: int) -> Object:
+    """What Stripe does next with it, an hour later: finalize a draft, charge an open one."""
+    at = now + invoices.DRAFT_LASTS
+    finalizes = at if invoice["status"] == "draft" else None
+    tries = at if invoice["collection_method"] == CHARGED else None
+    return {"automatically_finalizes_at": finalizes, "next_payment_attempt": tries}
 
 
 def _found(call: Call) -> tuple[Object, int]:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
+from tokenplan.local_stripe.billing.catalog import CURRENCIES
 from tokenplan.local_stripe.billing.discounts import GIVEN, draft_discounts
 from tokenplan.local_stripe.billing.invoice_drafts import priced
 from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
 from tokenplan.local_stripe.billing.renewals import next_invoice
 from tokenplan.local_stripe.billing.schedules import next_period
 from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate, plan_update
-from tokenplan.local_stripe.billing.subscription_items import ANCHOR, NOW
+from tokenplan.local_stripe.billing.subscription_items import ANCHOR, BILLING_MODE, NOW, refuse_other_mode
 from tokenplan.local_stripe.billing.subscription_routes import PRORATION, amount_of
 from tokenplan.local_stripe.billing.subscriptions import last_invoice, preview_first_invoice
 from tokenplan.local_stripe.http.params import flag, integer, mapping, moment, one_of, text
@@ -22,6 +23,7 @@ from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments.payment_methods import ADDRESS
 
 router = Router()
 DETAILS = {
@@ -30,6 +32,7 @@ DETAILS = {
     "proration_date": moment,
     "billing_cycle_anchor": ANCHOR,
     "cancel_at_period_end": flag,
+    "billing_mode": BILLING_MODE,
 }
 
 
@@ -37,16 +40,18 @@ DETAILS = {
     "/invoices/create_preview",
     {
         "customer": text,
-        "currency": one_of("usd"),
+        "currency": one_of(*CURRENCIES),
         "subscription": text,
         "subscription_details": DETAILS,
         "discounts": [GIVEN],
         "automatic_tax": {"enabled": flag},
+        "customer_details": {"address": dict(ADDRESS)},
     },
 )
 def create_preview(call: Call) -> Object:
     given, store = call.params, call.store
     details = given.get("subscription_details", {})
+    refuse_other_mode(details.get("billing_mode", {}), "subscription_details[billing_mode]")
     if "subscription" in given:
         found = store.get("subscription", given["subscription"], "subscription")
         now = now_of(store, found["customer"], call.now)
@@ -54,6 +59,8 @@ def create_preview(call: Call) -> Object:
             raise ApiError(
                 "The local Stripe previews discounts of new subscriptions only.", param="discounts"
             )
+        if "automatic_tax" in given:
+            found["automatic_tax"]["enabled"] = given["automatic_tax"].get("enabled", False)
         return _as_preview(_of_subscription(store, found, details, now))
     customer = given.get("customer")
     if customer is None and "currency" not in given:
@@ -76,6 +83,7 @@ def create_preview(call: Call) -> Object:
                 now=now,
             ),
             tax=given.get("automatic_tax", {}).get("enabled", False),
+            address=given.get("customer_details", {}).get("address"),
         )
     )
 

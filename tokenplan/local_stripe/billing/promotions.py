@@ -16,6 +16,8 @@ from tokenplan.local_stripe.objects.store import Store
 
 router = Router()
 INVALID = "This code is invalid."
+# What a coupon is for, which Stripe shows only on demand.
+SCOPE = "local.coupon_scope"
 
 
 def promotion_by_code(store: Store, code: str) -> Object | None:
@@ -26,6 +28,18 @@ def promotion_by_code(store: Store, code: str) -> Object | None:
 
 def coupon_of(store: Store, promotion: Object) -> Object:
     return store.get("coupon", promotion["promotion"]["coupon"])
+
+
+def products_of(store: Store, coupon_id: str) -> list[str]:
+    """The products that a coupon is for; none stands for all."""
+    scope = store.find(SCOPE, coupon_id)
+    return list(scope["products"]) if scope else []
+
+
+@router.expands("coupon", "applies_to")
+def applies_to(store: Store, coupon: Object) -> Object | None:
+    products = products_of(store, coupon["id"])
+    return {"products": products} if products else None
 
 
 def refusal(store: Store, promotion: Object, *, customer_id: str | None, amount: int, now: int) -> str:
@@ -45,7 +59,10 @@ def refusal(store: Store, promotion: Object, *, customer_id: str | None, amount:
 
 
 def _has_paid(store: Store, customer_id: str) -> bool:
-    return bool(store.all("charge", customer=customer_id, paid=True))
+    """Whether they ever bought: a payment that came, or an invoice, if only one of nothing."""
+    invoices = store.all("invoice", customer=customer_id)
+    bought = any(row["status"] in ("open", "paid", "uncollectible") for row in invoices)
+    return bought or bool(store.all("charge", customer=customer_id, paid=True))
 
 
 def redeem(store: Store, coupon_id: str, promotion_code_id: str | None, now: int) -> None:
@@ -132,8 +149,11 @@ def create_coupon(call: Call) -> Object:
         percent_off=None if percent is None else float(percent),
         redeem_by=given.get("redeem_by"),
     )
-    if "applies_to" in given:
-        coupon["applies_to"] = {"products": given["applies_to"].get("products", [])}
+    products = given.get("applies_to", {}).get("products", [])
+    for index, product in enumerate(products):
+        call.store.get("product", product, f"applies_to[products][{index}]")
+    if products:
+        call.store.save({"object": SCOPE, "id": id, "products": products})
     emit(call.store, "coupon.created", call.store.save(coupon), call.now)
     return coupon
 

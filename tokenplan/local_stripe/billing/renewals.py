@@ -13,7 +13,7 @@ from functools import partial
 
 from tokenplan.local_stripe.billing import invoices, subscription_status
 from tokenplan.local_stripe.billing.discounts import in_force, still_given
-from tokenplan.local_stripe.billing.invoice_drafts import InvoiceTerms, draft_invoice, save_draft
+from tokenplan.local_stripe.billing.invoice_drafts import SENT, InvoiceTerms, draft_invoice, save_draft
 from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
 from tokenplan.local_stripe.billing.prorations import full_period_lines
 from tokenplan.local_stripe.billing.subscription_items import item_list, period_of, renewed_items
@@ -23,8 +23,10 @@ from tokenplan.local_stripe.billing.subscriptions import (
     put_on_invoice,
     waiting_items,
 )
+from tokenplan.local_stripe.billing.taxes import UnknownLocation
 from tokenplan.local_stripe.objects.clocks import Task
 from tokenplan.local_stripe.objects.errors import Object
+from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
 
 # What falls due at one moment is done in this order: what waited too long, phases of schedules, ends of
@@ -59,6 +61,14 @@ def invoices_due(store: Store) -> Iterator[Task]:
         for row in store.all("invoice", status=status):
             if row[moment] is not None:
                 yield Task(row[moment], COLLECTING, row["customer"], partial(do, store, row["id"]))
+
+
+def overdue_invoices_due(store: Store) -> Iterator[Task]:
+    """Due work: invoices that were sent and not paid in time make their subscription overdue."""
+    for row in store.all("subscription", status="active", collection_method=SENT):
+        latest = subscription_status.latest_invoice(store, row)
+        if latest and latest["status"] == "open" and latest["due_date"] is not None:
+            yield Task(latest["due_date"], EXPIRIES, row["customer"], partial(_overdue, store, row["id"]))
 
 
 def next_invoice(store: Store, subscription: Object, items: list[Object], anchor: int) -> Object:
@@ -106,13 +116,22 @@ def renew(store: Store, id: str, now: int) -> None:
 
 
 def _collect(store: Store, id: str, now: int) -> None:
-    invoice = invoices.finalize(store, store.get("invoice", id), now)
-    if invoice["status"] == "open":
+    try:
+        invoice = invoices.finalize(store, store.get("invoice", id), now)
+    except UnknownLocation:
+        return
+    if invoice["status"] == "open" and invoice["collection_method"] == SENT:
+        emit(store, "invoice.sent", invoice, now)
+    elif invoice["status"] == "open":
         _retry(store, id, now)
 
 
 def _retry(store: Store, id: str, now: int) -> None:
     invoices.pay(store, store.get("invoice", id), now=now, off_session=True, automatic=True)
+
+
+def _overdue(store: Store, id: str, now: int) -> None:
+    subscription_status.overdue(store, store.get("subscription", id), now)
 
 
 def _end(store: Store, id: str, now: int) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tokenplan.local_stripe.billing import invoices, subscription_status
+from tokenplan.local_stripe.billing import invoice_payments, invoices, subscription_status
 from tokenplan.local_stripe.billing.discounts import in_force, still_given
-from tokenplan.local_stripe.billing.invoice_drafts import InvoiceTerms, draft_invoice, save_draft
+from tokenplan.local_stripe.billing.invoice_drafts import SENT, InvoiceTerms, draft_invoice, save_draft
 from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
 from tokenplan.local_stripe.billing.prorations import ItemChange, PlannedItems, plan_change, unused_time
 from tokenplan.local_stripe.billing.subscription_items import NOW, changed_items, item_list, period_of
@@ -25,9 +25,11 @@ from tokenplan.local_stripe.billing.subscriptions import (
     put_on_invoice,
     waiting_items,
 )
+from tokenplan.local_stripe.billing.taxes import refuse_unknown_location
 from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments import payment_methods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ def plan_update(store: Store, subscription: Object, asked: SubscriptionUpdate, n
             reason="subscription_update",
             now=now,
             subscription=subscription,
-            auto_advance=asked.payment_behavior != PENDING,
+            auto_advance=asked.payment_behavior != PENDING and subscription["status"] != "unpaid",
             tax=subscription["automatic_tax"]["enabled"],
             proration_date=at if planned.prorations else None,
         ),
@@ -115,6 +117,10 @@ def update(store: Store, subscription: Object, asked: SubscriptionUpdate, now: i
     behavior = asked.payment_behavior
     if subscription["status"] == "incomplete":
         raise ApiError("You can not update the items of a subscription that is incomplete.")
+    enabled = subscription["automatic_tax"]["enabled"]
+    refuse_unknown_location(store, subscription["customer"], enabled=enabled)
+    if behavior == PENDING:
+        _refuse_pending(store, subscription)
     subscription = invoices.drop_pending_update(store, subscription, now)
     done = plan_update(store, subscription, asked, now)
     state = subscription_status.billing_state(store, subscription["id"])
@@ -131,16 +137,45 @@ def update(store: Store, subscription: Object, asked: SubscriptionUpdate, now: i
         store.save({**state, "nets": done.planned.nets})
         subscription = subscription_status.change(store, subscription, now, **fields)
     invoice = _save_invoice(store, subscription, done, done.invoice, now)
-    invoice = invoices.finalize(store, invoice, now)
-    if invoice["status"] == "open" and behavior != DEFAULT:
-        off_session = asked.params.get("off_session", asked.automatic)
-        automatic = asked.automatic
-        collect(store, invoice, now, behavior=behavior, off_session=off_session, automatic=automatic)
-    elif invoice["status"] == "open":
-        subscription_status.failed(store, invoice, now)
+    _collect_for(store, subscription, invoice, asked, now)
     subscription = store.get("subscription", subscription["id"])
     waits = subscription_status.billing_state(store, subscription["id"])["pending"] is not None
     return _show_pending(store, subscription, done, now) if waits else subscription
+
+
+def _refuse_pending(store: Store, subscription: Object) -> None:
+    """Raises ApiError where Stripe supports no pending updates."""
+    if subscription["collection_method"] == SENT:
+        raise ApiError(
+            "Pending updates are not supported for `collection_method` = `send_invoice`.",
+            param="payment_behavior",
+        )
+    method = invoice_payments.method_of_subscription(store, subscription)
+    payment_methods.refuse_debit(store, method, param="payment_behavior")
+
+
+def _collect_for(
+    store: Store, subscription: Object, invoice: Object, asked: SubscriptionUpdate, now: int
+) -> None:
+    """Finalizes the invoice of an update, and tries to take the money. While nothing of the subscription is
+    paid, it stays a draft.
+    """
+    if subscription["status"] == "unpaid":
+        return
+    invoice = invoices.finalize(store, invoice, now)
+    if invoice["status"] != "open" or subscription["collection_method"] == SENT:
+        return
+    if asked.payment_behavior == DEFAULT:
+        subscription_status.failed(store, invoice, now)
+        return
+    collect(
+        store,
+        invoice,
+        now,
+        behavior=asked.payment_behavior,
+        off_session=asked.params.get("off_session", asked.automatic),
+        automatic=asked.automatic,
+    )
 
 
 def cancel(

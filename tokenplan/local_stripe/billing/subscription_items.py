@@ -18,6 +18,20 @@ from tokenplan.local_stripe.objects.store import Store
 # How a call says whether periods are counted anew.
 ANCHOR = {"type": one_of("now", "unchanged")}
 NOW = {"type": "now"}
+MOST_ITEMS = 20
+# How prorations and discounts are counted. Only the flexible mode is known here, Stripe's default.
+BILLING_MODE = {
+    "type": one_of("classic", "flexible"),
+    "flexible": {"proration_discounts": one_of("included", "itemized")},
+}
+
+
+def refuse_other_mode(given: Mapping[str, Any], param: str) -> None:
+    """Raises ApiError for a call that names another billing mode than ours."""
+    kind = given.get("type", "flexible")
+    shown = given.get("flexible", {}).get("proration_discounts", "included")
+    if (kind, shown) != ("flexible", "included"):
+        raise ApiError("The local Stripe bills in flexible mode with discounts included.", param=param)
 
 
 def first_items(
@@ -28,6 +42,7 @@ def first_items(
     """
     if not given:
         raise ApiError("A subscription must have at least one item.", code="parameter_missing", param="items")
+    _refuse_too_many(given)
     prices = [
         active_price(store, row.get("price", ""), f"items[{index}][price]", recurring=True)
         for index, row in enumerate(given)
@@ -77,6 +92,7 @@ def changed_items(
             "A subscription must have at least one active plan. In order to cancel a subscription, please use"
             " the cancel API endpoint.",
         )
+    _refuse_too_many(items)
     if len({item["price"]["id"] for item in items}) < len(items):
         raise ApiError("Cannot add multiple subscription items with the same plan.")
     return items
@@ -135,6 +151,11 @@ def item_list(subscription_id: str, items: Sequence[Object]) -> Object:
         "has_more": False,
         "url": f"/v1/subscription_items?subscription={subscription_id}",
     }
+
+
+def _refuse_too_many(items: Sequence[Any]) -> None:
+    if len(items) > MOST_ITEMS:
+        raise ApiError(f"A subscription can have up to {MOST_ITEMS} items.", param="items")
 
 
 def _new_item(store: Store, subscription_id: str, period: Period, now: int) -> Object:

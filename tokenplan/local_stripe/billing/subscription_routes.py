@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
+from tokenplan.local_stripe.billing.catalog import CURRENCIES
 from tokenplan.local_stripe.billing.discounts import GIVEN, begin, draft_discounts, redeem_all
+from tokenplan.local_stripe.billing.invoice_drafts import CHARGED, SENT
 from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate, cancel, update
-from tokenplan.local_stripe.billing.subscription_items import ANCHOR, NOW
+from tokenplan.local_stripe.billing.subscription_items import ANCHOR, BILLING_MODE, NOW, refuse_other_mode
 from tokenplan.local_stripe.billing.subscriptions import (
     ALLOW,
     DEFAULT,
@@ -17,15 +19,21 @@ from tokenplan.local_stripe.billing.subscriptions import (
     NewSubscription,
     create,
 )
+from tokenplan.local_stripe.billing.taxes import refuse_unknown_location
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import either, flag, integer, mapping, merged, moment, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments.payment_methods import TYPES
 
 router = Router()
 METADATA = {"metadata": mapping}
+PAYMENT_SETTINGS = {
+    "payment_method_types": [one_of(*TYPES)],
+    "save_default_payment_method": one_of("off", "on_subscription"),
+}
 PRORATION = one_of("always_invoice", "create_prorations", "none")
 STATUSES = (
     "active",
@@ -71,17 +79,21 @@ WITH_PENDING = {
         "default_payment_method": text,
         "discounts": [GIVEN],
         "payment_behavior": one_of(ALLOW, DEFAULT, ERROR),
+        "payment_settings": PAYMENT_SETTINGS,
         "automatic_tax": {"enabled": flag},
         "off_session": flag,
         "description": text,
         "cancel_at_period_end": flag,
-        "collection_method": one_of("charge_automatically"),
-        "currency": one_of("usd"),
+        "collection_method": one_of(CHARGED, SENT),
+        "days_until_due": integer,
+        "currency": one_of(*CURRENCIES),
+        "billing_mode": BILLING_MODE,
     },
     required=["customer"],
 )
 def create_one(call: Call) -> Object:
     given, store = call.params, call.store
+    refuse_other_mode(given.get("billing_mode", {}), "billing_mode")
     customer = store.get("customer", given["customer"], "customer")
     now = now_of(store, customer["id"], call.now)
     method = given.get("default_payment_method")
@@ -104,6 +116,8 @@ def create_one(call: Call) -> Object:
             tax=given.get("automatic_tax", {}).get("enabled", False),
             off_session=given.get("off_session", False),
             description=given.get("description"),
+            **_collection({"collection_method": CHARGED, "days_until_due": None}, given),
+            payment_settings=_payment_settings(given.get("payment_settings", {})),
         ),
         now,
     )
@@ -149,9 +163,12 @@ def list_all(call: Call) -> Object:
         "metadata": mapping,
         "default_payment_method": text,
         "discounts": [GIVEN],
+        "collection_method": one_of(CHARGED, SENT),
+        "days_until_due": integer,
         "proration_behavior": PRORATION,
         "proration_date": moment,
         "payment_behavior": one_of(ALLOW, DEFAULT, ERROR, PENDING),
+        "payment_settings": PAYMENT_SETTINGS,
         "billing_cycle_anchor": ANCHOR,
         "cancel_at_period_end": flag,
         "cancel_at": either(one_of(""), moment),
@@ -188,8 +205,8 @@ def update_one(call: Call) -> Object:
     return subscription_status.change(store, subscription, now, **fields)
 
 
-def _plain_fields(store: Store, subscription: Object, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What an update sets without any further consequence."""
+def _plain_fields(store: Store, subscription: Object, given: dict[str, Any]) -> dict[str, Any]:
+    """The fields that a call sets and that bill nothing."""
     fields: dict[str, Any] = {}
     if "metadata" in given:
         fields["metadata"] = merged(subscription["metadata"], given["metadata"])
@@ -200,8 +217,13 @@ def _plain_fields(store: Store, subscription: Object, given: Mapping[str, Any]) 
         fields["default_payment_method"] = method
     if "description" in given:
         fields["description"] = given["description"] or None
+    fields |= _collection(subscription, given)
+    if "payment_settings" in given:
+        wanted = _payment_settings(given["payment_settings"])
+        fields["payment_settings"] = {**subscription["payment_settings"], **wanted}
     if "automatic_tax" in given:
         on = given["automatic_tax"].get("enabled", False)
+        refuse_unknown_location(store, subscription["customer"], enabled=on)
         fields["automatic_tax"] = {**subscription["automatic_tax"], "enabled": on}
     details = {**subscription["cancellation_details"], **given.get("cancellation_details", {})}
     fields["cancellation_details"] = details
@@ -283,6 +305,26 @@ def _refuse_foreign(store: Store, method_id: str, customer_id: str) -> None:
             code="resource_missing",
             param="default_payment_method",
         )
+
+
+def _collection(before: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """How its invoices are collected. Raises ApiError where they are to be sent without a day to pay by."""
+    method = given.get("collection_method", before["collection_method"])
+    days = given.get("days_until_due", before["days_until_due"]) if method == SENT else None
+    if method == SENT and days is None:
+        raise ApiError(
+            "You must specify `days_until_due` when `collection_method` is `send_invoice`.",
+            code="parameter_missing",
+            param="days_until_due",
+        )
+    return {"collection_method": method, "days_until_due": days}
+
+
+def _payment_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """An empty list of types stands for all."""
+    if "payment_method_types" not in given:
+        return given
+    return {**given, "payment_method_types": given["payment_method_types"] or None}
 
 
 def amount_of(store: Store, rows: list[Any]) -> int:

@@ -77,13 +77,11 @@ def paid(store: Store, invoice: Object, now: int) -> None:
 
 
 def processing(store: Store, invoice: Object, now: int) -> None:
-    """Called when a delayed payment began. Like Stripe with bank debits, it counts as paid until it fails."""
+    """Called when a delayed payment began: a subscription begins with it, as at Stripe with bank debits. No
+    pending update is paid so.
+    """
     subscription = subscription_of(store, invoice)
-    if subscription is None or subscription["status"] in OVER:
-        return
-    if is_pending(store, invoice):
-        apply_pending(store, subscription, now)
-    elif subscription["status"] == "incomplete":
+    if subscription is not None and subscription["status"] == "incomplete":
         change(store, subscription, now, status="active")
 
 
@@ -123,18 +121,48 @@ def voided(store: Store, invoice: Object, now: int) -> None:
 
 
 def recover(store: Store, subscription: Object, now: int) -> None:
-    """Makes it active again unless it still owes: its latest invoice is open after an attempt to pay. The
-    invoice of a pending update does not count.
+    """Makes it active again unless its latest invoice is still owed. The latest one of a subscription that
+    is unpaid may be a draft, and is then to be finalized and paid first.
     """
-    counted = [
-        invoice
-        for invoice in store.all("invoice", parent__subscription_details__subscription=subscription["id"])
-        if invoice["status"] in ("open", "paid") and not is_pending(store, invoice)
-    ]
-    owes = bool(counted) and counted[0]["status"] == "open" and counted[0]["attempted"]
+    latest = latest_invoice(store, subscription, drafts=subscription["status"] == "unpaid")
+    owes = latest is not None and (latest["status"] == "draft" or is_owed(latest, now))
     if not owes and subscription["status"] in ("past_due", "unpaid"):
         change(store, subscription, now, status="active")
     _set_delinquent(store, subscription["customer"], now)
+
+
+def latest_invoice(store: Store, subscription: Object, *, drafts: bool = False) -> Object | None:
+    """Its latest invoice that counts: not void, not that of a pending update, and a draft only with
+    `drafts`.
+    """
+    skipped = ("void",) if drafts else ("void", "draft")
+    found = store.all("invoice", parent__subscription_details__subscription=subscription["id"])
+    return next((row for row in found if row["status"] not in skipped and not is_pending(store, row)), None)
+
+
+def is_owed(invoice: Object, now: int) -> bool:
+    """Whether it should have been paid by now: somebody tried, or the day is past by which a customer was to
+    pay it.
+    """
+    late = invoice["due_date"] is not None and invoice["due_date"] <= now
+    return bool(invoice["status"] == "open" and (invoice["attempted"] or late))
+
+
+def overdue(store: Store, subscription: Object, now: int) -> None:
+    """Called when the day is past by which a customer was to pay the latest invoice."""
+    change(store, subscription, now, status="past_due")
+    _set_delinquent(store, subscription["customer"], now)
+
+
+def written_off(store: Store, invoice: Object, now: int) -> None:
+    """Called when an invoice was marked uncollectible."""
+    subscription = subscription_of(store, invoice)
+    if subscription is None or subscription["status"] in OVER:
+        _set_delinquent(store, invoice["customer"], now)
+    elif is_pending(store, invoice):
+        drop_pending(store, subscription, now)
+    else:
+        recover(store, subscription, now)
 
 
 def apply_pending(store: Store, subscription: Object, now: int) -> None:
@@ -194,5 +222,5 @@ def _stop_billing(store: Store, subscription: Object, now: int) -> None:
 
 def _set_delinquent(store: Store, customer_id: str, now: int) -> None:
     customer = store.get("customer", customer_id)
-    owes = any(invoice["attempted"] for invoice in store.all("invoice", customer=customer_id, status="open"))
+    owes = any(is_owed(invoice, now) for invoice in store.all("invoice", customer=customer_id, status="open"))
     emit_updated(store, "customer.updated", customer, {**customer, "delinquent": owes}, now)

@@ -10,12 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tokenplan.local_stripe.billing import invoices, subscription_status
+from tokenplan.local_stripe.billing import invoice_payments, invoices, subscription_status
+from tokenplan.local_stripe.billing.catalog import one_currency
 from tokenplan.local_stripe.billing.discounts import begin, still_given
-from tokenplan.local_stripe.billing.invoice_drafts import InvoiceTerms, draft_invoice, save_draft
+from tokenplan.local_stripe.billing.invoice_drafts import (
+    CHARGED,
+    SENT,
+    InvoiceTerms,
+    draft_invoice,
+    save_draft,
+)
 from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
 from tokenplan.local_stripe.billing.prorations import full_period_lines
 from tokenplan.local_stripe.billing.subscription_items import first_items, item_list
+from tokenplan.local_stripe.billing.taxes import refuse_unknown_location
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.dates import HOUR
 from tokenplan.local_stripe.objects.errors import Object
@@ -50,6 +58,9 @@ class NewSubscription:
     tax: bool = False
     off_session: bool = False
     description: str | None = None
+    payment_settings: Mapping[str, Any] = field(default_factory=dict)
+    collection_method: str = CHARGED
+    days_until_due: int | None = None
 
 
 def preview_first_invoice(
@@ -59,20 +70,24 @@ def preview_first_invoice(
     items: Sequence[Mapping[str, Any]],
     discounts: Sequence[Object],
     tax: bool = False,
+    address: Mapping[str, Any] | None = None,
     now: int,
 ) -> Object:
-    """The first invoice of a subscription to these prices and quantities, not stored: what it will cost."""
+    """The first invoice of a subscription to these prices and quantities, not stored: what it will cost a
+    customer at this address, if that is not the stored one.
+    """
     customer = store.get("customer", customer_id, "customer") if customer_id else None
     id = store.new_id("sub")
     rows = first_items(store, items, subscription_id=id, now=now)
     subscription = {"id": id, "metadata": {}, "items": item_list(id, rows), "automatic_tax": {"enabled": tax}}
-    return _first_invoice(store, subscription, customer, discounts, now)
+    return _first_invoice(store, subscription, customer, discounts, now, address=address)
 
 
 def create(store: Store, new: NewSubscription, now: int) -> Object:
     """Begins a subscription and collects its first invoice. Raises Declined where `payment_behavior` is ERROR
     and the payment does not go through; nothing is left of the subscription then.
     """
+    refuse_unknown_location(store, new.customer_id, enabled=new.tax)
     subscription = _new_subscription(store, new, now)
     id, rows = subscription["id"], subscription["items"]["data"]
     discounts = begin(store, new.discounts, subscription=id)
@@ -84,6 +99,8 @@ def create(store: Store, new: NewSubscription, now: int) -> Object:
     subscription = store.save({**subscription, "latest_invoice": invoice["id"], "discounts": still})
     save_draft(store, invoice, now)
     emit(store, "customer.subscription.created", subscription, now)
+    if new.collection_method == SENT:
+        return subscription
     invoice = invoices.finalize(store, invoice, now, intent=new.intent)
     if invoice["status"] == "open" and new.intent is None and new.payment_behavior != DEFAULT:
         collect(store, invoice, now, behavior=new.payment_behavior, off_session=new.off_session)
@@ -97,7 +114,7 @@ def collect(
     Declined where the `behavior` is ERROR and it is refused; what was stored in this request is then undone.
     """
     invoice = invoices.pay(store, invoice, now=now, off_session=off_session, automatic=automatic)
-    refusal = invoices.refused(store, invoice) if invoice["status"] == "open" else None
+    refusal = invoice_payments.refused(store, invoice) if invoice["status"] == "open" else None
     if refusal and behavior == ERROR:
         refusal.kept = False
         raise refusal
@@ -131,6 +148,7 @@ def last_invoice(store: Store, subscription: Object, reason: str, now: int) -> O
             reason=reason,
             now=now,
             subscription=subscription,
+            tax=subscription["automatic_tax"]["enabled"],
         ),
     )
 
@@ -143,13 +161,19 @@ def bill_waiting_items(store: Store, subscription: Object, reason: str, now: int
     put_on_invoice(store, waiting_items(store, subscription["id"]), invoice["id"])
     store.save({**subscription, "latest_invoice": invoice["id"]})
     invoice = invoices.finalize(store, save_draft(store, invoice, now), now)
-    if invoice["status"] == "open":
+    if invoice["status"] == "open" and not _is_sent(subscription):
         invoices.pay(store, invoice, now=now, off_session=True, automatic=True)
     return store.get("subscription", subscription["id"])
 
 
 def _first_invoice(
-    store: Store, subscription: Object, customer: Object | None, discounts: Sequence[Object], now: int
+    store: Store,
+    subscription: Object,
+    customer: Object | None,
+    discounts: Sequence[Object],
+    now: int,
+    *,
+    address: Mapping[str, Any] | None = None,
 ) -> Object:
     return draft_invoice(
         store,
@@ -160,14 +184,21 @@ def _first_invoice(
             reason="subscription_create",
             now=now,
             subscription=subscription,
+            finalizes_at=now + invoices.DRAFT_LASTS if _is_sent(subscription) else None,
             tax=subscription["automatic_tax"]["enabled"],
+            address=address,
         ),
     )
+
+
+def _is_sent(subscription: Object) -> bool:
+    return bool(subscription.get("collection_method") == SENT)
 
 
 def _new_subscription(store: Store, new: NewSubscription, now: int) -> Object:
     customer = store.get("customer", new.customer_id, "customer")
     id = store.new_id("sub")
+    rows = first_items(store, new.items, subscription_id=id, now=now)
     return blank(
         "subscription",
         id=id,
@@ -175,11 +206,16 @@ def _new_subscription(store: Store, new: NewSubscription, now: int) -> Object:
         billing_cycle_anchor=now,
         billing_mode={"updated_at": now},
         created=now,
+        currency=one_currency((item["price"] for item in rows), customer),
         customer=new.customer_id,
         default_payment_method=new.payment_method_id,
         description=new.description,
-        items=item_list(id, first_items(store, new.items, subscription_id=id, now=now)),
+        items=item_list(id, rows),
         metadata=dict(new.metadata),
+        collection_method=new.collection_method,
+        days_until_due=new.days_until_due,
+        status="active" if new.collection_method == SENT else "incomplete",
+        payment_settings=dict(new.payment_settings),
         start_date=now,
         test_clock=customer["test_clock"],
     )

@@ -27,6 +27,8 @@ OWNED = (
     "payment_intent",
     "charge",
     "payment_method",
+    "refund",
+    "tax_id",
     "checkout.session",
 )
 

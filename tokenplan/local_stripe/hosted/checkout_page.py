@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from tokenplan.local_stripe.billing import tax_ids
 from tokenplan.local_stripe.hosted import checkout_orders, page_payments
 from tokenplan.local_stripe.hosted.card_form import NO_CARD, card_context, chosen_method
 from tokenplan.local_stripe.hosted.pages import Page, PageRouter, Request, redirect
 from tokenplan.local_stripe.objects.amounts import dollars
-from tokenplan.local_stripe.objects.errors import Object
+from tokenplan.local_stripe.objects.clocks import now_of
+from tokenplan.local_stripe.objects.errors import ApiError, Declined, Object
 from tokenplan.local_stripe.objects.store import Store
 
 pages = PageRouter()
+NO_ADDRESS = "Enter your address: the tax depends on it."
 
 
 @pages.get("/checkout/{}")
@@ -43,14 +46,32 @@ def _checkout(request: Request, session: Object, *, problem: str = "", code_prob
         "off": dollars(session["total_details"]["amount_discount"]),
         "total": dollars(session["amount_total"]),
         "is_off": session["total_details"]["amount_discount"] > 0,
+        "tax": dollars(session["total_details"]["amount_tax"]),
+        "has_tax": session["total_details"]["amount_tax"] > 0,
+        **_details(request, session, order),
         "codes": codes,
         "code": request.form.get("code", ""),
         "code_problem": code_problem,
         "problem": problem,
-        **card_context(request, session["customer"], f"/checkout/{session['id']}"),
+        **card_context(
+            request, session["customer"], f"/checkout/{session['id']}", session["payment_method_types"]
+        ),
     }
     form_targets = (session["success_url"], session["cancel_url"] or "")
     return Page("checkout", context, 402 if problem else 200, form_targets=form_targets)
+
+
+def _details(request: Request, session: Object, order: Object) -> Object:
+    """What the page asks about the customer, and what is known or was typed already."""
+    customer = request.store.get("customer", session["customer"])
+    asks_address = order["tax"] and order["customer_update"].get("address") == "auto"
+    known = {"name": customer["name"], **(customer["address"] or {}), **request.form}
+    return {
+        "asks_address": asks_address,
+        "asks_tax_id": (session.get("tax_id_collection") or {}).get("enabled"),
+        "known": {name: value or "" for name, value in known.items()},
+        "tax_id_types": tax_ids.TYPES,
+    }
 
 
 def _success_url(session: Object) -> str:
@@ -62,14 +83,24 @@ def pay_checkout(request: Request) -> Page:
     session = request.store.get("checkout.session", request.id, "session")
     if session["status"] != "open":
         return _checkout(request, session)
-    chosen = chosen_method(request, session["customer"])
+    chosen = chosen_method(request, session["customer"], session["payment_method_types"])
     if not chosen:
         return _checkout(request, session, problem=NO_CARD)
+    try:
+        now = now_of(request.store, session["customer"], request.now)
+        session = checkout_orders.take_details(request.store, session, request.form, now)
+    except ApiError as refusal:
+        return _checkout(request, session, problem=str(refusal))
+    if session["automatic_tax"]["status"] == "requires_location_inputs":
+        return _checkout(request, session, problem=NO_ADDRESS)
     problem = checkout_orders.drop_unusable_code(request.store, session, request.now)
     if problem:
         session = request.store.get("checkout.session", session["id"])
         return _checkout(request, session, problem=problem)
-    session = page_payments.pay_session(request.store, session, chosen, request.now)
+    try:
+        session = page_payments.pay_session(request.store, session, chosen, request.now)
+    except Declined as refusal:
+        return _checkout(request, session, problem=str(refusal))
     if session["status"] == "complete":
         return redirect(_success_url(session))
     return _unpaid(request, session)

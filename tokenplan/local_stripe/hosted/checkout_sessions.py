@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from tokenplan.local_stripe.billing.invoice_drafts import automatic_tax
+from tokenplan.local_stripe.billing.catalog import one_currency
+from tokenplan.local_stripe.billing.subscription_items import BILLING_MODE, refuse_other_mode
+from tokenplan.local_stripe.billing.taxes import automatic_tax, is_known
 from tokenplan.local_stripe.hosted.checkout_orders import amounts, discounts_of, line_items, order_of
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import Spec, flag, integer, mapping, merged, moment, one_of, text, url
@@ -20,6 +22,7 @@ from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
 from tokenplan.local_stripe.payments import payment_intents
+from tokenplan.local_stripe.payments.payment_methods import TYPES
 
 router = Router()
 # Seconds after which a session may expire.
@@ -37,10 +40,12 @@ CREATE: Spec = {
     "allow_promotion_codes": flag,
     "discounts": [{"coupon": text, "promotion_code": text}],
     "expires_at": moment,
+    "allowed_payment_method_types": [one_of(*TYPES)],
+    "excluded_payment_method_types": [one_of("card", "us_bank_account")],
     "automatic_tax": {"enabled": flag},
     "customer_update": {"address": one_of("auto", "never"), "name": one_of("auto", "never")},
     "tax_id_collection": {"enabled": flag},
-    "subscription_data": {"metadata": mapping, "description": text},
+    "subscription_data": {"metadata": mapping, "description": text, "billing_mode": BILLING_MODE},
     "payment_intent_data": {
         "metadata": mapping,
         "description": text,
@@ -63,6 +68,8 @@ def create(call: Call) -> Object:
             " creation.",
             param="expires_at",
         )
+    tax = given.get("automatic_tax", {}).get("enabled", False)
+    _refuse_unknown_customer(customer, given, tax=tax)
     id = store.new_id("cs_test")
     discounts = given.get("discounts") or []
     order = store.save(
@@ -74,14 +81,18 @@ def create(call: Call) -> Object:
             "subscription_data": given.get("subscription_data", {}),
             "payment_intent_data": given.get("payment_intent_data", {}),
             "intent": None,
+            "customer": customer["id"],
+            "customer_update": given.get("customer_update", {}),
+            "tax": tax,
         }
     )
-    tax = given.get("automatic_tax", {}).get("enabled", False)
     session: Object = blank(
         "checkout.session",
         id=id,
+        currency=one_currency([store.get("price", row["price"]) for row in rows], customer),
         allow_promotion_codes=given.get("allow_promotion_codes"),
-        automatic_tax=automatic_tax(tax),
+        **_types(given),
+        automatic_tax=automatic_tax(tax, customer["address"]),
         cancel_url=given.get("cancel_url"),
         client_reference_id=given.get("client_reference_id"),
         created=call.now,
@@ -104,14 +115,46 @@ def create(call: Call) -> Object:
     return store.save({**session, **amounts(store, order)})
 
 
+def _types(given: Mapping[str, Any]) -> Object:
+    """The fields that say how a session can be paid."""
+    allowed = given.get("allowed_payment_method_types") or TYPES
+    excluded = given.get("excluded_payment_method_types", ())
+    found = [kind for kind in TYPES if kind in allowed and kind not in excluded]
+    if not found:
+        raise ApiError("No payment method type is left.", param="excluded_payment_method_types")
+    return {
+        "allowed_payment_method_types": given.get("allowed_payment_method_types"),
+        "excluded_payment_method_types": given.get("excluded_payment_method_types"),
+        "payment_method_types": found,
+    }
+
+
 def _refuse_wrong_parts(given: Mapping[str, Any]) -> None:
     if given.get("discounts") and "allow_promotion_codes" in given:
         raise ApiError("You may only specify one of these parameters: allow_promotion_codes, discounts.")
+    mode = given.get("subscription_data", {}).get("billing_mode", {})
+    refuse_other_mode(mode, "subscription_data[billing_mode]")
     if given["mode"] == "payment" and "subscription_data" in given:
         raise ApiError("You can not pass `subscription_data` in `payment` mode.", param="subscription_data")
     for name in ("payment_intent_data", "invoice_creation"):
         if given["mode"] == "subscription" and name in given:
             raise ApiError(f"You can not pass `{name}` in `subscription` mode.", param=name)
+
+
+def _refuse_unknown_customer(customer: Object, given: Mapping[str, Any], *, tax: bool) -> None:
+    """Raises ApiError where the page would have to ask for what it may not change."""
+    update = given.get("customer_update", {})
+    if tax and update.get("address") != "auto" and not is_known(customer["address"]):
+        raise ApiError(
+            "Automatic tax calculation in Checkout requires a valid address on the Customer. Add a valid"
+            " address to the Customer or set `customer_update[address]` to 'auto'.",
+            code="customer_tax_location_invalid",
+        )
+    if given.get("tax_id_collection", {}).get("enabled") and update.get("name") != "auto":
+        raise ApiError(
+            "Tax ID collection requires updating business name on the customer. To enable tax ID collection"
+            " for an existing customer, please set `customer_update[name]` to `auto`."
+        )
 
 
 def _rows(call: Call) -> list[Object]:

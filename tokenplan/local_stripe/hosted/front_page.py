@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from tokenplan.local_stripe.billing import test_clocks
 from tokenplan.local_stripe.hosted import page_payments
+from tokenplan.local_stripe.hosted.card_form import method_name
 from tokenplan.local_stripe.hosted.pages import Page, PageRouter, Request, redirect
 from tokenplan.local_stripe.http.routing import Call
 from tokenplan.local_stripe.objects import webhooks
@@ -15,7 +16,7 @@ from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.dates import DAY, HOUR
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
-from tokenplan.local_stripe.payments import disputes
+from tokenplan.local_stripe.payments import disputes, payment_methods, refunds
 
 pages = PageRouter()
 # How many of the latest objects of each kind are shown.
@@ -46,6 +47,15 @@ def front(request: Request) -> Page:
             {**row, "money": dollars(row["amount"])}
             for row in store.all("charge", status="succeeded", disputed=False)[:SHOWN]
         ],
+        "refunds": [
+            {**row, "money": dollars(row["amount"])}
+            for row in store.all("refund", status="succeeded")[:SHOWN]
+        ],
+        "cards": [
+            {**row, "name": method_name(row)}
+            for row in store.all("payment_method", type="card")
+            if row["customer"] is not None
+        ][:SHOWN],
         "events": [_event(store, row) for row in store.all("event")[:SHOWN]],
         "endpoints": store.all("webhook_endpoint"),
         "modes": webhooks.MODES,
@@ -121,6 +131,23 @@ def dispute(request: Request) -> Page:
     charge = request.store.get("charge", request.id)
     disputes.dispute(request.store, charge, now_of(request.store, charge["customer"], request.now))
     return redirect("/#disputes")
+
+
+@pages.post("/_local/refunds/{}/fail")
+def fail_refund(request: Request) -> Page:
+    """The money that was paid back comes back."""
+    row = request.store.get("refund", request.id)
+    refunds.fail(request.store, row, now_of(request.store, row["customer"], request.now))
+    return redirect("/#refunds")
+
+
+@pages.post("/_local/payment_methods/{}/replace")
+def replace_card(request: Request) -> Page:
+    """The bank replaces a card by another."""
+    method = request.store.get("payment_method", request.id)
+    replaced = now_of(request.store, method["customer"], request.now)
+    payment_methods.replace_card(request.store, method, replaced)
+    return redirect("/#cards")
 
 
 @pages.post("/_local/disputes/{}/close")

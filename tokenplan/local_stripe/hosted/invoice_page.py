@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tokenplan.local_stripe.billing import invoices
+from tokenplan.local_stripe.billing import invoice_payments
 from tokenplan.local_stripe.hosted import page_payments
 from tokenplan.local_stripe.hosted.card_form import NO_CARD, card_context, chosen_method
 from tokenplan.local_stripe.hosted.pages import Page, PageRouter, Request, redirect
@@ -30,13 +30,17 @@ def _invoice(request: Request, invoice: Object, problem: str = "") -> Page:
             {"name": line["description"], "amount": dollars(line["amount"])}
             for line in invoice["lines"]["data"]
         ],
-        "off": dollars(invoice["subtotal"] - invoice["total"]),
-        "is_off": invoice["total"] != invoice["subtotal"],
+        "off": dollars(sum(row["amount"] for row in invoice["total_discount_amounts"])),
+        "is_off": any(row["amount"] for row in invoice["total_discount_amounts"]),
+        "tax": dollars(sum(row["amount"] for row in invoice["total_taxes"])),
+        "has_tax": bool(invoice["total_taxes"]),
         "total": dollars(invoice["total"]),
         "due": dollars(invoice["amount_remaining"]),
         "problem": problem,
         "processing": _is_processing(request.store, invoice),
-        **card_context(request, invoice["customer"], f"/i/{invoice['id']}"),
+        **card_context(
+            request, invoice["customer"], f"/i/{invoice['id']}", invoice_payments.types_of(invoice)
+        ),
     }
     return Page("invoice", context, 402 if problem else 200)
 
@@ -52,11 +56,14 @@ def pay_invoice(request: Request) -> Page:
     invoice = request.store.get("invoice", request.id)
     if invoice["status"] != "open":
         return _invoice(request, invoice)
-    chosen = chosen_method(request, invoice["customer"])
+    chosen = chosen_method(request, invoice["customer"], invoice_payments.types_of(invoice))
     if not chosen:
         return _invoice(request, invoice, NO_CARD)
-    invoice = page_payments.pay_invoice(request.store, invoice, chosen, request.now)
-    link = invoices.payment_of(request.store, invoice)
+    try:
+        invoice = page_payments.pay_invoice(request.store, invoice, chosen, request.now)
+    except ApiError as refusal:
+        return _invoice(request, invoice, str(refusal))
+    link = invoice_payments.payment_of(request.store, invoice)
     intent = request.store.get("payment_intent", link["payment"]["payment_intent"])
     if intent["status"] == "requires_action":
         return redirect(f"/authenticate/{intent['id']}")

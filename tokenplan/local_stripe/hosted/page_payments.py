@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from tokenplan.local_stripe.billing import invoices, subscriptions
+from tokenplan.local_stripe.billing import invoice_payments, invoices, subscriptions
 from tokenplan.local_stripe.billing.discounts import begin, redeem_all
 from tokenplan.local_stripe.hosted import checkout_orders, checkout_sessions
 from tokenplan.local_stripe.objects.clocks import Task, now_of
@@ -44,6 +44,7 @@ def pay_session(store: Store, session: Object, payment_method_id: str, now: int)
         metadata=data.get("metadata", {}),
         description="Subscription creation" if subscribes else data.get("description", ""),
         setup_future_usage="off_session" if subscribes else data.get("setup_future_usage"),
+        currency=session["currency"],
         now=moment,
     )
     order = store.save({**order, "intent": intent["id"]})
@@ -59,6 +60,7 @@ def _due(store: Store, session: Object, order: Object, moment: int) -> int:
         customer_id=session["customer"],
         items=order["rows"],
         discounts=order["given"],
+        tax=order["tax"],
         now=moment,
     )
     return int(invoice["amount_due"])
@@ -166,6 +168,7 @@ def _with_invoice(store: Store, session: Object, order: Object, intent: Object |
         discounts=store.all("discount", checkout_session=session["id"]),
         metadata=session["invoice_creation"]["invoice_data"]["metadata"],
         intent=intent,
+        tax=order["tax"],
     )
     invoice = invoices.invoice_checkout(store, receipt, now_of(store, session["customer"], now))
     return {**session, "invoice": invoice["id"]}
@@ -177,7 +180,7 @@ def pay_invoice(store: Store, invoice: Object, payment_method_id: str, now: int)
     """
     moment = now_of(store, invoice["customer"], now)
     if invoice["parent"]:
-        intent = invoices.payment_of(store, invoice)["payment"]["payment_intent"]
+        intent = invoice_payments.payment_of(store, invoice)["payment"]["payment_intent"]
         store.save({**store.get("payment_intent", intent), "setup_future_usage": "off_session"})
     invoice = invoices.pay(store, invoice, payment_method_id=payment_method_id, now=moment)
     _charge_to_what_paid(store, invoice, moment)
@@ -185,8 +188,9 @@ def pay_invoice(store: Store, invoice: Object, payment_method_id: str, now: int)
 
 
 def use_card(store: Store, customer_id: str, card: SampleCard | str, now: int) -> str:
-    """Makes a card the customer's default and that of their subscriptions: a new one, or the id of an
-    attached payment method. Returns why it was refused; empty where it was not.
+    """Makes a card the customer's default: a new one, or the id of an attached payment method. A
+    subscription with a payment method of its own goes on using that, as Stripe documents. Returns why it was
+    refused; empty where it was not.
     """
     moment = now_of(store, customer_id, now)
     if isinstance(card, SampleCard):
@@ -200,9 +204,6 @@ def use_card(store: Store, customer_id: str, card: SampleCard | str, now: int) -
     customer = store.get("customer", customer_id)
     settings = {**customer["invoice_settings"], "default_payment_method": method["id"]}
     emit_updated(store, "customer.updated", customer, {**customer, "invoice_settings": settings}, moment)
-    for subscription in store.all("subscription", customer=customer_id):
-        if subscription["default_payment_method"] and subscription["ended_at"] is None:
-            _charge_to(store, subscription["id"], method["id"], moment)
     return ""
 
 
@@ -215,7 +216,7 @@ def _charge_to(store: Store, id: str, method_id: str, now: int) -> None:
 def _charge_to_what_paid(store: Store, invoice: Object, now: int) -> None:
     """A subscription is charged to the payment method that paid its invoice at a page."""
     if invoice["parent"] and invoice["status"] == "paid":
-        link = invoices.payment_of(store, invoice)
+        link = invoice_payments.payment_of(store, invoice)
         intent = store.get("payment_intent", link["payment"]["payment_intent"])
         if intent["setup_future_usage"]:
             subscription = invoice["parent"]["subscription_details"]["subscription"]

@@ -1,14 +1,17 @@
-"""The Customer Portal's page: cards and invoices of one customer."""
+"""The Customer Portal's page: cards, invoices and details of one customer."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from tokenplan.local_stripe.billing import tax_ids
 from tokenplan.local_stripe.hosted import page_payments
 from tokenplan.local_stripe.hosted.card_form import NO_CARD, method_name, typed_card
+from tokenplan.local_stripe.hosted.customer_details import keep_details
 from tokenplan.local_stripe.hosted.pages import Page, PageRouter, Request, redirect
 from tokenplan.local_stripe.objects.amounts import dollars
-from tokenplan.local_stripe.objects.errors import ApiError
+from tokenplan.local_stripe.objects.clocks import now_of
+from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.payments.cards import METHODS, SampleCard
 from tokenplan.local_stripe.payments.payment_methods import owned
 
@@ -50,11 +53,36 @@ def _portal(request: Request, problem: str = "") -> Page:
             if row["status"] != "draft"
         ],
         "problem": problem,
+        "may_update": _allowed(features),
+        "known": {"name": customer["name"] or "", **(customer["address"] or {})},
+        "tax_id_types": tax_ids.TYPES,
+        "tax_ids": tax_ids.shown(request.store, customer["id"]),
         "pay_at": f"/portal/{session['id']}",
         "test_cards": [card for card in METHODS if card.type == "card"],
         "number": request.form.get("number", ""),
     }
     return Page("portal", context, 402 if problem else 200)
+
+
+def _allowed(features: Object) -> list[str]:
+    """What of themselves a customer may change here."""
+    update = features["customer_update"]
+    return list(update["allowed_updates"]) if update["enabled"] else []
+
+
+@pages.post("/portal/{}/details")
+def change_details(request: Request) -> Page:
+    """The customer types another name, address or tax id: what invoices show from now on."""
+    store = request.store
+    session = store.get("billing_portal.session", request.id)
+    features = store.get("billing_portal.configuration", session["configuration"])["features"]
+    customer = store.get("customer", session["customer"])
+    now = now_of(store, customer["id"], request.now)
+    try:
+        keep_details(store, customer, request.form, _allowed(features), now)
+    except ApiError as refusal:
+        return _portal(request, str(refusal))
+    return redirect(f"/portal/{session['id']}")
 
 
 @pages.post("/portal/{}")

@@ -10,6 +10,10 @@ from tokenplan.local_stripe.http.routing import FieldMaker
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.store import Store
 
+# So many levels can be expanded.
+DEEPEST = 4
+# So many rows of a list are shown inside of an object, and on a page whose limit is not given.
+EMBEDDED = 10
 # The kind of object that an id's prefix tells.
 KIND_OF_PREFIX: dict[str, str] = {
     "cus": "customer",
@@ -28,6 +32,7 @@ KIND_OF_PREFIX: dict[str, str] = {
     "cs": "checkout.session",
     "promo": "promotion_code",
     "di": "discount",
+    "txi": "tax_id",
     "clock": "test_helpers.test_clock",
     "seti": "setup_intent",
     "inpay": "invoice_payment",
@@ -40,7 +45,7 @@ def listing(rows: Sequence[Object], params: Mapping[str, Any], url: str) -> Obje
     as `starting_after` or `ending_before`. Raises ApiError for another limit and for an id that is not
     listed.
     """
-    limit = params.get("limit", 10)
+    limit = params.get("limit", EMBEDDED)
     if not 1 <= limit <= 100:
         raise ApiError("Limit must be between 1 and 100.", param="limit")
     rows = list(rows)
@@ -59,6 +64,20 @@ def listing(rows: Sequence[Object], params: Mapping[str, Any], url: str) -> Obje
     return {"object": "list", "data": page, "has_more": more, "url": url}
 
 
+def shorten(answer: Any) -> None:
+    """Invoices in the answer show the first ten of their lines, and that there are more; previews, all."""
+    rows = answer if isinstance(answer, list) else answer.values() if isinstance(answer, dict) else ()
+    for part in rows:
+        shorten(part)
+        if _is_lines(part) and len(part["data"]) > EMBEDDED:
+            part |= {"data": part["data"][:EMBEDDED], "has_more": True}
+
+
+def _is_lines(part: Any) -> bool:
+    url = str(part.get("url") or "") if isinstance(part, dict) and part.get("object") == "list" else ""
+    return url.endswith("/lines") and not url.startswith("/v1/invoices/upcoming_in_")
+
+
 @dataclass(frozen=True, slots=True)
 class Expander:
     """Puts other objects in place of their ids, and adds the `fields` that are shown only on demand."""
@@ -71,7 +90,10 @@ class Expander:
         leads to no field.
         """
         for path in paths:
+            if path.count(".") >= DEEPEST:
+                raise ApiError(f"You cannot expand more than {DEEPEST} levels of a property.", param="expand")
             self._expand(answer, path.split("."), path)
+        shorten(answer)
         return answer
 
     def _expand(self, part: Any, names: list[str], path: str) -> None:

@@ -15,11 +15,15 @@ from tokenplan.local_stripe.http.answers import Expander
 from tokenplan.local_stripe.http.params import read_params
 from tokenplan.local_stripe.http.routing import Call, Route, Router
 from tokenplan.local_stripe.objects.clocks import DueWork
+from tokenplan.local_stripe.objects.dates import DAY
 from tokenplan.local_stripe.objects.errors import ApiError, IdempotencyConflict, Object, Unauthorized
 from tokenplan.local_stripe.objects.store import Store
 
 logger = logging.getLogger(__name__)
 LONGEST_BODY = 1_000_000
+# Seconds, by the account's clock, after which an idempotency key is forgotten: the same key then makes the
+# request once more.
+KEY_LASTS = DAY
 
 
 @dataclass
@@ -74,7 +78,7 @@ class App:
         with self.store.alone():
             if not key:
                 return 200, self._done(found, call)
-            before = self.store.find("idempotency_key", key)
+            before = self._before(key, call.now)
             if before is None:
                 return self._remembered(key, [path, sent], found, call)
         if before["request"] != [path, sent]:
@@ -83,6 +87,11 @@ class App:
                 f" with. Try using a key other than '{key}' if you meant to execute a different request."
             )
         return before["status"], before["body"]
+
+    def _before(self, key: str, now: int) -> Object | None:
+        """What the key was used for, if that is not forgotten."""
+        row = self.store.find("idempotency_key", key)
+        return row if row is not None and now < row.get("created", 0) + KEY_LASTS else None
 
     def _done(self, found: Route, call: Call) -> Object:
         with self.store.transaction():
@@ -93,7 +102,7 @@ class App:
 
     def _remembered(self, key: str, request: list[str], found: Route, call: Call) -> tuple[int, Object]:
         """Stores the answer, a refusal too, so that the same key gets it again."""
-        row: Object = {"object": "idempotency_key", "id": key, "request": request}
+        row: Object = {"object": "idempotency_key", "id": key, "request": request, "created": call.now}
         try:
             with self.store.transaction():
                 body = self._done(found, call)

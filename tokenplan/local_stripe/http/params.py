@@ -21,6 +21,8 @@ Spec = Mapping[str, Reader]
 COMMON: Spec
 # The end of the year 9000: the last moment that is accepted.
 LAST_MOMENT = 221_876_841_599
+# How much metadata an object can have.
+MOST_ENTRIES, LONGEST_KEY, LONGEST_ENTRY = 50, 40, 500
 
 
 def text(value: Any, name: str) -> str:
@@ -77,7 +79,16 @@ def mapping(value: Any, name: str) -> dict[str, str]:
         return {}
     if not isinstance(value, dict):
         raise ApiError(f"Invalid object: {name}", param=name)
-    return {key: text(entry, f"{name}[{key}]") for key, entry in value.items()}
+    found = {key: text(entry, f"{name}[{key}]") for key, entry in value.items()}
+    if len(found) > MOST_ENTRIES:
+        raise ApiError(f"Metadata can have up to {MOST_ENTRIES} keys.", param=name)
+    for key, entry in found.items():
+        if len(key) > LONGEST_KEY or len(entry) > LONGEST_ENTRY:
+            raise ApiError(
+                f"Metadata keys have up to {LONGEST_KEY} characters, values up to {LONGEST_ENTRY}.",
+                param=f"{name}[{key}]",
+            )
+    return found
 
 
 def merged(before: Mapping[str, str], given: Mapping[str, str] | None) -> dict[str, str]:

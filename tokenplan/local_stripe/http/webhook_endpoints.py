@@ -6,12 +6,12 @@ from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import Spec, flag, mapping, merged, one_of, text, url
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.errors import Object
-from tokenplan.local_stripe.objects.events import EVENT_TYPES, VERSION
+from tokenplan.local_stripe.objects.events import EVENT_TYPES, SILENT_TYPES, VERSION
 from tokenplan.local_stripe.objects.webhooks import new_endpoint
 
 router = Router()
 ENDPOINT: Spec = {
-    "enabled_events": [one_of("*", *EVENT_TYPES)],
+    "enabled_events": [one_of("*", *EVENT_TYPES, *SILENT_TYPES)],
     "description": text,
     "metadata": mapping,
     "url": url,

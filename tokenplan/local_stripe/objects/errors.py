@@ -45,16 +45,25 @@ class Unauthorized(ApiError):
 
 
 class Declined(ApiError):
-    """The card was declined, or its holder must authenticate. The attempt stays stored."""
+    """The card was declined, or its holder must authenticate. An attempt to pay (`payment_intent`) stays
+    stored.
+    """
 
     status = 402
     kind = "card_error"
 
     def __init__(
-        self, message: str, *, code: str, decline_code: str = "", payment_intent: Mapping[str, Any]
+        self,
+        message: str,
+        *,
+        code: str,
+        decline_code: str = "",
+        payment_intent: Mapping[str, Any] | None = None,
     ) -> None:
-        more = {"decline_code": decline_code} if decline_code else {}
-        super().__init__(message, code=code, kept=True, payment_intent=dict(payment_intent), **more)
+        more: Object = {"decline_code": decline_code} if decline_code else {}
+        if payment_intent is not None:
+            more["payment_intent"] = dict(payment_intent)
+        super().__init__(message, code=code, kept=payment_intent is not None, **more)
 
 
 class IdempotencyConflict(ApiError):

@@ -20,6 +20,7 @@ EVENT_TYPES = (
     "charge.dispute.updated",
     "charge.failed",
     "charge.pending",
+    "charge.refund.updated",
     "charge.refunded",
     "charge.succeeded",
     "charge.updated",
@@ -36,14 +37,20 @@ EVENT_TYPES = (
     "customer.subscription.pending_update_applied",
     "customer.subscription.pending_update_expired",
     "customer.subscription.updated",
+    "customer.tax_id.created",
+    "customer.tax_id.deleted",
+    "customer.tax_id.updated",
     "customer.updated",
     "invoice.created",
     "invoice.deleted",
+    "invoice.finalization_failed",
     "invoice.finalized",
+    "invoice.marked_uncollectible",
     "invoice.paid",
     "invoice.payment_action_required",
     "invoice.payment_failed",
     "invoice.payment_succeeded",
+    "invoice.sent",
     "invoice.updated",
     "invoice.voided",
     "invoiceitem.created",
@@ -54,7 +61,9 @@ EVENT_TYPES = (
     "payment_intent.requires_action",
     "payment_intent.succeeded",
     "payment_method.attached",
+    "payment_method.automatically_updated",
     "payment_method.detached",
+    "payment_method.updated",
     "price.created",
     "price.updated",
     "product.created",
@@ -75,6 +84,8 @@ EVENT_TYPES = (
     "test_helpers.test_clock.deleted",
     "test_helpers.test_clock.ready",
 )
+# Types that an endpoint can ask for, as at Stripe, though they never happen here.
+SILENT_TYPES = ("invoice.overdue", "invoice.upcoming", "invoice.will_be_due")
 
 
 def emit(

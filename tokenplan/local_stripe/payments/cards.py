@@ -1,4 +1,6 @@
-"""Test cards and test bank accounts. As Stripe documents them, the number decides what happens."""
+"""Test cards, test bank accounts and a Link wallet. As Stripe documents them, the number decides what
+happens.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,7 @@ class SampleCard:
     `decline`: it is declined with this code; `decline_later`: only once it is attached to a customer.
     `asks`: the bank asks its holder to authenticate, "always", or "once" until that was done. `delayed`:
     the money comes later, or does not (`fails_later`). `disputed`: its holder disputes the payment.
+    `refund_fails`: money that is paid back to it comes back.
     """
 
     number: str
@@ -36,6 +39,7 @@ class SampleCard:
     delayed: bool = False
     fails_later: bool = False
     disputed: bool = False
+    refund_fails: bool = False
 
     @property
     def last4(self) -> str:
@@ -84,6 +88,9 @@ METHODS = (
     ),
     SampleCard("4000000000000259", "pm_card_createDispute", "works, and is disputed", disputed=True),
     SampleCard(
+        "4000000000005126", "pm_card_refundFail", "works, and a refund of it fails later", refund_fails=True
+    ),
+    SampleCard(
         "000123456789",
         "pm_usBankAccount_success",
         "bank account: the money comes later",
@@ -98,19 +105,25 @@ METHODS = (
         delayed=True,
         fails_later=True,
     ),
+    SampleCard("000000", "pm_link", "Link: works", type="link"),
 )
 BY_NUMBER = {method.number: method for method in METHODS}
 BY_TOKEN = {method.token: method for method in METHODS}
 _BY_FINGERPRINT = {method.fingerprint: method for method in METHODS}
+_LINK = BY_TOKEN["pm_link"]
 
 
 def behaviour(payment_method: Object) -> SampleCard:
-    """How a payment method object behaves."""
+    """How a payment method object behaves. A Link wallet shows nothing of what is behind it."""
+    if payment_method["type"] == "link":
+        return _LINK
     return _BY_FINGERPRINT[payment_method[payment_method["type"]]["fingerprint"]]
 
 
 def details(method: SampleCard, year: int) -> Object:
     """The part of a payment method object that describes the card or account."""
+    if method.type == "link":
+        return blank("payment_method.link")
     own: Object = {"fingerprint": method.fingerprint, "last4": method.last4}
     if method.type == "card":
         brands = {"brand": method.brand, "display_brand": method.brand}
@@ -139,6 +152,7 @@ REPEATED = {
         "last4",
         "routing_number",
     ),
+    "link": (),
 }
 
 

@@ -14,6 +14,7 @@ from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.blank import blank
+from tokenplan.local_stripe.objects.dates import DAY
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit
 from tokenplan.local_stripe.objects.store import Store
@@ -21,8 +22,8 @@ from tokenplan.local_stripe.payments.cards import MESSAGES, behaviour, charged_d
 from tokenplan.local_stripe.payments.payment_methods import attach, usable
 
 router = Router()
-# Seconds until a delayed payment has come, or failed.
-SETTLES_AFTER = 60
+# Seconds until a delayed payment has come, or failed: a bank debit takes up to four business days.
+SETTLES_AFTER = 4 * DAY
 # The statuses of an intent that waits for its customer.
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 
@@ -68,6 +69,7 @@ def new_intent(
     metadata: Mapping[str, str],
     description: str = "",
     setup_future_usage: str | None = None,
+    currency: str = "usd",
 ) -> Object:
     """A payment of so many cents that waits for a payment method. With `setup_future_usage`, the method
     that pays it is attached to the customer.
@@ -80,6 +82,7 @@ def new_intent(
             amount=amount,
             client_secret=store.new_id(f"{id}_secret"),
             created=now,
+            currency=currency,
             customer=customer_id,
             description=description or None,
             metadata=dict(metadata),
@@ -287,6 +290,7 @@ def _charge(store: Store, intent: Object, method: Object, now: int, **outcome: A
             billing_details=method["billing_details"],
             captured=captured,
             created=now,
+            currency=intent["currency"],
             customer=intent["customer"],
             description=intent["description"],
             metadata=intent["metadata"],

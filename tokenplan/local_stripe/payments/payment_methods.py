@@ -7,17 +7,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tokenplan.local_stripe.http.answers import listing
-from tokenplan.local_stripe.http.params import integer, mapping, one_of, text
+from tokenplan.local_stripe.http.params import integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import now_of
-from tokenplan.local_stripe.objects.errors import ApiError, Missing, Object
-from tokenplan.local_stripe.objects.events import emit
+from tokenplan.local_stripe.objects.errors import ApiError, Declined, Missing, Object
+from tokenplan.local_stripe.objects.events import emit, emit_updated
 from tokenplan.local_stripe.objects.store import Store
-from tokenplan.local_stripe.payments.cards import BY_NUMBER, BY_TOKEN, SampleCard, details
+from tokenplan.local_stripe.payments.cards import (
+    BY_NUMBER,
+    BY_TOKEN,
+    MESSAGES,
+    SampleCard,
+    behaviour,
+    details,
+)
 
 router = Router()
-TYPES = ("card", "us_bank_account")
+TYPES = ("card", "link", "us_bank_account")
+ADDRESS = dict.fromkeys(blank("address"), text)
+# The last digits of a card that took another one's place.
+REPLACED = "1881"
 # The cards by the older name of a token, such as tok_visa.
 TOKENS = {method.token.replace("pm_card_", "tok_"): method for method in BY_TOKEN.values()}
 
@@ -68,13 +78,16 @@ def usable(
 
 
 def attach(store: Store, method: Object, customer_id: str, now: int) -> Object:
-    """Attaches it to this customer. Stripe refuses a card that is always declined; here it is taken, so that
-    payments can be made to fail. Raises ApiError where it is another customer's.
+    """Attaches it to this customer. Raises ApiError where it is another customer's, and Declined for a card
+    that is always declined: its bank is asked first.
     """
     if method["customer"] == customer_id:
         return method
     if method["customer"] is not None:
         raise ApiError("The payment method you provided has already been attached to a customer.")
+    decline = behaviour(method).decline
+    if decline:
+        raise Declined(MESSAGES[decline], code="card_declined", decline_code=decline)
     store.save({**method, "customer": customer_id})
     method["customer"] = customer_id
     emit(store, "payment_method.attached", method, now)
@@ -85,6 +98,15 @@ def owned(store: Store, customer_id: str, kind: str | None = None) -> list[Objec
     """The customer's payment methods, or those of one type; the newest first."""
     rows = store.all("payment_method", customer=customer_id)
     return [row for row in rows if kind in (None, row["type"])]
+
+
+def refuse_debit(store: Store, id: str | None, *, param: str = "") -> None:
+    """Raises ApiError where this is a bank account: Stripe supports no pending updates for bank debits."""
+    method = store.find("payment_method", id) if id else None
+    if method is not None and behaviour(method).delayed:
+        raise ApiError(
+            "Pending updates are not supported when bank debits are used as the payment method.", param=param
+        )
 
 
 @router.post(
@@ -117,6 +139,45 @@ def retrieve(call: Call) -> Object:
     if found is None:
         raise Missing("PaymentMethod", call.id, "payment_method")
     return found
+
+
+@router.post(
+    "/payment_methods/{}",
+    {
+        "billing_details": {"address": dict(ADDRESS), "email": text, "name": text, "phone": text},
+        "card": {"exp_month": integer, "exp_year": integer},
+        "metadata": mapping,
+    },
+)
+def update(call: Call) -> Object:
+    """Changes what is known of it. It must be attached to a customer."""
+    method = method_of(call.store, call.id, now=call.now)
+    if method["customer"] is None:
+        raise ApiError(
+            "You must save this PaymentMethod to a customer before you can update it.", param="payment_method"
+        )
+    if "card" in call.params and method["type"] != "card":
+        raise ApiError("This PaymentMethod is not a card.", param="card")
+    after = {**method, "metadata": merged(method["metadata"], call.params.get("metadata"))}
+    details = dict(call.params.get("billing_details", {}))
+    if "address" in details:
+        details["address"] = {**method["billing_details"]["address"], **details["address"]}
+    after["billing_details"] = {**method["billing_details"], **details}
+    if "card" in call.params:
+        after["card"] = {**method["card"], **call.params["card"]}
+    now = now_of(call.store, method["customer"], call.now)
+    return emit_updated(call.store, "payment_method.updated", method, after, now)
+
+
+def replace_card(store: Store, method: Object, now: int) -> Object:
+    """The bank has sent its holder another card in its place, and tells Stripe the new number. Raises
+    ApiError where it is no card.
+    """
+    if method["type"] != "card":
+        raise ApiError("Only cards are replaced.", param="payment_method")
+    card = {**method["card"], "exp_year": method["card"]["exp_year"] + 4, "last4": REPLACED}
+    kind = "payment_method.automatically_updated"
+    return emit_updated(store, kind, method, {**method, "card": card}, now)
 
 
 @router.list("/payment_methods", {"customer": text, "type": one_of(*TYPES)})

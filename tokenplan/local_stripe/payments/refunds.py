@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 from tokenplan.local_stripe.http.answers import listing
 from tokenplan.local_stripe.http.params import integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.amounts import dollars
 from tokenplan.local_stripe.objects.blank import blank
-from tokenplan.local_stripe.objects.clocks import now_of
+from tokenplan.local_stripe.objects.clocks import Task, now_of
+from tokenplan.local_stripe.objects.dates import HOUR
 from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
 from tokenplan.local_stripe.objects.store import Store
+from tokenplan.local_stripe.payments.cards import METHODS
 
 router = Router()
+# Seconds after which a refund fails whose card takes none.
+FAILS_AFTER = HOUR
 
 
 def refund(
@@ -68,6 +75,41 @@ def refund(
     emit_updated(store, "charge.refunded", charge, after, now)
     emit(store, "refund.updated", row, now)
     return row
+
+
+def fail(store: Store, row: Object, now: int) -> Object:
+    """The money came back: it could not be paid out, and the charge is as before. Raises ApiError for a
+    refund that has failed already.
+    """
+    if row["status"] != "succeeded":
+        raise ApiError("This refund has failed already.")
+    after = {
+        **row,
+        "status": "failed",
+        "failure_balance_transaction": store.new_id("txn"),
+        "failure_reason": "expired_or_canceled_card",
+    }
+    charge = store.get("charge", row["charge"])
+    left = charge["amount_refunded"] - row["amount"]
+    emit_updated(store, "charge.updated", charge, {**charge, "amount_refunded": left, "refunded": False}, now)
+    emit_updated(store, "refund.updated", row, after, now)
+    emit(store, "charge.refund.updated", after, now)
+    emit(store, "refund.failed", after, now)
+    return after
+
+
+def failures_due(store: Store) -> Iterator[Task]:
+    """Due work: refunds to the card that takes none."""
+    cards = {card.fingerprint for card in METHODS if card.refund_fails}
+    for row in store.all("refund", status="succeeded"):
+        charge = store.find("charge", row["charge"])
+        card = charge["payment_method_details"].get("card", {}) if charge else {}
+        if card.get("fingerprint") in cards:
+            yield Task(row["created"] + FAILS_AFTER, 9, row["customer"], partial(_fail, store, row["id"]))
+
+
+def _fail(store: Store, id: str, now: int) -> None:
+    fail(store, store.get("refund", id), now)
 
 
 @router.post(

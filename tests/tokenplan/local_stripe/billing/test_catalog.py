@@ -31,7 +31,7 @@ def test_a_product_is_named_changed_and_deleted_unless_it_has_a_price(account: A
         ({"unit_amount": -1}, None),
         ({"unit_amount_decimal": "0.5"}, None),
         ({"unit_amount": 1, "recurring": {"interval_count": 2}}, "parameter_missing"),
-        ({"unit_amount": 1, "currency": "eur"}, None),
+        ({"unit_amount": 1, "currency": "chf"}, None),
         ({"unit_amount": 1, "product": "prod_none"}, "resource_missing"),
     ],
 )

@@ -70,15 +70,16 @@ def test_the_same_request_makes_the_same_invoice(shop: World) -> None:
 
 
 def test_a_declined_payment_is_one_event_and_the_invoice_stays_open(shop: World) -> None:
-    customer = shop.customer("pm_card_visa_chargeDeclinedInsufficientFunds")
+    customer = shop.customer()
     invoice = bill(shop, customer)
+    poor = {"payment_method": "pm_card_visa_chargeDeclinedInsufficientFunds"}
     with pytest.raises(stripe.CardError) as refusal:
-        shop.api.invoices.pay(invoice.id, {}, {"idempotency_key": "pay"})
+        shop.api.invoices.pay(invoice.id, poor, {"idempotency_key": "pay"})
     assert (refusal.value.code, refusal.value.http_status) == ("card_declined", 402)
     assert refusal.value.error is not None
     assert refusal.value.error.decline_code == "insufficient_funds"
     with pytest.raises(stripe.CardError):
-        shop.api.invoices.pay(invoice.id, {}, {"idempotency_key": "pay"})
+        shop.api.invoices.pay(invoice.id, poor, {"idempotency_key": "pay"})
     after = shop.api.invoices.retrieve(invoice.id, {"expand": ["payments"]})
     assert (after.status, after.attempted, after.attempt_count) == ("open", True, 1)
     intent = shop.api.payment_intents.retrieve(after.payments.data[0].payment.payment_intent)

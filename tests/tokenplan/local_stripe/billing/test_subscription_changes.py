@@ -15,7 +15,7 @@ from tokenplan.local_stripe.payments import payment_intents
 NOW = at(2026, 6, 16)
 
 
-def begin(shop: World, card: str = "pm_card_visa_chargeDeclined") -> tuple[str, str, Any]:
+def begin(shop: World, card: str = "pm_card_chargeCustomerFail") -> tuple[str, str, Any]:
     """A subscription to one Plus seat, paid for June; on the 16th the customer has another card."""
     clock = shop.clock(at(2026, 6, 1))
     customer = shop.customer(clock=clock)
@@ -171,7 +171,7 @@ def test_a_change_that_must_be_paid_is_not_carried_out_unpaid(shop: World) -> No
 
 
 def test_a_subscription_that_must_be_paid_is_not_made_unpaid(shop: World) -> None:
-    customer = shop.customer("pm_card_visa_chargeDeclined")
+    customer = shop.customer("pm_card_chargeCustomerFail")
     with pytest.raises(stripe.CardError) as refusal:
         shop.api.subscriptions.create(
             {"customer": customer, "items": shop.items(plus=1), "payment_behavior": "error_if_incomplete"}
@@ -237,6 +237,7 @@ def test_fields_that_bill_nothing_are_set(shop: World) -> None:
     customer = shop.customer()
     id = shop.subscribe(customer, plus=1).id
     card = shop.use_card(customer, "pm_card_mastercard")
+    shop.api.customers.update(customer, {"address": {"country": "DE"}})
     after = shop.api.subscriptions.update(
         id,
         {
@@ -325,7 +326,7 @@ def test_the_balance_held_by_a_pending_update_counts_in_the_preview_of_the_next(
 
 
 def test_a_subscription_that_was_never_paid_for_cannot_be_changed(shop: World) -> None:
-    customer = shop.customer("pm_card_visa_chargeDeclined")
+    customer = shop.customer("pm_card_chargeCustomerFail")
     subscription = shop.subscribe(customer, plus=1)
     item = subscription["items"].data[0].id
     with pytest.raises(stripe.InvalidRequestError, match="incomplete"):
@@ -335,9 +336,48 @@ def test_a_subscription_that_was_never_paid_for_cannot_be_changed(shop: World) -
     assert len(shop.invoices(customer)) == 1
 
 
-def test_a_change_paid_by_bank_debit_counts_as_paid_until_the_money_fails_to_come(shop: World) -> None:
+@pytest.mark.parametrize("owner", ["subscription", "customer"])
+def test_no_change_can_wait_for_a_bank_debit(shop: World, owner: str) -> None:
+    _, customer, subscription = begin(shop, "pm_usBankAccount_success")
+    if owner == "subscription":
+        bank = shop.use_card(customer)
+        shop.use_card(customer, "pm_card_visa")
+        shop.api.subscriptions.update(subscription.id, {"default_payment_method": bank})
+    with pytest.raises(stripe.InvalidRequestError, match="bank debits") as refusal:
+        upgrade(shop, subscription)
+    assert refusal.value.param == "payment_behavior"
+    assert price_of(shop, subscription.id) == 2_000
+    assert len(shop.invoices(customer)) == 1
+
+
+def test_a_change_that_waits_cannot_be_paid_by_bank_debit(shop: World) -> None:
+    _, customer, subscription = begin(shop)
+    bill = upgrade(shop, subscription).latest_invoice.id
+    bank = shop.api.payment_methods.attach("pm_usBankAccount_success", {"customer": customer}).id
+    with pytest.raises(stripe.InvalidRequestError, match="bank debits"):
+        shop.api.invoices.pay(bill, {"payment_method": bank})
+    assert shop.subscription(subscription.id).pending_update is not None
+    assert shop.api.invoices.retrieve(bill).status == "open"
+
+
+def test_an_invoice_takes_only_the_types_that_its_subscription_allows(shop: World) -> None:
+    _, customer, subscription = begin(shop, "pm_card_visa")
+    only = {"payment_settings": {"payment_method_types": ["card"]}}
+    after = shop.api.subscriptions.update(subscription.id, only)
+    assert after.payment_settings.payment_method_types == ["card"]
+    bank = shop.use_card(customer, "pm_usBankAccount_success")
+    with pytest.raises(stripe.InvalidRequestError, match="not allowed for this invoice"):
+        upgrade(shop, subscription, payment_behavior="allow_incomplete")
+    assert len(shop.invoices(customer)) == 1
+    every = {"payment_settings": {"payment_method_types": ""}}
+    assert shop.api.subscriptions.update(subscription.id, every).payment_settings.payment_method_types is None
+    assert upgrade(shop, subscription, payment_behavior="allow_incomplete").latest_invoice.status == "open"
+    assert shop.api.customers.retrieve(customer).invoice_settings.default_payment_method == bank
+
+
+def test_a_change_paid_by_bank_debit_is_done_and_owed_when_the_money_fails_to_come(shop: World) -> None:
     _, _, subscription = begin(shop, "pm_usBankAccount_insufficientFunds")
-    after = upgrade(shop, subscription)
+    after = upgrade(shop, subscription, payment_behavior="allow_incomplete")
     assert (after.pending_update, after.latest_invoice.status) == (None, "open")
     assert price_of(shop, after.id) == 5_000
     bill = shop.api.invoices.retrieve(after.latest_invoice.id, {"expand": ["payments"]})

@@ -2,8 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
-from tests.helpers.local_stripe.account import Account
+import pytest
+
+from tests.helpers.local_stripe.account import DAY, T0, Account
 
 
 def test_delayed_money_completes_the_session_now_and_comes_later(account: Account) -> None:
@@ -11,8 +14,9 @@ def test_delayed_money_completes_the_session_now_and_comes_later(account: Accoun
     account.pay(session, "000123456789")
     waiting = account.reloaded(session)
     assert (waiting.status, waiting.payment_status, waiting.invoice) == ("complete", "unpaid", None)
-    account.pass_time(timedelta(seconds=59))
+    account.pass_time(timedelta(days=4, seconds=-1))
     assert account.reloaded(session).payment_status == "unpaid"
+    assert account.intents(session)[0].status == "processing"
     account.pass_time(timedelta(seconds=1))
     come = account.reloaded(session)
     assert come.payment_status == "paid"
@@ -24,12 +28,41 @@ def test_delayed_money_completes_the_session_now_and_comes_later(account: Accoun
 def test_delayed_money_may_fail_to_come(account: Account) -> None:
     session = account.pack_session(invoice_creation={"enabled": True})
     account.pay(session, "000222222227")
-    account.pass_time(timedelta(minutes=1))
+    account.pass_time(timedelta(days=4))
     after = account.reloaded(session)
     assert (after.status, after.payment_status, after.invoice) == ("complete", "unpaid", None)
     assert account.kinds()[-1] == "checkout.session.async_payment_failed"
     (intent,) = account.intents(session)
     assert (intent.status, intent.amount_received) == ("requires_payment_method", 0)
+
+
+def test_a_debit_settles_by_its_customers_clock(account: Account) -> None:
+    clock = account.api.test_helpers.test_clocks.create({"frozen_time": T0}).id
+    customer = account.customer(test_clock=clock)
+    session = account.session("payment", customer, account.price(500))
+    account.pay(session, "000123456789")
+    account.pass_time(timedelta(days=30))
+    assert account.intents(session)[0].status == "processing"
+    account.api.test_helpers.test_clocks.advance(clock, {"frozen_time": T0 + 4 * DAY})
+    assert account.intents(session)[0].status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("params", "types"),
+    [
+        ({"allowed_payment_method_types": ["card"]}, ["card"]),
+        ({"excluded_payment_method_types": ["us_bank_account"]}, ["card", "link"]),
+    ],
+)
+def test_a_session_takes_only_the_types_that_it_allows(
+    account: Account, params: Any, types: list[str]
+) -> None:
+    session = account.pack_session(**params)
+    assert session.payment_method_types == types
+    assert "000123456789" not in account.get(f"/checkout/{session.id}").text
+    assert account.pay(session, "000123456789").status_code == 402
+    assert account.intents(session) == []
+    assert account.pay(session).status_code == 303
 
 
 def test_a_subscription_begins_when_its_session_is_paid_not_before(account: Account) -> None:

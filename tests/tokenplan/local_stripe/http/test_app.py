@@ -1,6 +1,7 @@
 """Idempotency keys give the first answer again, and only test keys are let in."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -34,6 +35,36 @@ def test_a_repeated_idempotency_key_gets_the_first_refusal_again() -> None:
             account.api.prices.create(price, {"idempotency_key": "one"})
         assert again.value.code == "resource_missing"
         assert account.api.prices.create(price, {"idempotency_key": "two"}).unit_amount == 1
+
+
+def test_an_idempotency_key_is_forgotten_after_a_day(account: Account) -> None:
+    once = {"idempotency_key": "one"}
+    first = account.api.customers.create({"name": "Owner"}, once)
+    account.pass_time(timedelta(days=1, seconds=-1))
+    assert account.api.customers.create({"name": "Owner"}, once).id == first.id
+    account.pass_time(timedelta(seconds=1))
+    second = account.api.customers.create({"name": "Owner"}, once)
+    assert second.id != first.id
+    assert len(account.api.customers.list().data) == 2
+    # From then on the key is the second request's, for a day.
+    account.pass_time(timedelta(days=1, seconds=-1))
+    assert account.api.customers.create({"name": "Owner"}, once).id == second.id
+
+
+@pytest.mark.parametrize("path", ["other parameters", "another call"])
+def test_a_key_that_was_used_for_something_else_is_refused(account: Account, path: str) -> None:
+    once = {"idempotency_key": "one"}
+    account.api.customers.create({"name": "Owner"}, once)
+    with pytest.raises(stripe.IdempotencyError) as refusal:
+        if path == "another call":
+            account.api.products.create({"name": "Owner"}, once)
+        else:
+            account.api.customers.create({"name": "Owner", "email": "owner@example.com"}, once)
+    assert refusal.value.http_status == 400
+    assert getattr(refusal.value.error, "type", "") == "idempotency_error"
+    assert "same parameters" in str(refusal.value)
+    assert len(account.api.customers.list().data) == 1
+    assert list(account.api.products.list()) == []
 
 
 def test_many_requests_at_once_under_one_key_are_carried_out_once() -> None:

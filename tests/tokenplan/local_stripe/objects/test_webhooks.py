@@ -60,6 +60,18 @@ def test_a_delivery_that_is_always_refused_is_given_up(account: Account, listene
     assert delivery["state"] == "given up"
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_a_failed_delivery_and_is_not_followed(
+    account: Account, listener: Receiver, status: int
+) -> None:
+    account.customer()
+    listener.status, listener.location = status, listener.url
+    send(account)
+    assert len(listener.events) == 1
+    (delivery,) = account.stripe.store.all("local.delivery")
+    assert (delivery["state"], delivery["answer"]) == ("waiting", str(status))
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://127.0.0.1:port/", "http://127.0.0.1:9/é"])
 def test_an_unreachable_endpoint_is_a_failed_delivery(account: Account, url: str) -> None:
     account.stripe.register(url, secret=SECRET, events=["*"])
