@@ -59,7 +59,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tokenplan.middleware.SecurityHeaders",
-    "tokenplan.health.HealthChecks",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tokenplan.middleware.BodyLimit",
@@ -92,12 +91,16 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
+# Web server. Each process answers in so many threads, and sends long answers, such as CSV, in so many more.
+WEB_THREADS = environment.number("WEB_THREADS", 8, least=1)
+WEB_STREAMS = 2
+
 # Database. No session state is kept between transactions, so PgBouncer in transaction mode may be used.
 
 _pool = {
     "min_size": 1,
     # One for each thread that answers requests, and a few for what runs beside them.
-    "max_size": environment.number("DATABASE_POOL_SIZE", 12),
+    "max_size": environment.number("DATABASE_POOL_SIZE", WEB_THREADS + WEB_STREAMS + 2, least=1),
     # Seconds to wait for a free connection, or for the database to come back, before a request is refused.
     "timeout": 3,
     # After so many seconds the pool gives up, and the next request starts it afresh. By default it would try
@@ -277,7 +280,9 @@ X_FRAME_OPTIONS = "DENY"
 if environment.flag("BEHIND_TLS_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Bytes. The largest honest body, 1,000 usage events, is a tenth of it.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+DATA_UPLOAD_MAX_MEMORY_SIZE = environment.number("REQUEST_BODY_BYTES", 2_621_440, least=65_536)
+# A body that takes longer to arrive is refused. Until it is here, it takes no thread.
+REQUEST_BODY_SECONDS = environment.number("REQUEST_BODY_SECONDS", 20, least=1)
 # A Team may have 1,000 seats, and all of them may be named in one form.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 

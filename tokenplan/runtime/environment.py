@@ -1,6 +1,7 @@
 """Reads the process environment: text, flags, whole numbers, lists. An empty variable counts as not set."""
 
 import os
+import re
 from urllib.parse import unquote, urlsplit
 
 
@@ -25,13 +26,16 @@ def flag(name: str, default: bool = False) -> bool:
     raise InvalidEnvironment(f"{name} must be 1 or 0, not {value!r}.")
 
 
-def number(name: str, default: int) -> int:
-    """A whole number."""
+def number(name: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -> int:
+    """A whole number from `least` to `most`."""
     value = text(name)
-    try:
-        return int(value) if value else default
-    except ValueError:
-        raise InvalidEnvironment(f"{name} must be a whole number, not {value!r}.") from None
+    if not value:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,18}", value):
+        raise InvalidEnvironment(f"{name} must be a whole number, not {value!r}.")
+    if not least <= int(value) <= most:
+        raise InvalidEnvironment(f"{name} must be from {least} to {most}, not {value}.")
+    return int(value)
 
 
 def words(name: str, default: list[str]) -> list[str]:

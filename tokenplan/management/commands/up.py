@@ -25,7 +25,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         host = environment.text("HOST", "127.0.0.1")
         port = settings.PORT
-        programs = all_programs(host=host, port=port, local_stripe=settings.LOCAL_STRIPE)
+        programs = all_programs(
+            host=host,
+            port=port,
+            data=settings.DATA,
+            local_stripe=settings.LOCAL_STRIPE,
+            http2=environment.flag("HTTP2"),
+        )
         supervisor = Supervisor(
             data=settings.DATA, servers=embedded_servers(settings.DATA), programs=programs
         )
