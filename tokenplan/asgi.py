@@ -1,13 +1,5 @@
 """What the web server calls: Django, behind an application that reads bodies and answers for health."""
 
-import os
-
-from django.core.wsgi import get_wsgi_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
-
-_django = get_wsgi_application()
-
 from django.conf import settings
 from django.db import close_old_connections
 
@@ -15,11 +7,12 @@ from tokenplan.health import Health
 from tokenplan.web.application import Application
 from tokenplan.web.bodies import Bodies
 from tokenplan.web.threads import Threads
+from tokenplan.wsgi import application as django
 
 application = Application(
     bodies=Bodies(limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, seconds=settings.REQUEST_BODY_SECONDS),
     threads=Threads(
-        _django,
+        django,
         threads=settings.WEB_THREADS,
         streams=settings.WEB_STREAMS,
         after_call=close_old_connections,

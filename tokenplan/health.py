@@ -36,8 +36,13 @@ class Health:
     """What is known of the database and the broker."""
 
     def __init__(self) -> None:
-        self._database = Watch(DatabaseLook(), fresh_seconds=1)
+        self._database_look = DatabaseLook()
+        self._database = Watch(self._database_look, fresh_seconds=1)
         self._broker = Watch(look_at_broker, fresh_seconds=5)
+
+    def close(self) -> None:
+        """Closes what it keeps open."""
+        self._database_look.close()
 
     async def readiness(self) -> tuple[int, dict[str, Any]]:
         """200 when requests can be answered, else 503; each check says `ok` or what is missing."""
@@ -73,7 +78,7 @@ class DatabaseLook:
             migrations = self._migrations(connection)
         except psycopg.Error as error:
             log.warning("Not ready, PostgreSQL does not answer: %s", error)
-            self._disconnect()
+            self.close()
             return no_database()
         return {"database": OK, "migrations": migrations, "key_roots": OK}
 
@@ -85,7 +90,8 @@ class DatabaseLook:
             self._connection = psycopg.connect(**parameters, autocommit=True)
         return self._connection
 
-    def _disconnect(self) -> None:
+    def close(self) -> None:
+        """Closes the connection; the next look makes another."""
         if self._connection is not None:
             with contextlib.suppress(psycopg.Error):
                 self._connection.close()

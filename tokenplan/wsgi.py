@@ -1,4 +1,4 @@
-"""Django's WSGI application, for `runserver`. The web server calls `asgi`, which reads bodies before this one."""
+"""Django's WSGI application, for `runserver`. The web server calls `asgi`, which calls Django."""
 
 import os
 

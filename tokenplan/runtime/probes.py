@@ -51,6 +51,11 @@ class WebProbe:
             if process not in self._asked:
                 self._ask(process, path, now)
 
+    def close(self) -> None:
+        """Waits for no answer any more."""
+        for process in list(self._asked):
+            self._forget(process)
+
     def _ask(self, process: int, path: Path, now: float) -> None:
         connection = socket.socket(socket.AF_UNIX)
         connection.setblocking(False)

@@ -20,7 +20,7 @@ def all_programs(
 
 
 def web_server(*, host: str, port: int, data: Path, http2: bool = False) -> Program:
-    """One process for each core, but at least two and at most eight; each is probed, and replaced if it hangs.
+    """One process for each core, but at least two and at most eight; one that hangs is replaced.
 
     HTTP/2 is spoken only where a proxy is known to want it: over one connection come any number of requests.
     """

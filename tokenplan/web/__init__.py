@@ -1,4 +1,4 @@
-"""Between the web server and Django: whole bodies, a bounded number of threads, and health that needs neither.
+"""Between the web server and Django: whole bodies, so many threads, and health checks that need neither.
 
 The server (granian) gives each request to an event loop, which holds thousands of connections for nothing.
 Only a request whose body is here gets one of the threads that Django's pages and API run in.

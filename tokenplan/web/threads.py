@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,8 @@ from typing import Any
 from tokenplan.kit.problems import TooBusy
 from tokenplan.web.messages import Disconnected, Send
 from tokenplan.web.wsgi_calls import Answer, Application, call
+
+logger = logging.getLogger(__name__)
 
 # How long a request waits for a free thread before it is refused.
 WAIT_SECONDS = 10.0
@@ -100,7 +104,11 @@ class Threads:
         return answer
 
     async def stream(self, answer: Answer, send: Send) -> None:
-        """Sends a long answer as it is made. Raises TooBusy before anything is sent; Disconnected after."""
+        """Sends a long answer as it is made.
+
+        One that breaks off is left without its end, so that nobody takes it for whole. Raises TooBusy, before
+        anything is sent.
+        """
         loop = asyncio.get_running_loop()
 
         def part(body: bytes, more: bool) -> None:
@@ -116,10 +124,13 @@ class Threads:
             async with self.streams.one() as run:
                 start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
                 await send(start)
-                await run(_send_parts, answer, part)
+                with contextlib.suppress(Disconnected):
+                    await run(_send_parts, answer, part)
         except TooBusy:
             answer.close()
             raise
+        except Exception:
+            logger.exception("A long answer broke off")
 
 
 async def _awaited(send: Send, message: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Looks after what may be slow to find out, such as whether the database answers, without ever waiting long."""
+"""Finds out what may take long, such as whether the database answers, without waiting long for it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 @dataclass
 class Answer:
-    """A status, headers, and a body: whole, or for an answer of unknown length the `rest` that is still made."""
+    """A status, headers, and a body: whole, or for a long answer the `rest`, which is made as it is sent."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -77,7 +77,9 @@ def call(application: Application, environ: dict[str, Any]) -> Answer:
 
     result = application(environ, start_response)
     answer.close = getattr(result, "close", answer.close)
-    if getattr(result, "streaming", False) and not any(name == b"content-length" for name, _ in answer.headers):
+    if getattr(result, "streaming", False) and not any(
+        name == b"content-length" for name, _ in answer.headers
+    ):
         answer.rest = iter(result)
         return answer
     try:
