@@ -14,8 +14,10 @@ from typing import Any
 import psycopg
 from django.db import connection as django_connection
 from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
+from teams.services.key_roots import MISSING_ROOTS, missing_roots_parameters
 from tokenplan.celery import app
 from tokenplan.web.watches import Watch
 
@@ -76,11 +78,12 @@ class DatabaseLook:
             connection = self._connected()
             connection.execute("SELECT 1")
             migrations = self._migrations(connection)
+            key_roots = missing_key_roots(connection) if migrations == OK else f"unknown: {migrations}"
         except psycopg.Error as error:
             log.warning("Not ready, PostgreSQL does not answer: %s", error)
             self.close()
             return no_database()
-        return {"database": OK, "migrations": migrations, "key_roots": OK}
+        return {"database": OK, "migrations": migrations, "key_roots": key_roots}
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None:
@@ -114,6 +117,13 @@ def missing_migrations(connection: psycopg.Connection[Any]) -> int:
     if there and there[0]:
         applied = {(app, name) for app, name in connection.execute("SELECT app, name FROM django_migrations")}
     return len(MigrationLoader(None, ignore_no_migrations=True).disk_migrations.keys() - applied)
+
+
+def missing_key_roots(connection: psycopg.Connection[Any]) -> str:
+    """Whether this process has the secrets that the Subscription Keys were made with."""
+    found = connection.execute(MISSING_ROOTS, missing_roots_parameters(timezone.now())).fetchall()
+    names = ", ".join(name for name, _ in found)
+    return f"{names} not configured, so its keys cannot work; run manage.py key_roots" if found else OK
 
 
 def look_at_broker() -> Checks:

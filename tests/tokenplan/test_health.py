@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pytest_django.fixtures import Settings
 
+from tests.helpers.factories import make_team
 from tokenplan.health import Health
 from tokenplan.runtime import folders
 
@@ -26,6 +28,20 @@ def test_readyz_says_ok_for_what_answers() -> None:
         "broker": "ok",
         "worker": "",
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readyz_names_the_roots_of_keys_that_are_not_here(settings: Settings) -> None:
+    make_team("Acme")
+    lost = next(iter(settings.KEY_ROOTS))
+    settings.KEY_ROOTS = {"new": b"x" * 32}
+    with contextlib.closing(Health()) as health:
+        status, found = asyncio.run(health.readiness())
+    assert (status, found["ready"]) == (503, False)
+    assert found["checks"]["database"] == "ok"
+    assert found["checks"]["key_roots"] == (
+        f"{lost} not configured, so its keys cannot work; run manage.py key_roots"
+    )
 
 
 def test_readyz_says_what_does_not_answer(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from django.views import defaults
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from rest_framework import exceptions as drf
 
-from tokenplan.kit.errors import InvalidValue, Refusal
+from tokenplan.kit.errors import InvalidValue, Refusal, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +27,11 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_UNAVAILABLE_SECONDS = 1
 
 
-class TooBusy(Exception):
+class TooBusy(Unavailable):
     """More is being asked at once than this process can take; asked again soon, it may have room."""
 
 
-UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, TooBusy)
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, Unavailable)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from quota.money import nanousd_from_credits
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.entitlements import grant_seat
 from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
-from teams.errors import KeyInvalid
+from teams.errors import KeyInvalid, KeyRootMissing
 from teams.models import Membership, Role, Seat, SubscriptionKey, Team, User
 from teams.services.accounts import open_account
 from teams.services.keys import reveal_key, rotate_key
@@ -182,7 +182,7 @@ def _key(membership: Membership, at: datetime) -> str:
     key = SubscriptionKey.objects.current().get(membership=membership)
     try:
         return reveal_key(key)
-    except KeyInvalid:
+    except (KeyInvalid, KeyRootMissing):
         by = membership.user
         return reveal_key(rotate_key(membership=membership, overlap=timedelta(0), at=at, by=by))
 

@@ -10,7 +10,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
+from django.utils import timezone
 
+from teams.services.key_roots import missing_roots, note_roots, what_to_do
 from tokenplan.runtime import environment
 from tokenplan.runtime.embedded import ServerFailed, embedded_servers
 from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
@@ -54,6 +56,7 @@ class Command(BaseCommand):
             refuse_data_of_another_version()
             call_command("migrate", verbosity=0, interactive=False)
             call_command("createcachetable", verbosity=0)
+            refuse_missing_key_roots()
             if environment.flag("DEMO", True):
                 call_command("demo", stdout=StringIO())
         except OlderData as error:
@@ -82,6 +85,15 @@ class Command(BaseCommand):
         """Prints at once, also into a pipe."""
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def refuse_missing_key_roots() -> None:
+    """Raises CommandError where this installation's keys were made with secrets that it has not."""
+    now = timezone.now()
+    note_roots(at=now)
+    missing = missing_roots(now)
+    if missing:
+        raise CommandError(what_to_do(missing))
 
 
 def refuse_busy_port(host: str, port: int, what: str = "", asked: int | None = None) -> None:
