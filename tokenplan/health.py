@@ -1,6 +1,6 @@
 """`/readyz` says whether all that this process needs is there, or what is not.
 
-Each look runs beside the requests, on a connection of its own, so that it takes no thread and no connection
+Each check runs beside the requests, on a connection of its own, so that it takes no thread and no connection
 from them, and tells the truth while all of these are taken.
 """
 
@@ -38,13 +38,13 @@ class Health:
     """What is known of the database and the broker."""
 
     def __init__(self) -> None:
-        self._database_look = DatabaseLook()
-        self._database = Watch(self._database_look, fresh_seconds=1)
-        self._broker = Watch(look_at_broker, fresh_seconds=5)
+        self._database_check = DatabaseCheck()
+        self._database = Watch(self._database_check, fresh_seconds=1)
+        self._broker = Watch(check_broker, fresh_seconds=5)
 
     def close(self) -> None:
         """Closes what it keeps open."""
-        self._database_look.close()
+        self._database_check.close()
 
     async def readiness(self) -> tuple[int, dict[str, Any]]:
         """200 when requests can be answered, else 503; each check says `ok` or what is missing."""
@@ -65,7 +65,7 @@ def no_broker() -> Checks:
     return {"broker": BROKER_AWAY, "worker": f"unknown: {BROKER_AWAY}"}
 
 
-class DatabaseLook:
+class DatabaseCheck:
     """Asks the database, on a connection that it keeps."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class DatabaseLook:
         return self._connection
 
     def close(self) -> None:
-        """Closes the connection; the next look makes another."""
+        """Closes the connection; the next check makes another."""
         if self._connection is not None:
             with contextlib.suppress(psycopg.Error):
                 self._connection.close()
@@ -121,12 +121,12 @@ def missing_migrations(connection: psycopg.Connection[Any]) -> int:
 
 def missing_key_roots(connection: psycopg.Connection[Any]) -> str:
     """Whether this process has the secrets that the Subscription Keys were made with."""
-    found = connection.execute(MISSING_ROOTS, missing_roots_parameters(timezone.now())).fetchall()
+    found = connection.execute(MISSING_ROOTS, missing_roots_parameters(at=timezone.now())).fetchall()
     names = ", ".join(name for name, _ in found)
     return f"{names} not configured, so its keys cannot work; run manage.py key_roots" if found else OK
 
 
-def look_at_broker() -> Checks:
+def check_broker() -> Checks:
     """Whether the broker can be reached, and a worker answers through it."""
     try:
         with app.connection_for_write(connect_timeout=1) as broker:

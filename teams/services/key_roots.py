@@ -46,16 +46,16 @@ def configured() -> dict[str, str]:
     return {name: fingerprint(secret) for name, secret in settings.KEY_ROOTS.items()}
 
 
-def missing_roots_parameters(at: datetime) -> dict[str, Any]:
+def missing_roots_parameters(*, at: datetime) -> dict[str, Any]:
     """What MISSING_ROOTS is asked with."""
     roots = configured()
     return {"names": list(roots), "fingerprints": list(roots.values()), "at": at}
 
 
-def missing_roots(at: datetime) -> dict[str, int]:
+def missing_roots(*, at: datetime) -> dict[str, int]:
     """The roots that live keys need and this process does not have, with the number of those keys."""
     with connection.cursor() as cursor:
-        cursor.execute(MISSING_ROOTS, missing_roots_parameters(at))
+        cursor.execute(MISSING_ROOTS, missing_roots_parameters(at=at))
         return dict(cursor.fetchall())
 
 

@@ -20,7 +20,8 @@ from types import FrameType
 from typing import Protocol
 
 from tokenplan.runtime import processes
-from tokenplan.runtime.embedded import Server, ServerFailed, servers_locked
+from tokenplan.runtime.embedded import Server, servers_locked
+from tokenplan.runtime.failures import ServerFailed
 from tokenplan.runtime.folders import private_folder
 
 log = logging.getLogger(__name__)

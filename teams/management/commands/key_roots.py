@@ -33,7 +33,7 @@ class Command(BaseCommand):
         now = timezone.now()
         working = SubscriptionKey.objects.working(now)
         counts = dict(working.values_list("root").annotate(Count("pk")).order_by("root"))
-        missing = missing_roots(now)
+        missing = missing_roots(at=now)
         for position, root in enumerate(settings.KEY_ROOTS):
             use = "makes new keys" if position == 0 else "old"
             self.stdout.write(f"{root}: {counts.pop(root, 0)} working keys ({use})")

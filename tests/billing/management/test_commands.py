@@ -145,3 +145,13 @@ def test_reconcile_fails_on_what_it_cannot_repair(stripe_account: StripeAccount,
     # The Team's own subscription cannot be taken in beside it, and says so too.
     *_, missing = out.getvalue().splitlines()
     assert missing.startswith("Not repaired: subscription sub_of_another_account: Stripe has no such object")
+
+
+def test_a_list_of_prices_that_an_editor_has_saved_is_the_same_list(tmp_path: Path) -> None:
+    call_command("load_plans", stdout=StringIO())
+    call_command("load_prices", stdout=StringIO())
+    file = tmp_path / "prices.json"
+    file.write_bytes(b"\xef\xbb\xbf" + SHIPPED.read_bytes().replace(b"\n", b"\r\n"))
+    out = StringIO()
+    call_command("load_prices", str(file), stdout=out)
+    assert out.getvalue() == "All prices of the list are on sale already.\n"

@@ -35,7 +35,7 @@ def key_of(member: Membership) -> SubscriptionKey:
 
 
 def test_nothing_is_missing_where_every_root_is_here(member: Membership, root: str) -> None:
-    assert missing_roots(T0) == {}
+    assert missing_roots(at=T0) == {}
     row = KeyRoot.objects.get()
     assert (row.name, row.withdrawn_at) == (root, None)
     assert len(row.fingerprint) == 64
@@ -48,7 +48,7 @@ def test_keys_of_a_root_that_is_gone_are_counted_and_not_called_invalid(
     text = reveal_key(key_of(member))
     keys = SubscriptionKey.objects.count()
     settings.KEY_ROOTS = {"new": OTHER}
-    assert missing_roots(T0) == {root: keys}
+    assert missing_roots(at=T0) == {root: keys}
     assert f"{keys} of the Subscription Keys cannot work: their key root {root}" in what_to_do({root: keys})
     with pytest.raises(KeyRootMissing):
         recognise_key(text, at=T0)
@@ -61,7 +61,7 @@ def test_another_secret_under_the_same_id_is_not_taken_for_the_root(
 ) -> None:
     text = reveal_key(key_of(member))
     settings.KEY_ROOTS = {root: OTHER}
-    assert missing_roots(T0) == {root: SubscriptionKey.objects.count()}
+    assert missing_roots(at=T0) == {root: SubscriptionKey.objects.count()}
     with pytest.raises(KeyRootMissing):
         recognise_key(text, at=T0)
     with pytest.raises(KeyRootMissing):
@@ -93,7 +93,7 @@ def test_a_root_without_live_keys_may_go(member: Membership, settings: Settings)
     SubscriptionKey.objects.exclude(membership=member).update(revoked_at=T0)
     rotate_key(membership=member, overlap=NO_OVERLAP, at=T0, by=member.user)
     settings.KEY_ROOTS = {"new": OTHER}
-    assert missing_roots(T0) == {}
+    assert missing_roots(at=T0) == {}
 
 
 def test_withdrawing_a_lost_root_kills_its_keys_and_is_on_the_audit(
@@ -103,7 +103,7 @@ def test_withdrawing_a_lost_root_kills_its_keys_and_is_on_the_audit(
     keys = SubscriptionKey.objects.count()
     settings.KEY_ROOTS = {"new": OTHER}
     assert withdraw_root(root=root, at=T0, by=None) == keys
-    assert missing_roots(T0) == {}
+    assert missing_roots(at=T0) == {}
     assert recognise_key(text, at=T0) is None
     with pytest.raises(KeyInvalid):
         reveal_key(key_of(member))
@@ -138,4 +138,4 @@ def test_keys_from_before_roots_were_written_down_are_noted(
     SubscriptionKey.objects.filter(membership=member).update(root="lost")
     note_roots(at=T0)
     assert set(KeyRoot.objects.values_list("name", flat=True)) == {root, "lost"}
-    assert missing_roots(T0) == {"lost": 1}
+    assert missing_roots(at=T0) == {"lost": 1}
