@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from billing import stripe_api
+from billing.management.commands.load_prices import SHIPPED
 from billing.models import CreditPurchase, Payment, Price, Subscription
 from billing.workflows.checkouts import buy_credits, buy_seats
 from quota.models import CreditGrant

@@ -105,7 +105,7 @@ class Command(BaseCommand):
 def refuse_older_postgres() -> None:
     """Raises CommandError for a server older than OLDEST_POSTGRES."""
     connection.ensure_connection()
-    version = connection.pg_version // 10000
+    version = connection.pg_version // 10000  # type: ignore[attr-defined]  # not in the stubs
     if version < OLDEST_POSTGRES:
         raise CommandError(f"The database is PostgreSQL {version}; {OLDEST_POSTGRES} or newer is needed.")
 
