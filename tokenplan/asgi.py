@@ -1,5 +1,9 @@
 """What the web server calls: Django, behind an application that reads bodies and answers for health."""
 
+# First: it sets Django up, which the others need.
+from tokenplan.wsgi import application as django
+
+# isort: split
 from django.conf import settings
 from django.db import close_old_connections
 
@@ -7,7 +11,6 @@ from tokenplan.health import Health
 from tokenplan.web.application import Application
 from tokenplan.web.bodies import Bodies
 from tokenplan.web.threads import Threads
-from tokenplan.wsgi import application as django
 
 application = Application(
     bodies=Bodies(limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, seconds=settings.REQUEST_BODY_SECONDS),

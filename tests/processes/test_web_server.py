@@ -26,12 +26,14 @@ SOON = 2.0
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     installation = Installation(tmp_path_factory.mktemp("web") / "data")
     installation.environment |= {"DEMO": "0", "REQUEST_BODY_SECONDS": "3"}
-    installation.start()
-    wait_for(installation.ready)
-    yield installation
-    installation.signal(signal.SIGINT)
-    for pid in installation.processes():
-        os.kill(pid, signal.SIGKILL)
+    try:
+        installation.start()
+        wait_for(installation.ready)
+        yield installation
+        installation.signal(signal.SIGINT)
+    finally:
+        for pid in installation.processes():
+            os.kill(pid, signal.SIGKILL)
 
 
 def timed(port: int, path: str) -> tuple[int, float]:

@@ -19,7 +19,7 @@ from tokenplan.runtime.folders import web_doors
 log = logging.getLogger(__name__)
 
 ASK_EVERY_SECONDS = 1.0
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 10.0
 # All threads at work and none has begun anything for so long: they wait for what will not come.
 STUCK_SECONDS = 60.0
 
