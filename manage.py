@@ -4,6 +4,7 @@
 import importlib.util
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 VENV_PYTHON = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
@@ -22,13 +23,23 @@ def main() -> None:
 
 
 def run_command() -> None:
-    """Starts the embedded servers for a command that needs them, when none are given and none are running."""
+    """Starts the embedded servers for a command that needs them, when none are given and none are running.
+
+    Variables that cannot be used are refused before anything is started.
+    """
     from django.core.management import execute_from_command_line
 
     from tokenplan.runtime.embedded import servers_for_command
+    from tokenplan.runtime.environment import InvalidEnvironment
+    from tokenplan.runtime.failures import ServerFailed
 
-    with servers_for_command(sys.argv):
-        execute_from_command_line(sys.argv)
+    try:
+        if len(sys.argv) > 1:
+            import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+        with servers_for_command(sys.argv):
+            execute_from_command_line(sys.argv)
+    except (InvalidEnvironment, ServerFailed) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

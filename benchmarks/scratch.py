@@ -53,9 +53,9 @@ def scratch(seats: int) -> Iterator[Scratch]:
     DJANGO_SETTINGS_MODULE for the programs that it starts.
     """
     port = free_port()
-    web = web_server(host=HOST, port=port)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
+        web = web_server(host=HOST, port=port, data=data)
         os.environ |= {"DATA": folder, "DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
         servers = embedded_servers(data)
         supervisor = Supervisor(data=data, servers=servers, programs=[web])

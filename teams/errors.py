@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from tokenplan.kit.errors import Refusal
+from tokenplan.kit.errors import Refusal, Unavailable
 
 
 class KeyInvalid(Refusal):
@@ -13,6 +13,13 @@ class KeyInvalid(Refusal):
     code = "key_invalid"
     status = 401
     title = _("The Subscription Key is not valid")
+
+
+class KeyRootMissing(Unavailable):
+    """The root secret that the key was made with is not here, so nobody can tell whether the key is genuine.
+
+    No refusal: a key that may be genuine is not called invalid.
+    """
 
 
 class ReauthenticationRequired(Refusal):

@@ -254,6 +254,23 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.subject}"
 
 
+class KeyRoot(models.Model):
+    """A root secret that keys were made with: its id, and a fingerprint that tells it from any other secret.
+
+    The secret itself is never in the database.
+    """
+
+    name = models.CharField(max_length=20, primary_key=True)
+    fingerprint = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("Since when none of its keys works, and no new one may be made.")
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class SubscriptionKey(models.Model):
     """One text of a member's key. No secret is stored: the text is derived from `key_id`, `salt` and a root
     secret that is kept outside of the database.
@@ -284,6 +301,7 @@ class SubscriptionKey(models.Model):
                 name="a_replaced_key_has_an_end",
             ),
         ]
+        indexes = [models.Index(fields=["root"], condition=Q(revoked_at=None), name="keys_by_root")]
 
     def __str__(self) -> str:
         return self.prefix

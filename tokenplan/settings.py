@@ -7,12 +7,11 @@ default `var/`.
 import hmac
 from typing import Any
 
-import dj_database_url
 from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
-from tokenplan.runtime import environment, folders
+from tokenplan.runtime import addresses, away, environment, folders
 from tokenplan.runtime.queues import QUEUES
 from tokenplan.runtime.secret_store import read_secrets
 
@@ -27,12 +26,13 @@ KEY_ROOTS = _secrets.key_roots
 
 # Addresses
 
-PORT = environment.number("PORT", 8000)
+# The port above is the local Stripe's.
+PORT = environment.number("PORT", 8000, least=1, most=65_534)
 # Where people reach the console, without a slash at the end. Links in mails and in tool guides start with it.
-BASE_URL = environment.text("BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
-_https = BASE_URL.startswith("https://")
-_host = BASE_URL.split("://", 1)[-1].rsplit(":", 1)[0]
-ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", [_host, "localhost", "127.0.0.1", "[::1]"])
+ADDRESS = addresses.console_address(PORT)
+BASE_URL = ADDRESS.url
+_https = ADDRESS.https
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", [ADDRESS.host, "localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 ROOT_URLCONF = "tokenplan.urls"
 WSGI_APPLICATION = "tokenplan.wsgi.application"
@@ -61,7 +61,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tokenplan.middleware.SecurityHeaders",
-    "tokenplan.health.HealthChecks",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tokenplan.middleware.BodyLimit",
@@ -94,12 +93,16 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
+# Web server. Each process answers in so many threads, and sends long answers, such as CSV, in so many more.
+WEB_THREADS = environment.number("WEB_THREADS", 8, least=1)
+WEB_STREAMS = 2
+
 # Database. No session state is kept between transactions, so PgBouncer in transaction mode may be used.
 
 _pool = {
     "min_size": 1,
     # One for each thread that answers requests, and a few for what runs beside them.
-    "max_size": environment.number("DATABASE_POOL_SIZE", 12),
+    "max_size": environment.number("DATABASE_POOL_SIZE", WEB_THREADS + WEB_STREAMS + 2, least=1),
     # Seconds to wait for a free connection, or for the database to come back, before a request is refused.
     "timeout": 3,
     # After so many seconds the pool gives up, and the next request starts it afresh. By default it would try
@@ -110,7 +113,7 @@ _ENGINE = "tokenplan.kit.postgresql"
 DATABASE_URL = environment.text("DATABASE_URL")
 EMBEDDED_DATABASE = not DATABASE_URL
 _database: dict[str, Any] = (
-    dict(dj_database_url.parse(DATABASE_URL, engine=_ENGINE))
+    {**addresses.database_settings(DATABASE_URL), "ENGINE": _ENGINE}
     if DATABASE_URL
     else {
         "ENGINE": _ENGINE,
@@ -146,7 +149,7 @@ CACHES = {
 
 # Celery. A lost message only delays: periodic tasks sweep up what waits in the database.
 
-REDIS_URL = environment.text("REDIS_URL")
+REDIS_URL = addresses.broker_url()
 EMBEDDED_BROKER = not REDIS_URL
 CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{folders.redis_socket(DATA)}?virtual_host=0"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -235,12 +238,13 @@ ACCOUNT_FORMS = {
     "add_email": "tokenplan.account_forms.AddEmailForm",
 }
 # How many proxies in front of the server append to X-Forwarded-For; 0 believes the connection alone.
-ALLAUTH_TRUSTED_PROXY_COUNT = environment.number("TRUSTED_PROXY_COUNT", 0)
+BEHIND_TLS_PROXY = environment.flag("BEHIND_TLS_PROXY")
+ALLAUTH_TRUSTED_PROXY_COUNT = away.proxies(ADDRESS, behind_tls_proxy=BEHIND_TLS_PROXY)
 
 # Quota
 
 # How long an authorized call may hold what it may cost, unless settled or released before.
-RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS", 900)
+RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS", 900, least=1)
 
 # Mail
 
@@ -257,15 +261,17 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Payments
 
 # Without a key of Stripe's, `manage.py up` starts a local Stripe, one port above the console.
-STRIPE_SECRET_KEY = environment.text("STRIPE_SECRET_KEY")
-LOCAL_STRIPE = not STRIPE_SECRET_KEY
+STRIPE_SECRET_KEY = environment.secret("STRIPE_SECRET_KEY", "sk_", "rk_")
+# Whether `manage.py up` makes people to try everything with.
+DEMO = away.demo(ADDRESS, has_key=bool(STRIPE_SECRET_KEY), has_database=bool(DATABASE_URL))
+LOCAL_STRIPE = away.local_stripe(ADDRESS, has_key=bool(STRIPE_SECRET_KEY))
 if LOCAL_STRIPE:
     STRIPE_SECRET_KEY = "sk_test_local"  # noqa: S105  # the local one lets in any that looks like one
     STRIPE_API_BASE = f"http://127.0.0.1:{PORT + 1}"
     STRIPE_WEBHOOK_SECRET = "whsec_" + hmac.digest(SECRET_KEY.encode(), b"local stripe", "sha256").hex()
 else:
     STRIPE_API_BASE = ""
-    STRIPE_WEBHOOK_SECRET = environment.text("STRIPE_WEBHOOK_SECRET")
+    STRIPE_WEBHOOK_SECRET = environment.secret("STRIPE_WEBHOOK_SECRET", "whsec_")
 # Stripe Tax: prices are without tax, and Stripe adds what is due.
 STRIPE_TAX = environment.flag("STRIPE_TAX")
 # Pages of Stripe's that our forms lead to.
@@ -275,7 +281,7 @@ STRIPE_PAGES = (
     else ["https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com"]
 )
 # Customers are made on this test clock, so that their time can be moved.
-STRIPE_TEST_CLOCK = environment.text("STRIPE_TEST_CLOCK")
+STRIPE_TEST_CLOCK = environment.secret("STRIPE_TEST_CLOCK", "clock_")
 
 # Browser security
 
@@ -286,10 +292,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 X_FRAME_OPTIONS = "DENY"
-if environment.flag("BEHIND_TLS_PROXY"):
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Bytes. The largest honest body, 1,000 usage events, is a tenth of it.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+DATA_UPLOAD_MAX_MEMORY_SIZE = environment.number("REQUEST_BODY_BYTES", 2_621_440, least=65_536)
+# A body that takes longer to arrive is refused. Until it is here, it takes no thread.
+REQUEST_BODY_SECONDS = environment.number("REQUEST_BODY_SECONDS", 20, least=1)
 # A Team may have 1,000 seats, and all of them may be named in one form.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
@@ -356,7 +364,7 @@ SPECTACULAR_SETTINGS = {
 
 # Log: one line an event, on stderr. The formatter hides whatever looks like a key.
 
-LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
+LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -19,7 +19,7 @@ from quota.hot_path.sql import fetch_row
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
-from teams.services.keys import root_secret
+from teams.services.keys import refused_text, root_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,8 @@ def locked_call_state(
 ) -> CallState:
     """The state of a key as of `occurred_at`. It and its seat stay locked.
 
-    Raises KeyInvalid unless the key has exactly this text. Whether it worked then is `key_works`.
+    Raises KeyInvalid unless the key has exactly this text, KeyRootMissing where nobody can tell. Whether it
+    worked then is `key_works`.
     """
     row = fetch_row(
         _CALL_STATE,
@@ -182,7 +183,7 @@ def locked_call_state(
     state = CallState(**row, usage=usage)
     genuine = keytext.key_text(root=root_secret(state.key_root), key_id=key_public_id, salt=state.key_salt)
     if not keytext.same_text(key_text, genuine):
-        raise KeyInvalid
+        raise refused_text(state.key_root)
     return state
 
 

@@ -69,12 +69,20 @@ DROP TRIGGER a_default_team_has_one_member_its_owner ON teams_membership;
 DROP FUNCTION teams_refuse_guest_in_default_team();
 """
 
+# Two texts are one address only when they are equal. The table is the sign-in library's, so its model cannot say this.
+ADDRESSES_OF_SIGN_IN = r"""
+ALTER TABLE account_emailaddress
+    ADD CONSTRAINT an_address_to_sign_in_by_is_in_its_one_form CHECK (email ~ '^[!-@\[-~]+$');
+"""
+ADDRESSES_ARE_FREE = "ALTER TABLE account_emailaddress DROP CONSTRAINT an_address_to_sign_in_by_is_in_its_one_form;"
+
 
 class Migration(migrations.Migration):
-    dependencies = [("teams", "0001_initial")]
+    dependencies = [("teams", "0001_initial"), ("account", "0009_emailaddress_unique_primary_email")]
 
     operations = [
         migrations.RunSQL(AUDIT_IS_APPEND_ONLY, AUDIT_IS_OPEN),
         migrations.RunSQL(ONE_TEAM_BY_BOTH_ROADS, TWO_ROADS),
         migrations.RunSQL(DEFAULT_TEAM_IS_PERSONAL, DEFAULT_TEAM_IS_OPEN),
+        migrations.RunSQL(ADDRESSES_OF_SIGN_IN, ADDRESSES_ARE_FREE),
     ]

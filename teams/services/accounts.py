@@ -31,7 +31,7 @@ def open_account(*, user: User, at: datetime) -> Membership:
 
 
 @one_transaction()
-def save_by_operator(*, user: User, changed: Sequence[str], by: User, at: datetime) -> None:
+def save_by_operator(*, user: User, changed: Sequence[str], by: User | None, at: datetime) -> None:
     """Saves and audits what an operator changed of an account: whether it is active, its rights as staff."""
     if user.is_active:
         user.deactivated_at = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from teams.errors import KeyInvalid
+from teams.errors import KeyInvalid, KeyRootMissing
 from teams.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
 from teams.models import Membership, SubscriptionKey, User
+from teams.services import key_roots
 from teams.services.audit import record
 from teams.services.locks import lock_keys, lock_membership
 from tokenplan.kit.errors import InvalidValue
@@ -21,21 +23,28 @@ DEFAULT_OVERLAP = timedelta(hours=1)
 
 
 def root_secret(root: str) -> bytes:
-    """The root with this id. Raises KeyInvalid when it was withdrawn: its keys are dead."""
+    """The root with this id. Raises KeyInvalid when it was withdrawn, KeyRootMissing when it is not here."""
     secret: bytes | None = settings.KEY_ROOTS.get(root)
     if secret is None:
-        raise KeyInvalid
+        raise KeyInvalid if key_roots.is_withdrawn(root) else KeyRootMissing(root)
     return secret
 
 
+def refused_text(root: str) -> KeyInvalid | KeyRootMissing:
+    """Why a key's text is not what this root makes of it: a wrong text, or another root of that id."""
+    return KeyInvalid() if key_roots.is_genuine(root) else KeyRootMissing(root)
+
+
 def issue_key(*, membership: Membership, at: datetime) -> SubscriptionKey:
-    """Make the membership's first key. The caller makes the membership in the same transaction."""
+    """Make a key for the membership, in the caller's transaction. Raises KeyRootMissing."""
+    root = next(iter(settings.KEY_ROOTS))
+    key_roots.use_root(name=root, at=at)
     return SubscriptionKey.objects.create(
         team_id=membership.team_id,
         membership=membership,
         key_id=new_key_id(),
         salt=new_salt(),
-        root=next(iter(settings.KEY_ROOTS)),
+        root=root,
         created_at=at,
     )
 
@@ -51,7 +60,7 @@ def reveal_key(key: SubscriptionKey) -> str:
 def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
     """The key with this text that works at `at`, with its membership, user and Team; None for any other text.
 
-    For showing: nothing is locked, so only `authorize` may decide by a key.
+    For showing: nothing is locked, so only `authorize` may decide by a key. Raises KeyRootMissing.
     """
     key_id = key_id_of(text)
     if key_id is None:
@@ -62,7 +71,12 @@ def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
         .select_related("membership__team", "membership__user")
         .first()
     )
-    if key is None or key.root not in settings.KEY_ROOTS or not same_text(text, reveal_key(key)):
+    if key is None:
+        return None
+    try:
+        if not same_text(text, reveal_key(key)):
+            raise refused_text(key.root)
+    except KeyInvalid:
         return None
     return key
 
@@ -103,10 +117,28 @@ def _end_by(*, key: SubscriptionKey, end: datetime, at: datetime) -> None:
 @one_transaction()
 def revoke_keys(*, membership: Membership, at: datetime, by: User | None) -> int:
     """Kill every working text of a member at once. Returns how many there were."""
-    keys = [key for key in lock_keys(membership) if key.revoked_at is None]
-    dead = [key for key in keys if key.expires_at is None or key.expires_at > at]
+    return _revoke(lock_keys(membership), at=at, by=by)
+
+
+@one_transaction()
+def withdraw_root(*, root: str, at: datetime, by: User | None) -> int:
+    """Kill every key of a root that is lost or known to others, for good. Returns how many there were.
+
+    Raises InvalidValue for the root that makes new keys: another one must take its place first.
+    """
+    if root == next(iter(settings.KEY_ROOTS)) and key_roots.is_genuine(root):
+        raise InvalidValue(_("This root makes the new keys. Put another one before it first."))
+    key_roots.mark_withdrawn(name=root, at=at)
+    rows = SubscriptionKey.objects.filter(root=root).select_related("team").order_by("pk")
+    return _revoke(rows.select_for_update(no_key=True, of=("self",)), at=at, by=by)
+
+
+def _revoke(keys: Iterable[SubscriptionKey], *, at: datetime, by: User | None) -> int:
+    """Of these keys, which are locked, those that still work."""
+    live = [key for key in keys if key.revoked_at is None]
+    dead = [key for key in live if key.expires_at is None or key.expires_at > at]
     for key in dead:
         key.revoked_at = at
         key.save(update_fields=["revoked_at"])
-        record(team=membership.team, by=by, action="key.revoked", subject=key.prefix, details={}, at=at)
+        record(team=key.team, by=by, action="key.revoked", subject=key.prefix, details={}, at=at)
     return len(dead)

@@ -11,7 +11,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from teams.errors import KeyInvalid
+from teams.errors import KeyInvalid, KeyRootMissing
 from teams.forms import RotateForm
 from teams.models import SubscriptionKey
 from teams.permissions import Right
@@ -45,12 +45,12 @@ def key(request: TeamRequest) -> HttpResponse:
 
 
 def _text_of(key: SubscriptionKey) -> str:
-    """The whole text; empty if the key was revoked, or the root secret it was made with was withdrawn."""
+    """The whole text; empty if the key was revoked, or the root secret it was made with is gone."""
     if key.revoked_at is not None:
         return ""
     try:
         return reveal_key(key)
-    except KeyInvalid:
+    except (KeyInvalid, KeyRootMissing):
         return ""
 
 

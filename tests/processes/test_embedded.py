@@ -22,6 +22,7 @@ from tokenplan.runtime.embedded import (
     servers_in_use,
     servers_locked,
 )
+from tokenplan.runtime.failures import ServerFailed
 
 pytestmark = pytest.mark.processes
 
@@ -139,3 +140,57 @@ def test_a_command_brings_its_own_servers(data: Path) -> None:
     assert not any(
         str(data) in " ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
     )
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("PG_VERSION", "17\n", "was written by PostgreSQL 17"),
+        ("postgresql.conf", "no such setting\n", "PostgreSQL did not start: configuration file"),
+        ("pg_hba.conf", "nonsense\n", "PostgreSQL did not start: could not load"),
+    ],
+)
+def test_a_start_that_must_fail_is_said_at_once(data: Path, file: str, content: str, says: str) -> None:
+    postgres = Postgres(data)
+    with servers_locked(data):
+        postgres.start()
+        postgres.stop()
+        (postgres.cluster / file).write_text(content)
+        begun = time.monotonic()
+        with pytest.raises(ServerFailed, match=says):
+            postgres.start()
+    assert time.monotonic() - begun < 10
+
+
+def test_a_broker_whose_file_is_damaged_is_said_at_once(data: Path) -> None:
+    server = Redis(data)
+    with servers_locked(data):
+        server.start()
+        server.stop()
+        for file in (server.folder / "appendonlydir").glob("*.manifest"):
+            file.write_text("nonsense\n")
+        begun = time.monotonic()
+        with pytest.raises(ServerFailed, match="Redis did not start: "):
+            server.start()
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"PORT": "70000"}, "PORT must be from 1 to 65534, not 70000.\n"),
+        ({"DATABASE_URL": "mysql://u:password@h/x"}, "DATABASE_URL must name a PostgreSQL, "),
+        ({"BASE_URL": "console.example.com"}, "BASE_URL must start with http:// or https://, "),
+        ({"BASE_URL": "http://console.example.com"}, "STRIPE_SECRET_KEY is not set. "),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_one_sentence_and_starts_nothing(
+    data: Path, variables: dict[str, str], sentence: str
+) -> None:
+    process = {**os.environ, "DJANGO_SETTINGS_MODULE": "tokenplan.settings", **variables}
+    command = [sys.executable, str(folders.ROOT / "manage.py"), "up"]
+    result = subprocess.run(command, capture_output=True, text=True, env=process)
+    assert result.returncode == 1
+    assert result.stderr.startswith(sentence)
+    assert result.stderr.count("\n") == 1
+    assert not (data / "postgres").exists()

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.helpers.installation import Installation
 from tests.helpers.serving import wait_for
-from tests.processes.test_up import Installation
 from tokenplan.runtime import folders
 from tokenplan.runtime.queues import WORKERS
 

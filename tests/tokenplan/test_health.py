@@ -1,5 +1,7 @@
 """What `/readyz` says."""
 
+import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -7,28 +9,46 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.test import Client
+from pytest_django.fixtures import Settings
 
+from tests.helpers.factories import make_team
+from tokenplan.health import Health
 from tokenplan.runtime import folders
 
 
-@pytest.mark.django_db
-def test_readyz_says_ok_for_what_answers(client: Client) -> None:
-    response = client.get("/readyz")
-    assert response.status_code == 200
-    assert response.json()["checks"] | {"worker": ""} == {
+@pytest.mark.django_db(transaction=True)
+def test_readyz_says_ok_for_what_answers() -> None:
+    with contextlib.closing(Health()) as health:
+        status, found = asyncio.run(health.readiness())
+    assert status == 200
+    assert found["checks"] | {"worker": ""} == {
         "database": "ok",
         "migrations": "ok",
+        "key_roots": "ok",
         "broker": "ok",
         "worker": "",
     }
 
 
+@pytest.mark.django_db(transaction=True)
+def test_readyz_names_the_roots_of_keys_that_are_not_here(settings: Settings) -> None:
+    make_team("Acme")
+    lost = next(iter(settings.KEY_ROOTS))
+    settings.KEY_ROOTS = {"new": b"x" * 32}
+    with contextlib.closing(Health()) as health:
+        status, found = asyncio.run(health.readiness())
+    assert (status, found["ready"]) == (503, False)
+    assert found["checks"]["database"] == "ok"
+    assert found["checks"]["key_roots"] == (
+        f"{lost} not configured, so its keys cannot work; run manage.py key_roots"
+    )
+
+
 def test_readyz_says_what_does_not_answer(tmp_path: Path) -> None:
     """In a process of its own, whose database and broker are at addresses where nobody listens."""
     code = (
-        "import django; django.setup(); from django.test import Client;"
-        "response = Client().get('/readyz'); print(response.status_code); print(response.content.decode())"
+        "import asyncio, json, django; django.setup(); from tokenplan.health import Health;"
+        "status, found = asyncio.run(Health().readiness()); print(status); print(json.dumps(found))"
     )
     nowhere = {"DATABASE_URL": "postgres://x@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
     process = {**os.environ, **nowhere, "DATA": str(tmp_path), "DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
@@ -42,6 +62,7 @@ def test_readyz_says_what_does_not_answer(tmp_path: Path) -> None:
         "checks": {
             "database": "PostgreSQL does not answer",
             "migrations": "unknown: PostgreSQL does not answer",
+            "key_roots": "unknown: PostgreSQL does not answer",
             "broker": "the broker does not answer",
             "worker": "unknown: the broker does not answer",
         },

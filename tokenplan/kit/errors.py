@@ -30,6 +30,10 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
 
+class Unavailable(Exception):
+    """What is needed to answer is not there at present. No refusal: nothing was decided, nothing is kept."""
+
+
 class PermissionRefused(Refusal):
     """The actor's role lacks the right."""
 

@@ -19,13 +19,19 @@ from django.views import defaults
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from rest_framework import exceptions as drf
 
-from tokenplan.kit.errors import InvalidValue, Refusal
+from tokenplan.kit.errors import InvalidValue, Refusal, Unavailable
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_UNAVAILABLE_SECONDS = 1
-UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests)
+
+
+class TooBusy(Unavailable):
+    """More is being asked at once than this process can take; asked again soon, it may have room."""
+
+
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, Unavailable)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,12 @@ def body_too_large(limit: int) -> BodyTooLarge:
     )
 
 
+class BodyTooSlow(drf.APIException):
+    status_code = 408
+    default_code = "body_too_slow"
+    default_detail = _("The body did not arrive in time; send the request again.")
+
+
 class ScopeTooNarrow(drf.PermissionDenied):
     default_code = "scope_too_narrow"
     default_detail = _("This access token may only read; use one with the scope manage.")
@@ -112,6 +124,7 @@ class CSRFFailed(drf.PermissionDenied):
 # The stable code and title of what the REST framework raises, by its class or the nearest one above it.
 FRAMEWORK: dict[type[drf.APIException], tuple[str, str | Promise]] = {
     BodyTooLarge: ("body_too_large", _("The body is too large")),
+    BodyTooSlow: ("body_too_slow", _("The body did not arrive in time")),
     ScopeTooNarrow: ("scope_too_narrow", _("The access token may only read")),
     CSRFFailed: ("csrf_failed", _("The request does not come from a page of this site")),
     drf.ParseError: ("malformed", _("The body cannot be read")),

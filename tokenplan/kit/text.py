@@ -1,8 +1,9 @@
-"""Text that people type: names and addresses. Pure; raises InvalidValue."""
+"""Text that people write: names, addresses, files. Raises InvalidValue."""
 
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -10,6 +11,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from tokenplan.kit.errors import InvalidValue
+
+
+def read_operator_file(file: Path) -> str:
+    """The text of a file that an operator wrote, by whatever program: with a byte order mark or without one,
+    with lines that end in CRLF or LF.
+
+    Raises InvalidValue for text that is not UTF-8, OSError for a file that cannot be read.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidValue(
+            _("%(file)s is not text in UTF-8 (byte %(position)d). Save it as UTF-8 and load it again.")
+            % {"file": file, "position": error.start}
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def clean_name(value: str, *, pointer: str, limit: int = 100, required: bool = True) -> str:

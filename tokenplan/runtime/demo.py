@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.db.models import QuerySet
 
 from quota.models import Entitlement, Gateway, Plan
 from quota.money import nanousd_from_credits
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.entitlements import grant_seat
 from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
-from teams.errors import KeyInvalid
+from teams.errors import KeyInvalid, KeyRootMissing
 from teams.models import Membership, Role, Seat, SubscriptionKey, Team, User
-from teams.services.accounts import open_account
-from teams.services.keys import reveal_key, rotate_key
+from teams.services.accounts import open_account, save_by_operator
+from teams.services.keys import reveal_key, revoke_keys, rotate_key
 from teams.services.memberships import add_member
 from teams.services.seats import assign_seat
 from teams.services.teams import create_team
@@ -84,13 +85,19 @@ TEAMS = (
 )
 
 
+class DemoRemoved(Exception):
+    """The demo was taken away from this database, and is not made again."""
+
+
 def load_demo(*, file: Path, url: str, at: datetime) -> bool:
     """Makes the demo and writes `file`; returns whether it did. The plans must have been loaded.
 
     Where `file` describes a demo that is in the database, the demo is left as people have made it, and only
     the file's `url` is brought up to date. Where the file is gone or belongs to another database, the parts
-    that are missing are made, with new passwords and a new gateway.
+    that are missing are made, with new passwords and a new gateway. Raises DemoRemoved.
     """
+    if demo_people().exists() and not demo_people().filter(is_active=True).exists():
+        raise DemoRemoved
     present = _read(file)
     if present and recognise_gateway(present["gateway_key"]):
         if present["url"] != url:
@@ -98,6 +105,31 @@ def load_demo(*, file: Path, url: str, at: datetime) -> bool:
         return False
     _write(file, {"url": url, **_make(at)})
     return True
+
+
+def demo_people() -> QuerySet[User]:
+    """The accounts that the demo has made. Their domain is reserved: no real person has such an address."""
+    emails = [person.email for team in TEAMS for person in team.people]
+    return User.objects.filter(email__in=[*emails, OPERATOR])
+
+
+@one_transaction()
+def remove_demo(*, file: Path, at: datetime) -> int:
+    """Takes the demo's people away: nobody can sign in as one of them, and no key or gateway of theirs works.
+
+    What they did stays as history. Returns how many there were; `file` is removed.
+    """
+    people = list(demo_people().filter(is_active=True).order_by("pk"))
+    for user in people:
+        for membership in user.memberships.order_by("pk"):
+            revoke_keys(membership=membership, at=at, by=None)
+        user.is_active = user.is_staff = user.is_superuser = False
+        user.set_unusable_password()
+        save_by_operator(user=user, changed=["is_active", "is_staff", "password"], by=None, at=at)
+    for gateway in _gateways().filter(revoked_at=None):
+        revoke_gateway(gateway=gateway, at=at, by=None)
+    file.unlink(missing_ok=True)
+    return len(people)
 
 
 @one_transaction()
@@ -182,23 +214,28 @@ def _key(membership: Membership, at: datetime) -> str:
     key = SubscriptionKey.objects.current().get(membership=membership)
     try:
         return reveal_key(key)
-    except KeyInvalid:
+    except (KeyInvalid, KeyRootMissing):
         by = membership.user
         return reveal_key(rotate_key(membership=membership, overlap=timedelta(0), at=at, by=by))
 
 
 def _gateway(at: datetime) -> str:
     """A new gateway credential. Those of earlier demos are revoked."""
-    before = Gateway.objects.filter(name__startswith=GATEWAY)
+    before = _gateways()
     for gateway in before.filter(revoked_at=None):
         revoke_gateway(gateway=gateway, at=at, by=None)
     name = f"{GATEWAY} {before.count() + 1}" if before else GATEWAY
     return create_gateway(name=name, at=at, by=None)[1]
 
 
+def _gateways() -> QuerySet[Gateway]:
+    """Those that the demo has made, by their names; not one that an operator has named demo-something."""
+    return Gateway.objects.filter(name__regex=rf"^{GATEWAY}( [0-9]+)?$")
+
+
 def _read(file: Path) -> dict[str, Any] | None:
     try:
-        content: dict[str, Any] = json.loads(file.read_text())
+        content: dict[str, Any] = json.loads(file.read_text("utf-8-sig"))
         return content if {"url", "gateway_key"} <= content.keys() else None
     except (FileNotFoundError, ValueError, AttributeError):
         return None

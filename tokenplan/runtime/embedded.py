@@ -25,12 +25,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tokenplan.runtime import environment, folders, processes
+from tokenplan.runtime.failures import ServerFailed, refuse_cluster_of_another_major, refuse_fatal_start
 from tokenplan.runtime.folders import redis_socket, socket_folder
 
 # A first start writes a new cluster; a start after a crash replays its log.
 START_SECONDS = 60
 STOP_SECONDS = 15
 POSTGRES_ACCOUNT = "pgserver"
+# What a server says that cannot start yet, because one that was killed is still going.
+NOT_YET = ("pre-existing shared memory block", "lock file", "could not bind")
 # Commands that never talk to a database, and `up`, which looks after the servers itself.
 WITHOUT_SERVERS = {
     "up",
@@ -44,10 +47,6 @@ WITHOUT_SERVERS = {
     "findstatic",
     "startapp",
 }
-
-
-class ServerFailed(Exception):
-    """An embedded server did not start. The message says where its log is."""
 
 
 class Server(Protocol):
@@ -97,7 +96,10 @@ class Postgres:
         account = _server_account()
         if account:
             _let_through(self.programs)
-        if not (self.cluster / "PG_VERSION").exists():
+        version = self.cluster / "PG_VERSION"
+        if version.exists():
+            refuse_cluster_of_another_major(version)
+        else:
             self._make_cluster(account)
         if account:
             os.chown(self.sockets, account.pw_uid, account.pw_gid)
@@ -113,6 +115,7 @@ class Postgres:
                 _reap(self._child)
                 self._child = self._spawn(account, dies_with_parent)
                 self._wait_for_answer_or_end(self._child, deadline)
+                refuse_fatal_start(self.name, self._child, self.log, not_yet=NOT_YET)
             else:
                 time.sleep(0.1)
         self._make_database()
@@ -236,6 +239,7 @@ class Redis:
         folders.private_folder(self.log.parent)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
+            refuse_fatal_start(self.name, self._child, self.log)
             if self.pid() is None and (self._child is None or self._child.poll() is not None):
                 self._child = self._spawn(dies_with_parent)
             if time.monotonic() > deadline:

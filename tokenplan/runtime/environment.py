@@ -1,6 +1,7 @@
 """Reads the process environment: text, flags, whole numbers, lists. An empty variable counts as not set."""
 
 import os
+import re
 from urllib.parse import unquote, urlsplit
 
 
@@ -25,13 +26,16 @@ def flag(name: str, default: bool = False) -> bool:
     raise InvalidEnvironment(f"{name} must be 1 or 0, not {value!r}.")
 
 
-def number(name: str, default: int) -> int:
-    """A whole number."""
+def number(name: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -> int:
+    """A whole number from `least` to `most`."""
     value = text(name)
-    try:
-        return int(value) if value else default
-    except ValueError:
-        raise InvalidEnvironment(f"{name} must be a whole number, not {value!r}.") from None
+    if not value:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,18}", value):
+        raise InvalidEnvironment(f"{name} must be a whole number, not {value!r}.")
+    if not least <= int(value) <= most:
+        raise InvalidEnvironment(f"{name} must be from {least} to {most}, not {value}.")
+    return int(value)
 
 
 def words(name: str, default: list[str]) -> list[str]:
@@ -40,13 +44,33 @@ def words(name: str, default: list[str]) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()] if value else default
 
 
+def secret(name: str, *starts: str) -> str:
+    """A credential that starts with one of these; empty where there is none. It is never in a message."""
+    value = text(name)
+    if value and not value.startswith(starts):
+        raise InvalidEnvironment(f"{name} must start with {' or '.join(starts)}.")
+    return value
+
+
+def choice(name: str, default: str, known: list[str]) -> str:
+    """One of these words, in any case."""
+    value = text(name, default).upper()
+    if value not in known:
+        raise InvalidEnvironment(f"{name} must be one of {', '.join(known)}, not {value!r}.")
+    return value
+
+
 def email_settings(url: str) -> dict[str, object]:
     """Django's e-mail settings from `smtp://user:password@host:587`; `smtps://` means TLS from the start.
 
     With `smtp://`, STARTTLS is used unless the URL ends in `?tls=0`.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+    except ValueError:  # the port
+        usable = False
+    if not usable:
         raise InvalidEnvironment("EMAIL_URL must look like smtp://user:password@host:587 or smtps://….")
     implicit_tls = parts.scheme == "smtps"
     return {

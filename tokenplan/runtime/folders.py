@@ -42,6 +42,16 @@ def redis_socket(data: Path) -> Path:
     return socket_folder(data) / "redis.sock"
 
 
+def web_door(data: Path, pid: int) -> Path:
+    """The socket on which the process of the web server with this number answers the supervisor."""
+    return socket_folder(data) / f"web-{pid}.sock"
+
+
+def web_doors(data: Path) -> dict[int, Path]:
+    """The sockets that are there, by the numbers of their processes."""
+    return {int(path.stem.removeprefix("web-")): path for path in socket_folder(data).glob("web-*.sock")}
+
+
 def _short_folder(link: Path) -> Path:
     """The folder that `link` leads to; made anew where a reboot has cleared the temporary folder."""
     if link.is_symlink() and not link.exists():

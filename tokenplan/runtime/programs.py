@@ -3,29 +3,35 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tokenplan.runtime.folders import ROOT
+from tokenplan.runtime.probes import WebProbe
 from tokenplan.runtime.queues import WORKERS
 from tokenplan.runtime.supervisor import Program
 
-WEB_THREADS = 8
 WORKER_THREADS = 2
 
 
-def all_programs(*, host: str, port: int, local_stripe: bool) -> list[Program]:
+def all_programs(
+    *, host: str, port: int, data: Path, local_stripe: bool, http2: bool = False
+) -> list[Program]:
     """Everything `make run` starts beside the servers; a local Stripe only where asked for."""
     first = [local_stripe_server()] if local_stripe else []
-    return [*first, web_server(host=host, port=port), *workers(), clock()]
+    return [*first, web_server(host=host, port=port, data=data, http2=http2), *workers(), clock()]
 
 
-def web_server(*, host: str, port: int) -> Program:
-    """One process for each core, but at least two and at most eight."""
+def web_server(*, host: str, port: int, data: Path, http2: bool = False) -> Program:
+    """One process for each core, but at least two and at most eight; one that hangs is replaced.
+
+    HTTP/2 is spoken only where a proxy is known to want it: over one connection come any number of requests.
+    """
     processes = max(2, min(os.cpu_count() or 1, 8))
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
-    command += ["--workers", str(processes), "--blocking-threads", str(WEB_THREADS)]
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(port)]
+    command += ["--workers", str(processes), "--http", "auto" if http2 else "1"]
     command += ["--respawn-failed-workers", "--workers-kill-timeout", "5", "--no-ws"]
-    command += ["--log-level", "error", "tokenplan.wsgi:application"]
-    return Program("web server", command, ROOT)
+    command += ["--log-level", "error", "tokenplan.asgi:application"]
+    return Program("web server", command, ROOT, probe=WebProbe(data))
 
 
 def workers() -> list[Program]:

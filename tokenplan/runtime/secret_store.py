@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tokenplan.runtime.environment import InvalidEnvironment
 from tokenplan.runtime.folders import private_folder
 
 ROOT_BYTES = 32
+ROOT_ID = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,10 @@ def parse_roots(value: str) -> dict[str, bytes]:
             root = base64.b64decode(encoded, validate=True)
         except binascii.Error:
             raise InvalidEnvironment(f"TOKENPLAN_KEY_ROOTS: root {identifier!r} is not base64.") from None
-        if not identifier or identifier in roots:
+        if not ROOT_ID.fullmatch(identifier) or identifier in roots:
             raise InvalidEnvironment(
-                "TOKENPLAN_KEY_ROOTS: every root needs an id of its own, as in r1:base64."
+                "TOKENPLAN_KEY_ROOTS: every root needs an id of its own, as in r1:base64, of at most 20"
+                " letters, digits, - and _."
             )
         if len(root) < ROOT_BYTES:
             raise InvalidEnvironment(
@@ -73,9 +76,11 @@ def _stored(path: Path) -> dict[str, str]:
 
 def _create(path: Path) -> None:
     private_folder(path.parent)
+    root = secrets.token_bytes(ROOT_BYTES)
     content = {
         "secret_key": secrets.token_urlsafe(50),
-        "key_roots": "r1:" + base64.b64encode(secrets.token_bytes(ROOT_BYTES)).decode(),
+        # An id that no other root has: one made anew in place of a lost one is never taken for it.
+        "key_roots": f"r{secrets.token_hex(4)}:{base64.b64encode(root).decode()}",
     }
     draft = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -94,7 +99,7 @@ def _create(path: Path) -> None:
 
 def _parsed(path: Path) -> dict[str, str]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text("utf-8-sig"))
         return {"secret_key": str(content["secret_key"]), "key_roots": str(content["key_roots"])}
     except (ValueError, KeyError, TypeError):
         raise InvalidEnvironment(

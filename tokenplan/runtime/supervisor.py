@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from tokenplan.runtime import processes
-from tokenplan.runtime.embedded import Server, ServerFailed, servers_locked
+from tokenplan.runtime.embedded import Server, servers_locked
+from tokenplan.runtime.failures import ServerFailed
 from tokenplan.runtime.folders import private_folder
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,12 @@ class Backoff:
         self.started = now
 
 
+class Probe(Protocol):
+    """Ends those processes of a running program that no longer answer; the program starts them anew."""
+
+    def __call__(self, pid: int, now: float) -> None: ...
+
+
 @dataclass
 class Program:
     """A program to keep running: its command, the folder it runs in, and the process while there is one."""
@@ -72,6 +80,7 @@ class Program:
     name: str
     command: Sequence[str]
     folder: Path
+    probe: Probe | None = None
     backoff: Backoff = field(default_factory=Backoff)
     child: subprocess.Popen[bytes] | None = None
 
@@ -175,9 +184,11 @@ class Supervisor:
             log.warning("%s", error)
 
     def _restart_program(self, program: Program) -> None:
-        if program.alive():
-            return
         now = time.monotonic()
+        if program.child and program.alive():
+            if program.probe:
+                program.probe(program.child.pid, now)
+            return
         if program.child and not program.backoff.waiting:
             program.kill_orphans()
             wait = program.backoff.died(now)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from billing.services.prices import load_prices
 from quota.money import usd_text
 from tokenplan.kit.errors import Refusal
+from tokenplan.kit.text import read_operator_file
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "prices.json"
 
@@ -26,8 +27,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file: Path = options["file"]
         try:
-            made = load_prices(text=file.read_text(), at=timezone.now(), by=None)
-        except (OSError, UnicodeDecodeError, Refusal) as error:
+            made = load_prices(text=read_operator_file(file), at=timezone.now(), by=None)
+        except (OSError, Refusal) as error:
             raise CommandError(str(error)) from error
         for price in made:
             self.stdout.write(f"{price} costs {usd_text(price.amount_nanousd)}.")

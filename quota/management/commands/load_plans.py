@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from quota.services.plans import load_plans
 from tokenplan.kit.errors import Refusal
+from tokenplan.kit.text import read_operator_file
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "plans.json"
 
@@ -25,8 +26,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file: Path = options["file"]
         try:
-            made = load_plans(text=file.read_text(), at=timezone.now(), by=None)
-        except (OSError, UnicodeDecodeError, Refusal) as error:
+            made = load_plans(text=read_operator_file(file), at=timezone.now(), by=None)
+        except (OSError, Refusal) as error:
             raise CommandError(str(error)) from error
         for plan in made:
             self.stdout.write(f"{plan} is on offer.")

@@ -13,6 +13,7 @@ from quota.management.parsing import moment
 from quota.models import RateCard
 from quota.services.rate_cards import load_rate_card
 from tokenplan.kit.errors import Refusal
+from tokenplan.kit.text import read_operator_file
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "rate_card.csv"
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,9 +34,9 @@ class Command(BaseCommand):
         file: Path = options["file"]
         try:
             card, is_new = load_rate_card(
-                text=file.read_text(), effective_from=effective_from, at=now, by=None
+                text=read_operator_file(file), effective_from=effective_from, at=now, by=None
             )
-        except (OSError, UnicodeDecodeError, Refusal) as error:
+        except (OSError, Refusal) as error:
             raise CommandError(str(error)) from error
         since = f"in force from {card.effective_from:%Y-%m-%d %H:%M} UTC"
         if is_new:

@@ -21,6 +21,8 @@ from quota.replay.prices import PriceList, PricesInvalid
 from quota.replay.run import Replay, Target
 from quota.replay.tally import Tally, percentile
 from quota.replay.trace import TraceInvalid, read_trace
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.text import read_operator_file
 
 INTERRUPTED = 130  # what a shell gives a command that Ctrl-C ended
 
@@ -113,8 +115,8 @@ def target_of(options: dict[str, Any]) -> Target:
     demo: dict[str, Any] = {}
     if options["keys"] == "demo" or not options["url"] or not options["gateway_key"]:
         try:
-            demo = json.loads(options["demo"].read_text())
-        except (OSError, ValueError) as error:
+            demo = json.loads(read_operator_file(options["demo"]))
+        except (OSError, ValueError, InvalidValue) as error:
             raise CommandError(
                 f"The demo's credentials cannot be read: {error}. "
                 "Start `make run` first, or give --url, --keys and --gateway-key."
@@ -140,8 +142,8 @@ def keys_of(text: str, demo: dict[str, Any]) -> list[str]:
     if text.startswith("sk-"):
         return text.split(",")
     try:
-        content = Path(text).read_text()
-    except OSError as error:
+        content = read_operator_file(Path(text))
+    except (OSError, InvalidValue) as error:
         raise CommandError(f"--keys {text} is neither keys nor a file of them: {error}") from error
     if content.lstrip().startswith("{"):
         try:

@@ -1,27 +1,58 @@
-"""`manage.py key_roots`: how many working keys each root has; one without any can be withdrawn."""
+"""`manage.py key_roots`: how many working keys each root has; one without any can be left out."""
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count
 from django.utils import timezone
 
 from teams.models import SubscriptionKey
+from teams.services.key_roots import missing_roots
+from teams.services.keys import withdraw_root
+from tokenplan.kit.errors import InvalidValue
 
 
 class Command(BaseCommand):
     help = "Counts the working Subscription Keys of each root secret. The first root makes new keys."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--withdraw",
+            metavar="NAME",
+            help="kill every key of this root, which is lost or not secret any more",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        working = SubscriptionKey.objects.working(timezone.now())
+        if options["withdraw"]:
+            self.withdraw(options["withdraw"])
+            return
+        now = timezone.now()
+        working = SubscriptionKey.objects.working(now)
         counts = dict(working.values_list("root").annotate(Count("pk")).order_by("root"))
+        missing = missing_roots(at=now)
         for position, root in enumerate(settings.KEY_ROOTS):
             use = "makes new keys" if position == 0 else "old"
             self.stdout.write(f"{root}: {counts.pop(root, 0)} working keys ({use})")
+            if root in missing:
+                self.say_wrong(
+                    f"{root}: its keys were made with another secret of this name, and cannot work"
+                )
         for root, count in counts.items():
-            self.stdout.write(
-                self.style.ERROR(f"{root}: {count} keys cannot work: this root is not configured")
-            )
+            self.say_wrong(f"{root}: {count} keys cannot work: this root is not configured")
+
+    def say_wrong(self, line: str) -> None:
+        self.stdout.write(self.style.ERROR(line))
+
+    def withdraw(self, root: str) -> None:
+        """Kills its keys and says how many."""
+        try:
+            count = withdraw_root(root=root, at=timezone.now(), by=None)
+        except InvalidValue as error:
+            raise CommandError(error.detail) from error
+        self.stdout.write(
+            f"{root}: {count} keys were revoked; their holders make new ones on the account page"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from billing import stripe_api
+from billing.management.commands.load_prices import SHIPPED
 from billing.models import CreditPurchase, Payment, Price, Subscription
 from billing.workflows.checkouts import buy_credits, buy_seats
 from quota.models import CreditGrant
@@ -145,3 +147,13 @@ def test_reconcile_fails_on_what_it_cannot_repair(stripe_account: StripeAccount,
     # The Team's own subscription cannot be taken in beside it, and says so too.
     *_, missing = out.getvalue().splitlines()
     assert missing.startswith("Not repaired: subscription sub_of_another_account: Stripe has no such object")
+
+
+def test_a_list_of_prices_that_an_editor_has_saved_is_the_same_list(tmp_path: Path) -> None:
+    call_command("load_plans", stdout=StringIO())
+    call_command("load_prices", stdout=StringIO())
+    file = tmp_path / "prices.json"
+    file.write_bytes(b"\xef\xbb\xbf" + SHIPPED.read_bytes().replace(b"\n", b"\r\n"))
+    out = StringIO()
+    call_command("load_prices", str(file), stdout=out)
+    assert out.getvalue() == "All prices of the list are on sale already.\n"

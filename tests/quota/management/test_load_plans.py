@@ -113,3 +113,10 @@ def test_what_is_no_list_of_plans_is_refused(tmp_path: Path, content: str) -> No
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for command in ("load_plans", "load_rate_card"):
         assert "No such file" in refused(command, str(tmp_path / "none"))
+
+
+def test_a_list_that_an_editor_has_saved_is_the_same_list(tmp_path: Path) -> None:
+    said("load_plans")
+    file = tmp_path / "plans.json"
+    file.write_bytes(b"\xef\xbb\xbf" + json.dumps(shipped_plans(), indent=1).replace("\n", "\r\n").encode())
+    assert said("load_plans", str(file)) == ["All plans of the list are on offer already."]

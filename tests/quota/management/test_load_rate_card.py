@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
+from quota.management.commands.load_rate_card import SHIPPED
 from quota.models import RateCard
 from tests.helpers.factories import RATE_CARD, T0
 
@@ -55,3 +56,15 @@ def test_a_price_list_is_refused_with_its_line(tmp_path: Path) -> None:
     assert refused("load_rate_card", written(tmp_path, wrong)).startswith("Line 8:")
     assert "not a date" in refused("load_rate_card", "--effective-from", "soon")
     assert not RateCard.objects.exists()
+
+
+def test_a_list_that_a_spreadsheet_has_saved_is_the_same_list(tmp_path: Path) -> None:
+    said("load_rate_card")
+    file = tmp_path / "list.csv"
+    file.write_bytes(b"\xef\xbb\xbf" + SHIPPED.read_bytes().replace(b"\n", b"\r\n"))
+    assert said("load_rate_card", str(file)) == [
+        "This list is loaded already, in force from 1970-01-01 00:00 UTC."
+    ]
+    file.write_bytes(SHIPPED.read_text().encode("utf-16"))
+    assert "is not text in UTF-8" in refused("load_rate_card", str(file))
+    assert RateCard.objects.count() == 1

@@ -1,17 +1,20 @@
 """The demo that `make run` loads."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from quota.models import Gateway, RateCard
-from quota.services.gateways import recognise_gateway, revoke_gateway
-from teams.models import Membership, Team, User
-from tests.helpers.factories import T0
+from quota.models import CreditGrant, Gateway, RateCard
+from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
+from teams.models import AuditEntry, Membership, SubscriptionKey, Team, User
+from teams.services.keys import recognise_key
+from tests.helpers.factories import T0, make_member
+from tokenplan.runtime.demo import demo_people
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +76,62 @@ def test_credentials_are_made_anew_when_the_file_and_the_roots_are_gone(
     assert [key["plan"] for key in after["keys"]] == [key["plan"] for key in before["keys"]]
     assert not {key["key"] for key in after["keys"]} & {key["key"] for key in before["keys"]}
     assert Team.objects.filter(default_for=None).count() == 2
+
+
+def test_a_removed_demo_lets_nobody_in_and_its_history_is_kept(demo_file: Path, client: Client) -> None:
+    demo = json.loads(demo_file.read_text())
+    person = demo["people"][0]
+    session = client.post("/accounts/login/", {"login": person["email"], "password": person["password"]})
+    assert session.status_code == 302
+    made = create_gateway(name="demo-eu", at=T0, by=None)[1]
+    visitor = make_member(Team.objects.get(slug="acme"))
+    kept = (Team.objects.count(), Membership.objects.count(), CreditGrant.objects.count())
+
+    call_command("demo", "--remove")
+
+    assert not demo_people().filter(is_active=True).exists()
+    assert not User.objects.filter(is_staff=True).exists()
+    assert not User.objects.filter(is_superuser=True).exists()
+    for entry in demo["keys"]:
+        assert recognise_key(text=entry["key"], at=T0) is None
+    mine = SubscriptionKey.objects.filter(membership__user__in=demo_people(), revoked_at=None)
+    assert not mine.exists()
+    assert recognise_gateway(demo["gateway_key"]) is None
+    assert client.get("/account/").status_code == 302  # signed out
+    again = Client().post("/accounts/login/", {"login": person["email"], "password": person["password"]})
+    assert again.status_code == 200
+    assert not demo_file.exists()
+    # What is not the demo's stays.
+    assert recognise_gateway(made)
+    assert visitor.keys.get().revoked_at is None
+    assert (Team.objects.count(), Membership.objects.count(), CreditGrant.objects.count()) == kept
+    changed = AuditEntry.objects.filter(action="account.changed", by=None)
+    assert changed.count() == demo_people().count()
+
+
+def test_a_removed_demo_does_not_come_back(demo_file: Path) -> None:
+    call_command("demo", "--remove")
+    call_command("demo", "--remove")
+    with pytest.raises(CommandError, match="The demo was removed from this data"):
+        call_command("demo")
+    assert not demo_people().filter(is_active=True).exists()
+    assert not demo_file.exists()
+
+
+def test_no_demo_is_made_where_the_console_is_not_on_this_machine(tmp_path: Path, settings: Settings) -> None:
+    settings.DATA = tmp_path
+    settings.ADDRESS = replace(settings.ADDRESS, is_this_machine=False)
+    with pytest.raises(CommandError, match="whose passwords are printed"):
+        call_command("demo")
+    assert not User.objects.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_gateway_of_an_operator_is_not_taken_for_the_demos(demo_file: Path) -> None:
+    made = create_gateway(name="demo-eu", at=T0, by=None)[1]
+    demo_file.unlink()
+    call_command("demo")
+    assert recognise_gateway(made)
 
 
 def test_a_demo_of_another_database_is_replaced(demo_file: Path) -> None:

@@ -26,8 +26,41 @@ def test_a_variable_that_cannot_be_used_is_named_in_the_error(monkeypatch: pytes
         environment.flag("A")
     with pytest.raises(InvalidEnvironment, match="A must be a whole number"):
         environment.number("A", 1)
-    with pytest.raises(InvalidEnvironment, match="EMAIL_URL"):
-        environment.email_settings("imap://x")
+    for url in ("imap://x", "smtp://", "smtp://h:x", "smtp://h:70000", "smtp://h:0"):
+        with pytest.raises(InvalidEnvironment, match="EMAIL_URL must look like"):
+            environment.email_settings(url)
+
+
+def test_a_number_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("0", "10", "-1"):
+        monkeypatch.setenv("A", value)
+        with pytest.raises(InvalidEnvironment, match=f"A must be from 1 to 9, not {value}"):
+            environment.number("A", 5, least=1, most=9)
+    for value in ("1_0", "٣", "9" * 5000):
+        monkeypatch.setenv("A", value)
+        with pytest.raises(InvalidEnvironment, match="A must be a whole number"):
+            environment.number("A", 5)
+    monkeypatch.setenv("A", "9")
+    assert environment.number("A", 5, least=1, most=9) == 9
+
+
+def test_a_secret_of_another_kind_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.secret("A", "sk_") == ""
+    monkeypatch.setenv("A", "sk_test_1")
+    assert environment.secret("A", "sk_", "rk_") == "sk_test_1"
+    monkeypatch.setenv("A", "whsec_1")
+    with pytest.raises(InvalidEnvironment) as refused:
+        environment.secret("A", "sk_", "rk_")
+    assert str(refused.value) == "A must start with sk_ or rk_."
+
+
+def test_a_choice_is_one_of_the_known_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.choice("A", "INFO", ["INFO", "DEBUG"]) == "INFO"
+    monkeypatch.setenv("A", "debug")
+    assert environment.choice("A", "INFO", ["INFO", "DEBUG"]) == "DEBUG"
+    monkeypatch.setenv("A", "loud")
+    with pytest.raises(InvalidEnvironment, match="A must be one of INFO, DEBUG, not 'LOUD'"):
+        environment.choice("A", "INFO", ["INFO", "DEBUG"])
 
 
 def test_a_mail_server_is_read_from_its_url() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tokenplan.celery import app
 from tokenplan.runtime.programs import all_programs
 from tokenplan.runtime.queues import QUEUES, WORKERS
@@ -24,7 +26,8 @@ def test_what_asks_stripe_is_apart_from_mails_and_sweeps() -> None:
 
 def test_make_run_starts_a_worker_for_each_kind_that_reads_its_queues_alone() -> None:
     commands = {
-        program.name: program.command for program in all_programs(host="x", port=1, local_stripe=False)
+        program.name: program.command
+        for program in all_programs(host="x", port=1, data=Path("x"), local_stripe=False)
     }
     for worker, tasks in WORKERS.items():
         command = list(commands[f"{worker} worker"])

@@ -54,6 +54,17 @@ class TestSecrets:
         assert list(given.key_roots) == ["b", "a"]
         assert not (tmp_path / "secrets.json").exists()
 
+    def test_a_root_made_anew_has_an_id_of_its_own(self, tmp_path: Path) -> None:
+        first = read_secrets(tmp_path)
+        (tmp_path / "secrets.json").unlink()
+        assert read_secrets(tmp_path).key_roots.keys() & first.key_roots.keys() == set()
+
+    def test_a_file_that_an_editor_has_saved_is_read(self, tmp_path: Path) -> None:
+        first = read_secrets(tmp_path)
+        file = tmp_path / "secrets.json"
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b", ", b",\r\n"))
+        assert read_secrets(tmp_path) == first
+
     def test_a_damaged_file_is_refused_and_kept(self, tmp_path: Path) -> None:
         (tmp_path / "secrets.json").write_text('{"secret_key": "x"}')
         with pytest.raises(InvalidEnvironment, match="damaged"):
@@ -67,6 +78,8 @@ class TestSecrets:
         ("a:QUFB", "under 32 bytes"),
         ("a:!", "not base64"),
         (ROOT_A[1:], "id of its own"),
+        ("x" * 21 + ROOT_A[1:], "id of its own"),
+        ("a b" + ROOT_A[1:], "id of its own"),
         (f"{ROOT_A},{ROOT_A}", "id of its own"),
     ],
 )

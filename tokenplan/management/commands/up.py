@@ -1,5 +1,6 @@
 """`manage.py up`: everything an installation needs, until Ctrl-C. `make run` calls it."""
 
+import errno
 import ipaddress
 import json
 import socket
@@ -9,13 +10,20 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
+from django.utils import timezone
 
+from teams.services.key_roots import missing_roots, note_roots, what_to_do
+from tokenplan.management.commands.demo import load_catalog
 from tokenplan.runtime import environment
-from tokenplan.runtime.embedded import ServerFailed, embedded_servers
+from tokenplan.runtime.demo import DemoRemoved, demo_people, load_demo
+from tokenplan.runtime.embedded import embedded_servers
+from tokenplan.runtime.failures import ServerFailed
 from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
 from tokenplan.runtime.programs import all_programs
 from tokenplan.runtime.supervisor import AlreadyRunning, Stopped, Supervisor
+
+OLDEST_POSTGRES = 15
 
 
 class Command(BaseCommand):
@@ -25,7 +33,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         host = environment.text("HOST", "127.0.0.1")
         port = settings.PORT
-        programs = all_programs(host=host, port=port, local_stripe=settings.LOCAL_STRIPE)
+        programs = all_programs(
+            host=host,
+            port=port,
+            data=settings.DATA,
+            local_stripe=settings.LOCAL_STRIPE,
+            http2=environment.flag("HTTP2"),
+        )
         supervisor = Supervisor(
             data=settings.DATA, servers=embedded_servers(settings.DATA), programs=programs
         )
@@ -43,13 +57,23 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def prepare_database(self) -> None:
-        """Migrates the database and loads the demo, unless it is there. Leaves no connection open."""
+        """Migrates the database, and fills what is empty. Leaves no connection open.
+
+        Raises CommandError where this installation must not start with this database.
+        """
         try:
+            refuse_older_postgres()
             refuse_data_of_another_version()
             call_command("migrate", verbosity=0, interactive=False)
             call_command("createcachetable", verbosity=0)
-            if environment.flag("DEMO", True):
-                call_command("demo", stdout=StringIO())
+            refuse_missing_key_roots()
+            load_catalog(StringIO())
+            if settings.DEMO:
+                load_demo(file=settings.DATA / "demo.json", url=settings.BASE_URL, at=timezone.now())
+            elif not settings.ADDRESS.is_this_machine:
+                refuse_demo_people()
+        except DemoRemoved:
+            pass  # somebody took it away
         except OlderData as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:
@@ -63,11 +87,11 @@ class Command(BaseCommand):
         """Says where it serves and how to sign in."""
         self.say(f"\n  Token Plan serves {self.style.SUCCESS(settings.BASE_URL)}\n")
         demo_file = settings.DATA / "demo.json"
-        demo = json.loads(demo_file.read_text()) if demo_file.exists() else {"people": []}
-        for person in demo["people"]:
-            where = f"{person['role']} of {person['team']}" if person["team"] else person["role"]
-            self.say(f"  sign in as {person['email']:<22} password {person['password']}   ({where})")
-        self.say(f"\n  Keys and the gateway's credential: {settings.DATA / 'demo.json'}")
+        if settings.DEMO and demo_file.exists():
+            for person in json.loads(demo_file.read_text("utf-8-sig"))["people"]:
+                where = f"{person['role']} of {person['team']}" if person["team"] else person["role"]
+                self.say(f"  sign in as {person['email']:<22} password {person['password']}   ({where})")
+            self.say(f"\n  Keys and the gateway's credential: {demo_file}")
         self.say(f"  API: {settings.BASE_URL}/api/docs/   Mail it sends: {settings.EMAIL_FILE_PATH}")
         self.say(f"  {payments()}")
         self.say("  Ctrl-C stops everything.\n")
@@ -76,6 +100,33 @@ class Command(BaseCommand):
         """Prints at once, also into a pipe."""
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def refuse_older_postgres() -> None:
+    """Raises CommandError for a server older than OLDEST_POSTGRES."""
+    connection.ensure_connection()
+    version = connection.pg_version // 10000  # type: ignore[attr-defined]  # not in the stubs
+    if version < OLDEST_POSTGRES:
+        raise CommandError(f"The database is PostgreSQL {version}; {OLDEST_POSTGRES} or newer is needed.")
+
+
+def refuse_demo_people() -> None:
+    """Raises CommandError where anyone could sign in as one of the demo's people."""
+    if demo_people().filter(is_active=True).exists():
+        raise CommandError(
+            "This data has the demo's people, whose passwords were printed, an operator among them, and"
+            f" {settings.BASE_URL} is not this machine. Take them away: manage.py demo --remove. Or start"
+            " with other data: make run DATA=var/live"
+        )
+
+
+def refuse_missing_key_roots() -> None:
+    """Raises CommandError where this installation's keys were made with secrets that it has not."""
+    now = timezone.now()
+    note_roots(at=now)
+    missing = missing_roots(at=now)
+    if missing:
+        raise CommandError(what_to_do(missing))
 
 
 def refuse_busy_port(host: str, port: int, what: str = "", asked: int | None = None) -> None:
@@ -90,9 +141,11 @@ def refuse_busy_port(host: str, port: int, what: str = "", asked: int | None = N
             probe.bind((host, port))
         except OSError as error:
             # The port above the chosen one is the local Stripe's, so the next free pair is two further.
+            advice = f"Choose another port: make run PORT={(asked or port) + 2}"
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                advice = "HOST must be an address of this machine"
             raise CommandError(
-                f"Cannot serve {what + ' ' if what else ''}on {host}:{port}: {error.strerror}. "
-                f"Choose another port: make run PORT={(asked or port) + 2}"
+                f"Cannot serve {what + ' ' if what else ''}on {host}:{port}: {error.strerror}. {advice}"
             ) from error
 
 

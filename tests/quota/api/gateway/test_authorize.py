@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import OperationalError
+from pytest_django.fixtures import Settings
 
 from quota.models import Reservation, UsageEvent
 from quota.services.entitlements import suspend_seat
@@ -269,6 +270,24 @@ def test_a_database_that_does_not_answer_is_never_a_yes(monkeypatch: pytest.Monk
     assert answer.body["relay"] == relayed(
         503, "overloaded_error", "the service is overloaded, try again", **{"Retry-After": "1"}
     )
+
+
+@pytest.mark.parametrize("roots", ["another root", "another secret of that name"])
+def test_a_key_whose_root_secret_is_lost_is_unavailable_and_not_invalid(
+    roots: str, settings: Settings
+) -> None:
+    office = make_office()
+    lost = next(iter(settings.KEY_ROOTS))
+    settings.KEY_ROOTS = {lost if roots == "another secret of that name" else "new": b"x" * 32}
+    answer = office.ask()
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert answer.body["relay"]["status"] == 503
+    assert nothing_held()
+    # The holder is told the same, and trackers in their way.
+    holder = Caller(office.key)
+    usage = holder.get("usage")
+    assert (usage.status, usage.code) == (503, "unavailable")
+    assert holder.get("/v1/token_plan/remains").body["base_resp"]["status_code"] == 1000
 
 
 def test_a_defect_is_no_yes_either_and_tells_the_caller_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import OperationalError
+from pytest_django.fixtures import Settings
 
 from quota.models import Reservation, UsageEvent
 from tests.helpers.api_client import Office, make_office
@@ -53,6 +54,17 @@ def test_settlements_settle_each_and_a_bad_one_rejects_itself_alone() -> None:
 def event(office: Office, name: str = "e1", **changes: Any) -> dict[str, Any]:
     row = {"id": name, "key": office.key, "model": "penny", "usage": {"calls": 1}}
     return row | {"occurred_at": "2026-06-03T10:02:00Z"} | changes
+
+
+def test_usage_of_a_key_whose_root_secret_is_lost_is_not_thrown_away(settings: Settings) -> None:
+    office = make_office()
+    roots = settings.KEY_ROOTS
+    settings.KEY_ROOTS = {"new": b"x" * 32}
+    answer = office.gateway.post("gateway/events", {"events": [event(office)]})
+    assert (answer.status, answer.code) == (503, "unavailable")
+    assert not UsageEvent.objects.exists()
+    settings.KEY_ROOTS = roots
+    assert office.gateway.post("gateway/events", {"events": [event(office)]}).body["accepted"] == 1
 
 
 def test_events_count_once_and_a_bad_one_rejects_itself_alone() -> None:

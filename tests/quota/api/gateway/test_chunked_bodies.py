@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -11,28 +10,23 @@ from django.core.handlers.wsgi import WSGIRequest
 
 from quota.api.gateway.authorize import Authorize
 from tests.helpers.api_client import Office, make_office
+from tests.helpers.asgi import request
 from tokenplan.middleware import BodyLimit
-from tokenplan.wsgi import give_length
+from tokenplan.web.wsgi_calls import environ_of
 
 
 def send(office: Office, body: bytes) -> tuple[int, Any]:
     """What the web server hands over for a body of unknown length, answered."""
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/api/v1/gateway/authorize",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_TRANSFER_ENCODING": "chunked",
-        "HTTP_AUTHORIZATION": f"Bearer {office.gateway.credential}",
-        "CONTENT_TYPE": "application/json",
-        "wsgi.input": BytesIO(body),
-        "wsgi.errors": BytesIO(),
-        "wsgi.url_scheme": "http",
-    }
-    give_length(environ)
-    answer = BodyLimit(Authorize.as_view())(WSGIRequest(environ))
+    scope = request(
+        "/api/v1/gateway/authorize",
+        method="POST",
+        headers={
+            "transfer-encoding": "chunked",
+            "authorization": f"Bearer {office.gateway.credential}",
+            "content-type": "application/json",
+        },
+    )
+    answer = BodyLimit(Authorize.as_view())(WSGIRequest(environ_of(scope, body)))
     return answer.status_code, json.loads(answer.content)
 
 

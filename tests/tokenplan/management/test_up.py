@@ -1,0 +1,107 @@
+"""What `up` refuses before it serves anything, and what it fills."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from pytest_django.fixtures import Settings
+
+from billing.models import Price
+from quota.models import Plan, RateCard
+from teams.models import User
+from tests.helpers.factories import make_team
+from tokenplan.management.commands import up
+from tokenplan.management.commands.up import Command, refuse_busy_port, refuse_older_postgres
+
+pytestmark = pytest.mark.django_db
+
+
+class Kept:
+    """The connections of this test, which the command would close."""
+
+    def close_all(self) -> None: ...
+
+    def __getitem__(self, alias: str) -> Kept:
+        return self
+
+    def close_pool(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def _prepared(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DATA = tmp_path
+    monkeypatch.setattr(up, "connections", Kept())
+
+
+def away(settings: Settings) -> None:
+    settings.ADDRESS = replace(settings.ADDRESS, is_this_machine=False)
+    settings.DEMO = False
+
+
+def test_it_makes_the_demo_where_that_is_wanted(settings: Settings) -> None:
+    settings.DEMO = True
+    Command().prepare_database()
+    assert User.objects.filter(is_staff=True).count() == 1
+    assert (settings.DATA / "demo.json").exists()
+
+
+def test_elsewhere_it_makes_nobody_and_offers_the_shipped_plans(settings: Settings) -> None:
+    away(settings)
+    Command().prepare_database()
+    assert not User.objects.exists()
+    assert Plan.objects.exists()
+    assert Price.objects.exists()
+    assert RateCard.objects.exists()
+
+
+def test_elsewhere_it_does_not_start_with_the_demos_people_until_they_are_removed(settings: Settings) -> None:
+    call_command("demo")
+    away(settings)
+    with pytest.raises(CommandError, match="demo --remove"):
+        Command().prepare_database()
+    call_command("demo", "--remove")
+    Command().prepare_database()
+
+
+def test_a_demo_that_was_removed_is_not_made_again(settings: Settings) -> None:
+    call_command("demo")
+    call_command("demo", "--remove")
+    settings.DEMO = True
+    Command().prepare_database()
+    assert not User.objects.filter(is_active=True).exists()
+
+
+def test_it_does_not_start_without_the_secrets_of_the_keys(settings: Settings) -> None:
+    settings.DEMO = False
+    make_team("Acme")
+    lost = next(iter(settings.KEY_ROOTS))
+    settings.KEY_ROOTS = {"new": b"x" * 32}
+    with pytest.raises(CommandError) as refused:
+        Command().prepare_database()
+    assert f"2 of the Subscription Keys cannot work: their key root {lost} is not here" in str(refused.value)
+    assert "Restore secrets.json from the backup" in str(refused.value)
+    call_command("key_roots", "--withdraw", lost)
+    Command().prepare_database()
+
+
+def test_it_does_not_start_with_an_older_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_older_postgres()
+    monkeypatch.setitem(vars(connections["default"]), "pg_version", 140_011)
+    with pytest.raises(CommandError, match="The database is PostgreSQL 14; 15 or newer is needed"):
+        refuse_older_postgres()
+
+
+def test_a_busy_port_leads_to_another_and_a_wrong_host_does_not() -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        with pytest.raises(CommandError, match=f"Choose another port: make run PORT={port + 2}"):
+            refuse_busy_port("127.0.0.1", port)
+    with pytest.raises(CommandError, match="HOST must be an address of this machine"):
+        refuse_busy_port("192.0.2.1", port)

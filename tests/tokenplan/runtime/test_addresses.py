@@ -1,0 +1,111 @@
+"""An address that cannot work is refused in one sentence, before anything is started."""
+
+import pytest
+
+from tokenplan.runtime.addresses import broker_url, console_address, database_settings, is_this_machine
+from tokenplan.runtime.environment import InvalidEnvironment
+
+HOST_ALONE = "BASE_URL must be a host and perhaps a port, without a path"
+SCHEME = "BASE_URL must start with http:// or https://"
+BRACKETS = "IPv6 address stands in brackets"
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "host", "https"),
+    [
+        ("", "http://127.0.0.1:8000", "127.0.0.1", False),
+        ("https://console.example.com/", "https://console.example.com", "console.example.com", True),
+        ("http://[::1]:8000", "http://[::1]:8000", "[::1]", False),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]", "[2001:db8::1]", True),
+        ("http://localhost:99", "http://localhost:99", "localhost", False),
+    ],
+)
+def test_an_address_of_the_console_is_read(
+    monkeypatch: pytest.MonkeyPatch, given: str, url: str, host: str, https: bool
+) -> None:
+    monkeypatch.setenv("BASE_URL", given)
+    address = console_address(8000)
+    assert (address.url, address.host, address.https) == (url, host, https)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("https://a.example/plan", HOST_ALONE),
+        ("https://a.example/?x=1", HOST_ALONE),
+        ("https://a.example#x", HOST_ALONE),
+        ("https://user:password@a.example", HOST_ALONE),
+        ("console.example.com", SCHEME),
+        ("localhost:8000", SCHEME),
+        ("//a.example", SCHEME),
+        ("ftp://a.example", SCHEME),
+        ("https://", SCHEME),
+        ("http://::1:8000", BRACKETS),
+        ("http://2001:db8::1", BRACKETS),
+        ("http://[::1:8000", BRACKETS),
+        ("http://a.example:70000", "A port is from 1 to 65535"),
+        ("http://a.example:0", "A port is from 1 to 65535"),
+        ("http://a.example:x", "A port is from 1 to 65535"),
+        ("http://a b.example", "BASE_URL names no host"),
+        ("http://*", "BASE_URL names no host"),
+    ],
+)
+def test_an_address_of_the_console_that_cannot_work_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: str, sentence: str
+) -> None:
+    monkeypatch.setenv("BASE_URL", given)
+    with pytest.raises(InvalidEnvironment) as refused:
+        console_address(8000)
+    assert sentence in str(refused.value)
+    assert "password" not in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "a.localhost", "127.8.8.8", "[::1]"])
+def test_names_of_this_machine(host: str) -> None:
+    assert is_this_machine(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["console.example.com", "localhost.example", "192.168.1.5", "0.0.0.0", "[::]", "[2001:db8::1]"],
+)
+def test_names_of_other_machines(host: str) -> None:
+    assert not is_this_machine(host)
+
+
+def test_a_postgresql_is_read() -> None:
+    settings = database_settings("postgres://me:p%40ss@db.example:6432/plan?sslmode=require")
+    assert (settings["HOST"], settings["PORT"], settings["NAME"]) == ("db.example", 6432, "plan")
+    assert (settings["USER"], settings["PASSWORD"]) == ("me", "p@ss")
+    assert settings["OPTIONS"] == {"sslmode": "require"}
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://u:password@h/x", "must name a PostgreSQL"),
+        ("sqlite:///x", "must name a PostgreSQL"),
+        ("host=h password=password", "must name a PostgreSQL"),
+        ("postgres:h/x", "must name a PostgreSQL"),
+        ("postgres://u:password@h", "must name a database after the last slash"),
+        ("postgres://u:password@h/", "must name a database after the last slash"),
+        ("postgres://u:password@h:x/d", "A port is from 1 to 65535"),
+        ("postgres://u:password@h:70000/d", "A port is from 1 to 65535"),
+    ],
+)
+def test_what_is_no_postgresql_is_refused_without_its_password(url: str, sentence: str) -> None:
+    with pytest.raises(InvalidEnvironment) as refused:
+        database_settings(url)
+    assert str(refused.value).startswith("DATABASE_URL ")
+    assert sentence in str(refused.value)
+    assert "password@h" not in str(refused.value).replace("user:password@host", "")
+
+
+def test_a_broker_is_read_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("", "redis://h:6379/0", "rediss://h", "amqp://u:p@h//"):
+        monkeypatch.setenv("REDIS_URL", url)
+        assert broker_url() == url
+    for url in ("localhost:6379", "http://h", "redis:h", "redis://h:70000"):
+        monkeypatch.setenv("REDIS_URL", url)
+        with pytest.raises(InvalidEnvironment, match="REDIS_URL"):
+            broker_url()

@@ -1,0 +1,77 @@
+"""What is unsafe away from the laptop is refused there, and stays convenient on it."""
+
+import pytest
+
+from tokenplan.runtime import away
+from tokenplan.runtime.addresses import ConsoleAddress
+from tokenplan.runtime.environment import InvalidEnvironment
+
+HERE = ConsoleAddress("http://127.0.0.1:8000", "127.0.0.1", https=False, is_this_machine=True)
+AWAY = ConsoleAddress("https://console.example.com", "console.example.com", https=True, is_this_machine=False)
+PLAIN = ConsoleAddress("http://10.0.0.5", "10.0.0.5", https=False, is_this_machine=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOCAL_STRIPE", "DEMO", "TRUSTED_PROXY_COUNT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class TestLocalStripe:
+    def test_it_is_there_on_the_laptop_until_a_key_is_set(self) -> None:
+        assert away.local_stripe(HERE, has_key=False) is True
+        assert away.local_stripe(HERE, has_key=True) is False
+        assert away.local_stripe(AWAY, has_key=True) is False
+
+    @pytest.mark.parametrize("address", [AWAY, PLAIN])
+    def test_a_forgotten_key_gives_no_plans_away(self, address: ConsoleAddress) -> None:
+        with pytest.raises(InvalidEnvironment, match="STRIPE_SECRET_KEY is not set"):
+            away.local_stripe(address, has_key=False)
+
+    def test_it_is_there_where_it_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LOCAL_STRIPE", "1")
+        assert away.local_stripe(AWAY, has_key=False) is True
+
+    def test_it_and_a_key_exclude_each_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LOCAL_STRIPE", "1")
+        with pytest.raises(InvalidEnvironment, match="exclude each other"):
+            away.local_stripe(HERE, has_key=True)
+        monkeypatch.setenv("LOCAL_STRIPE", "0")
+        with pytest.raises(InvalidEnvironment, match="needs STRIPE_SECRET_KEY"):
+            away.local_stripe(HERE, has_key=False)
+
+
+class TestDemo:
+    def test_it_is_for_a_laptop_without_a_key_and_without_a_database_of_its_own(self) -> None:
+        assert away.demo(HERE, has_key=False, has_database=False) is True
+        assert away.demo(HERE, has_key=True, has_database=False) is False
+        assert away.demo(HERE, has_key=False, has_database=True) is False
+        assert away.demo(AWAY, has_key=False, has_database=False) is False
+
+    def test_it_can_be_asked_for_on_the_laptop_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DEMO", "1")
+        assert away.demo(HERE, has_key=True, has_database=True) is True
+        for address in (AWAY, PLAIN):
+            with pytest.raises(InvalidEnvironment, match="whose passwords are printed"):
+                away.demo(address, has_key=True, has_database=True)
+        monkeypatch.setenv("DEMO", "0")
+        assert away.demo(HERE, has_key=False, has_database=False) is False
+
+
+class TestProxies:
+    def test_none_are_needed_on_the_laptop_or_where_nothing_is_encrypted(self) -> None:
+        assert away.proxies(HERE, behind_tls_proxy=False) == 0
+        assert away.proxies(PLAIN, behind_tls_proxy=False) == 0
+
+    def test_their_number_must_be_said_where_https_ends_at_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for address, behind in ((AWAY, False), (AWAY, True), (HERE, True), (PLAIN, True)):
+            with pytest.raises(InvalidEnvironment, match="TRUSTED_PROXY_COUNT must say how many"):
+                away.proxies(address, behind_tls_proxy=behind)
+        monkeypatch.setenv("TRUSTED_PROXY_COUNT", "2")
+        assert away.proxies(AWAY, behind_tls_proxy=True) == 2
+
+    def test_zero_must_be_meant(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TRUSTED_PROXY_COUNT", "0")
+        assert away.proxies(AWAY, behind_tls_proxy=False) == 0
+        with pytest.raises(InvalidEnvironment):
+            away.proxies(AWAY, behind_tls_proxy=True)

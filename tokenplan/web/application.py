@@ -1,0 +1,87 @@
+"""What becomes of a request: health is answered here, everything else by Django once its body has come."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from rest_framework.exceptions import APIException
+
+from tokenplan.kit.problems import INTERNAL_ERROR, Problem, TooBusy, problem_of
+from tokenplan.runtime.folders import web_door
+from tokenplan.web.bodies import Bodies
+from tokenplan.web.door import door
+from tokenplan.web.messages import Disconnected, Receive, Scope, Send, send_answer
+from tokenplan.web.threads import Threads
+from tokenplan.web.wsgi_calls import environ_of
+
+logger = logging.getLogger(__name__)
+
+Readiness = Callable[[], Awaitable[tuple[int, object]]]
+PLAIN = [(b"content-type", b"text/plain"), (b"cache-control", b"no-store")]
+JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+
+
+class Application:
+    """An ASGI application in front of a WSGI one."""
+
+    def __init__(self, *, bodies: Bodies, threads: Threads, readiness: Readiness, data: Path) -> None:
+        self.bodies = bodies
+        self.threads = threads
+        self.readiness = readiness
+        self._data = data
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, or looks after the life of this process."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # For any Host header: probes use the IP address.
+        path = scope["raw_path"]
+        if path == b"/healthz":
+            await send_answer(send, status=200, headers=PLAIN, body=b"ok\n")
+        elif path == b"/readyz":
+            status, found = await self.readiness()
+            await send_answer(send, status=status, headers=JSON, body=json.dumps(found).encode())
+        else:
+            with contextlib.suppress(Disconnected):
+                await self._answer_by_django(scope, receive, send)
+
+    async def _answer_by_django(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with self.bodies.whole(scope, receive) as body:
+                answer = await self.threads.answer(environ_of(scope, body))
+            if answer.rest is None:
+                await send_answer(send, status=answer.status, headers=answer.headers, body=answer.body)
+            else:
+                await self.threads.stream(answer, send)
+        except (APIException, TooBusy) as refused:
+            await refuse(problem_of(refused), send)
+        except Disconnected:
+            raise
+        except Exception:
+            # Django answers for whatever its own code raises, so this is ours.
+            logger.exception("A request was not answered")
+            await refuse(INTERNAL_ERROR, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with door(web_door(self._data, os.getpid()), self.threads.calls.stuck_seconds):
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def refuse(problem: Problem, send: Send) -> None:
+    """Answers with a problem document. The connection ends: what is left of the body is not waited for."""
+    response = problem.response()
+    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+    headers += [(b"connection", b"close"), (b"content-length", str(len(response.content)).encode())]
+    await send_answer(send, status=problem.status, headers=headers, body=response.content)
