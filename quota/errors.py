@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
 
 from quota.windows import QuotaWindow
 from tokenplan.kit.errors import InvalidValue, Refusal
@@ -59,6 +62,18 @@ class TooManyAgents(Refusal):
 class RequestIdReused(Refusal):
     code = "request_id_reused"
     title = "This request_id was used for another request"
+
+
+class ReservationClosed(Refusal):
+    """The request is a repeat, and its reservation is `state` by now: settled, released or lapsed."""
+
+    code = "reservation_closed"
+    title = _("This request was answered, and its call is over")
+
+    def __init__(self, detail: str, *, reservation_id: UUID, state: str) -> None:
+        super().__init__(detail, pointer="/request_id")
+        self.reservation_id = reservation_id
+        self.state = state
 
 
 class ReservationUnknown(Refusal):

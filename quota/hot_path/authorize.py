@@ -12,9 +12,16 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from quota.allocation import split
-from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
+from quota.errors import (
+    NoUsableResources,
+    QuotaExhausted,
+    RequestIdReused,
+    ReservationClosed,
+    TooManyAgents,
+)
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import (
@@ -48,9 +55,10 @@ class AuthorizeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """The answer. A repeat of the request gets the same one."""
+    """The answer. A repeat of the request gets the same one while its hold is open, with `repeated`."""
 
     reservation_id: UUID
+    repeated: bool
     expires_at: datetime
     estimate_nanousd: int
     from_quota_nanousd: int
@@ -63,8 +71,9 @@ class Authorization:
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
     """Hold what the call may cost, quota first and Credits for the rest, or refuse.
 
-    Raises KeyInvalid, ModelUnknown, InvalidUsage, NoUsableResources, QuotaExhausted, TooManyAgents,
-    RequestIdReused. A refusal holds nothing and is not remembered: the same request_id may ask again.
+    Raises KeyInvalid, RequestIdReused, ReservationClosed, ModelUnknown, InvalidUsage, NoUsableResources,
+    QuotaExhausted, TooManyAgents. The key comes first: a dead one is refused whatever was
+    answered before. A refusal holds nothing and is not remembered: the same request_id may ask again.
     """
     key_public_id = public_id_of(request.key_text)
     request_hash = _request_hash(key_public_id, request)
@@ -77,10 +86,10 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             occurred_at=at,
             at=at,
         )
-        if state.prior_reservation_id:
-            return _repeated(gateway, request.request_id, request_hash)
         if not state.key_works:
             raise KeyInvalid
+        if state.prior_reservation_id:
+            return _repeated(gateway, request.request_id, request_hash, at)
         card = rate_card(state.rate_card_id) if state.rate_card_id else None
         estimate = charge(card, request.model, request.estimate).amount
         plan = plan_terms(state.plan_id) if state.plan_id else None
@@ -112,7 +121,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
         if _write(reservation, credits_needed):
             return _authorization(reservation, state.team_slug, plan.code if plan else None)
         if Reservation.objects.filter(gateway=gateway, request_id=request.request_id).exists():
-            return _repeated(gateway, request.request_id, request_hash)
+            return _repeated(gateway, request.request_id, request_hash, at)
         raise _refusal(state, plan, estimate, at)
 
 
@@ -121,19 +130,34 @@ def _request_hash(key_public_id: str, request: AuthorizeRequest) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _repeated(gateway: Gateway, request_id: str, request_hash: str) -> Authorization:
-    """The answer that the request got before. Raises RequestIdReused when it was another request."""
+def _repeated(gateway: Gateway, request_id: str, request_hash: str, at: datetime) -> Authorization:
+    """The answer that the request got before, while its hold is open.
+
+    Raises RequestIdReused when it was another request, ReservationClosed when nothing is held for it any
+    more.
+    """
     prior = Reservation.objects.select_related("team", "plan").get(gateway=gateway, request_id=request_id)
     if prior.request_hash != request_hash:
-        raise RequestIdReused(
-            f"The request_id {request_id!r} was used for another request", pointer="/request_id"
+        detail = _("The request_id %(request_id)r was used for another request")
+        raise RequestIdReused(detail % {"request_id": request_id}, pointer="/request_id")
+    state = prior.state_at(at)
+    if state != Reservation.State.HELD:
+        detail = _(
+            "The request_id %(request_id)r belongs to a call that is %(state)s; nothing is held. "
+            "Send a new request_id."
         )
-    return _authorization(prior, prior.team.slug, prior.plan.code if prior.plan else None)
+        raise ReservationClosed(
+            detail % {"request_id": request_id, "state": state}, reservation_id=prior.pk, state=state
+        )
+    return _authorization(prior, prior.team.slug, prior.plan.code if prior.plan else None, repeated=True)
 
 
-def _authorization(reservation: Reservation, team_slug: str, plan_code: str | None) -> Authorization:
+def _authorization(
+    reservation: Reservation, team_slug: str, plan_code: str | None, *, repeated: bool = False
+) -> Authorization:
     return Authorization(
         reservation_id=reservation.pk,
+        repeated=repeated,
         expires_at=reservation.expires_at,
         estimate_nanousd=reservation.estimate_nanousd,
         from_quota_nanousd=reservation.from_quota_nanousd,

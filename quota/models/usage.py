@@ -7,6 +7,7 @@ question is answered by a composite index, and each index is written twice a cal
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -15,6 +16,8 @@ from quota import querysets
 from quota.models.gateways import Gateway
 from quota.models.plans import Plan
 from teams.models import Membership, Seat, SubscriptionKey, Team
+
+LAPSED = "lapsed"
 
 
 class Reservation(models.Model):
@@ -81,6 +84,11 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    def state_at(self, moment: datetime) -> str:
+        """`state`, and "lapsed" once its lifetime is over, whether or not a sweep has marked it."""
+        over = self.state == self.State.HELD and moment >= self.expires_at
+        return LAPSED if over or self.expired else self.state
 
 
 class UsageEvent(models.Model):

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
 from django.db.models import Sum
 
-from quota.errors import NoUsableResources, QuotaExhausted
+from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused
 from quota.hot_path import authorize as authorize_module
 from quota.hot_path import events as events_module
 from quota.hot_path import state as state_module
@@ -36,10 +36,12 @@ from tests.helpers.factories import (
     Scene,
     allow_credits,
     give_credits,
+    key_of,
     limits,
     make_desk,
     make_member,
     make_scene,
+    make_seat,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -188,6 +190,48 @@ def test_one_request_of_a_key_without_seat_sent_at_once_holds_once() -> None:
     desk = make_desk(make_member(scene.team, credits=True))
     results = at_once(*[lambda: desk.ask(6, request_id="once") for _ in range(20)])
     assert len({result.reservation_id for result in results}) == 1
+
+
+def asked_by_two_keys_at_once(request_id: str) -> list[Any]:
+    """What two members get when one gateway gives both of their calls the same request_id."""
+    scene = make_scene()
+    member = make_member(scene.team)
+    make_seat(scene.team, scene.plan, holder=member)
+    desks = [scene.desk, Desk(scene.desk.gateway, key_of(member))]
+    for desk in desks:
+        desk.use(1)  # marks the key as used
+    meeting = threading.Barrier(2)
+    write = authorize_module._write
+
+    def write_together(*arguments: Any) -> bool:
+        meeting.wait(30)  # both have been told that nobody asked before
+        return write(*arguments)
+
+    def ask(desk: Desk) -> Any:
+        try:
+            return desk.ask(3, request_id=request_id)
+        except (RequestIdReused, IntegrityError) as error:
+            return error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(authorize_module, "_write", write_together)
+        return at_once(*[lambda desk=desk: ask(desk) for desk in desks])
+
+
+def test_control_two_keys_with_one_request_id_both_find_it_unused(monkeypatch: pytest.MonkeyPatch) -> None:
+    clause = "ON CONFLICT (gateway_id, request_id) DO NOTHING"
+    assert clause in authorize_module._INSERT
+    monkeypatch.setattr(authorize_module, "_INSERT", authorize_module._INSERT.replace(clause, ""))
+    results = asked_by_two_keys_at_once("one")
+    assert len(allowed(results)) == 1
+    assert [type(result) for result in results if isinstance(result, Exception)] == [IntegrityError]
+
+
+def test_of_two_keys_with_one_request_id_at_once_one_is_told_that_it_is_in_use() -> None:
+    results = asked_by_two_keys_at_once("one")
+    assert len(allowed(results)) == 1
+    assert [type(result) for result in results if isinstance(result, Exception)] == [RequestIdReused]
+    assert Reservation.objects.filter(request_id="one").count() == 1
 
 
 def test_one_call_settled_fifty_times_at_once_is_charged_once() -> None:

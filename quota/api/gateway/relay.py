@@ -18,7 +18,15 @@ KNOWN: dict[str, tuple[int, str, str | None]] = {
 }
 # What the caller asked is wrong, as far as the gateway passed it on.
 OF_THE_REQUEST = frozenset(
-    {"model_unknown", "invalid", "usage_invalid", "malformed", "body_too_large", "request_id_reused"}
+    {
+        "model_unknown",
+        "invalid",
+        "usage_invalid",
+        "malformed",
+        "body_too_large",
+        "request_id_reused",
+        "reservation_closed",
+    }
 )
 
 

@@ -14,7 +14,7 @@ from quota.services.entitlements import suspend_seat
 from quota.windows import Limit, Policy, Rule
 from teams.services.keys import revoke_keys, rotate_key
 from tests.helpers import factories
-from tests.helpers.api_client import Answer, Caller, Office, gateway_caller, make_office
+from tests.helpers.api_client import Caller, Office, gateway_caller, make_office
 from tests.helpers.factories import CREDIT, T0, USD
 
 CENT = 10_000_000
@@ -40,6 +40,8 @@ def test_the_answer_says_what_is_held_and_the_windows_with_it() -> None:
     week = answer.body["windows"][1]
     assert answer.body == {
         "reservation": str(row.pk),
+        "state": "held",
+        "repeated": False,
         "expires_at": "2026-06-03T10:17:00Z",
         "estimate_nanousd": 5 * CENT,
         "from_quota_nanousd": 5 * CENT,
@@ -73,13 +75,46 @@ def test_the_answer_says_what_is_held_and_the_windows_with_it() -> None:
 def test_the_same_request_answers_as_the_first_time_and_holds_once(clock: time_machine.Traveller) -> None:
     office = make_office()
     first = office.ask(5)
+    assert (first.status, first.body["repeated"]) == (201, False)
     clock.shift(timedelta(minutes=3))
-    assert office.ask(5) == Answer(201, first.headers, first.body)
+    again = office.ask(5)
+    assert (again.status, again.body) == (200, first.body | {"repeated": True})
+    # No agent is the same as none said.
+    assert office.ask(5, agent=None).status == office.ask(5, agent="").status == 200
     assert Reservation.objects.count() == 1
     # Another gateway's r1 is another request.
-    assert office.ask(5).body["reservation"] == first.body["reservation"]
     office.gateway = gateway_caller("another")
     assert office.ask(5).body["reservation"] != first.body["reservation"]
+
+
+def test_a_repeat_after_the_call_is_over_is_told_to_take_a_new_id() -> None:
+    office = make_office()
+    reservation = office.ask(5).body["reservation"]
+    office.settle(reservation, 5)
+    answer = office.ask(5)
+    message = "The request_id 'r1' belongs to a call that is settled; nothing is held. Send a new request_id."
+    assert answer.status == 409
+    assert answer.body == {
+        "type": "/problems/reservation_closed",
+        "title": "This request was answered, and its call is over",
+        "status": 409,
+        "detail": message,
+        "code": "reservation_closed",
+        "pointer": "/request_id",
+        "errors": [{"pointer": "/request_id", "detail": message}],
+        "reservation": reservation,
+        "state": "settled",
+        "relay": relayed(409, "invalid_request_error", message),
+    }
+    assert Reservation.objects.get().state == "settled"
+    assert office.used() == 5 * CENT
+
+
+def test_a_repeat_with_a_dead_key_is_401() -> None:
+    office = make_office()
+    assert office.ask(5).status == 201
+    _revoked(office)
+    assert (office.ask(5).status, office.ask(5).code) == (401, "key_invalid")
 
 
 def test_another_body_under_the_same_request_id_is_refused() -> None:
