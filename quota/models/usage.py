@@ -14,7 +14,7 @@ from django.db.models import F, Q
 
 from quota import querysets
 from quota.models.gateways import Gateway
-from quota.models.plans import Plan
+from quota.models.plans import Plan, RateCard
 from teams.models import Membership, Seat, SubscriptionKey, Team
 
 LAPSED = "lapsed"
@@ -44,6 +44,13 @@ class Reservation(models.Model):
     key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
     seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    rate_card = models.ForeignKey(
+        RateCard,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="+",
+        help_text="What the call was estimated by, and will be charged by.",
+    )
     model = models.CharField(max_length=100)
     agent = models.CharField(max_length=64, blank=True)
     estimate_nanousd = models.BigIntegerField()
@@ -113,6 +120,9 @@ class UsageEvent(models.Model):
     agent = models.CharField(max_length=64, blank=True)
     usage = models.JSONField(help_text="Meter to quantity.")
     prices = models.JSONField(help_text="The prices of the rate card that were used.")
+    unpriced = models.BooleanField(
+        default=False, help_text="Something was used of a meter without a price, and is not in the amount."
+    )
     amount_nanousd = models.BigIntegerField()
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
@@ -142,6 +152,7 @@ class UsageEvent(models.Model):
             models.Index(fields=["team", "occurred_at"], name="usage_of_a_team"),
             models.Index(fields=["membership", "occurred_at"], name="usage_of_a_member"),
             models.Index(fields=["seat", "occurred_at"], name="usage_of_a_seat"),
+            models.Index(fields=["recorded_at"], condition=Q(unpriced=True), name="unpriced_usage"),
         ]
 
     def __str__(self) -> str:
