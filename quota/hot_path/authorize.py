@@ -34,7 +34,7 @@ from quota.hot_path.state import (
 )
 from quota.models import Gateway, Reservation
 from quota.money import credits_text
-from quota.pricing import charge
+from quota.pricing import estimated, not_on_the_card
 from quota.stored_json import windows_json
 from quota.windows import Hold, fits_at
 from teams.errors import KeyInvalid
@@ -90,8 +90,9 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             raise KeyInvalid
         if state.prior_reservation_id:
             return _repeated(gateway, request.request_id, request_hash, at)
-        card = rate_card(state.rate_card_id) if state.rate_card_id else None
-        estimate = charge(card, request.model, request.estimate).amount
+        if state.rate_card_id is None:
+            raise not_on_the_card(request.model)
+        estimate = estimated(rate_card(state.rate_card_id), request.model, request.estimate)
         plan = plan_terms(state.plan_id) if state.plan_id else None
         if plan:
             _check_agents(state.usage, plan, request.agent, at)
@@ -109,6 +110,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             key_id=state.key_id,
             seat_id=state.seat_id,
             plan_id=state.plan_id,
+            rate_card_id=state.rate_card_id,
             model=request.model,
             agent=request.agent,
             estimate_nanousd=parts.amount,

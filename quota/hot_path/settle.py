@@ -21,8 +21,7 @@ def settle(*, gateway: Gateway, reservation_id: UUID, usage: Mapping[str, int], 
 
     Settling twice with the same usage gives the same event. Usage beyond what was held is recorded all the
     same. A reservation whose lifetime is over holds nothing, and is charged as usage that nothing was held
-    for. Raises ReservationUnknown, AlreadySettled (with other usage), AlreadyReleased, InvalidUsage,
-    ModelUnknown.
+    for. Raises ReservationUnknown, AlreadySettled (with other usage), AlreadyReleased, InvalidUsage.
     """
     with transaction.atomic():
         return settle_in_transaction(gateway=gateway, reservation_id=reservation_id, usage=usage, at=at)[0]
@@ -41,7 +40,6 @@ def settle_in_transaction(
         return event, False
     if locked.state == Reservation.State.RELEASED and not locked.expired:
         raise AlreadyReleased
-    card = rate_card(locked.rate_card_id) if locked.rate_card_id else None
     held = NOTHING_HELD
     if locked.state == Reservation.State.HELD and at < locked.expires_at:
         held = HeldParts(locked.from_quota_nanousd, locked.from_credits_nanousd, locked.created_at)
@@ -60,7 +58,7 @@ def settle_in_transaction(
         usage_hash=digest,
         occurred_at=locked.created_at,
     )
-    price = charge(card, locked.model, usage)
+    price = charge(rate_card(locked.rate_card_id), locked.model, usage)
     return record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at), True
 
 

@@ -119,7 +119,7 @@ class ReservationState:
     agent: str
     from_quota_nanousd: int
     from_credits_nanousd: int
-    rate_card_id: int | None
+    rate_card_id: int
     usage: SeatUsage
 
 

@@ -70,8 +70,8 @@ class GatewayClient:
     def authorize(self, *, request_id: str, key: str, model: str, estimate: Mapping[str, int]) -> Answer:
         """201 with a reservation, or a refusal of the call. Raises NoAnswer, Unusable.
 
-        The same request_id again holds nothing twice, so a lost answer costs nothing: while the hold is open it
-        is 200 with the reservation, and later 409 `reservation_closed`, which names it too.
+        The same request_id again holds nothing twice, so a lost answer costs nothing: while the hold is open
+        it is 200 with the reservation, and later 409 `reservation_closed`, which names it too.
         """
         body = {"request_id": request_id, "key": key, "model": model, "estimate": estimate}
         answer = self._post("/api/v1/gateway/authorize", body)

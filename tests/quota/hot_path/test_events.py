@@ -102,12 +102,25 @@ def test_a_late_event_moves_the_first_use_windows_after_it() -> None:
     assert receipt.windows_after[0]["used_nanousd"] == 31 * PENNY
 
 
+def test_a_meter_without_a_price_throws_no_row_away(scene: Scene) -> None:
+    held = scene.desk.ask(5)
+    usage = {"calls": 2, "songs": 1}
+    settled = settle_many(
+        gateway=scene.desk.gateway, settlements=[Settlement(held.reservation_id, usage)], at=T0
+    )
+    rows = [ReportedEvent("song", scene.desk.key, "penny", usage, T0)]
+    recorded = record_events(gateway=scene.desk.gateway, events=rows, at=T0)
+    assert [(row.is_new, row.refusal) for row in settled + recorded] == [(True, None)] * 2
+    charged = UsageEvent.objects.values_list("amount_nanousd", "unpriced", "usage")
+    assert list(charged) == [(2 * PENNY, True, usage)] * 2
+
+
 def test_settlements_come_in_bulk_and_a_bad_one_rejects_itself_alone(scene: Scene) -> None:
     one, two = scene.desk.ask(5), scene.desk.ask(5)
     rows = [
         Settlement(one.reservation_id, {"calls": 2}),
         Settlement(one.reservation_id, {"calls": 3}),
-        Settlement(two.reservation_id, {"images": 2}),
+        Settlement(two.reservation_id, {}),
         Settlement(two.reservation_id, {"calls": 4}),
         Settlement(two.reservation_id, {"calls": 4}),
     ]

@@ -27,7 +27,7 @@ def test_settlements_settle_each_and_a_bad_one_rejects_itself_alone() -> None:
         {"reservation": a, "usage": {"calls": 1}},
         {"reservation": a, "usage": {"calls": 2}},
         {"reservation": unknown, "usage": {"calls": 1}},
-        {"reservation": b, "usage": {"songs": 1}},
+        {"reservation": b, "usage": {}},
         {"reservation": b, "usage": {"calls": 1.0}},
         {"reservation": 7, "usage": {"calls": 1}},
         {"reservation": "x" * 36, "usage": {"calls": 1}},
@@ -40,7 +40,7 @@ def test_settlements_settle_each_and_a_bad_one_rejects_itself_alone() -> None:
     assert [(r["index"], r["id"], r["code"], r.get("pointer")) for r in answer.body["rejected"]] == [
         (2, a, "reservation_settled", "/usage"),
         (3, unknown, "reservation_unknown", None),
-        (4, b, "usage_invalid", "/usage/songs"),
+        (4, b, "invalid", "/usage"),
         (5, b, "invalid", "/usage/calls"),
         (6, None, "invalid", "/reservation"),
         (7, "x" * 36, "invalid", "/reservation"),
