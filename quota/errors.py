@@ -30,7 +30,7 @@ class InvalidUsage(InvalidValue):
 
 
 class QuotaExhausted(Refusal):
-    """`window` will be the last of `windows` to have room; `fits_at` is when the call fits (None: never)."""
+    """`window` will be the last of `windows` to have room; `fits_at` is when the call fits."""
 
     code = "quota_exhausted"
     status = 429
@@ -44,13 +44,26 @@ class QuotaExhausted(Refusal):
         window: QuotaWindow,
         windows: Sequence[QuotaWindow],
         plan_name: str,
-        fits_at: datetime | None,
+        fits_at: datetime,
     ) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.window = window
         self.windows = windows
         self.plan_name = plan_name
         self.fits_at = fits_at
+
+
+class LargerThanTheWindow(Refusal):
+    """The call does not fit into `window`, one of `windows`, even when nothing is used of it."""
+
+    code = "larger_than_the_window"
+    status = 422
+    title = _("The call is larger than a whole quota window")
+
+    def __init__(self, detail: str, *, window: QuotaWindow, windows: Sequence[QuotaWindow]) -> None:
+        super().__init__(detail)
+        self.window = window
+        self.windows = windows
 
 
 class TooManyAgents(Refusal):

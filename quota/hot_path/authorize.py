@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from quota.allocation import split
 from quota.errors import (
+    LargerThanTheWindow,
     NoUsableResources,
     QuotaExhausted,
     RequestIdReused,
@@ -36,7 +37,7 @@ from quota.models import Gateway, Reservation
 from quota.money import credits_text
 from quota.pricing import estimated, not_on_the_card
 from quota.stored_json import windows_json
-from quota.windows import Hold, fits_at
+from quota.windows import FOREVER, Hold
 from teams.errors import KeyInvalid
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)
@@ -72,8 +73,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
     """Hold what the call may cost, quota first and Credits for the rest, or refuse.
 
     Raises KeyInvalid, RequestIdReused, ReservationClosed, ModelUnknown, InvalidUsage, NoUsableResources,
-    QuotaExhausted, TooManyAgents. The key comes first: a dead one is refused whatever was
-    answered before. A refusal holds nothing and is not remembered: the same request_id may ask again.
+    QuotaExhausted, LargerThanTheWindow, TooManyAgents. The key comes first: a dead one is refused whatever
+    was answered before. A refusal holds nothing and is not remembered: the same request_id may ask again.
     """
     key_public_id = public_id_of(request.key_text)
     request_hash = _request_hash(key_public_id, request)
@@ -176,7 +177,7 @@ def _check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) -
         return
     at_work = usage.agents()
     if agent not in at_work and len(at_work) >= plan.agents[1]:
-        lapses = min(live.ends_at for live in usage.live)
+        lapses = min(live.hold.ends_at for live in usage.live)
         raise TooManyAgents(
             f"{plan.name} allows {plan.agents[1]} agents at once; wait until one has finished",
             retry_after=max(1, ceil((lapses - at).total_seconds())),
@@ -225,7 +226,7 @@ def _write(reservation: Reservation, credits_needed: int) -> bool:
 
 def _refusal(
     state: CallState, plan: PlanTerms | None, estimate: int, at: datetime
-) -> NoUsableResources | QuotaExhausted:
+) -> NoUsableResources | QuotaExhausted | LargerThanTheWindow:
     """Why nothing was held, and when it can be."""
     credits = usable_credits(
         team_id=state.team_id, membership_id=state.membership_id, seated=plan is not None, at=at
@@ -238,22 +239,21 @@ def _refusal(
         return NoUsableResources()
     needed = max(estimate - credits, 1)
     windows = state.usage.windows(plan.limits, at)
-    moments = [
-        fits_at(
-            window.limit, state.usage.buckets.get(window.limit.rule.key, ()), state.usage.holds, needed, at
-        )
-        for window in windows
-    ]
+    moments = [state.usage.fits_at(limit, needed, at) or FOREVER for limit in plan.limits]
     # The window that will be the last to have room; one that never will comes last of all.
-    last = max(
-        range(len(windows)), key=lambda i: (moments[i] is None, moments[i] or at, windows[i].limit.nanousd)
-    )
+    last = max(range(len(windows)), key=lambda i: (moments[i], windows[i].limit.nanousd))
     window, fits = windows[last], moments[last]
-    until = fits or window.resets_at
-    when = f"it fits at {fits.isoformat()}" if fits else "it is more than the whole window holds"
+    about = {"window": window.limit.label, "plan": plan.name, "moment": fits.isoformat()}
+    if fits == FOREVER:
+        detail = _(
+            "The call may cost more than the whole %(window)s window of %(plan)s holds, and Credits do not "
+            "cover it"
+        )
+        return LargerThanTheWindow(detail % about, window=window, windows=windows)
+    detail = _("The %(window)s window of %(plan)s has no room for this call; it fits at %(moment)s")
     return QuotaExhausted(
-        f"The {window.limit.label} window of {plan.name} has no room for this call; {when}",
-        retry_after=max(1, ceil((until - at).total_seconds())),
+        detail % about,
+        retry_after=max(1, ceil((fits - at).total_seconds())),
         window=window,
         windows=windows,
         plan_name=plan.name,

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from quota.errors import ReservationUnknown
 from quota.hot_path.sql import fetch_row
-from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, room_for, window_at
+from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
 from teams.services.keys import root_secret
@@ -27,7 +27,6 @@ class LiveHold:
     reservation_id: UUID
     hold: Hold
     agent: str
-    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class SeatUsage:
 
     def with_hold(self, hold: Hold) -> SeatUsage:
         """As if one more call were under way. For showing, so the hold belongs to no reservation."""
-        return SeatUsage(self.rules, self.buckets, (*self.live, LiveHold(UUID(int=0), hold, "", hold.at)))
+        return SeatUsage(self.rules, self.buckets, (*self.live, LiveHold(UUID(int=0), hold, "")))
 
     def with_usage(self, starts: dict[str, datetime], nanousd: int) -> SeatUsage:
         """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
@@ -70,6 +69,10 @@ class SeatUsage:
         return [
             window_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, moment) for limit in limits
         ]
+
+    def fits_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
+        """The first moment at which that much fits, if all holds lapse; None: never."""
+        return fits_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, nanousd, moment)
 
     def room(self, limits: Sequence[Limit], occurred_at: datetime) -> int:
         """How many nano-dollars of usage at `occurred_at` fit into every window."""
@@ -249,7 +252,7 @@ def _take_usage(row: dict[str, Any]) -> SeatUsage:
         buckets.setdefault(rule_key, []).append(Bucket(start, used))
     holds = _together(row, "hold_ids", "hold_starts", "hold_nanousd", "hold_agents", "hold_ends")
     live = tuple(
-        LiveHold(reservation_id, Hold(start, nanousd), agent, end)
+        LiveHold(reservation_id, Hold(start, nanousd, end), agent)
         for reservation_id, start, nanousd, agent, end in holds
     )
     return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules or ()), buckets, live)

@@ -69,6 +69,7 @@ class Authorize(GatewayView):
                 errors.ModelUnknown,
                 errors.InvalidUsage,
                 errors.QuotaExhausted,
+                errors.LargerThanTheWindow,
                 errors.TooManyAgents,
                 errors.RequestIdReused,
                 errors.ReservationClosed,
@@ -102,10 +103,10 @@ class Authorize(GatewayView):
     def problem(self, error: Exception) -> Problem:
         problem = super().problem(error)
         extra: dict[str, Any] = {"relay": relay(problem, error, self.request_id)}
+        if isinstance(error, errors.QuotaExhausted | errors.LargerThanTheWindow):
+            extra |= {"window": error.window.limit.name, "windows": windows_json(error.windows)}
         if isinstance(error, errors.QuotaExhausted):
-            extra["window"] = error.window.limit.name
-            extra["windows"] = windows_json(error.windows)
-            extra["fits_at"] = moment_json(error.fits_at) if error.fits_at else None
+            extra["fits_at"] = moment_json(error.fits_at)
         if isinstance(error, errors.ReservationClosed):
             extra |= {"reservation": str(error.reservation_id), "state": error.state}
         return replace(problem, extra=extra)

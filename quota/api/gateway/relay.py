@@ -26,6 +26,7 @@ OF_THE_REQUEST = frozenset(
         "body_too_large",
         "request_id_reused",
         "reservation_closed",
+        "larger_than_the_window",
     }
 )
 

@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 
 from quota.errors import (
     InvalidUsage,
+    LargerThanTheWindow,
     ModelUnknown,
     NoUsableResources,
     QuotaExhausted,
@@ -235,11 +236,38 @@ def test_a_full_week_refuses_although_five_hours_have_room() -> None:
     assert scene.desk.ask(1, at=T0 + 6 * HOUR).from_quota_nanousd == PENNY
 
 
-def test_a_call_of_more_than_a_window_holds_never_fits(scene: Scene) -> None:
-    with pytest.raises(QuotaExhausted) as refusal:
+def test_a_call_of_more_than_a_whole_window_is_not_told_to_wait(scene: Scene) -> None:
+    with pytest.raises(LargerThanTheWindow) as refusal:
         scene.desk.ask(991)
-    assert refusal.value.fits_at is None
-    assert refusal.value.retry_after == 5 * 3600
+    assert (refusal.value.code, refusal.value.status) == ("larger_than_the_window", 422)
+    assert refusal.value.retry_after is None
+    assert refusal.value.window.limit.name == "5h"
+    assert counts()[0] == 0
+    give_credits(scene.team, PENNY)
+    answer = scene.desk.ask(991)
+    assert (answer.from_quota_nanousd, answer.from_credits_nanousd) == (990 * PENNY, PENNY)
+
+
+def test_a_full_window_makes_no_call_larger_than_it(scene: Scene) -> None:
+    scene.desk.use(990)
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(990, at=T0 + MINUTE)
+    assert refusal.value.fits_at == T0.replace(hour=15, minute=0)
+
+
+def test_where_only_open_holds_stand_in_the_way_the_wait_ends_when_they_lapse() -> None:
+    scene = make_scene(limits(five_hours=5 * USD, week=3 * USD))
+    scene.desk.ask(200)
+    scene.desk.ask(100, at=T0 + 10 * MINUTE)
+    at = T0 + 12 * MINUTE
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(200, at=at)
+    assert refusal.value.window.limit.name == "week"
+    assert (refusal.value.fits_at, refusal.value.retry_after) == (T0 + 15 * MINUTE, 3 * 60)
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(201, at=at)
+    assert (refusal.value.fits_at, refusal.value.retry_after) == (T0 + 25 * MINUTE, 13 * 60)
+    assert scene.desk.ask(200, at=T0 + 15 * MINUTE).from_quota_nanousd == 200 * PENNY
 
 
 def test_a_full_window_refuses_even_a_call_that_is_estimated_at_nothing(scene: Scene) -> None:

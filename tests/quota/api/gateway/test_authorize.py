@@ -259,10 +259,35 @@ def test_a_reset_between_two_seconds_is_given_as_the_next(clock: time_machine.Tr
     assert message.endswith("resets at 2026-06-03T11:02:01+00:00 (2056)")
 
 
-def test_a_call_larger_than_the_window_never_fits() -> None:
+def test_a_call_larger_than_the_window_is_not_told_to_wait() -> None:
     office = make_office()
     answer = office.ask(991)
-    assert (answer.status, answer.body["fits_at"]) == (429, None)
+    message = "The call may cost more than the whole 5-hour window of Max holds, and Credits do not cover it"
+    windows = answer.body.pop("windows")
+    assert [(w["name"], w["remaining_nanousd"]) for w in windows] == [
+        ("5h", 990 * CENT),
+        ("week", 9900 * CENT),
+    ]
+    assert "Retry-After" not in answer.headers
+    assert answer.body == {
+        "type": "/problems/larger_than_the_window",
+        "title": "The call is larger than a whole quota window",
+        "status": 422,
+        "detail": message,
+        "code": "larger_than_the_window",
+        "window": "5h",
+        "relay": relayed(422, "invalid_request_error", message),
+    }
+    assert nothing_held()
+
+
+def test_where_only_calls_under_way_stand_in_the_way_the_wait_is_until_they_lapse() -> None:
+    office = make_office(of_limits=factories.limits(five_hours=5 * USD, week=3 * USD))
+    office.ask(300)
+    answer = office.ask(1, request_id="r2")
+    assert (answer.status, answer.code, answer.body["window"]) == (429, "quota_exhausted", "week")
+    assert (answer.headers["Retry-After"], answer.body["fits_at"]) == ("900", "2026-06-03T10:17:00Z")
+    assert answer.body["relay"]["headers"]["Retry-After"] == "900"
 
 
 def test_credits_cover_what_the_window_does_not() -> None:
