@@ -17,6 +17,7 @@ from quota.hot_path.sql import fetch_row
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
+from teams.models import SubscriptionKey
 from teams.services.keys import root_secret
 
 
@@ -181,10 +182,27 @@ def locked_call_state(
         raise KeyInvalid
     usage = _take_usage(row)
     state = CallState(**row, usage=usage)
-    genuine = keytext.key_text(root=root_secret(state.key_root), key_id=key_public_id, salt=state.key_salt)
-    if not keytext.same_text(key_text, genuine):
-        raise KeyInvalid
+    _check_text(key_text, key_public_id, state.key_root, state.key_salt)
     return state
+
+
+def membership_of_key(key_text: str) -> int:
+    """The membership of the key with this text, whether or not it works. Raises KeyInvalid.
+
+    Neither ever changes, so nothing is locked.
+    """
+    key = SubscriptionKey.objects.filter(key_id=public_id_of(key_text)).first()
+    if key is None:
+        raise KeyInvalid
+    _check_text(key_text, key.key_id, key.root, bytes(key.salt))
+    return key.membership_id
+
+
+def _check_text(text: str, key_public_id: str, root: str, salt: bytes) -> None:
+    """Raises KeyInvalid for any other text than the key's own."""
+    genuine = keytext.key_text(root=root_secret(root), key_id=key_public_id, salt=salt)
+    if not keytext.same_text(text, genuine):
+        raise KeyInvalid
 
 
 def locked_reservation_state(reservation_id: UUID, *, gateway_id: int, at: datetime) -> ReservationState:

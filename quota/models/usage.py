@@ -103,7 +103,7 @@ class UsageEvent(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
-    external_id = models.CharField(  # noqa: DJ001  (a settled call has none, and none equals no other)
+    external_id = models.CharField(  # noqa: DJ001  (what settle charges has none, and none equals no other)
         max_length=128, null=True, help_text="The gateway's own id of a bulk event."
     )
     usage_hash = models.CharField(

@@ -362,6 +362,14 @@ def test_a_subscription_key_is_no_gateway() -> None:
     assert (office.ask().status, office.ask().code) == (401, "authentication_failed")
 
 
+def test_a_field_that_is_not_known_is_refused_by_its_name() -> None:
+    office = make_office()
+    answer = office.ask(lifetime="900")
+    assert (answer.status, answer.code, answer.body["pointer"]) == (422, "invalid", "/lifetime")
+    assert answer.body["relay"]["status"] == 422
+    assert nothing_held()
+
+
 def test_an_unusual_accept_header_refuses_nobody() -> None:
     office = make_office()
     body = {"request_id": "r", "key": office.key, "model": "penny", "estimate": {"calls": 1}}

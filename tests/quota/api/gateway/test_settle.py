@@ -95,6 +95,14 @@ def test_a_reservation_of_another_gateway_does_not_exist() -> None:
     assert Reservation.objects.get().state == "held"
 
 
+def test_a_field_that_is_not_known_settles_nothing() -> None:
+    office = make_office()
+    path = f"gateway/reservations/{held(office)}/settle"
+    answer = office.gateway.post(path, {"usage": {"calls": 1}, "Usage": {}})
+    assert (answer.status, answer.code, answer.body["pointer"]) == (422, "invalid", "/Usage")
+    assert Reservation.objects.get().state == "held"
+
+
 def test_a_meter_without_a_price_marks_the_receipt_and_throws_no_usage_away() -> None:
     office = make_office()
     usage = {"calls": 2, "songs": 1}
