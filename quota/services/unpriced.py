@@ -25,9 +25,9 @@ def report_unpriced(*, at: datetime, reach: timedelta = RECENT) -> int:
         for found in unpriced_meters(at - reach)
         for operator in User.objects.filter(is_staff=True, is_active=True).order_by("pk")
     }
-    told = set(Mail.objects.filter(dedupe_key__in=missing).values_list("dedupe_key", flat=True))
+    sent = set(Mail.objects.filter(dedupe_key__in=missing).values_list("dedupe_key", flat=True))
     for dedupe_key, (operator, found) in missing.items():
-        if dedupe_key not in told:
+        if dedupe_key not in sent:
             context = {"model": found.model, "meter": found.meter, "receipt": str(found.event_id)}
             queue(kind="unpriced", to=operator.email, context=context, dedupe_key=dedupe_key, at=at)
-    return len(missing.keys() - told)
+    return len(missing.keys() - sent)

@@ -5,23 +5,20 @@ oversells. So the tests that follow would see it.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import Sum
 
-from quota.errors import EventIdReused, NoUsableResources, QuotaExhausted, RequestIdReused
+from quota.errors import NoUsableResources, QuotaExhausted
 from quota.hot_path import authorize as authorize_module
 from quota.hot_path import events as events_module
-from quota.hot_path import settle as settle_module
 from quota.hot_path import state as state_module
-from quota.hot_path.charges import record_charge
 from quota.hot_path.events import ReportedEvent, record_events
-from quota.hot_path.settle import release, settle_in_transaction
+from quota.hot_path.settle import release
 from quota.models import (
     CreditGrant,
     CreditLedgerEntry,
@@ -39,12 +36,10 @@ from tests.helpers.factories import (
     Scene,
     allow_credits,
     give_credits,
-    key_of,
     limits,
     make_desk,
     make_member,
     make_scene,
-    make_seat,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -195,48 +190,6 @@ def test_one_request_of_a_key_without_seat_sent_at_once_holds_once() -> None:
     assert len({result.reservation_id for result in results}) == 1
 
 
-def asked_by_two_keys_at_once(request_id: str) -> list[Any]:
-    """What two members get when one gateway gives both of their calls the same request_id."""
-    scene = make_scene()
-    member = make_member(scene.team)
-    make_seat(scene.team, scene.plan, holder=member)
-    desks = [scene.desk, Desk(scene.desk.gateway, key_of(member))]
-    for desk in desks:
-        desk.use(1)  # marks the key as used
-    meeting = threading.Barrier(2)
-    write = authorize_module._write
-
-    def write_together(*arguments: Any) -> bool:
-        meeting.wait(30)  # both have been told that nobody asked before
-        return write(*arguments)
-
-    def ask(desk: Desk) -> Any:
-        try:
-            return desk.ask(3, request_id=request_id)
-        except (RequestIdReused, IntegrityError) as error:
-            return error
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(authorize_module, "_write", write_together)
-        return at_once(*[lambda desk=desk: ask(desk) for desk in desks])
-
-
-def test_control_two_keys_with_one_request_id_both_find_it_unused(monkeypatch: pytest.MonkeyPatch) -> None:
-    clause = "ON CONFLICT (gateway_id, request_id) DO NOTHING"
-    assert clause in authorize_module._INSERT
-    monkeypatch.setattr(authorize_module, "_INSERT", authorize_module._INSERT.replace(clause, ""))
-    results = asked_by_two_keys_at_once("one")
-    assert len(allowed(results)) == 1
-    assert [type(result) for result in results if isinstance(result, Exception)] == [IntegrityError]
-
-
-def test_of_two_keys_with_one_request_id_at_once_one_is_told_that_it_is_in_use() -> None:
-    results = asked_by_two_keys_at_once("one")
-    assert len(allowed(results)) == 1
-    assert [type(result) for result in results if isinstance(result, Exception)] == [RequestIdReused]
-    assert Reservation.objects.filter(request_id="one").count() == 1
-
-
 def test_one_call_settled_fifty_times_at_once_is_charged_once() -> None:
     scene = make_scene()
     held = scene.desk.ask(3)
@@ -256,116 +209,6 @@ def test_one_event_reported_fifty_times_at_once_counts_once() -> None:
     )
     assert sorted(results) == [False] * 49 + [True]
     assert usage_bar(scene.owner, T0).windows[0].used == PENNY
-
-
-def reported_under_two_keys_at_once() -> tuple[list[list[Any]], Scene]:
-    """What two batches get whose second rows are of two members and have the same event id."""
-    scene = make_scene()
-    member = make_member(scene.team)
-    make_seat(scene.team, scene.plan, holder=member)
-    desks = [scene.desk, Desk(scene.desk.gateway, key_of(member))]
-    meeting = threading.Barrier(2)
-
-    def charge_together(**arguments: Any) -> UsageEvent:
-        if arguments["call"].external_id == "one":
-            meeting.wait(30)  # both have found that nobody reported it before
-        return record_charge(**arguments)
-
-    def report(number: int) -> list[Any]:
-        key = desks[number].key
-        names = [f"before {number}", "one", f"after {number}"]
-        rows = [ReportedEvent(name, key, "penny", {"calls": 1}, T0) for name in names]
-        outcomes = record_events(gateway=scene.desk.gateway, events=rows, at=T0)
-        return [type(outcome.refusal) if outcome.refusal else outcome.is_new for outcome in outcomes]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events_module, "record_charge", charge_together)
-        return at_once(lambda: report(0), lambda: report(1)), scene
-
-
-def test_control_two_keys_with_one_event_id_both_find_it_unused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events_module, "broken_constraint", lambda error: "")  # as before it was told apart
-    results, _ = reported_under_two_keys_at_once()
-    assert sorted(results, key=str) == [[True, IntegrityError, True], [True, True, True]]
-
-
-def test_of_two_keys_with_one_event_id_at_once_one_row_is_refused_alone() -> None:
-    results, scene = reported_under_two_keys_at_once()
-    assert sorted(results, key=str) == [[True, EventIdReused, True], [True, True, True]]
-    assert UsageEvent.objects.count() == 5
-    assert UsageEvent.objects.filter(gateway=scene.desk.gateway, external_id="one").count() == 1
-
-
-def an_event_and_a_settle(scene: Scene) -> list[Callable[[], Any]]:
-    """Both for one call; each says whether it charged it, or what it raised."""
-    held = scene.desk.ask(3)
-    event = ReportedEvent(
-        str(held.reservation_id),
-        scene.desk.key,
-        "penny",
-        {"calls": 2},
-        T0,
-        reservation_id=held.reservation_id,
-    )
-
-    def report() -> Any:
-        (row,) = record_events(gateway=scene.desk.gateway, events=[event], at=T0)
-        return row.refusal or row.is_new
-
-    def settle() -> Any:
-        try:
-            with transaction.atomic():
-                return settle_in_transaction(
-                    gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage={"calls": 2}, at=T0
-                )[1]
-        except IntegrityError as error:
-            return error
-
-    return [report, settle]
-
-
-@contextmanager
-def reservations_that_nothing_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The function that reads a reservation, without its locks, under another name."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_functiondef('quota_reservation_state'::regproc)")
-        (source,) = cursor.fetchone()
-        assert source.count("FOR NO KEY UPDATE") == 3
-        name = "quota_reservation_state_unlocked"
-        source = source.replace("quota_reservation_state", name).replace("FOR NO KEY UPDATE", "")
-        cursor.execute(source.replace("quota_reservation_state_unlocked_unlocked", name))
-    statement = state_module._RESERVATION_STATE.replace("quota_reservation_state", name)
-    monkeypatch.setattr(state_module, "_RESERVATION_STATE", statement)
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP FUNCTION {name}")
-
-
-def test_control_without_the_reservations_lock_an_event_and_a_settle_both_charge_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Both try to: only the database's unique key is left between them, and it answers with a 500."""
-    scene = make_scene()
-    meeting = threading.Barrier(2)
-
-    def charge_together(**arguments: Any) -> UsageEvent:
-        meeting.wait(30)
-        return record_charge(**arguments)
-
-    monkeypatch.setattr(settle_module, "record_charge", charge_together)
-    with reservations_that_nothing_locks(monkeypatch):
-        results = at_once(*an_event_and_a_settle(scene))
-    assert [type(result) for result in results if result is not True] == [IntegrityError]
-
-
-def test_an_event_and_a_settle_of_one_call_at_once_count_once() -> None:
-    scene = make_scene()
-    for number in range(1, 21):
-        results = at_once(*an_event_and_a_settle(scene))
-        assert sorted(results) == [False, True]
-        assert usage_bar(scene.owner, T0).windows[0].used == 2 * number * PENNY
 
 
 def test_what_a_batch_accepted_is_on_the_disk_when_it_answers() -> None:

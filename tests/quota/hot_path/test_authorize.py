@@ -236,7 +236,7 @@ def test_a_full_week_refuses_although_five_hours_have_room() -> None:
     assert scene.desk.ask(1, at=T0 + 6 * HOUR).from_quota_nanousd == PENNY
 
 
-def test_a_call_of_more_than_a_whole_window_is_not_told_to_wait(scene: Scene) -> None:
+def test_a_call_of_more_than_a_whole_window_need_not_wait(scene: Scene) -> None:
     with pytest.raises(LargerThanTheWindow) as refusal:
         scene.desk.ask(991)
     assert (refusal.value.code, refusal.value.status) == ("larger_than_the_window", 422)

@@ -37,19 +37,19 @@ def report(scene: Scene, name: str, usage: dict[str, int], model: str = "penny",
     assert row.is_new
 
 
-def told() -> list[tuple[str, str]]:
+def mailed() -> list[tuple[str, str]]:
     mails = Mail.objects.filter(kind="unpriced").order_by("pk")
     return [(mail.context["model"], mail.context["meter"]) for mail in mails]
 
 
-def test_each_meter_of_each_model_is_told_once(scene: Scene, operator: User) -> None:
+def test_each_meter_of_each_model_is_mailed_once(scene: Scene, operator: User) -> None:
     report(scene, "priced", {"calls": 1, "songs": 0})
     assert report_unpriced(at=T0) == 0
     report(scene, "one", {"calls": 1, "songs": 2, "clips": 1})
     report(scene, "two", {"songs": 2}, minutes=1)
     report(scene, "three", {"songs": 2}, model="painter", minutes=1)
     assert report_unpriced(at=T0 + MINUTE) == 3
-    assert told() == [("painter", "songs"), ("penny", "clips"), ("penny", "songs")]
+    assert mailed() == [("painter", "songs"), ("penny", "clips"), ("penny", "songs")]
     assert {mail.to for mail in Mail.objects.filter(kind="unpriced")} == {operator.email}
     first = UsageEvent.objects.get(external_id="one")
     assert Mail.objects.get(context__meter="songs", context__model="penny").context["receipt"] == str(
@@ -57,16 +57,16 @@ def test_each_meter_of_each_model_is_told_once(scene: Scene, operator: User) -> 
     )
     report(scene, "four", {"songs": 2}, minutes=2)
     assert report_unpriced(at=T0 + 2 * MINUTE) == 0
-    assert len(told()) == 3
+    assert len(mailed()) == 3
 
 
-def test_the_next_rate_card_that_lacks_the_price_is_told_anew(scene: Scene, operator: User) -> None:
+def test_the_next_rate_card_that_lacks_the_price_is_mailed_anew(scene: Scene, operator: User) -> None:
     report(scene, "one", {"songs": 2})
     assert report_unpriced(at=T0) == 1
     load_rate_card(text=RATE_CARD + "x,y,z,1,1,,\n", effective_from=T0 + MINUTE, at=T0, by=None)
     report(scene, "two", {"songs": 2}, minutes=1)
     assert report_unpriced(at=T0 + MINUTE) == 1
-    assert told() == [("penny", "songs")] * 2
+    assert mailed() == [("penny", "songs")] * 2
 
 
 def test_what_the_sweep_of_every_minute_missed_the_nightly_one_finds(scene: Scene, operator: User) -> None:
@@ -82,7 +82,7 @@ def test_both_sweeps_tell(task: Callable[[], int], scene: Scene, operator: User)
     with time_machine.travel(T0 + MINUTE, tick=False):
         task()
         task()
-    assert told() == [("penny", "songs")]
+    assert mailed() == [("penny", "songs")]
 
 
 def test_the_mail_says_which_meter_of_which_model(

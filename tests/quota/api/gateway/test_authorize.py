@@ -87,7 +87,7 @@ def test_the_same_request_answers_as_the_first_time_and_holds_once(clock: time_m
     assert office.ask(5).body["reservation"] != first.body["reservation"]
 
 
-def test_a_repeat_after_the_call_is_over_is_told_to_take_a_new_id() -> None:
+def test_a_repeat_after_the_call_is_over_is_refused_with_its_state() -> None:
     office = make_office()
     reservation = office.ask(5).body["reservation"]
     office.settle(reservation, 5)
@@ -259,7 +259,7 @@ def test_a_reset_between_two_seconds_is_given_as_the_next(clock: time_machine.Tr
     assert message.endswith("resets at 2026-06-03T11:02:01+00:00 (2056)")
 
 
-def test_a_call_larger_than_the_window_is_not_told_to_wait() -> None:
+def test_a_call_larger_than_the_window_need_not_wait() -> None:
     office = make_office()
     answer = office.ask(991)
     message = "The call may cost more than the whole 5-hour window of Max holds, and Credits do not cover it"
