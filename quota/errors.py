@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +30,7 @@ class InvalidUsage(InvalidValue):
 
 
 class QuotaExhausted(Refusal):
-    """`window` will be the last of `windows` to have room; `fits_at` is when the call fits (None: never)."""
+    """`window` will be the last of `windows` to have room; `fits_at` is when the call fits."""
 
     code = "quota_exhausted"
     status = 429
@@ -43,13 +44,26 @@ class QuotaExhausted(Refusal):
         window: QuotaWindow,
         windows: Sequence[QuotaWindow],
         plan_name: str,
-        fits_at: datetime | None,
+        fits_at: datetime,
     ) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.window = window
         self.windows = windows
         self.plan_name = plan_name
         self.fits_at = fits_at
+
+
+class LargerThanTheWindow(Refusal):
+    """The call does not fit into `window`, one of `windows`, even when nothing is used of it."""
+
+    code = "larger_than_the_window"
+    status = 422
+    title = _("The call is larger than a whole quota window")
+
+    def __init__(self, detail: str, *, window: QuotaWindow, windows: Sequence[QuotaWindow]) -> None:
+        super().__init__(detail)
+        self.window = window
+        self.windows = windows
 
 
 class TooManyAgents(Refusal):
@@ -61,6 +75,18 @@ class TooManyAgents(Refusal):
 class RequestIdReused(Refusal):
     code = "request_id_reused"
     title = _("This request_id was used for another request")
+
+
+class ReservationClosed(Refusal):
+    """The request is a repeat, and its reservation is `state` by now: settled, released or lapsed."""
+
+    code = "reservation_closed"
+    title = _("This request was answered, and its call is over")
+
+    def __init__(self, detail: str, *, reservation_id: UUID, state: str) -> None:
+        super().__init__(detail, pointer="/request_id")
+        self.reservation_id = reservation_id
+        self.state = state
 
 
 class ReservationUnknown(Refusal):

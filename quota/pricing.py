@@ -6,7 +6,7 @@ Pure and exact: rounded once, half up, per charge (docs/rules.md).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import lcm
 
@@ -15,8 +15,11 @@ from django.utils.translation import gettext as _
 from quota.errors import InvalidUsage, ModelUnknown
 from quota.money import MAX_NANOUSD
 
-# What a call's input-size tier is measured by: its input, cache hits included.
-CONTEXT_METERS = ("input_tokens", "cache_read_tokens")
+INPUT_METER = "input_tokens"
+# Charged as input where a model has no price for them.
+CACHE_METERS = ("cache_read_tokens", "cache_write_tokens")
+# What a call's input-size tier is measured by: all of its input, fresh, read from the cache or written to it.
+CONTEXT_METERS = (INPUT_METER, *CACHE_METERS)
 MAX_QUANTITY = 10**12
 
 
@@ -36,22 +39,22 @@ class ModelPrices:
     modality: str
     prices: tuple[Price, ...]
 
-    def of(self, meter: str, context: int) -> Price:
-        """The price of the highest tier that the context is over.
+    @property
+    def meters(self) -> list[str]:
+        return sorted({price.meter for price in self.prices})
 
-        Raises InvalidUsage for a meter this model lacks.
+    def of(self, meter: str, context: int) -> Price | None:
+        """The price of the highest tier that the context is over; None for a meter that has no price.
+
+        Cache tokens without a price of their own have that of input tokens.
         """
         tiers = [
             p for p in self.prices if p.meter == meter and (context > p.context_over or p.context_over == 0)
         ]
-        if not tiers:
-            known = ", ".join(sorted({p.meter for p in self.prices}))
-            raise InvalidUsage(
-                _("%(model)s has no meter %(meter)r; it has %(known)s")
-                % {"model": self.model, "meter": meter, "known": known},
-                pointer=f"/{meter}",
-            )
-        return max(tiers, key=lambda p: p.context_over)
+        if tiers:
+            return max(tiers, key=lambda p: p.context_over)
+        as_input = self.of(INPUT_METER, context) if meter in CACHE_METERS else None
+        return replace(as_input, meter=meter) if as_input else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +67,26 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The price of a call, with the prices it came from, one a meter."""
+    """The price of a call, with the prices it came from, one a meter.
+
+    `unpriced` are the meters that something was used of and that have no price: they are not in `amount`.
+    """
 
     amount: int
     modality: str
     prices: tuple[Price, ...]
+    unpriced: tuple[str, ...] = ()
 
 
 def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
-    """What `usage` (meter to quantity) of `model` costs.
+    """What `usage` (meter to quantity) of `model` costs, as far as its meters have prices.
 
-    Raises ModelUnknown for a model that is not on the card, InvalidUsage for a meter the model does not have,
-    for a quantity outside 0..10^12, and for a charge above one million dollars.
+    Raises ModelUnknown for a model that is not on the card, InvalidUsage for a quantity outside 0..10^12, and
+    for a charge above one million dollars.
     """
     prices_of_model = card.models.get(model) if card else None
     if prices_of_model is None:
-        raise ModelUnknown(
-            _("The model %(model)r is not on the rate card") % {"model": model}, pointer="/model"
-        )
+        raise not_on_the_card(model)
     if not usage:
         raise InvalidUsage(_("Name at least one meter with its quantity"))
     for meter, quantity in usage.items():
@@ -91,13 +96,32 @@ def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
                 pointer=f"/{meter}",
             )
     context = sum(usage.get(meter, 0) for meter in CONTEXT_METERS)
-    prices = tuple(prices_of_model.of(meter, context) for meter in usage)
+    found = {meter: prices_of_model.of(meter, context) for meter in usage}
+    prices = tuple(price for price in found.values() if price)
     denominator = lcm(*(price.unit_size for price in prices))
     numerator = sum(
-        quantity * price.nanousd_per_unit * (denominator // price.unit_size)
-        for quantity, price in zip(usage.values(), prices, strict=True)
+        usage[price.meter] * price.nanousd_per_unit * (denominator // price.unit_size) for price in prices
     )
     amount = (2 * numerator + denominator) // (2 * denominator)
     if amount > MAX_NANOUSD:
         raise InvalidUsage(_("One call cannot cost more than $1,000,000"))
-    return Charge(amount, prices_of_model.modality, prices)
+    unpriced = tuple(meter for meter, price in found.items() if price is None and usage[meter])
+    return Charge(amount, prices_of_model.modality, prices, unpriced)
+
+
+def not_on_the_card(model: str) -> ModelUnknown:
+    return ModelUnknown(_("The model %(model)r is not on the rate card") % {"model": model}, pointer="/model")
+
+
+def estimated(card: Card, model: str, estimate: Mapping[str, int]) -> int:
+    """What a call that uses this much would cost. It is not made yet, so all of it needs a price.
+
+    Raises as `charge`, and InvalidUsage for a meter without a price.
+    """
+    price = charge(card, model, estimate)
+    if price.unpriced:
+        known = ", ".join(card.models[model].meters)
+        detail = _("%(model)s has no meter %(meter)r; it has %(known)s")
+        values = {"model": model, "meter": price.unpriced[0], "known": known}
+        raise InvalidUsage(detail % values, pointer=f"/{price.unpriced[0]}")
+    return price.amount

@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from quota.services import credits, notices, reservations, windows_history
+from quota.services import credits, notices, reservations, unpriced, windows_history
 from quota.services import reconcile as reconciliation
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
@@ -36,7 +36,8 @@ def expire_lots() -> int:
 @shared_task(name="quota.send_notices")
 def send_notices() -> int:
     """Queues the notices that are due, and has them delivered."""
-    queued = notices.send_notices(at=timezone.now())
+    now = timezone.now()
+    queued = notices.send_notices(at=now) + unpriced.report_unpriced(at=now)
     if queued:
         enqueue(deliver_mail)
     return queued
@@ -52,5 +53,6 @@ def reconcile() -> int:
         logger.error("Drift: %s", difference)
     if found:
         reconciliation.report_drift(found=found, at=now)
+    if unpriced.report_unpriced(at=now, reach=unpriced.MONTH) or found:
         enqueue(deliver_mail)
     return len(found)

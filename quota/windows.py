@@ -14,6 +14,7 @@ aware UTC.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from quota.money import percent
 
 STEPS = 60
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FOREVER = datetime.max.replace(tzinfo=UTC)
 MIN_LENGTH_SECONDS = 3600
 MAX_LENGTH_SECONDS = 31 * 86400
 
@@ -97,10 +99,11 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A live reservation's quota part, at the moment it was made."""
+    """A live reservation's quota part, at the moment it was made. At `ends_at` it lapses by itself."""
 
     at: datetime
     nanousd: int
+    ends_at: datetime = FOREVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,25 +252,26 @@ def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occ
 def fits_at(
     limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], amount: int, moment: datetime
 ) -> datetime | None:
-    """The first moment, from `moment` on, at which `amount` fits; None if it never will.
+    """The first moment, from `moment` on, at which `amount` fits if nothing more is used and no hold is
+    closed before it lapses; None: never.
 
-    It supposes that all that is held is used, and nothing else.
+    Decided by `room_for`, as the call itself will be. Room comes when a hold lapses and when what was used or
+    held leaves its window, and once there it stays.
     """
     if amount > limit.nanousd:
         return None
-    window = window_at(limit, buckets, holds, moment)
-    if window.room >= amount:
-        return moment
-    if limit.rule.policy is not Policy.ROLLING:
-        return window.resets_at
     rule = limit.rule
-    releases = {b.starts_at for b in buckets if b.used} | {
-        rule.bucket_start(h.at) for h in holds if h.nanousd
-    }
-    for release in sorted(start + rule.length for start in releases):
-        if release > moment and _rolling_window(limit, buckets, holds, release).room >= amount:
-            return release
-    return window.resets_at
+
+    def fits(at: datetime) -> bool:
+        live = [hold for hold in holds if hold.ends_at > at]
+        return room_for(limit, buckets, live, at) >= amount
+
+    if fits(moment):
+        return moment
+    lapses = {hold.ends_at for hold in holds if hold.ends_at < FOREVER}
+    starts = {b.starts_at for b in buckets if b.used} | {rule.bucket_start(h.at) for h in holds}
+    changes = sorted(at for at in lapses | {start + rule.length for start in starts} if at > moment)
+    return changes[bisect_left(changes, True, hi=len(changes) - 1, key=fits)]
 
 
 def first_use_buckets(rule: Rule, usage: Iterable[tuple[datetime, int]]) -> list[Bucket]:

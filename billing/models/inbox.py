@@ -26,7 +26,7 @@ class StripeEvent(models.Model):
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
     dead_at = models.DateTimeField(
-        null=True, blank=True, help_text="Given up: Stripe does not know what it is about."
+        null=True, blank=True, help_text=_("Given up: Stripe does not know what it is about.")
     )
     error = models.TextField(blank=True)
     changed = models.TextField(blank=True)

@@ -27,6 +27,7 @@ def receipt_json(event: UsageEvent) -> dict[str, Any]:
         "modality": event.modality,
         "agent": event.agent,
         "usage": event.usage,
+        "unpriced": event.unpriced,
         "amount_nanousd": event.amount_nanousd,
         "from_quota_nanousd": event.from_quota_nanousd,
         "from_credits_nanousd": event.from_credits_nanousd,
@@ -56,6 +57,9 @@ class ReceiptSerializer(serializers.Serializer[UsageEvent]):
     modality = serializers.CharField()
     agent = serializers.CharField()
     usage = serializers.DictField(child=serializers.IntegerField())
+    unpriced = serializers.BooleanField(
+        help_text="Something was used of a meter without a price; it is not in the amount."
+    )
     amount_nanousd = serializers.IntegerField(help_text=NANOUSD)
     from_quota_nanousd = serializers.IntegerField()
     from_credits_nanousd = serializers.IntegerField()

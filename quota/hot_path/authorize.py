@@ -16,7 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from quota.allocation import split
-from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
+from quota.errors import (
+    LargerThanTheWindow,
+    NoUsableResources,
+    QuotaExhausted,
+    RequestIdReused,
+    ReservationClosed,
+    TooManyAgents,
+)
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import (
@@ -29,9 +36,9 @@ from quota.hot_path.state import (
 )
 from quota.models import Gateway, Reservation
 from quota.money import credits_text
-from quota.pricing import charge
+from quota.pricing import estimated, not_on_the_card
 from quota.stored_json import windows_json
-from quota.windows import Hold, fits_at
+from quota.windows import FOREVER, Hold
 from teams.errors import KeyInvalid
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)
@@ -50,9 +57,10 @@ class AuthorizeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """The answer. A repeat of the request gets the same one."""
+    """The answer. A repeat of the request gets the same one while its hold is open, with `repeated`."""
 
     reservation_id: UUID
+    repeated: bool
     expires_at: datetime
     estimate_nanousd: int
     from_quota_nanousd: int
@@ -65,8 +73,9 @@ class Authorization:
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
     """Hold what the call may cost, quota first and Credits for the rest, or refuse.
 
-    Raises KeyInvalid, ModelUnknown, InvalidUsage, NoUsableResources, QuotaExhausted, TooManyAgents,
-    RequestIdReused. A refusal holds nothing and is not remembered: the same request_id may ask again.
+    Raises KeyInvalid, RequestIdReused, ReservationClosed, ModelUnknown, InvalidUsage, NoUsableResources,
+    QuotaExhausted, LargerThanTheWindow, TooManyAgents. The key comes first: a dead one is refused whatever
+    was answered before. A refusal holds nothing and is not remembered: the same request_id may ask again.
     """
     key_public_id = public_id_of(request.key_text)
     request_hash = _request_hash(key_public_id, request)
@@ -79,12 +88,13 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             occurred_at=at,
             at=at,
         )
-        if state.prior_reservation_id:
-            return _repeated(gateway, request.request_id, request_hash)
         if not state.key_works:
             raise KeyInvalid
-        card = rate_card(state.rate_card_id) if state.rate_card_id else None
-        estimate = charge(card, request.model, request.estimate).amount
+        if state.prior_reservation_id:
+            return _repeated(gateway, request.request_id, request_hash, at)
+        if state.rate_card_id is None:
+            raise not_on_the_card(request.model)
+        estimate = estimated(rate_card(state.rate_card_id), request.model, request.estimate)
         plan = plan_terms(state.plan_id) if state.plan_id else None
         if plan:
             _check_agents(state.usage, plan, request.agent, at)
@@ -102,6 +112,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             key_id=state.key_id,
             seat_id=state.seat_id,
             plan_id=state.plan_id,
+            rate_card_id=state.rate_card_id,
             model=request.model,
             agent=request.agent,
             estimate_nanousd=parts.amount,
@@ -114,7 +125,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
         if _write(reservation, credits_needed):
             return _authorization(reservation, state.team_slug, plan.code if plan else None)
         if Reservation.objects.filter(gateway=gateway, request_id=request.request_id).exists():
-            return _repeated(gateway, request.request_id, request_hash)
+            return _repeated(gateway, request.request_id, request_hash, at)
         raise _refusal(state, plan, estimate, at)
 
 
@@ -123,20 +134,34 @@ def _request_hash(key_public_id: str, request: AuthorizeRequest) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _repeated(gateway: Gateway, request_id: str, request_hash: str) -> Authorization:
-    """The answer that the request got before. Raises RequestIdReused when it was another request."""
+def _repeated(gateway: Gateway, request_id: str, request_hash: str, at: datetime) -> Authorization:
+    """The answer that the request got before, while its hold is open.
+
+    Raises RequestIdReused when it was another request, ReservationClosed when nothing is held for it any
+    more.
+    """
     prior = Reservation.objects.select_related("team", "plan").get(gateway=gateway, request_id=request_id)
     if prior.request_hash != request_hash:
-        raise RequestIdReused(
-            _("The request_id %(id)r was used for another request") % {"id": request_id},
-            pointer="/request_id",
+        detail = _("The request_id %(request_id)r was used for another request")
+        raise RequestIdReused(detail % {"request_id": request_id}, pointer="/request_id")
+    state = prior.state_at(at)
+    if state != Reservation.State.HELD:
+        detail = _(
+            "The request_id %(request_id)r belongs to a call that is %(state)s; nothing is held. "
+            "Send a new request_id."
         )
-    return _authorization(prior, prior.team.slug, prior.plan.code if prior.plan else None)
+        raise ReservationClosed(
+            detail % {"request_id": request_id, "state": state}, reservation_id=prior.pk, state=state
+        )
+    return _authorization(prior, prior.team.slug, prior.plan.code if prior.plan else None, repeated=True)
 
 
-def _authorization(reservation: Reservation, team_slug: str, plan_code: str | None) -> Authorization:
+def _authorization(
+    reservation: Reservation, team_slug: str, plan_code: str | None, *, repeated: bool = False
+) -> Authorization:
     return Authorization(
         reservation_id=reservation.pk,
+        repeated=repeated,
         expires_at=reservation.expires_at,
         estimate_nanousd=reservation.estimate_nanousd,
         from_quota_nanousd=reservation.from_quota_nanousd,
@@ -153,7 +178,7 @@ def _check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) -
         return
     at_work = usage.agents()
     if agent not in at_work and len(at_work) >= plan.agents[1]:
-        lapses = min(live.ends_at for live in usage.live)
+        lapses = min(live.hold.ends_at for live in usage.live)
         raise TooManyAgents(
             ngettext(
                 "%(plan)s allows %(agents)s agent at once; wait until it has finished",
@@ -208,7 +233,7 @@ def _write(reservation: Reservation, credits_needed: int) -> bool:
 
 def _refusal(
     state: CallState, plan: PlanTerms | None, estimate: int, at: datetime
-) -> NoUsableResources | QuotaExhausted:
+) -> NoUsableResources | QuotaExhausted | LargerThanTheWindow:
     """Why nothing was held, and when it can be."""
     credits = usable_credits(
         team_id=state.team_id, membership_id=state.membership_id, seated=plan is not None, at=at
@@ -222,27 +247,21 @@ def _refusal(
         return NoUsableResources()
     needed = max(estimate - credits, 1)
     windows = state.usage.windows(plan.limits, at)
-    moments = [
-        fits_at(
-            window.limit, state.usage.buckets.get(window.limit.rule.key, ()), state.usage.holds, needed, at
-        )
-        for window in windows
-    ]
+    moments = [state.usage.fits_at(limit, needed, at) or FOREVER for limit in plan.limits]
     # The window that will be the last to have room; one that never will comes last of all.
-    last = max(
-        range(len(windows)), key=lambda i: (moments[i] is None, moments[i] or at, windows[i].limit.nanousd)
-    )
+    last = max(range(len(windows)), key=lambda i: (moments[i], windows[i].limit.nanousd))
     window, fits = windows[last], moments[last]
-    until = fits or window.resets_at
-    if fits:
-        detail = _("The %(window)s window of %(plan)s has no room for this call; it fits at %(moment)s")
-    else:
+    about = {"window": window.limit.label, "plan": plan.name, "moment": fits.isoformat()}
+    if fits == FOREVER:
         detail = _(
-            "The %(window)s window of %(plan)s has no room for this call; it is more than the window holds"
+            "The call may cost more than the whole %(window)s window of %(plan)s holds, and Credits do not "
+            "cover it"
         )
+        return LargerThanTheWindow(detail % about, window=window, windows=windows)
+    detail = _("The %(window)s window of %(plan)s has no room for this call; it fits at %(moment)s")
     return QuotaExhausted(
-        detail % {"window": window.limit.label, "plan": plan.name, "moment": fits and fits.isoformat()},
-        retry_after=max(1, ceil((until - at).total_seconds())),
+        detail % about,
+        retry_after=max(1, ceil((fits - at).total_seconds())),
         window=window,
         windows=windows,
         plan_name=plan.name,

@@ -103,6 +103,7 @@ def record_charge(
         agent=call.agent,
         usage=dict(call.usage),
         prices=prices_json(price.prices),
+        unpriced=bool(price.unpriced),
         amount_nanousd=price.amount,
         from_quota_nanousd=parts.from_quota,
         from_credits_nanousd=parts.from_credits,

@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 
 from quota.errors import ReservationUnknown
 from quota.hot_path.sql import fetch_row
-from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, room_for, window_at
+from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
+from teams.models import SubscriptionKey
 from teams.services.keys import refused_text, root_secret
 
 
@@ -29,7 +30,6 @@ class LiveHold:
     reservation_id: UUID
     hold: Hold
     agent: str
-    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SeatUsage:
 
     def with_hold(self, hold: Hold) -> SeatUsage:
         """As if one more call were under way. For showing, so the hold belongs to no reservation."""
-        return SeatUsage(self.rules, self.buckets, (*self.live, LiveHold(UUID(int=0), hold, "", hold.at)))
+        return SeatUsage(self.rules, self.buckets, (*self.live, LiveHold(UUID(int=0), hold, "")))
 
     def with_usage(self, starts: dict[str, datetime], nanousd: int) -> SeatUsage:
         """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
@@ -72,6 +72,10 @@ class SeatUsage:
         return [
             window_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, moment) for limit in limits
         ]
+
+    def fits_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
+        """The first moment at which that much fits, if all holds lapse; None: never."""
+        return fits_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, nanousd, moment)
 
     def room(self, limits: Sequence[Limit], occurred_at: datetime) -> int:
         """How many nano-dollars of usage at `occurred_at` fit into every window."""
@@ -121,7 +125,7 @@ class ReservationState:
     agent: str
     from_quota_nanousd: int
     from_credits_nanousd: int
-    rate_card_id: int | None
+    rate_card_id: int
     usage: SeatUsage
 
 
@@ -181,10 +185,27 @@ def locked_call_state(
         raise KeyInvalid
     usage = _take_usage(row)
     state = CallState(**row, usage=usage)
-    genuine = keytext.key_text(root=root_secret(state.key_root), key_id=key_public_id, salt=state.key_salt)
-    if not keytext.same_text(key_text, genuine):
-        raise refused_text(state.key_root)
+    _check_text(key_text, key_public_id, state.key_root, state.key_salt)
     return state
+
+
+def membership_of_key(key_text: str) -> int:
+    """The membership of the key with this text, whether or not it works. Raises KeyInvalid.
+
+    Neither ever changes, so nothing is locked.
+    """
+    key = SubscriptionKey.objects.filter(key_id=public_id_of(key_text)).first()
+    if key is None:
+        raise KeyInvalid
+    _check_text(key_text, key.key_id, key.root, bytes(key.salt))
+    return key.membership_id
+
+
+def _check_text(text: str, key_public_id: str, root: str, salt: bytes) -> None:
+    """Raises KeyInvalid for any other text than the key's own, KeyRootMissing where that cannot be known."""
+    genuine = keytext.key_text(root=root_secret(root), key_id=key_public_id, salt=salt)
+    if not keytext.same_text(text, genuine):
+        raise refused_text(root)
 
 
 def locked_reservation_state(reservation_id: UUID, *, gateway_id: int, at: datetime) -> ReservationState:
@@ -252,7 +273,7 @@ def _take_usage(row: dict[str, Any]) -> SeatUsage:
         buckets.setdefault(rule_key, []).append(Bucket(start, used))
     holds = _together(row, "hold_ids", "hold_starts", "hold_nanousd", "hold_agents", "hold_ends")
     live = tuple(
-        LiveHold(reservation_id, Hold(start, nanousd), agent, end)
+        LiveHold(reservation_id, Hold(start, nanousd, end), agent)
         for reservation_id, start, nanousd, agent, end in holds
     )
     return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules or ()), buckets, live)

@@ -21,6 +21,19 @@ CREATE TRIGGER a_plan_version_is_immutable BEFORE UPDATE ON quota_plan
         IS DISTINCT FROM (NEW.code, NEW.version, NEW.name, NEW.rank, NEW.agents_min, NEW.agents_max, NEW.agents_enforced))
     EXECUTE FUNCTION quota_refuse_change('make a new version of the plan instead');
 
+-- What was charged stays charged: once there is a card, none begins before it is loaded.
+CREATE FUNCTION quota_refuse_past_rate_card() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.effective_from < NEW.loaded_at AND EXISTS (SELECT 1 FROM quota_ratecard) THEN
+        RAISE EXCEPTION 'a rate card from % is refused: it begins in the past', NEW.effective_from
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER a_later_rate_card_is_not_from_the_past BEFORE INSERT ON quota_ratecard
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_past_rate_card();
+
 CREATE FUNCTION quota_refuse_change_of_a_used_plan() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM quota_entitlement WHERE plan_id = CASE TG_OP WHEN 'INSERT' THEN NEW.plan_id ELSE OLD.plan_id END) THEN

@@ -122,17 +122,15 @@ CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_gateway_id bigi
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 BEGIN
     SELECT r.state, r.expired, r.created_at, r.expires_at, r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id,
-            r.model, r.agent, r.from_quota_nanousd, r.from_credits_nanousd
+            r.model, r.agent, r.from_quota_nanousd, r.from_credits_nanousd, r.rate_card_id
         INTO state, expired, created_at, expires_at, team_id, membership_id, key_id, seat_id, plan_id,
-            model, agent, from_quota_nanousd, from_credits_nanousd
+            model, agent, from_quota_nanousd, from_credits_nanousd, rate_card_id
         FROM quota_reservation r WHERE r.id = p_reservation_id AND r.gateway_id = p_gateway_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     PERFORM 1 FROM teams_subscriptionkey k WHERE k.id = key_id FOR NO KEY UPDATE;
     PERFORM 1 FROM teams_seat s WHERE s.id = seat_id FOR NO KEY UPDATE;
-    SELECT c.id INTO rate_card_id FROM quota_ratecard c
-        WHERE c.effective_from <= created_at ORDER BY c.effective_from DESC LIMIT 1;
     IF seat_id IS NOT NULL THEN
         usage := quota_seat_usage(seat_id, created_at, p_at);
     END IF;

@@ -7,6 +7,7 @@ question is answered by a composite index, and each index is written twice a cal
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -14,8 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from quota.models.gateways import Gateway
-from quota.models.plans import Plan
+from quota.models.plans import Plan, RateCard
 from teams.models import Membership, Seat, SubscriptionKey, Team
+
+LAPSED = "lapsed"
 
 
 class Reservation(models.Model):
@@ -42,6 +45,13 @@ class Reservation(models.Model):
     key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
     seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    rate_card = models.ForeignKey(
+        RateCard,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="+",
+        help_text=_("What the call was estimated by, and will be charged by."),
+    )
     model = models.CharField(max_length=100)
     agent = models.CharField(max_length=64, blank=True)
     estimate_nanousd = models.BigIntegerField()
@@ -83,13 +93,18 @@ class Reservation(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
+    def state_at(self, moment: datetime) -> str:
+        """`state`, and "lapsed" once its lifetime is over, whether or not a sweep has marked it."""
+        over = self.state == self.State.HELD and moment >= self.expires_at
+        return LAPSED if over or self.expired else self.state
+
 
 class UsageEvent(models.Model):
     """One charge, for good: append-only, by trigger. What a receipt shows."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
-    external_id = models.CharField(  # noqa: DJ001  (null for a settled call: unlike empty text, nulls never collide)
+    external_id = models.CharField(  # noqa: DJ001  (what settle charges has none, and none equals no other)
         max_length=128, null=True, help_text=_("The gateway's own id of a bulk event.")
     )
     usage_hash = models.CharField(
@@ -106,6 +121,10 @@ class UsageEvent(models.Model):
     agent = models.CharField(max_length=64, blank=True)
     usage = models.JSONField(help_text=_("Meter to quantity."))
     prices = models.JSONField(help_text=_("The prices of the rate card that were used."))
+    unpriced = models.BooleanField(
+        default=False,
+        help_text=_("Something was used of a meter without a price, and is not in the amount."),
+    )
     amount_nanousd = models.BigIntegerField()
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
@@ -135,6 +154,7 @@ class UsageEvent(models.Model):
             models.Index(fields=["team", "occurred_at"], name="usage_of_a_team"),
             models.Index(fields=["membership", "occurred_at"], name="usage_of_a_member"),
             models.Index(fields=["seat", "occurred_at"], name="usage_of_a_seat"),
+            models.Index(fields=["recorded_at"], condition=Q(unpriced=True), name="unpriced_usage"),
         ]
 
     def __str__(self) -> str:

@@ -23,6 +23,9 @@ RECEIPT = {
 }
 # The server, or what stands before it, is away: the same request may be sent again.
 AWAY = {502, 503, 504}
+# The call may be made: asked for the first time, or again after an answer was lost.
+HELD = {200, 201}
+CLOSED = "reservation_closed"
 
 
 class NoAnswer(Exception):
@@ -67,14 +70,15 @@ class GatewayClient:
     def authorize(self, *, request_id: str, key: str, model: str, estimate: Mapping[str, int]) -> Answer:
         """201 with a reservation, or a refusal of the call. Raises NoAnswer, Unusable.
 
-        The same request_id again holds nothing twice, so a lost answer costs nothing.
+        The same request_id again holds nothing twice, so a lost answer costs nothing: while the hold is open
+        it is 200 with the reservation, and later 409 `reservation_closed`, which names it too.
         """
         body = {"request_id": request_id, "key": key, "model": model, "estimate": estimate}
         answer = self._post("/api/v1/gateway/authorize", body)
         if answer.status == 401 and answer.code != "key_invalid":
             raise Unusable(f"The gateway's credential is not accepted: {answer.body.get('detail')}")
         # What refuses a call says what to relay to its caller; other 4xx are no answer about this call.
-        held = answer.status == 201 and "reservation" in answer.body
+        held = answer.status in HELD and "reservation" in answer.body
         if held or (400 <= answer.status < 500 and "relay" in answer.body):
             return answer
         raise NoAnswer(f"authorize was answered with {answer.status} {answer.code}")

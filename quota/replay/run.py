@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from quota.replay.gateway import GatewayClient, NoAnswer
+from quota.replay.gateway import CLOSED, HELD, GatewayClient, NoAnswer
 from quota.replay.tally import Tally
 from quota.replay.trace import TracedCall
 
@@ -98,7 +98,7 @@ class Replay:
                 model=target.model,
                 estimate=estimate,
             )
-            if authorized.status != 201:
+            if not (authorized.status in HELD or authorized.code == CLOSED):
                 self._tally.add_refusal(authorized)
                 return
             settled = client.settle(reservation=authorized.body["reservation"], usage=usage)

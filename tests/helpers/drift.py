@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 
-def plant(sql: str, *params: int | datetime) -> None:
+def plant(sql: str, *params: int | str | datetime) -> None:
     """Change what triggers and foreign keys would not let anyone change."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")

@@ -37,7 +37,11 @@ CARD = Card(datetime(2026, 1, 1, tzinfo=UTC), {"talker": TALKER, "odd": ODD})
         ({"input_tokens": 512_000}, 153_600_000),  # a context of exactly 512k is not over it
         ({"input_tokens": 512_001}, 307_200_600),  # one more, and the whole call is at the higher tier
         ({"input_tokens": 1, "cache_read_tokens": 512_000}, 600 + 61_440_000),  # cache hits are input
+        ({"input_tokens": 1, "cache_write_tokens": 512_000}, 600 + 307_200_000),  # and so are cache writes
+        ({"cache_read_tokens": 256_000, "cache_write_tokens": 256_001}, 30_720_000 + 153_600_600),
         ({"output_tokens": 600_000}, 720_000_000),  # output is not
+        ({"cache_write_tokens": 10}, 3_000),  # without a price of its own: as input
+        ({"input_tokens": 5, "images": 0}, 1_500),  # nothing of a meter without a price
         ({"input_tokens": 0}, 0),
     ],
 )
@@ -70,6 +74,36 @@ def test_the_prices_used_are_named_with_the_charge() -> None:
     )
 
 
+@pytest.mark.parametrize("meter", ["cache_read_tokens", "cache_write_tokens"])
+def test_cache_tokens_without_a_price_are_charged_as_input_in_their_tier(meter: str) -> None:
+    plain = ModelPrices("m", "x", tuple(p for p in TALKER.prices if p.meter == "input_tokens"))
+    card = Card(CARD.effective_from, {"m": plain})
+    assert charge(card, "m", {meter: 512_000}).amount == 153_600_000
+    dear = charge(card, "m", {"input_tokens": 1, meter: 512_000})
+    assert (dear.amount, dear.unpriced) == (307_200_600, ())
+    # The receipt names the meter that was used, with the price that it was charged at.
+    assert dear.prices[1] == Price(meter, 1_000_000, 600_000_000, 512_000)
+
+
+def test_a_meter_without_any_price_is_named_and_the_rest_is_charged() -> None:
+    made = charge(CARD, "talker", {"images": 2, "input_tokens": 10, "songs": 1})
+    assert (made.amount, made.unpriced) == (3_000, ("images", "songs"))
+    assert [price.meter for price in made.prices] == ["input_tokens"]
+    nothing = charge(CARD, "talker", {"images": 2})
+    assert (nothing.amount, nothing.unpriced, nothing.prices) == (0, ("images",), ())
+    assert nothing.modality == "language"
+
+
+@pytest.mark.parametrize("meter", ["cache_read_tokens", "cache_write_tokens"])
+def test_cache_tokens_of_a_model_without_input_tokens_have_no_price(meter: str) -> None:
+    assert charge(CARD, "odd", {"ticks": 3, meter: 5}).unpriced == (meter,)
+
+
+def test_a_quantity_of_zero_needs_no_price() -> None:
+    made = charge(CARD, "talker", {"images": 0})
+    assert (made.amount, made.unpriced, made.prices) == (0, (), ())
+
+
 def test_a_model_that_is_not_on_the_card_is_unknown() -> None:
     with pytest.raises(ModelUnknown) as refusal:
         charge(CARD, "whisper", {"input_tokens": 1})
@@ -82,7 +116,6 @@ def test_a_model_that_is_not_on_the_card_is_unknown() -> None:
     ("usage", "pointer"),
     [
         ({}, None),
-        ({"images": 1}, "/images"),
         ({"input_tokens": -1}, "/input_tokens"),
         ({"input_tokens": MAX_QUANTITY + 1}, "/input_tokens"),
     ],

@@ -154,6 +154,45 @@ def test_what_does_not_fit_now_fits_when_enough_is_released(amount: int, fits: s
     assert fits_at(ROLLING, buckets, [], amount, on("03T14:00:00")) == on(fits)
 
 
+@pytest.mark.parametrize("limit", [ROLLING, FIXED, FIRST_USE])
+@pytest.mark.parametrize(
+    ("amount", "fits"),
+    [
+        (100, "03T14:00:00"),  # there is room now
+        (101, "03T14:05:00"),  # when the first hold lapses
+        (500, "03T14:05:00"),
+        (501, "03T14:20:00"),
+        (900, "03T14:20:00"),
+    ],
+)
+def test_what_only_open_holds_keep_out_fits_when_they_lapse(limit: Limit, amount: int, fits: str) -> None:
+    buckets = [Bucket(on("01T00:00:00") if limit is FIXED else on("03T13:50:00"), 100)]
+    holds = [
+        Hold(on("03T13:51:00"), 400, on("03T14:20:00")),
+        Hold(on("03T13:52:00"), 400, on("03T14:05:00")),
+    ]
+    assert fits_at(limit, buckets, holds, amount, on("03T14:00:00")) == on(fits)
+
+
+def test_what_usage_keeps_out_fits_when_it_is_released_and_the_holds_have_lapsed() -> None:
+    buckets = [Bucket(on("03T10:00:00"), 600), Bucket(on("03T13:00:00"), 100)]
+    holds = [Hold(on("03T13:51:00"), 300, on("03T14:06:00"))]
+    assert fits_at(ROLLING, buckets, holds, 301, on("03T14:00:00")) == on("03T15:00:00")
+    assert fits_at(ROLLING, buckets, holds, 300, on("03T14:00:00")) == on("03T14:06:00")
+    assert fits_at(ROLLING, buckets, holds, 901, on("03T14:00:00")) == on("03T18:00:00")
+
+
+def test_a_hold_that_outlives_the_window_keeps_nothing_out_of_the_next() -> None:
+    holds = [Hold(on("07T23:00:00"), 1000, on("08T02:00:00"))]
+    assert fits_at(FIXED, [], holds, 1, on("07T23:30:00")) == on("08T00:00:00")
+
+
+def test_usage_ahead_of_the_clock_keeps_out_what_authorize_would_refuse() -> None:
+    """What is promised is decided by the same function as the authorize: also by windows that begin later."""
+    ahead = [Bucket(on("03T14:05:00"), 1000)]
+    assert fits_at(ROLLING, ahead, [], 1, on("03T14:02:00")) == on("03T19:05:00")
+
+
 def test_more_than_the_limit_never_fits() -> None:
     assert fits_at(ROLLING, [], [], 1001, on("03T14:00:00")) is None
 

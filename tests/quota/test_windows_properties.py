@@ -83,6 +83,27 @@ def test_room_is_exactly_what_keeps_every_later_window_within_the_limit(
     assert room == nanousd - fullest
 
 
+@given(rules, usages, usages, moments, st.integers(1, 1000), st.data())
+def test_what_is_promised_to_fit_fits_then_if_all_holds_lapse(
+    rule: Rule, usage: Usage, held: Usage, moment: datetime, amount: int, data: st.DataObject
+) -> None:
+    past = [(at, n) for at, n in usage if at <= moment]
+    buckets = sum_into_buckets(rule, past)
+    lives = st.integers(1, 86_400).map(lambda seconds: timedelta(seconds=seconds))
+    holds = [Hold(at, n, moment + data.draw(lives)) for at, n in held if at <= moment]
+    limit = Limit("w", rule, 1000)
+    promised = fits_at(limit, buckets, holds, amount, moment)
+    assert promised is not None
+    assert promised >= moment
+
+    def room(at: datetime) -> int:
+        return room_for(limit, buckets, [hold for hold in holds if hold.ends_at > at], at)
+
+    assert room(promised) >= amount
+    if promised > moment:
+        assert room(promised - timedelta(microseconds=1)) < amount
+
+
 @given(rules, usages, moments, st.integers(1, 1000))
 def test_what_is_promised_to_fit_fits_then_and_not_before(
     rule: Rule, usage: Usage, moment: datetime, amount: int

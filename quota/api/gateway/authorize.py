@@ -38,6 +38,8 @@ class AuthorizeRequestSerializer(Shape):
 
 class AuthorizationSerializer(Shape):
     reservation = serializers.UUIDField()
+    state = serializers.ChoiceField(["held"])
+    repeated = serializers.BooleanField(help_text="Whether this request was answered before.")
     expires_at = serializers.DateTimeField()
     estimate_nanousd = serializers.IntegerField(help_text=NANOUSD)
     from_quota_nanousd = serializers.IntegerField()
@@ -55,19 +57,22 @@ class Authorize(GatewayView):
     @extend_schema(
         operation_id="gateway_authorize",
         summary="Ask before a model call",
-        description="Holds what the call may cost: quota first, Credits for the rest. The same request_id "
-        "with the same body answers as the first time and holds nothing twice.",
+        description="Holds what the call may cost: quota first, Credits for the rest. While the hold is "
+        "open, the same request_id with the same body answers 200 as the first time and holds nothing twice.",
         request=AuthorizeRequestSerializer,
         responses={
             201: AuthorizationSerializer,
+            200: AuthorizationSerializer,
             **refusals(
                 KeyInvalid,
                 errors.NoUsableResources,
                 errors.ModelUnknown,
                 errors.InvalidUsage,
                 errors.QuotaExhausted,
+                errors.LargerThanTheWindow,
                 errors.TooManyAgents,
                 errors.RequestIdReused,
+                errors.ReservationClosed,
                 problem=RELAYED_PROBLEM,
             ),
         },
@@ -82,6 +87,8 @@ class Authorize(GatewayView):
         return JsonResponse(
             {
                 "reservation": str(held.reservation_id),
+                "state": "held",
+                "repeated": held.repeated,
                 "expires_at": moment_json(held.expires_at),
                 "estimate_nanousd": held.estimate_nanousd,
                 "from_quota_nanousd": held.from_quota_nanousd,
@@ -90,7 +97,7 @@ class Authorize(GatewayView):
                 "plan": held.plan_code,
                 "windows": held.windows,
             },
-            status=201,
+            status=200 if held.repeated else 201,
         )
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -101,8 +108,10 @@ class Authorize(GatewayView):
     def problem(self, error: Exception) -> Problem:
         problem = super().problem(error)
         extra: dict[str, Any] = {"relay": relay(problem, error, self.request_id)}
+        if isinstance(error, errors.QuotaExhausted | errors.LargerThanTheWindow):
+            extra |= {"window": error.window.limit.name, "windows": windows_json(error.windows)}
         if isinstance(error, errors.QuotaExhausted):
-            extra["window"] = error.window.limit.name
-            extra["windows"] = windows_json(error.windows)
-            extra["fits_at"] = moment_json(error.fits_at) if error.fits_at else None
+            extra["fits_at"] = moment_json(error.fits_at)
+        if isinstance(error, errors.ReservationClosed):
+            extra |= {"reservation": str(error.reservation_id), "state": error.state}
         return replace(problem, extra=extra)

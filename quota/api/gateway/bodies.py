@@ -35,21 +35,30 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Fields:
-    """An object of a body, read field by field. `done` raises for everything that was wrong."""
+    """An object of a body, read field by field. `done` raises for everything that was wrong, and for what
+    was not read: no such field is known.
+    """
 
     def __init__(self, body: object) -> None:
         if type(body) is not dict:
             raise ValidationError({"non_field_errors": [_("This is a JSON object.")]})
         self._body: dict[str, object] = body
+        self._read: set[str] = set()
         self._errors: dict[str, Any] = {}
 
     def done(self) -> None:
+        for name in sorted(self._body.keys() - self._read)[:MOST_METERS]:
+            self._wrong(name, "There is no such field.", None)
         if self._errors:
             raise ValidationError(self._errors)
 
+    def _get(self, name: str, missing: object = None) -> object:
+        self._read.add(name)
+        return self._body.get(name, missing)
+
     def text(self, name: str, longest: int, *, optional: bool = False) -> str:
         """A text of 1 to `longest` printable characters; an optional one may be null, empty or missing."""
-        value = self._body.get(name)
+        value = self._get(name)
         if optional and value is None:
             return ""
         if type(value) is not str:
@@ -62,13 +71,17 @@ class Fields:
 
     def key_text(self, name: str) -> str:
         """A credential, however wrong: a caller that sent none, or garbage, has an invalid key."""
-        value = self._body.get(name, 0)
+        value = self._get(name, 0)
         if value is None or type(value) is str:
             return value or ""
         return self._wrong(name, _("This is a text.") if name in self._body else _("This is needed."), "")
 
+    def optional_uuid(self, name: str) -> UUID | None:
+        """None where it is null or missing."""
+        return None if self._get(name) is None else self.uuid(name)
+
     def uuid(self, name: str) -> UUID:
-        value = self._body.get(name)
+        value = self._get(name)
         try:
             if type(value) is str and len(value) == 36:
                 return UUID(value)
@@ -78,7 +91,7 @@ class Fields:
 
     def moment(self, name: str) -> datetime:
         """A moment with its offset from UTC, turned into UTC."""
-        value = self._body.get(name)
+        value = self._get(name)
         try:
             moment = datetime.fromisoformat(value) if type(value) is str else None
             if moment is not None and moment.tzinfo is not None:
@@ -91,7 +104,7 @@ class Fields:
 
     def usage(self, name: str) -> dict[str, int]:
         """Meter to quantity. Whether the model has the meter is for the rate card to say."""
-        value = self._body.get(name)
+        value = self._get(name)
         if type(value) is not dict:
             return self._wrong(name, _("This is an object of meters and quantities."), {})
         if not 0 < len(value) <= MOST_METERS:
@@ -109,7 +122,7 @@ class Fields:
         return self._wrong(name, wrong, {}) if wrong else value
 
     def rows(self, name: str) -> list[object]:
-        value = self._body.get(name)
+        value = self._get(name)
         if type(value) is not list or len(value) > MOST_ROWS:
             return self._wrong(name, _("This is a list of up to %(most)s rows.") % {"most": MOST_ROWS}, [])
         return value
@@ -159,6 +172,7 @@ def event(row: object) -> ReportedEvent:
         usage=fields.usage("usage"),
         occurred_at=fields.moment("occurred_at"),
         agent=fields.text("agent", AGENT_LENGTH, optional=True),
+        reservation_id=fields.optional_uuid("reservation"),
     )
     fields.done()
     return parsed

@@ -44,6 +44,11 @@ class EventRowSerializer(Shape):
     usage = METERS
     occurred_at = serializers.DateTimeField(help_text="Up to 7 days back, 5 minutes ahead.")
     agent = serializers.CharField(max_length=64, required=False, allow_null=True)
+    reservation = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="Of a call that was authorized: the event settles its hold, or is a duplicate.",
+    )
 
 
 class EventsSerializer(Shape):
@@ -151,8 +156,9 @@ class Settlements(BulkView):
 class Events(BulkView):
     @extend_schema(
         operation_id="gateway_events",
-        summary="Record up to 1,000 calls that were made without asking",
-        description=ROW_REFUSALS + "key_invalid, model_unknown, event_id_reused, occurred_at_out_of_range.",
+        summary="Record up to 1,000 calls that were made without asking, or were not settled",
+        description=ROW_REFUSALS + "key_invalid, model_unknown, event_id_reused, occurred_at_out_of_range, "
+        "reservation_unknown, reservation_released.",
         request=EventsSerializer,
         responses={200: BulkSerializer, **refusals()},
         tags=["gateway"],

@@ -46,7 +46,16 @@ KNOWN: dict[str, tuple[int, str, str | None]] = {
 }
 # Mistakes in the request, which the gateway passed on from its caller.
 OF_THE_REQUEST = frozenset(
-    {"model_unknown", "invalid", "usage_invalid", "malformed", "body_too_large", "request_id_reused"}
+    {
+        "model_unknown",
+        "invalid",
+        "usage_invalid",
+        "malformed",
+        "body_too_large",
+        "request_id_reused",
+        "reservation_closed",
+        "larger_than_the_window",
+    }
 )
 
 

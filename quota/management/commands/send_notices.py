@@ -8,15 +8,17 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from quota.services.notices import send_notices
+from quota.services.unpriced import report_unpriced
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
 
 
 class Command(BaseCommand):
-    help = "Queues the notices that are due: windows at 80 % and 100 %, and low Credits."
+    help = "Queues the notices that are due: windows at 80 % and 100 %, low Credits, usage without a price."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        queued = send_notices(at=timezone.now())
+        now = timezone.now()
+        queued = send_notices(at=now) + report_unpriced(at=now)
         if queued:
             enqueue(deliver_mail)
         self.stdout.write(f"{queued} notice{'' if queued == 1 else 's'} queued.")

@@ -174,10 +174,11 @@ def good_body(route: str) -> dict[str, Any]:
 
 
 # What is right for a field: numbers for a text are read as their digits; some fields hold objects and lists.
+# Usage of a meter without a price is recorded.
 FITS = {
     "negative": ("name", "token", "password"),
     "beyond 64 bits": ("name", "token", "password"),
-    "an object": ("estimate", "seats"),
+    "an object": ("estimate", "usage", "seats"),
     "a list": ("settlements", "events", "seats"),
 }
 

@@ -1,6 +1,7 @@
 """Authorize: exact amounts, and on refusals that nothing changed."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -9,15 +10,20 @@ from pytest_django.fixtures import Settings
 
 from quota.errors import (
     InvalidUsage,
+    LargerThanTheWindow,
     ModelUnknown,
     NoUsableResources,
     QuotaExhausted,
     RequestIdReused,
+    ReservationClosed,
     TooManyAgents,
 )
+from quota.hot_path.authorize import AuthorizeRequest, authorize
+from quota.hot_path.settle import release
 from quota.models import Reservation
 from quota.selectors.usage_bar import usage_bar
 from quota.services.entitlements import entitle_seat
+from quota.services.reservations import expire_reservations
 from teams.errors import KeyInvalid
 from teams.models import SubscriptionKey
 from teams.services import accounts, seats
@@ -65,15 +71,60 @@ def test_a_hold_lapses_by_the_clock_alone(scene: Scene) -> None:
 
 def test_a_repeated_request_gets_the_first_answer_and_holds_nothing_twice(scene: Scene) -> None:
     first = scene.desk.ask(3, request_id="once")
-    again = scene.desk.ask(3, request_id="once", at=T0 + MINUTE)
-    assert again == first
+    again = scene.desk.ask(3, request_id="once", at=T0 + 15 * MINUTE - SECOND)
+    assert not first.repeated
+    assert again == replace(first, repeated=True)
     assert Reservation.objects.count() == 1
 
 
-def test_a_repeat_is_answered_even_after_the_key_was_revoked(scene: Scene) -> None:
-    first = scene.desk.ask(3, request_id="once")
+def test_a_repeat_with_a_dead_key_is_refused_as_any_other_call(scene: Scene) -> None:
+    scene.desk.ask(3, request_id="once")
     revoke_keys(membership=scene.owner, at=T0, by=None)
-    assert scene.desk.ask(3, request_id="once", at=T0 + MINUTE) == first
+    before = counts()
+    with pytest.raises(KeyInvalid):
+        scene.desk.ask(3, request_id="once", at=T0 + MINUTE)
+    assert counts() == before
+
+
+def test_a_repeat_of_a_call_that_is_over_is_refused_with_its_state(scene: Scene) -> None:
+    """Settled, released, lapsed by the clock, and lapsed by the sweep: the second call is not free."""
+    settled, released, lapsed = (scene.desk.ask(3, request_id=name) for name in ("one", "two", "three"))
+    scene.desk.settle(settled, 3)
+    release(gateway=scene.desk.gateway, reservation_id=released.reservation_id, at=T0)
+    assert lapsed.expires_at == T0 + 15 * MINUTE
+    before = counts()
+
+    def state_of(request_id: str, at: datetime) -> str:
+        with pytest.raises(ReservationClosed) as refusal:
+            scene.desk.ask(3, request_id=request_id, at=at)
+        assert (refusal.value.code, refusal.value.status) == ("reservation_closed", 409)
+        assert refusal.value.pointer == "/request_id"
+        return refusal.value.state
+
+    assert state_of("one", T0 + MINUTE) == "settled"
+    assert state_of("two", T0 + MINUTE) == "released"
+    assert state_of("three", T0 + 15 * MINUTE) == "lapsed"
+    expire_reservations(at=T0 + 15 * MINUTE)
+    assert state_of("three", T0 + 16 * MINUTE) == "lapsed"
+    scene.desk.settle(lapsed, 3, at=T0 + HOUR)
+    assert state_of("three", T0 + HOUR) == "settled"
+    assert counts() == (before[0], before[1] + 1, before[2], before[3])
+
+
+@pytest.mark.parametrize("field", ["key", "model", "estimate", "agent"])
+def test_a_request_that_differs_in_one_field_alone_is_another_request(scene: Scene, field: str) -> None:
+    asked = AuthorizeRequest("once", scene.desk.key, "penny", {"calls": 3}, "builder")
+    other = {
+        "key": replace(asked, key_text=key_of(make_member(scene.team))),
+        "model": replace(asked, model="nano"),
+        "estimate": replace(asked, estimate={"calls": 4}),
+        "agent": replace(asked, agent=""),
+    }[field]
+    authorize(gateway=scene.desk.gateway, request=asked, at=T0)
+    before = counts()
+    with pytest.raises(RequestIdReused):
+        authorize(gateway=scene.desk.gateway, request=other, at=T0 + MINUTE)
+    assert counts() == before
 
 
 def test_a_request_id_cannot_be_used_for_another_request(scene: Scene) -> None:
@@ -216,11 +267,38 @@ def test_a_full_week_refuses_although_five_hours_have_room() -> None:
     assert scene.desk.ask(1, at=T0 + 6 * HOUR).from_quota_nanousd == PENNY
 
 
-def test_a_call_of_more_than_a_window_holds_never_fits(scene: Scene) -> None:
-    with pytest.raises(QuotaExhausted) as refusal:
+def test_a_call_of_more_than_a_whole_window_need_not_wait(scene: Scene) -> None:
+    with pytest.raises(LargerThanTheWindow) as refusal:
         scene.desk.ask(991)
-    assert refusal.value.fits_at is None
-    assert refusal.value.retry_after == 5 * 3600
+    assert (refusal.value.code, refusal.value.status) == ("larger_than_the_window", 422)
+    assert refusal.value.retry_after is None
+    assert refusal.value.window.limit.name == "5h"
+    assert counts()[0] == 0
+    give_credits(scene.team, PENNY)
+    answer = scene.desk.ask(991)
+    assert (answer.from_quota_nanousd, answer.from_credits_nanousd) == (990 * PENNY, PENNY)
+
+
+def test_a_full_window_makes_no_call_larger_than_it(scene: Scene) -> None:
+    scene.desk.use(990)
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(990, at=T0 + MINUTE)
+    assert refusal.value.fits_at == T0.replace(hour=15, minute=0)
+
+
+def test_where_only_open_holds_stand_in_the_way_the_wait_ends_when_they_lapse() -> None:
+    scene = make_scene(limits(five_hours=5 * USD, week=3 * USD))
+    scene.desk.ask(200)
+    scene.desk.ask(100, at=T0 + 10 * MINUTE)
+    at = T0 + 12 * MINUTE
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(200, at=at)
+    assert refusal.value.window.limit.name == "week"
+    assert (refusal.value.fits_at, refusal.value.retry_after) == (T0 + 15 * MINUTE, 3 * 60)
+    with pytest.raises(QuotaExhausted) as refusal:
+        scene.desk.ask(201, at=at)
+    assert (refusal.value.fits_at, refusal.value.retry_after) == (T0 + 25 * MINUTE, 13 * 60)
+    assert scene.desk.ask(200, at=T0 + 15 * MINUTE).from_quota_nanousd == 200 * PENNY
 
 
 def test_a_full_window_refuses_even_a_call_that_is_estimated_at_nothing(scene: Scene) -> None:

@@ -1,20 +1,40 @@
 """Usage in bulk and late: it counts once, in the window of its moment."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 
+from quota.errors import AlreadySettled
+from quota.hot_path import events as events_module
+from quota.hot_path.authorize import Authorization
+from quota.hot_path.charges import record_charge
 from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
-from quota.models import (
-    UsageBucket,
-    UsageEvent,
-)
+from quota.hot_path.settle import release
+from quota.models import Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
+from quota.services.reservations import expire_reservations
 from quota.windows import Limit, Policy, Rule
+from teams.errors import KeyInvalid
+from teams.models import SubscriptionKey
 from teams.services import accounts, seats
 from teams.services.keys import revoke_keys, rotate_key
-from tests.helpers.factories import T0, USD, Scene, give_credits, key_of, make_member, make_scene
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, used
+from tests.helpers.factories import (
+    T0,
+    USD,
+    Desk,
+    Scene,
+    give_credits,
+    key_of,
+    make_desk,
+    make_member,
+    make_scene,
+    make_seat,
+)
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
+from tokenplan.kit.problems import problem_of
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +65,7 @@ def test_a_bad_event_rejects_itself_alone(scene: Scene) -> None:
         event(scene.desk.key, "also good", 2, 2),
     ]
     outcomes = record_events(gateway=scene.desk.gateway, events=rows, at=T0 + 3 * MINUTE)
-    codes = [outcome.refusal.code if outcome.refusal else None for outcome in outcomes]
+    codes = [problem_of(outcome.refusal).code if outcome.refusal else None for outcome in outcomes]
     assert codes == [
         None,
         "model_unknown",
@@ -64,8 +84,7 @@ def test_an_event_from_before_the_revocation_is_still_usage(scene: Scene) -> Non
     rows = [event(scene.desk.key, "before", 1, 9), event(scene.desk.key, "after", 1, 10)]
     before, after = record_events(gateway=scene.desk.gateway, events=rows, at=T0 + HOUR)
     assert before.is_new
-    assert after.refusal is not None
-    assert after.refusal.code == "key_invalid"
+    assert isinstance(after.refusal, KeyInvalid)
 
 
 def test_an_event_from_before_the_account_was_closed_is_still_usage(scene: Scene) -> None:
@@ -73,8 +92,7 @@ def test_an_event_from_before_the_account_was_closed_is_still_usage(scene: Scene
     rows = [event(scene.desk.key, "before", 1, 9), event(scene.desk.key, "after", 1, 10)]
     before, after = record_events(gateway=scene.desk.gateway, events=rows, at=T0 + HOUR)
     assert before.is_new
-    assert after.refusal is not None
-    assert after.refusal.code == "key_invalid"
+    assert isinstance(after.refusal, KeyInvalid)
 
 
 def test_an_event_of_a_key_made_a_moment_later_by_a_faster_clock_is_usage(scene: Scene) -> None:
@@ -86,8 +104,7 @@ def test_an_event_of_a_key_made_a_moment_later_by_a_faster_clock_is_usage(scene:
     ]
     skewed, forged = record_events(gateway=scene.desk.gateway, events=rows, at=T0 + 2 * HOUR)
     assert skewed.is_new
-    assert forged.refusal is not None
-    assert forged.refusal.code == "key_invalid"
+    assert isinstance(forged.refusal, KeyInvalid)
 
 
 def test_a_late_event_is_paid_by_whoever_held_the_seat_then(scene: Scene) -> None:
@@ -124,17 +141,30 @@ def test_a_late_event_moves_the_first_use_windows_after_it() -> None:
     assert receipt.windows_after[0]["used_nanousd"] == 31 * PENNY
 
 
+def test_a_meter_without_a_price_throws_no_row_away(scene: Scene) -> None:
+    held = scene.desk.ask(5)
+    usage = {"calls": 2, "songs": 1}
+    settled = settle_many(
+        gateway=scene.desk.gateway, settlements=[Settlement(held.reservation_id, usage)], at=T0
+    )
+    rows = [ReportedEvent("song", scene.desk.key, "penny", usage, T0)]
+    recorded = record_events(gateway=scene.desk.gateway, events=rows, at=T0)
+    assert [(row.is_new, row.refusal) for row in settled + recorded] == [(True, None)] * 2
+    charged = UsageEvent.objects.values_list("amount_nanousd", "unpriced", "usage")
+    assert list(charged) == [(2 * PENNY, True, usage)] * 2
+
+
 def test_settlements_come_in_bulk_and_a_bad_one_rejects_itself_alone(scene: Scene) -> None:
     one, two = scene.desk.ask(5), scene.desk.ask(5)
     rows = [
         Settlement(one.reservation_id, {"calls": 2}),
         Settlement(one.reservation_id, {"calls": 3}),
-        Settlement(two.reservation_id, {"images": 2}),
+        Settlement(two.reservation_id, {}),
         Settlement(two.reservation_id, {"calls": 4}),
         Settlement(two.reservation_id, {"calls": 4}),
     ]
     outcomes = settle_many(gateway=scene.desk.gateway, settlements=rows, at=T0 + MINUTE)
-    assert [(o.is_new, o.refusal.code if o.refusal else None) for o in outcomes] == [
+    assert [(o.is_new, problem_of(o.refusal).code if o.refusal else None) for o in outcomes] == [
         (True, None),
         (False, "reservation_settled"),
         (False, "usage_invalid"),
@@ -142,3 +172,132 @@ def test_settlements_come_in_bulk_and_a_bad_one_rejects_itself_alone(scene: Scen
         (False, None),
     ]
     assert used(scene) == [6 * PENNY, 6 * PENNY]
+
+
+def naming(desk: Desk, held: Authorization, identifier: str = "e1", calls: int = 4) -> ReportedEvent:
+    """An event that reports the call of a reservation, a minute after it was authorized."""
+    usage = {"calls": calls}
+    return ReportedEvent(
+        identifier, desk.key, "penny", usage, T0 + MINUTE, reservation_id=held.reservation_id
+    )
+
+
+def results(scene: Scene, *rows: ReportedEvent, at: datetime = T0 + MINUTE) -> list[bool | str]:
+    """Of each row whether it is new, or the code of its refusal."""
+    outcomes = record_events(gateway=scene.desk.gateway, events=rows, at=at)
+    return [problem_of(o.refusal).code if o.refusal else o.is_new for o in outcomes]
+
+
+def test_an_event_that_names_its_reservation_settles_the_hold(scene: Scene) -> None:
+    held = scene.desk.ask(10)
+    assert results(scene, naming(scene.desk, held)) == [True]
+    recorded = UsageEvent.objects.get()
+    assert (recorded.reservation_id, recorded.external_id) == (held.reservation_id, "e1")
+    assert (recorded.amount_nanousd, recorded.from_quota_nanousd) == (4 * PENNY, 4 * PENNY)
+    assert recorded.occurred_at == T0  # as any call that was asked for
+    assert Reservation.objects.get().state == "settled"
+    assert [window.held for window in usage_bar(scene.owner, T0 + MINUTE).windows] == [0, 0]
+    assert used(scene) == [4 * PENNY, 4 * PENNY]
+
+
+def test_an_event_and_a_settle_of_one_call_count_once_in_either_order(scene: Scene) -> None:
+    one, two = scene.desk.ask(10), scene.desk.ask(10)
+    scene.desk.settle(one, 4)
+    assert results(scene, naming(scene.desk, one), naming(scene.desk, one, "e2", calls=5)) == [False, False]
+    assert results(scene, naming(scene.desk, two, "e3")) == [True]
+    receipt = UsageEvent.objects.get(reservation_id=two.reservation_id)
+    assert scene.desk.settle(two, 4, at=T0 + 2 * MINUTE) == receipt
+    with pytest.raises(AlreadySettled):
+        scene.desk.settle(two, 5, at=T0 + 2 * MINUTE)
+    bulk = settle_many(
+        gateway=scene.desk.gateway, settlements=[Settlement(two.reservation_id, {"calls": 4})], at=T0 + MINUTE
+    )
+    assert [(row.is_new, row.refusal) for row in bulk] == [(False, None)]
+    assert used(scene) == [8 * PENNY, 8 * PENNY]
+
+
+def test_an_event_that_names_its_reservation_counts_once_by_its_id(scene: Scene) -> None:
+    held, other = scene.desk.ask(10), scene.desk.ask(10)
+    assert results(scene, naming(scene.desk, held), naming(scene.desk, held)) == [True, False]
+    without = replace(naming(scene.desk, held), reservation_id=None)
+    assert results(scene, naming(scene.desk, other), without) == ["event_id_reused"] * 2
+    assert Reservation.objects.get(pk=other.reservation_id).state == "held"
+    assert used(scene) == [4 * PENNY, 4 * PENNY]
+
+
+def test_an_event_of_a_lapsed_hold_is_recorded_and_of_a_released_one_refused(scene: Scene) -> None:
+    lapsed, swept, released = (scene.desk.ask(10) for _ in range(3))
+    release(gateway=scene.desk.gateway, reservation_id=released.reservation_id, at=T0)
+    late = T0 + HOUR
+    assert results(scene, naming(scene.desk, lapsed, "e1"), at=late) == [True]
+    expire_reservations(at=late)
+    rows = naming(scene.desk, swept, "e2"), naming(scene.desk, released, "e3")
+    assert results(scene, *rows, at=late) == [True, "reservation_released"]
+    assert UsageEvent.objects.count() == 2
+
+
+def test_an_event_may_name_only_a_reservation_of_its_gateway_and_its_member(scene: Scene) -> None:
+    member = make_member(scene.team)
+    make_seat(scene.team, scene.plan, holder=member)
+    desk = Desk(scene.desk.gateway, key_of(member))
+    held = scene.desk.ask(10)
+    elsewhere = make_desk(scene.owner).ask(10)
+    before = counts()
+    assert results(
+        scene,
+        naming(desk, held),
+        naming(scene.desk, elsewhere),
+        replace(naming(scene.desk, held), key_text="sk-cp-malformed"),
+        replace(naming(scene.desk, held), occurred_at=T0 - timedelta(days=8)),
+        replace(naming(scene.desk, held), model="whisper"),
+    ) == [
+        "reservation_unknown",
+        "reservation_unknown",
+        "key_invalid",
+        "occurred_at_out_of_range",
+        "model_unknown",
+    ]
+    SubscriptionKey.objects.filter(membership=scene.owner).update(salt=b"another salt")
+    assert results(scene, naming(scene.desk, held)) == ["key_invalid"]
+    assert counts() == before
+
+
+def test_an_event_says_which_model_ran_and_is_priced_by_the_card_of_its_hold(scene: Scene) -> None:
+    held = scene.desk.ask(10)
+    assert results(scene, replace(naming(scene.desk, held), model="nano")) == [True]
+    recorded = UsageEvent.objects.get()
+    assert (recorded.model, recorded.amount_nanousd) == ("nano", 4)
+
+
+def test_a_key_that_was_rotated_or_revoked_since_may_still_report_its_call(scene: Scene) -> None:
+    held, other = scene.desk.ask(10), scene.desk.ask(10)
+    rotate_key(membership=scene.owner, overlap=timedelta(0), at=T0, by=scene.owner.user)
+    new = Desk(scene.desk.gateway, key_of(scene.owner))
+    revoke_keys(membership=scene.owner, at=T0, by=None)
+    assert results(scene, naming(scene.desk, held, "e1"), naming(new, other, "e2")) == [True, True]
+
+
+def test_a_row_that_fails_for_an_unforeseen_reason_fails_alone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_once(**arguments: Any) -> UsageEvent:
+        if arguments["call"].external_id == "poison":
+            raise ZeroDivisionError
+        return record_charge(**arguments)
+
+    monkeypatch.setattr(events_module, "record_charge", fail_once)
+    rows = [event(scene.desk.key, name, 1, 1) for name in ("before", "poison", "after")]
+    assert results(scene, *rows) == [True, "internal_error", True]
+    assert used(scene) == [2 * PENNY, 2 * PENNY]
+
+
+def test_an_outage_ends_the_batch(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not a row's fault: the gateway sends all of it again, and nothing counts twice."""
+
+    def away(**_: Any) -> UsageEvent:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(events_module, "record_charge", away)
+    with pytest.raises(OperationalError):
+        results(scene, event(scene.desk.key, "a", 1, 1))
+    assert UsageEvent.objects.count() == 0

@@ -7,7 +7,7 @@ from quota.errors import (
     AlreadySettled,
     ReservationUnknown,
 )
-from quota.hot_path.settle import release
+from quota.hot_path.settle import release, settle
 from quota.models import (
     CreditLedgerEntry,
 )
@@ -107,6 +107,23 @@ def test_a_settled_reservation_cannot_be_released(scene: Scene) -> None:
     with pytest.raises(AlreadySettled):
         release(gateway=scene.desk.gateway, reservation_id=held.reservation_id, at=T0)
     assert used(scene) == [5 * PENNY, 5 * PENNY]
+
+
+def test_usage_of_a_meter_without_a_price_is_recorded_and_the_rest_charged(scene: Scene) -> None:
+    held = scene.desk.ask(5)
+    usage = {"calls": 4, "songs": 2, "clips": 0}
+    event = settle(gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage=usage, at=T0)
+    event.refresh_from_db()
+    assert (event.amount_nanousd, event.unpriced, event.usage) == (4 * PENNY, True, usage)
+    assert [price["meter"] for price in event.prices] == ["calls"]
+    assert used(scene) == [4 * PENNY, 4 * PENNY]
+
+
+def test_a_quantity_of_zero_of_a_meter_without_a_price_marks_nothing(scene: Scene) -> None:
+    held = scene.desk.ask(5)
+    usage = {"calls": 4, "songs": 0}
+    event = settle(gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage=usage, at=T0)
+    assert (event.amount_nanousd, event.unpriced) == (4 * PENNY, False)
 
 
 def test_a_gateway_cannot_touch_the_reservation_of_another(scene: Scene) -> None:

@@ -1,12 +1,15 @@
 """Rate cards: in force from a moment on, never edited, refused whole when a line is wrong."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from quota.errors import ModelUnknown, RateCardInvalid
 from quota.models import RateCard, RateCardPrice
 from quota.services.rate_cards import load_rate_card
+from tests.helpers.drift import plant
 from tests.helpers.factories import MONDAY, RATE_CARD, T0, Scene
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +45,48 @@ def test_the_same_list_is_not_loaded_twice(scene: Scene) -> None:
 def test_two_lists_cannot_begin_at_one_moment(scene: Scene) -> None:
     with pytest.raises(RateCardInvalid, match="Another rate card"):
         load_rate_card(text=RATE_CARD + "x,y,z,1,1,,\n", effective_from=MONDAY, at=T0, by=None)
+
+
+def test_a_list_from_the_past_is_refused_once_there_is_a_card(scene: Scene) -> None:
+    dearer = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.05")
+    past = T0 - timedelta(microseconds=1)
+    with pytest.raises(RateCardInvalid, match="in the past"):
+        load_rate_card(text=dearer, effective_from=past, at=T0, by=None)
+    assert RateCard.objects.count() == 1
+    assert load_rate_card(text=dearer, effective_from=T0, at=T0, by=None)[1]
+
+
+def test_the_first_list_may_be_from_the_past() -> None:
+    assert load_rate_card(text=RATE_CARD, effective_from=MONDAY, at=T0, by=None)[1]
+
+
+def test_the_database_refuses_a_second_card_from_the_past(scene: Scene) -> None:
+    """The control: the same row is accepted one microsecond later."""
+    past = T0 - timedelta(microseconds=1)
+    with pytest.raises(IntegrityError, match="in the past"), transaction.atomic():
+        RateCard.objects.create(effective_from=past, source_sha256="x", loaded_at=T0)
+    RateCard.objects.create(effective_from=T0, source_sha256="x", loaded_at=T0)
+
+
+def test_a_card_that_comes_while_a_call_is_under_way_does_not_price_it_anew(scene: Scene) -> None:
+    """Whatever card would be found for the moment of the authorize by then: the hold keeps its own."""
+    dearer = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.05")
+    held = scene.desk.ask(3, at=T0 + timedelta(minutes=1))
+    # As a clock that ran ahead, or a hand in the database, may do.
+    plant(
+        "INSERT INTO quota_ratecard (effective_from, source_sha256, loaded_at) VALUES (%s, %s, %s)",
+        T0,
+        hashlib.sha256(dearer.encode()).hexdigest(),
+        T0,
+    )
+    card = RateCard.objects.get(effective_from=T0)
+    RateCardPrice.objects.create(
+        card=card, model="penny", modality="language", meter="calls", unit_size=1, nanousd_per_unit=50_000_000
+    )
+    assert held.estimate_nanousd == 30_000_000
+    event = scene.desk.settle(held, 3, at=T0 + timedelta(minutes=2))
+    assert (event.amount_nanousd, event.prices[0]["nanousd_per_unit"]) == (30_000_000, 10_000_000)
+    assert scene.desk.use(3, at=T0 + timedelta(minutes=3)).amount_nanousd == 150_000_000
 
 
 @pytest.mark.parametrize(

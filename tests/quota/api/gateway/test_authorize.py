@@ -15,7 +15,7 @@ from quota.services.entitlements import suspend_seat
 from quota.windows import Limit, Policy, Rule
 from teams.services.keys import revoke_keys, rotate_key
 from tests.helpers import factories
-from tests.helpers.api_client import Answer, Caller, Office, gateway_caller, make_office
+from tests.helpers.api_client import Caller, Office, gateway_caller, make_office
 from tests.helpers.factories import CREDIT, T0, USD
 
 CENT = 10_000_000
@@ -41,6 +41,8 @@ def test_the_answer_says_what_is_held_and_the_windows_with_it() -> None:
     week = answer.body["windows"][1]
     assert answer.body == {
         "reservation": str(row.pk),
+        "state": "held",
+        "repeated": False,
         "expires_at": "2026-06-03T10:17:00Z",
         "estimate_nanousd": 5 * CENT,
         "from_quota_nanousd": 5 * CENT,
@@ -74,13 +76,46 @@ def test_the_answer_says_what_is_held_and_the_windows_with_it() -> None:
 def test_the_same_request_answers_as_the_first_time_and_holds_once(clock: time_machine.Traveller) -> None:
     office = make_office()
     first = office.ask(5)
+    assert (first.status, first.body["repeated"]) == (201, False)
     clock.shift(timedelta(minutes=3))
-    assert office.ask(5) == Answer(201, first.headers, first.body)
+    again = office.ask(5)
+    assert (again.status, again.body) == (200, first.body | {"repeated": True})
+    # No agent is the same as none said.
+    assert office.ask(5, agent=None).status == office.ask(5, agent="").status == 200
     assert Reservation.objects.count() == 1
     # Another gateway's r1 is another request.
-    assert office.ask(5).body["reservation"] == first.body["reservation"]
     office.gateway = gateway_caller("another")
     assert office.ask(5).body["reservation"] != first.body["reservation"]
+
+
+def test_a_repeat_after_the_call_is_over_is_refused_with_its_state() -> None:
+    office = make_office()
+    reservation = office.ask(5).body["reservation"]
+    office.settle(reservation, 5)
+    answer = office.ask(5)
+    message = "The request_id 'r1' belongs to a call that is settled; nothing is held. Send a new request_id."
+    assert answer.status == 409
+    assert answer.body == {
+        "type": "/problems/reservation_closed",
+        "title": "This request was answered, and its call is over",
+        "status": 409,
+        "detail": message,
+        "code": "reservation_closed",
+        "pointer": "/request_id",
+        "errors": [{"pointer": "/request_id", "detail": message}],
+        "reservation": reservation,
+        "state": "settled",
+        "relay": relayed(409, "invalid_request_error", message),
+    }
+    assert Reservation.objects.get().state == "settled"
+    assert office.used() == 5 * CENT
+
+
+def test_a_repeat_with_a_dead_key_is_401() -> None:
+    office = make_office()
+    assert office.ask(5).status == 201
+    _revoked(office)
+    assert (office.ask(5).status, office.ask(5).code) == (401, "key_invalid")
 
 
 def test_another_body_under_the_same_request_id_is_refused() -> None:
@@ -225,10 +260,35 @@ def test_a_reset_between_two_seconds_is_given_as_the_next(clock: time_machine.Tr
     assert message.endswith("resets at 2026-06-03T11:02:01+00:00 (2056)")
 
 
-def test_a_call_larger_than_the_window_never_fits() -> None:
+def test_a_call_larger_than_the_window_need_not_wait() -> None:
     office = make_office()
     answer = office.ask(991)
-    assert (answer.status, answer.body["fits_at"]) == (429, None)
+    message = "The call may cost more than the whole 5-hour window of Max holds, and Credits do not cover it"
+    windows = answer.body.pop("windows")
+    assert [(w["name"], w["remaining_nanousd"]) for w in windows] == [
+        ("5h", 990 * CENT),
+        ("week", 9900 * CENT),
+    ]
+    assert "Retry-After" not in answer.headers
+    assert answer.body == {
+        "type": "/problems/larger_than_the_window",
+        "title": "The call is larger than a whole quota window",
+        "status": 422,
+        "detail": message,
+        "code": "larger_than_the_window",
+        "window": "5h",
+        "relay": relayed(422, "invalid_request_error", message),
+    }
+    assert nothing_held()
+
+
+def test_where_only_calls_under_way_stand_in_the_way_the_wait_is_until_they_lapse() -> None:
+    office = make_office(of_limits=factories.limits(five_hours=5 * USD, week=3 * USD))
+    office.ask(300)
+    answer = office.ask(1, request_id="r2")
+    assert (answer.status, answer.code, answer.body["window"]) == (429, "quota_exhausted", "week")
+    assert (answer.headers["Retry-After"], answer.body["fits_at"]) == ("900", "2026-06-03T10:17:00Z")
+    assert answer.body["relay"]["headers"]["Retry-After"] == "900"
 
 
 def test_credits_cover_what_the_window_does_not() -> None:
@@ -319,6 +379,14 @@ def test_a_subscription_key_is_no_gateway() -> None:
     office = make_office()
     office.gateway = Caller(office.key)
     assert (office.ask().status, office.ask().code) == (401, "authentication_failed")
+
+
+def test_a_field_that_is_not_known_is_refused_by_its_name() -> None:
+    office = make_office()
+    answer = office.ask(lifetime="900")
+    assert (answer.status, answer.code, answer.body["pointer"]) == (422, "invalid", "/lifetime")
+    assert answer.body["relay"]["status"] == 422
+    assert nothing_held()
 
 
 def test_an_unusual_accept_header_refuses_nobody() -> None:

@@ -28,7 +28,7 @@ def test_settlements_settle_each_and_a_bad_one_rejects_itself_alone() -> None:
         {"reservation": a, "usage": {"calls": 1}},
         {"reservation": a, "usage": {"calls": 2}},
         {"reservation": unknown, "usage": {"calls": 1}},
-        {"reservation": b, "usage": {"songs": 1}},
+        {"reservation": b, "usage": {}},
         {"reservation": b, "usage": {"calls": 1.0}},
         {"reservation": 7, "usage": {"calls": 1}},
         {"reservation": "x" * 36, "usage": {"calls": 1}},
@@ -41,7 +41,7 @@ def test_settlements_settle_each_and_a_bad_one_rejects_itself_alone() -> None:
     assert [(r["index"], r["id"], r["code"], r.get("pointer")) for r in answer.body["rejected"]] == [
         (2, a, "reservation_settled", "/usage"),
         (3, unknown, "reservation_unknown", None),
-        (4, b, "usage_invalid", "/usage/songs"),
+        (4, b, "invalid", "/usage"),
         (5, b, "invalid", "/usage/calls"),
         (6, None, "invalid", "/reservation"),
         (7, "x" * 36, "invalid", "/reservation"),
@@ -156,3 +156,41 @@ def test_a_database_lost_within_a_batch_says_to_send_it_again(monkeypatch: pytes
     answer = office.gateway.post("gateway/events", {"events": [event(office)]})
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     assert answer.body["detail"] == "Some rows may be recorded. Send them all again: nothing counts twice."
+
+
+def test_an_event_that_names_its_reservation_settles_it_and_a_bad_id_rejects_itself_alone() -> None:
+    office = make_office()
+    reservation = held(office, 5)
+    rows = [
+        event(office, "e1", reservation=reservation),
+        event(office, "e1", reservation=reservation),
+        event(office, "e2", reservation=reservation, usage={"calls": 3}),
+        event(office, "e3", reservation="no id"),
+        event(office, "e4", reservation=str(uuid4())),
+        event(office, "e5", reservation=None),
+    ]
+    answer = office.gateway.post("gateway/events", {"events": rows})
+    assert (answer.body["accepted"], answer.body["duplicates"]) == (2, 2)
+    assert [(r["index"], r["code"], r.get("pointer")) for r in answer.body["rejected"]] == [
+        (3, "invalid", "/reservation"),
+        (4, "reservation_unknown", None),
+    ]
+    settled = office.settle(reservation, 1)
+    assert (settled.status, settled.body["amount_nanousd"]) == (200, CENT)
+    assert office.used() == 2 * CENT
+
+
+def test_a_field_that_is_not_known_refuses_its_row_alone() -> None:
+    office = make_office()
+    reservation = held(office)
+    rows = [event(office, "e1", tags=["x"]), event(office, "e2")]
+    answer = office.gateway.post("gateway/events", {"events": rows})
+    assert answer.body["accepted"] == 1
+    assert [(r["index"], r["code"], r["pointer"]) for r in answer.body["rejected"]] == [
+        (0, "invalid", "/tags")
+    ]
+    rows = [{"reservation": reservation, "usage": {"calls": 1}, "usages": {}}]
+    answer = office.gateway.post("gateway/settlements", {"settlements": rows})
+    assert [(r["code"], r["pointer"]) for r in answer.body["rejected"]] == [("invalid", "/usages")]
+    answer = office.gateway.post("gateway/events", {"events": [], "event": []})
+    assert (answer.status, answer.body["pointer"]) == (422, "/event")

@@ -33,6 +33,7 @@ def test_a_receipt_says_who_paid_and_at_what_price() -> None:
         "modality": "language",
         "agent": "",
         "usage": {"calls": 4},
+        "unpriced": False,
         "amount_nanousd": 4 * CENT,
         "from_quota_nanousd": CENT,
         "from_credits_nanousd": 2 * CENT,
@@ -94,12 +95,24 @@ def test_a_reservation_of_another_gateway_does_not_exist() -> None:
     assert Reservation.objects.get().state == "held"
 
 
-def test_a_wrong_meter_is_named_where_it_stands_and_the_hold_stays() -> None:
+def test_a_field_that_is_not_known_settles_nothing() -> None:
     office = make_office()
-    reservation = held(office)
-    answer = office.gateway.post(f"gateway/reservations/{reservation}/settle", {"usage": {"songs": 1}})
-    assert (answer.status, answer.code, answer.body["pointer"]) == (422, "usage_invalid", "/usage/songs")
+    path = f"gateway/reservations/{held(office)}/settle"
+    answer = office.gateway.post(path, {"usage": {"calls": 1}, "Usage": {}})
+    assert (answer.status, answer.code, answer.body["pointer"]) == (422, "invalid", "/Usage")
     assert Reservation.objects.get().state == "held"
+
+
+def test_a_meter_without_a_price_marks_the_receipt_and_throws_no_usage_away() -> None:
+    office = make_office()
+    usage = {"calls": 2, "songs": 1}
+    path = f"gateway/reservations/{held(office)}/settle"
+    answer = office.gateway.post(path, {"usage": usage})
+    assert answer.status == 200
+    assert (answer.body["usage"], answer.body["unpriced"]) == (usage, True)
+    assert answer.body["amount_nanousd"] == 2 * CENT
+    assert office.gateway.post(path, {"usage": usage}).body == answer.body
+    assert office.gateway.post(path, {"usage": {"calls": 2}}).code == "reservation_settled"
 
 
 def event(office: Office, name: str = "e1", **changes: Any) -> dict[str, Any]:

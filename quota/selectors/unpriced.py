@@ -1,0 +1,39 @@
+"""Usage that no price was found for, from the events that are marked so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class UnpricedMeter:
+    """A meter that a rate card lacks for a model, with the first of the events that used it."""
+
+    card_id: int
+    model: str
+    meter: str
+    event_id: UUID
+
+
+_UNPRICED = """
+SELECT DISTINCT ON (c.id, v.model, u.meter) c.id, v.model, u.meter, v.id
+FROM quota_usageevent v CROSS JOIN LATERAL jsonb_each_text(v.usage) AS u (meter, quantity)
+    CROSS JOIN LATERAL (
+        SELECT id FROM quota_ratecard WHERE effective_from <= v.occurred_at
+        ORDER BY effective_from DESC LIMIT 1
+    ) c
+WHERE v.unpriced AND v.recorded_at > %s AND u.quantity <> '0'
+    AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(v.prices) p WHERE p->>'meter' = u.meter)
+ORDER BY c.id, v.model, u.meter, v.recorded_at, v.id
+"""
+
+
+def unpriced_meters(since: datetime) -> list[UnpricedMeter]:
+    """Those of the events recorded after `since`, by rate card, model and meter."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNPRICED, [since])
+        return [UnpricedMeter(*row) for row in cursor.fetchall()]
