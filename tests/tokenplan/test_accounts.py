@@ -38,7 +38,10 @@ def informed(saying: str) -> list[str]:
 def test_adding_an_address_is_mailed_to_those_the_account_has(client: Client) -> None:
     client.post("/accounts/email/", {"email": "thief@example.com", "action_add": ""})
 
-    assert informed("The e-mail address thief@example.com was added") == ["ada@example.com", "ada@work.example"]
+    assert informed("The e-mail address thief@example.com was added") == [
+        "ada@example.com",
+        "ada@work.example",
+    ]
 
 
 def test_removing_an_address_is_mailed_to_it_too(client: Client) -> None:
