@@ -249,6 +249,7 @@ def test_the_portal_leads_to_stripe_and_back(
     page.goto(f"{live_server.url}/teams/{team.slug}/billing/")
 
     page.get_by_role("button", name="Cards and invoices").click()
+    confirm_password(page)
     assert page.url.startswith(account.url)
     page.get_by_role("link", name=re.compile("Back|Return")).click()
 

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -59,7 +60,8 @@ def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     at = timezone.now()
     use_test_rate_card(at=at - timedelta(days=1))
     make_plan("max", at=at)
-    User.objects.create_superuser("root@example.com", PASSWORD)
+    root = User.objects.create_superuser("root@example.com", PASSWORD)
+    EmailAddress.objects.create(user=root, email=root.email, verified=True, primary=True)
 
     page.goto(f"{url}/accounts/signup/")
     sign_up(page, "ada@example.com")
@@ -87,7 +89,7 @@ def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     expect(page.get_by_role("main")).to_contain_text("10.10% used")
 
     page.get_by_role("link", name="Rotate").click()
-    page.get_by_label("1 hour").check()
+    expect(page.get_by_label("1 hour")).to_be_checked()
     page.get_by_role("button", name="Rotate the key").click()
     new = page.locator("#key").inner_text()
     assert KEY.match(new)
@@ -104,7 +106,7 @@ def grant_seat_as_operator(browser: Browser | None, url: str, to: Membership) ->
     page.goto(f"{url}/admin/teams/team/{to.team_id}/grant-seat/")
     page.get_by_label("Email").fill("root@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.get_by_label("Plan").select_option(label="Max v1")
     page.get_by_label("Holder").select_option(value=str(to.pk))
     page.get_by_label("Reason").fill("pilot")

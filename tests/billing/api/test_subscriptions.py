@@ -6,7 +6,7 @@ import pytest
 
 from billing.models import Checkout
 from billing.stripe_api.client import api
-from tests.helpers.api_client import script_of
+from tests.helpers.api_client import person, script_of
 from tests.helpers.factories import USD
 from tests.helpers.shop import Shop
 
@@ -67,4 +67,6 @@ def test_a_read_token_reads_and_buys_nothing(shop: Shop) -> None:
 def test_the_portal_is_a_link(shop: Shop) -> None:
     shop.subscribe({"max": 1})
 
-    assert shop.post("portal").body["url"].startswith(shop.account.url)
+    assert shop.post("portal").code == "reauthentication_required"
+    owner = person(shop.user).post(f"teams/{shop.team.slug}/portal")
+    assert owner.body["url"].startswith(shop.account.url)
