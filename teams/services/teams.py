@@ -99,7 +99,7 @@ def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datet
     entry = audit.record(
         team=team, by=by, action="ownership.transferred", subject=after.user.email, at=at, details=about
     )
-    _tell_both("ownership_transferred", before, after, entry=entry, at=at)
+    _notify_both("ownership_transferred", before, after, entry=entry, at=at)
     return after
 
 
@@ -127,7 +127,7 @@ def hand_team_over(*, team: Team, email: str, reason: str, by: User, at: datetim
     entry = audit.record(
         team=team, by=by, action="ownership.handed_over", subject=after.user.email, at=at, details=about
     )
-    _tell_both("team_handed_over", before, after, entry=entry, reason=reason, at=at)
+    _notify_both("team_handed_over", before, after, entry=entry, reason=reason, at=at)
     return after
 
 
@@ -163,7 +163,7 @@ def _change_owner(before: Membership, after: Membership) -> None:
         member.save(update_fields=["role"])
 
 
-def _tell_both(
+def _notify_both(
     kind: str,
     before: Membership,
     after: Membership,

@@ -28,7 +28,7 @@ def test_only_the_delivery_of_the_table_sends_mail(floor: str) -> None:
     assert {name: line for name, line in found.items() if name not in KNOWN} == {}
 
 
-def test_the_keeper_sees_what_it_looks_for() -> None:
+def test_the_keeper_finds_each_kind() -> None:
     assert SENDS.search((ROOT / SENDER).read_text())
     for line in (
         "from django.core.mail import EmailMessage",

@@ -86,5 +86,5 @@ def test_no_transaction_is_made_by_hand(floor: str) -> None:
         ("cursor.execute('SELECT 1')", []),
     ],
 )
-def test_the_keeper_sees_what_it_looks_for(source: str, found: list[str]) -> None:
+def test_the_keeper_finds_each_kind(source: str, found: list[str]) -> None:
     assert sorted(made_by_hand(textwrap.dedent(source))) == sorted(found)

@@ -82,7 +82,7 @@ def test_a_forgotten_password_is_answered_while_the_mail_server_is_down(
         ("/accounts/password/reset/", {}, "There is no account with this address"),
     ],
 )
-def test_an_address_that_is_taken_or_unknown_is_told_by_mail_alone(
+def test_that_an_address_is_taken_or_unknown_is_said_by_mail_alone(
     smtp_is_down: None, settings: Any, path: str, form: dict[str, str], subject: str
 ) -> None:
     make_user("ada@example.com", password=PASSWORD)

@@ -119,7 +119,7 @@ def hand_over(owner: Membership, email: str, **other: Any) -> Membership:
     return hand_team_over(team=owner.team, email=email, **values)
 
 
-def test_an_operator_hands_a_team_over_with_a_reason_and_both_are_told() -> None:
+def test_an_operator_hands_a_team_over_with_a_reason_and_both_get_a_mail() -> None:
     """Also where the Owner's account is closed: that is what it is for."""
     owner = team()
     bob = member(owner.team, "bob@example.com")

@@ -34,6 +34,6 @@ def test_make_run_starts_a_worker_for_each_kind_that_reads_its_queues_alone() ->
         assert command[command.index("--queues") + 1] == ",".join(tasks)
 
 
-def test_a_worker_that_is_told_of_no_queue_reads_them_all() -> None:
+def test_a_worker_without_a_list_of_queues_reads_them_all() -> None:
     read = {queue.name for queue in app.conf.task_queues}
     assert read == {route["queue"] for route in app.conf.task_routes.values()}
