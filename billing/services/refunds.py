@@ -130,7 +130,7 @@ def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at:
     owed, owed_before = owed_of(purchase, payment), purchase.clawed_nanousd
     if owed == owed_before:
         return changed
-    lot = CreditGrant.objects.select_for_update(no_key=True).get(pk=lot.pk)
+    lot = credits.lock_lot(lot)
     cause = f"payment {payment.stripe_id} "
     if owed > owed_before:
         gained, kind = -min(owed - owed_before, lot.remaining_nanousd), CreditLedgerEntry.Kind.REFUND

@@ -169,7 +169,7 @@ _COLUMNS = Columns(Reservation)
 
 # The statement that holds the Credits part also locks and checks it. Each statement inside of
 # `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without a Credits
-# part no lot is locked.
+# part nothing of the Team is locked.
 _INSERT = f"""
 WITH used_key AS (
     UPDATE teams_subscriptionkey SET last_used_at = %(at)s

@@ -122,7 +122,7 @@ def record_charge(
 
 
 def _who_pays(call: Call, amount: int, room: int, held: HeldParts, at: datetime) -> Split:
-    """Split `amount`: `room` of the windows first, then Credits, for which the lots are locked."""
+    """Split `amount`: `room` of the windows first, then Credits, for which the Team's row of Credits is locked."""
     parts = split(amount, room=room, credits=0)
     if not parts.uncovered:
         return parts
@@ -170,7 +170,7 @@ def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
 
 
 def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
-    """Take `amount` from the Team's lots, which are locked, and write it into the ledger and the member's
+    """Take `amount` from the Team's lots, which the lock of its Credits covers, and write it into the ledger and the member's
     month.
     """
     lots = (

@@ -133,18 +133,20 @@ USABLE_CREDITS = """
 -- How much of the Team's Credits, in nano-dollars, a member may use for a call that occurred at p_occurred_at.
 -- The member's access, both overflow policies (where the call is the overflow of a working seat), the lots that live at
 -- p_lots_at, what live reservations other than p_except_id hold, and the member's month cap (calendar month, UTC).
--- With p_lock it locks the Team's lots first, by primary key.
+-- With p_lock it locks the Team's row of Credits first, as all that changes a lot does; no lot exists without that row.
 CREATE FUNCTION quota_usable_credits(
     p_team_id bigint, p_membership_id bigint, p_seated boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
     p_at timestamptz, p_except_id uuid, p_lock boolean
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 DECLARE
-    v_may boolean; v_cap bigint; v_balance bigint; v_held bigint; v_used bigint; v_member_held bigint;
+    v_may boolean; v_cap bigint; v_free bigint; v_used bigint; v_member_held bigint;
     v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
 BEGIN
     IF p_lock THEN
-        PERFORM 1 FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
-            ORDER BY g.id FOR NO KEY UPDATE;
+        PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN 0;  -- A first lot that is granted from here on is locked by nobody, so it pays for later calls.
+        END IF;
     END IF;
     -- No row of access: who made the Team may, anyone else may not. Access ends with the membership.
     SELECT coalesce(a.allowed, m.is_founder) AND m.ended_at IS NULL
@@ -157,22 +159,46 @@ BEGIN
     IF NOT coalesce(v_may, false) THEN
         RETURN 0;
     END IF;
-    SELECT coalesce(sum(g.remaining_nanousd), 0) INTO v_balance FROM quota_creditgrant g
-        WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0 AND g.expires_at > p_lots_at AND g.frozen_at IS NULL;
-    SELECT coalesce(sum(r.from_credits_nanousd), 0),
-            coalesce(sum(r.from_credits_nanousd) FILTER (WHERE r.membership_id = p_membership_id
-                AND date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date = v_month), 0)
-        INTO v_held, v_member_held
+    -- A hold draws on the lots that lived when it was made, the soonest-expiring first: also on one that has expired
+    -- since. So for each such expiry, and for none, what expires later must cover the holds that were made later.
+    WITH moments AS (
+        SELECT '-infinity'::timestamptz AS moment
+        UNION ALL
+        SELECT g.expires_at FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
+            AND g.expires_at <= p_lots_at AND g.frozen_at IS NULL
+    )
+    SELECT min(
+            (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g
+                WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0 AND g.frozen_at IS NULL
+                AND g.expires_at > moment)
+            - (SELECT coalesce(sum(r.from_credits_nanousd), 0) FROM quota_reservation r
+                WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0
+                AND r.expires_at > p_at AND r.created_at >= moment AND r.id IS DISTINCT FROM p_except_id)
+        ) INTO v_free FROM moments;
+    IF v_cap IS NULL THEN
+        RETURN greatest(0, v_free);
+    END IF;
+    -- The cap is the person's: who leaves and comes back has another membership and the same month.
+    SELECT coalesce(sum(r.from_credits_nanousd), 0) INTO v_member_held
         FROM quota_reservation r
         WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0 AND r.expires_at > p_at
-        AND r.id IS DISTINCT FROM p_except_id;
-    SELECT m.used_nanousd INTO v_used FROM quota_creditmonth m
-        WHERE m.membership_id = p_membership_id AND m.month = v_month;
-    RETURN greatest(0, least(v_balance - v_held, v_cap - coalesce(v_used, 0) - v_member_held));
+        AND r.id IS DISTINCT FROM p_except_id
+        AND date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date = v_month
+        AND r.membership_id IN (SELECT quota_memberships_of_one_person(p_membership_id));
+    SELECT coalesce(sum(m.used_nanousd), 0) INTO v_used FROM quota_creditmonth m
+        WHERE m.month = v_month AND m.membership_id IN (SELECT quota_memberships_of_one_person(p_membership_id));
+    RETURN greatest(0, least(v_free, v_cap - v_used - v_member_held));
 END $$;
+
+-- All memberships, ended or not, that the person of this one ever had in its Team.
+CREATE FUNCTION quota_memberships_of_one_person(p_membership_id bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+    SELECT every.id FROM teams_membership one JOIN teams_membership every USING (team_id, user_id)
+    WHERE one.id = p_membership_id
+$$;
 """
 
 DROP = """
+DROP FUNCTION quota_memberships_of_one_person(bigint);
 DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
 DROP FUNCTION quota_reservation_state(uuid, bigint, timestamptz);
 DROP FUNCTION quota_call_state(text, bigint, text, timestamptz, timestamptz, boolean);

@@ -20,6 +20,20 @@ LOT_LIFETIME = timedelta(days=365)
 OVERFLOW = ("never", "allow")
 
 
+def lock_credits(team: Team) -> TeamCredits:
+    """The Team's row of Credits, made if it has none, and locked. Whoever changes a lot has locked it first, as
+    a call that Credits pay for has: so two that add up the Team's lots do so one after the other.
+    """
+    TeamCredits.objects.bulk_create([TeamCredits(team=team)], ignore_conflicts=True)
+    return TeamCredits.objects.select_for_update(no_key=True).get(team=team)
+
+
+def lock_lot(lot: CreditGrant) -> CreditGrant:
+    """The lot with its Team, as it is once the Team's Credits are locked."""
+    lock_credits(lot.team)
+    return CreditGrant.objects.select_related("team").get(pk=lot.pk)
+
+
 @one_transaction()
 def grant_credits(
     *,
@@ -44,6 +58,7 @@ def grant_credits(
     expires_at = expires_at or at + LOT_LIFETIME
     if expires_at <= at:
         raise InvalidValue(_("A lot expires after it is granted."), pointer="/expires_at")
+    lock_credits(team)
     lot, is_new = CreditGrant.objects.get_or_create(
         source=source,
         defaults={
@@ -88,9 +103,7 @@ def adjust_lot(
         raise InvalidValue(_("A lot is changed by a refund or an adjustment, and by more or less than 0."))
     if kind == CreditLedgerEntry.Kind.REFUND and nanousd > 0:
         raise InvalidValue(_("A refund takes Credits back: give a negative amount."), pointer="/credits")
-    lot = (
-        CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
-    )
+    lot = lock_lot(lot)
     if not 0 <= lot.remaining_nanousd + nanousd <= lot.amount_nanousd:
         raise CreditsNotEnough(
             _("The lot holds %(left)s of %(granted)s.")
@@ -109,9 +122,7 @@ def adjust_lot(
 @one_transaction()
 def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None) -> CreditGrant:
     """A frozen lot is not drawn from: its payment is disputed."""
-    lot = (
-        CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
-    )
+    lot = lock_lot(lot)
     if (lot.frozen_at is not None) != frozen:
         lot.frozen_at = at if frozen else None
         lot.save(update_fields=["frozen_at"])
@@ -128,11 +139,11 @@ def expire_lots(*, at: datetime) -> int:
     lifetime, because a call authorized before the expiry may still draw on the lot.
     """
     over = at - timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS)
-    lots = (
-        CreditGrant.objects.select_for_update(no_key=True)
-        .filter(expires_at__lte=over, remaining_nanousd__gt=0)
-        .order_by("pk")
-    )
+    due = CreditGrant.objects.filter(expires_at__lte=over, remaining_nanousd__gt=0)
+    teams = set(due.values_list("team_id", flat=True))
+    locked = TeamCredits.objects.select_for_update(no_key=True).filter(team__in=teams).order_by("pk")
+    # Read again after the locks: a call may have drawn on the lots while they were waited for.
+    lots = due.filter(team__in=[row.pk for row in locked]).order_by("pk")
     entries = [
         CreditLedgerEntry(
             team_id=lot.team_id,
@@ -206,7 +217,7 @@ def set_team_credits(
             _("The balance to warn at is from 0 to %(most)s Credits.") % {"most": credits_text(MAX_NANOUSD)},
             pointer="/low_balance",
         )
-    rules, _is_new = TeamCredits.objects.select_for_update(no_key=True).get_or_create(team=team)
+    rules = lock_credits(team)
     if (rules.overflow, rules.low_balance_nanousd) != (overflow, low_balance_nanousd):
         rules.overflow, rules.low_balance_nanousd = overflow, low_balance_nanousd
         rules.save(update_fields=["overflow", "low_balance_nanousd"])
