@@ -26,6 +26,8 @@ def make_paid_seats(*, subscription: Subscription, paid: Mapping[int, int], at: 
     """
     # An operator may have withdrawn a seat; what is paid for is then made anew.
     subscription.seats.live().filter(seat__removed_at__isnull=False).update(ended_at=at)
+    # All of them by id, before one is taken away and the next is moved.
+    locks.lock_seats(row.seat for row in subscription.seats.live().select_related("seat"))
     plans = place_seats(_seats_to_place(subscription), paid)
     return _withdraw_and_move(subscription, plans, at) + _add(subscription, plans, at)
 

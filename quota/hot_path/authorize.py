@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from quota.allocation import split
 from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
+from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import (
@@ -90,8 +91,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             _check_agents(state.usage, plan, request.agent, at)
         room = state.usage.room(plan.limits, at) if plan else 0
         parts = split(estimate, room=room, credits=estimate)
-        # A call that is estimated at nothing still needs something that could pay for it.
-        credits_needed = parts.from_credits or (1 if room <= 0 else 0)
+        # What is estimated at nothing asks for no room: a working seat is enough, without one some Credits.
+        credits_needed = parts.from_credits or (1 if plan is None else 0)
         with_hold = state.usage.with_hold(Hold(at, parts.from_quota))
         reservation = Reservation(
             gateway_id=gateway.pk,
@@ -112,6 +113,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             expires_at=at + timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS),
         )
         if _write(reservation, credits_needed):
+            open_first_use_windows(state.seat_id, state.usage, at)
             return _authorization(reservation, state.team_slug, plan.code if plan else None)
         if Reservation.objects.filter(gateway=gateway, request_id=request.request_id).exists():
             return _repeated(gateway, request.request_id, request_hash)

@@ -27,6 +27,8 @@ BEGIN
             SELECT u.rule, u.starts_at, u.used_nanousd FROM quota_usagebucket u
             WHERE u.seat_id = p_seat_id AND u.rule = rule_key AND u.starts_at > p_occurred_at
                 - make_interval(secs => split_part(split_part(rule_key, '/', 2), '@', 1)::integer)
+                    -- The first_use window before it, too, and the one before that: which one is a live hold in?
+                    * CASE WHEN rule_key LIKE 'first_use/%' THEN 3 ELSE 1 END
             -- Kept apart from the join, so that it is one range of the primary key a rule. Joined, the planner may
             -- read every bucket the seat ever had and then drop all but sixty (benchmarks/flat_cost.py).
             OFFSET 0

@@ -47,7 +47,7 @@ def _rows(sql: str, at: datetime) -> Iterator[Difference]:
 
 
 def _first_use_buckets() -> Iterator[Difference]:
-    """Where a window opens depends on the one before it, which a plain sum in SQL cannot say."""
+    """Where a window opened depends on what was reported before it, so an event says which one it is in."""
     prefix = f"{Policy.FIRST_USE}/"
     seat_rules = Entitlement.objects.filter(plan__limits__rule_key__startswith=prefix)
     kept: dict[tuple[int, str], dict[datetime, int]] = {
@@ -58,8 +58,14 @@ def _first_use_buckets() -> Iterator[Difference]:
     for (seat_id, rule_key), found in sorted(kept.items()):
         nanousd = F("from_quota_nanousd") + F("overrun_nanousd")
         events = UsageEvent.objects.filter(seat_id=seat_id).annotate(nanousd=nanousd).filter(nanousd__gt=0)
-        usage = events.values_list("occurred_at", "nanousd")
-        expected = {b.starts_at: b.used for b in first_use_buckets(Rule.from_key(rule_key), usage)}
+        usage = list(events.values_list("occurred_at", "nanousd", "first_use_starts"))
+        # What was used before the seat had the rule was laid out when it got it; all else names its window.
+        before = [(moment, used) for moment, used, starts in usage if rule_key not in starts]
+        expected = {b.starts_at: b.used for b in first_use_buckets(Rule.from_key(rule_key), before)}
+        for _moment, used, starts in usage:
+            if rule_key in starts:
+                start = datetime.fromisoformat(starts[rule_key])
+                expected[start] = expected.get(start, 0) + used
         for start in sorted(expected.keys() | found.keys()):
             if expected.get(start, 0) != found.get(start, 0):
                 about = f"usage bucket of seat {seat_id}, {rule_key}, from {start.isoformat()}"

@@ -21,8 +21,8 @@ OVERFLOW = ("never", "allow")
 
 
 def lock_credits(team: Team) -> TeamCredits:
-    """The Team's row of Credits, made if it has none, and locked. Whoever changes a lot has locked it first, as
-    a call that Credits pay for has: so two that add up the Team's lots do so one after the other.
+    """The Team's row of Credits, made if it has none, and locked. Whoever changes a lot has locked it
+    first, as a call that Credits pay for has: so two that add up the Team's lots do so one after the other.
     """
     TeamCredits.objects.bulk_create([TeamCredits(team=team)], ignore_conflicts=True)
     return TeamCredits.objects.select_for_update(no_key=True).get(team=team)

@@ -34,6 +34,11 @@ def create_plan_version(
     """The next version of the plan `code`; the versions before it can no longer be sold, and their holders
     keep them.
     """
+    for limit in limits:
+        if not 0 <= limit.nanousd <= MAX_NANOUSD:
+            raise InvalidValue(
+                _("A limit is from nothing to %(most)s.") % {"most": usd_text(MAX_NANOUSD)}, pointer="/limits"
+            )
     versions = Plan.objects.select_for_update().filter(code=code)
     newest = max((plan.version for plan in versions), default=0)
     versions.update(sellable=False)

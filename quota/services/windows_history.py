@@ -87,7 +87,7 @@ WITH seat_rule AS (
     ) terms
     WHERE u.starts_at + u.length <= %(at)s
 ), gone AS (
-    -- A late report may move windows of first_use: the row of a window that no longer exists is deleted.
+    -- The row of a window in which nothing is recorded any more is deleted.
     DELETE FROM quota_closedwindow c USING since s
     WHERE c.seat_id = s.seat_id AND c.rule = s.rule AND c.starts_at >= s.start AND c.ends_at <= %(at)s
         AND (c.seat_id, c.rule, c.starts_at) NOT IN (SELECT seat_id, rule, starts_at FROM ended)
