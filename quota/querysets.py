@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CreditLedgerEntry,
         Entitlement,
         Gateway,
+        OwedUsage,
         Plan,
         RateCard,
         Reservation,
@@ -98,6 +99,11 @@ class CreditLedgerQuerySet(TeamOwned["CreditLedgerEntry"]):
     def balance(self) -> int:
         total: int = self.aggregate(total=Sum("amount_nanousd", default=0))["total"]
         return total
+
+
+class OwedUsageQuerySet(TeamOwned["OwedUsage"]):
+    def unpaid(self) -> Self:
+        return self.filter(left_nanousd__gt=0)
 
 
 class CreditAccessQuerySet(QuerySet["CreditAccess"]):

@@ -82,7 +82,7 @@ class Rule:
         """The start of the bucket that usage at `moment` is summed into.
 
         For `first_use`, `buckets` are the windows opened so far: the one that contains the moment, or else
-        the one that begins within a length after it. Far from all of them it opens its own, so no two overlap.
+        the one that begins within a length after it. Far from all of them it opens its own: no two overlap.
         """
         if self.policy is Policy.FIRST_USE:
             near = [b.starts_at for b in buckets if abs(b.starts_at - moment) < self.length]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from quota.allocation import split
-from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents
+from quota.errors import NoUsableResources, QuotaExhausted, RequestIdReused, TooManyAgents, UsageOwed
 from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.sql import Columns
@@ -66,8 +66,9 @@ class Authorization:
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
     """Hold what the call may cost, quota first and Credits for the rest, or refuse.
 
-    Raises KeyInvalid, ModelUnknown, InvalidUsage, NoUsableResources, QuotaExhausted, TooManyAgents,
-    RequestIdReused. A refusal holds nothing and is not remembered: the same request_id may ask again.
+    Raises KeyInvalid, ModelUnknown, InvalidUsage, NoUsableResources, UsageOwed, QuotaExhausted,
+    TooManyAgents, RequestIdReused. A refusal holds nothing and is not remembered: the same request_id may
+    ask again.
     """
     key_public_id = public_id_of(request.key_text)
     request_hash = _request_hash(key_public_id, request)
@@ -84,6 +85,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             return _repeated(gateway, request.request_id, request_hash)
         if not state.key_works:
             raise KeyInvalid
+        if state.owes:
+            raise UsageOwed
         card = rate_card(state.rate_card_id) if state.rate_card_id else None
         estimate = charge(card, request.model, request.estimate).amount
         plan = plan_terms(state.plan_id) if state.plan_id else None

@@ -18,7 +18,7 @@ from quota.hot_path.buckets import first_use_starts
 from quota.hot_path.catalog import plan_terms
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import SeatUsage, usable_credits
-from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, UsageEvent
+from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
 from quota.stored_json import prices_json, windows_json
 from quota.windows import Limit
@@ -116,6 +116,14 @@ def record_charge(
         recorded_at=at,
     )
     _write(event, starts if in_window else {})
+    if parts.uncovered and call.seat_id is None:
+        OwedUsage.objects.create(
+            event=event,
+            team_id=call.team_id,
+            membership_id=call.membership_id,
+            owed_nanousd=parts.uncovered,
+            left_nanousd=parts.uncovered,
+        )
     if parts.from_credits:
         _draw_credits(event, parts.from_credits, held.lots_at or at)
     return event

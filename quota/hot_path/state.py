@@ -94,6 +94,7 @@ class CallState:
     membership_id: int
     team_id: int
     team_slug: str
+    owes: bool
     rate_card_id: int | None
     prior_reservation_id: UUID | None
     seat_id: int | None

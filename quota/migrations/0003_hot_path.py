@@ -50,7 +50,7 @@ CREATE FUNCTION quota_call_state(
     p_lock boolean
 ) RETURNS TABLE (
     key_id bigint, key_salt bytea, key_root text, key_works boolean,
-    membership_id bigint, team_id bigint, team_slug text, rate_card_id bigint, prior_reservation_id uuid,
+    membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, prior_reservation_id uuid,
     seat_id bigint, plan_id bigint, usage quota_seat_usage_row
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 #variable_conflict use_variable
@@ -72,6 +72,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    owes := EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.left_nanousd > 0 AND o.membership_id IN (
+        SELECT quota_memberships_of_one_person(membership_id)));
     LOOP  -- until the seat that is locked is the one that the member holds
         SELECT h.seat_id INTO seat_id FROM teams_seatholding h
             WHERE h.membership_id = membership_id AND h.started_at <= p_occurred_at

@@ -109,11 +109,21 @@ WITH used AS (
     SELECT event_id AS id, -sum(amount_nanousd) AS nanousd FROM quota_creditledgerentry
     WHERE kind = 'use' GROUP BY event_id
 )
-SELECT format('Credits used by event %%s, in the ledger', id), v.from_credits_nanousd,
+SELECT format('Credits used by event %%s, in the ledger', id),
+    v.from_credits_nanousd + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0),
     coalesce(used.nanousd, 0)
-FROM quota_usageevent v LEFT JOIN used USING (id)
-WHERE v.from_credits_nanousd <> coalesce(used.nanousd, 0)
+FROM quota_usageevent v LEFT JOIN used USING (id) LEFT JOIN quota_owedusage o ON o.event_id = v.id
+WHERE v.from_credits_nanousd + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0)
+    <> coalesce(used.nanousd, 0)
 ORDER BY id
+"""
+
+OWED = """
+SELECT format('usage owed for event %%s', v.id),
+    CASE WHEN v.seat_id IS NULL THEN v.overrun_nanousd ELSE 0 END, coalesce(o.owed_nanousd, 0)
+FROM quota_usageevent v LEFT JOIN quota_owedusage o ON o.event_id = v.id
+WHERE CASE WHEN v.seat_id IS NULL THEN v.overrun_nanousd ELSE 0 END <> coalesce(o.owed_nanousd, 0)
+ORDER BY v.id
 """
 
 MONTHS = """
@@ -166,4 +176,4 @@ WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
 ORDER BY m.id
 """
 
-CHECKS = (BUCKETS, LOTS, LEDGER, MONTHS, RESERVATIONS, HOLDS, KEYS)
+CHECKS = (BUCKETS, LOTS, LEDGER, OWED, MONTHS, RESERVATIONS, HOLDS, KEYS)

@@ -10,28 +10,16 @@ from django.utils.translation import gettext as _
 from quota.errors import CreditsNotEnough
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
 from quota.money import MAX_NANOUSD, credits_text
+from quota.services.locks import lock_credits, lock_lot
+from quota.services.owed import pay_what_is_owed
 from teams.models import Membership, Team, User
 from teams.services.audit import record
 from teams.services.locks import lock_membership
 from tokenplan.kit.errors import InvalidValue
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 LOT_LIFETIME = timedelta(days=365)
 OVERFLOW = ("never", "allow")
-
-
-def lock_credits(team: Team) -> TeamCredits:
-    """The Team's row of Credits, made if it has none, and locked. Whoever changes a lot has locked it
-    first, as a call that Credits pay for has: so two that add up the Team's lots do so one after the other.
-    """
-    TeamCredits.objects.bulk_create([TeamCredits(team=team)], ignore_conflicts=True)
-    return TeamCredits.objects.select_for_update(no_key=True).get(team=team)
-
-
-def lock_lot(lot: CreditGrant) -> CreditGrant:
-    """The lot with its Team, as it is once the Team's Credits are locked."""
-    lock_credits(lot.team)
-    return CreditGrant.objects.select_related("team").get(pk=lot.pk)
 
 
 @one_transaction()
@@ -86,6 +74,7 @@ def grant_credits(
         )
         details = {"credits": credits_text(nanousd), "source": source}
         record(team=team, by=by, action="credits.granted", subject=f"lot {lot.pk}", details=details, at=at)
+        pay_what_is_owed(lot=lot, at=at)
     return lot
 
 
@@ -131,7 +120,7 @@ def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None)
     return lot
 
 
-@one_transaction()
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def expire_lots(*, at: datetime) -> int:
     """Write the expiry of lots into the ledger. Returns how many lots.
 

@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 
 from quota.errors import PlanListInvalid
 from quota.models import Plan, PlanLimit
-from quota.money import nanousd_from_usd
+from quota.money import MAX_NANOUSD, nanousd_from_usd, usd_text
 from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, STEPS, Limit, Policy, Rule
 from teams.models import User
 from teams.services.audit import record
+from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction
 
 

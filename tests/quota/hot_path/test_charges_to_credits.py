@@ -14,7 +14,9 @@ from quota.models import (
     CreditLedgerEntry,
     CreditMonth,
 )
+from quota.selectors.credits import member_credits
 from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
+from teams.services.memberships import end_membership
 from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, make_desk, make_member
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
 
@@ -95,6 +97,25 @@ def test_a_month_cap_bounds_what_is_used_and_held(scene: Scene) -> None:
     with pytest.raises(NoUsableResources):
         desk.ask(1, at=T0.replace(day=30, hour=23, minute=59))
     assert desk.ask(10, at=T0.replace(month=7, day=1, hour=0, minute=0)).from_credits_nanousd == 10 * PENNY
+
+
+def test_a_month_cap_is_the_persons_also_after_leaving_and_coming_back(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team)
+    allow_credits(member, month_cap=10 * PENNY)
+    desk = make_desk(member)
+    desk.use(4)
+    desk.ask(3)
+    other = make_member(scene.team)
+    allow_credits(other, month_cap=10 * PENNY)
+    make_desk(other).use(10)
+    end_membership(membership=member, by=None, at=T0 + SECOND)
+    back = make_member(scene.team, member.user, at=T0 + 2 * SECOND)
+    allow_credits(back, month_cap=10 * PENNY)
+    assert member_credits(back, seated=False, at=T0 + MINUTE).month_used == 4 * PENNY
+    with pytest.raises(NoUsableResources):
+        make_desk(back).ask(4, at=T0 + MINUTE)
+    assert make_desk(back).ask(3, at=T0 + MINUTE).from_credits_nanousd == 3 * PENNY
 
 
 def test_the_soonest_expiring_lot_is_drawn_from_first(scene: Scene) -> None:
