@@ -6,6 +6,15 @@ a lock is never older than the lock. A plain SELECT that locked and summed at on
 
 from django.db import migrations
 
+LIMITS = """
+-- What `tokenplan.kit.transactions` sets for services, set here without a round trip: until this transaction ends.
+CREATE FUNCTION quota_limit_transaction() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM set_config('statement_timeout', '30s', true),
+        set_config('idle_in_transaction_session_timeout', '60s', true);
+END $$;
+"""
+
 SEAT_USAGE = """
 -- Of a seat: the window rules of all plans it was ever entitled to, the buckets that a window around some moment or
 -- later may count, and the live holds. Read by `quota.hot_path.state`.
@@ -59,6 +68,7 @@ DECLARE
     v_locked_seat_id bigint;
 BEGIN
     IF p_lock THEN
+        PERFORM quota_limit_transaction();
         PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = p_key_public_id FOR NO KEY UPDATE;
     END IF;
     SELECT k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
@@ -114,6 +124,7 @@ CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_gateway_id bigi
 #variable_conflict use_variable
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 BEGIN
+    PERFORM quota_limit_transaction();
     SELECT r.state, r.expired, r.created_at, r.expires_at, r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id,
             r.model, r.agent, r.from_quota_nanousd, r.from_credits_nanousd
         INTO state, expired, created_at, expires_at, team_id, membership_id, key_id, seat_id, plan_id,
@@ -208,10 +219,11 @@ DROP FUNCTION quota_reservation_state(uuid, bigint, timestamptz);
 DROP FUNCTION quota_call_state(text, bigint, text, timestamptz, timestamptz, boolean);
 DROP FUNCTION quota_seat_usage(bigint, timestamptz, timestamptz);
 DROP TYPE quota_seat_usage_row;
+DROP FUNCTION quota_limit_transaction();
 """
 
 
 class Migration(migrations.Migration):
     dependencies = [("quota", "0002_rules_in_the_database")]
 
-    operations = [migrations.RunSQL(SEAT_USAGE + CALL_STATE + RESERVATION_STATE + USABLE_CREDITS, DROP)]
+    operations = [migrations.RunSQL(LIMITS + SEAT_USAGE + CALL_STATE + RESERVATION_STATE + USABLE_CREDITS, DROP)]

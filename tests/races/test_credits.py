@@ -16,6 +16,7 @@ from django.db.models import Sum
 from quota.models import CreditGrant, CreditLedgerEntry, Reservation, TeamCredits
 from quota.services.credits import adjust_lot, expire_lots, freeze_lot, set_team_credits
 from tests.helpers.factories import T0, Desk, Scene, give_credits, make_desk, make_member, make_scene
+from tests.helpers.races import waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,19 +42,6 @@ def deciding_by(lock: str) -> Iterator[None]:
             yield
         finally:
             cursor.execute(SQL.replace("CREATE F", "CREATE OR REPLACE F"))
-
-
-def waiting(kind: str, many: int) -> None:
-    """Returns once so many of this database's transactions wait for locks of this kind."""
-    sql = """SELECT count(*) FROM pg_stat_activity
-        WHERE wait_event_type = 'Lock' AND wait_event = %s AND datname = current_database()"""
-    with connection.cursor() as cursor:
-        for _ in range(20_000):
-            cursor.execute("SELECT pg_stat_clear_snapshot()")  # kept until a transaction ends, else
-            cursor.execute(sql, [kind])
-            if cursor.fetchone()[0] >= many:
-                return
-    raise AssertionError(f"nobody waits for {kind}")
 
 
 def start(pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Future[Any]:
