@@ -192,10 +192,12 @@ def test_a_call_of_more_than_a_window_holds_never_fits(scene: Scene) -> None:
     assert refusal.value.retry_after == 5 * 3600
 
 
-def test_a_full_window_refuses_even_a_call_that_is_estimated_at_nothing(scene: Scene) -> None:
+def test_a_call_that_is_estimated_at_nothing_needs_no_room_on_a_working_seat(scene: Scene) -> None:
     scene.desk.use(990)
+    answer = scene.desk.ask(0, at=T0 + MINUTE)
+    assert (answer.from_quota_nanousd, answer.from_credits_nanousd) == (0, 0)
     with pytest.raises(QuotaExhausted):
-        scene.desk.ask(0, at=T0 + MINUTE)
+        scene.desk.ask(1, at=T0 + MINUTE)
 
 
 def test_more_agents_than_the_plan_enforces_are_refused() -> None:
@@ -259,11 +261,3 @@ def test_withdrawing_a_root_kills_its_keys_and_a_new_root_makes_the_next_ones(
         scene.desk.ask(at=T0 + MINUTE)
     assert recognise_key(text=scene.desk.key, at=T0 + MINUTE) is None
     assert make_desk(scene.owner).ask(at=T0 + MINUTE).plan_code == "max"
-
-
-def test_a_call_that_is_estimated_at_nothing_needs_no_room_on_a_working_seat(scene: Scene) -> None:
-    scene.desk.use(990)
-    answer = scene.desk.ask(0, at=T0 + MINUTE)
-    assert (answer.from_quota_nanousd, answer.from_credits_nanousd) == (0, 0)
-    with pytest.raises(QuotaExhausted):
-        scene.desk.ask(1, at=T0 + MINUTE)

@@ -7,6 +7,7 @@ import pytest
 from quota.errors import UsageOwed
 from quota.models import CreditGrant, CreditLedgerEntry, OwedUsage, UsageEvent
 from quota.selectors.reconcile import differences
+from quota.selectors.usage_bar import usage_bar
 from quota.services.owed import waive_owed_usage
 from teams.models import AuditEntry, Membership
 from teams.services.memberships import end_membership
@@ -39,6 +40,7 @@ def test_the_keys_of_who_owes_are_refused_and_those_of_others_are_not(scene: Sce
     with pytest.raises(UsageOwed):
         desk.ask(1, at=T0 + 2 * MINUTE)
     assert counts() == before
+    assert not usage_bar(member, T0 + 2 * MINUTE).usable
     assert scene.desk.ask(1, at=T0 + MINUTE).from_quota_nanousd == PENNY
 
 
