@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_control_with_a_lock_of_the_lots_alone_two_members_take_a_lot_that_was_j
 
     with deciding_by(LOTS_LOCK), ThreadPoolExecutor(2) as pool, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [DOOR])
-        asked = [start(pool, lambda desk=desk: ask(desk)) for desk in desks]
+        asked = [start(pool, partial(ask, desk)) for desk in desks]
         waiting("advisory", 2)
         give_credits(scene.team, 10 * PENNY)
         cursor.execute("SELECT pg_advisory_unlock(%s)", [DOOR])
@@ -92,7 +93,7 @@ def test_a_lot_is_not_granted_between_the_lock_and_the_sum() -> None:
     desks = two_desks(scene)
     with deciding_by(LOCK), ThreadPoolExecutor(3) as pool, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [DOOR])
-        asked = [start(pool, lambda desk=desk: desk.ask(6)) for desk in desks]
+        asked = [start(pool, partial(desk.ask, 6)) for desk in desks]
         waiting("advisory", 1)
         granted = start(pool, lambda: give_credits(scene.team, 10 * PENNY))
         waiting("transactionid", 1)
