@@ -18,6 +18,12 @@ class NoUsableResources(Refusal):
     title = _("This key has neither a working seat nor Credits that the member may use")
 
 
+class UsageOwed(Refusal):
+    code = "usage_owed"
+    status = 402
+    title = _("This member's calls used more than was paid for; the Team's next Credits pay that first")
+
+
 class ModelUnknown(Refusal):
     code = "model_unknown"
     status = 422

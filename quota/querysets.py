@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CreditLedgerEntry,
         Entitlement,
         Gateway,
+        OwedUsage,
         Plan,
         RateCard,
         Reservation,
@@ -98,6 +99,15 @@ class CreditLedgerQuerySet(TeamOwned["CreditLedgerEntry"]):
     def balance(self) -> int:
         total: int = self.aggregate(total=Sum("amount_nanousd", default=0))["total"]
         return total
+
+
+class OwedUsageQuerySet(TeamOwned["OwedUsage"]):
+    def unpaid(self) -> Self:
+        return self.filter(left_nanousd__gt=0)
+
+    def of_person(self, membership: Membership) -> Self:
+        """Of all memberships that the person ever had in the Team: who comes back owes the same."""
+        return self.filter(membership__user=membership.user_id, membership__team=membership.team_id)
 
 
 class CreditAccessQuerySet(QuerySet["CreditAccess"]):

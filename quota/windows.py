@@ -5,7 +5,8 @@ A window rule (docs/rules.md) is one of
 * ``rolling``: the last `length`, released in steps of length/60. The window at a moment is the 60 whole steps
   that end with the one the moment lies in, so usage older than `length` never counts.
 * ``fixed``: windows of `length` laid end to end from an anchor, in UTC.
-* ``first_use``: a window opens at the first use that no window contains, and lasts `length`.
+* ``first_use``: a window opens at the first call that no window contains, lasts `length`, and never moves. A
+  call that is reported late, at a moment before a window that would have contained it, counts in that one.
 
 Usage arrives summed into *buckets* (a step of a rolling window, a whole window otherwise); what is reserved
 but not yet used arrives as *holds*, each at the moment it was made. All amounts are nano-dollars, all moments
@@ -82,11 +83,13 @@ class Rule:
     def bucket_start(self, moment: datetime, buckets: Iterable[Bucket] = ()) -> datetime:
         """The start of the bucket that usage at `moment` is summed into.
 
-        For `first_use`, `buckets` are the windows opened so far; a moment in none of them opens its own.
+        For `first_use`, `buckets` are the windows opened so far: the one that contains the moment, or else
+        the one that begins within a length after it. Far from all of them it opens its own: no two overlap.
         """
         if self.policy is Policy.FIRST_USE:
-            containing = [b.starts_at for b in buckets if b.starts_at <= moment < b.starts_at + self.length]
-            return max(containing, default=moment)
+            near = [b.starts_at for b in buckets if abs(b.starts_at - moment) < self.length]
+            containing = [start for start in near if start <= moment]
+            return max(containing, default=min(near, default=moment))
         width = self.step if self.policy is Policy.ROLLING else self.length
         return self.origin + (moment - self.origin) // width * width
 
@@ -178,22 +181,18 @@ class QuotaWindow:
 def window_at(
     limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime
 ) -> QuotaWindow:
-    """The window that contains `moment`.
+    """The window that usage at `moment` counts in.
 
     Where no `first_use` window is open, the one that a call now would open.
     """
     rule = limit.rule
     if rule.policy is Policy.ROLLING:
         return _rolling_window(limit, buckets, holds, moment)
-    start = (
-        rule.bucket_start(moment)
-        if rule.policy is Policy.FIXED
-        else _first_use_start(rule, buckets, holds, moment)
-    )
-    end = start + rule.length
-    used = sum(b.used for b in buckets if start <= b.starts_at < end)
-    held = sum(h.nanousd for h in holds if start <= h.at < end)
-    return QuotaWindow(limit, used, held, start, end, None)
+    start = rule.bucket_start(moment, buckets)
+    used = sum(b.used for b in buckets if b.starts_at == start)
+    opened = [*buckets, Bucket(start, 0)]
+    held = sum(h.nanousd for h in holds if rule.bucket_start(h.at, opened) == start)
+    return QuotaWindow(limit, used, held, start, start + rule.length, None)
 
 
 def _rolling_window(
@@ -215,19 +214,6 @@ def _rolling_window(
         resets_at=resets_at,
         next_release=Release(oldest.starts_at + rule.length, oldest.used) if oldest else None,
     )
-
-
-def _first_use_start(
-    rule: Rule, buckets: Sequence[Bucket], holds: Sequence[Hold], moment: datetime
-) -> datetime:
-    """When the window around `moment` opened: at the first use or hold that no earlier window contains."""
-    start = None
-    for point in sorted([b.starts_at for b in buckets] + [h.at for h in holds if h.nanousd]):
-        if point > moment:
-            break
-        if start is None or point >= start + rule.length:
-            start = point
-    return start if start is not None and moment < start + rule.length else moment
 
 
 def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occurred_at: datetime) -> int:
@@ -275,10 +261,7 @@ def fits_at(
 
 
 def first_use_buckets(rule: Rule, usage: Iterable[tuple[datetime, int]]) -> list[Bucket]:
-    """The windows that this usage opens, each with its sum.
-
-    A late report may open a window before later ones, so they are made anew from all usage.
-    """
+    """The windows that this usage opens, each with its sum, had all of it been reported in time."""
     buckets: list[Bucket] = []
     for moment, nanousd in sorted(usage):
         if buckets and moment < buckets[-1].starts_at + rule.length:

@@ -15,6 +15,7 @@ from quota.models import Entitlement
 from quota.services import entitlements
 from teams.models import Membership, Role, Seat, SeatHolding
 from teams.services import seats
+from teams.services.locks import lock_membership
 
 # A renewal is synced within this time, after its event or by the nightly reconcile; until then seats work.
 RENEWAL_SLACK = timedelta(days=1)
@@ -24,10 +25,23 @@ def make_paid_seats(*, subscription: Subscription, paid: Mapping[int, int], at: 
     """Removes, moves and adds seats until they are those of `paid` (plan id to number of seats). The seat of
     a Default Team is given to its Owner at once. Returns what changed, a line each.
     """
+    _lock_all(subscription)
     # An operator may have withdrawn a seat that is paid for; a new one then takes its place.
     subscription.seats.live().filter(seat__removed_at__isnull=False).update(ended_at=at)
     plans = place_seats(_seats_to_place(subscription), paid)
     return _withdraw_and_move(subscription, plans, at) + _add(subscription, plans, at)
+
+
+def _lock_all(row: Subscription) -> None:
+    """In the order of all locks, before one seat is taken away and the next is moved or assigned."""
+    if row.team.is_default:
+        lock_membership(_owner(row))
+    wanted = row.seats.live().values("seat")
+    list(Seat.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
+
+
+def _owner(row: Subscription) -> Membership:
+    return Membership.objects.for_team(row.team).live().get(role=Role.OWNER)
 
 
 def _seats_to_place(row: Subscription) -> list[SeatToPlace]:
@@ -53,7 +67,7 @@ def _seats_to_place(row: Subscription) -> list[SeatToPlace]:
 def _withdraw_and_move(row: Subscription, plans: SeatPlans, at: datetime) -> list[str]:
     changed = []
     bought = {seat.seat_id: seat for seat in row.seats.live().select_related("seat")}
-    for seat_id in plans.gone:
+    for seat_id in sorted(plans.gone):
         entitlements.withdraw_seat(seat=bought[seat_id].seat, at=at, by=None)
         bought[seat_id].ended_at = at
         bought[seat_id].save(update_fields=["ended_at"])
@@ -82,7 +96,7 @@ def _add(row: Subscription, plans: SeatPlans, at: datetime) -> list[str]:
 
 def _give_to_owner(row: Subscription, seat: Seat, at: datetime) -> None:
     """A Default Team has one member: what is bought there is for nobody else."""
-    owner = Membership.objects.for_team(row.team).live().get(role=Role.OWNER)
+    owner = _owner(row)
     if not owner.holdings.current().exists():
         seats.assign_seat(seat=seat, membership=owner, by=None, at=at)
 
@@ -101,10 +115,11 @@ def entitle_paid_seats(
     """
     changed = []
     before = _entitled(subscription)
-    bought = subscription.seats.live().select_related("seat").prefetch_related("plan__limits")
+    live = subscription.seats.live().order_by("seat_id")
+    bought = live.select_related("seat").prefetch_related("plan__limits")
     terms = [
         term
-        for row in bought.order_by("seat_id")
+        for row in bought
         if (term := _term(row, items[row.plan_id], before.get(row.seat_id), at)) is not None
     ]
     after = before | (entitlements.entitle_seats(terms=terms, at=at, by=None) if terms else {})

@@ -14,9 +14,10 @@ from billing.errors import ChangeInProgress, RefundTooHigh
 from billing.models import CreditPurchase, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.refunds import owed_of
-from quota.models import CreditGrant, CreditLedgerEntry
+from quota.models import CreditLedgerEntry
 from quota.money import usd_text
 from quota.services import credits
+from quota.services.locks import lock_lot
 from teams.models import User
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team
@@ -130,7 +131,7 @@ def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at:
     owed, owed_before = owed_of(purchase, payment), purchase.clawed_nanousd
     if owed == owed_before:
         return changed
-    lot = CreditGrant.objects.select_for_update(no_key=True).get(pk=lot.pk)
+    lot = lock_lot(lot)
     cause = f"payment {payment.stripe_id} "
     if owed > owed_before:
         gained, kind = -min(owed - owed_before, lot.remaining_nanousd), CreditLedgerEntry.Kind.REFUND

@@ -14,9 +14,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.forms import CreditsField
-from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry
+from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, OwedUsage
 from quota.money import credits_text
 from quota.services.credits import adjust_lot, freeze_lot
+from quota.services.owed import waive_owed_usage
 from teams.models import User
 from tokenplan.kit.admin import ReadOnlyAdmin, Verb, VerbsAdmin
 
@@ -106,3 +107,26 @@ class CreditAccessAdmin(ReadOnlyAdmin[CreditAccess]):
     list_select_related = ("membership__user", "membership__team")
     search_fields = ("membership__user__email__contains", "membership__team__slug")
     ordering = ("-membership",)
+
+
+class WaiveForm(forms.Form):
+    """Why the Team need not pay it."""
+
+    reason = forms.CharField(max_length=200, help_text=_("Goes into the audit log."))
+
+    def __init__(self, owed: OwedUsage, data: Any) -> None:
+        super().__init__(data)
+
+
+def _waive(owed: OwedUsage, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    waive_owed_usage(owed=owed, reason=values["reason"], at=at, by=by)
+    return gettext("Nothing is left to pay of it.")
+
+
+@admin.register(OwedUsage)
+class OwedUsageAdmin(VerbsAdmin[OwedUsage]):
+    list_display = ("membership", "owed_nanousd", "left_nanousd", "waived_nanousd")
+    list_select_related = ("membership__user", "membership__team")
+    search_fields = ("team__slug", "membership__user__email")
+    ordering = ("-left_nanousd",)
+    verbs = (Verb("waive", _("Waive what is left"), WaiveForm, _waive),)

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.money import nanousd_from_usd
+from quota.money import MAX_NANOUSD, nanousd_from_usd, usd_text
 
 UNTIL = _("In UTC. Empty: until further notice.")
 
@@ -29,11 +29,16 @@ class UsdField(forms.CharField):
         if not text:
             return None
         try:
-            return nanousd_from_usd(text)
+            nanousd = nanousd_from_usd(text)
         except ValueError:
             raise forms.ValidationError(
                 gettext("Give an amount in dollars with at most 9 decimals.")
             ) from None
+        if not 0 <= nanousd <= MAX_NANOUSD:
+            raise forms.ValidationError(
+                gettext("Give an amount from nothing to %(most)s.") % {"most": usd_text(MAX_NANOUSD)}
+            )
+        return nanousd
 
 
 class ReasonlessForm(forms.Form):

@@ -23,7 +23,9 @@ from quota.errors import (
     RequestIdReused,
     ReservationClosed,
     TooManyAgents,
+    UsageOwed,
 )
+from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import (
@@ -73,7 +75,7 @@ class Authorization:
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
     """Hold what the call may cost, quota first and Credits for the rest, or refuse.
 
-    Raises KeyInvalid, RequestIdReused, ReservationClosed, ModelUnknown, InvalidUsage, NoUsableResources,
+    Raises KeyInvalid, RequestIdReused, ReservationClosed, ModelUnknown, InvalidUsage, NoUsableResources, UsageOwed,
     QuotaExhausted, LargerThanTheWindow, TooManyAgents. The key comes first: a dead one is refused whatever
     was answered before. A refusal holds nothing and is not remembered: the same request_id may ask again.
     """
@@ -92,6 +94,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             raise KeyInvalid
         if state.prior_reservation_id:
             return _repeated(gateway, request.request_id, request_hash, at)
+        if state.owes:
+            raise UsageOwed
         if state.rate_card_id is None:
             raise not_on_the_card(request.model)
         estimate = estimated(rate_card(state.rate_card_id), request.model, request.estimate)
@@ -100,8 +104,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             _check_agents(state.usage, plan, request.agent, at)
         room = state.usage.room(plan.limits, at) if plan else 0
         parts = split(estimate, room=room, credits=estimate)
-        # A call that is estimated at nothing still needs something that could pay for it.
-        credits_needed = parts.from_credits or (1 if room <= 0 else 0)
+        # What is estimated at nothing asks for no room: a working seat is enough, without one some Credits.
+        credits_needed = parts.from_credits or (1 if plan is None else 0)
         with_hold = state.usage.with_hold(Hold(at, parts.from_quota))
         reservation = Reservation(
             gateway_id=gateway.pk,
@@ -123,6 +127,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             expires_at=at + timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS),
         )
         if _write(reservation, credits_needed):
+            open_first_use_windows(state.seat_id, state.usage, at)
             return _authorization(reservation, state.team_slug, plan.code if plan else None)
         if Reservation.objects.filter(gateway=gateway, request_id=request.request_id).exists():
             return _repeated(gateway, request.request_id, request_hash, at)
@@ -194,7 +199,7 @@ _COLUMNS = Columns(Reservation)
 
 # The statement that holds the Credits part also locks and checks it. Each statement inside of
 # `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without a Credits
-# part no lot is locked.
+# part nothing of the Team is locked.
 _INSERT = f"""
 WITH used_key AS (
     UPDATE teams_subscriptionkey SET last_used_at = %(at)s

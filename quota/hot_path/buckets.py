@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db.models import F
 
 from quota.hot_path.state import SeatUsage
-from quota.models import UsageBucket, UsageEvent
+from quota.models import Reservation, UsageBucket, UsageEvent
 from quota.windows import Bucket, Policy, Rule, first_use_buckets
 
 
@@ -27,51 +27,46 @@ def sum_into_buckets(rule: Rule, usage: Sequence[tuple[datetime, int]]) -> list[
 
 
 def rebuild_buckets(*, seat_id: int, rule: Rule) -> None:
-    """Write the seat's buckets of a rule anew from all of its events."""
-    replace_buckets(seat_id, rule.key, sum_into_buckets(rule, _usage_of(seat_id)), since=None)
-
-
-def moved_first_use_windows(
-    seat_id: int | None, seat_usage: SeatUsage, occurred_at: datetime
-) -> dict[str, list[Bucket]]:
-    """All windows of those `first_use` rules, by `Rule.key`, in which usage at `occurred_at` moves some.
-
-    A call that is reported late may open a window before windows that are open already.
+    """Write the seat's buckets of a rule that is new to it from all of its events, and open the windows that
+    its calls under way are in.
     """
-    moved = {}
-    for rule in seat_usage.rules:
-        of_rule = seat_usage.buckets.get(rule.key, [])
-        if rule.policy is not Policy.FIRST_USE or rule.bucket_start(occurred_at, of_rule) != occurred_at:
-            continue
-        if seat_id and any(bucket.starts_at > occurred_at for bucket in of_rule):
-            usage = [*_usage_of(seat_id, since=occurred_at), (occurred_at, 0)]
-            earlier = [bucket for bucket in of_rule if bucket.starts_at < occurred_at]
-            moved[rule.key] = earlier + sum_into_buckets(rule, usage)
-    return moved
-
-
-def replace_buckets(
-    seat_id: int, rule_key: str, buckets: Sequence[Bucket], *, since: datetime | None
-) -> None:
-    """The seat's buckets of a rule that start at `since` or later (None: all of them) become these."""
-    old = UsageBucket.objects.filter(seat_id=seat_id, rule=rule_key)
-    if since:
-        old = old.filter(starts_at__gte=since)
-        buckets = [bucket for bucket in buckets if bucket.starts_at >= since]
-    old.delete()
+    buckets = sum_into_buckets(rule, _usage_of(seat_id))
+    if rule.policy is Policy.FIRST_USE:
+        held = Reservation.objects.filter(seat_id=seat_id, state=Reservation.State.HELD)
+        for moment in held.order_by("created_at").values_list("created_at", flat=True):
+            if rule.bucket_start(moment, buckets) == moment:
+                buckets.append(Bucket(moment, 0))
+    UsageBucket.objects.filter(seat_id=seat_id, rule=rule.key).delete()
     UsageBucket.objects.bulk_create(
-        UsageBucket(seat_id=seat_id, rule=rule_key, starts_at=bucket.starts_at, used_nanousd=bucket.used)
-        for bucket in buckets
-        if bucket.used
+        UsageBucket(seat_id=seat_id, rule=rule.key, starts_at=start, used_nanousd=used)
+        for start, used in {bucket.starts_at: bucket.used for bucket in reversed(buckets)}.items()
     )
 
 
-def _usage_of(seat_id: int, since: datetime | None = None) -> list[tuple[datetime, int]]:
+def first_use_starts(usage: SeatUsage, moment: datetime) -> dict[str, datetime]:
+    """When the `first_use` windows begin that a call at `moment` counts in, by `Rule.key`."""
+    return {
+        rule.key: rule.bucket_start(moment, usage.buckets.get(rule.key, ()))
+        for rule in usage.rules
+        if rule.policy is Policy.FIRST_USE
+    }
+
+
+def open_first_use_windows(seat_id: int | None, usage: SeatUsage, moment: datetime) -> None:
+    """A call under way has opened its windows, and they stay where they are whatever becomes of it."""
+    starts = first_use_starts(usage, moment)
+    if seat_id and starts:
+        UsageBucket.objects.bulk_create(
+            [
+                UsageBucket(seat_id=seat_id, rule=rule_key, starts_at=start, used_nanousd=0)
+                for rule_key, start in starts.items()
+            ],
+            ignore_conflicts=True,
+        )
+
+
+def _usage_of(seat_id: int) -> list[tuple[datetime, int]]:
     """When and how many nano-dollars of the seat's windows each event used, overrun included."""
-    events = UsageEvent.objects.filter(seat_id=seat_id)
-    if since:
-        events = events.filter(occurred_at__gte=since)
     in_window = F("from_quota_nanousd") + F("overrun_nanousd")
-    return list(
-        events.annotate(in_window=in_window).filter(in_window__gt=0).values_list("occurred_at", "in_window")
-    )
+    events = UsageEvent.objects.filter(seat_id=seat_id).annotate(in_window=in_window)
+    return list(events.filter(in_window__gt=0).values_list("occurred_at", "in_window"))

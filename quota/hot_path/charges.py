@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,11 +14,11 @@ from django.db import connection
 from django.db.models import F
 
 from quota.allocation import Split, draw, split
-from quota.hot_path.buckets import moved_first_use_windows, replace_buckets
+from quota.hot_path.buckets import first_use_starts
 from quota.hot_path.catalog import plan_terms
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import SeatUsage, usable_credits
-from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, UsageEvent
+from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
 from quota.stored_json import prices_json, windows_json
 from quota.windows import Limit
@@ -78,8 +78,6 @@ def record_charge(
     before = seat_usage.windows(limits, call.occurred_at)
     if call.reservation_id:
         seat_usage = seat_usage.without(call.reservation_id)
-    moved = moved_first_use_windows(call.seat_id, seat_usage, call.occurred_at)
-    seat_usage = replace(seat_usage, buckets={**seat_usage.buckets, **moved})
     room = seat_usage.room(limits, call.occurred_at) if limits else 0
     parts = _who_pays(call, price.amount, max(room, held.quota), held, at)
     starts = {
@@ -108,22 +106,32 @@ def record_charge(
         from_quota_nanousd=parts.from_quota,
         from_credits_nanousd=parts.from_credits,
         overrun_nanousd=parts.uncovered,
+        first_use_starts={
+            rule_key: start.isoformat()
+            for rule_key, start in first_use_starts(seat_usage, call.occurred_at).items()
+            if in_window
+        },
         windows_before=windows_json(before),
         windows_after=windows_json(after),
         occurred_at=call.occurred_at,
         recorded_at=at,
     )
-    if call.seat_id and in_window:
-        for rule_key, buckets in moved.items():
-            replace_buckets(call.seat_id, rule_key, buckets, since=call.occurred_at)
     _write(event, starts if in_window else {})
+    if parts.uncovered and call.seat_id is None:
+        OwedUsage.objects.create(
+            event=event,
+            team_id=call.team_id,
+            membership_id=call.membership_id,
+            owed_nanousd=parts.uncovered,
+            left_nanousd=parts.uncovered,
+        )
     if parts.from_credits:
         _draw_credits(event, parts.from_credits, held.lots_at or at)
     return event
 
 
 def _who_pays(call: Call, amount: int, room: int, held: HeldParts, at: datetime) -> Split:
-    """Split `amount`: `room` of the windows first, then Credits, for which the lots are locked."""
+    """Split `amount`: `room` of the windows first, then Credits, which are locked for it."""
     parts = split(amount, room=room, credits=0)
     if not parts.uncovered:
         return parts
@@ -171,8 +179,8 @@ def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
 
 
 def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
-    """Take `amount` from the Team's lots, which are locked, and write it into the ledger and the member's
-    month.
+    """Take `amount` from the Team's lots, which are locked, and write it into the ledger and the
+    member's month.
     """
     lots = (
         CreditGrant.objects.filter(team_id=event.team_id).live(lots_at).values_list("id", "remaining_nanousd")

@@ -98,6 +98,7 @@ class CallState:
     membership_id: int
     team_id: int
     team_slug: str
+    owes: bool
     rate_card_id: int | None
     prior_reservation_id: UUID | None
     seat_id: int | None
@@ -246,7 +247,7 @@ def usable_credits(
     """Nano-dollars of the Team's Credits that the member may use now, beyond what live reservations hold.
 
     `seated`: the call is the overflow of a working seat, so the overflow policies count. `except_id` is a
-    reservation whose own hold does not count. With `lock` the Team's lots are locked first, by primary key.
+    reservation whose own hold does not count. With `lock` the Team's row of Credits is locked first.
     """
     row = fetch_row(
         f"SELECT {USABLE_CREDITS} AS usable",

@@ -74,10 +74,18 @@ ALTER TABLE quota_creditledgerentry
     FOREIGN KEY (team_id, grant_id) REFERENCES quota_creditgrant (team_id, id),
     ADD CONSTRAINT a_ledger_entry_is_of_its_members_team
     FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id);
+ALTER TABLE quota_owedusage ADD CONSTRAINT owed_usage_is_of_its_members_team
+    FOREIGN KEY (team_id, membership_id) REFERENCES teams_membership (team_id, id);
+"""
+
+# A lot exists only in a Team that has a row of Credits: the row that every change of a lot locks.
+LOCKABLE = """
+ALTER TABLE quota_creditgrant ADD CONSTRAINT a_lot_is_of_a_team_with_a_row_of_credits
+    FOREIGN KEY (team_id) REFERENCES quota_teamcredits (team_id);
 """
 
 
 class Migration(migrations.Migration):
     dependencies = [("quota", "0001_initial"), ("teams", "0002_rules_in_the_database")]
 
-    operations = [migrations.RunSQL(APPEND_ONLY), migrations.RunSQL(TWO_ROADS)]
+    operations = [migrations.RunSQL(APPEND_ONLY), migrations.RunSQL(TWO_ROADS), migrations.RunSQL(LOCKABLE)]

@@ -6,6 +6,15 @@ a lock is never older than the lock. A plain SELECT that locked and summed at on
 
 from django.db import migrations
 
+LIMITS = """
+-- What `tokenplan.kit.transactions` sets for services, set here without a round trip: until this transaction ends.
+CREATE FUNCTION quota_limit_transaction() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM set_config('statement_timeout', '30s', true),
+        set_config('idle_in_transaction_session_timeout', '60s', true);
+END $$;
+"""
+
 SEAT_USAGE = """
 -- Of a seat: the window rules of all plans it was ever entitled to, the buckets that a window around some moment or
 -- later may count, and the live holds. Read by `quota.hot_path.state`.
@@ -27,6 +36,8 @@ BEGIN
             SELECT u.rule, u.starts_at, u.used_nanousd FROM quota_usagebucket u
             WHERE u.seat_id = p_seat_id AND u.rule = rule_key AND u.starts_at > p_occurred_at
                 - make_interval(secs => split_part(split_part(rule_key, '/', 2), '@', 1)::integer)
+                    -- The first_use window before it, too, and the one before that: which one is a live hold in?
+                    * CASE WHEN rule_key LIKE 'first_use/%' THEN 3 ELSE 1 END
             -- Kept apart from the join, so that it is one range of the primary key a rule. Joined, the planner may
             -- read every bucket the seat ever had and then drop all but sixty (benchmarks/flat_cost.py).
             OFFSET 0
@@ -48,7 +59,7 @@ CREATE FUNCTION quota_call_state(
     p_lock boolean
 ) RETURNS TABLE (
     key_id bigint, key_salt bytea, key_root text, key_works boolean,
-    membership_id bigint, team_id bigint, team_slug text, rate_card_id bigint, prior_reservation_id uuid,
+    membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, prior_reservation_id uuid,
     seat_id bigint, plan_id bigint, usage quota_seat_usage_row
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 #variable_conflict use_variable
@@ -57,6 +68,7 @@ DECLARE
     v_locked_seat_id bigint;
 BEGIN
     IF p_lock THEN
+        PERFORM quota_limit_transaction();
         PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = p_key_public_id FOR NO KEY UPDATE;
     END IF;
     -- Before a call (p_request_id is given) the rows as they stand decide, and the caller's clock about nothing but the
@@ -80,6 +92,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    owes := EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.left_nanousd > 0 AND o.membership_id IN (
+        SELECT quota_memberships_of_one_person(membership_id)));
     LOOP  -- until the seat that is locked is the one that the member holds
         SELECT h.seat_id INTO seat_id FROM teams_seatholding h
             WHERE h.membership_id = membership_id AND (
@@ -121,6 +135,7 @@ CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_gateway_id bigi
 #variable_conflict use_variable
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 BEGIN
+    PERFORM quota_limit_transaction();
     SELECT r.state, r.expired, r.created_at, r.expires_at, r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id,
             r.model, r.agent, r.from_quota_nanousd, r.from_credits_nanousd, r.rate_card_id
         INTO state, expired, created_at, expires_at, team_id, membership_id, key_id, seat_id, plan_id,
@@ -142,18 +157,20 @@ USABLE_CREDITS = """
 -- How much of the Team's Credits, in nano-dollars, a member may use for a call that occurred at p_occurred_at.
 -- The member's access, both overflow policies (where the call is the overflow of a working seat), the lots that live at
 -- p_lots_at, what live reservations other than p_except_id hold, and the member's month cap (calendar month, UTC).
--- With p_lock it locks the Team's lots first, by primary key.
+-- With p_lock it locks the Team's row of Credits first, as all that changes a lot does; no lot exists without that row.
 CREATE FUNCTION quota_usable_credits(
     p_team_id bigint, p_membership_id bigint, p_seated boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
     p_at timestamptz, p_except_id uuid, p_lock boolean
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 DECLARE
-    v_may boolean; v_cap bigint; v_balance bigint; v_held bigint; v_used bigint; v_member_held bigint;
+    v_may boolean; v_cap bigint; v_free bigint; v_used bigint; v_member_held bigint;
     v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
 BEGIN
     IF p_lock THEN
-        PERFORM 1 FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
-            ORDER BY g.id FOR NO KEY UPDATE;
+        PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN 0;  -- A first lot that is granted from here on is locked by nobody, so it pays for later calls.
+        END IF;
     END IF;
     -- No row of access: who made the Team may, anyone else may not. Access ends with the membership.
     SELECT coalesce(a.allowed, m.is_founder) AND m.ended_at IS NULL
@@ -166,31 +183,56 @@ BEGIN
     IF NOT coalesce(v_may, false) THEN
         RETURN 0;
     END IF;
-    SELECT coalesce(sum(g.remaining_nanousd), 0) INTO v_balance FROM quota_creditgrant g
-        WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0 AND g.expires_at > p_lots_at AND g.frozen_at IS NULL;
-    SELECT coalesce(sum(r.from_credits_nanousd), 0),
-            coalesce(sum(r.from_credits_nanousd) FILTER (WHERE r.membership_id = p_membership_id
-                AND date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date = v_month), 0)
-        INTO v_held, v_member_held
+    -- A hold draws on the lots that lived when it was made, the soonest-expiring first: also on one that has expired
+    -- since. So for each such expiry, and for none, what expires later must cover the holds that were made later.
+    WITH moments AS (
+        SELECT '-infinity'::timestamptz AS moment
+        UNION ALL
+        SELECT g.expires_at FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
+            AND g.expires_at <= p_lots_at AND g.frozen_at IS NULL
+    )
+    SELECT min(
+            (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g
+                WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0 AND g.frozen_at IS NULL
+                AND g.expires_at > moment)
+            - (SELECT coalesce(sum(r.from_credits_nanousd), 0) FROM quota_reservation r
+                WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0
+                AND r.expires_at > p_at AND r.created_at >= moment AND r.id IS DISTINCT FROM p_except_id)
+        ) INTO v_free FROM moments;
+    IF v_cap IS NULL THEN
+        RETURN greatest(0, v_free);
+    END IF;
+    -- The cap is the person's: who leaves and comes back has another membership and the same month.
+    SELECT coalesce(sum(r.from_credits_nanousd), 0) INTO v_member_held
         FROM quota_reservation r
         WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0 AND r.expires_at > p_at
-        AND r.id IS DISTINCT FROM p_except_id;
-    SELECT m.used_nanousd INTO v_used FROM quota_creditmonth m
-        WHERE m.membership_id = p_membership_id AND m.month = v_month;
-    RETURN greatest(0, least(v_balance - v_held, v_cap - coalesce(v_used, 0) - v_member_held));
+        AND r.id IS DISTINCT FROM p_except_id
+        AND date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date = v_month
+        AND r.membership_id IN (SELECT quota_memberships_of_one_person(p_membership_id));
+    SELECT coalesce(sum(m.used_nanousd), 0) INTO v_used FROM quota_creditmonth m
+        WHERE m.month = v_month AND m.membership_id IN (SELECT quota_memberships_of_one_person(p_membership_id));
+    RETURN greatest(0, least(v_free, v_cap - v_used - v_member_held));
 END $$;
+
+-- All memberships, ended or not, that the person of this one ever had in its Team.
+CREATE FUNCTION quota_memberships_of_one_person(p_membership_id bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+    SELECT every.id FROM teams_membership one JOIN teams_membership every USING (team_id, user_id)
+    WHERE one.id = p_membership_id
+$$;
 """
 
 DROP = """
+DROP FUNCTION quota_memberships_of_one_person(bigint);
 DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
 DROP FUNCTION quota_reservation_state(uuid, bigint, timestamptz);
 DROP FUNCTION quota_call_state(text, bigint, text, timestamptz, timestamptz, boolean);
 DROP FUNCTION quota_seat_usage(bigint, timestamptz, timestamptz);
 DROP TYPE quota_seat_usage_row;
+DROP FUNCTION quota_limit_transaction();
 """
 
 
 class Migration(migrations.Migration):
     dependencies = [("quota", "0002_rules_in_the_database")]
 
-    operations = [migrations.RunSQL(SEAT_USAGE + CALL_STATE + RESERVATION_STATE + USABLE_CREDITS, DROP)]
+    operations = [migrations.RunSQL(LIMITS + SEAT_USAGE + CALL_STATE + RESERVATION_STATE + USABLE_CREDITS, DROP)]

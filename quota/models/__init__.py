@@ -1,6 +1,13 @@
 """The rows of quota, one module a subject."""
 
-from quota.models.credits import CreditAccess, CreditGrant, CreditLedgerEntry, CreditMonth, TeamCredits
+from quota.models.credits import (
+    CreditAccess,
+    CreditGrant,
+    CreditLedgerEntry,
+    CreditMonth,
+    OwedUsage,
+    TeamCredits,
+)
 from quota.models.gateways import Gateway
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
 from quota.models.seat_requests import SeatRequest
@@ -14,6 +21,7 @@ __all__ = [
     "CreditMonth",
     "Entitlement",
     "Gateway",
+    "OwedUsage",
     "Plan",
     "PlanLimit",
     "RateCard",

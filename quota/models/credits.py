@@ -172,3 +172,31 @@ class CreditMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.membership} {self.month:%Y-%m}"
+
+
+class OwedUsage(models.Model):
+    """What a call without a seat used beyond all that covered it. Until nothing is left of it, the keys of
+    its member are refused; the Team's next lot pays it first, or an operator waives it.
+    """
+
+    event = models.OneToOneField(UsageEvent, primary_key=True, on_delete=models.PROTECT, related_name="owed")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
+    owed_nanousd = models.BigIntegerField()
+    left_nanousd = models.BigIntegerField(help_text=_("Neither paid nor waived yet."))
+    waived_nanousd = models.BigIntegerField(default=0)
+
+    objects = querysets.OwedUsageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = _("owed usage")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(owed_nanousd__gt=0, left_nanousd__gte=0, waived_nanousd__gte=0)
+                & Q(owed_nanousd__gte=F("left_nanousd") + F("waived_nanousd")),
+                name="owed_usage_is_paid_waived_or_left",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.membership}: {self.left_nanousd} of {self.owed_nanousd}"

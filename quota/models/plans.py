@@ -13,6 +13,7 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
+from quota.money import MAX_NANOUSD
 from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, Limit, Policy, Rule
 from teams.models import Seat, Team
 
@@ -73,7 +74,10 @@ class PlanLimit(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["plan", "name"], name="one_limit_per_name_and_plan"),
             models.UniqueConstraint(fields=["plan", "rule_key"], name="one_limit_per_window_rule_and_plan"),
-            models.CheckConstraint(condition=Q(limit_nanousd__gte=0), name="a_limit_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(limit_nanousd__gte=0, limit_nanousd__lte=MAX_NANOUSD),
+                name="a_limit_is_from_nothing_to_a_million_dollars",
+            ),
             models.CheckConstraint(
                 condition=Q(length_seconds__gte=MIN_LENGTH_SECONDS, length_seconds__lte=MAX_LENGTH_SECONDS),
                 name="a_window_lasts_from_an_hour_to_31_days",

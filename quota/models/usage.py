@@ -129,6 +129,9 @@ class UsageEvent(models.Model):
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
     overrun_nanousd = models.BigIntegerField()
+    first_use_starts = models.JSONField(
+        default=dict, help_text=_("When the first_use windows that it counts in began, by window rule.")
+    )
     windows_before = models.JSONField()
     windows_after = models.JSONField()
     occurred_at = models.DateTimeField()

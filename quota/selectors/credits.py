@@ -48,7 +48,10 @@ def member_credits(membership: Membership, *, seated: bool, at: datetime) -> Mem
     rules = team_credits(membership.team_id)
     both_allow = access.overflow == "allow" and rules.overflow == "allow"
     month = at.date().replace(day=1)
-    used = CreditMonth.objects.filter(membership=membership, month=month).aggregate(total=Sum("used_nanousd"))
+    # Of the person: who has left and come back has another membership and the same month.
+    used = CreditMonth.objects.filter(
+        membership__team=membership.team_id, membership__user=membership.user_id, month=month
+    ).aggregate(total=Sum("used_nanousd"))
     return MemberCredits(
         access=access.allowed,
         balance=team_balance(membership.team_id, at),

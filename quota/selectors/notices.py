@@ -45,7 +45,7 @@ JOIN teams_team t ON t.id = h.team_id AND t.deleted_at IS NULL
 WHERE e.starts_at <= %(at)s AND (e.ends_at IS NULL OR e.ends_at > %(at)s)
     AND (e.superseded_at IS NULL OR e.superseded_at > %(at)s)
     AND (e.suspended_at IS NULL OR e.suspended_at > %(at)s)
-    AND l.limit_nanousd * %(percent)s <= 100 * (
+    AND l.limit_nanousd::numeric * %(percent)s <= 100 * (
         SELECT sum(b.used_nanousd) FROM quota_usagebucket b
         WHERE b.seat_id = e.seat_id AND b.rule = l.rule_key
             AND b.starts_at > %(at)s - make_interval(secs => l.length_seconds)

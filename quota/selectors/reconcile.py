@@ -47,7 +47,7 @@ def _rows(sql: str, at: datetime) -> Iterator[Difference]:
 
 
 def _first_use_buckets() -> Iterator[Difference]:
-    """Where a window opens depends on the one before it, which a plain sum in SQL cannot say."""
+    """Where a window opened depends on what was reported before it, so an event says which one it is in."""
     prefix = f"{Policy.FIRST_USE}/"
     seat_rules = Entitlement.objects.filter(plan__limits__rule_key__startswith=prefix)
     kept: dict[tuple[int, str], dict[datetime, int]] = {
@@ -58,8 +58,14 @@ def _first_use_buckets() -> Iterator[Difference]:
     for (seat_id, rule_key), found in sorted(kept.items()):
         nanousd = F("from_quota_nanousd") + F("overrun_nanousd")
         events = UsageEvent.objects.filter(seat_id=seat_id).annotate(nanousd=nanousd).filter(nanousd__gt=0)
-        usage = events.values_list("occurred_at", "nanousd")
-        expected = {b.starts_at: b.used for b in first_use_buckets(Rule.from_key(rule_key), usage)}
+        usage = list(events.values_list("occurred_at", "nanousd", "first_use_starts"))
+        # What was used before the seat had the rule was laid out when it got it; all else names its window.
+        before = [(moment, used) for moment, used, starts in usage if rule_key not in starts]
+        expected = {b.starts_at: b.used for b in first_use_buckets(Rule.from_key(rule_key), before)}
+        for _moment, used, starts in usage:
+            if rule_key in starts:
+                start = datetime.fromisoformat(starts[rule_key])
+                expected[start] = expected.get(start, 0) + used
         for start in sorted(expected.keys() | found.keys()):
             if expected.get(start, 0) != found.get(start, 0):
                 about = f"usage bucket of seat {seat_id}, {rule_key}, from {start.isoformat()}"
@@ -103,11 +109,21 @@ WITH used AS (
     SELECT event_id AS id, -sum(amount_nanousd) AS nanousd FROM quota_creditledgerentry
     WHERE kind = 'use' GROUP BY event_id
 )
-SELECT format('Credits used by event %%s, in the ledger', id), v.from_credits_nanousd,
+SELECT format('Credits used by event %%s, in the ledger', id),
+    v.from_credits_nanousd + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0),
     coalesce(used.nanousd, 0)
-FROM quota_usageevent v LEFT JOIN used USING (id)
-WHERE v.from_credits_nanousd <> coalesce(used.nanousd, 0)
+FROM quota_usageevent v LEFT JOIN used USING (id) LEFT JOIN quota_owedusage o ON o.event_id = v.id
+WHERE v.from_credits_nanousd + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0)
+    <> coalesce(used.nanousd, 0)
 ORDER BY id
+"""
+
+OWED = """
+SELECT format('usage owed for event %%s', v.id),
+    CASE WHEN v.seat_id IS NULL THEN v.overrun_nanousd ELSE 0 END, coalesce(o.owed_nanousd, 0)
+FROM quota_usageevent v LEFT JOIN quota_owedusage o ON o.event_id = v.id
+WHERE CASE WHEN v.seat_id IS NULL THEN v.overrun_nanousd ELSE 0 END <> coalesce(o.owed_nanousd, 0)
+ORDER BY v.id
 """
 
 MONTHS = """
@@ -160,4 +176,4 @@ WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
 ORDER BY m.id
 """
 
-CHECKS = (BUCKETS, LOTS, LEDGER, MONTHS, RESERVATIONS, HOLDS, KEYS)
+CHECKS = (BUCKETS, LOTS, LEDGER, OWED, MONTHS, RESERVATIONS, HOLDS, KEYS)

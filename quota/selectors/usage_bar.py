@@ -10,7 +10,7 @@ from datetime import datetime
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.hot_path.state import NO_SEAT, seat_usage
-from quota.models import Entitlement
+from quota.models import Entitlement, OwedUsage
 from quota.selectors.credits import MemberCredits, member_credits
 from quota.windows import QuotaWindow
 from teams.models import Membership, SeatHolding
@@ -20,7 +20,8 @@ from teams.models import Membership, SeatHolding
 class UsageBar:
     """What a member may use. `plan` is None where no seat works; `windows` is then empty.
 
-    `suspended`: the seat that the member holds waits for a payment.
+    `suspended`: the seat that the member holds waits for a payment. `owes`: until usage that nothing covered
+    is paid, no call is allowed.
     """
 
     membership: Membership
@@ -32,10 +33,13 @@ class UsageBar:
     windows: list[QuotaWindow]
     agents: int
     credits: MemberCredits
+    owes: bool
 
     @property
     def usable(self) -> bool:
         """Whether a small call would be allowed now."""
+        if self.owes:
+            return False
         return (bool(self.windows) and all(not w.is_full for w in self.windows)) or self.credits.usable > 0
 
 
@@ -61,6 +65,7 @@ def usage_bar(membership: Membership, at: datetime) -> UsageBar:
         windows=usage.windows(plan.limits, at) if plan else [],
         agents=len(usage.agents()),
         credits=member_credits(membership, seated=plan is not None, at=at),
+        owes=OwedUsage.objects.unpaid().of_person(membership).exists(),
     )
 
 

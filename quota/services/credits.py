@@ -10,11 +10,13 @@ from django.utils.translation import gettext as _
 from quota.errors import CreditsNotEnough
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
 from quota.money import MAX_NANOUSD, credits_text
+from quota.services.locks import lock_credits, lock_lot
+from quota.services.owed import pay_what_is_owed
 from teams.models import Membership, Team, User
 from teams.services.audit import record
 from teams.services.locks import lock_membership
 from tokenplan.kit.errors import InvalidValue
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 LOT_LIFETIME = timedelta(days=365)
 OVERFLOW = ("never", "allow")
@@ -44,6 +46,7 @@ def grant_credits(
     expires_at = expires_at or at + LOT_LIFETIME
     if expires_at <= at:
         raise InvalidValue(_("A lot expires after it is granted."), pointer="/expires_at")
+    lock_credits(team)
     lot, is_new = CreditGrant.objects.get_or_create(
         source=source,
         defaults={
@@ -71,6 +74,7 @@ def grant_credits(
         )
         details = {"credits": credits_text(nanousd), "source": source}
         record(team=team, by=by, action="credits.granted", subject=f"lot {lot.pk}", details=details, at=at)
+        pay_what_is_owed(lot=lot, at=at)
     return lot
 
 
@@ -88,9 +92,7 @@ def adjust_lot(
         raise InvalidValue(_("A lot is changed by a refund or an adjustment, and by more or less than 0."))
     if kind == CreditLedgerEntry.Kind.REFUND and nanousd > 0:
         raise InvalidValue(_("A refund takes Credits back: give a negative amount."), pointer="/credits")
-    lot = (
-        CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
-    )
+    lot = lock_lot(lot)
     if not 0 <= lot.remaining_nanousd + nanousd <= lot.amount_nanousd:
         raise CreditsNotEnough(
             _("The lot holds %(left)s of %(granted)s.")
@@ -109,9 +111,7 @@ def adjust_lot(
 @one_transaction()
 def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None) -> CreditGrant:
     """A frozen lot is not drawn from: its payment is disputed."""
-    lot = (
-        CreditGrant.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=lot.pk)
-    )
+    lot = lock_lot(lot)
     if (lot.frozen_at is not None) != frozen:
         lot.frozen_at = at if frozen else None
         lot.save(update_fields=["frozen_at"])
@@ -120,7 +120,7 @@ def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None)
     return lot
 
 
-@one_transaction()
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def expire_lots(*, at: datetime) -> int:
     """Write the expiry of lots into the ledger. Returns how many lots.
 
@@ -128,11 +128,11 @@ def expire_lots(*, at: datetime) -> int:
     lifetime, because a call authorized before the expiry may still draw on the lot.
     """
     over = at - timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS)
-    lots = (
-        CreditGrant.objects.select_for_update(no_key=True)
-        .filter(expires_at__lte=over, remaining_nanousd__gt=0)
-        .order_by("pk")
-    )
+    due = CreditGrant.objects.filter(expires_at__lte=over, remaining_nanousd__gt=0)
+    teams = set(due.values_list("team_id", flat=True))
+    locked = TeamCredits.objects.select_for_update(no_key=True).filter(team__in=teams).order_by("pk")
+    # Read again after the locks: a call may have drawn on the lots while they were waited for.
+    lots = due.filter(team__in=[row.pk for row in locked]).order_by("pk")
     entries = [
         CreditLedgerEntry(
             team_id=lot.team_id,
@@ -206,7 +206,7 @@ def set_team_credits(
             _("The balance to warn at is from 0 to %(most)s Credits.") % {"most": credits_text(MAX_NANOUSD)},
             pointer="/low_balance",
         )
-    rules, _is_new = TeamCredits.objects.select_for_update(no_key=True).get_or_create(team=team)
+    rules = lock_credits(team)
     if (rules.overflow, rules.low_balance_nanousd) != (overflow, low_balance_nanousd):
         rules.overflow, rules.low_balance_nanousd = overflow, low_balance_nanousd
         rules.save(update_fields=["overflow", "low_balance_nanousd"])

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from quota.errors import PlanNotSellable, SeatNotEntitled
 from quota.hot_path.buckets import rebuild_buckets
-from quota.models import Entitlement, Plan, UsageEvent
+from quota.models import Entitlement, Plan, Reservation, UsageEvent
 from quota.windows import Rule
 from teams.models import Seat, Team, User
 from teams.services import seats
@@ -136,7 +136,10 @@ def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule]]:
     ids = [term.seat.pk for term in terms]
     used = set(
         Seat.objects.filter(pk__in=ids)
-        .filter(Exists(UsageEvent.objects.filter(seat_id=OuterRef("pk"))))
+        .filter(
+            Exists(UsageEvent.objects.filter(seat_id=OuterRef("pk")))
+            | Exists(Reservation.objects.filter(seat_id=OuterRef("pk"), state=Reservation.State.HELD))
+        )
         .values_list("pk", flat=True)
     )
     known = set(

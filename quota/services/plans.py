@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 
 from quota.errors import PlanListInvalid
 from quota.models import Plan, PlanLimit
-from quota.money import nanousd_from_usd
+from quota.money import MAX_NANOUSD, nanousd_from_usd, usd_text
 from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, STEPS, Limit, Policy, Rule
 from teams.models import User
 from teams.services.audit import record
+from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction
 
 
@@ -34,6 +35,11 @@ def create_plan_version(
     """The next version of the plan `code`; the versions before it can no longer be sold, and their holders
     keep them.
     """
+    for limit in limits:
+        if not 0 <= limit.nanousd <= MAX_NANOUSD:
+            raise InvalidValue(
+                _("A limit is from nothing to %(most)s.") % {"most": usd_text(MAX_NANOUSD)}, pointer="/limits"
+            )
     versions = Plan.objects.select_for_update().filter(code=code)
     newest = max((plan.version for plan in versions), default=0)
     versions.update(sellable=False)

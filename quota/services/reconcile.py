@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from quota.selectors.reconcile import Difference, differences
 from teams.models import User
 from teams.services.mail import queue
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 LINES_IN_MAIL = 20
 
@@ -24,6 +24,7 @@ def reconcile(*, at: datetime) -> list[Difference]:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(f"SET LOCAL statement_timeout = {SWEEP_STATEMENT_TIMEOUT_MS}")
         return list(differences(at))
 
 

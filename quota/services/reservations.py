@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db.models import F
 
 from quota.models import Reservation
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 RESERVATIONS_PER_TRANSACTION = 1000
 
@@ -29,7 +29,7 @@ def expire_reservations(*, at: datetime) -> int:
             return total
 
 
-@one_transaction()
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def _expire_some(at: datetime) -> int:
     lapsed = Reservation.objects.lapsed(at).order_by("pk").select_for_update(skip_locked=True, no_key=True)
     found = list(lapsed.values_list("pk", flat=True)[:RESERVATIONS_PER_TRANSACTION])

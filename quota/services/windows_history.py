@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from quota.models import Entitlement
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 SEATS_PER_TRANSACTION = 200
 # Usage may be reported 7 days late (services/events.py). The hour is for clocks that differ, and for
@@ -36,7 +36,7 @@ def close_windows(*, at: datetime, recheck_for: timedelta | None = LATEST_REPORT
     return changed
 
 
-@one_transaction()
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def _close(seat_ids: list[int], at: datetime, recheck_for: timedelta | None) -> int | None:
     """Rows changed; None when another run has the lock."""
     with connection.cursor() as cursor:
@@ -87,7 +87,7 @@ WITH seat_rule AS (
     ) terms
     WHERE u.starts_at + u.length <= %(at)s
 ), gone AS (
-    -- A late report may move windows of first_use: the row of a window that no longer exists is deleted.
+    -- The row of a window in which nothing is recorded any more is deleted.
     DELETE FROM quota_closedwindow c USING since s
     WHERE c.seat_id = s.seat_id AND c.rule = s.rule AND c.starts_at >= s.start AND c.ends_at <= %(at)s
         AND (c.seat_id, c.rule, c.starts_at) NOT IN (SELECT seat_id, rule, starts_at FROM ended)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 
 T = TypeVar("T")
 
@@ -27,3 +27,16 @@ def race(*runners: Callable[[], T]) -> list[T | Exception]:
 
     with ThreadPoolExecutor(len(runners)) as pool:
         return list(pool.map(run, runners))
+
+
+def waiting(kind: str, many: int) -> None:
+    """Returns once so many of this database's transactions wait for locks of this kind."""
+    sql = """SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND wait_event = %s AND datname = current_database()"""
+    with connection.cursor() as cursor:
+        for _ in range(20_000):
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # kept until a transaction ends, else
+            cursor.execute(sql, [kind])
+            if cursor.fetchone()[0] >= many:
+                return
+    raise AssertionError(f"nobody waits for {kind}")

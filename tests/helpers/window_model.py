@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from quota.windows import EPOCH, Policy, Rule
@@ -35,3 +36,27 @@ def counted(rule: Rule, usage: Usage, moment: datetime) -> int:
     if opened is None or moment >= opened + length:
         return 0
     return sum(n for at, n in usage if opened <= at < opened + length)
+
+
+@dataclass
+class FirstUseWindows:
+    """`first_use` windows as they open, call by call in the order of arrival; none ever moves."""
+
+    rule: Rule
+    used: dict[datetime, int] = field(default_factory=dict)
+
+    def of(self, moment: datetime) -> datetime:
+        """When the window begins that usage at `moment` counts in, opened or not."""
+        for start in self.used:
+            if start <= moment < start + self.rule.length:
+                return start
+        for start in sorted(self.used):
+            if moment < start < moment + self.rule.length:
+                return start
+        return moment
+
+    def add(self, moment: datetime, nanousd: int) -> datetime:
+        """Where it counts from now on. Nothing is enough to open a window."""
+        start = self.of(moment)
+        self.used[start] = self.used.get(start, 0) + nanousd
+        return start

@@ -113,8 +113,32 @@ def test_a_first_use_window_opens_at_the_first_use_and_lasts_its_length() -> Non
 
 
 def test_a_hold_opens_a_first_use_window_as_its_use_will() -> None:
-    window = window_at(FIRST_USE, [], [Hold(on("03T10:00:00"), 100)], on("03T10:10:00"))
+    opened = [Bucket(on("03T10:00:00"), 0)]
+    window = window_at(FIRST_USE, opened, [Hold(on("03T10:00:00"), 100)], on("03T10:10:00"))
     assert (window.starts_at, window.held) == (on("03T10:00:00"), 100)
+
+
+@pytest.mark.parametrize(
+    ("late", "starts"),
+    [
+        ("03T04:59:59", "03T04:59:59"),  # a whole length before the window: its own
+        ("03T05:00:00", "03T05:00:00"),
+        ("03T05:00:01", "03T10:00:00"),  # the window that would have contained both
+        ("03T10:00:00", "03T10:00:00"),
+        ("03T14:59:59", "03T10:00:00"),
+        ("03T15:00:00", "03T16:00:00"),
+    ],
+)
+def test_late_usage_never_moves_a_first_use_window(late: str, starts: str) -> None:
+    opened = [Bucket(on("03T10:00:00"), 1), Bucket(on("03T16:00:00"), 2)]
+    assert FIRST_USE.rule.bucket_start(on(late), opened) == on(starts)
+
+
+def test_a_first_use_window_holds_only_what_is_held_in_it() -> None:
+    opened = [Bucket(on("03T10:00:00"), 0), Bucket(on("03T15:00:00"), 0)]
+    holds = [Hold(on("03T14:59:59"), 100), Hold(on("03T15:00:00"), 7)]
+    assert window_at(FIRST_USE, opened, holds, on("03T14:00:00")).held == 100
+    assert window_at(FIRST_USE, opened, holds, on("03T16:00:00")).held == 7
 
 
 def test_a_second_first_use_window_opens_at_the_first_use_after_the_first_one() -> None:

@@ -3,13 +3,14 @@ arrival.
 """
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quota.hot_path.buckets import sum_into_buckets
-from quota.windows import Hold, Limit, Policy, Rule, fits_at, room_for, window_at
-from tests.helpers.window_model import Usage, counted
+from quota.windows import Bucket, Hold, Limit, Policy, Rule, fits_at, room_for, window_at
+from tests.helpers.window_model import FirstUseWindows, Usage, counted
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -51,6 +52,30 @@ def test_usage_ahead_of_the_clock_counts_in_the_first_use_window_that_a_call_now
     buckets = sum_into_buckets(rule, [(at, n) for at, n in usage if at > moment])
     soon = [b.used for b in buckets if b.starts_at < moment + rule.length]
     assert window_at(Limit("w", rule, 10**6), buckets, [], moment).used == sum(soon)
+
+
+@given(lengths, usages, st.lists(moments, max_size=5), moments)
+def test_first_use_windows_hold_what_arrived_for_them_whatever_the_order(
+    length: int, usage: Usage, held: list[datetime], moment: datetime
+) -> None:
+    model = FirstUseWindows(Rule(Policy.FIRST_USE, length))
+    limit = Limit("w", model.rule, 10**6)
+    holds = [Hold(at, 1000) for at in held]
+    for at in held:
+        model.add(at, 0)
+    for at, nanousd in usage:
+        buckets = [Bucket(start, used) for start, used in model.used.items()]
+        assert room_for(limit, buckets, [], at) == 10**6 - model.used.get(model.of(at), 0)
+        before = set(model.used)
+        assert model.add(at, nanousd) == model.rule.bucket_start(at, buckets)
+        assert before <= set(model.used)
+    starts = sorted(model.used)
+    assert all(later - start >= model.rule.length for start, later in pairwise(starts))
+    buckets = [Bucket(start, used) for start, used in model.used.items()]
+    window = window_at(limit, buckets, holds, moment)
+    assert window.used == model.used.get(model.of(moment), 0)
+    if model.of(moment) in model.used:
+        assert window.held == sum(1000 for at in held if model.of(at) == model.of(moment))
 
 
 @given(rules, usages, moments)

@@ -5,9 +5,11 @@ that is not paid for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connections, transaction
 
 from billing.models import PurchasedSeat
 from teams.errors import MemberHasSeat, SeatTaken
@@ -15,7 +17,7 @@ from teams.models import Membership, Seat, SeatHolding
 from teams.services import seats
 from teams.services.memberships import add_member
 from tests.helpers.factories import T0, make_user
-from tests.helpers.races import race
+from tests.helpers.races import race, waiting
 from tests.helpers.stripe_says import Bill, put_on_sale
 from tokenplan.kit.errors import NotFound
 
@@ -67,3 +69,26 @@ def taken(seat: Seat, member: Membership) -> object:
         return seats.assign_seat(seat=seat, membership=member, by=None, at=T0)
     except (SeatTaken, MemberHasSeat, NotFound) as refusal:
         return refusal
+
+
+def test_a_sync_that_gives_up_a_later_seat_and_moves_an_earlier_one_locks_them_by_id() -> None:
+    put_on_sale()
+    bill = Bill()
+    bill.say({"max": 2})
+    moves, leaves = PurchasedSeat.objects.order_by("seat_id")
+    PurchasedSeat.objects.filter(pk=leaves.pk).update(leaves=True)
+
+    def hears() -> list[str]:
+        try:
+            return bill.say({"plus": 1}, at=T0 + SECOND)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Seat.objects.select_for_update(no_key=True).get(pk=moves.seat_id)
+            heard = pool.submit(hears)
+            waiting("transactionid", 1)
+            # In another order the sync would have this one already, and both would wait for ever.
+            Seat.objects.select_for_update(no_key=True, nowait=True).get(pk=leaves.seat_id)
+        assert f"seat {leaves.seat_id} is given up" in heard.result(30)

@@ -10,18 +10,26 @@ from django.db import IntegrityError, connection, transaction
 from tokenplan.kit.errors import Refusal
 
 LOCK_TIMEOUT_MS = 3000
+STATEMENT_TIMEOUT_MS = 30_000
+IDLE_TIMEOUT_MS = 60_000
+SWEEP_STATEMENT_TIMEOUT_MS = 300_000  # for sweeps, whose statements go through many rows
 
 
 @contextmanager
-def one_transaction() -> Iterator[None]:
+def one_transaction(*, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> Iterator[None]:
     """Everything inside is written, or nothing. Also a decorator; inside a transaction it joins that one.
 
-    Waiting more than 3 s for a lock raises OperationalError, which interfaces answer as `unavailable`.
+    Waiting more than 3 s for a lock raises OperationalError, which interfaces answer as `unavailable`; so
+    does a statement that takes too long, and the database ends a transaction whose process sits still in it.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             # LOCAL ends with the transaction, so the next user of a pooled connection is not affected.
-            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+            cursor.execute(
+                f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS};"
+                f"SET LOCAL statement_timeout = {statement_timeout_ms};"
+                f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
+            )
         yield
 
 

@@ -66,6 +66,7 @@ class Authorize(GatewayView):
             **refusals(
                 KeyInvalid,
                 errors.NoUsableResources,
+                errors.UsageOwed,
                 errors.ModelUnknown,
                 errors.InvalidUsage,
                 errors.QuotaExhausted,

@@ -40,6 +40,7 @@ RELAYED_PROBLEM: dict[str, Any] = {
 KNOWN: dict[str, tuple[int, str, str | None]] = {
     "key_invalid": (401, "authentication_error", "invalid api key"),
     "no_usable_resources": (402, "insufficient_balance_error", "insufficient balance (1008)"),
+    "usage_owed": (402, "insufficient_balance_error", "insufficient balance (1008)"),
     "quota_exhausted": (429, "rate_limit_error", None),
     "too_many_agents": (429, "rate_limit_error", None),
     "unavailable": (503, "overloaded_error", "the service is overloaded, try again"),

@@ -301,10 +301,12 @@ def test_where_only_open_holds_stand_in_the_way_the_wait_ends_when_they_lapse() 
     assert scene.desk.ask(200, at=T0 + 15 * MINUTE).from_quota_nanousd == 200 * PENNY
 
 
-def test_a_full_window_refuses_even_a_call_that_is_estimated_at_nothing(scene: Scene) -> None:
+def test_a_call_that_is_estimated_at_nothing_needs_no_room_on_a_working_seat(scene: Scene) -> None:
     scene.desk.use(990)
+    answer = scene.desk.ask(0, at=T0 + MINUTE)
+    assert (answer.from_quota_nanousd, answer.from_credits_nanousd) == (0, 0)
     with pytest.raises(QuotaExhausted):
-        scene.desk.ask(0, at=T0 + MINUTE)
+        scene.desk.ask(1, at=T0 + MINUTE)
 
 
 def test_more_agents_than_the_plan_enforces_are_refused() -> None:

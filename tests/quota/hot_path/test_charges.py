@@ -6,6 +6,7 @@ order, under each window policy. After every step the bar equals what the raw ev
 every bucket.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,10 +22,11 @@ from quota.hot_path.buckets import sum_into_buckets
 from quota.hot_path.events import ReportedEvent, record_events
 from quota.hot_path.settle import release
 from quota.models import CreditLedgerEntry, UsageBucket, UsageEvent
+from quota.selectors.reconcile import _first_use_buckets
 from quota.selectors.usage_bar import usage_bar
 from quota.windows import Limit, Policy, Rule
 from tests.helpers.factories import MONDAY, T0, Scene, give_credits, make_scene
-from tests.helpers.window_model import counted
+from tests.helpers.window_model import FirstUseWindows, counted
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +52,12 @@ class Model:
     holds: dict[object, tuple[datetime, int]] = field(default_factory=dict)
     credit_holds: dict[object, tuple[datetime, int]] = field(default_factory=dict)
 
+    opened: FirstUseWindows = field(init=False)
+    quota_of_windows: Counter[datetime] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.opened = FirstUseWindows(self.rule)
+
     def release(self, reservation: object) -> None:
         del self.holds[reservation], self.credit_holds[reservation]
 
@@ -57,6 +65,10 @@ class Model:
         return [(made, nanousd) for made, nanousd in self.holds.values() if made + LIFETIME > at]
 
     def room(self, at: datetime) -> int:
+        if self.rule.policy is Policy.FIRST_USE:
+            start = self.opened.of(at)
+            held = sum(nanousd for made, nanousd in self.live(at) if self.opened.of(made) == start)
+            return self.limit - self.opened.used.get(start, 0) - held
         return self.limit - counted(self.rule, self.usage + self.live(at), at)
 
 
@@ -109,9 +121,8 @@ def play(rule: Rule, steps: list[tuple[str, int, int]], credits: int) -> None:
                 assert outcome.is_new
                 note(model, UsageEvent.objects.get(external_id=report.id), None)
         at += timedelta(seconds=1)
-        if rule.policy is not Policy.FIRST_USE or not model.live(at):
-            assert usage_bar(scene.owner, at).windows[0].room == model.room(at)
-    check_books(scene, rule, credits)
+        assert usage_bar(scene.owner, at).windows[0].room == model.room(at)
+    check_books(scene, model, credits)
 
 
 def ask(scene: Scene, model: Model, pending: list[Authorization], calls: int, at: datetime) -> None:
@@ -130,6 +141,7 @@ def ask(scene: Scene, model: Model, pending: list[Authorization], calls: int, at
     assert (answer.from_quota_nanousd, answer.from_credits_nanousd) == (from_quota, from_credits)
     assert usable >= from_credits
     pending.append(answer)
+    model.opened.add(at, 0)
     model.holds[answer.reservation_id] = (at, from_quota)
     model.credit_holds[answer.reservation_id] = (at, from_credits)
 
@@ -138,15 +150,22 @@ def note(model: Model, event: UsageEvent, answer: Authorization | None) -> None:
     in_window = event.from_quota_nanousd + event.overrun_nanousd
     if in_window:
         model.usage.append((event.occurred_at, in_window))
+        model.quota_of_windows[model.opened.add(event.occurred_at, in_window)] += event.from_quota_nanousd
     if answer:
         model.release(answer.reservation_id)
 
 
-def check_books(scene: Scene, rule: Rule, credits: int) -> None:
+def check_books(scene: Scene, model: Model, credits: int) -> None:
+    rule = model.rule
     events = UsageEvent.objects.annotate(in_window=F("from_quota_nanousd") + F("overrun_nanousd"))
     raw = list(events.filter(in_window__gt=0).values_list("occurred_at", "in_window"))
     kept = UsageBucket.objects.order_by("starts_at").values_list("starts_at", "used_nanousd")
-    assert list(kept) == [(bucket.starts_at, bucket.used) for bucket in sum_into_buckets(rule, raw)]
+    if rule.policy is Policy.FIRST_USE:
+        assert list(kept) == sorted(model.opened.used.items())
+        assert max(model.quota_of_windows.values(), default=0) <= 20 * PENNY
+        assert not list(_first_use_buckets())
+    else:
+        assert list(kept) == [(bucket.starts_at, bucket.used) for bucket in sum_into_buckets(rule, raw)]
     from_credits = sum(event.from_credits_nanousd for event in events)
     assert CreditLedgerEntry.objects.for_team(scene.team).balance() == credits - from_credits >= 0
     without_overrun = [

@@ -14,7 +14,9 @@ from quota.models import (
     CreditLedgerEntry,
     CreditMonth,
 )
+from quota.selectors.credits import member_credits
 from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
+from teams.services.memberships import end_membership
 from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, make_desk, make_member
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
 
@@ -97,6 +99,25 @@ def test_a_month_cap_bounds_what_is_used_and_held(scene: Scene) -> None:
     assert desk.ask(10, at=T0.replace(month=7, day=1, hour=0, minute=0)).from_credits_nanousd == 10 * PENNY
 
 
+def test_a_month_cap_is_the_persons_also_after_leaving_and_coming_back(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team)
+    allow_credits(member, month_cap=10 * PENNY)
+    desk = make_desk(member)
+    desk.use(4)
+    desk.ask(3)
+    other = make_member(scene.team)
+    allow_credits(other, month_cap=10 * PENNY)
+    make_desk(other).use(10)
+    end_membership(membership=member, by=None, at=T0 + SECOND)
+    back = make_member(scene.team, member.user, at=T0 + 2 * SECOND)
+    allow_credits(back, month_cap=10 * PENNY)
+    assert member_credits(back, seated=False, at=T0 + MINUTE).month_used == 4 * PENNY
+    with pytest.raises(NoUsableResources):
+        make_desk(back).ask(4, at=T0 + MINUTE)
+    assert make_desk(back).ask(3, at=T0 + MINUTE).from_credits_nanousd == 3 * PENNY
+
+
 def test_the_soonest_expiring_lot_is_drawn_from_first(scene: Scene) -> None:
     give_credits(scene.team, 5 * PENNY, expires_at=T0 + timedelta(days=30))
     give_credits(scene.team, 5 * PENNY, expires_at=T0 + timedelta(days=10))
@@ -156,3 +177,46 @@ def test_credits_that_were_held_pay_even_after_the_access_was_switched_off(scene
     event = desk.settle(held, 6)
     assert (event.from_credits_nanousd, event.overrun_nanousd) == (5 * PENNY, PENNY)
     assert usable_credits(team_id=scene.team.pk, membership_id=member.pk, seated=False, at=T0) == 0
+
+
+def test_a_hold_that_an_expired_lot_pays_leaves_living_lots_free(scene: Scene) -> None:
+    give_credits(scene.team, 5 * PENNY, expires_at=T0 + MINUTE)
+    give_credits(scene.team, 5 * PENNY)
+    desk = make_desk(make_member(scene.team, credits=True))
+    held = desk.ask(5)
+    assert desk.ask(5, at=T0 + MINUTE).from_credits_nanousd == 5 * PENNY
+    with pytest.raises(NoUsableResources):
+        desk.ask(1, at=T0 + MINUTE)
+    event = desk.settle(held, 5, at=T0 + 2 * MINUTE)
+    assert (event.from_credits_nanousd, event.overrun_nanousd) == (5 * PENNY, 0)
+    assert left(scene) == [0, 5 * PENNY]
+
+
+def test_what_an_expired_lot_does_not_cover_of_a_hold_is_kept_of_living_lots(scene: Scene) -> None:
+    give_credits(scene.team, 3 * PENNY, expires_at=T0 + MINUTE)
+    give_credits(scene.team, 4 * PENNY, expires_at=T0 + 2 * MINUTE)
+    give_credits(scene.team, 5 * PENNY)
+    desk = make_desk(make_member(scene.team, credits=True))
+    first = desk.ask(4)  # 3 of the first lot, 1 of the second
+    second = desk.ask(5, at=T0 + MINUTE)  # 3 of the second, 2 of the third
+    with pytest.raises(NoUsableResources):
+        desk.ask(4, at=T0 + 2 * MINUTE)
+    third = desk.ask(3, at=T0 + 2 * MINUTE)
+    for hold, calls in ((third, 3), (second, 5), (first, 4)):
+        assert desk.settle(hold, calls, at=T0 + 3 * MINUTE).overrun_nanousd == 0
+    assert left(scene) == [0, 0, 0]
+
+
+def test_a_hold_that_was_made_at_the_moment_a_lot_expired_does_not_draw_on_it(scene: Scene) -> None:
+    give_credits(scene.team, 5 * PENNY, expires_at=T0 + MINUTE)
+    give_credits(scene.team, 5 * PENNY)
+    desk = make_desk(make_member(scene.team, credits=True))
+    desk.ask(3, at=T0 + MINUTE)
+    with pytest.raises(NoUsableResources):
+        desk.ask(3, at=T0 + 2 * MINUTE)
+    assert desk.ask(2, at=T0 + 2 * MINUTE).from_credits_nanousd == 2 * PENNY
+
+
+def left(scene: Scene) -> list[int]:
+    lots = CreditGrant.objects.for_team(scene.team).order_by("expires_at")
+    return list(lots.values_list("remaining_nanousd", flat=True))

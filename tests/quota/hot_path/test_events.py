@@ -127,16 +127,16 @@ def test_a_late_event_that_no_longer_fits_goes_to_credits(scene: Scene) -> None:
     assert usage_bar(scene.owner, T0 + 3 * HOUR).windows[0].used == 990 * PENNY
 
 
-def test_a_late_event_moves_the_first_use_windows_after_it() -> None:
+def test_a_late_event_moves_no_first_use_window() -> None:
     scene = make_scene([Limit("5h", Rule(Policy.FIRST_USE, 18000), 10 * USD)])
     scene.desk.use(10, at=T0 + 3 * HOUR)
     scene.desk.use(20, at=T0 + 6 * HOUR)  # in the window from T0 + 3 h
     scene.desk.use(40, at=T0 + 8 * HOUR)  # opens one at T0 + 8 h
     late = event(scene.desk.key, "late", 1, 120)
     record_events(gateway=scene.desk.gateway, events=[late], at=T0 + 9 * HOUR)
-    # T0 + 2 h opens until T0 + 7 h, and T0 + 8 h opens the next.
+    # A call at T0 + 2 h would have shared the window with the one at T0 + 3 h, so it does.
     buckets = UsageBucket.objects.order_by("starts_at").values_list("starts_at", "used_nanousd")
-    assert list(buckets) == [(T0 + 2 * HOUR, 31 * PENNY), (T0 + 8 * HOUR, 40 * PENNY)]
+    assert list(buckets) == [(T0 + 3 * HOUR, 31 * PENNY), (T0 + 8 * HOUR, 40 * PENNY)]
     receipt = UsageEvent.objects.get(external_id="late")
     assert receipt.windows_after[0]["used_nanousd"] == 31 * PENNY
 
@@ -152,6 +152,29 @@ def test_a_meter_without_a_price_throws_no_row_away(scene: Scene) -> None:
     assert [(row.is_new, row.refusal) for row in settled + recorded] == [(True, None)] * 2
     charged = UsageEvent.objects.values_list("amount_nanousd", "unpriced", "usage")
     assert list(charged) == [(2 * PENNY, True, usage)] * 2
+
+
+def test_a_late_event_does_not_let_a_first_use_window_hold_more_than_its_limit() -> None:
+    scene = make_scene([Limit("5h", Rule(Policy.FIRST_USE, 18000), 100 * PENNY)])
+    scene.desk.use(60, at=T0 + 3 * HOUR)
+    scene.desk.use(40, at=T0 + 7 * HOUR)
+    scene.desk.use(80, at=T0 + 8 * HOUR)
+    late = event(scene.desk.key, "late", 1, 105)
+    record_events(gateway=scene.desk.gateway, events=[late], at=T0 + 9 * HOUR)
+    recorded = UsageEvent.objects.get(external_id="late")
+    assert (recorded.from_quota_nanousd, recorded.overrun_nanousd) == (0, PENNY)
+    buckets = UsageBucket.objects.order_by("starts_at").values_list("starts_at", "used_nanousd")
+    assert list(buckets) == [(T0 + 3 * HOUR, 101 * PENNY), (T0 + 8 * HOUR, 80 * PENNY)]
+
+
+def test_a_released_call_has_opened_its_first_use_window_for_the_calls_after_it() -> None:
+    scene = make_scene([Limit("hour", Rule(Policy.FIRST_USE, 3600), 100 * PENNY)])
+    first = scene.desk.ask(1)
+    scene.desk.ask(99, at=T0 + 50 * MINUTE)
+    scene.desk.ask(100, at=T0 + HOUR)
+    release(gateway=scene.desk.gateway, reservation_id=first.reservation_id, at=T0 + HOUR)
+    window = usage_bar(scene.owner, T0 + HOUR + MINUTE).windows[0]
+    assert (window.starts_at, window.held) == (T0 + HOUR, 100 * PENNY)
 
 
 def test_settlements_come_in_bulk_and_a_bad_one_rejects_itself_alone(scene: Scene) -> None:

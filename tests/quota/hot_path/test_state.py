@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from quota.hot_path.state import CallState, ReservationState, seat_usage
 from tests.helpers.factories import T0, make_scene
@@ -60,3 +60,19 @@ def test_each_state_has_the_columns_of_its_database_function(state: Any, functio
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {function} LIMIT 0")
         assert [column.name for column in cursor.description] == [field.name for field in fields(state)]
+
+
+def test_a_call_and_its_settlement_may_not_run_or_sit_still_for_long() -> None:
+    scene = make_scene()
+    asked = scene.desk.ask(1)
+    for decide in (lambda: scene.desk.ask(1), lambda: scene.desk.settle(asked, 1)):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+            )
+            decide()
+            found = []
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                cursor.execute(f"SHOW {name}")
+                found += cursor.fetchone()
+        assert found == ["30s", "1min"]

@@ -12,6 +12,7 @@ from quota.services.entitlements import grant_seat
 from quota.windows import Limit, Policy, Rule
 from teams.models import Seat
 from tests.helpers.factories import FIVE_HOURS, MONDAY, T0, Scene, limits, make_plan
+from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +61,6 @@ def test_a_version_that_nobody_has_may_still_be_corrected() -> None:
         Limit("5h", Rule(Policy.ROLLING, 3599), 1),
         Limit("5h", Rule(Policy.ROLLING, 3601), 1),  # has no sixty whole steps
         Limit("5h", Rule(Policy.ROLLING, 32 * 86400), 1),
-        Limit("5h", Rule(Policy.ROLLING, 3600), -1),
         Limit("5h", Rule(Policy.FIXED, 3600), 1),  # nothing to be aligned to
         Limit("5h", Rule(Policy.ROLLING, 3600, MONDAY), 1),
     ],
@@ -69,6 +69,16 @@ def test_a_limit_that_makes_no_sense_is_refused(limit: Limit) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         make_plan(of_limits=[limit])
     assert not Plan.objects.exists()
+
+
+def test_a_limit_of_more_than_a_million_dollars_is_refused_by_the_service_and_the_database() -> None:
+    with pytest.raises(InvalidValue):
+        make_plan(of_limits=[Limit("5h", FIVE_HOURS, 10**15 + 1)])
+    with pytest.raises(InvalidValue):
+        make_plan(of_limits=[Limit("5h", FIVE_HOURS, -1)])
+    plan = make_plan(of_limits=[Limit("5h", FIVE_HOURS, 10**15)])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        plan.limits.update(limit_nanousd=10**15 + 1)
 
 
 def test_two_limits_of_one_rule_are_refused() -> None:
