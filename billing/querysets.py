@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from teams.querysets import TeamOwned
 
@@ -29,6 +29,13 @@ class PriceQuerySet(QuerySet["Price"]):
 class SubscriptionQuerySet(TeamOwned["Subscription"]):
     def live(self) -> Self:
         return self.filter(ended_at=None)
+
+    def with_plans_at_risk(self, at: datetime, margin: timedelta) -> Self:
+        """Something is planned and Stripe was not seen to know it: a cancellation, what is to happen within
+        the margin, or what should have happened.
+        """
+        unheard = Q(cancel_at=None, schedule_id="", planned_for__lte=at + margin)
+        return self.filter(Q(cancel_asked=True) | Q(planned_for__lte=at) | unheard)
 
 
 class PurchasedSeatQuerySet(TeamOwned["PurchasedSeat"]):

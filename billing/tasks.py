@@ -43,6 +43,7 @@ def finish() -> int:
     at = timezone.now()
     done = (
         changes.settle_open_changes(at=at)
+        + changes.keep_plans(at=at)
         + refunds.send_open_refunds(at=at)
         + checkouts.expire_old_checkouts(at=at)
     )

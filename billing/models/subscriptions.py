@@ -69,6 +69,11 @@ class Subscription(models.Model):
     next_interval = models.CharField(
         max_length=5, choices=Interval, blank=True, help_text="Billed so from the next period on."
     )
+    planned_for = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="The period's end that something is planned for; past: it was missed.",
+    )
     cancel_asked = models.BooleanField(
         default=False, help_text="To end with its period; Stripe was not seen to know it yet."
     )
@@ -96,6 +101,11 @@ class Subscription(models.Model):
     def ends_at(self) -> datetime | None:
         """When it ends, having been canceled; None while it renews."""
         return self.cancel_at or (self.period_end if self.cancel_asked else None)
+
+    @property
+    def is_plan_due(self) -> bool:
+        """Has the period's end come that something was planned for?"""
+        return self.planned_for is not None and self.planned_for <= self.period_start
 
     @property
     def later_interval(self) -> str:

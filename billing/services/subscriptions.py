@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.fetch import Fetched
 from billing.models import Price, Subscription, SubscriptionItem
-from billing.services.changes import close_change_by_bill
+from billing.services.changes import bill_ahead, close_change_by_bill, keep_plan
 from billing.services.notifications import notify_owner
 from billing.services.overdue import notify_of_payment
 from billing.services.paid_seats import entitle_paid_seats, make_paid_seats
@@ -53,6 +53,7 @@ def apply_subscription(
     row = row or Subscription(stripe_id=snapshot.id)
     row.team = team
     was_overdue = row.status in OWES
+    ahead = None if row._state.adding else bill_ahead(row)
     changed = _write(row, fetched, overdue_since, at)
     _write_items(row, snapshot, prices)
     items = {
@@ -65,6 +66,7 @@ def apply_subscription(
         at=at,
     )
     changed += close_change_by_bill(subscription=row, snapshot=snapshot, at=at)
+    keep_plan(subscription=row, ahead=ahead, at_stripe=snapshot.quantities)
     changed += entitle_paid_seats(
         subscription=row, items=items, overdue_since=overdue_since, was_overdue=was_overdue, at=at
     )

@@ -50,6 +50,7 @@ from billing.stripe_api.subscriptions import (
     next_invoice,
     preview_change,
     preview_new,
+    rebill_period,
     subscription,
     subscriptions,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "price_by_lookup_key",
     "promotion",
     "promotions",
+    "rebill_period",
     "refund",
     "set_promotion_active",
     "subscription",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from billing import stripe_api
 from billing.change_requests import bill_now
-from billing.errors import ChangeInProgress
+from billing.errors import ChangeInProgress, StripeRefused
 from billing.fetch import Fetched, fetch
 from billing.models import Subscription
 from billing.selectors.prices import prices_of
@@ -15,7 +16,8 @@ from billing.services.changes import planned_seats
 from billing.services.subscriptions import OWES, apply_subscription
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.customers import team_of
-from billing.sync.schedule import keep_schedule
+from billing.sync.missed import make_good
+from billing.sync.schedule import gives_way, is_missed, keep_schedule
 from teams.models import Team
 
 
@@ -40,7 +42,24 @@ def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datet
         _sync_the_one_before(team, snapshot.id, at)
     changed = apply_subscription(team=team, fetched=fetched, overdue_since=_overdue_since(snapshot), at=at)
     row = Subscription.objects.filter(stripe_id=snapshot.id, fetch_sequence=fetched.sequence).first()
-    return changed + keep_schedule(row, snapshot) if row else changed
+    if row is None:
+        return changed
+    over = _makes_way(row, snapshot, at)
+    if over:
+        return changed + over + sync_subscription(snapshot.id, at)
+    return changed + keep_schedule(row, snapshot)
+
+
+def _makes_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) -> list[str]:
+    """What is planned for the period's end goes before a payment that waits, and what was missed is made
+    good. Returns what was done at Stripe, which is to be fetched again: mostly nothing.
+    """
+    if gives_way(row, snapshot, at):
+        with suppress(StripeRefused):  # paid in this moment: the next sync says so
+            stripe_api.void_invoice(snapshot.pending_invoice_id)
+            return [f"invoice {snapshot.pending_invoice_id}: is void, since something else is planned"]
+    missed = is_missed(row, snapshot)
+    return make_good(row, snapshot, missed, at) if missed else []
 
 
 def _sync_the_one_before(team: Team, id: str, at: datetime) -> None:

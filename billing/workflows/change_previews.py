@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from billing import stripe_api
 from billing.change_requests import (
     AddSeats,
@@ -17,12 +19,13 @@ from billing.change_requests import (
     SwitchInterval,
     Terms,
 )
-from billing.errors import NotOnSale
+from billing.errors import ChangeInProgress, NotOnSale
 from billing.models import Subscription
 from billing.selectors.change_effects import Effect, effects_of
 from billing.selectors.prices import cost_of_seats, prices_of
 from billing.services.changes import changeable, planned_seats
 from billing.stripe_api.snapshots import LineSnapshot, SubscriptionSnapshot
+from billing.sync.schedule import too_late
 from billing.sync.subscriptions import agreed_subscription
 from quota.models import Plan
 from teams.models import Team
@@ -83,6 +86,13 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     row, snapshot = agreed_subscription(lambda: changeable(team), at)
     terms = Terms(planned_seats(row), row.interval, row.next_interval, cost_of_seats(row.interval))
     change = request.bill_change(terms)
+    if change.at_once and too_late(change, snapshot, at):
+        raise ChangeInProgress(
+            gettext(
+                "The period ends within the hour, and something is planned for then; ask again when the new"
+                " period has begun."
+            )
+        )
     # What was shown before this period began was not of this period.
     moment = moment if moment >= snapshot.period_start else at.replace(microsecond=0)
     plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}

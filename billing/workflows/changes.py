@@ -6,6 +6,8 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from django.utils.translation import gettext
+
 from billing import stripe_api
 from billing.change_requests import ChangeRequest
 from billing.errors import (
@@ -15,10 +17,10 @@ from billing.errors import (
     StripeMissing,
     StripeRefused,
 )
-from billing.models import Change
+from billing.models import Change, Subscription
 from billing.selectors.prices import prices_of
 from billing.services import changes
-from billing.sync.schedule import release_for_change
+from billing.sync.schedule import MARGIN, may_wait, release_for_change
 from billing.sync.subscriptions import sync_subscription
 from billing.workflows.change_previews import PricedChange, price_change
 from quota.money import usd_text
@@ -97,14 +99,24 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
         proration_at=priced.preview.effective_at,
     )
     change = changes.open_change(team=priced.row.team, agreed=agreed, at=at, by=by)
+    waits = may_wait(priced.change, priced.snapshot, at)
     try:
         release_for_change(change, priced.snapshot)
         stripe_api.change_subscription(
-            priced.snapshot, target, request=change.pk, at=priced.preview.effective_at
+            priced.snapshot, target, request=change.pk, at=priced.preview.effective_at, may_wait=waits
         )
     except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
         changes.refuse_change(change=change, reason=refusal.detail, at=at)
         sync_subscription(priced.row.stripe_id, at)
+        if isinstance(refusal, PaymentDeclined) and not waits:
+            raise PaymentDeclined(
+                gettext(
+                    "%(reason)s Something is planned for the period's end, which is near, so this change"
+                    " cannot wait for its payment. Use another card, or ask again when the new"
+                    " period has begun."
+                )
+                % {"reason": refusal.detail}
+            ) from refusal
         raise
     sync_subscription(priced.row.stripe_id, at)
     change.refresh_from_db()
@@ -145,3 +157,20 @@ def settle_open_changes(*, at: datetime) -> int:
         except Exception:  # whatever is wrong with this one, the others are settled
             logger.exception("Change %s is not settled", change.pk)
     return settled
+
+
+def keep_plans(*, at: datetime) -> int:
+    """The sweep: what is planned for a period's end that is near and is not at Stripe yet, what was missed,
+    and cancellations that Stripe did not hear. Returns how many subscriptions changed.
+    """
+    changed = 0
+    for stripe_id in (
+        Subscription.objects.live().with_plans_at_risk(at, MARGIN).values_list("stripe_id", flat=True)
+    ):
+        try:
+            changed += bool(sync_subscription(stripe_id, at))
+        except PaymentsUnavailable as refusal:
+            logger.warning("What is planned for %s is not kept yet: %s", stripe_id, refusal)
+        except Exception:  # whatever is wrong with this one, the others are kept
+            logger.exception("What is planned for %s is not kept", stripe_id)
+    return changed
