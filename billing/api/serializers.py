@@ -150,6 +150,13 @@ class PreviewSerializer(Shape):
     lines = LineSerializer(many=True)
     effective_at = serializers.DateTimeField()
     proration_at = serializers.DateTimeField(allow_null=True)
+    billed_from = serializers.DateTimeField(
+        allow_null=True,
+        help_text="From when on a seat that is added or raised is billed: at least for seven days.",
+    )
+    carried_nanousd = serializers.IntegerField(
+        help_text="Too small for the card: added to the next invoice instead."
+    )
     renewal_nanousd = serializers.IntegerField(allow_null=True, help_text="Null: it does not renew.")
     renews_at = serializers.DateTimeField()
     effects = EffectSerializer(many=True)

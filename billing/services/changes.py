@@ -151,8 +151,8 @@ def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: U
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What was shown and confirmed. `target`: Stripe's price id to number of seats after the change; the
-    proration is counted from `proration_at`.
+    """What was shown and confirmed, at `proration_at`. `target`: Stripe's price id to number of seats after
+    the change.
     """
 
     request: ChangeRequest

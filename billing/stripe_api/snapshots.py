@@ -120,7 +120,9 @@ class LineSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSnapshot:
-    """An invoice. `payment_id`: the payment intent that paid it, or is to."""
+    """An invoice. `payment_id`: the payment intent that paid it, or is to. `balance_nanousd`: the customer's
+    before it: it is added to what is due.
+    """
 
     id: str
     customer_id: str
@@ -138,6 +140,13 @@ class InvoiceSnapshot:
     created_at: datetime
     finalized_at: datetime | None
     lines: tuple[LineSnapshot, ...] = ()
+    balance_nanousd: int = 0
+
+    @property
+    def balance_after_nanousd(self) -> int:
+        """The customer's balance when it is paid: below zero money of theirs, above zero what was too small
+        for the card and is collected with the next invoice."""
+        return self.total_nanousd + self.balance_nanousd - self.due_nanousd
 
     @property
     def rest_nanousd(self) -> int:
@@ -292,6 +301,7 @@ def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
             LineSnapshot(line.get("description") or "", nanousd_from_cents(line["amount"]))
             for line in invoice["lines"]["data"]
         ),
+        balance_nanousd=nanousd_from_cents(invoice.get("starting_balance") or 0),
     )
 
 

@@ -99,11 +99,12 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
         proration_at=priced.preview.effective_at,
     )
     change = changes.open_change(team=priced.row.team, agreed=agreed, at=at, by=by)
+    billed_from = priced.preview.billed_from or priced.preview.effective_at
     waits = may_wait(priced.change, priced.snapshot, at)
     try:
         release_for_change(change, priced.snapshot)
         stripe_api.change_subscription(
-            priced.snapshot, target, request=change.pk, at=priced.preview.effective_at, may_wait=waits
+            priced.snapshot, target, request=change.pk, at=billed_from, may_wait=waits
         )
     except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
         changes.refuse_change(change=change, reason=refusal.detail, at=at)
