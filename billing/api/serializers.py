@@ -65,13 +65,21 @@ class PaidSeatSerializer(Shape):
     leaves = serializers.BooleanField()
 
 
+class DueInvoiceSerializer(serializers.Serializer[Invoice]):
+    number = serializers.CharField()
+    due_nanousd = serializers.IntegerField()
+    url = serializers.CharField(help_text="Where it is paid.")
+
+
 class OverdueSerializer(Shape):
-    """A payment has failed."""
+    """A payment has failed. The seats work again when every one of the `invoices` is paid."""
 
     since = serializers.DateTimeField(allow_null=True)
     stops_at = serializers.DateTimeField(allow_null=True, help_text="Seats are suspended from then on.")
-    pay_url = serializers.CharField(help_text="Stripe's page of the open invoice.")
-    due_nanousd = serializers.IntegerField()
+    pay_url = serializers.CharField(help_text="Stripe's page of the oldest one of the invoices.")
+    due_nanousd = serializers.IntegerField(help_text="Of the oldest one.")
+    total_nanousd = serializers.IntegerField(help_text="Of all of them.")
+    invoices = DueInvoiceSerializer(many=True)
 
 
 class ChangeSerializer(serializers.Serializer[Change]):

@@ -103,6 +103,12 @@ class Subscription(models.Model):
         return self.cancel_at or (self.period_end if self.cancel_asked else None)
 
     @property
+    def owes(self) -> bool:
+        """Is a payment overdue, whatever Stripe calls the subscription? It calls one active whose latest
+        invoice is paid or written off, though an older one is not paid."""
+        return self.status in self.OWES or self.past_due_since is not None
+
+    @property
     def is_plan_due(self) -> bool:
         """Has the period's end come that something was planned for?"""
         return self.planned_for is not None and self.planned_for <= self.period_start

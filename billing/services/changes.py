@@ -38,7 +38,7 @@ def changeable(team: Team) -> Subscription:
     row = Subscription.objects.for_team(team).live().first()
     if row is None or row.status == Status.INCOMPLETE:
         raise NotSubscribed
-    if row.status not in (Status.ACTIVE, Status.TRIALING):
+    if row.owes or row.status not in (Status.ACTIVE, Status.TRIALING):
         raise PaymentOverdue
     if not row.seats.live().exists():
         raise ChangeInProgress("The first payment of the subscription is under way; wait for it.")

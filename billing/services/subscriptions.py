@@ -25,7 +25,6 @@ Status = Subscription.Status
 # In these a period was begun, so its seats exist; whether they work is another question.
 HAS_SEATS = {Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
 ENDED = {Status.CANCELED, Status.INCOMPLETE_EXPIRED}
-OWES = Subscription.OWES
 
 
 @one_transaction()
@@ -52,7 +51,7 @@ def apply_subscription(
         return []
     row = row or Subscription(stripe_id=snapshot.id)
     row.team = team
-    was_overdue = row.status in OWES
+    was_overdue = row.owes
     ahead = None if row._state.adding else bill_ahead(row)
     changed = _write(row, fetched, overdue_since, at)
     _write_items(row, snapshot, prices)
@@ -95,7 +94,7 @@ def _write(
     row.period_end = snapshot.period_end
     row.cancel_at = snapshot.cancel_at
     row.ended_at = snapshot.ended_at or (row.ended_at or at if snapshot.status in ENDED else None)
-    row.past_due_since = overdue_since if snapshot.status in OWES else None
+    row.past_due_since = overdue_since if row.ended_at is None else None
     row.created_at = snapshot.created_at
     row.schedule_id = snapshot.schedule_id
     if row.next_interval == snapshot.interval:

@@ -36,6 +36,7 @@ from billing.stripe_api.customers import (
 )
 from billing.stripe_api.payments import (
     bill_credits,
+    finalize_invoice,
     invoice,
     invoices,
     pay_invoice,
@@ -73,6 +74,7 @@ __all__ = [
     "endpoints_at",
     "event",
     "expire_checkout",
+    "finalize_invoice",
     "find_checkout",
     "invoice",
     "invoices",

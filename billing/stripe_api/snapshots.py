@@ -141,6 +141,12 @@ class InvoiceSnapshot:
     finalized_at: datetime | None
     lines: tuple[LineSnapshot, ...] = ()
     balance_nanousd: int = 0
+    due_at: datetime | None = None
+
+    @property
+    def owed_since(self) -> datetime:
+        """When it was first to be paid: one that was sent, by its day; any other, when it was made."""
+        return self.due_at or self.finalized_at or self.created_at
 
     @property
     def balance_after_nanousd(self) -> int:
@@ -302,6 +308,7 @@ def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
             for line in invoice["lines"]["data"]
         ),
         balance_nanousd=nanousd_from_cents(invoice.get("starting_balance") or 0),
+        due_at=_moment_or_none(invoice.get("due_date")),
     )
 
 
