@@ -103,6 +103,9 @@ def open_missed(
     should have; `extra_nanousd` was billed beyond that. Raises ChangeInProgress.
     """
     team = lock_kept_team(subscription.team)
+    row = Subscription.objects.get(pk=subscription.pk)
+    if row.fetch_sequence != subscription.fetch_sequence or row.planned_for != since:
+        raise ChangeInProgress  # a sync beside this one has seen more
     text = "What was planned for the period's end"
     with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
         change = Change.objects.create(

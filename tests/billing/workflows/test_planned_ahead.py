@@ -5,6 +5,7 @@ same, the Owner is told and the extra period is credited.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from billing import stripe_api
 from billing.errors import ChangeInProgress, PaymentDeclined, PaymentsUnavailable
 from billing.models import Change, Customer
 from billing.selectors.change_requests import change_request
+from billing.services.changes import open_missed
 from billing.stripe_api.client import api
 from billing.sync.customers import sync_customer
 from billing.sync.subscriptions import sync_subscription
@@ -212,6 +214,64 @@ def test_what_was_missed_and_could_not_be_charged_is_void_and_billed_as_planned(
     assert (story.plans(), story.row.status) == (["ultra"], "active")
     sync_customer(story.customer, story.account.at)
     assert Customer.objects.get().balance_nanousd == 0
+
+
+def test_a_credit_whose_answer_was_lost_is_given_once(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    missed(story)
+    up_to_the_end(story, -5 * HOUR)
+    rebill = stripe_api.rebill_period
+
+    def answer_is_lost(*args: Any, **kwargs: Any) -> None:
+        rebill(*args, **kwargs)
+        raise PaymentsUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stripe_api, "rebill_period", answer_is_lost)
+        with pytest.raises(PaymentsUnavailable):
+            sync_subscription(story.row.stripe_id, story.account.at)
+    assert Change.objects.get().state == Change.State.OPEN
+    story.account.advance(6 * HOUR / 60)
+    sweep(story)
+    assert (Change.objects.get().state, story.plans()) == (Change.State.DONE, ["ultra"])
+    sync_customer(story.customer, story.account.at)
+    assert Customer.objects.get().balance_nanousd == -5_880 * USD
+    assert Mail.objects.filter(kind="plan_missed").count() == 1
+
+
+def test_a_credit_that_was_never_sent_is_given_by_a_later_sync(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missed(story)
+    up_to_the_end(story, -5 * HOUR)
+
+    def away(*_: object, **__: object) -> None:
+        raise PaymentsUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stripe_api, "rebill_period", away)
+        with pytest.raises(PaymentsUnavailable):
+            sync_subscription(story.row.stripe_id, story.account.at)
+    story.account.advance(6 * HOUR / 60)
+    sweep(story)
+    story.account.advance(2 * HOUR)
+    sweep(story)
+    assert sorted(Change.objects.values_list("state", flat=True)) == ["done", "refused"]
+    sync_customer(story.customer, story.account.at)
+    assert Customer.objects.get().balance_nanousd == -5_880 * USD
+    assert Mail.objects.filter(kind="plan_missed").count() == 1
+
+
+def test_a_sync_that_was_overtaken_credits_nothing(story: Story) -> None:
+    missed(story)
+    up_to_the_end(story, -5 * HOUR)
+    stale = story.row
+    sync_subscription(story.row.stripe_id, story.account.at)
+    target = {"price_any": 1}
+    with pytest.raises(ChangeInProgress):
+        open_missed(
+            subscription=stale, target=target, extra_nanousd=1, since=stale.period_end, at=story.account.at
+        )
+    assert Change.objects.count() == 1
 
 
 def test_one_of_two_seats_that_was_to_go_and_stayed_is_credited(story: Story) -> None:
