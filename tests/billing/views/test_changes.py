@@ -84,7 +84,7 @@ def test_a_seat_for_the_last_hour_is_shown_to_be_billed_for_seven_days(as_user: 
         client.force_login(buyer.user)
         shown = read(client, billing(buyer.team, "change/?kind=add&plan=max&count=1"))
 
-    assert "Charged now $11.67" in shown
+    assert "Charged now $11.66" in shown
     assert (
         "A seat that is added or raised is billed for at least seven days: here from 26 June 2026, 10:02 UTC."
         " This period still ends on 3 July 2026, 10:02 UTC." in shown

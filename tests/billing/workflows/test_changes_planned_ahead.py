@@ -299,7 +299,7 @@ def test_a_new_period_that_somebody_began_early_moves_the_plan_to_its_end(story:
     assert not Mail.objects.filter(kind="plan_missed").exists()
 
 
-def test_a_cancellation_that_stripe_did_not_hear_is_told_again_by_the_sweep(
+def test_a_cancellation_that_stripe_did_not_hear_is_asked_again_by_the_sweep(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story.subscribe("year", ultra=5)
