@@ -74,6 +74,13 @@ class BillChange:
         """Does the bill change now? If not, only the schedule changes at Stripe."""
         return self.now != bill_now(self.terms.seats, self.terms.interval)
 
+    @property
+    def plans_ahead(self) -> bool:
+        """Is anything but the renewal planned for the period's end, before the change or after it?"""
+        terms = self.terms
+        before = bill_later(terms.seats, terms.next_interval or terms.interval)
+        return before != bill_now(terms.seats, terms.interval) or self.later != self.now
+
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:

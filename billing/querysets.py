@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from teams.querysets import TeamOwned
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from billing.models import (  # noqa: F401
         Change,
         Checkout,
+        Invoice,
         Price,
         PurchasedSeat,
         StripeEvent,
@@ -30,6 +31,17 @@ class SubscriptionQuerySet(TeamOwned["Subscription"]):
     def live(self) -> Self:
         return self.filter(ended_at=None)
 
+    def owing(self) -> Self:
+        """As `Subscription.owes` says it."""
+        return self.filter(Q(status__in=self.model.OWES) | ~Q(past_due_since=None))
+
+    def with_plans_at_risk(self, at: datetime, margin: timedelta) -> Self:
+        """Something is planned and Stripe was not seen to know it: a cancellation, what is to happen within
+        the margin, or what should have happened.
+        """
+        unheard = Q(cancel_at=None, schedule_id="", planned_for__lte=at + margin)
+        return self.filter(Q(cancel_asked=True) | Q(planned_for__lte=at) | unheard)
+
 
 class PurchasedSeatQuerySet(TeamOwned["PurchasedSeat"]):
     def live(self) -> Self:
@@ -40,6 +52,12 @@ class ChangeQuerySet(TeamOwned["Change"]):
     def unfinished(self) -> Self:
         """Sent, or waiting for their payment."""
         return self.filter(closed_at=None)
+
+
+class InvoiceQuerySet(TeamOwned["Invoice"]):
+    def unpaid(self) -> Self:
+        """Also those that were written off: whoever forgives a debt voids its invoice."""
+        return self.filter(status__in=["open", "uncollectible"])
 
 
 class CheckoutQuerySet(TeamOwned["Checkout"]):

@@ -47,10 +47,13 @@ def finish() -> int:
     with _until_stripe_is_away():
         for sweep in (
             changes.settle_open_changes,
+            changes.keep_plans,
             refunds.send_open_refunds,
             checkouts.expire_old_checkouts,
         ):
             done += sweep(at=at)
+    if done:
+        enqueue(deliver_mail)
     return done
 
 

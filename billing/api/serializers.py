@@ -66,13 +66,21 @@ class PaidSeatSerializer(Shape):
     leaves = serializers.BooleanField()
 
 
+class DueInvoiceSerializer(serializers.Serializer[Invoice]):
+    number = serializers.CharField()
+    due_nanousd = serializers.IntegerField()
+    url = serializers.CharField(help_text="Where it is paid.")
+
+
 class OverdueSerializer(Shape):
-    """A payment has failed."""
+    """A payment has failed. The seats work again when every one of the `invoices` is paid."""
 
     since = serializers.DateTimeField(allow_null=True)
     stops_at = serializers.DateTimeField(allow_null=True, help_text="Seats are suspended from then on.")
-    pay_url = serializers.CharField(help_text="Stripe's page of the open invoice.")
-    due_nanousd = serializers.IntegerField()
+    pay_url = serializers.CharField(help_text="Stripe's page of the oldest one of the invoices.")
+    due_nanousd = serializers.IntegerField(help_text="Of the oldest one.")
+    total_nanousd = serializers.IntegerField(help_text="Of all of them.")
+    invoices = DueInvoiceSerializer(many=True)
 
 
 class ChangeSerializer(serializers.Serializer[Change]):
@@ -151,6 +159,13 @@ class PreviewSerializer(Shape):
     lines = LineSerializer(many=True)
     effective_at = serializers.DateTimeField()
     proration_at = serializers.DateTimeField(allow_null=True)
+    billed_from = serializers.DateTimeField(
+        allow_null=True,
+        help_text="From when on a seat that is added or raised is billed: at least for seven days.",
+    )
+    carried_nanousd = serializers.IntegerField(
+        help_text="Too small for the card: added to the next invoice instead."
+    )
     renewal_nanousd = serializers.IntegerField(allow_null=True, help_text="Null: it does not renew.")
     renews_at = serializers.DateTimeField()
     effects = EffectSerializer(many=True)

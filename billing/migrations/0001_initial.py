@@ -198,6 +198,7 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('past_due_since', models.DateTimeField(blank=True, help_text='When the oldest unpaid invoice was first to be paid.', null=True)),
                 ('next_interval', models.CharField(blank=True, choices=[('month', 'Monthly'), ('year', 'Yearly')], help_text='From the next period on; empty: no change.', max_length=5)),
+                ('planned_for', models.DateTimeField(blank=True, help_text="The period's end that something is planned for; past: it was missed.", null=True)),
                 ('cancel_asked', models.BooleanField(default=False, help_text='Cancellation was asked for; Stripe has not confirmed it yet.')),
                 ('schedule_id', models.CharField(blank=True, max_length=255)),
                 ('created_at', models.DateTimeField()),

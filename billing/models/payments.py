@@ -82,7 +82,7 @@ class Invoice(models.Model):
     created_at = models.DateTimeField()
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
-    objects = TeamOwned["Invoice"].as_manager()
+    objects = querysets.InvoiceQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["team", "-created_at", "-id"], name="invoices_of_a_team")]

@@ -78,6 +78,11 @@ class Subscription(models.Model):
         blank=True,
         help_text=_("From the next period on; empty: no change."),
     )
+    planned_for = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="The period's end that something is planned for; past: it was missed.",
+    )
     cancel_asked = models.BooleanField(
         default=False, help_text=_("Cancellation was asked for; Stripe has not confirmed it yet.")
     )
@@ -105,6 +110,17 @@ class Subscription(models.Model):
     def ends_at(self) -> datetime | None:
         """When it ends, having been canceled; None while it renews."""
         return self.cancel_at or (self.period_end if self.cancel_asked else None)
+
+    @property
+    def owes(self) -> bool:
+        """Is a payment overdue, whatever Stripe calls the subscription? It calls one active whose latest
+        invoice is paid or written off, though an older one is not paid."""
+        return self.status in self.OWES or self.past_due_since is not None
+
+    @property
+    def is_plan_due(self) -> bool:
+        """Has the period's end come that something was planned for?"""
+        return self.planned_for is not None and self.planned_for <= self.period_start
 
     @property
     def later_interval(self) -> str:

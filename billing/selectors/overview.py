@@ -42,13 +42,26 @@ class PaidSeat:
 @dataclass(frozen=True, slots=True)
 class Overdue:
     """A payment has failed. `stops_at`: when the first seat is suspended, or was; None without any seat.
-    `pay_url` is Stripe's page of the oldest invoice that is open; empty while we have no such invoice.
+    `invoices`: all that is to be paid before the seats work again, the oldest first.
     """
 
     since: datetime | None
     stops_at: datetime | None
-    pay_url: str
-    due_nanousd: int
+    invoices: tuple[Invoice, ...]
+
+    @property
+    def pay_url(self) -> str:
+        """Stripe's page of the oldest one; empty while we have no such invoice."""
+        return self.invoices[0].url if self.invoices else ""
+
+    @property
+    def due_nanousd(self) -> int:
+        """Of the oldest one."""
+        return self.invoices[0].due_nanousd if self.invoices else 0
+
+    @property
+    def total_nanousd(self) -> int:
+        return sum(invoice.due_nanousd for invoice in self.invoices)
 
     def is_stopped(self, at: datetime) -> bool:
         return self.stops_at is not None and self.stops_at <= at
@@ -100,24 +113,23 @@ def overview(team: Team) -> Overview:
 
 def overdue_of(team: Team) -> Overdue | None:
     """For the banner on a Team's pages; costs one query as long as everything is paid."""
-    row = Subscription.objects.for_team(team).live().filter(status__in=Subscription.OWES).first()
+    row = Subscription.objects.for_team(team).live().owing().first()
     return overdue(row) if row else None
 
 
 def overdue(row: Subscription) -> Overdue | None:
     """The moment is the one that the seats' entitlements carry, so what is shown is what happens."""
-    if row.status not in Subscription.OWES:
+    if not row.owes:
         return None
     suspended = Entitlement.objects.open().filter(
         seat__purchase__subscription=row, seat__purchase__ended_at=None
     )
-    unpaid = Invoice.objects.filter(team_id=row.team_id, subscription_id=row.stripe_id, status="open")
-    bill = unpaid.order_by("created_at").first()
+    unpaid = Invoice.objects.unpaid().filter(team_id=row.team_id, subscription_id=row.stripe_id)
+    waiting = row.changes.unfinished().values("invoice_id")
     return Overdue(
         since=row.past_due_since,
         stops_at=suspended.aggregate(first=Min("suspended_at"))["first"],
-        pay_url=bill.url if bill else "",
-        due_nanousd=bill.due_nanousd if bill else 0,
+        invoices=tuple(unpaid.exclude(stripe_id__in=waiting).order_by("created_at", "pk")),
     )
 
 
@@ -147,7 +159,5 @@ def is_under_way(team: Team) -> bool:
     """
     row = Subscription.objects.for_team(team).live().first()
     return row is not None and (
-        row.status in Subscription.OWES
-        or row.status == Subscription.Status.INCOMPLETE
-        or row.changes.unfinished().exists()
+        row.owes or row.status == Subscription.Status.INCOMPLETE or row.changes.unfinished().exists()
     )

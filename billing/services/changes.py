@@ -8,15 +8,27 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from billing.change_requests import BillChange, ChangeRequest, PlannedSeat
-from billing.errors import ChangeInProgress, NotSubscribed, PaymentOverdue, SubscriptionEnding
+from billing.change_requests import Bill, BillChange, ChangeRequest, PlannedSeat, bill_later, bill_now
+from billing.errors import (
+    ChangeInProgress,
+    NotOnSale,
+    NotSubscribed,
+    PaymentOverdue,
+    SubscriptionEnding,
+)
 from billing.models import Change, PurchasedSeat, Subscription
 from billing.seat_plans import LEAVES
+from billing.selectors.prices import prices_of
+from billing.services.notifications import notify_owner
 from billing.stripe_api.snapshots import SubscriptionSnapshot
+from quota.money import usd_text
 from teams.models import Team, User
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction, refused_by
+
+# The request of a change that nobody asked for: it makes good what was missed at a period's end.
+MISSED = "missed"
 
 State = Change.State
 Status = Subscription.Status
@@ -28,7 +40,7 @@ def changeable(team: Team) -> Subscription:
     row = Subscription.objects.for_team(team).live().first()
     if row is None or row.status == Status.INCOMPLETE:
         raise NotSubscribed
-    if row.status not in (Status.ACTIVE, Status.TRIALING):
+    if row.owes or row.status not in (Status.ACTIVE, Status.TRIALING):
         raise PaymentOverdue
     if not row.seats.live().exists():
         raise ChangeInProgress(_("The first payment of the subscription is under way; wait for it."))
@@ -46,6 +58,71 @@ def planned_seats(row: Subscription) -> tuple[PlannedSeat, ...]:
         PlannedSeat(seat.seat_id, seat.plan_id, LEAVES if seat.leaves else seat.next_plan_id)
         for seat in bought
     )
+
+
+def bill_ahead(row: Subscription) -> Bill | None:
+    """What is planned to be billed from the period's end on; None where it renews as it is."""
+    seats = planned_seats(row)
+    later = bill_later(seats, row.later_interval)
+    return later if seats and later != bill_now(seats, row.interval) else None
+
+
+def keep_plan(*, subscription: Subscription, ahead: Bill | None, at_stripe: Mapping[str, int]) -> None:
+    """The plan is for the period's end; where that has come and Stripe bills what was planned, it is over.
+    `ahead` is what was planned before this sync, `at_stripe` what is billed now, by price id. Called inside
+    the transaction that applies a snapshot.
+    """
+    row = subscription
+    if ahead is not None and row.is_plan_due and _is_billed(ahead, row, at_stripe):
+        row.seats.live().update(leaves=False, next_plan=None)
+    planned_for = row.planned_for
+    if row.ended_at is not None or bill_ahead(row) is None:
+        planned_for = None
+    elif planned_for is None or planned_for > row.period_start:
+        planned_for = row.period_end
+    if planned_for != row.planned_for:
+        row.planned_for = planned_for
+        row.save(update_fields=["planned_for"])
+
+
+def _is_billed(bill: Bill, row: Subscription, at_stripe: Mapping[str, int]) -> bool:
+    try:
+        return bill.interval == row.interval and prices_of(bill) == at_stripe
+    except NotOnSale:
+        return False
+
+
+@one_transaction()
+def open_missed(
+    *,
+    subscription: Subscription,
+    target: Mapping[str, int],
+    extra_nanousd: int,
+    since: datetime,
+    at: datetime,
+) -> Change:
+    """Writes down that Stripe is about to be asked to bill this period as it was planned, `since` when it
+    should have; `extra_nanousd` was billed beyond that. Raises ChangeInProgress.
+    """
+    team = lock_kept_team(subscription.team)
+    row = Subscription.objects.get(pk=subscription.pk)
+    if row.fetch_sequence != subscription.fetch_sequence or row.planned_for != since:
+        raise ChangeInProgress  # a sync beside this one has seen more
+    text = "What was planned for the period's end"
+    with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
+        change = Change.objects.create(
+            team=team,
+            subscription=subscription,
+            text=text,
+            request={"kind": MISSED, "since": since.isoformat()},
+            target=dict(target),
+            amount_nanousd=-extra_nanousd,
+            proration_at=subscription.period_start,
+            created_at=at,
+        )
+    details = {"amount_nanousd": change.amount_nanousd}
+    record(team=team, by=None, action="subscription.change_asked", subject=text, details=details, at=at)
+    return change
 
 
 def repeated(
@@ -71,15 +148,16 @@ def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: U
             leaves=leaves, next_plan=None if leaves else seat.next_plan_id
         )
     row.next_interval = change.next_interval
-    row.save(update_fields=["next_interval"])
+    row.planned_for = row.period_end if change.plans_ahead else None
+    row.save(update_fields=["next_interval", "planned_for"])
     record(team=team, by=by, action="subscription.planned", subject=text, at=at)
     return row
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What was shown and confirmed. `target`: Stripe's price id to number of seats after the change; the
-    proration is counted from `proration_at`.
+    """What was shown and confirmed, at `proration_at`. `target`: Stripe's price id to number of seats after
+    the change.
     """
 
     request: ChangeRequest
@@ -170,3 +248,11 @@ def _close(change: Change, state: str, reason: str, at: datetime) -> None:
     action = "subscription.change_done" if state == State.DONE else "subscription.change_not_done"
     details = {"reason": change.reason} if change.reason else {}
     record(team=change.team, by=change.by, action=action, subject=change.text, details=details, at=at)
+    if state == State.DONE and change.request["kind"] == MISSED:
+        notify_owner(
+            team=change.team,
+            kind="plan_missed",
+            dedupe_key=f"plan_missed:{change.subscription.stripe_id}:{change.request['since']}",
+            at=at,
+            amount=usd_text(-change.amount_nanousd),
+        )

@@ -23,7 +23,8 @@ def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | 
     since when a payment was overdue in our rows before this sync; None if none was.
     """
     team, since = subscription.team, subscription.past_due_since
-    if since not in (None, overdue_before):
+    # What was behind an older invoice that is paid now is old news, unless there is still time to pay it.
+    if since not in (None, overdue_before) and (overdue_before is None or at < since + GRACE):
         notify_owner(
             team=team,
             kind="payment_failed",
@@ -31,17 +32,17 @@ def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | 
             at=at,
             works_until=(since + GRACE).isoformat(),
         )
-    elif overdue_before and subscription.status in (Status.ACTIVE, Status.TRIALING):
+    elif overdue_before and since is None and subscription.status in (Status.ACTIVE, Status.TRIALING):
         once = f"payment_recovered:{subscription.stripe_id}:{overdue_before.isoformat()}"
         notify_owner(team=team, kind="payment_recovered", dedupe_key=once, at=at)
 
 
 def stops_at(*, subscription: Subscription, overdue_since: datetime | None, at: datetime) -> datetime | None:
     """When the seats stop, unless it is paid; None while nothing is owed."""
-    if subscription.status not in Subscription.OWES:
-        return None
     if overdue_since is not None:
         return overdue_since + GRACE
+    if subscription.status not in Subscription.OWES:
+        return None
     # Past due without an unpaid invoice: it was paid a moment ago, and the next sync says so.
     return None if subscription.status == Status.PAST_DUE else at
 

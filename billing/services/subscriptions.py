@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.fetch import Fetched
 from billing.models import Price, Subscription, SubscriptionItem
-from billing.services.changes import close_change_by_bill
+from billing.services.changes import bill_ahead, close_change_by_bill, keep_plan
 from billing.services.notifications import notify_owner
 from billing.services.overdue import notify_of_payment
 from billing.services.paid_seats import entitle_paid_seats, make_paid_seats
@@ -26,7 +26,6 @@ Status = Subscription.Status
 # In these statuses a period has begun, so the seats exist; they may still be suspended.
 HAS_SEATS = {Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
 ENDED = {Status.CANCELED, Status.INCOMPLETE_EXPIRED}
-OWES = Subscription.OWES
 
 
 @one_transaction()
@@ -53,7 +52,8 @@ def apply_subscription(
         return []
     row = row or Subscription(stripe_id=snapshot.id)
     row.team = team
-    was_overdue = row.status in OWES
+    was_overdue = row.owes
+    ahead = None if row._state.adding else bill_ahead(row)
     changed = _write(row, fetched, overdue_since, at)
     _write_items(row, snapshot, prices)
     items = {
@@ -66,6 +66,7 @@ def apply_subscription(
         at=at,
     )
     changed += close_change_by_bill(subscription=row, snapshot=snapshot, at=at)
+    keep_plan(subscription=row, ahead=ahead, at_stripe=snapshot.quantities)
     changed += entitle_paid_seats(
         subscription=row, items=items, overdue_since=overdue_since, was_overdue=was_overdue, at=at
     )
@@ -95,7 +96,7 @@ def _write(
     row.period_end = snapshot.period_end
     row.cancel_at = snapshot.cancel_at
     row.ended_at = snapshot.ended_at or (row.ended_at or at if snapshot.status in ENDED else None)
-    row.past_due_since = overdue_since if snapshot.status in OWES else None
+    row.past_due_since = overdue_since if row.ended_at is None else None
     row.created_at = snapshot.created_at
     row.schedule_id = snapshot.schedule_id
     if row.next_interval == snapshot.interval:

@@ -36,6 +36,7 @@ from billing.stripe_api.customers import (
 )
 from billing.stripe_api.payments import (
     bill_credits,
+    finalize_invoice,
     invoice,
     invoices,
     pay_invoice,
@@ -50,6 +51,7 @@ from billing.stripe_api.subscriptions import (
     next_invoice,
     preview_change,
     preview_new,
+    rebill_period,
     subscription,
     subscriptions,
 )
@@ -72,6 +74,7 @@ __all__ = [
     "endpoints_at",
     "event",
     "expire_checkout",
+    "finalize_invoice",
     "find_checkout",
     "invoice",
     "invoices",
@@ -86,6 +89,7 @@ __all__ = [
     "price_by_lookup_key",
     "promotion",
     "promotions",
+    "rebill_period",
     "refund",
     "set_promotion_active",
     "subscription",

@@ -60,6 +60,11 @@ def pay_invoice(id: str, *, payment_method_id: str) -> InvoiceSnapshot:
     return invoice(id)
 
 
+def finalize_invoice(id: str) -> None:
+    """A draft is an invoice from now on, with a page to pay it on. Nothing is collected for it."""
+    asked(api().invoices.finalize_invoice, id, {"auto_advance": False})
+
+
 def void_invoice(id: str) -> None:
     asked(api().invoices.void_invoice, id)
 

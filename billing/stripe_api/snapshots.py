@@ -120,7 +120,9 @@ class LineSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSnapshot:
-    """An invoice. `payment_id`: the payment intent that paid it, or is to."""
+    """An invoice. `payment_id`: the payment intent that paid it, or is to. `balance_nanousd`: the customer's
+    before it: it is added to what is due.
+    """
 
     id: str
     customer_id: str
@@ -138,6 +140,19 @@ class InvoiceSnapshot:
     created_at: datetime
     finalized_at: datetime | None
     lines: tuple[LineSnapshot, ...] = ()
+    balance_nanousd: int = 0
+    due_at: datetime | None = None
+
+    @property
+    def owed_since(self) -> datetime:
+        """When it was first to be paid: one that was sent, by its day; any other, when it was made."""
+        return self.due_at or self.finalized_at or self.created_at
+
+    @property
+    def balance_after_nanousd(self) -> int:
+        """The customer's balance when it is paid: below zero money of theirs, above zero what was too small
+        for the card and is collected with the next invoice."""
+        return self.total_nanousd + self.balance_nanousd - self.due_nanousd
 
     @property
     def rest_nanousd(self) -> int:
@@ -293,6 +308,8 @@ def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
             LineSnapshot(line.get("description") or "", nanousd_from_cents(line["amount"]))
             for line in invoice["lines"]["data"]
         ),
+        balance_nanousd=nanousd_from_cents(invoice.get("starting_balance") or 0),
+        due_at=_moment_or_none(invoice.get("due_date")),
     )
 
 

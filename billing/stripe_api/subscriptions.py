@@ -67,19 +67,33 @@ def next_invoice(subscription_id: str) -> InvoiceSnapshot | None:
 
 
 def change_subscription(
-    now: SubscriptionSnapshot, prices: Quantities, *, request: object, at: datetime
+    now: SubscriptionSnapshot, prices: Quantities, *, request: object, at: datetime, may_wait: bool = True
 ) -> SubscriptionSnapshot:
-    """Bills other prices from `at` on, prorated, with an invoice at once. Until that invoice is paid nothing
-    changes: see `pending_until`.
+    """Bills other prices from `at` on, prorated, with an invoice at once. Where that is not paid at once,
+    nothing changes until it is: see `pending_until`; unless it `may_wait`, PaymentDeclined is raised instead.
     """
     params = {
         "items": _item_changes(now, prices),
         "proration_behavior": "always_invoice",
         "proration_date": seconds(at),
-        "payment_behavior": "pending_if_incomplete",
+        "payment_behavior": "pending_if_incomplete" if may_wait else "error_if_incomplete",
         "expand": SUBSCRIPTION_PARTS,
     }
     return subscription_snapshot(asked(api().subscriptions.update, now.id, params, once(request)))
+
+
+def rebill_period(
+    now: SubscriptionSnapshot, prices: Quantities, *, request: object, was_billed: bool
+) -> None:
+    """Bills other prices for the whole of this period. What `was_billed` for it goes to the customer's
+    balance in full; where nothing was, a new period begins now.
+    """
+    params: dict[str, Any] = {"items": _item_changes(now, prices), "payment_behavior": "allow_incomplete"}
+    if was_billed:
+        params |= {"proration_behavior": "always_invoice", "proration_date": seconds(now.period_start)}
+    else:
+        params |= {"proration_behavior": "none", "billing_cycle_anchor": {"type": "now"}}
+    asked(api().subscriptions.update, now.id, params, once(request))
 
 
 def end_subscription(subscription_id: str) -> None:

@@ -5,6 +5,10 @@ Our rows decide: what is planned for each seat, another interval, a cancellation
 agree with them after every sync. Around a change that acts at once it is called thus: the change releases the
 schedule (`release_for_change`), since Stripe changes no subscription that is on one; while the change is
 under way nothing is scheduled; the sync that sees it done, or refused, schedules what is planned again.
+
+Nothing is left unscheduled over a period's end: near it no change waits for its payment (`may_wait`), in the
+last hour none is begun (`too_late`), and a payment that waits all the same gives way (`gives_way`). What was
+missed nevertheless is made good by `missed`.
 """
 
 from __future__ import annotations
@@ -12,16 +16,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from billing.change_requests import bill_later, bill_now
+from billing.change_requests import BillChange
 from billing.errors import StripeMissing
 from billing.models import Change, Subscription
 from billing.selectors.prices import prices_of
-from billing.services.changes import planned_seats
+from billing.services.changes import bill_ahead
 from billing.stripe_api import schedules
 from billing.stripe_api.snapshots import SubscriptionSnapshot
+
+# Stripe keeps a change that waits for its payment so long, at most to the period's end (pending updates).
+PENDING_LASTS = timedelta(hours=23)
+# What is planned is at Stripe so long before the period's end, whatever sweep or event came late.
+MARGIN = timedelta(days=1)
+# So long before it no change is sent: one that is not answered would not be settled in time.
+LAST = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,23 @@ class ReleasedForChange:
     """A change is under way, which released the schedule. Nothing is scheduled before it is over."""
 
     change_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitsPayment:
+    """Somebody else changed the subscription, and the payment of that waits. What is planned is scheduled
+    when it is over, or gives way.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """The period's end has come that something was planned for, and Stripe bills otherwise. `prices`: what
+    was planned.
+    """
+
+    prices: Mapping[str, int]
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +89,7 @@ class Planned:
     starts_at: datetime
 
 
-State = Ended | ReleasedForChange | EndsWithPeriod | Unscheduled | Planned
+State = Ended | ReleasedForChange | AwaitsPayment | Missed | EndsWithPeriod | Unscheduled | Planned
 
 
 def schedule_state(row: Subscription, snapshot: SubscriptionSnapshot) -> State:
@@ -71,13 +99,40 @@ def schedule_state(row: Subscription, snapshot: SubscriptionSnapshot) -> State:
     change = row.changes.unfinished().first()
     if change is not None:
         return ReleasedForChange(change.pk)
+    later = bill_ahead(row)
+    if later is not None and row.planned_for is not None and row.is_plan_due:
+        return Missed(prices_of(later), row.planned_for)
     if row.cancel_asked or snapshot.cancel_at is not None:
         return EndsWithPeriod(stripe_knows=not row.cancel_asked)
-    seats, interval = planned_seats(row), row.later_interval
-    later = bill_later(seats, interval)
-    if not seats or later == bill_now(seats, row.interval) or snapshot.pending_until is not None:
+    if later is None:
         return Unscheduled()
-    return Planned(prices_of(later), interval, snapshot.period_end)
+    if snapshot.pending_until is not None:
+        return AwaitsPayment()
+    return Planned(prices_of(later), later.interval, snapshot.period_end)
+
+
+def is_missed(row: Subscription, snapshot: SubscriptionSnapshot) -> Missed | None:
+    state = schedule_state(row, snapshot)
+    return state if isinstance(state, Missed) else None
+
+
+def may_wait(change: BillChange, snapshot: SubscriptionSnapshot, at: datetime) -> bool:
+    """May the change wait for its payment, or must it be paid at once? While it waits nothing is planned at
+    Stripe.
+    """
+    return not change.plans_ahead or at + PENDING_LASTS + MARGIN <= snapshot.period_end
+
+
+def too_late(change: BillChange, snapshot: SubscriptionSnapshot, at: datetime) -> bool:
+    """Is the period's end too near for a change that takes the schedule off for a moment?"""
+    return change.plans_ahead and at + LAST > snapshot.period_end
+
+
+def gives_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) -> bool:
+    """Does a payment wait that keeps what is planned from being scheduled, near the period's end?"""
+    if snapshot.pending_until is None or row.ended_at is not None or at + MARGIN < snapshot.period_end:
+        return False
+    return bill_ahead(row) is not None
 
 
 def keep_schedule(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str]:
@@ -86,7 +141,7 @@ def keep_schedule(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str
     says, and NotOnSale for a price that Stripe does not know.
     """
     match schedule_state(row, snapshot):
-        case Ended() | ReleasedForChange():
+        case Ended() | ReleasedForChange() | AwaitsPayment() | Missed():
             return []
         case EndsWithPeriod(stripe_knows=False):
             # Stripe refuses to end a subscription that is on a schedule.

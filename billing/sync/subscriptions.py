@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from django.utils.translation import gettext as _
 
 from billing import stripe_api
 from billing.change_requests import bill_now
-from billing.errors import ChangeInProgress
+from billing.errors import ChangeInProgress, StripeRefused
 from billing.fetch import Fetched, fetch
-from billing.models import Subscription
+from billing.models import Invoice, Subscription
 from billing.selectors.prices import prices_of
 from billing.services.changes import planned_seats
-from billing.services.subscriptions import OWES, apply_subscription
-from billing.stripe_api.snapshots import SubscriptionSnapshot
+from billing.services.invoices import apply_invoice
+from billing.services.subscriptions import apply_subscription
+from billing.stripe_api.snapshots import InvoiceSnapshot, SubscriptionSnapshot
 from billing.sync.customers import team_of
-from billing.sync.schedule import keep_schedule
+from billing.sync.missed import make_good
+from billing.sync.schedule import gives_way, is_missed, keep_schedule
 from teams.models import Team
 
 
@@ -40,9 +44,28 @@ def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datet
         return []
     if known is None and snapshot.ended_at is None:
         _sync_the_one_before(team, snapshot.id, at)
-    changed = apply_subscription(team=team, fetched=fetched, overdue_since=_overdue_since(snapshot), at=at)
+    changed = _make_drafts_payable(team, snapshot)
+    overdue_since = _overdue_since(snapshot, known)
+    changed += apply_subscription(team=team, fetched=fetched, overdue_since=overdue_since, at=at)
     row = Subscription.objects.filter(stripe_id=snapshot.id, fetch_sequence=fetched.sequence).first()
-    return changed + keep_schedule(row, snapshot) if row else changed
+    if row is None:
+        return changed
+    over = _makes_way(row, snapshot, at)
+    if over:
+        return changed + over + sync_subscription(snapshot.id, at)
+    return changed + keep_schedule(row, snapshot)
+
+
+def _makes_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) -> list[str]:
+    """What is planned for the period's end goes before a payment that waits, and what was missed is made
+    good. Returns what was done at Stripe, which is to be fetched again: mostly nothing.
+    """
+    if gives_way(row, snapshot, at):
+        with suppress(StripeRefused):  # paid in this moment: the next sync says so
+            stripe_api.void_invoice(snapshot.pending_invoice_id)
+            return [f"invoice {snapshot.pending_invoice_id}: is void, since something else is planned"]
+    missed = is_missed(row, snapshot)
+    return make_good(row, snapshot, missed, at) if missed else []
 
 
 def _sync_the_one_before(team: Team, id: str, at: datetime) -> None:
@@ -52,14 +75,37 @@ def _sync_the_one_before(team: Team, id: str, at: datetime) -> None:
         sync_subscription(before.stripe_id, at)
 
 
-def _overdue_since(snapshot: SubscriptionSnapshot) -> datetime | None:
-    """When the oldest invoice that was attempted and is still open was first to be paid; None while nothing
-    is owed."""
-    if snapshot.status not in OWES:
+def _overdue_since(snapshot: SubscriptionSnapshot, known: Subscription | None) -> datetime | None:
+    """When the oldest invoice that is not paid was first to be paid; None while nothing is owed.
+
+    Stripe calls a subscription active again when its latest invoice is paid, or is written off: what was owed
+    stays so until all of it is paid or void.
+    """
+    written_off = Invoice.objects.filter(subscription_id=snapshot.id, status="uncollectible")
+    owed = snapshot.status in Subscription.OWES or (known is not None and known.past_due_since is not None)
+    if snapshot.ended_at is not None or not (owed or written_off.exists()):
         return None
-    open_ones = stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id, status="open")
-    attempted = [invoice.finalized_at for invoice in open_ones if invoice.attempted and invoice.finalized_at]
-    return min(attempted, default=None)
+    found = _invoices(snapshot, "uncollectible")
+    if owed:
+        found += [bill for bill in _invoices(snapshot, "open") if bill.id != snapshot.pending_invoice_id]
+    return min((bill.owed_since for bill in found), default=None)
+
+
+def _invoices(snapshot: SubscriptionSnapshot, status: str) -> list[InvoiceSnapshot]:
+    return list(stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id, status=status))
+
+
+def _make_drafts_payable(team: Team, snapshot: SubscriptionSnapshot) -> list[str]:
+    """While nothing of a subscription is paid, Stripe leaves the invoices of its later periods as drafts.
+    They are due too, so they get a page to pay them on.
+    """
+    changed = []
+    if snapshot.status == Subscription.Status.UNPAID:
+        for draft in _invoices(snapshot, "draft"):
+            with suppress(StripeRefused):  # a sync beside this one did it
+                stripe_api.finalize_invoice(draft.id)
+            changed += apply_invoice(team=team, fetched=fetch(partial(stripe_api.invoice, draft.id)))
+    return changed
 
 
 def agreed_subscription(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -21,25 +21,32 @@ from billing.change_requests import (
     SwitchInterval,
     Terms,
 )
-from billing.errors import NotOnSale
+from billing.errors import ChangeInProgress, NotOnSale
 from billing.models import Interval, Subscription
+from billing.money import due_nanousd
 from billing.selectors.change_effects import Effect, effects_of
 from billing.selectors.prices import cost_of_seats, prices_of
 from billing.services.changes import changeable, planned_seats
 from billing.stripe_api.snapshots import LineSnapshot, SubscriptionSnapshot
+from billing.sync.schedule import too_late
 from billing.sync.subscriptions import agreed_subscription
 from quota.models import Plan
 from teams.models import Team
 from tokenplan.kit.errors import InvalidValue
 
 NAMED_SEATS = 5
+# An added or raised seat is billed for so long at least (docs/rules.md, Buying and changing).
+LEAST_BILLED = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a change does. `amount_nanousd` is what confirming sends back: charged now where it acts `at_once`
-    (the proration is counted from `proration_at`), else the next regular invoice. `renewal_nanousd`: the
-    regular invoice afterwards, at `renews_at`; None where none will come.
+    (as shown at `proration_at`), else the next regular invoice. `renewal_nanousd`: the regular invoice
+    afterwards, at `renews_at`; None where none will come.
+
+    The proration is counted from `billed_from`: a seat that is added or raised is billed for LEAST_BILLED.
+    `carried_nanousd`: too small for the card, so it is added to the next invoice.
     """
 
     text: str
@@ -51,11 +58,19 @@ class Preview:
     renewal_nanousd: int | None
     renews_at: datetime
     effects: tuple[Effect, ...]
+    billed_from: datetime | None = None
+    carried_nanousd: int = 0
+
+    @property
+    def is_billed_longer(self) -> bool:
+        """Is more than the rest of the period billed?"""
+        return None not in (self.billed_from, self.proration_at) and self.billed_from != self.proration_at
 
     @property
     def rest_nanousd(self) -> int:
         """What the amount is beyond the lines: discounts, tax, and the Team's balance."""
-        return self.amount_nanousd - sum(line.amount_nanousd for line in self.lines)
+        lines = sum(line.amount_nanousd for line in self.lines)
+        return self.amount_nanousd + self.carried_nanousd - lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +104,24 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     row, snapshot = agreed_subscription(lambda: changeable(team), at)
     terms = Terms(planned_seats(row), row.interval, row.next_interval, cost_of_seats(row.interval))
     change = request.bill_change(terms)
+    if change.at_once and too_late(change, snapshot, at):
+        raise ChangeInProgress(
+            _(
+                "The period ends within the hour, and something is planned for then; ask again when the new"
+                " period has begun."
+            )
+        )
     # A preview from before this period began says nothing about this period.
     moment = moment if moment >= snapshot.period_start else at.replace(microsecond=0)
     plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
     later = stripe_api.preview_change(snapshot, prices_of(change.later), at=None)
     invoice = later
+    billed_from, carried, renewal = None, 0, later.due_nanousd
     if change.at_once:
-        invoice = stripe_api.preview_change(snapshot, prices_of(change.now), at=moment)
+        billed_from = _billed_from(request, snapshot, moment)
+        invoice = stripe_api.preview_change(snapshot, prices_of(change.now), at=billed_from)
+        balance = invoice.balance_after_nanousd
+        carried, renewal = max(0, balance), due_nanousd(later.total_nanousd, balance)
     a_year_begins = change.now.interval != row.interval
     preview = Preview(
         text=text_of(request, plans),
@@ -104,13 +130,22 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
         lines=invoice.lines,
         effective_at=moment if change.at_once else snapshot.period_end,
         proration_at=moment if change.at_once else None,
-        renewal_nanousd=later.due_nanousd,
+        renewal_nanousd=renewal,
         renews_at=_a_year_on(moment) if a_year_begins else snapshot.period_end,
         effects=effects_of(row.team, change, plans=plans, at=moment),
+        billed_from=billed_from,
+        carried_nanousd=carried,
     )
     with override(settings.LANGUAGE_CODE):
         stored_text = text_of(request, plans)
     return PricedChange(request, row, snapshot, change, preview, stored_text)
+
+
+def _billed_from(request: ChangeRequest, snapshot: SubscriptionSnapshot, moment: datetime) -> datetime:
+    """A seat that is added or raised has whole windows at once, however little of the period is left."""
+    if isinstance(request, SwitchInterval):
+        return moment
+    return max(snapshot.period_start, min(moment, snapshot.period_end - LEAST_BILLED))
 
 
 def _is_sold(plan_id: int) -> bool:

@@ -15,10 +15,10 @@ from billing.errors import (
     StripeMissing,
     StripeRefused,
 )
-from billing.models import Change
+from billing.models import Change, Subscription
 from billing.selectors.prices import prices_of
 from billing.services import changes
-from billing.sync.schedule import release_for_change
+from billing.sync.schedule import MARGIN, may_wait, release_for_change
 from billing.sync.subscriptions import sync_subscription
 from billing.workflows.batches import work_each
 from billing.workflows.change_previews import PricedChange, price_change
@@ -99,14 +99,25 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
         proration_at=priced.preview.effective_at,
     )
     change = changes.open_change(team=priced.row.team, agreed=agreed, at=at, by=by)
+    billed_from = priced.preview.billed_from or priced.preview.effective_at
+    waits = may_wait(priced.change, priced.snapshot, at)
     try:
         release_for_change(change, priced.snapshot)
         stripe_api.change_subscription(
-            priced.snapshot, target, request=change.pk, at=priced.preview.effective_at
+            priced.snapshot, target, request=change.pk, at=billed_from, may_wait=waits
         )
     except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
         changes.refuse_change(change=change, reason=refusal.detail, at=at)
         sync_subscription(priced.row.stripe_id, at)
+        if isinstance(refusal, PaymentDeclined) and not waits:
+            raise PaymentDeclined(
+                _(
+                    "%(reason)s Something is planned for the period's end, which is near, so this change"
+                    " cannot wait for its payment. Use another card, or ask again when the new"
+                    " period has begun."
+                )
+                % {"reason": refusal.detail}
+            ) from refusal
         raise
     sync_subscription(priced.row.stripe_id, at)
     change.refresh_from_db()
@@ -142,4 +153,16 @@ def settle_open_changes(*, at: datetime) -> int:
         sent.select_related("subscription", "team"),
         lambda change: settle_change(change=change, at=at).closed_at is not None,
         "Change %s is not settled",
+    )
+
+
+def keep_plans(*, at: datetime) -> int:
+    """The sweep: what is planned for a period's end that is near and is not at Stripe yet, what was missed,
+    and cancellations that Stripe did not hear. Returns how many subscriptions changed. Raises
+    PaymentsUnavailable.
+    """
+    return work_each(
+        Subscription.objects.live().with_plans_at_risk(at, MARGIN),
+        lambda row: bool(sync_subscription(row.stripe_id, at)),
+        "What is planned for subscription %s is not kept",
     )

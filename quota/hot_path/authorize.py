@@ -75,9 +75,10 @@ class Authorization:
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
     """Hold what the call may cost, quota first and Credits for the rest, or refuse.
 
-    Raises KeyInvalid, RequestIdReused, ReservationClosed, ModelUnknown, InvalidUsage, NoUsableResources, UsageOwed,
-    QuotaExhausted, LargerThanTheWindow, TooManyAgents. The key comes first: a dead one is refused whatever
-    was answered before. A refusal holds nothing and is not remembered: the same request_id may ask again.
+    Raises KeyInvalid, RequestIdReused, ReservationClosed, UsageOwed, ModelUnknown, InvalidUsage,
+    NoUsableResources, QuotaExhausted, LargerThanTheWindow, TooManyAgents. The key comes first: a dead one is
+    refused whatever was answered before. A refusal holds nothing and is not remembered: the same request_id
+    may ask again.
     """
     key_public_id = public_id_of(request.key_text)
     request_hash = _request_hash(key_public_id, request)

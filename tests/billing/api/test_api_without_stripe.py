@@ -92,6 +92,8 @@ def test_the_subscription_with_its_seats_and_what_is_planned() -> None:
         "stops_at": "2026-06-09T10:02:00Z",
         "pay_url": "",
         "due_nanousd": 0,
+        "total_nanousd": 0,
+        "invoices": [],
     }
     assert body["balance_nanousd"] == -USD
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.core.mail import EmailMessage
 
-from billing.models import Checkout, CreditPurchase
+from billing.models import Change, Checkout, CreditPurchase
 from billing.services import checkouts, top_ups
 from billing.services.notifications import notify_operators
 from quota.models import CreditGrant
@@ -278,3 +278,27 @@ def test_of_a_deleted_team_nobody_is_notified(team: Team, mailoutbox: list[Email
     say_payment(team, payment.stripe_id, refunded_nanousd=USD)
 
     assert sent(mailoutbox) == []
+
+
+def test_the_mail_of_a_plan_that_was_missed_says_what_is_credited(
+    team: Team, mailoutbox: list[EmailMessage]
+) -> None:
+    put_on_sale()
+    bill = Bill(team=team)
+    bill.say({"max": 1})
+    Change.objects.create(
+        team=team,
+        subscription=bill.row,
+        text="What was planned for the period's end",
+        request={"kind": "missed", "since": T0.isoformat()},
+        target={"price_max_v1_month": 1},
+        amount_nanousd=-5_880 * USD,
+        proration_at=T0,
+        created_at=T0,
+    )
+    bill.say({"max": 1})
+
+    subject, body = only(mailoutbox)
+    assert subject == "What you planned for Acme came late; $5,880.00 is credited"
+    assert "It has happened now, at 3 June 2026, 10:02 UTC." in body
+    assert f"{BASE}/billing/" in body

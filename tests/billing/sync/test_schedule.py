@@ -102,7 +102,26 @@ def test_a_cancellation_goes_before_what_is_planned_whether_stripe_knows_it_or_n
 def test_a_payment_that_somebody_else_asked_for_is_awaited_before_anything_is_scheduled(bill: Bill) -> None:
     bill.say({"max": 1})
     Subscription.objects.update(next_interval="year")
-    assert state_of(bill, {"max": 1}, pending_until=T0 + MONTH) == schedule.Unscheduled()
+    assert state_of(bill, {"max": 1}, pending_until=T0 + MONTH) == schedule.AwaitsPayment()
+
+
+def test_what_was_planned_for_an_end_that_has_come_is_missed(bill: Bill) -> None:
+    bill.say({"max": 1})
+    Subscription.objects.update(next_interval="year", planned_for=T0 + MONTH)
+    bill.starts = T0 + MONTH
+    assert state_of(bill, {"max": 1}) == schedule.Missed({"price_max_v1_year": 1}, T0 + MONTH)
+    assert bill.row.planned_for == T0 + MONTH
+
+
+def test_what_is_planned_is_for_the_end_of_the_period_and_over_when_it_is_billed(bill: Bill) -> None:
+    bill.say({"max": 2})
+    assert bill.row.planned_for is None
+    PurchasedSeat.objects.filter(pk=PurchasedSeat.objects.order_by("pk")[0].pk).update(leaves=True)
+    bill.say({"max": 2})
+    assert bill.row.planned_for == T0 + MONTH
+    bill.starts = T0 + MONTH
+    assert state_of(bill, {"max": 1}) == schedule.Unscheduled()
+    assert bill.row.planned_for is None
 
 
 def test_what_has_ended_is_left_alone(bill: Bill) -> None:

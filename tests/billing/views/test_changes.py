@@ -76,6 +76,29 @@ def test_adding_seats_shows_the_exact_money_then_charges_it(as_user: AsUser, buy
     assert buyer.charges() == [5_000, 5_000]
 
 
+def test_a_seat_for_the_last_hour_is_shown_to_be_billed_for_seven_days(as_user: AsUser, buyer: Buyer) -> None:
+    buyer.subscribe({"max": 1})
+    client = as_user(buyer.user)
+
+    with buyer.later(30 * DAY - DAY / 24):
+        client.force_login(buyer.user)
+        shown = read(client, billing(buyer.team, "change/?kind=add&plan=max&count=1"))
+
+    assert "Charged now $11.66" in shown
+    assert (
+        "A seat that is added or raised is billed for at least seven days: here from 26 June 2026, 10:02 UTC."
+        " This period still ends on 3 July 2026, 10:02 UTC." in shown
+    )
+
+
+def test_an_amount_too_small_for_a_card_is_shown_to_be_carried_over(as_user: AsUser, buyer: Buyer) -> None:
+    buyer.subscribe({"max": 1})
+    api().customers.update(buyer.customer, {"balance": -4_980})
+    shown = read(as_user(buyer.user), billing(buyer.team, "change/?kind=add&plan=max&count=1"))
+    assert "Charged now $0.00" in shown
+    assert "$0.20 is too small an amount for a card. It is added to your next invoice." in shown
+
+
 def test_an_upgrade_shows_both_windows_before_and_after_and_resets_no_usage(
     as_user: AsUser, buyer: Buyer
 ) -> None:

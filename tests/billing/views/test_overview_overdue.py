@@ -82,3 +82,23 @@ def test_while_a_payment_is_overdue_only_canceling_is_possible(as_user: AsUser, 
 
         assert "A payment is overdue; pay it first." in refused
         assert "All seats work until" in words(client.get(f"{billing}change/?kind=cancel"))
+
+
+def test_the_banner_leads_to_each_invoice_that_is_due(as_user: AsUser, buyer: Buyer) -> None:
+    path = f"/teams/{buyer.team.slug}/"
+    for days in (31, 16, 16):
+        with buyer.later(days * DAY):
+            buyer.account.deliver()
+            client = as_user(buyer.user)
+            client.get(f"{path}billing/next-invoice/")
+            html = client.get(path).content.decode()
+    assert "2 invoices, $100.00 in all, are unpaid" in html
+    pages = re.findall(r'href="([^"]+)">Pay \$50\.00 now</a>', html)
+    assert len(pages) == 2
+    for page in pages:
+        buyer.account.pay(page)
+    with buyer.later(DAY):
+        client = as_user(buyer.user)
+        client.get(f"{path}billing/next-invoice/")
+        assert "overdue" not in client.get(path).content.decode()
+    assert (buyer.charges(), buyer.plans()) == ([5_000] * 3, ["max"])

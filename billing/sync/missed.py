@@ -1,0 +1,69 @@
+"""What was planned for a period's end and was not billed so, whatever the cause: the new period is billed as
+it was planned after all, and what was billed beyond that is credited.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from billing import stripe_api
+from billing.errors import ChangeInProgress, PaymentDeclined, StripeMissing, StripeRefused
+from billing.models import Change, Subscription
+from billing.services.changes import MISSED, open_missed, refuse_change
+from billing.stripe_api.snapshots import InvoiceSnapshot, SubscriptionSnapshot
+from billing.sync.schedule import Missed
+
+logger = logging.getLogger(__name__)
+
+# What Stripe refused is asked again so much later.
+AGAIN = timedelta(hours=1)
+
+
+def make_good(row: Subscription, snapshot: SubscriptionSnapshot, missed: Missed, at: datetime) -> list[str]:
+    """Bills the period that began as it was planned. The row is written first, so that after a crash the
+    sweep finds out what was done. Returns a line; nothing where Stripe has no renewal yet, or refuses.
+
+    A renewal that is paid, or is still a draft, is credited in full to the customer's balance, from which the
+    draft is then paid. One that nobody could pay is void, and what was planned is billed from now on.
+    """
+    renewal = _renewal(snapshot, missed.since)
+    if renewal is None or _was_refused_just_now(row, at):
+        return []
+    was_billed = renewal.status in ("paid", "draft")
+    if was_billed:
+        after = stripe_api.preview_change(snapshot, missed.prices, at=snapshot.period_start)
+        extra_nanousd = -after.total_nanousd
+    else:
+        after = stripe_api.preview_change(snapshot, missed.prices, at=None)
+        extra_nanousd = renewal.total_nanousd - after.total_nanousd
+    try:
+        change = open_missed(
+            subscription=row, target=missed.prices, extra_nanousd=extra_nanousd, since=missed.since, at=at
+        )
+    except ChangeInProgress:  # a sync beside this one does it
+        return []
+    try:
+        if renewal.status in ("open", "uncollectible"):
+            stripe_api.void_invoice(renewal.id)
+        stripe_api.rebill_period(snapshot, missed.prices, request=change.pk, was_billed=was_billed)
+    except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
+        logger.exception("What was planned for %s is not made good: %s", row, refusal.detail)
+        refuse_change(change=change, reason=refusal.detail, at=at)
+        return []
+    return [f"subscription {row.stripe_id}: bills what was planned for {missed.since:%Y-%m-%d %H:%M}"]
+
+
+def _renewal(snapshot: SubscriptionSnapshot, since: datetime) -> InvoiceSnapshot | None:
+    """The invoice that billed the period which began then."""
+    for invoice in stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id):
+        if invoice.reason == "subscription_cycle" and invoice.created_at >= since:
+            return invoice
+        if invoice.created_at < since:
+            break
+    return None
+
+
+def _was_refused_just_now(row: Subscription, at: datetime) -> bool:
+    before = row.changes.filter(request__kind=MISSED, state=Change.State.REFUSED, closed_at__gt=at - AGAIN)
+    return before.exists()
