@@ -10,6 +10,7 @@ from django.utils import timezone
 from billing.services.notifications import notify_operators
 from billing.sync import inbox
 from billing.sync import reconcile as reconciliation
+from billing.sync.customers import renew_contacts
 from billing.workflows import changes, checkouts, refunds, top_ups
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
@@ -45,6 +46,7 @@ def finish() -> int:
         changes.settle_open_changes(at=at)
         + refunds.send_open_refunds(at=at)
         + checkouts.expire_old_checkouts(at=at)
+        + renew_contacts(at)
     )
     if done:
         enqueue(deliver_mail)

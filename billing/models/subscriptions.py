@@ -36,6 +36,12 @@ class Customer(models.Model):
     balance_nanousd = models.BigIntegerField(
         default=0, help_text=_("Added to the next invoice; below 0 it is taken off.")
     )
+    contact_email = models.EmailField(
+        blank=True, help_text=_("Where Stripe writes to, as we told it; the Owner's address at that time.")
+    )
+    reconciled_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When all of it was last compared with Stripe.")
+    )
     created_at = models.DateTimeField()
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from billing import errors
 from billing.stripe_api.client import api, asked, listed, once, seconds
+from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import (
     InvoiceSnapshot,
     SubscriptionSnapshot,
@@ -25,14 +26,14 @@ def subscription(id: str) -> SubscriptionSnapshot:
     return subscription_snapshot(asked(api().subscriptions.retrieve, id, parts))
 
 
-def subscriptions(customer_id: str) -> Iterator[SubscriptionSnapshot]:
+def subscriptions(customer_id: str) -> Iterator[Listed[SubscriptionSnapshot]]:
     """All, ended ones too, the newest first."""
     params = {
         "customer": customer_id,
         "status": "all",
         "expand": [f"data.{part}" for part in SUBSCRIPTION_PARTS],
     }
-    return map(subscription_snapshot, listed(api().subscriptions.list, params))
+    return Listed.each(listed(api().subscriptions.list, params), subscription_snapshot)
 
 
 def preview_new(customer_id: str, prices: Quantities) -> InvoiceSnapshot:

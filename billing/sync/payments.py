@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from billing import stripe_api
 from billing.fetch import Fetched, fetch
-from billing.models import CreditPurchase, Payment, Price
+from billing.models import CreditPurchase, Invoice, Payment, Price, Subscription
 from billing.money import PACK_KEY
 from billing.services import purchases
 from billing.services.payments import apply_payment
 from billing.services.refunds import take_back_credits
 from billing.stripe_api.snapshots import PaymentSnapshot
 from billing.sync.customers import team_of
+from billing.sync.subscriptions import sync_subscription
 from teams.models import Team
+
+# Stripe's words for the invoice of a whole period.
+PERIOD_REASONS = ("subscription_create", "subscription_cycle")
+# Stripe makes the invoice at the period's begin; clocks of two of its machines may differ by so much.
+MADE_WITHIN = timedelta(minutes=1)
 
 
 def sync_payment(id: str, at: datetime) -> list[str]:
@@ -29,8 +35,10 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
     if team is None:
         return []
     changed = apply_payment(team=team, fetched=fetched, at=at)
+    changed += end_seats_taken_back(team, snapshot.id, at)
     if snapshot.purchase_id and snapshot.status == "succeeded":
-        purchase = named_purchase(team, snapshot.purchase_id, snapshot.amount_nanousd, at)
+        # One that we have lost is made again by its invoice: the payment says what was paid, not what for.
+        purchase = known_purchase(team, snapshot.purchase_id)
         if purchase is not None:
             changed += purchases.grant_purchase(
                 purchase=purchase, payment_id=snapshot.id, invoice_id="", at=at
@@ -39,17 +47,34 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
     return changed
 
 
-def named_purchase(team: Team, id: str, paid_nanousd: int, at: datetime) -> CreditPurchase | None:
-    """The Team's purchase that a payment or an invoice names. One that we have lost is made again, if what
-    was paid is a pack's price.
+def end_seats_taken_back(team: Team, payment_id: str, at: datetime) -> list[str]:
+    """A period's invoice that was refunded whole, or lost in a dispute, ends the seats of that period and
+    their renewal. The invoice of another period, or of a change, ends nothing.
+    """
+    payment = Payment.objects.for_team(team).filter(stripe_id=payment_id).first()
+    if payment is None or not payment.is_taken_back:
+        return []
+    bills = Invoice.objects.for_team(team).filter(payment_id=payment_id, reason__in=PERIOD_REASONS)
+    for bill in bills.exclude(subscription_id=""):
+        row = Subscription.objects.for_team(team).live().filter(stripe_id=bill.subscription_id).first()
+        if row is not None and bill.created_at >= row.period_start - MADE_WITHIN:
+            stripe_api.end_subscription(row.stripe_id)
+            lines = sync_subscription(row.stripe_id, at)
+            return [f"subscription {row.stripe_id}: ended, its invoice {bill} was taken back", *lines]
+    return []
+
+
+def named_purchase(team: Team, id: str, worth_nanousd: int, at: datetime) -> CreditPurchase | None:
+    """The Team's purchase that an invoice names. One that we have lost is made again, if it was whole packs:
+    `worth_nanousd` is what they cost before a promotion and tax.
     """
     found = known_purchase(team, id)
     if found is not None or not is_uuid(id):
         return found
     pack = Price.objects.get(lookup_key=PACK_KEY).amount_nanousd
-    if paid_nanousd <= 0 or paid_nanousd % pack or CreditPurchase.objects.filter(pk=id).exists():
+    if worth_nanousd <= 0 or worth_nanousd % pack or CreditPurchase.objects.filter(pk=id).exists():
         return None
-    return purchases.restore_purchase(team=team, id=id, credits_nanousd=paid_nanousd, at=at)
+    return purchases.restore_purchase(team=team, id=id, credits_nanousd=worth_nanousd, at=at)
 
 
 def known_purchase(team: Team, id: str) -> CreditPurchase | None:

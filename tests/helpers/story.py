@@ -142,7 +142,7 @@ class Story:
         customer = self.customer
         card = api().payment_methods.attach(token, {"customer": customer})
         api().customers.update(customer, {"invoice_settings": {"default_payment_method": card.id}})
-        for subscription in stripe_api.subscriptions(customer):
+        for subscription in (listed.read() for listed in stripe_api.subscriptions(customer)):
             if subscription.ended_at is None:
                 api().subscriptions.update(subscription.id, {"default_payment_method": card.id})
 

@@ -40,7 +40,7 @@ def test_a_subscriptions_period_lies_on_its_items() -> None:
         id="sub_1",
         status="active",
         interval="month",
-        items=(ItemSnapshot("si_1", "price_1", 3, start, end),),
+        items=(ItemSnapshot("si_1", "price_1", 3, start, end, "month"),),
         cancel_at=None,
         ended_at=datetime(2026, 6, 9, 10, 13, 20, tzinfo=UTC),
         created_at=start,
