@@ -178,6 +178,7 @@ class Change(models.Model):
     text = models.CharField(max_length=200, help_text=_("What was asked for."))
     request = models.JSONField(help_text=_("The change request; a repeat is recognised by it."))
     target = models.JSONField(help_text=_("Stripe's price id to number of seats after the change."))
+    before = models.JSONField(default=dict, help_text=_("Likewise, before the change."))
     moves = models.JSONField(default=dict, help_text=_("Seat to plan, of seats that move to another plan."))
     amount_nanousd = models.BigIntegerField(help_text=_("What was shown and agreed to."))
     proration_at = models.DateTimeField()
@@ -185,6 +186,9 @@ class Change(models.Model):
     invoice_id = models.CharField(max_length=255, blank=True)
     pay_url = models.URLField(max_length=1000, blank=True)
     reason = models.CharField(max_length=500, blank=True, help_text=_("Why it was not done."))
+    undone_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When it was undone, since its payment was taken back.")
+    )
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -48,6 +48,7 @@ from billing.stripe_api.payments import (
     void_invoice,
 )
 from billing.stripe_api.subscriptions import (
+    change_back,
     change_subscription,
     end_subscription,
     next_invoice,
@@ -60,6 +61,7 @@ from billing.stripe_api.subscriptions import (
 __all__ = [
     "PriceSnapshot",
     "bill_credits",
+    "change_back",
     "change_subscription",
     "checkout",
     "create_checkout",

@@ -55,7 +55,6 @@ class OtherItem:
 @dataclass(frozen=True, slots=True)
 class SubscriptionSnapshot:
     """A subscription; its period is its items'. `others` are left alone.
-
     `awaits_first_payment`: its very first invoice is not paid yet, whatever the status says.
     `pending_until`: a change waits for its payment until then, at `pending_url`.
     """
@@ -73,6 +72,7 @@ class SubscriptionSnapshot:
     pending_until: datetime | None = None
     pending_invoice_id: str = ""
     pending_url: str = ""
+    change_invoice_id: str = ""  # the latest one, where a change made it
     payment_method_id: str = ""
     card: str = ""
     discounts: tuple[str, ...] = ()
@@ -87,11 +87,11 @@ class SubscriptionSnapshot:
 
     @property
     def period_start(self) -> datetime:
-        return min(item.period_start for item in self.items)
+        return min((item.period_start for item in self.items), default=self.created_at)
 
     @property
     def period_end(self) -> datetime:
-        return min(item.period_end for item in self.items)
+        return min((item.period_end for item in self.items), default=self.created_at)
 
     @property
     def quantities(self) -> dict[str, int]:
@@ -246,6 +246,7 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         pending_until=moment(pending["expires_at"]) if pending else None,
         pending_invoice_id=invoice.get("id", "") if pending else "",
         pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
+        change_invoice_id=invoice["id"] if invoice.get("billing_reason") == "subscription_update" else "",
         payment_method_id=id_of(subscription.get("default_payment_method")),
         card=_card(subscription.get("default_payment_method")),
         discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),

@@ -83,6 +83,12 @@ def change_subscription(
     return subscription_snapshot(asked(api().subscriptions.update, now.id, params, once(request)))
 
 
+def change_back(now: SubscriptionSnapshot, prices: Quantities, *, request: object) -> None:
+    """Bills these prices from now on, without any proration: what was paid for the others was given back."""
+    params = {"items": _item_changes(now, prices), "proration_behavior": "none"}
+    asked(api().subscriptions.update, now.id, params, once(request))
+
+
 def end_subscription(subscription_id: str) -> None:
     """Ends it now, without a refund; what was never paid is not owed any more. One that has ended is left
     alone.

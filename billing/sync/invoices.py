@@ -17,7 +17,8 @@ from billing.services.invoices import apply_invoice
 from billing.services.refunds import take_back_credits
 from billing.stripe_api.snapshots import InvoiceSnapshot
 from billing.sync.customers import team_of
-from billing.sync.payments import end_seats_taken_back, known_purchase, named_purchase
+from billing.sync.payments import known_purchase, named_purchase
+from billing.sync.seats_taken_back import take_back_seats
 from billing.sync.subscriptions import sync_subscription
 from teams.models import Team
 
@@ -37,7 +38,7 @@ def apply_fetched_invoice(
         return []
     changed = apply_invoice(team=team, fetched=fetched)
     if snapshot.payment_id and snapshot.subscription_id:
-        changed += end_seats_taken_back(team, snapshot.payment_id, at)
+        changed += take_back_seats(team, snapshot.payment_id, at)
     if snapshot.subscription_id and with_subscription:
         changed += sync_subscription(snapshot.subscription_id, at)
     return changed + _apply_purchase(team, snapshot, at) if snapshot.purchase_id else changed

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from billing import stripe_api
 from billing.fetch import Fetched, fetch
-from billing.models import CreditPurchase, Invoice, Payment, Price, Subscription
+from billing.models import CreditPurchase, Payment, Price
 from billing.money import PACK_KEY
 from billing.services import purchases
 from billing.services.payments import apply_payment
 from billing.services.refunds import take_back_credits
 from billing.stripe_api.snapshots import PaymentSnapshot
 from billing.sync.customers import team_of
-from billing.sync.subscriptions import sync_subscription
+from billing.sync.seats_taken_back import take_back_seats
 from teams.models import Team
-
-# Stripe's words for the invoice of a whole period.
-PERIOD_REASONS = ("subscription_create", "subscription_cycle")
-# Stripe makes the invoice at the period's begin; clocks of two of its machines may differ by so much.
-MADE_WITHIN = timedelta(minutes=1)
 
 
 def sync_payment(id: str, at: datetime) -> list[str]:
@@ -35,7 +30,7 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
     if team is None:
         return []
     changed = apply_payment(team=team, fetched=fetched, at=at)
-    changed += end_seats_taken_back(team, snapshot.id, at)
+    changed += take_back_seats(team, snapshot.id, at)
     if snapshot.purchase_id and snapshot.status == "succeeded":
         # One that we have lost is made again by its invoice: the payment says what was paid, not what for.
         purchase = known_purchase(team, snapshot.purchase_id)
@@ -45,23 +40,6 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
             )
             changed += take_back_credits(purchase=purchase, at=at)
     return changed
-
-
-def end_seats_taken_back(team: Team, payment_id: str, at: datetime) -> list[str]:
-    """A period's invoice that was refunded whole, or lost in a dispute, ends the seats of that period and
-    their renewal. The invoice of another period, or of a change, ends nothing.
-    """
-    payment = Payment.objects.for_team(team).filter(stripe_id=payment_id).first()
-    if payment is None or not payment.is_taken_back:
-        return []
-    bills = Invoice.objects.for_team(team).filter(payment_id=payment_id, reason__in=PERIOD_REASONS)
-    for bill in bills.exclude(subscription_id=""):
-        row = Subscription.objects.for_team(team).live().filter(stripe_id=bill.subscription_id).first()
-        if row is not None and bill.created_at >= row.period_start - MADE_WITHIN:
-            stripe_api.end_subscription(row.stripe_id)
-            lines = sync_subscription(row.stripe_id, at)
-            return [f"subscription {row.stripe_id}: ended, its invoice {bill} was taken back", *lines]
-    return []
 
 
 def named_purchase(team: Team, id: str, worth_nanousd: int, at: datetime) -> CreditPurchase | None:

@@ -109,6 +109,13 @@ def release_for_change(change: Change, snapshot: SubscriptionSnapshot) -> None:
         schedules.release_schedule(snapshot.schedule_id)
 
 
+def release_to_undo(snapshot: SubscriptionSnapshot) -> None:
+    """Before a change is undone, since Stripe changes no subscription that is on a schedule. The sync that
+    follows plans anew.
+    """
+    _release(snapshot)
+
+
 def renew_again(row: Subscription) -> None:
     """A subscription that was to end with its period goes on. Its schedule is made by the sync that
     follows. Raises what Stripe says.

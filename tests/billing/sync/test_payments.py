@@ -14,8 +14,7 @@ from billing.sync.reconcile import reconcile
 from billing.workflows.checkouts import buy_credits
 from billing.workflows.refunds import refund_payment
 from quota.selectors.credits import team_balance
-from teams.models import Mail
-from tests.helpers.factories import USD, make_team
+from tests.helpers.factories import USD
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import DISPUTED, GOOD, StripeAccount
 
@@ -85,64 +84,3 @@ def test_credits_whose_row_was_lost_come_back_whole_however_little_was_paid(
     assert (again.pk, again.state, again.amount_nanousd) == (purchase.pk, "paid", 10 * USD)
     assert team_balance(story.team.pk, story.account.at) == 10 * USD
     assert reconcile(at=story.account.at).unrepaired == []
-
-
-def period_payment(story: Story) -> Payment:
-    return Payment.objects.for_team(story.team).earliest("created_at", "pk")
-
-
-def refund_whole(story: Story, payment: Payment) -> None:
-    refund_payment(
-        payment=payment,
-        amount_nanousd=payment.left_nanousd,
-        reason="a period",
-        at=story.account.at,
-        by=story.owner,
-    )
-    story.account.deliver()
-
-
-def test_a_refunded_period_ends_its_seats_and_their_renewal(story: Story) -> None:
-    story.subscribe(max=2)
-    other = Story(story.account, make_team("Other"))
-    other.subscribe(max=1)
-
-    refund_whole(story, period_payment(story))
-
-    assert (story.row.status, story.plans(), story.at_stripe.status) == ("canceled", [], "canceled")
-    assert (other.row.status, other.plans()) == ("active", ["max"])
-    assert Mail.objects.filter(kind="subscription_ended").count() == 1
-    assert reconcile(at=story.account.at).repaired == []
-
-
-def test_a_part_of_a_period_or_an_earlier_period_that_is_refunded_ends_nothing(story: Story) -> None:
-    story.subscribe(max=1)
-    first = period_payment(story)
-    refund_payment(
-        payment=first, amount_nanousd=1 * USD, reason="a part", at=story.account.at, by=story.owner
-    )
-    story.account.deliver()
-    assert story.plans() == ["max"]
-    story.account.advance(timedelta(days=35))
-    story.account.deliver()
-    first.refresh_from_db()
-    refund_payment(
-        payment=first,
-        amount_nanousd=first.left_nanousd,
-        reason="the rest",
-        at=story.account.at,
-        by=story.owner,
-    )
-    story.account.deliver()
-    assert (story.row.status, story.plans()) == ("active", ["max"])
-
-
-def test_a_period_lost_in_a_dispute_ends_its_seats(story: Story) -> None:
-    story.subscribe(card=DISPUTED, max=1)
-    story.account.advance(HOUR)
-    story.account.deliver()
-    (dispute,) = api().disputes.list({}).data
-    page = f"{story.account.url}/_local/disputes/{dispute.id}/close"
-    assert httpx.post(page, data={"outcome": "lost"}).status_code == 303
-    story.account.deliver()
-    assert (story.row.status, story.plans()) == ("canceled", [])
