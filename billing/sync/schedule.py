@@ -126,9 +126,9 @@ def renew_again(row: Subscription) -> None:
 def _schedule(row: Subscription, snapshot: SubscriptionSnapshot, planned: Planned) -> list[str]:
     if snapshot.schedule_id:
         now = schedules.schedule(snapshot.schedule_id)
-        others = {item.price_id for item in snapshot.others}
-        later = {price: count for price, count in now.later.items() if price not in others}
-        if now.phases > 1 and later == planned.prices and now.ends_at == planned.starts_at:
+        # What no phase names would be taken away, so the items that are not ours are named too.
+        wanted = {**planned.prices, **{item.price_id: item.quantity or 0 for item in snapshot.others}}
+        if now.phases > 1 and dict(now.later) == wanted and now.ends_at == planned.starts_at:
             return []
     made = schedules.upsert_schedule(snapshot, planned.prices, interval=planned.interval)
     Subscription.objects.filter(pk=row.pk).update(schedule_id=made.id)
