@@ -30,6 +30,10 @@ class PaymentsUnavailable(Refusal):
     title = _("The payment service does not answer; try again in a minute")
 
 
+class AnswerUnreadable(PaymentsUnavailable):
+    """Stripe answered in a shape that this release does not know. Whatever was asked may have been done."""
+
+
 class StripeRefused(Refusal):
     """Stripe understood the request and declined it; nothing was changed there."""
 

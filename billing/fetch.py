@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from django.db import connection
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +24,15 @@ class Fetched(Generic[T]):
     value: T
     sequence: int
 
+    def holding(self, value: U) -> Fetched[U]:
+        """A part of the same answer: it is as recent."""
+        return Fetched(value, self.sequence)
+
 
 def fetch(ask: Callable[[], T]) -> Fetched[T]:
-    """Takes the next number, then asks. Raises what `ask` raises. The one way to make a Fetched."""
+    """Takes the next number, then asks. Raises what `ask` raises. The one way to begin a Fetched."""
     sequence = _next_sequence()
     return Fetched(ask(), sequence)
-
-
-def fetch_all(ask: Callable[[], Iterable[T]]) -> list[Fetched[T]]:
-    """Likewise for a list: each element carries the number that was taken before the list was asked for."""
-    fetched = fetch(lambda: list(ask()))
-    return [Fetched(value, fetched.sequence) for value in fetched.value]
 
 
 def _next_sequence() -> int:

@@ -13,6 +13,7 @@ from billing.errors import PaymentsUnavailable
 from billing.services.notifications import notify_operators
 from billing.sync import inbox
 from billing.sync import reconcile as reconciliation
+from billing.sync.customers import renew_contacts
 from billing.workflows import changes, checkouts, refunds, top_ups
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
@@ -50,6 +51,7 @@ def finish() -> int:
             changes.keep_plans,
             refunds.send_open_refunds,
             checkouts.expire_old_checkouts,
+            renew_contacts,
         ):
             done += sweep(at=at)
     if done:

@@ -73,6 +73,8 @@ class Invoice(models.Model):
     stripe_id = models.CharField(max_length=255, unique=True)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     subscription_id = models.CharField(max_length=255, blank=True)
+    payment_id = models.CharField(max_length=255, blank=True)
+    reason = models.CharField(max_length=40, blank=True, help_text=_("Why it was made, in Stripe's word."))
     number = models.CharField(max_length=60, blank=True)
     status = models.CharField(max_length=20)
     total_nanousd = models.BigIntegerField()
@@ -85,7 +87,10 @@ class Invoice(models.Model):
     objects = querysets.InvoiceQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["team", "-created_at", "-id"], name="invoices_of_a_team")]
+        indexes = [
+            models.Index(fields=["team", "-created_at", "-id"], name="invoices_of_a_team"),
+            models.Index(fields=["payment_id"], name="the_invoice_of_a_payment"),
+        ]
 
     def __str__(self) -> str:
         return self.number or self.stripe_id
@@ -193,6 +198,12 @@ class Payment(models.Model):
         """What can still be refunded."""
         return self.received_nanousd - self.refunded_nanousd
 
+    @property
+    def is_taken_back(self) -> bool:
+        """Refunded whole, or lost in a dispute: what it paid for is not paid."""
+        refunded = self.received_nanousd > 0 and self.left_nanousd <= 0
+        return refunded or self.dispute == self.Dispute.LOST
+
 
 class Refund(models.Model):
     """A refund by an operator. The row is written before Stripe is asked; its id is the idempotency key."""
@@ -235,6 +246,13 @@ class AutoTopUp(models.Model):
     target_nanousd = models.BigIntegerField()
     month_cap_nanousd = models.BigIntegerField()
     failures = models.PositiveSmallIntegerField(default=0)
+    by = models.ForeignKey(
+        User,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Who saved it last: it is off once another person owns the Team. Empty: the system."),
+    )
     changed_at = models.DateTimeField()
 
     class Meta:

@@ -36,6 +36,12 @@ class Customer(models.Model):
     balance_nanousd = models.BigIntegerField(
         default=0, help_text=_("Added to the next invoice; below 0 it is taken off.")
     )
+    contact_email = models.EmailField(
+        blank=True, help_text=_("Where Stripe writes to, as we told it; the Owner's address at that time.")
+    )
+    reconciled_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When all of it was last compared with Stripe.")
+    )
     created_at = models.DateTimeField()
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
@@ -188,6 +194,7 @@ class Change(models.Model):
     text = models.CharField(max_length=200, help_text=_("What was asked for."))
     request = models.JSONField(help_text=_("The change request; a repeat is recognised by it."))
     target = models.JSONField(help_text=_("Stripe's price id to number of seats after the change."))
+    before = models.JSONField(default=dict, help_text=_("Likewise, before the change."))
     moves = models.JSONField(default=dict, help_text=_("Seat to plan, of seats that move to another plan."))
     amount_nanousd = models.BigIntegerField(help_text=_("What was shown and agreed to."))
     proration_at = models.DateTimeField()
@@ -195,6 +202,9 @@ class Change(models.Model):
     invoice_id = models.CharField(max_length=255, blank=True)
     pay_url = models.URLField(max_length=1000, blank=True)
     reason = models.CharField(max_length=500, blank=True, help_text=_("Why it was not done."))
+    undone_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When it was undone, since its payment was taken back.")
+    )
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

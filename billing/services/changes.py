@@ -190,6 +190,7 @@ def open_change(*, team: Team, agreed: Agreed, at: datetime, by: User | None) ->
             text=agreed.text,
             request=request,
             target=dict(agreed.target),
+            before={item.price.stripe_id: item.quantity for item in row.items.select_related("price")},
             moves={str(seat_id): plan_id for seat_id, plan_id in agreed.change.moves.items()},
             amount_nanousd=agreed.amount_nanousd,
             proration_at=agreed.proration_at,
@@ -220,6 +221,9 @@ def close_change_by_bill(
         return []
     before = change.state
     if snapshot.quantities == change.target:
+        # A change that costs nothing makes no invoice; the latest one is of a change before it then.
+        if not subscription.changes.filter(invoice_id=snapshot.change_invoice_id).exists():
+            Change.objects.filter(pk=change.pk).update(invoice_id=snapshot.change_invoice_id)
         _close(change, State.DONE, "", at)
     elif subscription.ended_at is not None:
         _close(change, State.REFUSED, _("The subscription has ended."), at)
@@ -240,6 +244,14 @@ def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
     if change.closed_at is None:
         _close(change, State.REFUSED, reason, at)
     return change
+
+
+@one_transaction()
+def mark_undone(*, change: Change, at: datetime) -> None:
+    """Its payment was taken back, and Stripe bills the seats as before it."""
+    lock_kept_team(change.team)
+    Change.objects.filter(pk=change.pk, undone_at=None).update(undone_at=at)
+    record(team=change.team, by=None, action="subscription.change_undone", subject=change.text, at=at)
 
 
 def _close(change: Change, state: str, reason: str, at: datetime) -> None:

@@ -21,6 +21,18 @@ def customer_row(*, team: Team, at: datetime) -> Customer:
 
 
 @one_transaction()
+def set_contact_email(*, customer: Customer, email: str) -> None:
+    """Stripe writes to this address now."""
+    Customer.objects.filter(pk=customer.pk).update(contact_email=email)
+
+
+@one_transaction()
+def mark_reconciled(*, customer_id: str, at: datetime) -> None:
+    """All that Stripe has of it was compared."""
+    Customer.objects.filter(stripe_id=customer_id).update(reconciled_at=at)
+
+
+@one_transaction()
 def apply_customer(*, team: Team, fetched: Fetched[CustomerSnapshot], at: datetime) -> list[str]:
     """Our mirror shows what was fetched, unless it shows something more recent. A customer deleted at Stripe
     is forgotten: the next purchase makes a new one. Returns what changed, a line.

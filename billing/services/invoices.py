@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.fetch import Fetched
 from billing.models import Invoice
-from billing.stripe_api.snapshots import InvoiceSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from teams.models import Team
 from teams.services.locks import lock_kept_team
 from tokenplan.kit.transactions import one_transaction
@@ -22,6 +22,7 @@ def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot]) -> list[str]
         return []
     before = (row.status, row.paid_nanousd)
     row.subscription_id, row.number, row.status = snapshot.subscription_id, snapshot.number, snapshot.status
+    row.payment_id, row.reason = snapshot.payment_id or row.payment_id, snapshot.reason
     row.total_nanousd, row.due_nanousd = snapshot.total_nanousd, snapshot.due_nanousd
     row.paid_nanousd, row.url = snapshot.paid_nanousd, snapshot.url
     row.created_at, row.fetch_sequence = snapshot.created_at, fetched.sequence

@@ -78,7 +78,7 @@ def _prices(snapshot: SubscriptionSnapshot) -> dict[str, Price]:
     wanted = {item.price_id for item in snapshot.items}
     found = Price.objects.filter(stripe_id__in=wanted).exclude(plan=None)
     prices = {price.stripe_id or "": price for price in found}
-    for missing in sorted(wanted - set(prices)):
+    for missing in sorted(wanted - set(prices)) or ([] if wanted else [_("nothing that can be read")]):
         unknown = _("The subscription %(subscription)s bills %(price)s, which is not one of our prices.")
         raise PriceUnknown(unknown % {"subscription": snapshot.id, "price": missing})
     return prices

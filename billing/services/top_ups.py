@@ -14,7 +14,7 @@ from billing.selectors.top_ups import spent_this_month
 from billing.services.notifications import notify_owner
 from quota.money import MAX_NANOUSD, credits_text, credits_words
 from quota.selectors.credits import team_balance
-from teams.models import Team, User
+from teams.models import Membership, Team, User
 from teams.services.audit import Details, record
 from teams.services.locks import lock_team
 from tokenplan.kit.errors import InvalidValue
@@ -64,6 +64,7 @@ def set_auto_top_up(
             "target_nanousd": target_nanousd,
             "month_cap_nanousd": month_cap_nanousd,
             "failures": 0,
+            "by": by,
             "changed_at": at,
         },
     )
@@ -81,14 +82,17 @@ def set_auto_top_up(
 def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
     """The purchase that is due now, or the one that waits already; None where nothing is to be bought.
 
+    An order of somebody who does not own the Team any more is switched off, and the Owner told: nobody's
+    card is charged by what another person has ordered.
+
     It closes the whole gap to the target, in whole packs, or is not made: where the month's cap does not
     allow it, the Owner is notified, once a month.
     """
     team = lock_team(team)
+    order = _order_of_owner(team, at)
     waiting = CreditPurchase.objects.filter(
         team=team, kind=CreditPurchase.Kind.TOP_UP, state=State.WAITING
     ).first()
-    order = AutoTopUp.objects.filter(team=team, enabled=True).first()
     if waiting is not None or order is None:
         return waiting
     balance = team_balance(team.pk, at)
@@ -116,6 +120,24 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
         team=team, by=None, action="credits.top_up_begun", subject=str(purchase.pk), details=details, at=at
     )
     return purchase
+
+
+def _order_of_owner(team: Team, at: datetime) -> AutoTopUp | None:
+    """What is switched on, by who still owns the Team; else it is off from now on."""
+    order = AutoTopUp.objects.filter(team=team, enabled=True).select_related("by").first()
+    if order is None or order.by is None:
+        return order
+    owner = Membership.objects.owner_of(team)
+    if owner is not None and owner.user_id == order.by_id:
+        return order
+    order.enabled = False
+    order.save(update_fields=["enabled"])
+    details: Details = {"enabled": False, "ordered_by": order.by.email}
+    record(team=team, by=None, action="credits.auto_top_up", subject=team.name, details=details, at=at)
+    once = f"top_up_off:{team.pk}:{order.changed_at.isoformat()}"
+    balance = team_balance(team.pk, at)
+    notify_owner(team=team, kind="top_up_off", dedupe_key=once, at=at, balance=balance, by=order.by.email)
+    return None
 
 
 def _rests(order: AutoTopUp, at: datetime) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from billing.errors import StripeMissing
 from billing.money import cents_from_nanousd
 from billing.stripe_api.client import VERSION, api, asked, listed, once, seconds
+from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import PromotionSnapshot, promotion_snapshot
 
 
@@ -94,9 +95,9 @@ def promotion(id: str) -> PromotionSnapshot:
     return promotion_snapshot(asked(api().promotion_codes.retrieve, id, parts))
 
 
-def promotions() -> Iterator[PromotionSnapshot]:
+def promotions() -> Iterator[Listed[PromotionSnapshot]]:
     parts = {"expand": ["data.promotion.coupon"]}
-    return map(promotion_snapshot, listed(api().promotion_codes.list, parts))
+    return Listed.each(listed(api().promotion_codes.list, parts), promotion_snapshot)
 
 
 def create_promotion(

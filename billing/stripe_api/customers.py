@@ -11,6 +11,7 @@ from django.conf import settings
 
 from billing.stripe_api.catalog import portal_configuration
 from billing.stripe_api.client import api, asked, listed, once, seconds
+from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import (
     CheckoutSnapshot,
     CustomerSnapshot,
@@ -26,8 +27,11 @@ def create_customer(*, request: object, name: str, email: str, team_id: int) -> 
     params: dict[str, Any] = {"metadata": {"team": str(team_id)}}
     if settings.STRIPE_TEST_CLOCK:
         params["test_clock"] = settings.STRIPE_TEST_CLOCK
-    made = asked(api().customers.create, params, once(request))
-    return customer_snapshot(asked(api().customers.update, made["id"], {"name": name, "email": email}))
+    id = asked(api().customers.create, params, once(request))["id"]
+    # It may have been made before, and the customer may have typed another name meanwhile.
+    found = asked(api().customers.retrieve, id)
+    missing = {key: text for key, text in (("name", name), ("email", email)) if not found.get(key)}
+    return customer_snapshot(asked(api().customers.update, id, missing) if missing else found)
 
 
 def customer(id: str) -> CustomerSnapshot:
@@ -41,16 +45,17 @@ def customer(id: str) -> CustomerSnapshot:
     return customer_snapshot(found, next(cards, None))
 
 
-def customers() -> Iterator[CustomerSnapshot]:
+def customers() -> Iterator[Listed[CustomerSnapshot]]:
     """Every customer of the account, the newest first, also those that are not ours."""
     params: dict[str, Any] = {"expand": [f"data.{part}" for part in CUSTOMER_PARTS]}
     if settings.STRIPE_TEST_CLOCK:
         params["test_clock"] = settings.STRIPE_TEST_CLOCK  # they are not listed otherwise
-    return map(customer_snapshot, listed(api().customers.list, params))
+    return Listed.each(listed(api().customers.list, params), customer_snapshot)
 
 
-def update_customer(id: str, *, name: str, email: str) -> None:
-    asked(api().customers.update, id, {"name": name, "email": email})
+def set_contact(id: str, *, email: str) -> None:
+    """Where Stripe's mails go. Name, address and tax id are the customer's own."""
+    asked(api().customers.update, id, {"email": email})
 
 
 def portal_url(customer_id: str, *, return_url: str) -> str:

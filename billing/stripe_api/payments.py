@@ -9,7 +9,9 @@ from django.conf import settings
 
 from billing.money import cents_from_nanousd
 from billing.stripe_api.client import api, asked, listed, once
-from billing.stripe_api.snapshots import InvoiceSnapshot, PaymentSnapshot, invoice_snapshot, payment_snapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot, invoice_snapshot
+from billing.stripe_api.reading import Listed, Object, guarded
+from billing.stripe_api.snapshots import PaymentSnapshot, payment_snapshot
 
 INVOICE_PARTS = ["payments"]
 PAYMENT_PARTS = ["latest_charge"]
@@ -23,6 +25,11 @@ def invoices(customer_id: str, **params: Any) -> Iterator[InvoiceSnapshot]:
     """The newest first. `status` and `subscription` narrow it."""
     params = {"customer": customer_id, "expand": [f"data.{part}" for part in INVOICE_PARTS], **params}
     return map(invoice_snapshot, listed(api().invoices.list, params))
+
+
+def invoices_listed(customer_id: str) -> Iterator[Listed[InvoiceSnapshot]]:
+    params = {"customer": customer_id, "expand": [f"data.{part}" for part in INVOICE_PARTS]}
+    return Listed.each(listed(api().invoices.list, params), invoice_snapshot)
 
 
 def bill_credits(
@@ -73,13 +80,27 @@ def payment(id: str) -> PaymentSnapshot:
     return _payment(asked(api().payment_intents.retrieve, id, {"expand": PAYMENT_PARTS}))
 
 
-def payments(customer_id: str) -> Iterator[PaymentSnapshot]:
-    """The newest first."""
+def payments(customer_id: str) -> Iterator[Listed[PaymentSnapshot]]:
     params = {"customer": customer_id, "expand": [f"data.{part}" for part in PAYMENT_PARTS]}
-    return map(_payment, listed(api().payment_intents.list, params))
+    return Listed.each(listed(api().payment_intents.list, params), _payment)
 
 
-def _payment(intent: dict[str, Any]) -> PaymentSnapshot:
+def refunded() -> Iterator[Listed[str]]:
+    """The ids of payments that were refunded, the newest refund first."""
+    return Listed.each(listed(api().refunds.list, {}), _payment_id)
+
+
+def disputed() -> Iterator[Listed[str]]:
+    """The ids of payments that were disputed, the newest dispute first."""
+    return Listed.each(listed(api().disputes.list, {}), _payment_id)
+
+
+def _payment_id(about: Object) -> str:
+    return str(about.get("payment_intent") or "")
+
+
+@guarded
+def _payment(intent: Object) -> PaymentSnapshot:
     charge = intent.get("latest_charge")
     disputed = isinstance(charge, dict) and charge["disputed"]
     disputes = listed(api().disputes.list, {"payment_intent": intent["id"]}) if disputed else iter(())

@@ -5,10 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from billing.errors import StripeRefused
 from billing.stripe_api.client import api, asked, seconds
-from billing.stripe_api.snapshots import ScheduleSnapshot, SubscriptionSnapshot, schedule_snapshot
+from billing.stripe_api.snapshots import (
+    OtherItem,
+    ScheduleSnapshot,
+    SubscriptionSnapshot,
+    schedule_snapshot,
+)
 from billing.stripe_api.subscriptions import subscription
 
 
@@ -24,22 +30,29 @@ def upsert_schedule(
     """
     plan = schedule(now.schedule_id) if now.schedule_id else _new_schedule(now.id)
     # A phase that names no discounts has only the customer's.
+    others = [_as_it_is(item) for item in now.others]
     discounts = {"discounts": [{"discount": id} for id in now.discounts]} if now.discounts else {}
     until_then = {
         **discounts,
-        "items": [{"price": price, "quantity": count} for price, count in now.quantities.items()],
+        "items": [{"price": price, "quantity": count} for price, count in now.quantities.items()] + others,
         "start_date": seconds(plan.starts_at or now.period_start),
         "end_date": seconds(now.period_end),
         "proration_behavior": "none",
     }
     then = {
         **discounts,
-        "items": [{"price": price, "quantity": count} for price, count in prices.items() if count],
+        "items": [{"price": price, "quantity": count} for price, count in prices.items() if count] + others,
         "duration": {"interval": interval, "interval_count": 1},
         "proration_behavior": "none",
     }
     params = {"phases": [until_then, then], "end_behavior": "release", "proration_behavior": "none"}
     return schedule_snapshot(asked(api().subscription_schedules.update, plan.id, params))
+
+
+def _as_it_is(item: OtherItem) -> dict[str, Any]:
+    """An item that is not ours, as a phase has it: what no phase names would be taken away."""
+    quantity = {} if item.quantity is None else {"quantity": item.quantity}
+    return {"price": item.price_id, **quantity}
 
 
 def _new_schedule(subscription_id: str) -> ScheduleSnapshot:

@@ -5,15 +5,14 @@ object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Self
 
 from billing.money import nanousd_from_cents
-
-Object = Mapping[str, Any]
+from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, moment, moment_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,21 @@ class ItemSnapshot:
     quantity: int
     period_start: datetime
     period_end: datetime
+    interval: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherItem:
+    """An item that is not ours, or that cannot be read: it is left alone."""
+
+    id: str
+    price_id: str
+    quantity: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionSnapshot:
-    """A subscription; its period is its items'.
-
+    """A subscription; its period is its items'. `others` are left alone.
     `awaits_first_payment`: its very first invoice is not paid yet, whatever the status says.
     `pending_until`: a change waits for its payment until then, at `pending_url`.
     """
@@ -64,17 +72,26 @@ class SubscriptionSnapshot:
     pending_until: datetime | None = None
     pending_invoice_id: str = ""
     pending_url: str = ""
+    change_invoice_id: str = ""  # the latest one, where a change made it
     payment_method_id: str = ""
     card: str = ""
     discounts: tuple[str, ...] = ()
+    others: tuple[OtherItem, ...] = ()
+
+    def only(self, price_ids: Collection[str]) -> Self:
+        """With the items that bill these prices; what bills anything else is among the `others`."""
+        ours = tuple(item for item in self.items if item.price_id in price_ids)
+        rest = tuple(OtherItem(one.id, one.price_id, one.quantity) for one in self.items if one not in ours)
+        interval = ours[0].interval if ours else ""
+        return replace(self, items=ours, others=self.others + rest, interval=interval or self.interval)
 
     @property
     def period_start(self) -> datetime:
-        return min(item.period_start for item in self.items)
+        return min((item.period_start for item in self.items), default=self.created_at)
 
     @property
     def period_end(self) -> datetime:
-        return min(item.period_end for item in self.items)
+        return min((item.period_end for item in self.items), default=self.created_at)
 
     @property
     def quantities(self) -> dict[str, int]:
@@ -108,56 +125,6 @@ class CheckoutSnapshot:
     payment_id: str
     invoice_id: str
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LineSnapshot:
-    """A line of an invoice, as Stripe words it."""
-
-    text: str
-    amount_nanousd: int
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceSnapshot:
-    """An invoice. `payment_id`: the payment intent that paid it, or is to. `balance_nanousd`: the customer's
-    before it: it is added to what is due.
-    """
-
-    id: str
-    customer_id: str
-    subscription_id: str
-    number: str
-    status: str
-    reason: str
-    total_nanousd: int
-    due_nanousd: int
-    paid_nanousd: int
-    attempted: bool
-    purchase_id: str
-    payment_id: str
-    url: str
-    created_at: datetime
-    finalized_at: datetime | None
-    lines: tuple[LineSnapshot, ...] = ()
-    balance_nanousd: int = 0
-    due_at: datetime | None = None
-
-    @property
-    def owed_since(self) -> datetime:
-        """When it was first to be paid: one that was sent, by its day; any other, when it was made."""
-        return self.due_at or self.finalized_at or self.created_at
-
-    @property
-    def balance_after_nanousd(self) -> int:
-        """The customer's balance when it is paid: below zero money of theirs, above zero what was too small
-        for the card and is collected with the next invoice."""
-        return self.total_nanousd + self.balance_nanousd - self.due_nanousd
-
-    @property
-    def rest_nanousd(self) -> int:
-        """What is due beyond the lines: discounts, tax, and the customer's balance."""
-        return self.due_nanousd - sum(line.amount_nanousd for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +170,7 @@ class EventSnapshot:
     created_at: datetime
 
 
+@guarded
 def customer_snapshot(customer: Object, card: Object | None = None) -> CustomerSnapshot:
     """`card`: the card that is charged if the customer has no default."""
     settings = customer.get("invoice_settings") or {}
@@ -213,17 +181,17 @@ def customer_snapshot(customer: Object, card: Object | None = None) -> CustomerS
         name=customer.get("name") or "",
         email=customer.get("email") or "",
         card=_card(method),
-        payment_method_id=_id(method),
+        payment_method_id=id_of(method),
         balance_nanousd=nanousd_from_cents(customer.get("balance") or 0),
         deleted=bool(customer.get("deleted")),
     )
 
 
+@guarded
 def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
-    """Expand `latest_invoice` first, else the first invoice counts as paid, and `default_payment_method`,
-    else `card` is empty.
-    """
-    items = subscription["items"]["data"]
+    """`latest_invoice` must have been expanded: one that is not is believed to be paid; and
+    `default_payment_method`, for `card` to be known."""
+    items, others = _items(subscription["items"]["data"])
     invoice = subscription.get("latest_invoice")
     invoice = invoice if isinstance(invoice, Mapping) else {}
     pending = subscription.get("pending_update")
@@ -231,44 +199,59 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
     return SubscriptionSnapshot(
         id=subscription["id"],
         status=subscription["status"],
-        interval=items[0]["price"]["recurring"]["interval"],
-        items=tuple(
-            ItemSnapshot(
-                id=item["id"],
-                price_id=item["price"]["id"],
-                quantity=item["quantity"],
-                period_start=_moment(item["current_period_start"]),
-                period_end=_moment(item["current_period_end"]),
-            )
-            for item in items
-        ),
-        cancel_at=_moment_or_none(subscription["cancel_at"]),
-        ended_at=_moment_or_none(subscription["ended_at"]),
-        created_at=_moment(subscription["created"]),
-        customer_id=_id(subscription.get("customer")),
-        schedule_id=_id(subscription.get("schedule")),
+        interval=items[0].interval if items else "",
+        items=items,
+        cancel_at=moment_or_none(subscription["cancel_at"]),
+        ended_at=moment_or_none(subscription["ended_at"]),
+        created_at=moment(subscription["created"]),
+        customer_id=id_of(subscription.get("customer")),
+        schedule_id=id_of(subscription.get("schedule")),
         awaits_first_payment=first and invoice.get("status") != "paid",
-        pending_until=_moment(pending["expires_at"]) if pending else None,
+        pending_until=moment(pending["expires_at"]) if pending else None,
         pending_invoice_id=invoice.get("id", "") if pending else "",
         pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
-        payment_method_id=_id(subscription.get("default_payment_method")),
+        change_invoice_id=invoice["id"] if invoice.get("billing_reason") == "subscription_update" else "",
+        payment_method_id=id_of(subscription.get("default_payment_method")),
         card=_card(subscription.get("default_payment_method")),
-        discounts=tuple(_id(discount) for discount in subscription.get("discounts") or ()),
+        discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),
+        others=others,
     )
 
 
+def _items(listed: Sequence[Object]) -> tuple[tuple[ItemSnapshot, ...], tuple[OtherItem, ...]]:
+    """Those that can be read as seats at a price, and those that cannot, as one without a number."""
+    items, others = [], []
+    for item in listed:
+        try:
+            items.append(
+                ItemSnapshot(
+                    id=item["id"],
+                    price_id=item["price"]["id"],
+                    quantity=int(item["quantity"]),
+                    period_start=moment(item["current_period_start"]),
+                    period_end=moment(item["current_period_end"]),
+                    interval=item["price"]["recurring"]["interval"],
+                )
+            )
+        except UNREADABLE:
+            others.append(OtherItem(str(item.get("id")), id_of(item.get("price")), item.get("quantity")))
+    return tuple(items), tuple(others)
+
+
+@guarded
 def schedule_snapshot(schedule: Object) -> ScheduleSnapshot:
     current, phases = schedule.get("current_phase") or {}, schedule["phases"]
     return ScheduleSnapshot(
         id=schedule["id"],
         status=schedule["status"],
-        starts_at=_moment_or_none(current.get("start_date")),
-        ends_at=_moment_or_none(current.get("end_date")),
+        starts_at=moment_or_none(current.get("start_date")),
+        ends_at=moment_or_none(current.get("end_date")),
         phases=len(phases),
-        later={_id(item["price"]): item["quantity"] for item in phases[-1]["items"]},
+        later={id_of(item["price"]): item.get("quantity") or 0 for item in phases[-1]["items"]},
     )
 
 
+@guarded
 def checkout_snapshot(session: Object) -> CheckoutSnapshot:
     return CheckoutSnapshot(
         id=session["id"],
@@ -276,43 +259,15 @@ def checkout_snapshot(session: Object) -> CheckoutSnapshot:
         status=session["status"],
         paid=session["status"] == "complete" and session["payment_status"] in ("paid", "no_payment_required"),
         reference=session.get("client_reference_id") or "",
-        customer_id=_id(session.get("customer")),
-        subscription_id=_id(session.get("subscription")),
-        payment_id=_id(session.get("payment_intent")),
-        invoice_id=_id(session.get("invoice")),
-        expires_at=_moment(session["expires_at"]),
+        customer_id=id_of(session.get("customer")),
+        subscription_id=id_of(session.get("subscription")),
+        payment_id=id_of(session.get("payment_intent")),
+        invoice_id=id_of(session.get("invoice")),
+        expires_at=moment(session["expires_at"]),
     )
 
 
-def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
-    """`payments` must have been expanded for `payment_id` to be known. A preview has no id of its own."""
-    parent = invoice.get("parent") or {}
-    metadata = invoice.get("metadata") or {}
-    return InvoiceSnapshot(
-        id=invoice.get("id") or "",
-        customer_id=_id(invoice.get("customer")),
-        subscription_id=_id((parent.get("subscription_details") or {}).get("subscription")),
-        number=invoice.get("number") or "",
-        status=invoice.get("status") or "draft",
-        reason=invoice.get("billing_reason") or "",
-        total_nanousd=nanousd_from_cents(invoice["total"]),
-        due_nanousd=nanousd_from_cents(invoice["amount_due"]),
-        paid_nanousd=nanousd_from_cents(invoice["amount_paid"]),
-        attempted=bool(invoice.get("attempted")),
-        purchase_id=metadata.get("purchase", ""),
-        payment_id=_payment_of(((invoice.get("payments") or {}).get("data")) or []),
-        url=invoice.get("hosted_invoice_url") or "",
-        created_at=_moment(invoice["created"]),
-        finalized_at=_moment_or_none((invoice.get("status_transitions") or {}).get("finalized_at")),
-        lines=tuple(
-            LineSnapshot(line.get("description") or "", nanousd_from_cents(line["amount"]))
-            for line in invoice["lines"]["data"]
-        ),
-        balance_nanousd=nanousd_from_cents(invoice.get("starting_balance") or 0),
-        due_at=_moment_or_none(invoice.get("due_date")),
-    )
-
-
+@guarded
 def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
     """`latest_charge` must have been expanded. `dispute_status` is of its dispute, empty without one."""
     charge = intent.get("latest_charge")
@@ -320,7 +275,7 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
     failure = intent.get("last_payment_error") or {}
     return PaymentSnapshot(
         id=intent["id"],
-        customer_id=_id(intent.get("customer")),
+        customer_id=id_of(intent.get("customer")),
         status=intent["status"],
         amount_nanousd=nanousd_from_cents(intent["amount"]),
         received_nanousd=nanousd_from_cents(intent.get("amount_received") or 0),
@@ -329,10 +284,11 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
         dispute=_dispute(dispute_status),
         failure=failure.get("message") or "",
         purchase_id=(intent.get("metadata") or {}).get("purchase", ""),
-        created_at=_moment(intent["created"]),
+        created_at=moment(intent["created"]),
     )
 
 
+@guarded
 def promotion_snapshot(promotion: Object) -> PromotionSnapshot:
     """`promotion.coupon` must have been expanded."""
     coupon = promotion["promotion"]["coupon"]
@@ -346,7 +302,7 @@ def promotion_snapshot(promotion: Object) -> PromotionSnapshot:
         duration=coupon["duration"],
         times_redeemed=promotion["times_redeemed"],
         max_redemptions=promotion.get("max_redemptions"),
-        expires_at=_moment_or_none(promotion.get("expires_at")),
+        expires_at=moment_or_none(promotion.get("expires_at")),
     )
 
 
@@ -357,7 +313,7 @@ def event_snapshot(event: Object) -> EventSnapshot:
         raise TypeError("An event has an id, a type and an object.")
     if len(id) > 255 or len(kind) > 100:
         raise ValueError("No event has so long a name.")
-    return EventSnapshot(id, kind, about, _moment(event["created"]))
+    return EventSnapshot(id, kind, about, moment(event["created"]))
 
 
 def _dispute(status: str) -> str:
@@ -367,27 +323,6 @@ def _dispute(status: str) -> str:
     return "won" if status in ("warning_closed", "prevented") else "open"
 
 
-def _payment_of(payments: Sequence[Object]) -> str:
-    """The payment intent that paid the invoice; while none has, the one that will."""
-    ranked = sorted(payments, key=lambda one: (one["status"] == "paid", bool(one.get("is_default"))))
-    return _id(ranked[-1]["payment"].get("payment_intent")) if ranked else ""
-
-
 def _card(method: Object | str | None) -> str:
     card = method.get("card") if isinstance(method, Mapping) else None
     return f"{card['brand'].title()} ···· {card['last4']}" if card else ""
-
-
-def _id(reference: Object | str | None) -> str:
-    """The id of an object that may have been expanded."""
-    if reference is None:
-        return ""
-    return reference if isinstance(reference, str) else str(reference["id"])
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _moment_or_none(seconds: int | None) -> datetime | None:
-    return None if seconds is None else _moment(seconds)

@@ -8,12 +8,9 @@ from typing import Any
 
 from billing import errors
 from billing.stripe_api.client import api, asked, listed, once, seconds
-from billing.stripe_api.snapshots import (
-    InvoiceSnapshot,
-    SubscriptionSnapshot,
-    invoice_snapshot,
-    subscription_snapshot,
-)
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot, invoice_snapshot
+from billing.stripe_api.reading import Listed
+from billing.stripe_api.snapshots import SubscriptionSnapshot, subscription_snapshot
 
 # Stripe's price id to number of seats.
 Quantities = Mapping[str, int]
@@ -25,14 +22,14 @@ def subscription(id: str) -> SubscriptionSnapshot:
     return subscription_snapshot(asked(api().subscriptions.retrieve, id, parts))
 
 
-def subscriptions(customer_id: str) -> Iterator[SubscriptionSnapshot]:
+def subscriptions(customer_id: str) -> Iterator[Listed[SubscriptionSnapshot]]:
     """All, ended ones too, the newest first."""
     params = {
         "customer": customer_id,
         "status": "all",
         "expand": [f"data.{part}" for part in SUBSCRIPTION_PARTS],
     }
-    return map(subscription_snapshot, listed(api().subscriptions.list, params))
+    return Listed.each(listed(api().subscriptions.list, params), subscription_snapshot)
 
 
 def preview_new(customer_id: str, prices: Quantities) -> InvoiceSnapshot:
@@ -80,6 +77,12 @@ def change_subscription(
         "expand": SUBSCRIPTION_PARTS,
     }
     return subscription_snapshot(asked(api().subscriptions.update, now.id, params, once(request)))
+
+
+def change_back(now: SubscriptionSnapshot, prices: Quantities, *, request: object) -> None:
+    """Bills these prices from now on, without any proration: what was paid for the others was given back."""
+    params = {"items": _item_changes(now, prices), "proration_behavior": "none"}
+    asked(api().subscriptions.update, now.id, params, once(request))
 
 
 def rebill_period(

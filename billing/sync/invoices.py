@@ -15,9 +15,10 @@ from billing.models import Invoice
 from billing.services import purchases
 from billing.services.invoices import apply_invoice
 from billing.services.refunds import take_back_credits
-from billing.stripe_api.snapshots import InvoiceSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.sync.customers import team_of
 from billing.sync.payments import known_purchase, named_purchase
+from billing.sync.seats_taken_back import take_back_seats
 from billing.sync.subscriptions import sync_subscription
 from teams.models import Team
 
@@ -36,6 +37,8 @@ def apply_fetched_invoice(
     if team is None:
         return []
     changed = apply_invoice(team=team, fetched=fetched)
+    if snapshot.payment_id and snapshot.subscription_id:
+        changed += take_back_seats(team, snapshot.payment_id, at)
     if snapshot.subscription_id and with_subscription:
         changed += sync_subscription(snapshot.subscription_id, at)
     return changed + _apply_purchase(team, snapshot, at) if snapshot.purchase_id else changed
@@ -48,7 +51,7 @@ def _apply_purchase(team: Team, snapshot: InvoiceSnapshot, at: datetime) -> list
         if purchase is not None and snapshot.status == "open":
             purchases.set_invoice_id(purchase=purchase, invoice_id=snapshot.id)
         return []
-    purchase = named_purchase(team, snapshot.purchase_id, snapshot.total_nanousd, at)
+    purchase = named_purchase(team, snapshot.purchase_id, snapshot.subtotal_nanousd, at)
     if purchase is None:
         return []
     changed = purchases.grant_purchase(

@@ -11,7 +11,8 @@ from billing import stripe_api
 from billing.errors import ChangeInProgress, PaymentDeclined, StripeMissing, StripeRefused
 from billing.models import Change, Subscription
 from billing.services.changes import MISSED, open_missed, refuse_change
-from billing.stripe_api.snapshots import InvoiceSnapshot, SubscriptionSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
+from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.schedule import Missed
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from billing.services.payments import apply_payment
 from billing.services.refunds import take_back_credits
 from billing.stripe_api.snapshots import PaymentSnapshot
 from billing.sync.customers import team_of
+from billing.sync.seats_taken_back import take_back_seats
 from teams.models import Team
 
 
@@ -29,8 +30,10 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
     if team is None:
         return []
     changed = apply_payment(team=team, fetched=fetched, at=at)
+    changed += take_back_seats(team, snapshot.id, at)
     if snapshot.purchase_id and snapshot.status == "succeeded":
-        purchase = named_purchase(team, snapshot.purchase_id, snapshot.amount_nanousd, at)
+        # One that we have lost is made again by its invoice: the payment says what was paid, not what for.
+        purchase = known_purchase(team, snapshot.purchase_id)
         if purchase is not None:
             changed += purchases.grant_purchase(
                 purchase=purchase, payment_id=snapshot.id, invoice_id="", at=at
@@ -39,17 +42,17 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
     return changed
 
 
-def named_purchase(team: Team, id: str, paid_nanousd: int, at: datetime) -> CreditPurchase | None:
-    """The Team's purchase that a payment or an invoice names. One that we have lost is made again, if what
-    was paid is a pack's price.
+def named_purchase(team: Team, id: str, worth_nanousd: int, at: datetime) -> CreditPurchase | None:
+    """The Team's purchase that an invoice names. One that we have lost is made again, if it was whole packs:
+    `worth_nanousd` is what they cost before a promotion and tax.
     """
     found = known_purchase(team, id)
     if found is not None or not is_uuid(id):
         return found
     pack = Price.objects.get(lookup_key=PACK_KEY).amount_nanousd
-    if paid_nanousd <= 0 or paid_nanousd % pack or CreditPurchase.objects.filter(pk=id).exists():
+    if worth_nanousd <= 0 or worth_nanousd % pack or CreditPurchase.objects.filter(pk=id).exists():
         return None
-    return purchases.restore_purchase(team=team, id=id, credits_nanousd=paid_nanousd, at=at)
+    return purchases.restore_purchase(team=team, id=id, credits_nanousd=worth_nanousd, at=at)
 
 
 def known_purchase(team: Team, id: str) -> CreditPurchase | None:

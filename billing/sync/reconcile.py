@@ -1,98 +1,165 @@
-"""Compares all our objects at Stripe with our rows and makes the rows agree, whether an event was missed or
-Stripe sends none.
+"""Compares what Stripe has of ours with our rows, and makes them agree: what events should have brought, and
+what no event brings. What cannot be compared is named, and everything else is compared all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import takewhile
+from typing import TypeVar
 
 from django.db import IntegrityError
+from django.db.models import F, Min, Q
 
 from billing import stripe_api
-from billing.errors import PaymentsUnavailable
-from billing.fetch import fetch, fetch_all
-from billing.models import Checkout, CreditPurchase, Customer, Payment, Subscription
-from billing.services.customers import apply_customer
+from billing.errors import AnswerUnreadable, PaymentsUnavailable
+from billing.fetch import Fetched, fetch
+from billing.models import Checkout, CreditPurchase, Customer, Invoice, Payment, Subscription
+from billing.services.customers import mark_reconciled
 from billing.services.promotions import apply_promotion
-from billing.stripe_api.snapshots import CustomerSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
+from billing.stripe_api.reading import Listed
+from billing.stripe_api.snapshots import (
+    CustomerSnapshot,
+    PaymentSnapshot,
+    PromotionSnapshot,
+    SubscriptionSnapshot,
+)
 from billing.sync.checkouts import sync_checkout
-from billing.sync.customers import sync_customer, team_of_customer
-from billing.sync.invoices import apply_fetched_invoice
-from billing.sync.payments import apply_fetched_payment
-from billing.sync.subscriptions import apply_fetched_subscription, sync_subscription
-from teams.models import Membership, Team
+from billing.sync.customers import renew_contact, sync_customer, team_of_customer
+from billing.sync.invoices import apply_fetched_invoice, sync_invoice
+from billing.sync.payments import apply_fetched_payment, sync_payment
+from billing.sync.subscriptions import (
+    apply_fetched_subscription,
+    left_alone,
+    only_ours,
+)
+from teams.models import Team
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.transactions import broken_constraint
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+# What is older than this before the last run of a Team was compared in it.
+OVERLAP = timedelta(days=3)
+# After so many Teams in a row without an answer the rest waits for the next run.
+MOST_UNANSWERED = 5
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class Report:
-    """`repaired`: differences that this run has removed. `unrepaired`: those that a person must look at.
-    `compared`: how many objects were compared.
+    """`repaired`: differences that this run has removed. `unrepaired`: those that a person must look at, and
+    what was not compared. `compared`: how many objects were compared; `unanswered`: how many questions Stripe
+    did not answer.
     """
 
     repaired: list[str] = field(default_factory=list)
     unrepaired: list[str] = field(default_factory=list)
     compared: int = 0
+    unanswered: int = 0
 
     def repair(self, subject: str, sync: Callable[[], list[str]]) -> None:
-        """What cannot be repaired is reported; the others are compared all the same. Raises
-        PaymentsUnavailable.
-        """
-        self.compared += 1
+        """What cannot be repaired is named, an answer that did not come too."""
         try:
             self.repaired += sync()
-        except PaymentsUnavailable:
-            raise
         except IntegrityError as error:
             rule = broken_constraint(error).replace("_", " ")
             self.unrepaired.append(f"{subject}: it breaks the rule “{rule}”")
         except Refusal as refusal:
-            self.unrepaired.append(f"{subject}: {refusal}")
+            self.name(subject, refusal)
+            if _is_silence(refusal):
+                return
+        except Exception as error:  # whatever is wrong with this one, the others are compared
+            logger.exception("%s was not compared", subject)
+            self.unrepaired.append(f"{subject}: {type(error).__name__}: {error}")
+        self.compared += 1
+
+    def name(self, subject: str, refusal: Refusal) -> None:
+        self.unanswered += _is_silence(refusal)
+        self.unrepaired.append(f"{subject}: {refusal}")
+
+    def listed(
+        self, subject: str, ask: Callable[[], Iterable[Listed[T]]], since: datetime
+    ) -> Iterator[tuple[str, Callable[[], Fetched[T]]]]:
+        """The id of each object made since then, the newest first, and how to read it. What was listed
+        before an answer failed to come is compared.
+        """
+        found: list[Listed[T]] = []
+        began = fetch(lambda: None)
+        try:
+            found.extend(takewhile(lambda one: one.created_at >= since, ask()))
+        except Refusal as refusal:
+            self.name(subject, refusal)
+        for one in found:
+            yield one.id, partial(_read, one, began)
 
 
-def reconcile(*, at: datetime) -> Report:
-    """Customers, their subscriptions, invoices and payments, and promotion codes. Raises
-    PaymentsUnavailable when Stripe does not answer at all; run it again then.
+def _is_silence(refusal: Refusal) -> bool:
+    return isinstance(refusal, PaymentsUnavailable) and not isinstance(refusal, AnswerUnreadable)
+
+
+def _read(one: Listed[T], began: Fetched[None]) -> Fetched[T]:
+    return began.holding(one.read())
+
+
+def reconcile(*, at: datetime, everything: bool = False) -> Report:
+    """What is new since each Team was last compared, and what was not over then; `everything`: all there is.
+    The Team that was compared longest ago comes first. Raises PaymentsUnavailable when Stripe does not answer
+    at all; run it again then.
     """
     report = Report()
-    customers = fetch(lambda: list(stripe_api.customers()))
-    found: set[str] = set()
-    for customer in customers.value:
-        team = _repair_customer(customer, report, at)
-        if team is not None:
-            found.add(customer.id)
-            _repair_objects_of(customer.id, team, report, at)
-    for promotion in fetch_all(stripe_api.promotions):
-        report.repair(promotion.value.code, partial(apply_promotion, fetched=promotion))
-    _repair_what_was_not_listed(found, customers.sequence, report, at)
+    known = Customer.objects.exclude(stripe_id=None)
+    oldest = known.aggregate(at=Min("reconciled_at"))["at"]
+    since = EVER if everything or oldest is None else oldest - OVERLAP
+    oldest_first = known.order_by(F("reconciled_at").asc(nulls_first=True), "pk")
+    ids = [str(id) for id in oldest_first.values_list("stripe_id", flat=True)]
+    for id, customer in report.listed("the list of customers", stripe_api.customers, since):
+        if id not in ids:
+            report.repair(f"customer {id}", partial(_find_team, customer, ids, report, at))
+    _repair_teams(ids, report, at, everything=everything)
+    for id, promotion in report.listed("the list of promotion codes", stripe_api.promotions, EVER):
+        report.repair(f"promotion {id}", partial(_apply_promotion, promotion))
+    if since > EVER:
+        _repair_what_was_taken_back(since, report, at)
+    if report.unanswered and not report.compared:
+        raise PaymentsUnavailable(retry_after=60)
     report.unrepaired += _granted_without_payment()
     return report
 
 
-def _repair_customer(customer: CustomerSnapshot, report: Report, at: datetime) -> Team | None:
-    """The Team of the customer; None if the customer is not ours."""
-    known = Customer.objects.filter(stripe_id=customer.id).exists()
-    if not customer.team_id and not known:
-        return None
-    team = team_of_customer(customer.id, at)
-    if team is None:
-        if _has_paid(customer.id):
-            whose = f"says that it is Team {customer.team_id}, which is another customer, or none"
-            report.unrepaired.append(f"customer {customer.id} {whose}")
-        return None
-    if not known:
-        report.repaired.append(f"customer {customer.id}: is {team}")
-    fetched = fetch(lambda: stripe_api.customer(customer.id))
-    report.repaired += apply_customer(team=team, fetched=fetched, at=at)
-    owner = Membership.objects.owner_of(team)
-    if owner is not None and (fetched.value.name, fetched.value.email) != (team.name, owner.user.email):
-        stripe_api.update_customer(customer.id, name=team.name, email=owner.user.email)
-        report.repaired.append(f"customer {customer.id}: is {team.name}, mail goes to {owner.user.email}")
-    return team
+def _repair_teams(ids: list[str], report: Report, at: datetime, *, everything: bool) -> None:
+    silent = 0
+    for number, customer_id in enumerate(ids):
+        if silent == MOST_UNANSWERED:
+            rest = len(ids) - number
+            report.unrepaired.append(f"{rest} Teams were not compared: Stripe did not answer {silent} times")
+            return
+        before = report.unanswered
+        _repair_team(customer_id, report, at, everything=everything)
+        silent = silent + 1 if report.unanswered > before else 0
+
+
+def _find_team(
+    read: Callable[[], Fetched[CustomerSnapshot]], ids: list[str], report: Report, at: datetime
+) -> list[str]:
+    """A customer that no row of ours knows is compared too if it says which Team it is."""
+    customer_id, named = read().value.id, read().value.team_id
+    if not named:
+        return []
+    team = team_of_customer(customer_id, at)
+    if team is not None:
+        ids.insert(0, customer_id)
+        return [f"customer {customer_id}: is {team}"]
+    if _has_paid(customer_id):
+        whose = f"says that it is Team {named}, which is another customer, or none"
+        report.unrepaired.append(f"customer {customer_id} {whose}")
+    return []
 
 
 def _has_paid(customer_id: str) -> bool:
@@ -101,28 +168,99 @@ def _has_paid(customer_id: str) -> bool:
     return any(next(iter(found), None) is not None for found in anything)
 
 
-def _repair_objects_of(customer_id: str, team: Team, report: Report, at: datetime) -> None:
-    """Ended subscriptions before live ones, so that a Team never seems to have two."""
-    subscriptions = fetch_all(lambda: stripe_api.subscriptions(customer_id))
-    for subscription in sorted(subscriptions, key=lambda fetched: fetched.value.ended_at is None):
-        report.repair(subscription.value.id, partial(apply_fetched_subscription, subscription, at))
-    for invoice in fetch_all(lambda: stripe_api.invoices(customer_id)):
-        report.repair(invoice.value.id, partial(apply_fetched_invoice, invoice, at, with_subscription=False))
-    for payment in fetch_all(lambda: stripe_api.payments(customer_id)):
-        report.repair(payment.value.id, partial(apply_fetched_payment, payment, at))
-    unfinished = Checkout.objects.for_team(team).unfinished()
+def _repair_team(customer_id: str, report: Report, at: datetime, *, everything: bool) -> None:
+    """Raises nothing that Stripe says. Only when all of it was answered is the next run shorter."""
+    row = Customer.objects.filter(stripe_id=customer_id).select_related("team").first()
+    if row is None:
+        return
+    since = EVER if everything or row.reconciled_at is None else row.reconciled_at - OVERLAP
+    unanswered = report.unanswered
+    report.repair(f"customer {customer_id}", partial(sync_customer, customer_id, at))
+    if report.unanswered > unanswered:
+        return  # the rest would not be answered either
+    report.repair(f"customer {customer_id}", partial(renew_contact, row))
+    _repair_subscriptions(customer_id, row.team, report, at, since)
+    _repair_payments(customer_id, row.team, report, at, since)
+    unfinished = Checkout.objects.for_team(row.team).unfinished()
     for checkout in unfinished.exclude(stripe_id=None).select_related("team"):
         report.repair(f"checkout {checkout.pk}", partial(sync_checkout, checkout, at))
+    if report.unanswered == unanswered:
+        mark_reconciled(customer_id=customer_id, at=at)
 
 
-def _repair_what_was_not_listed(found: set[str], began: int, report: Report, at: datetime) -> None:
-    """Our rows that Stripe did not list: they were deleted there, or belong to another account. `began`: the
-    fetch sequence when the run began.
+def _repair_subscriptions(
+    customer_id: str, team: Team, report: Report, at: datetime, since: datetime
+) -> None:
+    """Ended subscriptions before live ones, so that a Team never seems to have two. What we have and Stripe's
+    list has not was deleted there, or is of another account.
     """
-    for row in Customer.objects.exclude(stripe_id=None).exclude(stripe_id__in=found):
-        report.repair(f"customer {row.stripe_id}", partial(sync_customer, str(row.stripe_id), at))
-    for subscription in Subscription.objects.live().filter(fetch_sequence__lt=began):
-        report.repair(f"subscription {subscription}", partial(sync_subscription, subscription.stripe_id, at))
+    named = f"the subscriptions of {customer_id}"
+    read: list[Fetched[SubscriptionSnapshot]] = []
+    tried: set[str] = set()
+    for id, subscription in report.listed(named, partial(stripe_api.subscriptions, customer_id), since):
+        tried.add(id)
+        try:
+            read.append(subscription())
+        except AnswerUnreadable as unread:
+            report.name(f"subscription {id}", unread)
+    for fetched in sorted(read, key=lambda one: one.value.ended_at is None):
+        report.repair(fetched.value.id, partial(apply_fetched_subscription, fetched, at))
+        if fetched.value.ended_at is None:
+            report.unrepaired += left_alone(only_ours(fetched.value))
+    for row in Subscription.objects.for_team(team).live().exclude(stripe_id__in=tried):
+        report.repair(f"subscription {row}", partial(_sync_live, row.stripe_id, report, at))
+
+
+def _sync_live(id: str, report: Report, at: datetime) -> list[str]:
+    fetched = fetch(lambda: stripe_api.subscription(id))
+    report.unrepaired += left_alone(only_ours(fetched.value))
+    return apply_fetched_subscription(fetched, at)
+
+
+def _repair_payments(customer_id: str, team: Team, report: Report, at: datetime, since: datetime) -> None:
+    """Invoices and payments: the new ones, and those of ours that were not over."""
+    tried: set[str] = set()
+    for id, bill in report.listed(
+        f"the invoices of {customer_id}", partial(stripe_api.invoices_listed, customer_id), since
+    ):
+        tried.add(id)
+        report.repair(f"invoice {id}", partial(_apply_invoice, bill, at))
+    for id, payment in report.listed(
+        f"the payments of {customer_id}", partial(stripe_api.payments, customer_id), since
+    ):
+        tried.add(id)
+        report.repair(f"payment {id}", partial(_apply_payment, payment, at))
+    bills = Invoice.objects.for_team(team).filter(status__in=("draft", "open", "uncollectible"))
+    for invoice in bills.exclude(stripe_id__in=tried):
+        report.repair(f"invoice {invoice.stripe_id}", partial(sync_invoice, invoice.stripe_id, at))
+    under_way = ~Q(status__in=("succeeded", "canceled")) | Q(dispute=Payment.Dispute.OPEN)
+    for row in Payment.objects.for_team(team).filter(under_way).exclude(stripe_id__in=tried):
+        report.repair(f"payment {row.stripe_id}", partial(sync_payment, row.stripe_id, at))
+
+
+def _apply_invoice(read: Callable[[], Fetched[InvoiceSnapshot]], at: datetime) -> list[str]:
+    return apply_fetched_invoice(read(), at, with_subscription=False)
+
+
+def _apply_payment(read: Callable[[], Fetched[PaymentSnapshot]], at: datetime) -> list[str]:
+    return apply_fetched_payment(read(), at)
+
+
+def _apply_promotion(read: Callable[[], Fetched[PromotionSnapshot]]) -> list[str]:
+    return apply_promotion(fetched=read())
+
+
+def _repair_what_was_taken_back(since: datetime, report: Report, at: datetime) -> None:
+    """Refunds and disputes are new where their payment is not."""
+    for id, payment in report.listed("the list of refunds", stripe_api.refunded, since):
+        report.repair(f"refund {id}", partial(_sync_taken_back, payment, at))
+    for id, payment in report.listed("the list of disputes", stripe_api.disputed, since):
+        report.repair(f"dispute {id}", partial(_sync_taken_back, payment, at))
+
+
+def _sync_taken_back(payment: Callable[[], Fetched[str]], at: datetime) -> list[str]:
+    known = Payment.objects.filter(stripe_id=payment().value).first()
+    return sync_payment(known.stripe_id, at) if known else []
 
 
 def _granted_without_payment() -> Iterator[str]:

@@ -164,6 +164,13 @@ def release_for_change(change: Change, snapshot: SubscriptionSnapshot) -> None:
         schedules.release_schedule(snapshot.schedule_id)
 
 
+def release_to_undo(snapshot: SubscriptionSnapshot) -> None:
+    """Before a change is undone, since Stripe changes no subscription that is on a schedule. The sync that
+    follows plans anew.
+    """
+    _release(snapshot)
+
+
 def renew_again(row: Subscription) -> None:
     """A subscription that was to end with its period goes on. Its schedule is made by the sync that
     follows. Raises what Stripe says.
@@ -174,7 +181,9 @@ def renew_again(row: Subscription) -> None:
 def _schedule(row: Subscription, snapshot: SubscriptionSnapshot, planned: Planned) -> list[str]:
     if snapshot.schedule_id:
         now = schedules.schedule(snapshot.schedule_id)
-        if now.phases > 1 and dict(now.later) == planned.prices and now.ends_at == planned.starts_at:
+        # What no phase names would be taken away, so the items that are not ours are named too.
+        wanted = {**planned.prices, **{item.price_id: item.quantity or 0 for item in snapshot.others}}
+        if now.phases > 1 and dict(now.later) == wanted and now.ends_at == planned.starts_at:
             return []
     made = schedules.upsert_schedule(snapshot, planned.prices, interval=planned.interval)
     Subscription.objects.filter(pk=row.pk).update(schedule_id=made.id)

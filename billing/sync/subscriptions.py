@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -13,16 +14,19 @@ from billing import stripe_api
 from billing.change_requests import bill_now
 from billing.errors import ChangeInProgress, StripeRefused
 from billing.fetch import Fetched, fetch
-from billing.models import Invoice, Subscription
+from billing.models import Invoice, Price, Subscription
 from billing.selectors.prices import prices_of
 from billing.services.changes import planned_seats
 from billing.services.invoices import apply_invoice
 from billing.services.subscriptions import apply_subscription
-from billing.stripe_api.snapshots import InvoiceSnapshot, SubscriptionSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
+from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.customers import team_of
 from billing.sync.missed import make_good
 from billing.sync.schedule import gives_way, is_missed, keep_schedule
 from teams.models import Team
+
+logger = logging.getLogger(__name__)
 
 
 def sync_subscription(id: str, at: datetime) -> list[str]:
@@ -37,7 +41,8 @@ def sync_subscription_of(team: Team, at: datetime) -> list[str]:
 
 def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datetime) -> list[str]:
     """Our rows follow, and so does Stripe's schedule, unless the rows show something more recent by then."""
-    snapshot = fetched.value
+    snapshot = only_ours(fetched.value)
+    fetched = fetched.holding(snapshot)
     known = Subscription.objects.select_related("team").filter(stripe_id=snapshot.id).first()
     team = team_of(known, snapshot.customer_id, at)
     if team is None:
@@ -66,6 +71,26 @@ def _makes_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) 
             return [f"invoice {snapshot.pending_invoice_id}: is void, since something else is planned"]
     missed = is_missed(row, snapshot)
     return make_good(row, snapshot, missed, at) if missed else []
+
+
+def only_ours(snapshot: SubscriptionSnapshot) -> SubscriptionSnapshot:
+    """Without the items that are not seats of ours: they never stop the seats that are. One that has nothing
+    of ours is left as it is, and refused (PriceUnknown) by the service.
+    """
+    wanted = {item.price_id for item in snapshot.items}
+    known = Price.objects.filter(stripe_id__in=wanted).exclude(plan=None)
+    ours = snapshot.only({str(price.stripe_id) for price in known})
+    if not ours.items:
+        return snapshot
+    for line in left_alone(ours):
+        logger.warning("Left alone: %s", line)
+    return ours
+
+
+def left_alone(snapshot: SubscriptionSnapshot) -> list[str]:
+    """A line for each item that is not ours, or cannot be read."""
+    text = "subscription {0}: the item {1.id} bills {1.price_id}, which is not a seat of ours"
+    return [text.format(snapshot.id, item) for item in snapshot.others]
 
 
 def _sync_the_one_before(team: Team, id: str, at: datetime) -> None:
@@ -115,7 +140,7 @@ def agreed_subscription(
     first. Raises what `find` does, ChangeInProgress when they still differ, and Stripe's refusals.
     """
     row = find()
-    fetched = fetch(lambda: stripe_api.subscription(row.stripe_id))
+    fetched = fetch(lambda: only_ours(stripe_api.subscription(row.stripe_id)))
     if not _agree(row, fetched.value):
         apply_fetched_subscription(fetched, at)
         row = find()

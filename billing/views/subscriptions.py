@@ -12,7 +12,7 @@ from billing.errors import PaymentsUnavailable
 from billing.forms import SubscribeForm
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
-from billing.stripe_api.snapshots import InvoiceSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.workflows.checkouts import buy_seats, preview_seats
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page

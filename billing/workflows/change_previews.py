@@ -27,7 +27,8 @@ from billing.money import due_nanousd
 from billing.selectors.change_effects import Effect, effects_of
 from billing.selectors.prices import cost_of_seats, prices_of
 from billing.services.changes import changeable, planned_seats
-from billing.stripe_api.snapshots import LineSnapshot, SubscriptionSnapshot
+from billing.stripe_api.invoice_snapshots import LineSnapshot
+from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.schedule import too_late
 from billing.sync.subscriptions import agreed_subscription
 from quota.models import Plan

@@ -18,7 +18,8 @@ from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.checkouts import open_checkout
 from billing.selectors.prices import pack_price_id, prices_of
 from billing.services import checkouts
-from billing.stripe_api.snapshots import CheckoutSnapshot, InvoiceSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
+from billing.stripe_api.snapshots import CheckoutSnapshot
 from billing.sync.checkouts import sync_checkout
 from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from billing import stripe_api
 from billing.fetch import fetch
-from billing.services.customers import apply_customer, customer_row
+from billing.services.customers import apply_customer, customer_row, set_contact_email
 from teams.models import Membership, Role, Team
 
 
@@ -26,6 +26,7 @@ def ensure_customer(*, team: Team, at: datetime) -> str:
         )
     )
     apply_customer(team=team, fetched=fetched, at=at)
+    set_contact_email(customer=row, email=fetched.value.email)
     return fetched.value.id
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from billing import stripe_api
 from billing.errors import NotSubscribed
 from billing.models import Customer, Subscription
-from billing.stripe_api.snapshots import InvoiceSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from teams.models import Team
 
 

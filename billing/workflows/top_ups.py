@@ -14,7 +14,7 @@ from billing.models import AutoTopUp, CreditPurchase
 from billing.money import NANOUSD_PER_PACK
 from billing.selectors.prices import pack_price_id
 from billing.services import purchases, top_ups
-from billing.stripe_api.snapshots import InvoiceSnapshot
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.sync.invoices import sync_invoice
 from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.fetch import Fetched, fetch, fetch_all
+from billing.fetch import Fetched, fetch
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,8 @@ def test_the_number_is_taken_before_stripe_is_asked() -> None:
 
 
 def test_each_of_a_list_carries_the_number_of_the_list() -> None:
-    fetched = fetch_all(lambda: iter(["a", "b"]))
+    began = fetch(lambda: ["a", "b"])
+    fetched = [began.holding(value) for value in began.value]
     assert [one.value for one in fetched] == ["a", "b"]
     assert len({one.sequence for one in fetched}) == 1
     assert fetch(lambda: None).sequence > fetched[0].sequence

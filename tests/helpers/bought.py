@@ -13,10 +13,10 @@ from billing.services.customers import apply_customer
 from billing.services.invoices import apply_invoice
 from billing.services.payments import apply_payment
 from billing.services.promotions import apply_promotion
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.snapshots import (
     CheckoutSnapshot,
     CustomerSnapshot,
-    InvoiceSnapshot,
     PaymentSnapshot,
     PromotionSnapshot,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from billing import stripe_api
 from billing.change_requests import ChangeRequest
-from billing.models import Change, Checkout, Customer, PurchasedSeat, Subscription
+from billing.models import Change, Checkout, Customer, Invoice, PurchasedSeat, Subscription
 from billing.selectors.change_requests import change_request
 from billing.services.changes import planned_seats
 from billing.stripe_api.client import api
@@ -142,9 +142,12 @@ class Story:
         customer = self.customer
         card = api().payment_methods.attach(token, {"customer": customer})
         api().customers.update(customer, {"invoice_settings": {"default_payment_method": card.id}})
-        for subscription in stripe_api.subscriptions(customer):
+        for subscription in (listed.read() for listed in stripe_api.subscriptions(customer)):
             if subscription.ended_at is None:
                 api().subscriptions.update(subscription.id, {"default_payment_method": card.id})
+
+    def payment_of(self, invoice_id: str) -> str:
+        return Invoice.objects.get(team=self.team, stripe_id=invoice_id).payment_id
 
     def planned(self) -> list[int | None]:
         return [seat.next_plan_id for seat in planned_seats(self.row)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from billing.sync.reconcile import reconcile
@@ -15,13 +15,16 @@ from tokenplan.kit.errors import Refusal
 
 class Command(BaseCommand):
     help = (
-        "Compares all that Stripe has of ours, repairs every difference, and exits with 1 if one "
-        "cannot be repaired."
+        "Compares what Stripe has of ours and is new since the last run, repairs every difference, and exits "
+        "with 1 if one cannot be repaired or something was not answered."
     )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--all", action="store_true", help="compare everything there is, however old")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            report = reconcile(at=timezone.now())
+            report = reconcile(at=timezone.now(), everything=options["all"])
         except Refusal as refusal:
             raise CommandError(refusal.detail) from refusal
         for line in report.repaired:

@@ -9,6 +9,7 @@ import pytest
 from billing import stripe_api
 from billing.models import Customer, Invoice
 from billing.stripe_api.client import api
+from billing.sync.customers import renew_contacts
 from billing.sync.reconcile import reconcile
 from billing.sync.subscriptions import sync_subscription
 from teams.services.teams import transfer_ownership
@@ -79,3 +80,27 @@ def test_a_team_that_heard_nothing_of_its_customer_is_completed(story: Story) ->
     report = reconcile(at=story.account.at)
     assert report.unrepaired == []
     assert Customer.objects.get(team=story.team).stripe_id is not None
+
+
+def test_the_sweep_renews_stripes_contact_after_a_transfer_once(story: Story) -> None:
+    story.subscribe(max=1)
+    heir = make_member(story.team)
+    api().customers.update(story.customer, {"name": "Acme Holding GmbH"})
+    transfer_ownership(team=story.team, to=heir, by=story.owner, at=story.account.at)
+
+    assert renew_contacts(at=story.account.at) == 1
+    assert renew_contacts(at=story.account.at) == 0
+
+    found = api().customers.retrieve(story.customer)
+    assert (found.name, found.email) == ("Acme Holding GmbH", heir.user.email)
+
+
+def test_an_address_that_the_customer_typed_outlives_a_transfer(story: Story) -> None:
+    story.subscribe(max=1)
+    heir = make_member(story.team)
+    api().customers.update(story.customer, {"email": "invoices@acme.test"})
+    transfer_ownership(team=story.team, to=heir, by=story.owner, at=story.account.at)
+
+    assert renew_contacts(at=story.account.at) == 0
+
+    assert api().customers.retrieve(story.customer).email == "invoices@acme.test"

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from billing import stripe_api
-from billing.models import CreditPurchase, Payment
+from billing.models import Checkout, CreditPurchase, Payment
 from billing.stripe_api.client import api
+from billing.sync.reconcile import reconcile
 from billing.workflows.checkouts import buy_credits
 from billing.workflows.refunds import refund_payment
 from quota.selectors.credits import team_balance
@@ -62,3 +63,24 @@ def test_a_disputed_payment_freezes_its_lot_until_it_is_decided(
     story.account.deliver()
     assert team_balance(story.team.pk, story.account.at) == left
     assert Payment.objects.get(stripe_id=purchase.payment_id).dispute == outcome
+
+
+@pytest.mark.parametrize("percent_hundredths", [5_000, 10_000])
+def test_credits_whose_row_was_lost_come_back_whole_however_little_was_paid(
+    story: Story, percent_hundredths: int
+) -> None:
+    code = stripe_api.create_promotion(
+        request="code", code="CODE", duration="once", percent_hundredths=percent_hundredths
+    )
+    checkout = buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
+    story.account.pay(checkout.url, promotion=code.code)
+    purchase = CreditPurchase.objects.get()
+    CreditPurchase.objects.all().delete()
+    Checkout.objects.all().delete()
+
+    story.account.deliver()
+
+    again = CreditPurchase.objects.get()
+    assert (again.pk, again.state, again.amount_nanousd) == (purchase.pk, "paid", 10 * USD)
+    assert team_balance(story.team.pk, story.account.at) == 10 * USD
+    assert reconcile(at=story.account.at).unrepaired == []

@@ -18,7 +18,8 @@ from billing.workflows.top_ups import top_up, top_up_all
 from quota.models import CreditGrant
 from quota.selectors.credits import team_balance
 from teams.models import Mail, Team
-from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, make_scene
+from teams.services.teams import transfer_ownership
+from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, make_member, make_scene
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import (
     AUTHENTICATES,
@@ -232,3 +233,34 @@ def test_a_top_up_that_waits_is_given_up_when_the_order_is_switched_off(story: S
     purchase.refresh_from_db()
     assert (purchase.state, purchase.reason) == ("failed", "Auto top-up was switched off.")
     assert (AutoTopUp.objects.get().enabled, story.paid()) == (False, [1_000])
+
+
+def test_who_gave_the_team_away_does_not_pay_for_it_any_more(
+    stripe_account: StripeAccount, scene: Scene, team: Team
+) -> None:
+    buy(stripe_account, scene)
+    set_order(team)
+    AutoTopUp.objects.update(by=scene.owner.user)
+    spend(team, 1)
+    heir = make_member(team)
+    transfer_ownership(team=team, to=heir, by=scene.owner.user, at=T0)
+    charged = len(list(stripe_api.payments(str(Customer.objects.get().stripe_id))))
+
+    assert (top_up_all(at=T0), top_up_all(at=T0)) == (0, 0)
+
+    assert not AutoTopUp.objects.get().enabled
+    assert len(list(stripe_api.payments(str(Customer.objects.get().stripe_id)))) == charged
+    assert not CreditPurchase.objects.filter(kind="top_up").exists()
+    mail = Mail.objects.get(kind="top_up_off")
+    assert (mail.to, mail.context["by"]) == (heir.user.email, scene.owner.user.email)
+
+
+def test_who_switched_it_on_and_still_owns_the_team_is_charged(
+    stripe_account: StripeAccount, scene: Scene, team: Team
+) -> None:
+    buy(stripe_account, scene)
+    set_order(team)
+    AutoTopUp.objects.update(by=scene.owner.user)
+    spend(team, 1)
+
+    assert top_up_all(at=T0) == 1

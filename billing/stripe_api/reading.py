@@ -1,0 +1,69 @@
+"""How Stripe's JSON is read: one object at a time, so that one of a shape that is not known here stops no
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial, wraps
+from typing import Any, Generic, Self, TypeVar
+
+from django.utils.translation import gettext as _
+
+from billing.errors import AnswerUnreadable
+
+Object = Mapping[str, Any]
+S = TypeVar("S")
+# What reading an object of another shape raises.
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
+
+
+def guarded(read: Callable[..., S]) -> Callable[..., S]:
+    """Raises AnswerUnreadable, which names the object, where its shape is not known."""
+
+    @wraps(read)
+    def read_or_refuse(about: Object, *others: Any) -> S:
+        try:
+            return read(about, *others)
+        except UNREADABLE as error:
+            name = {"id": str(about.get("id") or about.get("object") or "?")}
+            unread = _("The payment service's answer about %(id)s has a shape that is not known here.")
+            raise AnswerUnreadable(unread % name, retry_after=60) from error
+
+    return read_or_refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[S]):
+    """An object of a list, the newest first, which is read on its own: `read` raises AnswerUnreadable where
+    its shape is not known, and the others are read all the same.
+    """
+
+    id: str
+    created_at: datetime
+    read: Callable[[], S]
+
+    @classmethod
+    def each(cls, objects: Iterable[Object], read: Callable[[Object], S]) -> Iterator[Self]:
+        for one in objects:
+            # One without a moment counts as new.
+            created = one.get("created")
+            created_at = moment(created) if isinstance(created, int) else datetime.max.replace(tzinfo=UTC)
+            yield cls(str(one.get("id")), created_at, partial(read, one))
+
+
+def id_of(reference: Object | str | None) -> str:
+    """The id of an object that may have been expanded."""
+    if reference is None:
+        return ""
+    return reference if isinstance(reference, str) else str(reference["id"])
+
+
+def moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: int | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
