@@ -157,6 +157,7 @@ class Migration(migrations.Migration):
             name='UsageBucket',
             fields=[
                 ('pk', models.CompositePrimaryKey('seat_id', 'rule', 'starts_at', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('seat', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.seat')),
                 ('rule', models.CharField(max_length=40)),
                 ('starts_at', models.DateTimeField()),
                 ('used_nanousd', models.BigIntegerField()),
@@ -343,11 +344,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='teamcredits',
             constraint=models.CheckConstraint(condition=models.Q(('overflow__in', ['never', 'allow'])), name='a_team_overflow_policy'),
-        ),
-        migrations.AddField(
-            model_name='usagebucket',
-            name='seat',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.seat'),
         ),
         migrations.AddConstraint(
             model_name='closedwindow',
