@@ -87,7 +87,7 @@ class Subscription(models.Model):
     planned_for = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="The period's end that something is planned for; past: it was missed.",
+        help_text=_("The period's end that something is planned for; past: it was missed."),
     )
     cancel_asked = models.BooleanField(
         default=False, help_text=_("Cancellation was asked for; Stripe has not confirmed it yet.")

@@ -21,7 +21,6 @@ from billing.seat_plans import LEAVES
 from billing.selectors.prices import prices_of
 from billing.services.notifications import notify_owner
 from billing.stripe_api.snapshots import SubscriptionSnapshot
-from quota.money import usd_text
 from teams.models import Team, User
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
@@ -266,5 +265,5 @@ def _close(change: Change, state: str, reason: str, at: datetime) -> None:
             kind="plan_missed",
             dedupe_key=f"plan_missed:{change.subscription.stripe_id}:{change.request['since']}",
             at=at,
-            amount=usd_text(-change.amount_nanousd),
+            amount=-change.amount_nanousd,
         )

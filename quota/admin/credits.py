@@ -127,6 +127,6 @@ def _waive(owed: OwedUsage, values: Mapping[str, Any], by: User, at: datetime) -
 class OwedUsageAdmin(VerbsAdmin[OwedUsage]):
     list_display = ("membership", "owed_nanousd", "left_nanousd", "waived_nanousd")
     list_select_related = ("membership__user", "membership__team")
-    search_fields = ("team__slug", "membership__user__email")
+    search_fields = ("team__slug", "membership__user__email__contains")
     ordering = ("-left_nanousd",)
     verbs = (Verb("waive", _("Waive what is left"), WaiveForm, _waive),)

@@ -18,7 +18,7 @@ from teams.services.keys import issue_key, revoke_keys
 from teams.services.locks import lock_team
 from teams.services.memberships import add_member
 from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
-from tokenplan.kit.text import clean_name
+from tokenplan.kit.text import clean_email, clean_name
 from tokenplan.kit.transactions import broken_constraint, one_transaction
 
 # Kept free for pages beside those of the Teams.
@@ -136,7 +136,8 @@ def successor(*, team: Team, email: str) -> User:
     InvalidValue."""
     if team.is_default:
         raise DefaultTeamIsPersonal
-    addresses = EmailAddress.objects.filter(email__iexact=email.strip(), verified=True, user__is_active=True)
+    canonical = clean_email(email, pointer="/email")
+    addresses = EmailAddress.objects.filter(email=canonical, verified=True, user__is_active=True)
     address = addresses.select_related("user").first()
     if address is None:
         raise InvalidValue(_("There is no open account with this address, confirmed."), pointer="/email")

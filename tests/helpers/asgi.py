@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.event_loop import run
 from tokenplan.web.application import Application
 from tokenplan.web.bodies import Bodies
 from tokenplan.web.threads import Threads
@@ -48,7 +49,7 @@ def application(wsgi: WSGIApplication, *, limit: int = 2_621_440, seconds: float
 
 def ask(served: Application, scope: dict[str, Any], parts: Iterable[object] = ()) -> Answered:
     """Sends one request and returns what was answered. `parts` of the body come one by one."""
-    return asyncio.run(asked(served, scope, parts))
+    return run(asked(served, scope, parts))
 
 
 async def asked(served: Application, scope: dict[str, Any], parts: Iterable[object] = ()) -> Answered:

@@ -14,6 +14,8 @@ SENDS = re.compile(
 )
 # It sends what is in the table; the settings name the library's own way out.
 SENDER = "teams/services/mail.py"
+# Ours, which puts into the table what the sign-in library would send.
+ADAPTER = "get_adapter().send_mail("
 KNOWN = {SENDER, "tokenplan/settings.py", "tokenplan/runtime/environment.py"}
 
 
@@ -23,7 +25,7 @@ def test_only_the_delivery_of_the_table_sends_mail(floor: str) -> None:
         str(file.relative_to(ROOT)): line.strip()
         for file in files(floor, suffix=".py")
         for line in file.read_text().splitlines()
-        if SENDS.search(line) and "def send_mail(" not in line
+        if SENDS.search(line) and "def send_mail(" not in line and ADAPTER not in line
     }
     assert {name: line for name, line in found.items() if name not in KNOWN} == {}
 

@@ -6,8 +6,10 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
 from teams.models import User
+from teams.services.mail import deliver_due
 from tests.helpers.factories import make_user
 from tests.helpers.proof import prove
 
@@ -32,6 +34,7 @@ def client(ada: User) -> Client:
 
 def informed(saying: str) -> list[str]:
     """Whom a mail says this to, by address."""
+    deliver_due(at=timezone.now())
     return sorted(one.to[0] for one in mail.outbox if saying in str(one.body))
 
 
@@ -73,6 +76,7 @@ def test_a_changed_password_is_mailed(client: Client) -> None:
 def test_a_reset_password_is_mailed(ada: User) -> None:
     client = Client()
     client.post("/accounts/password/reset/", {"email": "ada@work.example"})
+    deliver_due(at=timezone.now())
     link = next(word for word in str(mail.outbox[-1].body).split() if "/password/reset/key/" in word)
     page = client.get(link, follow=True)
     client.post(page.request["PATH_INFO"], {"password1": NEW, "password2": NEW})

@@ -1,6 +1,5 @@
 """What `/readyz` says."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
+from tests.helpers.event_loop import run
 from tests.helpers.factories import make_team
 from tokenplan.health import Health
 from tokenplan.runtime import folders
@@ -19,7 +19,7 @@ from tokenplan.runtime import folders
 @pytest.mark.django_db(transaction=True)
 def test_readyz_says_ok_for_what_answers() -> None:
     with contextlib.closing(Health()) as health:
-        status, found = asyncio.run(health.readiness())
+        status, found = run(health.readiness())
     assert status == 200
     assert found["checks"] | {"worker": ""} == {
         "database": "ok",
@@ -36,7 +36,7 @@ def test_readyz_names_the_roots_of_keys_that_are_not_here(settings: Settings) ->
     lost = next(iter(settings.KEY_ROOTS))
     settings.KEY_ROOTS = {"new": b"x" * 32}
     with contextlib.closing(Health()) as health:
-        status, found = asyncio.run(health.readiness())
+        status, found = run(health.readiness())
     assert (status, found["ready"]) == (503, False)
     assert found["checks"]["database"] == "ok"
     assert found["checks"]["key_roots"] == (

@@ -96,8 +96,8 @@ def test_the_same_amount_again_gives_the_same_page_and_another_ends_it(
         ("7500", "Credits are sold in multiples of 5,000"),
         ("0", "Buy from 5,000 to 1,000,000 Credits at once, in multiples of 5,000"),
         ("1005000", "Buy from 5,000 to 1,000,000 Credits at once, in multiples of 5,000"),
-        ("ten", "/credits: This is Credits as a decimal string, as 1000 or 0.500."),
-        (5000, "/credits: This is Credits as a decimal string, as 1000 or 0.500."),
+        ("ten", "/credits: Give Credits as a decimal string, such as 1000 or 0.500."),
+        (5000, "/credits: Give Credits as a decimal string, such as 1000 or 0.500."),
     ],
 )
 def test_an_amount_that_is_not_sold_is_refused(owner: Caller, credits: Any, says: str) -> None:

@@ -123,7 +123,7 @@ def test_an_operator_hands_a_team_over_with_a_reason_and_both_get_a_mail() -> No
     """Also where the Owner's account is closed: that is what it is for."""
     owner = team()
     bob = member(owner.team, "bob@example.com")
-    User.objects.filter(pk=owner.user_id).update(is_active=False)
+    User.objects.filter(pk=owner.user_id).update(is_active=False, deactivated_at=NOON)
 
     after = hand_over(owner, "BOB@example.com")
 
@@ -163,7 +163,7 @@ def test_a_team_is_handed_over_by_an_operator_alone_to_an_account_that_works() -
     owner = team()
     bob = member(owner.team, "bob@example.com", Role.ADMIN)
     closed, unverified = person("closed@example.com"), person("unverified@example.com", verified=False)
-    User.objects.filter(pk=closed.pk).update(is_active=False)
+    User.objects.filter(pk=closed.pk).update(is_active=False, deactivated_at=NOON)
     default = Membership.objects.get(team__default_for=owner.user)
     staff = operator()
     before = everything()

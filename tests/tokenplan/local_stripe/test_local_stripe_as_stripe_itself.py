@@ -128,7 +128,7 @@ def test_a_card_that_is_always_declined_is_attached_to_nobody(place: Place) -> N
     assert place.api.customers.payment_methods.list(customer).data == []
 
 
-def test_what_happens_to_payment_methods_and_tax_ids_is_told(place: Place) -> None:
+def test_what_happens_to_payment_methods_and_tax_ids_has_an_event(place: Place) -> None:
     customer = place.customer()
     card = place.use(customer, "pm_card_mastercard")
     place.api.payment_methods.update(card, {"metadata": {"a": "b"}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.asgi import NEVER, application, ask, request
+from tests.helpers.event_loop import run
 from tokenplan.kit.problems import TooBusy
 from tokenplan.web.bodies import Bodies
 
@@ -73,7 +73,7 @@ def test_a_body_that_is_cut_off_reaches_nobody() -> None:
         raise AssertionError(message)
 
     scope = request("/", method="POST", headers={"transfer-encoding": "chunked"})
-    asyncio.run(application(echo)(scope, cut_off, send))
+    run(application(echo)(scope, cut_off, send))
     assert called == []
 
 
@@ -92,4 +92,4 @@ def test_all_bodies_together_are_bounded_and_room_comes_back() -> None:
         async with bodies.whole(scope, receive) as body:
             assert body == b"0123456789"
 
-    asyncio.run(both())
+    run(both())

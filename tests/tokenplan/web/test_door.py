@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.event_loop import run
 from tokenplan.runtime.folders import web_door, web_doors
 from tokenplan.runtime.probes import ANSWER_SECONDS, ASK_EVERY_SECONDS, WebProbe
 from tokenplan.web.door import door
@@ -28,7 +29,7 @@ def test_the_door_says_for_how_long_the_threads_are_stuck_and_is_gone_at_the_end
             writer.close()
         return answer
 
-    assert asyncio.run(ask()) == b"61\n"
+    assert run(ask()) == b"61\n"
     assert not path.exists()
 
 

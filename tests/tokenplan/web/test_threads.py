@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.asgi import application, ask, asked, request
+from tests.helpers.event_loop import run
 from tokenplan.web.threads import PART_BYTES, Places
 
 
@@ -38,7 +39,7 @@ def answering(answer: Any) -> Callable[[dict[str, Any], Any], Any]:
     return wsgi
 
 
-def test_who_gets_no_thread_in_time_is_told_to_come_again_and_health_needs_none() -> None:
+def test_who_gets_no_thread_in_time_is_asked_to_come_again_and_health_needs_none() -> None:
     free = threading.Event()
     calls = []
 
@@ -64,7 +65,7 @@ def test_who_gets_no_thread_in_time_is_told_to_come_again_and_health_needs_none(
         assert [(await one)[::2] for one in waiting] == [(200, b"ok"), (200, b"ok")]
         assert served.threads.calls.stuck_seconds() == 0
 
-    asyncio.run(crowd())
+    run(crowd())
     assert len(calls) == 2
 
 
@@ -109,7 +110,7 @@ def broken_off(answer: Long, *, slow_after: int = 99) -> dict[str, Any]:
     async def receive() -> dict[str, Any]:
         raise AssertionError
 
-    asyncio.run(application(answering(answer))(request("/"), receive, send))
+    run(application(answering(answer))(request("/"), receive, send))
     last: dict[str, Any] = sent[-1]
     return last
 

@@ -1,8 +1,8 @@
 """What is slow to find out is looked at once at a time, and never waited for long."""
 
-import asyncio
 import threading
 
+from tests.helpers.event_loop import run
 from tokenplan.web.watches import Watch
 
 
@@ -17,7 +17,7 @@ def test_what_was_found_is_fresh_for_a_while() -> None:
         kept, asked_each_time = Watch(check, fresh_seconds=60), Watch(check, fresh_seconds=0)
         return [await watch.found(within=5) for watch in (kept, kept, asked_each_time, asked_each_time, kept)]
 
-    assert asyncio.run(several()) == [1, 1, 2, 3, 1]
+    assert run(several()) == [1, 1, 2, 3, 1]
 
 
 def test_a_check_that_hangs_is_not_waited_for_and_not_begun_twice() -> None:
@@ -37,7 +37,7 @@ def test_a_check_that_hangs_is_not_waited_for_and_not_begun_twice() -> None:
         released.set()
         assert await watch.found(within=5) == "found"
 
-    asyncio.run(hang())
+    run(hang())
 
 
 def test_a_check_that_fails_finds_nothing_and_is_made_again() -> None:
@@ -53,4 +53,4 @@ def test_a_check_that_fails_finds_nothing_and_is_made_again() -> None:
         watch = Watch(check, fresh_seconds=60)
         return [await watch.found(within=5), await watch.found(within=5)]
 
-    assert asyncio.run(twice()) == [None, "found"]
+    assert run(twice()) == [None, "found"]
