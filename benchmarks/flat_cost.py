@@ -15,7 +15,8 @@ from quota.replay.tally import percentile
 # Settled calls with their reservations, spread evenly over the last 90 days, as traffic would have left them.
 RECORD = """
 WITH seat AS (
-    SELECT k.team_id, k.membership_id, k.id AS key_id, e.seat_id, e.plan_id, g.id AS gateway_id
+    SELECT k.team_id, k.membership_id, k.id AS key_id, e.seat_id, e.plan_id, g.id AS gateway_id,
+        (SELECT max(c.id) FROM quota_ratecard c) AS rate_card_id
     FROM teams_subscriptionkey k
     JOIN teams_seatholding h ON h.membership_id = k.membership_id
     JOIN quota_entitlement e ON e.seat_id = h.seat_id, quota_gateway g
@@ -26,10 +27,10 @@ WITH seat AS (
 ), reservations AS (
     INSERT INTO quota_reservation (
         id, gateway_id, request_id, request_hash, team_id, membership_id, key_id, seat_id, plan_id,
-        model, agent, estimate_nanousd, from_quota_nanousd, from_credits_nanousd, windows,
+        rate_card_id, model, agent, estimate_nanousd, from_quota_nanousd, from_credits_nanousd, windows,
         state, created_at, expires_at, closed_at, expired)
     SELECT id, gateway_id, format('recorded-%%s-%%s', seat_id, n), '',
-        team_id, membership_id, key_id, seat_id, plan_id, 'MiniMax-M2.7', '', 1000, 1000, 0, '[]',
+        team_id, membership_id, key_id, seat_id, plan_id, rate_card_id, 'MiniMax-M2.7', '', 1000, 1000, 0, '[]',
         'settled', moment, moment + interval '15 minutes', moment, false
     FROM calls, seat RETURNING id
 )
@@ -37,9 +38,10 @@ INSERT INTO quota_usageevent (
     id, gateway_id, usage_hash, reservation_id, team_id, membership_id, key_id, seat_id, plan_id,
     model, modality, agent, usage, prices,
     amount_nanousd, from_quota_nanousd, from_credits_nanousd, overrun_nanousd,
-    windows_before, windows_after, occurred_at, recorded_at)
+    windows_before, windows_after, occurred_at, recorded_at, unpriced, first_use_starts)
 SELECT id, gateway_id, '', id, team_id, membership_id, key_id, seat_id, plan_id,
-    'MiniMax-M2.7', 'language', '', '{}', '[]', 1000, 1000, 0, 0, '[]', '[]', moment, moment
+    'MiniMax-M2.7', 'language', '', '{}', '[]', 1000, 1000, 0, 0, '[]', '[]', moment, moment,
+    false, '{}'
 FROM calls, seat
 """
 

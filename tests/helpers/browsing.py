@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.core import mail
@@ -64,7 +65,7 @@ def sign_up(page: Page, email: str) -> None:
     page.get_by_label("Password (again)").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
-    page.goto(last_link())
+    page.goto(urljoin(page.url, path_of(last_link())))
     page.get_by_role("button", name="Yes, confirm").click()
 
 

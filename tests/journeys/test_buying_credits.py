@@ -15,7 +15,7 @@ from billing.models import CreditPurchase
 from billing.tasks import top_up
 from teams.models import Team
 from teams.services import mail as mailer
-from tests.helpers.browsing import arrive, last_link, overhang, path_of, pay
+from tests.helpers.browsing import PASSWORD, arrive, confirm_password, last_link, overhang, path_of, pay
 from tests.helpers.factories import (
     allow_credits,
     make_desk,
@@ -35,7 +35,7 @@ def team(account: StripeAccount) -> Team:
     """Its Owner may use Credits and holds no seat."""
     at = timezone.now()
     use_test_rate_card(at=at - timedelta(days=1))
-    team = make_team("Acme", owner=make_user("ada@example.com", at=at), at=at)
+    team = make_team("Acme", owner=make_user("ada@example.com", password=PASSWORD, at=at), at=at)
     allow_credits(owner_of(team), at=at)
     return team
 
@@ -93,6 +93,9 @@ def test_a_card_that_stops_working_is_mailed_and_changed_on_stripes_page(
 ) -> None:
     page, url = browser_page, live_server.url
     arrive(page, url, owner_of(team).user)
+    page.goto(f"{url}/teams/acme/credits/auto-top-up/")
+    page.get_by_role("button", name="Add a card").click()
+    confirm_password(page)
     page.goto(f"{url}/teams/acme/credits/auto-top-up/")
     page.get_by_role("button", name="Add a card").click()
     page.get_by_label("Card number").fill(DECLINED_LATER)

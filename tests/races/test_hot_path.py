@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.db.models import Sum
 
-from quota.errors import NoUsableResources, QuotaExhausted
+from quota.errors import NoUsableResources, QuotaExhausted, UsageOwed
 from quota.hot_path import authorize as authorize_module
 from quota.hot_path import events as events_module
 from quota.hot_path import state as state_module
@@ -58,7 +58,7 @@ def at_once(*work: Callable[[], Any]) -> list[Any]:
         try:
             start.wait(30)
             return one()
-        except (QuotaExhausted, NoUsableResources) as refusal:
+        except (QuotaExhausted, NoUsableResources, UsageOwed) as refusal:
             return refusal
         finally:
             connections.close_all()

@@ -24,7 +24,7 @@ from billing.models import (
     Subscription,
     SubscriptionItem,
 )
-from billing.stripe_api import snapshots
+from billing.stripe_api import invoice_snapshots
 from billing.stripe_api.client import api
 from billing.stripe_api.reading import guarded
 from billing.sync.reconcile import reconcile
@@ -217,7 +217,7 @@ def test_seats_are_changed_beside_an_item_that_is_not_ours_and_it_stays(story: S
 def test_an_object_of_an_unknown_shape_is_named_and_the_others_are_compared(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = snapshots.invoice_snapshot.__wrapped__  # type: ignore[attr-defined]
+    read = invoice_snapshots.invoice_snapshot.__wrapped__  # type: ignore[attr-defined]
     newest = Invoice.objects.latest("created_at", "pk").stripe_id
 
     def without_a_total(invoice: dict[str, Any]) -> Any:
