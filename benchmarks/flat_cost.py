@@ -30,7 +30,8 @@ WITH seat AS (
         rate_card_id, model, agent, estimate_nanousd, from_quota_nanousd, from_credits_nanousd, windows,
         state, created_at, expires_at, closed_at, expired)
     SELECT id, gateway_id, format('recorded-%%s-%%s', seat_id, n), '',
-        team_id, membership_id, key_id, seat_id, plan_id, rate_card_id, 'MiniMax-M2.7', '', 1000, 1000, 0, '[]',
+        team_id, membership_id, key_id, seat_id, plan_id,
+        rate_card_id, 'MiniMax-M2.7', '', 1000, 1000, 0, '[]',
         'settled', moment, moment + interval '15 minutes', moment, false
     FROM calls, seat RETURNING id
 )
