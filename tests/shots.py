@@ -95,12 +95,12 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
         owner = by_role["owner"]
         visitor.sign_in(owner["email"], owner["password"])
         visitor.shoot("/account/")
-        visitor.open_first("/account/", "Rotate", "account-rotate")
         visitor.open_first("/account/", "Show key", "account-confirm-password")
         if visitor.page.get_by_label("Password").count():
             visitor.page.get_by_label("Password").fill(owner["password"])
             visitor.page.get_by_role("button", name="Confirm").click()
             visitor.picture("account-key")
+        visitor.open_first("/account/", "Rotate", "account-rotate")
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
         visitor.shoot("/new-team/")
