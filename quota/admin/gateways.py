@@ -42,16 +42,16 @@ class GatewayAdmin(ReadOnlyAdmin[Gateway]):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form: Form = GatewayForm(request.POST or None)
-        made: list[tuple[Gateway, str]] = []
         at = timezone.now()
         back = reverse("admin:quota_gateway_changelist")
-        if request.method == "POST" and attempt_form(
-            form,
-            lambda: made.append(
-                gateways.create_gateway(name=form.cleaned_data["name"], at=at, by=operator(request))
-            ),
-        ):
-            gateway, text = made[0]
+        made = None
+        if request.method == "POST":
+            made = attempt_form(
+                form,
+                lambda: gateways.create_gateway(name=form.cleaned_data["name"], at=at, by=operator(request)),
+            )
+        if made:
+            gateway, text = made.value
             context = {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
