@@ -54,8 +54,6 @@ def finish() -> int:
             renew_contacts,
         ):
             done += sweep(at=at)
-    if done:
-        enqueue(deliver_mail)
     return done
 
 

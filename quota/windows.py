@@ -255,7 +255,7 @@ def fits_at(
     if fits(moment):
         return moment
     lapses = {hold.ends_at for hold in holds if hold.ends_at < FOREVER}
-    starts = {b.starts_at for b in buckets if b.used} | {rule.bucket_start(h.at) for h in holds}
+    starts = {b.starts_at for b in buckets if b.used} | {rule.bucket_start(h.at, buckets) for h in holds}
     changes = sorted(at for at in lapses | {start + rule.length for start in starts} if at > moment)
     return changes[bisect_left(changes, True, hi=len(changes) - 1, key=fits)]
 

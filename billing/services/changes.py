@@ -148,7 +148,8 @@ def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: U
         )
     row.next_interval = change.next_interval
     row.planned_for = row.period_end if change.plans_ahead else None
-    row.save(update_fields=["next_interval", "planned_for"])
+    row.schedule_id = ""  # Stripe's is of an older plan; until the next sync the sweep finds this one unheard
+    row.save(update_fields=["next_interval", "planned_for", "schedule_id"])
     record(team=team, by=by, action="subscription.planned", subject=text, at=at)
     return row
 

@@ -160,20 +160,19 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
     purchase.state, purchase.reason, purchase.closed_at = State.FAILED, reason[:500], at
     purchase.save(update_fields=["state", "reason", "closed_at"])
     order = AutoTopUp.objects.get(team=purchase.team)
-    order.failures += 1
-    order.enabled = order.enabled and order.failures < MAX_FAILURES
-    order.save(update_fields=["failures", "enabled"])
-    context: dict[str, str | int] = {
-        "credits": purchase.amount_nanousd,
-        "price": purchase.amount_nanousd,
-        "balance": team_balance(purchase.team_id, at),
-        "reason": purchase.reason,
-        "off": "yes" if not order.enabled else "",
-        "failures": order.failures,
-    }
-    notify_owner(
-        team=purchase.team, kind="top_up_failed", dedupe_key=f"top_up_failed:{purchase.pk}", at=at, **context
-    )
+    if order.enabled:  # one that was switched off meanwhile did not fail
+        order.failures += 1
+        order.enabled = order.failures < MAX_FAILURES
+        order.save(update_fields=["failures", "enabled"])
+        context: dict[str, str | int] = {
+            "credits": purchase.amount_nanousd,
+            "price": purchase.amount_nanousd,
+            "balance": team_balance(purchase.team_id, at),
+            "reason": purchase.reason,
+            "off": "" if order.enabled else "yes",
+        }
+        once = f"top_up_failed:{purchase.pk}"
+        notify_owner(team=purchase.team, kind="top_up_failed", dedupe_key=once, at=at, **context)
     details: Details = {"reason": purchase.reason, "switched_off": not order.enabled}
     record(
         team=purchase.team,

@@ -77,6 +77,7 @@ class SubscriptionSnapshot:
     card: str = ""
     discounts: tuple[str, ...] = ()
     others: tuple[OtherItem, ...] = ()
+    undone: frozenset[str] = frozenset()  # requests of `change_back` that were carried out
 
     def only(self, price_ids: Collection[str]) -> Self:
         """With the items that bill these prices; what bills anything else is among the `others`."""
@@ -214,6 +215,11 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         payment_method_id=id_of(subscription.get("default_payment_method")),
         card=_card(subscription.get("default_payment_method")),
         discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),
+        undone=frozenset(
+            value
+            for name, value in (subscription.get("metadata") or {}).items()
+            if name.startswith("undone_")
+        ),
         others=others,
     )
 

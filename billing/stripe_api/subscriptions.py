@@ -81,7 +81,12 @@ def change_subscription(
 
 def change_back(now: SubscriptionSnapshot, prices: Quantities, *, request: object) -> None:
     """Bills these prices from now on, without any proration: what was paid for the others was given back."""
-    params = {"items": _item_changes(now, prices), "proration_behavior": "none"}
+    params: dict[str, Any] = {
+        "items": _item_changes(now, prices),
+        "proration_behavior": "none",
+        # Read again as `undone`: so that it is not done twice where the answer is lost.
+        "metadata": {f"undone_{str(request)[:30]}": str(request)},
+    }
     asked(api().subscriptions.update, now.id, params, once(request))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import F, OuterRef, Subquery
 
 from billing import stripe_api
+from billing.errors import AnswerUnreadable, PaymentsUnavailable
 from billing.fetch import fetch
 from billing.models import Customer, Invoice, Payment, Subscription
 from billing.services.customers import apply_customer, set_contact_email
@@ -58,6 +59,10 @@ def renew_contacts(*, at: datetime) -> int:
     for row in known.exclude(owner_email=None).exclude(contact_email=F("owner_email")).order_by("pk"):
         try:
             renewed += bool(renew_contact(row))
+        except PaymentsUnavailable as refusal:
+            if not isinstance(refusal, AnswerUnreadable):
+                raise
+            logger.warning("The contact of %s was not renewed: %s", row, refusal)
         except Refusal as refusal:
             logger.warning("The contact of %s was not renewed: %s", row, refusal)
         except Exception:  # whatever is wrong with this one, the others are renewed

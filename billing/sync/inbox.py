@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from billing.errors import PaymentsUnavailable, StripeMissing
+from billing.errors import AnswerUnreadable, PaymentsUnavailable, StripeMissing
 from billing.models import StripeEvent
 from billing.services import inbox
 from billing.sync.checkouts import sync_checkout_session
@@ -64,7 +64,8 @@ def work(*, event: StripeEvent, at: datetime, synced: Synced) -> bool:
         changed = _sync_subject(event, at, synced)
     except PaymentsUnavailable as refusal:
         inbox.fail(event=event, error=f"{refusal.code}: {refusal.detail}", at=at)
-        raise
+        if not isinstance(refusal, AnswerUnreadable):  # Stripe answers, and the other events are read
+            raise
     except StripeMissing as refusal:
         inbox.fail_missing(event=event, error=f"{refusal.code}: {refusal.detail}", at=at)
     except Refusal as refusal:

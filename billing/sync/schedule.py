@@ -141,17 +141,23 @@ def keep_schedule(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str
     says, and NotOnSale for a price that Stripe does not know.
     """
     match schedule_state(row, snapshot):
+        case Missed() if row.cancel_asked and snapshot.cancel_at is None:
+            return _end_with_period(row, snapshot)
         case Ended() | ReleasedForChange() | AwaitsPayment() | Missed():
             return []
         case EndsWithPeriod(stripe_knows=False):
-            # Stripe refuses to end a subscription that is on a schedule.
-            lines = _release(snapshot)
-            schedules.set_cancel_at_period_end(row.stripe_id, cancel=True)
-            return [*lines, f"subscription {row.stripe_id}: ends with its period"]
+            return _end_with_period(row, snapshot)
         case Planned() as planned:
             return _schedule(row, snapshot, planned)
         case _:
             return _release(snapshot)
+
+
+def _end_with_period(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str]:
+    # Stripe refuses to end a subscription that is on a schedule.
+    lines = _release(snapshot)
+    schedules.set_cancel_at_period_end(row.stripe_id, cancel=True)
+    return [*lines, f"subscription {row.stripe_id}: ends with its period"]
 
 
 def release_for_change(change: Change, snapshot: SubscriptionSnapshot) -> None:

@@ -52,6 +52,10 @@ def _undo(row: Subscription, change: Change, bill: Invoice, at: datetime) -> lis
     if change.request.get("kind") == "interval":
         return _end(row, bill, at)
     now = fetch(lambda: only_ours(stripe_api.subscription(row.stripe_id))).value
+    request = f"{change.pk}-undo"
+    if request in now.undone:  # it was done, and the answer was lost
+        mark_undone(change=change, at=at)
+        return sync_subscription(row.stripe_id, at)
     seats = Counter(now.quantities)
     seats.subtract(change.target)
     seats.update(change.before)
@@ -59,7 +63,7 @@ def _undo(row: Subscription, change: Change, bill: Invoice, at: datetime) -> lis
     if not wanted:
         return _end(row, bill, at)
     release_to_undo(now)
-    stripe_api.change_back(now, wanted, request=f"{change.pk}-undo")
+    stripe_api.change_back(now, wanted, request=request)
     mark_undone(change=change, at=at)
     lines = sync_subscription(row.stripe_id, at)
     return [f"change “{change.text}”: undone, its invoice {bill} was taken back", *lines]

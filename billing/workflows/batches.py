@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from django.db.models import Model, QuerySet
 
-from billing.errors import PaymentsUnavailable
+from billing.errors import AnswerUnreadable, PaymentsUnavailable
 from tokenplan.kit.errors import Refusal
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ def work_each(rows: QuerySet[Row], verb: Callable[[Row], bool], failed: str) -> 
     for row in rows.order_by("?"):
         try:
             done += verb(row)
+        except AnswerUnreadable as refusal:  # Stripe answers; only this one cannot be read
+            logger.warning(f"{failed}: %s", row.pk, refusal)
         except PaymentsUnavailable as refusal:
             logger.warning(f"{failed}: %s. The rest waits.", row.pk, refusal)
             raise

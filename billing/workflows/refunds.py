@@ -35,6 +35,8 @@ def refund_payment(
     refund = refunds.open_refund(
         payment=payment, amount_nanousd=amount_nanousd, reason=reason, request=request, at=at, by=by
     )
+    if refund.state == Refund.State.REFUSED:
+        raise StripeRefused(refund.error)
     return refund if refund.state == Refund.State.DONE else send_refund(refund=refund, at=at)
 
 

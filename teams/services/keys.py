@@ -31,8 +31,12 @@ def root_secret(root: str) -> bytes:
 
 
 def refused_text(root: str) -> KeyInvalid | KeyRootMissing:
-    """Why a key's text is not what this root makes of it: a wrong text, or another root of that id."""
-    return KeyInvalid() if key_roots.is_genuine(root) else KeyRootMissing(root)
+    """Why a key's text is not what this root makes of it: a wrong text, a root that was withdrawn, or another
+    root of that id.
+    """
+    if key_roots.is_genuine(root) or key_roots.is_withdrawn(root):
+        return KeyInvalid()
+    return KeyRootMissing(root)
 
 
 def issue_key(*, membership: Membership, at: datetime) -> SubscriptionKey:

@@ -259,3 +259,9 @@ def test_equal_rules_have_equal_keys_and_a_key_gives_its_rule_back(rule: Rule, k
     assert back.key == key
     moment = on("03T14:07:11")
     assert back.bucket_start(moment) == rule.bucket_start(moment)
+
+
+def test_what_a_first_use_window_of_held_calls_keeps_out_fits_when_that_window_ends() -> None:
+    opened = [Bucket(on("03T00:00:00"), 0)]
+    held = [Hold(on("03T04:59:00"), 1000, on("03T05:14:00"))]
+    assert fits_at(FIRST_USE, opened, held, 500, on("03T04:59:30")) == on("03T05:00:00")

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from billing import tasks
-from billing.errors import PaymentDeclined, PaymentsUnavailable
+from billing.errors import AnswerUnreadable, PaymentDeclined, PaymentsUnavailable
 from billing.models import Change, Checkout, Refund, StripeEvent, Subscription
 from billing.services import inbox, top_ups
 from billing.stripe_api.snapshots import EventSnapshot
@@ -169,3 +169,17 @@ def test_whatever_else_is_wrong_with_one_the_others_are_worked() -> None:
 
     assert work_each(Checkout.objects.all(), verb, "Checkout %s was not synced") == 1
     assert good.pk
+
+
+def test_one_that_cannot_be_read_stops_no_other() -> None:
+    unreadable, other = open_change(), open_change()
+    worked = []
+
+    def work(change: Change) -> bool:
+        if change == unreadable:
+            raise AnswerUnreadable(f"change {change.pk}")
+        worked.append(change)
+        return True
+
+    assert work_each(Change.objects.all(), work, "Change %s is not settled") == 1
+    assert worked == [other]

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from teams.errors import KeyInvalid, KeyRootMissing
 from teams.models import AuditEntry, KeyRoot, Membership, SubscriptionKey
 from teams.services.key_roots import missing_roots, note_roots, what_to_do
-from teams.services.keys import recognise_key, reveal_key, rotate_key, withdraw_root
+from teams.services.keys import recognise_key, refused_text, reveal_key, rotate_key, withdraw_root
 from tests.helpers.factories import T0, make_member, make_team
 from tokenplan.kit.errors import InvalidValue
 
@@ -139,3 +139,11 @@ def test_keys_from_before_roots_were_written_down_are_noted(
     note_roots(at=T0)
     assert set(KeyRoot.objects.values_list("name", flat=True)) == {root, "lost"}
     assert missing_roots(at=T0) == {"lost": 1}
+
+
+def test_a_key_of_a_withdrawn_root_is_invalid_also_where_another_secret_has_its_id(
+    member: Membership, root: str, settings: Settings
+) -> None:
+    settings.KEY_ROOTS = {"new": OTHER, root: OTHER}
+    withdraw_root(root=root, at=T0, by=None)
+    assert isinstance(refused_text(root), KeyInvalid)
