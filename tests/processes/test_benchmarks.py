@@ -10,7 +10,7 @@ import pytest
 
 from tokenplan.runtime import folders
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 SMALL = {
     "gated_calls": ("--seconds", "1", "--rounds", "1", "--clients", "2", "--seats", "2"),

@@ -18,7 +18,7 @@ from tests.helpers.serving import wait_for
 from tokenplan.runtime import folders
 from tokenplan.runtime.queues import WORKERS
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 # Forty events whose objects nobody can be asked about, each announced, and then one mail.
 QUEUED = """

@@ -30,7 +30,7 @@ from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.year import books_of, state_of
 from tokenplan.kit.errors import Refusal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 MINUTE = timedelta(minutes=1)
 
