@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from quota.models import CreditAccess
 from teams.models import Membership, Role, Team
 from tests.helpers import factories
 from tests.helpers.api_client import Caller, person
 from tests.helpers.factories import CREDIT
-
-
-@pytest.fixture
-def scene() -> factories.Scene:
-    return factories.make_scene()
-
-
-@pytest.fixture
-def team(scene: factories.Scene) -> Team:
-    return scene.team
-
-
-@pytest.fixture
-def owner(scene: factories.Scene) -> Caller:
-    return person(scene.owner.user)
-
-
-@pytest.fixture
-def member(team: Team) -> Membership:
-    return factories.make_member(team)
 
 
 def test_credits_are_shown_with_lots_and_ledger(

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from teams.models import Membership, Team
 from tests.helpers import factories
 from tests.helpers.api_client import Caller, person
-
-
-@pytest.fixture
-def scene() -> factories.Scene:
-    return factories.make_scene()
-
-
-@pytest.fixture
-def team(scene: factories.Scene) -> Team:
-    return scene.team
-
-
-@pytest.fixture
-def owner(scene: factories.Scene) -> Caller:
-    return person(scene.owner.user)
-
-
-@pytest.fixture
-def member(team: Team) -> Membership:
-    return factories.make_member(team)
 
 
 def test_a_member_asks_for_a_seat_and_gets_it(

@@ -10,30 +10,10 @@ import time_machine
 
 from teams.models import Membership, Team
 from tests.helpers import factories
-from tests.helpers.api_client import Caller, person
+from tests.helpers.api_client import Caller
 from tests.helpers.factories import T0
 
 CENT = 10_000_000
-
-
-@pytest.fixture
-def scene() -> factories.Scene:
-    return factories.make_scene()
-
-
-@pytest.fixture
-def team(scene: factories.Scene) -> Team:
-    return scene.team
-
-
-@pytest.fixture
-def owner(scene: factories.Scene) -> Caller:
-    return person(scene.owner.user)
-
-
-@pytest.fixture
-def member(team: Team) -> Membership:
-    return factories.make_member(team)
 
 
 def test_seats_are_listed_with_plan_holder_and_windows(

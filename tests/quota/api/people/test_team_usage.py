@@ -4,33 +4,11 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import pytest
-
 from teams.models import Membership, Team
 from tests.helpers import factories
 from tests.helpers.api_client import Caller, person
 
 CENT = 10_000_000
-
-
-@pytest.fixture
-def scene() -> factories.Scene:
-    return factories.make_scene()
-
-
-@pytest.fixture
-def team(scene: factories.Scene) -> Team:
-    return scene.team
-
-
-@pytest.fixture
-def owner(scene: factories.Scene) -> Caller:
-    return person(scene.owner.user)
-
-
-@pytest.fixture
-def member(team: Team) -> Membership:
-    return factories.make_member(team)
 
 
 def test_everyone_sees_their_own_bar_in_each_team(scene: factories.Scene, member: Membership) -> None:
