@@ -11,7 +11,7 @@ from quota.models.credits import (
     TeamCredits,
 )
 from quota.models.gateways import Gateway
-from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
+from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.seat_requests import SeatRequest
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
@@ -29,6 +29,7 @@ __all__ = [
     "Plan",
     "PlanLimit",
     "RateCard",
+    "RateCardAlias",
     "RateCardPrice",
     "Reservation",
     "SeatRequest",

@@ -215,9 +215,28 @@ class RateCard(models.Model):
         return f"Rate card of {self.effective_from:%Y-%m-%d %H:%M} UTC"
 
 
+class RateCardAlias(models.Model):
+    """Another name of a model on the card. Immutable, by trigger."""
+
+    card = models.ForeignKey(RateCard, on_delete=models.PROTECT, related_name="aliases")
+    alias = models.CharField(max_length=100)
+    model = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["card", "alias"], name="an_alias_is_of_one_model"),
+        ]
+        ordering = ["id"]
+        verbose_name_plural = _("rate card aliases")
+
+    def __str__(self) -> str:
+        return f"{self.alias} → {self.model}"
+
+
 class RateCardPrice(models.Model):
     """What a quantity of one meter of one model costs. `context_over` > 0: for calls whose input, cache hits
-    included, is larger than that many tokens."""
+    included, is larger than that many tokens. The meter `default_hold`: held without an estimate.
+    """
 
     card = models.ForeignKey(RateCard, on_delete=models.PROTECT, related_name="prices")
     model = models.CharField(max_length=100)

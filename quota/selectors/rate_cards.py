@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
 from quota.models import RateCard, RateCardPrice
 from quota.money import usd_text
+from quota.rate_card_lists import RateCardList
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,20 @@ class PriceChange:
         return f"{_('changed:')} {self.subject}: {self.before} -> {self.after}"
 
 
-def price_changes(before: Iterable[RateCardPrice], after: Iterable[RateCardPrice]) -> list[PriceChange]:
-    """First what is new, then what is gone, then what costs something else; each by model and meter."""
+def rows_of(card: RateCard | None) -> RateCardList:
+    """The rows of a card that is loaded; none of None."""
+    return RateCardList(tuple(card.prices.all()), tuple(card.aliases.all())) if card else RateCardList((), ())
+
+
+def card_changes(before: RateCardList, after: RateCardList) -> list[PriceChange]:
+    """First what is new, then what is gone, then what costs something else; each by model and meter. A
+    default hold is a price here, and an alias costs its model.
+    """
     old, new = _by_subject(before), _by_subject(after)
     changes = [
-        PriceChange(_subject(*key), _cost(old.get(key)), _cost(new.get(key)))
-        for key in sorted({**old, **new})
-        if _cost(old.get(key)) != _cost(new.get(key))
+        PriceChange(subject, old.get(subject, ""), new.get(subject, ""))
+        for subject in sorted({**old, **new})
+        if old.get(subject) != new.get(subject)
     ]
     return sorted(changes, key=lambda change: (bool(change.before), bool(change.after)))
 
@@ -44,11 +51,13 @@ def changes_of_withdrawal(card: RateCard) -> tuple[RateCard | None, list[PriceCh
     """
     others = RateCard.objects.exclude(pk=card.pk)
     instead = others.in_force(card.effective_from)
-    return instead, price_changes(card.prices.all(), instead.prices.all() if instead else ())
+    return instead, card_changes(rows_of(card), rows_of(instead))
 
 
-def _by_subject(prices: Iterable[RateCardPrice]) -> dict[tuple[str, str, int], RateCardPrice]:
-    return {(price.model, price.meter, price.context_over): price for price in prices}
+def _by_subject(rows: RateCardList) -> dict[str, str]:
+    """What each row is about, and what it says of it."""
+    costs = {_subject(price.model, price.meter, price.context_over): _cost(price) for price in rows.prices}
+    return costs | {_("alias %(alias)s") % {"alias": row.alias}: row.model for row in rows.aliases}
 
 
 def _subject(model: str, meter: str, context_over: int) -> str:
@@ -61,9 +70,7 @@ def _subject(model: str, meter: str, context_over: int) -> str:
     }
 
 
-def _cost(price: RateCardPrice | None) -> str:
-    if price is None:
-        return ""
+def _cost(price: RateCardPrice) -> str:
     return _("%(usd)s for %(count)s (%(modality)s)") % {
         "usd": usd_text(price.nanousd_per_unit),
         "count": f"{price.unit_size:,}",

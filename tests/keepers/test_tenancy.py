@@ -168,7 +168,7 @@ OTHER_CREDENTIALS = {
 
 # For everyone, with nobody's data: the front page, documents, an invitation (its token is the credential),
 # the trackers' paths (200 always; the body says who).
-OPEN = {"home", "plans", "api-plans", "schema", "api-docs", "join", "remains", "remains-legacy"}
+OPEN = {"home", "plans", "api-plans", "api-models", "schema", "api-docs", "join", "remains", "remains-legacy"}
 # Stripe's signature is the credential (tests/billing/views/test_webhooks.py).
 SIGNED = {"stripe-webhook"}
 

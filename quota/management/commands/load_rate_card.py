@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from quota.management.parsing import moment, utc
 from quota.models import RateCard
-from quota.selectors.rate_cards import price_changes
+from quota.pricing import DEFAULT_HOLD
+from quota.selectors.rate_cards import card_changes, rows_of
 from quota.services.rate_cards import ProposedCard, load_rate_card, proposed_card
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.text import read_operator_file
@@ -46,7 +47,7 @@ class Command(BaseCommand):
     def _say(self, card: RateCard, is_new: bool) -> None:
         since = f"in force from {utc(card.effective_from)}"
         if is_new:
-            self.stdout.write(f"Loaded {card.prices.count()} prices, {since}.")
+            self.stdout.write(f"Loaded {card.prices.exclude(meter=DEFAULT_HOLD).count()} prices, {since}.")
         else:
             self.stdout.write(f"This list is loaded already, {since}.")
 
@@ -60,6 +61,6 @@ class Command(BaseCommand):
             since += f" until {utc(proposed.following.effective_from)}"
         instead = f"in place of the rate card of {utc(before.effective_from)}" if before else "as the first"
         self.stdout.write(f"{since}, {instead}:")
-        for change in price_changes(before.prices.all() if before else (), proposed.prices):
+        for change in card_changes(rows_of(before), proposed.rows):
             self.stdout.write(f"  {change}")
         self.stdout.write("Nothing was written.")

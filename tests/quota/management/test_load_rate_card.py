@@ -70,6 +70,25 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(tmp_path: Path) ->
     assert (RateCard.objects.count(), AuditEntry.objects.count()) == (1, 1)
 
 
+def test_a_dry_run_shows_default_holds_and_aliases_too(tmp_path: Path) -> None:
+    header = "model,modality,meter,unit_size,usd_per_unit,context_over,note,alias_of"
+    penny = [
+        header,
+        "penny,language,calls,1,0.01,,,",
+        "penny,language,default_hold,1,0.05,,,",
+        "cent,,,,,,,penny",
+    ]
+    said("load_rate_card", written(tmp_path, "\n".join(penny)))
+    other = [header, penny[1], "dime,language,calls,1,0.1,,,", "cent,,,,,,,dime", "coin,,,,,,,penny"]
+    lines = said("load_rate_card", written(tmp_path, "\n".join(other)), "--dry-run")
+    assert lines[1:-1] == [
+        "  new:     alias coin: penny",
+        "  new:     dime calls: $0.10 for 1 (language)",
+        "  gone:    penny default_hold: $0.05 for 1 (language)",
+        "  changed: alias cent: penny -> dime",
+    ]
+
+
 def test_a_wrong_card_is_withdrawn_until_it_is_in_force(tmp_path: Path) -> None:
     said("load_rate_card")
     with time_machine.travel(T0, tick=False) as clock:

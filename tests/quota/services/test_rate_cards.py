@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from quota.errors import ModelUnknown, RateCardInForce, RateCardInvalid, RateCardWithdrawn
-from quota.models import RateCard, RateCardPrice
+from quota.models import RateCard, RateCardAlias, RateCardPrice
 from quota.services.rate_cards import load_rate_card, withdraw_rate_card
 from teams.models import AuditEntry
 from tests.helpers.drift import plant
@@ -67,6 +67,16 @@ def test_the_database_refuses_a_second_card_from_the_past(scene: Scene) -> None:
     with pytest.raises(IntegrityError, match="in the past"), transaction.atomic():
         RateCard.objects.create(effective_from=past, source_sha256="x", loaded_at=T0)
     RateCard.objects.create(effective_from=T0, source_sha256="x", loaded_at=T0)
+
+
+def test_an_alias_of_a_card_is_never_changed(scene: Scene) -> None:
+    row = RateCardAlias.objects.create(card=RateCard.objects.get(), alias="cent", model="penny")
+    with pytest.raises(IntegrityError, match="load a new rate card"), transaction.atomic():
+        RateCardAlias.objects.update(model="nano")
+    with pytest.raises(IntegrityError, match="load a new rate card"), transaction.atomic():
+        row.delete()
+    with pytest.raises(IntegrityError, match="an_alias_is_of_one_model"), transaction.atomic():
+        RateCardAlias.objects.create(card=row.card, alias="cent", model="nano")
 
 
 def test_a_card_that_comes_while_a_call_is_under_way_does_not_price_it_anew(scene: Scene) -> None:
