@@ -156,6 +156,7 @@ OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "ap
 # Other credentials, tested where they are made: a gateway's or a Subscription Key.
 OTHER_CREDENTIALS = {
     "api-authorize": {},
+    "api-rate-card": {},
     "api-settle": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
     "api-release": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
     "api-settlements": {},
