@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CreditLedgerEntry,
         Entitlement,
         Gateway,
+        GatewayCredential,
         OwedUsage,
         Plan,
         RateCard,
@@ -70,6 +71,11 @@ class RateCardQuerySet(QuerySet["RateCard"]):
 class GatewayQuerySet(QuerySet["Gateway"]):
     def live(self) -> Self:
         return self.filter(revoked_at=None)
+
+
+class GatewayCredentialQuerySet(QuerySet["GatewayCredential"]):
+    def working(self, moment: datetime) -> Self:
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=moment))
 
 
 class ReservationQuerySet(TeamOwned["Reservation"]):

@@ -10,7 +10,7 @@ from quota.models.credits import (
     PastTeamOverflow,
     TeamCredits,
 )
-from quota.models.gateways import Gateway
+from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.seat_requests import SeatRequest
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
@@ -23,6 +23,7 @@ __all__ = [
     "CreditMonth",
     "Entitlement",
     "Gateway",
+    "GatewayCredential",
     "OwedUsage",
     "PastCreditAccess",
     "PastTeamOverflow",

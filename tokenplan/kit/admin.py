@@ -22,6 +22,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -143,8 +144,9 @@ class Verb(Generic[M]):
     """Something that an operator can do to a row.
 
     `call` gets the row, the form's values, the operator and the moment, and returns a sentence that says what
-    was done. With a `preview`, its sentences are shown first and must be confirmed, and below them its table,
-    whose first row is the head. A row that the verb does not fit has no button for it.
+    was done; if it is `shown_once`, it returns a credential instead, which only this answer shows. With a
+    `preview`, its sentences are shown first and must be confirmed, and below them its table, whose first row
+    is the head. A row that the verb does not fit has no button for it.
     """
 
     name: str
@@ -153,6 +155,7 @@ class Verb(Generic[M]):
     call: Callable[[M, Mapping[str, Any], Any, datetime], str]
     preview: Callable[[M, Mapping[str, Any]], Sequence[str] | Preview] | None = None
     fits: Callable[[M], bool] = lambda _row: True
+    shown_once: bool = False
 
 
 class VerbsAdmin(ReadOnlyAdmin[M]):
@@ -203,6 +206,8 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
             at = timezone.now()
             if request.method == "POST":
                 called = attempt_form(form, lambda: verb.call(row, form.cleaned_data, operator(request), at))
+                if called and verb.shown_once:
+                    return shown_once_page(self, request, called.value, title=title, back=self._url(row))
                 if called:
                     self.message_user(request, called.value)
                     return redirect(self._url(row))
@@ -238,3 +243,19 @@ def form_page(
         "preview": shown,
     }
     return TemplateResponse(request, "admin/kit/form.html", context, status=422 if form.errors else 200)
+
+
+def shown_once_page(
+    model_admin: ReadOnlyAdmin[Any], request: HttpRequest, credential: str, *, title: str, back: str
+) -> TemplateResponse:
+    """A page of the admin that shows a credential, and that no cache keeps."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": title,
+        "text": credential,
+        "back": back,
+    }
+    response = TemplateResponse(request, "admin/kit/shown_once.html", context)
+    patch_cache_control(response, no_store=True, private=True)
+    return response
