@@ -1,16 +1,19 @@
-"""Rate cards: price lists of models, each in force from a moment on, loaded whole and never edited."""
+"""Rate cards: price lists of models, each in force from a moment on, loaded whole and never edited. One
+that is not in force yet may be withdrawn.
+"""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from quota.errors import RateCardInvalid
+from quota.errors import RateCardInForce, RateCardInvalid, RateCardWithdrawn
 from quota.models import RateCard, RateCardPrice
 from quota.money import nanousd_from_usd
 from teams.models import User
@@ -18,6 +21,46 @@ from teams.services.audit import Details, record
 from tokenplan.kit.transactions import one_transaction
 
 RATE_CARD_COLUMNS = ["model", "modality", "meter", "unit_size", "usd_per_unit", "context_over", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedCard:
+    """What loading a list would do. `before` is in force at its moment now, `following` takes over later.
+
+    Where the list is the one of `before`, it `is_loaded` and nothing is to be done.
+    """
+
+    effective_from: datetime
+    source_sha256: str
+    prices: tuple[RateCardPrice, ...]
+    before: RateCard | None
+    following: RateCard | None
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.before is not None and self.before.source_sha256 == self.source_sha256
+
+
+def proposed_card(*, text: str, effective_from: datetime, at: datetime) -> ProposedCard:
+    """As `load_rate_card` would read the list; nothing is written. Raises RateCardInvalid as it does."""
+    cards = RateCard.objects.live()
+    proposed = ProposedCard(
+        effective_from=effective_from,
+        source_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        prices=tuple(_parse(text)),
+        before=cards.in_force(effective_from),
+        following=cards.filter(effective_from__gt=effective_from).order_by("effective_from").first(),
+    )
+    if proposed.is_loaded:
+        return proposed
+    if proposed.before and proposed.before.effective_from == effective_from:
+        raise RateCardInvalid(
+            _("Another rate card is in force from %(moment)s.") % {"moment": effective_from.isoformat()}
+        )
+    if effective_from < at and cards.exists():
+        detail = _("A later rate card cannot be in force from %(moment)s, which is in the past")
+        raise RateCardInvalid(detail % {"moment": effective_from.isoformat()})
+    return proposed
 
 
 @one_transaction()
@@ -31,25 +74,36 @@ def load_rate_card(
     RateCardInvalid, naming the line, for a list that cannot be used; nothing of it is kept.
     """
     _one_at_a_time()
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    in_force = RateCard.objects.in_force(effective_from)
-    if in_force and in_force.source_sha256 == digest:
-        return in_force, False
-    if in_force and in_force.effective_from == effective_from:
-        raise RateCardInvalid(
-            _("Another rate card is in force from %(moment)s.") % {"moment": effective_from.isoformat()}
-        )
-    if effective_from < at and RateCard.objects.exists():
-        detail = _("A later rate card cannot be in force from %(moment)s, which is in the past")
-        raise RateCardInvalid(detail % {"moment": effective_from.isoformat()})
-    prices = _parse(text)
-    card = RateCard.objects.create(effective_from=effective_from, source_sha256=digest, loaded_at=at)
-    for price in prices:
+    proposed = proposed_card(text=text, effective_from=effective_from, at=at)
+    if proposed.before and proposed.is_loaded:
+        return proposed.before, False
+    card = RateCard.objects.create(
+        effective_from=effective_from, source_sha256=proposed.source_sha256, loaded_at=at
+    )
+    for price in proposed.prices:
         price.card = card
-    RateCardPrice.objects.bulk_create(prices)
-    details: Details = {"effective_from": effective_from.isoformat(), "prices": len(prices)}
+    RateCardPrice.objects.bulk_create(proposed.prices)
+    details: Details = {"effective_from": effective_from.isoformat(), "prices": len(proposed.prices)}
     record(team=None, by=by, action="rate_card.loaded", subject=str(card), details=details, at=at)
     return card, True
+
+
+@one_transaction()
+def withdraw_rate_card(*, card: RateCard, at: datetime, by: User | None) -> None:
+    """The card is never in force: until another is loaded, the one before it stays so. Its row stays too.
+
+    Raises RateCardInForce from its moment on, and RateCardWithdrawn the second time.
+    """
+    _one_at_a_time()
+    card.refresh_from_db()
+    if card.withdrawn_at is not None:
+        raise RateCardWithdrawn
+    if card.effective_from <= at:
+        raise RateCardInForce
+    card.withdrawn_at = at
+    card.save(update_fields=["withdrawn_at"])
+    details: Details = {"effective_from": card.effective_from.isoformat()}
+    record(team=None, by=by, action="rate_card.withdrawn", subject=str(card), details=details, at=at)
 
 
 def _one_at_a_time() -> None:

@@ -12,7 +12,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from billing import stripe_api
-from billing.management.commands.load_prices import SHIPPED
+from billing.management.lists import DATA
 from billing.models import CreditPurchase, Payment, Price, Subscription
 from billing.workflows.checkouts import buy_credits, buy_seats
 from quota.models import CreditGrant
@@ -153,7 +153,7 @@ def test_a_list_of_prices_that_an_editor_has_saved_is_the_same_list(tmp_path: Pa
     call_command("load_plans", stdout=StringIO())
     call_command("load_prices", stdout=StringIO())
     file = tmp_path / "prices.json"
-    file.write_bytes(b"\xef\xbb\xbf" + SHIPPED.read_bytes().replace(b"\n", b"\r\n"))
+    file.write_bytes(b"\xef\xbb\xbf" + (DATA / "prices.json").read_bytes().replace(b"\n", b"\r\n"))
     out = StringIO()
     call_command("load_prices", str(file), stdout=out)
     assert out.getvalue() == "All prices of the list are on sale already.\n"

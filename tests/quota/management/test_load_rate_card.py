@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 
 from quota.management.commands.load_rate_card import SHIPPED
 from quota.models import RateCard
+from teams.models import AuditEntry
 from tests.helpers.factories import RATE_CARD, T0
 
 pytestmark = pytest.mark.django_db
@@ -68,3 +69,37 @@ def test_a_list_that_a_spreadsheet_has_saved_is_the_same_list(tmp_path: Path) ->
     file.write_bytes(SHIPPED.read_text().encode("utf-16"))
     assert "is not text in UTF-8" in refused("load_rate_card", str(file))
     assert RateCard.objects.count() == 1
+
+
+def test_a_dry_run_shows_what_would_change_and_writes_nothing(tmp_path: Path) -> None:
+    said("load_rate_card", written(tmp_path, RATE_CARD))
+    kept = [line for line in RATE_CARD.splitlines() if not line.startswith("painter")]
+    other = "\n".join([*kept, "singer,music,songs,1,0.05,,"])
+    other = other.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.02")
+    with time_machine.travel(T0, tick=False):
+        lines = said(
+            "load_rate_card", written(tmp_path, other), "--effective-from", "2026-07-01", "--dry-run"
+        )
+    assert lines == [
+        "In force from 2026-07-01 00:00 UTC, in place of the rate card of 1970-01-01 00:00 UTC:",
+        "  new:     singer songs: $0.05 for 1 (music)",
+        "  gone:    painter images: $0.0035 for 1 (image)",
+        "  changed: penny calls: $0.01 for 1 (language) -> $0.02 for 1 (language)",
+        "Nothing was written.",
+    ]
+    assert (RateCard.objects.count(), AuditEntry.objects.count()) == (1, 1)
+
+
+def test_a_wrong_card_is_withdrawn_until_it_is_in_force(tmp_path: Path) -> None:
+    said("load_rate_card")
+    with time_machine.travel(T0, tick=False) as clock:
+        said("load_rate_card", written(tmp_path, RATE_CARD), "--effective-from", "2026-07-01")
+        assert (
+            said("withdraw_rate_card", "2026-07-01")[-1]
+            == "The rate card of 2026-07-01 00:00 UTC is withdrawn."
+        )
+        said(
+            "load_rate_card", written(tmp_path, RATE_CARD + "x,y,z,1,1,,\n"), "--effective-from", "2026-07-01"
+        )
+        clock.move_to("2026-07-01T00:00:00Z")
+        assert "in force already" in refused("withdraw_rate_card", "2026-07-01")
