@@ -1,4 +1,4 @@
-"""Versions of plans with their prices: what a draft says, what it changes, and who has the versions before."""
+"""Versions of plans with their prices: what a draft says, what it changes, who has the versions before."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ EVENTS = [
 
 
 def publish_prices(*, dry_run: bool = False) -> Iterator[str]:
-    """Every price on sale, or once on sale, has its Price at Stripe, under its lookup key. Yields what it did,
-    a line each: nothing, the second time. With `dry_run`, what it would do; then nothing is written, here or
-    there. Raises StripeRefused when a lookup key is in use for another amount.
+    """Every price on sale, or once on sale, has its Price at Stripe, under its lookup key. Yields what it
+    did, a line each: nothing, the second time. With `dry_run`, what it would do; then nothing is written,
+    here or there. Raises StripeRefused when a lookup key is in use for another amount.
     """
     published = Q(plan=None) | Q(plan__published_at__isnull=False)
     for price in Price.objects.filter(published).select_related("plan").order_by("pk"):

@@ -1,4 +1,4 @@
-"""`manage.py load_prices [FILE] [--draft] [--dry-run]`: prices drafts without prices, and shows what differs."""
+"""`manage.py load_prices [FILE] [--draft] [--dry-run]`: prices new plans, and shows what differs."""
 
 from __future__ import annotations
 

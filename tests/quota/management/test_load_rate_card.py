@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from io import StringIO
 from pathlib import Path
 
 import pytest
 import time_machine
-from django.core.management import CommandError, call_command
 
 from quota.management.commands.load_rate_card import SHIPPED
 from quota.models import RateCard
 from teams.models import AuditEntry
+from tests.helpers.catalog import refused, said, written
 from tests.helpers.factories import RATE_CARD, T0
 
 pytestmark = pytest.mark.django_db
-
-
-def said(command: str, *arguments: str) -> list[str]:
-    out = StringIO()
-    call_command(command, *arguments, stdout=out)
-    return out.getvalue().splitlines()
-
-
-def refused(command: str, *arguments: str) -> str:
-    with pytest.raises(CommandError) as error:
-        call_command(command, *arguments)
-    return str(error.value)
-
-
-def written(folder: Path, content: object) -> str:
-    file = folder / "list"
-    file.write_text(content if isinstance(content, str) else json.dumps(content))
-    return str(file)
 
 
 def test_the_first_price_list_is_in_force_from_ever() -> None:
