@@ -34,9 +34,10 @@ def publish(draft: Plan, digest: str) -> Plan:
     return publish_plan(plan=draft, digest=digest, at=T0, by=None)
 
 
-def test_control_without_the_lock_a_draft_is_published_twice(
+def test_control_without_the_lock_the_second_publishes_again_or_breaks(
     stripe_account: StripeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The database has the last word, and says it as an error; nobody hears that it was done already."""
     draft = make_draft()
     publish_draft_prices(draft)
     digest, both_have_read = digest_of(draft), threading.Barrier(2)
@@ -48,7 +49,9 @@ def test_control_without_the_lock_a_draft_is_published_twice(
 
     monkeypatch.setattr(plans, "_locked_versions", read_without_lock)
     answers = race(*[lambda: put_on_sale(plan=draft, digest=digest, at=T0, by=None)] * 2)
-    assert (answers, published()) == ([draft, draft], 2)
+    assert draft in answers
+    assert not [answer for answer in answers if isinstance(answer, Refusal)]
+    assert published() == len([answer for answer in answers if answer == draft])
 
 
 def test_operators_who_publish_one_draft_at_once_publish_it_once(stripe_account: StripeAccount) -> None:
