@@ -39,6 +39,10 @@ class ListCommand(BaseCommand, Generic[R]):
     def filled(self, row: R) -> list[str]:
         """What loading does to the row whether or not drafts are wanted, a sentence each."""
 
+    def beside(self) -> list[str]:
+        """What loading does beside the rows, before it is done; a sentence each."""
+        return []
+
     @abstractmethod
     def title(self, row: R) -> Any:
         """What the row is compared with."""
@@ -55,15 +59,15 @@ class ListCommand(BaseCommand, Generic[R]):
     def handle(self, *args: Any, **options: Any) -> None:
         draft, dry_run = options["draft"], options["dry_run"]
         try:
-            text = read_operator_file(options["file"])
+            text, beside = read_operator_file(options["file"]), self.beside()
             rows = self.compared(text) if dry_run else self.loaded(text, draft, timezone.now())
         except (OSError, Refusal) as error:
             raise CommandError(str(error)) from error
-        self._show(rows, draft)
+        self._show(rows, beside, draft)
         if dry_run:
             self.stdout.write("Nothing was written.")
 
-    def _show(self, rows: list[R], draft: bool) -> None:
+    def _show(self, rows: list[R], beside: list[str], draft: bool) -> None:
         for row in rows:
             for sentence in self.filled(row):
                 self.stdout.write(sentence)
@@ -71,7 +75,9 @@ class ListCommand(BaseCommand, Generic[R]):
                 self.stdout.write(f"{self.title(row)} differs from the list (there -> in the list):")
                 for line in self.differences(row):
                     self.stdout.write(f"  {line}")
-        if not any(self.filled(row) or self.differences(row) for row in rows):
+        for sentence in beside:
+            self.stdout.write(sentence)
+        if not beside and not any(self.filled(row) or self.differences(row) for row in rows):
             self.stdout.write(self.all_the_same)
         elif any(self.differences(row) for row in rows):
             self.stdout.write(

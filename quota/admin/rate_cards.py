@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -36,6 +37,10 @@ def _preview_withdrawal(card: RateCard, values: Mapping[str, Any]) -> list[str]:
     return [first, *map(str, changes)]
 
 
+def _may_be_withdrawn(card: RateCard) -> bool:
+    return card.withdrawn_at is None and card.effective_from > timezone.now()
+
+
 def _withdraw(card: RateCard, values: Mapping[str, Any], by: User, at: datetime) -> str:
     withdraw_rate_card(card=card, at=at, by=by)
     return gettext("%(card)s is withdrawn.") % {"card": card}
@@ -46,4 +51,6 @@ class RateCardAdmin(VerbsAdmin[RateCard]):
     list_display = ("effective_from", "loaded_at", "withdrawn_at", "source_sha256")
     ordering = ("-effective_from",)
     inlines = (PriceInline,)
-    verbs = (Verb("withdraw", _("Withdraw"), ReasonlessForm, _withdraw, preview=_preview_withdrawal),)
+    verbs = (
+        Verb("withdraw", _("Withdraw"), ReasonlessForm, _withdraw, _preview_withdrawal, _may_be_withdrawn),
+    )

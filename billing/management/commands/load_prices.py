@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from billing.management.lists import DATA, ListCommand
+from billing.models import Price
+from billing.money import CREDITS_PER_PACK, NANOUSD_PER_PACK, PACK_KEY
 from billing.price_lists import price_lines
 from billing.selectors.plan_lists import ListedPrices, listed_prices
 from billing.services.plan_lists import load_prices
+from quota.money import usd_text
 from quota.plan_terms import Line
 
 
@@ -34,6 +37,11 @@ class Command(ListCommand[ListedPrices]):
         if row.is_first_sale:
             lines.append(f"{row.plan} goes on sale: nothing was on sale before.")
         return lines
+
+    def beside(self) -> list[str]:
+        if Price.objects.filter(lookup_key=PACK_KEY).exists():
+            return []
+        return [f"{CREDITS_PER_PACK:,} Credits get their price: {usd_text(NANOUSD_PER_PACK)}."]
 
     def title(self, row: ListedPrices) -> Any:
         return row.plan

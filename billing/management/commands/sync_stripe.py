@@ -21,7 +21,6 @@ class Command(BaseCommand):
             action="store_true",
             help="also make the webhook endpoint, in place of one at the same address, and print its secret",
         )
-
         parser.add_argument("--dry-run", action="store_true", help="show what would be made; write nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,7 +41,9 @@ class Command(BaseCommand):
                     did += 1
             if not did:
                 self.stdout.write("Stripe has all prices, and the portal's settings.")
-            if options["webhook"] and not options["dry_run"]:
+            if options["dry_run"]:
+                self.stdout.write("Nothing was written.")
+            elif options["webhook"]:
                 self._make_endpoint()
         except Refusal as refusal:
             raise CommandError(refusal.detail) from refusal

@@ -148,6 +148,8 @@ def test_a_rate_card_to_come_is_withdrawn_after_what_that_changes_was_shown(
     dearer = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.02")
     card, _ = load_rate_card(text=dearer, effective_from=T0 + timedelta(days=1), at=T0, by=None)
     url = verb_url(card, "withdraw")
+    assert "../withdraw/" in operator.get(change_url(card)).content.decode()
+    assert "../withdraw/" not in operator.get(change_url(RateCard.objects.earliest("pk"))).content.decode()
 
     shown = read(operator, url)
 

@@ -102,3 +102,41 @@ def test_a_wrong_card_is_withdrawn_until_it_is_in_force(tmp_path: Path) -> None:
         )
         clock.move_to("2026-07-01T00:00:00Z")
         assert "in force already" in refused("withdraw_rate_card", "2026-07-01")
+
+
+def test_a_dry_run_names_tiers_and_the_cards_around(tmp_path: Path) -> None:
+    tiers = RATE_CARD.replace("input_tokens,1000000,0.60,512000", "input_tokens,1000000,0.65,512000")
+    with time_machine.travel(T0, tick=False):
+        first = said("load_rate_card", written(tmp_path, RATE_CARD), "--dry-run")
+        assert first[0] == "In force from 1970-01-01 00:00 UTC, as the first:"
+        assert (len(first), RateCard.objects.count()) == (11, 0)
+        said("load_rate_card", written(tmp_path, RATE_CARD))
+        assert said("load_rate_card", written(tmp_path, RATE_CARD), "--dry-run") == [
+            "This list is loaded already, in force from 1970-01-01 00:00 UTC."
+        ]
+        said("load_rate_card", "--effective-from", "2026-08-01")
+        changed = said(
+            "load_rate_card", written(tmp_path, tiers), "--effective-from", "2026-07-01", "--dry-run"
+        )
+    assert changed == [
+        "In force from 2026-07-01 00:00 UTC until 2026-08-01 00:00 UTC,"
+        " in place of the rate card of 1970-01-01 00:00 UTC:",
+        "  changed: talker input_tokens, input over 512,000 tokens: $0.60 for 1,000,000 (language)"
+        " -> $0.65 for 1,000,000 (language)",
+        "Nothing was written.",
+    ]
+
+
+def test_what_withdrawing_would_change_is_shown_too(tmp_path: Path) -> None:
+    with time_machine.travel(T0, tick=False):
+        said("load_rate_card", written(tmp_path, RATE_CARD))
+        later = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.02")
+        said("load_rate_card", written(tmp_path, later), "--effective-from", "2026-07-01")
+        before = AuditEntry.objects.count()
+        assert said("withdraw_rate_card", "2026-07-01", "--dry-run") == [
+            "From 2026-07-01 00:00 UTC the rate card of 1970-01-01 00:00 UTC stays in force:",
+            "  changed: penny calls: $0.02 for 1 (language) -> $0.01 for 1 (language)",
+            "Nothing was written.",
+        ]
+        assert (AuditEntry.objects.count(), RateCard.objects.live().count()) == (before, 2)
+        assert "Not in force yet: 2026-07-01T00:00:00+00:00" in refused("withdraw_rate_card", "2026-07-02")
