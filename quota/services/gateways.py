@@ -107,7 +107,7 @@ WHERE c.token_hash = %s AND (c.expires_at IS NULL OR c.expires_at > %s) AND g.re
 """
 
 
-def recognise_gateway(text: str, *, at: datetime) -> Gateway | None:
+def recognise_gateway(*, text: str, at: datetime) -> Gateway | None:
     """The gateway with this credential, if it works at `at`; None for any other text. One look-up by unique
     indexes.
     """

@@ -166,14 +166,14 @@ def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: C
 
     text = answer.content.decode().partition('id="shown-once">')[2].partition("<")[0]
     assert "no-store" in answer.headers["Cache-Control"]
-    gateway = recognise_gateway(text, at=T0)
+    gateway = recognise_gateway(text=text, at=T0)
     assert gateway is not None
     assert text not in operator.get(change_url(gateway)).content.decode()
     again = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1"})
     assert again.status_code == 422
 
     act(operator, "gateway", "revoke", gateway.pk)
-    assert recognise_gateway(text, at=T0) is None
+    assert recognise_gateway(text=text, at=T0) is None
 
 
 def test_a_gateways_credential_is_replaced_and_ended(operator: Client) -> None:
@@ -184,16 +184,16 @@ def test_a_gateways_credential_is_replaced_and_ended(operator: Client) -> None:
 
     text = answer.content.decode().partition('id="shown-once">')[2].partition("<")[0]
     assert "no-store" in answer.headers["Cache-Control"]
-    assert recognise_gateway(text, at=T0) == recognise_gateway(first, at=T0) == gateway
-    assert recognise_gateway(first, at=T0 + timedelta(hours=2)) is None
+    assert recognise_gateway(text=text, at=T0) == recognise_gateway(text=first, at=T0) == gateway
+    assert recognise_gateway(text=first, at=T0 + timedelta(hours=2)) is None
     assert operator.post(url, {"overlap_hours": "721"}).status_code == 422
     page = operator.get(change_url(gateway)).content.decode()
     assert (text in page, text[:8] in page, first[:8] in page) == (False, True, True)
 
     newest = gateway.credentials.latest("pk")
     assert "has ended." in submit(operator, verb_url(gateway, "end-credential"), credential=newest.pk)
-    assert recognise_gateway(text, at=T0) is None
-    assert recognise_gateway(first, at=T0) == gateway
+    assert recognise_gateway(text=text, at=T0) is None
+    assert recognise_gateway(text=first, at=T0) == gateway
 
 
 def act(operator: Client, model: str, action: str, pk: object, *, floor: str = "quota") -> str:

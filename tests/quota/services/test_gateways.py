@@ -44,8 +44,8 @@ def test_the_credential_is_shown_once_and_only_its_hash_is_stored() -> None:
     gateway = Gateway.objects.get()
     assert text.startswith("gw-") and len(text) == 43
     assert text[3:] not in str(list(Gateway.objects.values()) + list(GatewayCredential.objects.values()))
-    assert recognise_gateway(text, at=T0) == gateway
-    assert recognise_gateway(text[:-1] + ("x" if text[-1] != "x" else "y"), at=T0) is None
+    assert recognise_gateway(text=text, at=T0) == gateway
+    assert recognise_gateway(text=text[:-1] + ("x" if text[-1] != "x" else "y"), at=T0) is None
     entry = AuditEntry.objects.get(action="gateway.created")
     assert (entry.subject, entry.details) == ("edge", {"prefix": text[:8]})
 
@@ -83,19 +83,19 @@ def test_a_credential_is_replaced_while_calls_are_under_way() -> None:
     assert office.settle(held, 1).status == 200
     assert Caller(first).get("gateway/rate-card").status == 200
     gateway = Gateway.objects.get(name="edge")
-    assert recognise_gateway(first, at=T0 + HOUR) is None
-    assert recognise_gateway(second, at=T0 + 1000 * HOUR) == gateway
+    assert recognise_gateway(text=first, at=T0 + HOUR) is None
+    assert recognise_gateway(text=second, at=T0 + 1000 * HOUR) == gateway
     # A second replacement never gives the first credential more time than it had.
     third = run("rotate_gateway", "edge")
-    assert recognise_gateway(first, at=T0 + HOUR) is None
+    assert recognise_gateway(text=first, at=T0 + HOUR) is None
     ends = [
-        recognise_gateway(second, at=T0 + 24 * HOUR - MICROSECOND),
-        recognise_gateway(second, at=T0 + 24 * HOUR),
+        recognise_gateway(text=second, at=T0 + 24 * HOUR - MICROSECOND),
+        recognise_gateway(text=second, at=T0 + 24 * HOUR),
     ]
     assert ends == [gateway, None]
     # Without an overlap all before it end at once.
     fourth = run("rotate_gateway", "edge", "--overlap-hours", "0")
-    assert [recognise_gateway(text, at=T0) for text in (first, second, third, fourth)] == [None] * 3 + [
+    assert [recognise_gateway(text=text, at=T0) for text in (first, second, third, fourth)] == [None] * 3 + [
         gateway
     ]
     entry = AuditEntry.objects.filter(action="gateway.credential_added").latest("pk")
@@ -108,7 +108,7 @@ def test_an_overlap_that_cannot_be_changes_nothing(hours: str) -> None:
     with pytest.raises(CommandError):
         run("rotate_gateway", "edge", f"--overlap-hours={hours}")
     assert GatewayCredential.objects.count() == 1
-    assert recognise_gateway(text, at=T0 + 1000 * HOUR) == Gateway.objects.get()
+    assert recognise_gateway(text=text, at=T0 + 1000 * HOUR) == Gateway.objects.get()
 
 
 def test_one_credential_ends_and_the_others_go_on() -> None:
@@ -116,12 +116,12 @@ def test_one_credential_ends_and_the_others_go_on() -> None:
     second = run("rotate_gateway", "edge")
     other = run("create_gateway", "west")
     end_credential(credential=GatewayCredential.objects.get(prefix=first[:8]), at=T0, by=None)
-    assert recognise_gateway(first, at=T0) is None
-    assert [str(recognise_gateway(text, at=T0)) for text in (second, other)] == ["edge", "west"]
+    assert recognise_gateway(text=first, at=T0) is None
+    assert [str(recognise_gateway(text=text, at=T0)) for text in (second, other)] == ["edge", "west"]
     with pytest.raises(NotFound):
         end_credential(credential=GatewayCredential.objects.get(prefix=first[:8]), at=T0, by=None)
     run("revoke_gateway", "edge")
-    assert [str(recognise_gateway(text, at=T0)) for text in (second, other)] == ["None", "west"]
+    assert [str(recognise_gateway(text=text, at=T0)) for text in (second, other)] == ["None", "west"]
     with pytest.raises(CommandError, match="is revoked already"):
         run("rotate_gateway", "edge")
     with pytest.raises(CommandError, match="There is no gateway 'north'"):
