@@ -1,7 +1,7 @@
 """Passkeys and recovery codes, as far as they are ours; the sign-in library checks and keeps them.
 
-A passkey is made for one host, BASE_URL's (docs/decisions/0029). Recovery codes are derived from a seed that is
-sealed with SECRET_KEY, so that a copy of the database has no code that works.
+A passkey is made for one host, BASE_URL's (docs/decisions/0029). Recovery codes are derived from a seed that
+is sealed with SECRET_KEY, so that a copy of the database has no code that works.
 """
 
 from __future__ import annotations

@@ -392,6 +392,7 @@ LOGGING = {
         "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "stripe": {"level": "WARNING"},  # at INFO it logs each request, and a page makes several
+        "fido2": {"level": "WARNING"},  # at INFO it logs each passkey's id
         "httpx": {"level": "WARNING"},  # at INFO it logs each request, and `manage.py replay` makes many
     },
 }
