@@ -125,6 +125,16 @@ def test_malformed_input_is_refused_in_words(client: Client, credential: str) ->
     assert not Authenticator.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "part", [{"clientExtensionResults": 7}, {"clientExtensionResults": "x"}, {"response": {"x": 1}}], ids=str
+)
+def test_a_credential_with_a_malformed_part_is_refused_in_words(client: Client, part: Any) -> None:
+    answer = SoftPasskey().add_to(client, **part)
+
+    assert "That was not accepted." in words(answer)
+    assert not Authenticator.objects.exists()
+
+
 def test_a_challenge_is_good_once_and_in_its_session_alone(client: Client, ada: User) -> None:
     passkey = SoftPasskey()
     made = json.dumps(passkey.made(options(client.get(ADD))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -130,6 +131,18 @@ def test_malformed_input_is_refused_in_words(passkey: SoftPasskey, credential: s
     by_password(client)
     second = client.post(SECOND_FACTOR, {"credential": credential})
     assert second.status_code == 200
+    assert not is_in(client)
+
+
+@pytest.mark.parametrize("extensions", [7, "x", [1]], ids=str)
+def test_an_answer_with_a_malformed_part_is_refused_in_words(passkey: SoftPasskey, extensions: Any) -> None:
+    client = Client()
+    asked = client.get(SIGN_IN, headers={"Accept": "application/json"}).json()["request_options"]
+    answer = {**json.loads(passkey.answer(asked)), "clientExtensionResults": extensions}
+
+    client.post(SIGN_IN, {"credential": json.dumps(answer)})
+
+    assert "That was not accepted." in read(client, "/accounts/login/")
     assert not is_in(client)
 
 
