@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 T = TypeVar("T")
 
+REFUSED = "incorrect_code"  # the library's code for whatever is not accepted
 LONGEST_NAME = 100
 LONGEST_CREDENTIAL = 20_000
 # What reading a credential of no sensible shape, or a wrong signature, raises.
@@ -37,7 +38,7 @@ def accepted(read: Callable[[], T]) -> T:
     try:
         return read()
     except MALFORMED as error:
-        raise get_adapter().validation_error("incorrect_code") from error
+        raise get_adapter().validation_error(REFUSED) from error
 
 
 def kept(credential: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ class AddPasskeyForm(library.SignupWebAuthnForm):  # type: ignore[misc]  # the l
     def clean(self) -> dict[str, Any]:
         credential = self.cleaned_data.get("credential")
         if len(str(credential)) > LONGEST_CREDENTIAL:
-            raise get_adapter().validation_error("incorrect_code")
+            raise get_adapter().validation_error(REFUSED)
         cleaned: dict[str, Any] = accepted(super().clean)
         if credential:
             cleaned["credential"] = accepted(lambda: kept(credential))

@@ -18,6 +18,16 @@ from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
 ADD = "/account/passkeys/add/"
+# A person's own, by the names that the sign-in library knows them by.
+PAGES = {
+    "mfa_add_webauthn",
+    "mfa_download_recovery_codes",
+    "mfa_edit_webauthn",
+    "mfa_generate_recovery_codes",
+    "mfa_index",
+    "mfa_remove_webauthn",
+    "mfa_view_recovery_codes",
+}
 SIGN_IN = "/accounts/passkey/"
 CONFIRM = "/accounts/reauthenticate/passkey/"
 SECOND_FACTOR = "/accounts/second-factor/"

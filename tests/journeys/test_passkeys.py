@@ -107,6 +107,7 @@ def test_a_passkey_is_added_signs_in_confirms_and_is_removed(browser_page: Page,
     expect(page.get_by_text("That did not work: it was canceled")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_after_the_password_a_passkey_or_a_code_on_a_phone(browser_page: Page, url: str, ada: User) -> None:
     page = browser_page
     page.set_viewport_size({"width": 360, "height": 740})
