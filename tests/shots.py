@@ -103,6 +103,7 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
         visitor.open_first("/account/", "Rotate", "account-rotate")
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
+        visitor.shoot("/account/passkeys/")
         visitor.shoot("/new-team/")
         visitor.shoot("/plans/choose/?plan=max")
         team = f"/teams/{owner['team']}/"

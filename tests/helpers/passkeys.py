@@ -54,7 +54,7 @@ class SoftPasskey:
         """The browser's answer to `navigator.credentials.create`."""
         wanted = asked["publicKey"]
         self.user_handle = wanted["user"]["id"]
-        public = ES256.from_cryptography_key(self.key.public_key())
+        public = ES256.from_cryptography_key(self.key.public_key())  # type: ignore[no-untyped-call]
         credential = AttestedCredentialData.create(bytes(16), self.id, public)
         data = AuthenticatorData.create(
             self._rp(wanted["rp"]["id"]), self.flags | FLAG.AT, 0, credential_data=credential

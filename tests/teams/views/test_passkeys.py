@@ -13,7 +13,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from teams.models import AuditEntry, User
+from teams.models import AuditEntry, PersonalAccessToken, User
 from teams.services.mail import deliver_due
 from tests.helpers.factories import make_member, make_team, make_user
 from tests.helpers.passkeys import ADD, CONFIRM, SoftPasskey, options
@@ -55,7 +55,7 @@ def codes_shown(client: Client) -> list[str]:
 
 def said_by_mail() -> list[str]:
     deliver_due(at=timezone.now())
-    return [one.subject for one in mail.outbox]
+    return [str(one.subject) for one in mail.outbox]
 
 
 def test_a_passkey_is_added_and_recovery_codes_come_with_it(client: Client, ada: User) -> None:
@@ -277,6 +277,18 @@ def test_a_passkey_is_a_recent_proof_on_pages_and_in_the_api(client: Client, ada
     assert shown.headers["Location"] == "/account/keys/acme/"
     assert session.get("/account/keys/acme/").status_code == 200
     assert session.post(reveal, {}, content_type="application/json").status_code == 200
+
+
+def test_what_was_posted_is_done_once_the_passkey_has_answered(client: Client, ada: User) -> None:
+    passkey = SoftPasskey()
+    passkey.add_to(client)
+    session = stolen_session(ada)
+    session.post("/account/tokens/", {"name": "ci", "scope": "read", "expires_in_days": "7"})
+    assert not PersonalAccessToken.objects.exists()
+
+    passkey.confirm(session, next="/account/tokens/")
+
+    assert PersonalAccessToken.objects.get().user == ada
 
 
 def test_whoever_has_no_password_is_asked_for_the_passkey(client: Client, ada: User) -> None:
