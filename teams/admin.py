@@ -9,6 +9,8 @@ from typing import Any
 
 from allauth.account import admin as _library_admin  # noqa: F401  (registers what is unregistered here)
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as _library_mfa_admin  # noqa: F401  (and so does this)
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
@@ -29,13 +31,13 @@ from teams.models import (
     SubscriptionKey,
     User,
 )
-from teams.services import access_tokens, accounts, invitations, keys, mail
+from teams.services import access_tokens, accounts, invitations, keys, mail, passkeys
 from teams.tasks import deliver_mail
 from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator, small_letters
 from tokenplan.kit.enqueue import enqueue
 
 # Registered by Django and the sign-in library with forms that change what they list.
-admin.site.unregister([Group, EmailAddress])
+admin.site.unregister([Group, EmailAddress, Authenticator])
 
 
 @admin.register(Group)
@@ -61,6 +63,35 @@ class EmailAddressAdmin(ReadOnlyAdmin[EmailAddress]):
     list_select_related = ("user",)
     search_fields = ("email__contains",)
     ordering = ("email",)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
+    """Passkeys and recovery codes: nobody plants one on somebody else's account, or reads what checks it."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type",)
+    list_select_related = ("user",)
+    search_fields = ("user__email__contains",)
+    ordering = ("-id",)
+    exclude = ("data",)
+    actions = ("remove_all",)
+
+    @admin.action(
+        description=_("Remove all passkeys and recovery codes of the account, which has lost them"),
+        permissions=["act"],
+    )
+    def remove_all(self, request: HttpRequest, rows: QuerySet[Authenticator]) -> None:
+        # Several rows of one account are chosen as easily as one.
+        accounts_of_rows = {row.user_id: row for row in rows.select_related("user")}
+        chosen = rows.filter(pk__in=[row.pk for row in accounts_of_rows.values()])
+        self.act(
+            request,
+            chosen,
+            gettext("accounts without passkeys now"),
+            lambda row, by, at: passkeys.remove_all(user=row.user, by=by, at=at),
+        )
+        enqueue(deliver_mail)
 
 
 @admin.register(User)

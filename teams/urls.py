@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from teams.views import access_tokens, audit, invitations, keys, members, profile, proof, teams
+from teams.views import access_tokens, audit, invitations, keys, members, passkeys, profile, proof, teams
 
 TEAM = "teams/<slug:slug>"
+PASSKEYS = "account/passkeys"
 
 urlpatterns = [
     path(
@@ -12,6 +13,16 @@ urlpatterns = [
         proof.ConfirmByCode.as_view(),
         name="account_reauthenticate_by_code",
     ),
+    path("accounts/reauthenticate/passkey/", passkeys.confirm, name="mfa_reauthenticate_webauthn"),
+    path("accounts/passkey/", passkeys.sign_in, name="mfa_login_webauthn"),
+    path("accounts/second-factor/", passkeys.second_factor, name="mfa_authenticate"),
+    path(f"{PASSKEYS}/", passkeys.passkeys, name="mfa_index"),
+    path(f"{PASSKEYS}/add/", passkeys.add, name="mfa_add_webauthn"),
+    path(f"{PASSKEYS}/<int:pk>/rename/", passkeys.rename, name="mfa_edit_webauthn"),
+    path(f"{PASSKEYS}/<int:pk>/remove/", passkeys.remove, name="mfa_remove_webauthn"),
+    path(f"{PASSKEYS}/recovery-codes/", passkeys.codes, name="mfa_view_recovery_codes"),
+    path(f"{PASSKEYS}/recovery-codes/file/", passkeys.codes_file, name="mfa_download_recovery_codes"),
+    path(f"{PASSKEYS}/recovery-codes/new/", passkeys.new_codes, name="mfa_generate_recovery_codes"),
     path("account/profile/", profile.profile, name="account-profile"),
     path("account/tokens/", access_tokens.tokens, name="account-tokens"),
     path("account/tokens/<int:pk>/revoke/", access_tokens.revoke, name="account-token-revoke"),

@@ -74,7 +74,7 @@ class Visitor:
         self.page.goto(self.url + "/accounts/login/")
         self.page.get_by_label("Email").fill(email)
         self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
         self.page.wait_for_url("**/account/")
 
     def open_first(self, path: str, link: str, name: str) -> None:
@@ -103,6 +103,7 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
         visitor.open_first("/account/", "Rotate", "account-rotate")
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
+        visitor.shoot("/account/passkeys/")
         visitor.shoot("/new-team/")
         visitor.shoot("/plans/choose/?plan=max")
         team = f"/teams/{owner['team']}/"

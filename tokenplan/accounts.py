@@ -5,8 +5,8 @@ Its mails wait in our table of mails, so that no page waits for a mail server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -20,11 +20,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from teams.models import User
+from teams.passkeys import passkeys_of
 from teams.proof import address_for_code
 from teams.services import mail
 from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 # The library's mails by their templates there, and ours.
 MAILS = {
@@ -34,6 +38,12 @@ MAILS = {
     "account/email/account_already_exists": "account_exists",
     "account/email/unknown_account": "unknown_account",
 }
+
+# How a person proves who they are, the first being asked for unless another is chosen.
+PROOFS: list[tuple[StrOrPromise, str, Callable[[User], bool]]] = [
+    (_("Use your password"), "account_reauthenticate", User.has_usable_password),
+    (_("Use a passkey"), "mfa_reauthenticate_webauthn", lambda user: passkeys_of(user).exists()),
+]
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library has no types
@@ -48,12 +58,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         return saved
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
-        """A code by mail, for whoever has neither password nor passkey (teams/proof.py)."""
-        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if not methods and isinstance(user, User) and address_for_code(user):
-            url = reverse("account_reauthenticate_by_code")
-            methods.append({"id": "code", "description": _("Use a code by mail"), "url": url})
-        return methods
+        """The password, a passkey, or for whoever has neither a code by mail (teams/proof.py).
+
+        A recovery code is none of them: it stands in for a passkey at sign-in alone.
+        """
+        if not isinstance(user, User):
+            return []
+        ways = [(name, url) for name, url, has in PROOFS if has(user)]
+        if not ways and address_for_code(user):
+            ways = [(_("Use a code by mail"), "account_reauthenticate_by_code")]
+        return [{"id": url, "description": name, "url": reverse(url)} for name, url in ways]
 
     def send_notification_mail(
         self,

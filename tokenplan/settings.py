@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -237,6 +238,20 @@ ACCOUNT_FORMS = {
     "reset_password": "tokenplan.account_forms.ResetPasswordForm",
     "add_email": "tokenplan.account_forms.AddEmailForm",
 }
+# Passkeys, and recovery codes for whoever has lost theirs (docs/decisions/0029).
+MFA_ADAPTER = "tokenplan.passkeys.PasskeyAdapter"
+MFA_SUPPORTED_TYPES = ["webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# The device asks for a finger, a face or a PIN: a key that is left plugged in proves nothing.
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_RATE_LIMITS = {"webauthn_login": "30/m/ip"}  # each sign-in asks twice
+MFA_FORMS = {
+    "add_webauthn": "teams.passkey_forms.AddPasskeyForm",
+    "authenticate_webauthn": "teams.passkey_forms.SecondFactorForm",
+    "edit_webauthn": "teams.passkey_forms.RenamePasskeyForm",
+    "login_webauthn": "teams.passkey_forms.SignInForm",
+    "reauthenticate_webauthn": "teams.passkey_forms.ProofForm",
+}
 # How many proxies in front of the server append to X-Forwarded-For; 0 believes the connection alone.
 BEHIND_TLS_PROXY = environment.flag("BEHIND_TLS_PROXY")
 ALLAUTH_TRUSTED_PROXY_COUNT = away.proxies(ADDRESS, behind_tls_proxy=BEHIND_TLS_PROXY)
@@ -377,6 +392,7 @@ LOGGING = {
         "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "stripe": {"level": "WARNING"},  # at INFO it logs each request, and a page makes several
+        "fido2": {"level": "WARNING"},  # at INFO it logs each passkey's id
         "httpx": {"level": "WARNING"},  # at INFO it logs each request, and `manage.py replay` makes many
     },
 }

@@ -1,8 +1,8 @@
 """Which addresses ask for a recent proof (teams/proof.py): a stolen session must not become the account.
 
-Address, token, key (shown and rotated; whoever owns it may always revoke it), transfer, deletion, payment
-contacts. An address of the URLconf that asks and is not in this list fails, and so does one that no longer
-asks.
+Address, passkey, token, key (shown and rotated; whoever owns it may always revoke it), transfer, deletion,
+payment contacts. An address of the URLconf that asks and is not in this list fails, and so does one that no
+longer asks.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from typing import Any
 
 import pytest
 import time_machine
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from teams.models import User
+from teams.passkeys import sealed
 from teams.services import access_tokens
 from tests.helpers.factories import T0
+from tests.helpers.passkeys import ADD, SoftPasskey, options
 from tests.helpers.proof import prove
 from tests.keepers import files
-from tests.keepers.test_tenancy import TEAMS, Scene, make_everything
+from tests.keepers.test_tenancy import OWN_ROWS, TEAMS, Scene, make_everything
 from tokenplan.runtime.folders import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +39,12 @@ PROVED = {
     "account-tokens": {"POST"},
     "account_email": {"POST"},
     "account_set_password": {"GET", "POST"},
+    "mfa_add_webauthn": {"GET", "POST"},
+    "mfa_download_recovery_codes": {"GET"},
+    "mfa_edit_webauthn": {"GET", "POST"},
+    "mfa_generate_recovery_codes": {"GET", "POST"},
+    "mfa_remove_webauthn": {"GET", "POST"},
+    "mfa_view_recovery_codes": {"GET"},
     "team-delete": {"POST"},
     "team-portal": {"POST"},
     "team-transfer": {"POST"},
@@ -49,6 +58,8 @@ PROVED = {
 ASKS = [(name, method) for name, methods in PROVED.items() for method in sorted(methods)]
 # Stripe is away here, so these write nothing even with the proof.
 AT_STRIPE = {"team-portal", "api-portal"}
+# These are about a passkey that is there.
+PASSKEYS = {name for name in PROVED if name.startswith("mfa_") and name != "mfa_add_webauthn"}
 TOKEN = {"name": "ci", "scope": "manage", "expires_in_days": 7}
 # What each address would do at once with the proof; transfer and deletion get the row's own values below.
 BODIES: dict[str, dict[str, Any]] = {
@@ -58,6 +69,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "account_set_password": {"password1": "thiefs-horse-battery", "password2": "thiefs-horse-battery"},
     "api-key-rotate": {"overlap_seconds": 0},
     "api-tokens": TOKEN,
+    "mfa_edit_webauthn": {"name": "other"},
 }
 # Whoever calls one of these in an interface has to ask for the proof.
 GUARDED = re.compile(
@@ -107,8 +119,9 @@ def test_every_interface_that_calls_what_needs_a_proof_asks_for_one() -> None:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def scene(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Scene]:
     monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
+    settings.BASE_URL = "http://localhost:8000"  # where passkeys can be added
     with time_machine.travel(T0, tick=False):
         yield make_everything()
 
@@ -121,7 +134,22 @@ def undone() -> Iterator[None]:
 
 
 def url_of(scene: Scene, name: str) -> str:
-    return scene.url(name) if name in TEAMS else reverse(name)
+    if name in TEAMS:
+        return scene.url(name)
+    rows = Authenticator.objects.filter(type="webauthn")
+    return reverse(name, kwargs={"pk": rows.get().pk} if name in OWN_ROWS else None)
+
+
+def with_a_passkey(scene: Scene, name: str) -> str:
+    """Where a recent proof is asked for first, now that the Owner has what the address is about."""
+    if name not in PASSKEYS:
+        return "/accounts/reauthenticate/code/"
+    owner = scene.people["owner"]
+    Authenticator.objects.create(user=owner, type="webauthn", data={"name": "phone"})
+    codes = Authenticator.objects.create(user=owner, type="recovery_codes", data={"used_mask": 0})
+    codes.data["seed"] = sealed("0" * 80)
+    codes.save()
+    return "/accounts/reauthenticate/passkey/"
 
 
 def body_of(scene: Scene, name: str) -> dict[str, Any]:
@@ -139,6 +167,11 @@ def ask(client: Client, scene: Scene, name: str, method: str, **headers: str) ->
             method, url, json.dumps(body), content_type="application/json", headers=headers or None
         )
     return client.post(url, body) if method == "POST" else client.generic(method, url)
+
+
+def passkey_made_by(client: Client) -> dict[str, str]:
+    made = SoftPasskey().made(options(client.get(ADD)))
+    return {"name": "phone", "credential": json.dumps(made)}
 
 
 def everything() -> dict[str, list[Any]]:
@@ -169,6 +202,7 @@ def without_password(scene: Scene) -> User:
 def test_without_a_proof_each_asks_for_one_and_has_written_nothing(
     scene: Scene, name: str, method: str
 ) -> None:
+    with_a_passkey(scene, name)
     client = session_of(scene.people["owner"])
     before = everything()
 
@@ -184,6 +218,7 @@ def test_without_a_proof_each_asks_for_one_and_has_written_nothing(
 
 @pytest.mark.parametrize(("name", "method"), ASKS)
 def test_whoever_has_no_password_is_asked_all_the_same(scene: Scene, name: str, method: str) -> None:
+    way = with_a_passkey(scene, name)
     client = session_of(without_password(scene))
     before = everything()
 
@@ -192,7 +227,7 @@ def test_whoever_has_no_password_is_asked_all_the_same(scene: Scene, name: str, 
     if name.startswith("api-"):
         assert (answer.status_code, answer.json()["code"]) == (403, "reauthentication_required")
     else:
-        assert answer.headers["Location"].startswith("/accounts/reauthenticate/code/?next=")
+        assert answer.headers["Location"].startswith(f"{way}?next=")
     assert everything() == before
 
 
@@ -219,10 +254,12 @@ def test_control_with_the_proof_the_same_request_is_done(scene: Scene, name: str
     owner = without_password(scene) if name == "account_set_password" else scene.people["owner"]
     if name in ("team-delete", "api-team"):
         scene.people["owner"].memberships.get(team__slug=scene.slug).team.seats.update(removed_at=T0)
+    with_a_passkey(scene, name)
     client = prove(session_of(owner))
+    body = passkey_made_by(client) if name == "mfa_add_webauthn" else None
     before = everything()
 
-    answer = ask(client, scene, name, method)
+    answer = client.post(ADD, body) if body else ask(client, scene, name, method)
 
     assert answer.status_code in (200, 201, 204, 302), answer
     if name != "api-key-reveal":

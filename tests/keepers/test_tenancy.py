@@ -25,6 +25,7 @@ from quota.services.seat_requests import request_seat
 from teams.models import Membership, Role, User
 from teams.services import access_tokens, invitations
 from tests.helpers.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene, make_user
+from tests.helpers.passkeys import PAGES as PASSKEY_PAGES
 from tests.helpers.proof import prove
 
 pytestmark = pytest.mark.django_db
@@ -150,7 +151,9 @@ OWN_PAGES = {
     "account-tokens",
     "plans-choose",
     "team-new",
-}
+} | PASSKEY_PAGES
+# A row of somebody else does not exist there (tests/teams/views).
+OWN_ROWS = {"account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
 OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
 
 # Other credentials, tested where they are made: a gateway's or a Subscription Key.
@@ -363,7 +366,7 @@ def test_no_other_method_does_anything(scene: Scene) -> None:
 
 @pytest.mark.parametrize("name", sorted(OWN_PAGES))
 def test_ones_own_pages_ask_to_sign_in(name: str) -> None:
-    answer = Client().get(reverse(name, kwargs={"pk": 1} if name == "account-token-revoke" else None))
+    answer = Client().get(reverse(name, kwargs={"pk": 1} if name in OWN_ROWS else None))
 
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(SIGN_IN)

@@ -189,8 +189,7 @@ def calls_of_a_team(scene: tenancy.Scene, name: str) -> Iterator[Call]:
 
 
 def calls_of_ones_own(scene: tenancy.Scene, name: str) -> Iterator[Call]:
-    needs_pk = {"account-token-revoke", "api-token"}
-    url = reverse(name, kwargs={"pk": 1} if name in needs_pk else None)
+    url = reverse(name, kwargs={"pk": 1} if name in tenancy.OWN_ROWS | {"api-token"} else None)
     for method in ("GET", "POST"):
         body = b"" if not url.startswith("/api/") else b"{}"
         yield Call(name, method, url, body, cookies(scene.people["owner"]), form=not url.startswith("/api/"))
@@ -242,7 +241,10 @@ KINDS: list[tuple[Callable[[tenancy.Scene, str], Iterator[Call]], set[str]]] = [
     (calls_of_ones_own, tenancy.OWN_PAGES | tenancy.OWN_API),
     (calls_with_other_credentials, set(tenancy.OTHER_CREDENTIALS)),
     (calls_of_everybody, tenancy.OPEN | tenancy.SIGNED),
-    (calls_of_signing_in, {"account_login", "account_signup", "account_reset_password"}),
+    (
+        calls_of_signing_in,
+        {"account_login", "account_signup", "account_reset_password", "mfa_login_webauthn"},
+    ),
     (
         calls_of_operators,
         {"admin:index"}

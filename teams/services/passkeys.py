@@ -1,0 +1,49 @@
+"""Passkeys: what is recorded of them, and how an operator helps whoever has lost theirs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.utils.translation import gettext as _
+
+from teams.models import User
+from teams.services import audit, mail
+from tokenplan.kit.errors import NotFound, PermissionRefused
+from tokenplan.kit.transactions import one_transaction
+
+
+@one_transaction()
+def record(*, user: User, action: str, name: str, by: User, at: datetime) -> None:
+    """Records what the person did to a passkey of theirs, called `name`; the sign-in library writes the row.
+
+    Call it in the transaction of that.
+    """
+    audit.record(
+        team=None, by=by, action=f"passkey.{action}", subject=user.email, at=at, details={"name": name}
+    )
+
+
+@one_transaction()
+def remove_all(*, user: User, by: User, at: datetime) -> None:
+    """An operator removes all passkeys and recovery codes of somebody who has lost them: the password alone
+    signs in then. Every confirmed address of the account gets a mail.
+
+    Raises PermissionRefused for a superuser's account unless a superuser acts, and NotFound when there is
+    nothing to remove.
+    """
+    if not by.is_staff or (user.is_superuser and not by.is_superuser):
+        raise PermissionRefused(_("Only a superuser removes the passkeys of a superuser."))
+    count, _kinds = Authenticator.objects.filter(user=user).delete()
+    if not count:
+        raise NotFound(_("This account has no passkeys."))
+    entry = audit.record(team=None, by=by, action="passkey.all_removed", subject=user.email, at=at)
+    for address in EmailAddress.objects.filter(user=user, verified=True).order_by("email"):
+        mail.queue(
+            kind="passkeys_removed",
+            to=address.email,
+            context={},
+            dedupe_key=f"passkeys_removed:{entry.pk}:{address.pk}",
+            at=at,
+        )

@@ -1,0 +1,210 @@
+"""The person's passkeys and recovery codes, and the pages on which a passkey answers.
+
+The sign-in library asks the browser and checks the answer. Its names of addresses are kept, because it looks
+its own pages up by them; its pages that change something ask for our recent proof, which is stricter.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+from allauth.account.mixins import NextRedirectMixin
+from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.recovery_codes import views as recovery_codes
+from allauth.mfa.webauthn import views as library
+from allauth.mfa.webauthn.internal import auth
+from django.contrib import messages
+from django.db import transaction
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from teams.passkeys import codes_can_be_read, passkey_host, passkeys_of, recovery_codes_of
+from teams.services import passkeys as service
+from teams.views.base import PersonRequest, person_page
+from teams.views.proof import needs_proof
+from tokenplan.kit.pages import View
+
+
+@person_page
+@require_safe
+def passkeys(request: PersonRequest) -> HttpResponse:
+    """The person's passkeys, and how many recovery codes are left."""
+    row = recovery_codes_of(request.user)
+    left = len(row.wrap().get_unused_codes()) if row and codes_can_be_read(row) else 0
+    context = {"passkeys": [one.wrap() for one in passkeys_of(request.user)], "codes_left": left}
+    return render(request, "teams/passkeys.html", {**context, "host": passkey_host()})
+
+
+class AddPasskey(library.AddWebAuthnView):  # type: ignore[misc]  # the library has no types
+    """Makes a passkey that signs in by itself. The first one brings recovery codes, which are shown next."""
+
+    template_name = "teams/passkey_add.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        # Once more: the library's would be good as a second factor alone.
+        context["js_data"] = {"creation_options": auth.begin_registration(self.request.user, True)}
+        return context
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            _record(self.request, "added", form.cleaned_data["name"])
+        return response
+
+
+class RenamePasskey(library.EditWebAuthnView):  # type: ignore[misc]
+    template_name = "teams/passkey_rename.html"
+    success_url = reverse_lazy("mfa_index")
+
+
+class RemovePasskey(library.RemoveWebAuthnView):  # type: ignore[misc]
+    """With the last passkey the recovery codes go too."""
+
+    template_name = "teams/passkey_remove.html"
+    success_url = reverse_lazy("mfa_index")
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        name = self.get_object().wrap().name
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            _record(self.request, "removed", name)
+        return response
+
+
+class RecoveryCodes(recovery_codes.ViewRecoveryCodesView):  # type: ignore[misc]
+    template_name = "teams/recovery_codes.html"
+
+
+class NewRecoveryCodes(recovery_codes.GenerateRecoveryCodesView):  # type: ignore[misc]
+    template_name = "teams/recovery_codes_new.html"
+
+
+class SignInByPasskey(NextRedirectMixin, library.LoginWebAuthnView):  # type: ignore[misc]
+    """What the browser asks for, as JSON, and the answer to it."""
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        _say_why(self.request, form)
+        return HttpResponseRedirect(self.passthrough_next_url(reverse("account_login")))
+
+
+class SecondFactor(AuthenticateView):  # type: ignore[misc]
+    """After the password: a passkey, or a recovery code."""
+
+    template_name = "account/second_factor.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "host": passkey_host()}
+
+
+class ConfirmByPasskey(library.ReauthenticateWebAuthnView):  # type: ignore[misc]
+    """Takes a passkey as recent proof."""
+
+    template_name = "account/reauthenticate_by_passkey.html"
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        _say_why(self.request, form)
+        return HttpResponseRedirect(self.passthrough_next_url(self.request.path))
+
+
+def _say_why(request: HttpRequest, form: Form) -> None:
+    for message in form.errors.get("credential", []):
+        messages.error(request, str(message))
+
+
+def _record(request: HttpRequest, action: str, name: str) -> None:
+    person: Any = request.user
+    service.record(user=person, action=action, name=name, by=person, at=timezone.now())
+
+
+def of_ones_own(view: View) -> View:
+    """A passkey of somebody else does not exist, and nobody is asked for a proof in vain."""
+
+    @wraps(view)
+    def page(request: PersonRequest, pk: int) -> HttpResponse:
+        if not passkeys_of(request.user).filter(pk=pk).exists():
+            raise Http404
+        return view(request, pk=pk)
+
+    return page
+
+
+def with_a_passkey(view: View) -> View:
+    """Recovery codes stand in for a passkey, so that there are none without one."""
+
+    @wraps(view)
+    def page(request: PersonRequest) -> HttpResponse:
+        return view(request) if passkeys_of(request.user).exists() else redirect("mfa_index")
+
+    return page
+
+
+@never_cache
+@person_page
+@needs_proof("GET", "POST")
+def add(request: PersonRequest) -> HttpResponse:
+    return _shown(AddPasskey, request) if passkey_host() else redirect("mfa_index")
+
+
+@never_cache
+@person_page
+@of_ones_own
+@needs_proof("GET", "POST")
+def rename(request: PersonRequest, pk: int) -> HttpResponse:
+    return _shown(RenamePasskey, request, pk=pk)
+
+
+@never_cache
+@person_page
+@of_ones_own
+@needs_proof("GET", "POST")
+def remove(request: PersonRequest, pk: int) -> HttpResponse:
+    return _shown(RemovePasskey, request, pk=pk)
+
+
+@never_cache
+@person_page
+@with_a_passkey
+@needs_proof("GET")
+def codes(request: PersonRequest) -> HttpResponse:
+    return _of_readable_codes(RecoveryCodes, request)
+
+
+@never_cache
+@person_page
+@with_a_passkey
+@needs_proof("GET")
+def codes_file(request: PersonRequest) -> HttpResponse:
+    return _of_readable_codes(recovery_codes.DownloadRecoveryCodesView, request)
+
+
+@never_cache
+@person_page
+@with_a_passkey
+@needs_proof("GET", "POST")
+def new_codes(request: PersonRequest) -> HttpResponse:
+    return _shown(NewRecoveryCodes, request)
+
+
+sign_in = never_cache(SignInByPasskey.as_view())
+second_factor = never_cache(SecondFactor.as_view())
+confirm = never_cache(ConfirmByPasskey.as_view())
+
+
+def _shown(view: Any, request: PersonRequest, **kwargs: int) -> HttpResponse:
+    response: HttpResponse = view.as_view()(request, **kwargs)
+    return response
+
+
+def _of_readable_codes(view: Any, request: PersonRequest) -> HttpResponse:
+    """Whoever has no codes that work is led to where they are made."""
+    row = recovery_codes_of(request.user)
+    if row is None or not codes_can_be_read(row):
+        return redirect("mfa_generate_recovery_codes")
+    return _shown(view, request)

@@ -1,0 +1,70 @@
+"""Staff neither plant a passkey on an account nor read what checks it; they remove those that are lost."""
+
+from __future__ import annotations
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from teams.models import AuditEntry, User
+from tests.helpers.admin_urls import change_url
+from tests.helpers.factories import make_user
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:mfa_authenticator_changelist")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: None)
+
+
+@pytest.fixture
+def rows() -> list[Authenticator]:
+    ada = make_user("ada@example.com")
+    return [
+        Authenticator.objects.create(
+            user=ada, type="webauthn", data={"name": "phone", "credential": "c-r-e-d"}
+        ),
+        Authenticator.objects.create(user=ada, type="recovery_codes", data={"seed": "s-e-e-d"}),
+    ]
+
+
+def staff(*rights: str, superuser: bool = False) -> Client:
+    user = make_user()
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=superuser)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_nobody_adds_edits_or_reads_one(rows: list[Authenticator]) -> None:
+    client = staff(superuser=True)
+    eve = make_user("eve@example.com")
+    planted = {"user": eve.pk, "type": "webauthn", "data": "{}", "created_at_0": "2026-01-01"}
+
+    assert client.get(LIST).status_code == 200
+    assert client.post(reverse("admin:mfa_authenticator_add"), planted).status_code == 403
+    for row in rows:
+        shown = client.get(change_url(row)).content.decode()
+        assert "c-r-e-d" not in shown
+        assert "s-e-e-d" not in shown
+        assert client.post(change_url(row), planted).status_code == 403
+        delete = reverse("admin:mfa_authenticator_delete", args=[row.pk])
+        assert client.post(delete, {"post": "yes"}).status_code == 403
+    assert list(Authenticator.objects.order_by("pk").values_list("user__email")) == [("ada@example.com",)] * 2
+
+
+def test_whoever_may_removes_all_of_an_account_once(rows: list[Authenticator]) -> None:
+    chosen = {"action": "remove_all", "_selected_action": [row.pk for row in rows]}
+    staff("view_authenticator").post(LIST, chosen)
+    assert Authenticator.objects.count() == 2
+
+    answer = staff("view_authenticator", "change_authenticator").post(LIST, chosen, follow=True)
+
+    assert "1 accounts without passkeys now." in answer.content.decode()
+    assert not Authenticator.objects.exists()
+    assert AuditEntry.objects.filter(action="passkey.all_removed").count() == 1
