@@ -36,13 +36,18 @@ def create_customer(*, request: object, name: str, email: str, team_id: int) -> 
 
 def customer(id: str) -> CustomerSnapshot:
     """Its card is the default that was set in the portal, else the one of the last payment: the payment page
-    saves the card and does not make it the default.
+    saves the card and does not make it the default. A method that does not pay at once is among the others.
     """
     found = asked(api().customers.retrieve, id, {"expand": CUSTOMER_PARTS})
-    if found.get("deleted") or customer_snapshot(found).payment_method_id:
+    if found.get("deleted"):
         return customer_snapshot(found)
-    cards = listed(partial(api().customers.payment_methods.list, id), {"type": "card"})
-    return customer_snapshot(found, next(cards, None))
+    return customer_snapshot(found, list(listed(partial(api().customers.payment_methods.list, id), {})))
+
+
+def set_default_method(customer_id: str, method_id: str) -> None:
+    """All that is charged while nobody is there is charged to it from now on."""
+    settings = {"default_payment_method": method_id}
+    asked(api().customers.update, customer_id, {"invoice_settings": settings})
 
 
 def customers() -> Iterator[Listed[CustomerSnapshot]]:

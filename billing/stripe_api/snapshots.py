@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Self
 
 from billing.money import nanousd_from_cents
+from billing.stripe_api.methods import Method, method_of
 from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, moment, moment_or_none
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerSnapshot:
-    """`card` is how people know the card that is charged while they are away, such as "Visa ···· 4242"; empty
-    without one.
+    """`card` is how people know the card, or the Link wallet, that is charged while they are away, such as
+    "Visa ···· 4242"; empty without one. `other_methods`: those that do not pay at once, by their texts.
     """
 
     id: str
@@ -29,6 +30,7 @@ class CustomerSnapshot:
     payment_method_id: str
     balance_nanousd: int
     deleted: bool
+    other_methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +174,24 @@ class EventSnapshot:
 
 
 @guarded
-def customer_snapshot(customer: Object, card: Object | None = None) -> CustomerSnapshot:
-    """`card`: the card that is charged if the customer has no default."""
-    settings = customer.get("invoice_settings") or {}
-    method = settings.get("default_payment_method") or card
+def customer_snapshot(customer: Object, attached: Sequence[Object] = ()) -> CustomerSnapshot:
+    """`attached`: all its payment methods, the newest first. Of those that pay at once, the default is
+    charged, else the newest.
+    """
+    default = method_of((customer.get("invoice_settings") or {}).get("default_payment_method"))
+    known = [method for one in attached if (method := method_of(one)) is not None]
+    methods = ([default] if default else []) + [one for one in known if default is None or one.id != default.id]
+    charged = next((method for method in methods if method.pays_at_once), None)
     return CustomerSnapshot(
         id=customer["id"],
         team_id=(customer.get("metadata") or {}).get("team", ""),
         name=customer.get("name") or "",
         email=customer.get("email") or "",
-        card=_card(method),
-        payment_method_id=id_of(method),
+        card=charged.text if charged else "",
+        payment_method_id=charged.id if charged else "",
         balance_nanousd=nanousd_from_cents(customer.get("balance") or 0),
         deleted=bool(customer.get("deleted")),
+        other_methods=tuple(method.text for method in methods if not method.pays_at_once),
     )
 
 
