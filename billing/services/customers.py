@@ -43,7 +43,7 @@ def apply_customer(*, team: Team, fetched: Fetched[CustomerSnapshot], at: dateti
     if row.fetch_sequence >= fetched.sequence:
         return []
     before = (row.stripe_id, row.card, row.other_methods, row.balance_nanousd)
-    row.stripe_id, row.card, row.balance_nanousd = snapshot.id, snapshot.card, snapshot.balance_nanousd
+    row.stripe_id, row.card, row.balance_nanousd = snapshot.id, snapshot.card[:200], snapshot.balance_nanousd
     row.other_methods = list(snapshot.other_methods)
     if snapshot.deleted:
         row.stripe_id, row.request = None, uuid4()

@@ -33,6 +33,7 @@ from billing.stripe_api.customers import (
     find_checkout,
     portal_url,
     set_contact,
+    set_default_method,
 )
 from billing.stripe_api.payments import (
     bill_credits,
@@ -56,6 +57,7 @@ from billing.stripe_api.subscriptions import (
     preview_change,
     preview_new,
     rebill_period,
+    set_methods,
     subscription,
     subscriptions,
 )
@@ -100,6 +102,8 @@ __all__ = [
     "refund",
     "refunded",
     "set_contact",
+    "set_default_method",
+    "set_methods",
     "set_promotion_active",
     "subscription",
     "subscriptions",

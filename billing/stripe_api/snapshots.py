@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Self
 
 from billing.money import nanousd_from_cents
-from billing.stripe_api.methods import Method, method_of
+from billing.stripe_api.methods import AT_ONCE, Method, method_of
 from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, moment, moment_or_none
 
 
@@ -75,11 +75,17 @@ class SubscriptionSnapshot:
     pending_invoice_id: str = ""
     pending_url: str = ""
     change_invoice_id: str = ""  # the latest one, where a change made it
-    payment_method_id: str = ""
-    card: str = ""
+    own_method: Method | None = None  # comes before the customer's default
+    default_method: Method | None = None
+    pays_at_once_only: bool = False  # no bank debit can pay its invoices
     discounts: tuple[str, ...] = ()
     others: tuple[OtherItem, ...] = ()
     undone: frozenset[str] = frozenset()  # requests of `change_back` that were carried out
+
+    @property
+    def charged_method(self) -> Method | None:
+        """What Stripe charges for it; None while there is nothing."""
+        return self.own_method or self.default_method
 
     def only(self, price_ids: Collection[str]) -> Self:
         """With the items that bill these prices; what bills anything else is among the `others`."""
@@ -178,7 +184,7 @@ def customer_snapshot(customer: Object, attached: Sequence[Object] = ()) -> Cust
     """`attached`: all its payment methods, the newest first. Of those that pay at once, the default is
     charged, else the newest.
     """
-    default = method_of((customer.get("invoice_settings") or {}).get("default_payment_method"))
+    default = _default_of(customer)
     known = [method for one in attached if (method := method_of(one)) is not None]
     methods = ([default] if default else []) + [one for one in known if default is None or one.id != default.id]
     charged = next((method for method in methods if method.pays_at_once), None)
@@ -197,8 +203,9 @@ def customer_snapshot(customer: Object, attached: Sequence[Object] = ()) -> Cust
 
 @guarded
 def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
-    """`latest_invoice` must have been expanded: one that is not is believed to be paid; and
-    `default_payment_method`, for `card` to be known."""
+    """`latest_invoice` must have been expanded: one that is not is believed to be paid; and the default
+    payment methods, its own and its customer's, for them to be known.
+    """
     items, others = _items(subscription["items"]["data"])
     invoice = subscription.get("latest_invoice")
     invoice = invoice if isinstance(invoice, Mapping) else {}
@@ -219,8 +226,10 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         pending_invoice_id=invoice.get("id", "") if pending else "",
         pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
         change_invoice_id=invoice["id"] if invoice.get("billing_reason") == "subscription_update" else "",
-        payment_method_id=id_of(subscription.get("default_payment_method")),
-        card=_card(subscription.get("default_payment_method")),
+        own_method=method_of(subscription.get("default_payment_method")),
+        default_method=_default_of(subscription.get("customer")),
+        pays_at_once_only=set((subscription.get("payment_settings") or {}).get("payment_method_types") or ())
+        == set(AT_ONCE),
         discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),
         undone=frozenset(
             value
@@ -229,6 +238,11 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         ),
         others=others,
     )
+
+
+def _default_of(customer: Object | str | None) -> Method | None:
+    settings = customer.get("invoice_settings") if isinstance(customer, Mapping) else None
+    return method_of((settings or {}).get("default_payment_method"))
 
 
 def _items(listed: Sequence[Object]) -> tuple[tuple[ItemSnapshot, ...], tuple[OtherItem, ...]]:
@@ -334,8 +348,3 @@ def _dispute(status: str) -> str:
         return status
     # A closed inquiry, or a dispute that was prevented, took no money.
     return "won" if status in ("warning_closed", "prevented") else "open"
-
-
-def _card(method: Object | str | None) -> str:
-    card = method.get("card") if isinstance(method, Mapping) else None
-    return f"{card['brand'].title()} ···· {card['last4']}" if card else ""

@@ -9,12 +9,17 @@ from typing import Any
 from billing import errors
 from billing.stripe_api.client import api, asked, listed, once, seconds
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot, invoice_snapshot
+from billing.stripe_api.methods import AT_ONCE
 from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import SubscriptionSnapshot, subscription_snapshot
 
 # Stripe's price id to number of seats.
 Quantities = Mapping[str, int]
-SUBSCRIPTION_PARTS = ["latest_invoice", "default_payment_method"]
+SUBSCRIPTION_PARTS = [
+    "latest_invoice",
+    "default_payment_method",
+    "customer.invoice_settings.default_payment_method",
+]
 
 
 def subscription(id: str) -> SubscriptionSnapshot:
@@ -77,6 +82,13 @@ def change_subscription(
         "expand": SUBSCRIPTION_PARTS,
     }
     return subscription_snapshot(asked(api().subscriptions.update, now.id, params, once(request)))
+
+
+def set_methods(subscription_id: str, *, at_once_only: bool) -> None:
+    """It is charged to its customer's default, and its invoices are paid by what pays at once, or by all."""
+    types: list[str] | str = list(AT_ONCE) if at_once_only else ""
+    params = {"default_payment_method": "", "payment_settings": {"payment_method_types": types}}
+    asked(api().subscriptions.update, subscription_id, params)
 
 
 def change_back(now: SubscriptionSnapshot, prices: Quantities, *, request: object) -> None:

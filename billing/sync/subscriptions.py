@@ -21,7 +21,8 @@ from billing.services.invoices import apply_invoice
 from billing.services.subscriptions import apply_subscription
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.snapshots import SubscriptionSnapshot
-from billing.sync.customers import team_of
+from billing.sync.customers import sync_customer, team_of, team_of_customer
+from billing.sync.methods import keep_method
 from billing.sync.missed import make_good
 from billing.sync.schedule import gives_way, is_missed, keep_schedule
 from teams.models import Team
@@ -37,6 +38,13 @@ def sync_subscription_of(team: Team, at: datetime) -> list[str]:
     """The Team's live one, for a page that does not wait for the webhook."""
     row = Subscription.objects.for_team(team).live().first()
     return sync_subscription(row.stripe_id, at) if row else []
+
+
+def sync_customer_and_subscription(id: str, at: datetime) -> list[str]:
+    """A customer, and what its live subscription is charged to."""
+    changed = sync_customer(id, at)
+    team = team_of_customer(id, at)
+    return changed + sync_subscription_of(team, at) if team is not None else changed
 
 
 def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datetime) -> list[str]:
@@ -58,7 +66,7 @@ def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datet
     over = _makes_way(row, snapshot, at)
     if over:
         return changed + over + sync_subscription(snapshot.id, at)
-    return changed + keep_schedule(row, snapshot)
+    return changed + keep_schedule(row, snapshot) + keep_method(snapshot)
 
 
 def _makes_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) -> list[str]:
