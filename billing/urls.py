@@ -1,6 +1,6 @@
 """The pages of buying, below the site's root."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from billing.views import (
     changes,
@@ -32,5 +32,6 @@ urlpatterns = [
     path(f"{CREDITS}/auto-top-up/", top_ups.auto_top_up, name="team-credits-auto-top-up"),
     path(f"{CREDITS}/purchases/", purchases.purchases, name="team-credits-purchases"),
     path("teams/<slug:slug>/delete/", teams.delete, name="team-delete"),
-    path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
+    # With and without the slash: Stripe follows no redirect.
+    re_path(r"^webhooks/stripe/?$", webhooks.stripe, name="stripe-webhook"),
 ]

@@ -3,7 +3,7 @@ of their own, which only `billing.sync.schedule` calls.
 
 Each function asks Stripe and returns what it said as a snapshot. `request` makes a call once, however often
 it is sent (an idempotency key). Raises PaymentsUnavailable when there was no answer: what was asked may have
-been done, or not. Raises StripeMissing, StripeRefused and PaymentDeclined when it was not done. Never call
+been done, or not. Raises StripeMissing, StripeRefused, AddressNeeded and PaymentDeclined when it was not done. Never call
 any of this inside a transaction.
 """
 
@@ -20,6 +20,7 @@ from billing.stripe_api.catalog import (
     promotion,
     promotions,
     set_promotion_active,
+    subscribe_endpoint,
     upsert_product,
 )
 from billing.stripe_api.client import event
@@ -105,6 +106,7 @@ __all__ = [
     "set_default_method",
     "set_methods",
     "set_promotion_active",
+    "subscribe_endpoint",
     "subscription",
     "subscriptions",
     "upsert_product",

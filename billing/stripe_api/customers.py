@@ -11,6 +11,7 @@ from django.conf import settings
 
 from billing.stripe_api.catalog import portal_configuration
 from billing.stripe_api.client import api, asked, listed, once, seconds
+from billing.stripe_api.methods import AT_ONCE
 from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import (
     CheckoutSnapshot,
@@ -18,6 +19,7 @@ from billing.stripe_api.snapshots import (
     checkout_snapshot,
     customer_snapshot,
 )
+from billing.stripe_api.subscriptions import FLEXIBLE
 
 CUSTOMER_PARTS = ["invoice_settings.default_payment_method"]
 
@@ -83,7 +85,7 @@ def create_checkout(
     expires_at: datetime,
 ) -> CheckoutSnapshot:
     """A page to pay on, which leads back to `return_url`, paid or not. `mode`: subscription or payment.
-    Whatever Stripe makes of it carries the metadata.
+    Whatever Stripe makes of it carries the metadata. What renews is paid by what pays at once.
     """
     # In one order, whichever the prices come in: a request that is made once must be the same every time.
     lines = sorted(prices.items())
@@ -103,7 +105,8 @@ def create_checkout(
         params["customer_update"] = {"address": "auto", "name": "auto"}
         params["tax_id_collection"] = {"enabled": True}
     if mode == "subscription":
-        params["subscription_data"] = {"metadata": dict(metadata)}
+        params["subscription_data"] = {"metadata": dict(metadata), "billing_mode": FLEXIBLE}
+        params["allowed_payment_method_types"] = list(AT_ONCE)
     else:
         params["payment_intent_data"] = {"metadata": dict(metadata), "setup_future_usage": "off_session"}
         params["invoice_creation"] = {"enabled": True, "invoice_data": {"metadata": dict(metadata)}}

@@ -67,9 +67,11 @@ def pay_invoice(id: str, *, payment_method_id: str) -> InvoiceSnapshot:
     return invoice(id)
 
 
-def finalize_invoice(id: str) -> None:
-    """A draft is an invoice from now on, with a page to pay it on. Nothing is collected for it."""
-    asked(api().invoices.finalize_invoice, id, {"auto_advance": False})
+def finalize_invoice(id: str, *, collects: bool = False) -> None:
+    """A draft is an invoice from now on, with a page to pay it on. Stripe charges for it if it `collects`.
+    Raises AddressNeeded.
+    """
+    asked(api().invoices.finalize_invoice, id, {"auto_advance": collects})
 
 
 def void_invoice(id: str) -> None:

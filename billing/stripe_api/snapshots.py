@@ -13,7 +13,7 @@ from typing import Self
 
 from billing.money import nanousd_from_cents
 from billing.stripe_api.methods import AT_ONCE, Method, method_of
-from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, moment, moment_or_none
+from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, in_dollars, moment, moment_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,9 @@ class SubscriptionSnapshot:
     own_method: Method | None = None  # comes before the customer's default
     default_method: Method | None = None
     pays_at_once_only: bool = False  # no bank debit can pay its invoices
+    is_taxed: bool = False
+    open_change_id: str = ""  # the invoice of a change that Stripe bills already, while it is not paid
+    change_is_under_way: bool = False  # its payment has begun and has not come: see `billing.sync.debits`
     discounts: tuple[str, ...] = ()
     others: tuple[OtherItem, ...] = ()
     undone: frozenset[str] = frozenset()  # requests of `change_back` that were carried out
@@ -187,6 +190,8 @@ def customer_snapshot(customer: Object, attached: Sequence[Object] = ()) -> Cust
     default = _default_of(customer)
     known = [method for one in attached if (method := method_of(one)) is not None]
     methods = ([default] if default else []) + [one for one in known if default is None or one.id != default.id]
+    if customer.get("balance"):
+        in_dollars(customer)
     charged = next((method for method in methods if method.pays_at_once), None)
     return CustomerSnapshot(
         id=customer["id"],
@@ -211,6 +216,7 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
     invoice = invoice if isinstance(invoice, Mapping) else {}
     pending = subscription.get("pending_update")
     first = invoice.get("billing_reason") == "subscription_create"
+    change_id = invoice["id"] if invoice.get("billing_reason") == "subscription_update" else ""
     return SubscriptionSnapshot(
         id=subscription["id"],
         status=subscription["status"],
@@ -225,7 +231,9 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         pending_until=moment(pending["expires_at"]) if pending else None,
         pending_invoice_id=invoice.get("id", "") if pending else "",
         pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
-        change_invoice_id=invoice["id"] if invoice.get("billing_reason") == "subscription_update" else "",
+        change_invoice_id=change_id,
+        open_change_id=change_id if invoice.get("status") == "open" and not pending else "",
+        is_taxed=bool((subscription.get("automatic_tax") or {}).get("enabled")),
         own_method=method_of(subscription.get("default_payment_method")),
         default_method=_default_of(subscription.get("customer")),
         pays_at_once_only=set((subscription.get("payment_settings") or {}).get("payment_method_types") or ())
@@ -250,6 +258,7 @@ def _items(listed: Sequence[Object]) -> tuple[tuple[ItemSnapshot, ...], tuple[Ot
     items, others = [], []
     for item in listed:
         try:
+            in_dollars(item["price"])
             items.append(
                 ItemSnapshot(
                     id=item["id"],
@@ -297,6 +306,7 @@ def checkout_snapshot(session: Object) -> CheckoutSnapshot:
 @guarded
 def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
     """`latest_charge` must have been expanded. `dispute_status` is of its dispute, empty without one."""
+    in_dollars(intent)
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else {}
     failure = intent.get("last_payment_error") or {}
@@ -319,6 +329,7 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
 def promotion_snapshot(promotion: Object) -> PromotionSnapshot:
     """`promotion.coupon` must have been expanded."""
     coupon = promotion["promotion"]["coupon"]
+    in_dollars(coupon)
     percent, amount = coupon.get("percent_off"), coupon.get("amount_off")
     return PromotionSnapshot(
         id=promotion["id"],

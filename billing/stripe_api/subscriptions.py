@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from billing import errors
 from billing.stripe_api.client import api, asked, listed, once, seconds
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot, invoice_snapshot
@@ -15,6 +17,8 @@ from billing.stripe_api.snapshots import SubscriptionSnapshot, subscription_snap
 
 # Stripe's price id to number of seats.
 Quantities = Mapping[str, int]
+# How Stripe counts prorations: said wherever a subscription begins, so that no default of the account's decides.
+FLEXIBLE = {"type": "flexible"}
 SUBSCRIPTION_PARTS = [
     "latest_invoice",
     "default_payment_method",
@@ -38,9 +42,14 @@ def subscriptions(customer_id: str) -> Iterator[Listed[SubscriptionSnapshot]]:
 
 
 def preview_new(customer_id: str, prices: Quantities) -> InvoiceSnapshot:
-    """What a period of so many seats costs; `customer_id` may be empty."""
+    """What a period of so many seats costs, with the tax where that can be known; `customer_id` may be
+    empty.
+    """
     items = [{"price": price, "quantity": quantity} for price, quantity in prices.items()]
-    params: dict[str, Any] = {"subscription_details": {"items": items}}
+    params: dict[str, Any] = {
+        "subscription_details": {"items": items, "billing_mode": FLEXIBLE},
+        "automatic_tax": {"enabled": settings.STRIPE_TAX},
+    }
     params |= {"customer": customer_id} if customer_id else {"currency": "usd"}
     return invoice_snapshot(asked(api().invoices.create_preview, params))
 
@@ -56,14 +65,21 @@ def preview_change(now: SubscriptionSnapshot, prices: Quantities, *, at: datetim
         details["cancel_at_period_end"] = False
     if not details["items"]:
         del details["items"]
-    params = {"subscription": now.id, "subscription_details": details}
+    params = {"subscription": now.id, "subscription_details": details, **_taxed_as(now)}
     return invoice_snapshot(asked(api().invoices.create_preview, params))
 
 
-def next_invoice(subscription_id: str) -> InvoiceSnapshot | None:
+def _taxed_as(now: SubscriptionSnapshot) -> dict[str, Any]:
+    """A preview shows the tax that the invoice will have."""
+    return {"automatic_tax": {"enabled": now.is_taxed}}
+
+
+def next_invoice(now: SubscriptionSnapshot) -> InvoiceSnapshot | None:
     """None where no further one will come."""
     try:
-        return invoice_snapshot(asked(api().invoices.create_preview, {"subscription": subscription_id}))
+        return invoice_snapshot(
+            asked(api().invoices.create_preview, {"subscription": now.id, **_taxed_as(now)})
+        )
     except (errors.StripeMissing, errors.StripeRefused):
         return None
 

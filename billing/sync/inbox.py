@@ -11,9 +11,10 @@ from billing.models import StripeEvent
 from billing.services import inbox
 from billing.sync.checkouts import sync_checkout_session
 from billing.sync.invoices import sync_invoice
+from billing.sync.payers import sync_payer
 from billing.sync.payments import sync_payment
 from billing.sync.promotions import sync_promotion
-from billing.sync.subscriptions import sync_customer_and_subscription, sync_subscription
+from billing.sync.subscriptions import sync_subscription
 from tokenplan.kit.errors import Refusal
 
 logger = logging.getLogger(__name__)
@@ -25,8 +26,8 @@ Synced = dict[tuple[Sync, str], int]
 # another object is kept and changes nothing.
 SYNCS: dict[str, tuple[str, Sync]] = {
     "checkout.session": ("id", sync_checkout_session),
-    "customer": ("id", sync_customer_and_subscription),
-    "payment_method": ("customer", sync_customer_and_subscription),
+    "customer": ("id", sync_payer),
+    "payment_method": ("customer", sync_payer),
     "subscription": ("id", sync_subscription),
     "subscription_schedule": ("subscription", sync_subscription),
     "invoice": ("id", sync_invoice),

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from billing import stripe_api
-from billing.errors import NotOnSale, PaymentDeclined, StripeMissing, StripeRefused
+from billing.errors import AddressNeeded, NotOnSale, PaymentDeclined, StripeMissing, StripeRefused
 from billing.models import AutoTopUp, CreditPurchase, Customer
 from billing.money import NANOUSD_PER_PACK
 from billing.selectors.prices import pack_price_id
@@ -48,7 +48,7 @@ def top_up(*, team: Team, at: datetime) -> bool:
         return False
     try:
         invoice = _charged(purchase, at)
-    except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale) as refusal:
+    except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale, AddressNeeded) as refusal:
         return _give_up(purchase, refusal.detail, at)
     if invoice is None:
         return False
