@@ -47,6 +47,7 @@ from billing.stripe_api.payments import (
     payment,
     payments,
     refund,
+    refund_made,
     refunded,
     void_invoice,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "promotions",
     "rebill_period",
     "refund",
+    "refund_made",
     "refunded",
     "set_contact",
     "set_default_method",

@@ -157,6 +157,16 @@ class PaymentSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundSnapshot:
+    """A refund. `failure`: why the money came back, in Stripe's word; empty where it did not."""
+
+    id: str
+    payment_id: str
+    amount_nanousd: int
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromotionSnapshot:
     """A promotion code and the coupon behind it. A discount is either percent (hundredths of one) or an
     amount."""
@@ -322,6 +332,18 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
         failure=failure.get("message") or "",
         purchase_id=(intent.get("metadata") or {}).get("purchase", ""),
         created_at=moment(intent["created"]),
+    )
+
+
+@guarded
+def refund_snapshot(refund: Object) -> RefundSnapshot:
+    in_dollars(refund)
+    has_failed = refund["status"] == "failed"
+    return RefundSnapshot(
+        id=refund["id"],
+        payment_id=id_of(refund.get("payment_intent")),
+        amount_nanousd=nanousd_from_cents(refund["amount"]),
+        failure=(refund.get("failure_reason") or "unknown") if has_failed else "",
     )
 
 

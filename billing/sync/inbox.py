@@ -12,7 +12,7 @@ from billing.services import inbox
 from billing.sync.checkouts import sync_checkout_session
 from billing.sync.invoices import sync_invoice
 from billing.sync.payers import sync_payer
-from billing.sync.payments import sync_payment
+from billing.sync.payments import sync_payment, sync_refund
 from billing.sync.promotions import sync_promotion
 from billing.sync.subscriptions import sync_subscription
 from tokenplan.kit.errors import Refusal
@@ -33,7 +33,7 @@ SYNCS: dict[str, tuple[str, Sync]] = {
     "invoice": ("id", sync_invoice),
     "payment_intent": ("id", sync_payment),
     "charge": ("payment_intent", sync_payment),
-    "refund": ("payment_intent", sync_payment),
+    "refund": ("id", sync_refund),
     "dispute": ("payment_intent", sync_payment),
     "promotion_code": ("id", sync_promotion),
 }
