@@ -36,7 +36,9 @@ class Customer(models.Model):
     other_methods = models.JSONField(
         default=list,
         blank=True,
-        help_text=_("Payment methods that do not pay at once, as people know them: nothing is charged to them."),
+        help_text=_(
+            "Payment methods that do not pay at once, as people know them: nothing is charged to them."
+        ),
     )
     balance_nanousd = models.BigIntegerField(
         default=0, help_text=_("Added to the next invoice; below 0 it is taken off.")

@@ -199,7 +199,9 @@ def customer_snapshot(customer: Object, attached: Sequence[Object] = ()) -> Cust
     """
     default = _default_of(customer)
     known = [method for one in attached if (method := method_of(one)) is not None]
-    methods = ([default] if default else []) + [one for one in known if default is None or one.id != default.id]
+    methods = ([default] if default else []) + [
+        one for one in known if default is None or one.id != default.id
+    ]
     if customer.get("balance"):
         in_dollars(customer)
     charged = next((method for method in methods if method.pays_at_once), None)

@@ -152,7 +152,9 @@ def _refuse_what_cannot_be_paid(change: BillChange, snapshot: SubscriptionSnapsh
         )
     method = snapshot.charged_method
     if method is not None and not method.pays_at_once:
-        slow = _("%(method)s cannot pay a change, since that takes days. Add a card under Cards and invoices.")
+        slow = _(
+            "%(method)s cannot pay a change, since that takes days. Add a card under Cards and invoices."
+        )
         raise CardNeeded(slow % {"method": method.text})
 
 

@@ -120,7 +120,9 @@ def _card_id(customer_id: str) -> str:
     none."""
     customer = stripe_api.customer(customer_id)
     if not customer.payment_method_id and customer.other_methods:
-        text = _("There is no card to charge; add one under Cards and invoices: %(method)s cannot be charged.")
+        text = _(
+            "There is no card to charge; add one under Cards and invoices: %(method)s cannot be charged."
+        )
         raise PaymentDeclined(text % {"method": customer.other_methods[0]})
     if not customer.payment_method_id:
         raise PaymentDeclined(_("There is no card to charge; add one under Cards and invoices."))

@@ -35,7 +35,9 @@ def test_every_list_is_read_to_its_last_page(story: Story) -> None:
         card = api().payment_methods.attach("pm_usBankAccount_success", {"customer": story.customer}).id
         api().customers.create({"metadata": {"number": str(number)}})
         api().invoices.create({"customer": story.customer})
-        stripe_api.create_promotion(request=f"p{number}", code=f"P{number}", duration="once", amount_nanousd=10**9)
+        stripe_api.create_promotion(
+            request=f"p{number}", code=f"P{number}", duration="once", amount_nanousd=10**9
+        )
         api().webhook_endpoints.create({"url": "https://a.example/", "enabled_events": ["*"]})
     card = api().payment_methods.attach("pm_card_visa", {"customer": story.customer}).id
     price = stripe_api.price_by_lookup_key("plus_v1_month")
@@ -63,7 +65,9 @@ def test_an_invoice_in_euros_is_named_and_not_counted(story: Story) -> None:
         sync_invoice(made.id, story.account.at)
 
 
-@pytest.mark.parametrize("read", [invoice_snapshot, lambda about: payment_snapshot(about, ""), refund_snapshot])
+@pytest.mark.parametrize(
+    "read", [invoice_snapshot, lambda about: payment_snapshot(about, ""), refund_snapshot]
+)
 def test_no_amount_in_another_currency_is_read(read: Callable[[Any], object]) -> None:
     with pytest.raises(AnswerUnreadable, match="EUR"):
         read({"id": "x_1", "currency": "eur"})
