@@ -70,7 +70,8 @@ class Overdue:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """`subscription` is the one that has not ended. `change` is not finished; `checkout` is a session for the
-    first seats that is not over. `other_methods`: payment methods that do not pay at once, as people know them.
+    first seats that is not over. `other_methods`: payment methods that do not pay at once,
+    as people know them.
     """
 
     subscription: Subscription | None

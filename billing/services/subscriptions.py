@@ -77,8 +77,8 @@ def apply_subscription(
 
 
 def _of_seats_as_they_are(row: Subscription, items: dict[int, ItemSnapshot]) -> dict[int, ItemSnapshot]:
-    """While a change is being paid, the seats stay as they are, for the period that is billed: also those of a
-    plan that the change takes away.
+    """While a change is being paid, the seats stay as they are, for the period that is billed: also those of
+    a plan that the change takes away.
     """
     some = next(iter(items.values()))
     return {**dict.fromkeys(row.seats.live().values_list("plan", flat=True), some), **items}

@@ -3,8 +3,8 @@ of their own, which only `billing.sync.schedule` calls.
 
 Each function asks Stripe and returns what it said as a snapshot. `request` makes a call once, however often
 it is sent (an idempotency key). Raises PaymentsUnavailable when there was no answer: what was asked may have
-been done, or not. Raises StripeMissing, StripeRefused, AddressNeeded and PaymentDeclined when it was not done. Never call
-any of this inside a transaction.
+been done, or not. Raises StripeMissing, StripeRefused, AddressNeeded and PaymentDeclined when it was not
+done. Never call any of this inside a transaction.
 """
 
 from billing.stripe_api.catalog import (

@@ -17,7 +17,7 @@ from billing.stripe_api.snapshots import SubscriptionSnapshot, subscription_snap
 
 # Stripe's price id to number of seats.
 Quantities = Mapping[str, int]
-# How Stripe counts prorations: said wherever a subscription begins, so that no default of the account's decides.
+# How Stripe counts prorations: said wherever a subscription begins, so that no default decides.
 FLEXIBLE = {"type": "flexible"}
 SUBSCRIPTION_PARTS = [
     "latest_invoice",

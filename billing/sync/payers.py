@@ -15,7 +15,7 @@ from teams.models import Team
 
 
 def sync_payer(id: str, at: datetime) -> list[str]:
-    """The customer, what its live subscription is charged to, and the invoices that waited for its address."""
+    """The customer, what its live subscription is charged to, and invoices that waited for its address."""
     changed = sync_customer(id, at)
     team = team_of_customer(id, at)
     if team is None:

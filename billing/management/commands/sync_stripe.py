@@ -60,8 +60,8 @@ class Command(BaseCommand):
         self.stdout.write(f"webhook endpoint {endpoint.id}: {endpoint.url}")
         if not endpoint.secret:
             self.stdout.write(
-                "It gets all events that are worked here. STRIPE_WEBHOOK_SECRET stays as it is; if that is lost,"
-                " run this again with --new-secret."
+                "It gets all events that are worked here. STRIPE_WEBHOOK_SECRET stays as it is;"
+                " if that is lost, run this again with --new-secret."
             )
             return
         self.stdout.write(

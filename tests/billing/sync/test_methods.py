@@ -1,4 +1,4 @@
-"""What a subscription is charged to: a card or a Link wallet, the customer's default; other methods are shown."""
+"""A subscription is charged to a card or a Link wallet, the customer's default; other methods are shown."""
 
 from __future__ import annotations
 

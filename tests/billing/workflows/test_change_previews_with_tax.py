@@ -1,4 +1,4 @@
-"""With Stripe Tax what is shown is what the invoice says; where the tax cannot be known, the Owner is asked."""
+"""With Stripe Tax what is shown is what is billed; where the tax cannot be known, the Owner is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkout sessions and bank debits: seats are paid by card or Link, Credits by anything, when it has come."""
+"""Checkout sessions and bank debits: seats are paid by card or Link, Credits by anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Auto top-up and bank debits: none is begun, and one that is under way is waited for, however long it takes."""
+"""Auto top-up and bank debits: none is begun, and one that is under way is waited for."""
 
 from __future__ import annotations
 
