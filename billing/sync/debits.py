@@ -1,7 +1,7 @@
 """A change whose payment takes days, such as a bank debit. None is begun here, since a change is refused
 where a debit would pay it (`CardNeeded`); but the method may change in that moment, or somebody may change
-the subscription in Stripe's dashboard. Stripe bills such a change when the debit begins. It has happened when the
-money has come; until then the seats stay as they are.
+the subscription in Stripe's dashboard. Stripe bills such a change when the debit begins. It has happened when
+the money has come; until then the seats stay as they are.
 """
 
 from __future__ import annotations
