@@ -15,8 +15,8 @@ from tokenplan.kit.transactions import one_transaction
 
 @one_transaction()
 def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot], at: datetime) -> list[str]:
-    """Our mirror shows what was fetched, unless it shows something more recent. The Owner of a draft that
-    waits for an address is asked for it. Returns what changed, a line.
+    """Our mirror shows what was fetched, unless it shows something more recent. Where the draft of a
+    subscription waits for an address, the Owner is asked for it. Returns what changed, a line.
     """
     snapshot = fetched.value
     team = lock_kept_team(team)
@@ -30,7 +30,7 @@ def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot], at: datetime
     row.paid_nanousd, row.url = snapshot.paid_nanousd, snapshot.url
     row.created_at, row.fetch_sequence = snapshot.created_at, fetched.sequence
     row.save()
-    if snapshot.status == "draft" and snapshot.needs_address:
+    if snapshot.status == "draft" and snapshot.needs_address and snapshot.subscription_id:
         once = f"address_needed:{snapshot.id}"
         notify_owner(team=team, kind="address_needed", dedupe_key=once, at=at)
     return [f"invoice {row}: {row.status}"] if before != (row.status, row.paid_nanousd) else []

@@ -24,9 +24,11 @@ def sync_payer(id: str, at: datetime) -> list[str]:
 
 
 def _complete_drafts(team: Team, at: datetime) -> list[str]:
-    """Stripe does not try again by itself to finalize an invoice whose tax it could not calculate."""
+    """Stripe does not try again by itself to finalize an invoice whose tax it could not calculate. Only those
+    of a subscription: a top-up that could not be billed was given up, and is begun anew.
+    """
     changed = []
-    for draft in Invoice.objects.for_team(team).filter(status="draft"):
+    for draft in Invoice.objects.for_team(team).filter(status="draft").exclude(subscription_id=""):
         if stripe_api.invoice(draft.stripe_id).needs_address:
             with suppress(AddressNeeded, StripeRefused):  # it is not there yet; or somebody finalized it
                 stripe_api.finalize_invoice(draft.stripe_id, collects=True)
