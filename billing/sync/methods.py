@@ -1,6 +1,6 @@
 """What a subscription is charged to. Only what pays at once can pay a change that waits for its payment, so a
 subscription is charged to a card or a Link wallet whenever its customer has one, and takes nothing else then
-(docs/decisions/0030-cards-for-what-renews.md).
+(docs/decisions/0033-cards-for-what-renews.md).
 """
 
 from __future__ import annotations
