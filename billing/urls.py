@@ -1,6 +1,6 @@
 """The pages of buying, below the site's root."""
 
-from django.urls import path, re_path
+from django.urls import path
 
 from billing.views import (
     changes,
@@ -33,5 +33,6 @@ urlpatterns = [
     path(f"{CREDITS}/purchases/", purchases.purchases, name="team-credits-purchases"),
     path("teams/<slug:slug>/delete/", teams.delete, name="team-delete"),
     # With and without the slash: Stripe follows no redirect.
-    re_path(r"^webhooks/stripe/?$", webhooks.stripe, name="stripe-webhook"),
+    path("webhooks/stripe", webhooks.stripe, name="stripe-webhook"),
+    path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]

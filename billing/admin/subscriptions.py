@@ -57,6 +57,7 @@ class CustomerAdmin(ReadOnlyAdmin[Customer]):
         "team",
         "stripe_id",
         "card",
+        "other_methods",
         usd("balance_nanousd", _("Balance")),
         "created_at",
     )
