@@ -116,8 +116,8 @@ def fail_refund(*, payment: Payment, snapshot: RefundSnapshot, at: datetime) -> 
     if row is not None and row.state != State.FAILED:
         row.state, row.error = State.FAILED, snapshot.failure[:500]
         row.save(update_fields=["state", "error"])
-    told = AuditEntry.objects.filter(action="payment.refund_failed", details__refund=snapshot.id)
-    if told.filter(subject=payment.stripe_id).exists():
+    known = AuditEntry.objects.filter(action="payment.refund_failed", details__refund=snapshot.id)
+    if known.filter(subject=payment.stripe_id).exists():
         return []
     notify_of_failed_refund(payment=payment, snapshot=snapshot, at=at)
     amount = usd_text(snapshot.amount_nanousd)

@@ -22,7 +22,7 @@ TAKES_NO_REFUND = "4000 0000 0000 5126"
 
 
 @pytest.mark.parametrize("by_operator", [True, False], ids=["here", "in Stripe's dashboard"])
-def test_a_failed_refund_gives_the_credits_back_and_is_told_to_operators(
+def test_a_failed_refund_gives_the_credits_back_and_operators_are_notified(
     stripe_account: StripeAccount, mailoutbox: list[EmailMessage], by_operator: bool
 ) -> None:
     story = Story(stripe_account)

@@ -95,7 +95,7 @@ def test_one_gap_is_one_debit_that_comes_after_days(story: Story, forget_invoice
     assert not Mail.objects.filter(kind="top_up_failed").exists()
 
 
-def test_a_debit_that_fails_after_days_is_told_and_its_invoice_void(story: Story) -> None:
+def test_of_a_debit_that_fails_after_days_the_owner_is_notified_and_its_invoice_is_void(story: Story) -> None:
     purchase = begin_debit(story, FAILS)
     for by in (HOUR, 25 * HOUR, 2 * DAY):
         sweep(story, by)
@@ -124,7 +124,7 @@ def test_switched_off_and_on_again_it_still_waits_for_the_debit(story: Story) ->
     assert CreditPurchase.objects.count() == 1
 
 
-def test_no_top_up_is_debited_and_the_owner_is_told_that_it_takes_a_card(story: Story) -> None:
+def test_no_top_up_is_debited_and_the_owner_is_notified_that_it_takes_a_card(story: Story) -> None:
     bank = api().payment_methods.attach(COMES, {"customer": story.customer})
     api().customers.update(story.customer, {"invoice_settings": {"default_payment_method": bank.id}})
 
