@@ -1,4 +1,4 @@
-"""`manage.py sync_stripe [--webhook [--new-secret] | --dry-run]`: puts what we sell into the Stripe account."""
+"""`manage.py sync_stripe [--webhook [--new-secret] | --dry-run]`: puts our prices into the Stripe account."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0002_rules_in_the_database'),
+        ('billing', '0003_drafts_and_withdrawals'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0003_methods_that_do_not_pay_at_once'),
+        ('billing', '0004_methods_that_do_not_pay_at_once'),
     ]
 
     operations = [
