@@ -61,6 +61,20 @@ class PaymentDeclined(Refusal):
     title = _("The card was declined; use another one")
 
 
+class CardNeeded(Refusal):
+    """What was asked is paid at once, and the method that is charged does not pay at once."""
+
+    code = "card_needed"
+    title = _("This is paid by card or Link; add one under Cards and invoices")
+
+
+class AddressNeeded(Refusal):
+    """Stripe cannot calculate the tax, since it does not know where the customer is."""
+
+    code = "address_needed"
+    title = _("The tax cannot be calculated without your address; add it under Cards and invoices")
+
+
 class NotOnSale(Refusal):
     code = "not_on_sale"
     title = _("This cannot be bought at present")

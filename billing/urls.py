@@ -32,5 +32,7 @@ urlpatterns = [
     path(f"{CREDITS}/auto-top-up/", top_ups.auto_top_up, name="team-credits-auto-top-up"),
     path(f"{CREDITS}/purchases/", purchases.purchases, name="team-credits-purchases"),
     path("teams/<slug:slug>/delete/", teams.delete, name="team-delete"),
+    # With and without the slash: Stripe follows no redirect.
+    path("webhooks/stripe", webhooks.stripe, name="stripe-webhook"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]

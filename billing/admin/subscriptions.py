@@ -57,9 +57,14 @@ class CustomerAdmin(ReadOnlyAdmin[Customer]):
         "team",
         "stripe_id",
         "card",
+        "others",
         usd("balance_nanousd", _("Balance")),
         "created_at",
     )
+
+    @admin.display(description=_("Payment methods that are not charged"))
+    def others(self, customer: Customer) -> str:
+        return ", ".join(customer.other_methods) or "-"
 
 
 class ItemInline(ReadOnlyInline):

@@ -38,6 +38,8 @@ CHANGE_REFUSALS = (
     errors.ChangeInProgress,
     errors.SubscriptionEnding,
     errors.PaymentOverdue,
+    errors.CardNeeded,
+    errors.AddressNeeded,
     errors.StripeRefused,
     errors.PaymentsUnavailable,
     NotFound,

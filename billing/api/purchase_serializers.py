@@ -69,3 +69,6 @@ class TopUpStateSerializer(Shape):
     failed = FailedTopUpSerializer(many=True, help_text="The last three of this month, the latest first.")
     is_waiting = serializers.BooleanField(help_text="One is not paid yet.")
     card = serializers.CharField(help_text="The card that is charged, as people know it; empty: none.")
+    other_methods = serializers.ListField(
+        child=serializers.CharField(), help_text="Payment methods that take days, so they are not charged."
+    )

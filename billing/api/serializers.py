@@ -118,6 +118,10 @@ class OverviewSerializer(Shape):
     change = ChangeSerializer(allow_null=True)
     checkout = CheckoutSerializer(allow_null=True)
     balance_nanousd = serializers.IntegerField(help_text="Below 0: the next invoices are lower by that.")
+    other_methods = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Payment methods that take days, so they pay for no changes and no auto top-ups.",
+    )
 
 
 class LineSerializer(Shape):
@@ -133,7 +137,9 @@ class InvoicePreviewSerializer(Shape):
 
 class NextInvoiceSerializer(Shape):
     invoice = InvoicePreviewSerializer(allow_null=True, help_text="Null: there will be none.")
-    card = serializers.CharField(help_text="The card that is charged for it, as people know it.")
+    card = serializers.CharField(
+        help_text="The card, or other method, that is charged for it, as people know it."
+    )
 
 
 class EffectSerializer(Shape):

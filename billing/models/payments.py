@@ -212,6 +212,7 @@ class Refund(models.Model):
         OPEN = "open", _("Sent")
         DONE = "done", _("Refunded")
         REFUSED = "refused", _("Refused")
+        FAILED = "failed", _("Failed later")
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")

@@ -31,7 +31,14 @@ class Customer(models.Model):
         help_text=_("The idempotency key with which the customer is created."),
     )
     card = models.CharField(
-        max_length=60, blank=True, help_text=_("The card that is charged, as people know it.")
+        max_length=200, blank=True, help_text=_("The card that is charged, as people know it.")
+    )
+    other_methods = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_(
+            "Payment methods that do not pay at once, as people know them: nothing is charged to them."
+        ),
     )
     balance_nanousd = models.BigIntegerField(
         default=0, help_text=_("Added to the next invoice; below 0 it is taken off.")

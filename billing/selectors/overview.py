@@ -70,7 +70,9 @@ class Overdue:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """`subscription` is the one that has not ended. `change` is not finished; `checkout` is a session for the
-    first seats that is not over."""
+    first seats that is not over. `other_methods`: payment methods that do not pay at once,
+    as people know them.
+    """
 
     subscription: Subscription | None
     plans: tuple[PlanSeats, ...]
@@ -79,6 +81,7 @@ class Overview:
     change: Change | None
     checkout: Checkout | None
     balance_nanousd: int
+    other_methods: tuple[str, ...] = ()
 
     @property
     def credit_nanousd(self) -> int:
@@ -108,6 +111,7 @@ def overview(team: Team) -> Overview:
         change=Change.objects.for_team(team).unfinished().first(),
         checkout=sessions.order_by("-created_at").first(),
         balance_nanousd=customer.balance_nanousd if customer else 0,
+        other_methods=tuple(customer.other_methods) if customer else (),
     )
 
 

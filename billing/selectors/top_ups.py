@@ -19,6 +19,7 @@ State = CreditPurchase.State
 class TopUpState:
     """`order`: as it was set, or what is suggested, switched off. `waiting`: the one that is not paid yet.
     `failed`: those of this month that were not paid, the latest first. `card`: empty without one.
+    `other_methods`: those that cannot be charged, as people know them.
     """
 
     order: AutoTopUp
@@ -26,6 +27,7 @@ class TopUpState:
     waiting: CreditPurchase | None
     failed: list[CreditPurchase]
     card: str
+    other_methods: tuple[str, ...] = ()
 
     @property
     def is_waiting(self) -> bool:
@@ -48,6 +50,7 @@ def top_up_state(team: Team, at: datetime) -> TopUpState:
         waiting=top_ups.filter(state=State.WAITING).first(),
         failed=list(failed[:FAILURES_SHOWN]),
         card=customer.card if customer else "",
+        other_methods=tuple(customer.other_methods) if customer else (),
     )
 
 

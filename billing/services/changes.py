@@ -220,7 +220,10 @@ def close_change_by_bill(
     if change is None:
         return []
     before = change.state
-    if snapshot.quantities == change.target:
+    if snapshot.quantities == change.target and snapshot.change_is_under_way:
+        change.state, change.invoice_id = State.AWAITS_PAYMENT, snapshot.change_invoice_id
+        change.save(update_fields=["state", "invoice_id"])
+    elif snapshot.quantities == change.target:
         # A change that costs nothing makes no invoice; the latest one is of a change before it then.
         if not subscription.changes.filter(invoice_id=snapshot.change_invoice_id).exists():
             Change.objects.filter(pk=change.pk).update(invoice_id=snapshot.change_invoice_id)
@@ -244,6 +247,24 @@ def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
     if change.closed_at is None:
         _close(change, State.REFUSED, reason, at)
     return change
+
+
+@one_transaction()
+def refuse_debited_change(*, change: Change, reason: str, at: datetime) -> None:
+    """Records that its payment has failed after days, and tells the Owner, who has left the page by then."""
+    team = lock_kept_team(change.team)
+    change.refresh_from_db()
+    if change.closed_at is not None:
+        return
+    _close(change, State.REFUSED, reason, at)
+    notify_owner(
+        team=team,
+        kind="change_not_paid",
+        dedupe_key=f"change_not_paid:{change.pk}",
+        at=at,
+        what=change.text,
+        reason=change.reason,
+    )
 
 
 @one_transaction()

@@ -42,12 +42,14 @@ def apply_customer(*, team: Team, fetched: Fetched[CustomerSnapshot], at: dateti
     row, _ = Customer.objects.get_or_create(team=team, defaults={"created_at": at})
     if row.fetch_sequence >= fetched.sequence:
         return []
-    before = (row.stripe_id, row.card, row.balance_nanousd)
-    row.stripe_id, row.card, row.balance_nanousd = snapshot.id, snapshot.card, snapshot.balance_nanousd
+    before = (row.stripe_id, row.card, row.other_methods, row.balance_nanousd)
+    row.stripe_id, row.card, row.balance_nanousd = snapshot.id, snapshot.card[:200], snapshot.balance_nanousd
+    row.other_methods = list(snapshot.other_methods)
     if snapshot.deleted:
         row.stripe_id, row.request = None, uuid4()
     row.fetch_sequence = fetched.sequence
     row.save()
-    if before == (row.stripe_id, row.card, row.balance_nanousd):
+    if before == (row.stripe_id, row.card, row.other_methods, row.balance_nanousd):
         return []
-    return [f"customer {snapshot.id}: {'deleted' if snapshot.deleted else snapshot.card or 'no card'}"]
+    methods = ", ".join([snapshot.card or "no card", *snapshot.other_methods])
+    return [f"customer {snapshot.id}: {'deleted' if snapshot.deleted else methods}"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from billing.fetch import Fetched
 from billing.models import Invoice
+from billing.services.notifications import notify_owner
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from teams.models import Team
 from teams.services.locks import lock_kept_team
@@ -11,9 +14,9 @@ from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
-def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot]) -> list[str]:
-    """Our mirror shows what was fetched, unless it shows something more recent. Returns what changed, a
-    line.
+def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot], at: datetime) -> list[str]:
+    """Our mirror shows what was fetched, unless it shows something more recent. Where the draft of a
+    subscription waits for an address, the Owner is asked for it. Returns what changed, a line.
     """
     snapshot = fetched.value
     team = lock_kept_team(team)
@@ -27,4 +30,7 @@ def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot]) -> list[str]
     row.paid_nanousd, row.url = snapshot.paid_nanousd, snapshot.url
     row.created_at, row.fetch_sequence = snapshot.created_at, fetched.sequence
     row.save()
+    if snapshot.status == "draft" and snapshot.needs_address and snapshot.subscription_id:
+        once = f"address_needed:{snapshot.id}"
+        notify_owner(team=team, kind="address_needed", dedupe_key=once, at=at)
     return [f"invoice {row}: {row.status}"] if before != (row.status, row.paid_nanousd) else []

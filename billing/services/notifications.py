@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from billing.models import Payment
+from billing.stripe_api.snapshots import RefundSnapshot
 from teams.models import Membership, Team, User
 from teams.services import mail
 from tokenplan.kit.transactions import one_transaction
@@ -21,6 +23,23 @@ def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **cont
         return
     shared: dict[str, str | int] = {"team": team.name, "slug": team.slug, "at": at.isoformat()}
     mail.queue(kind=kind, to=owner.user.email, context={**shared, **context}, dedupe_key=dedupe_key, at=at)
+
+
+def notify_of_failed_refund(*, payment: Payment, snapshot: RefundSnapshot, at: datetime) -> None:
+    """Mails operators that money which was paid back has come back. Called inside a transaction."""
+    for operator in User.objects.filter(is_staff=True, is_active=True):
+        mail.queue(
+            kind="refund_failed",
+            to=operator.email,
+            context={
+                "team": payment.team.name,
+                "payment": payment.stripe_id,
+                "amount": snapshot.amount_nanousd,
+                "reason": snapshot.failure.replace("_", " "),
+            },
+            dedupe_key=f"refund_failed:{snapshot.id}:{operator.pk}",
+            at=at,
+        )
 
 
 @one_transaction()

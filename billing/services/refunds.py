@@ -14,11 +14,13 @@ from billing.errors import ChangeInProgress, RefundTooHigh
 from billing.models import CreditPurchase, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.refunds import owed_of
+from billing.services.notifications import notify_of_failed_refund
+from billing.stripe_api.snapshots import RefundSnapshot
 from quota.models import CreditLedgerEntry
 from quota.money import usd_text
 from quota.services import credits
 from quota.services.locks import lock_lot
-from teams.models import User
+from teams.models import AuditEntry, User
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team
 from tokenplan.kit.errors import InvalidValue
@@ -102,6 +104,28 @@ def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: da
             at=at,
         )
     return refund
+
+
+@one_transaction()
+def fail_refund(*, payment: Payment, snapshot: RefundSnapshot, at: datetime) -> list[str]:
+    """The money of a refund has come back: operators are told, once, since somebody must pay it back in
+    another way. The Credits follow the payment. Returns what changed, a line.
+    """
+    team = lock_kept_team(payment.team)
+    row = Refund.objects.filter(payment=payment, stripe_id=snapshot.id).first()
+    if row is not None and row.state != State.FAILED:
+        row.state, row.error = State.FAILED, snapshot.failure[:500]
+        row.save(update_fields=["state", "error"])
+    known = AuditEntry.objects.filter(action="payment.refund_failed", details__refund=snapshot.id)
+    if known.filter(subject=payment.stripe_id).exists():
+        return []
+    notify_of_failed_refund(payment=payment, snapshot=snapshot, at=at)
+    amount = usd_text(snapshot.amount_nanousd)
+    details = {"amount": amount, "error": snapshot.failure, "refund": snapshot.id}
+    record(
+        team=team, by=None, action="payment.refund_failed", subject=payment.stripe_id, details=details, at=at
+    )
+    return [f"refund {snapshot.id}: failed"]
 
 
 @one_transaction()

@@ -16,7 +16,7 @@ from billing.services.changes import bill_ahead, close_change_by_bill, keep_plan
 from billing.services.notifications import notify_owner
 from billing.services.overdue import notify_of_payment
 from billing.services.paid_seats import entitle_paid_seats, make_paid_seats
-from billing.stripe_api.snapshots import SubscriptionSnapshot
+from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot
 from teams.models import Team
 from teams.services.audit import Details, record
 from teams.services.locks import lock_kept_team, lock_team
@@ -59,18 +59,29 @@ def apply_subscription(
     items = {
         plan_id: item for item in snapshot.items if (plan_id := prices[item.price_id].plan_id) is not None
     }
+    if snapshot.change_is_under_way:
+        items = _of_seats_as_they_are(row, items)
     begun = not over and snapshot.status in HAS_SEATS and not snapshot.awaits_first_payment
-    changed += make_paid_seats(
-        subscription=row,
-        paid={plan_id: item.quantity for plan_id, item in items.items()} if begun else {},
-        at=at,
-    )
+    if not (begun and snapshot.change_is_under_way):
+        changed += make_paid_seats(
+            subscription=row,
+            paid={plan_id: item.quantity for plan_id, item in items.items()} if begun else {},
+            at=at,
+        )
     changed += close_change_by_bill(subscription=row, snapshot=snapshot, at=at)
     keep_plan(subscription=row, ahead=ahead, at_stripe=snapshot.quantities)
     changed += entitle_paid_seats(
         subscription=row, items=items, overdue_since=overdue_since, was_overdue=was_overdue, at=at
     )
     return changed
+
+
+def _of_seats_as_they_are(row: Subscription, items: dict[int, ItemSnapshot]) -> dict[int, ItemSnapshot]:
+    """While a change is being paid, the seats stay as they are, for the period that is billed: also those of
+    a plan that the change takes away.
+    """
+    some = next(iter(items.values()))
+    return {**dict.fromkeys(row.seats.live().values_list("plan", flat=True), some), **items}
 
 
 def _prices(snapshot: SubscriptionSnapshot) -> dict[str, Price]:

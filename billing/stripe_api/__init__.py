@@ -3,8 +3,8 @@ of their own, which only `billing.sync.schedule` calls.
 
 Each function asks Stripe and returns what it said as a snapshot. `request` makes a call once, however often
 it is sent (an idempotency key). Raises PaymentsUnavailable when there was no answer: what was asked may have
-been done, or not. Raises StripeMissing, StripeRefused and PaymentDeclined when it was not done. Never call
-any of this inside a transaction.
+been done, or not. Raises StripeMissing, StripeRefused, AddressNeeded and PaymentDeclined when it was not
+done. Never call any of this inside a transaction.
 """
 
 from billing.stripe_api.catalog import (
@@ -20,6 +20,7 @@ from billing.stripe_api.catalog import (
     promotion,
     promotions,
     set_promotion_active,
+    subscribe_endpoint,
     upsert_product,
 )
 from billing.stripe_api.client import event
@@ -33,6 +34,7 @@ from billing.stripe_api.customers import (
     find_checkout,
     portal_url,
     set_contact,
+    set_default_method,
 )
 from billing.stripe_api.payments import (
     bill_credits,
@@ -45,6 +47,7 @@ from billing.stripe_api.payments import (
     payment,
     payments,
     refund,
+    refund_made,
     refunded,
     void_invoice,
 )
@@ -56,6 +59,7 @@ from billing.stripe_api.subscriptions import (
     preview_change,
     preview_new,
     rebill_period,
+    set_methods,
     subscription,
     subscriptions,
 )
@@ -98,9 +102,13 @@ __all__ = [
     "promotions",
     "rebill_period",
     "refund",
+    "refund_made",
     "refunded",
     "set_contact",
+    "set_default_method",
+    "set_methods",
     "set_promotion_active",
+    "subscribe_endpoint",
     "subscription",
     "subscriptions",
     "upsert_product",

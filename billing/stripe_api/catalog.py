@@ -21,6 +21,7 @@ class PriceSnapshot:
     id: str
     cents: int
     interval: str
+    currency: str = "usd"
 
 
 def upsert_product(id: str, *, name: str) -> None:
@@ -62,7 +63,8 @@ def create_price(
 
 
 def _price(price: Mapping[str, Any]) -> PriceSnapshot:
-    return PriceSnapshot(price["id"], price["unit_amount"], (price["recurring"] or {}).get("interval", ""))
+    interval = (price["recurring"] or {}).get("interval", "")
+    return PriceSnapshot(price["id"], price["unit_amount"], interval, price["currency"])
 
 
 def portal_configuration() -> str | None:
@@ -90,6 +92,12 @@ def endpoints_at(url: str) -> list[str]:
 
 def delete_endpoint(id: str) -> None:
     asked(api().webhook_endpoints.delete, id)
+
+
+def subscribe_endpoint(id: str, *, events: list[str]) -> None:
+    """It gets these events from now on, under the secret that it has."""
+    params = {"enabled_events": events, "disabled": False}
+    asked(api().webhook_endpoints.update, id, params)
 
 
 def create_endpoint(url: str, *, events: list[str]) -> tuple[str, str]:

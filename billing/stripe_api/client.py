@@ -18,6 +18,8 @@ from billing.stripe_api.snapshots import EventSnapshot, event_snapshot
 
 logger = logging.getLogger(__name__)
 
+# So many objects of a list are asked for at once, the most that Stripe gives.
+PAGE = 100
 # Seconds to connect, and seconds for the answer. A person is waiting, so a request that timed out is not
 # repeated at once.
 READING, WRITING = (3, 5), (3, 10)
@@ -73,6 +75,8 @@ def answered() -> Iterator[None]:
             raise errors.StripeMissing(
                 _("Stripe has no such object: %(reason)s") % {"reason": error.user_message}
             ) from error
+        if error.code == "customer_tax_location_invalid":
+            raise errors.AddressNeeded from error
         raise errors.StripeRefused(
             _("The payment service refused this: %(reason)s") % {"reason": error.user_message}
         ) from error
@@ -96,7 +100,7 @@ def asked(call: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
 def listed(call: Any, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every object of a list, however many pages it has."""
     with answered():
-        for item in call({"limit": 100, **params}).auto_paging_iter():
+        for item in call({"limit": PAGE, **params}).auto_paging_iter():
             yield item.to_dict()
 
 

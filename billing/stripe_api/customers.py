@@ -11,6 +11,7 @@ from django.conf import settings
 
 from billing.stripe_api.catalog import portal_configuration
 from billing.stripe_api.client import api, asked, listed, once, seconds
+from billing.stripe_api.methods import AT_ONCE
 from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import (
     CheckoutSnapshot,
@@ -18,6 +19,7 @@ from billing.stripe_api.snapshots import (
     checkout_snapshot,
     customer_snapshot,
 )
+from billing.stripe_api.subscriptions import FLEXIBLE
 
 CUSTOMER_PARTS = ["invoice_settings.default_payment_method"]
 
@@ -36,13 +38,18 @@ def create_customer(*, request: object, name: str, email: str, team_id: int) -> 
 
 def customer(id: str) -> CustomerSnapshot:
     """Its card is the default that was set in the portal, else the one of the last payment: the payment page
-    saves the card and does not make it the default.
+    saves the card and does not make it the default. A method that does not pay at once is among the others.
     """
     found = asked(api().customers.retrieve, id, {"expand": CUSTOMER_PARTS})
-    if found.get("deleted") or customer_snapshot(found).payment_method_id:
+    if found.get("deleted"):
         return customer_snapshot(found)
-    cards = listed(partial(api().customers.payment_methods.list, id), {"type": "card"})
-    return customer_snapshot(found, next(cards, None))
+    return customer_snapshot(found, list(listed(partial(api().customers.payment_methods.list, id), {})))
+
+
+def set_default_method(customer_id: str, method_id: str) -> None:
+    """All that is charged while nobody is there is charged to it from now on."""
+    settings = {"default_payment_method": method_id}
+    asked(api().customers.update, customer_id, {"invoice_settings": settings})
 
 
 def customers() -> Iterator[Listed[CustomerSnapshot]]:
@@ -78,7 +85,7 @@ def create_checkout(
     expires_at: datetime,
 ) -> CheckoutSnapshot:
     """A page to pay on, which leads back to `return_url`, paid or not. `mode`: subscription or payment.
-    Whatever Stripe makes of it carries the metadata.
+    Whatever Stripe makes of it carries the metadata. What renews is paid by what pays at once.
     """
     # In one order, whichever the prices come in: a request that is made once must be the same every time.
     lines = sorted(prices.items())
@@ -98,7 +105,8 @@ def create_checkout(
         params["customer_update"] = {"address": "auto", "name": "auto"}
         params["tax_id_collection"] = {"enabled": True}
     if mode == "subscription":
-        params["subscription_data"] = {"metadata": dict(metadata)}
+        params["subscription_data"] = {"metadata": dict(metadata), "billing_mode": FLEXIBLE}
+        params["allowed_payment_method_types"] = list(AT_ONCE)
     else:
         params["payment_intent_data"] = {"metadata": dict(metadata), "setup_future_usage": "off_session"}
         params["invoice_creation"] = {"enabled": True, "invoice_data": {"metadata": dict(metadata)}}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.money import nanousd_from_cents
-from billing.stripe_api.reading import Object, guarded, id_of, moment, moment_or_none
+from billing.stripe_api.reading import Object, guarded, id_of, in_dollars, moment, moment_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class InvoiceSnapshot:
     subtotal_nanousd: int = 0
     balance_nanousd: int = 0
     due_at: datetime | None = None
+    needs_address: bool = False  # its tax cannot be calculated before the customer has said where they are
 
     @property
     def owed_since(self) -> datetime:
@@ -58,12 +59,13 @@ class InvoiceSnapshot:
     @property
     def rest_nanousd(self) -> int:
         """What is due beyond the lines: discounts, tax, and the customer's balance."""
-        return self.due_nanousd - sum(line.amount_nanousd for line in self.lines)
+        return self.due_nanousd - self.subtotal_nanousd
 
 
 @guarded
 def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
     """`payments` must have been expanded for `payment_id` to be known. A preview has no id of its own."""
+    in_dollars(invoice)
     parent = invoice.get("parent") or {}
     metadata = invoice.get("metadata") or {}
     return InvoiceSnapshot(
@@ -89,6 +91,7 @@ def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
         balance_nanousd=nanousd_from_cents(invoice.get("starting_balance") or 0),
         due_at=moment_or_none(invoice.get("due_date")),
         subtotal_nanousd=nanousd_from_cents(invoice["subtotal"]),
+        needs_address=(invoice.get("automatic_tax") or {}).get("status") == "requires_location_inputs",
     )
 
 

@@ -11,7 +11,12 @@ from billing.money import cents_from_nanousd
 from billing.stripe_api.client import api, asked, listed, once
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot, invoice_snapshot
 from billing.stripe_api.reading import Listed, Object, guarded
-from billing.stripe_api.snapshots import PaymentSnapshot, payment_snapshot
+from billing.stripe_api.snapshots import (
+    PaymentSnapshot,
+    RefundSnapshot,
+    payment_snapshot,
+    refund_snapshot,
+)
 
 INVOICE_PARTS = ["payments"]
 PAYMENT_PARTS = ["latest_charge"]
@@ -67,9 +72,11 @@ def pay_invoice(id: str, *, payment_method_id: str) -> InvoiceSnapshot:
     return invoice(id)
 
 
-def finalize_invoice(id: str) -> None:
-    """A draft is an invoice from now on, with a page to pay it on. Nothing is collected for it."""
-    asked(api().invoices.finalize_invoice, id, {"auto_advance": False})
+def finalize_invoice(id: str, *, collects: bool = False) -> None:
+    """A draft is an invoice from now on, with a page to pay it on. Stripe charges for it if it `collects`.
+    Raises AddressNeeded.
+    """
+    asked(api().invoices.finalize_invoice, id, {"auto_advance": collects})
 
 
 def void_invoice(id: str) -> None:
@@ -105,6 +112,10 @@ def _payment(intent: Object) -> PaymentSnapshot:
     disputed = isinstance(charge, dict) and charge["disputed"]
     disputes = listed(api().disputes.list, {"payment_intent": intent["id"]}) if disputed else iter(())
     return payment_snapshot(intent, next((dispute["status"] for dispute in disputes), ""))
+
+
+def refund_made(id: str) -> RefundSnapshot:
+    return refund_snapshot(asked(api().refunds.retrieve, id))
 
 
 def refund(payment_id: str, *, nanousd: int, request: object) -> str:

@@ -20,6 +20,17 @@ S = TypeVar("S")
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
 
 
+class NotDollars(ValueError):
+    """An amount in another currency is never counted as dollars."""
+
+
+def in_dollars(about: Object) -> None:
+    """Raises NotDollars where Stripe says that the amounts are in another currency."""
+    currency = str(about.get("currency") or "usd")
+    if currency != "usd":
+        raise NotDollars(currency.upper())
+
+
 def guarded(read: Callable[..., S]) -> Callable[..., S]:
     """Raises AnswerUnreadable, which names the object, where its shape is not known."""
 
@@ -27,6 +38,10 @@ def guarded(read: Callable[..., S]) -> Callable[..., S]:
     def read_or_refuse(about: Object, *others: Any) -> S:
         try:
             return read(about, *others)
+        except NotDollars as error:
+            other = _("The payment service's %(id)s is not in US dollars but in %(currency)s.")
+            about_it = {"id": str(about.get("id") or "?"), "currency": str(error)}
+            raise AnswerUnreadable(other % about_it, retry_after=60) from error
         except UNREADABLE as error:
             name = {"id": str(about.get("id") or about.get("object") or "?")}
             unread = _("The payment service's answer about %(id)s has a shape that is not known here.")

@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Self
 
 from billing.money import nanousd_from_cents
-from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, moment, moment_or_none
+from billing.stripe_api.methods import AT_ONCE, Method, method_of
+from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, in_dollars, moment, moment_or_none
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerSnapshot:
-    """`card` is how people know the card that is charged while they are away, such as "Visa ···· 4242"; empty
-    without one.
+    """`card` is how people know the card, or the Link wallet, that is charged while they are away, such as
+    "Visa ···· 4242"; empty without one. `other_methods`: those that do not pay at once, by their texts.
     """
 
     id: str
@@ -29,6 +30,7 @@ class CustomerSnapshot:
     payment_method_id: str
     balance_nanousd: int
     deleted: bool
+    other_methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,20 @@ class SubscriptionSnapshot:
     pending_invoice_id: str = ""
     pending_url: str = ""
     change_invoice_id: str = ""  # the latest one, where a change made it
-    payment_method_id: str = ""
-    card: str = ""
+    own_method: Method | None = None  # comes before the customer's default
+    default_method: Method | None = None
+    pays_at_once_only: bool = False  # no bank debit can pay its invoices
+    is_taxed: bool = False
+    open_change_id: str = ""  # the invoice of a change that Stripe bills already, while it is not paid
+    change_is_under_way: bool = False  # its payment has begun and has not come: see `billing.sync.debits`
     discounts: tuple[str, ...] = ()
     others: tuple[OtherItem, ...] = ()
     undone: frozenset[str] = frozenset()  # requests of `change_back` that were carried out
+
+    @property
+    def charged_method(self) -> Method | None:
+        """What Stripe charges for it; None while there is nothing."""
+        return self.own_method or self.default_method
 
     def only(self, price_ids: Collection[str]) -> Self:
         """With the items that bill these prices; what bills anything else is among the `others`."""
@@ -146,6 +157,16 @@ class PaymentSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundSnapshot:
+    """A refund. `failure`: why the money came back, in Stripe's word; empty where it did not."""
+
+    id: str
+    payment_id: str
+    amount_nanousd: int
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromotionSnapshot:
     """A promotion code and the coupon behind it. A discount is either percent (hundredths of one) or an
     amount."""
@@ -172,31 +193,42 @@ class EventSnapshot:
 
 
 @guarded
-def customer_snapshot(customer: Object, card: Object | None = None) -> CustomerSnapshot:
-    """`card`: the card that is charged if the customer has no default."""
-    settings = customer.get("invoice_settings") or {}
-    method = settings.get("default_payment_method") or card
+def customer_snapshot(customer: Object, attached: Sequence[Object] = ()) -> CustomerSnapshot:
+    """`attached`: all its payment methods, the newest first. Of those that pay at once, the default is
+    charged, else the newest.
+    """
+    default = _default_of(customer)
+    known = [method for one in attached if (method := method_of(one)) is not None]
+    methods = ([default] if default else []) + [
+        one for one in known if default is None or one.id != default.id
+    ]
+    if customer.get("balance"):
+        in_dollars(customer)
+    charged = next((method for method in methods if method.pays_at_once), None)
     return CustomerSnapshot(
         id=customer["id"],
         team_id=(customer.get("metadata") or {}).get("team", ""),
         name=customer.get("name") or "",
         email=customer.get("email") or "",
-        card=_card(method),
-        payment_method_id=id_of(method),
+        card=charged.text if charged else "",
+        payment_method_id=charged.id if charged else "",
         balance_nanousd=nanousd_from_cents(customer.get("balance") or 0),
         deleted=bool(customer.get("deleted")),
+        other_methods=tuple(method.text for method in methods if not method.pays_at_once),
     )
 
 
 @guarded
 def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
-    """`latest_invoice` must have been expanded: one that is not is believed to be paid; and
-    `default_payment_method`, for `card` to be known."""
+    """`latest_invoice` must have been expanded: one that is not is believed to be paid; and the default
+    payment methods, its own and its customer's, for them to be known.
+    """
     items, others = _items(subscription["items"]["data"])
     invoice = subscription.get("latest_invoice")
     invoice = invoice if isinstance(invoice, Mapping) else {}
     pending = subscription.get("pending_update")
     first = invoice.get("billing_reason") == "subscription_create"
+    change_id = invoice["id"] if invoice.get("billing_reason") == "subscription_update" else ""
     return SubscriptionSnapshot(
         id=subscription["id"],
         status=subscription["status"],
@@ -211,9 +243,13 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         pending_until=moment(pending["expires_at"]) if pending else None,
         pending_invoice_id=invoice.get("id", "") if pending else "",
         pending_url=(invoice.get("hosted_invoice_url") or "") if pending else "",
-        change_invoice_id=invoice["id"] if invoice.get("billing_reason") == "subscription_update" else "",
-        payment_method_id=id_of(subscription.get("default_payment_method")),
-        card=_card(subscription.get("default_payment_method")),
+        change_invoice_id=change_id,
+        open_change_id=change_id if invoice.get("status") == "open" and not pending else "",
+        is_taxed=bool((subscription.get("automatic_tax") or {}).get("enabled")),
+        own_method=method_of(subscription.get("default_payment_method")),
+        default_method=_default_of(subscription.get("customer")),
+        pays_at_once_only=set((subscription.get("payment_settings") or {}).get("payment_method_types") or ())
+        == set(AT_ONCE),
         discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),
         undone=frozenset(
             value
@@ -224,11 +260,17 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
     )
 
 
+def _default_of(customer: Object | str | None) -> Method | None:
+    settings = customer.get("invoice_settings") if isinstance(customer, Mapping) else None
+    return method_of((settings or {}).get("default_payment_method"))
+
+
 def _items(listed: Sequence[Object]) -> tuple[tuple[ItemSnapshot, ...], tuple[OtherItem, ...]]:
     """Those that can be read as seats at a price, and those that cannot, as one without a number."""
     items, others = [], []
     for item in listed:
         try:
+            in_dollars(item["price"])
             items.append(
                 ItemSnapshot(
                     id=item["id"],
@@ -276,6 +318,7 @@ def checkout_snapshot(session: Object) -> CheckoutSnapshot:
 @guarded
 def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
     """`latest_charge` must have been expanded. `dispute_status` is of its dispute, empty without one."""
+    in_dollars(intent)
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else {}
     failure = intent.get("last_payment_error") or {}
@@ -295,9 +338,22 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
 
 
 @guarded
+def refund_snapshot(refund: Object) -> RefundSnapshot:
+    in_dollars(refund)
+    has_failed = refund["status"] == "failed"
+    return RefundSnapshot(
+        id=refund["id"],
+        payment_id=id_of(refund.get("payment_intent")),
+        amount_nanousd=nanousd_from_cents(refund["amount"]),
+        failure=(refund.get("failure_reason") or "unknown") if has_failed else "",
+    )
+
+
+@guarded
 def promotion_snapshot(promotion: Object) -> PromotionSnapshot:
     """`promotion.coupon` must have been expanded."""
     coupon = promotion["promotion"]["coupon"]
+    in_dollars(coupon)
     percent, amount = coupon.get("percent_off"), coupon.get("amount_off")
     return PromotionSnapshot(
         id=promotion["id"],
@@ -327,8 +383,3 @@ def _dispute(status: str) -> str:
         return status
     # A closed inquiry, or a dispute that was prevented, took no money.
     return "won" if status in ("warning_closed", "prevented") else "open"
-
-
-def _card(method: Object | str | None) -> str:
-    card = method.get("card") if isinstance(method, Mapping) else None
-    return f"{card['brand'].title()} ···· {card['last4']}" if card else ""

@@ -6,15 +6,24 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from billing import errors
 from billing.stripe_api.client import api, asked, listed, once, seconds
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot, invoice_snapshot
+from billing.stripe_api.methods import AT_ONCE
 from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import SubscriptionSnapshot, subscription_snapshot
 
 # Stripe's price id to number of seats.
 Quantities = Mapping[str, int]
-SUBSCRIPTION_PARTS = ["latest_invoice", "default_payment_method"]
+# How Stripe counts prorations: said wherever a subscription begins, so that no default decides.
+FLEXIBLE = {"type": "flexible"}
+SUBSCRIPTION_PARTS = [
+    "latest_invoice",
+    "default_payment_method",
+    "customer.invoice_settings.default_payment_method",
+]
 
 
 def subscription(id: str) -> SubscriptionSnapshot:
@@ -33,9 +42,14 @@ def subscriptions(customer_id: str) -> Iterator[Listed[SubscriptionSnapshot]]:
 
 
 def preview_new(customer_id: str, prices: Quantities) -> InvoiceSnapshot:
-    """What a period of so many seats costs; `customer_id` may be empty."""
+    """What a period of so many seats costs, with the tax where that can be known; `customer_id` may be
+    empty.
+    """
     items = [{"price": price, "quantity": quantity} for price, quantity in prices.items()]
-    params: dict[str, Any] = {"subscription_details": {"items": items}}
+    params: dict[str, Any] = {
+        "subscription_details": {"items": items, "billing_mode": FLEXIBLE},
+        "automatic_tax": {"enabled": settings.STRIPE_TAX},
+    }
     params |= {"customer": customer_id} if customer_id else {"currency": "usd"}
     return invoice_snapshot(asked(api().invoices.create_preview, params))
 
@@ -51,14 +65,21 @@ def preview_change(now: SubscriptionSnapshot, prices: Quantities, *, at: datetim
         details["cancel_at_period_end"] = False
     if not details["items"]:
         del details["items"]
-    params = {"subscription": now.id, "subscription_details": details}
+    params = {"subscription": now.id, "subscription_details": details, **_taxed_as(now)}
     return invoice_snapshot(asked(api().invoices.create_preview, params))
 
 
-def next_invoice(subscription_id: str) -> InvoiceSnapshot | None:
+def _taxed_as(now: SubscriptionSnapshot) -> dict[str, Any]:
+    """A preview shows the tax that the invoice will have."""
+    return {"automatic_tax": {"enabled": now.is_taxed}}
+
+
+def next_invoice(now: SubscriptionSnapshot) -> InvoiceSnapshot | None:
     """None where no further one will come."""
     try:
-        return invoice_snapshot(asked(api().invoices.create_preview, {"subscription": subscription_id}))
+        return invoice_snapshot(
+            asked(api().invoices.create_preview, {"subscription": now.id, **_taxed_as(now)})
+        )
     except (errors.StripeMissing, errors.StripeRefused):
         return None
 
@@ -77,6 +98,13 @@ def change_subscription(
         "expand": SUBSCRIPTION_PARTS,
     }
     return subscription_snapshot(asked(api().subscriptions.update, now.id, params, once(request)))
+
+
+def set_methods(subscription_id: str, *, at_once_only: bool) -> None:
+    """It is charged to its customer's default, and its invoices are paid by what pays at once, or by all."""
+    types: list[str] | str = list(AT_ONCE) if at_once_only else ""
+    params = {"default_payment_method": "", "payment_settings": {"payment_method_types": types}}
+    asked(api().subscriptions.update, subscription_id, params)
 
 
 def change_back(now: SubscriptionSnapshot, prices: Quantities, *, request: object) -> None:

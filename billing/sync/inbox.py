@@ -10,9 +10,9 @@ from billing.errors import AnswerUnreadable, PaymentsUnavailable, StripeMissing
 from billing.models import StripeEvent
 from billing.services import inbox
 from billing.sync.checkouts import sync_checkout_session
-from billing.sync.customers import sync_customer
 from billing.sync.invoices import sync_invoice
-from billing.sync.payments import sync_payment
+from billing.sync.payers import sync_payer
+from billing.sync.payments import sync_payment, sync_refund
 from billing.sync.promotions import sync_promotion
 from billing.sync.subscriptions import sync_subscription
 from tokenplan.kit.errors import Refusal
@@ -26,14 +26,14 @@ Synced = dict[tuple[Sync, str], int]
 # another object is kept and changes nothing.
 SYNCS: dict[str, tuple[str, Sync]] = {
     "checkout.session": ("id", sync_checkout_session),
-    "customer": ("id", sync_customer),
-    "payment_method": ("customer", sync_customer),
+    "customer": ("id", sync_payer),
+    "payment_method": ("customer", sync_payer),
     "subscription": ("id", sync_subscription),
     "subscription_schedule": ("subscription", sync_subscription),
     "invoice": ("id", sync_invoice),
     "payment_intent": ("id", sync_payment),
     "charge": ("payment_intent", sync_payment),
-    "refund": ("payment_intent", sync_payment),
+    "refund": ("id", sync_refund),
     "dispute": ("payment_intent", sync_payment),
     "promotion_code": ("id", sync_promotion),
 }
@@ -87,8 +87,7 @@ def _sync_subject(event: StripeEvent, at: datetime, synced: Synced) -> list[str]
     field, sync = SYNCS.get(str(about.get("object")), ("", None))
     if sync is None or event.kind in GONE:
         return []
-    # A schedule that is over names its subscription elsewhere.
-    id = about.get(field) or (about.get("released_subscription") if field == "subscription" else "")
+    id = about.get(field) or _named_elsewhere(event, field)
     subject = (sync, str(id or ""))
     if not id or synced.get(subject, 0) >= event.pk:
         return []
@@ -96,3 +95,11 @@ def _sync_subject(event: StripeEvent, at: datetime, synced: Synced) -> list[str]
     changed = sync(str(id), at)
     synced[subject] = newest
     return changed
+
+
+def _named_elsewhere(event: StripeEvent, field: str) -> object:
+    """A schedule that is over, and a payment method that was detached, say it in another place."""
+    about = event.payload["data"]
+    if field == "subscription":
+        return about["object"].get("released_subscription")
+    return (about.get("previous_attributes") or {}).get(field)

@@ -36,7 +36,7 @@ def apply_fetched_invoice(
     team = team_of(known, snapshot.customer_id, at)
     if team is None:
         return []
-    changed = apply_invoice(team=team, fetched=fetched)
+    changed = apply_invoice(team=team, fetched=fetched, at=at)
     if snapshot.payment_id and snapshot.subscription_id:
         changed += take_back_seats(team, snapshot.payment_id, at)
     if snapshot.subscription_id and with_subscription:

@@ -11,7 +11,7 @@ from billing.models import CreditPurchase, Payment, Price
 from billing.money import PACK_KEY
 from billing.services import purchases
 from billing.services.payments import apply_payment
-from billing.services.refunds import take_back_credits
+from billing.services.refunds import fail_refund, take_back_credits
 from billing.stripe_api.snapshots import PaymentSnapshot
 from billing.sync.customers import team_of
 from billing.sync.seats_taken_back import take_back_seats
@@ -20,6 +20,16 @@ from teams.models import Team
 
 def sync_payment(id: str, at: datetime) -> list[str]:
     return apply_fetched_payment(fetch(lambda: stripe_api.payment(id)), at)
+
+
+def sync_refund(id: str, at: datetime) -> list[str]:
+    """The payment that it pays back, and what becomes of it where it fails later."""
+    snapshot = stripe_api.refund_made(id)
+    changed = sync_payment(snapshot.payment_id, at) if snapshot.payment_id else []
+    payment = Payment.objects.select_related("team").filter(stripe_id=snapshot.payment_id).first()
+    if payment is not None and snapshot.failure:
+        changed += fail_refund(payment=payment, snapshot=snapshot, at=at)
+    return changed
 
 
 def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> list[str]:

@@ -18,7 +18,7 @@ from django.db.models import F, Min, Q
 from billing import stripe_api
 from billing.errors import AnswerUnreadable, PaymentsUnavailable
 from billing.fetch import Fetched, fetch
-from billing.models import Checkout, CreditPurchase, Customer, Invoice, Payment, Subscription
+from billing.models import Checkout, CreditPurchase, Customer, Invoice, Payment, Refund, Subscription
 from billing.services.customers import mark_reconciled
 from billing.services.promotions import apply_promotion
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
@@ -32,7 +32,7 @@ from billing.stripe_api.snapshots import (
 from billing.sync.checkouts import sync_checkout
 from billing.sync.customers import renew_contact, sync_customer, team_of_customer
 from billing.sync.invoices import apply_fetched_invoice, sync_invoice
-from billing.sync.payments import apply_fetched_payment, sync_payment
+from billing.sync.payments import apply_fetched_payment, sync_payment, sync_refund
 from billing.sync.subscriptions import (
     apply_fetched_subscription,
     left_alone,
@@ -47,6 +47,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # What is older than this before the last run of a Team was compared in it.
 OVERLAP = timedelta(days=3)
+# A bank may send the money of a refund back for so long; no list says which refunds it was.
+REFUND_MAY_FAIL = timedelta(days=40)
 # After so many Teams in a row without an answer the rest waits for the next run.
 MOST_UNANSWERED = 5
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -127,6 +129,8 @@ def reconcile(*, at: datetime, everything: bool = False) -> Report:
         report.repair(f"promotion {id}", partial(_apply_promotion, promotion))
     if since > EVER:
         _repair_what_was_taken_back(since, report, at)
+    for refund in Refund.objects.filter(state=Refund.State.DONE, created_at__gte=at - REFUND_MAY_FAIL):
+        report.repair(f"refund {refund.stripe_id}", partial(sync_refund, refund.stripe_id, at))
     if report.unanswered and not report.compared:
         raise PaymentsUnavailable(retry_after=60)
     report.unrepaired += _granted_without_payment()

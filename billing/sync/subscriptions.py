@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing import stripe_api
 from billing.change_requests import bill_now
-from billing.errors import ChangeInProgress, StripeRefused
+from billing.errors import AddressNeeded, ChangeInProgress, StripeRefused
 from billing.fetch import Fetched, fetch
 from billing.models import Invoice, Price, Subscription
 from billing.selectors.prices import prices_of
@@ -22,6 +22,8 @@ from billing.services.subscriptions import apply_subscription
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.customers import team_of
+from billing.sync.debits import with_payment_under_way
+from billing.sync.methods import keep_method
 from billing.sync.missed import make_good
 from billing.sync.schedule import gives_way, is_missed, keep_schedule
 from teams.models import Team
@@ -42,14 +44,17 @@ def sync_subscription_of(team: Team, at: datetime) -> list[str]:
 def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datetime) -> list[str]:
     """Our rows follow, and so does Stripe's schedule, unless the rows show something more recent by then."""
     snapshot = only_ours(fetched.value)
-    fetched = fetched.holding(snapshot)
     known = Subscription.objects.select_related("team").filter(stripe_id=snapshot.id).first()
     team = team_of(known, snapshot.customer_id, at)
     if team is None:
         return []
     if known is None and snapshot.ended_at is None:
         _sync_the_one_before(team, snapshot.id, at)
-    changed = _make_drafts_payable(team, snapshot)
+    snapshot, taken_back = with_payment_under_way(known, snapshot, at)
+    if taken_back:
+        return taken_back + sync_subscription(snapshot.id, at)
+    fetched = fetched.holding(snapshot)
+    changed = _make_drafts_payable(team, snapshot, at)
     overdue_since = _overdue_since(snapshot, known)
     changed += apply_subscription(team=team, fetched=fetched, overdue_since=overdue_since, at=at)
     row = Subscription.objects.filter(stripe_id=snapshot.id, fetch_sequence=fetched.sequence).first()
@@ -58,7 +63,7 @@ def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datet
     over = _makes_way(row, snapshot, at)
     if over:
         return changed + over + sync_subscription(snapshot.id, at)
-    return changed + keep_schedule(row, snapshot)
+    return changed + keep_schedule(row, snapshot) + keep_method(snapshot)
 
 
 def _makes_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) -> list[str]:
@@ -120,16 +125,16 @@ def _invoices(snapshot: SubscriptionSnapshot, status: str) -> list[InvoiceSnapsh
     return list(stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id, status=status))
 
 
-def _make_drafts_payable(team: Team, snapshot: SubscriptionSnapshot) -> list[str]:
+def _make_drafts_payable(team: Team, snapshot: SubscriptionSnapshot, at: datetime) -> list[str]:
     """While nothing of a subscription is paid, Stripe leaves the invoices of its later periods as drafts.
     They are due too, so they get a page to pay them on.
     """
     changed = []
     if snapshot.status == Subscription.Status.UNPAID:
         for draft in _invoices(snapshot, "draft"):
-            with suppress(StripeRefused):  # a sync beside this one did it
+            with suppress(StripeRefused, AddressNeeded):  # a sync beside this one did it
                 stripe_api.finalize_invoice(draft.id)
-            changed += apply_invoice(team=team, fetched=fetch(partial(stripe_api.invoice, draft.id)))
+            changed += apply_invoice(team=team, fetched=fetch(partial(stripe_api.invoice, draft.id)), at=at)
     return changed
 
 

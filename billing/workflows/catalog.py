@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Q
@@ -32,19 +33,29 @@ EVENTS = [
     "customer.subscription.deleted",
     "customer.subscription.pending_update_applied",
     "customer.subscription.pending_update_expired",
+    "subscription_schedule.canceled",
     "subscription_schedule.completed",
     "subscription_schedule.released",
     "subscription_schedule.updated",
+    "invoice.finalization_failed",
     "invoice.finalized",
+    "invoice.marked_uncollectible",
     "invoice.paid",
     "invoice.payment_failed",
     "invoice.payment_action_required",
     "invoice.voided",
+    "payment_intent.processing",
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
     "payment_intent.canceled",
+    "payment_method.attached",
+    "payment_method.automatically_updated",
+    "payment_method.detached",
+    "payment_method.updated",
     "charge.refunded",
+    "refund.created",
     "refund.updated",
+    "refund.failed",
     "charge.dispute.created",
     "charge.dispute.updated",
     "charge.dispute.closed",
@@ -87,7 +98,8 @@ def publish_draft_prices(draft: Plan) -> None:
 
 
 def _costs_as_much(found: PriceSnapshot, price: Price) -> bool:
-    return (found.cents, found.interval) == (cents_from_nanousd(price.amount_nanousd), price.interval)
+    sold = (cents_from_nanousd(price.amount_nanousd), price.interval, "usd")
+    return (found.cents, found.interval, found.currency) == sold
 
 
 def _create_price(price: Price, product_id: str, in_place_of: PriceSnapshot | None = None) -> PriceSnapshot:
@@ -122,14 +134,29 @@ def publish_portal(*, dry_run: bool = False) -> Iterator[str]:
         yield f"portal: {stripe_api.create_portal_configuration(return_url=settings.BASE_URL)}"
 
 
-def create_endpoint() -> tuple[str, str]:
-    """The webhook endpoint of this installation; returns its id and its secret, which Stripe shows once.
-    One at the same address is deleted, once the new one is there.
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The webhook endpoint of this installation. `secret` is empty where it stays as it was: Stripe shows it
+    once, when the endpoint is made.
+    """
+
+    id: str
+    url: str
+    secret: str
+
+
+def publish_endpoint(*, new_secret: bool = False) -> Endpoint:
+    """The endpoint is there once, and gets all of EVENTS. One that exists keeps its secret, so that no event
+    is refused meanwhile; with `new_secret` another one takes its place, and it is deleted.
     """
     url = f"{settings.BASE_URL}/webhooks/stripe/"
     before = stripe_api.endpoints_at(url)
-    made = stripe_api.create_endpoint(url, events=EVENTS)
+    if before and not new_secret:
+        for id in before:  # whichever of them has the secret that is set
+            stripe_api.subscribe_endpoint(id, events=EVENTS)
+        return Endpoint(before[0], url, "")
+    made, secret = stripe_api.create_endpoint(url, events=EVENTS)
     for id in before:
         with suppress(StripeMissing):
             stripe_api.delete_endpoint(id)
-    return made
+    return Endpoint(made, url, secret)

@@ -21,7 +21,7 @@ from billing.change_requests import (
     SwitchInterval,
     Terms,
 )
-from billing.errors import ChangeInProgress, NotOnSale
+from billing.errors import AddressNeeded, CardNeeded, ChangeInProgress, NotOnSale
 from billing.models import Interval, Subscription
 from billing.money import due_nanousd
 from billing.selectors.change_effects import Effect, effects_of
@@ -105,13 +105,8 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     row, snapshot = agreed_subscription(lambda: changeable(team), at)
     terms = Terms(planned_seats(row), row.interval, row.next_interval, cost_of_seats(row.interval))
     change = request.bill_change(terms)
-    if change.at_once and too_late(change, snapshot, at):
-        raise ChangeInProgress(
-            _(
-                "The period ends within the hour, and something is planned for then; ask again when the new"
-                " period has begun."
-            )
-        )
+    if change.at_once:
+        _refuse_what_cannot_be_paid(change, snapshot, at)
     # A preview from before this period began says nothing about this period.
     moment = moment if moment >= snapshot.period_start else at.replace(microsecond=0)
     plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
@@ -121,6 +116,8 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     if change.at_once:
         billed_from = _billed_from(request, snapshot, moment)
         invoice = stripe_api.preview_change(snapshot, prices_of(change.now), at=billed_from)
+        if invoice.needs_address:
+            raise AddressNeeded
         balance = invoice.balance_after_nanousd
         carried, renewal = max(0, balance), due_nanousd(later.total_nanousd, balance)
     a_year_begins = change.now.interval != row.interval
@@ -140,6 +137,25 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     with override(settings.LANGUAGE_CODE):
         stored_text = text_of(request, plans)
     return PricedChange(request, row, snapshot, change, preview, stored_text)
+
+
+def _refuse_what_cannot_be_paid(change: BillChange, snapshot: SubscriptionSnapshot, at: datetime) -> None:
+    """Raises ChangeInProgress where the period's end is too near, and CardNeeded where what is charged does
+    not pay at once: no change waits for a bank debit at Stripe.
+    """
+    if too_late(change, snapshot, at):
+        raise ChangeInProgress(
+            _(
+                "The period ends within the hour, and something is planned for then; ask again when the new"
+                " period has begun."
+            )
+        )
+    method = snapshot.charged_method
+    if method is not None and not method.pays_at_once:
+        slow = _(
+            "%(method)s cannot pay a change, since that takes days. Add a card under Cards and invoices."
+        )
+        raise CardNeeded(slow % {"method": method.text})
 
 
 def _billed_from(request: ChangeRequest, snapshot: SubscriptionSnapshot, moment: datetime) -> datetime:

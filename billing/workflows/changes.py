@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from billing import stripe_api
 from billing.change_requests import ChangeRequest
 from billing.errors import (
+    AddressNeeded,
     AmountChanged,
     PaymentDeclined,
     StripeMissing,
@@ -106,7 +107,7 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
         stripe_api.change_subscription(
             priced.snapshot, target, request=change.pk, at=billed_from, may_wait=waits
         )
-    except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
+    except (PaymentDeclined, StripeRefused, StripeMissing, AddressNeeded) as refusal:
         changes.refuse_change(change=change, reason=refusal.detail, at=at)
         sync_subscription(priced.row.stripe_id, at)
         if isinstance(refusal, PaymentDeclined) and not waits:

@@ -28,5 +28,6 @@ def next_invoice(*, team: Team) -> NextInvoice:
         raise NotSubscribed
     snapshot = stripe_api.subscription(row.stripe_id)
     customer = Customer.objects.filter(team=team).first()
-    invoice = stripe_api.next_invoice(row.stripe_id) if row.ends_at is None else None
-    return NextInvoice(invoice, snapshot.card or (customer.card if customer else ""))
+    invoice = stripe_api.next_invoice(snapshot) if row.ends_at is None else None
+    method = snapshot.charged_method
+    return NextInvoice(invoice, method.text if method else customer.card if customer else "")

@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from billing import stripe_api
-from billing.errors import NotOnSale, PaymentDeclined, StripeMissing, StripeRefused
-from billing.models import AutoTopUp, CreditPurchase
+from billing.errors import AddressNeeded, NotOnSale, PaymentDeclined, StripeMissing, StripeRefused
+from billing.models import AutoTopUp, CreditPurchase, Customer
 from billing.money import NANOUSD_PER_PACK
 from billing.selectors.prices import pack_price_id
 from billing.services import purchases, top_ups
@@ -19,6 +19,9 @@ from billing.sync.invoices import sync_invoice
 from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer
 from teams.models import Team
+
+# The money is on its way: Stripe's word for a payment that takes days, such as a bank debit.
+UNDER_WAY = "processing"
 
 
 def top_up_all(*, at: datetime) -> int:
@@ -37,20 +40,18 @@ def top_up_all(*, at: datetime) -> int:
 
 def top_up(*, team: Team, at: datetime) -> bool:
     """One Team. Whether it was charged now. A purchase that waits is finished first: its invoice exists
-    once, and is paid once. Raises PaymentsUnavailable: the purchase waits, and is tried again.
+    once, and is paid once. A payment that is under way, such as a bank debit of days, is waited for, for as
+    long as Stripe says. Raises PaymentsUnavailable: the purchase waits, and is tried again.
     """
     purchase = top_ups.begin_top_up(team=team, at=at)
     if purchase is None:
         return False
-    if not AutoTopUp.objects.filter(team=team, enabled=True).exists():
-        return _give_up(purchase, _("Auto top-up was switched off."), at)
     try:
-        invoice = _billed(purchase, at)
-        if invoice.status == "open":
-            card_id = _card_id(invoice.customer_id)
-            invoice = stripe_api.pay_invoice(invoice.id, payment_method_id=card_id)
-    except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale) as refusal:
+        invoice = _charged(purchase, at)
+    except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale, AddressNeeded) as refusal:
         return _give_up(purchase, refusal.detail, at)
+    if invoice is None:
+        return False
     sync_invoice(invoice.id, at)
     purchase.refresh_from_db()
     if purchase.state == CreditPurchase.State.WAITING and invoice.status in ("void", "uncollectible"):
@@ -58,10 +59,49 @@ def top_up(*, team: Team, at: datetime) -> bool:
     return purchase.state == CreditPurchase.State.PAID
 
 
-def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot:
-    """The purchase's invoice; made, where there is none yet."""
+def _charged(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:
+    """The invoice, charged now unless it was before; None while its payment is under way. Raises
+    PaymentDeclined where it is not to be paid, and what Stripe says.
+    """
+    invoice = _found_invoice(purchase, at)
+    payment = stripe_api.payment(invoice.payment_id) if invoice and invoice.payment_id else None
+    if payment is not None and payment.status == UNDER_WAY:
+        return None
+    if not AutoTopUp.objects.filter(team=purchase.team, enabled=True).exists():
+        raise PaymentDeclined(_("Auto top-up was switched off."))
+    if payment is not None and payment.failure and payment.status != "succeeded":
+        raise PaymentDeclined(payment.failure)
+    invoice = invoice or _billed(purchase, at)
+    if invoice.status == "open":
+        card_id = _card_id(invoice.customer_id)
+        invoice = stripe_api.pay_invoice(invoice.id, payment_method_id=card_id)
+    return invoice
+
+
+def _found_invoice(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:
+    """The purchase's invoice, where there is one. An interrupted run may have made it and not noted it, and
+    Stripe forgets idempotency keys after a day: so it is looked for among the Team's invoices.
+    """
     if purchase.invoice_id:
         return stripe_api.invoice(purchase.invoice_id)
+    customer = Customer.objects.filter(team=purchase.team).exclude(stripe_id=None).first()
+    if purchase.created_at == at or customer is None:
+        return None
+    made = stripe_api.invoices(str(customer.stripe_id))
+    invoice = next((bill for bill in made if bill.purchase_id == str(purchase.pk)), None)
+    if invoice is None or invoice.status == "draft":  # a draft of ours is never charged by itself
+        return None
+    _note_invoice(purchase, invoice)
+    return invoice
+
+
+def _note_invoice(purchase: CreditPurchase, invoice: InvoiceSnapshot) -> None:
+    purchases.set_invoice_id(purchase=purchase, invoice_id=invoice.id)
+    purchase.invoice_id = invoice.id
+
+
+def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot:
+    """Makes the purchase's invoice."""
     customer_id = ensure_customer(team=purchase.team, at=at)
     _card_id(customer_id)  # without one there is nothing to bill
     invoice = stripe_api.bill_credits(
@@ -71,17 +111,22 @@ def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot:
         packs=purchase.amount_nanousd // NANOUSD_PER_PACK,
         metadata={"team": str(purchase.team_id), "purchase": str(purchase.pk)},
     )
-    purchases.set_invoice_id(purchase=purchase, invoice_id=invoice.id)
-    purchase.invoice_id = invoice.id
+    _note_invoice(purchase, invoice)
     return invoice
 
 
 def _card_id(customer_id: str) -> str:
-    """Stripe's id of the card that is charged. Raises PaymentDeclined where there is none."""
-    card_id = stripe_api.customer(customer_id).payment_method_id
-    if not card_id:
+    """Stripe's id of the card, or Link wallet, that is charged. Raises PaymentDeclined where there is
+    none."""
+    customer = stripe_api.customer(customer_id)
+    if not customer.payment_method_id and customer.other_methods:
+        text = _(
+            "There is no card to charge; add one under Cards and invoices: %(method)s cannot be charged."
+        )
+        raise PaymentDeclined(text % {"method": customer.other_methods[0]})
+    if not customer.payment_method_id:
         raise PaymentDeclined(_("There is no card to charge; add one under Cards and invoices."))
-    return card_id
+    return customer.payment_method_id
 
 
 def _give_up(purchase: CreditPurchase, reason: str, at: datetime) -> bool:

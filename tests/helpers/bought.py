@@ -131,7 +131,7 @@ def say_invoice(team: Team, id: str, *, at: datetime = T0, **other: Any) -> Invo
         "created_at": at,
         "finalized_at": at,
     }
-    apply_invoice(team=team, fetched=answered(InvoiceSnapshot(**{**values, **other})))
+    apply_invoice(team=team, fetched=answered(InvoiceSnapshot(**{**values, **other})), at=at)
     return Invoice.objects.get(stripe_id=id)
 
 

@@ -19,7 +19,7 @@ from billing.workflows.checkouts import buy_seats
 from quota.selectors.seats import seats_of
 from teams.models import Team, User
 from tests.helpers.factories import USD, make_team, owner_of
-from tests.helpers.stripe_account import GOOD, StripeAccount
+from tests.helpers.stripe_account import COMES_LATER, FAILS_LATER, GOOD, StripeAccount
 
 SECOND = timedelta(seconds=1)
 
@@ -69,8 +69,10 @@ class Story:
         return buy_seats(team=self.team, seats=seats, interval=interval, at=self.account.at, by=self.owner)
 
     def subscribe(self, interval: str = "month", *, card: str = GOOD, **seats: int) -> Checkout:
-        """From the page to the seats, events and all."""
+        """From the page to the seats, events and all. By debit too, as before that was excluded."""
         checkout = self.begin_checkout(interval, **seats)
+        if card in (COMES_LATER, FAILS_LATER):
+            self.account.allow_debits(checkout.url)
         self.account.pay(checkout.url, card)
         self.account.deliver()
         checkout.refresh_from_db()

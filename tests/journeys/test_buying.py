@@ -161,6 +161,7 @@ def test_a_payment_that_comes_later_shows_by_itself_when_it_has_come(
     choose_max(page, live_server.url)
 
     page.clock.install()
+    account.allow_debits(page.url)
     pay(page, COMES_LATER)
     expect(page.get_by_role("heading", name="Your payment is in progress")).to_be_visible()
     account.advance(timedelta(days=7))
@@ -177,6 +178,7 @@ def test_a_payment_that_fails_later_says_so_by_itself_and_one_chooses_again(
     choose_max(page, live_server.url)
 
     page.clock.install()
+    account.allow_debits(page.url)
     pay(page, FAILS_LATER)
     expect(page.get_by_role("heading", name="Your payment is in progress")).to_be_visible()
     account.advance(timedelta(days=7))

@@ -1,4 +1,4 @@
-"""`manage.py sync_stripe [--webhook | --dry-run]`: puts what we sell into the Stripe account."""
+"""`manage.py sync_stripe [--webhook [--new-secret] | --dry-run]`: puts our prices into the Stripe account."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--webhook",
             action="store_true",
-            help="also make the webhook endpoint, in place of one at the same address, and print its secret",
+            help="also make the webhook endpoint and print its secret; one that exists gets all events that"
+            " are worked now, and keeps its secret",
+        )
+        parser.add_argument(
+            "--new-secret",
+            action="store_true",
+            help="with --webhook: another endpoint with another secret takes the place of one that exists."
+            " Until STRIPE_WEBHOOK_SECRET is changed, its events are refused",
         )
         parser.add_argument("--dry-run", action="store_true", help="show what would be made; write nothing")
 
@@ -44,14 +51,20 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 self.stdout.write("Nothing was written.")
             elif options["webhook"]:
-                self._make_endpoint()
+                self._publish_endpoint(new_secret=options["new_secret"])
         except Refusal as refusal:
             raise CommandError(refusal.detail) from refusal
 
-    def _make_endpoint(self) -> None:
-        id, secret = catalog.create_endpoint()
-        self.stdout.write(f"webhook endpoint {id}: {settings.BASE_URL}/webhooks/stripe/")
+    def _publish_endpoint(self, *, new_secret: bool) -> None:
+        endpoint = catalog.publish_endpoint(new_secret=new_secret)
+        self.stdout.write(f"webhook endpoint {endpoint.id}: {endpoint.url}")
+        if not endpoint.secret:
+            self.stdout.write(
+                "It gets all events that are worked here. STRIPE_WEBHOOK_SECRET stays as it is;"
+                " if that is lost, run this again with --new-secret."
+            )
+            return
         self.stdout.write(
             "Set this for the web server and start it again; Stripe does not show it a second time:"
         )
-        self.stdout.write(f"STRIPE_WEBHOOK_SECRET={secret}")
+        self.stdout.write(f"STRIPE_WEBHOOK_SECRET={endpoint.secret}")

@@ -53,6 +53,7 @@ def test_without_a_subscription_there_is_nothing() -> None:
         "change": None,
         "checkout": None,
         "balance_nanousd": 0,
+        "other_methods": [],
     }
 
 

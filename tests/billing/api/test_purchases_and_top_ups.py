@@ -134,6 +134,7 @@ def test_auto_top_up_is_suggested_set_and_switched_off(team: Team, owner: Caller
         "failed": [],
         "is_waiting": False,
         "card": "",
+        "other_methods": [],
     }
     assert not AutoTopUp.objects.exists()
 

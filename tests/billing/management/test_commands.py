@@ -97,18 +97,23 @@ def test_sync_leaves_drafts_alone_and_says_beforehand_what_it_would_do(
     assert said("sync_stripe") == "Stripe has all prices, and the portal's settings."
 
 
-def test_the_webhook_endpoint_is_made_in_place_of_the_one_before_and_its_secret_shown(
+def test_the_webhook_endpoint_is_made_once_and_its_secret_shown_once(
     stripe_account: StripeAccount, settings: Any
 ) -> None:
     settings.LOCAL_STRIPE = False
-    secrets = []
-    for _ in range(2):
-        *_, about, _, secret = said("sync_stripe", "--webhook").splitlines()
-        assert about.startswith("webhook endpoint we_")
-        assert about.endswith(": http://127.0.0.1:8000/webhooks/stripe/")
-        assert secret.startswith("STRIPE_WEBHOOK_SECRET=whsec_")
-        secrets.append(secret)
-    assert secrets[0] != secrets[1]
+    about = "webhook endpoint we_"
+    *_, first, _, secret = said("sync_stripe", "--webhook").splitlines()
+    assert first.startswith(about)
+    assert first.endswith(": http://127.0.0.1:8000/webhooks/stripe/")
+    assert secret.startswith("STRIPE_WEBHOOK_SECRET=whsec_")
+
+    *_, again, stays = said("sync_stripe", "--webhook").splitlines()
+    assert again == first
+    assert "STRIPE_WEBHOOK_SECRET stays as it is" in stays
+
+    *_, other, _, new_secret = said("sync_stripe", "--webhook", "--new-secret").splitlines()
+    assert other.startswith(about)
+    assert (other != first, new_secret != secret) == (True, True)
     assert len(stripe_api.endpoints_at("http://127.0.0.1:8000/webhooks/stripe/")) == 1
 
 

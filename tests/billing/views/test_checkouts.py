@@ -164,6 +164,7 @@ def test_a_card_that_wants_authentication(as_user: AsUser, buyer: Buyer) -> None
 def test_a_payment_that_comes_later_is_under_way_until_then(as_user: AsUser, buyer: Buyer) -> None:
     client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
+    buyer.account.allow_debits(checkout.url)
     buyer.account.pay(checkout.url, COMES_LATER)
 
     page = client.get(back(checkout))
@@ -186,6 +187,7 @@ def test_a_payment_that_fails_later_buys_nothing_and_one_may_choose_again(
 ) -> None:
     client = as_user(buyer.user)
     checkout = subscribe(client, buyer.team)
+    buyer.account.allow_debits(checkout.url)
     buyer.account.pay(checkout.url, FAILS_LATER)
     assert "Your payment is in progress" in read(client, back(checkout))
 

@@ -70,6 +70,13 @@ def test_a_signed_event_is_kept_as_it_came_and_the_worker_is_notified(
     assert (kept.attempts, kept.done_at) == (0, None)
 
 
+def test_it_is_kept_without_the_slash_too_since_stripe_follows_no_redirect(client: Client) -> None:
+    body = json.dumps(event("invoice.paid", INVOICE, id="evt_1")).encode()
+    header = {"Stripe-Signature": signature(body, at=T0)}
+    answer = client.post(URL.rstrip("/"), data=body, content_type="application/json", headers=header)
+    assert (answer.status_code, StripeEvent.objects.get().stripe_id) == (200, "evt_1")
+
+
 def test_the_same_event_again_is_answered_alike_and_kept_once(client: Client) -> None:
     first = event("invoice.paid", INVOICE, id="evt_1")
     deliver_event(client, first)

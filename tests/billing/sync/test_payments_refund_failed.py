@@ -1,0 +1,60 @@
+"""A refund that fails later: our ledger, our row and the operators hear of it, once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.mail import EmailMessage
+
+from billing.models import CreditPurchase, Payment, Refund
+from billing.stripe_api.client import api
+from billing.workflows.checkouts import buy_credits
+from billing.workflows.refunds import refund_payment
+from quota.selectors.credits import team_balance
+from teams.models import AuditEntry, Mail, User
+from teams.services.mail import deliver_due
+from tests.helpers.factories import USD
+from tests.helpers.story import Story
+from tests.helpers.stripe_account import StripeAccount
+
+TAKES_NO_REFUND = "4000 0000 0000 5126"
+
+
+@pytest.mark.parametrize("by_operator", [True, False], ids=["here", "in Stripe's dashboard"])
+def test_a_failed_refund_gives_the_credits_back_and_operators_are_notified(
+    stripe_account: StripeAccount, mailoutbox: list[EmailMessage], by_operator: bool
+) -> None:
+    story = Story(stripe_account)
+    operator = User.objects.create_user("operator@example.com", is_staff=True)
+    checkout = buy_credits(team=story.team, packs=2, at=stripe_account.at, by=story.owner)
+    stripe_account.pay(checkout.url, TAKES_NO_REFUND)
+    stripe_account.deliver()
+    payment = Payment.objects.get(stripe_id=CreditPurchase.objects.get().payment_id)
+    if by_operator:
+        refund_payment(
+            payment=payment, amount_nanousd=4 * USD, reason="asked", at=stripe_account.at, by=operator
+        )
+    else:
+        api().refunds.create({"payment_intent": payment.stripe_id, "amount": 400})
+    stripe_account.deliver()
+    assert team_balance(story.team.pk, stripe_account.at) == 6 * USD
+
+    stripe_account.advance(timedelta(hours=2))
+    assert stripe_account.deliver() > 0
+
+    payment.refresh_from_db()
+    assert (payment.refunded_nanousd, payment.left_nanousd) == (0, 10 * USD)
+    assert team_balance(story.team.pk, stripe_account.at) == 10 * USD
+    rows = list(Refund.objects.values_list("state", "error"))
+    assert rows == ([("failed", "expired_or_canceled_card")] if by_operator else [])
+    mail = Mail.objects.get(kind="refund_failed")
+    assert (mail.to, mail.context["amount"], mail.context["reason"]) == (
+        operator.email,
+        4 * USD,
+        "expired or canceled card",
+    )
+    deliver_due(at=stripe_account.at)
+    sent = next(message for message in mailoutbox if "a refund of $4.00" in message.subject)
+    assert "Pay the amount back in another way" in sent.body
+    assert AuditEntry.objects.filter(action="payment.refund_failed").count() == 1
