@@ -17,6 +17,8 @@ from billing.models import Price
 from billing.money import CREDITS_PER_PACK, cents_from_nanousd
 from billing.services.prices import set_stripe_price_id
 
+# Stripe's id of what Credits are sold as.
+CREDITS_PRODUCT = f"tokenplan_credits_{CREDITS_PER_PACK}"
 # What the inbox knows how to sync, and what an operator wants to see there.
 EVENTS = [
     "checkout.session.completed",
@@ -74,7 +76,7 @@ def publish_prices(*, at: datetime) -> Iterator[str]:
 def _upsert_product(price: Price) -> str:
     """One product a plan version, so that invoices name it; its id is ours."""
     if price.plan is None:
-        id, name = f"tokenplan_credits_{CREDITS_PER_PACK}", f"{CREDITS_PER_PACK:,} Credits"
+        id, name = CREDITS_PRODUCT, f"{CREDITS_PER_PACK:,} Credits"
     else:
         id, name = f"tokenplan_{price.plan.code}_v{price.plan.version}", f"Token Plan {price.plan.name}"
     stripe_api.upsert_product(id, name=name)
