@@ -15,7 +15,7 @@ import stripe
 from django.db import OperationalError, connection, transaction
 
 from billing.errors import NothingToChange
-from billing.models import CreditPurchase, Payment, Refund
+from billing.models import CreditPurchase, Payment, PromotionRedemption, Refund
 from billing.selectors.change_requests import change_request
 from billing.services.top_ups import set_auto_top_up
 from billing.sync.checkouts import sync_checkout
@@ -25,6 +25,7 @@ from billing.workflows.checkouts import buy_credits, expire_old_checkouts
 from billing.workflows.refunds import refund_payment, send_open_refunds
 from billing.workflows.top_ups import top_up, top_up_all
 from tests.helpers.factories import USD
+from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.year import books_of, state_of
@@ -110,6 +111,21 @@ def buys_credits(story: Story) -> None:
     sync_checkout(checkout, story.account.at)
 
 
+def buys_seats_with_a_code(story: Story) -> None:
+    checkout = story.begin_checkout(max=2, code="GIFT")
+    story.account.pay(checkout.url)
+    sync_checkout(checkout, story.account.at)
+
+
+def buys_credits_with_a_code(story: Story) -> None:
+    if CreditPurchase.objects.filter(state="paid").exists():
+        return
+    at, by = story.account.at, story.owner
+    checkout = buy_credits(team=story.team, packs=2, promotion_code="PACKS", at=at, by=by)
+    story.account.pay(checkout.url)
+    sync_checkout(checkout, story.account.at)
+
+
 def adds(story: Story) -> None:
     if story.billed() == {"max_v1_month": 2, "plus_v1_month": 1}:
         asked(story, "add", plan="max", count=1)
@@ -174,6 +190,11 @@ def nothing(story: Story) -> None:
     """Before the first purchase."""
 
 
+def has_codes(story: Story) -> None:
+    make_code("GIFT")
+    make_code("PACKS", scope="credits")
+
+
 def has_seats(story: Story) -> None:
     story.subscribe(plus=1, max=2)
 
@@ -183,9 +204,16 @@ def has_credits(story: Story) -> None:
     story.account.deliver()
 
 
+def used_codes(story: Story) -> list[tuple[str, str]]:
+    rows = PromotionRedemption.objects.for_team(story.team).counting()
+    return list(rows.values_list("promotion__code", "state"))
+
+
 STEPS = [
     pytest.param(nothing, buys_seats, id="buying seats"),
     pytest.param(nothing, buys_credits, id="buying Credits"),
+    pytest.param(has_codes, buys_seats_with_a_code, id="buying seats with a code"),
+    pytest.param(has_codes, buys_credits_with_a_code, id="buying Credits with a code"),
     pytest.param(has_seats, adds, id="adding seats"),
     pytest.param(has_seats, moves_up, id="moving up"),
     pytest.param(has_seats, gives_up, id="giving up"),
@@ -211,7 +239,7 @@ def test_a_crash_at_any_moment_changes_nothing_in_the_end(
                 counted.enter_context(strikes(fate))
             step(story)
         sweeps(story)
-        expected = (state_of(story), books_of(story))
+        expected = (state_of(story), books_of(story), used_codes(story))
     assert all(fate.count for _, fate in fates)
     for strikes, never in fates:
         for fatal in range(1, never.count + 1):
@@ -222,5 +250,5 @@ def test_a_crash_at_any_moment_changes_nothing_in_the_end(
                 with suppress(Refusal):  # AlreadySubscribed, where it was done all the same
                     step(story)
                 story.account.deliver()
-                found = state_of(story), books_of(story)
+                found = state_of(story), books_of(story), used_codes(story)
                 assert found == expected, f"{strikes.__name__}, the {fatal}. time"

@@ -230,12 +230,11 @@ def test_a_code_for_all_of_it_grants_the_credits_without_a_payment(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:
     url = reverse("admin:billing_promotion_add")
-    submit(
-        operator, url, **{**hidden(operator.get(url)), "code": "GIFT", "percent": "100", "duration": "once"}
-    )
-    checkout = buy_credits(team=team, packs=1, at=T0, by=owner_of(team).user)
+    form = {"code": "GIFT", "percent": "100", "duration": "once", "scope": "credits"}
+    submit(operator, url, **{**hidden(operator.get(url)), **form})
+    checkout = buy_credits(team=team, packs=1, promotion_code="GIFT", at=T0, by=owner_of(team).user)
 
-    stripe_account.pay(checkout.url, promotion="GIFT")
+    stripe_account.pay(checkout.url)
     stripe_account.deliver()
 
     purchase = CreditPurchase.objects.get()
