@@ -1,4 +1,5 @@
-"""One code, once a Team, whoever asks at the same time. It begins by showing that Stripe alone gives it to all."""
+"""One code, once a Team, whoever asks at once. It begins by showing that Stripe alone gives it to each."""
+
 from __future__ import annotations
 
 from datetime import timedelta
