@@ -6,6 +6,7 @@ that is not concerned keeps its plan, its holder and its usage.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,9 @@ class SeatPlans:
 def place_seats(seats: Sequence[SeatToPlace], paid: Mapping[int, int]) -> SeatPlans:
     """Shares out `paid` (plan id to number of seats) among the seats.
 
+    What was asked for is done seat by seat where that is what is paid for: first what is to change at once;
+    at the period's end, when the seats as they stand are not what is paid for, all of it. Else:
+
     1. A seat keeps its plan while there is room. Where there are more seats than room, those that are to
        change at once give way first, then those that are to leave or to change later, then free ones, then
        the newest.
@@ -49,7 +53,36 @@ def place_seats(seats: Sequence[SeatToPlace], paid: Mapping[int, int]) -> SeatPl
     4. What room is left then is new seats; seats left over are gone.
     """
     room = {plan_id: count for plan_id, count in paid.items() if count > 0}
+    asked = _as_asked(seats, room)
     placed: dict[int, int] = {}
+    for seat in seats if asked else ():
+        if seat.id in asked:
+            _place(seat, asked[seat.id], placed, room)
+    if not asked:
+        _share_out(seats, placed, room)
+    return SeatPlans(
+        plan_ids=placed,
+        new=[plan_id for plan_id in sorted(room) for _ in range(room[plan_id])],
+        gone=sorted(seat.id for seat in seats if seat.id not in placed),
+    )
+
+
+def _as_asked(seats: Sequence[SeatToPlace], room: Mapping[int, int]) -> dict[int, int]:
+    """The plan of each seat that stays, if what was asked for is what is paid for; else nothing.
+
+    Without it a seat whose plan another seat is to get, as in Plus to Max beside Max to Ultra, would keep it.
+    """
+    now = {seat.id: seat.plan_id for seat in seats}
+    at_once = now | {seat.id: seat.wanted_plan_id for seat in seats if seat.at_once and seat.wanted_plan_id}
+    for asked in (at_once, now):
+        if Counter(asked.values()) <= Counter(room):  # what is bought beside it is new seats
+            return asked
+    in_the_end = {seat.id: seat.wanted_plan_id or seat.plan_id for seat in seats}
+    staying = {seat_id: plan_id for seat_id, plan_id in in_the_end.items() if plan_id != LEAVES}
+    return staying if Counter(staying.values()) == Counter(room) else {}
+
+
+def _share_out(seats: Sequence[SeatToPlace], placed: dict[int, int], room: dict[int, int]) -> None:
     for seat in sorted(seats, key=_stays_first):
         if room.get(seat.plan_id, 0) > 0:
             _place(seat, seat.plan_id, placed, room)
@@ -61,11 +94,6 @@ def place_seats(seats: Sequence[SeatToPlace], paid: Mapping[int, int]) -> SeatPl
         left = sorted(plan_id for plan_id, count in room.items() if count > 0)
         if seat.id not in placed and seat.wanted_plan_id != LEAVES and left:
             _place(seat, left[0], placed, room)
-    return SeatPlans(
-        plan_ids=placed,
-        new=[plan_id for plan_id in sorted(room) for _ in range(room[plan_id])],
-        gone=sorted(seat.id for seat in seats if seat.id not in placed),
-    )
 
 
 def _stays_first(seat: SeatToPlace) -> tuple[bool, bool, bool, int]:

@@ -73,9 +73,15 @@ class LargerThanTheWindow(Refusal):
 
 
 class TooManyAgents(Refusal):
+    """`windows` are the seat's, as they are."""
+
     code = "too_many_agents"
     status = 429
     title = _("More agents at once than the plan allows")
+
+    def __init__(self, detail: str = "", *, retry_after: int, windows: Sequence[QuotaWindow]) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.windows = windows
 
 
 class RequestIdReused(Refusal):

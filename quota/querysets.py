@@ -105,6 +105,10 @@ class OwedUsageQuerySet(TeamOwned["OwedUsage"]):
     def unpaid(self) -> Self:
         return self.filter(left_nanousd__gt=0)
 
+    def left(self) -> int:
+        total: int = self.aggregate(total=Sum("left_nanousd", default=0))["total"]
+        return total
+
     def of_person(self, membership: Membership) -> Self:
         """Of all memberships that the person ever had in the Team: who comes back owes the same."""
         return self.filter(membership__user=membership.user_id, membership__team=membership.team_id)

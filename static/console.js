@@ -42,3 +42,13 @@ document.addEventListener("click", (event) => closeMenus(event.target.closest("d
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeMenus(null);
 });
+
+// What was chosen before the scripts ran, and what the browser filled in again on a reload, is told as a change.
+window.addEventListener("load", () => {
+  for (const form of document.forms) {
+    const changed = [...form.querySelectorAll("input")].some(
+      (input) => input.checked !== input.defaultChecked || input.value !== input.defaultValue,
+    );
+    if (changed) form.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+});

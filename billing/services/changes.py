@@ -26,8 +26,8 @@ from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction, refused_by
 
-# The requests of changes that nobody asked for: what was missed at a period's end is made good; a change whose
-# payment was taken back is undone.
+# The requests of changes that nobody asked for: what was missed at a period's end is made good; a change
+# whose payment was taken back is undone.
 MISSED, UNDONE = "missed", "undone"
 
 State = Change.State

@@ -41,6 +41,7 @@ def usage_bar_json(bar: UsageBar) -> dict[str, Any]:
             "overflow": pool.overflow,
             "month_cap": None if pool.month_cap is None else credits_text(pool.month_cap),
             "month_used": credits_text(pool.month_used),
+            "owed": credits_text(bar.owed),
         },
     }
 
@@ -76,6 +77,9 @@ class UsageCreditsSerializer(Shape):
     overflow = serializers.ChoiceField(["allow", "never"])
     month_cap = serializers.CharField(allow_null=True)
     month_used = serializers.CharField()
+    owed = serializers.CharField(
+        help_text="Used without a seat and not paid; until it is, every call is refused (`usage_owed`)."
+    )
 
 
 class UsageSerializer(Shape):

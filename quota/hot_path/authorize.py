@@ -193,6 +193,7 @@ def _check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) -
             )
             % {"plan": plan.name, "agents": plan.agents[1]},
             retry_after=max(1, ceil((lapses - at).total_seconds())),
+            windows=usage.windows(plan.limits, at),
         )
 
 

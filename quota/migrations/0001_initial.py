@@ -149,8 +149,8 @@ class Migration(migrations.Migration):
             name='TeamCredits',
             fields=[
                 ('team', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='credits', serialize=False, to='teams.team')),
-                ('overflow', models.CharField(choices=[('never', 'never'), ('allow', 'allow')], default='allow', max_length=10)),
-                ('low_balance_nanousd', models.BigIntegerField(default=1000000000, help_text='Warn the Owner below this.')),
+                ('overflow', models.CharField(choices=[('never', 'never'), ('allow', 'allow')], db_default='allow', default='allow', max_length=10)),
+                ('low_balance_nanousd', models.BigIntegerField(db_default=1000000000, default=1000000000, help_text='Warn the Owner below this.')),
             ],
         ),
         migrations.CreateModel(
@@ -189,6 +189,32 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'credit access',
                 'constraints': [models.CheckConstraint(condition=models.Q(('overflow__in', ['never', 'allow'])), name='a_member_overflow_policy'), models.CheckConstraint(condition=models.Q(('month_cap_nanousd', None), ('month_cap_nanousd__gte', 0), _connector='OR'), name='a_month_cap_is_not_negative')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PastCreditAccess',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('until', models.DateTimeField()),
+                ('allowed', models.BooleanField()),
+                ('overflow', models.CharField(max_length=10)),
+                ('month_cap_nanousd', models.BigIntegerField(null=True)),
+                ('membership', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.membership')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['membership', 'until'], name='past_access_of_a_member')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PastTeamOverflow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('until', models.DateTimeField()),
+                ('overflow', models.CharField(max_length=10)),
+                ('team', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.team')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['team', 'until'], name='past_overflow_of_a_team')],
             },
         ),
         migrations.CreateModel(

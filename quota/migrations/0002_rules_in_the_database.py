@@ -12,6 +12,10 @@ CREATE TRIGGER usage_events_are_append_only BEFORE UPDATE OR DELETE ON quota_usa
     FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('usage events are append-only');
 CREATE TRIGGER the_credit_ledger_is_append_only BEFORE UPDATE OR DELETE ON quota_creditledgerentry
     FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('the Credit ledger is append-only');
+CREATE TRIGGER past_credit_access_is_append_only BEFORE UPDATE OR DELETE ON quota_pastcreditaccess
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('past access is append-only');
+CREATE TRIGGER past_team_overflow_is_append_only BEFORE UPDATE OR DELETE ON quota_pastteamoverflow
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('past policies are append-only');
 CREATE TRIGGER a_rate_card_is_immutable BEFORE UPDATE OR DELETE ON quota_ratecard
     FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('load a new rate card instead');
 CREATE TRIGGER a_price_is_immutable BEFORE UPDATE OR DELETE ON quota_ratecardprice

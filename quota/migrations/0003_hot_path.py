@@ -155,31 +155,52 @@ END $$;
 
 USABLE_CREDITS = """
 -- How much of the Team's Credits, in nano-dollars, a member may use for a call that occurred at p_occurred_at.
--- The member's access, both overflow policies (where the call is the overflow of a working seat), the lots that live at
--- p_lots_at, what live reservations other than p_except_id hold, and the member's month cap (calendar month, UTC).
+-- The member's access, both overflow policies (where the call is the overflow of a working seat) and the member's month
+-- cap (calendar month, UTC), all as they were then; the lots that live at p_lots_at, and what live reservations other
+-- than p_except_id hold.
 -- With p_lock it locks the Team's row of Credits first, as all that changes a lot does; no lot exists without that row.
 CREATE FUNCTION quota_usable_credits(
     p_team_id bigint, p_membership_id bigint, p_seated boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
     p_at timestamptz, p_except_id uuid, p_lock boolean
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 DECLARE
-    v_may boolean; v_cap bigint; v_free bigint; v_used bigint; v_member_held bigint;
+    v_founder boolean; v_member boolean; v_may boolean; v_overflow boolean; v_cap bigint;
+    v_free bigint; v_used bigint; v_member_held bigint;
+    -- A call that is decided now is judged by the rows as they stand, whatever another server's clock wrote into them.
+    v_late boolean := p_occurred_at < p_at;
     v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
 BEGIN
     IF p_lock THEN
         PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
         IF NOT FOUND THEN
-            RETURN 0;  -- A first lot that is granted from here on is locked by nobody, so it pays for later calls.
+            -- Else a first lot that is granted now could neither be seen here nor see what will be owed.
+            INSERT INTO quota_teamcredits (team_id) VALUES (p_team_id) ON CONFLICT DO NOTHING;
+            PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
         END IF;
     END IF;
-    -- No row of access: who made the Team may, anyone else may not. Access ends with the membership.
-    SELECT coalesce(a.allowed, m.is_founder) AND m.ended_at IS NULL
-            AND (NOT p_seated OR (coalesce(a.overflow, 'allow') = 'allow' AND coalesce(t.overflow, 'allow') = 'allow')),
-            a.month_cap_nanousd
-        INTO v_may, v_cap
-        FROM teams_membership m LEFT JOIN quota_creditaccess a ON a.membership_id = m.id
-            LEFT JOIN quota_teamcredits t ON t.team_id = p_team_id
-        WHERE m.id = p_membership_id;
+    SELECT m.is_founder, m.ended_at IS NULL OR v_late AND m.ended_at > p_occurred_at INTO v_founder, v_member
+        FROM teams_membership m WHERE m.id = p_membership_id;
+    -- No row of access: who made the Team may, anyone else may not.
+    SELECT rule.allowed, rule.overflow = 'allow', rule.month_cap_nanousd INTO v_may, v_overflow, v_cap FROM (
+        SELECT p.until, p.allowed, p.overflow, p.month_cap_nanousd FROM quota_pastcreditaccess p
+            WHERE v_late AND p.membership_id = p_membership_id AND p.until > p_occurred_at
+        UNION ALL
+        SELECT 'infinity', a.allowed, a.overflow, a.month_cap_nanousd FROM quota_creditaccess a
+            WHERE a.membership_id = p_membership_id
+        UNION ALL
+        SELECT NULL, v_founder, 'allow', NULL
+    ) rule ORDER BY rule.until NULLS LAST LIMIT 1;
+    v_may := v_may AND v_member;  -- Access ends with the membership.
+    IF p_seated THEN
+        SELECT v_may AND v_overflow AND rule.overflow = 'allow' INTO v_may FROM (
+            SELECT p.until, p.overflow FROM quota_pastteamoverflow p
+                WHERE v_late AND p.team_id = p_team_id AND p.until > p_occurred_at
+            UNION ALL
+            SELECT 'infinity', t.overflow FROM quota_teamcredits t WHERE t.team_id = p_team_id
+            UNION ALL
+            SELECT NULL, 'allow'
+        ) rule ORDER BY rule.until NULLS LAST LIMIT 1;
+    END IF;
     IF NOT coalesce(v_may, false) THEN
         RETURN 0;
     END IF;

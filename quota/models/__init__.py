@@ -6,6 +6,8 @@ from quota.models.credits import (
     CreditLedgerEntry,
     CreditMonth,
     OwedUsage,
+    PastCreditAccess,
+    PastTeamOverflow,
     TeamCredits,
 )
 from quota.models.gateways import Gateway
@@ -22,6 +24,8 @@ __all__ = [
     "Entitlement",
     "Gateway",
     "OwedUsage",
+    "PastCreditAccess",
+    "PastTeamOverflow",
     "Plan",
     "PlanLimit",
     "RateCard",

@@ -101,10 +101,13 @@ class TeamCredits(models.Model):
 
     team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="credits")
     overflow = models.CharField(
-        max_length=10, choices=[("never", _("never")), ("allow", _("allow"))], default="allow"
+        max_length=10,
+        choices=[("never", _("never")), ("allow", _("allow"))],
+        default="allow",
+        db_default="allow",
     )
     low_balance_nanousd = models.BigIntegerField(
-        default=1_000_000_000, help_text=_("Warn the Owner below this.")
+        default=1_000_000_000, db_default=1_000_000_000, help_text=_("Warn the Owner below this.")
     )
 
     class Meta:
@@ -152,6 +155,38 @@ class CreditAccess(models.Model):
 
     def __str__(self) -> str:
         return f"{self.membership}: {'may' if self.allowed else 'may not'} use Credits"
+
+
+class PastCreditAccess(models.Model):
+    """What a member's access to Credits was until a change: a late report is judged by the access of its own
+    moment. Append-only, by trigger.
+    """
+
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+", db_index=False)
+    until = models.DateTimeField()
+    allowed = models.BooleanField()
+    overflow = models.CharField(max_length=10)
+    month_cap_nanousd = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["membership", "until"], name="past_access_of_a_member")]
+
+    def __str__(self) -> str:
+        return f"{self.membership} until {self.until}: {'might' if self.allowed else 'might not'} use Credits"
+
+
+class PastTeamOverflow(models.Model):
+    """What a Team's overflow policy was until a change, as `PastCreditAccess` is. Append-only, by trigger."""
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_index=False)
+    until = models.DateTimeField()
+    overflow = models.CharField(max_length=10)
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "until"], name="past_overflow_of_a_team")]
+
+    def __str__(self) -> str:
+        return f"{self.team} until {self.until}: overflow {self.overflow}"
 
 
 class CreditMonth(models.Model):

@@ -20,8 +20,8 @@ from teams.models import Membership, SeatHolding
 class UsageBar:
     """What a member may use. `plan` is None where no seat works; `windows` is then empty.
 
-    `suspended`: the seat that the member holds waits for a payment. `owes`: until usage that nothing covered
-    is paid, no call is allowed.
+    `suspended`: the seat that the member holds waits for a payment. `owed`, in nano-dollars: usage that
+    nothing covered; until it is paid, no call is allowed.
     """
 
     membership: Membership
@@ -33,12 +33,12 @@ class UsageBar:
     windows: list[QuotaWindow]
     agents: int
     credits: MemberCredits
-    owes: bool
+    owed: int
 
     @property
     def usable(self) -> bool:
         """Whether a small call would be allowed now."""
-        if self.owes:
+        if self.owed:
             return False
         return (bool(self.windows) and all(not w.is_full for w in self.windows)) or self.credits.usable > 0
 
@@ -65,7 +65,7 @@ def usage_bar(membership: Membership, at: datetime) -> UsageBar:
         windows=usage.windows(plan.limits, at) if plan else [],
         agents=len(usage.agents()),
         credits=member_credits(membership, seated=plan is not None, at=at),
-        owes=OwedUsage.objects.unpaid().of_person(membership).exists(),
+        owed=OwedUsage.objects.of_person(membership).left(),
     )
 
 

@@ -8,7 +8,14 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from quota.errors import CreditsNotEnough
-from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, TeamCredits
+from quota.models import (
+    CreditAccess,
+    CreditGrant,
+    CreditLedgerEntry,
+    PastCreditAccess,
+    PastTeamOverflow,
+    TeamCredits,
+)
 from quota.money import MAX_NANOUSD, credits_text
 from quota.services.locks import lock_credits, lock_lot
 from quota.services.owed import pay_what_is_owed
@@ -160,7 +167,8 @@ def set_credit_access(
     by: User | None,
 ) -> CreditAccess:
     """Whether a member may use the Team's Credits, whether usage beyond a seat's quota falls to them, up to
-    how much a calendar month (UTC; None: no cap). Raises InvalidValue, NotFound.
+    how much a calendar month (UTC; None: no cap). It counts for calls from `at` on, whenever they are
+    reported. Raises InvalidValue, NotFound.
     """
     if overflow not in OVERFLOW:
         raise InvalidValue(_("Overflow is never or allow."), pointer="/overflow")
@@ -180,6 +188,9 @@ def set_credit_access(
     }
     changed = {name: value for name, value in now.items() if getattr(access, name) != value}
     if changed:
+        PastCreditAccess.objects.create(
+            membership=membership, until=at, **{name: getattr(access, name) for name in now}
+        )
         for name, value in changed.items():
             setattr(access, name, value)
         access.save(update_fields=list(changed))
@@ -198,7 +209,9 @@ def set_credit_access(
 def set_team_credits(
     *, team: Team, overflow: str, low_balance_nanousd: int, at: datetime, by: User | None
 ) -> TeamCredits:
-    """The Team's overflow policy, and the balance below which its Owner is warned. Raises InvalidValue."""
+    """The Team's overflow policy, which counts for calls from `at` on, and the balance below which its
+    Owner is warned. Raises InvalidValue.
+    """
     if overflow not in OVERFLOW:
         raise InvalidValue(_("Overflow is never or allow."), pointer="/overflow")
     if not 0 <= low_balance_nanousd <= MAX_NANOUSD:
@@ -208,6 +221,8 @@ def set_team_credits(
         )
     rules = lock_credits(team)
     if (rules.overflow, rules.low_balance_nanousd) != (overflow, low_balance_nanousd):
+        if rules.overflow != overflow:
+            PastTeamOverflow.objects.create(team=team, until=at, overflow=rules.overflow)
         rules.overflow, rules.low_balance_nanousd = overflow, low_balance_nanousd
         rules.save(update_fields=["overflow", "low_balance_nanousd"])
         details = {"overflow": overflow, "low_balance_credits": credits_text(low_balance_nanousd)}

@@ -76,6 +76,19 @@ ALTER TABLE account_emailaddress
 """
 ADDRESSES_ARE_FREE = "ALTER TABLE account_emailaddress DROP CONSTRAINT an_address_to_sign_in_by_is_in_its_one_form;"
 
+# For what is read outside of a service's transaction, as by a page: a setting of the role, since one of the session is
+# lost behind PgBouncer. Services and sweeps set their own; `manage.py migrate` sets none.
+READS_END = """
+DO $$ BEGIN
+    EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET statement_timeout = ''60s''', current_database());
+END $$;
+"""
+READS_GO_ON = """
+DO $$ BEGIN
+    EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I RESET statement_timeout', current_database());
+END $$;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("teams", "0001_initial"), ("account", "0009_emailaddress_unique_primary_email")]
@@ -85,4 +98,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(ONE_TEAM_BY_BOTH_ROADS, TWO_ROADS),
         migrations.RunSQL(DEFAULT_TEAM_IS_PERSONAL, DEFAULT_TEAM_IS_OPEN),
         migrations.RunSQL(ADDRESSES_OF_SIGN_IN, ADDRESSES_ARE_FREE),
+        migrations.RunSQL(READS_END, READS_GO_ON),
     ]

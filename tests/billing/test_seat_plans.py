@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,27 @@ def test_an_upgrade_moves_the_seat_that_was_named() -> None:
     seats = [SeatToPlace(1, PLUS, held=True), SeatToPlace(2, PLUS, wanted_plan_id=MAX, held=True)]
     done = place_seats(seats, {PLUS: 1, MAX: 1})
     assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: PLUS, 2: MAX}, [], [])
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_seats_that_follow_each_other_up_or_down_each_get_the_plan_named_for_them(at_once: bool) -> None:
+    up = [SeatToPlace(1, PLUS, MAX, at_once=at_once), SeatToPlace(2, MAX, ULTRA, at_once=at_once)]
+    assert place_seats(up, {PLUS: 1, MAX: 1}).plan_ids == {1: PLUS, 2: MAX}  # not paid yet
+    done = place_seats(up, {MAX: 1, ULTRA: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: MAX, 2: ULTRA}, [], [])
+    down = [SeatToPlace(1, MAX, PLUS), SeatToPlace(2, ULTRA, MAX), SeatToPlace(3, MAX, LEAVES)]
+    done = place_seats(down, {PLUS: 1, MAX: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: PLUS, 2: MAX}, [], [3])
+
+
+def test_a_seat_that_is_raised_beside_one_that_is_bought_is_the_one_that_was_named() -> None:
+    done = place_seats([SeatToPlace(1, PLUS, MAX, held=True, at_once=True)], {PLUS: 1, MAX: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: MAX}, [PLUS], [])
+
+
+def test_a_seat_that_is_bought_beside_a_planned_downgrade_brings_nothing_forward() -> None:
+    done = place_seats([SeatToPlace(1, MAX, PLUS, held=True)], {PLUS: 1, MAX: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: MAX}, [PLUS], [])
 
 
 def test_what_is_planned_moves_nothing_by_itself() -> None:
@@ -85,8 +107,13 @@ def test_there_are_always_exactly_the_seats_that_are_paid_for(
 @given(seats_lists, payments)
 def test_as_many_seats_keep_their_plan_as_can(seats: list[SeatToPlace], paid: dict[int, int]) -> None:
     """By counting: of each plan as many stay as were there and are paid for. And none that is to stay
-    gives way to one that is not, on its own plan."""
+    gives way to one that is not, on its own plan. Unless what is paid for is just what was asked for."""
     done = place_seats(seats, paid)
+    in_the_end = {seat.id: seat.wanted_plan_id or seat.plan_id for seat in seats}
+    if Counter(plan for plan in in_the_end.values() if plan != LEAVES) == Counter(paid):
+        staying = {id: plan for id, plan in in_the_end.items() if plan != LEAVES}
+        assert done.plan_ids in (staying, {seat.id: seat.plan_id for seat in seats})
+        return
     before = Counter(seat.plan_id for seat in seats)
     stayed = Counter(seat.plan_id for seat in seats if done.plan_ids.get(seat.id) == seat.plan_id)
     assert all(stayed[plan] == min(before[plan], paid.get(plan, 0)) for plan in before)

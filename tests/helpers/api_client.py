@@ -124,3 +124,22 @@ class Office:
 def make_office(**kwargs: Any) -> Office:
     scene = factories.make_scene(**kwargs)
     return Office(scene, gateway_caller(), reveal_key(scene.owner.keys.get()))
+
+
+def relayed(
+    status: int, kind: str, code: str, message: str, request_id: str = "r1", **headers: str
+) -> dict[str, Any]:
+    error = {"type": kind, "message": message}
+    return {
+        "status": status,
+        "headers": {"Content-Type": "application/json"} | headers,
+        "bodies": {
+            "anthropic": {"type": "error", "error": error, "request_id": request_id},
+            "openai": {"error": error | {"param": None, "code": code}},
+        },
+    }
+
+
+def rate_limits(answer: Answer) -> dict[str, str]:
+    """The two fields of the answer, which is to have them."""
+    return {name: answer.headers[name] for name in ("RateLimit-Policy", "RateLimit")}

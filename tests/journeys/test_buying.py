@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from billing.models import Checkout, Subscription
@@ -95,6 +95,25 @@ def test_a_newcomer_goes_from_plans_over_a_test_card_to_a_working_key(
     assert authorized(url, key) == 201
     page.goto(f"{url}/account/")
     expect(bar).to_have_attribute("aria-valuetext", "$0.00 used and $0.01 held of $9.90")
+
+
+def test_a_choice_made_before_the_scripts_have_arrived_changes_the_total(
+    page: Page, account: StripeAccount, live_server: LiveServer
+) -> None:
+    team = buyer(page, live_server.url)
+    late: list[Route] = []
+    page.route("**/htmx*.js", lambda route: late.append(route))
+    address = f"{live_server.url}/teams/{team.slug}/billing/subscribe/?plan=max&interval=month"
+    page.goto(address, wait_until="commit")
+
+    page.get_by_label("Yearly").check()
+    total = page.get_by_role("region", name="What you pay")
+    expect(total).to_contain_text("$50.00")
+    for route in late:
+        route.continue_()
+
+    assert late
+    expect(total).to_contain_text(re.compile(r"every year\s*\$500\.00"))
 
 
 def buyer(page: Page, url: str) -> Team:

@@ -14,9 +14,19 @@ import pytest
 from django.db import connection, connections, transaction
 from django.db.models import Sum
 
-from quota.models import CreditGrant, CreditLedgerEntry, Reservation, TeamCredits
+from quota.hot_path.events import ReportedEvent, record_events
+from quota.models import CreditGrant, CreditLedgerEntry, OwedUsage, Reservation, TeamCredits
 from quota.services.credits import adjust_lot, expire_lots, freeze_lot, set_team_credits
-from tests.helpers.factories import T0, Desk, Scene, give_credits, make_desk, make_member, make_scene
+from tests.helpers.factories import (
+    T0,
+    Desk,
+    Scene,
+    give_credits,
+    key_of,
+    make_desk,
+    make_member,
+    make_scene,
+)
 from tests.helpers.races import waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,7 +35,9 @@ PENNY = 10_000_000
 SQL = importlib.import_module("quota.migrations.0003_hot_path").USABLE_CREDITS.partition(
     "-- All memberships"
 )[0]
-LOCK = SQL[SQL.index("        PERFORM 1 FROM quota_teamcredits") : SQL.index("    END IF;\n    -- No row")]
+LOCK = SQL[
+    SQL.index("        PERFORM 1 FROM quota_teamcredits") : SQL.index("    END IF;\n    SELECT m.is_founder")
+]
 LOTS_LOCK = """
         PERFORM 1 FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
             ORDER BY g.id FOR NO KEY UPDATE;
@@ -103,6 +115,43 @@ def test_a_lot_is_not_granted_between_the_lock_and_the_sum() -> None:
         assert sum(not isinstance(one.result(30), Exception) for one in asked) <= 1
     assert held() <= 6 * PENNY
     assert CreditGrant.objects.all().remaining() == 10 * PENNY
+
+
+NO_ROW_NO_LOCK = """
+        PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
+"""
+
+
+def first_lot_during_usage_that_nothing_covers(lock: str, the_grant_waits: str | None) -> tuple[int, int]:
+    """What is owed at the end, and what the lot holds. The usage is of a member without a seat, in a Team
+    that has never had Credits; the lot is granted while the usage stands between its lock and its end.
+    """
+    scene = make_scene()
+    key = key_of(make_member(scene.team))
+    TeamCredits.objects.all().delete()
+    used = ReportedEvent("late", key, "penny", {"calls": 4}, T0)
+    with deciding_by(lock), ThreadPoolExecutor(2) as pool, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [DOOR])
+        report = partial(record_events, gateway=scene.desk.gateway, events=[used], at=T0)
+        recorded = start(pool, report)
+        waiting("advisory", 1)
+        granted = start(pool, lambda: give_credits(scene.team, 10 * PENNY))
+        if the_grant_waits:
+            waiting(the_grant_waits, 1)
+        else:
+            assert granted.result(30) is None
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [DOOR])
+        assert [row.is_new for row in recorded.result(30)] == [True]
+        assert granted.result(30) is None
+    return OwedUsage.objects.get().left_nanousd, CreditGrant.objects.get().remaining_nanousd
+
+
+def test_control_without_a_row_to_lock_a_first_lot_does_not_pay_what_is_owed_in_that_moment() -> None:
+    assert first_lot_during_usage_that_nothing_covers(NO_ROW_NO_LOCK, None) == (4 * PENNY, 10 * PENNY)
+
+
+def test_a_first_lot_pays_what_is_owed_in_the_moment_of_its_grant() -> None:
+    assert first_lot_during_usage_that_nothing_covers(LOCK, "transactionid") == (0, 6 * PENNY)
 
 
 CHANGES: dict[str, Callable[[CreditGrant], Any]] = {

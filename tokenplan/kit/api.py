@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 from rest_framework import serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -44,9 +45,18 @@ class ApiView(APIView):
 
 
 def checked(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
-    """The body as the serializer validated it. Raises ValidationError for a wrong field."""
+    """The body as the serializer validated it. Raises ValidationError for a wrong field, and for one that is
+    not known: what is passed over today may mean something tomorrow.
+    """
     body = serializer(data=request.data)
-    body.is_valid(raise_exception=True)
+    body.is_valid()
+    wrong: dict[str, Any] = dict(body.errors)
+    if isinstance(body, serializers.Serializer) and isinstance(request.data, dict):
+        known = {name for name, field in body.fields.items() if not field.read_only}
+        for name in sorted(request.data.keys() - known):
+            wrong[name] = [gettext("There is no such field.")]
+    if wrong:
+        raise serializers.ValidationError(wrong)
     return cast(dict[str, Any], body.validated_data)
 
 

@@ -16,6 +16,7 @@ from quota import errors
 from quota.api.fields import NANOUSD, WindowSerializer
 from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView, usage_at
+from quota.api.gateway.rate_limits import rate_limit_fields
 from quota.api.gateway.relay import RELAYED_PROBLEM, relay
 from quota.hot_path.authorize import authorize
 from quota.stored_json import moment_json, windows_json
@@ -84,7 +85,8 @@ class Authorize(GatewayView):
         parsed = bodies.authorize_request(body)
         self.request_id = parsed.request_id
         with usage_at("/estimate"):
-            held = authorize(gateway=self.gateway, request=parsed, at=timezone.now())
+            at = timezone.now()
+            held = authorize(gateway=self.gateway, request=parsed, at=at)
         return JsonResponse(
             {
                 "reservation": str(held.reservation_id),
@@ -99,6 +101,7 @@ class Authorize(GatewayView):
                 "windows": held.windows,
             },
             status=200 if held.repeated else 201,
+            headers=rate_limit_fields(held.windows, at),
         )
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -108,11 +111,16 @@ class Authorize(GatewayView):
 
     def problem(self, error: Exception) -> Problem:
         problem = super().problem(error)
-        extra: dict[str, Any] = {"relay": relay(problem, error, self.request_id)}
+        extra: dict[str, Any] = {}
+        rate_limits: dict[str, str] = {}
+        if isinstance(error, errors.QuotaExhausted | errors.LargerThanTheWindow | errors.TooManyAgents):
+            extra["windows"] = windows_json(error.windows)
+            rate_limits = rate_limit_fields(extra["windows"], timezone.now())
+        extra["relay"] = relay(problem, error, self.request_id, rate_limits)
         if isinstance(error, errors.QuotaExhausted | errors.LargerThanTheWindow):
-            extra |= {"window": error.window.limit.name, "windows": windows_json(error.windows)}
+            extra["window"] = error.window.limit.name
         if isinstance(error, errors.QuotaExhausted):
             extra["fits_at"] = moment_json(error.fits_at)
         if isinstance(error, errors.ReservationClosed):
             extra |= {"reservation": str(error.reservation_id), "state": error.state}
-        return replace(problem, extra=extra)
+        return replace(problem, extra=extra, headers={**problem.headers, **rate_limits})

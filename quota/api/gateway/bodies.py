@@ -48,7 +48,7 @@ class Fields:
 
     def done(self) -> None:
         for name in sorted(self._body.keys() - self._read)[:MOST_METERS]:
-            self._wrong(name, "There is no such field.", None)
+            self._wrong(name, _("There is no such field."), None)
         if self._errors:
             raise ValidationError(self._errors)
 

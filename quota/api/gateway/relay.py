@@ -1,7 +1,8 @@
-"""What a gateway hands to its own caller when authorize refuses: status, headers and body, ready to send."""
+"""What a gateway hands to its own caller when authorize refuses: status, headers, a body a protocol."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,19 +17,40 @@ RELAY: dict[str, Any] = {
     "properties": {
         "status": {"type": "integer"},
         "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-        "body": {
+        "bodies": {
             "type": "object",
+            "description": "By the protocol that the caller speaks.",
             "properties": {
-                "type": {"type": "string", "const": "error"},
-                "error": {
+                "anthropic": {
                     "type": "object",
-                    "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+                    "properties": {
+                        "type": {"type": "string", "const": "error"},
+                        "error": {
+                            "type": "object",
+                            "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+                        },
+                        "request_id": {"type": "string"},
+                    },
                 },
-                "request_id": {"type": "string"},
+                "openai": {
+                    "type": "object",
+                    "properties": {
+                        "error": {
+                            "type": "object",
+                            "properties": {
+                                "message": {"type": "string"},
+                                "type": {"type": "string"},
+                                "param": {"type": "null"},
+                                "code": {"type": "string"},
+                            },
+                        },
+                    },
+                },
             },
+            "required": ["anthropic", "openai"],
         },
     },
-    "required": ["status", "headers", "body"],
+    "required": ["status", "headers", "bodies"],
 }
 RELAYED_PROBLEM: dict[str, Any] = {
     "allOf": [PROBLEM, {"type": "object", "properties": {"relay": RELAY}, "required": ["relay"]}]
@@ -60,23 +82,36 @@ OF_THE_REQUEST = frozenset(
 )
 
 
-def relay(problem: Problem, error: BaseException, request_id: str) -> dict[str, Any]:
-    """The answer to relay, in the shape that the platform's clients know.
+def relay(
+    problem: Problem, error: BaseException, request_id: str, rate_limits: Mapping[str, str]
+) -> dict[str, Any]:
+    """The answer to relay, in the shapes that the clients of both protocols know. `rate_limits` are header
+    fields that join it.
 
     A problem that only the gateway can solve, such as a wrong credential, is a 500 for its caller.
     """
+    code = problem.code
     if problem.code in OF_THE_REQUEST:
         status, kind, message = problem.status, "invalid_request_error", problem.detail
     else:
-        status, kind, known = KNOWN.get(problem.code, (500, "api_error", "internal error"))
+        if code not in KNOWN:
+            code = "internal_error"
+        status, kind, known = KNOWN.get(code, (500, "api_error", "internal error"))
         message = known or (exhausted(error) if isinstance(error, QuotaExhausted) else problem.detail)
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **rate_limits}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
     return {
         "status": status,
         "headers": headers,
-        "body": {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id},
+        "bodies": {
+            "anthropic": {
+                "type": "error",
+                "error": {"type": kind, "message": message},
+                "request_id": request_id,
+            },
+            "openai": {"error": {"message": message, "type": kind, "param": None, "code": code}},
+        },
     }
 
 

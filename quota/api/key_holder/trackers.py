@@ -23,6 +23,7 @@ from tokenplan.kit.parsers import bearer
 logger = logging.getLogger(__name__)
 
 WEEK_SECONDS = 7 * 86400
+INTERVAL = timedelta(hours=5)  # shown for a plan that has no window of less than a week
 NORMAL, EXHAUSTED, NOT_IN_PLAN = 1, 2, 3
 
 SUCCESS = {"status_code": 0, "status_msg": "success"}
@@ -124,7 +125,7 @@ def _always(body: dict[str, Any]) -> Response:
 def general_row(windows: list[QuotaWindow], now: datetime) -> dict[str, Any]:
     """The row of the shared pool: the shortest window is the interval, the longest the week.
 
-    A plan with one window has the other one absent: status 3, with nothing to wait for.
+    A plan with one window has the other one absent: status 3, with bounds that a tracker can show.
     """
     by_length = sorted(windows, key=lambda window: window.limit.rule.length_seconds)
     interval: QuotaWindow | None = by_length[0]
@@ -134,8 +135,9 @@ def general_row(windows: list[QuotaWindow], now: datetime) -> dict[str, Any]:
             interval = None
         else:
             week = None
-    start, end, remains = _times(interval, now)
-    week_start, week_end, week_remains = _times(week, now)
+    start, end, remains = _times(interval, now, (now, now + INTERVAL))
+    monday = (now - timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    week_start, week_end, week_remains = _times(week, now, (monday, monday + timedelta(weeks=1)))
     return {
         "start_time": start,
         "end_time": end,
@@ -172,11 +174,14 @@ def _status(window: QuotaWindow | None) -> int:
     return EXHAUSTED if window.is_full else NORMAL
 
 
-def _times(window: QuotaWindow | None, now: datetime) -> tuple[int, int, int]:
-    """Start and end of the window in epoch milliseconds, and the milliseconds until its end."""
-    if window is None:
-        return 0, 0, 0
-    start, end, present = (_milliseconds(m) for m in (window.starts_at, window.resets_at, now))
+def _times(
+    window: QuotaWindow | None, now: datetime, absent: tuple[datetime, datetime]
+) -> tuple[int, int, int]:
+    """Start and end of the window in epoch milliseconds, and the milliseconds until its end. `absent` are the
+    bounds of one that the plan does not have.
+    """
+    bounds = (window.starts_at, window.resets_at) if window else absent
+    start, end, present = (_milliseconds(m) for m in (*bounds, now))
     return start, end, max(0, end - present)
 
 

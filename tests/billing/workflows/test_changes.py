@@ -80,6 +80,20 @@ def test_moving_down_costs_nothing_and_acts_at_the_periods_end(story: Story) -> 
     assert (story.row.schedule_id, story.at_stripe.schedule) == ("", None)
 
 
+def test_seats_that_follow_each_other_down_each_get_the_plan_named_for_them(story: Story) -> None:
+    story.subscribe(ultra=1, max=1)
+    by_plan = dict(zip(story.plans(), story.seats(), strict=True))
+    assert story.move(by_plan["ultra"], plan="max") is None
+    assert story.move(by_plan["max"], plan="plus") is None
+    story.account.advance(MONTH + DAY)
+    story.account.deliver()
+    assert dict(zip(story.seats(), story.plans(), strict=True)) == {
+        by_plan["ultra"]: "max",
+        by_plan["max"]: "plus",
+    }
+    assert story.paid() == [17_000, 7_000]
+
+
 def test_seats_given_up_are_the_named_ones_and_their_holders_keep_them_until_then(story: Story) -> None:
     story.subscribe(max=3)
     _, second, _ = story.seats()

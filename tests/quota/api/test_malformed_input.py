@@ -198,6 +198,16 @@ def test_a_field_of_the_wrong_kind_is_named(room: Room) -> None:
         assert written() == before, (method, route)
 
 
+def test_a_field_that_is_not_known_is_refused_by_its_name(room: Room) -> None:
+    before = written()
+    for method, route in WITH_BODY:
+        answer = room.send(method, route, body=good_body(route) | {"surprise": 1})
+        problem(answer)
+        assert (answer.status, answer.code) == (422, "invalid"), (method, route, answer)
+        assert "/surprise" in [error["pointer"] for error in answer.body["errors"]], (method, route, answer)
+        assert written() == before, (method, route)
+
+
 QUANTITIES: list[Any] = [-1, 1.0, 1.5, True, "5", None, [], {}, 10**12 + 1, 2**63, 2**64, 10**4000]
 
 
@@ -256,7 +266,7 @@ def test_a_gateways_body_has_a_limit_of_its_own(room: Room) -> None:
     body = {"request_id": "r2", "key": "k" * 65_536}
     answer = room.office.gateway.post("gateway/authorize", body)
     assert (answer.status, answer.code) == (413, "body_too_large")
-    assert answer.body["relay"]["body"]["error"]["type"] == "invalid_request_error"
+    assert answer.body["relay"]["bodies"]["anthropic"]["error"]["type"] == "invalid_request_error"
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,19 @@ from quota.hot_path.events import ReportedEvent, Settlement, record_events, sett
 from quota.hot_path.settle import release
 from quota.models import Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
+from quota.services.credits import set_credit_access, set_team_credits
 from quota.services.reservations import expire_reservations
 from quota.windows import Limit, Policy, Rule
 from teams.errors import KeyInvalid
 from teams.models import SubscriptionKey
-from teams.services import accounts, seats
+from teams.services import accounts, memberships, seats
 from teams.services.keys import revoke_keys, rotate_key
 from tests.helpers.factories import (
     T0,
     USD,
     Desk,
     Scene,
+    allow_credits,
     give_credits,
     key_of,
     make_desk,
@@ -324,3 +326,47 @@ def test_an_outage_ends_the_batch(scene: Scene, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(OperationalError):
         results(scene, event(scene.desk.key, "a", 1, 1))
     assert UsageEvent.objects.count() == 0
+
+
+def test_a_late_event_is_paid_by_the_access_of_its_own_moment(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team)
+    key = key_of(member)
+    allow_credits(member, at=T0 + 10 * MINUTE)
+    allow_credits(member, month_cap=3 * PENNY, at=T0 + 20 * MINUTE)
+    set_credit_access(
+        membership=member,
+        allowed=False,
+        overflow="allow",
+        month_cap_nanousd=None,
+        at=T0 + 30 * MINUTE,
+        by=None,
+    )
+    memberships.end_membership(membership=member, at=T0 + 40 * MINUTE, by=None)
+    moments = {"before": 9, "free": 10, "capped": 25, "off": 30}
+    rows = [event(key, identifier, 4, minutes) for identifier, minutes in moments.items()]
+    assert all(row.is_new for row in record_events(gateway=scene.desk.gateway, events=rows, at=T0 + HOUR))
+    paid = UsageEvent.objects.values_list("external_id", "from_credits_nanousd", "overrun_nanousd")
+    assert set(paid) == {
+        ("before", 0, 4 * PENNY),
+        ("free", 4 * PENNY, 0),
+        ("capped", 0, 4 * PENNY),  # what was used without a cap counts in the month, too
+        ("off", 0, 4 * PENNY),
+    }
+
+
+def test_a_late_event_beyond_the_quota_follows_the_policies_of_its_own_moment(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    scene.desk.use(990, at=T0)
+
+    def team_overflow(policy: str, minutes: int) -> None:
+        at = T0 + minutes * MINUTE
+        set_team_credits(team=scene.team, overflow=policy, low_balance_nanousd=0, at=at, by=None)
+
+    team_overflow("never", 10)
+    team_overflow("allow", 20)
+    allow_credits(scene.owner, overflow="never", at=T0 + 30 * MINUTE)
+    rows = [event(scene.desk.key, str(minutes), 1, minutes) for minutes in (9, 10, 19, 20, 29, 30)]
+    assert all(row.is_new for row in record_events(gateway=scene.desk.gateway, events=rows, at=T0 + HOUR))
+    paid = UsageEvent.objects.filter(external_id__isnull=False).order_by("occurred_at")
+    assert [row.from_credits_nanousd // PENNY for row in paid] == [1, 0, 0, 1, 1, 0]

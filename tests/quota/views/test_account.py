@@ -219,3 +219,26 @@ def test_calls_without_a_seat_are_paid_from_credits(as_user: AsUser) -> None:
 
     assert "You hold no seat in this Team, so you have no quota. Calls are paid from Credits." in page
     assert "Balance of the Team 9,930" in page
+
+
+def test_who_owes_reads_how_much_and_who_can_pay_it(as_user: AsUser) -> None:
+    scene = make_scene()
+    member = make_member(scene.team, credits=True)
+    give_credits(scene.team, 10 * CREDIT)
+    desk = make_desk(member)
+    desk.settle(desk.ask(1), 5)
+    owed = (
+        "Your calls used 40 Credits ($0.04) more than was paid for. Until that is paid, your key is refused."
+        " The next Credits of the Team pay it first."
+    )
+
+    bar = f"/account/bars/{scene.team.slug}/"
+    page = read(as_user(member.user), bar)
+
+    assert f"{owed} Ask the Owner of the Team to buy Credits." in page
+    assert "Calls are paid from Credits" not in page
+    assert "Your key is valid" not in page
+    assert "owed" not in read(as_user(scene.owner.user), bar)
+
+    make_seat(scene.team, scene.plan, holder=member)
+    assert owed in read(as_user(member.user), bar)

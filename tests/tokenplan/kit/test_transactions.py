@@ -1,5 +1,6 @@
 """How long a transaction of a service may wait, run and sit still."""
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection, transaction
 
@@ -35,3 +36,9 @@ def test_a_statement_that_takes_too_long_is_an_error_of_the_database() -> None:
         cursor.execute("SELECT count(*) FROM generate_series(1, 1000000000)")
     with transaction.atomic():
         assert settings()[0] != "3s"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_read_outside_of_a_transaction_ends_after_a_minute() -> None:
+    with psycopg.connect(**{**connection.get_connection_params(), "cursor_factory": None}) as fresh:
+        assert fresh.execute("SHOW statement_timeout").fetchone() == ("1min",)

@@ -163,13 +163,16 @@ def test_a_plan_with_one_window_lacks_the_other() -> None:
     week = window_at(Limit("week", WEEK, 10), [], [], T0)
     row = general_row([short], T0)
     assert (row["current_interval_status"], row["current_weekly_status"]) == (1, 3)
-    assert (row["weekly_end_time"], row["weekly_remains_time"], row["current_weekly_remaining_percent"]) == (
-        0,
-        0,
-        100,
-    )
+    assert row["current_weekly_remaining_percent"] == 100
+    # This week: trackers show zeros as 1970.
+    monday, now = (T0.replace(day=1, hour=0, minute=0).timestamp() * MS, T0.timestamp() * MS)
+    assert (row["weekly_start_time"], row["weekly_end_time"]) == (monday, monday + 604_800 * MS)
+    assert row["weekly_remains_time"] == monday + 604_800 * MS - now
     row = general_row([week], T0)
-    assert (row["current_interval_status"], row["current_weekly_status"], row["end_time"]) == (3, 1, 0)
+    assert (row["current_interval_status"], row["current_weekly_status"]) == (3, 1)
+    assert row["current_interval_remaining_percent"] == 100
+    times = (row["start_time"], row["end_time"], row["remains_time"])
+    assert times == (now, now + 18_000 * MS, 18_000 * MS)
 
 
 def test_of_three_windows_the_shortest_and_the_longest_are_answered() -> None:

@@ -64,6 +64,7 @@ def test_the_bar_of_a_seat_in_use() -> None:
             "overflow": "allow",
             "month_cap": None,
             "month_used": "0.000",
+            "owed": "0.000",
         },
     }
 
@@ -79,6 +80,17 @@ def test_the_bar_without_a_seat_and_with_a_suspended_one() -> None:
     suspend_seat(seat=office.scene.seat, at=T0, by=None)
     body = Caller(office.key).get("usage").body
     assert (body["seat"], body["windows"], body["suspended"]) == (None, [], True)
+
+
+def test_the_bar_of_who_owes() -> None:
+    scene = factories.make_scene()
+    member = factories.make_member(scene.team, credits=True)
+    factories.give_credits(scene.team, 10 * factories.CREDIT)
+    desk = factories.make_desk(member)
+    desk.settle(desk.ask(1), 5)
+
+    body = key_caller(member).get("usage").body
+    assert (body["credits"]["owed"], body["usable"]) == ("40.000", False)
 
 
 @pytest.mark.parametrize("path", ["usage", "usage/receipts", "usage/series"])
