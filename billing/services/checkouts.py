@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from billing.errors import AlreadySubscribed, ChangeInProgress
 from billing.fetch import Fetched
-from billing.models import Checkout, CreditPurchase, Promotion, Subscription
-from billing.selectors.checkouts import open_checkout
-from billing.selectors.promotions import promotion_of, usable_promotion
+from billing.models import Checkout, CreditPurchase, Subscription
+from billing.selectors.checkouts import is_same, open_checkout
+from billing.selectors.promotions import usable_promotion
 from billing.services.notifications import notify_owner
 from billing.services.redemptions import close_redemption, reserve_promotion
 from billing.stripe_api.snapshots import CheckoutSnapshot
@@ -74,11 +74,6 @@ def begin_checkout(
     details: Details = {"promotion_code": promotion.code} if promotion else {}
     record(team=team, by=by, action="checkout.begun", subject=text, details=details, at=at)
     return checkout
-
-
-def is_same(checkout: Checkout, prices: Mapping[str, int], promotion: Promotion | None, at: datetime) -> bool:
-    """Does the open session sell just this, with just this code, and can it still be paid?"""
-    return checkout.prices == prices and checkout.expires_at > at and promotion_of(checkout) == promotion
 
 
 def _refuse_a_second_subscription(team: Team) -> None:
