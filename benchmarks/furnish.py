@@ -32,6 +32,7 @@ if __name__ == "__main__":
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
     call_command("load_plans", stdout=quiet)
+    call_command("load_prices", stdout=quiet)
     call_command("load_rate_card", stdout=quiet)
     # So that usage may be recorded in the past.
     at = timezone.now() - timedelta(days=100)

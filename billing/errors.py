@@ -13,6 +13,16 @@ class PriceListInvalid(InvalidValue):
     title = _("The list of prices cannot be loaded")
 
 
+class PlanNotPriced(Refusal):
+    code = "plan_not_priced"
+    title = _("The draft needs a price for a month and for a year")
+
+
+class PlanDraftChanged(Refusal):
+    code = "plan_draft_changed"
+    title = _("The draft was changed since it was shown; look at it again")
+
+
 class PriceUnknown(Refusal):
     """Stripe bills a price that this installation did not make."""
 

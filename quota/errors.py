@@ -132,6 +132,16 @@ class PlanNotSellable(Refusal):
     title = _("This plan version is no longer offered")
 
 
+class PlanDraftExists(Refusal):
+    code = "plan_draft_exists"
+    title = _("The plan has a draft already; change it, publish it or discard it")
+
+
+class PlanPublished(Refusal):
+    code = "plan_published"
+    title = _("This version of the plan is published already; make a new version instead")
+
+
 class SeatNotEntitled(Refusal):
     code = "seat_not_entitled"
     title = _("This seat has no plan")
@@ -155,6 +165,16 @@ class SeatRequestClosed(Refusal):
 class RateCardInvalid(InvalidValue):
     code = "rate_card_invalid"
     title = _("The rate card cannot be loaded")
+
+
+class RateCardInForce(Refusal):
+    code = "rate_card_in_force"
+    title = _("This rate card is in force already; load another one instead")
+
+
+class RateCardWithdrawn(Refusal):
+    code = "rate_card_withdrawn"
+    title = _("This rate card is withdrawn already")
 
 
 class PlanListInvalid(InvalidValue):

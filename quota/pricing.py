@@ -6,7 +6,7 @@ Pure and exact: rounded once, half up, per charge (docs/rules.md).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import lcm
 
@@ -21,6 +21,8 @@ CACHE_METERS = ("cache_read_tokens", "cache_write_tokens")
 # What a call's input-size tier is measured by: all of its input, fresh, read from the cache or written to it.
 CONTEXT_METERS = (INPUT_METER, *CACHE_METERS)
 MAX_QUANTITY = 10**12
+# In place of a meter: the row of the card says what a call of the model holds that gives no estimate.
+DEFAULT_HOLD = "default_hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,12 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class ModelPrices:
+    """`default_hold`: nano-dollars that a call holds which gives no estimate; None: it has to give one."""
+
     model: str
     modality: str
     prices: tuple[Price, ...]
+    default_hold: int | None = None
 
     @property
     def meters(self) -> list[str]:
@@ -59,34 +64,43 @@ class ModelPrices:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The price list in force from `effective_from`."""
+    """The price list in force from `effective_from`. `aliases` are other names of models."""
 
     effective_from: datetime
     models: Mapping[str, ModelPrices]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def model(self, name: str) -> ModelPrices:
+        """The model of this name or alias. Raises ModelUnknown."""
+        found = self.models.get(self.aliases.get(name, name))
+        if found is None:
+            raise not_on_the_card(name)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The price of a call, with the prices it came from, one a meter.
+    """The price of a call of `model`, with the prices it came from, one a meter.
 
     `unpriced` are the meters that something was used of and that have no price: they are not in `amount`.
     """
 
     amount: int
+    model: str
     modality: str
     prices: tuple[Price, ...]
     unpriced: tuple[str, ...] = ()
 
 
 def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
-    """What `usage` (meter to quantity) of `model` costs, as far as its meters have prices.
+    """What `usage` (meter to quantity) of `model`, or of its alias, costs, as far as its meters have prices.
 
     Raises ModelUnknown for a model that is not on the card, InvalidUsage for a quantity outside 0..10^12, and
     for a charge above one million dollars.
     """
-    prices_of_model = card.models.get(model) if card else None
-    if prices_of_model is None:
+    if card is None:
         raise not_on_the_card(model)
+    prices_of_model = card.model(model)
     if not usage:
         raise InvalidUsage(_("Name at least one meter with its quantity"))
     for meter, quantity in usage.items():
@@ -106,21 +120,28 @@ def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
     if amount > MAX_NANOUSD:
         raise InvalidUsage(_("One call cannot cost more than $1,000,000"))
     unpriced = tuple(meter for meter, price in found.items() if price is None and usage[meter])
-    return Charge(amount, prices_of_model.modality, prices, unpriced)
+    return Charge(amount, prices_of_model.model, prices_of_model.modality, prices, unpriced)
 
 
 def not_on_the_card(model: str) -> ModelUnknown:
     return ModelUnknown(_("The model %(model)r is not on the rate card") % {"model": model}, pointer="/model")
 
 
-def estimated(card: Card, model: str, estimate: Mapping[str, int]) -> int:
-    """What a call that uses this much would cost. It is not made yet, so all of it needs a price.
+def estimated(card: Card, model: str, estimate: Mapping[str, int] | None) -> int:
+    """What a call that uses this much would cost. It is not made yet, so all of it needs a price. Without an
+    estimate it is the model's default hold.
 
-    Raises as `charge`, and InvalidUsage for a meter without a price.
+    Raises as `charge`, and InvalidUsage for a meter without a price, or where there is neither an estimate
+    nor a default hold.
     """
+    if estimate is None:
+        default = card.model(model).default_hold
+        if default is None:
+            raise InvalidUsage(_("%(model)s has no default hold: give an estimate") % {"model": model})
+        return default
     price = charge(card, model, estimate)
     if price.unpriced:
-        known = ", ".join(card.models[model].meters)
+        known = ", ".join(card.model(model).meters)
         detail = _("%(model)s has no meter %(meter)r; it has %(known)s")
         values = {"model": model, "meter": price.unpriced[0], "known": known}
         raise InvalidUsage(detail % values, pointer=f"/{price.unpriced[0]}")

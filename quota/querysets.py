@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CreditLedgerEntry,
         Entitlement,
         Gateway,
+        GatewayCredential,
         OwedUsage,
         Plan,
         RateCard,
@@ -33,9 +34,13 @@ class PlanQuerySet(QuerySet["Plan"]):
     def sellable(self) -> Self:
         return self.filter(sellable=True)
 
+    def published(self) -> Self:
+        """On sale, or once on sale."""
+        return self.exclude(published_at=None)
+
     def current(self, code: str) -> Plan:
-        """The newest sellable version. Raises Plan.DoesNotExist."""
-        return self.sellable().filter(code=code).order_by("-version")[:1].get()
+        """The version on sale. Raises Plan.DoesNotExist."""
+        return self.sellable().get(code=code)
 
 
 class EntitlementQuerySet(TeamOwned["Entitlement"]):
@@ -55,13 +60,22 @@ class EntitlementQuerySet(TeamOwned["Entitlement"]):
 
 
 class RateCardQuerySet(QuerySet["RateCard"]):
+    def live(self) -> Self:
+        """Not withdrawn: in force, or once so, or to come."""
+        return self.filter(withdrawn_at=None)
+
     def in_force(self, moment: datetime) -> RateCard | None:
-        return self.filter(effective_from__lte=moment).order_by("-effective_from").first()
+        return self.live().filter(effective_from__lte=moment).order_by("-effective_from").first()
 
 
 class GatewayQuerySet(QuerySet["Gateway"]):
     def live(self) -> Self:
         return self.filter(revoked_at=None)
+
+
+class GatewayCredentialQuerySet(QuerySet["GatewayCredential"]):
+    def working(self, moment: datetime) -> Self:
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=moment))
 
 
 class ReservationQuerySet(TeamOwned["Reservation"]):

@@ -9,11 +9,15 @@ from uuid import uuid4
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Payment, Promotion
+from billing.money import NANOUSD_PER_CENT
+from billing.selectors.plan_versions import amounts_of, digest_of
 from billing.services.promotions import PromotionTerms
 from quota.admin.fields import MomentField, UsdField
+from quota.models import Plan
 from quota.money import usd_text
 
 
@@ -129,3 +133,49 @@ class PromotionForm(TermsForm):
     def __init__(self, data: Any) -> None:
         super().__init__(None, data)
         self.initial["request"] = uuid4()
+
+
+class PlanVersionForm(forms.Form):
+    """What a version changes. Its windows stay the same kind; a field each says how much."""
+
+    name = forms.CharField(max_length=50)
+    agents_min = forms.IntegerField(label=_("Agents at once, from"), min_value=1, max_value=1000)
+    agents_max = forms.IntegerField(label=_("Agents at once, to"), min_value=1, max_value=1000)
+    agents_enforced = forms.BooleanField(label=_("Refuse calls of more agents than that"), required=False)
+
+    def __init__(self, plan: Plan, data: Any) -> None:
+        initial = {name: getattr(plan, name) for name in self.base_fields}
+        limits = list(plan.limits.all())
+        initial |= {f"limit_{limit.name}": usd_text(limit.limit_nanousd) for limit in limits}
+        initial |= {interval: usd_text(amount) for interval, amount in amounts_of(plan).items()}
+        super().__init__(data, initial=initial)
+        for limit in limits:
+            self.fields[f"limit_{limit.name}"] = UsdField(
+                label=gettext("Quota of %(limit)s, in dollars") % {"limit": limit.name}
+            )
+        self.fields["month"] = PriceField(label=_("Price of a seat a month, in dollars"))
+        self.fields["year"] = PriceField(label=_("Price of a seat a year, in dollars"))
+
+    def clean(self) -> None:
+        low, high = self.cleaned_data.get("agents_min"), self.cleaned_data.get("agents_max")
+        if low and high and low > high:
+            self.add_error("agents_max", gettext("The guideline ends at or above where it begins."))
+
+
+class PriceField(UsdField):
+    """A dollar amount above nothing, in whole cents; cleaned, it is nano-dollars."""
+
+    def clean(self, value: object) -> int | None:
+        nanousd = super().clean(value)
+        if nanousd is not None and (nanousd == 0 or nanousd % NANOUSD_PER_CENT):
+            raise forms.ValidationError(gettext("Give a price above nothing in whole cents."))
+        return nanousd
+
+
+class PublishForm(forms.Form):
+    """Carries what the draft said when it was shown, so that nothing else is published."""
+
+    digest = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, plan: Plan, data: Any) -> None:
+        super().__init__(data if data and "digest" in data else {"digest": digest_of(plan)})

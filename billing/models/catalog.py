@@ -21,10 +21,10 @@ class Price(models.Model):
     """What one seat of a plan version costs a month or a year; without a plan, what 5,000 Credits cost.
 
     The amount is immutable, by trigger: another price is a new version of the plan (docs/rules.md, Plans and
-    seats).
+    seats). The prices of a draft are replaced, and gone with it; those of a published plan stay, by trigger.
     """
 
-    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="prices")
+    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.CASCADE, related_name="prices")
     interval = models.CharField(max_length=5, choices=Interval, blank=True)
     amount_nanousd = models.BigIntegerField()
     lookup_key = models.CharField(max_length=60, unique=True, help_text=_("The price's name at Stripe."))

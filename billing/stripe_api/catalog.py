@@ -37,7 +37,16 @@ def price_by_lookup_key(lookup_key: str) -> PriceSnapshot | None:
     return _price(found) if found else None
 
 
-def create_price(*, lookup_key: str, product_id: str, cents: int, interval: str | None) -> PriceSnapshot:
+def create_price(
+    *,
+    request: object,
+    lookup_key: str,
+    product_id: str,
+    cents: int,
+    interval: str | None,
+    transfer: bool = False,
+) -> PriceSnapshot:
+    """One price for a request. With `transfer`, the lookup key is taken from the price that has it."""
     params: dict[str, Any] = {
         "product": product_id,
         "currency": "usd",
@@ -47,7 +56,9 @@ def create_price(*, lookup_key: str, product_id: str, cents: int, interval: str 
     }
     if interval:
         params["recurring"] = {"interval": interval}
-    return _price(asked(api().prices.create, params))
+    if transfer:
+        params["transfer_lookup_key"] = True
+    return _price(asked(api().prices.create, params, once(str(request))))
 
 
 def _price(price: Mapping[str, Any]) -> PriceSnapshot:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from billing import stripe_api
@@ -16,6 +16,8 @@ from billing.errors import StripeMissing, StripeRefused
 from billing.models import Price
 from billing.money import CREDITS_PER_PACK, cents_from_nanousd
 from billing.services.prices import set_stripe_price_id
+from billing.stripe_api import PriceSnapshot
+from quota.models import Plan
 
 # Stripe's id of what Credits are sold as.
 CREDITS_PRODUCT = f"tokenplan_credits_{CREDITS_PER_PACK}"
@@ -53,24 +55,53 @@ EVENTS = [
 ]
 
 
-def publish_prices(*, at: datetime) -> Iterator[str]:
-    """Every price of ours has its Price at Stripe, under its lookup key. Yields what it did, a line each:
-    nothing, the second time. Raises StripeRefused when a lookup key is in use for another amount.
+def publish_prices(*, dry_run: bool = False) -> Iterator[str]:
+    """Every price on sale, or once on sale, has its Price at Stripe, under its lookup key. Yields what it
+    did, a line each: nothing, the second time. With `dry_run`, what it would do; then nothing is written,
+    here or there. Raises StripeRefused when a lookup key is in use for another amount.
     """
-    for price in Price.objects.select_related("plan").order_by("pk"):
-        product_id = _upsert_product(price)
+    published = Q(plan=None) | Q(plan__published_at__isnull=False)
+    for price in Price.objects.filter(published).select_related("plan").order_by("pk"):
         found = stripe_api.price_by_lookup_key(price.lookup_key)
-        if found is None:
-            interval = price.interval or None
-            cents = cents_from_nanousd(price.amount_nanousd)
-            found = stripe_api.create_price(
-                lookup_key=price.lookup_key, product_id=product_id, cents=cents, interval=interval
-            )
-            yield f"price {price.lookup_key}: {found.id}"
-        if (found.cents, found.interval) != (cents_from_nanousd(price.amount_nanousd), price.interval):
+        if found is not None and not _costs_as_much(found, price):
             other = _("Stripe's price %(key)s (%(id)s) costs something else; take its lookup key away there.")
             raise StripeRefused(other % {"key": price.lookup_key, "id": found.id})
+        if found is None and dry_run:
+            yield f"price {price.lookup_key}: would be made"
+        elif not dry_run:
+            product_id = _upsert_product(price)
+            if found is None:
+                found = _create_price(price, product_id)
+                yield f"price {price.lookup_key}: {found.id}"
+            set_stripe_price_id(price=price, stripe_id=found.id)
+
+
+def publish_draft_prices(draft: Plan) -> None:
+    """Stripe has the draft's product and prices. A price of an earlier state of the draft, which nobody can
+    have bought, loses its lookup key to the one that is right.
+    """
+    for price in draft.prices.select_related("plan").order_by("pk"):
+        product_id = _upsert_product(price)
+        found = stripe_api.price_by_lookup_key(price.lookup_key)
+        if found is None or not _costs_as_much(found, price):
+            found = _create_price(price, product_id, in_place_of=found)
         set_stripe_price_id(price=price, stripe_id=found.id)
+
+
+def _costs_as_much(found: PriceSnapshot, price: Price) -> bool:
+    return (found.cents, found.interval) == (cents_from_nanousd(price.amount_nanousd), price.interval)
+
+
+def _create_price(price: Price, product_id: str, in_place_of: PriceSnapshot | None = None) -> PriceSnapshot:
+    """Once, however many ask at the same time: a row of ours has one Price."""
+    return stripe_api.create_price(
+        request=f"price-{price.lookup_key}-{price.pk}-{price.amount_nanousd}",
+        lookup_key=price.lookup_key,
+        product_id=product_id,
+        cents=cents_from_nanousd(price.amount_nanousd),
+        interval=price.interval or None,
+        transfer=in_place_of is not None,
+    )
 
 
 def _upsert_product(price: Price) -> str:
@@ -83,9 +114,13 @@ def _upsert_product(price: Price) -> str:
     return id
 
 
-def publish_portal() -> Iterator[str]:
+def publish_portal(*, dry_run: bool = False) -> Iterator[str]:
     """The Customer Portal shows cards and invoices, and no buttons for what is done here."""
-    if stripe_api.portal_configuration() is None:
+    if stripe_api.portal_configuration() is not None:
+        return
+    if dry_run:
+        yield "portal: would be made"
+    else:
         yield f"portal: {stripe_api.create_portal_configuration(return_url=settings.BASE_URL)}"
 
 

@@ -1,9 +1,9 @@
-"""The operators' pages of plans, usage and Credits, one module a subject.
+"""The operators' pages of rate cards, usage and Credits, one module a subject.
 
 Rows with rules are read-only; what changes them calls a service. Giving seats and Credits starts from the
 Team's page.
 """
 
-from quota.admin import credits, gateways, plans, rate_cards, seat_requests, seats, teams, usage
+from quota.admin import credits, gateways, rate_cards, seat_requests, seats, teams, usage
 
-__all__ = ["credits", "gateways", "plans", "rate_cards", "seat_requests", "seats", "teams", "usage"]
+__all__ = ["credits", "gateways", "rate_cards", "seat_requests", "seats", "teams", "usage"]

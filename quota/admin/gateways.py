@@ -1,25 +1,25 @@
-"""Gateways: an operator makes one, sees its credential once, and revokes it."""
+"""Gateways: an operator makes one, sees each credential once, replaces it, and revokes it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.models import Gateway
+from quota.models import Gateway, GatewayCredential
 from quota.services import gateways
-from tokenplan.kit.admin import ReadOnlyAdmin, form_page, operator
+from teams.models import User
+from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin, form_page, operator, shown_once_page
 from tokenplan.kit.pages import attempt_form
 
 
@@ -27,12 +27,65 @@ class GatewayForm(forms.Form):
     name = forms.CharField(max_length=100)
 
 
+class ReplaceForm(forms.Form):
+    """`overlap_hours`: how long the credentials before the new one work on."""
+
+    overlap_hours = forms.IntegerField(
+        label=_("Hours for which the credentials before it work on"), min_value=0, max_value=720, initial=24
+    )
+
+    def __init__(self, gateway: Gateway, data: Any) -> None:
+        super().__init__(data)
+
+
+class EndForm(forms.Form):
+    """Which credential stops working at once."""
+
+    credential = forms.ModelChoiceField(label=_("Credential"), queryset=GatewayCredential.objects.none())
+
+    def __init__(self, gateway: Gateway, data: Any) -> None:
+        super().__init__(data)
+        choices = gateway.credentials.working(timezone.now()).order_by("pk")
+        self.fields["credential"].queryset = choices  # type: ignore[attr-defined]
+
+
+def _end(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    gateways.end_credential(credential=values["credential"], at=at, by=by)
+    return gettext("The credential %(credential)s has ended.") % {"credential": values["credential"]}
+
+
+def _replace(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    overlap = timedelta(hours=values["overlap_hours"])
+    return gateways.replace_credentials(gateway=gateway, overlap=overlap, at=at, by=by)[1]
+
+
+def _works(gateway: Gateway) -> bool:
+    return gateway.revoked_at is None
+
+
+class CredentialInline(ReadOnlyInline):
+    model = GatewayCredential
+    fields = ("prefix", "created_at", "expires_at")
+    show_change_link = False
+
+
 @admin.register(Gateway)
-class GatewayAdmin(ReadOnlyAdmin[Gateway]):
-    list_display = ("name", "prefix", "created_at", "revoked_at")
-    exclude = ("token_hash",)
+class GatewayAdmin(VerbsAdmin[Gateway]):
+    list_display = ("name", "created_at", "revoked_at")
     ordering = ("name",)
     actions = ("revoke",)
+    inlines = (CredentialInline,)
+    verbs = (
+        Verb(
+            "replace-credential",
+            _("Replace the credential"),
+            ReplaceForm,
+            _replace,
+            fits=_works,
+            shown_once=True,
+        ),
+        Verb("end-credential", _("End a credential"), EndForm, _end, fits=_works),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("quota.add_gateway")
@@ -41,27 +94,18 @@ class GatewayAdmin(ReadOnlyAdmin[Gateway]):
         """Makes a gateway, and shows its credential: on this answer, and never again."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form: Form = GatewayForm(request.POST or None)
+        form = GatewayForm(request.POST or None)
         at = timezone.now()
         back = reverse("admin:quota_gateway_changelist")
-        made = None
         if request.method == "POST":
             made = attempt_form(
                 form,
                 lambda: gateways.create_gateway(name=form.cleaned_data["name"], at=at, by=operator(request)),
             )
-        if made:
-            gateway, text = made.value
-            context = {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "title": gettext("Gateway %(name)s") % {"name": gateway.name},
-                "text": text,
-                "back": back,
-            }
-            response = TemplateResponse(request, "admin/quota/gateway_made.html", context)
-            patch_cache_control(response, no_store=True, private=True)
-            return response
+            if made:
+                gateway, text = made.value
+                title = gettext("Gateway %(name)s") % {"name": gateway.name}
+                return shown_once_page(self, request, text, title=title, back=back)
         return form_page(self, request, form, title=gettext("Make a gateway"), back=back)
 
     @admin.action(description=_("Revoke"), permissions=["act"])

@@ -27,7 +27,7 @@ class GatewayAuthentication(BaseAuthentication):
         text = bearer(request)
         if text is None:
             raise NotAuthenticated(_("Send the gateway's credential: Authorization: Bearer gw-…"))
-        gateway = recognise_gateway(text)
+        gateway = recognise_gateway(text, at=timezone.now())
         if gateway is None:
             raise AuthenticationFailed(_("This gateway credential is unknown or revoked."))
         return AnonymousUser(), gateway

@@ -48,12 +48,14 @@ LAST_USED_RESOLUTION = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeRequest:
-    """What a gateway asks. `estimate` is meter to quantity; `agent` may be empty."""
+    """What a gateway asks. `model` may be an alias; `estimate` is meter to quantity, or None for the default
+    hold of the model; `agent` may be empty.
+    """
 
     request_id: str
     key_text: str
     model: str
-    estimate: Mapping[str, int]
+    estimate: Mapping[str, int] | None
     agent: str = ""
 
 
@@ -99,7 +101,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             raise UsageOwed
         if state.rate_card_id is None:
             raise not_on_the_card(request.model)
-        estimate = estimated(rate_card(state.rate_card_id), request.model, request.estimate)
+        card = rate_card(state.rate_card_id)
+        estimate = estimated(card, request.model, request.estimate)
         plan = plan_terms(state.plan_id) if state.plan_id else None
         if plan:
             _check_agents(state.usage, plan, request.agent, at)
@@ -118,7 +121,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             seat_id=state.seat_id,
             plan_id=state.plan_id,
             rate_card_id=state.rate_card_id,
-            model=request.model,
+            model=card.model(request.model).model,
             agent=request.agent,
             estimate_nanousd=parts.amount,
             from_quota_nanousd=parts.from_quota,
@@ -136,7 +139,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
 
 
 def _request_hash(key_public_id: str, request: AuthorizeRequest) -> str:
-    body = json.dumps([key_public_id, request.model, sorted(request.estimate.items()), request.agent])
+    estimate = None if request.estimate is None else sorted(request.estimate.items())
+    body = json.dumps([key_public_id, request.model, estimate, request.agent])
     return hashlib.sha256(body.encode()).hexdigest()
 
 

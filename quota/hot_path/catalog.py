@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from quota.models import Plan, RateCard
-from quota.pricing import Card, ModelPrices, Price
+from quota.pricing import DEFAULT_HOLD, Card, ModelPrices, Price
 from quota.windows import Limit
 
 
@@ -45,14 +45,21 @@ def plan_terms(plan_id: int) -> PlanTerms:
 
 @lru_cache(maxsize=16)
 def rate_card(card_id: int) -> Card:
-    """A rate card with all its prices."""
-    card = RateCard.objects.prefetch_related("prices").get(pk=card_id)
+    """A rate card with all its prices, default holds and aliases."""
+    card = RateCard.objects.prefetch_related("prices", "aliases").get(pk=card_id)
     prices: dict[str, list[Price]] = {}
     modalities: dict[str, str] = {}
+    holds: dict[str, int] = {}
     for row in card.prices.all():
+        if row.meter == DEFAULT_HOLD:
+            holds[row.model] = row.nanousd_per_unit
+            continue
         prices.setdefault(row.model, []).append(
             Price(row.meter, row.unit_size, row.nanousd_per_unit, row.context_over)
         )
         modalities[row.model] = row.modality
-    models = {name: ModelPrices(name, modalities[name], tuple(of_model)) for name, of_model in prices.items()}
-    return Card(card.effective_from, models)
+    models = {
+        name: ModelPrices(name, modalities[name], tuple(of_model), holds.get(name))
+        for name, of_model in prices.items()
+    }
+    return Card(card.effective_from, models, {row.alias: row.model for row in card.aliases.all()})

@@ -96,7 +96,7 @@ def record_charge(
         key_id=call.key_id,
         seat_id=call.seat_id,
         plan_id=call.plan_id,
-        model=call.model,
+        model=price.model,
         modality=price.modality,
         agent=call.agent,
         usage=dict(call.usage),

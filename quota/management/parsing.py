@@ -1,4 +1,6 @@
-"""What commands read from their command line. Each raises argparse's error, which names the option."""
+"""What commands read from their command line, and how they write a moment. What is read and is wrong raises
+argparse's error, which names the option.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,10 @@ def moment(text: str) -> datetime:
             f"{text!r} is not a date such as 2026-12-31 or 2026-12-31T18:00:00Z"
         ) from None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def utc(value: datetime) -> str:
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def credits_as_nanousd(text: str) -> int:

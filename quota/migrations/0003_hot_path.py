@@ -111,7 +111,7 @@ BEGIN
         AND (e.suspended_at IS NULL OR e.suspended_at > p_occurred_at)
         ORDER BY e.starts_at DESC LIMIT 1;
     SELECT c.id INTO rate_card_id FROM quota_ratecard c
-        WHERE c.effective_from <= p_occurred_at ORDER BY c.effective_from DESC LIMIT 1;
+        WHERE c.effective_from <= p_occurred_at AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1;
     IF p_request_id IS NOT NULL THEN
         SELECT r.id INTO prior_reservation_id FROM quota_reservation r
             WHERE r.gateway_id = p_gateway_id AND r.request_id = p_request_id;

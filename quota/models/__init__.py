@@ -10,8 +10,8 @@ from quota.models.credits import (
     PastTeamOverflow,
     TeamCredits,
 )
-from quota.models.gateways import Gateway
-from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardPrice
+from quota.models.gateways import Gateway, GatewayCredential
+from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.seat_requests import SeatRequest
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
@@ -23,12 +23,14 @@ __all__ = [
     "CreditMonth",
     "Entitlement",
     "Gateway",
+    "GatewayCredential",
     "OwedUsage",
     "PastCreditAccess",
     "PastTeamOverflow",
     "Plan",
     "PlanLimit",
     "RateCard",
+    "RateCardAlias",
     "RateCardPrice",
     "Reservation",
     "SeatRequest",

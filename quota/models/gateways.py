@@ -1,4 +1,4 @@
-"""The model servers that ask before a call and settle after it."""
+"""The model servers that ask before a call and settle after it, and their credentials."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from quota import querysets
 
 
 class Gateway(models.Model):
-    """A model server that asks and settles, `gw-…`. Only the credential's SHA-256 is stored."""
+    """A model server that asks and settles. `revoked_at`: none of its credentials works any more."""
 
     name = models.CharField(max_length=100, unique=True)
-    token_hash = models.CharField(max_length=64, unique=True)
-    prefix = models.CharField(max_length=12)
     created_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -20,3 +18,29 @@ class Gateway(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class GatewayCredential(models.Model):
+    """A credential `gw-…` of a gateway, which works until `expires_at`. Only its SHA-256 is stored.
+
+    A gateway may have several: so one is replaced while calls are under way.
+    """
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="credentials")
+    token_hash = models.CharField(max_length=64, unique=True)
+    prefix = models.CharField(max_length=12)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.GatewayCredentialQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(expires_at=None) | models.Q(expires_at__gte=models.F("created_at")),
+                name="a_credential_ends_after_it_was_made",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"

@@ -14,14 +14,16 @@ from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from quota.money import MAX_NANOUSD
+from quota.plan_terms import VersionTerms
 from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, Limit, Policy, Rule
 from teams.models import Seat, Team
 
 
 class Plan(models.Model):
-    """One version of a plan.
+    """One version of a plan: a draft until it is published.
 
-    Immutable, by trigger, but for `sellable`: a change of quota is a new version.
+    From then on it is immutable, by trigger, but for `sellable`, which ends once: a change of quota is a new
+    version.
     """
 
     code = models.SlugField(max_length=30)
@@ -33,8 +35,11 @@ class Plan(models.Model):
     agents_enforced = models.BooleanField(
         default=False, help_text=_("Refuse calls of more agents than the guideline.")
     )
-    sellable = models.BooleanField(default=True)
+    sellable = models.BooleanField(default=False, help_text=_("On sale. A plan has one such version."))
     created_at = models.DateTimeField()
+    published_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When it went on sale. Empty: a draft.")
+    )
 
     objects = querysets.PlanQuerySet.as_manager()
 
@@ -45,17 +50,37 @@ class Plan(models.Model):
                 condition=Q(agents_min__gte=1) & Q(agents_max__gte=F("agents_min")),
                 name="an_agent_guideline_is_a_range",
             ),
+            models.UniqueConstraint(
+                fields=["code"], condition=Q(sellable=True), name="a_plan_has_one_version_on_sale"
+            ),
+            models.UniqueConstraint(
+                fields=["code"], condition=Q(published_at=None), name="a_plan_has_one_draft"
+            ),
+            models.CheckConstraint(
+                condition=Q(sellable=False) | Q(published_at__isnull=False), name="a_draft_is_not_on_sale"
+            ),
         ]
         ordering = ["rank", "code", "-version"]
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
 
+    @property
+    def terms(self) -> VersionTerms:
+        return VersionTerms(
+            code=self.code,
+            name=self.name,
+            rank=self.rank,
+            agents=(self.agents_min, self.agents_max),
+            agents_enforced=self.agents_enforced,
+            limits=tuple(row.limit for row in self.limits.all()),
+        )
+
 
 class PlanLimit(models.Model):
     """How much of a plan may be used in one quota window.
 
-    Immutable, by trigger, once its plan is entitled to anyone.
+    Immutable, by trigger, once its plan is published.
     """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="limits")
@@ -161,21 +186,57 @@ class Entitlement(models.Model):
 
 
 class RateCard(models.Model):
-    """The whole price list in force from a moment until the next card's moment. Immutable, by trigger."""
+    """The whole price list in force from a moment until the next card's moment.
 
-    effective_from = models.DateTimeField(unique=True)
+    Immutable, by trigger; only one that is not in force yet may be withdrawn, and then it never is.
+    """
+
+    effective_from = models.DateTimeField()
     source_sha256 = models.CharField(max_length=64)
     loaded_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.RateCardQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["effective_from"],
+                condition=Q(withdrawn_at=None),
+                name="one_rate_card_is_in_force_from_a_moment",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None) | Q(withdrawn_at__lt=F("effective_from")),
+                name="a_rate_card_in_force_is_not_withdrawn",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Rate card of {self.effective_from:%Y-%m-%d %H:%M} UTC"
 
 
+class RateCardAlias(models.Model):
+    """Another name of a model on the card. Immutable, by trigger."""
+
+    card = models.ForeignKey(RateCard, on_delete=models.PROTECT, related_name="aliases")
+    alias = models.CharField(max_length=100)
+    model = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["card", "alias"], name="an_alias_is_of_one_model"),
+        ]
+        ordering = ["id"]
+        verbose_name_plural = _("rate card aliases")
+
+    def __str__(self) -> str:
+        return f"{self.alias} → {self.model}"
+
+
 class RateCardPrice(models.Model):
     """What a quantity of one meter of one model costs. `context_over` > 0: for calls whose input, cache hits
-    included, is larger than that many tokens."""
+    included, is larger than that many tokens. The meter `default_hold`: held without an estimate.
+    """
 
     card = models.ForeignKey(RateCard, on_delete=models.PROTECT, related_name="prices")
     model = models.CharField(max_length=100)

@@ -1,59 +1,119 @@
-"""Plan versions: made once, followed by newer ones, never edited. A JSON list says which are on offer."""
+"""Versions of plans: drafted, put on sale, followed by newer ones, withdrawn from sale.
+
+What a version costs is billing's, so billing has the verbs that operators call: they add the price.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.utils.translation import gettext as _
 
-from quota.errors import PlanListInvalid
+from quota.errors import PlanDraftExists, PlanNotSellable, PlanPublished
 from quota.models import Plan, PlanLimit
-from quota.money import MAX_NANOUSD, nanousd_from_usd, usd_text
-from quota.windows import MAX_LENGTH_SECONDS, MIN_LENGTH_SECONDS, STEPS, Limit, Policy, Rule
+from quota.money import MAX_NANOUSD, usd_text
+from quota.plan_terms import VersionTerms
+from quota.windows import Limit
 from teams.models import User
 from teams.services.audit import record
-from tokenplan.kit.errors import InvalidValue
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.transactions import one_transaction, refused_by
 
 
 @one_transaction()
-def create_plan_version(
-    *,
-    code: str,
-    name: str,
-    rank: int,
-    agents: tuple[int, int],
-    agents_enforced: bool,
-    limits: Sequence[Limit],
-    at: datetime,
-    by: User | None,
-) -> Plan:
-    """The next version of the plan `code`; the versions before it can no longer be sold, and their holders
-    keep them.
+def draft_plan(*, terms: VersionTerms, at: datetime, by: User | None) -> Plan:
+    """The draft of the next version of a plan, or of a plan that is new. Nothing on sale changes by it.
+
+    Raises PlanDraftExists where the plan has one.
     """
+    _check(terms.limits)
+    versions = _locked_versions(terms.code)
+    if any(plan.published_at is None for plan in versions):
+        raise PlanDraftExists
+    newest = max((plan.version for plan in versions), default=0)
+    plan = Plan(code=terms.code, version=newest + 1, created_at=at)
+    # Two first drafts at once have no version that both could lock.
+    with refused_by(a_plan_has_one_draft=PlanDraftExists, one_plan_per_code_and_version=PlanDraftExists):
+        _write(plan, terms)
+    record(team=None, by=by, action="plan.drafted", subject=str(plan), details={}, at=at)
+    return plan
+
+
+@one_transaction()
+def change_draft(*, plan: Plan, terms: VersionTerms, at: datetime, by: User | None) -> Plan:
+    """The draft says this from now on. Raises PlanPublished for a version that is no draft."""
+    _check(terms.limits)
+    draft = locked_draft(plan)
+    draft.limits.all().delete()
+    _write(draft, terms)
+    record(team=None, by=by, action="plan.draft_changed", subject=str(draft), details={}, at=at)
+    return draft
+
+
+@one_transaction()
+def discard_draft(*, plan: Plan, at: datetime, by: User | None) -> None:
+    """The draft is gone, with its prices; its number is given to the next draft. Raises PlanPublished for a
+    version that is no draft.
+    """
+    draft = locked_draft(plan)
+    record(team=None, by=by, action="plan.draft_discarded", subject=str(draft), details={}, at=at)
+    draft.delete()
+
+
+@one_transaction()
+def put_on_sale(*, plan: Plan, at: datetime, by: User | None) -> Plan:
+    """The draft is published: from now on it is sold, in place of the version before, whose holders keep
+    theirs. Raises PlanPublished where it is published already.
+    """
+    draft = locked_draft(plan)
+    Plan.objects.sellable().filter(code=draft.code).update(sellable=False)
+    draft.published_at, draft.sellable = at, True
+    draft.save(update_fields=["published_at", "sellable"])
+    record(team=None, by=by, action="plan.published", subject=str(draft), details={}, at=at)
+    return draft
+
+
+@one_transaction()
+def withdraw_plan(*, plan: Plan, at: datetime, by: User | None) -> None:
+    """Nobody can buy the plan until a newer version is published; holders keep theirs. Raises PlanNotSellable
+    for a version that is not on sale.
+    """
+    if not any(version.pk == plan.pk and version.sellable for version in _locked_versions(plan.code)):
+        raise PlanNotSellable
+    Plan.objects.filter(pk=plan.pk).update(sellable=False)
+    record(team=None, by=by, action="plan.withdrawn", subject=str(plan), details={}, at=at)
+
+
+def locked_draft(plan: Plan) -> Plan:
+    """The draft as it is now, with all versions of its plan locked until the transaction ends. Raises
+    PlanPublished for a version that is no draft any more, and NotFound for one that was discarded.
+    """
+    draft = next((version for version in _locked_versions(plan.code) if version.pk == plan.pk), None)
+    if draft is None:
+        raise NotFound
+    if draft.published_at is not None:
+        raise PlanPublished
+    return draft
+
+
+def _locked_versions(code: str) -> list[Plan]:
+    return list(Plan.objects.select_for_update(no_key=True).filter(code=code).order_by("pk"))
+
+
+def _check(limits: Sequence[Limit]) -> None:
     for limit in limits:
         if not 0 <= limit.nanousd <= MAX_NANOUSD:
             raise InvalidValue(
                 _("A limit is from nothing to %(most)s.") % {"most": usd_text(MAX_NANOUSD)}, pointer="/limits"
             )
-    versions = Plan.objects.select_for_update().filter(code=code)
-    newest = max((plan.version for plan in versions), default=0)
-    versions.update(sellable=False)
-    plan = Plan.objects.create(
-        code=code,
-        version=newest + 1,
-        name=name,
-        rank=rank,
-        agents_min=agents[0],
-        agents_max=agents[1],
-        agents_enforced=agents_enforced,
-        created_at=at,
-    )
-    for limit in limits:
+
+
+def _write(plan: Plan, terms: VersionTerms) -> None:
+    plan.name, plan.rank, plan.agents_enforced = terms.name, terms.rank, terms.agents_enforced
+    plan.agents_min, plan.agents_max = terms.agents
+    plan.save()
+    for limit in terms.limits:
         PlanLimit.objects.create(
             plan=plan,
             name=limit.name,
@@ -62,105 +122,3 @@ def create_plan_version(
             anchor=limit.rule.anchor,
             limit_nanousd=limit.nanousd,
         )
-    record(team=None, by=by, action="plan.created", subject=str(plan), details={}, at=at)
-    return plan
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What the list says of one plan."""
-
-    code: str
-    name: str
-    rank: int
-    agents: tuple[int, int]
-    agents_enforced: bool
-    limits: tuple[Limit, ...]
-
-
-@one_transaction()
-def load_plans(*, text: str, at: datetime, by: User | None) -> list[Plan]:
-    """Make the plans of a JSON list (quota/data/plans.json) the ones on offer. Returns the new versions.
-
-    A plan whose version on offer says the same is left alone, so a list loaded twice is loaded once. So is a
-    plan that the list does not name. Raises PlanListInvalid; nothing of the list is kept then.
-    """
-    return [
-        create_plan_version(
-            code=terms.code,
-            name=terms.name,
-            rank=terms.rank,
-            agents=terms.agents,
-            agents_enforced=terms.agents_enforced,
-            limits=terms.limits,
-            at=at,
-            by=by,
-        )
-        for terms in _parse(text)
-        if not _is_on_offer(terms)
-    ]
-
-
-def _is_on_offer(terms: _Terms) -> bool:
-    newest = Plan.objects.filter(code=terms.code).order_by("-version").prefetch_related("limits").first()
-    return (
-        newest is not None
-        and newest.sellable
-        and (newest.name, newest.rank, newest.agents_enforced)
-        == (terms.name, terms.rank, terms.agents_enforced)
-        and (newest.agents_min, newest.agents_max) == terms.agents
-        and {_said_by(row.limit) for row in newest.limits.all()}
-        == {_said_by(limit) for limit in terms.limits}
-    )
-
-
-def _said_by(limit: Limit) -> tuple[str, str, int]:
-    """What two limits must share to be the same. Anchors that give the same windows count as the same."""
-    return limit.name, limit.rule.key, limit.nanousd
-
-
-def _parse(text: str) -> list[_Terms]:
-    try:
-        plans = [_terms(row) for row in json.loads(text)]
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise PlanListInvalid(
-            _("The list of plans cannot be read: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
-        ) from None
-    if len({plan.code for plan in plans}) < len(plans):
-        raise PlanListInvalid(_("The list names a plan twice."))
-    return plans
-
-
-def _terms(row: dict[str, Any]) -> _Terms:
-    limits = tuple(_limit(limit) for limit in row["limits"])
-    terms = _Terms(
-        code=str(row["code"]),
-        name=str(row["name"]),
-        rank=int(row["rank"]),
-        agents=(int(row["agents"][0]), int(row["agents"][1])),
-        agents_enforced=bool(row.get("agents_enforced", False)),
-        limits=limits,
-    )
-    if not limits:
-        raise ValueError(f"{terms.name} has no limits")
-    if len({limit.name for limit in limits}) < len(limits) or len({x.rule.key for x in limits}) < len(limits):
-        raise ValueError(f"{terms.name} has two limits of one name, or of one window rule")
-    if not 1 <= terms.agents[0] <= terms.agents[1]:
-        raise ValueError(f"{terms.name} has agents that are no range from 1 up")
-    return terms
-
-
-def _limit(row: dict[str, Any]) -> Limit:
-    """One limit. Raises KeyError, TypeError or ValueError for one that is no limit."""
-    anchor = datetime.fromisoformat(row["anchor"]) if row.get("anchor") else None
-    rule = Rule(Policy(row["policy"]), int(row["length_seconds"]), anchor)
-    if not MIN_LENGTH_SECONDS <= rule.length_seconds <= MAX_LENGTH_SECONDS or rule.length_seconds % STEPS:
-        raise ValueError(
-            f"a window lasts whole minutes, from an hour to 31 days, not {rule.length_seconds} s"
-        )
-    if (rule.policy is Policy.FIXED) != (anchor is not None) or (anchor and anchor.tzinfo is None):
-        raise ValueError("a fixed window, and no other, has an anchor, with its time zone")
-    nanousd = nanousd_from_usd(row["usd"])
-    if nanousd < 0:
-        raise ValueError("a limit is not negative")
-    return Limit(str(row["name"]), rule, nanousd)

@@ -12,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 
 from allauth.account.models import EmailAddress
 
+from billing.services.plans import draft_version
 from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
 from quota.hot_path.settle import settle
 from quota.models import Gateway, Plan, UsageEvent
+from quota.plan_terms import VersionTerms
 from quota.services import entitlements
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.gateways import create_gateway
-from quota.services.plans import create_plan_version
+from quota.services.plans import put_on_sale
 from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit, Policy, Rule
 from teams.models import Membership, Role, Seat, Team, User
@@ -47,6 +49,9 @@ penny,language,calls,1,0.01,,
 nano,language,calls,1,0.000000001,,
 painter,image,images,1,0.0035,,
 """
+
+# Of a seat a month and a year, in dollars.
+PRICES = {"plus": (20, 200), "max": (50, 500), "ultra": (120, 1200)}
 
 _numbers = itertools.count(1)
 
@@ -91,14 +96,37 @@ def make_plan(
     agents_enforced: bool = False,
     at: datetime = T0,
 ) -> Plan:
-    """A new version of a plan, $9.90 in 5 hours and $99 in a week unless told otherwise."""
-    return create_plan_version(
-        code=code,
-        name=code.capitalize(),
-        rank={"plus": 1, "max": 2, "ultra": 3}.get(code, 9),
-        agents=agents,
-        agents_enforced=agents_enforced,
-        limits=of_limits or limits(),
+    """A new version of a plan, on sale: $9.90 in 5 hours and $99 in a week unless told otherwise. Stripe does
+    not know its prices yet, which are the product's.
+    """
+    return put_on_sale(
+        plan=make_draft(code, of_limits, agents=agents, agents_enforced=agents_enforced, at=at),
+        at=at,
+        by=None,
+    )
+
+
+def make_draft(
+    code: str = "max",
+    of_limits: Sequence[Limit] = (),
+    *,
+    agents: tuple[int, int] = (4, 5),
+    agents_enforced: bool = False,
+    at: datetime = T0,
+    **usd: int,
+) -> Plan:
+    """As `make_plan`, but a draft. `month=55, year=550` are its prices in dollars."""
+    month, year = PRICES.get(code, PRICES["max"])
+    return draft_version(
+        terms=VersionTerms(
+            code=code,
+            name=code.capitalize(),
+            rank={"plus": 1, "max": 2, "ultra": 3}.get(code, 9),
+            agents=agents,
+            agents_enforced=agents_enforced,
+            limits=tuple(of_limits or limits()),
+        ),
+        amounts={"month": usd.get("month", month) * USD, "year": usd.get("year", year) * USD},
         at=at,
         by=None,
     )

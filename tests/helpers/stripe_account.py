@@ -18,7 +18,8 @@ from django.conf import settings
 from django.test import Client, override_settings
 
 from billing.models import Price
-from billing.services.prices import load_prices, set_stripe_price_id
+from billing.services.plan_lists import load_prices
+from billing.services.prices import set_stripe_price_id
 from billing.sync.inbox import work_inbox
 from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
 from quota.models import Plan
@@ -158,7 +159,7 @@ _published: list[tuple[bytes, dict[str, str]]] = []
 def sell(at: datetime) -> None:
     """Puts our plans and prices into the account."""
     price_plans(at)
-    list(publish_prices(at=at))
+    list(publish_prices())
     list(publish_portal())
 
 
@@ -166,7 +167,7 @@ def price_plans(at: datetime) -> None:
     for code in DOLLARS:
         if not Plan.objects.filter(code=code).exists():
             make_plan(code, limits(3_300_000_000, 33_000_000_000) if code == "plus" else ())
-    load_prices(text=json.dumps(DOLLARS), at=at, by=None)
+    load_prices(text=json.dumps(DOLLARS), draft=False, at=at, by=None)
 
 
 def put_on_sale(stripe: LocalStripe, at: datetime) -> None:

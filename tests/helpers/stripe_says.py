@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from billing.fetch import Fetched, fetch
 from billing.models import Price, Subscription
-from billing.services.prices import load_prices
+from billing.services.plan_lists import load_prices
 from billing.services.subscriptions import apply_subscription
 from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot
 from quota.models import Plan
@@ -41,7 +41,7 @@ def put_on_sale() -> dict[str, Plan]:
         "max": make_plan("max"),
     }
     prices = {"plus": {"month": "20", "year": "200"}, "max": {"month": "50", "year": "500"}}
-    load_prices(text=json.dumps(prices), at=T0, by=None)
+    load_prices(text=json.dumps(prices), draft=False, at=T0, by=None)
     for price in Price.objects.exclude(plan=None):
         price.stripe_id = f"price_{price.lookup_key}"
         price.save(update_fields=["stripe_id"])

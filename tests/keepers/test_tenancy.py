@@ -156,6 +156,7 @@ OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "ap
 # Other credentials, tested where they are made: a gateway's or a Subscription Key.
 OTHER_CREDENTIALS = {
     "api-authorize": {},
+    "api-rate-card": {},
     "api-settle": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
     "api-release": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
     "api-settlements": {},
@@ -168,7 +169,7 @@ OTHER_CREDENTIALS = {
 
 # For everyone, with nobody's data: the front page, documents, an invitation (its token is the credential),
 # the trackers' paths (200 always; the body says who).
-OPEN = {"home", "plans", "api-plans", "schema", "api-docs", "join", "remains", "remains-legacy"}
+OPEN = {"home", "plans", "api-plans", "api-models", "schema", "api-docs", "join", "remains", "remains-legacy"}
 # Stripe's signature is the credential (tests/billing/views/test_webhooks.py).
 SIGNED = {"stripe-webhook"}
 

@@ -22,6 +22,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -131,18 +132,30 @@ def operator(request: HttpRequest) -> Any:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What a verb will do: sentences, and a table."""
+
+    sentences: Sequence[str]
+    table: Sequence[Sequence[str]] = ()
+
+
+@dataclass(frozen=True)
 class Verb(Generic[M]):
     """Something that an operator can do to a row.
 
     `call` gets the row, the form's values, the operator and the moment, and returns a sentence that says what
-    was done. With a `preview`, its sentences are shown first and must be confirmed.
+    was done; if it is `shown_once`, it returns a credential instead, which only this answer shows. With a
+    `preview`, its sentences are shown first and must be confirmed, and below them its table, whose first row
+    is the head. A row that the verb does not fit has no button for it.
     """
 
     name: str
     label: str | Promise
     form: Callable[[M, Any], Form]
     call: Callable[[M, Mapping[str, Any], Any, datetime], str]
-    preview: Callable[[M, Mapping[str, Any]], Sequence[str]] | None = None
+    preview: Callable[[M, Mapping[str, Any]], Sequence[str] | Preview] | None = None
+    fits: Callable[[M], bool] = lambda _row: True
+    shown_once: bool = False
 
 
 class VerbsAdmin(ReadOnlyAdmin[M]):
@@ -171,7 +184,8 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        verbs = self.verbs if self.has_act_permission(request) else ()
+        row = self.get_object(request, object_id) if self.has_act_permission(request) else None
+        verbs = [verb for verb in self.verbs if row is not None and verb.fits(row)]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "verbs": verbs})
 
     def _page(self, verb: Verb[M]) -> Callable[..., HttpResponseBase]:
@@ -183,7 +197,7 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
                 raise Http404
             form = verb.form(row, request.POST if request.method == "POST" else None)
             title = _("%(verb)s: %(row)s") % {"verb": verb.label, "row": row}
-            submitted = request.method == "POST" or not form.fields
+            submitted = request.method == "POST" or not form.visible_fields()
             if verb.preview and submitted and "confirmed" not in request.POST:
                 form, preview = verb.form(row, request.POST), verb.preview
                 shown = attempt_form(form, lambda: preview(row, form.cleaned_data))
@@ -192,6 +206,8 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
             at = timezone.now()
             if request.method == "POST":
                 called = attempt_form(form, lambda: verb.call(row, form.cleaned_data, operator(request), at))
+                if called and verb.shown_once:
+                    return shown_once_page(self, request, called.value, title=title, back=self._url(row))
                 if called:
                     self.message_user(request, called.value)
                     return redirect(self._url(row))
@@ -200,7 +216,11 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
         return page
 
     def _url(self, row: M) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+        """The row's page, or all rows where the verb has deleted it."""
+        page = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        if not self.model._default_manager.filter(pk=row.pk).exists():
+            return reverse(f"{page}_changelist")
+        return reverse(f"{page}_change", args=[row.pk])
 
 
 def form_page(
@@ -210,15 +230,32 @@ def form_page(
     *,
     title: str,
     back: str,
-    preview: Sequence[str] = (),
+    preview: Sequence[str] | Preview = (),
 ) -> TemplateResponse:
-    """A page of the admin with one form; with a `preview`, its sentences and a button to confirm them."""
+    """A page of the admin with one form; with a `preview`, what it says and a button to confirm it."""
+    shown = preview if isinstance(preview, Preview) else Preview(preview)
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
         "title": title,
         "form": form,
         "back": back,
-        "preview": preview,
+        "preview": shown,
     }
     return TemplateResponse(request, "admin/kit/form.html", context, status=422 if form.errors else 200)
+
+
+def shown_once_page(
+    model_admin: ReadOnlyAdmin[Any], request: HttpRequest, credential: str, *, title: str, back: str
+) -> TemplateResponse:
+    """A page of the admin that shows a credential, and that no cache keeps."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": title,
+        "text": credential,
+        "back": back,
+    }
+    response = TemplateResponse(request, "admin/kit/shown_once.html", context)
+    patch_cache_control(response, no_store=True, private=True)
+    return response

@@ -99,7 +99,7 @@ def load_demo(*, file: Path, url: str, at: datetime) -> bool:
     if demo_people().exists() and not demo_people().filter(is_active=True).exists():
         raise DemoRemoved
     present = _read(file)
-    if present and recognise_gateway(present["gateway_key"]):
+    if present and recognise_gateway(present["gateway_key"], at=at):
         if present["url"] != url:
             _write(file, {**present, "url": url})
         return False

@@ -1,36 +1,47 @@
-"""`manage.py load_prices [FILE]`: puts the prices of a file on sale."""
+"""`manage.py load_prices [FILE] [--draft] [--dry-run]`: prices new plans, and shows what differs."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
-
-from billing.services.prices import load_prices
+from billing.management.lists import DATA, ListCommand
+from billing.models import Price
+from billing.money import CREDITS_PER_PACK, NANOUSD_PER_PACK, PACK_KEY
+from billing.price_lists import price_lines
+from billing.selectors.plan_lists import ListedPrices, listed_prices
+from billing.services.plan_lists import load_prices
 from quota.money import usd_text
-from tokenplan.kit.errors import Refusal
-from tokenplan.kit.text import read_operator_file
-
-SHIPPED = Path(__file__).resolve().parents[2] / "data" / "prices.json"
+from quota.plan_terms import Line
 
 
-class Command(BaseCommand):
-    help = "Puts the prices of a file on sale; a plan of another price becomes a new version. Twice is once."
+class Command(ListCommand[ListedPrices]):
+    help = "Gives drafts without prices those of a file, and shows how the others differ."
+    shipped = DATA / "prices.json"
+    all_the_same = "All prices are as the list says."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "file", nargs="?", type=Path, default=SHIPPED, help="JSON; the shipped list if left out"
-        )
+    def compared(self, text: str) -> list[ListedPrices]:
+        return listed_prices(text)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        file: Path = options["file"]
-        try:
-            made = load_prices(text=read_operator_file(file), at=timezone.now(), by=None)
-        except (OSError, Refusal) as error:
-            raise CommandError(str(error)) from error
-        for price in made:
-            self.stdout.write(f"{price} costs {usd_text(price.amount_nanousd)}.")
-        if not made:
-            self.stdout.write("All prices of the list are on sale already.")
+    def loaded(self, text: str, draft: bool, at: datetime) -> list[ListedPrices]:
+        return load_prices(text=text, draft=draft, at=at, by=None)
+
+    def differences(self, row: ListedPrices) -> list[Line]:
+        return row.differences
+
+    def filled(self, row: ListedPrices) -> list[str]:
+        lines = []
+        if row.is_empty:
+            prices = ", ".join(f"{label}: {price}" for label, price in price_lines(row.amounts).items())
+            lines.append(f"{row.plan} gets its prices. {prices}.")
+        if row.is_first_sale:
+            lines.append(f"{row.plan} goes on sale: nothing was on sale before.")
+        return lines
+
+    def beside(self) -> list[str]:
+        if Price.objects.filter(lookup_key=PACK_KEY).exists():
+            return []
+        return [f"{CREDITS_PER_PACK:,} Credits get their price: {usd_text(NANOUSD_PER_PACK)}."]
+
+    def title(self, row: ListedPrices) -> Any:
+        return row.plan

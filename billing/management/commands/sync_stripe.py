@@ -1,4 +1,4 @@
-"""`manage.py sync_stripe [--webhook]`: puts what we sell into the Stripe account."""
+"""`manage.py sync_stripe [--webhook | --dry-run]`: puts what we sell into the Stripe account."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from billing.models import Price
 from billing.workflows import catalog
@@ -22,6 +21,7 @@ class Command(BaseCommand):
             action="store_true",
             help="also make the webhook endpoint, in place of one at the same address, and print its secret",
         )
+        parser.add_argument("--dry-run", action="store_true", help="show what would be made; write nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not Price.objects.exists():
@@ -32,13 +32,18 @@ class Command(BaseCommand):
             )
         did = 0
         try:
-            for steps in (catalog.publish_prices(at=timezone.now()), catalog.publish_portal()):
+            for steps in (
+                catalog.publish_prices(dry_run=options["dry_run"]),
+                catalog.publish_portal(dry_run=options["dry_run"]),
+            ):
                 for line in steps:
                     self.stdout.write(line)
                     did += 1
             if not did:
                 self.stdout.write("Stripe has all prices, and the portal's settings.")
-            if options["webhook"]:
+            if options["dry_run"]:
+                self.stdout.write("Nothing was written.")
+            elif options["webhook"]:
                 self._make_endpoint()
         except Refusal as refusal:
             raise CommandError(refusal.detail) from refusal

@@ -32,7 +32,9 @@ class AuthorizeRequestSerializer(Shape):
     model = serializers.CharField(max_length=100)
     estimate = serializers.DictField(
         child=serializers.IntegerField(min_value=0),
-        help_text="The most that the call may use: meter to quantity.",
+        help_text="The most that the call may use: meter to quantity. Left out: the model's default hold.",
+        required=False,
+        allow_null=True,
     )
     agent = serializers.CharField(max_length=64, required=False, allow_null=True)
 

@@ -102,6 +102,10 @@ class Fields:
             name, _("This is an ISO 8601 moment with an offset, as 2026-06-04T15:00:00Z."), NEVER
         )
 
+    def optional_usage(self, name: str) -> dict[str, int] | None:
+        """None where it is null or missing."""
+        return None if self._get(name) is None else self.usage(name)
+
     def usage(self, name: str) -> dict[str, int]:
         """Meter to quantity. Whether the model has the meter is for the rate card to say."""
         value = self._get(name)
@@ -139,7 +143,7 @@ def authorize_request(body: object) -> AuthorizeRequest:
         request_id=fields.text("request_id", ID_LENGTH),
         key_text=fields.key_text("key"),
         model=fields.text("model", MODEL_LENGTH),
-        estimate=fields.usage("estimate"),
+        estimate=fields.optional_usage("estimate"),
         agent=fields.text("agent", AGENT_LENGTH, optional=True),
     )
     fields.done()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +11,11 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from billing import stripe_api
-from billing.management.commands.load_prices import SHIPPED
 from billing.models import CreditPurchase, Payment, Price, Subscription
 from billing.workflows.checkouts import buy_credits, buy_seats
 from quota.models import CreditGrant
 from teams.models import Team
-from tests.helpers.factories import T0, make_team, owner_of
+from tests.helpers.factories import T0, make_draft, make_plan, make_team, owner_of
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.stripe_says import put_on_sale
 
@@ -85,13 +83,17 @@ def test_sync_says_what_it_did_and_nothing_the_second_time(stripe_account: Strip
     assert not Price.objects.filter(stripe_id=None).exists()
 
 
-def test_sync_publishes_the_prices_of_a_new_version(stripe_account: StripeAccount, tmp_path: Any) -> None:
-    prices = tmp_path / "prices.json"
-    prices.write_text('{"max": {"month": "60", "year": "600"}}')
-    call_command("load_prices", str(prices), stdout=StringIO())
-
-    lines = said("sync_stripe").splitlines()
-    assert [line.partition(": ")[0] for line in lines] == ["price max_v2_month", "price max_v2_year"]
+def test_sync_leaves_drafts_alone_and_says_beforehand_what_it_would_do(
+    stripe_account: StripeAccount,
+) -> None:
+    make_draft("max")
+    assert said("sync_stripe") == "Stripe has all prices, and the portal's settings."
+    make_plan("mini")  # as the first plans of an installation: on sale before Stripe knows them
+    expected = ["price mini_v1_month", "price mini_v1_year"]
+    wanted = [*(f"{name}: would be made" for name in expected), "Nothing was written."]
+    assert said("sync_stripe", "--dry-run").splitlines() == wanted
+    assert Price.objects.filter(plan__code="mini", stripe_id=None).count() == 2
+    assert [line.partition(": ")[0] for line in said("sync_stripe").splitlines()] == expected
     assert said("sync_stripe") == "Stripe has all prices, and the portal's settings."
 
 
@@ -147,13 +149,3 @@ def test_reconcile_fails_on_what_it_cannot_repair(stripe_account: StripeAccount,
     # The Team's own subscription cannot be taken in beside it, and says so too.
     *_, missing = out.getvalue().splitlines()
     assert missing.startswith("Not repaired: subscription sub_of_another_account: Stripe has no such object")
-
-
-def test_a_list_of_prices_that_an_editor_has_saved_is_the_same_list(tmp_path: Path) -> None:
-    call_command("load_plans", stdout=StringIO())
-    call_command("load_prices", stdout=StringIO())
-    file = tmp_path / "prices.json"
-    file.write_bytes(b"\xef\xbb\xbf" + SHIPPED.read_bytes().replace(b"\n", b"\r\n"))
-    out = StringIO()
-    call_command("load_prices", str(file), stdout=out)
-    assert out.getvalue() == "All prices of the list are on sale already.\n"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from io import StringIO
-
 import pytest
-from django.core.management import call_command
 from django.test import Client
 
-from billing.services.prices import load_prices
 from quota.models import Plan
+from quota.services.plans import put_on_sale as put_plan_on_sale
 from teams.models import Team
-from tests.helpers.factories import T0, make_member, make_team, make_user
+from tests.helpers.catalog import load_shipped
+from tests.helpers.factories import T0, make_draft, make_member, make_team, make_user
 from tests.helpers.reading import read
 from tests.helpers.stripe_says import Bill, put_on_sale
 
@@ -21,8 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def on_sale() -> None:
-    for command in ("load_plans", "load_prices"):
-        call_command(command, stdout=StringIO())
+    load_shipped()
 
 
 @pytest.mark.usefixtures("on_sale")
@@ -47,8 +43,7 @@ def test_a_year_is_shown_with_what_it_saves(client: Client) -> None:
 @pytest.mark.usefixtures("on_sale")
 def test_months_are_called_free_only_where_every_plan_gives_as_many(client: Client) -> None:
     assert "Yearly, 2 months free" in read(client, "/plans/")
-    dearer = {"plus": {"month": "20", "year": "210"}}
-    load_prices(text=json.dumps(dearer), at=T0, by=None)
+    put_plan_on_sale(plan=make_draft("plus", year=210), at=T0, by=None)
     text = read(client, "/plans/")
     assert "Yearly Plus" in text
     assert "free" not in text

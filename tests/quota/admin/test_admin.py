@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from urllib.parse import urljoin
 
 import pytest
@@ -11,14 +12,24 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from quota.models import CreditGrant, CreditLedgerEntry, Entitlement, Gateway, Plan
+from quota.models import CreditGrant, CreditLedgerEntry, Entitlement, Gateway, RateCard
 from quota.selectors.usage_bar import usage_bar
-from quota.services.gateways import recognise_gateway
+from quota.services.gateways import create_gateway, recognise_gateway
+from quota.services.rate_cards import load_rate_card
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, SeatHolding, SubscriptionKey, User
 from tests.helpers.admin_urls import change_url, verb_url
-from tests.helpers.factories import CREDIT, T0, Scene, give_credits, make_member, make_plan, make_scene
-from tests.helpers.reading import submit, words
+from tests.helpers.factories import (
+    CREDIT,
+    RATE_CARD,
+    T0,
+    Scene,
+    give_credits,
+    make_member,
+    make_plan,
+    make_scene,
+)
+from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in site._registry if model._meta.app_label == "quota"]
@@ -59,7 +70,7 @@ def test_lists_and_rows_open_and_nothing_can_be_edited_or_deleted(
 
 
 def test_the_buttons_of_a_row_lead_to_their_pages(scene: Scene, operator: Client) -> None:
-    for row, buttons in ((scene.team, 3), (scene.seat, 4), (scene.plan, 1), (CreditGrant.objects.get(), 1)):
+    for row, buttons in ((scene.team, 3), (scene.seat, 4), (scene.plan, 2), (CreditGrant.objects.get(), 1)):
         tools = operator.get(change_url(row)).content.decode().partition('class="object-tools"')[2]
         links = re.findall(r'<a href="(\.\./[\w-]+/)"', tools.partition("</ul>")[0])
         assert len(links) == buttons
@@ -131,35 +142,58 @@ def test_another_plan_suspending_resuming_and_withdrawing_a_seat(scene: Scene, o
     assert operator.post(verb_url(scene.seat, "suspend")).status_code == 422
 
 
-def test_a_new_version_of_a_plan_leaves_present_seats_alone(scene: Scene, operator: Client) -> None:
-    url = verb_url(scene.plan, "new-version")
-    assert 'value="$9.90"' in operator.get(url).content.decode()
-    form = {"name": "Max", "agents_min": 4, "agents_max": 6, "limit_5h": "12.50", "limit_week": "$125"}
+def test_a_rate_card_to_come_is_withdrawn_after_what_that_changes_was_shown(
+    scene: Scene, operator: Client
+) -> None:
+    dearer = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.02")
+    card, _ = load_rate_card(text=dearer, effective_from=T0 + timedelta(days=1), at=T0, by=None)
+    url = verb_url(card, "withdraw")
+    assert "../withdraw/" in operator.get(change_url(card)).content.decode()
+    assert "../withdraw/" not in operator.get(change_url(RateCard.objects.earliest("pk"))).content.decode()
 
-    page = submit(operator, url, **form)
+    shown = read(operator, url)
 
-    assert "Max v2 is on sale." in page
-    new = Plan.objects.current("max")
-    assert [limit.limit_nanousd for limit in new.limits.all()] == [12_500_000_000, 125_000_000_000]
-    assert usage_bar(scene.owner, T0).windows[0].limit.nanousd == 9_900_000_000
-    wrong = operator.post(url, {**form, "agents_max": 2, "limit_5h": "ten"})
-    assert wrong.status_code == 422
-    assert Plan.objects.count() == 2
+    assert "will never be in force" in shown
+    assert "changed: penny calls: $0.02 for 1 (language) -> $0.01 for 1 (language)" in shown
+    assert RateCard.objects.in_force(T0 + timedelta(days=2)) == card
+    assert "is withdrawn." in submit(operator, url, confirmed="yes")
+    assert RateCard.objects.in_force(T0 + timedelta(days=2)) != card
+    assert operator.post(url, {"confirmed": "yes"}).status_code == 422
 
 
 def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: Client) -> None:
     answer = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1"})
 
-    text = answer.content.decode().partition('id="gateway-credential">')[2].partition("<")[0]
+    text = answer.content.decode().partition('id="shown-once">')[2].partition("<")[0]
     assert "no-store" in answer.headers["Cache-Control"]
-    gateway = recognise_gateway(text)
+    gateway = recognise_gateway(text, at=T0)
     assert gateway is not None
     assert text not in operator.get(change_url(gateway)).content.decode()
     again = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1"})
     assert again.status_code == 422
 
     act(operator, "gateway", "revoke", gateway.pk)
-    assert recognise_gateway(text) is None
+    assert recognise_gateway(text, at=T0) is None
+
+
+def test_a_gateways_credential_is_replaced_and_ended(operator: Client) -> None:
+    gateway, first = create_gateway(name="eu-1", at=T0, by=None)
+    url = verb_url(gateway, "replace-credential")
+
+    answer = operator.post(url, {"overlap_hours": "2"})
+
+    text = answer.content.decode().partition('id="shown-once">')[2].partition("<")[0]
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert recognise_gateway(text, at=T0) == recognise_gateway(first, at=T0) == gateway
+    assert recognise_gateway(first, at=T0 + timedelta(hours=2)) is None
+    assert operator.post(url, {"overlap_hours": "721"}).status_code == 422
+    page = operator.get(change_url(gateway)).content.decode()
+    assert (text in page, text[:8] in page, first[:8] in page) == (False, True, True)
+
+    newest = gateway.credentials.latest("pk")
+    assert "has ended." in submit(operator, verb_url(gateway, "end-credential"), credential=newest.pk)
+    assert recognise_gateway(text, at=T0) is None
+    assert recognise_gateway(first, at=T0) == gateway
 
 
 def act(operator: Client, model: str, action: str, pk: object, *, floor: str = "quota") -> str:

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 
 import pytest
 import time_machine
-from django.core.management import CommandError, call_command
 
 from quota.models import CreditGrant, Entitlement
 from teams.models import Seat, SeatHolding, Team
+from tests.helpers.catalog import load_shipped, refused, said
 from tests.helpers.factories import T0, USD, make_member, make_seat, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 
 
-def said(command: str, *arguments: str) -> list[str]:
-    out = StringIO()
-    call_command(command, *arguments, stdout=out)
-    return out.getvalue().splitlines()
-
-
-def refused(command: str, *arguments: str) -> str:
-    with pytest.raises(CommandError) as error:
-        call_command(command, *arguments)
-    return str(error.value)
-
-
 def test_a_seat_is_granted_to_a_member_until_a_day() -> None:
-    said("load_plans")
+    load_shipped()
     team = make_team("Acme")
     member = make_member(team)
     email = member.user.email
@@ -43,7 +30,7 @@ def test_a_seat_is_granted_to_a_member_until_a_day() -> None:
 
 
 def test_a_seat_may_be_left_free() -> None:
-    said("load_plans")
+    load_shipped()
     team = make_team("Acme")
     said("grant", "seat", "--team", team.slug, "--plan", "plus")
     assert not SeatHolding.objects.exists()
@@ -51,7 +38,7 @@ def test_a_seat_may_be_left_free() -> None:
 
 
 def test_a_seat_that_cannot_be_held_is_not_granted_either() -> None:
-    said("load_plans")
+    load_shipped()
     team = make_team("Acme")
     member = make_member(team)
     make_seat(team, holder=member)
@@ -63,7 +50,7 @@ def test_a_grant_names_what_is_missing() -> None:
     team = make_team("Acme")
     grant = ("grant", "seat", "--team", team.slug, "--plan")
     assert "on offer: none" in refused(*grant, "max")
-    said("load_plans")
+    load_shipped()
     assert "on offer: plus, max, ultra" in refused(*grant, "mini")
     assert "is not a member of Acme" in refused(*grant, "max", "--to", make_user().email)
     assert "There is no Team 'nowhere'" in refused("grant", "credits", "--team", "nowhere", "--credits", "5")

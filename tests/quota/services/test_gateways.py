@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from quota.models import Gateway
-from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
+from quota.models import Gateway, GatewayCredential
+from quota.services.gateways import (
+    create_gateway,
+    end_credential,
+    recognise_gateway,
+    revoke_gateway,
+)
 from teams.models import AuditEntry
-from tests.helpers.api_client import make_office
+from tests.helpers.api_client import Caller, make_office
 from tests.helpers.factories import T0
 from tokenplan.kit.errors import InvalidValue, NotFound
+
+HOUR = timedelta(hours=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +43,9 @@ def test_the_credential_is_shown_once_and_only_its_hash_is_stored() -> None:
     text = run("create_gateway", "edge")
     gateway = Gateway.objects.get()
     assert text.startswith("gw-") and len(text) == 43
-    assert text[3:] not in str(Gateway.objects.values())
-    assert recognise_gateway(text) == gateway
-    assert recognise_gateway(text[:-1] + ("x" if text[-1] != "x" else "y")) is None
+    assert text[3:] not in str(list(Gateway.objects.values()) + list(GatewayCredential.objects.values()))
+    assert recognise_gateway(text, at=T0) == gateway
+    assert recognise_gateway(text[:-1] + ("x" if text[-1] != "x" else "y"), at=T0) is None
     entry = AuditEntry.objects.get(action="gateway.created")
     assert (entry.subject, entry.details) == ("edge", {"prefix": text[:8]})
 
@@ -63,6 +72,60 @@ def test_a_revoked_gateway_is_refused_at_once() -> None:
     with pytest.raises(NotFound):
         revoke_gateway(gateway=Gateway.objects.get(name="edge"), at=T0, by=None)
     assert AuditEntry.objects.filter(action="gateway.revoked").count() == 1
+
+
+def test_a_credential_is_replaced_while_calls_are_under_way() -> None:
+    office = make_office()
+    held = office.ask(1).body["reservation"]
+    first = office.gateway.credential or ""
+    second = run("rotate_gateway", "edge", "--overlap-hours", "1")
+    office.gateway = Caller(second)
+    assert office.settle(held, 1).status == 200
+    assert Caller(first).get("gateway/rate-card").status == 200
+    gateway = Gateway.objects.get(name="edge")
+    assert recognise_gateway(first, at=T0 + HOUR) is None
+    assert recognise_gateway(second, at=T0 + 1000 * HOUR) == gateway
+    # A second replacement never gives the first credential more time than it had.
+    third = run("rotate_gateway", "edge")
+    assert recognise_gateway(first, at=T0 + HOUR) is None
+    ends = [
+        recognise_gateway(second, at=T0 + 24 * HOUR - MICROSECOND),
+        recognise_gateway(second, at=T0 + 24 * HOUR),
+    ]
+    assert ends == [gateway, None]
+    # Without an overlap all before it end at once.
+    fourth = run("rotate_gateway", "edge", "--overlap-hours", "0")
+    assert [recognise_gateway(text, at=T0) for text in (first, second, third, fourth)] == [None] * 3 + [
+        gateway
+    ]
+    entry = AuditEntry.objects.filter(action="gateway.credential_added").latest("pk")
+    assert entry.details == {"prefix": fourth[:8], "others_work_until": "2026-06-03T10:02:00+00:00"}
+
+
+@pytest.mark.parametrize("hours", ["-1", "721", "1000000000000"])
+def test_an_overlap_that_cannot_be_changes_nothing(hours: str) -> None:
+    text = run("create_gateway", "edge")
+    with pytest.raises(CommandError):
+        run("rotate_gateway", "edge", f"--overlap-hours={hours}")
+    assert GatewayCredential.objects.count() == 1
+    assert recognise_gateway(text, at=T0 + 1000 * HOUR) == Gateway.objects.get()
+
+
+def test_one_credential_ends_and_the_others_go_on() -> None:
+    first = run("create_gateway", "edge")
+    second = run("rotate_gateway", "edge")
+    other = run("create_gateway", "west")
+    end_credential(credential=GatewayCredential.objects.get(prefix=first[:8]), at=T0, by=None)
+    assert recognise_gateway(first, at=T0) is None
+    assert [str(recognise_gateway(text, at=T0)) for text in (second, other)] == ["edge", "west"]
+    with pytest.raises(NotFound):
+        end_credential(credential=GatewayCredential.objects.get(prefix=first[:8]), at=T0, by=None)
+    run("revoke_gateway", "edge")
+    assert [str(recognise_gateway(text, at=T0)) for text in (second, other)] == ["None", "west"]
+    with pytest.raises(CommandError, match="is revoked already"):
+        run("rotate_gateway", "edge")
+    with pytest.raises(CommandError, match="There is no gateway 'north'"):
+        run("rotate_gateway", "north")
 
 
 def test_the_hot_path_asks_the_database_little_and_nothing_about_garbage(

@@ -1,14 +1,15 @@
 """Rate cards: in force from a moment on, never edited, refused whole when a line is wrong."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
-from quota.errors import ModelUnknown, RateCardInvalid
-from quota.models import RateCard, RateCardPrice
-from quota.services.rate_cards import load_rate_card
+from quota.errors import ModelUnknown, RateCardInForce, RateCardInvalid, RateCardWithdrawn
+from quota.models import RateCard, RateCardAlias, RateCardPrice
+from quota.services.rate_cards import load_rate_card, withdraw_rate_card
+from teams.models import AuditEntry
 from tests.helpers.drift import plant
 from tests.helpers.factories import MONDAY, RATE_CARD, T0, Scene
 
@@ -68,6 +69,16 @@ def test_the_database_refuses_a_second_card_from_the_past(scene: Scene) -> None:
     RateCard.objects.create(effective_from=T0, source_sha256="x", loaded_at=T0)
 
 
+def test_an_alias_of_a_card_is_never_changed(scene: Scene) -> None:
+    row = RateCardAlias.objects.create(card=RateCard.objects.get(), alias="cent", model="penny")
+    with pytest.raises(IntegrityError, match="load a new rate card"), transaction.atomic():
+        RateCardAlias.objects.update(model="nano")
+    with pytest.raises(IntegrityError, match="load a new rate card"), transaction.atomic():
+        row.delete()
+    with pytest.raises(IntegrityError, match="an_alias_is_of_one_model"), transaction.atomic():
+        RateCardAlias.objects.create(card=row.card, alias="cent", model="nano")
+
+
 def test_a_card_that_comes_while_a_call_is_under_way_does_not_price_it_anew(scene: Scene) -> None:
     """Whatever card would be found for the moment of the authorize by then: the hold keeps its own."""
     dearer = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.05")
@@ -87,6 +98,60 @@ def test_a_card_that_comes_while_a_call_is_under_way_does_not_price_it_anew(scen
     event = scene.desk.settle(held, 3, at=T0 + timedelta(minutes=2))
     assert (event.amount_nanousd, event.prices[0]["nanousd_per_unit"]) == (30_000_000, 10_000_000)
     assert scene.desk.use(3, at=T0 + timedelta(minutes=3)).amount_nanousd == 150_000_000
+
+
+DEARER = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.02")
+
+
+def load_dearer(at: datetime = T0) -> RateCard:
+    return load_rate_card(text=DEARER, effective_from=T0 + DAY, at=at, by=None)[0]
+
+
+def test_a_card_is_withdrawn_until_it_is_in_force_and_its_moment_is_free_again(scene: Scene) -> None:
+    card = load_dearer()
+    withdraw_rate_card(card=card, at=T0 + DAY - timedelta(microseconds=1), by=None)
+    assert scene.desk.ask(1, at=T0 + DAY).estimate_nanousd == 10_000_000
+    entry = AuditEntry.objects.get(action="rate_card.withdrawn")
+    assert (entry.subject, entry.at) == (str(card), T0 + DAY - timedelta(microseconds=1))
+    with pytest.raises(RateCardWithdrawn):
+        withdraw_rate_card(card=card, at=T0, by=None)
+    assert load_dearer() != card
+    assert scene.desk.ask(1, at=T0 + DAY).estimate_nanousd == 20_000_000
+
+
+def test_what_is_recorded_later_ignores_a_withdrawn_card(scene: Scene) -> None:
+    withdraw_rate_card(card=load_dearer(), at=T0, by=None)
+    assert scene.desk.use(1, at=T0 + DAY + timedelta(hours=1)).amount_nanousd == 10_000_000
+
+
+def test_a_card_in_force_is_not_withdrawn(scene: Scene) -> None:
+    card = load_dearer()
+    with pytest.raises(RateCardInForce):
+        withdraw_rate_card(card=card, at=T0 + DAY, by=None)
+    assert not AuditEntry.objects.filter(action="rate_card.withdrawn").exists()
+    with pytest.raises(IntegrityError, match="a_rate_card_in_force_is_not_withdrawn"), transaction.atomic():
+        RateCard.objects.filter(pk=card.pk).update(withdrawn_at=T0 + DAY)
+
+
+def test_the_database_keeps_a_withdrawn_card_as_it_is(scene: Scene) -> None:
+    card = load_dearer()
+    withdraw_rate_card(card=card, at=T0, by=None)
+    for change in (
+        "UPDATE quota_ratecard SET withdrawn_at = NULL WHERE id = %s",
+        "UPDATE quota_ratecard SET effective_from = effective_from + interval '1 day' WHERE id = %s",
+        "DELETE FROM quota_ratecard WHERE id = %s",
+    ):
+        with (
+            pytest.raises(IntegrityError, match="is refused"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(change, [card.pk])
+
+
+def test_a_first_card_that_was_withdrawn_has_priced_nothing_so_the_next_may_be_from_ever() -> None:
+    withdraw_rate_card(card=load_dearer(), at=T0, by=None)
+    assert load_rate_card(text=RATE_CARD, effective_from=MONDAY, at=T0, by=None)[1]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from pytest_django.fixtures import Settings
 
 from billing.models import Price
 from quota.models import Plan, RateCard
+from quota.services.plans import withdraw_plan
 from teams.models import User
-from tests.helpers.factories import make_team
+from tests.helpers.factories import T0, limits, make_plan, make_team
 from tokenplan.management.commands import up
 from tokenplan.management.commands.up import Command, refuse_busy_port, refuse_older_postgres
 
@@ -57,6 +58,16 @@ def test_elsewhere_it_makes_nobody_and_offers_the_shipped_plans(settings: Settin
     assert Plan.objects.exists()
     assert Price.objects.exists()
     assert RateCard.objects.exists()
+
+
+def test_a_start_puts_back_nothing_that_an_operator_changed(settings: Settings) -> None:
+    away(settings)
+    Command().prepare_database()
+    newer = make_plan("max", limits(12_500_000_000))
+    withdraw_plan(plan=Plan.objects.current("plus"), at=T0, by=None)
+    before = list(Plan.objects.order_by("pk").values())
+    Command().prepare_database()
+    assert (list(Plan.objects.order_by("pk").values()), Plan.objects.current("max")) == (before, newer)
 
 
 def test_elsewhere_it_does_not_start_with_the_demos_people_until_they_are_removed(settings: Settings) -> None:

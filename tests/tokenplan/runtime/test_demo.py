@@ -33,7 +33,7 @@ def test_the_demo_has_people_of_every_role_seats_keys_and_a_gateway(
     demo = json.loads(demo_file.read_text())
     assert set(demo) == {"url", "gateway_key", "people", "keys"}
     assert demo["url"] == settings.BASE_URL
-    assert recognise_gateway(demo["gateway_key"])
+    assert recognise_gateway(demo["gateway_key"], at=T0)
     assert len(demo["keys"]) >= 8
     assert {key["plan"] for key in demo["keys"]} == {"plus", "max", "ultra", None}
     assert all(key["key"].startswith("sk-cp-") for key in demo["keys"])
@@ -70,8 +70,8 @@ def test_credentials_are_made_anew_when_the_file_and_the_roots_are_gone(
     settings.KEY_ROOTS = {"new": b"x" * 32}
     call_command("demo")
     after = json.loads(demo_file.read_text())
-    assert recognise_gateway(before["gateway_key"]) is None
-    assert recognise_gateway(after["gateway_key"])
+    assert recognise_gateway(before["gateway_key"], at=T0) is None
+    assert recognise_gateway(after["gateway_key"], at=T0)
     assert [key["email"] for key in after["keys"]] == [key["email"] for key in before["keys"]]
     assert [key["plan"] for key in after["keys"]] == [key["plan"] for key in before["keys"]]
     assert not {key["key"] for key in after["keys"]} & {key["key"] for key in before["keys"]}
@@ -96,13 +96,13 @@ def test_a_removed_demo_lets_nobody_in_and_its_history_is_kept(demo_file: Path, 
         assert recognise_key(text=entry["key"], at=T0) is None
     mine = SubscriptionKey.objects.filter(membership__user__in=demo_people(), revoked_at=None)
     assert not mine.exists()
-    assert recognise_gateway(demo["gateway_key"]) is None
+    assert recognise_gateway(demo["gateway_key"], at=T0) is None
     assert client.get("/account/").status_code == 302  # signed out
     again = Client().post("/accounts/login/", {"login": person["email"], "password": person["password"]})
     assert again.status_code == 200
     assert not demo_file.exists()
     # What is not the demo's stays.
-    assert recognise_gateway(made)
+    assert recognise_gateway(made, at=T0)
     assert visitor.keys.get().revoked_at is None
     assert (Team.objects.count(), Membership.objects.count(), CreditGrant.objects.count()) == kept
     changed = AuditEntry.objects.filter(action="account.changed", by=None)
@@ -131,14 +131,14 @@ def test_a_gateway_of_an_operator_is_not_taken_for_the_demos(demo_file: Path) ->
     made = create_gateway(name="demo-eu", at=T0, by=None)[1]
     demo_file.unlink()
     call_command("demo")
-    assert recognise_gateway(made)
+    assert recognise_gateway(made, at=T0)
 
 
 def test_a_demo_of_another_database_is_replaced(demo_file: Path) -> None:
     demo_file.write_text('["not a demo"]')
     call_command("demo")
-    gateway = recognise_gateway(json.loads(demo_file.read_text())["gateway_key"])
+    gateway = recognise_gateway(json.loads(demo_file.read_text())["gateway_key"], at=T0)
     assert gateway
     revoke_gateway(gateway=gateway, at=T0, by=None)
     call_command("demo")
-    assert recognise_gateway(json.loads(demo_file.read_text())["gateway_key"])
+    assert recognise_gateway(json.loads(demo_file.read_text())["gateway_key"], at=T0)

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
-from django.utils import timezone
 
 from billing.workflows.catalog import EVENTS, publish_portal, publish_prices
 from tokenplan.kit.errors import Refusal
@@ -51,7 +50,7 @@ class Command(BaseCommand):
 def publish() -> None:
     """What we sell is for sale there too. Where our database does not answer, the account stays as it is."""
     try:
-        for line in chain(publish_prices(at=timezone.now()), publish_portal()):
+        for line in chain(publish_prices(), publish_portal()):
             logger.info("Published %s", line)
     except (DatabaseError, Refusal) as error:
         logger.warning("The prices were not published: %s. Run manage.py sync_stripe.", error)

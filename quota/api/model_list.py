@@ -1,0 +1,86 @@
+"""/models: what the platform's models are called and what they cost, for everyone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from quota.api.receipts import PriceUsedSerializer
+from quota.hot_path.catalog import rate_card
+from quota.models import RateCard
+from quota.pricing import ModelPrices
+from quota.stored_json import moment_json, prices_json
+from tokenplan.kit.api import Shape
+
+
+class ModelSerializer(Shape):
+    model = serializers.CharField()
+    aliases = serializers.ListField(child=serializers.CharField(), help_text="Other names of the model.")
+    modality = serializers.CharField()
+    meters = serializers.ListField(child=serializers.CharField())
+    prices = PriceUsedSerializer(many=True, help_text="More than one of a meter: by the size of the input.")
+
+
+class ModelListSerializer(Shape):
+    effective_from = serializers.DateTimeField(allow_null=True, help_text="Null: there is no rate card.")
+    models = ModelSerializer(many=True)
+
+
+def model_json(model: ModelPrices, aliases: list[str]) -> dict[str, Any]:
+    return {
+        "model": model.model,
+        "aliases": aliases,
+        "modality": model.modality,
+        "meters": model.meters,
+        "prices": prices_json(model.prices),
+    }
+
+
+def models_in_force(at: datetime) -> tuple[str, datetime | None, list[tuple[ModelPrices, list[str]]]]:
+    """The rate card in force: its ETag, its moment, and its models in their order, each with its aliases."""
+    row = RateCard.objects.in_force(at)
+    if row is None:
+        return '"none"', None, []
+    card = rate_card(row.pk)
+    names: dict[str, list[str]] = {}
+    for alias, model in card.aliases.items():
+        names.setdefault(model, []).append(alias)
+    return f'"{row.pk}"', card.effective_from, [(m, names.get(m.model, [])) for m in card.models.values()]
+
+
+def conditional(request: HttpRequest, etag: str, answer: Response) -> HttpResponseBase:
+    """The answer with its ETag, or 304 for whoever has it already."""
+    answer["ETag"] = etag
+    patch_cache_control(answer, no_cache=True)
+    found = get_conditional_response(request, etag=etag, response=answer)
+    return answer if found is None else found
+
+
+class Models(APIView):
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        operation_id="models",
+        responses={200: ModelListSerializer},
+        summary="The models and what they cost",
+        description="Amounts are whole nano-dollars. No credential is needed. With `If-None-Match` the "
+        "answer is 304 while the rate card is the same.",
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        etag, since, models = models_in_force(timezone.now())
+        body = {
+            "effective_from": moment_json(since) if since else None,
+            "models": [model_json(model, aliases) for model, aliases in models],
+        }
+        return conditional(request._request, etag, Response(body))

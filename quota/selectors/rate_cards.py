@@ -1,0 +1,78 @@
+"""What one rate card changes against another, for operators to see before they load or withdraw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from quota.models import RateCard, RateCardPrice
+from quota.money import usd_text
+from quota.rate_card_lists import RateCardList
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """A price that is new, gone or changed: empty is what was, or is, without a price."""
+
+    subject: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        if not self.before:
+            return _("new:     %(subject)s: %(price)s") % {"subject": self.subject, "price": self.after}
+        if not self.after:
+            return _("gone:    %(subject)s: %(price)s") % {"subject": self.subject, "price": self.before}
+        return f"{_('changed:')} {self.subject}: {self.before} -> {self.after}"
+
+
+def rows_of(card: RateCard | None) -> RateCardList:
+    """The rows of a card that is loaded; none of None."""
+    return RateCardList(tuple(card.prices.all()), tuple(card.aliases.all())) if card else RateCardList((), ())
+
+
+def card_changes(before: RateCardList, after: RateCardList) -> list[PriceChange]:
+    """First what is new, then what is gone, then what costs something else; each by model and meter. A
+    default hold is a price here, and an alias costs its model.
+    """
+    old, new = _by_subject(before), _by_subject(after)
+    changes = [
+        PriceChange(subject, old.get(subject, ""), new.get(subject, ""))
+        for subject in sorted({**old, **new})
+        if old.get(subject) != new.get(subject)
+    ]
+    return sorted(changes, key=lambda change: (bool(change.before), bool(change.after)))
+
+
+def changes_of_withdrawal(card: RateCard) -> tuple[RateCard | None, list[PriceChange]]:
+    """The card that is in force in place of this one once it is withdrawn, and what then costs something
+    else.
+    """
+    others = RateCard.objects.exclude(pk=card.pk)
+    instead = others.in_force(card.effective_from)
+    return instead, card_changes(rows_of(card), rows_of(instead))
+
+
+def _by_subject(rows: RateCardList) -> dict[str, str]:
+    """What each row is about, and what it says of it."""
+    costs = {_subject(price.model, price.meter, price.context_over): _cost(price) for price in rows.prices}
+    return costs | {_("alias %(alias)s") % {"alias": row.alias}: row.model for row in rows.aliases}
+
+
+def _subject(model: str, meter: str, context_over: int) -> str:
+    if not context_over:
+        return f"{model} {meter}"
+    return _("%(model)s %(meter)s, input over %(over)s tokens") % {
+        "model": model,
+        "meter": meter,
+        "over": f"{context_over:,}",
+    }
+
+
+def _cost(price: RateCardPrice) -> str:
+    return _("%(usd)s for %(count)s (%(modality)s)") % {
+        "usd": usd_text(price.nanousd_per_unit),
+        "count": f"{price.unit_size:,}",
+        "modality": price.modality,
+    }
