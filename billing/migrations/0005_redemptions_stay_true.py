@@ -18,7 +18,7 @@ CREATE TRIGGER a_used_promotion_stays_used BEFORE UPDATE ON billing_promotionred
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0003_promotions_for_what"), ("quota", "0002_rules_in_the_database")]
+    dependencies = [("billing", "0004_promotions_for_what"), ("quota", "0002_rules_in_the_database")]
 
     operations = [
         migrations.RunSQL(TWO_ROADS, migrations.RunSQL.noop),

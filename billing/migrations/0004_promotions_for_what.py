@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0002_rules_in_the_database'),
+        ('billing', '0003_drafts_and_withdrawals'),
         ('teams', '0002_rules_in_the_database'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
