@@ -80,6 +80,35 @@ class NotOnSale(Refusal):
     title = _("This cannot be bought at present")
 
 
+class PromotionUnknown(InvalidValue):
+    """There is no such code. One that has not begun, or was switched off, is unknown too, so that nobody
+    finds codes by trying.
+    """
+
+    code = "promotion_unknown"
+    title = _("There is no such promotion code")
+
+
+class PromotionOver(InvalidValue):
+    code = "promotion_over"
+    title = _("This promotion is over")
+
+
+class PromotionNotForThis(InvalidValue):
+    code = "promotion_not_for_this"
+    title = _("This promotion code is for something else")
+
+
+class PromotionForFirstPurchase(InvalidValue):
+    code = "promotion_for_first_purchase"
+    title = _("This promotion code is for a Team's first purchase")
+
+
+class PromotionUsed(InvalidValue):
+    code = "promotion_used"
+    title = _("The Team has used this promotion code already")
+
+
 class AlreadySubscribed(Refusal):
     code = "already_subscribed"
     title = _("The Team has a subscription already; change that one")

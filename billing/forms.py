@@ -19,6 +19,18 @@ from quota.forms import CreditsField
 from quota.money import usd_text
 
 
+class PromotionField(forms.CharField):
+    """A promotion code, as people type it; whether there is one, and for whom, is decided later."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=_("Promotion code"),
+            max_length=40,
+            required=False,
+            widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        )
+
+
 class SubscribeForm(forms.Form):
     """How many seats of each plan; for a Default Team, the plan of its one seat."""
 
@@ -27,7 +39,10 @@ class SubscribeForm(forms.Form):
         self.codes = [offer.plan.code for offer in offers]
         self.one_seat = one_seat
         plan = data.get("plan") if data.get("plan") in self.codes else ""
-        filled: dict[str, Any] = {"interval": data.get("interval") or Interval.MONTH.value}
+        filled: dict[str, Any] = {
+            "interval": data.get("interval") or Interval.MONTH.value,
+            "promotion_code": data.get("promotion_code", ""),
+        }
         if one_seat:
             filled["plan"] = plan or (self.codes[0] if "plan" not in data and self.codes else "")
         else:
@@ -57,6 +72,8 @@ class SubscribeForm(forms.Form):
                     max_value=MAX_SEATS,
                     help_text=_with_terms(gettext("%(month)s a month or %(year)s a year, each."), offer),
                 )
+
+        self.fields["promotion_code"] = PromotionField()
 
     @property
     def seats(self) -> dict[str, int]:
@@ -115,6 +132,14 @@ class ConfirmForm(ChangeForm):
 
 class BuyCreditsForm(forms.Form):
     credits = CreditsField(label=_("Credits"))
+    promotion_code = PromotionField()
+
+
+class PromotionCodeForm(forms.Form):
+    """A code that is to be shown with what it makes of the prices; and an amount, if one was typed too."""
+
+    credits = CreditsField(label=_("Credits"), required=False)
+    promotion_code = PromotionField()
 
 
 class AutoTopUpForm(forms.Form):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from teams.querysets import TeamOwned
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
         Checkout,
         Invoice,
         Price,
+        Promotion,
+        PromotionRedemption,
         PurchasedSeat,
         StripeEvent,
         Subscription,
@@ -64,6 +67,21 @@ class CheckoutQuerySet(TeamOwned["Checkout"]):
     def unfinished(self) -> Self:
         """Not paid yet, or with a payment under way."""
         return self.filter(state__in=["open", "processing"])
+
+
+class PromotionQuerySet(QuerySet["Promotion"]):
+    def by_code(self, typed: str) -> Promotion | None:
+        """Of this text, in capital or small letters, as Stripe compares it; the active one goes first."""
+        if not (typed.isascii() and typed.strip().isprintable()):
+            return None  # no code has such signs, and the database takes not all of them
+        same = self.annotate(small=Lower("code")).filter(small=typed.strip().lower())
+        return same.order_by("-active", "-pk").first()
+
+
+class PromotionRedemptionQuerySet(TeamOwned["PromotionRedemption"]):
+    def counting(self) -> Self:
+        """Used, or reserved for a payment that has not come yet."""
+        return self.exclude(state="given_up")
 
 
 class StripeEventQuerySet(QuerySet["StripeEvent"]):

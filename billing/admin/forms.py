@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Payment
+from billing.models import Payment, Promotion
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.plan_versions import amounts_of, digest_of
-from quota.admin.fields import UsdField
+from billing.services.promotions import PromotionTerms
+from quota.admin.fields import MomentField, UsdField
 from quota.models import Plan
 from quota.money import usd_text
 
@@ -36,7 +39,56 @@ class RefundForm(forms.Form):
         super().__init__(data, initial={"amount": usd_text(payment.left_nanousd), "request": uuid4()})
 
 
-class PromotionForm(forms.Form):
+class TermsForm(forms.Form):
+    """What a promotion code is for, for whom, from when on, and in which words, in each language."""
+
+    scope = forms.ChoiceField(
+        label=_("For"), choices=[choice for choice in Promotion.Scope.choices if choice[0]]
+    )
+    first_purchase = forms.BooleanField(
+        label=_("First purchase only"),
+        required=False,
+        help_text=_("For a Team that has paid for nothing yet."),
+    )
+    once_a_team = forms.BooleanField(
+        label=_("Once a Team"), required=False, initial=True, help_text=_("Else as often as it likes.")
+    )
+    starts_at = MomentField(label=_("Begins"), help_text=_("In UTC. Empty: at once. Before, it is unknown."))
+
+    def __init__(self, row: Promotion | None, data: Any) -> None:
+        initial: dict[str, Any] = {"scope": Promotion.Scope.SEATS}
+        if row is not None and row.scope:
+            initial = {name: getattr(row, name) for name in ("scope", "first_purchase", "once_a_team")}
+            initial["starts_at"] = row.starts_at
+        super().__init__(data, initial=initial)
+        for language, name in settings.LANGUAGES:
+            title = _("Title for people, in %(language)s") % {"language": name}
+            text = _("Description for people, in %(language)s") % {"language": name}
+            words = row.words.get(language, {}) if row else {}
+            self.fields[f"title_{language}"] = forms.CharField(
+                label=title, max_length=80, required=False, initial=words.get("title", "")
+            )
+            self.fields[f"description_{language}"] = forms.CharField(
+                label=text, max_length=400, required=False, initial=words.get("description", "")
+            )
+
+
+def terms_of(values: Mapping[str, Any]) -> PromotionTerms:
+    """Of a form that was valid."""
+    words = {
+        language: {part: values[f"{part}_{language}"] for part in ("title", "description")}
+        for language, _name in settings.LANGUAGES
+    }
+    return PromotionTerms(
+        scope=values["scope"],
+        first_purchase=values["first_purchase"],
+        once_a_team=values["once_a_team"],
+        starts_at=values["starts_at"],
+        words=words,
+    )
+
+
+class PromotionForm(TermsForm):
     """A promotion code that takes off a percentage or an amount."""
 
     code = forms.CharField(max_length=40, help_text=_("What people type: letters, digits and dashes."))
@@ -76,8 +128,11 @@ class PromotionForm(forms.Form):
     )
     request = _request()
 
+    field_order = ("code", "percent", "amount", "duration", "months", "scope")
+
     def __init__(self, data: Any) -> None:
-        super().__init__(data, initial={"request": uuid4()})
+        super().__init__(None, data)
+        self.initial["request"] = uuid4()
 
 
 class PlanVersionForm(forms.Form):

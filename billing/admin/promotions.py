@@ -1,7 +1,8 @@
-"""Promotion codes: made here, counted and applied by Stripe."""
+"""Promotion codes: made here, taken off by Stripe; what they are for, and each Team's use, is ours."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,41 +16,67 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.forms import PromotionForm
-from billing.models import Promotion
-from billing.services.promotions import PromotionAsked
+from billing.admin.forms import PromotionForm, TermsForm, terms_of
+from billing.models import Promotion, PromotionRedemption
+from billing.services.promotions import PromotionAsked, set_terms
 from billing.workflows.promotions import create_promotion, set_promotion_active
 from quota.money import usd_text
 from teams.models import User
-from tokenplan.kit.admin import ReadOnlyAdmin, form_page, operator
+from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin, form_page, operator
 from tokenplan.kit.pages import attempt_form
 
 
+class RedemptionInline(ReadOnlyInline):
+    """Which Teams have used it, or are about to."""
+
+    model = PromotionRedemption
+    fields = readonly_fields = ("team", "state", "checkout", "created_at", "closed_at")
+    ordering = ("-created_at",)
+    show_change_link = False
+
+
+def _set_terms(promotion: Promotion, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    set_terms(promotion=promotion, terms=terms_of(values), at=at, by=by)
+    return gettext("%(code)s is as you said from now on.") % {"code": promotion.code}
+
+
 @admin.register(Promotion)
-class PromotionAdmin(ReadOnlyAdmin[Promotion]):
+class PromotionAdmin(VerbsAdmin[Promotion]):
     list_display = (
         "code",
         "takes_off",
         "duration",
+        "scope",
+        "first_purchase",
+        "once_a_team",
         "active",
         "times_redeemed",
         "max_redemptions",
+        "starts_at",
         "expires_at",
     )
-    list_filter = ("active",)
+    list_filter = ("active", "scope", "first_purchase")
     search_fields = ("code", "=stripe_id")
     ordering = ("-id",)
     fields = readonly_fields = (
         "code",
         "takes_off",
         "duration",
+        "scope",
+        "first_purchase",
+        "once_a_team",
         "active",
         "times_redeemed",
         "max_redemptions",
+        "starts_at",
         "expires_at",
+        "title",
+        "description",
         "stripe_id",
     )
     actions = ("activate", "deactivate")
+    inlines = (RedemptionInline,)
+    verbs = (Verb("terms", _("Say what it is for"), TermsForm, _set_terms),)
 
     @admin.display(description=_("Takes off"))
     def takes_off(self, row: Promotion) -> str:
@@ -104,4 +131,4 @@ def _create(values: dict[str, Any], by: User, at: datetime) -> Promotion:
         max_redemptions=values["max_redemptions"],
         expires_at=values["expires_at"],
     )
-    return create_promotion(request=values["request"], asked=asked, at=at, by=by)
+    return create_promotion(request=values["request"], asked=asked, terms=terms_of(values), at=at, by=by)

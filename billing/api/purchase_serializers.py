@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from billing.api.serializers import CheckoutSerializer
+from billing.api.serializers import CheckoutSerializer, PromotionCodeField
 from billing.models import AutoTopUp, CreditPurchase
 from quota.api import fields
 from tokenplan.kit.api import Shape
@@ -12,6 +12,7 @@ from tokenplan.kit.api import Shape
 
 class BuyCreditsSerializer(Shape):
     credits = fields.CreditsField(help_text="A multiple of 5,000, up to 1,000,000.")
+    promotion_code = PromotionCodeField()
 
 
 class PurchaseSerializer(serializers.Serializer[CreditPurchase]):

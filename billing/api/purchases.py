@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from billing import errors
 from billing.api.purchase_serializers import BuyCreditsSerializer, PurchaseSerializer
-from billing.api.views import BillingView
+from billing.api.views import PROMOTION_REFUSALS, BillingView
 from billing.selectors.purchases import purchases_of
 from billing.workflows.checkouts import buy_credits, packs_of
 from tokenplan.kit.api import checked
@@ -38,7 +38,11 @@ class Purchases(BillingView):
         responses={
             201: PurchaseSerializer,
             **refusals(
-                errors.NotOnSale, errors.ChangeInProgress, errors.StripeRefused, errors.PaymentsUnavailable
+                errors.NotOnSale,
+                errors.ChangeInProgress,
+                errors.StripeRefused,
+                errors.PaymentsUnavailable,
+                *PROMOTION_REFUSALS,
             ),
         },
         summary="Buy Credits",
@@ -46,6 +50,12 @@ class Purchases(BillingView):
         "gives the same one, another ends it.",
     )
     def post(self, request: Request, slug: str) -> Response:
-        packs = packs_of(checked(BuyCreditsSerializer, request)["credits"])
-        checkout = buy_credits(team=self.team, packs=packs, at=timezone.now(), by=self.person)
+        body = checked(BuyCreditsSerializer, request)
+        checkout = buy_credits(
+            team=self.team,
+            packs=packs_of(body["credits"]),
+            promotion_code=body["promotion_code"],
+            at=timezone.now(),
+            by=self.person,
+        )
         return Response(PurchaseSerializer(purchases_of(self.team).get(checkout=checkout)).data, status=201)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -177,12 +178,21 @@ class PreviewSerializer(Shape):
     effects = EffectSerializer(many=True)
 
 
+class PromotionCodeField(serializers.CharField):
+    """A promotion code as it was typed; empty: none."""
+
+    def __init__(self, **other: Any) -> None:
+        values = {"max_length": 40, "required": False, "default": "", "allow_blank": True}
+        super().__init__(**{**values, "help_text": "A promotion code for just this.", **other})
+
+
 class BuySerializer(Shape):
     seats = serializers.DictField(
         child=serializers.IntegerField(min_value=0, max_value=MAX_SEATS),
         help_text="Plan code to number of seats.",
     )
     interval = serializers.ChoiceField(INTERVALS)
+    promotion_code = PromotionCodeField()
 
     def validate_seats(self, value: dict[str, int]) -> dict[str, int]:
         for code in value:

@@ -16,7 +16,7 @@ from billing.api.serializers import (
     NextInvoiceSerializer,
     OverviewSerializer,
 )
-from billing.api.views import BillingView
+from billing.api.views import PROMOTION_REFUSALS, BillingView
 from billing.selectors.overview import overview
 from billing.workflows.checkouts import buy_seats
 from billing.workflows.next_invoice import next_invoice
@@ -60,6 +60,7 @@ class Buy(BillingView):
                 errors.ChangeInProgress,
                 errors.StripeRefused,
                 errors.PaymentsUnavailable,
+                *PROMOTION_REFUSALS,
             ),
         },
         summary="Buy the first seats",

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from rest_framework.response import Response
 
-from billing.errors import AmountChanged
+from billing.errors import (
+    AmountChanged,
+    PromotionForFirstPurchase,
+    PromotionNotForThis,
+    PromotionOver,
+    PromotionUnknown,
+    PromotionUsed,
+)
 from teams.api.views import TeamView
 from teams.permissions import Right
 from tokenplan.kit.problems import of_refusal
+
+# Why a promotion code is not taken.
+PROMOTION_REFUSALS = (
+    PromotionUnknown,
+    PromotionOver,
+    PromotionNotForThis,
+    PromotionForFirstPurchase,
+    PromotionUsed,
+)
 
 
 class BillingView(TeamView):

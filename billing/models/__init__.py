@@ -1,8 +1,9 @@
 """The rows of what was bought, one module a subject."""
 
-from billing.models.catalog import Interval, Price, Promotion
+from billing.models.catalog import Interval, Price
 from billing.models.inbox import StripeEvent
 from billing.models.payments import AutoTopUp, Checkout, CreditPurchase, Invoice, Payment, Refund
+from billing.models.promotions import Promotion, PromotionRedemption
 from billing.models.subscriptions import Change, Customer, PurchasedSeat, Subscription, SubscriptionItem
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Payment",
     "Price",
     "Promotion",
+    "PromotionRedemption",
     "PurchasedSeat",
     "Refund",
     "StripeEvent",

@@ -49,37 +49,3 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return self.lookup_key
-
-
-class Promotion(models.Model):
-    """A mirror of Stripe's promotion code and the coupon behind it. Stripe counts and applies it."""
-
-    stripe_id = models.CharField(max_length=255, unique=True)
-    code = models.CharField(max_length=100)
-    active = models.BooleanField()
-    percent_hundredths = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("Hundredths of a percent off.")
-    )
-    amount_nanousd = models.BigIntegerField(null=True, blank=True, help_text=_("Nano-dollars off."))
-    duration = models.CharField(max_length=20, help_text=_("Stripe's word: once, repeating, forever."))
-    times_redeemed = models.PositiveIntegerField(default=0)
-    max_redemptions = models.PositiveIntegerField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    fetch_sequence = models.BigIntegerField(default=0, editable=False)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(percent_hundredths=None, amount_nanousd__isnull=False, amount_nanousd__gt=0)
-                | Q(
-                    amount_nanousd=None,
-                    percent_hundredths__isnull=False,
-                    percent_hundredths__gt=0,
-                    percent_hundredths__lte=10_000,
-                ),
-                name="a_promotion_takes_off_a_share_or_an_amount",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.code

@@ -52,6 +52,7 @@ class Checkout(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["team", "id"], name="checkout_in_team"),
             models.UniqueConstraint(
                 fields=["team", "kind"],
                 condition=Q(state="open"),
@@ -206,7 +207,9 @@ class Payment(models.Model):
 
 
 class Refund(models.Model):
-    """A refund by an operator. The row is written before Stripe is asked; its id is the idempotency key."""
+    """A refund by an operator, or of a period that was not to be. The row is written before Stripe is asked;
+    its id is the idempotency key.
+    """
 
     class State(models.TextChoices):
         OPEN = "open", _("Sent")
@@ -221,7 +224,9 @@ class Refund(models.Model):
     state = models.CharField(max_length=7, choices=State, default=State.OPEN)
     stripe_id = models.CharField(max_length=255, blank=True)
     error = models.CharField(max_length=500, blank=True)
-    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", help_text=_("Empty: the system.")
+    )
     created_at = models.DateTimeField()
 
     class Meta:

@@ -99,6 +99,11 @@ class Subscription(models.Model):
     cancel_asked = models.BooleanField(
         default=False, help_text=_("Cancellation was asked for; Stripe has not confirmed it yet.")
     )
+    cancel_for = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("The period's end that the cancellation was asked for; past: Stripe did not hear it."),
+    )
     schedule_id = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField()
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
@@ -134,6 +139,11 @@ class Subscription(models.Model):
     def is_plan_due(self) -> bool:
         """Has the period's end come that something was planned for?"""
         return self.planned_for is not None and self.planned_for <= self.period_start
+
+    @property
+    def is_end_missed(self) -> bool:
+        """Has it renewed although it was to end, since Stripe did not hear the cancellation in time?"""
+        return self.cancel_asked and self.cancel_for is not None and self.cancel_for <= self.period_start
 
     @property
     def later_interval(self) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from billing.models import Checkout
+from billing.models import Checkout, Promotion
+from billing.selectors.promotions import promotion_of
 from teams.models import Team
 from tokenplan.kit.errors import NotFound
 
@@ -22,3 +25,8 @@ def get_checkout(team: Team, pk: UUID) -> Checkout:
 def open_checkout(team: Team, kind: str) -> Checkout | None:
     """The Team's unfinished session of this kind, if there is one."""
     return Checkout.objects.for_team(team).filter(kind=kind, state=Checkout.State.OPEN).first()
+
+
+def is_same(checkout: Checkout, prices: Mapping[str, int], promotion: Promotion | None, at: datetime) -> bool:
+    """Does the open session sell just this, with just this code, and can it still be paid?"""
+    return checkout.prices == prices and checkout.expires_at > at and promotion_of(checkout) == promotion

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import NAMESPACE_URL, uuid5
 
 from billing.errors import ChangeInProgress, NothingToChange, NotSubscribed
-from billing.models import Subscription
+from billing.models import Payment, Refund, Subscription
+from billing.services.notifications import notify_owner
+from billing.services.refunds import open_refund
 from teams.models import Team, User
 from teams.services.audit import record
-from teams.services.locks import lock_team
+from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction
 
 
@@ -48,8 +51,8 @@ def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """Records that the subscription is to end with its period; each sync asks Stripe for it until Stripe has
     it. What is planned for the seats stays planned. Raises NotSubscribed, ChangeInProgress."""
     row = _without_change(lock_team(team))
-    row.cancel_asked = True
-    row.save(update_fields=["cancel_asked"])
+    row.cancel_asked, row.cancel_for = True, row.period_end
+    row.save(update_fields=["cancel_asked", "cancel_for"])
     record(team=team, by=by, action="subscription.cancel_asked", subject=row.stripe_id, at=at)
     return row
 
@@ -58,7 +61,36 @@ def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
 def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """Records that the subscription is to renew again. Raises NotSubscribed, ChangeInProgress."""
     row = _without_change(lock_team(team))
-    row.cancel_asked = False
-    row.save(update_fields=["cancel_asked"])
+    row.cancel_asked, row.cancel_for = False, None
+    row.save(update_fields=["cancel_asked", "cancel_for"])
     record(team=team, by=by, action="subscription.resume_asked", subject=row.stripe_id, at=at)
     return row
+
+
+@one_transaction()
+def open_missed_end(
+    *, subscription: Subscription, payment: Payment | None, since: datetime, at: datetime
+) -> Refund | None:
+    """Writes down that the period which began `since` is about to be ended and paid back, and tells the
+    Owner. Again, it gives the same refund; None where nothing was charged. Raises ChangeInProgress when a
+    sync beside this one has seen more, or a refund of that payment is under way.
+    """
+    team = lock_kept_team(subscription.team)
+    row = Subscription.objects.get(pk=subscription.pk)
+    if row.fetch_sequence != subscription.fetch_sequence or not row.is_end_missed:
+        raise ChangeInProgress
+    once = f"cancellation_missed:{row.stripe_id}:{since.isoformat()}"
+    request = uuid5(NAMESPACE_URL, once)
+    refund = Refund.objects.filter(pk=request).first()
+    if refund is None and payment is not None and payment.left_nanousd > 0:
+        refund = open_refund(
+            payment=payment,
+            amount_nanousd=payment.left_nanousd,
+            reason="The subscription was canceled before this period.",
+            request=request,
+            at=at,
+            by=None,
+        )
+    amount = refund.amount_nanousd if refund else 0
+    notify_owner(team=team, kind="cancellation_missed", dedupe_key=once, at=at, amount=amount)
+    return refund

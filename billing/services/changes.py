@@ -26,8 +26,9 @@ from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction, refused_by
 
-# The request of a change that nobody asked for: it makes good what was missed at a period's end.
-MISSED = "missed"
+# The requests of changes that nobody asked for: what was missed at a period's end is made good; a change
+# whose payment was taken back is undone.
+MISSED, UNDONE = "missed", "undone"
 
 State = Change.State
 Status = Subscription.Status
@@ -268,11 +269,40 @@ def refuse_debited_change(*, change: Change, reason: str, at: datetime) -> None:
 
 
 @one_transaction()
+def open_undo(*, change: Change, at: datetime) -> Change | None:
+    """Writes down that Stripe is about to be asked to undo a change, so that no other one begins meanwhile;
+    None where it is undone. Raises ChangeInProgress while another change is under way, or this undo is.
+    """
+    team = lock_kept_team(change.team)
+    change = Change.objects.get(pk=change.pk)
+    if change.undone_at is not None:
+        return None
+    with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
+        return Change.objects.create(
+            team=team,
+            subscription=change.subscription,
+            text=f"Undo: {change.text}"[:200],
+            request={"kind": UNDONE, "change": str(change.pk)},
+            target={},
+            amount_nanousd=0,
+            proration_at=at,
+            created_at=at,
+        )
+
+
+@one_transaction()
+def set_undo_target(*, undo: Change, target: Mapping[str, int]) -> None:
+    """What Stripe bills once it is undone; read after the row was written, so that nothing comes between."""
+    Change.objects.filter(pk=undo.pk, closed_at=None).update(target=dict(target))
+
+
+@one_transaction()
 def mark_undone(*, change: Change, at: datetime) -> None:
     """Its payment was taken back, and Stripe bills the seats as before it."""
     lock_kept_team(change.team)
-    Change.objects.filter(pk=change.pk, undone_at=None).update(undone_at=at)
-    record(team=change.team, by=None, action="subscription.change_undone", subject=change.text, at=at)
+    if Change.objects.filter(pk=change.pk, undone_at=None).update(undone_at=at):
+        action = "subscription.change_undone"
+        record(team=change.team, by=None, action=action, subject=change.text, at=at)
 
 
 def _close(change: Change, state: str, reason: str, at: datetime) -> None:

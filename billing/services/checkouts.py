@@ -10,11 +10,13 @@ from django.utils.translation import gettext as _
 from billing.errors import AlreadySubscribed, ChangeInProgress
 from billing.fetch import Fetched
 from billing.models import Checkout, CreditPurchase, Subscription
-from billing.selectors.checkouts import open_checkout
+from billing.selectors.checkouts import is_same, open_checkout
+from billing.selectors.promotions import usable_promotion
 from billing.services.notifications import notify_owner
+from billing.services.redemptions import close_redemption, reserve_promotion
 from billing.stripe_api.snapshots import CheckoutSnapshot
 from teams.models import Team, User
-from teams.services.audit import record
+from teams.services.audit import Details, record
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction, refused_by
 
@@ -32,18 +34,21 @@ def begin_checkout(
     prices: Mapping[str, int],
     credits_nanousd: int = 0,
     text: str,
+    promotion_code: str = "",
     at: datetime,
     by: User | None,
 ) -> Checkout:
-    """A new session, or the open one if it is for the same prices. Raises ChangeInProgress while one for
-    other prices is open, and AlreadySubscribed where there is a subscription already.
+    """A new session, or the open one if it is for the same prices and the same promotion code. Raises
+    ChangeInProgress while another one is open, AlreadySubscribed where there is a subscription already, and
+    what `usable_promotion` does.
     """
     team = lock_team(team)
     if kind == Kind.SUBSCRIPTION:
         _refuse_a_second_subscription(team)
     open_one = open_checkout(team, kind)
+    promotion = usable_promotion(team, promotion_code, kind=kind, at=at, besides=open_one)
     if open_one is not None:
-        if open_one.prices == dict(prices) and open_one.expires_at > at:
+        if is_same(open_one, prices, promotion, at):
             return open_one
         raise ChangeInProgress
     with refused_by(a_team_has_one_open_checkout_of_a_kind=ChangeInProgress):
@@ -64,7 +69,10 @@ def begin_checkout(
             checkout=checkout,
             created_at=at,
         )
-    record(team=team, by=by, action="checkout.begun", subject=text, at=at)
+    if promotion is not None:
+        reserve_promotion(checkout=checkout, promotion=promotion, at=at)
+    details: Details = {"promotion_code": promotion.code} if promotion else {}
+    record(team=team, by=by, action="checkout.begun", subject=text, details=details, at=at)
     return checkout
 
 
@@ -95,6 +103,9 @@ def apply_checkout(*, checkout: Checkout, fetched: Fetched[CheckoutSnapshot], at
     if checkout.state == before:
         return []
     record(team=checkout.team, by=None, action=f"checkout.{checkout.state}", subject=checkout.text, at=at)
+    if checkout.state != State.PROCESSING:
+        used = snapshot.promotion_ids if checkout.state == State.PAID else ()
+        close_redemption(checkout=checkout, used=used, at=at)
     if checkout.state == State.EXPIRED:
         _give_up_purchase(checkout, _("The payment page was left."), at)
     if before == State.PROCESSING:
@@ -123,6 +134,7 @@ def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
         checkout.save(update_fields=["state"])
         record(team=checkout.team, by=None, action=f"checkout.{state}", subject=checkout.text, at=at)
         reason = _("The payment failed.") if state == State.FAILED else _("The payment page was left.")
+        close_redemption(checkout=checkout, used=(), at=at)
         _give_up_purchase(checkout, reason, at)
         if before == State.PROCESSING:
             _notify_of_delayed_payment(checkout, at)

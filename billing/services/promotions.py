@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -19,6 +20,7 @@ from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction
 
 CODE = re.compile(r"[A-Za-z0-9-]{1,40}", re.ASCII)
+Scope = Promotion.Scope
 DURATIONS = ("once", "repeating", "forever")
 
 
@@ -35,9 +37,31 @@ class PromotionAsked:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class PromotionTerms:
+    """What a code is for, for whom, and from when on. `words` by language: a title and a description."""
+
+    scope: str = Scope.SEATS
+    first_purchase: bool = False
+    once_a_team: bool = True
+    starts_at: datetime | None = None
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def as_details(self) -> Details:
+        return {
+            "scope": self.scope,
+            "first_purchase": self.first_purchase,
+            "once_a_team": self.once_a_team,
+            "starts_at": self.starts_at.isoformat() if self.starts_at else None,
+        }
+
+
 @one_transaction()
-def ask_promotion(*, asked: PromotionAsked, at: datetime, by: User) -> None:
-    """Records who asked for the code. Raises InvalidValue for values that Stripe would refuse."""
+def ask_promotion(*, asked: PromotionAsked, terms: PromotionTerms, at: datetime, by: User) -> None:
+    """Records who asked for the code. Raises InvalidValue for values that cannot be, or that Stripe would
+    refuse.
+    """
+    _check_terms(terms, asked.expires_at)
     percent, amount = asked.percent_hundredths, asked.amount_nanousd
     if not CODE.fullmatch(asked.code):
         raise InvalidValue(_("A code has up to 40 letters, digits and dashes"), pointer="/code")
@@ -61,8 +85,38 @@ def ask_promotion(*, asked: PromotionAsked, at: datetime, by: User) -> None:
         "months": asked.months,
         "max_redemptions": asked.max_redemptions,
         "expires_at": asked.expires_at.isoformat() if asked.expires_at else None,
+        **terms.as_details(),
     }
     record(team=None, by=by, action="promotion.asked", subject=asked.code, details=details, at=at)
+
+
+def _check_terms(terms: PromotionTerms, expires_at: datetime | None) -> None:
+    if terms.scope not in (Scope.SEATS, Scope.CREDITS):
+        raise InvalidValue(_("Say what the code is for"), pointer="/scope")
+    if terms.starts_at is not None and expires_at is not None and terms.starts_at >= expires_at:
+        raise InvalidValue(_("A promotion begins before it ends"), pointer="/starts_at")
+
+
+@one_transaction()
+def set_terms(*, promotion: Promotion, terms: PromotionTerms, at: datetime, by: User) -> Promotion:
+    """From now on the code is for this. What it is for, and whether only for a first purchase, is said once,
+    since Stripe keeps that too and changes it no more. Raises InvalidValue.
+    """
+    row = Promotion.objects.select_for_update().get(pk=promotion.pk)
+    _check_terms(terms, row.expires_at)
+    fixed = (row.scope, row.first_purchase)
+    if row.scope and fixed != (terms.scope, terms.first_purchase):
+        raise InvalidValue(
+            _("What a code is for, and for whom, cannot be changed any more; make another code"),
+            pointer="/scope",
+        )
+    row.scope, row.first_purchase = terms.scope, terms.first_purchase
+    row.once_a_team, row.starts_at = terms.once_a_team, terms.starts_at
+    row.words = {language: dict(words) for language, words in terms.words.items()}
+    row.save(update_fields=["scope", "first_purchase", "once_a_team", "starts_at", "words"])
+    details = terms.as_details()
+    record(team=None, by=by, action="promotion.terms_set", subject=row.code, details=details, at=at)
+    return row
 
 
 @one_transaction()
@@ -74,8 +128,8 @@ def record_switch(*, promotion: Promotion, active: bool, at: datetime, by: User)
 
 @one_transaction()
 def apply_promotion(*, fetched: Fetched[PromotionSnapshot]) -> list[str]:
-    """Our mirror shows what was fetched, unless it shows something more recent. Returns what changed, a
-    line.
+    """Our mirror shows what was fetched, unless it shows something more recent. A code that we did not make
+    is for nothing until an operator says what for (`set_terms`). Returns what changed, a line.
     """
     snapshot = fetched.value
     row = Promotion.objects.select_for_update().filter(stripe_id=snapshot.id).first()

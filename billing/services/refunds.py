@@ -49,7 +49,7 @@ def open_refund(
     reason: str,
     request: UUID | None = None,
     at: datetime,
-    by: User,
+    by: User | None,
 ) -> Refund:
     """The same `request` again gives the refund that it opened. Raises RefundTooHigh, InvalidValue, and
     ChangeInProgress while another refund of this payment is under way.

@@ -113,7 +113,7 @@ def _write(
     if row.next_interval == snapshot.interval:
         row.next_interval = ""
     if row.cancel_at is not None or row.ended_at is not None:
-        row.cancel_asked = False
+        row.cancel_asked, row.cancel_for = False, None
     row.fetch_sequence = fetched.sequence
     if row._state.adding and row.ended_at is None:
         for other in Subscription.objects.for_team(row.team).live():

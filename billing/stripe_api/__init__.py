@@ -9,6 +9,7 @@ done. Never call any of this inside a transaction.
 
 from billing.stripe_api.catalog import (
     PriceSnapshot,
+    create_coupon,
     create_endpoint,
     create_portal_configuration,
     create_price,
@@ -71,6 +72,7 @@ __all__ = [
     "change_subscription",
     "checkout",
     "create_checkout",
+    "create_coupon",
     "create_customer",
     "create_endpoint",
     "create_portal_configuration",

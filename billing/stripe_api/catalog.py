@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -119,31 +119,48 @@ def promotions() -> Iterator[Listed[PromotionSnapshot]]:
     return Listed.each(listed(api().promotion_codes.list, parts), promotion_snapshot)
 
 
-def create_promotion(
+def create_coupon(
     *,
     request: object,
-    code: str,
+    name: str,
     duration: str,
     percent_hundredths: int | None = None,
     amount_nanousd: int | None = None,
     months: int | None = None,
-    max_redemptions: int | None = None,
-    expires_at: datetime | None = None,
-) -> PromotionSnapshot:
-    """A share or an amount off. `duration` is Stripe's word; `months` are of a repeating one."""
-    coupon: dict[str, Any] = {"name": code, "duration": duration}
+    product_ids: Sequence[str] = (),
+) -> str:
+    """A share or an amount off, of these products alone if there are any; returns its id. `duration` is
+    Stripe's word; `months` are of a repeating one.
+    """
+    coupon: dict[str, Any] = {"name": name, "duration": duration}
     if percent_hundredths is not None:
         coupon["percent_off"] = f"{percent_hundredths // 100}.{percent_hundredths % 100:02d}"
     else:
         coupon |= {"amount_off": cents_from_nanousd(amount_nanousd or 0), "currency": "usd"}
     if months is not None:
         coupon["duration_in_months"] = months
-    made = asked(api().coupons.create, coupon, once(f"{request}-coupon"))
-    params: dict[str, Any] = {"code": code, "promotion": {"type": "coupon", "coupon": made["id"]}}
+    if product_ids:
+        coupon["applies_to"] = {"products": list(product_ids)}
+    return str(asked(api().coupons.create, coupon, once(f"{request}-coupon"))["id"])
+
+
+def create_promotion(
+    *,
+    request: object,
+    code: str,
+    coupon_id: str,
+    max_redemptions: int | None = None,
+    expires_at: datetime | None = None,
+    first_purchase: bool = False,
+) -> PromotionSnapshot:
+    """The code by which a coupon is used; `first_purchase`: only by who has paid for nothing yet."""
+    params: dict[str, Any] = {"code": code, "promotion": {"type": "coupon", "coupon": coupon_id}}
     if max_redemptions is not None:
         params["max_redemptions"] = max_redemptions
     if expires_at is not None:
         params["expires_at"] = seconds(expires_at)
+    if first_purchase:
+        params["restrictions"] = {"first_time_transaction": True}
     return promotion(asked(api().promotion_codes.create, params, once(f"{request}-code"))["id"])
 
 

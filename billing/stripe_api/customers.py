@@ -83,9 +83,11 @@ def create_checkout(
     metadata: Mapping[str, str],
     return_url: str,
     expires_at: datetime,
+    promotion_id: str = "",
 ) -> CheckoutSnapshot:
     """A page to pay on, which leads back to `return_url`, paid or not. `mode`: subscription or payment.
     Whatever Stripe makes of it carries the metadata. What renews is paid by what pays at once.
+    `promotion_id`: the code that is used; the page takes none, since codes are checked here.
     """
     # In one order, whichever the prices come in: a request that is made once must be the same every time.
     lines = sorted(prices.items())
@@ -97,9 +99,10 @@ def create_checkout(
         "metadata": dict(metadata),
         "success_url": return_url,
         "cancel_url": return_url,
-        "allow_promotion_codes": True,
         "expires_at": seconds(expires_at),
     }
+    if promotion_id:
+        params["discounts"] = [{"promotion_code": promotion_id}]
     if settings.STRIPE_TAX:
         params["automatic_tax"] = {"enabled": True}
         params["customer_update"] = {"address": "auto", "name": "auto"}

@@ -125,7 +125,8 @@ class ScheduleSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSnapshot:
-    """`status`: open, complete or expired; `paid`: also where there was nothing to pay."""
+    """`status`: open, complete or expired; `paid`: also where there was nothing to pay. `promotion_ids`: the
+    codes that take something off."""
 
     id: str
     url: str
@@ -137,6 +138,7 @@ class CheckoutSnapshot:
     payment_id: str
     invoice_id: str
     expires_at: datetime
+    promotion_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +314,7 @@ def checkout_snapshot(session: Object) -> CheckoutSnapshot:
         payment_id=id_of(session.get("payment_intent")),
         invoice_id=id_of(session.get("invoice")),
         expires_at=moment(session["expires_at"]),
+        promotion_ids=tuple(id_of(row.get("promotion_code")) for row in session.get("discounts") or ()),
     )
 
 

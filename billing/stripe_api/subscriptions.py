@@ -41,16 +41,23 @@ def subscriptions(customer_id: str) -> Iterator[Listed[SubscriptionSnapshot]]:
     return Listed.each(listed(api().subscriptions.list, params), subscription_snapshot)
 
 
-def preview_new(customer_id: str, prices: Quantities) -> InvoiceSnapshot:
-    """What a period of so many seats costs, with the tax where that can be known; `customer_id` may be
-    empty.
+def preview_new(
+    customer_id: str, prices: Quantities, *, recurring: bool, promotion_id: str = ""
+) -> InvoiceSnapshot:
+    """What the first period of so many seats costs, or else (not `recurring`) what is bought once; with the
+    tax where that can be known, and with this promotion code. `customer_id` may be empty. Raises
+    StripeRefused for a code that Stripe does not take.
     """
     items = [{"price": price, "quantity": quantity} for price, quantity in prices.items()]
-    params: dict[str, Any] = {
-        "subscription_details": {"items": items, "billing_mode": FLEXIBLE},
-        "automatic_tax": {"enabled": settings.STRIPE_TAX},
-    }
+    params: dict[str, Any] = (
+        {"subscription_details": {"items": items, "billing_mode": FLEXIBLE}}
+        if recurring
+        else {"invoice_items": items}
+    )
+    params["automatic_tax"] = {"enabled": settings.STRIPE_TAX}
     params |= {"customer": customer_id} if customer_id else {"currency": "usd"}
+    if promotion_id:
+        params["discounts"] = [{"promotion_code": promotion_id}]
     return invoice_snapshot(asked(api().invoices.create_preview, params))
 
 

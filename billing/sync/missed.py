@@ -1,19 +1,25 @@
 """What was planned for a period's end and was not billed so, whatever the cause: the new period is billed as
-it was planned after all, and what was billed beyond that is credited.
+it was planned after all, and what was billed beyond that is credited. A subscription that was to end then is
+ended, and its new period is paid back.
 """
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from billing import stripe_api
 from billing.errors import ChangeInProgress, PaymentDeclined, StripeMissing, StripeRefused
-from billing.models import Change, Subscription
+from billing.fetch import fetch
+from billing.models import Change, Payment, Refund, Subscription
+from billing.services.cancellations import open_missed_end
 from billing.services.changes import MISSED, open_missed, refuse_change
+from billing.services.payments import apply_payment
+from billing.services.refunds import close_refund
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.snapshots import SubscriptionSnapshot
-from billing.sync.schedule import Missed
+from billing.sync.schedule import Missed, MissedEnd, release_to_undo
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +59,37 @@ def make_good(row: Subscription, snapshot: SubscriptionSnapshot, missed: Missed,
         refuse_change(change=change, reason=refusal.detail, at=at)
         return []
     return [f"subscription {row.stripe_id}: bills what was planned for {missed.since:%Y-%m-%d %H:%M}"]
+
+
+def end_after_all(
+    row: Subscription, snapshot: SubscriptionSnapshot, missed: MissedEnd, at: datetime
+) -> list[str]:
+    """Ends a subscription that was canceled and renewed all the same, and pays back what the renewal charged.
+    The refund's row is written first: after a crash the sync that follows ends the subscription, and the
+    sweep of refunds sends it. What is not paid yet is void. Returns a line; nothing where Stripe has no
+    renewal yet, or refuses.
+    """
+    renewal = _renewal(snapshot, missed.since)
+    if renewal is None:
+        return []
+    payment = None
+    if renewal.status == "paid" and renewal.payment_id:
+        apply_payment(team=row.team, fetched=fetch(partial(stripe_api.payment, renewal.payment_id)), at=at)
+        payment = Payment.objects.for_team(row.team).get(stripe_id=renewal.payment_id)
+    try:
+        refund = open_missed_end(subscription=row, payment=payment, since=missed.since, at=at)
+    except ChangeInProgress:  # a sync beside this one does it
+        return []
+    release_to_undo(snapshot)
+    if renewal.status == "draft":
+        stripe_api.finalize_invoice(renewal.id)  # ending voids what is open
+    elif renewal.status == "uncollectible":
+        stripe_api.void_invoice(renewal.id)
+    stripe_api.end_subscription(row.stripe_id)
+    if refund is not None and refund.state == Refund.State.OPEN:
+        id = stripe_api.refund(refund.payment.stripe_id, nanousd=refund.amount_nanousd, request=refund.pk)
+        close_refund(refund=refund, stripe_id=id, at=at)
+    return [f"subscription {row.stripe_id}: ended, it was canceled for {missed.since:%Y-%m-%d %H:%M}"]
 
 
 def _renewal(snapshot: SubscriptionSnapshot, since: datetime) -> InvoiceSnapshot | None:

@@ -65,6 +65,15 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedEnd:
+    """It renewed, although it was canceled before: Stripe did not hear that in time. `since`: when it was to
+    end.
+    """
+
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EndsWithPeriod:
     """The subscription ends. `stripe_knows`: Stripe has it so already. What is planned for the seats stays
     in our rows, for the case that it is resumed.
@@ -89,7 +98,9 @@ class Planned:
     starts_at: datetime
 
 
-State = Ended | ReleasedForChange | AwaitsPayment | Missed | EndsWithPeriod | Unscheduled | Planned
+State = (
+    Ended | ReleasedForChange | AwaitsPayment | Missed | MissedEnd | EndsWithPeriod | Unscheduled | Planned
+)
 
 
 def schedule_state(row: Subscription, snapshot: SubscriptionSnapshot) -> State:
@@ -99,6 +110,8 @@ def schedule_state(row: Subscription, snapshot: SubscriptionSnapshot) -> State:
     change = row.changes.unfinished().first()
     if change is not None:
         return ReleasedForChange(change.pk)
+    if row.cancel_for is not None and row.is_end_missed:
+        return MissedEnd(row.cancel_for)
     later = bill_ahead(row)
     if later is not None and row.planned_for is not None and row.is_plan_due:
         return Missed(prices_of(later), row.planned_for)
@@ -111,9 +124,9 @@ def schedule_state(row: Subscription, snapshot: SubscriptionSnapshot) -> State:
     return Planned(prices_of(later), later.interval, snapshot.period_end)
 
 
-def is_missed(row: Subscription, snapshot: SubscriptionSnapshot) -> Missed | None:
+def is_missed(row: Subscription, snapshot: SubscriptionSnapshot) -> Missed | MissedEnd | None:
     state = schedule_state(row, snapshot)
-    return state if isinstance(state, Missed) else None
+    return state if isinstance(state, Missed | MissedEnd) else None
 
 
 def may_wait(change: BillChange, snapshot: SubscriptionSnapshot, at: datetime) -> bool:
@@ -143,7 +156,7 @@ def keep_schedule(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str
     match schedule_state(row, snapshot):
         case Missed() if row.cancel_asked and snapshot.cancel_at is None:
             return _end_with_period(row, snapshot)
-        case Ended() | ReleasedForChange() | AwaitsPayment() | Missed():
+        case Ended() | ReleasedForChange() | AwaitsPayment() | Missed() | MissedEnd():
             return []
         case EndsWithPeriod(stripe_knows=False):
             return _end_with_period(row, snapshot)

@@ -6,9 +6,10 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from billing import stripe_api
+from billing.errors import StripeMissing, StripeRefused
 from billing.fetch import fetch
 from billing.models import Change, Invoice, Payment, Subscription
-from billing.services.changes import mark_undone
+from billing.services.changes import mark_undone, open_undo, refuse_change, set_undo_target
 from billing.sync.schedule import release_to_undo
 from billing.sync.subscriptions import only_ours, sync_subscription
 from teams.models import Team
@@ -48,12 +49,19 @@ def _end(row: Subscription, bill: Invoice, at: datetime) -> list[str]:
 def _undo(row: Subscription, change: Change, bill: Invoice, at: datetime) -> list[str]:
     """What the change added is taken away, and what it took away is there again; what other changes did since
     stays. The invoice of a change to the year is that of a period.
+
+    Our row is written first, so that no other change comes between what is read and what is sent; after a
+    crash the sweep of changes closes it, and the event that comes again goes on. Raises ChangeInProgress.
     """
     if change.request.get("kind") == "interval":
         return _end(row, bill, at)
+    undo = open_undo(change=change, at=at)
+    if undo is None:
+        return []
     now = fetch(lambda: only_ours(stripe_api.subscription(row.stripe_id))).value
     request = f"{change.pk}-undo"
     if request in now.undone:  # it was done, and the answer was lost
+        set_undo_target(undo=undo, target=now.quantities)
         mark_undone(change=change, at=at)
         return sync_subscription(row.stripe_id, at)
     seats = Counter(now.quantities)
@@ -62,8 +70,13 @@ def _undo(row: Subscription, change: Change, bill: Invoice, at: datetime) -> lis
     wanted = {price: count for price, count in seats.items() if count > 0}
     if not wanted:
         return _end(row, bill, at)
-    release_to_undo(now)
-    stripe_api.change_back(now, wanted, request=request)
+    set_undo_target(undo=undo, target=wanted)
+    try:
+        release_to_undo(now)
+        stripe_api.change_back(now, wanted, request=request)
+    except (StripeRefused, StripeMissing) as refusal:
+        refuse_change(change=undo, reason=refusal.detail, at=at)
+        raise
     mark_undone(change=change, at=at)
     lines = sync_subscription(row.stripe_id, at)
     return [f"change “{change.text}”: undone, its invoice {bill} was taken back", *lines]

@@ -24,8 +24,8 @@ from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.customers import team_of
 from billing.sync.debits import with_payment_under_way
 from billing.sync.methods import keep_method
-from billing.sync.missed import make_good
-from billing.sync.schedule import gives_way, is_missed, keep_schedule
+from billing.sync.missed import end_after_all, make_good
+from billing.sync.schedule import MissedEnd, gives_way, is_missed, keep_schedule
 from teams.models import Team
 
 logger = logging.getLogger(__name__)
@@ -75,6 +75,8 @@ def _makes_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) 
             stripe_api.void_invoice(snapshot.pending_invoice_id)
             return [f"invoice {snapshot.pending_invoice_id}: is void, since something else is planned"]
     missed = is_missed(row, snapshot)
+    if isinstance(missed, MissedEnd):
+        return end_after_all(row, snapshot, missed, at)
     return make_good(row, snapshot, missed, at) if missed else []
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from billing.forms import BuyCreditsForm
-from billing.models import Checkout
+from billing.forms import BuyCreditsForm, PromotionCodeForm
+from billing.models import Checkout, Promotion
 from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.checkouts import open_checkout
+from billing.selectors.promotions import usable_promotion
 from billing.selectors.purchases import purchases_of
-from billing.workflows.checkouts import buy_credits, packs_of
+from billing.workflows.checkouts import buy_credits, packs_of, preview_credits
+from quota.money import NANOUSD_PER_CREDIT
 from quota.selectors.credits import team_balance
 from quota.services.credits import LOT_LIFETIME
 from teams.permissions import Right
@@ -25,23 +28,41 @@ PACKS = (1, 5, 20)
 PURCHASES_PAGE = 25
 
 
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Credits on offer. `with_code_nanousd`: what they cost with the promotion code; None without one."""
+
+    credits: int
+    nanousd: int
+    with_code_nanousd: int | None = None
+
+
 @team_page(get=Right.MANAGE_BILLING, post=Right.MANAGE_BILLING)
 def buy(request: TeamRequest) -> HttpResponse:
-    """Packs with their exact price; choosing one leads to the payment page."""
-    at = timezone.now()
-    form = BuyCreditsForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST":
+    """Packs with their exact price, also with a promotion code; choosing one leads to the payment page."""
+    at, posted = timezone.now(), request.method == "POST"
+    form = BuyCreditsForm(request.POST if posted else None)
+    if posted:
         begun = attempt_form(
             form,
             lambda: buy_credits(
-                team=request.team, packs=packs_of(form.cleaned_data["credits"]), at=at, by=request.user
+                team=request.team,
+                packs=packs_of(form.cleaned_data["credits"]),
+                promotion_code=form.cleaned_data["promotion_code"],
+                at=at,
+                by=request.user,
             ),
         )
         if begun:
             return redirect(begun.value.url)
+    typed = {"promotion_code": request.POST.get("promotion_code", "")} if posted else request.GET
+    code_form = PromotionCodeForm(typed)
+    packs, promotion = _packs(request, code_form, at)
     context = {
         "form": form,
-        "packs": [(packs * CREDITS_PER_PACK, packs * NANOUSD_PER_PACK) for packs in PACKS],
+        "code_form": code_form,
+        "promotion": promotion,
+        "packs": packs,
         "least": CREDITS_PER_PACK,
         "least_nanousd": NANOUSD_PER_PACK,
         "most": MAX_PACKS * CREDITS_PER_PACK,
@@ -51,6 +72,36 @@ def buy(request: TeamRequest) -> HttpResponse:
         "open_checkout": open_checkout(request.team, Checkout.Kind.CREDITS),
     }
     return show_fresh(request, "billing/credits_buy.html", context, status=422 if form.errors else 200)
+
+
+def _packs(
+    request: TeamRequest, form: PromotionCodeForm, at: datetime
+) -> tuple[list[Pack], Promotion | None]:
+    """The packs, and the code that makes them cheaper. An amount that was asked for with a code is one more.
+    Why a code is refused is said at its field.
+    """
+    packs = [Pack(number * CREDITS_PER_PACK, number * NANOUSD_PER_PACK) for number in PACKS]
+    typed = form.cleaned_data.get("promotion_code", "") if form.is_valid() else ""
+    if not typed:
+        return packs, None
+    asked = form.cleaned_data["credits"] or 0
+    if asked and asked not in [pack.nanousd for pack in packs]:
+        packs.append(Pack(asked // NANOUSD_PER_CREDIT, asked))
+    offered = attempt_form(form, lambda: _with_code(request, packs, typed, at))
+    return offered.value if offered else (packs, None)
+
+
+def _with_code(
+    request: TeamRequest, packs: list[Pack], typed: str, at: datetime
+) -> tuple[list[Pack], Promotion | None]:
+    """Asks Stripe for each pack. Raises what `preview_credits` does."""
+    team, kind = request.team, Checkout.Kind.CREDITS
+    promotion = usable_promotion(team, typed, kind=kind, at=at, besides=open_checkout(team, kind))
+    priced = []
+    for pack in packs:
+        shown = preview_credits(team=team, packs=packs_of(pack.nanousd), promotion_code=typed, at=at)
+        priced.append(replace(pack, with_code_nanousd=shown.total_nanousd))
+    return priced, promotion
 
 
 @team_page(get=Right.MANAGE_BILLING)

@@ -40,6 +40,7 @@ def subscribe(request: TeamRequest) -> HttpResponse:
                 team=request.team,
                 seats=form.seats,
                 interval=form.cleaned_data["interval"],
+                promotion_code=form.cleaned_data["promotion_code"],
                 at=timezone.now(),
                 by=request.user,
             ),
@@ -58,12 +59,19 @@ def subscribe(request: TeamRequest) -> HttpResponse:
 
 
 def _total(request: TeamRequest, form: SubscribeForm) -> tuple[InvoiceSnapshot | None, str]:
-    """The first invoice as Stripe would make it, or else a sentence that says why there is none."""
+    """The first invoice as Stripe would make it, with the promotion code; or else a sentence that says why
+    there is none.
+    """
     if not form.is_valid() or not any(form.seats.values()):
         return None, _("Choose at least one seat.")
     try:
-        interval = form.cleaned_data["interval"]
-        return preview_seats(team=request.team, seats=form.seats, interval=interval), ""
+        return preview_seats(
+            team=request.team,
+            seats=form.seats,
+            interval=form.cleaned_data["interval"],
+            promotion_code=form.cleaned_data["promotion_code"],
+            at=timezone.now(),
+        ), ""
     except PaymentsUnavailable:
         return None, _("The payment service does not answer at the moment. Try again in a minute.")
     except Refusal as refusal:

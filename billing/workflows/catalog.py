@@ -20,6 +20,8 @@ from billing.services.prices import set_stripe_price_id
 from billing.stripe_api import PriceSnapshot
 from quota.models import Plan
 
+# Stripe's id of what Credits are sold as.
+CREDITS_PRODUCT = f"tokenplan_credits_{CREDITS_PER_PACK}"
 # What the inbox knows how to sync, and what an operator wants to see there.
 EVENTS = [
     "checkout.session.completed",
@@ -117,7 +119,7 @@ def _create_price(price: Price, product_id: str, in_place_of: PriceSnapshot | No
 def _upsert_product(price: Price) -> str:
     """One product a plan version, so that invoices name it; its id is ours."""
     if price.plan is None:
-        id, name = f"tokenplan_credits_{CREDITS_PER_PACK}", f"{CREDITS_PER_PACK:,} Credits"
+        id, name = CREDITS_PRODUCT, f"{CREDITS_PER_PACK:,} Credits"
     else:
         id, name = f"tokenplan_{price.plan.code}_v{price.plan.version}", f"Token Plan {price.plan.name}"
     stripe_api.upsert_product(id, name=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -13,14 +14,16 @@ from billing import stripe_api
 from billing.change_requests import MAX_SEATS, Bill
 from billing.errors import ChangeInProgress, NotOnSale, StripeRefused
 from billing.fetch import fetch
-from billing.models import Checkout, CreditPurchase, Customer, Interval
+from billing.models import Checkout, CreditPurchase, Customer, Interval, Promotion
 from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
-from billing.selectors.checkouts import open_checkout
+from billing.selectors.checkouts import is_same, open_checkout
 from billing.selectors.prices import pack_price_id, prices_of
+from billing.selectors.promotions import promotion_of, usable_promotion
 from billing.services import checkouts
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.snapshots import CheckoutSnapshot
 from billing.sync.checkouts import sync_checkout
+from billing.sync.promotions import sync_promotion
 from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer
 from quota.models import Plan
@@ -28,16 +31,36 @@ from teams.models import Team, User
 from tokenplan.kit.errors import InvalidValue
 
 
-def buy_seats(*, team: Team, seats: Mapping[str, int], interval: str, at: datetime, by: User) -> Checkout:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be bought: Stripe's price id to quantity, what it is called, and the code that was typed."""
+
+    kind: str
+    prices: Mapping[str, int]
+    text: str
+    promotion_code: str
+    credits_nanousd: int = 0
+
+
+def buy_seats(
+    *,
+    team: Team,
+    seats: Mapping[str, int],
+    interval: str,
+    promotion_code: str = "",
+    at: datetime,
+    by: User,
+) -> Checkout:
     """A session for the Team's first seats: plan code to number. Its `url` leads to the payment page.
 
     The same again gives the same session; another choice ends the session before. Raises InvalidValue,
-    NotOnSale, AlreadySubscribed, and what Stripe says.
+    NotOnSale, AlreadySubscribed, what `usable_promotion` does, and what Stripe says.
     """
     prices, plans = _chosen(team, seats, interval)
     with override(settings.LANGUAGE_CODE):
         text = _seats_text(plans, interval)
-    return _begin(team=team, kind=Checkout.Kind.SUBSCRIPTION, prices=prices, text=text, at=at, by=by)
+    asked = _Asked(Checkout.Kind.SUBSCRIPTION, prices, text, promotion_code)
+    return _begin(team=team, asked=asked, at=at, by=by)
 
 
 def _seats_text(plans: Mapping[Plan, int], interval: str) -> str:
@@ -49,11 +72,31 @@ def _seats_text(plans: Mapping[Plan, int], interval: str) -> str:
     return paid % {"seats": chosen}
 
 
-def preview_seats(*, team: Team, seats: Mapping[str, int], interval: str) -> InvoiceSnapshot:
-    """What the first period costs, before promotions. Raises what `buy_seats` does; nothing is written."""
-    customer = Customer.objects.filter(team=team).exclude(stripe_id=None).first()
+def preview_seats(
+    *, team: Team, seats: Mapping[str, int], interval: str, promotion_code: str = "", at: datetime
+) -> InvoiceSnapshot:
+    """What the first period costs, with the promotion code. Raises what `buy_seats` does; nothing is
+    written.
+    """
     prices, _ = _chosen(team, seats, interval)
-    return stripe_api.preview_new((customer and customer.stripe_id) or "", prices)
+    return _preview(team, _Asked(Checkout.Kind.SUBSCRIPTION, prices, "", promotion_code), at)
+
+
+def _preview(team: Team, asked: _Asked, at: datetime) -> InvoiceSnapshot:
+    customer = Customer.objects.filter(team=team).exclude(stripe_id=None).first()
+    promotion = _usable(team, asked, at)
+    return stripe_api.preview_new(
+        (customer and customer.stripe_id) or "",
+        asked.prices,
+        recurring=asked.kind == Checkout.Kind.SUBSCRIPTION,
+        promotion_id=promotion.stripe_id if promotion else "",
+    )
+
+
+def _usable(team: Team, asked: _Asked, at: datetime) -> Promotion | None:
+    """As the session would be begun: what an open one of the same kind has reserved comes free then."""
+    open_one = open_checkout(team, asked.kind)
+    return usable_promotion(team, asked.promotion_code, kind=asked.kind, at=at, besides=open_one)
 
 
 def _chosen(team: Team, seats: Mapping[str, int], interval: str) -> tuple[dict[str, int], dict[Plan, int]]:
@@ -86,51 +129,48 @@ def packs_of(nanousd: int) -> int:
     return packs
 
 
-def buy_credits(*, team: Team, packs: int, at: datetime, by: User) -> Checkout:
-    """A session for packs of 5,000 Credits. Raises InvalidValue, NotOnSale, and Stripe's refusals."""
+def buy_credits(*, team: Team, packs: int, promotion_code: str = "", at: datetime, by: User) -> Checkout:
+    """A session for packs of 5,000 Credits. Raises InvalidValue, NotOnSale, what `usable_promotion` does, and
+    Stripe's refusals.
+    """
+    return _begin(team=team, asked=_packs_asked(packs, promotion_code), at=at, by=by)
+
+
+def preview_credits(*, team: Team, packs: int, promotion_code: str = "", at: datetime) -> InvoiceSnapshot:
+    """What packs of 5,000 Credits cost, with the promotion code. Raises what `buy_credits` does; nothing is
+    written.
+    """
+    return _preview(team, _packs_asked(packs, promotion_code), at)
+
+
+def _packs_asked(packs: int, promotion_code: str) -> _Asked:
     if not 1 <= packs <= MAX_PACKS:
         refused = gettext("Buy from %(pack)s to %(most)s Credits at once, in multiples of %(pack)s")
         numbers = {"pack": f"{CREDITS_PER_PACK:,}", "most": f"{MAX_PACKS * CREDITS_PER_PACK:,}"}
         raise InvalidValue(refused % numbers, pointer="/credits")
     with override(settings.LANGUAGE_CODE):
         text = gettext("%(credits)s Credits") % {"credits": f"{packs * CREDITS_PER_PACK:,}"}
-    return _begin(
-        team=team,
-        kind=Checkout.Kind.CREDITS,
-        prices={pack_price_id(): packs},
-        credits_nanousd=packs * NANOUSD_PER_PACK,
-        text=text,
-        at=at,
-        by=by,
-    )
+    prices = {pack_price_id(): packs}
+    return _Asked(Checkout.Kind.CREDITS, prices, text, promotion_code, packs * NANOUSD_PER_PACK)
 
 
-def _begin(
-    *,
-    team: Team,
-    kind: str,
-    prices: dict[str, int],
-    credits_nanousd: int = 0,
-    text: str,
-    at: datetime,
-    by: User,
-) -> Checkout:
-    """The open session if it is for the same prices; else that one is ended, and a new one begins."""
-    open_one = open_checkout(team, kind)
+def _begin(*, team: Team, asked: _Asked, at: datetime, by: User) -> Checkout:
+    """The open session if it is for the same; else that one is ended, and a new one begins."""
+    promotion = _usable(team, asked, at)
+    open_one = open_checkout(team, asked.kind)
     if open_one is not None:
-        if open_one.prices == prices and open_one.expires_at > at:
+        if is_same(open_one, asked.prices, promotion, at):
             sync_checkout(open_one, at)  # it may have been paid, and the event did not come yet
         else:
             leave_checkout(checkout=open_one, at=at)
-    checkout = checkouts.begin_checkout(
-        team=team, kind=kind, prices=prices, credits_nanousd=credits_nanousd, text=text, at=at, by=by
-    )
+    checkout = checkouts.begin_checkout(team=team, at=at, by=by, **asdict(asked))
     return checkout if checkout.stripe_id else send_checkout(checkout=checkout, at=at)
 
 
 def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     """Asks Stripe for the page; asking again gives the same page. Raises ChangeInProgress when the session
-    was ended meanwhile, as from another tab. A StripeRefused ends the session.
+    was ended meanwhile, as from another tab. A StripeRefused ends the session; where the promotion code has
+    come to its end meanwhile, its own refusal is raised instead.
     """
     customer_id = ensure_customer(team=checkout.team, at=at)
     try:
@@ -138,6 +178,10 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     except StripeRefused:
         # Stripe refuses the same request for a day; another session is another request.
         checkouts.close_checkout(checkout=checkout, state=Checkout.State.EXPIRED, at=at)
+        promotion = promotion_of(checkout)
+        if promotion is not None:
+            sync_promotion(promotion.stripe_id, at)
+            usable_promotion(checkout.team, promotion.code, kind=checkout.kind, at=at)
         raise
     checkouts.apply_checkout(checkout=checkout, fetched=fetched, at=at)
     checkout.refresh_from_db()
@@ -155,6 +199,7 @@ def _create_or_find(checkout: Checkout, customer_id: str) -> CheckoutSnapshot:
     purchase = CreditPurchase.objects.filter(checkout=checkout).first()
     if purchase is not None:
         metadata["purchase"] = str(purchase.pk)
+    promotion = promotion_of(checkout)
     back = f"{settings.BASE_URL}/teams/{team.slug}/billing/checkouts/{checkout.pk}/"
     try:
         return stripe_api.create_checkout(
@@ -165,6 +210,7 @@ def _create_or_find(checkout: Checkout, customer_id: str) -> CheckoutSnapshot:
             metadata=metadata,
             return_url=back,
             expires_at=checkout.expires_at,
+            promotion_id=promotion.stripe_id if promotion else "",
         )
     except StripeRefused:
         # The same session may have been asked for before with other parameters, as by an older release.

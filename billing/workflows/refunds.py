@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from billing import stripe_api
-from billing.errors import PaymentDeclined, StripeMissing, StripeRefused
+from billing.errors import ChangeInProgress, PaymentDeclined, StripeMissing, StripeRefused
 from billing.models import Payment, Refund
 from billing.services import refunds
 from billing.sync.payments import sync_payment
@@ -49,7 +50,9 @@ def send_refund(*, refund: Refund, at: datetime) -> Refund:
         refunds.close_refund(refund=refund, error=refusal.detail, at=at)
         raise
     refund = refunds.close_refund(refund=refund, stripe_id=id, at=at)
-    sync_payment(payment.stripe_id, at)
+    # What it paid for may have to wait for another change; then the event of the refund is worked later.
+    with suppress(ChangeInProgress):
+        sync_payment(payment.stripe_id, at)
     return refund
 
 

@@ -65,12 +65,15 @@ class Story:
         bought = PurchasedSeat.objects.live().filter(team=self.team)
         return list(bought.order_by("pk").values_list("pk", flat=True))
 
-    def begin_checkout(self, interval: str = "month", **seats: int) -> Checkout:
-        return buy_seats(team=self.team, seats=seats, interval=interval, at=self.account.at, by=self.owner)
+    def begin_checkout(self, interval: str = "month", *, code: str = "", **seats: int) -> Checkout:
+        at, by = self.account.at, self.owner
+        return buy_seats(team=self.team, seats=seats, interval=interval, promotion_code=code, at=at, by=by)
 
-    def subscribe(self, interval: str = "month", *, card: str = GOOD, **seats: int) -> Checkout:
+    def subscribe(
+        self, interval: str = "month", *, card: str = GOOD, code: str = "", **seats: int
+    ) -> Checkout:
         """From the page to the seats, events and all. By debit too, as before that was excluded."""
-        checkout = self.begin_checkout(interval, **seats)
+        checkout = self.begin_checkout(interval, code=code, **seats)
         if card in (COMES_LATER, FAILS_LATER):
             self.account.allow_debits(checkout.url)
         self.account.pay(checkout.url, card)

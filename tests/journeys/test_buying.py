@@ -18,7 +18,8 @@ from quota.services.gateways import create_gateway
 from teams.models import Membership, Team
 from tests.helpers.browsing import PASSWORD, arrive, confirm_password, overhang, pay, settled, sign_up
 from tests.helpers.buyer import Buyer
-from tests.helpers.factories import make_team, make_user, use_test_rate_card
+from tests.helpers.factories import make_team, make_user, owner_of, use_test_rate_card
+from tests.helpers.promotions import make_code
 from tests.helpers.stripe_account import (
     AUTHENTICATES,
     COMES_LATER,
@@ -301,3 +302,42 @@ def test_buying_fits_a_phone(page: Page, account: StripeAccount, live_server: Li
     seat = Membership.objects.get(team=team).holdings.get().seat_id
     for query in ("kind=cancel", "kind=interval&interval=year", f"kind=move&plan=ultra&seats={seat}"):
         fits(f"{billing}change/?{query}")
+
+
+def test_a_promotion_code_is_typed_here_shown_paid_and_used_once(
+    page: Page, account: StripeAccount, live_server: LiveServer
+) -> None:
+    url, at = live_server.url, timezone.now()
+    team = make_team("Acme", owner=make_user("ada@example.com", password=PASSWORD, at=at), at=at)
+    make_code("SPRING", at=at, percent_hundredths=2_000)
+    make_code("PACKS", at=at, scope="credits", percent_hundredths=5_000)
+    arrive(page, url, owner_of(team).user)
+
+    page.goto(f"{url}/teams/acme/billing/subscribe/?plan=max")
+    total = page.get_by_role("region", name="What you pay")
+    code = page.get_by_label("Promotion code")
+    code.fill("PACKS")
+    code.press("Tab")
+    expect(total).to_contain_text("This promotion code is for Credits.")
+    code.fill("spring")
+    code.press("Tab")
+    expect(total).to_contain_text("$40.00")
+    page.get_by_role("button", name="Go to payment").click()
+    expect(page.get_by_role("heading", name=re.compile(r"Subscribe \$40\.00"))).to_be_visible()
+    expect(page.get_by_label("Promotion code")).to_have_count(0)
+    pay(page)
+    expect(page.get_by_role("heading", name="Paid, thank you")).to_be_visible()
+
+    page.goto(f"{url}/teams/acme/credits/buy/")
+    for refused in ("", "The Team has used this promotion code already."):
+        page.get_by_label("Promotion code").fill("PACKS")
+        page.get_by_role("button", name="Show the prices with it").click()
+        if refused:
+            expect(page.get_by_role("alert")).to_contain_text(refused)
+        else:
+            page.get_by_role("button", name="Buy for $12.50").click()
+            expect(page.get_by_role("heading", name=re.compile(r"\$12\.50"))).to_be_visible()
+            page.get_by_role("button", name="Pay with Visa").click()
+            expect(page.get_by_role("main")).to_contain_text("The Team has 25,000 Credits more")
+            page.goto(f"{url}/teams/acme/credits/buy/")
+    assert overhang(page) <= 0

@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, transaction
 
 from billing.errors import NothingToChange
-from billing.models import CreditPurchase, Payment, Refund
+from billing.models import CreditPurchase, Payment, PromotionRedemption, Refund
 from billing.selectors.change_requests import change_request
 from billing.services.top_ups import set_auto_top_up
 from billing.sync.checkouts import sync_checkout
@@ -24,6 +24,7 @@ from billing.workflows.refunds import refund_payment, send_open_refunds
 from billing.workflows.top_ups import top_up, top_up_all
 from tests.helpers.crashes import Died, Fate, dies_when_stripe_has_answered, fails_to_commit
 from tests.helpers.factories import USD
+from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.year import books_of, state_of
@@ -56,6 +57,21 @@ def buys_credits(story: Story) -> None:
     if CreditPurchase.objects.filter(state="paid").exists():
         return
     checkout = buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
+    story.account.pay(checkout.url)
+    sync_checkout(checkout, story.account.at)
+
+
+def buys_seats_with_a_code(story: Story) -> None:
+    checkout = story.begin_checkout(max=2, code="GIFT")
+    story.account.pay(checkout.url)
+    sync_checkout(checkout, story.account.at)
+
+
+def buys_credits_with_a_code(story: Story) -> None:
+    if CreditPurchase.objects.filter(state="paid").exists():
+        return
+    at, by = story.account.at, story.owner
+    checkout = buy_credits(team=story.team, packs=2, promotion_code="PACKS", at=at, by=by)
     story.account.pay(checkout.url)
     sync_checkout(checkout, story.account.at)
 
@@ -124,6 +140,11 @@ def nothing(story: Story) -> None:
     """Before the first purchase."""
 
 
+def has_codes(story: Story) -> None:
+    make_code("GIFT")
+    make_code("PACKS", scope="credits")
+
+
 def has_seats(story: Story) -> None:
     story.subscribe(plus=1, max=2)
 
@@ -133,9 +154,16 @@ def has_credits(story: Story) -> None:
     story.account.deliver()
 
 
+def used_codes(story: Story) -> list[tuple[str, str]]:
+    rows = PromotionRedemption.objects.for_team(story.team).counting()
+    return list(rows.values_list("promotion__code", "state"))
+
+
 STEPS = [
     pytest.param(nothing, buys_seats, id="buying seats"),
     pytest.param(nothing, buys_credits, id="buying Credits"),
+    pytest.param(has_codes, buys_seats_with_a_code, id="buying seats with a code"),
+    pytest.param(has_codes, buys_credits_with_a_code, id="buying Credits with a code"),
     pytest.param(has_seats, adds, id="adding seats"),
     pytest.param(has_seats, moves_up, id="moving up"),
     pytest.param(has_seats, gives_up, id="giving up"),
@@ -161,7 +189,7 @@ def test_a_crash_at_any_moment_changes_nothing_in_the_end(
                 counted.enter_context(strikes(fate))
             step(story)
         sweeps(story)
-        expected = (state_of(story), books_of(story))
+        expected = (state_of(story), books_of(story), used_codes(story))
     assert all(fate.count for _, fate in fates)
     for strikes, never in fates:
         for fatal in range(1, never.count + 1):
@@ -172,5 +200,5 @@ def test_a_crash_at_any_moment_changes_nothing_in_the_end(
                 with suppress(Refusal):  # AlreadySubscribed, where it was done all the same
                     step(story)
                 story.account.deliver()
-                found = state_of(story), books_of(story)
+                found = state_of(story), books_of(story), used_codes(story)
                 assert found == expected, f"{strikes.__name__}, the {fatal}. time"

@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from billing import stripe_api
 from billing.models import CreditPurchase, Payment, Promotion, Refund, StripeEvent
+from billing.sync.promotions import sync_promotion
 from billing.tasks import work_inbox
 from billing.workflows.checkouts import buy_credits, buy_seats
 from quota.models import CreditGrant, CreditLedgerEntry
@@ -45,8 +46,9 @@ def operator() -> Client:
     return client
 
 
-def pay_credits(account: StripeAccount, team: Team, packs: int = 5, **how: Any) -> Payment:
-    checkout = buy_credits(team=team, packs=packs, at=account.at, by=owner_of(team).user)
+def pay_credits(account: StripeAccount, team: Team, packs: int = 5, code: str = "", **how: Any) -> Payment:
+    by = owner_of(team).user
+    checkout = buy_credits(team=team, packs=packs, promotion_code=code, at=account.at, by=by)
     account.pay(checkout.url, **how)
     account.deliver()
     return Payment.objects.get(stripe_id=CreditPurchase.objects.get(checkout=checkout).payment_id)
@@ -143,6 +145,12 @@ def test_a_promotion_code_is_made_once_and_takes_off_what_it_says(
         "percent": "25",
         "duration": "once",
         "max_redemptions": "1",
+        "scope": "credits",
+        "once_a_team": "on",
+        "first_purchase": "on",
+        "starts_at": "2026-06-01T00:00",
+        "title_en": "A quarter off your first Credits",
+        "description_en": "Until the summer.",
     }
 
     for _ in range(2):
@@ -150,9 +158,14 @@ def test_a_promotion_code_is_made_once_and_takes_off_what_it_says(
 
     promotion = Promotion.objects.get()
     assert (promotion.percent_hundredths, promotion.max_redemptions, promotion.active) == (2_500, 1, True)
+    assert (promotion.scope, promotion.first_purchase, promotion.once_a_team) == ("credits", True, True)
+    assert (promotion.title, promotion.description) == (
+        "A quarter off your first Credits",
+        "Until the summer.",
+    )
     assert AuditEntry.objects.filter(action="promotion.asked").first() is not None
 
-    payment = pay_credits(stripe_account, team, packs=4, promotion="SPRING")
+    payment = pay_credits(stripe_account, team, packs=4, code="SPRING")
     assert payment.received_nanousd == 15 * USD
     assert CreditGrant.objects.get().amount_nanousd == 20_000 * CREDIT
     promotion.refresh_from_db()
@@ -169,6 +182,7 @@ def test_a_code_that_is_in_use_is_refused_and_another_can_be_made_with_the_same_
         "amount": "5",
         "duration": "repeating",
         "months": "3",
+        "scope": "seats",
     }
     submit(operator, url, **form)
     fresh = {**form, **hidden(operator.get(url))}
@@ -187,7 +201,13 @@ def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, oper
     submit(
         operator,
         add,
-        **{**hidden(operator.get(add)), "code": "SPRING", "percent": "25", "duration": "forever"},
+        **{
+            **hidden(operator.get(add)),
+            "code": "SPRING",
+            "percent": "25",
+            "duration": "forever",
+            "scope": "seats",
+        },
     )
     pk = Promotion.objects.get().pk
 
@@ -200,6 +220,7 @@ def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, oper
     actions = AuditEntry.objects.filter(action__startswith="promotion.").order_by("pk")
     assert [entry.action for entry in actions] == [
         "promotion.asked",
+        "promotion.terms_set",
         "promotion.deactivated",
         "promotion.activated",
     ]
@@ -209,12 +230,11 @@ def test_a_code_for_all_of_it_grants_the_credits_without_a_payment(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:
     url = reverse("admin:billing_promotion_add")
-    submit(
-        operator, url, **{**hidden(operator.get(url)), "code": "GIFT", "percent": "100", "duration": "once"}
-    )
-    checkout = buy_credits(team=team, packs=1, at=T0, by=owner_of(team).user)
+    form = {"code": "GIFT", "percent": "100", "duration": "once", "scope": "credits"}
+    submit(operator, url, **{**hidden(operator.get(url)), **form})
+    checkout = buy_credits(team=team, packs=1, promotion_code="GIFT", at=T0, by=owner_of(team).user)
 
-    stripe_account.pay(checkout.url, promotion="GIFT")
+    stripe_account.pay(checkout.url)
     stripe_account.deliver()
 
     purchase = CreditPurchase.objects.get()
@@ -267,3 +287,27 @@ def said(command: str, *arguments: str) -> str:
     out = StringIO()
     call_command(command, *arguments, stdout=out)
     return out.getvalue().strip()
+
+
+def test_what_a_code_from_stripe_is_for_is_said_here_and_once(
+    stripe_account: StripeAccount, team: Team, operator: Client
+) -> None:
+    coupon = stripe_api.create_coupon(request="c", name="x", duration="once", percent_hundredths=5_000)
+    made = stripe_api.create_promotion(request="p", code="BYHAND", coupon_id=coupon)
+    sync_promotion(made.id, T0)
+    row = Promotion.objects.get()
+    url = verb_url(row, "terms")
+    form = {"scope": "credits", "once_a_team": "on", "title_en": "By hand"}
+
+    assert "BYHAND is as you said from now on." in submit(operator, url, **form)
+
+    row.refresh_from_db()
+    assert (row.scope, row.once_a_team, row.first_purchase, row.title) == ("credits", True, False, "By hand")
+    refused = operator.post(url, {**form, "scope": "seats"})
+    assert refused.status_code == 422
+    assert "cannot be changed any more; make another code" in words(refused)
+    assert "BYHAND is as you said" in submit(operator, url, **{**form, "title_en": "Half"})
+    assert pay_credits(stripe_account, team, packs=2, code="BYHAND").received_nanousd == 5 * USD
+    sync_promotion(made.id, T0)
+    row.refresh_from_db()
+    assert (row.scope, row.title) == ("credits", "Half")

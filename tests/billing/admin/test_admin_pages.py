@@ -196,7 +196,13 @@ def test_a_refund_that_cannot_be_is_refused_before_stripe_is_asked(
 
 def test_a_promotion_code_that_cannot_be_is_refused_before_stripe_is_asked(operator: Client) -> None:
     url = reverse("admin:billing_promotion_add")
-    good = {**hidden(operator.get(url)), "code": "SPRING", "percent": "25", "duration": "once"}
+    good = {
+        **hidden(operator.get(url)),
+        "code": "SPRING",
+        "percent": "25",
+        "duration": "once",
+        "scope": "seats",
+    }
     wrong = {
         "A code has up to 40 letters, digits and dashes.": {"code": "SPRING 25"},
         "Give a percentage or an amount, not both.": {"amount": "5"},
@@ -205,6 +211,11 @@ def test_a_promotion_code_that_cannot_be_is_refused_before_stripe_is_asked(opera
         "An amount is in whole cents and above 0.": {"percent": "", "amount": "0.001"},
         "Give the number of months for a repeating discount, and for no other.": {"duration": "repeating"},
         "The code must expire in the future.": {"expires_at": "2026-06-03T10:02"},
+        "This field is required.": {"scope": ""},
+        "A promotion begins before it ends.": {
+            "starts_at": "2026-07-01T00:00",
+            "expires_at": "2026-06-30T00:00",
+        },
     }
     for why, change in wrong.items():
         answer = operator.post(url, {**good, **change})
@@ -223,7 +234,7 @@ def test_promotions_are_listed_with_what_they_take_off(operator: Client) -> None
 
     page = read(operator, reverse("admin:billing_promotion_changelist"))
 
-    assert "FIVE $5.00 once 3 10" in page
+    assert "FIVE $5.00 once Nothing yet" in page
     assert "HALF 50.50 % once" in page
     assert "SPRING 25 % once" in page
 

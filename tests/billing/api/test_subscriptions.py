@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from billing.models import Checkout
+from billing.models import Checkout, Promotion
 from billing.stripe_api.client import api
 from tests.helpers.api_client import person, script_of
 from tests.helpers.factories import USD
+from tests.helpers.promotions import make_code
 from tests.helpers.shop import Shop
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +71,33 @@ def test_the_portal_is_a_link(shop: Shop) -> None:
     assert shop.post("portal").code == "reauthentication_required"
     owner = person(shop.user).post(f"teams/{shop.team.slug}/portal")
     assert owner.body["url"].startswith(shop.account.url)
+
+
+def test_a_promotion_code_in_the_body_is_taken_or_refused_with_its_code(shop: Shop) -> None:
+    make_code("HALF", percent_hundredths=5_000)
+    make_code("PACKS", scope="credits")
+    make_code("ENDED", max_redemptions=1)
+    Promotion.objects.filter(code="ENDED").update(times_redeemed=1)
+    seats = {"seats": {"max": 1}, "interval": "month"}
+    wrong = {"NONE": "promotion_unknown", "PACKS": "promotion_not_for_this", "ENDED": "promotion_over"}
+    for code, refused in wrong.items():
+        answer = shop.post("subscription/checkout", {**seats, "promotion_code": code})
+        assert (answer.status, answer.code) == (422, refused)
+        assert answer.body["pointer"] == "/promotion_code"
+
+    page = shop.post("subscription/checkout", {**seats, "promotion_code": "half"}).body
+    shop.account.pay(page["url"])
+    assert shop.get(f"checkouts/{page['id']}").body["state"] == "paid"
+
+    make_code("FIRST", scope="credits", first_purchase=True)
+    shop.account.deliver()
+    for code, refused in {"FIRST": "promotion_for_first_purchase", "HALF": "promotion_not_for_this"}.items():
+        answer = shop.post("credits/purchases", {"credits": "5000", "promotion_code": code})
+        assert (answer.status, answer.code) == (422, refused)
+    gift = {"credits": "5000", "promotion_code": "packs"}
+    bought = shop.post("credits/purchases", gift).body
+    shop.account.pay(bought["checkout"]["url"])
+    shop.account.deliver()
+    assert shop.post("credits/purchases", gift).code == "promotion_used"
+    (paid,) = api().payment_intents.list({"customer": shop.customer}).data
+    assert paid.amount == 2_500

@@ -35,9 +35,10 @@ def test_every_list_is_read_to_its_last_page(story: Story) -> None:
         card = api().payment_methods.attach("pm_usBankAccount_success", {"customer": story.customer}).id
         api().customers.create({"metadata": {"number": str(number)}})
         api().invoices.create({"customer": story.customer})
-        stripe_api.create_promotion(
-            request=f"p{number}", code=f"P{number}", duration="once", amount_nanousd=10**9
+        off = stripe_api.create_coupon(
+            request=f"p{number}", name="Off", duration="once", amount_nanousd=10**9
         )
+        stripe_api.create_promotion(request=f"p{number}", code=f"P{number}", coupon_id=off)
         api().webhook_endpoints.create({"url": "https://a.example/", "enabled_events": ["*"]})
     card = api().payment_methods.attach("pm_card_visa", {"customer": story.customer}).id
     price = stripe_api.price_by_lookup_key("plus_v1_month")

@@ -26,7 +26,7 @@ def test_the_billing_mode_is_flexible_in_checkouts_and_previews(
     monkeypatch.setattr(client._Http, "request", noted)
     story = Story(stripe_account)
     story.begin_checkout(max=1)
-    preview_seats(team=story.team, seats={"max": 1}, interval="month")
+    preview_seats(team=story.team, seats={"max": 1}, interval="month", at=stripe_account.at)
 
     assert sent["checkout/sessions"]["subscription_data[billing_mode][type]"] == ["flexible"]
     assert sent["invoices/create_preview"]["subscription_details[billing_mode][type]"] == ["flexible"]

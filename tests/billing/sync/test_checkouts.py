@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from billing import stripe_api
 from billing.errors import AlreadySubscribed
 from billing.models import CreditPurchase, Invoice
 from billing.sync.checkouts import sync_checkout
@@ -14,6 +13,7 @@ from billing.sync.reconcile import reconcile
 from billing.workflows.checkouts import buy_credits
 from quota.selectors.credits import team_balance
 from tests.helpers.factories import USD
+from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import COMES_LATER, FAILS_LATER, GOOD, StripeAccount
 
@@ -26,8 +26,10 @@ def story(stripe_account: StripeAccount) -> Story:
 
 
 def buys_credits(story: Story, card: str = GOOD, *, promotion: str = "") -> CreditPurchase:
-    checkout = buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
-    story.account.pay(checkout.url, card, promotion=promotion)
+    checkout = buy_credits(
+        team=story.team, packs=2, promotion_code=promotion, at=story.account.at, by=story.owner
+    )
+    story.account.pay(checkout.url, card)
     story.account.deliver()
     return CreditPurchase.objects.get(checkout=checkout)
 
@@ -69,10 +71,8 @@ def test_credits_wait_for_a_payment_that_comes_later(story: Story, account: str,
 
 
 def test_a_promotion_that_leaves_nothing_to_pay_grants_all_the_same(story: Story) -> None:
-    code = stripe_api.create_promotion(
-        request="gift", code="GIFT", duration="once", percent_hundredths=10_000
-    )
-    purchase = buys_credits(story, promotion=code.code)
+    make_code("GIFT", scope="credits")
+    purchase = buys_credits(story, promotion="GIFT")
     assert (purchase.state, purchase.payment_id) == ("paid", "")
     assert team_balance(story.team.pk, story.account.at) == 10 * USD
     assert reconcile(at=story.account.at).unrepaired == []

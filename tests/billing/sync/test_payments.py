@@ -7,14 +7,14 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from billing import stripe_api
-from billing.models import Checkout, CreditPurchase, Payment
+from billing.models import Checkout, CreditPurchase, Payment, PromotionRedemption
 from billing.stripe_api.client import api
 from billing.sync.reconcile import reconcile
 from billing.workflows.checkouts import buy_credits
 from billing.workflows.refunds import refund_payment
 from quota.selectors.credits import team_balance
 from tests.helpers.factories import USD
+from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import DISPUTED, GOOD, StripeAccount
 
@@ -27,15 +27,17 @@ def story(stripe_account: StripeAccount) -> Story:
 
 
 def buys_credits(story: Story, card: str = GOOD, *, promotion: str = "") -> CreditPurchase:
-    checkout = buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
-    story.account.pay(checkout.url, card, promotion=promotion)
+    checkout = buy_credits(
+        team=story.team, packs=2, promotion_code=promotion, at=story.account.at, by=story.owner
+    )
+    story.account.pay(checkout.url, card)
     story.account.deliver()
     return CreditPurchase.objects.get(checkout=checkout)
 
 
 def test_a_refund_of_what_a_promotion_made_cheaper_takes_the_same_share(story: Story) -> None:
-    code = stripe_api.create_promotion(request="half", code="HALF", duration="once", percent_hundredths=5_000)
-    purchase = buys_credits(story, promotion=code.code)
+    make_code("HALF", scope="credits", percent_hundredths=5_000)
+    purchase = buys_credits(story, promotion="HALF")
     refund_payment(
         payment=Payment.objects.get(stripe_id=purchase.payment_id),
         amount_nanousd=2 * USD,
@@ -69,12 +71,13 @@ def test_a_disputed_payment_freezes_its_lot_until_it_is_decided(
 def test_credits_whose_row_was_lost_come_back_whole_however_little_was_paid(
     story: Story, percent_hundredths: int
 ) -> None:
-    code = stripe_api.create_promotion(
-        request="code", code="CODE", duration="once", percent_hundredths=percent_hundredths
+    make_code("CODE", scope="credits", percent_hundredths=percent_hundredths)
+    checkout = buy_credits(
+        team=story.team, packs=2, promotion_code="CODE", at=story.account.at, by=story.owner
     )
-    checkout = buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
-    story.account.pay(checkout.url, promotion=code.code)
+    story.account.pay(checkout.url)
     purchase = CreditPurchase.objects.get()
+    PromotionRedemption.objects.all().delete()
     CreditPurchase.objects.all().delete()
     Checkout.objects.all().delete()
 

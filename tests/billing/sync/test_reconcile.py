@@ -31,6 +31,7 @@ from billing.sync.reconcile import reconcile
 from billing.workflows.checkouts import buy_credits
 from quota.models import Entitlement
 from tests.helpers.factories import make_team
+from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.year import state_of
@@ -43,7 +44,7 @@ def story(stripe_account: StripeAccount) -> Story:
     story.subscribe(plus=1, max=2)
     checkout = buy_credits(team=story.team, packs=1, at=stripe_account.at, by=story.owner)
     stripe_account.pay(checkout.url, saved=True)
-    stripe_api.create_promotion(request="half", code="HALF", duration="once", percent_hundredths=5_000)
+    make_code("HALF", percent_hundredths=5_000)
     story.give_up(story.seats()[1])
     return story
 

@@ -8,17 +8,20 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from billing.models import Checkout, CreditPurchase, StripeEvent, Subscription
+from billing.models import Checkout, CreditPurchase, Promotion, StripeEvent, Subscription
+from billing.sync.checkouts import sync_checkout
 from billing.workflows.checkouts import buy_credits
 from teams.models import Team, User
 from tests.helpers.buyer import Buyer
 from tests.helpers.factories import T0, make_team, make_user, owner_of
+from tests.helpers.promotions import make_code
 from tests.helpers.reading import read, words
 from tests.helpers.stripe_account import AUTHENTICATES, COMES_LATER, DECLINED, FAILS_LATER, StripeAccount
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
 DAY = timedelta(days=1)
+WORDS = {"en": {"title": "A fifth less", "description": "Until the summer."}}
 MAX = {"interval": "month", "seats_plus": "0", "seats_max": "1", "seats_ultra": "0"}
 
 
@@ -259,3 +262,71 @@ def test_forms_may_lead_to_stripes_pages_and_nowhere_else(as_user: AsUser, buyer
     policy = as_user(buyer.user).get(f"/teams/{buyer.team.slug}/billing/").headers["Content-Security-Policy"]
 
     assert f"form-action 'self' {buyer.account.url}" in policy
+
+
+def test_a_code_on_the_subscribe_page_is_shown_with_its_money_and_paid_so(
+    as_user: AsUser, buyer: Buyer
+) -> None:
+    make_code("HALF", percent_hundredths=5_000)
+    client = as_user(buyer.user)
+    url = f"/teams/{buyer.team.slug}/billing/subscribe/"
+
+    shown = words(client.get(url, {**MAX, "promotion_code": "half"}))
+    assert "Discounts, tax and your balance -$25.00 Due now $25.00" in shown
+    subscribe(client, buyer.team, **MAX, promotion_code="half")
+    buyer.account.pay(Checkout.objects.get().url)
+    sync_checkout(Checkout.objects.get(), T0)
+
+    assert buyer.charges() == [2_500]
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("NONE", "There is no such promotion code."),
+        ("PACKS", "This promotion code is for Credits."),
+        ("ENDED", "This promotion is over."),
+    ],
+)
+def test_a_code_that_is_not_taken_is_refused_at_its_field(
+    as_user: AsUser, buyer: Buyer, code: str, why: str
+) -> None:
+    make_code("PACKS", scope="credits")
+    make_code("ENDED", at=T0 - 2 * DAY, max_redemptions=1)
+    Promotion.objects.filter(code="ENDED").update(times_redeemed=1, active=False)
+    client = as_user(buyer.user)
+    url = f"/teams/{buyer.team.slug}/billing/subscribe/"
+
+    assert why in words(client.get(url, {**MAX, "promotion_code": code}))
+    answer = client.post(url, {**MAX, "promotion_code": code})
+
+    assert answer.status_code == 422
+    assert why in words(answer)
+    assert not Checkout.objects.exists()
+
+
+def test_credits_are_shown_with_their_prices_after_the_code(as_user: AsUser, buyer: Buyer) -> None:
+    make_code("FIFTH", scope="credits", percent_hundredths=2_000, words=WORDS)
+    client = as_user(buyer.user)
+    url = f"/teams/{buyer.team.slug}/credits/buy/"
+
+    page = words(client.get(url, {"promotion_code": "fifth", "credits": "50000"}))
+    assert "A fifth less Until the summer." in page
+    for part in ("$5.00 Buy for $4.00", "$100.00 Buy for $80.00", "50,000 Credits $50.00 Buy for $40.00"):
+        assert part in page
+    assert "There is no such promotion code." in words(client.get(url, {"promotion_code": "sixth"}))
+
+    assert client.post(url, {"credits": "5000", "promotion_code": "FIFTH"}).status_code == 302
+    buyer.account.pay(Checkout.objects.get().url)
+    buyer.account.deliver()
+    assert buyer.charges() == [400]
+    again = client.post(url, {"credits": "5000", "promotion_code": "FIFTH"})
+    assert again.status_code == 422
+    assert "The Team has used this promotion code already." in words(again)
+
+
+def test_an_amount_that_is_not_sold_is_said_beside_the_code(as_user: AsUser, buyer: Buyer) -> None:
+    make_code("FIFTH", scope="credits", percent_hundredths=2_000)
+    url = f"/teams/{buyer.team.slug}/credits/buy/"
+    page = words(as_user(buyer.user).get(url, {"promotion_code": "FIFTH", "credits": "7500"}))
+    assert "Credits are sold in multiples of 5,000." in page

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from billing import stripe_api
 from billing.change_requests import ChangeRequest
 from billing.models import Change, Customer
 from billing.selectors.change_requests import change_request
@@ -16,6 +15,7 @@ from billing.stripe_api.client import api
 from billing.sync.customers import sync_customer
 from billing.workflows.change_previews import Preview
 from tests.helpers.factories import USD
+from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 
@@ -104,11 +104,9 @@ def test_the_same_seats_again_in_the_last_week_are_bought_again(story: Story) ->
 
 def test_a_charge_too_small_for_the_card_is_collected_with_the_next_invoice(story: Story) -> None:
     """Ninety-nine percent off: seven days of another Plus are 42 cents for nine of them."""
-    code = stripe_api.create_promotion(
-        request="nearly all", code="NEARLY", duration="forever", percent_hundredths=9_900
-    )
-    checkout = story.begin_checkout(max=10)
-    story.account.pay(checkout.url, promotion=code.code)
+    make_code("NEARLY", duration="forever", percent_hundredths=9_900)
+    checkout = story.begin_checkout(max=10, code="NEARLY")
+    story.account.pay(checkout.url)
     story.account.deliver()
     before_the_end(story, HOUR)
     shown = does(story, change_request(kind="add", plan="plus", count=9))

@@ -54,7 +54,8 @@ def test_a_customer_of_no_known_place_sees_that_the_tax_is_missing(
     stripe_account: StripeAccount, settings: Any
 ) -> None:
     settings.STRIPE_TAX = True
-    first = preview_seats(team=Story(stripe_account).team, seats={"max": 1}, interval="month")
+    team = Story(stripe_account).team
+    first = preview_seats(team=team, seats={"max": 1}, interval="month", at=stripe_account.at)
     assert (first.needs_address, first.due_nanousd) == (True, 50 * USD)
 
 

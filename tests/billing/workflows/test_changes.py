@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from billing import stripe_api
 from billing.change_requests import AddSeats, MoveSeats
 from billing.errors import (
     AmountChanged,
@@ -24,6 +23,7 @@ from billing.workflows.changes import drop_change
 from quota.models import Plan
 from teams.services import seats as seat_service
 from tests.helpers.factories import USD, make_member, make_user
+from tests.helpers.promotions import make_code
 from tests.helpers.story import Story, dollars
 from tests.helpers.stripe_account import AUTHENTICATES, DECLINED, StripeAccount
 from tokenplan.kit.errors import InvalidValue
@@ -357,14 +357,9 @@ def test_a_default_team_has_one_seat(stripe_account: StripeAccount) -> None:
 
 def test_a_promotion_goes_on_through_a_planned_change(story: Story) -> None:
     """Half the price for good: a schedule that names no discounts would lose it."""
-    code = stripe_api.create_promotion(
-        request="half",
-        code="HALF",
-        duration="forever",
-        percent_hundredths=5_000,
-    )
-    checkout = story.begin_checkout(max=2)
-    story.account.pay(checkout.url, promotion=code.code)
+    make_code("HALF", duration="forever", percent_hundredths=5_000)
+    checkout = story.begin_checkout(max=2, code="HALF")
+    story.account.pay(checkout.url)
     story.account.deliver()
     shown = story.preview(change_request(kind="give_up", seats=story.seats()[:1]))
     assert dollars(shown.amount_nanousd) == 25.0

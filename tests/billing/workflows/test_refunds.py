@@ -24,9 +24,9 @@ def story(stripe_account: StripeAccount) -> Story:
     return Story(stripe_account)
 
 
-def buys_credits(story: Story, card: str = GOOD, *, promotion: str = "") -> CreditPurchase:
+def buys_credits(story: Story, card: str = GOOD) -> CreditPurchase:
     checkout = buy_credits(team=story.team, packs=2, at=story.account.at, by=story.owner)
-    story.account.pay(checkout.url, card, promotion=promotion)
+    story.account.pay(checkout.url, card)
     story.account.deliver()
     return CreditPurchase.objects.get(checkout=checkout)
 

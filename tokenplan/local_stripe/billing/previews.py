@@ -10,8 +10,8 @@ from typing import Any
 from tokenplan.local_stripe.billing import subscription_status
 from tokenplan.local_stripe.billing.catalog import CURRENCIES
 from tokenplan.local_stripe.billing.discounts import GIVEN, draft_discounts
-from tokenplan.local_stripe.billing.invoice_drafts import priced
-from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line
+from tokenplan.local_stripe.billing.invoice_drafts import InvoiceTerms, draft_invoice, priced
+from tokenplan.local_stripe.billing.invoice_lines import invoice_item_line, one_time_line
 from tokenplan.local_stripe.billing.renewals import next_invoice
 from tokenplan.local_stripe.billing.schedules import next_period
 from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpdate, plan_update
@@ -43,6 +43,7 @@ DETAILS = {
         "currency": one_of(*CURRENCIES),
         "subscription": text,
         "subscription_details": DETAILS,
+        "invoice_items": [{"price": text, "quantity": integer}],
         "discounts": [GIVEN],
         "automatic_tax": {"enabled": flag},
         "customer_details": {"address": dict(ADDRESS)},
@@ -65,26 +66,29 @@ def create_preview(call: Call) -> Object:
     customer = given.get("customer")
     if customer is None and "currency" not in given:
         raise ApiError("You must pass a customer, a subscription, or a currency.", param="customer")
-    if not details.get("items"):
+    rows = details.get("items") or given.get("invoice_items")
+    if not rows:
         raise _no_next_invoice(customer)
     now = now_of(store, customer, call.now)
-    rows = details["items"]
-    return _as_preview(
-        preview_first_invoice(
+    terms: dict[str, Any] = {
+        "discounts": draft_discounts(
             store,
+            given.get("discounts", ()),
             customer_id=customer,
-            items=rows,
+            amount=amount_of(store, rows),
             now=now,
-            discounts=draft_discounts(
-                store,
-                given.get("discounts", ()),
-                customer_id=customer,
-                amount=amount_of(store, rows),
-                now=now,
-            ),
-            tax=given.get("automatic_tax", {}).get("enabled", False),
-            address=given.get("customer_details", {}).get("address"),
-        )
+        ),
+        "tax": given.get("automatic_tax", {}).get("enabled", False),
+        "address": given.get("customer_details", {}).get("address"),
+        "now": now,
+    }
+    if details.get("items"):
+        return _as_preview(preview_first_invoice(store, customer_id=customer, items=rows, **terms))
+    owner = store.get("customer", customer, "customer") if customer else None
+    sold = [(store.get("price", row["price"]), row.get("quantity", 1)) for row in rows]
+    lines = [one_time_line(store, price, quantity, now) for price, quantity in sold]
+    return _as_preview(
+        draft_invoice(store, InvoiceTerms(customer=owner, lines=lines, reason="manual", **terms))
     )
 
 

@@ -1,0 +1,79 @@
+"""May this Team use this promotion code now? What is shown and what is enforced is decided here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from billing.errors import (
+    PromotionForFirstPurchase,
+    PromotionNotForThis,
+    PromotionOver,
+    PromotionUnknown,
+    PromotionUsed,
+)
+from billing.models import Checkout, CreditPurchase, Invoice, Payment, Promotion, PromotionRedemption
+from teams.models import Team
+
+POINTER = "/promotion_code"
+SCOPES = {
+    Checkout.Kind.SUBSCRIPTION: Promotion.Scope.SEATS,
+    Checkout.Kind.CREDITS: Promotion.Scope.CREDITS,
+}
+
+
+def usable_promotion(
+    team: Team, typed: str, *, kind: str, at: datetime, besides: Checkout | None = None
+) -> Promotion | None:
+    """The promotion of a code that was typed for a checkout of this kind; None where nothing was typed. What
+    is reserved for the session `besides`, which another one would replace, does not count.
+
+    Raises PromotionUnknown, PromotionOver, PromotionNotForThis, PromotionForFirstPurchase, PromotionUsed.
+    """
+    if not typed.strip():
+        return None
+    promotion = Promotion.objects.by_code(typed)
+    if promotion is None or not _is_known(promotion, at):
+        raise PromotionUnknown(pointer=POINTER)
+    if promotion.is_over(at):
+        raise PromotionOver(pointer=POINTER)
+    if promotion.scope != SCOPES[Checkout.Kind(kind)]:
+        for_seats = promotion.scope == Promotion.Scope.SEATS
+        raise PromotionNotForThis(
+            _("This promotion code is for a Team's first seats")
+            if for_seats
+            else _("This promotion code is for Credits"),
+            pointer=POINTER,
+        )
+    if promotion.first_purchase and has_bought(team):
+        raise PromotionForFirstPurchase(pointer=POINTER)
+    if promotion.once_a_team:
+        used = PromotionRedemption.objects.for_team(team).counting().filter(promotion=promotion)
+        if used.exclude(checkout=besides).exists() if besides else used.exists():
+            raise PromotionUsed(pointer=POINTER)
+    return promotion
+
+
+def _is_known(promotion: Promotion, at: datetime) -> bool:
+    """Can people know of it? Stripe switches a code off that is over, so that is told apart first."""
+    begun = promotion.starts_at is None or promotion.starts_at <= at
+    return (
+        promotion.scope != Promotion.Scope.NOTHING and begun and (promotion.active or promotion.is_over(at))
+    )
+
+
+def has_bought(team: Team) -> bool:
+    """Has it ever bought something? So does Stripe decide what a first purchase is: an invoice counts too,
+    if only one of nothing.
+    """
+    billed = Invoice.objects.for_team(team).filter(status__in=["open", "paid", "uncollectible"])
+    paid = Payment.objects.for_team(team).filter(status="succeeded")
+    granted = CreditPurchase.objects.for_team(team).filter(state=CreditPurchase.State.PAID)
+    return billed.exists() or paid.exists() or granted.exists()
+
+
+def promotion_of(checkout: Checkout) -> Promotion | None:
+    """The code that a session was begun with."""
+    found = PromotionRedemption.objects.filter(checkout=checkout).select_related("promotion").first()
+    return found.promotion if found else None
