@@ -40,5 +40,5 @@ def test_a_part_of_a_cent_is_refused(nanousd: int) -> None:
     [(50, 0, 50), (49, 0, 0), (30, 20, 50), (30, 19, 0), (80, -30, 50), (80, -31, 0), (10, -60, 0)],
 )
 def test_less_than_fifty_cents_is_left_to_the_balance(total: int, balance: int, due: int) -> None:
-    assert LEAST_CHARGE_NANOUSD == nanousd_from_cents(50)
+    assert nanousd_from_cents(50) == LEAST_CHARGE_NANOUSD
     assert due_nanousd(nanousd_from_cents(total), nanousd_from_cents(balance)) == nanousd_from_cents(due)

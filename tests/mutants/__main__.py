@@ -1,4 +1,4 @@
-"""`python -m tests.mutants [--only TEXT] [--at-a-time N] [--list]`. Exit status 1: a fault survived that should not,
+"""`python -m tests.mutants [--only REGEX] [--at-a-time N] [--list]`. Exit status 1: a fault survived that should not,
 or `equivalents.toml` names one that does not survive.
 """
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import tomllib
@@ -33,8 +34,10 @@ class Mutants:
 
         reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
         every = targets.all_faults()
-        faults = [fault for fault in every if self.only in fault.name]
-        known = {entry["fault"]: entry["reason"] for entry in tomllib.loads(EQUIVALENTS.read_text())["equivalent"]}
+        faults = [fault for fault in every if re.search(self.only, fault.name)]
+        known = {
+            entry["fault"]: entry["reason"] for entry in tomllib.loads(EQUIVALENTS.read_text())["equivalent"]
+        }
         if self.show:
             for fault in faults:
                 reporter.write_line(fault.name)
@@ -81,7 +84,7 @@ class Mutants:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("--only", default="", help="only faults whose name has this text")
+    parser.add_argument("--only", default="", help="only faults in whose name this regular expression is found")
     parser.add_argument("--at-a-time", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
     chosen = parser.parse_args()

@@ -12,7 +12,8 @@ class Fault:
     """One small change of the code. `place` is the file and what in it is changed, `change` says how; the two
     together name it in every run, as long as the code beside it stays as it is.
 
-    `plant` changes the process that calls it. `lines` are those of `file` that a test must reach to notice.
+    `plant` changes the process that calls it. `lines` are those of `file` that a test must reach to notice,
+    `near` the files or folders of tests that are to notice.
     """
 
     place: str
@@ -21,6 +22,7 @@ class Fault:
     lines: frozenset[int]
     plant: Callable[[], None]
     sql: str = ""
+    near: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

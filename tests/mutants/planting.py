@@ -33,7 +33,7 @@ def faults_of_module(name: str, statements: tuple[str, ...] = ()) -> list[Fault]
             place=f"{file}::{of_tree.function.removeprefix('.')}",
             change=of_tree.change,
             file=path,
-            lines=of_tree.lines,
+            lines=of_tree.lines or _users(tree, of_tree.function.removeprefix(".")),
             plant=_into_python(module, tree, of_tree.function, of_tree.plant),
         )
         for of_tree in tree_faults(tree)
@@ -41,8 +41,21 @@ def faults_of_module(name: str, statements: tuple[str, ...] = ()) -> list[Fault]
     for constant in statements:
         for change, text in sql_faults(getattr(module, constant)):
             plant = _into_constant(module, constant, text)
-            found.append(Fault(f"{file}::{constant}", change, path, frozenset(), plant))
+            found.append(Fault(f"{file}::{constant}", change, path, _users(tree, constant), plant))
     return told_apart(found)
+
+
+def _users(tree: ast.Module, constant: str) -> frozenset[int]:
+    """The lines of the module's functions that use the constant; none where it is used elsewhere alone."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    using = [
+        function
+        for function in functions
+        if any(isinstance(node, ast.Name) and node.id == constant for node in ast.walk(function))
+    ]
+    return frozenset(
+        line for function in using for line in range(function.body[0].lineno, (function.end_lineno or 0) + 1)
+    )
 
 
 def _into_python(
@@ -64,7 +77,9 @@ def _code_of(module: CodeType, function: str) -> CodeType:
     """The code of a function in the code of its module, by its qualified name."""
     code = module
     for name in function.split("."):
-        code = next(inner for inner in code.co_consts if isinstance(inner, CodeType) and inner.co_name == name)
+        code = next(
+            inner for inner in code.co_consts if isinstance(inner, CodeType) and inner.co_name == name
+        )
     return code
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -139,13 +139,15 @@ def commits(item: pytest.Item) -> bool:
     return bool({"live_server", "transactional_db"} & names or (marker and marker.kwargs.get("transaction")))
 
 
-def scan(tests: Tests, faults: Iterable[Fault], path: str) -> tuple[dict[int, Reached], list[str]]:
+def scan(tests: Tests, faults: Sequence[Fault], path: str) -> tuple[dict[int, Reached], list[str]]:
     """What each test reaches of the files with faults, and the tests that fail already."""
     files = files_of(faults)
+    near = tuple({path for fault in faults for path in fault.near})
+    wanted = [at for at, item in enumerate(tests.items) if item.nodeid.startswith(near)]
     many = len(tests.free)
     for part in range(many):
         # Those that commit come last, as in any run.
-        mine = sorted(range(part, len(tests.items), many), key=lambda at: commits(tests.items[at]))
+        mine = sorted(wanted[part::many], key=lambda at: commits(tests.items[at]))
 
         def work(tell: Callable[[str], None], copy: Copy, mine: list[int] = mine, part: int = part) -> int:
             found = {at: _reached(tests, at, files) for at in mine}
@@ -212,7 +214,7 @@ def judge(
     while waiting or tests.children:
         while waiting and tests.free:
             fault = waiting.pop()
-            near = _near(fault, reached, noticed[fault.place])
+            near = _near(tests, fault, reached, noticed[fault.place])
             tests.start((fault, near), _work(tests, fault, near))
         for child, status in tests.wait(lambda child: reached[child.at].seconds * SLOWER + SECONDS):
             fault, near = child.job
@@ -231,14 +233,16 @@ def judge(
     return verdicts
 
 
-def _near(fault: Fault, reached: dict[int, Reached], noticed: Counter[int]) -> list[int]:
+def _near(tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: Counter[int]) -> list[int]:
     """The tests that reach the fault: those first that noticed another beside it, then the quickest."""
 
-    def reaches(of_test: Reached) -> bool:
-        lines = of_test.lines.get(fault.file, frozenset())
-        return bool(fault.lines & lines) if fault.lines else bool(lines)
+    def reaches(at: int) -> bool:
+        if not tests.items[at].nodeid.startswith(fault.near):
+            return False
+        lines = reached[at].lines.get(fault.file, frozenset())
+        return bool(fault.lines & lines) if fault.lines else True
 
-    found = [at for at, of_test in reached.items() if reaches(of_test)]
+    found = [at for at in reached if reaches(at)]
     return sorted(found, key=lambda at: (-noticed[at], reached[at].seconds))
 
 

@@ -101,8 +101,12 @@ def _of_a_word(tokens: list[Token], at: int) -> Iterator[tuple[int, int, str]]:
         elif words[:2] == ["DISTINCT", "FROM"]:
             yield token.start, after[1].end, "IS NOT DISTINCT FROM"
     if token.word == "COALESCE":
-        comma = next(i for i in range(at, len(tokens)) if tokens[i].text == "," and tokens[i].depth == token.depth + 1)
-        close = next(i for i in range(comma, len(tokens)) if tokens[i].text == ")" and tokens[i].depth == token.depth)
+        comma = next(
+            i for i in range(at, len(tokens)) if tokens[i].text == "," and tokens[i].depth == token.depth + 1
+        )
+        close = next(
+            i for i in range(comma, len(tokens)) if tokens[i].text == ")" and tokens[i].depth == token.depth
+        )
         yield token.start, tokens[close].end, f"({_text(tokens, at + 2, comma)})"
     if token.text.isdigit() and tokens[at - 1].word not in {"PERFORM", "SELECT", "LIMIT", "OFFSET"}:
         yield token.start, token.end, str(int(token.text) + 1)
@@ -149,7 +153,9 @@ def _begins(tokens: list[Token], first: int) -> bool:
 
 def _condition(tokens: list[Token], at: int) -> Iterator[tuple[int, int, str]]:
     depth = tokens[at].depth
-    then = next((i for i in range(at, len(tokens)) if tokens[i].word == "THEN" and tokens[i].depth == depth), None)
+    then = next(
+        (i for i in range(at, len(tokens)) if tokens[i].word == "THEN" and tokens[i].depth == depth), None
+    )
     semicolon = next((i for i in range(at, len(tokens)) if tokens[i].text == ";"), len(tokens))
     if then is not None and then < semicolon:
         for answer in ("true", "false"):

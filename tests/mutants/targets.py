@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tests.mutants.faults import Fault
 from tests.mutants.planting import faults_of_database, faults_of_module
+from tests.mutants.tests_near import HOT_PATH, PURE
 from tokenplan.runtime.folders import ROOT
 
-PURE = (
-    *("quota.windows", "quota.pricing", "quota.allocation", "quota.money"),
-    *("teams.keytext", "teams.invitation_tokens", "teams.permissions"),
-    *("billing.change_requests", "billing.seat_plans", "billing.money"),
-)
 # With their constants that are statements of SQL.
-HOT_PATH: dict[str, tuple[str, ...]] = {
+STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.authorize": ("_INSERT",),
     "quota.hot_path.settle": (),
     "quota.hot_path.charges": ("_WRITE",),
@@ -38,9 +35,10 @@ CALLERS = {
 
 
 def all_faults() -> list[Fault]:
-    found = [fault for module in PURE for fault in faults_of_module(module)]
-    found += [fault for module, names in HOT_PATH.items() for fault in faults_of_module(module, names)]
-    return [*found, *faults_of_database(MIGRATION, _calling_lines())]
+    pure = [replace(fault, near=near) for module, near in PURE.items() for fault in faults_of_module(module)]
+    hot = [fault for module, names in STATEMENTS.items() for fault in faults_of_module(module, names)]
+    hot += faults_of_database(MIGRATION, _calling_lines())
+    return [*(replace(fault, near=HOT_PATH) for fault in hot), *pure]
 
 
 def files_of(faults: Iterable[Fault]) -> frozenset[str]:
@@ -55,6 +53,9 @@ def _calling_lines() -> dict[str, tuple[str, frozenset[int]]]:
         if isinstance(node, ast.FunctionDef)
     }
     return {
-        name: (str(file), frozenset[int]().union(*(functions[caller.partition(".")[2]] for caller in callers)))
+        name: (
+            str(file),
+            frozenset[int]().union(*(functions[caller.partition(".")[2]] for caller in callers)),
+        )
         for name, callers in CALLERS.items()
     }

@@ -9,7 +9,9 @@ from teams.invitation_tokens import hash_of, token_of
 INVITATION = UUID("0198c2a0-0000-7000-8000-000000000001")
 
 
-def test_the_token_of_an_invitation_follows_from_the_secret_the_id_and_the_times_sent(settings: Settings) -> None:
+def test_the_token_of_an_invitation_follows_from_the_secret_the_id_and_the_times_sent(
+    settings: Settings,
+) -> None:
     settings.SECRET_KEY = "a secret of a test"
     token = token_of(INVITATION, 1)
     assert token == "46211c4d5c540c94b97e24867f230b3c91bba4d1533e7d24f132063838607301"
