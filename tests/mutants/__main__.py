@@ -21,8 +21,8 @@ EQUIVALENTS = Path(__file__).parent / "equivalents.toml"
 class Mutants:
     """Takes the place of pytest's own loop over the tests."""
 
-    def __init__(self, only: str, at_a_time: int, show: bool) -> None:
-        self.only, self.at_a_time, self.show = only, at_a_time, show
+    def __init__(self, only: str, at_a_time: int, longest: float, show: bool) -> None:
+        self.only, self.at_a_time, self.longest, self.show = only, at_a_time, longest, show
         self.failed = True
 
     @pytest.hookimpl(tryfirst=True)
@@ -63,6 +63,7 @@ class Mutants:
                 elif os.environ.get("VERBOSE"):
                     reporter.write_line(f"noticed: {verdict.fault.name} by {verdict.by}")
 
+            reached = {at: of_test for at, of_test in reached.items() if of_test.seconds <= self.longest}
             verdicts = run.judge(tests, faults, reached, say)
         finally:
             tests.close()
@@ -86,10 +87,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--only", default="", help="only faults in whose name this regular expression is found")
     parser.add_argument("--at-a-time", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--longest", type=float, default=600, help="leave out tests of more seconds, for a quick look")
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
     chosen = parser.parse_args()
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
-    mutants = Mutants(chosen.only, chosen.at_a_time, chosen.list)
+    mutants = Mutants(chosen.only, chosen.at_a_time, chosen.longest, chosen.list)
     from tests.mutants.tests_near import TESTS  # noqa: PLC0415
 
     options = ["-q", "--no-header", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:randomly"]
