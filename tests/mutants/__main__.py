@@ -85,9 +85,13 @@ class Mutants:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("--only", default="", help="only faults in whose name this regular expression is found")
+    parser.add_argument(
+        "--only", default="", help="only faults in whose name this regular expression is found"
+    )
     parser.add_argument("--at-a-time", type=int, default=os.cpu_count() or 2)
-    parser.add_argument("--longest", type=float, default=600, help="leave out tests of more seconds, for a quick look")
+    parser.add_argument(
+        "--longest", type=float, default=600, help="leave out tests of more seconds, for a quick look"
+    )
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
     chosen = parser.parse_args()
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
