@@ -52,7 +52,7 @@ class Copies:
         self._run(f'DROP DATABASE IF EXISTS "{copy.name}" WITH (FORCE)')
 
     def enter(self, copy: Copy) -> None:
-        """From here on this process works on the copy, with the database functions as the migration makes them."""
+        """From here on this process works on the copy, whose functions are those of the migration."""
         for settings in (connections.settings["default"], connection.settings_dict):
             settings["NAME"] = copy.name
         if copy.planted:

@@ -1,4 +1,4 @@
-"""Puts one fault into the running process: into the code of a function, into a constant, or into the database."""
+"""Puts one fault into the running process: into a function, a constant, or the database."""
 
 from __future__ import annotations
 
@@ -106,9 +106,13 @@ def _assign_again(module: ModuleType, tree: ast.Module, first: str) -> None:
             continue
         target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
         reached = reached or ast.unparse(target) == first
-        if reached and isinstance(target, ast.Name):
+        if reached:
             expression = compile(ast.Expression(statement.value), str(module.__file__), "eval")
-            _set_everywhere(module, target.id, eval(expression, vars(module)))
+            value = eval(expression, vars(module))
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            values = value if isinstance(target, ast.Tuple) else [value]
+            for name, one in zip(names, values, strict=True):
+                _set_everywhere(module, ast.unparse(name), one)
 
 
 def _set_everywhere(module: ModuleType, name: str, value: object) -> None:

@@ -86,8 +86,8 @@ class TreeFault:
 
 
 def tree_faults(tree: ast.Module) -> Iterator[TreeFault]:
-    """Every fault of a module: in its functions, and in the values of its constants. `function` is the qualified
-    name of the outermost function, or the name of the constant after a dot.
+    """Every fault of a module: in its functions, and in the values of its constants. `function` is the
+    qualified name of the outermost function, or the name of the constant after a dot.
     """
     for place in _places(tree):
         for node in _instead(place):
@@ -128,24 +128,30 @@ def _within(
     node: ast.AST, parent: ast.AST, field: str, index: int | None, function: str, lines: frozenset[int]
 ) -> Iterator[Place]:
     """The node and all below it, but for texts for people, annotations, defaults and documentation."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return
     if isinstance(node, ast.stmt):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            return
         lines = _own_lines(node)
     yield Place(node, parent, field, index, function, lines)
-    if isinstance(node, ast.JoinedStr):
-        return
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in TRANSLATED:
-        return
+    if not _is_text(node):
+        for inner, name, position in _below(node):
+            yield from _within(inner, node, name, position, function, lines)
+
+
+def _is_text(node: ast.AST) -> bool:
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in TRANSLATED
+    return is_call or isinstance(node, ast.JoinedStr)
+
+
+def _below(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
+    """The nodes right below this one, each with its field and its place in it."""
     for name, value in ast.iter_fields(node):
         if name in SKIPPED.get(type(node), ()):
             continue
         if isinstance(value, ast.AST):
-            yield from _within(value, node, name, None, function, lines)
+            yield value, name, None
         elif isinstance(value, list):
-            for position, item in enumerate(value):
-                if isinstance(item, ast.AST):
-                    yield from _within(item, node, name, position, function, lines)
+            yield from ((item, name, at) for at, item in enumerate(value) if isinstance(item, ast.AST))
 
 
 def _own_lines(statement: ast.stmt) -> frozenset[int]:
@@ -217,15 +223,22 @@ def _constant(place: Place) -> Iterator[ast.AST]:
         yield ast.Constant(value + 1)
         if value > 1:
             yield ast.Constant(value - 1)
-    elif isinstance(value, str) and " " not in value and not _is_pointer(place):
-        yield ast.Constant(f"{value}~")
+    elif isinstance(value, str) and " " not in value and not _is_another_faults(place):
+        yield ast.Constant(f"Q{value}")
     elif isinstance(value, bytes):
-        yield ast.Constant(value + b"~")
+        yield ast.Constant(b"Q" + value)
 
 
-def _is_pointer(place: Place) -> bool:
-    """Leaving out the whole keyword is a fault of its own."""
-    return isinstance(place.parent, ast.keyword) and place.parent.arg == "pointer"
+def _is_another_faults(place: Place) -> bool:
+    """Leaving out the whole keyword, or the whole call, is a fault of its own."""
+    parent = place.parent
+    if isinstance(parent, ast.keyword):
+        return parent.arg == "pointer"
+    return (
+        isinstance(parent, ast.Call)
+        and isinstance(parent.func, ast.Attribute)
+        and parent.func.attr in LEFT_OUT
+    )
 
 
 def _conditional(place: Place) -> Iterator[ast.AST]:

@@ -1,7 +1,7 @@
 """Runs the near tests once to see which lines each reaches, then for each fault those that reach it.
 
-Everything is imported and collected once. Each fault is planted in a process of its own, forked from there, which
-ends at the first test that fails: so a fault costs as much as the quickest test that notices it.
+Everything is imported and collected once. Each fault is planted in a process of its own, forked from there,
+which ends at the first test that fails: so a fault costs as much as the quickest test that notices it.
 """
 
 from __future__ import annotations
@@ -169,6 +169,7 @@ def scan(tests: Tests, faults: Sequence[Fault], path: str) -> tuple[dict[int, Re
                     reached[int(at)] = Reached(seconds, numbers)
                     if failed:
                         failing.append(tests.items[int(at)].nodeid)
+                        del reached[int(at)]
             os.unlink(f"{path}.{child.job}")  # noqa: PTH108
     return reached, failing
 

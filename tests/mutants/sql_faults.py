@@ -1,4 +1,4 @@
-"""Which faults can be planted in a statement or a function of SQL. It reads tokens, not grammar: enough for ours."""
+"""Which faults can be planted in a statement or a function of SQL. It reads tokens, not grammar."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ SWAPS = {
     **{"<": "<=", "<=": "<", ">": ">=", ">=": ">", "+": "-", "-": "+"},
     **{"LEAST": "greatest", "GREATEST": "least", "MIN": "max", "MAX": "min"},
     **{"LEFT": "", "DESC": "", "TRUE": "false", "FALSE": "true"},
+}
+# What may follow IS, and what takes the place of both.
+IS = {
+    ("NOT", "NULL"): "IS NULL",
+    ("NULL",): "IS NOT NULL",
+    ("DISTINCT", "FROM"): "IS NOT DISTINCT FROM",
 }
 
 
@@ -93,21 +99,11 @@ def _of_a_word(tokens: list[Token], at: int) -> Iterator[tuple[int, int, str]]:
         yield token.start, token.end, SWAPS[token.word]
     if token.word == "NOT" and words[:1] not in (["FOUND"], ["NULL"], ["DISTINCT"]):
         yield token.start, token.end, ""
-    if token.word == "IS":
-        if words[:2] == ["NOT", "NULL"]:
-            yield token.start, after[1].end, "IS NULL"
-        elif words[:1] == ["NULL"]:
-            yield token.start, after[0].end, "IS NOT NULL"
-        elif words[:2] == ["DISTINCT", "FROM"]:
-            yield token.start, after[1].end, "IS NOT DISTINCT FROM"
+    for was, instead in IS.items() if token.word == "IS" else ():
+        if words[: len(was)] == list(was):
+            yield token.start, after[len(was) - 1].end, instead
     if token.word == "COALESCE":
-        comma = next(
-            i for i in range(at, len(tokens)) if tokens[i].text == "," and tokens[i].depth == token.depth + 1
-        )
-        close = next(
-            i for i in range(comma, len(tokens)) if tokens[i].text == ")" and tokens[i].depth == token.depth
-        )
-        yield token.start, tokens[close].end, f"({_text(tokens, at + 2, comma)})"
+        yield _without_default(tokens, at)
     if token.text.isdigit() and tokens[at - 1].word not in {"PERFORM", "SELECT", "LIMIT", "OFFSET"}:
         yield token.start, token.end, str(int(token.text) + 1)
     if re.fullmatch(r"'\d+ ?s(econds)?'", token.text):
@@ -116,6 +112,14 @@ def _of_a_word(tokens: list[Token], at: int) -> Iterator[tuple[int, int, str]]:
         yield token.start, token.end, token.text.replace(number[0], str(int(number[0]) + 1))
     if token.word == "SET" and words[:1] == ["LOCK_TIMEOUT"]:
         yield token.start, after[2].end, ""
+
+
+def _without_default(tokens: list[Token], at: int) -> tuple[int, int, str]:
+    """The first argument of a coalesce in the place of the whole."""
+    depth = tokens[at].depth
+    comma = next(i for i in range(at, len(tokens)) if tokens[i].text == "," and tokens[i].depth == depth + 1)
+    close = next(i for i in range(comma, len(tokens)) if tokens[i].text == ")" and tokens[i].depth == depth)
+    return tokens[at].start, tokens[close].end, f"({_text(tokens, at + 2, comma)})"
 
 
 def _text(tokens: list[Token], start: int, end: int) -> str:
@@ -153,11 +157,10 @@ def _begins(tokens: list[Token], first: int) -> bool:
 
 def _condition(tokens: list[Token], at: int) -> Iterator[tuple[int, int, str]]:
     depth = tokens[at].depth
-    then = next(
-        (i for i in range(at, len(tokens)) if tokens[i].word == "THEN" and tokens[i].depth == depth), None
-    )
-    semicolon = next((i for i in range(at, len(tokens)) if tokens[i].text == ";"), len(tokens))
-    if then is not None and then < semicolon:
+    after = range(at, len(tokens))
+    then = next((i for i in after if tokens[i].word == "THEN" and tokens[i].depth == depth), len(tokens))
+    semicolon = next((i for i in after if tokens[i].text == ";"), len(tokens))
+    if then < semicolon:
         for answer in ("true", "false"):
             yield tokens[at + 1].start, tokens[then - 1].end, answer
 

@@ -36,8 +36,8 @@ CALLERS = {
 
 def all_faults() -> list[Fault]:
     pure = [replace(fault, near=near) for module, near in PURE.items() for fault in faults_of_module(module)]
-    hot = [fault for module, names in STATEMENTS.items() for fault in faults_of_module(module, names)]
-    hot += faults_of_database(MIGRATION, _calling_lines())
+    hot = list(faults_of_database(MIGRATION, _calling_lines()))
+    hot += [fault for module, names in STATEMENTS.items() for fault in faults_of_module(module, names)]
     return [*(replace(fault, near=HOT_PATH) for fault in hot), *pure]
 
 

@@ -1,5 +1,5 @@
-"""The tests that are near enough to a fault to notice it: those of the module, and of the room around it. Those of
-whole pages, and of other floors, are not: what they notice by chance, they may cease to notice.
+"""The tests that are near enough to a fault to notice it: those of the module, and of the room around it.
+Those of whole pages, and of other floors, are not: what they notice by chance, they may cease to notice.
 """
 
 # Of each pure module its own.

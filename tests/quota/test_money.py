@@ -80,7 +80,7 @@ def test_the_most_digits_that_are_read() -> None:
 
 
 def test_no_amount_is_above_a_million_dollars() -> None:
-    assert MAX_NANOUSD == nanousd_from_usd("1000000")
+    assert nanousd_from_usd("1000000") == MAX_NANOUSD
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Windows as tables of exact values. Properties against a brute-force model are in test_windows_properties.py."""
+"""Windows as tables of exact values. Properties against a brute-force model: test_windows_properties.py."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

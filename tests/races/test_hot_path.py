@@ -254,8 +254,8 @@ def terminate_whoever_waits() -> None:
 
 
 def waiting_for_the_seat(scene: Scene, terminated_after: float) -> Any:
-    """What an authorize gets that finds its seat locked. Who still waits then is terminated: a wait that had no end
-    would hang the test, which shall fail.
+    """What an authorize gets that finds its seat locked. Who still waits then is terminated: a wait that had
+    no end would hang the test, which shall fail.
     """
     answered = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The text of an invitation's link: it must not change, or every link that is on its way would stop working."""
+"""The token of an invitation's link: should it change, no link that is on its way would work."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from teams.invitation_tokens import hash_of, token_of
 INVITATION = UUID("0198c2a0-0000-7000-8000-000000000001")
 
 
-def test_the_token_of_an_invitation_follows_from_the_secret_the_id_and_the_times_sent(
+def test_a_token_follows_from_the_secret_the_id_and_the_times_sent(
     settings: Settings,
 ) -> None:
     settings.SECRET_KEY = "a secret of a test"

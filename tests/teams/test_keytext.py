@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teams.keytext import LENGTH, key_id_of, key_text, new_key_id, new_salt, same_text
+from teams.keytext import LENGTH, _checksum, key_id_of, key_text, new_key_id, new_salt, same_text
 
 
 def test_a_key_is_its_prefix_an_id_a_secret_and_a_checksum() -> None:
@@ -22,7 +22,7 @@ def test_a_key_is_its_prefix_an_id_a_secret_and_a_checksum() -> None:
 
 
 def test_the_text_of_a_key_never_changes() -> None:
-    """Keys are kept as id, salt and the name of their root alone: another text would be the end of all of them."""
+    """A row has the id, the salt and the name of the root alone: another text would end every key."""
     text = key_text(root=b"a root of a test", key_id="0123456789ab", salt=bytes(range(16)))
     assert text == "sk-cp-0123456789abLVyvdYsLuDbM6sdsyOkasTRC9D3bb1GmG7hj8vSp0cxkq3"
     body = text.removeprefix("sk-cp-").removesuffix("0cxkq3")
@@ -62,6 +62,8 @@ def test_another_root_or_salt_gives_another_key() -> None:
 
 
 GOOD = key_text(root=b"root", key_id="0123456789ab", salt=b"salt")
+# These have the right checksum: too short, too long, of another kind, with a sign that is no digit.
+WRONG_BODIES = (GOOD[:-7], GOOD[:-6] + "0", "sk-cq-" + GOOD[6:-6], GOOD[:-7] + "-", "sk-cp--" + GOOD[7:-6])
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,7 @@ GOOD = key_text(root=b"root", key_id="0123456789ab", salt=b"salt")
         GOOD[:-1] + "_",
         GOOD.replace("0", "é", 1),
         "\0" * LENGTH,
+        *(body + _checksum(body) for body in WRONG_BODIES),
     ],
 )
 def test_garbage_has_no_id(garbage: str) -> None:
