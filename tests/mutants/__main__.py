@@ -11,75 +11,90 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.mutants.tests_near import TESTS
+
+if TYPE_CHECKING:
+    from tests.mutants.faults import Fault
+    from tests.mutants.run import Verdict
+
 EQUIVALENTS = Path(__file__).parent / "equivalents.toml"
+VERBOSE = bool(os.environ.get("VERBOSE"))
 
 
 class Mutants:
     """Takes the place of pytest's own loop over the tests."""
 
-    def __init__(self, only: str, at_a_time: int, longest: float, show: bool) -> None:
-        self.only, self.at_a_time, self.longest, self.show = only, at_a_time, longest, show
-        self.failed = True
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        self.chosen = chosen
+        self.succeeded = False
+        entries = tomllib.loads(EQUIVALENTS.read_text())["equivalent"]
+        self.known = {entry["fault"] for entry in entries if entry["reason"]}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        # They import the models, so not before Django is set up.
+        # It imports the models, so not before Django is set up.
+        from tests.mutants.targets import all_faults  # noqa: PLC0415
+
+        self.reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
+        every = all_faults()
+        faults = [fault for fault in every if re.search(self.chosen.only, fault.name)]
+        gone = self.known - {fault.name for fault in every}
+        if self.chosen.list:
+            for fault in faults:
+                self.say(fault.name)
+            self.succeeded = True
+        else:
+            failing, verdicts = self.judged(session, faults)
+            self.succeeded = self.report(verdicts, gone) and not failing
+        return True
+
+    def judged(self, session: pytest.Session, faults: list[Fault]) -> tuple[list[str], list[Verdict]]:
+        """The tests that fail without any fault, and what became of each fault."""
         from pytest_django.plugin import blocking_manager_key  # noqa: PLC0415
 
-        from tests.mutants import run, targets  # noqa: PLC0415
+        from tests.mutants.run import Tests, judge, scan  # noqa: PLC0415
 
-        reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
-        every = targets.all_faults()
-        faults = [fault for fault in every if re.search(self.only, fault.name)]
-        known = {
-            entry["fault"]: entry["reason"] for entry in tomllib.loads(EQUIVALENTS.read_text())["equivalent"]
-        }
-        if self.show:
-            for fault in faults:
-                reporter.write_line(fault.name)
-            self.failed = False
-            return True
-        tests = run.Tests(session.items, session.config.stash[blocking_manager_key], self.at_a_time)
-        # Sets up the database, which stays.
-        first = next(at for at, item in enumerate(session.items) if "db" in getattr(item, "fixturenames", ()))
-        assert not tests.fails(first)
-        tests.copies.original = str(run.Copies(tests.copies.blocker).original)
-        tests.free = [tests.copies.make(number) for number in range(self.at_a_time)]
+        tests = Tests(session.items, session.config.stash[blocking_manager_key], self.chosen.at_a_time)
         try:
             with tempfile.TemporaryDirectory() as folder:
-                reached, failing = run.scan(tests, faults, f"{folder}/reached")
+                reached, failing = scan(tests, faults, f"{folder}/reached")
             for name in failing:
-                reporter.write_line(f"fails without any fault, so it is left out: {name}")
-            reporter.write_line(f"{len(faults)} faults, {len(session.items)} tests")
-
-            def say(verdict: run.Verdict) -> None:
-                if verdict.survived and verdict.fault.name not in known:
-                    reporter.write_line(f"survived: {verdict.fault.name}")
-                elif os.environ.get("VERBOSE"):
-                    reporter.write_line(f"noticed: {verdict.fault.name} by {verdict.by}")
-
-            reached = {at: of_test for at, of_test in reached.items() if of_test.seconds <= self.longest}
-            verdicts = run.judge(tests, faults, reached, say)
+                self.say(f"fails without any fault, so it is left out: {name}")
+            self.say(f"{len(faults)} faults, {len(reached)} tests")
+            quick = {at: of_test for at, of_test in reached.items() if of_test.seconds <= self.chosen.longest}
+            return failing, judge(tests, faults, quick, self.say_verdict)
         finally:
             tests.close()
+
+    def say(self, line: str) -> None:
+        self.reporter.write_line(line)
+
+    def say_verdict(self, verdict: Verdict) -> None:
+        if verdict.survived and verdict.fault.name not in self.known:
+            self.say(f"survived: {verdict.fault.name}")
+        elif VERBOSE:
+            self.say(f"noticed: {verdict.fault.name} by {verdict.by}")
+
+    def report(self, verdicts: list[Verdict], gone: set[str]) -> bool:
+        """Whether all is as it should be."""
         survived = {verdict.fault.name for verdict in verdicts if verdict.survived}
-        noticed = {verdict.fault.name: verdict.by for verdict in verdicts if not verdict.survived}
-        wrong = [f"{name}: is noticed by {noticed[name]}" for name in known if name in noticed]
-        names = {fault.name for fault in every}
-        wrong += [f"{name}: there is no such fault" for name in known if name not in names]
+        wrong = [f"{name}: there is no such fault" for name in sorted(gone)]
+        wrong += [
+            f"{verdict.fault.name}: is noticed by {verdict.by}"
+            for verdict in verdicts
+            if not verdict.survived and verdict.fault.name in self.known
+        ]
         for line in wrong:
-            reporter.write_line(f"equivalents.toml: {line}")
-        fresh = survived - set(known)
-        reporter.write_line(
-            f"{len(verdicts)} planted, {len(noticed)} noticed, {len(survived & set(known))} equivalent, "
-            f"{len(fresh)} survived"
+            self.say(f"equivalents.toml: {line}")
+        self.say(
+            f"{len(verdicts)} planted, {len(verdicts) - len(survived)} noticed, "
+            f"{len(survived & self.known)} equivalent, {len(survived - self.known)} survived"
         )
-        self.failed = bool(fresh or wrong or failing)
-        return True
+        return not wrong and survived <= self.known
 
 
 def main() -> int:
@@ -89,17 +104,13 @@ def main() -> int:
     )
     parser.add_argument("--at-a-time", type=int, default=os.cpu_count() or 2)
     parser.add_argument(
-        "--longest", type=float, default=600, help="leave out tests of more seconds, for a quick look"
+        "--longest", type=float, default=600, help="leave out tests of more seconds, to be quick"
     )
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
-    chosen = parser.parse_args()
+    mutants = Mutants(parser.parse_args())
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
-    mutants = Mutants(chosen.only, chosen.at_a_time, chosen.longest, chosen.list)
-    from tests.mutants.tests_near import TESTS  # noqa: PLC0415
-
-    options = ["-q", "--no-header", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    status = pytest.main([*options, *TESTS], plugins=[mutants])
-    return 1 if mutants.failed else int(status) if status != pytest.ExitCode.NO_TESTS_COLLECTED else 0
+    pytest.main(["-q", "--no-header", "-p", "no:xdist", "-p", "no:cacheprovider", *TESTS], plugins=[mutants])
+    return 0 if mutants.succeeded else 1
 
 
 if __name__ == "__main__":

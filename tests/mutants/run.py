@@ -58,6 +58,10 @@ class Tests:
 
     def __init__(self, items: Sequence[pytest.Item], blocker: DjangoDbBlocker, at_a_time: int) -> None:
         self.items = items
+        # The first test that needs the database sets it up, and it stays.
+        first = next(at for at, item in enumerate(items) if item.get_closest_marker("django_db"))
+        if self.fails(first):
+            raise RuntimeError(f"{items[first].nodeid} fails without any fault")
         self.copies = Copies(blocker)
         self.free = [self.copies.make(number) for number in range(at_a_time)]
         self.children: dict[int, Child] = {}

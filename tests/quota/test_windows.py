@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quota.windows import (
+    FOREVER,
     MAX_LENGTH_SECONDS,
     MIN_LENGTH_SECONDS,
     Bucket,
@@ -155,7 +156,7 @@ def test_a_first_use_window_holds_only_what_is_held_in_it() -> None:
 
 def test_a_second_first_use_window_opens_at_the_first_use_after_the_first_one() -> None:
     usage = [(on("03T10:00:00"), 1), (on("03T14:59:59"), 2), (on("03T15:00:00"), 4), (on("03T21:00:00"), 8)]
-    assert first_use_buckets(FIRST_USE.rule, usage) == [
+    assert first_use_buckets(FIRST_USE.rule, usage[::-1]) == [
         Bucket(on("03T10:00:00"), 3),
         Bucket(on("03T15:00:00"), 4),
         Bucket(on("03T21:00:00"), 8),
@@ -331,6 +332,19 @@ def test_a_late_report_in_a_first_use_window_has_the_room_of_that_window_alone()
 )
 def test_a_window_is_called_by_its_length_in_hours_or_else_by_its_name(seconds: int, label: str) -> None:
     assert Limit("long", Rule(Policy.ROLLING, seconds), 1).label == label
+
+
+def test_it_never_fits_in_the_past() -> None:
+    used = [Bucket(on("01T00:00:00"), 1000), Bucket(on("03T10:00:00"), 1000)]
+    assert fits_at(ROLLING, used, [], 500, on("03T12:00:00")) == on("03T15:00:00")
+
+
+def test_what_a_hold_that_never_lapses_keeps_out_fits_when_it_leaves_the_window() -> None:
+    assert fits_at(ROLLING, [], [Hold(on("03T10:00:00"), 1000)], 500, on("03T10:10:00")) == on("03T15:00:00")
+
+
+def test_forever_is_a_moment_that_others_can_be_compared_with() -> None:
+    assert on("03T10:00:00") < FOREVER
 
 
 def test_a_window_lasts_from_an_hour_to_31_days() -> None:
