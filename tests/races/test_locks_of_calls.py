@@ -6,16 +6,14 @@ test_same_id.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
 from django.db.models import QuerySet
 
-from quota.errors import NoUsableResources
 from quota.hot_path.state import usable_credits
 from quota.models import Reservation, TeamCredits
 from teams.models import Seat, SubscriptionKey
@@ -158,36 +156,3 @@ def test_a_call_of_a_member_without_seat_waits_for_the_credits_it_is_paid_from()
             done = start(pool, lambda: desk.settle(held, 2))
             waiting("transactionid", 1)
         assert done.result(30).from_credits_nanousd == 2 * PENNY
-
-
-DOOR = 4712  # of an advisory lock, behind which a decision stops between its lock and its sum
-
-
-@contextmanager
-def stopping_before_the_sum() -> Iterator[None]:
-    """The function that sums the usable Credits, as the database has it, with a door in it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_functiondef('quota_usable_credits'::regproc)")
-        (source,) = cursor.fetchone()
-        stop = f"PERFORM pg_advisory_xact_lock_shared({DOOR});\n    -- No row of access"
-        assert source.count("-- No row of access") == 1
-        cursor.execute(source.replace("-- No row of access", stop))
-        try:
-            yield
-        finally:
-            cursor.execute(source)
-
-
-def test_a_first_lot_that_is_granted_while_a_call_decides_pays_for_later_calls_alone() -> None:
-    """Until then there is no row of Credits to lock, so two calls could both take that lot."""
-    scene = make_scene()
-    desk = make_desk(make_member(scene.team, credits=True))
-    TeamCredits.objects.filter(team=scene.team).delete()
-    with stopping_before_the_sum(), ThreadPoolExecutor(1) as pool, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [DOOR])
-        asked = start(pool, lambda: desk.ask(2))
-        wait([asked], timeout=3)
-        give_credits(scene.team, USD)
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [DOOR])
-        assert isinstance(asked.exception(30), NoUsableResources)
-    assert desk.ask(2).from_credits_nanousd == 2 * PENNY
