@@ -167,6 +167,12 @@ def test_what_is_planned_ahead_is_seen_before_and_after_the_change() -> None:
     assert not made_of(AddSeats(MAX, 1), plain, interval="year").plans_ahead
 
 
+def test_what_is_brought_forward_or_taken_back_is_a_change_although_the_next_bill_stays() -> None:
+    plain = (PlannedSeat(1, PLUS),)
+    assert made_of(SwitchInterval("year"), plain, next_interval="year").at_once
+    assert made_of(KeepSeats((1,)), (PlannedSeat(1, PLUS, PLUS),)).seats == plain
+
+
 def test_seats_on_the_plan_that_is_asked_for_only_lose_what_was_planned() -> None:
     made = made_of(MoveSeats(MAX, (3, 1)))
     assert (made.moves, made.seats[2]) == ({1: MAX}, PlannedSeat(3, MAX))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
@@ -31,7 +31,8 @@ class Copies:
     def leave(self) -> None:
         """No connection is open when a process is forked: it would be shared."""
         connections.close_all()
-        connection.close_pool()
+        database: Any = connection
+        database.close_pool()
 
     def make(self, number: int) -> Copy:
         return Copy(f"{self.original}_copy{number}")
@@ -42,9 +43,7 @@ class Copies:
             return
         self.leave()
         self.drop(copy)
-        self._run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self.original]
-        )
+        self._run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", self.original)
         self._run(f'CREATE DATABASE "{copy.name}" TEMPLATE "{self.original}"')
         copy.fresh, copy.planted = True, False
 
@@ -59,6 +58,6 @@ class Copies:
             with self.blocker.unblock(), connection.cursor() as cursor:
                 cursor.execute(";\n".join(database_functions(MIGRATION).values()))
 
-    def _run(self, sql: str, values: Sequence[object] | None = None) -> None:
+    def _run(self, sql: str, *values: str) -> None:
         with self.blocker.unblock(), connection._nodb_cursor() as cursor:
-            cursor.execute(sql, values)
+            cursor.execute(sql, values or None)

@@ -196,7 +196,7 @@ def _reached(tests: Tests, at: int, files: frozenset[str]) -> tuple[bool, float,
         failed = tests.fails(at)
     finally:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
     return failed, time.monotonic() - begun, {file: sorted(found) for file, found in lines.items()}
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from quota.hot_path.state import CallState, locked_call_state, public_id_of, seat_usage, usable_credits
 from quota.models import CreditGrant, Entitlement, OwedUsage, Reservation, UsageBucket, UsageEvent
@@ -114,9 +114,12 @@ def test_a_key_works_for_calls_until_the_very_moment_it_ended(
     scene: Scene, model: type[Model], field: str
 ) -> None:
     other = make_member(scene.team)
-    rows = {SubscriptionKey: scene.owner.keys, Membership: Membership.objects.filter(pk=scene.owner.pk)}
-    of_owner = rows.get(model, User.objects.filter(pk=scene.owner.user_id))
-    of_owner.update(**{field: LATER}, **({"is_active": False} if model is User else {}))
+    rows: dict[type[Model], QuerySet[Any]] = {
+        SubscriptionKey: SubscriptionKey.objects.filter(membership=scene.owner),
+        Membership: Membership.objects.filter(pk=scene.owner.pk),
+        User: User.objects.filter(pk=scene.owner.user_id),
+    }
+    rows[model].update(**{field: LATER}, **({"is_active": False} if model is User else {}))
     assert state_of(scene.desk.key, LATER - TICK).key_works
     assert not state_of(scene.desk.key, LATER).key_works
     assert state_of(key_of(other), LATER).key_works
