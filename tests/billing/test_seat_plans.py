@@ -98,6 +98,24 @@ def test_a_seat_that_gave_way_gets_the_lowest_plan_that_is_left() -> None:
     assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: PLUS}, [PLUS, MAX], [2])
 
 
+def test_whoever_is_to_change_at_once_gives_way_before_others_that_are_to_change() -> None:
+    seats = [
+        SeatToPlace(1, PLUS, wanted_plan_id=MAX, held=True, at_once=True),
+        SeatToPlace(2, PLUS, wanted_plan_id=MAX, held=True),
+    ]
+    assert place_seats(seats, {PLUS: 1, ULTRA: 1}).plan_ids == {1: ULTRA, 2: PLUS}
+
+
+def test_the_order_in_which_seats_are_given_decides_nothing() -> None:
+    free, held = SeatToPlace(1, PLUS, wanted_plan_id=MAX), SeatToPlace(2, PLUS, wanted_plan_id=MAX, held=True)
+    for seats in ([free, held], [held, free]):
+        assert place_seats(seats, {MAX: 1, ULTRA: 1}).plan_ids == {1: ULTRA, 2: MAX}
+    one, two = SeatToPlace(1, PLUS), SeatToPlace(2, PLUS)
+    for seats in ([one, two], [two, one]):
+        assert place_seats(seats, {PLUS: 1}).plan_ids == {1: PLUS}
+        assert list(place_seats(seats, {}).gone) == [1, 2]
+
+
 def test_a_plan_that_nobody_pays_for_has_no_room() -> None:
     done = place_seats([SeatToPlace(1, PLUS)], {PLUS: 0, MAX: 0})
     assert (done.plan_ids, list(done.new), list(done.gone)) == ({}, [], [1])

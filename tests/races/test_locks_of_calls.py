@@ -133,6 +133,7 @@ def test_a_call_that_waited_for_a_seat_uses_the_seat_that_its_member_holds_now()
 
 
 def test_no_call_waits_longer_than_three_seconds_for_any_row() -> None:
+    make_scene().desk.use(1)  # by these functions
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT proname, proconfig FROM pg_proc WHERE prosrc LIKE '%FOR NO KEY UPDATE%'"
