@@ -59,7 +59,7 @@ class Tests:
     def __init__(self, items: Sequence[pytest.Item], blocker: DjangoDbBlocker, at_a_time: int) -> None:
         self.items = items
         # The first test that needs the database sets it up, and it stays.
-        first = next(at for at, item in enumerate(items) if item.get_closest_marker("django_db"))
+        first = next(at for at, item in enumerate(items) if needs_database(item))
         if self.fails(first):
             raise RuntimeError(f"{items[first].nodeid} fails without any fault")
         self.copies = Copies(blocker)
@@ -134,6 +134,10 @@ def _listen(child: Child) -> None:
                 child.at, child.since = int(line), time.monotonic()
             else:
                 child.told.append(line)
+
+
+def needs_database(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("django_db")) or "db" in getattr(item, "fixturenames", ())
 
 
 def commits(item: pytest.Item) -> bool:

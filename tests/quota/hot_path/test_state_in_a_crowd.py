@@ -123,6 +123,10 @@ def test_a_key_works_for_calls_until_the_very_moment_it_ended(
     assert state_of(scene.desk.key, LATER - TICK).key_works
     assert not state_of(scene.desk.key, LATER).key_works
     assert state_of(key_of(other), LATER).key_works
+    # Before a call the rows as they stand decide, and the caller's clock only when an overlap ends.
+    assert state_of(scene.desk.key, LATER - TICK, request_id="r").key_works == (field == "expires_at")
+    assert not state_of(scene.desk.key, LATER, request_id="r").key_works
+    assert state_of(key_of(other), LATER, request_id="r").key_works
 
 
 def test_a_key_works_for_calls_from_five_seconds_before_it_was_made(scene: Scene) -> None:
