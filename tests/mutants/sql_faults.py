@@ -75,7 +75,7 @@ def _cuts(sql: str, tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
     """From where to where the text is replaced, and by what."""
     for at, token in enumerate(tokens):
         yield from _of_a_word(tokens, at)
-        if token.word in {"AND", "OR"}:
+        if token.word in {"AND", "OR"} and tokens[at - 1].word != "CREATE":
             end = _end_of_term(tokens, at)
             yield token.start, tokens[end].end, " "
             if tokens[first := _start_of_term(tokens, at)].depth == token.depth and _begins(tokens, first):
