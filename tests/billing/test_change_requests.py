@@ -146,7 +146,7 @@ def test_a_change_says_which_seats_it_names_and_adds(
     assert (made.named, made.added) == (named, added)
 
 
-def test_a_change_at_once_is_told_from_one_that_waits() -> None:
+def test_whether_a_change_is_at_once() -> None:
     assert made_of(AddSeats(MAX, 1)).at_once
     assert made_of(MoveSeats(ULTRA, (1,))).at_once
     assert made_of(SwitchInterval("year"), (PlannedSeat(1, PLUS),)).at_once

@@ -29,7 +29,7 @@ class Fault:
         return f"{self.place}: {self.change}"
 
 
-def told_apart(faults: Iterable[Fault]) -> list[Fault]:
+def numbered(faults: Iterable[Fault]) -> list[Fault]:
     """The faults, those of one name numbered in the order of the code."""
     seen: Counter[str] = Counter()
     named = []

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from tests.mutants.faults import Fault, told_apart
+from tests.mutants.faults import Fault, numbered
 from tests.mutants.python_faults import tree_faults
 from tests.mutants.sql_faults import sql_faults
 from tokenplan.runtime.folders import ROOT
@@ -42,7 +42,7 @@ def faults_of_module(name: str, statements: tuple[str, ...] = ()) -> list[Fault]
         for change, text in sql_faults(getattr(module, constant)):
             plant = _into_constant(module, constant, text)
             found.append(Fault(f"{file}::{constant}", change, path, _users(tree, constant), plant))
-    return told_apart(found)
+    return numbered(found)
 
 
 def _users(tree: ast.Module, constant: str) -> frozenset[int]:
@@ -144,7 +144,7 @@ def faults_of_database(migration: str, lines: dict[str, tuple[str, frozenset[int
             Fault(f"{file}::{name}", change, lines[name][0], lines[name][1], _into_database(text), text)
             for change, text in sql_faults(sql)
         ]
-        yield from told_apart(faults)
+        yield from numbered(faults)
 
 
 def _into_database(sql: str) -> Callable[[], None]:

@@ -43,12 +43,12 @@ class Reached:
 
 @dataclass
 class Child:
-    """A forked process, and what it has told so far."""
+    """A forked process, and what it has written so far."""
 
     copy: Copy
     read: int
     job: Any
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     since: float = 0.0
     at: int = -1
 
@@ -133,7 +133,7 @@ def _listen(child: Child) -> None:
             if line.isdigit():
                 child.at, child.since = int(line), time.monotonic()
             else:
-                child.told.append(line)
+                child.lines.append(line)
 
 
 def needs_database(item: pytest.Item) -> bool:
@@ -170,7 +170,7 @@ def scan(tests: Tests, faults: Sequence[Fault], path: str) -> tuple[dict[int, Re
         for child, status in tests.wait(lambda child: 600):
             child.copy.fresh = False
             if status:
-                raise RuntimeError("\n".join(child.told))
+                raise RuntimeError("\n".join(child.lines))
             with open(f"{path}.{child.job}") as file:  # noqa: PTH123
                 for at, (failed, seconds, lines) in json.load(file).items():
                     numbers = {name: frozenset(of_file) for name, of_file in lines.items()}
@@ -231,7 +231,7 @@ def judge(
             child.copy.fresh = status is not None and not any(commits(tests.items[at]) for at in ran)
             child.copy.planted = child.copy.planted or bool(fault.sql)
             if status == BROKEN:
-                raise RuntimeError(f"{fault.name}\n" + "\n".join(child.told))
+                raise RuntimeError(f"{fault.name}\n" + "\n".join(child.lines))
             if status == NOT_PLANTED:
                 continue
             if status != SURVIVED and child.at >= 0:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.mutants.faults import Fault, told_apart
+from tests.mutants.faults import Fault, numbered
 from tests.mutants.planting import _into_python
 from tests.mutants.python_faults import tree_faults
 from tests.mutants.sql_faults import sql_faults
@@ -100,4 +100,4 @@ def test_the_first_term_of_a_condition_and_its_default_are_left_out() -> None:
 
 def test_faults_of_one_name_are_numbered() -> None:
     fault = Fault("a.py::f", "0 → 1", "a.py", frozenset(), lambda: None)
-    assert [one.name for one in told_apart([fault, fault])] == ["a.py::f: 0 → 1", "a.py::f: 0 → 1 (2)"]
+    assert [one.name for one in numbered([fault, fault])] == ["a.py::f: 0 → 1", "a.py::f: 0 → 1 (2)"]

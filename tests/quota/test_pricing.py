@@ -139,7 +139,7 @@ def test_an_estimate_costs_what_the_call_would() -> None:
     assert estimated(CARD, "talker", {"input_tokens": 4808, "output_tokens": 10, "images": 0}) == 1_454_400
 
 
-def test_an_estimate_needs_a_price_for_every_meter_and_is_told_which_there_are() -> None:
+def test_an_estimate_needs_a_price_for_every_meter_and_the_refusal_names_them() -> None:
     with pytest.raises(InvalidUsage) as refusal:
         estimated(CARD, "talker", {"input_tokens": 1, "images": 2, "songs": 1})
     assert refusal.value.pointer == "/images"
