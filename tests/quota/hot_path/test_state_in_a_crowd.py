@@ -16,6 +16,7 @@ from django.db.models import Model, QuerySet
 
 from quota.hot_path.state import CallState, locked_call_state, public_id_of, seat_usage, usable_credits
 from quota.models import CreditGrant, Entitlement, OwedUsage, Reservation, UsageBucket, UsageEvent
+from quota.services.credits import set_credit_access, set_team_credits
 from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit, Policy, Rule
 from teams.models import Membership, SeatHolding, SubscriptionKey, User
@@ -288,6 +289,25 @@ def test_access_ends_with_the_membership_and_is_the_founders_from_the_start(scen
     assert usable(make_member(scene.team)) == 0
     end_membership(membership=member, by=None, at=T0 + SECOND)
     assert usable(member, at=T0 + MINUTE) == 0
+    assert usable(member, at=T0 + MINUTE, occurred_at=T0 + SECOND - TICK) == USD
+    assert usable(member, at=T0 + MINUTE, occurred_at=T0 + SECOND) == 0
+
+
+def test_a_call_now_is_judged_by_the_rows_as_they_stand_and_a_late_report_by_its_moment(scene: Scene) -> None:
+    """Access and overflow were switched off by a server whose clock is a second ahead."""
+    give_credits(scene.team, USD)
+    member, soon = make_member(scene.team, credits=True), T0 + SECOND
+    set_credit_access(
+        membership=member, allowed=False, overflow="allow", month_cap_nanousd=None, at=soon, by=None
+    )
+    assert (usable(member), usable(member, at=T0 + MINUTE)) == (0, 0)
+    assert usable(member, at=T0 + MINUTE, occurred_at=T0) == USD
+    assert usable(member, at=T0 + MINUTE, occurred_at=soon) == 0
+    set_team_credits(team=scene.team, overflow="never", low_balance_nanousd=0, at=soon, by=None)
+    owner = scene.owner
+    assert (usable(owner, seated=True), usable(owner)) == (0, USD)
+    assert usable(owner, seated=True, at=T0 + MINUTE, occurred_at=T0) == USD
+    assert usable(owner, seated=True, at=T0 + MINUTE, occurred_at=soon) == 0
 
 
 def test_the_overflow_policies_are_for_members_with_a_working_seat(scene: Scene) -> None:
