@@ -303,6 +303,8 @@ def test_a_call_now_is_judged_by_the_rows_as_they_stand_and_a_late_report_by_its
     assert (usable(member), usable(member, at=T0 + MINUTE)) == (0, 0)
     assert usable(member, at=T0 + MINUTE, occurred_at=T0) == USD
     assert usable(member, at=T0 + MINUTE, occurred_at=soon) == 0
+    nobody = make_member(scene.team)
+    assert usable(nobody, at=T0 + MINUTE, occurred_at=T0) == usable(nobody, seated=True) == 0
     set_team_credits(team=scene.team, overflow="never", low_balance_nanousd=0, at=soon, by=None)
     owner = scene.owner
     assert (usable(owner, seated=True), usable(owner)) == (0, USD)
