@@ -10,7 +10,7 @@ PACKAGES := node_modules/.locked
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
 $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
 
-.PHONY: help setup run test test-all check format lock shots clean
+.PHONY: help setup run test test-all mutants check format lock shots clean
 .DEFAULT_GOAL := help
 
 help: ## These targets
@@ -26,6 +26,9 @@ test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what 
 
 test-all: setup ## And the tests that take minutes
 	@$(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
+
+mutants: setup ## Plant faults in the code that must not be wrong; each that no test notices is named. ARGS="--only REGEX"
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 check: setup ## Lint, format, types, who imports whom, migrations
 	$(BIN)/ruff check .

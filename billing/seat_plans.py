@@ -52,7 +52,7 @@ def place_seats(seats: Sequence[SeatToPlace], paid: Mapping[int, int]) -> SeatPl
     3. A seat that gave way and is not to leave gets what room is left, in order of plan id.
     4. What room is left then is new seats; seats left over are gone.
     """
-    room = {plan_id: count for plan_id, count in paid.items() if count > 0}
+    room = dict(paid)
     asked = _as_asked(seats, room)
     placed: dict[int, int] = {}
     for seat in seats if asked else ():

@@ -48,8 +48,6 @@ def draw(amount: int, lots: list[tuple[int, int]]) -> list[Draw]:
     """
     draws = []
     for grant_id, remaining in lots:
-        if amount == 0:
-            break
         part = min(amount, remaining)
         if part > 0:
             draws.append(Draw(grant_id, part))

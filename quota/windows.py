@@ -87,9 +87,9 @@ class Rule:
         the one that begins within a length after it. Far from all of them it opens its own: no two overlap.
         """
         if self.policy is Policy.FIRST_USE:
-            near = [b.starts_at for b in buckets if abs(b.starts_at - moment) < self.length]
-            containing = [start for start in near if start <= moment]
-            return max(containing, default=min(near, default=moment))
+            # Of those near by, only the first can contain it: the others begin a length later.
+            near = (b.starts_at for b in buckets if abs(b.starts_at - moment) < self.length)
+            return min(near, default=moment)
         width = self.step if self.policy is Policy.ROLLING else self.length
         return self.origin + (moment - self.origin) // width * width
 
@@ -230,7 +230,7 @@ def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occ
     end = rule.bucket_start(occurred_at) + rule.step
     last_end = end - rule.step + rule.length
     # A window only grows where usage begins to count, so the fullest one begins to count some.
-    later = [b.starts_at for b in buckets if b.used] + [h.at for h in holds if h.nanousd]
+    later = [b.starts_at for b in buckets] + [h.at for h in holds]
     steps = {rule.bucket_start(start) for start in later if end <= start < last_end}
     return min([room, *(_rolling_window(limit, buckets, holds, step).room for step in steps)])
 
@@ -254,8 +254,9 @@ def fits_at(
 
     if fits(moment):
         return moment
-    lapses = {hold.ends_at for hold in holds if hold.ends_at < FOREVER}
-    starts = {b.starts_at for b in buckets if b.used} | {rule.bucket_start(h.at, buckets) for h in holds}
+    lapses = {hold.ends_at for hold in holds}
+    starts = {b.starts_at for b in buckets} | {rule.bucket_start(h.at, buckets) for h in holds}
+    # At the last of them nothing counts any more, so that one need not be asked.
     changes = sorted(at for at in lapses | {start + rule.length for start in starts} if at > moment)
     return changes[bisect_left(changes, True, hi=len(changes) - 1, key=fits)]
 

@@ -52,7 +52,7 @@ def key_text(*, root: bytes, key_id: str, salt: bytes) -> str:
 
 def key_id_of(text: str) -> str | None:
     """The id in a well-formed text, or None for other text. Does not check the secret."""
-    if len(text) != LENGTH or not text.startswith(PREFIX) or not text.isascii():
+    if len(text) != LENGTH or not text.startswith(PREFIX):
         return None
     body, checksum = text[:-CHECKSUM_LENGTH], text[-CHECKSUM_LENGTH:]
     if not all(c in ALPHABET for c in body[len(PREFIX) :]) or _checksum(body) != checksum:

@@ -26,6 +26,9 @@ _servers = contextlib.ExitStack()
 # The same examples in every run, and no time limit for one. HYPOTHESIS_PROFILE=search tries new examples.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
+# A property that fails has noticed the planted fault (tests/mutants); nobody needs the smallest example.
+_TRIED = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+hypothesis.settings.register_profile("mutants", deadline=None, derandomize=True, phases=_TRIED)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 

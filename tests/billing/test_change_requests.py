@@ -109,6 +109,79 @@ def test_what_is_planned_by_the_month_stays_so_when_seats_are_added() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "pointer"),
+    [
+        (AddSeats(MAX, 0), "/count"),
+        (MoveSeats(MAX, ()), "/seats"),
+        (MoveSeats(MAX, (1, 4)), "/seats"),
+        (GiveUpSeats((1, 2, 3)), "/seats"),
+        (SwitchInterval("week"), "/interval"),
+    ],
+)
+def test_a_refusal_points_at_the_field_that_is_wrong(asked: ChangeRequest, pointer: str) -> None:
+    with pytest.raises(InvalidValue) as refusal:
+        made_of(asked)
+    assert refusal.value.pointer == pointer
+
+
+def test_a_team_has_at_most_a_thousand_seats() -> None:
+    assert made_of(AddSeats(MAX, 996)).now.seats == {PLUS: 2, MAX: 997, ULTRA: 1}
+    with pytest.raises(InvalidValue, match="at most 1000 seats"):
+        made_of(AddSeats(MAX, 997))
+
+
+@pytest.mark.parametrize(
+    ("asked", "named", "added"),
+    [
+        (AddSeats(MAX, 2), set(), {MAX: 2}),
+        (MoveSeats(ULTRA, (1, 3)), {1, 3}, {}),
+        (GiveUpSeats((1, 2)), {1, 2}, {}),
+        (KeepSeats((3,)), {3}, {}),
+    ],
+)
+def test_a_change_says_which_seats_it_names_and_adds(
+    asked: ChangeRequest, named: set[int], added: dict[int, int]
+) -> None:
+    made = made_of(asked)
+    assert (made.named, made.added) == (named, added)
+
+
+def test_whether_a_change_is_at_once() -> None:
+    assert made_of(AddSeats(MAX, 1)).at_once
+    assert made_of(MoveSeats(ULTRA, (1,))).at_once
+    assert made_of(SwitchInterval("year"), (PlannedSeat(1, PLUS),)).at_once
+    assert not made_of(GiveUpSeats((1,))).at_once
+    assert not made_of(SwitchInterval("month"), interval="year").at_once
+
+
+def test_what_is_planned_ahead_is_seen_before_and_after_the_change() -> None:
+    plain = (PlannedSeat(1, PLUS), PlannedSeat(2, MAX))
+    assert not made_of(AddSeats(MAX, 1), plain).plans_ahead
+    assert made_of(GiveUpSeats((1,)), plain).plans_ahead  # after it
+    assert made_of(
+        KeepSeats((2,)), (PlannedSeat(1, PLUS), PlannedSeat(2, MAX, PLUS))
+    ).plans_ahead  # before it
+    assert made_of(SwitchInterval("month"), plain, interval="year").plans_ahead
+    back = made_of(SwitchInterval("year"), plain, interval="year", next_interval="month")
+    assert back.plans_ahead
+    assert not made_of(AddSeats(MAX, 1), plain, interval="year").plans_ahead
+
+
+def test_what_is_brought_forward_or_taken_back_is_a_change_although_the_next_bill_stays() -> None:
+    plain = (PlannedSeat(1, PLUS),)
+    assert made_of(SwitchInterval("year"), plain, next_interval="year").at_once
+    assert made_of(KeepSeats((1,)), (PlannedSeat(1, PLUS, PLUS),)).seats == plain
+
+
+def test_seats_on_the_plan_that_is_asked_for_only_lose_what_was_planned() -> None:
+    made = made_of(MoveSeats(MAX, (3, 1)))
+    assert (made.moves, made.seats[2]) == ({1: MAX}, PlannedSeat(3, MAX))
+    # A plan that is no longer sold needs no price for the seats that are on it.
+    kept = MoveSeats(MAX, (3,)).bill_change(Terms(SEATS, "month", "", {PLUS: 20}))
+    assert kept.seats[2] == PlannedSeat(3, MAX)
+
+
+@pytest.mark.parametrize(
     ("asked", "refusal"),
     [
         (AddSeats(MAX, 0), InvalidValue),
@@ -193,14 +266,14 @@ def test_less_is_never_billed_at_once_and_nobody_pays_for_what_is_for_later(
 
 
 def test_a_request_reads_the_same_however_its_seats_were_named() -> None:
-    move = MoveSeats(MAX, (3, 1, 3))
+    move = MoveSeats(MAX, (1000, 3, 1000))
     assert (
         move.as_json()
-        == MoveSeats(MAX, (1, 3)).as_json()
+        == MoveSeats(MAX, (3, 1000)).as_json()
         == {
             "kind": "move",
             "plan_id": MAX,
-            "seat_ids": [1, 3],
+            "seat_ids": [3, 1000],
         }
     )
 

@@ -82,6 +82,45 @@ def test_seats_named_to_leave_go_first_then_free_ones_then_the_newest() -> None:
     assert list(place_seats(seats, {}).gone) == [1, 2, 3, 4]
 
 
+def test_of_two_that_want_one_plan_the_one_that_is_to_change_at_once_gets_it() -> None:
+    """Both are to change; the immediate one was paid for now, the other is planned for the period's end."""
+    seats = [
+        SeatToPlace(1, PLUS, wanted_plan_id=MAX, held=True),
+        SeatToPlace(2, PLUS, wanted_plan_id=MAX, held=True, at_once=True),
+    ]
+    assert place_seats(seats, {PLUS: 1, MAX: 1}).plan_ids == {1: PLUS, 2: MAX}
+    assert place_seats(seats, {ULTRA: 1, MAX: 1}).plan_ids == {1: ULTRA, 2: MAX}
+
+
+def test_a_seat_that_gave_way_gets_the_lowest_plan_that_is_left() -> None:
+    seats = [SeatToPlace(1, ULTRA, held=True), SeatToPlace(2, ULTRA, wanted_plan_id=LEAVES, held=True)]
+    done = place_seats(seats, {MAX: 1, PLUS: 2})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: PLUS}, [PLUS, MAX], [2])
+
+
+def test_whoever_is_to_change_at_once_gives_way_before_others_that_are_to_change() -> None:
+    seats = [
+        SeatToPlace(1, PLUS, wanted_plan_id=MAX, held=True, at_once=True),
+        SeatToPlace(2, PLUS, wanted_plan_id=MAX, held=True),
+    ]
+    assert place_seats(seats, {PLUS: 1, ULTRA: 1}).plan_ids == {1: ULTRA, 2: PLUS}
+
+
+def test_the_order_in_which_seats_are_given_decides_nothing() -> None:
+    free, held = SeatToPlace(1, PLUS, wanted_plan_id=MAX), SeatToPlace(2, PLUS, wanted_plan_id=MAX, held=True)
+    for seats in ([free, held], [held, free]):
+        assert place_seats(seats, {MAX: 1, ULTRA: 1}).plan_ids == {1: ULTRA, 2: MAX}
+    one, two = SeatToPlace(1, PLUS), SeatToPlace(2, PLUS)
+    for seats in ([one, two], [two, one]):
+        assert place_seats(seats, {PLUS: 1}).plan_ids == {1: PLUS}
+        assert list(place_seats(seats, {}).gone) == [1, 2]
+
+
+def test_a_plan_that_nobody_pays_for_has_no_room() -> None:
+    done = place_seats([SeatToPlace(1, PLUS)], {PLUS: 0, MAX: 0})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({}, [], [1])
+
+
 def test_a_change_made_at_stripe_without_us_moves_a_seat_rather_than_replacing_it() -> None:
     """An operator changed the plan in Stripe's own console: the holder keeps the seat and its usage."""
     done = place_seats([SeatToPlace(1, PLUS, held=True)], {ULTRA: 1})

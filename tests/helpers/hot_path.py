@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from quota.models import CreditLedgerEntry, Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
+from teams import keytext
 from tests.helpers.factories import T0, Scene
 
 PENNY = 10_000_000
@@ -25,3 +26,10 @@ def counts() -> tuple[int, int, int, int]:
         UsageBucket.objects.count(),
         CreditLedgerEntry.objects.exclude(kind="purchase").count(),
     )
+
+
+def forged(key: str) -> str:
+    """A text with the id of this key, another secret, and the checksum that belongs to it."""
+    body = key[: -keytext.CHECKSUM_LENGTH]
+    body = body[:-1] + ("0" if body[-1] != "0" else "1")
+    return body + keytext._checksum(body)

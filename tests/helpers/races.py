@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -17,7 +18,7 @@ def race(*runners: Callable[[], T]) -> list[T | Exception]:
     line = threading.Barrier(len(runners))
 
     def run(runner: Callable[[], T]) -> T | Exception:
-        line.wait()
+        line.wait(30)
         try:
             return runner()
         except Exception as error:
@@ -29,14 +30,15 @@ def race(*runners: Callable[[], T]) -> list[T | Exception]:
         return list(pool.map(run, runners))
 
 
-def waiting(kind: str, many: int) -> None:
-    """Returns once so many of this database's transactions wait for locks of this kind."""
+def waiting(kind: str, many: int, seconds: float = 10) -> None:
+    """Returns once so many of this database's transactions wait for locks of this kind; "" is any kind."""
     sql = """SELECT count(*) FROM pg_stat_activity
-        WHERE wait_event_type = 'Lock' AND wait_event = %s AND datname = current_database()"""
+        WHERE wait_event_type = 'Lock' AND wait_event LIKE %s AND datname = current_database()"""
+    end = time.monotonic() + seconds
     with connection.cursor() as cursor:
-        for _ in range(20_000):
+        while time.monotonic() < end:
             cursor.execute("SELECT pg_stat_clear_snapshot()")  # kept until a transaction ends, else
-            cursor.execute(sql, [kind])
+            cursor.execute(sql, [kind or "%"])
             if cursor.fetchone()[0] >= many:
                 return
-    raise AssertionError(f"nobody waits for {kind}")
+    raise AssertionError(f"nobody waits for {kind or 'a lock'}")

@@ -9,7 +9,7 @@ from tokenplan.runtime.folders import ROOT
 
 FLOORS = ("teams", "quota", "billing", "tokenplan")
 # These are about no single module: whole stories, races, the browser, processes, rules of the tree.
-APART = {"helpers", "journeys", "keepers", "processes", "races", "stories"}
+APART = {"helpers", "journeys", "keepers", "mutants", "processes", "races", "stories"}
 # What a whole room promises, whatever the module.
 OF_A_WHOLE_ROOM = {
     "chunked_bodies",  # every address reads them

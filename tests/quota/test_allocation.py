@@ -39,6 +39,8 @@ def test_the_parts_add_up_and_quota_is_never_bypassed(amount: int, room: int, cr
 
 def test_lots_are_drawn_from_in_their_order() -> None:
     assert draw(12, [(1, 5), (2, 0), (3, 10), (4, 10)]) == [Draw(1, 5), Draw(3, 7)]
+    assert draw(3, [(1, 1), (2, 1), (3, 5)]) == [Draw(1, 1), Draw(2, 1), Draw(3, 1)]
+    assert draw(5, [(1, 5), (2, 5)]) == [Draw(1, 5)]
     assert draw(0, [(1, 5)]) == []
 
 

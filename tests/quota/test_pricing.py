@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quota.errors import InvalidUsage, ModelUnknown
 from quota.money import MAX_NANOUSD
-from quota.pricing import MAX_QUANTITY, Card, ModelPrices, Price, charge
+from quota.pricing import MAX_QUANTITY, Card, ModelPrices, Price, charge, estimated
 
 TALKER = ModelPrices(
     "talker",
@@ -133,3 +133,23 @@ def test_no_call_costs_more_than_a_million_dollars() -> None:
     assert charge(dear, "m", {"calls": 1}).amount == MAX_NANOUSD
     with pytest.raises(InvalidUsage):
         charge(dear, "m", {"calls": 2})
+
+
+def test_an_estimate_costs_what_the_call_would() -> None:
+    assert estimated(CARD, "talker", {"input_tokens": 4808, "output_tokens": 10, "images": 0}) == 1_454_400
+
+
+def test_an_estimate_needs_a_price_for_every_meter_and_the_refusal_names_them() -> None:
+    with pytest.raises(InvalidUsage) as refusal:
+        estimated(CARD, "talker", {"input_tokens": 1, "images": 2, "songs": 1})
+    assert refusal.value.pointer == "/images"
+    known = "cache_read_tokens, input_tokens, output_tokens"
+    assert refusal.value.detail == f"talker has no meter 'images'; it has {known}"
+
+
+def test_a_refusal_names_what_is_not_on_the_card_and_how_much_is_too_much() -> None:
+    with pytest.raises(ModelUnknown, match="The model 'whisper' is not on the rate card"):
+        charge(CARD, "whisper", {"input_tokens": 1})
+    with pytest.raises(InvalidUsage, match=r"between 0 and 1000000000000$"):
+        charge(CARD, "talker", {"input_tokens": 10**12 + 1})
+    assert charge(CARD, "talker", {"input_tokens": 10**12}).amount == 6 * 10**14

@@ -1,4 +1,4 @@
-"""Windows as tables of exact values. Properties against a brute-force model are in test_windows_model.py."""
+"""Windows as tables of exact values. Properties against a brute-force model: test_windows_properties.py."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quota.windows import (
+    FOREVER,
+    MAX_LENGTH_SECONDS,
+    MIN_LENGTH_SECONDS,
     Bucket,
     Hold,
     Limit,
@@ -118,6 +121,16 @@ def test_a_hold_opens_a_first_use_window_as_its_use_will() -> None:
     assert (window.starts_at, window.held) == (on("03T10:00:00"), 100)
 
 
+def test_a_first_use_window_that_a_call_would_open_now_holds_what_is_held_soon_after() -> None:
+    window = window_at(FIRST_USE, [], [Hold(on("03T10:05:00"), 100)], on("03T10:00:00"))
+    assert (window.starts_at, window.held) == (on("03T10:00:00"), 100)
+
+
+def test_of_two_first_use_windows_near_by_the_one_that_contains_the_moment_counts() -> None:
+    opened = [Bucket(on("03T15:30:00"), 2), Bucket(on("03T10:00:00"), 1)]
+    assert window_at(FIRST_USE, opened, [], on("03T12:00:00")).used == 1
+
+
 @pytest.mark.parametrize(
     ("late", "starts"),
     [
@@ -143,7 +156,7 @@ def test_a_first_use_window_holds_only_what_is_held_in_it() -> None:
 
 def test_a_second_first_use_window_opens_at_the_first_use_after_the_first_one() -> None:
     usage = [(on("03T10:00:00"), 1), (on("03T14:59:59"), 2), (on("03T15:00:00"), 4), (on("03T21:00:00"), 8)]
-    assert first_use_buckets(FIRST_USE.rule, usage) == [
+    assert first_use_buckets(FIRST_USE.rule, usage[::-1]) == [
         Bucket(on("03T10:00:00"), 3),
         Bucket(on("03T15:00:00"), 4),
         Bucket(on("03T21:00:00"), 8),
@@ -265,3 +278,74 @@ def test_what_a_first_use_window_of_held_calls_keeps_out_fits_when_that_window_e
     opened = [Bucket(on("03T00:00:00"), 0)]
     held = [Hold(on("03T04:59:00"), 1000, on("03T05:14:00"))]
     assert fits_at(FIRST_USE, opened, held, 500, on("03T04:59:30")) == on("03T05:00:00")
+
+
+@pytest.mark.parametrize(
+    ("used", "is_full", "remaining"), [(999, False, 1), (1000, True, 0), (1001, True, 0)]
+)
+def test_a_window_is_full_when_nothing_of_it_is_left(used: int, is_full: bool, remaining: int) -> None:
+    window = window_at(FIXED, [Bucket(on("01T00:00:00"), used)], [], on("03T10:00:00"))
+    assert (window.room, window.is_full, window.remaining) == (1000 - used, is_full, remaining)
+
+
+def test_nothing_used_and_nothing_held_neither_ends_a_rolling_window_nor_is_released() -> None:
+    buckets = [Bucket(on("03T10:00:00"), 0), Bucket(on("03T10:05:00"), 300), Bucket(on("03T10:10:00"), 0)]
+    window = window_at(ROLLING, buckets, [Hold(on("03T10:15:00"), 0)], on("03T10:20:00"))
+    assert window.resets_at == on("03T15:05:00")
+    assert window.next_release == Release(on("03T15:05:00"), 300)
+
+
+@pytest.mark.parametrize(
+    ("held_at", "held"),
+    [("03T10:00:00", 100), ("03T09:59:59.999999", 0), ("03T14:59:59.999999", 100), ("03T15:00:00", 0)],
+)
+def test_a_hold_counts_in_a_rolling_window_from_its_first_step_to_its_last(held_at: str, held: int) -> None:
+    assert window_at(ROLLING, [], [Hold(on(held_at), 100)], on("03T14:57:00")).held == held
+
+
+def test_a_late_report_is_not_measured_by_windows_before_it() -> None:
+    buckets = [Bucket(on("03T10:00:00"), 500), Bucket(on("03T14:55:00"), 100)]
+    assert room_for(ROLLING, buckets, [], on("03T15:00:00")) == 900
+
+
+def test_a_late_report_is_not_measured_by_windows_that_begin_after_it() -> None:
+    buckets = [Bucket(on("03T12:00:00"), 200), Bucket(on("03T15:00:00"), 900)]
+    assert room_for(ROLLING, buckets, [], on("03T10:00:00")) == 800
+    assert room_for(ROLLING, buckets, [], on("03T10:05:00")) == -100
+
+
+def test_a_late_report_in_a_first_use_window_has_the_room_of_that_window_alone() -> None:
+    opened = [Bucket(on("03T06:00:00"), 0), Bucket(on("03T12:00:00"), 300)]
+    assert room_for(FIRST_USE, opened, [Hold(on("03T10:00:00"), 400)], on("03T11:30:00")) == 700
+
+
+@pytest.mark.parametrize(
+    ("seconds", "label"),
+    [
+        (7 * 86400, "weekly"),
+        (86400, "daily"),
+        (5 * 3600, "5-hour"),
+        (3600, "1-hour"),
+        (5400, "long"),
+        (3601, "long"),
+    ],
+)
+def test_a_window_is_called_by_its_length_in_hours_or_else_by_its_name(seconds: int, label: str) -> None:
+    assert Limit("long", Rule(Policy.ROLLING, seconds), 1).label == label
+
+
+def test_it_never_fits_in_the_past() -> None:
+    used = [Bucket(on("01T00:00:00"), 1000), Bucket(on("03T10:00:00"), 1000)]
+    assert fits_at(ROLLING, used, [], 500, on("03T12:00:00")) == on("03T15:00:00")
+
+
+def test_what_a_hold_that_never_lapses_keeps_out_fits_when_it_leaves_the_window() -> None:
+    assert fits_at(ROLLING, [], [Hold(on("03T10:00:00"), 1000)], 500, on("03T10:10:00")) == on("03T15:00:00")
+
+
+def test_forever_is_a_moment_that_others_can_be_compared_with() -> None:
+    assert on("03T10:00:00") < FOREVER
+
+
+def test_a_window_lasts_from_an_hour_to_31_days() -> None:
+    assert (MIN_LENGTH_SECONDS, MAX_LENGTH_SECONDS) == (3600, 2_678_400)

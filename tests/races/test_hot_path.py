@@ -41,6 +41,7 @@ from tests.helpers.factories import (
     make_member,
     make_scene,
 )
+from tests.helpers.races import waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -247,30 +248,38 @@ def test_what_a_batch_accepted_is_on_the_disk_when_it_answers() -> None:
 WAITING = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
-def waiting_for_the_seat(scene: Scene, meanwhile: Callable[[], None]) -> Any:
-    """What an authorize gets that finds its seat locked; `meanwhile` runs as soon as it waits."""
+def terminate_whoever_waits() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_terminate_backend(pid) {WAITING}")
 
-    def wait_and_do() -> None:
-        with connection.cursor() as cursor:
-            while True:
-                cursor.execute(f"SELECT count(*) {WAITING}")
-                if cursor.fetchone()[0]:
-                    return meanwhile()
+
+def waiting_for_the_seat(scene: Scene, terminated_after: float) -> Any:
+    """What an authorize gets that finds its seat locked. Who still waits then is terminated: a wait that had
+    no end would hang the test, which shall fail.
+    """
+    answered = threading.Event()
+
+    def watch() -> None:
+        waiting("", 1)
+        if not answered.wait(terminated_after):
+            terminate_whoever_waits()
 
     def ask() -> Any:
         try:
             return scene.desk.ask()
         except OperationalError as error:
             return error
+        finally:
+            answered.set()
 
     with transaction.atomic():
         Seat.objects.select_for_update().get(pk=scene.seat.pk)
-        return at_once(ask, wait_and_do)[0]
+        return at_once(ask, watch)[0]
 
 
 def test_a_seat_that_stays_locked_is_given_up_after_three_seconds() -> None:
     scene = make_scene()
-    error = waiting_for_the_seat(scene, lambda: None)
+    error = waiting_for_the_seat(scene, terminated_after=6)
     assert isinstance(error, OperationalError)
     assert "lock timeout" in str(error)
     assert Reservation.objects.count() == 0
@@ -278,11 +287,9 @@ def test_a_seat_that_stays_locked_is_given_up_after_three_seconds() -> None:
 
 
 def test_a_connection_that_goes_away_is_an_error_of_the_database() -> None:
-    def terminate() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT pg_terminate_backend(pid) {WAITING}")
-
     scene = make_scene()
-    assert isinstance(waiting_for_the_seat(scene, terminate), OperationalError)
+    error = waiting_for_the_seat(scene, terminated_after=0)
+    assert isinstance(error, OperationalError)
+    assert "lock timeout" not in str(error)
     assert Reservation.objects.count() == 0
     assert scene.desk.ask().from_quota_nanousd == PENNY

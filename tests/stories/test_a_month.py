@@ -83,7 +83,7 @@ def test_a_month_in_the_life_of_a_team() -> None:
             assert desk_bob.use(990, at=june(day, hour)).from_quota_nanousd == 990 * PENNY
     bar = usage_bar(member, june(6))
     assert [(w.limit.name, w.used) for w in bar.windows] == [("5h", 0), ("week", 9900 * PENNY)]
-    assert not bar.usable or bar.credits.usable == 50 * PENNY
+    assert (bar.windows[1].is_full, bar.credits.usable, bar.usable) == (True, 50 * PENNY, True)
     with pytest.raises(QuotaExhausted) as refusal:
         desk_bob.ask(51, at=june(6))
     assert (refusal.value.window.limit.name, refusal.value.fits_at) == ("week", june(8, 0))

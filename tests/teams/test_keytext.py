@@ -1,10 +1,15 @@
 """The text of a key: what is in it, and what cannot be one."""
 
+import hmac
+import string
+import zlib
+from functools import reduce
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teams.keytext import LENGTH, key_id_of, key_text, new_key_id, new_salt, same_text
+from teams.keytext import LENGTH, _checksum, key_id_of, key_text, new_key_id, new_salt, same_text
 
 
 def test_a_key_is_its_prefix_an_id_a_secret_and_a_checksum() -> None:
@@ -14,6 +19,35 @@ def test_a_key_is_its_prefix_an_id_a_secret_and_a_checksum() -> None:
     assert text.startswith("sk-cp-" + key_id)
     assert key_id_of(text) == key_id
     assert same_text(text, key_text(root=b"root", key_id=key_id, salt=salt))
+
+
+def test_the_text_of_a_key_never_changes() -> None:
+    """A row has the id, the salt and the name of the root alone: another text would end every key."""
+    text = key_text(root=b"a root of a test", key_id="0123456789ab", salt=bytes(range(16)))
+    assert text == "sk-cp-0123456789abLVyvdYsLuDbM6sdsyOkasTRC9D3bb1GmG7hj8vSp0cxkq3"
+    body = text.removeprefix("sk-cp-").removesuffix("0cxkq3")
+    mac = hmac.new(b"a root of a test", b"subscription-key\x000123456789ab\0" + bytes(range(16)), "sha256")
+    secret, crc = int.from_bytes(mac.digest()) % 62**40, zlib.crc32(b"sk-cp-" + body.encode())
+    assert (read(body[12:]), read("0cxkq3")) == (secret, crc)
+
+
+def read(digits: str) -> int:
+    """A number to base 62."""
+    alphabet = string.digits + string.ascii_uppercase + string.ascii_lowercase
+    return reduce(lambda number, digit: number * 62 + alphabet.index(digit), digits, 0)
+
+
+def test_ids_and_salts_are_long_and_never_the_same() -> None:
+    ids, salts = {new_key_id() for _ in range(20)}, {new_salt() for _ in range(20)}
+    assert (len(ids), len(salts)) == (20, 20)
+    assert {len(key_id) for key_id in ids} == {12}
+    assert {len(salt) for salt in salts} == {16}
+
+
+def test_only_the_very_same_text_is_the_same() -> None:
+    assert same_text(GOOD, GOOD)
+    assert not same_text(GOOD[:-1] + "0", GOOD)
+    assert not same_text("é", GOOD)
 
 
 def test_another_root_or_salt_gives_another_key() -> None:
@@ -28,6 +62,8 @@ def test_another_root_or_salt_gives_another_key() -> None:
 
 
 GOOD = key_text(root=b"root", key_id="0123456789ab", salt=b"salt")
+# These have the right checksum: too short, too long, of another kind, with a sign that is no digit.
+WRONG_BODIES = (GOOD[:-7], GOOD[:-6] + "0", "sk-cq-" + GOOD[6:-6], GOOD[:-7] + "-", "sk-cp--" + GOOD[7:-6])
 
 
 @pytest.mark.parametrize(
@@ -41,6 +77,7 @@ GOOD = key_text(root=b"root", key_id="0123456789ab", salt=b"salt")
         GOOD[:-1] + "_",
         GOOD.replace("0", "é", 1),
         "\0" * LENGTH,
+        *(body + _checksum(body) for body in WRONG_BODIES),
     ],
 )
 def test_garbage_has_no_id(garbage: str) -> None:

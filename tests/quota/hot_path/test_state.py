@@ -35,6 +35,8 @@ def fill(seat: int, buckets: int) -> None:
         )
 
 
+@pytest.mark.django_db(transaction=True)  # what ANALYZE notes of a table is not rolled back
+@transaction.atomic
 def test_a_seat_with_months_of_usage_is_decided_by_sixty_buckets_and_the_week() -> None:
     # Seats of different pasts make the planner misjudge each of them.
     scenes = [make_scene() for _ in range(3)]

@@ -1,0 +1,44 @@
+"""Cents, packs and the least that a card is charged."""
+
+import pytest
+
+from billing.money import (
+    LEAST_CHARGE_NANOUSD,
+    MAX_PACKS,
+    NANOUSD_PER_PACK,
+    PACK_KEY,
+    cents_from_nanousd,
+    due_nanousd,
+    nanousd_from_cents,
+)
+from quota.money import NANOUSD_PER_CREDIT
+
+
+def test_a_pack_of_credits_costs_five_dollars_and_holds_five_dollars_worth() -> None:
+    assert NANOUSD_PER_PACK == nanousd_from_cents(500) == 5_000 * NANOUSD_PER_CREDIT
+    assert PACK_KEY == "credits_5000"
+
+
+def test_at_most_a_million_credits_are_bought_at_once() -> None:
+    assert MAX_PACKS * 5_000 == 1_000_000
+
+
+@pytest.mark.parametrize(("cents", "nanousd"), [(0, 0), (1, 10_000_000), (-250, -2_500_000_000)])
+def test_cents_are_exact_both_ways(cents: int, nanousd: int) -> None:
+    assert nanousd_from_cents(cents) == nanousd
+    assert cents_from_nanousd(nanousd) == cents
+
+
+@pytest.mark.parametrize("nanousd", [1, 9_999_999, 10_000_001, -1])
+def test_a_part_of_a_cent_is_refused(nanousd: int) -> None:
+    with pytest.raises(ValueError, match="whole cents"):
+        cents_from_nanousd(nanousd)
+
+
+@pytest.mark.parametrize(
+    ("total", "balance", "due"),
+    [(50, 0, 50), (49, 0, 0), (30, 20, 50), (30, 19, 0), (80, -30, 50), (80, -31, 0), (10, -60, 0)],
+)
+def test_less_than_fifty_cents_is_left_to_the_balance(total: int, balance: int, due: int) -> None:
+    assert nanousd_from_cents(50) == LEAST_CHARGE_NANOUSD
+    assert due_nanousd(nanousd_from_cents(total), nanousd_from_cents(balance)) == nanousd_from_cents(due)

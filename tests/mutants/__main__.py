@@ -1,0 +1,117 @@
+"""`make mutants`. Exit status 1: a fault survived that should not, or `equivalents.toml` names one that does
+not survive, or is not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.mutants.tests_near import TESTS
+
+if TYPE_CHECKING:
+    from tests.mutants.faults import Fault
+    from tests.mutants.run import Verdict
+
+EQUIVALENTS = Path(__file__).parent / "equivalents.toml"
+VERBOSE = bool(os.environ.get("VERBOSE"))
+
+
+class Mutants:
+    """Takes the place of pytest's own loop over the tests."""
+
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        self.chosen = chosen
+        self.succeeded = False
+        entries = tomllib.loads(EQUIVALENTS.read_text())["equivalent"]
+        self.known = {entry["fault"] for entry in entries if entry["reason"]}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        # It imports the models, so not before Django is set up.
+        from tests.mutants.targets import all_faults  # noqa: PLC0415
+
+        self.reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
+        every = all_faults()
+        faults = [fault for fault in every if re.search(self.chosen.only, fault.name)]
+        gone = self.known - {fault.name for fault in every}
+        if self.chosen.list:
+            for fault in faults:
+                self.say(fault.name)
+            self.succeeded = True
+        else:
+            failing, verdicts = self.judged(session, faults)
+            self.succeeded = self.report(verdicts, gone) and not failing
+        return True
+
+    def judged(self, session: pytest.Session, faults: list[Fault]) -> tuple[list[str], list[Verdict]]:
+        """The tests that fail without any fault, and what became of each fault."""
+        from pytest_django.plugin import blocking_manager_key  # noqa: PLC0415
+
+        from tests.mutants.run import Tests, judge, scan  # noqa: PLC0415
+
+        tests = Tests(session.items, session.config.stash[blocking_manager_key], self.chosen.at_a_time)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                reached, failing = scan(tests, faults, f"{folder}/reached")
+            for name in failing:
+                self.say(f"fails without any fault, so it is left out: {name}")
+            self.say(f"{len(faults)} faults, {len(reached)} tests")
+            quick = {at: of_test for at, of_test in reached.items() if of_test.seconds <= self.chosen.longest}
+            return failing, judge(tests, faults, quick, self.say_verdict)
+        finally:
+            tests.close()
+
+    def say(self, line: str) -> None:
+        self.reporter.write_line(line)
+
+    def say_verdict(self, verdict: Verdict) -> None:
+        if verdict.survived and verdict.fault.name not in self.known:
+            self.say(f"survived: {verdict.fault.name}")
+        elif VERBOSE:
+            self.say(f"noticed: {verdict.fault.name} by {verdict.by}")
+
+    def report(self, verdicts: list[Verdict], gone: set[str]) -> bool:
+        """Whether all is as it should be."""
+        survived = {verdict.fault.name for verdict in verdicts if verdict.survived}
+        wrong = [f"{name}: there is no such fault" for name in sorted(gone)]
+        wrong += [
+            f"{verdict.fault.name}: is noticed by {verdict.by}"
+            for verdict in verdicts
+            if not verdict.survived and verdict.fault.name in self.known
+        ]
+        for line in wrong:
+            self.say(f"equivalents.toml: {line}")
+        self.say(
+            f"{len(verdicts)} planted, {len(verdicts) - len(survived)} noticed, "
+            f"{len(survived & self.known)} equivalent, {len(survived - self.known)} survived"
+        )
+        return not wrong and survived <= self.known
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument(
+        "--only", default="", help="only faults in whose name this regular expression is found"
+    )
+    parser.add_argument("--at-a-time", type=int, default=os.cpu_count() or 2)
+    parser.add_argument(
+        "--longest", type=float, default=600, help="leave out tests of more seconds, to be quick"
+    )
+    parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
+    mutants = Mutants(parser.parse_args())
+    os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+    pytest.main(["-q", "--no-header", "-p", "no:xdist", "-p", "no:cacheprovider", *TESTS], plugins=[mutants])
+    return 0 if mutants.succeeded else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

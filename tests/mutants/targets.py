@@ -1,0 +1,61 @@
+"""Where faults are planted, and which tests are near enough to notice them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tests.mutants.faults import Fault
+from tests.mutants.planting import faults_of_database, faults_of_module
+from tests.mutants.tests_near import HOT_PATH, PURE
+from tokenplan.runtime.folders import ROOT
+
+# With their constants that are statements of SQL.
+STATEMENTS: dict[str, tuple[str, ...]] = {
+    "quota.hot_path.authorize": ("_INSERT",),
+    "quota.hot_path.settle": (),
+    "quota.hot_path.charges": ("_WRITE",),
+    "quota.hot_path.buckets": (),
+    "quota.hot_path.state": (),
+    "quota.hot_path.catalog": (),
+    "quota.hot_path.sql": (),
+    "quota.hot_path.events": (),
+}
+MIGRATION = "quota.migrations.0003_hot_path"
+# Which functions of `quota/hot_path` ask each database function.
+CALLERS = {
+    "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),
+    "quota_seat_usage": ("state.locked_call_state", "state.locked_reservation_state", "state.seat_usage"),
+    "quota_call_state": ("state.locked_call_state",),
+    "quota_reservation_state": ("state.locked_reservation_state",),
+    "quota_usable_credits": ("state.usable_credits", "state.locked_call_state"),
+    "quota_memberships_of_one_person": ("state.usable_credits", "state.locked_call_state"),
+}
+
+
+def all_faults() -> list[Fault]:
+    pure = [replace(fault, near=near) for module, near in PURE.items() for fault in faults_of_module(module)]
+    hot = list(faults_of_database(MIGRATION, _calling_lines()))
+    hot += [fault for module, names in STATEMENTS.items() for fault in faults_of_module(module, names)]
+    return [*(replace(fault, near=HOT_PATH) for fault in hot), *pure]
+
+
+def files_of(faults: Iterable[Fault]) -> frozenset[str]:
+    return frozenset(fault.file for fault in faults)
+
+
+def _calling_lines() -> dict[str, tuple[str, frozenset[int]]]:
+    file = ROOT / "quota" / "hot_path" / "state.py"
+    functions = {
+        node.name: frozenset(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    return {
+        name: (
+            str(file),
+            frozenset[int]().union(*(functions[caller.partition(".")[2]] for caller in callers)),
+        )
+        for name, callers in CALLERS.items()
+    }

@@ -1,0 +1,76 @@
+"""Which role has which right, and whose Team an address names."""
+
+import pytest
+
+from teams.models import Membership, Role, Team
+from teams.permissions import Right, may, member_of, membership_of, require
+from teams.services.memberships import end_membership
+from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
+from tokenplan.kit.errors import NotFound, PermissionRefused
+
+# Written out again, so that a slip in the table is seen (docs/rules.md, Roles).
+OF_EVERYONE = {Right.USE, Right.VIEW_TEAM}
+OF_THE_OWNER = {
+    *(Right.CHANGE_ROLE, Right.RENAME, Right.SET_OVERFLOW, Right.MANAGE_BILLING),
+    *(Right.TRANSFER, Right.DELETE_TEAM),
+}
+OF_MANAGERS = set(Right) - OF_EVERYONE - OF_THE_OWNER
+
+
+@pytest.mark.parametrize(
+    ("role", "rights"),
+    [
+        (Role.MEMBER, OF_EVERYONE),
+        (Role.ADMIN, OF_EVERYONE | OF_MANAGERS),
+        (Role.OWNER, OF_EVERYONE | OF_MANAGERS | OF_THE_OWNER),
+    ],
+)
+def test_a_role_has_these_rights_and_no_other(role: Role, rights: set[Right]) -> None:
+    membership = Membership(role=role)
+    assert {right for right in Right if may(membership, right)} == rights
+    for right in rights:
+        require(membership, right)
+
+
+@pytest.mark.parametrize(
+    ("right", "sentence"),
+    [
+        (Right.RENAME, "To rename the Team, you need to be Owner of this Team."),
+        (Right.VIEW_AUDIT, "To read the audit log, you need to be Owner or Admin of this Team."),
+    ],
+)
+def test_a_refusal_says_which_roles_may(right: Right, sentence: str) -> None:
+    with pytest.raises(PermissionRefused, match=f"^{sentence}$"):
+        require(Membership(role=Role.MEMBER), right)
+
+
+@pytest.fixture
+def team(db: None) -> Team:
+    return make_team()
+
+
+def test_an_address_names_a_team_among_ones_own(team: Team) -> None:
+    owner, other = owner_of(team), make_team(owner=make_user())
+    found = membership_of(owner.user, team.slug)
+    assert (found, found.team) == (owner, team)
+    for user, slug in ((owner.user, other.slug), (owner.user, "no-such-team"), (make_user(), team.slug)):
+        with pytest.raises(NotFound, match="no such Team"):
+            membership_of(user, slug)
+
+
+def test_a_former_member_is_nobody(team: Team) -> None:
+    member = make_member(team)
+    assert membership_of(member.user, team.slug) == member_of(team, member.pk) == member
+    end_membership(membership=member, by=None, at=T0)
+    with pytest.raises(NotFound):
+        membership_of(member.user, team.slug)
+    with pytest.raises(NotFound):
+        member_of(team, member.pk)
+
+
+def test_a_member_of_another_team_is_no_member(team: Team) -> None:
+    stranger = owner_of(make_team(owner=make_user()))
+    with pytest.raises(NotFound) as refusal:
+        member_of(team, stranger.pk, pointer="/member")
+    assert refusal.value.pointer == "/member"
+    assert member_of(team, owner_of(team).pk) == owner_of(team)
