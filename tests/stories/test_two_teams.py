@@ -1,0 +1,74 @@
+"""Whatever a Team does and is shown is the same whether or not another Team has as much and more beside it,
+and changes nothing that the other has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import transaction
+from django.db.models import Model
+
+from quota.selectors.reconcile import differences
+from tests.helpers.factories import MONDAY, make_gateway, make_user, use_test_rate_card
+from tests.helpers.life import NOW, Life
+from tests.helpers.stripe_says import put_on_sale
+
+pytestmark = pytest.mark.django_db
+
+
+def rows_of(life: Life) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row that names the Team or one of its seats, members or keys, whatever floor it is of."""
+    owned: dict[str, list[tuple[Any, ...]]] = {}
+    for floor in ("teams", "quota", "billing"):
+        for model in apps.get_app_config(floor).get_models():
+            path = path_to_team(model)
+            if path is not None:
+                rows = model._default_manager.filter(**{path: life.team.pk}).order_by("pk")
+                owned[model.__name__] = list(rows.values_list())
+    return owned
+
+
+def path_to_team(model: type[Model]) -> str | None:
+    if model.__name__ == "Team":
+        return "pk"
+    names = {field.name for field in model._meta.get_fields() if field.many_to_one or field.one_to_one}
+    if "team" in names:
+        return "team"
+    for name in ("membership", "seat", "subscription", "payment"):
+        if name in names:
+            return f"{name}__team"
+    return None
+
+
+def test_a_team_lives_the_same_with_another_beside_it() -> None:
+    use_test_rate_card(MONDAY)
+    put_on_sale()
+    gateway, shared = make_gateway(), make_user("bob@shared.example")
+
+    def acme() -> Life:
+        return Life("acme", 1, shared, gateway)
+
+    alone = acme()
+    with transaction.atomic():
+        alone.begin()
+        alone.live()
+        assert list(differences(NOW)) == []
+        transaction.set_rollback(True)
+
+    before, beside, after = Life("before", 3, shared, gateway), acme(), Life("after", 7, shared, gateway)
+    before.begin()
+    beside.begin()
+    after.begin()
+    of_others = [(life.shown(), rows_of(life)) for life in (before, after)]
+    assert all(len(rows) > 20 for _shown, rows in of_others)
+    beside.live()
+
+    for number, (seen, expected) in enumerate(zip(beside.facts, alone.facts, strict=True)):
+        assert seen == expected, f"after verb {number}"
+    for life, (shown, rows) in zip((before, after), of_others, strict=True):
+        assert life.shown() == shown
+        assert rows_of(life) == rows
+    assert list(differences(NOW)) == []
