@@ -1,10 +1,10 @@
-"""A Team that has and does some of everything, and all that is shown of it, without ids and moments of now."""
+"""A Team that has and does some of everything, and all that is shown of it, without ids."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from billing.models import CreditPurchase, Payment
 from billing.selectors import overview as paid
@@ -79,19 +79,20 @@ class Life:
         memberships.end_membership(membership=self.gone, by=None, at=T0 + HOUR / 2)
         self._holds(self.seat, self.bob, T0 + HOUR / 2)
         self._holds(self.other, self.cleo)
-        self._desk(self.bob).use(5 * n, at=T0 + HOUR)
+        self._desk(self.bob).use(50 * n, at=T0 + HOUR)
         self._desk(self.cleo).use(7 * n, at=T0 + HOUR)
         self._desk(self.cleo).use(n, at=T0 + HOUR, model="nano")
-        self._desk(self.bob).ask(11 * n, at=T0 + HOUR, agent=f"agent of {self.name}")
+        self._desk(self.bob).ask(11 * n, at=NOW - timedelta(minutes=5), agent=f"agent of {self.name}")
+        self._desk(self.cleo).ask(4 * n, at=NOW - timedelta(minutes=5), agent="night")
         event = ReportedEvent(f"late {self.name}", key_of(self.cleo), "penny", {"calls": n}, T0)
         record_events(gateway=self.gateway, events=[event], at=T0 + HOUR)
 
     def _buy(self) -> None:
         n = self.scale
-        self.payment = buy(self.team, packs=n)
+        self.payment, self.bought = buy(self.team, packs=n), buy(self.team, packs=2)
         give_credits(self.team, n * USD, expires_at=T0 + HOUR)
         give_credits(self.team, 2 * n * USD)
-        freeze_lot(lot=self.lots()[1], frozen=True, at=T0, by=None)
+        freeze_lot(lot=self.lots()[3], frozen=True, at=T0, by=None)
         allow_credits(self.owner)
         allow_credits(self.bob, month_cap=3 * n * USD)
         set_team_credits(team=self.team, overflow="allow", low_balance_nanousd=100 * n * USD, at=T0, by=None)
@@ -116,15 +117,17 @@ class Life:
             )
 
     def _ask(self) -> None:
-        self.invitation = invitations.invite(
-            team=self.team, email=f"new@{self.name}.example", role="member", by=self.owner_user, at=T0
-        )
-        seat_requests.request_seat(
-            membership=self.bob, plan_code="max", message=self.name, at=T0, by=self.shared
-        )
+        for who in ("new", "newer"):
+            self.invitation = invitations.invite(
+                team=self.team, email=f"{who}@{self.name}.example", role="member", by=self.owner_user, at=T0
+            )
+        for member in (self.cleo, self.bob):
+            self.request = seat_requests.request_seat(
+                membership=member, plan_code="max", message=self.name, at=T0, by=member.user
+            )
 
-    def _holds(self, seat: Seat, who: Membership, at: object = T0) -> None:
-        seats.assign_seat(seat=seat, membership=who, by=None, at=at)  # type: ignore[arg-type]
+    def _holds(self, seat: Seat, who: Membership, at: datetime = T0) -> None:
+        seats.assign_seat(seat=seat, membership=who, by=None, at=at)
 
     def _desk(self, member: Membership) -> Desk:
         return Desk(self.gateway, key_of(member))
@@ -133,7 +136,7 @@ class Life:
         return list(CreditGrant.objects.for_team(self.team).order_by("pk"))
 
     def live(self) -> None:
-        """Everything that is done to a Team, a verb after the other; `facts` gets what is shown after each."""
+        """What is done to a Team, a verb after the other; `facts` gets what is shown after each."""
         for _ in self._verbs():
             self.facts.append(self.shown())
 
@@ -183,7 +186,6 @@ class Life:
 
     def _of_people(self) -> dict[str, object]:
         rows = roster(self.team, NOW)
-        mails = {email for row in rows for email in [row.membership.user.email]}
         return {
             "roster": [
                 (
@@ -201,7 +203,6 @@ class Life:
                 (m.user.email, [(k.replaced_at, k.expires_at, k.revoked_at) for k in m.keys.order_by("pk")])
                 for m in self._members()
             ],
-            "own": sorted(mails) != [],
             "log": list(self.team.audit_entries.order_by("pk").values_list("action", "at")),
             "open": [
                 list(rows.values_list(*fields))

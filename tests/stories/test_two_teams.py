@@ -19,6 +19,52 @@ from tests.helpers.stripe_says import put_on_sale
 pytestmark = pytest.mark.django_db
 
 
+PENNY, USD = 10_000_000, 1_000_000_000
+# What the smaller Team is shown at first, by hand. Nothing of a lot that is frozen or has expired, of a seat
+# that another holds, of a hold that has lapsed, of who is gone.
+SHOWN: dict[str, object] = {
+    "roster": [
+        ("olivia@acme.example", "owner", None, True, True, None, 13 * PENNY),
+        ("cleo@acme.example", "admin", "max", True, False, None, 0),
+        ("bob@shared.example", "member", "max", True, True, 3 * USD, 0),
+    ],
+    "open": [
+        [("new@acme.example", 1), ("newer@acme.example", 1)],
+        [("bob@shared.example", "acme"), ("cleo@acme.example", "acme")],
+    ],
+    "seats": [
+        ("plus", None, False, [(0, 0)] * 2, [(0, 0)] * 2, []),
+        (
+            "max",
+            "bob@shared.example",
+            False,
+            [(53 * PENNY, 11 * PENNY)] * 2,
+            [(53 * PENNY, 11 * PENNY)] * 2,
+            [("bob@shared.example", 50 * PENNY), ("gone@acme.example", 3 * PENNY)],
+        ),
+        (
+            "max",
+            "cleo@acme.example",
+            False,
+            [(8 * PENNY + 1, 4 * PENNY)] * 2,
+            [(8 * PENNY + 1, 4 * PENNY)] * 2,
+            [("cleo@acme.example", 8 * PENNY + 1)],
+        ),
+    ],
+    "free": 1,
+    "crowded": ["bob@shared.example"],
+    "balance": 15 * USD - 13 * PENNY,
+    "low": [(15 * USD - 13 * PENNY, 100 * USD)],
+    "gains": [2 * USD, 1 * USD, 10 * USD, 5 * USD],
+    "bought": [("plus", 20 * USD, 1, 0), ("max", 50 * USD, 2, 2)],
+    "paid seats": [("plus", None), ("max", "bob@shared.example"), ("max", "cleo@acme.example")],
+    "subscription": ("active", False),
+    "balance at Stripe": -USD,
+    "page": "10,000 Credits",
+    "claw back": (USD, USD),
+}
+
+
 def rows_of(life: Life) -> dict[str, list[tuple[Any, ...]]]:
     """Every row that names the Team or one of its seats, members or keys, whatever floor it is of."""
     owned: dict[str, list[tuple[Any, ...]]] = {}
@@ -57,6 +103,10 @@ def test_a_team_lives_the_same_with_another_beside_it() -> None:
         alone.live()
         assert list(differences(NOW)) == []
         transaction.set_rollback(True)
+
+    first = alone.facts[0]
+    assert isinstance(first, dict)
+    assert {name: first[name] for name in SHOWN} == SHOWN
 
     before, beside, after = Life("before", 3, shared, gateway), acme(), Life("after", 7, shared, gateway)
     before.begin()
