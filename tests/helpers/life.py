@@ -14,7 +14,7 @@ from billing.selectors.refunds import claw_back_of
 from billing.selectors.top_ups import spent_this_month, top_up_state
 from billing.services import cancellations, changes, checkouts, purchases, refunds, top_ups
 from quota.hot_path.events import ReportedEvent, record_events
-from quota.models import CreditGrant, CreditLedgerEntry, Gateway
+from quota.models import CreditGrant, CreditLedgerEntry, Gateway, Plan, SeatRequest
 from quota.selectors import notices
 from quota.selectors.credits import member_credits, team_balance
 from quota.selectors.roster import roster
@@ -23,7 +23,7 @@ from quota.selectors.usage_bar import seat_windows, usage_bar
 from quota.selectors.usage_series import Group, usage_by
 from quota.services import entitlements, seat_requests
 from quota.services.credits import adjust_lot, freeze_lot, set_credit_access, set_team_credits
-from teams.models import Membership, Seat, Team, User
+from teams.models import Invitation, Membership, Seat, Team, User
 from teams.services import invitations, keys, memberships, seats, teams
 from tests.helpers.bought import begin_purchase, buy, make_customer, say_invoice
 from tests.helpers.factories import (
@@ -37,10 +37,12 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
-from tests.helpers.stripe_says import Bill
+from tests.helpers.stripe_says import MONTH, Bill, agrees_to_add
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW = T0 + 2 * HOUR
+# Two months earlier, by the calendar, and the one between.
+BEFORE, MAY = T0 - 40 * DAY, T0 - 30 * DAY
 
 
 @dataclass
@@ -54,25 +56,79 @@ class Life:
     facts: list[object] = field(default_factory=list)
 
     def begin(self) -> None:
-        """What there is before anything is looked at."""
-        self.owner_user = make_user(f"olivia@{self.name}.example")
-        self.team: Team = teams.create_team(name=self.name, by=self.owner_user, at=T0).team
-        self.bill = Bill(self.team, id=f"sub_{self.name}")
-        self.bill.say({"plus": self.scale, "max": 2})
+        """What there is before anything is looked at: a history, and what is now."""
+        self.owner_user = make_user(f"olivia@{self.name}.example", at=BEFORE)
+        self.team: Team = teams.create_team(name=self.name, by=self.owner_user, at=BEFORE).team
+        old = Bill(self.team, BEFORE - MONTH, f"sub_old_{self.name}")
+        old.say({"plus": 1}, at=BEFORE)
+        old.say({"plus": 1}, status="canceled", ended_at=BEFORE, at=BEFORE)
+        self.bill = Bill(self.team, BEFORE, f"sub_{self.name}")
+        self.bill.say({"plus": self.scale + 1, "max": 1}, at=BEFORE)
+        self._change(1)
+        self.bill.say({"plus": self.scale + 2, "max": 1}, at=BEFORE)
         make_customer(self.team, balance_nanousd=-self.scale * USD)
         self.owner = owner_of(self.team)
-        self.bob = make_member(self.team, self.shared)
-        self.cleo = make_member(self.team, make_user(f"cleo@{self.name}.example"), role="admin")
-        self.gone = make_member(self.team, make_user(f"gone@{self.name}.example"))
-        self.seat, self.other = [
-            state.seat for state in seats_of(self.team, T0) if state.plan and state.plan.code == "max"
-        ]
+        self.bob = make_member(self.team, self.shared, at=BEFORE)
+        self.cleo = make_member(self.team, make_user(f"cleo@{self.name}.example"), role="admin", at=BEFORE)
+        self.gone = make_member(self.team, make_user(f"gone@{self.name}.example"), at=BEFORE)
+        self._was()
+        self.bill.starts = BEFORE + MONTH
+        self.bill.say({"plus": self.scale, "max": 2}, at=T0)
+        self.seat, self.other = self._max_seats()
         self._use_seats()
         self._buy()
         self._ask()
 
+    def _change(self, count: int) -> None:
+        agreed = agrees_to_add(self.bill, "plus", count)
+        changes.open_change(team=self.team, agreed=agreed, at=BEFORE, by=self.owner_user)
+
+    def troubled(self) -> None:
+        """Something of everything is under way or has failed, and the subscription is not paid."""
+        self._change(2)
+        for at in (T0, T0 + HOUR):
+            waiting = top_ups.begin_top_up(team=self.team, at=at)
+            if at == T0 and waiting is not None:
+                top_ups.fail_top_up(purchase=waiting, reason="declined", at=at)
+        refunds.open_refund(
+            payment=self.bought, amount_nanousd=USD, reason="asked", at=T0, by=self.owner_user
+        )
+        bought = {"plus": self.scale, "max": 2}
+        self.bill.say(bought, status="past_due", overdue_since=T0, at=T0 + HOUR)
+
+    def _max_seats(self, at: datetime = T0) -> list[Seat]:
+        states = seats_of(self.team, at)
+        return [state.seat for state in states if state.plan and state.plan.code == "max"]
+
+    def _was(self) -> None:
+        """Usage, Credits, a key, a request and an invitation of another month."""
+        n, (seat,) = self.scale, self._max_seats(BEFORE)
+        give_credits(self.team, n * USD, at=BEFORE)
+        self._desk(self.owner).use(17 * n, at=MAY)
+        self._holds(seat, self.bob, BEFORE)
+        self._desk(self.bob).use(2 * n, at=MAY)
+        seats.free_seat(seat=seat, by=None, at=MAY + DAY)
+        keys.rotate_key(membership=self.bob, overlap=timedelta(0), at=MAY, by=self.shared)
+        request = self._request(self.cleo)
+        seat_requests.answer_request(request=request, granted=False, seat=None, at=MAY, by=self.owner_user)
+        self._request(self.gone)
+        invitations.revoke(invitation=self._invite("older"), by=None, at=T0)
+        plan = Plan.objects.current("plus")
+        granted = entitlements.grant_seat(
+            team=self.team, plan=plan, ends_at=None, source="operator", at=BEFORE, by=None
+        )
+        entitlements.entitle_seat(
+            seat=granted,
+            plan=Plan.objects.current("max"),
+            starts_at=NOW + DAY,
+            ends_at=None,
+            source="later",
+            at=BEFORE,
+            by=None,
+        )
+
     def _use_seats(self) -> None:
-        """The first seat goes from one to the next; who had it first is gone."""
+        """The first seat goes from one to the next; who had it before is gone."""
         n = self.scale
         self._holds(self.seat, self.gone)
         self._desk(self.gone).use(3 * n)
@@ -84,6 +140,7 @@ class Life:
         self._desk(self.cleo).use(n, at=T0 + HOUR, model="nano")
         self._desk(self.bob).ask(11 * n, at=NOW - timedelta(minutes=5), agent=f"agent of {self.name}")
         self._desk(self.cleo).ask(4 * n, at=NOW - timedelta(minutes=5), agent="night")
+        self._desk(self.cleo).ask(6 * n, at=T0 + HOUR, agent="lapsed")
         event = ReportedEvent(f"late {self.name}", key_of(self.cleo), "penny", {"calls": n}, T0)
         record_events(gateway=self.gateway, events=[event], at=T0 + HOUR)
 
@@ -92,7 +149,7 @@ class Life:
         self.payment, self.bought = buy(self.team, packs=n), buy(self.team, packs=2)
         give_credits(self.team, n * USD, expires_at=T0 + HOUR)
         give_credits(self.team, 2 * n * USD)
-        freeze_lot(lot=self.lots()[3], frozen=True, at=T0, by=None)
+        freeze_lot(lot=self.lots()[4], frozen=True, at=T0, by=None)
         allow_credits(self.owner)
         allow_credits(self.bob, month_cap=3 * n * USD)
         set_team_credits(team=self.team, overflow="allow", low_balance_nanousd=100 * n * USD, at=T0, by=None)
@@ -117,14 +174,20 @@ class Life:
             )
 
     def _ask(self) -> None:
-        for who in ("new", "newer"):
-            self.invitation = invitations.invite(
-                team=self.team, email=f"{who}@{self.name}.example", role="member", by=self.owner_user, at=T0
-            )
-        for member in (self.cleo, self.bob):
-            self.request = seat_requests.request_seat(
-                membership=member, plan_code="max", message=self.name, at=T0, by=member.user
-            )
+        self._invite("new")
+        self.invitation = self._invite("newer")
+        self._request(self.cleo)
+        self.request = self._request(self.bob)
+
+    def _invite(self, who: str) -> Invitation:
+        return invitations.invite(
+            team=self.team, email=f"{who}@{self.name}.example", role="member", by=self.owner_user, at=T0
+        )
+
+    def _request(self, member: Membership) -> SeatRequest:
+        return seat_requests.request_seat(
+            membership=member, plan_code="max", message=self.name, at=T0, by=member.user
+        )
 
     def _holds(self, seat: Seat, who: Membership, at: datetime = T0) -> None:
         seats.assign_seat(seat=seat, membership=who, by=None, at=at)
@@ -154,7 +217,7 @@ class Life:
             membership=self.cleo, allowed=True, overflow="never", month_cap_nanousd=n, at=at, by=by
         )
         kind = CreditLedgerEntry.Kind.ADJUSTMENT
-        yield adjust_lot(lot=self.lots()[0], nanousd=-USD, kind=kind, cause="ours", at=at, by=None)
+        yield adjust_lot(lot=self.lots()[0], nanousd=-USD // 2, kind=kind, cause="ours", at=at, by=None)
         refund = refunds.open_refund(payment=self.payment, amount_nanousd=USD, reason="asked", at=at, by=by)
         yield refund
         yield refunds.close_refund(refund=refund, stripe_id=f"re_{self.name}", at=at)

@@ -13,7 +13,7 @@ from billing.services import inbox
 from billing.stripe_api.snapshots import EventSnapshot
 from quota.models import CreditGrant
 from quota.services import gateways
-from teams.services import access_tokens, seats
+from teams.services import access_tokens, invitations, seats, teams
 from tests.helpers.bought import say_promotion
 from tests.helpers.factories import (
     T0,
@@ -43,6 +43,9 @@ class Home(Life):
             )
         self.spare, self.empty = [seats.add_seat(team=self.team, by=None, at=T0) for _ in range(2)]
         self.dan = make_member(self.team, make_user(f"dan@{self.name}.example"))
+        self.plain = teams.create_team(name=f"Plain {self.name}", by=self.owner_user, at=T0).team
+        make_member(self.plain, self.shared)
+        invitations.invite(team=self.plain, email=self.new.email, role="member", by=self.owner_user, at=T0)
         self._owes()
         self._waits()
         say_promotion(f"CODE-{self.name}")
@@ -81,6 +84,8 @@ def world() -> Home:
     homes = [Home(name, n, shared, gateway) for n, name in enumerate(("acme", "globex", "initech"), 1)]
     for home in homes:
         home.begin()
+    for home in (homes[0], homes[2]):
+        home.troubled()
     return homes[1]
 
 

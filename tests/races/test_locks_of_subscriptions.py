@@ -11,16 +11,13 @@ from datetime import timedelta
 
 import pytest
 
-from billing.change_requests import AddSeats, Terms
 from billing.errors import ChangeInProgress, NotSubscribed, SubscriptionEnding
 from billing.models import Change, Price
-from billing.selectors.prices import cost_of_seats
 from billing.services import cancellations, changes
-from quota.models import Plan
 from teams.models import AuditEntry
-from tests.helpers.factories import T0, USD, make_user
+from tests.helpers.factories import T0, make_user
 from tests.helpers.locks import Case, is_lost_without_locks_alone
-from tests.helpers.stripe_says import Bill, next_sequence, put_on_sale
+from tests.helpers.stripe_says import Bill, agrees_to_add, next_sequence, put_on_sale
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,18 +36,7 @@ class Shop:
         self.bill.say({"max": 1})
 
     def agreed(self, count: int) -> changes.Agreed:
-        request = AddSeats(plan_id=Plan.objects.current("max").pk, count=count)
-        row = self.bill.row
-        seats = changes.planned_seats(row)
-        terms = Terms(seats, row.interval, row.next_interval, cost_of_seats(row.interval))
-        return changes.Agreed(
-            request=request,
-            change=request.bill_change(terms),
-            text=f"{count} more",
-            target={"price_max_v1_month": 1 + count},
-            amount_nanousd=USD,
-            proration_at=T0 + timedelta(seconds=count),
-        )
+        return agrees_to_add(self.bill, "max", count)
 
     def open_change(self, count: int = 1) -> Change:
         return changes.open_change(team=self.team, agreed=self.agreed(count), at=T0, by=self.by)

@@ -48,13 +48,14 @@ SHOWN: dict[str, object] = {
             False,
             [(8 * PENNY + 1, 4 * PENNY)] * 2,
             [(8 * PENNY + 1, 4 * PENNY)] * 2,
-            [("cleo@acme.example", 8 * PENNY + 1)],
+            [("cleo@acme.example", 8 * PENNY + 1), ("bob@shared.example", 2 * PENNY)],
         ),
+        ("plus", None, False, [(0, 0)] * 2, [(0, 0)] * 2, []),
     ],
-    "free": 1,
+    "free": 2,
     "crowded": ["bob@shared.example"],
-    "balance": 15 * USD - 13 * PENNY,
-    "low": [(15 * USD - 13 * PENNY, 100 * USD)],
+    "balance": 16 * USD - 30 * PENNY,
+    "low": [(16 * USD - 30 * PENNY, 100 * USD)],
     "gains": [2 * USD, 1 * USD, 10 * USD, 5 * USD],
     "bought": [("plus", 20 * USD, 1, 0), ("max", 50 * USD, 2, 2)],
     "paid seats": [("plus", None), ("max", "bob@shared.example"), ("max", "cleo@acme.example")],
@@ -112,6 +113,8 @@ def test_a_team_lives_the_same_with_another_beside_it() -> None:
     before.begin()
     beside.begin()
     after.begin()
+    before.troubled()
+    after.troubled()
     of_others = [(life.shown(), rows_of(life)) for life in (before, after)]
     assert all(len(rows) > 20 for _shown, rows in of_others)
     beside.live()

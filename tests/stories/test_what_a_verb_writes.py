@@ -110,8 +110,12 @@ TEAMS: dict[str, Verb] = {
         lambda w: teams.transfer_ownership(team=w.team, to=w.dan, by=None, at=NOW),
         "AuditEntry +1, Mail +2, Membership ~2",
     ),
+    "delete a Team": (
+        lambda w: teams.delete_team(team=w.plain, by=None, at=NOW),
+        "AuditEntry +3, Invitation ~1, Membership ~2, SubscriptionKey ~2, Team ~1",
+    ),
     "try a mail again": (
-        lambda w: mail.retry(mail=Mail.objects.filter(to=w.new.email).get(), at=NOW),
+        lambda w: mail.retry(mail=Mail.objects.filter(to=w.new.email)[0], at=NOW),
         "Mail ~1",
     ),
 }
@@ -189,9 +193,9 @@ QUOTA: dict[str, Verb] = {
         ),
         "AuditEntry +1, OwedUsage ~1",
     ),
-    "lapse": (lambda w: reservations.expire_reservations(at=NOW + HOUR), "Reservation ~6"),
+    "lapse": (lambda w: reservations.expire_reservations(at=NOW + HOUR), "Reservation ~9"),
     "notices": (lambda w: notices.send_notices(at=NOW), "Mail +6"),
-    "close windows": (lambda w: close_windows(at=T0 + 8 * DAY), "ClosedWindow +12"),
+    "close windows": (lambda w: close_windows(at=T0 + 8 * DAY), "ClosedWindow +18"),
 }
 
 BILLING: dict[str, Verb] = {
