@@ -277,6 +277,7 @@ class Life:
         }
 
     def _of_seats(self) -> dict[str, object]:
+        owners: list[Team | Membership] = [self.team, *self._members()]
         return {
             "seats": [
                 (
@@ -300,7 +301,7 @@ class Life:
             ),
             "usage": [
                 [(row.starts_at, row.model, row.member and row.member.email, row.amounts) for row in rows]
-                for owner in (self.team, *self._members())
+                for owner in owners
                 for groups in ((), (Group.MEMBER,), (Group.HOUR, Group.MODEL))
                 for rows in [usage_by(owner, T0, NOW, *groups)]
             ],
