@@ -48,7 +48,7 @@ SHOWN: dict[str, object] = {
             False,
             [(8 * PENNY + 1, 4 * PENNY)] * 2,
             [(8 * PENNY + 1, 4 * PENNY)] * 2,
-            [("cleo@acme.example", 8 * PENNY + 1), ("bob@shared.example", 2 * PENNY)],
+            [("cleo@acme.example", 8 * PENNY + 1), ("cleo@acme.example", 2 * PENNY)],
         ),
         ("plus", None, False, [(0, 0)] * 2, [(0, 0)] * 2, []),
     ],
