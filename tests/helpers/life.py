@@ -317,7 +317,7 @@ class Life:
                     member.user.email,
                     member_credits(member, seated=False, at=NOW),
                     (bar := usage_bar(member, NOW)).agents,
-                    bar.owes,
+                    bar.owed,
                     bar.usable,
                     [(window.used, window.held) for window in bar.windows],
                 )

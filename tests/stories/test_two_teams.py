@@ -109,7 +109,7 @@ def test_a_team_lives_the_same_with_another_beside_it() -> None:
     assert isinstance(first, dict)
     assert {name: first[name] for name in SHOWN} == SHOWN
 
-    before, beside, after = Life("before", 3, shared, gateway), acme(), Life("after", 7, shared, gateway)
+    before, beside, after = Life("before", 3, shared, gateway), acme(), Life("after", 2, shared, gateway)
     before.begin()
     beside.begin()
     after.begin()

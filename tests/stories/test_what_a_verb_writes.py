@@ -139,13 +139,13 @@ QUOTA: dict[str, Verb] = {
         lambda w: credits.set_credit_access(
             membership=w.bob, allowed=False, overflow="never", month_cap_nanousd=None, at=NOW, by=None
         ),
-        "AuditEntry +1, CreditAccess ~1",
+        "AuditEntry +1, CreditAccess ~1, PastCreditAccess +1",
     ),
     "set the policy": (
         lambda w: credits.set_team_credits(
             team=w.team, overflow="never", low_balance_nanousd=1, at=NOW, by=None
         ),
-        "AuditEntry +1, TeamCredits ~1",
+        "AuditEntry +1, PastTeamOverflow +1, TeamCredits ~1",
     ),
     "entitle": (
         lambda w: entitlements.entitle_seat(
