@@ -53,7 +53,7 @@ class Life:
     scale: int
     shared: User
     gateway: Gateway
-    facts: list[object] = field(default_factory=list)
+    seen: list[object] = field(default_factory=list)
 
     def begin(self) -> None:
         """What there is before anything is looked at: a history, and what is now."""
@@ -199,9 +199,9 @@ class Life:
         return list(CreditGrant.objects.for_team(self.team).order_by("pk"))
 
     def live(self) -> None:
-        """What is done to a Team, a verb after the other; `facts` gets what is shown after each."""
+        """What is done to a Team, a verb after the other; `seen` gets what is shown after each."""
         for _ in self._verbs():
-            self.facts.append(self.shown())
+            self.seen.append(self.shown())
 
     def _verbs(self) -> Iterator[object]:
         team, n, by, at = self.team, self.scale, self.owner_user, NOW

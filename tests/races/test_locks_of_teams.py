@@ -14,7 +14,7 @@ import pytest
 from teams.errors import InvitationNotUsable, OwnerMustTransferFirst, TeamHasLiveSeats
 from teams.invitation_tokens import token_of
 from teams.models import AuditEntry, Invitation, Membership, Role, Seat, SeatHolding, Team
-from teams.services import accounts, invitations, memberships, seats, teams
+from teams.services import accounts, invitations, keys, memberships, seats, teams
 from tests.helpers.factories import T0 as NOON
 from tests.helpers.factories import make_member, make_team, make_user, owner_of
 from tests.helpers.locks import Case, is_lost_without_locks_alone
@@ -113,6 +113,20 @@ def accepted_while_it_is_revoked() -> Case:
         lambda: invitations.accept_invitation(token=token_of(invitation.pk, 1), by=we.new, at=LATER),
         lambda: not we.new.memberships.live().filter(team=we.team).exists(),
         InvitationNotUsable,
+    )
+
+
+def a_key_revoked_while_it_is_rotated() -> Case:
+    we = People()
+
+    def rotate() -> object:
+        overlap = timedelta(hours=24)
+        return keys.rotate_key(membership=we.bob, overlap=overlap, at=NOON, by=we.bob.user)
+
+    return Case(
+        rotate,
+        lambda: keys.revoke_keys(membership=we.bob, at=LATER, by=None),
+        lambda: not we.bob.keys.filter(revoked_at=None).exists(),
     )
 
 
@@ -277,6 +291,7 @@ CASES: list[Callable[[], Case]] = [
     sent_again_while_it_is_revoked,
     revoked_while_it_is_accepted,
     accepted_while_it_is_revoked,
+    a_key_revoked_while_it_is_rotated,
     a_role_given_by_who_hands_over_the_team,
     a_role_given_to_who_leaves,
     removed_while_becoming_the_owner,

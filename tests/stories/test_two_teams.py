@@ -105,7 +105,7 @@ def test_a_team_lives_the_same_with_another_beside_it() -> None:
         assert list(differences(NOW)) == []
         transaction.set_rollback(True)
 
-    first = alone.facts[0]
+    first = alone.seen[0]
     assert isinstance(first, dict)
     assert {name: first[name] for name in SHOWN} == SHOWN
 
@@ -119,7 +119,7 @@ def test_a_team_lives_the_same_with_another_beside_it() -> None:
     assert all(len(rows) > 20 for _shown, rows in of_others)
     beside.live()
 
-    for number, (seen, expected) in enumerate(zip(beside.facts, alone.facts, strict=True)):
+    for number, (seen, expected) in enumerate(zip(beside.seen, alone.seen, strict=True)):
         assert seen == expected, f"after verb {number}"
     for life, (shown, rows) in zip((before, after), of_others, strict=True):
         assert life.shown() == shown
