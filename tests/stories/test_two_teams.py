@@ -120,7 +120,7 @@ def test_a_team_lives_the_same_with_another_beside_it() -> None:
     beside.live()
 
     for number, (seen, expected) in enumerate(zip(beside.seen, alone.seen, strict=True)):
-        assert seen == expected, f"after verb {number}"
+        assert seen == expected, f"look {number}"
     for life, (shown, rows) in zip((before, after), of_others, strict=True):
         assert life.shown() == shown
         assert rows_of(life) == rows
