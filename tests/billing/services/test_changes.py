@@ -80,5 +80,5 @@ def test_what_ends_the_change_of_one_team_leaves_that_of_another(bill: Bill) -> 
     for one in (bill, other):
         open_change(team=one.team, agreed=agrees_to_add(one, "max", 1), at=T0, by=make_user())
     bill.say({"max": 3})
-    states = Change.objects.order_by("pk").values_list("team", "state")
-    assert list(states) == [(bill.team.pk, Change.State.DONE), (other.team.pk, Change.State.OPEN)]
+    states = dict(Change.objects.values_list("team", "state"))
+    assert states == {bill.team.pk: Change.State.DONE, other.team.pk: Change.State.OPEN}
