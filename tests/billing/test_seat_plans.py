@@ -69,6 +69,23 @@ def test_an_upgrade_beside_a_planned_downgrade_moves_only_the_one_that_is_billed
     assert place_seats(seats, {PLUS: 1, MAX: 2}).plan_ids == {1: MAX, 2: MAX, 3: PLUS}
 
 
+def test_a_seat_that_is_to_move_now_gives_way_before_one_that_is_to_move_later() -> None:
+    """Though somebody holds it and nobody holds the other."""
+    seats = [
+        SeatToPlace(1, PLUS, wanted_plan_id=MAX, held=True, at_once=True),
+        SeatToPlace(2, PLUS, wanted_plan_id=ULTRA),
+    ]
+    assert place_seats(seats, {PLUS: 1, MAX: 1}).plan_ids == {1: MAX, 2: PLUS}
+
+
+def test_of_two_that_want_one_seat_the_one_that_is_to_move_now_gets_it() -> None:
+    seats = [
+        SeatToPlace(1, PLUS, wanted_plan_id=MAX, held=True),
+        SeatToPlace(2, PLUS, wanted_plan_id=MAX, at_once=True),
+    ]
+    assert place_seats(seats, {MAX: 1}).plan_ids == {2: MAX}
+
+
 def test_seats_named_to_leave_go_first_then_free_ones_then_the_newest() -> None:
     seats = [
         SeatToPlace(1, MAX, held=True),

@@ -27,18 +27,26 @@ from tests.helpers.stripe_says import answered
 _numbers = itertools.count(1)
 
 
-def make_customer(team: Team, *, card: str = "Visa ···· 4242", at: datetime = T0) -> Customer:
-    snapshot = CustomerSnapshot(
-        id=f"cus_{next(_numbers)}",
-        team_id=str(team.pk),
-        name=team.name,
-        email="owner@example.com",
-        card=card,
-        payment_method_id="pm_1" if card else "",
-        balance_nanousd=0,
-        deleted=False,
-    )
-    apply_customer(team=team, fetched=answered(snapshot), at=at)
+def make_customer(
+    team: Team,
+    *,
+    card: str = "Visa ···· 4242",
+    at: datetime = T0,
+    sequence: int | None = None,
+    **other: Any,
+) -> Customer:
+    values: dict[str, Any] = {
+        "id": f"cus_{next(_numbers)}",
+        "team_id": str(team.pk),
+        "name": team.name,
+        "email": "owner@example.com",
+        "card": card,
+        "payment_method_id": "pm_1" if card else "",
+        "balance_nanousd": 0,
+        "deleted": False,
+    }
+    snapshot = CustomerSnapshot(**{**values, **other})
+    apply_customer(team=team, fetched=answered(snapshot, sequence=sequence), at=at)
     return Customer.objects.get(team=team)
 
 
@@ -57,7 +65,7 @@ def begin_purchase(team: Team, *, packs: int = 1, at: datetime = T0) -> CreditPu
     return CreditPurchase.objects.select_related("checkout").get(checkout=checkout)
 
 
-def say_checkout(checkout: Checkout, *, at: datetime = T0, **other: Any) -> None:
+def say_checkout(checkout: Checkout, *, at: datetime = T0, sequence: int | None = None, **other: Any) -> None:
     """Stripe says this of a checkout session; `other`: where it differs from one that is open."""
     values: dict[str, Any] = {
         "id": checkout.stripe_id or f"cs_{next(_numbers)}",
@@ -72,10 +80,18 @@ def say_checkout(checkout: Checkout, *, at: datetime = T0, **other: Any) -> None
         "expires_at": checkout.expires_at,
     }
     snapshot = CheckoutSnapshot(**{**values, **other})
-    checkouts.apply_checkout(checkout=checkout, fetched=answered(snapshot), at=at)
+    checkouts.apply_checkout(checkout=checkout, fetched=answered(snapshot, sequence=sequence), at=at)
 
 
-def say_payment(team: Team, id: str, *, packs: int = 1, at: datetime = T0, **other: Any) -> Payment:
+def say_payment(
+    team: Team,
+    id: str,
+    *,
+    packs: int = 1,
+    at: datetime = T0,
+    sequence: int | None = None,
+    **other: Any,
+) -> Payment:
     """Stripe says this of a payment; `other`: where it differs from one that succeeded."""
     values: dict[str, Any] = {
         "id": id,
@@ -91,7 +107,7 @@ def say_payment(team: Team, id: str, *, packs: int = 1, at: datetime = T0, **oth
         "created_at": at,
     }
     snapshot = PaymentSnapshot(**{**values, **other})
-    apply_payment(team=team, fetched=answered(snapshot), at=at)
+    apply_payment(team=team, fetched=answered(snapshot, sequence=sequence), at=at)
     return Payment.objects.get(stripe_id=id)
 
 
@@ -113,7 +129,9 @@ def buy(team: Team, *, packs: int = 1, at: datetime = T0) -> Payment:
     return pay(begin_purchase(team, packs=packs, at=at), at=at)
 
 
-def say_invoice(team: Team, id: str, *, at: datetime = T0, **other: Any) -> Invoice:
+def say_invoice(
+    team: Team, id: str, *, at: datetime = T0, sequence: int | None = None, **other: Any
+) -> Invoice:
     values: dict[str, Any] = {
         "id": id,
         "customer_id": "",
@@ -131,11 +149,12 @@ def say_invoice(team: Team, id: str, *, at: datetime = T0, **other: Any) -> Invo
         "created_at": at,
         "finalized_at": at,
     }
-    apply_invoice(team=team, fetched=answered(InvoiceSnapshot(**{**values, **other})), at=at)
+    snapshot = InvoiceSnapshot(**{**values, **other})
+    apply_invoice(team=team, fetched=answered(snapshot, sequence=sequence), at=at)
     return Invoice.objects.get(stripe_id=id)
 
 
-def say_promotion(code: str = "SPRING", **other: Any) -> Promotion:
+def say_promotion(code: str = "SPRING", *, sequence: int | None = None, **other: Any) -> Promotion:
     values: dict[str, Any] = {
         "id": f"promo_{code}",
         "code": code,
@@ -147,5 +166,6 @@ def say_promotion(code: str = "SPRING", **other: Any) -> Promotion:
         "max_redemptions": None,
         "expires_at": None,
     }
-    apply_promotion(fetched=answered(PromotionSnapshot(**{**values, **other})))
+    snapshot = PromotionSnapshot(**{**values, **other})
+    apply_promotion(fetched=answered(snapshot, sequence=sequence))
     return Promotion.objects.get(code=code)

@@ -23,6 +23,7 @@ from quota.services.gateways import create_gateway
 from quota.services.plans import put_on_sale
 from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit, Policy, Rule
+from teams.keytext import key_text
 from teams.models import Membership, Role, Seat, Team, User
 from teams.services import keys, seats
 from teams.services.accounts import open_account
@@ -170,6 +171,12 @@ def allow_credits(
 def key_of(membership: Membership) -> str:
     """The text of the member's current key."""
     return keys.reveal_key(membership.keys.get(replaced_at=None))
+
+
+def forged_key_of(membership: Membership) -> str:
+    """A well-formed text, with its checksum, of the member's key: all but the secret is right."""
+    key = membership.keys.get(replaced_at=None)
+    return key_text(root=b"guessed" * 5, key_id=key.key_id, salt=bytes(key.salt))
 
 
 def use_test_rate_card(at: datetime = MONDAY) -> None:

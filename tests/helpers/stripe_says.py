@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from billing.change_requests import AddSeats, Terms
 from billing.fetch import Fetched, fetch
 from billing.models import Price, Subscription
+from billing.selectors.prices import cost_of_seats
+from billing.services.changes import Agreed, planned_seats
 from billing.services.plan_lists import load_prices
 from billing.services.subscriptions import apply_subscription
 from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot
 from quota.models import Plan
 from quota.selectors.seats import SeatState, seats_of
 from teams.models import Team
-from tests.helpers.factories import T0, limits, make_plan, make_team
+from tests.helpers.factories import T0, USD, limits, make_plan, make_team
 
 MONTH = timedelta(days=30)
 T = TypeVar("T")
@@ -101,3 +104,19 @@ class Bill:
     @property
     def row(self) -> Subscription:
         return Subscription.objects.get(stripe_id=self.id)
+
+
+def agrees_to_add(bill: Bill, code: str, count: int) -> Agreed:
+    """What was shown to the Owner and confirmed: so many more seats of a plan, at once, for a dollar."""
+    row, request = bill.row, AddSeats(plan_id=Plan.objects.current(code).pk, count=count)
+    terms = Terms(planned_seats(row), row.interval, row.next_interval, cost_of_seats(row.interval))
+    target = {item.price.stripe_id or "": item.quantity for item in row.items.select_related("price")}
+    price = f"price_{code}_v1_month"
+    return Agreed(
+        request=request,
+        change=request.bill_change(terms),
+        text=f"{count} more",
+        target=target | {price: target.get(price, 0) + count},
+        amount_nanousd=USD,
+        proration_at=T0 + timedelta(seconds=count),
+    )

@@ -17,7 +17,7 @@ from quota.errors import NoUsableResources, QuotaExhausted, UsageOwed
 from quota.hot_path import authorize as authorize_module
 from quota.hot_path import events as events_module
 from quota.hot_path import state as state_module
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
 from quota.hot_path.settle import release
 from quota.models import (
     CreditGrant,
@@ -212,7 +212,18 @@ def test_one_event_reported_fifty_times_at_once_counts_once() -> None:
     assert usage_bar(scene.owner, T0).windows[0].used == PENNY
 
 
-def test_what_a_batch_accepted_is_on_the_disk_when_it_answers() -> None:
+def reports(scene: Scene, number: int) -> None:
+    event = ReportedEvent(f"row {number}", scene.desk.key, "penny", {"calls": 1}, T0)
+    record_events(gateway=scene.desk.gateway, events=[event], at=T0)
+
+
+def settles(scene: Scene, number: int) -> None:
+    settlement = Settlement(scene.desk.ask().reservation_id, {"calls": 1})
+    settle_many(gateway=scene.desk.gateway, settlements=[settlement], at=T0)
+
+
+@pytest.mark.parametrize("batch", [reports, settles])
+def test_what_a_batch_accepted_is_on_the_disk_when_it_answers(batch: Callable[[Scene, int], None]) -> None:
     scene = make_scene()
 
     def lag() -> int:
@@ -237,8 +248,8 @@ def test_what_a_batch_accepted_is_on_the_disk_when_it_answers() -> None:
         # As a server is set up that must not lose anything; that of the tests may.
         session.execute("SET synchronous_commit = on")
         for number in range(20):
-            event = ReportedEvent(f"row {number}", scene.desk.key, "penny", {"calls": 1}, T0)
-            record_events(gateway=scene.desk.gateway, events=[event], at=T0)
+            batch(scene, number)
+            assert len(behind) == number + 1
             assert lag() <= 0
         session.execute("RESET synchronous_commit")
     # The control: without the wait, a row was at times not there yet.

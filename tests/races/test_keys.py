@@ -6,12 +6,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from teams.models import Membership, SubscriptionKey
 from teams.services import keys
 from tests.helpers.people import NOON, team
-from tests.helpers.races import race
+from tests.helpers.races import race, waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NONE = timedelta(0)
@@ -29,17 +29,6 @@ def rotate(owner: Membership, overlap: timedelta = NONE) -> SubscriptionKey:
 
 def working(owner: Membership) -> list[SubscriptionKey]:
     return list(SubscriptionKey.objects.working(NOON).filter(membership=owner))
-
-
-def until_somebody_waits_for_a_lock() -> None:
-    """In a statement each, so that each sees what happens now."""
-    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    with connection.cursor() as cursor:
-        for _ in range(100_000):
-            cursor.execute(f"SELECT pg_stat_clear_snapshot(); {waiting}")
-            if cursor.rowcount:
-                return
-    pytest.fail("Nobody waited.")
 
 
 def test_control_without_the_keys_lock_two_rotations_make_two_current_keys(
@@ -80,7 +69,7 @@ def test_a_revocation_that_waited_for_a_rotation_ends_the_new_text_too(owner: Me
         with transaction.atomic():
             rotate(owner, DAY)
             rotated.set()
-            until_somebody_waits_for_a_lock()
+            waiting("transactionid", 1)
 
     def revocation() -> int:
         rotated.wait(5)

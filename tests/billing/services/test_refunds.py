@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -169,6 +170,23 @@ def test_a_refund_is_of_whole_cents_has_a_reason_and_is_at_most_what_is_left() -
         open_refund(payment, USD, reason="  ")
     assert not Refund.objects.exists()
     assert open_refund(payment, 3 * USD).state == "open"
+
+
+def test_the_same_request_again_is_the_same_refund_and_another_is_said_to_be_another() -> None:
+    payment, other = buy(make_team()), buy(make_team())
+    by, request = make_user(), uuid4()
+
+    def ask(of: Payment, usd: int) -> Refund:
+        return refunds.open_refund(
+            payment=of, amount_nanousd=usd * USD, reason="asked", request=request, at=T0, by=by
+        )
+
+    first = ask(payment, 1)
+    assert ask(payment, 1) == first
+    for of, usd in ((payment, 2), (other, 1)):
+        with pytest.raises(InvalidValue, match="sent before"):
+            ask(of, usd)
+    assert Refund.objects.get() == first
 
 
 def test_a_payment_has_one_refund_under_way_and_a_refused_one_makes_room() -> None:

@@ -62,6 +62,26 @@ def test_accepting_makes_a_member_with_the_offered_role() -> None:
         invitations.accept_invitation(token=token, by=bob, at=LATER)
 
 
+def test_a_link_opens_its_own_invitation_and_only_while_it_is_open() -> None:
+    owner = team()
+    (one, first), (two, second) = invited(owner, "one@example.com"), invited(owner, "two@example.com")
+    for invitation, token in ((one, first), (two, second)):
+        assert invitations.find_open(token=token, at=LATER) == invitation
+    invitations.revoke(invitation=two, by=owner.user, at=LATER)
+    with pytest.raises(InvitationNotUsable):
+        invitations.find_open(token=second, at=LATER)
+    assert invitations.accept_invitation(token=first, by=person("one@example.com"), at=LATER)
+    with pytest.raises(InvitationNotUsable):
+        invitations.find_open(token=first, at=LATER)
+
+
+def test_an_address_that_a_member_typed_and_never_confirmed_can_be_invited() -> None:
+    owner = team()
+    bob = member(owner.team, "bob@example.com").user
+    EmailAddress.objects.create(user=bob, email="of.another@example.com", verified=False, primary=False)
+    assert invited(owner, "of.another@example.com")[0].email == "of.another@example.com"
+
+
 @pytest.mark.parametrize("days, usable", [(6.999, True), (7, False), (8, False)])
 def test_a_link_works_for_seven_days(days: float, usable: bool) -> None:
     _, token = invited(team())

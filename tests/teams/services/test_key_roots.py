@@ -147,3 +147,39 @@ def test_a_key_of_a_withdrawn_root_is_invalid_also_where_another_secret_has_its_
     settings.KEY_ROOTS = {"new": OTHER, root: OTHER}
     withdraw_root(root=root, at=T0, by=None)
     assert isinstance(refused_text(root), KeyInvalid)
+
+
+def test_of_two_roots_the_one_that_is_withdrawn_is(member: Membership, root: str, settings: Settings) -> None:
+    """The keys of the other one work, are counted, and it is not called withdrawn."""
+    settings.KEY_ROOTS = {"new": OTHER, **settings.KEY_ROOTS}
+    made = rotate_key(membership=member, overlap=NO_OVERLAP, at=T0, by=member.user)
+    withdraw_root(root=root, at=T0, by=None)
+    assert list(KeyRoot.objects.exclude(withdrawn_at=None).values_list("name", flat=True)) == [root]
+    assert recognise_key(text=reveal_key(made), at=T0) == made
+    settings.KEY_ROOTS = {"newer": OTHER}
+    assert missing_roots(at=T0) == {"new": 1}
+    settings.KEY_ROOTS = {"new": b"z" * 32}
+    assert isinstance(refused_text("new"), KeyRootMissing)
+    assert missing_roots(at=T0) == {"new": 1}
+
+
+@pytest.mark.parametrize("dead", [{"revoked_at": T0}, {"replaced_at": T0, "expires_at": T0}])
+def test_a_root_whose_keys_are_all_dead_is_not_missing(
+    member: Membership, root: str, settings: Settings, dead: dict[str, object]
+) -> None:
+    settings.KEY_ROOTS = {"new": OTHER, **settings.KEY_ROOTS}
+    made = rotate_key(membership=member, overlap=NO_OVERLAP, at=T0, by=member.user)
+    rotate_key(membership=member, overlap=timedelta(hours=1), at=T0, by=member.user)
+    settings.KEY_ROOTS = {root: settings.KEY_ROOTS[root]}
+    assert missing_roots(at=T0) == {"new": 2}
+    SubscriptionKey.objects.filter(pk=made.pk).update(**dead)
+    assert missing_roots(at=T0) == {"new": 1}
+    SubscriptionKey.objects.filter(root="new").update(revoked_at=T0)
+    assert missing_roots(at=T0) == {}
+
+
+def test_a_root_that_only_dead_keys_have_is_not_written_down(member: Membership, root: str) -> None:
+    KeyRoot.objects.all().delete()
+    SubscriptionKey.objects.filter(membership=member).update(root="lost", revoked_at=T0)
+    note_roots(at=T0)
+    assert list(KeyRoot.objects.values_list("name", flat=True)) == [root]

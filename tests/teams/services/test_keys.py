@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from teams.keytext import key_id_of
 from teams.models import AuditEntry, Membership, SubscriptionKey
-from teams.services.keys import reveal_key, revoke_keys, rotate_key
+from teams.services.keys import recognise_key, reveal_key, revoke_keys, rotate_key
+from tests.helpers.factories import forged_key_of
 from tests.helpers.people import NOON, team
 from tokenplan.kit.errors import InvalidValue
 
@@ -91,6 +93,14 @@ def test_revoking_ends_every_text_that_works(owner: Membership) -> None:
     assert revoke_keys(membership=owner, at=NOON + HOUR, by=owner.user) == 3
     assert not SubscriptionKey.objects.working(NOON + HOUR).filter(membership=owner).exists()
     assert AuditEntry.objects.filter(action="key.revoked").count() == 3
+
+
+def test_a_text_with_the_right_id_and_checksum_and_another_secret_is_no_key(owner: Membership) -> None:
+    right, forged = reveal_key(owner.keys.get()), forged_key_of(owner)
+
+    assert key_id_of(forged) == key_id_of(right)
+    assert recognise_key(text=forged, at=NOON) is None
+    assert recognise_key(text=right, at=NOON) == owner.keys.get()
 
 
 def test_each_text_is_another(owner: Membership) -> None:

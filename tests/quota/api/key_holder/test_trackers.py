@@ -99,7 +99,8 @@ def test_no_key_and_wrong_keys(path: str) -> None:
     assert ok(Caller(None).get(path)) == refused(
         1004, "login fail: Please carry the API secret key in the 'Authorization' field of the request header"
     )
-    for credential in ("sk-api-" + office.key[6:], office.key + "x", "x", str(office.gateway.credential)):
+    forged = factories.forged_key_of(office.scene.owner)
+    for credential in ("sk-api-" + office.key[6:], office.key + "x", "x", office.gateway.credential, forged):
         assert ok(Caller(credential).get(path)) == INVALID
     assert ok(Caller(None).get(path, Authorization=office.key)) == INVALID  # without its scheme
     assert ok(Caller(None).get(path, Authorization="Bearer \x00é")) == INVALID

@@ -97,7 +97,9 @@ def test_the_bar_of_who_owes() -> None:
 def test_only_a_working_key_opens_usage(path: str) -> None:
     office = make_office()
     assert (Caller(None).get(path).status, Caller(None).get(path).code) == (401, "not_authenticated")
-    for credential in (office.key[:-1], office.gateway.credential, "sk-api-" + office.key[6:], ""):
+    forged = factories.forged_key_of(office.scene.owner)
+    assert len(forged) == len(office.key)
+    for credential in (office.key[:-1], office.gateway.credential, "sk-api-" + office.key[6:], "", forged):
         answer = Caller(credential).get(path)
         assert (answer.status, answer.code) == (401, "key_invalid")
     owner = office.scene.owner.user

@@ -1,0 +1,226 @@
+"""Each verb of `quota` that locks, while another is in the middle of what it must not overlook.
+
+Each race begins by showing that it is one: without locks it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from quota.errors import SeatRequestClosed
+from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, Entitlement, OwedUsage, SeatRequest
+from quota.services import entitlements, gateways, seat_requests
+from quota.services.credits import adjust_lot, freeze_lot, set_credit_access
+from quota.services.owed import waive_owed_usage
+from teams.models import AuditEntry, Membership, Seat
+from teams.services.memberships import end_membership
+from tests.helpers.factories import (
+    T0,
+    give_credits,
+    make_desk,
+    make_gateway,
+    make_member,
+    make_plan,
+    make_seat,
+    make_team,
+    make_user,
+    owner_of,
+    use_test_rate_card,
+)
+from tests.helpers.hot_path import PENNY
+from tests.helpers.locks import Case, is_lost_without_locks_alone
+from tokenplan.kit.errors import NotFound
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LATER = T0 + timedelta(hours=1)
+
+
+def leaves(member: Membership) -> Callable[[], object]:
+    return lambda: end_membership(membership=member, by=None, at=T0)
+
+
+def entitles(seat: Seat, source: str) -> Callable[[], object]:
+    plan = make_plan()
+    return lambda: entitlements.entitle_seat(
+        seat=seat, plan=plan, starts_at=T0, ends_at=None, source=source, at=T0, by=None
+    )
+
+
+def open_of(seat: Seat) -> Entitlement | None:
+    return Entitlement.objects.open().filter(seat=seat).first()
+
+
+def entitled_twice() -> Case:
+    seat = make_seat(make_team())
+    return Case(
+        entitles(seat, "one"), entitles(seat, "two"), lambda: getattr(open_of(seat), "source", "") == "two"
+    )
+
+
+def suspended_while_entitled_anew() -> Case:
+    seat = make_seat(make_team())
+    return Case(
+        entitles(seat, "new"),
+        lambda: entitlements.suspend_seat(seat=seat, at=LATER, by=None),
+        lambda: getattr(open_of(seat), "suspended_at", None) == LATER,
+    )
+
+
+def withdrawn_while_entitled_anew() -> Case:
+    seat = make_seat(make_team())
+    return Case(
+        entitles(seat, "new"),
+        lambda: entitlements.withdraw_seat(seat=seat, at=LATER, by=None),
+        lambda: open_of(seat) is None,
+    )
+
+
+def asks(member: Membership) -> SeatRequest:
+    make_plan("max")
+    return seat_requests.request_seat(membership=member, plan_code="max", message="", at=T0, by=member.user)
+
+
+def answers(request: SeatRequest, *, granted: bool) -> Callable[[], object]:
+    by = make_user()
+    return lambda: seat_requests.answer_request(request=request, granted=granted, seat=None, at=LATER, by=by)
+
+
+def asked_for_by_who_leaves() -> Case:
+    member = make_member(make_team())
+    return Case(
+        leaves(member),
+        lambda: asks(member),
+        lambda: not SeatRequest.objects.filter(membership=member).exists(),
+        NotFound,
+    )
+
+
+def answered_twice() -> Case:
+    request = asks(make_member(make_team()))
+    return Case(
+        answers(request, granted=False),
+        answers(request, granted=True),
+        lambda: SeatRequest.objects.get(pk=request.pk).granted is False,
+        SeatRequestClosed,
+    )
+
+
+def answered_to_who_leaves() -> Case:
+    member = make_member(make_team())
+    request = asks(member)
+    return Case(
+        leaves(member),
+        answers(request, granted=True),
+        lambda: SeatRequest.objects.get(pk=request.pk).granted is None,
+        NotFound,
+    )
+
+
+def revoked_twice() -> Case:
+    gateway = make_gateway()
+
+    def revoke() -> object:
+        return gateways.revoke_gateway(gateway=gateway, at=T0, by=None)
+
+    log = AuditEntry.objects.filter(action="gateway.revoked", subject=gateway.name)
+    return Case(revoke, revoke, lambda: log.count() == 1, NotFound)
+
+
+def access_of_who_leaves() -> Case:
+    member = make_member(make_team())
+    return Case(
+        leaves(member),
+        lambda: set_credit_access(
+            membership=member, allowed=True, overflow="allow", month_cap_nanousd=None, at=LATER, by=None
+        ),
+        lambda: not CreditAccess.objects.filter(membership=member).exists(),
+        NotFound,
+    )
+
+
+def access_set_twice() -> Case:
+    """What the first has set is on the log of the second as what it was before: it sets it back."""
+    member = make_member(make_team(), credits=True)
+
+    def sets(allowed: bool, cap: int | None) -> Callable[[], object]:
+        return lambda: set_credit_access(
+            membership=member, allowed=allowed, overflow="allow", month_cap_nanousd=cap, at=LATER, by=None
+        )
+
+    return Case(
+        sets(False, PENNY),
+        sets(True, None),
+        lambda: CreditAccess.objects.filter(membership=member, allowed=True, month_cap_nanousd=None).exists(),
+    )
+
+
+def lot() -> CreditGrant:
+    team = make_team()
+    give_credits(team, 20 * PENNY)
+    return CreditGrant.objects.get(team=team)
+
+
+def adjusts(lot: CreditGrant, pennies: int) -> Callable[[], object]:
+    kind = CreditLedgerEntry.Kind.ADJUSTMENT
+    return lambda: adjust_lot(lot=lot, nanousd=pennies * PENNY, kind=kind, cause="a", at=T0, by=None)
+
+
+def adjusted_twice() -> Case:
+    of = lot()
+    return Case(
+        adjusts(of, -5),
+        adjusts(of, -7),
+        lambda: (
+            CreditGrant.objects.get(pk=of.pk).remaining_nanousd
+            == CreditLedgerEntry.objects.filter(grant=of).balance()
+            == 8 * PENNY
+        ),
+    )
+
+
+def frozen_twice() -> Case:
+    of = lot()
+
+    def freezes(at: object) -> Callable[[], object]:
+        return lambda: freeze_lot(lot=of, frozen=True, at=at, by=None)  # type: ignore[arg-type]
+
+    return Case(freezes(T0), freezes(LATER), lambda: CreditGrant.objects.get(pk=of.pk).frozen_at == T0)
+
+
+def waived_while_it_is_paid() -> Case:
+    use_test_rate_card()
+    team = make_team()
+    give_credits(team, 3 * PENNY)
+    desk = make_desk(owner_of(team))
+    desk.settle(desk.ask(1), 10)
+    owed = OwedUsage.objects.get(team=team)
+    return Case(
+        lambda: give_credits(team, 20 * PENNY),
+        lambda: waive_owed_usage(owed=owed, reason="ours", at=LATER, by=None),
+        lambda: OwedUsage.objects.get(pk=owed.pk).waived_nanousd == 0,
+    )
+
+
+CASES: list[Callable[[], Case]] = [
+    entitled_twice,
+    suspended_while_entitled_anew,
+    withdrawn_while_entitled_anew,
+    asked_for_by_who_leaves,
+    answered_twice,
+    answered_to_who_leaves,
+    revoked_twice,
+    access_of_who_leaves,
+    access_set_twice,
+    adjusted_twice,
+    frozen_twice,
+    waived_while_it_is_paid,
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_what_was_locked_is_decided_by_what_is_there_after_the_lock(case: Callable[[], Case]) -> None:
+    is_lost_without_locks_alone(case)

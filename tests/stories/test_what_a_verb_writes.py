@@ -1,0 +1,302 @@
+"""Which rows each verb writes, in a world in which there are two of everything: those and no others.
+
+A verb that forgets whose row it is to change changes more than one here, or another one's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from billing.models import Customer, Price, StripeEvent
+from billing.services import (
+    cancellations,
+    checkouts,
+    customers,
+    inbox,
+    prices,
+    purchases,
+    refunds,
+    top_ups,
+)
+from quota.models import CreditLedgerEntry, OwedUsage, Plan
+from quota.services import credits, entitlements, gateways, notices, owed, reservations, seat_requests
+from quota.services.windows_history import close_windows
+from teams.invitation_tokens import token_of
+from teams.models import Mail
+from teams.services import access_tokens, accounts, invitations, keys, mail, memberships, seats, teams
+from tests.helpers.bought import make_customer, say_checkout, say_invoice, say_payment, say_promotion
+from tests.helpers.factories import T0, USD
+from tests.helpers.life import HOUR, NOW
+from tests.helpers.world import Home, all_rows, world, written_by
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+NONE = timedelta(0)
+
+Verb = tuple[Callable[[Home], object], str]
+
+
+TEAMS: dict[str, Verb] = {
+    "revoke a token": (
+        lambda w: access_tokens.revoke(token=w.token, by=None, at=NOW),
+        "AuditEntry +1, PersonalAccessToken ~1",
+    ),
+    "use a token": (lambda w: access_tokens.recognise(text=w.token_text, at=NOW), "PersonalAccessToken ~1"),
+    "close an account": (
+        lambda w: accounts.deactivate(user=w.shared, by=None, at=NOW),
+        "AuditEntry +1, User ~1",
+    ),
+    "open an account": (lambda w: accounts.open_account(user=w.shared, at=NOW), ""),
+    "send an invitation again": (
+        lambda w: invitations.resend(invitation=w.invitation, by=w.owner_user, at=NOW),
+        "AuditEntry +1, Invitation ~1, Mail +1",
+    ),
+    "revoke an invitation": (
+        lambda w: invitations.revoke(invitation=w.invitation, by=None, at=NOW),
+        "AuditEntry +1, Invitation ~1",
+    ),
+    "accept an invitation": (
+        lambda w: invitations.accept_invitation(token=token_of(w.invitation.pk, 1), by=w.new, at=NOW),
+        "AuditEntry +2, Invitation ~1, Membership +1, SubscriptionKey +1",
+    ),
+    "rotate a key": (
+        lambda w: keys.rotate_key(membership=w.bob, overlap=NONE, at=NOW, by=w.shared),
+        "AuditEntry +1, SubscriptionKey +1, SubscriptionKey ~1",
+    ),
+    "revoke a key": (
+        lambda w: keys.revoke_keys(membership=w.bob, at=NOW, by=None),
+        "AuditEntry +1, SubscriptionKey ~1",
+    ),
+    "add a member": (
+        lambda w: memberships.add_member(team=w.team, user=w.new, role="member", by=None, at=NOW),
+        "AuditEntry +1, Membership +1, SubscriptionKey +1",
+    ),
+    "change a role": (
+        lambda w: memberships.change_role(membership=w.bob, role="admin", by=None, at=NOW),
+        "AuditEntry +1, Mail +1, Membership ~1",
+    ),
+    "remove a holder": (
+        lambda w: memberships.end_membership(membership=w.bob, by=None, at=NOW),
+        "AuditEntry +3, Mail +1, Membership ~1, SeatHolding ~1, SubscriptionKey ~1",
+    ),
+    "remove a member": (
+        lambda w: memberships.end_membership(membership=w.dan, by=None, at=NOW),
+        "AuditEntry +2, Mail +1, Membership ~1, SubscriptionKey ~1",
+    ),
+    "assign a seat": (
+        lambda w: seats.assign_seat(seat=w.spare, membership=w.dan, by=None, at=NOW),
+        "AuditEntry +1, Mail +1, SeatHolding +1",
+    ),
+    "move a seat": (
+        lambda w: seats.move_seat(seat=w.seat, to=w.dan, by=None, at=NOW),
+        "AuditEntry +2, Mail +1, SeatHolding +1, SeatHolding ~1",
+    ),
+    "free a seat": (lambda w: seats.free_seat(seat=w.seat, by=None, at=NOW), "AuditEntry +1, SeatHolding ~1"),
+    "remove a seat": (
+        lambda w: seats.remove_seat(seat=w.seat, by=None, at=NOW),
+        "AuditEntry +2, Seat ~1, SeatHolding ~1",
+    ),
+    "rename": (
+        lambda w: teams.rename_team(team=w.team, name="New", by=None, at=NOW),
+        "AuditEntry +1, Team ~1",
+    ),
+    "transfer": (
+        lambda w: teams.transfer_ownership(team=w.team, to=w.dan, by=None, at=NOW),
+        "AuditEntry +1, Mail +2, Membership ~2",
+    ),
+    "delete a Team": (
+        lambda w: teams.delete_team(team=w.plain, by=None, at=NOW),
+        "AuditEntry +3, Invitation ~1, Membership ~2, SubscriptionKey ~2, Team ~1",
+    ),
+    "try a mail again": (
+        lambda w: mail.retry(mail=Mail.objects.filter(to=w.new.email)[0], at=NOW),
+        "Mail ~1",
+    ),
+}
+
+ADJUSTMENT = CreditLedgerEntry.Kind.ADJUSTMENT
+QUOTA: dict[str, Verb] = {
+    "grant Credits": (
+        lambda w: credits.grant_credits(team=w.team, nanousd=USD, source="x", at=NOW, by=None),
+        "AuditEntry +1, CreditGrant +1, CreditLedgerEntry +3, OwedUsage ~2",
+    ),
+    "adjust a lot": (
+        lambda w: credits.adjust_lot(lot=w.lot, nanousd=-1, kind=ADJUSTMENT, cause="x", at=NOW, by=None),
+        "AuditEntry +1, CreditGrant ~1, CreditLedgerEntry +1",
+    ),
+    "freeze a lot": (
+        lambda w: credits.freeze_lot(lot=w.lot, frozen=True, at=NOW, by=None),
+        "AuditEntry +1, CreditGrant ~1",
+    ),
+    "expire lots": (lambda w: credits.expire_lots(at=T0 + 2 * HOUR), "CreditGrant ~3, CreditLedgerEntry +3"),
+    "set access": (
+        lambda w: credits.set_credit_access(
+            membership=w.bob, allowed=False, overflow="never", month_cap_nanousd=None, at=NOW, by=None
+        ),
+        "AuditEntry +1, CreditAccess ~1, PastCreditAccess +1",
+    ),
+    "set the policy": (
+        lambda w: credits.set_team_credits(
+            team=w.team, overflow="never", low_balance_nanousd=1, at=NOW, by=None
+        ),
+        "AuditEntry +1, PastTeamOverflow +1, TeamCredits ~1",
+    ),
+    "entitle": (
+        lambda w: entitlements.entitle_seat(
+            seat=w.seat,
+            plan=Plan.objects.current("plus"),
+            starts_at=NOW,
+            ends_at=None,
+            source="x",
+            at=NOW,
+            by=None,
+        ),
+        "AuditEntry +1, Entitlement +1, Entitlement ~1",
+    ),
+    "suspend": (
+        lambda w: entitlements.suspend_seat(seat=w.seat, at=NOW, by=None),
+        "AuditEntry +1, Entitlement ~1",
+    ),
+    "withdraw": (
+        lambda w: entitlements.withdraw_seat(seat=w.seat, at=NOW, by=None),
+        "AuditEntry +2, Entitlement ~1, Seat ~1, SeatHolding ~1",
+    ),
+    "revoke a gateway": (
+        lambda w: gateways.revoke_gateway(gateway=w.gone_gateway, at=NOW, by=None),
+        "AuditEntry +1, Gateway ~1",
+    ),
+    "ask for a seat": (
+        lambda w: seat_requests.request_seat(
+            membership=w.dan,
+            plan_code="max",
+            message="",
+            at=NOW,
+            by=w.dan.user,
+        ),
+        "AuditEntry +1, Mail +2, SeatRequest +1",
+    ),
+    "grant a request": (
+        lambda w: seat_requests.answer_request(
+            request=w.request, granted=True, seat=w.spare, at=NOW, by=w.owner_user
+        ),
+        "AuditEntry +3, Mail +2, SeatHolding +1, SeatHolding ~1, SeatRequest ~1",
+    ),
+    "waive": (
+        lambda w: owed.waive_owed_usage(
+            owed=OwedUsage.objects.filter(team=w.team).order_by("pk")[0], reason="x", at=NOW, by=None
+        ),
+        "AuditEntry +1, OwedUsage ~1",
+    ),
+    "lapse": (lambda w: reservations.expire_reservations(at=NOW + HOUR), "Reservation ~9"),
+    "notices": (lambda w: notices.send_notices(at=NOW), "Mail +6"),
+    "close windows": (lambda w: close_windows(at=T0 + 8 * DAY), "ClosedWindow +18"),
+}
+
+BILLING: dict[str, Verb] = {
+    "cancel": (
+        lambda w: cancellations.ask_to_cancel(team=w.team, at=NOW, by=None),
+        "AuditEntry +1, Subscription ~1",
+    ),
+    "hear of a seat less": (
+        lambda w: w.bill.say({"max": 2, "plus": 1}, at=NOW),
+        "AuditEntry +1, Entitlement ~1, PurchasedSeat ~1, Seat ~1, Subscription ~1, SubscriptionItem +2, "
+        "SubscriptionItem -2",
+    ),
+    "hear of an end": (
+        lambda w: w.bill.say({"max": 2, "plus": 2}, status="canceled", ended_at=NOW, at=NOW),
+        "AuditEntry +7, Entitlement ~4, Mail +1, PurchasedSeat ~4, Seat ~4, SeatHolding ~2, Subscription ~1",
+    ),
+    "hear of a payment that failed": (
+        lambda w: w.bill.say({"max": 2, "plus": 2}, status="past_due", overdue_since=T0, at=NOW),
+        "AuditEntry +5, Entitlement ~4, Mail +1, Subscription ~1",
+    ),
+    "give up a page": (
+        lambda w: checkouts.close_checkout(checkout=w.page, state="expired", at=NOW),
+        "AuditEntry +1, Checkout ~1, CreditPurchase ~1",
+    ),
+    "hear of a paid page": (
+        lambda w: say_checkout(w.page, status="complete", paid=True, at=NOW),
+        "AuditEntry +1, Checkout ~1",
+    ),
+    "hear of a customer": (lambda w: make_customer(w.team, card="new"), "Customer ~1"),
+    "set a contact": (
+        lambda w: customers.set_contact_email(customer=Customer.objects.get(team=w.team), email="x@y.z"),
+        "Customer ~1",
+    ),
+    "reconcile": (
+        lambda w: customers.mark_reconciled(
+            customer_id=str(Customer.objects.get(team=w.team).stripe_id), at=NOW
+        ),
+        "Customer ~1",
+    ),
+    "claim an event": (lambda w: inbox.claim(at=NOW), "StripeEvent ~1"),
+    "finish an event": (lambda w: inbox.finish(event=w.event, changed=["x"], at=NOW), "StripeEvent ~1"),
+    "fail an event": (lambda w: inbox.fail(event=w.event, error="x", at=NOW), "StripeEvent ~1"),
+    "bury an event": (lambda w: inbox.fail_missing(event=tried(w), error="x", at=NOW), "StripeEvent ~1"),
+    "replay an event": (
+        lambda w: inbox.replay(event=w.event, at=NOW, by=w.owner_user),
+        "AuditEntry +1, StripeEvent ~1",
+    ),
+    "hear of an invoice": (lambda w: say_invoice(w.team, f"in_{w.name}_1", status="void"), "Invoice ~1"),
+    "hear of a refund": (
+        lambda w: say_payment(w.team, w.bought.stripe_id, packs=2, refunded_nanousd=USD, at=NOW),
+        "AuditEntry +2, CreditGrant ~1, CreditLedgerEntry +1, CreditPurchase ~1, Mail +1, Payment ~1",
+    ),
+    "hear of a dispute": (
+        lambda w: say_payment(w.team, w.bought.stripe_id, packs=2, dispute="lost", at=NOW),
+        "AuditEntry +2, CreditGrant ~1, CreditLedgerEntry +1, CreditPurchase ~1, Mail +1, Payment ~1",
+    ),
+    "publish a price": (
+        lambda w: prices.set_stripe_price_id(
+            price=Price.objects.filter(interval="year").order_by("pk")[0], stripe_id="price_x"
+        ),
+        "Price ~1",
+    ),
+    "hear of a promotion": (lambda w: say_promotion(f"CODE-{w.name}", active=False), "Promotion ~1"),
+    "restore a purchase": (
+        lambda w: purchases.restore_purchase(team=w.team, id=str(uuid4()), credits_nanousd=5 * USD, at=NOW),
+        "CreditPurchase +1",
+    ),
+    "bill a purchase": (
+        lambda w: purchases.set_invoice_id(purchase=w.page.purchase, invoice_id="in_x"),
+        "CreditPurchase ~1",
+    ),
+    "pay a purchase": (
+        lambda w: purchases.grant_purchase(
+            purchase=w.page.purchase,
+            payment_id="pi_x",
+            invoice_id="",
+            at=NOW,
+        ),
+        "AuditEntry +1, CreditGrant +1, CreditLedgerEntry +3, CreditPurchase ~1, OwedUsage ~2",
+    ),
+    "refund": (
+        lambda w: refunds.open_refund(
+            payment=w.bought, amount_nanousd=USD, reason="x", at=NOW, by=w.owner_user
+        ),
+        "AuditEntry +1, Refund +1",
+    ),
+    "top up": (lambda w: top_ups.begin_top_up(team=w.team, at=NOW), "AuditEntry +1, CreditPurchase +1"),
+}
+
+
+def tried(home: Home) -> StripeEvent:
+    """Stripe was asked about it before."""
+    home.event.attempts = 2
+    return home.event
+
+
+def test_each_verb_writes_its_rows_and_no_others() -> None:
+    home = world()
+    before = all_rows()
+    verbs = TEAMS | QUOTA | BILLING
+    written = {
+        name: written_by(partial(verb, home), before=before) for name, (verb, _expected) in verbs.items()
+    }
+    assert written == {name: expected for name, (_verb, expected) in verbs.items()}
