@@ -254,6 +254,6 @@ DROP FUNCTION quota_limit_transaction();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("quota", "0002_rules_in_the_database")]
+    dependencies = [("quota", "0002_rules")]
 
     operations = [migrations.RunSQL(LIMITS + SEAT_USAGE + CALL_STATE + RESERVATION_STATE + USABLE_CREDITS, DROP)]
