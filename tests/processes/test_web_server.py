@@ -143,6 +143,7 @@ def test_health_checks_answer_while_the_database_hangs_and_every_thread_waits_fo
     wait_for(served.ready)
 
 
+@pytest.mark.slow
 def test_a_web_process_that_hangs_is_replaced(served: Installation) -> None:
     master = psutil.Process(served.pid_of("granian"))
     before = {child.pid for child in master.children()}

@@ -117,6 +117,7 @@ def test_a_year_goes_as_it_should_and_every_cent_and_credit_is_accounted_for(cli
         assert state_of(year) == END
 
 
+@pytest.mark.slow
 class HoweverItsEventsAreDelivered(TestCase):
     """Every event twice, out of order, days late, and some not at all."""
 

@@ -181,7 +181,9 @@ def test_what_came_to_nothing_leaves_the_code_usable(story: Story) -> None:
     story.account.advance(13 * HOUR)
     expire_old_checkouts(at=story.account.at)
     assert uses(story) == ["given_up", "given_up"]
-    failed = settled(story, story.begin_checkout(max=1, code="HALF"), FAILS_LATER)
+    by_debit = story.begin_checkout(max=1, code="HALF")
+    story.account.allow_debits(by_debit.url)
+    failed = settled(story, by_debit, FAILS_LATER)
     assert (failed.state, uses(story)[-1]) == ("processing", "reserved")
     story.account.advance(7 * DAY)
     story.account.deliver()
