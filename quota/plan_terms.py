@@ -72,7 +72,7 @@ def side_by_side(before: Mapping[str, str], after: Mapping[str, str]) -> list[Li
 
 
 def parse_plans(text: str) -> list[VersionTerms]:
-    """The plans of a JSON list (quota/data/plans.json). Raises PlanListInvalid."""
+    """The plans of a JSON list . Raises PlanListInvalid."""
     try:
         plans = [_terms(row) for row in json.loads(text)]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

@@ -37,7 +37,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class ModelPrices:
-    """`default_hold`: nano-dollars that a call holds which gives no estimate; None: it has to give one."""
+    """`default_hold`: nano-dollars held for a call without an estimate; None: every call needs one."""
 
     model: str
     modality: str

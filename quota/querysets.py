@@ -75,7 +75,7 @@ class GatewayQuerySet(QuerySet["Gateway"]):
 
 class GatewayCredentialQuerySet(QuerySet["GatewayCredential"]):
     def working(self, moment: datetime) -> Self:
-        return self.filter(Q(expires_at=None) | Q(expires_at__gt=moment))
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=moment), ended_at=None)
 
 
 class ReservationQuerySet(TeamOwned["Reservation"]):

@@ -57,9 +57,12 @@ def read_rate_card_list(text: str) -> RateCardList:
 def _read_alias(row: Mapping[str, str], aliases: dict[str, str], line: int) -> None:
     alias, model = (row["model"] or "").strip(), row[ALIAS_COLUMN].strip()
     if not alias or aliases.setdefault(alias, model) != model:
-        raise RateCardInvalid(
-            _("Line %(line)s: an alias is one other name of one model.") % {"line": line, "alias": alias}
+        refused = (
+            _("Line %(line)s: %(alias)s is an alias of two models.")
+            if alias
+            else _("Line %(line)s: an alias needs a name.")
         )
+        raise RateCardInvalid(refused % {"line": line, "alias": alias})
 
 
 def _check_among(prices: list[RateCardPrice], line: int) -> None:
@@ -102,18 +105,20 @@ def _check_models(prices: list[RateCardPrice], aliases: Mapping[str, str]) -> No
 
 def _price(row: Mapping[str, str], line: int) -> RateCardPrice:
     """The price of one line, not saved. Raises RateCardInvalid, naming the line."""
+    said = {name: (row[name] or "").strip() for name in RATE_CARD_COLUMNS}
     try:
-        price = RateCardPrice(
-            model=row["model"].strip(),
-            modality=row["modality"].strip(),
-            meter=row["meter"].strip(),
-            unit_size=int(row["unit_size"]),
-            nanousd_per_unit=nanousd_from_usd(row["usd_per_unit"]),
-            context_over=int(row["context_over"] or 0),
-            note=(row["note"] or "").strip(),
-        )
-    except (TypeError, ValueError, AttributeError) as error:
+        nanousd = nanousd_from_usd(said["usd_per_unit"])
+    except ValueError as error:
         raise RateCardInvalid(_("Line %(line)s: %(error)s") % {"line": line, "error": error}) from None
+    price = RateCardPrice(
+        model=said["model"],
+        modality=said["modality"],
+        meter=said["meter"],
+        unit_size=_whole(said, "unit_size", line),
+        nanousd_per_unit=nanousd,
+        context_over=_whole(said, "context_over", line) if said["context_over"] else 0,
+        note=said["note"],
+    )
     if not (price.model and price.modality and price.meter):
         raise RateCardInvalid(_("Line %(line)s: model, modality and meter are needed.") % {"line": line})
     if price.unit_size < 1 or price.nanousd_per_unit < 0 or price.context_over < 0:
@@ -127,3 +132,13 @@ def _price(row: Mapping[str, str], line: int) -> RateCardPrice:
             _("Line %(line)s: a default hold is one amount above 0, for a unit of 1.") % {"line": line}
         )
     return price
+
+
+def _whole(said: Mapping[str, str], name: str, line: int) -> int:
+    try:
+        return int(said[name])
+    except ValueError:
+        raise RateCardInvalid(
+            _("Line %(line)s: %(column)s is a whole number, not “%(text)s”.")
+            % {"line": line, "column": name, "text": said[name]}
+        ) from None

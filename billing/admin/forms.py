@@ -51,9 +51,14 @@ class TermsForm(forms.Form):
         help_text=_("For a Team that has paid for nothing yet."),
     )
     once_a_team = forms.BooleanField(
-        label=_("Once a Team"), required=False, initial=True, help_text=_("Else as often as it likes.")
+        label=_("Once a Team"),
+        required=False,
+        initial=True,
+        help_text=_("If not: as often as the Team likes."),
     )
-    starts_at = MomentField(label=_("Begins"), help_text=_("In UTC. Empty: at once. Before, it is unknown."))
+    starts_at = MomentField(
+        label=_("Begins"), help_text=_("In UTC. Empty: at once. Before that moment nobody can use it.")
+    )
 
     def __init__(self, row: Promotion | None, data: Any) -> None:
         initial: dict[str, Any] = {"scope": Promotion.Scope.SEATS}

@@ -59,7 +59,7 @@ def _new_version(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) 
 
 def _change(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> str:
     changed = change_draft(plan=plan, terms=_terms(plan, values), amounts=_amounts(values), at=at, by=by)
-    return gettext("%(plan)s is a draft still, and says this now.") % {"plan": changed}
+    return gettext("The draft %(plan)s is changed.") % {"plan": changed}
 
 
 def _preview_publication(plan: Plan, values: Mapping[str, Any]) -> Preview:

@@ -37,7 +37,7 @@ class RedemptionInline(ReadOnlyInline):
 
 def _set_terms(promotion: Promotion, values: Mapping[str, Any], by: User, at: datetime) -> str:
     set_terms(promotion=promotion, terms=terms_of(values), at=at, by=by)
-    return gettext("%(code)s is as you said from now on.") % {"code": promotion.code}
+    return gettext("The terms of %(code)s are saved.") % {"code": promotion.code}
 
 
 @admin.register(Promotion)

@@ -62,7 +62,7 @@ class CustomerAdmin(ReadOnlyAdmin[Customer]):
         "created_at",
     )
 
-    @admin.display(description=_("Payment methods that are not charged"))
+    @admin.display(description=_("Payment methods that do not pay at once"))
     def others(self, customer: Customer) -> str:
         return ", ".join(customer.other_methods) or "-"
 

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('reconciled_at', models.DateTimeField(blank=True, help_text='When all of it was last compared with Stripe.', null=True)),
                 ('created_at', models.DateTimeField()),
                 ('fetch_sequence', models.BigIntegerField(default=0, editable=False)),
-                ('other_methods', models.JSONField(blank=True, default=list, help_text='Payment methods that do not pay at once, as people know them: nothing is charged to them.')),
+                ('other_methods', models.JSONField(blank=True, default=list, help_text='Payment methods that do not pay at once, as people know them: they pay no change and no top-up.')),
             ],
         ),
         migrations.CreateModel(

@@ -37,7 +37,7 @@ class Customer(models.Model):
         default=list,
         blank=True,
         help_text=_(
-            "Payment methods that do not pay at once, as people know them: nothing is charged to them."
+            "Payment methods that do not pay at once, as people know them: they pay no change and no top-up."
         ),
     )
     balance_nanousd = models.BigIntegerField(

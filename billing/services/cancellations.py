@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
 from billing.errors import ChangeInProgress, NothingToChange, NotSubscribed
 from billing.models import Payment, Refund, Subscription
 from billing.services.notifications import notify_owner
@@ -82,11 +86,13 @@ def open_missed_end(
     once = f"cancellation_missed:{row.stripe_id}:{since.isoformat()}"
     request = uuid5(NAMESPACE_URL, once)
     refund = Refund.objects.filter(pk=request).first()
+    with override(settings.LANGUAGE_CODE):  # it is stored
+        reason = _("The subscription was canceled before this period.")
     if refund is None and payment is not None and payment.left_nanousd > 0:
         refund = open_refund(
             payment=payment,
             amount_nanousd=payment.left_nanousd,
-            reason="The subscription was canceled before this period.",
+            reason=reason,
             request=request,
             at=at,
             by=None,

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.change_requests import Bill, BillChange, ChangeRequest, PlannedSeat, bill_later, bill_now
 from billing.errors import (
@@ -277,11 +279,13 @@ def open_undo(*, change: Change, at: datetime) -> Change | None:
     change = Change.objects.get(pk=change.pk)
     if change.undone_at is not None:
         return None
+    with override(settings.LANGUAGE_CODE):  # as all texts of changes, which are stored
+        text = _("Undo: %(change)s") % {"change": change.text}
     with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
         return Change.objects.create(
             team=team,
             subscription=change.subscription,
-            text=f"Undo: {change.text}"[:200],
+            text=text[:200],
             request={"kind": UNDONE, "change": str(change.pk)},
             target={},
             amount_nanousd=0,

@@ -102,7 +102,7 @@ def set_terms(*, promotion: Promotion, terms: PromotionTerms, at: datetime, by: 
     """From now on the code is for this. What it is for, and whether only for a first purchase, is said once,
     since Stripe keeps that too and changes it no more. Raises InvalidValue.
     """
-    row = Promotion.objects.select_for_update().get(pk=promotion.pk)
+    row = Promotion.objects.select_for_update(no_key=True).get(pk=promotion.pk)
     _check_terms(terms, row.expires_at)
     fixed = (row.scope, row.first_purchase)
     if row.scope and fixed != (terms.scope, terms.first_purchase):
@@ -132,7 +132,7 @@ def apply_promotion(*, fetched: Fetched[PromotionSnapshot]) -> list[str]:
     is for nothing until an operator says what for (`set_terms`). Returns what changed, a line.
     """
     snapshot = fetched.value
-    row = Promotion.objects.select_for_update().filter(stripe_id=snapshot.id).first()
+    row = Promotion.objects.select_for_update(no_key=True).filter(stripe_id=snapshot.id).first()
     row = row or Promotion(stripe_id=snapshot.id)
     if row.fetch_sequence >= fetched.sequence:
         return []

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from billing.money import nanousd_from_cents
 from billing.stripe_api.reading import Object, guarded, id_of, in_dollars, moment, moment_or_none
 
@@ -84,15 +86,24 @@ def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
         url=invoice.get("hosted_invoice_url") or "",
         created_at=moment(invoice["created"]),
         finalized_at=moment_or_none((invoice.get("status_transitions") or {}).get("finalized_at")),
-        lines=tuple(
-            LineSnapshot(line.get("description") or "", nanousd_from_cents(line["amount"]))
-            for line in invoice["lines"]["data"]
-        ),
+        lines=_lines(invoice),
         balance_nanousd=nanousd_from_cents(invoice.get("starting_balance") or 0),
         due_at=moment_or_none(invoice.get("due_date")),
         subtotal_nanousd=nanousd_from_cents(invoice["subtotal"]),
         needs_address=(invoice.get("automatic_tax") or {}).get("status") == "requires_location_inputs",
     )
+
+
+def _lines(invoice: Object) -> tuple[LineSnapshot, ...]:
+    """Stripe gives the first ten; what the others come to is one more line, so that the lines add up."""
+    lines = [
+        LineSnapshot(line.get("description") or "", nanousd_from_cents(line["amount"]))
+        for line in invoice["lines"]["data"]
+    ]
+    if invoice["lines"].get("has_more"):
+        shown = sum(line.amount_nanousd for line in lines)
+        lines.append(LineSnapshot(_("Further lines"), nanousd_from_cents(invoice["subtotal"]) - shown))
+    return tuple(lines)
 
 
 def _payment_of(payments: Sequence[Object]) -> str:

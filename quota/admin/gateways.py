@@ -65,7 +65,7 @@ def _works(gateway: Gateway) -> bool:
 
 class CredentialInline(ReadOnlyInline):
     model = GatewayCredential
-    fields = ("prefix", "created_at", "expires_at")
+    fields = ("prefix", "created_at", "expires_at", "ended_at")
     show_change_link = False
 
 

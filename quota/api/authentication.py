@@ -29,7 +29,7 @@ class GatewayAuthentication(BaseAuthentication):
             raise NotAuthenticated(_("Send the gateway's credential: Authorization: Bearer gw-…"))
         gateway = recognise_gateway(text=text, at=timezone.now())
         if gateway is None:
-            raise AuthenticationFailed(_("This gateway credential is unknown or revoked."))
+            raise AuthenticationFailed(_("This gateway credential is unknown or works no more."))
         return AnonymousUser(), gateway
 
     def authenticate_header(self, request: Request) -> str:

@@ -515,10 +515,8 @@ class Migration(migrations.Migration):
                 ('prefix', models.CharField(max_length=12)),
                 ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credentials', to='quota.gateway')),
             ],
-            options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__gte', models.F('created_at')), _connector='OR'), name='a_credential_ends_after_it_was_made')],
-            },
         ),
     ]

@@ -21,7 +21,8 @@ class Gateway(models.Model):
 
 
 class GatewayCredential(models.Model):
-    """A credential `gw-…` of a gateway, which works until `expires_at`. Only its SHA-256 is stored.
+    """A credential `gw-…` of a gateway. Only its SHA-256 is stored. It works until `expires_at`, the end of
+    an overlap; one with `ended_at` works no more, whatever the clock of a server says.
 
     A gateway may have several: so one is replaced while calls are under way.
     """
@@ -31,16 +32,9 @@ class GatewayCredential(models.Model):
     prefix = models.CharField(max_length=12)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.GatewayCredentialQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(expires_at=None) | models.Q(expires_at__gte=models.F("created_at")),
-                name="a_credential_ends_after_it_was_made",
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.prefix}…"

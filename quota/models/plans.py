@@ -188,7 +188,7 @@ class Entitlement(models.Model):
 class RateCard(models.Model):
     """The whole price list in force from a moment until the next card's moment.
 
-    Immutable, by trigger; only one that is not in force yet may be withdrawn, and then it never is.
+    Immutable, by trigger; only one that is not in force yet may be withdrawn; then it never comes into force.
     """
 
     effective_from = models.DateTimeField()

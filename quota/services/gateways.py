@@ -54,8 +54,11 @@ def replace_credentials(
         raise InvalidValue(refused, pointer="/overlap")
     locked = _locked(gateway)
     ends_at = at + overlap
-    before = locked.credentials.working(at).filter(Q(expires_at=None) | Q(expires_at__gt=ends_at))
-    before.update(expires_at=ends_at)
+    before = locked.credentials.filter(ended_at=None)
+    if overlap:
+        before.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at)).update(expires_at=ends_at)
+    else:
+        before.update(ended_at=at)
     credential, text = _add_credential(locked, at)
     details = {"prefix": credential.prefix, "others_work_until": ends_at.isoformat()}
     record(team=None, by=by, action="gateway.credential_added", subject=locked.name, details=details, at=at)
@@ -66,7 +69,7 @@ def replace_credentials(
 def end_credential(*, credential: GatewayCredential, at: datetime, by: User | None) -> None:
     """The credential stops working at once; the gateway's others go on. Raises NotFound when it has ended."""
     gateway = _locked(credential.gateway)
-    if not gateway.credentials.working(at).filter(pk=credential.pk).update(expires_at=at):
+    if not gateway.credentials.working(at).filter(pk=credential.pk).update(ended_at=at):
         raise NotFound(_("The credential %(credential)s has ended already.") % {"credential": credential})
     details = {"prefix": credential.prefix}
     record(team=None, by=by, action="gateway.credential_ended", subject=gateway.name, details=details, at=at)
@@ -103,7 +106,8 @@ _COLUMNS = ["id", "name", "created_at", "revoked_at"]
 _RECOGNISE = """
 SELECT g.id, g.name, g.created_at, g.revoked_at
 FROM quota_gatewaycredential c JOIN quota_gateway g ON g.id = c.gateway_id
-WHERE c.token_hash = %s AND (c.expires_at IS NULL OR c.expires_at > %s) AND g.revoked_at IS NULL
+WHERE c.token_hash = %s AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > %s)
+    AND g.revoked_at IS NULL
 """
 
 

@@ -1,7 +1,7 @@
 """Locks rows until the transaction ends, and returns them as they are then.
 
 Locks are taken in this order, each kind by primary key: Team, invitation, key, membership, seat, the Team's
-row of Credits (ARCHITECTURE.md has the order of all apps). Locks are FOR NO KEY UPDATE, so inserting a row
+row of Credits (ARCHITECTURE.md has the order of all floors). Locks are FOR NO KEY UPDATE, so inserting a row
 that refers to a locked one does not wait.
 """
 

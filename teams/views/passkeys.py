@@ -85,6 +85,12 @@ class RecoveryCodes(recovery_codes.ViewRecoveryCodesView):  # type: ignore[misc]
 class NewRecoveryCodes(recovery_codes.GenerateRecoveryCodesView):  # type: ignore[misc]
     template_name = "teams/recovery_codes_new.html"
 
+    def form_valid(self, form: Form) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+            _record(self.request, "codes_made", "")
+        return response
+
 
 class SignInByPasskey(NextRedirectMixin, library.LoginWebAuthnView):  # type: ignore[misc]
     """What the browser asks for, as JSON, and the answer to it."""

@@ -125,3 +125,8 @@ def test_every_document_that_the_code_names_exists() -> None:
         if name.split("/")[-1] not in names
     ]
     assert missing == [], "\n".join(missing)
+
+
+def test_a_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in (ROOT / "docs/decisions").glob("[0-9]*.md")]
+    assert sorted(set(numbers)) == sorted(numbers)

@@ -44,9 +44,11 @@ def test_a_list_without_the_column_of_aliases_has_none() -> None:
         (PENNY + "penny,,,,,,,penny\n", "penny is an alias and has prices of its own"),
         (
             PENNY + "dime,language,calls,1,0.1,,,\ncent,,,,,,,penny\ncent,,,,,,,dime\n",
-            "Line 5: an alias is one",
+            "Line 5: cent is an alias of two models",
         ),
-        (PENNY + ",,,,,,,penny\n", "Line 3: an alias is one other name of one model"),
+        (PENNY + "dime,language,calls,ten,0.1,,,\n", "Line 3: unit_size is a whole number, not “ten”"),
+        (PENNY + "dime,language,calls,1,0.1,1.5,,\n", "Line 3: context_over is a whole number, not “1.5”"),
+        (PENNY + ",,,,,,,penny\n", "Line 3: an alias needs a name"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_refused_with_its_line(lines: str, message: str) -> None:

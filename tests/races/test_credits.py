@@ -14,9 +14,11 @@ import pytest
 from django.db import connection, connections, transaction
 from django.db.models import Sum
 
+from quota.errors import NoUsableResources
 from quota.hot_path.events import ReportedEvent, record_events
 from quota.models import CreditGrant, CreditLedgerEntry, OwedUsage, Reservation, TeamCredits
 from quota.services.credits import adjust_lot, expire_lots, freeze_lot, set_team_credits
+from quota.services.locks import lock_credits
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -32,12 +34,9 @@ from tests.helpers.races import waiting
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PENNY = 10_000_000
-SQL = importlib.import_module("quota.migrations.0003_hot_path").USABLE_CREDITS.partition(
-    "-- All memberships"
-)[0]
-LOCK = SQL[
-    SQL.index("        PERFORM 1 FROM quota_teamcredits") : SQL.index("    END IF;\n    SELECT m.is_founder")
-]
+SQL = importlib.import_module("quota.migrations.0003_hot_path").USABLE_CREDITS
+NEXT = "    SELECT m.is_founder"
+LOCK = SQL[SQL.index("        PERFORM 1 FROM quota_teamcredits") : SQL.index(f"    END IF;\n{NEXT}")]
 LOTS_LOCK = """
         PERFORM 1 FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
             ORDER BY g.id FOR NO KEY UPDATE;
@@ -47,14 +46,17 @@ PAUSE = f"        PERFORM pg_advisory_xact_lock_shared({DOOR});\n"
 
 
 @contextmanager
-def deciding_by(lock: str) -> Iterator[None]:
-    """Decisions on Credits lock so, and then stop at the door."""
+def deciding_by(lock: str | None = None) -> Iterator[None]:
+    """Decisions on Credits lock so, or as they do, and then stop at the door; then they are as before."""
     with connection.cursor() as cursor:
-        cursor.execute(SQL.replace(LOCK, lock + PAUSE).replace("CREATE F", "CREATE OR REPLACE F"))
+        cursor.execute("SELECT pg_get_functiondef('quota_usable_credits'::regproc)")
+        before = cursor.fetchone()[0]
+        locked = before if lock is None else before.replace(LOCK, lock)
+        cursor.execute(locked.replace(NEXT, f"    IF p_lock THEN {PAUSE}    END IF;\n{NEXT}"))
         try:
             yield
         finally:
-            cursor.execute(SQL.replace("CREATE F", "CREATE OR REPLACE F"))
+            cursor.execute(before)
 
 
 def start(pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Future[Any]:
@@ -103,7 +105,7 @@ def test_control_with_a_lock_of_the_lots_alone_two_members_take_a_lot_that_was_j
 def test_a_lot_is_not_granted_between_the_lock_and_the_sum() -> None:
     scene = make_scene()
     desks = two_desks(scene)
-    with deciding_by(LOCK), ThreadPoolExecutor(3) as pool, connection.cursor() as cursor:
+    with deciding_by(), ThreadPoolExecutor(3) as pool, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [DOOR])
         asked = [start(pool, partial(desk.ask, 6)) for desk in desks]
         waiting("advisory", 1)
@@ -122,7 +124,9 @@ NO_ROW_NO_LOCK = """
 """
 
 
-def first_lot_during_usage_that_nothing_covers(lock: str, the_grant_waits: str | None) -> tuple[int, int]:
+def first_lot_during_usage_that_nothing_covers(
+    lock: str | None, the_grant_waits: str | None
+) -> tuple[int, int]:
     """What is owed at the end, and what the lot holds. The usage is of a member without a seat, in a Team
     that has never had Credits; the lot is granted while the usage stands between its lock and its end.
     """
@@ -151,7 +155,27 @@ def test_control_without_a_row_to_lock_a_first_lot_does_not_pay_what_is_owed_in_
 
 
 def test_a_first_lot_pays_what_is_owed_in_the_moment_of_its_grant() -> None:
-    assert first_lot_during_usage_that_nothing_covers(LOCK, "transactionid") == (0, 6 * PENNY)
+    assert first_lot_during_usage_that_nothing_covers(None, "transactionid") == (0, 6 * PENNY)
+
+
+def test_a_row_that_another_has_just_made_is_locked_before_anything_is_summed() -> None:
+    scene = make_scene()
+    desk = make_desk(make_member(scene.team, credits=True))
+    other = make_scene().team
+    TeamCredits.objects.filter(team=scene.team).delete()
+    with deciding_by(), ThreadPoolExecutor(3) as pool, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [DOOR])
+        with transaction.atomic():
+            lock_credits(scene.team)
+            asked = start(pool, desk.ask)
+            waiting("transactionid", 1)
+        waiting("advisory", 1)
+        assert start(pool, lambda: give_credits(other, PENNY)).result(30) is None  # waits for nobody
+        granted = start(pool, lambda: give_credits(scene.team, 10 * PENNY))
+        waiting("transactionid", 1)
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [DOOR])
+        assert isinstance(asked.result(30), NoUsableResources)
+        assert granted.result(30) is None
 
 
 CHANGES: dict[str, Callable[[CreditGrant], Any]] = {

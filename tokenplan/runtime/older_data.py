@@ -1,6 +1,6 @@
 """Tells data of another version apart, before any of it is touched.
 
-Until 1.0 migrations may be written anew; whoever does so renames the last one of each floor.
+Until 1.0 migrations may be written anew; whoever does so renames at least one of each floor.
 """
 
 from __future__ import annotations

@@ -299,14 +299,14 @@ def test_what_a_code_from_stripe_is_for_is_said_here_and_once(
     url = verb_url(row, "terms")
     form = {"scope": "credits", "once_a_team": "on", "title_en": "By hand"}
 
-    assert "BYHAND is as you said from now on." in submit(operator, url, **form)
+    assert "The terms of BYHAND are saved." in submit(operator, url, **form)
 
     row.refresh_from_db()
     assert (row.scope, row.once_a_team, row.first_purchase, row.title) == ("credits", True, False, "By hand")
     refused = operator.post(url, {**form, "scope": "seats"})
     assert refused.status_code == 422
     assert "cannot be changed any more; make another code" in words(refused)
-    assert "BYHAND is as you said" in submit(operator, url, **{**form, "title_en": "Half"})
+    assert "The terms of BYHAND are saved." in submit(operator, url, **{**form, "title_en": "Half"})
     assert pay_credits(stripe_account, team, packs=2, code="BYHAND").received_nanousd == 5 * USD
     sync_promotion(made.id, T0)
     row.refresh_from_db()

@@ -117,7 +117,7 @@ def test_another_tab_changes_the_draft_and_what_was_shown_is_not_published(
     url = verb_url(draft, "publish")
     seen = hidden(operator.get(url))
     page = submit(operator, verb_url(draft, "change-draft"), **{**FORM, "month": "65"})
-    assert "Max v2 is a draft still" in page
+    assert "The draft Max v2 is changed." in page
 
     answer = operator.post(url, seen)
 

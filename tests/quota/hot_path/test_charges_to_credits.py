@@ -13,9 +13,12 @@ from quota.models import (
     CreditGrant,
     CreditLedgerEntry,
     CreditMonth,
+    OwedUsage,
 )
 from quota.selectors.credits import member_credits
 from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
+from quota.services.entitlements import suspend_seat
+from teams.models import Membership
 from teams.services.memberships import end_membership
 from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, make_desk, make_member
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
@@ -46,6 +49,17 @@ def test_credits_pay_without_any_seat(scene: Scene) -> None:
     event = make_desk(member).use(5)
     assert (event.from_quota_nanousd, event.from_credits_nanousd, event.seat_id) == (0, 5 * PENNY, None)
     assert event.windows_after == []
+
+
+def test_a_suspended_seat_is_no_seat_for_what_credits_pay_and_for_what_is_owed(scene: Scene) -> None:
+    give_credits(scene.team, 3 * PENNY)
+    allow_credits(scene.owner, overflow="never")  # which is about a seat that works
+    suspend_seat(seat=scene.seat, at=T0, by=None)
+    event = scene.desk.settle(scene.desk.ask(1, at=T0 + MINUTE), 5, at=T0 + MINUTE)
+    assert (event.seat_id, event.plan_id) == (None, None)
+    assert (event.from_credits_nanousd, event.overrun_nanousd) == (3 * PENNY, 2 * PENNY)
+    assert OwedUsage.objects.get().left_nanousd == 2 * PENNY
+    assert used(scene) == []
 
 
 def test_credits_are_not_for_a_member_without_access(scene: Scene) -> None:
@@ -116,6 +130,42 @@ def test_a_month_cap_is_the_persons_also_after_leaving_and_coming_back(scene: Sc
     with pytest.raises(NoUsableResources):
         make_desk(back).ask(4, at=T0 + MINUTE)
     assert make_desk(back).ask(3, at=T0 + MINUTE).from_credits_nanousd == 3 * PENNY
+
+
+def test_access_ends_with_the_membership_for_late_reports_too(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team, credits=True)
+    end_membership(membership=member, at=T0 + 10 * MINUTE, by=None)
+
+    assert usable(member, 10 * MINUTE - timedelta(microseconds=1)) == USD
+    assert usable(member, 10 * MINUTE) == 0
+
+
+def test_changes_that_were_written_in_another_order_count_by_their_moments(scene: Scene) -> None:
+    """Two servers, of which the second one's clock is behind."""
+    give_credits(scene.team, USD)
+    member = make_member(scene.team)
+    allow_credits(member, at=T0 + 20 * MINUTE)
+    allow_credits(member, month_cap=3 * PENNY, at=T0 + 10 * MINUTE)
+    assert [usable(member, moment * MINUTE) for moment in (9, 10, 20)] == [USD, 0, 3 * PENNY]
+
+    allow_credits(member)
+    for policy, moment in (("never", 50), ("allow", 40)):
+        at = T0 + moment * MINUTE
+        set_team_credits(team=scene.team, overflow=policy, low_balance_nanousd=0, at=at, by=None)
+    seated = [usable(member, moment * MINUTE, seated=True) for moment in (39, 40, 50)]
+    assert seated == [0, USD, USD]
+
+
+def usable(member: Membership, moment: timedelta, *, seated: bool = False) -> int:
+    """What a call that occurred so long after T0, and is reported an hour after it, may use."""
+    return usable_credits(
+        team_id=member.team_id,
+        membership_id=member.pk,
+        seated=seated,
+        at=T0 + HOUR,
+        occurred_at=T0 + moment,
+    )
 
 
 def test_the_soonest_expiring_lot_is_drawn_from_first(scene: Scene) -> None:

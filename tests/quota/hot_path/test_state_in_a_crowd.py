@@ -17,7 +17,7 @@ from django.db.models import Model, QuerySet
 from quota.hot_path.state import CallState, locked_call_state, public_id_of, seat_usage, usable_credits
 from quota.models import CreditGrant, Entitlement, OwedUsage, Reservation, UsageBucket, UsageEvent
 from quota.services.credits import set_credit_access, set_team_credits
-from quota.services.rate_cards import load_rate_card
+from quota.services.rate_cards import load_rate_card, withdraw_rate_card
 from quota.windows import Limit, Policy, Rule
 from teams.models import Membership, SeatHolding, SubscriptionKey, User
 from teams.services.memberships import end_membership
@@ -200,6 +200,8 @@ def test_the_rate_card_is_the_newest_that_is_in_force(scene: Scene) -> None:
     first = state_of(scene.desk.key, T0).rate_card_id
     newer, _ = load_rate_card(text=RATE_CARD, effective_from=T0 + MINUTE, at=T0, by=None)
     load_rate_card(text=RATE_CARD, effective_from=LATER, at=T0, by=None)
+    wrong, _ = load_rate_card(text=RATE_CARD + "x,y,z,1,1,,\n", effective_from=T0 + 30 * TICK, at=T0, by=None)
+    withdraw_rate_card(card=wrong, at=T0, by=None)
     seen = [state_of(scene.desk.key, moment).rate_card_id for moment in (T0 + MINUTE - TICK, T0 + MINUTE)]
     assert seen == [first, newer.pk]
     assert state_of(scene.desk.key, MONDAY - TICK).rate_card_id is None

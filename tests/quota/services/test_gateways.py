@@ -120,6 +120,12 @@ def test_one_credential_ends_and_the_others_go_on() -> None:
     assert [str(recognise_gateway(text=text, at=T0)) for text in (second, other)] == ["edge", "west"]
     with pytest.raises(NotFound):
         end_credential(credential=GatewayCredential.objects.get(prefix=first[:8]), at=T0, by=None)
+    # At once for a server, too, whose clock is behind, and by one whose clock is behind the one that made it.
+    assert recognise_gateway(text=first, at=T0 - HOUR) is None
+    made = GatewayCredential.objects.get(prefix=other[:8])
+    end_credential(credential=made, at=T0 - HOUR, by=None)
+    assert recognise_gateway(text=other, at=T0 - 2 * HOUR) is None
+    other = run("rotate_gateway", "west")
     run("revoke_gateway", "edge")
     assert [str(recognise_gateway(text=text, at=T0)) for text in (second, other)] == ["None", "west"]
     with pytest.raises(CommandError, match="is revoked already"):

@@ -186,15 +186,19 @@ def test_under_another_secret_key_no_code_is_shown_and_new_ones_are_made(
     assert not set(codes_shown(client)) & set(lost)
 
 
-def test_new_codes_end_the_earlier_ones_and_are_mailed_about(client: Client) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_new_codes_end_the_earlier_ones_and_are_mailed_about_and_audited(client: Client, ada: User) -> None:
     SoftPasskey().add_to(client)
     before = codes_shown(client)
-    said_by_mail()
+    said = len(said_by_mail())
 
     answer = client.post(f"{CODES}new/")
 
     assert answer.headers["Location"] == CODES
     assert not set(codes_shown(client)) & set(before)
+    assert [subject.strip() for subject in said_by_mail()[said:]] == ["New recovery codes for your account"]
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.by, entry.subject) == ("passkey.codes_made", ada, ada.email)
 
 
 def test_codes_are_downloaded_and_no_cache_keeps_them(client: Client) -> None:
