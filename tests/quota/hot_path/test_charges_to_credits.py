@@ -18,9 +18,18 @@ from quota.models import (
 from quota.selectors.credits import member_credits
 from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
 from quota.services.entitlements import suspend_seat
-from teams.models import Membership
+from teams.models import Membership, Team
 from teams.services.memberships import end_membership
-from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, make_desk, make_member
+from tests.helpers.factories import (
+    T0,
+    USD,
+    Scene,
+    allow_credits,
+    give_credits,
+    make_desk,
+    make_member,
+    make_team,
+)
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +164,19 @@ def test_changes_that_were_written_in_another_order_count_by_their_moments(scene
         set_team_credits(team=scene.team, overflow=policy, low_balance_nanousd=0, at=at, by=None)
     seated = [usable(member, moment * MINUTE, seated=True) for moment in (39, 40, 50)]
     assert seated == [0, USD, USD]
+
+
+def test_the_policies_of_another_team_count_for_nothing(scene: Scene) -> None:
+    def overflow(team: Team, *changes: tuple[str, int]) -> None:
+        for policy, moment in changes:
+            at = T0 + moment * MINUTE
+            set_team_credits(team=team, overflow=policy, low_balance_nanousd=0, at=at, by=None)
+
+    overflow(make_team(), ("never", 1), ("allow", 15), ("never", 16))
+    give_credits(scene.team, USD)
+    overflow(scene.team, ("never", 20), ("allow", 40))
+    seen = [usable(scene.owner, moment * MINUTE, seated=True) for moment in (10, 20, 40, 60)]
+    assert seen == [USD, 0, USD, USD]
 
 
 def usable(member: Membership, moment: timedelta, *, seated: bool = False) -> int:
