@@ -179,13 +179,13 @@ def test_the_policies_of_another_team_count_for_nothing(scene: Scene) -> None:
     assert seen == [USD, 0, USD, USD]
 
 
-def usable(member: Membership, moment: timedelta, *, seated: bool = False) -> int:
-    """What a call that occurred so long after T0, and is reported an hour after it, may use."""
+def usable(member: Membership, moment: timedelta, *, seated: bool = False, at: timedelta = HOUR) -> int:
+    """What a call that occurred so long after T0, and is reported `at` so long after it, may use."""
     return usable_credits(
         team_id=member.team_id,
         membership_id=member.pk,
         seated=seated,
-        at=T0 + HOUR,
+        at=T0 + at,
         occurred_at=T0 + moment,
     )
 
@@ -216,6 +216,16 @@ def test_an_expired_lot_pays_nothing_whether_or_not_the_sweep_ran(scene: Scene) 
     entry = CreditLedgerEntry.objects.get(kind="expiry")
     assert (entry.amount_nanousd, entry.at) == (-4 * PENNY, T0 + HOUR)
     assert expire_lots(at=T0 + 2 * HOUR) == 0
+
+
+def test_one_nano_dollar_of_an_expired_lot_pays_nothing_either(scene: Scene) -> None:
+    give_credits(scene.team, 1, expires_at=T0 + 10 * MINUTE)
+    give_credits(scene.team, 5)
+    before, after = (
+        usable(scene.owner, 9 * MINUTE, at=9 * MINUTE),
+        usable(scene.owner, 10 * MINUTE, at=10 * MINUTE),
+    )
+    assert (before, after) == (6, 5)
 
 
 def test_a_call_that_was_authorized_before_a_lot_expired_still_draws_on_it(scene: Scene) -> None:
