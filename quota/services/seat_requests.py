@@ -11,7 +11,7 @@ from quota.models import Plan, SeatRequest
 from teams.models import Membership, Seat, User
 from teams.services import mail, seats
 from teams.services.audit import record
-from teams.services.locks import lock_membership
+from teams.services.locks import lock_membership, lock_seats
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.text import clean_name
 from tokenplan.kit.transactions import one_transaction, refused_by
@@ -115,6 +115,8 @@ def _give(seat: Seat, membership: Membership, *, at: datetime, by: User) -> None
     holding = membership.holdings.current().select_related("seat").first()
     if holding is not None and holding.seat_id == seat.pk:
         return
+    # Both before either is changed, in the order of all locks: another may be given them the other way round.
+    lock_seats([seat, holding.seat] if holding is not None else [seat])
     if holding is not None:
         seats.end_holding(seat=holding.seat, held_by=membership, by=by, at=at)
     seats.assign_seat(seat=seat, membership=membership, by=by, at=at)

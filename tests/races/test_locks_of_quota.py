@@ -6,15 +6,18 @@ Each race begins by showing that it is one: without locks it is lost.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connections, transaction
 
 from quota.errors import SeatRequestClosed
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, Entitlement, OwedUsage, SeatRequest
 from quota.services import entitlements, gateways, seat_requests
 from quota.services.credits import adjust_lot, freeze_lot, set_credit_access
 from quota.services.owed import waive_owed_usage
+from teams.errors import SeatTaken
 from teams.models import AuditEntry, Membership, Seat
 from teams.services.memberships import end_membership
 from tests.helpers.factories import (
@@ -32,6 +35,7 @@ from tests.helpers.factories import (
 )
 from tests.helpers.hot_path import PENNY
 from tests.helpers.locks import Case, is_lost_without_locks_alone
+from tests.helpers.races import waiting
 from tokenplan.kit.errors import NotFound
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -224,3 +228,29 @@ CASES: list[Callable[[], Case]] = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_what_was_locked_is_decided_by_what_is_there_after_the_lock(case: Callable[[], Case]) -> None:
     is_lost_without_locks_alone(case)
+
+
+def test_two_who_are_given_each_others_seats_are_both_refused_and_none_waits_for_ever() -> None:
+    team = make_team()
+    plan, by = make_plan("max"), make_user()
+    holders = [make_member(team) for _ in range(2)]
+    held = [make_seat(team, plan, holder=member) for member in holders]
+
+    def given(member: Membership, seat: Seat) -> object:
+        request = SeatRequest.objects.create(membership=member, team=team, plan_code="max", created_at=T0)
+        try:
+            return seat_requests.answer_request(request=request, granted=True, seat=seat, at=LATER, by=by)
+        except Exception as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic():
+            Seat.objects.select_for_update(no_key=True).get(pk=held[0].pk)
+            first = pool.submit(given, holders[0], held[1])
+            waiting("transactionid", 1)
+            second = pool.submit(given, holders[1], held[0])
+            waiting("", 2)
+        assert [type(one.result(30)) for one in (first, second)] == [SeatTaken, SeatTaken]
+    assert [seat.holdings.current().get().membership for seat in held] == holders

@@ -158,6 +158,12 @@ def usage(body: object) -> dict[str, int]:
     return parsed
 
 
+def nothing(body: object) -> None:
+    """The body of release, which has none, or an object without fields. A `usage` here is no release."""
+    if body:
+        Fields(body).done()
+
+
 def settlement(row: object) -> Settlement:
     """One of the rows of settlements."""
     fields = Fields(row)

@@ -65,5 +65,6 @@ class Release(GatewayView):
         tags=["gateway"],
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
+        bodies.nothing(request.data)
         row = release(gateway=self.gateway, reservation_id=reservation, at=timezone.now())
         return JsonResponse({"reservation": str(row.pk), "state": row.state})

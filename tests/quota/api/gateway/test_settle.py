@@ -75,6 +75,17 @@ def test_a_released_call_holds_nothing_and_cannot_be_settled() -> None:
     assert office.used() == 0
 
 
+def test_what_reports_usage_releases_nothing() -> None:
+    office = make_office()
+    reservation = office.ask(5).body["reservation"]
+    path = f"gateway/reservations/{reservation}/release"
+    answer = office.gateway.post(path, {"usage": {"calls": 5}})
+    assert (answer.status, answer.code, answer.body["pointer"]) == (422, "invalid", "/usage")
+    assert office.gateway.post(path, [1]).status == 422
+    assert Reservation.objects.get().state == "held"
+    assert office.gateway.post(path, {}).body["state"] == "released"
+
+
 def test_a_settled_call_cannot_be_released() -> None:
     office = make_office()
     reservation = held(office)

@@ -1,0 +1,50 @@
+"""What authorize refuses, and what it answers before it would refuse."""
+
+from __future__ import annotations
+
+import pytest
+
+from quota.errors import ModelUnknown, QuotaExhausted
+from tests.helpers.factories import (
+    Desk,
+    Scene,
+    give_credits,
+    key_of,
+    make_desk,
+    make_gateway,
+    make_member,
+    make_team,
+    owner_of,
+)
+from tests.helpers.hot_path import PENNY, counts
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_call_that_is_open_is_answered_again_though_its_member_owes_since(scene: Scene) -> None:
+    give_credits(scene.team, 3 * PENNY)
+    desk = make_desk(make_member(scene.team, credits=True))
+    first = desk.ask(1, request_id="first")
+    desk.settle(desk.ask(1), 5)  # of which three cents are paid by nobody
+    again = desk.ask(1, request_id="first")
+    assert (again.reservation_id, again.repeated) == (first.reservation_id, True)
+
+
+def test_without_a_rate_card_no_model_is_known() -> None:
+    desk = make_desk(owner_of(make_team()))
+    with pytest.raises(ModelUnknown, match="'penny' is not on the rate card"):
+        desk.ask()
+    assert counts() == (0, 0, 0, 0)
+
+
+def test_one_nano_dollar_of_credits_is_enough_for_a_call_estimated_at_nothing(scene: Scene) -> None:
+    give_credits(scene.team, 1)
+    desk = make_desk(make_member(scene.team, credits=True))
+    assert desk.ask(0).estimate_nanousd == 0
+
+
+def test_a_request_of_another_gateway_is_no_repeat_where_there_is_no_room(scene: Scene) -> None:
+    scene.desk.ask(990, request_id="same")
+    other = Desk(make_gateway(), key_of(scene.owner))
+    with pytest.raises(QuotaExhausted):
+        other.ask(990, request_id="same")
