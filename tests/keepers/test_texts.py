@@ -27,7 +27,7 @@ MODULES = [
     if not {"management", "migrations", "replay"} & set(path.parts)
 ]
 # What people read of the roof: signing in.
-MODULES += [ROOT / "tokenplan" / name for name in ("accounts.py", "account_forms.py", "passkeys.py")]
+MODULES += [ROOT / "tokenplan" / name for name in ("account_forms.py", "passkeys.py")]
 
 # The brand, a unit, and the header of a mail: the same in every language.
 SAME_EVERYWHERE = re.compile(r"Token Plan|\bUTC\b|^Subject:", re.M)

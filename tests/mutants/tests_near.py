@@ -17,7 +17,7 @@ PURE = {
 }
 # Of all of the hot path: its room, and the races for what it locks.
 HOT_PATH = (
-    "tests/quota/hot_path",
+    *("tests/quota/hot_path", "tests/quota/api/gateway"),
     *("tests/races/test_hot_path.py", "tests/races/test_credits.py", "tests/races/test_same_id.py"),
     "tests/races/test_locks_of_calls.py",
     *("tests/quota/services/test_owed.py", "tests/quota/services/test_rate_cards.py"),
