@@ -21,8 +21,9 @@ def draft_version(*, terms: VersionTerms, amounts: Amounts | None, at: datetime,
 
     What is on sale stays so. Raises PlanDraftExists where the plan has a draft.
     """
-    newest = Plan.objects.published().filter(code=terms.code).order_by("-version").first()
     draft = plans.draft_plan(terms=terms, at=at, by=by)
+    # After the lock of all versions: one that was just published is the newest.
+    newest = Plan.objects.published().filter(code=terms.code).order_by("-version").first()
     if amounts is None and newest:
         amounts = amounts_of(newest)
     if amounts:

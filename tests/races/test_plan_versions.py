@@ -6,9 +6,11 @@ import threading
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 
 from billing.errors import PlanDraftChanged
-from billing.selectors.plan_versions import digest_of
+from billing.selectors.plan_versions import amounts_of, digest_of
 from billing.services.plans import draft_version, put_on_sale
 from billing.workflows.catalog import publish_draft_prices
 from billing.workflows.plans import publish_plan
@@ -16,7 +18,8 @@ from quota.errors import PlanDraftExists, PlanPublished
 from quota.models import Plan
 from quota.services import plans
 from teams.models import AuditEntry
-from tests.helpers.factories import T0, make_draft
+from tests.helpers.factories import T0, USD, make_draft
+from tests.helpers.locks import Case
 from tests.helpers.races import race, waiting
 from tests.helpers.stripe_account import StripeAccount
 from tokenplan.kit.errors import Refusal
@@ -98,3 +101,20 @@ def test_a_price_that_goes_while_the_draft_is_published_ends_that(stripe_account
     else:
         assert isinstance(answer, (PlanDraftChanged, Refusal))
         assert Plan.objects.current("max") != draft
+
+
+def drafted_while_another_is_published() -> Case:
+    draft = make_draft(month=55)
+    draft.prices.update(stripe_id=Concat("lookup_key", Value("_at_stripe")))
+    digest = digest_of(draft)
+    return Case(
+        lambda: put_on_sale(plan=draft, digest=digest, at=T0, by=None),
+        lambda: draft_version(terms=draft.terms, amounts=None, at=T0, by=None),
+        lambda: amounts_of(Plan.objects.get(published_at=None))["month"] == 55 * USD,
+    )
+
+
+def test_a_draft_begun_while_another_is_published_has_the_prices_of_that_one() -> None:
+    case = drafted_while_another_is_published()
+    case.run()
+    assert not case.is_lost(), case.answer
