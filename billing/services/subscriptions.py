@@ -112,7 +112,9 @@ def _write(
     row.schedule_id = snapshot.schedule_id
     if row.next_interval == snapshot.interval:
         row.next_interval = ""
-    if row.cancel_at is not None or row.ended_at is not None:
+    # One that reached Stripe after the period's end was heard for the wrong period: it stays, and is missed.
+    heard = row.cancel_at is not None and not row.is_end_missed
+    if heard or row.ended_at is not None:
         row.cancel_asked, row.cancel_for = False, None
     row.fetch_sequence = fetched.sequence
     if row._state.adding and row.ended_at is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from billing import stripe_api
 from billing.errors import PaymentsUnavailable
 from billing.models import Payment, Refund
+from billing.stripe_api import schedules
 from billing.stripe_api.client import api
 from billing.sync.subscriptions import sync_subscription
 from billing.workflows.changes import keep_plans
@@ -117,6 +119,34 @@ def test_whoever_dies_meanwhile_is_made_up_for_and_pays_back_once(
     assert (story.row.status, story.at_stripe.status) == ("canceled", "canceled")
     assert [refund.amount for refund in api().refunds.list({}).data] == [600_000]
     assert Refund.objects.get().state == "done"
+    assert Mail.objects.filter(kind="cancellation_missed").count() == 1
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_cancellation_that_reached_stripe_just_after_the_end_ends_the_period_before(
+    story: Story, monkeypatch: pytest.MonkeyPatch, answered: bool
+) -> None:
+    """It was sent in the last minute, and Stripe took it for an end of the new period."""
+    story.subscribe(ultra=5)
+    after_the_end(story, -timedelta(seconds=30))
+    story.account.deliver()
+    does = schedules.set_cancel_at_period_end
+
+    def slow(id: str, *, cancel: bool) -> None:
+        story.account.advance(timedelta(minutes=1))
+        does(id, cancel=cancel)
+        if not answered:
+            raise PaymentsUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr("billing.sync.schedule.schedules.set_cancel_at_period_end", slow)
+        with nullcontext() if answered else pytest.raises(PaymentsUnavailable):
+            story.confirm_cancel(story.preview_cancel())
+    story.account.deliver()
+    sweep(story)
+    story.account.advance(5 * HOUR)
+    story.account.deliver()
+    assert (story.row.status, story.plans(), story.paid()) == ("canceled", [], [60_000])
     assert Mail.objects.filter(kind="cancellation_missed").count() == 1
 
 
