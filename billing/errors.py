@@ -99,6 +99,13 @@ class PromotionNotForThis(InvalidValue):
     title = _("This promotion code is for something else")
 
 
+class PromotionByMonth(InvalidValue):
+    """A year is one invoice, so a discount for some months would take that share off all of it."""
+
+    code = "promotion_by_month"
+    title = _("This promotion code is for paying by the month")
+
+
 class PromotionForFirstPurchase(InvalidValue):
     code = "promotion_for_first_purchase"
     title = _("This promotion code is for a Team's first purchase")

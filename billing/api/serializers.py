@@ -173,6 +173,9 @@ class PreviewSerializer(Shape):
     carried_nanousd = serializers.IntegerField(
         help_text="Too small for the card: added to the next invoice instead."
     )
+    ends_discount = serializers.BooleanField(
+        help_text="Whether a promotion code's discount for some months ends, since a year begins."
+    )
     renewal_nanousd = serializers.IntegerField(allow_null=True, help_text="Null: it does not renew.")
     renews_at = serializers.DateTimeField()
     effects = EffectSerializer(many=True)

@@ -6,6 +6,7 @@ from rest_framework.response import Response
 
 from billing.errors import (
     AmountChanged,
+    PromotionByMonth,
     PromotionForFirstPurchase,
     PromotionNotForThis,
     PromotionOver,
@@ -21,6 +22,7 @@ PROMOTION_REFUSALS = (
     PromotionUnknown,
     PromotionOver,
     PromotionNotForThis,
+    PromotionByMonth,
     PromotionForFirstPurchase,
     PromotionUsed,
 )

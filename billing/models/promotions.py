@@ -87,6 +87,11 @@ class Promotion(models.Model):
                 return str(found)
         return ""
 
+    @property
+    def is_for_months(self) -> bool:
+        """Does it take something off for a number of months, neither once nor forever?"""
+        return self.duration == "repeating"
+
     def is_over(self, at: datetime) -> bool:
         """Has its last day passed, or is it used as often as it may be in all?"""
         used_up = self.max_redemptions is not None and self.times_redeemed >= self.max_redemptions

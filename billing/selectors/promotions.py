@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from billing.errors import (
+    PromotionByMonth,
     PromotionForFirstPurchase,
     PromotionNotForThis,
     PromotionOver,
     PromotionUnknown,
     PromotionUsed,
 )
-from billing.models import Checkout, CreditPurchase, Invoice, Payment, Promotion, PromotionRedemption
+from billing.models import (
+    Checkout,
+    CreditPurchase,
+    Interval,
+    Invoice,
+    Payment,
+    Price,
+    Promotion,
+    PromotionRedemption,
+)
 from teams.models import Team
 
 POINTER = "/promotion_code"
@@ -24,12 +35,20 @@ SCOPES = {
 
 
 def usable_promotion(
-    team: Team, typed: str, *, kind: str, at: datetime, besides: Checkout | None = None
+    team: Team,
+    typed: str,
+    *,
+    kind: str,
+    prices: Collection[str] = (),
+    at: datetime,
+    besides: Checkout | None = None,
 ) -> Promotion | None:
-    """The promotion of a code that was typed for a checkout of this kind; None where nothing was typed. What
-    is reserved for the session `besides`, which another one would replace, does not count.
+    """The promotion of a code that was typed for a checkout of this kind, of what has these prices at Stripe;
+    None where nothing was typed. What is reserved for the session `besides`, which another one would replace,
+    does not count.
 
-    Raises PromotionUnknown, PromotionOver, PromotionNotForThis, PromotionForFirstPurchase, PromotionUsed.
+    Raises PromotionUnknown, PromotionOver, PromotionNotForThis, PromotionByMonth, PromotionForFirstPurchase,
+    PromotionUsed.
     """
     if not typed.strip():
         return None
@@ -46,6 +65,8 @@ def usable_promotion(
             else _("This promotion code is for Credits"),
             pointer=POINTER,
         )
+    if promotion.is_for_months and _is_by_year(prices):
+        raise PromotionByMonth(pointer=POINTER)
     if promotion.first_purchase and has_bought(team):
         raise PromotionForFirstPurchase(pointer=POINTER)
     if promotion.once_a_team:
@@ -61,6 +82,10 @@ def _is_known(promotion: Promotion, at: datetime) -> bool:
     return (
         promotion.scope != Promotion.Scope.NOTHING and begun and (promotion.active or promotion.is_over(at))
     )
+
+
+def _is_by_year(prices: Collection[str]) -> bool:
+    return Price.objects.filter(stripe_id__in=list(prices), interval=Interval.YEAR).exists()
 
 
 def has_bought(team: Team) -> bool:

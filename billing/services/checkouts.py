@@ -46,7 +46,7 @@ def begin_checkout(
     if kind == Kind.SUBSCRIPTION:
         _refuse_a_second_subscription(team)
     open_one = open_checkout(team, kind)
-    promotion = usable_promotion(team, promotion_code, kind=kind, at=at, besides=open_one)
+    promotion = usable_promotion(team, promotion_code, kind=kind, prices=prices, at=at, besides=open_one)
     if open_one is not None:
         if is_same(open_one, prices, promotion, at):
             return open_one

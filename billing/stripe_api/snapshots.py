@@ -82,6 +82,7 @@ class SubscriptionSnapshot:
     open_change_id: str = ""  # the invoice of a change that Stripe bills already, while it is not paid
     change_is_under_way: bool = False  # its payment has begun and has not come: see `billing.sync.debits`
     discounts: tuple[str, ...] = ()
+    months_discounts: tuple[str, ...] = ()  # those that end after a number of months
     others: tuple[OtherItem, ...] = ()
     undone: frozenset[str] = frozenset()  # requests of `change_back` that were carried out
 
@@ -89,6 +90,14 @@ class SubscriptionSnapshot:
     def charged_method(self) -> Method | None:
         """What Stripe charges for it; None while there is nothing."""
         return self.own_method or self.default_method
+
+    def discounts_by(self, interval: str) -> tuple[str, ...] | None:
+        """The discounts that it keeps when it is billed by this interval; None: all that it has. One for some
+        months is left behind where a year begins, since that is one invoice.
+        """
+        if interval != "year" or self.interval == "year" or not self.months_discounts:
+            return None
+        return tuple(id for id in self.discounts if id not in self.months_discounts)
 
     def only(self, price_ids: Collection[str]) -> Self:
         """With the items that bill these prices; what bills anything else is among the `others`."""
@@ -253,6 +262,11 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         pays_at_once_only=set((subscription.get("payment_settings") or {}).get("payment_method_types") or ())
         == set(AT_ONCE),
         discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),
+        months_discounts=tuple(
+            discount["id"]
+            for discount in subscription.get("discounts") or ()
+            if isinstance(discount, Mapping) and discount.get("end")
+        ),
         undone=frozenset(
             value
             for name, value in (subscription.get("metadata") or {}).items()

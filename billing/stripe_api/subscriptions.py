@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ Quantities = Mapping[str, int]
 FLEXIBLE = {"type": "flexible"}
 SUBSCRIPTION_PARTS = [
     "latest_invoice",
+    "discounts",
     "default_payment_method",
     "customer.invoice_settings.default_payment_method",
 ]
@@ -61,9 +62,16 @@ def preview_new(
     return invoice_snapshot(asked(api().invoices.create_preview, params))
 
 
-def preview_change(now: SubscriptionSnapshot, prices: Quantities, *, at: datetime | None) -> InvoiceSnapshot:
+def preview_change(
+    now: SubscriptionSnapshot,
+    prices: Quantities,
+    *,
+    at: datetime | None,
+    discounts: Collection[str] | None = None,
+) -> InvoiceSnapshot:
     """The invoice of a change made at `at`; without `at`, the regular invoice of a whole period at these
-    prices, with the subscription's own discounts. A canceled subscription is previewed as if it renewed.
+    prices. It has the subscription's own discounts, or (`discounts`) these of them. A canceled subscription
+    is previewed as if it renewed.
     """
     details: dict[str, Any] = {"items": _item_changes(now, prices), "proration_behavior": "none"}
     if at is not None:
@@ -72,8 +80,18 @@ def preview_change(now: SubscriptionSnapshot, prices: Quantities, *, at: datetim
         details["cancel_at_period_end"] = False
     if not details["items"]:
         del details["items"]
-    params = {"subscription": now.id, "subscription_details": details, **_taxed_as(now)}
+    params = {
+        "subscription": now.id,
+        "subscription_details": details,
+        **_taxed_as(now),
+        **_keeping(discounts),
+    }
     return invoice_snapshot(asked(api().invoices.create_preview, params))
+
+
+def _keeping(discounts: Collection[str] | None) -> dict[str, Any]:
+    """The discounts that take the place of all that the subscription has: none is an empty text."""
+    return {} if discounts is None else {"discounts": [{"discount": id} for id in discounts] or ""}
 
 
 def _taxed_as(now: SubscriptionSnapshot) -> dict[str, Any]:
@@ -92,17 +110,26 @@ def next_invoice(now: SubscriptionSnapshot) -> InvoiceSnapshot | None:
 
 
 def change_subscription(
-    now: SubscriptionSnapshot, prices: Quantities, *, request: object, at: datetime, may_wait: bool = True
+    now: SubscriptionSnapshot,
+    prices: Quantities,
+    *,
+    request: object,
+    at: datetime,
+    may_wait: bool = True,
+    discounts: Collection[str] | None = None,
 ) -> SubscriptionSnapshot:
     """Bills other prices from `at` on, prorated, with an invoice at once. Where that is not paid at once,
     nothing changes until it is: see `pending_until`; unless it `may_wait`, PaymentDeclined is raised instead.
+    `discounts`: those that it keeps; a change that leaves some behind cannot wait.
     """
+    may_wait = may_wait and discounts is None
     params = {
         "items": _item_changes(now, prices),
         "proration_behavior": "always_invoice",
         "proration_date": seconds(at),
         "payment_behavior": "pending_if_incomplete" if may_wait else "error_if_incomplete",
         "expand": SUBSCRIPTION_PARTS,
+        **_keeping(discounts),
     }
     return subscription_snapshot(asked(api().subscriptions.update, now.id, params, once(request)))
 

@@ -47,7 +47,8 @@ class Preview:
     afterwards, at `renews_at`; None where none will come.
 
     The proration is counted from `billed_from`: a seat that is added or raised is billed for LEAST_BILLED.
-    `carried_nanousd`: too small for the card, so it is added to the next invoice.
+    `carried_nanousd`: too small for the card, so it is added to the next invoice. `ends_discount`: a discount
+    for some months is left behind, since a year begins.
     """
 
     text: str
@@ -61,6 +62,7 @@ class Preview:
     effects: tuple[Effect, ...]
     billed_from: datetime | None = None
     carried_nanousd: int = 0
+    ends_discount: bool = False
 
     @property
     def is_billed_longer(self) -> bool:
@@ -110,12 +112,13 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     # A preview from before this period began says nothing about this period.
     moment = moment if moment >= snapshot.period_start else at.replace(microsecond=0)
     plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
-    later = stripe_api.preview_change(snapshot, prices_of(change.later), at=None)
+    kept = snapshot.discounts_by(change.now.interval)
+    later = stripe_api.preview_change(snapshot, prices_of(change.later), at=None, discounts=kept)
     invoice = later
     billed_from, carried, renewal = None, 0, later.due_nanousd
     if change.at_once:
         billed_from = _billed_from(request, snapshot, moment)
-        invoice = stripe_api.preview_change(snapshot, prices_of(change.now), at=billed_from)
+        invoice = stripe_api.preview_change(snapshot, prices_of(change.now), at=billed_from, discounts=kept)
         if invoice.needs_address:
             raise AddressNeeded
         balance = invoice.balance_after_nanousd
@@ -133,6 +136,7 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
         effects=effects_of(row.team, change, plans=plans, at=moment),
         billed_from=billed_from,
         carried_nanousd=carried,
+        ends_discount=kept is not None,
     )
     with override(settings.LANGUAGE_CODE):
         stored_text = text_of(request, plans)

@@ -105,7 +105,12 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
     try:
         release_for_change(change, priced.snapshot)
         stripe_api.change_subscription(
-            priced.snapshot, target, request=change.pk, at=billed_from, may_wait=waits
+            priced.snapshot,
+            target,
+            request=change.pk,
+            at=billed_from,
+            may_wait=waits,
+            discounts=priced.snapshot.discounts_by(priced.change.now.interval),
         )
     except (PaymentDeclined, StripeRefused, StripeMissing, AddressNeeded) as refusal:
         changes.refuse_change(change=change, reason=refusal.detail, at=at)

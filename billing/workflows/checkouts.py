@@ -96,7 +96,9 @@ def _preview(team: Team, asked: _Asked, at: datetime) -> InvoiceSnapshot:
 def _usable(team: Team, asked: _Asked, at: datetime) -> Promotion | None:
     """As the session would be begun: what an open one of the same kind has reserved comes free then."""
     open_one = open_checkout(team, asked.kind)
-    return usable_promotion(team, asked.promotion_code, kind=asked.kind, at=at, besides=open_one)
+    return usable_promotion(
+        team, asked.promotion_code, kind=asked.kind, prices=asked.prices, at=at, besides=open_one
+    )
 
 
 def _chosen(team: Team, seats: Mapping[str, int], interval: str) -> tuple[dict[str, int], dict[Plan, int]]:
@@ -181,7 +183,7 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
         promotion = promotion_of(checkout)
         if promotion is not None:
             sync_promotion(promotion.stripe_id, at)
-            usable_promotion(checkout.team, promotion.code, kind=checkout.kind, at=at)
+            usable_promotion(checkout.team, promotion.code, kind=checkout.kind, prices=checkout.prices, at=at)
         raise
     checkouts.apply_checkout(checkout=checkout, fetched=fetched, at=at)
     checkout.refresh_from_db()

@@ -4,7 +4,7 @@ are drafted by the functions that make the real ones, and not stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
@@ -18,7 +18,7 @@ from tokenplan.local_stripe.billing.subscription_changes import SubscriptionUpda
 from tokenplan.local_stripe.billing.subscription_items import ANCHOR, BILLING_MODE, NOW, refuse_other_mode
 from tokenplan.local_stripe.billing.subscription_routes import PRORATION, amount_of
 from tokenplan.local_stripe.billing.subscriptions import last_invoice, preview_first_invoice
-from tokenplan.local_stripe.http.params import flag, integer, mapping, moment, one_of, text
+from tokenplan.local_stripe.http.params import either, flag, integer, mapping, moment, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.clocks import now_of
 from tokenplan.local_stripe.objects.errors import ApiError, Object
@@ -44,7 +44,7 @@ DETAILS = {
         "subscription": text,
         "subscription_details": DETAILS,
         "invoice_items": [{"price": text, "quantity": integer}],
-        "discounts": [GIVEN],
+        "discounts": either(one_of(""), [GIVEN]),
         "automatic_tax": {"enabled": flag},
         "customer_details": {"address": dict(ADDRESS)},
     },
@@ -57,9 +57,7 @@ def create_preview(call: Call) -> Object:
         found = store.get("subscription", given["subscription"], "subscription")
         now = now_of(store, found["customer"], call.now)
         if "discounts" in given:
-            raise ApiError(
-                "The local Stripe previews discounts of new subscriptions only.", param="discounts"
-            )
+            found["discounts"] = _of_its_own(found, given["discounts"] or ())
         if "automatic_tax" in given:
             found["automatic_tax"]["enabled"] = given["automatic_tax"].get("enabled", False)
         return _as_preview(_of_subscription(store, found, details, now))
@@ -73,7 +71,7 @@ def create_preview(call: Call) -> Object:
     terms: dict[str, Any] = {
         "discounts": draft_discounts(
             store,
-            given.get("discounts", ()),
+            given.get("discounts") or (),
             customer_id=customer,
             amount=amount_of(store, rows),
             now=now,
@@ -90,6 +88,14 @@ def create_preview(call: Call) -> Object:
     return _as_preview(
         draft_invoice(store, InvoiceTerms(customer=owner, lines=lines, reason="manual", **terms))
     )
+
+
+def _of_its_own(subscription: Object, given: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The ids of those discounts of the subscription that the preview is to have. Raises ApiError for others."""
+    ids = [str(entry.get("discount", "")) for entry in given]
+    if not set(ids) <= set(subscription["discounts"]):
+        raise ApiError("The local Stripe previews a subscription with its own discounts.", param="discounts")
+    return ids
 
 
 class NoNextInvoice(ApiError):

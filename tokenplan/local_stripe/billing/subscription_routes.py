@@ -162,7 +162,7 @@ def list_all(call: Call) -> Object:
         "items": [{"id": text, "price": text, "quantity": integer, "deleted": flag, **METADATA}],
         "metadata": mapping,
         "default_payment_method": text,
-        "discounts": [GIVEN],
+        "discounts": either(one_of(""), [GIVEN]),
         "collection_method": one_of(CHARGED, SENT),
         "days_until_due": integer,
         "proration_behavior": PRORATION,
@@ -194,7 +194,7 @@ def update_one(call: Call) -> Object:
             item["price"]["unit_amount"] * item["quantity"] for item in subscription["items"]["data"]
         )
         made = draft_discounts(
-            store, given["discounts"], customer_id=subscription["customer"], amount=amount, now=now
+            store, given["discounts"] or (), customer_id=subscription["customer"], amount=amount, now=now
         )
         redeem_all(store, made, now)
         discounts = begin(store, made, subscription=subscription["id"])
