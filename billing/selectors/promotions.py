@@ -67,8 +67,8 @@ def usable_promotion(
         )
     if promotion.is_for_months and _is_by_year(prices):
         raise PromotionByMonth(pointer=POINTER)
-    if promotion.first_purchase and has_bought(team):
-        raise PromotionForFirstPurchase(pointer=POINTER)
+    if promotion.first_purchase:
+        _refuse_after_the_first(team, besides)
     if promotion.once_a_team:
         used = PromotionRedemption.objects.for_team(team).counting().filter(promotion=promotion)
         if used.exclude(checkout=besides).exists() if besides else used.exists():
@@ -88,6 +88,14 @@ def _is_by_year(prices: Collection[str]) -> bool:
     return Price.objects.filter(stripe_id__in=list(prices), interval=Interval.YEAR).exists()
 
 
+def _refuse_after_the_first(team: Team, besides: Checkout | None) -> None:
+    if has_bought(team):
+        raise PromotionForFirstPurchase(pointer=POINTER)
+    if _is_buying(team, besides):
+        under_way = _("A purchase of the Team is under way; wait for it, or leave its payment page")
+        raise PromotionForFirstPurchase(under_way, pointer=POINTER)
+
+
 def has_bought(team: Team) -> bool:
     """Has it ever bought something? So does Stripe decide what a first purchase is: an invoice counts too,
     if only one of nothing.
@@ -96,6 +104,17 @@ def has_bought(team: Team) -> bool:
     paid = Payment.objects.for_team(team).filter(status="succeeded")
     granted = CreditPurchase.objects.for_team(team).filter(state=CreditPurchase.State.PAID)
     return billed.exists() or paid.exists() or granted.exists()
+
+
+def _is_buying(team: Team, besides: Checkout | None) -> bool:
+    """Is a payment under way that may be its first, as by bank debit, or does another session, still open,
+    have a code for first purchases? Stripe counts only what is paid.
+    """
+    paying = Checkout.objects.for_team(team).filter(state=Checkout.State.PROCESSING)
+    reserved = PromotionRedemption.objects.for_team(team).filter(
+        state=PromotionRedemption.State.RESERVED, promotion__first_purchase=True
+    )
+    return paying.exists() or (reserved.exclude(checkout=besides) if besides else reserved).exists()
 
 
 def promotion_of(checkout: Checkout) -> Promotion | None:

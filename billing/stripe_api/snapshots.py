@@ -92,9 +92,7 @@ class SubscriptionSnapshot:
         return self.own_method or self.default_method
 
     def discounts_by(self, interval: str) -> tuple[str, ...] | None:
-        """The discounts that it keeps when it is billed by this interval; None: all that it has. One for some
-        months is left behind where a year begins, since that is one invoice.
-        """
+        """The discounts that it keeps when billed so; None: all. One for some months buys no year."""
         if interval != "year" or self.interval == "year" or not self.months_discounts:
             return None
         return tuple(id for id in self.discounts if id not in self.months_discounts)
@@ -262,11 +260,7 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         pays_at_once_only=set((subscription.get("payment_settings") or {}).get("payment_method_types") or ())
         == set(AT_ONCE),
         discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),
-        months_discounts=tuple(
-            discount["id"]
-            for discount in subscription.get("discounts") or ()
-            if isinstance(discount, Mapping) and discount.get("end")
-        ),
+        months_discounts=_ending(subscription.get("discounts") or ()),
         undone=frozenset(
             value
             for name, value in (subscription.get("metadata") or {}).items()
@@ -279,6 +273,10 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
 def _default_of(customer: Object | str | None) -> Method | None:
     settings = customer.get("invoice_settings") if isinstance(customer, Mapping) else None
     return method_of((settings or {}).get("default_payment_method"))
+
+
+def _ending(discounts: Sequence[object]) -> tuple[str, ...]:
+    return tuple(one["id"] for one in discounts if isinstance(one, Mapping) and one.get("end"))
 
 
 def _items(listed: Sequence[Object]) -> tuple[tuple[ItemSnapshot, ...], tuple[OtherItem, ...]]:

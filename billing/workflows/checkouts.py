@@ -158,6 +158,8 @@ def _packs_asked(packs: int, promotion_code: str) -> _Asked:
 
 def _begin(*, team: Team, asked: _Asked, at: datetime, by: User) -> Checkout:
     """The open session if it is for the same; else that one is ended, and a new one begins."""
+    if asked.promotion_code:
+        _hear_of_the_other(team, asked.kind, at)
     promotion = _usable(team, asked, at)
     open_one = open_checkout(team, asked.kind)
     if open_one is not None:
@@ -167,6 +169,14 @@ def _begin(*, team: Team, asked: _Asked, at: datetime, by: User) -> Checkout:
             leave_checkout(checkout=open_one, at=at)
     checkout = checkouts.begin_checkout(team=team, at=at, by=by, **asdict(asked))
     return checkout if checkout.stripe_id else send_checkout(checkout=checkout, at=at)
+
+
+def _hear_of_the_other(team: Team, kind: str, at: datetime) -> None:
+    """The open session of the other kind may have been paid, and its event did not come yet: then no purchase
+    is the Team's first any more.
+    """
+    for checkout in Checkout.objects.for_team(team).filter(state=Checkout.State.OPEN).exclude(kind=kind):
+        sync_checkout(checkout, at)
 
 
 def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:

@@ -91,7 +91,7 @@ def create_preview(call: Call) -> Object:
 
 
 def _of_its_own(subscription: Object, given: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The ids of those discounts of the subscription that the preview is to have. Raises ApiError for others."""
+    """The ids of the discounts that are kept. Raises ApiError for others than the subscription's own."""
     ids = [str(entry.get("discount", "")) for entry in given]
     if not set(ids) <= set(subscription["discounts"]):
         raise ApiError("The local Stripe previews a subscription with its own discounts.", param="discounts")
