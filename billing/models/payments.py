@@ -96,6 +96,11 @@ class Invoice(models.Model):
     def __str__(self) -> str:
         return self.number or self.stripe_id
 
+    @property
+    def by_balance_nanousd(self) -> int:
+        """How much of it the customer's balance paid."""
+        return max(self.total_nanousd - self.due_nanousd, 0)
+
 
 class CreditPurchase(models.Model):
     """Credits that a Team pays for. The row is written before Stripe is asked; the Credits are granted once,

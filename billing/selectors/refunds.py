@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.models import CreditPurchase, Payment
+from billing.models import CreditPurchase, Invoice, Payment
 from quota.models import CreditGrant
 
 
@@ -18,13 +18,14 @@ class ClawBack:
 
 
 def owed_of(purchase: CreditPurchase, payment: Payment, *, more_nanousd: int = 0) -> int:
-    """The share of the purchase that was refunded, in nano-dollars; all of it after a lost dispute.
-    `more_nanousd`: to be refunded on top.
+    """The share of the purchase that was refunded, in nano-dollars; after a lost dispute, all that was paid
+    by this payment. What the customer's balance paid for stays. `more_nanousd`: to be refunded on top.
     """
-    if payment.dispute == Payment.Dispute.LOST:
-        return purchase.amount_nanousd
-    back = payment.refunded_nanousd + more_nanousd
-    return min(purchase.amount_nanousd * back // max(payment.received_nanousd, 1), purchase.amount_nanousd)
+    lost = payment.dispute == Payment.Dispute.LOST
+    back = payment.received_nanousd if lost else payment.refunded_nanousd + more_nanousd
+    bill = Invoice.objects.filter(stripe_id=purchase.invoice_id).first() if purchase.invoice_id else None
+    whole = max(payment.received_nanousd + (bill.by_balance_nanousd if bill else 0), 1)
+    return min(purchase.amount_nanousd * back // whole, purchase.amount_nanousd)
 
 
 def claw_back_of(payment: Payment, *, amount_nanousd: int) -> ClawBack | None:

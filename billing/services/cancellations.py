@@ -75,9 +75,9 @@ def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
 def open_missed_end(
     *, subscription: Subscription, payment: Payment | None, since: datetime, at: datetime
 ) -> Refund | None:
-    """Writes down that the period which began `since` is about to be ended and paid back, and tells the
-    Owner. Again, it gives the same refund; None where nothing was charged. Raises ChangeInProgress when a
-    sync beside this one has seen more, or a refund of that payment is under way.
+    """Writes down that the period which began `since` is about to be ended and paid back. Again, it gives the
+    same refund; None where nothing was charged: then the Owner is told now, else by `close_refund`. Raises
+    ChangeInProgress when a sync beside this one has seen more, or a refund of that payment is under way.
     """
     team = lock_kept_team(subscription.team)
     row = Subscription.objects.get(pk=subscription.pk)
@@ -97,6 +97,6 @@ def open_missed_end(
             at=at,
             by=None,
         )
-    amount = refund.amount_nanousd if refund else 0
-    notify_owner(team=team, kind="cancellation_missed", dedupe_key=once, at=at, amount=amount)
+    if refund is None:
+        notify_owner(team=team, kind="cancellation_missed", dedupe_key=once, at=at, amount=0, refused="")
     return refund

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from billing.models import Payment
+from billing.models import Payment, Refund
 from billing.stripe_api.snapshots import RefundSnapshot
 from teams.models import Membership, Team, User
 from teams.services import mail
@@ -27,29 +27,37 @@ def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **cont
 
 def notify_of_failed_refund(*, payment: Payment, snapshot: RefundSnapshot, at: datetime) -> None:
     """Mails operators that money which was paid back has come back. Called inside a transaction."""
-    for operator in User.objects.filter(is_staff=True, is_active=True):
-        mail.queue(
-            kind="refund_failed",
-            to=operator.email,
-            context={
-                "team": payment.team.name,
-                "payment": payment.stripe_id,
-                "amount": snapshot.amount_nanousd,
-                "reason": snapshot.failure.replace("_", " "),
-            },
-            dedupe_key=f"refund_failed:{snapshot.id}:{operator.pk}",
-            at=at,
-        )
+    context: dict[str, str | int] = {
+        "team": payment.team.name,
+        "payment": payment.stripe_id,
+        "amount": snapshot.amount_nanousd,
+        "reason": snapshot.failure.replace("_", " "),
+    }
+    _tell_operators("refund_failed", context, once=f"refund_failed:{snapshot.id}", at=at)
+
+
+def notify_of_refused_refund(*, refund: Refund, at: datetime) -> None:
+    """Mails operators that Stripe refused a refund: whoever asked for it may not look at it any more, and
+    some are nobody's. Called inside a transaction.
+    """
+    payment = refund.payment
+    context: dict[str, str | int] = {
+        "team": payment.team.name,
+        "payment": payment.stripe_id,
+        "amount": refund.amount_nanousd,
+        "reason": refund.error,
+    }
+    _tell_operators("refund_refused", context, once=f"refund_refused:{refund.pk}", at=at)
 
 
 @one_transaction()
 def notify_operators(*, unrepaired: Sequence[str], at: datetime) -> None:
     """Mails them what differs from Stripe and could not be repaired, once a day."""
+    context: dict[str, str | int] = {"lines": "\n".join(unrepaired[:50]), "count": len(unrepaired)}
+    _tell_operators("stripe_differs", context, once=f"stripe_differs:{at:%Y-%m-%d}", at=at)
+
+
+def _tell_operators(kind: str, context: Mapping[str, str | int], *, once: str, at: datetime) -> None:
     for operator in User.objects.filter(is_staff=True, is_active=True):
-        mail.queue(
-            kind="stripe_differs",
-            to=operator.email,
-            context={"lines": "\n".join(unrepaired[:50]), "count": len(unrepaired)},
-            dedupe_key=f"stripe_differs:{at:%Y-%m-%d}:{operator.pk}",
-            at=at,
-        )
+        key = f"{once}:{operator.pk}"
+        mail.queue(kind=kind, to=operator.email, context=context, dedupe_key=key, at=at)

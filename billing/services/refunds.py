@@ -14,7 +14,7 @@ from billing.errors import ChangeInProgress, RefundTooHigh
 from billing.models import CreditPurchase, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.refunds import owed_of
-from billing.services.notifications import notify_of_failed_refund
+from billing.services.notifications import notify_of_failed_refund, notify_of_refused_refund, notify_owner
 from billing.stripe_api.snapshots import RefundSnapshot
 from quota.models import CreditLedgerEntry
 from quota.money import usd_text
@@ -86,7 +86,9 @@ def open_refund(
 
 @one_transaction()
 def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: datetime) -> Refund:
-    """Stripe made the refund `stripe_id`, or refused it for the reason `error`."""
+    """Stripe made the refund `stripe_id`, or refused it for the reason `error`: operators are told then. The
+    Owner hears of the refund of a missed end, which nobody asked for, when it is known what became of it.
+    """
     lock_kept_team(refund.payment.team)
     refund.refresh_from_db()
     if refund.state == State.OPEN:
@@ -103,6 +105,17 @@ def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: da
             details=details,
             at=at,
         )
+        if error:
+            notify_of_refused_refund(refund=refund, at=at)
+        if refund.by is None:
+            notify_owner(
+                team=refund.payment.team,
+                kind="cancellation_missed",
+                dedupe_key=f"cancellation_missed:{refund.pk}",
+                at=at,
+                amount=refund.amount_nanousd,
+                refused="yes" if error else "",
+            )
     return refund
 
 
@@ -163,7 +176,9 @@ def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at:
     else:
         entries = CreditLedgerEntry.objects.filter(grant=lot, cause__startswith=cause)
         taken = -(entries.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
-        gained, kind = max(taken - owed, 0), CreditLedgerEntry.Kind.ADJUSTMENT
+        # An operator may have corrected the lot meanwhile: it never holds more than it was granted.
+        room = lot.amount_nanousd - lot.remaining_nanousd
+        gained, kind = min(max(taken - owed, 0), room), CreditLedgerEntry.Kind.ADJUSTMENT
         why = "was not refunded after all"
     if gained:
         credits.adjust_lot(lot=lot, nanousd=gained, kind=kind, cause=cause + why, at=at, by=None)

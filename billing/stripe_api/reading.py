@@ -4,7 +4,7 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial, wraps
@@ -67,6 +67,11 @@ class Listed(Generic[S]):
             created = one.get("created")
             created_at = moment(created) if isinstance(created, int) else datetime.max.replace(tzinfo=UTC)
             yield cls(str(one.get("id")), created_at, partial(read, one))
+
+
+def ids_that_end(objects: Sequence[object]) -> tuple[str, ...]:
+    """Of those that were expanded and have an end, such as discounts for some months."""
+    return tuple(one["id"] for one in objects if isinstance(one, Mapping) and one.get("end"))
 
 
 def id_of(reference: Object | str | None) -> str:

@@ -13,7 +13,16 @@ from typing import Self
 
 from billing.money import nanousd_from_cents
 from billing.stripe_api.methods import AT_ONCE, Method, method_of
-from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, in_dollars, moment, moment_or_none
+from billing.stripe_api.reading import (
+    UNREADABLE,
+    Object,
+    guarded,
+    id_of,
+    ids_that_end,
+    in_dollars,
+    moment,
+    moment_or_none,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +99,6 @@ class SubscriptionSnapshot:
     def charged_method(self) -> Method | None:
         """What Stripe charges for it; None while there is nothing."""
         return self.own_method or self.default_method
-
-    def discounts_by(self, interval: str) -> tuple[str, ...] | None:
-        """The discounts that it keeps when billed so; None: all. One for some months buys no year."""
-        if interval != "year" or self.interval == "year" or not self.months_discounts:
-            return None
-        return tuple(id for id in self.discounts if id not in self.months_discounts)
 
     def only(self, price_ids: Collection[str]) -> Self:
         """With the items that bill these prices; what bills anything else is among the `others`."""
@@ -260,7 +263,7 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         pays_at_once_only=set((subscription.get("payment_settings") or {}).get("payment_method_types") or ())
         == set(AT_ONCE),
         discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),
-        months_discounts=_ending(subscription.get("discounts") or ()),
+        months_discounts=ids_that_end(subscription.get("discounts") or ()),
         undone=frozenset(
             value
             for name, value in (subscription.get("metadata") or {}).items()
@@ -273,10 +276,6 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
 def _default_of(customer: Object | str | None) -> Method | None:
     settings = customer.get("invoice_settings") if isinstance(customer, Mapping) else None
     return method_of((settings or {}).get("default_payment_method"))
-
-
-def _ending(discounts: Sequence[object]) -> tuple[str, ...]:
-    return tuple(one["id"] for one in discounts if isinstance(one, Mapping) and one.get("end"))
 
 
 def _items(listed: Sequence[Object]) -> tuple[tuple[ItemSnapshot, ...], tuple[OtherItem, ...]]:

@@ -89,6 +89,15 @@ def preview_change(
     return invoice_snapshot(asked(api().invoices.create_preview, params))
 
 
+def kept_discounts(now: SubscriptionSnapshot, interval: str) -> tuple[str, ...] | None:
+    """The discounts that it keeps when it is billed by this interval; None: all that it has. One for some
+    months is left behind where a year begins, since that is one invoice.
+    """
+    if interval != "year" or now.interval == "year" or not now.months_discounts:
+        return None
+    return tuple(id for id in now.discounts if id not in now.months_discounts)
+
+
 def _keeping(discounts: Collection[str] | None) -> dict[str, Any]:
     """The discounts that take the place of all that the subscription has: none is an empty text."""
     return {} if discounts is None else {"discounts": [{"discount": id} for id in discounts] or ""}

@@ -87,9 +87,17 @@ def end_after_all(
         stripe_api.void_invoice(renewal.id)
     stripe_api.end_subscription(row.stripe_id)
     if refund is not None and refund.state == Refund.State.OPEN:
-        id = stripe_api.refund(refund.payment.stripe_id, nanousd=refund.amount_nanousd, request=refund.pk)
-        close_refund(refund=refund, stripe_id=id, at=at)
+        _pay_back(refund, at)
     return [f"subscription {row.stripe_id}: ended, it was canceled for {missed.since:%Y-%m-%d %H:%M}"]
+
+
+def _pay_back(refund: Refund, at: datetime) -> None:
+    try:
+        id = stripe_api.refund(refund.payment.stripe_id, nanousd=refund.amount_nanousd, request=refund.pk)
+    except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
+        close_refund(refund=refund, error=refusal.detail, at=at)
+    else:
+        close_refund(refund=refund, stripe_id=id, at=at)
 
 
 def _renewal(snapshot: SubscriptionSnapshot, since: datetime) -> InvoiceSnapshot | None:

@@ -112,7 +112,7 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     # A preview from before this period began says nothing about this period.
     moment = moment if moment >= snapshot.period_start else at.replace(microsecond=0)
     plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
-    kept = snapshot.discounts_by(change.now.interval)
+    kept = stripe_api.kept_discounts(snapshot, change.now.interval)
     later = stripe_api.preview_change(snapshot, prices_of(change.later), at=None, discounts=kept)
     invoice = later
     billed_from, carried, renewal = None, 0, later.due_nanousd

@@ -110,7 +110,7 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
             request=change.pk,
             at=billed_from,
             may_wait=waits,
-            discounts=priced.snapshot.discounts_by(priced.change.now.interval),
+            discounts=stripe_api.kept_discounts(priced.snapshot, priced.change.now.interval),
         )
     except (PaymentDeclined, StripeRefused, StripeMissing, AddressNeeded) as refusal:
         changes.refuse_change(change=change, reason=refusal.detail, at=at)

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from django.core.mail import EmailMessage
 
-from billing.models import CreditPurchase, Payment, Refund
+from billing.models import CreditPurchase, Payment, Refund, StripeEvent
 from billing.stripe_api.client import api
 from billing.workflows.checkouts import buy_credits
 from billing.workflows.refunds import refund_payment
+from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.credits import team_balance
+from quota.services.credits import adjust_lot
 from teams.models import AuditEntry, Mail, User
 from teams.services.mail import deliver_due
 from tests.helpers.factories import USD
@@ -58,3 +60,27 @@ def test_a_failed_refund_gives_the_credits_back_and_operators_are_notified(
     sent = next(message for message in mailoutbox if "a refund of $4.00" in message.subject)
     assert "Pay the amount back in another way" in sent.body
     assert AuditEntry.objects.filter(action="payment.refund_failed").count() == 1
+
+
+def test_a_lot_that_was_corrected_meanwhile_takes_no_more_than_its_size(
+    stripe_account: StripeAccount,
+) -> None:
+    """An operator gave some of the Credits back by hand before the refund failed."""
+    story = Story(stripe_account)
+    User.objects.create_user("operator@example.com", is_staff=True)
+    checkout = buy_credits(team=story.team, packs=2, at=stripe_account.at, by=story.owner)
+    stripe_account.pay(checkout.url, TAKES_NO_REFUND)
+    stripe_account.deliver()
+    payment = Payment.objects.get(stripe_id=CreditPurchase.objects.get().payment_id)
+    at, by = stripe_account.at, story.owner
+    refund_payment(payment=payment, amount_nanousd=4 * USD, reason="asked", at=at, by=by)
+    stripe_account.deliver()
+    kind = CreditLedgerEntry.Kind.ADJUSTMENT
+    adjust_lot(lot=CreditGrant.objects.get(), nanousd=2 * USD, kind=kind, cause="goodwill", at=at, by=by)
+    stripe_account.advance(timedelta(hours=2))
+    stripe_account.deliver()
+    payment.refresh_from_db()
+    assert (payment.refunded_nanousd, Refund.objects.get().state) == (0, "failed")
+    assert team_balance(story.team.pk, stripe_account.at) == 10 * USD
+    assert not StripeEvent.objects.filter(done_at=None).exists()
+    assert Mail.objects.filter(kind="refund_failed").count() == 1

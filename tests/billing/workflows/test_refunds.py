@@ -8,10 +8,14 @@ import pytest
 
 from billing import stripe_api
 from billing.models import CreditPurchase, Payment, Refund
+from billing.selectors.refunds import claw_back_of
 from billing.services import refunds
+from billing.services.top_ups import set_auto_top_up
 from billing.stripe_api.client import api
 from billing.workflows.checkouts import buy_credits
-from billing.workflows.refunds import send_open_refunds
+from billing.workflows.refunds import refund_payment, send_open_refunds
+from billing.workflows.top_ups import top_up
+from quota.selectors.credits import team_balance
 from tests.helpers.factories import USD
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import GOOD, StripeAccount
@@ -46,3 +50,32 @@ def test_a_refund_whose_answer_was_lost_is_found_again_also_after_stripe_forgot_
     payment.refresh_from_db()
     assert (Refund.objects.get().stripe_id, payment.refunded_nanousd) == (id, 5 * USD)
     assert len(api().refunds.list({}).data) == 1
+
+
+def test_of_a_purchase_that_the_balance_paid_a_part_of_the_share_is_of_the_whole_price(
+    story: Story,
+) -> None:
+    """$25 of Credits: $20 from the customer's balance, $5 from the card, of which $1 comes back."""
+    story.subscribe(plus=1)
+    api().customers.update(story.customer, {"balance": -2000})
+    set_auto_top_up(
+        team=story.team,
+        enabled=True,
+        threshold_nanousd=5 * USD,
+        target_nanousd=25 * USD,
+        month_cap_nanousd=100 * USD,
+        at=story.account.at,
+        by=story.owner,
+    )
+    top_up(team=story.team, at=story.account.at)
+    story.account.deliver()
+    payment = Payment.objects.get(stripe_id=CreditPurchase.objects.get().payment_id)
+    assert payment.received_nanousd == 5 * USD
+    for back, left in ((USD, 24 * USD), (4 * USD, 20 * USD)):
+        payment.refresh_from_db()
+        claw_back = claw_back_of(payment, amount_nanousd=back)
+        assert claw_back is not None
+        assert claw_back.taken_nanousd == back
+        refund_payment(payment=payment, amount_nanousd=back, reason="x", at=story.account.at, by=story.owner)
+        story.account.deliver()
+        assert team_balance(story.team.pk, story.account.at) == left
