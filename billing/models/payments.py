@@ -99,7 +99,7 @@ class Invoice(models.Model):
     @property
     def by_balance_nanousd(self) -> int:
         """How much of it the customer's balance paid."""
-        return max(self.total_nanousd - self.due_nanousd, 0)
+        return max(self.total_nanousd - max(self.due_nanousd, self.paid_nanousd), 0)
 
 
 class CreditPurchase(models.Model):

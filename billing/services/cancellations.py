@@ -13,8 +13,9 @@ from billing.errors import ChangeInProgress, NothingToChange, NotSubscribed
 from billing.models import Payment, Refund, Subscription
 from billing.services.notifications import notify_owner
 from billing.services.refunds import open_refund
-from teams.models import Team, User
-from teams.services.audit import record
+from quota.money import usd_text
+from teams.models import AuditEntry, Team, User
+from teams.services.audit import Details, record
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction
 
@@ -73,10 +74,16 @@ def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
 
 @one_transaction()
 def open_missed_end(
-    *, subscription: Subscription, payment: Payment | None, since: datetime, at: datetime
+    *,
+    subscription: Subscription,
+    payment: Payment | None,
+    by_balance_nanousd: int,
+    since: datetime,
+    at: datetime,
 ) -> Refund | None:
     """Writes down that the period which began `since` is about to be ended and paid back. Again, it gives the
-    same refund; None where nothing was charged: then the Owner is told now, else by `close_refund`. Raises
+    same refund; None where nothing was charged: then the Owner is told now, else by `close_refund`.
+    `by_balance_nanousd`: what the customer's balance paid, which is about to go back to it. Raises
     ChangeInProgress when a sync beside this one has seen more, or a refund of that payment is under way.
     """
     team = lock_kept_team(subscription.team)
@@ -98,5 +105,28 @@ def open_missed_end(
             by=None,
         )
     if refund is None:
-        notify_owner(team=team, kind="cancellation_missed", dedupe_key=once, at=at, amount=0, refused="")
+        notify_owner(
+            team=team,
+            kind="cancellation_missed",
+            dedupe_key=once,
+            at=at,
+            amount=0,
+            refused="",
+            balance=by_balance_nanousd,
+        )
+    known = AuditEntry.objects.filter(action="subscription.end_missed", subject=row.stripe_id)
+    if not known.filter(details__since=since.isoformat()).exists():
+        details: Details = {
+            "since": since.isoformat(),
+            "refund": usd_text(refund.amount_nanousd if refund else 0),
+            "balance": usd_text(by_balance_nanousd),
+        }
+        record(
+            team=team,
+            by=None,
+            action="subscription.end_missed",
+            subject=row.stripe_id,
+            details=details,
+            at=at,
+        )
     return refund

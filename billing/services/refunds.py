@@ -11,7 +11,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from billing.errors import ChangeInProgress, RefundTooHigh
-from billing.models import CreditPurchase, Payment, Refund
+from billing.models import CreditPurchase, Invoice, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.refunds import owed_of
 from billing.services.notifications import notify_of_failed_refund, notify_of_refused_refund, notify_owner
@@ -108,6 +108,7 @@ def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: da
         if error:
             notify_of_refused_refund(refund=refund, at=at)
         if refund.by is None:
+            bills = Invoice.objects.for_team(refund.payment.team).filter(payment_id=refund.payment.stripe_id)
             notify_owner(
                 team=refund.payment.team,
                 kind="cancellation_missed",
@@ -115,6 +116,7 @@ def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: da
                 at=at,
                 amount=refund.amount_nanousd,
                 refused="yes" if error else "",
+                balance=sum(bill.by_balance_nanousd for bill in bills),
             )
     return refund
 

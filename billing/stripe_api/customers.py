@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from billing.money import cents_from_nanousd
 from billing.stripe_api.catalog import portal_configuration
 from billing.stripe_api.client import api, asked, listed, once, seconds
 from billing.stripe_api.methods import AT_ONCE
@@ -63,6 +64,21 @@ def customers() -> Iterator[Listed[CustomerSnapshot]]:
 def set_contact(id: str, *, email: str) -> None:
     """Where Stripe's mails go. Name, address and tax id are the customer's own."""
     asked(api().customers.update, id, {"email": email})
+
+
+def give_back_balance(customer_id: str, *, nanousd: int, request: object) -> None:
+    """So much is taken off the customer's next invoices. The same request does it once, for good: Stripe
+    forgets idempotency keys after a day, so what was given before is asked for first.
+    """
+    for made in listed(partial(api().customers.balance_transactions.list, customer_id), {}):
+        if (made["metadata"] or {}).get("request") == str(request):
+            return
+    params = {
+        "amount": -cents_from_nanousd(nanousd),
+        "currency": "usd",
+        "metadata": {"request": str(request)},
+    }
+    asked(api().customers.balance_transactions.create, customer_id, params, once(request))
 
 
 def portal_url(customer_id: str, *, return_url: str) -> str:

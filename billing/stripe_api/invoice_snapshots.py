@@ -53,6 +53,11 @@ class InvoiceSnapshot:
         return self.due_at or self.finalized_at or self.created_at
 
     @property
+    def by_balance_nanousd(self) -> int:
+        """How much of it the customer's balance paid, or is to pay."""
+        return max(self.total_nanousd - self.due_nanousd, 0)
+
+    @property
     def balance_after_nanousd(self) -> int:
         """The customer's balance when it is paid: below zero money of theirs, above zero what was too small
         for the card and is collected with the next invoice."""

@@ -6,6 +6,7 @@ ended, and its new period is paid back.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,6 +16,7 @@ from billing.fetch import fetch
 from billing.models import Change, Payment, Refund, Subscription
 from billing.services.cancellations import open_missed_end
 from billing.services.changes import MISSED, open_missed, refuse_change
+from billing.services.invoices import apply_invoice
 from billing.services.payments import apply_payment
 from billing.services.refunds import close_refund
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
@@ -64,7 +66,8 @@ def make_good(row: Subscription, snapshot: SubscriptionSnapshot, missed: Missed,
 def end_after_all(
     row: Subscription, snapshot: SubscriptionSnapshot, missed: MissedEnd, at: datetime
 ) -> list[str]:
-    """Ends a subscription that was canceled and renewed all the same, and pays back what the renewal charged.
+    """Ends a subscription that was canceled and renewed all the same, and pays back what the renewal charged:
+    to the card, and to the customer's balance what that paid.
     The refund's row is written first: after a crash the sync that follows ends the subscription, and the
     sweep of refunds sends it. What is not paid yet is void. Returns a line; nothing where Stripe has no
     renewal yet, or refuses.
@@ -72,23 +75,49 @@ def end_after_all(
     renewal = _renewal(snapshot, missed.since)
     if renewal is None:
         return []
-    payment = None
-    if renewal.status == "paid" and renewal.payment_id:
-        apply_payment(team=row.team, fetched=fetch(partial(stripe_api.payment, renewal.payment_id)), at=at)
-        payment = Payment.objects.for_team(row.team).get(stripe_id=renewal.payment_id)
+    renewal = _finalized(renewal)
+    paid = renewal.status == "paid"
+    payment = _payment(row, renewal, at) if paid and renewal.payment_id else None
+    by_balance_nanousd = renewal.by_balance_nanousd if paid else 0
     try:
-        refund = open_missed_end(subscription=row, payment=payment, since=missed.since, at=at)
+        refund = open_missed_end(
+            subscription=row,
+            payment=payment,
+            by_balance_nanousd=by_balance_nanousd,
+            since=missed.since,
+            at=at,
+        )
     except ChangeInProgress:  # a sync beside this one does it
         return []
     release_to_undo(snapshot)
-    if renewal.status == "draft":
-        stripe_api.finalize_invoice(renewal.id)  # ending voids what is open
-    elif renewal.status == "uncollectible":
+    if renewal.status == "uncollectible":
         stripe_api.void_invoice(renewal.id)
+    if by_balance_nanousd:
+        # Before it ends: whoever dies in between comes here again.
+        request = f"missed-end-{renewal.id}"
+        stripe_api.give_back_balance(snapshot.customer_id, nanousd=by_balance_nanousd, request=request)
     stripe_api.end_subscription(row.stripe_id)
     if refund is not None and refund.state == Refund.State.OPEN:
         _pay_back(refund, at)
     return [f"subscription {row.stripe_id}: ended, it was canceled for {missed.since:%Y-%m-%d %H:%M}"]
+
+
+def _finalized(renewal: InvoiceSnapshot) -> InvoiceSnapshot:
+    """A draft is open from now on, and is void when the subscription ends; or the customer's balance has paid
+    all of it.
+    """
+    if renewal.status != "draft":
+        return renewal
+    with suppress(StripeRefused):  # a sync beside this one did it
+        stripe_api.finalize_invoice(renewal.id)
+    return stripe_api.invoice(renewal.id)
+
+
+def _payment(row: Subscription, renewal: InvoiceSnapshot, at: datetime) -> Payment:
+    """Our mirrors of what was charged, which say what is to be paid back."""
+    apply_invoice(team=row.team, fetched=fetch(partial(stripe_api.invoice, renewal.id)), at=at)
+    apply_payment(team=row.team, fetched=fetch(partial(stripe_api.payment, renewal.payment_id)), at=at)
+    return Payment.objects.for_team(row.team).get(stripe_id=renewal.payment_id)
 
 
 def _pay_back(refund: Refund, at: datetime) -> None:

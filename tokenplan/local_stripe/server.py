@@ -17,6 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from tokenplan.local_stripe.billing import (
     catalog,
+    customer_balances,
     customers,
     invoice_routes,
     previews,
@@ -58,6 +59,7 @@ ROUTER = joined(
         catalog.router,
         promotions.router,
         customers.router,
+        customer_balances.router,
         tax_ids.router,
         subscription_routes.router,
         schedule_routes.router,

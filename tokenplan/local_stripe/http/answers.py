@@ -33,6 +33,7 @@ KIND_OF_PREFIX: dict[str, str] = {
     "promo": "promotion_code",
     "di": "discount",
     "txi": "tax_id",
+    "cbtxn": "customer_balance_transaction",
     "clock": "test_helpers.test_clock",
     "seti": "setup_intent",
     "inpay": "invoice_payment",
