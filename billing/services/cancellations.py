@@ -114,7 +114,8 @@ def open_missed_end(
             refused="",
             balance=by_balance_nanousd,
         )
-    known = AuditEntry.objects.filter(action="subscription.end_missed", subject=row.stripe_id)
+    action = "subscription.end_missed"
+    known = AuditEntry.objects.filter(action=action, subject=row.stripe_id)
     if not known.filter(details__since=since.isoformat()).exists():
         details: Details = {
             "since": since.isoformat(),

@@ -35,7 +35,7 @@ def set_balance(story: Story, cents: int) -> None:
 
 
 def balance(story: Story) -> int:
-    return api().customers.retrieve(story.customer).balance
+    return int(api().customers.retrieve(story.customer).balance)
 
 
 @pytest.mark.parametrize(

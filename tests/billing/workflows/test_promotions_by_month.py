@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from billing.errors import PaymentDeclined, PromotionByMonth
@@ -29,7 +31,7 @@ def test_it_buys_no_year(story: Story) -> None:
     with pytest.raises(PromotionByMonth) as refused:
         story.begin_checkout("year", ultra=3, code="THREE")
     assert refused.value.pointer == "/promotion_code"
-    about = {"team": story.team, "promotion_code": "THREE", "at": story.account.at}
+    about: dict[str, Any] = {"team": story.team, "promotion_code": "THREE", "at": story.account.at}
     with pytest.raises(PromotionByMonth):
         preview_seats(seats={"ultra": 3}, interval="year", **about)
     assert not Checkout.objects.exists()

@@ -1,5 +1,5 @@
-"""Customers' balances, corrected by calls: each correction is a transaction that stays as it is. What invoices
-take from a balance is not listed here.
+"""Customers' balances, corrected by calls: each correction is a transaction that stays as it is. What
+invoices take from a balance is not listed here.
 """
 
 from __future__ import annotations
