@@ -18,7 +18,7 @@ from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 
 
-def test_whoever_is_not_paid_back_is_told_so_and_operators_too(
+def test_the_owner_and_operators_get_a_mail_that_nothing_is_paid_back(
     stripe_account: StripeAccount, monkeypatch: pytest.MonkeyPatch, mailoutbox: list[EmailMessage]
 ) -> None:
     """The new period's payment is disputed, so Stripe refunds nothing of it."""
@@ -37,8 +37,8 @@ def test_whoever_is_not_paid_back_is_told_so_and_operators_too(
         6_000 * USD,
         "yes",
     )
-    told = Mail.objects.get(kind="refund_refused")
-    assert (told.to, told.context["amount"]) == (operator.email, 6_000 * USD)
+    mail_to_operator = Mail.objects.get(kind="refund_refused")
+    assert (mail_to_operator.to, mail_to_operator.context["amount"]) == (operator.email, 6_000 * USD)
     deliver_due(at=story.account.at)
     bodies = {message.to[0]: message.body for message in mailoutbox if "$6,000.00" in message.body}
     assert "could not be refunded yet" in bodies[story.owner.email]
@@ -56,6 +56,9 @@ def test_operators_hear_of_every_refund_that_stripe_refuses() -> None:
     refund = open_refund(payment=payment, amount_nanousd=USD, reason="asked", at=T0, by=make_user())
     for _ in range(2):
         close_refund(refund=refund, error="It was disputed.", at=T0)
-    (told,) = Mail.objects.filter(kind="refund_refused")
-    assert (told.context["reason"], told.context["payment"]) == ("It was disputed.", payment.stripe_id)
+    (mail_to_operator,) = Mail.objects.filter(kind="refund_refused")
+    assert (mail_to_operator.context["reason"], mail_to_operator.context["payment"]) == (
+        "It was disputed.",
+        payment.stripe_id,
+    )
     assert not Mail.objects.filter(kind="cancellation_missed").exists()
