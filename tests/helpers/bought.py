@@ -115,7 +115,8 @@ def pay(purchase: CreditPurchase, *, at: datetime = T0) -> Payment:
     """It was paid, with an invoice; its checkout session, if there was one, is over."""
     packs = purchase.amount_nanousd // NANOUSD_PER_PACK
     payment_id, invoice_id = f"pi_{next(_numbers)}", f"in_{next(_numbers)}"
-    say_invoice(purchase.team, invoice_id, total_nanousd=purchase.amount_nanousd, at=at)
+    cost = purchase.amount_nanousd
+    say_invoice(purchase.team, invoice_id, total_nanousd=cost, paid_nanousd=cost, at=at)
     payment = say_payment(purchase.team, payment_id, packs=packs, at=at)
     purchases.grant_purchase(purchase=purchase, payment_id=payment_id, invoice_id=invoice_id, at=at)
     if purchase.checkout:
