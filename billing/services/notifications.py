@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing.models import Payment
+from billing.models import Change, Payment
 from billing.stripe_api.snapshots import RefundSnapshot
 from teams.models import Membership, Team, User
 from teams.services import mail
@@ -38,6 +38,24 @@ def notify_of_failed_refund(*, payment: Payment, snapshot: RefundSnapshot, at: d
                 "reason": snapshot.failure.replace("_", " "),
             },
             dedupe_key=f"refund_failed:{snapshot.id}:{operator.pk}",
+            at=at,
+        )
+
+
+def notify_of_what_is_not_undone(*, change: Change, at: datetime) -> None:
+    """Mails operators, once, that a change whose payment was taken back stays as it is. Called inside a
+    transaction.
+    """
+    for operator in User.objects.filter(is_staff=True, is_active=True):
+        mail.queue(
+            kind="not_undone",
+            to=operator.email,
+            context={
+                "team": change.team.name,
+                "change": change.text,
+                "subscription": change.subscription.stripe_id,
+            },
+            dedupe_key=f"not_undone:{change.pk}:{operator.pk}",
             at=at,
         )
 

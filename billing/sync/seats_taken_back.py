@@ -9,7 +9,8 @@ from billing import stripe_api
 from billing.errors import StripeMissing, StripeRefused
 from billing.fetch import fetch
 from billing.models import Change, Invoice, Payment, Subscription
-from billing.services.changes import mark_undone, open_undo, refuse_change, set_undo_target
+from billing.services.changes import refuse_change
+from billing.services.undos import mark_undone, open_undo, report_not_undone, set_undo_target
 from billing.sync.schedule import release_to_undo
 from billing.sync.subscriptions import only_ours, sync_subscription
 from teams.models import Team
@@ -47,26 +48,32 @@ def _end(row: Subscription, bill: Invoice, at: datetime) -> list[str]:
 
 
 def _undo(row: Subscription, change: Change, bill: Invoice, at: datetime) -> list[str]:
-    """What the change added is taken away, and what it took away is there again; what other changes did since
-    stays. The invoice of a change to the year is that of a period.
+    """What the change added is taken away, and what it moved moves back; what other changes did since, and
+    what is planned, stays. Where a later change built on it, nothing is undone, and operators are told. The
+    invoice of a change to the year is that of a period.
 
     Our row is written first, so that no other change comes between what is read and what is sent; after a
     crash the sweep of changes closes it, and the event that comes again goes on. Raises ChangeInProgress.
     """
     if change.request.get("kind") == "interval":
         return _end(row, bill, at)
+    request = f"{change.pk}-undo"
+    now = fetch(lambda: only_ours(stripe_api.subscription(row.stripe_id))).value
+    if request in now.undone:  # it was done, and the answer was lost: its row says which seats it names
+        lines = sync_subscription(row.stripe_id, at)
+        mark_undone(change=change, at=at)
+        return lines
     undo = open_undo(change=change, at=at)
     if undo is None:
         return []
     now = fetch(lambda: only_ours(stripe_api.subscription(row.stripe_id))).value
-    request = f"{change.pk}-undo"
-    if request in now.undone:  # it was done, and the answer was lost
-        set_undo_target(undo=undo, target=now.quantities)
-        mark_undone(change=change, at=at)
-        return sync_subscription(row.stripe_id, at)
     seats = Counter(now.quantities)
     seats.subtract(change.target)
     seats.update(change.before)
+    if any(count < 0 for count in seats.values()):  # somebody has changed the subscription at Stripe
+        refuse_change(change=undo, reason="", at=at)
+        report_not_undone(change=change, at=at)
+        return sync_subscription(row.stripe_id, at)
     wanted = {price: count for price, count in seats.items() if count > 0}
     if not wanted:
         return _end(row, bill, at)
