@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.change_requests import Bill, BillChange, ChangeRequest, PlannedSeat, bill_later, bill_now
 from billing.errors import (
@@ -257,9 +255,7 @@ def plans_of_seats(subscription: Subscription) -> dict[int, int]:
 
 def _made_of_seats(before: Mapping[int, int], after: Mapping[int, int]) -> dict[str, list[int | None]]:
     """As `Change.seats` has it."""
-    return {
-        str(id): [before.get(id), plan_id] for id, plan_id in after.items() if before.get(id) != plan_id
-    }
+    return {str(id): [before.get(id), plan_id] for id, plan_id in after.items() if before.get(id) != plan_id}
 
 
 @one_transaction()

@@ -70,9 +70,7 @@ def apply_subscription(
             paid={plan_id: item.quantity for plan_id, item in items.items()} if begun else {},
             at=at,
         )
-    changed += close_change_by_bill(
-        subscription=row, snapshot=snapshot, plans_before=plans_before, at=at
-    )
+    changed += close_change_by_bill(subscription=row, snapshot=snapshot, plans_before=plans_before, at=at)
     changed += end_where_no_seat_stays(subscription=row, at=at)
     keep_plan(subscription=row, ahead=ahead, at_stripe=snapshot.quantities)
     changed += entitle_paid_seats(

@@ -80,7 +80,7 @@ def _undo(row: Subscription, change: Change, bill: Invoice, at: datetime) -> lis
     set_undo_target(undo=undo, target=wanted)
     try:
         release_to_undo(now)
-        stripe_api.change_back(now, wanted, request=request)
+        stripe_api.change_back(now, wanted, at=at, mark=request, request=undo.pk)
     except (StripeRefused, StripeMissing) as refusal:
         refuse_change(change=undo, reason=refusal.detail, at=at)
         raise
