@@ -301,7 +301,7 @@ def _close(change: Change, state: str, reason: str, at: datetime) -> None:
     action = "subscription.change_done" if state == State.DONE else "subscription.change_not_done"
     details = {"reason": change.reason} if change.reason else {}
     record(team=change.team, by=change.by, action=action, subject=change.text, details=details, at=at)
-    if state == State.DONE and change.request["kind"] == UNDONE:
+    if state == State.DONE and change.request["kind"] == UNDONE and "change" in change.request:
         undone = Change.objects.get(pk=change.request["change"])
         note_undone(change=undone, at=at)
     if state == State.DONE and change.request["kind"] == MISSED:

@@ -25,8 +25,12 @@ def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **cont
     mail.queue(kind=kind, to=owner.user.email, context={**shared, **context}, dedupe_key=dedupe_key, at=at)
 
 
-def notify_of_failed_refund(*, payment: Payment, snapshot: RefundSnapshot, at: datetime) -> None:
-    """Mails operators that money which was paid back has come back. Called inside a transaction."""
+def notify_of_failed_refund(
+    *, payment: Payment, snapshot: RefundSnapshot, ended: Sequence[str], at: datetime
+) -> None:
+    """Mails operators that money which was paid back has come back. `ended`: what the refund undid of the
+    Team's seats, a line each. Called inside a transaction.
+    """
     for operator in User.objects.filter(is_staff=True, is_active=True):
         mail.queue(
             kind="refund_failed",
@@ -36,6 +40,7 @@ def notify_of_failed_refund(*, payment: Payment, snapshot: RefundSnapshot, at: d
                 "payment": payment.stripe_id,
                 "amount": snapshot.amount_nanousd,
                 "reason": snapshot.failure.replace("_", " "),
+                "ended": "\n".join(ended),
             },
             dedupe_key=f"refund_failed:{snapshot.id}:{operator.pk}",
             at=at,

@@ -38,8 +38,8 @@ class SubscriptionUpdate:
     `payment_behavior` and so on.
 
     `items`: the items afterwards, where they do not follow from the call's. `discounts`: those that take the
-    place of the subscription's. `added`: invoice items that it charges once. `fields`: other fields to set along with it. `automatic`: nobody asks for it
-    now, so a payment that fails is no refusal.
+    place of the subscription's. `added`: invoice items that it charges once. `fields`: other fields to set
+    along with it. `automatic`: nobody asks for it now, so a payment that fails is no refusal.
     """
 
     params: Mapping[str, Any]
