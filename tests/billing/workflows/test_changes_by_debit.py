@@ -15,7 +15,7 @@ from billing.sync.schedule import release_for_change
 from billing.sync.subscriptions import only_ours, sync_subscription
 from billing.workflows.change_previews import price_change
 from teams.models import Mail
-from tests.helpers.story import Story
+from tests.helpers.story import Story, dollars
 from tests.helpers.stripe_account import StripeAccount
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -122,3 +122,17 @@ def test_a_change_is_not_done_when_its_debit_begins(story: Story, token: str) ->
     assert (story.row.status, story.row.past_due_since) == ("active", None)
     assert Mail.objects.get(kind="change_not_paid").context["reason"] == change.reason
     assert not Mail.objects.filter(kind="payment_failed").exists()
+
+
+def test_what_a_debit_never_paid_is_not_credited_by_the_next_change(story: Story) -> None:
+    debited_change(story, FAILS)
+    for _ in range(2):
+        story.account.advance(2 * DAY)
+        story.account.deliver()
+    story.use_card("pm_card_visa")
+    story.account.deliver()
+    (seat,) = story.seats()
+    left = (story.row.period_end - story.account.at) / (story.row.period_end - story.row.period_start)
+    shown = story.preview(change_request(kind="move", plan="ultra", seats=(seat,)))
+    assert dollars(shown.amount_nanousd) == pytest.approx(100 * left, abs=0.01)
+    assert api().customers.retrieve(story.customer).balance == 0
