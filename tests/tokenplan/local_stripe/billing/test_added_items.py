@@ -54,7 +54,7 @@ def test_what_is_added_stands_on_the_invoice_of_the_update_alone(shop: World, ce
 @pytest.mark.parametrize(
     ("row", "other", "param"),
     [
-        ({}, {}, "add_invoice_items[0]"),
+        ({"quantity": 1}, {}, "add_invoice_items[0]"),
         ({"price_data": {"currency": "usd"}}, {}, "add_invoice_items[0][price_data][product]"),
         (None, {"proration_behavior": "create_prorations"}, "add_invoice_items"),
     ],
