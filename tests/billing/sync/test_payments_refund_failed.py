@@ -61,7 +61,7 @@ def test_a_failed_refund_gives_the_credits_back_and_operators_are_notified(
 
 
 @pytest.mark.parametrize("what", ["period", "change"])
-def test_operators_are_told_which_seats_a_refund_ended_that_failed_later(
+def test_operators_hear_which_seats_a_refund_ended_that_failed_later(
     stripe_account: StripeAccount, mailoutbox: list[EmailMessage], what: str
 ) -> None:
     story = Story(stripe_account)

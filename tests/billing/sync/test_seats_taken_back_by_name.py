@@ -116,7 +116,7 @@ def test_when_the_later_change_is_refunded_too_both_are_undone(story: Story) -> 
 
 
 @pytest.mark.parametrize("changed", [moved_twice, added_then_moved, added_then_by_the_year])
-def test_what_a_later_change_built_on_is_left_and_operators_are_told_once(
+def test_what_a_later_change_built_on_is_left_and_operators_get_one_mail(
     story: Story, changed: Callable[[Story], Change | None]
 ) -> None:
     story.subscribe(plus=1)
@@ -125,6 +125,6 @@ def test_what_a_later_change_built_on_is_left_and_operators_are_told_once(
     refund(story, first)
     reconcile(at=story.account.at, everything=True)
     assert (seat_plans(story), story.billed()) == (before, billed)
-    told = Mail.objects.filter(kind="not_undone")
-    assert [mail.to for mail in told] == ["operator@example.com"]
+    mails = Mail.objects.filter(kind="not_undone")
+    assert [mail.to for mail in mails] == ["operator@example.com"]
     assert not Change.objects.unfinished().exists()
