@@ -66,11 +66,11 @@ def _end_of_period(row: Subscription, bill: Invoice, at: datetime) -> list[str]:
     """Ends the seats that this invoice paid for; all of the subscription, where no later payment paid for
     other seats.
     """
+    mark = f"{uuid5(NAMESPACE_URL, bill.stripe_id)}-undo"
+    if mark in _at_stripe(row).undone:  # what is there now, this invoice did not pay for
+        return sync_subscription(row.stripe_id, at)
     if not seats_paid_since(row, bill):
         return _end(row, bill, at)
-    mark = f"{uuid5(NAMESPACE_URL, bill.stripe_id)}-undo"
-    if mark in _at_stripe(row).undone:  # as in `_undo`
-        return sync_subscription(row.stripe_id, at)
     undo = open_end_of_period(subscription=row, bill=bill, at=at)
     if undo is None:
         return []
