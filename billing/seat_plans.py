@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# In place of a plan's id: the seat is given up.
+# In place of a plan's id: the seat is given up, or taken away.
 LEAVES = -1
 
 
@@ -18,7 +18,7 @@ LEAVES = -1
 class SeatToPlace:
     """A seat on a plan. `wanted_plan_id`: the plan it is to change to, LEAVES, or None to stay.
 
-    `at_once`: it is to change now, not at the period's end. `held`: somebody holds it.
+    `at_once`: it is to change or to leave now, not at the period's end. `held`: somebody holds it.
     """
 
     id: int
@@ -73,13 +73,21 @@ def _as_asked(seats: Sequence[SeatToPlace], room: Mapping[int, int]) -> dict[int
     Without it a seat whose plan another seat is to get, as in Plus to Max beside Max to Ultra, would keep it.
     """
     now = {seat.id: seat.plan_id for seat in seats}
-    at_once = now | {seat.id: seat.wanted_plan_id for seat in seats if seat.at_once and seat.wanted_plan_id}
+    at_once = _staying(
+        now | {seat.id: seat.wanted_plan_id for seat in seats if seat.at_once and seat.wanted_plan_id}
+    )
+    if len(at_once) < len(now) and Counter(at_once.values()) == Counter(room):
+        return at_once  # beside seats that leave at once nothing is bought
     for asked in (at_once, now):
-        if Counter(asked.values()) <= Counter(room):  # what is bought beside it is new seats
+        # What is bought beside it is new seats.
+        if len(asked) == len(now) and Counter(asked.values()) <= Counter(room):
             return asked
-    in_the_end = {seat.id: seat.wanted_plan_id or seat.plan_id for seat in seats}
-    staying = {seat_id: plan_id for seat_id, plan_id in in_the_end.items() if plan_id != LEAVES}
-    return staying if Counter(staying.values()) == Counter(room) else {}
+    in_the_end = _staying({seat.id: seat.wanted_plan_id or seat.plan_id for seat in seats})
+    return in_the_end if Counter(in_the_end.values()) == Counter(room) else {}
+
+
+def _staying(plan_ids: Mapping[int, int]) -> dict[int, int]:
+    return {seat_id: plan_id for seat_id, plan_id in plan_ids.items() if plan_id != LEAVES}
 
 
 def _share_out(seats: Sequence[SeatToPlace], placed: dict[int, int], room: dict[int, int]) -> None:

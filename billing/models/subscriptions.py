@@ -213,6 +213,10 @@ class Change(models.Model):
     target = models.JSONField(help_text=_("Stripe's price id to number of seats after the change."))
     before = models.JSONField(default=dict, help_text=_("Likewise, before the change."))
     moves = models.JSONField(default=dict, help_text=_("Seat to plan, of seats that move to another plan."))
+    seats = models.JSONField(
+        default=dict,
+        help_text=_("What it did: seat to its plan before it, null for a seat that it added, and after it."),
+    )
     amount_nanousd = models.BigIntegerField(help_text=_("What was shown and agreed to."))
     proration_at = models.DateTimeField()
     state = models.CharField(max_length=20, choices=State, default=State.OPEN)

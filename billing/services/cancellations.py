@@ -62,6 +62,24 @@ def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
     return row
 
 
+def end_where_no_seat_stays(*, subscription: Subscription, at: datetime) -> list[str]:
+    """Every seat is to be given up at the period's end, since the others were taken away: nothing is left to
+    renew, so the subscription ends then. Called inside the transaction that applies a snapshot. Returns what
+    changed, a line.
+    """
+    row, seats = subscription, subscription.seats.live()
+    if row.ended_at is not None or row.is_plan_due or row.changes.unfinished().exists():
+        return []
+    if not seats.exists() or seats.filter(leaves=False).exists():
+        return []
+    seats.update(leaves=False)
+    if not _ends(row):
+        row.cancel_asked, row.cancel_for = True, row.period_end
+        row.save(update_fields=["cancel_asked", "cancel_for"])
+        record(team=row.team, by=None, action="subscription.cancel_asked", subject=row.stripe_id, at=at)
+    return [f"subscription {row.stripe_id}: every seat is given up, so it ends with its period"]
+
+
 @one_transaction()
 def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """Records that the subscription is to renew again. Raises NotSubscribed, ChangeInProgress."""

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from billing.change_requests import Bill, BillChange, ChangeRequest, PlannedSeat, bill_later, bill_now
 from billing.errors import (
@@ -213,11 +211,16 @@ def _as_shown(team: Team, seats: Sequence[PlannedSeat]) -> Subscription:
 
 
 def close_change_by_bill(
-    *, subscription: Subscription, snapshot: SubscriptionSnapshot, at: datetime
+    *,
+    subscription: Subscription,
+    snapshot: SubscriptionSnapshot,
+    plans_before: Mapping[int, int],
+    at: datetime,
 ) -> list[str]:
     """Closes the change under way if what Stripe bills now shows how it ended. Called inside the transaction
-    that applies the snapshot. A change that was sent and does not show at Stripe yet stays open;
-    `refuse_change` ends it. Returns what changed, one line.
+    that applies the snapshot. `plans_before`: seat id to plan id before the seats followed the snapshot; what
+    a done change made of them is written down. A change that was sent and does not show at Stripe yet stays
+    open; `refuse_change` ends it. Returns what changed, one line.
     """
     change = subscription.changes.unfinished().first()
     if change is None:
@@ -230,6 +233,8 @@ def close_change_by_bill(
         # A change that costs nothing makes no invoice; the latest one is of a change before it then.
         if not subscription.changes.filter(invoice_id=snapshot.change_invoice_id).exists():
             Change.objects.filter(pk=change.pk).update(invoice_id=snapshot.change_invoice_id)
+        change.seats = _made_of_seats(plans_before, plans_of_seats(subscription))
+        change.save(update_fields=["seats"])
         _close(change, State.DONE, "", at)
     elif subscription.ended_at is not None:
         _close(change, State.REFUSED, _("The subscription has ended."), at)
@@ -240,6 +245,17 @@ def close_change_by_bill(
     elif change.state == State.AWAITS_PAYMENT:
         _close(change, State.REFUSED, _("It was not paid in time."), at)
     return [] if change.state == before else [f"change “{change.text}”: {change.state}"]
+
+
+def plans_of_seats(subscription: Subscription) -> dict[int, int]:
+    """Seat id to plan id, of the seats that are paid for and not withdrawn."""
+    bought = subscription.seats.live().filter(seat__removed_at=None)
+    return dict(bought.values_list("seat_id", "plan_id"))
+
+
+def _made_of_seats(before: Mapping[int, int], after: Mapping[int, int]) -> dict[str, list[int | None]]:
+    """As `Change.seats` has it."""
+    return {str(id): [before.get(id), plan_id] for id, plan_id in after.items() if before.get(id) != plan_id}
 
 
 @one_transaction()
@@ -270,40 +286,10 @@ def refuse_debited_change(*, change: Change, reason: str, at: datetime) -> None:
     )
 
 
-@one_transaction()
-def open_undo(*, change: Change, at: datetime) -> Change | None:
-    """Writes down that Stripe is about to be asked to undo a change, so that no other one begins meanwhile;
-    None where it is undone. Raises ChangeInProgress while another change is under way, or this undo is.
+def note_undone(*, change: Change, at: datetime) -> None:
+    """Its payment was taken back, and Stripe bills the seats as before it. Called inside a transaction that
+    has locked the Team.
     """
-    team = lock_kept_team(change.team)
-    change = Change.objects.get(pk=change.pk)
-    if change.undone_at is not None:
-        return None
-    with override(settings.LANGUAGE_CODE):  # as all texts of changes, which are stored
-        text = _("Undo: %(change)s") % {"change": change.text}
-    with refused_by(a_team_has_one_change_in_progress=ChangeInProgress):
-        return Change.objects.create(
-            team=team,
-            subscription=change.subscription,
-            text=text[:200],
-            request={"kind": UNDONE, "change": str(change.pk)},
-            target={},
-            amount_nanousd=0,
-            proration_at=at,
-            created_at=at,
-        )
-
-
-@one_transaction()
-def set_undo_target(*, undo: Change, target: Mapping[str, int]) -> None:
-    """What Stripe bills once it is undone; read after the row was written, so that nothing comes between."""
-    Change.objects.filter(pk=undo.pk, closed_at=None).update(target=dict(target))
-
-
-@one_transaction()
-def mark_undone(*, change: Change, at: datetime) -> None:
-    """Its payment was taken back, and Stripe bills the seats as before it."""
-    lock_kept_team(change.team)
     if Change.objects.filter(pk=change.pk, undone_at=None).update(undone_at=at):
         action = "subscription.change_undone"
         record(team=change.team, by=None, action=action, subject=change.text, at=at)
@@ -315,6 +301,9 @@ def _close(change: Change, state: str, reason: str, at: datetime) -> None:
     action = "subscription.change_done" if state == State.DONE else "subscription.change_not_done"
     details = {"reason": change.reason} if change.reason else {}
     record(team=change.team, by=change.by, action=action, subject=change.text, details=details, at=at)
+    if state == State.DONE and change.request["kind"] == UNDONE and "change" in change.request:
+        undone = Change.objects.get(pk=change.request["change"])
+        note_undone(change=undone, at=at)
     if state == State.DONE and change.request["kind"] == MISSED:
         notify_owner(
             team=change.team,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from billing.models import Payment, Refund
+from billing.models import Change, Payment, Refund
 from billing.stripe_api.snapshots import RefundSnapshot
 from teams.models import Membership, Team, User
 from teams.services import mail
@@ -25,13 +25,18 @@ def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **cont
     mail.queue(kind=kind, to=owner.user.email, context={**shared, **context}, dedupe_key=dedupe_key, at=at)
 
 
-def notify_of_failed_refund(*, payment: Payment, snapshot: RefundSnapshot, at: datetime) -> None:
-    """Mails operators that money which was paid back has come back. Called inside a transaction."""
+def notify_of_failed_refund(
+    *, payment: Payment, snapshot: RefundSnapshot, ended: Sequence[str], at: datetime
+) -> None:
+    """Mails operators that money which was paid back has come back. `ended`: what the refund undid of the
+    Team's seats, a line each. Called inside a transaction.
+    """
     context: dict[str, str | int] = {
         "team": payment.team.name,
         "payment": payment.stripe_id,
         "amount": snapshot.amount_nanousd,
         "reason": snapshot.failure.replace("_", " "),
+        "ended": "\n".join(ended),
     }
     _tell_operators("refund_failed", context, once=f"refund_failed:{snapshot.id}", at=at)
 
@@ -48,6 +53,18 @@ def notify_of_refused_refund(*, refund: Refund, at: datetime) -> None:
         "reason": refund.error,
     }
     _tell_operators("refund_refused", context, once=f"refund_refused:{refund.pk}", at=at)
+
+
+def notify_of_what_is_not_undone(*, change: Change, at: datetime) -> None:
+    """Mails operators, once, that a change whose payment was taken back stays as it is. Called inside a
+    transaction.
+    """
+    context: dict[str, str | int] = {
+        "team": change.team.name,
+        "change": change.text,
+        "subscription": change.subscription.stripe_id,
+    }
+    _tell_operators("not_undone", context, once=f"not_undone:{change.pk}", at=at)
 
 
 @one_transaction()

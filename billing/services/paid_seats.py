@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from billing.models import PurchasedSeat, Subscription
+from billing.models import Change, PurchasedSeat, Subscription
 from billing.seat_plans import LEAVES, SeatPlans, SeatToPlace, place_seats
+from billing.services.changes import UNDONE
 from billing.services.overdue import stops_at, suspend_or_resume_seat
 from billing.stripe_api.snapshots import ItemSnapshot
 from quota.models import Entitlement
@@ -28,8 +29,11 @@ def make_paid_seats(*, subscription: Subscription, paid: Mapping[int, int], at: 
     _lock_all(subscription)
     # An operator may have withdrawn a seat that is paid for; a new one then takes its place.
     subscription.seats.live().filter(seat__removed_at__isnull=False).update(ended_at=at)
-    plans = place_seats(_seats_to_place(subscription), paid)
-    return _withdraw_and_move(subscription, plans, at) + _add(subscription, plans, at)
+    change = subscription.changes.unfinished().first()
+    plans = place_seats(_seats_to_place(subscription, change), paid)
+    is_undo = change is not None and change.request.get("kind") == UNDONE
+    moved = _withdraw_and_move(subscription, plans, at, keeps_planned=is_undo)
+    return moved + _add(subscription, plans, at)
 
 
 def _lock_all(row: Subscription) -> None:
@@ -44,13 +48,12 @@ def _owner(row: Subscription) -> Membership:
     return Membership.objects.for_team(row.team).live().get(role=Role.OWNER)
 
 
-def _seats_to_place(row: Subscription) -> list[SeatToPlace]:
+def _seats_to_place(row: Subscription, change: Change | None) -> list[SeatToPlace]:
     """The seats, with what the Owner has asked for each."""
     bought = row.seats.live()
     held = set(
         SeatHolding.objects.current().filter(seat__purchase__in=bought).values_list("seat_id", flat=True)
     )
-    change = row.changes.unfinished().first()
     moves = {int(seat_id): int(plan_id) for seat_id, plan_id in change.moves.items()} if change else {}
     return [
         SeatToPlace(
@@ -64,7 +67,10 @@ def _seats_to_place(row: Subscription) -> list[SeatToPlace]:
     ]
 
 
-def _withdraw_and_move(row: Subscription, plans: SeatPlans, at: datetime) -> list[str]:
+def _withdraw_and_move(
+    row: Subscription, plans: SeatPlans, at: datetime, *, keeps_planned: bool
+) -> list[str]:
+    """`keeps_planned`: what is planned for a seat that moves stays, unless it has that plan now."""
     changed = []
     bought = {seat.seat_id: seat for seat in row.seats.live().select_related("seat")}
     for seat_id in sorted(plans.gone):
@@ -75,7 +81,9 @@ def _withdraw_and_move(row: Subscription, plans: SeatPlans, at: datetime) -> lis
     for seat_id, plan_id in sorted(plans.plan_ids.items()):
         seat = bought[seat_id]
         if seat.plan_id != plan_id:
-            seat.plan_id, seat.next_plan, seat.leaves = plan_id, None, False
+            seat.plan_id = plan_id
+            if not keeps_planned or seat.next_plan_id == plan_id:
+                seat.next_plan, seat.leaves = None, False
             seat.save(update_fields=["plan", "next_plan", "leaves"])
     return changed
 

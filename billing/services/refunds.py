@@ -15,6 +15,7 @@ from billing.models import CreditPurchase, Invoice, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.refunds import owed_of
 from billing.services.notifications import notify_of_failed_refund, notify_of_refused_refund, notify_owner
+from billing.services.undos import ended_by
 from billing.stripe_api.snapshots import RefundSnapshot
 from quota.models import CreditLedgerEntry
 from quota.money import usd_text
@@ -134,7 +135,7 @@ def fail_refund(*, payment: Payment, snapshot: RefundSnapshot, at: datetime) -> 
     known = AuditEntry.objects.filter(action="payment.refund_failed", details__refund=snapshot.id)
     if known.filter(subject=payment.stripe_id).exists():
         return []
-    notify_of_failed_refund(payment=payment, snapshot=snapshot, at=at)
+    notify_of_failed_refund(payment=payment, snapshot=snapshot, ended=ended_by(payment), at=at)
     amount = usd_text(snapshot.amount_nanousd)
     details = {"amount": amount, "error": snapshot.failure, "refund": snapshot.id}
     record(

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.fetch import Fetched
 from billing.models import Price, Subscription, SubscriptionItem
-from billing.services.changes import bill_ahead, close_change_by_bill, keep_plan
+from billing.services.cancellations import end_where_no_seat_stays
+from billing.services.changes import bill_ahead, close_change_by_bill, keep_plan, plans_of_seats
 from billing.services.notifications import notify_owner
 from billing.services.overdue import notify_of_payment
 from billing.services.paid_seats import entitle_paid_seats, make_paid_seats
@@ -54,6 +55,7 @@ def apply_subscription(
     row.team = team
     was_overdue = row.owes
     ahead = None if row._state.adding else bill_ahead(row)
+    plans_before = {} if row._state.adding else plans_of_seats(row)
     changed = _write(row, fetched, overdue_since, at)
     _write_items(row, snapshot, prices)
     items = {
@@ -68,7 +70,8 @@ def apply_subscription(
             paid={plan_id: item.quantity for plan_id, item in items.items()} if begun else {},
             at=at,
         )
-    changed += close_change_by_bill(subscription=row, snapshot=snapshot, at=at)
+    changed += close_change_by_bill(subscription=row, snapshot=snapshot, plans_before=plans_before, at=at)
+    changed += end_where_no_seat_stays(subscription=row, at=at)
     keep_plan(subscription=row, ahead=ahead, at_stripe=snapshot.quantities)
     changed += entitle_paid_seats(
         subscription=row, items=items, overdue_since=overdue_since, was_overdue=was_overdue, at=at

@@ -9,12 +9,15 @@ from typing import Any
 from django.conf import settings
 
 from billing import errors
+from billing.stripe_api.catalog import upsert_product
 from billing.stripe_api.client import api, asked, listed, once, seconds
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot, invoice_snapshot
 from billing.stripe_api.methods import AT_ONCE
 from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import SubscriptionSnapshot, subscription_snapshot
 
+# The product that an invoice names where it charges what it credits beside it: see `change_back`.
+PAID_BACK = "tokenplan_paid_back"
 # Stripe's price id to number of seats.
 Quantities = Mapping[str, int]
 # How Stripe counts prorations: said wherever a subscription begins, so that no default decides.
@@ -150,15 +153,47 @@ def set_methods(subscription_id: str, *, at_once_only: bool) -> None:
     asked(api().subscriptions.update, subscription_id, params)
 
 
-def change_back(now: SubscriptionSnapshot, prices: Quantities, *, request: object) -> None:
-    """Bills these prices from now on, without any proration: what was paid for the others was given back."""
-    params: dict[str, Any] = {
+def change_back(
+    now: SubscriptionSnapshot, prices: Quantities, *, at: datetime, mark: str, request: object
+) -> None:
+    """Bills these prices from `at` on, and costs nothing: the money of what it takes away was given back, or
+    never came. `mark` is read again as `undone`, so that it is not done twice where the answer is lost.
+
+    Stripe credits what an item was last debited. Without a proration here, the next change would credit what
+    was given back already; so it is credited here, and charged again by the same invoice.
+    """
+    moment = min(max(at.replace(microsecond=0), now.period_start), now.period_end)
+    changes: dict[str, Any] = {
         "items": _item_changes(now, prices),
-        "proration_behavior": "none",
-        # Read again as `undone`: so that it is not done twice where the answer is lost.
-        "metadata": {f"undone_{str(request)[:30]}": str(request)},
+        "proration_behavior": "always_invoice",
+        "proration_date": seconds(moment),
     }
-    asked(api().subscriptions.update, now.id, params, once(request))
+    params = {"subscription": now.id, "subscription_details": changes, **_taxed_as(now)}
+    cents = -_prorated_cents(asked(api().invoices.create_preview, params), seconds(moment))
+    if cents:
+        upsert_product(PAID_BACK, name="Paid back already, or never paid")
+        price = {"currency": "usd", "product": PAID_BACK, "unit_amount": cents, "tax_behavior": "exclusive"}
+        changes["add_invoice_items"] = [{"price_data": price, "discountable": False}]
+    changes["metadata"] = {f"undone_{mark[:30]}": mark}
+    asked(api().subscriptions.update, now.id, changes, once(request))
+
+
+def _prorated_cents(preview: Mapping[str, Any], since: int) -> int:
+    """What the prorations of a change that counts `since` then come to, without what else waits for the
+    invoice. Stripe gives the first ten lines; where there are more, all of it."""
+    lines = preview["lines"]
+    if lines.get("has_more"):
+        return int(preview["subtotal"])
+    return sum(
+        int(line["amount"])
+        for line in lines["data"]
+        if _is_proration(line) and line["period"]["start"] == since
+    )
+
+
+def _is_proration(line: Mapping[str, Any]) -> bool:
+    parent = line.get("parent") or {}
+    return bool((parent.get("subscription_item_details") or {}).get("proration"))
 
 
 def rebill_period(

@@ -58,7 +58,8 @@ def _take_back(
 ) -> list[str]:
     """Bills as before, then voids the invoice: in this order, since after both the change is over."""
     if snapshot.quantities != change.before:
-        stripe_api.change_back(snapshot, change.before, request=f"unpaid-{change.pk}")
+        mark = f"unpaid-{change.pk}"
+        stripe_api.change_back(snapshot, change.before, at=change.proration_at, mark=mark, request=mark)
     with suppress(StripeRefused):  # void already: a sync beside this one did it
         stripe_api.void_invoice(change.invoice_id)
     refuse_debited_change(change=change, reason=payment.failure, at=at)

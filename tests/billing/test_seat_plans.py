@@ -50,6 +50,14 @@ def test_a_seat_that_is_bought_beside_a_planned_downgrade_brings_nothing_forward
     assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: MAX}, [PLUS], [])
 
 
+def test_a_seat_that_is_to_leave_at_once_leaves_and_no_other() -> None:
+    seats = [SeatToPlace(1, MAX, LEAVES), SeatToPlace(2, MAX, LEAVES, held=True, at_once=True)]
+    before = place_seats(seats, {MAX: 2})  # Stripe bills it still
+    assert (before.plan_ids, list(before.new), list(before.gone)) == ({1: MAX, 2: MAX}, [], [])
+    done = place_seats(seats, {MAX: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: MAX}, [], [2])
+
+
 def test_what_is_planned_moves_nothing_by_itself() -> None:
     """What is planned for the period's end stands in the row long before Stripe bills it."""
     seats = [

@@ -18,7 +18,7 @@ from teams.models import AuditEntry, Mail, User
 from teams.services.mail import deliver_due
 from tests.helpers.factories import USD
 from tests.helpers.story import Story
-from tests.helpers.stripe_account import StripeAccount
+from tests.helpers.stripe_account import GOOD, StripeAccount
 
 TAKES_NO_REFUND = "4000 0000 0000 5126"
 
@@ -84,3 +84,34 @@ def test_a_lot_that_was_corrected_meanwhile_takes_no_more_than_its_size(
     assert team_balance(story.team.pk, stripe_account.at) == 10 * USD
     assert not StripeEvent.objects.filter(done_at=None).exists()
     assert Mail.objects.filter(kind="refund_failed").count() == 1
+
+
+@pytest.mark.parametrize("what", ["period", "change"])
+def test_operators_hear_which_seats_a_refund_ended_that_failed_later(
+    stripe_account: StripeAccount, mailoutbox: list[EmailMessage], what: str
+) -> None:
+    story = Story(stripe_account)
+    operator = User.objects.create_user("operator@example.com", is_staff=True)
+    story.subscribe(plus=1, card=TAKES_NO_REFUND if what == "period" else GOOD)
+    payment = Payment.objects.get()
+    if what == "change":
+        story.use_card("pm_card_refundFail")
+        added = story.add("max", 2)
+        assert added is not None
+        payment = Payment.objects.get(stripe_id=story.payment_of(added.invoice_id))
+    refund_payment(
+        payment=payment,
+        amount_nanousd=payment.left_nanousd,
+        reason="asked",
+        at=stripe_account.at,
+        by=operator,
+    )
+    stripe_account.deliver()
+    stripe_account.advance(timedelta(hours=2))
+    stripe_account.deliver()
+    deliver_due(at=stripe_account.at)
+    (sent,) = [message for message in mailoutbox if "failed" in message.subject]
+    named = f"The subscription {story.row.stripe_id} has ended." if what == "period" else "Add 2"
+    assert named in sent.body
+    assert "has ended seats of the Team" in sent.body
+    assert "Credits" not in sent.body

@@ -15,7 +15,7 @@ from billing.sync.schedule import release_for_change
 from billing.sync.subscriptions import only_ours, sync_subscription
 from billing.workflows.change_previews import price_change
 from teams.models import Mail
-from tests.helpers.story import Story
+from tests.helpers.story import Story, dollars
 from tests.helpers.stripe_account import StripeAccount
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -67,15 +67,16 @@ def test_what_waits_for_the_periods_end_needs_no_card(story: Story) -> None:
     assert [seat.leaves for seat in PurchasedSeat.objects.order_by("pk")] == [True, False, False]
 
 
-def debited_change(story: Story, token: str) -> Change:
+def debited_change(story: Story, token: str, *, plan: str = "max") -> Change:
     """A change that Stripe has begun to collect by debit, as where the method changed in that moment."""
     story.account.advance(HOUR)
     at = story.account.at
-    request = change_request(kind="add", plan="max", count=1)
+    request = change_request(kind="add", plan=plan, count=1)
     priced = price_change(team=story.team, request=request, moment=at, at=at)
     target = {item.price_id: item.quantity for item in priced.snapshot.items}
-    bought = api().prices.list({"lookup_keys": ["max_v1_month"]}).data[0].id
-    target[bought] = 1
+    bought = api().prices.list({"lookup_keys": [f"{plan}_v1_month"]}).data[0].id
+    target[bought] = target.get(bought, 0) + 1
+    ours = {item.price_id: {"id": item.id} for item in priced.snapshot.items}
     agreed = changes.Agreed(
         request=request,
         change=priced.change,
@@ -88,7 +89,7 @@ def debited_change(story: Story, token: str) -> Change:
     use_debit(story, token)
     release_for_change(change, only_ours(priced.snapshot))
     asked = {
-        "items": [{"price": bought, "quantity": 1}],
+        "items": [{**ours.get(bought, {"price": bought}), "quantity": target[bought]}],
         "proration_behavior": "always_invoice",
         "payment_behavior": "allow_incomplete",
     }
@@ -122,3 +123,17 @@ def test_a_change_is_not_done_when_its_debit_begins(story: Story, token: str) ->
     assert (story.row.status, story.row.past_due_since) == ("active", None)
     assert Mail.objects.get(kind="change_not_paid").context["reason"] == change.reason
     assert not Mail.objects.filter(kind="payment_failed").exists()
+
+
+def test_what_a_debit_never_paid_is_not_credited_by_the_next_change(story: Story) -> None:
+    debited_change(story, FAILS, plan="plus")
+    for _ in range(2):
+        story.account.advance(2 * DAY)
+        story.account.deliver()
+    story.use_card("pm_card_visa")
+    story.account.deliver()
+    (seat,) = story.seats()
+    left = (story.row.period_end - story.account.at) / (story.row.period_end - story.row.period_start)
+    shown = story.preview(change_request(kind="move", plan="ultra", seats=(seat,)))
+    assert dollars(shown.amount_nanousd) == pytest.approx(100 * left, abs=0.01)
+    assert api().customers.retrieve(story.customer).balance == 0

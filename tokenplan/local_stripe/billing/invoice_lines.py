@@ -98,8 +98,10 @@ def one_time_sale(store: Store, price: Object, quantity: int, now: int, descript
 def invoice_item_line(store: Store, row: Object) -> Object:
     """The line that an invoice item becomes."""
     parent = _invoice_item_parent(row["id"], proration=row["proration"])
-    if row["parent"]:
-        owner = row["parent"]["subscription_details"]
+    owner = row["parent"]["subscription_details"] if row["parent"] else {}
+    if owner and not owner["subscription_item"]:
+        parent["invoice_item_details"]["subscription"] = owner["subscription"]
+    elif owner:
         parent = _subscription_parent(owner["subscription"], owner["subscription_item"], row["id"])
     sale = Sale(
         price=store.get("price", row["pricing"]["price_details"]["price"]),

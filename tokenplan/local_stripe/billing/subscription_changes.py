@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenplan.local_stripe.billing import invoice_payments, invoices, subscription_status
@@ -38,13 +38,14 @@ class SubscriptionUpdate:
     `payment_behavior` and so on.
 
     `items`: the items afterwards, where they do not follow from the call's. `discounts`: those that take the
-    place of the subscription's. `fields`: other fields to set along with it. `automatic`: nobody asks for it
-    now, so a payment that fails is no refusal.
+    place of the subscription's. `added`: invoice items that it charges once. `fields`: other fields to set
+    along with it. `automatic`: nobody asks for it now, so a payment that fails is no refusal.
     """
 
     params: Mapping[str, Any]
     items: Sequence[Object] | None = None
     discounts: Sequence[Object] | None = None
+    added: Sequence[Object] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     automatic: bool = False
 
@@ -81,6 +82,7 @@ def plan_update(store: Store, subscription: Object, asked: SubscriptionUpdate, n
     )
     nets = subscription_status.billing_state(store, subscription["id"])["nets"]
     planned = plan_change(store, subscription, change, nets=nets, now=now)
+    planned = replace(planned, prorations=[*planned.prorations, *asked.added])
     fields: dict[str, Any] = {
         "items": item_list(subscription["id"], planned.items),
         "billing_cycle_anchor": planned.anchor,

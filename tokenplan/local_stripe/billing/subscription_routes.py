@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenplan.local_stripe.billing import subscription_status
+from tokenplan.local_stripe.billing.added_items import ADDED, added_items
 from tokenplan.local_stripe.billing.catalog import CURRENCIES
 from tokenplan.local_stripe.billing.discounts import GIVEN, begin, draft_discounts, redeem_all
 from tokenplan.local_stripe.billing.invoice_drafts import CHARGED, SENT
@@ -160,6 +161,7 @@ def list_all(call: Call) -> Object:
     "/subscriptions/{}",
     {
         "items": [{"id": text, "price": text, "quantity": integer, "deleted": flag, **METADATA}],
+        "add_invoice_items": [ADDED],
         "metadata": mapping,
         "default_payment_method": text,
         "discounts": either(one_of(""), [GIVEN]),
@@ -200,8 +202,11 @@ def update_one(call: Call) -> Object:
         discounts = begin(store, made, subscription=subscription["id"])
         fields["discounts"] = [discount["id"] for discount in discounts]
     if "items" in given or given.get("billing_cycle_anchor") == NOW:
-        asked = SubscriptionUpdate(params=given, fields=fields, discounts=discounts)
+        added = added_items(store, subscription, given, now)
+        asked = SubscriptionUpdate(params=given, fields=fields, discounts=discounts, added=added)
         return update(store, subscription, asked, now)
+    if "add_invoice_items" in given:
+        raise ApiError("The local Stripe adds invoice items only with `items`.", param="add_invoice_items")
     return subscription_status.change(store, subscription, now, **fields)
 
 
