@@ -18,11 +18,13 @@ from allauth.account.mixins import NextRedirectMixin
 from allauth.account.views import BaseReauthenticateView
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.internal.flows.add import validate_can_add_authenticator
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.webauthn import views as library
 from allauth.mfa.webauthn.internal import auth, flows
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -183,6 +185,23 @@ def in_one_tab(view: View) -> View:
     return page
 
 
+def where_one_can_be_added(view: View) -> View:
+    """Elsewhere the page says why none can be, and nobody is asked for a proof in vain."""
+
+    @wraps(view)
+    def page(request: PersonRequest) -> HttpResponse:
+        host, sentences = passkey_host(), []
+        try:
+            validate_can_add_authenticator(request.user)
+        except ValidationError as refusal:
+            sentences = refusal.messages
+        if host and not sentences:
+            return view(request)
+        return render(request, "teams/passkey_refused.html", {"host": host, "sentences": sentences})
+
+    return page
+
+
 def of_ones_own(view: View) -> View:
     """A passkey of somebody else does not exist, and nobody is asked for a proof in vain."""
 
@@ -207,10 +226,11 @@ def with_a_passkey(view: View) -> View:
 
 @never_cache
 @person_page
+@where_one_can_be_added
 @needs_proof("GET", "POST")
 @in_one_tab
 def add(request: PersonRequest) -> HttpResponse:
-    return _shown(AddPasskey, request) if passkey_host() else redirect("mfa_index")
+    return _shown(AddPasskey, request)
 
 
 @never_cache
