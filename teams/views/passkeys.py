@@ -121,7 +121,10 @@ class SecondFactor(AuthenticateView):  # type: ignore[misc]
     template_name = "account/second_factor.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with account_locked(self.stage.login.user):
+        user = self.stage.login.user
+        with account_locked(user):
+            if not passkeys_of(user).exists():  # as the library does where there was none before
+                return redirect("account_login")
             response: HttpResponse = super().post(request, *args, **kwargs)
         return response
 

@@ -235,3 +235,20 @@ def test_a_passkey_that_answers_while_it_is_removed_is_refused_in_words(ada: Use
     assert signed_in(other) == (url == CONFIRM)
     assert other.get("/account/tokens/").status_code == (200 if url == CONFIRM else 302)
     assert other.get(ADD).status_code == 302  # no proof
+
+
+def test_a_second_factor_that_answers_while_the_last_passkey_is_removed_leads_to_signing_in(
+    ada: User,
+) -> None:
+    """No second factor is left to ask for: the password alone signs in, when it is given again."""
+    mine = tab(ada)
+    SoftPasskey().add_to(mine)
+    code, other = a_code(), after_password()
+
+    _early, late = while_uncommitted(
+        removing(mine, passkeys()[0]), lambda: other.post(SECOND_FACTOR, {"code": code})
+    )
+
+    assert (late.status_code, late.headers.get("Location")) == (302, "/accounts/login/")
+    assert not signed_in(other)
+    assert signed_in(after_password())

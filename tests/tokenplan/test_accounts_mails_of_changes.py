@@ -164,7 +164,7 @@ CHANGES: list[tuple[Step, Step, str, str]] = [
 
 
 @pytest.mark.parametrize(("before", "change", "subject", "said"), CHANGES, ids=[one[2] for one in CHANGES])
-def test_a_change_is_told_in_whole_sentences(
+def test_a_change_is_mailed_in_whole_sentences(
     client: Client, before: Step, change: Step, subject: str, said: str
 ) -> None:
     before(client)
