@@ -9,6 +9,7 @@ from django.utils.text import slugify
 
 from teams.models import Membership, User
 from teams.services import audit
+from teams.services.locks import lock_account
 from teams.services.teams import found, insert_with_free_slug
 from tokenplan.kit.text import clean_name
 from tokenplan.kit.transactions import one_transaction
@@ -17,7 +18,7 @@ from tokenplan.kit.transactions import one_transaction
 @one_transaction()
 def open_account(*, user: User, at: datetime) -> Membership:
     """The user's membership in their Default Team. The first call makes both, with a key; later ones none."""
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = lock_account(user)
     present = Membership.objects.filter(team__default_for=user).select_related("team").first()
     if present is not None:
         return present
@@ -51,7 +52,7 @@ def save_by_operator(*, user: User, changed: Sequence[str], by: User | None, at:
 @one_transaction()
 def deactivate(*, user: User, by: User | None, at: datetime) -> User:
     """Closes the account: sign-in, keys and tokens stop at once; usage from before `at` still counts."""
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = lock_account(user)
     if user.deactivated_at is None:
         user.is_active, user.deactivated_at = False, at
         user.save(update_fields=["is_active", "deactivated_at"])

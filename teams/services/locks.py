@@ -2,7 +2,7 @@
 
 Locks are taken in this order, each kind by primary key: Team, invitation, key, membership, seat, the Team's
 row of Credits (ARCHITECTURE.md has the order of all floors). Locks are FOR NO KEY UPDATE, so inserting a row
-that refers to a locked one does not wait.
+that refers to a locked one does not wait. An account is locked by its own verbs, before anything else.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
-from teams.models import Membership, Seat, SubscriptionKey, Team
+from teams.models import Membership, Seat, SubscriptionKey, Team, User
 from tokenplan.kit.errors import NotFound
+
+
+def lock_account(user: User) -> User:
+    """The account, locked. Whoever changes one of its passkeys or recovery codes has locked it."""
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def lock_team(team: Team) -> Team:

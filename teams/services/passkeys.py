@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from teams.models import User
 from teams.services import audit, mail
+from teams.services.locks import lock_account
 from tokenplan.kit.errors import NotFound, PermissionRefused
 from tokenplan.kit.transactions import one_transaction
 
@@ -35,6 +36,7 @@ def remove_all(*, user: User, by: User, at: datetime) -> None:
     """
     if not by.is_staff or (user.is_superuser and not by.is_superuser):
         raise PermissionRefused(_("Only a superuser removes the passkeys of a superuser."))
+    lock_account(user)
     count, _kinds = Authenticator.objects.filter(user=user).delete()
     if not count:
         raise NotFound(_("This account has no passkeys."))

@@ -2,20 +2,29 @@
 
 The sign-in library asks the browser and checks the answer. Its names of addresses are kept, because it looks
 its own pages up by them; its pages that change something ask for our recent proof, which is stricter.
+
+It reads a row and writes it later, without a lock. So the account is locked before it reads: else a used code
+could work again, or codes stay without a passkey, when two tabs do something at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 from allauth.account.mixins import NextRedirectMixin
+from allauth.account.views import BaseReauthenticateView
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.internal.flows.add import validate_can_add_authenticator
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.webauthn import views as library
-from allauth.mfa.webauthn.internal import auth
+from allauth.mfa.webauthn.internal import auth, flows
 from django.contrib import messages
-from django.db import transaction
+from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -24,11 +33,15 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from teams.models import User
+from teams.passkey_forms import REFUSED
 from teams.passkeys import codes_can_be_read, passkey_host, passkeys_of, recovery_codes_of
 from teams.services import passkeys as service
+from teams.services.locks import lock_account
 from teams.views.base import PersonRequest, person_page
 from teams.views.proof import needs_proof
 from tokenplan.kit.pages import View
+from tokenplan.kit.transactions import one_transaction
 
 
 @person_page
@@ -53,9 +66,8 @@ class AddPasskey(library.AddWebAuthnView):  # type: ignore[misc]  # the library 
         return context
 
     def form_valid(self, form: Form) -> HttpResponse:
-        with transaction.atomic():
-            response: HttpResponse = super().form_valid(form)
-            _record(self.request, "added", form.cleaned_data["name"])
+        response: HttpResponse = super().form_valid(form)
+        _record(self.request, "added", form.cleaned_data["name"])
         return response
 
 
@@ -72,9 +84,8 @@ class RemovePasskey(library.RemoveWebAuthnView):  # type: ignore[misc]
 
     def form_valid(self, form: Form) -> HttpResponse:
         name = self.get_object().wrap().name
-        with transaction.atomic():
-            response: HttpResponse = super().form_valid(form)
-            _record(self.request, "removed", name)
+        response: HttpResponse = super().form_valid(form)
+        _record(self.request, "removed", name)
         return response
 
 
@@ -86,14 +97,18 @@ class NewRecoveryCodes(recovery_codes.GenerateRecoveryCodesView):  # type: ignor
     template_name = "teams/recovery_codes_new.html"
 
     def form_valid(self, form: Form) -> HttpResponse:
-        with transaction.atomic():
-            response: HttpResponse = super().form_valid(form)
-            _record(self.request, "codes_made", "")
+        response: HttpResponse = super().form_valid(form)
+        _record(self.request, "codes_made", "")
         return response
 
 
 class SignInByPasskey(NextRedirectMixin, library.LoginWebAuthnView):  # type: ignore[misc]
     """What the browser asks for, as JSON, and the answer to it."""
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        with account_locked(form.cleaned_data["credential"].user):
+            response: HttpResponse = super().form_valid(form) if _is_there(form) else self.form_invalid(form)
+        return response
 
     def form_invalid(self, form: Form) -> HttpResponse:
         _say_why(self.request, form)
@@ -105,6 +120,14 @@ class SecondFactor(AuthenticateView):  # type: ignore[misc]
 
     template_name = "account/second_factor.html"
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user = self.stage.login.user
+        with account_locked(user):
+            if not passkeys_of(user).exists():  # as the library does where there was none before
+                return redirect("account_login")
+            response: HttpResponse = super().post(request, *args, **kwargs)
+        return response
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {**super().get_context_data(**kwargs), "host": passkey_host()}
 
@@ -114,9 +137,26 @@ class ConfirmByPasskey(library.ReauthenticateWebAuthnView):  # type: ignore[misc
 
     template_name = "account/reauthenticate_by_passkey.html"
 
+    def form_valid(self, form: Form) -> HttpResponse:
+        with account_locked(self.request.user):
+            if not _is_there(form):
+                return self.form_invalid(form)
+            flows.reauthenticate(self.request, form.cleaned_data["credential"])
+        # What was asked for before the proof is done now, which may ask Stripe: no longer under the lock.
+        response: HttpResponse = BaseReauthenticateView.form_valid(self, form)
+        return response
+
     def form_invalid(self, form: Form) -> HttpResponse:
         _say_why(self.request, form)
         return HttpResponseRedirect(self.passthrough_next_url(self.request.path))
+
+
+def _is_there(form: Form) -> bool:
+    """Whether the passkey that answered has not been removed since. Ask under the lock."""
+    if Authenticator.objects.filter(pk=form.cleaned_data["credential"].pk).exists():
+        return True
+    form.add_error("credential", get_adapter().validation_error(REFUSED))
+    return False
 
 
 def _say_why(request: HttpRequest, form: Form) -> None:
@@ -127,6 +167,42 @@ def _say_why(request: HttpRequest, form: Form) -> None:
 def _record(request: HttpRequest, action: str, name: str) -> None:
     person: Any = request.user
     service.record(user=person, action=action, name=name, by=person, at=timezone.now())
+
+
+@contextmanager
+def account_locked(user: User) -> Iterator[None]:
+    """One transaction, in which nobody else changes the person's passkeys and recovery codes."""
+    with one_transaction():
+        lock_account(user)
+        yield
+
+
+def in_one_tab(view: View) -> View:
+    """The page reads and writes while the person's other tabs wait. Put it next to the page."""
+
+    @wraps(view)
+    def page(request: PersonRequest, **kwargs: int) -> HttpResponse:
+        with account_locked(request.user):
+            return view(request, **kwargs)
+
+    return page
+
+
+def where_one_can_be_added(view: View) -> View:
+    """Elsewhere the page says why none can be, and nobody is asked for a proof in vain."""
+
+    @wraps(view)
+    def page(request: PersonRequest) -> HttpResponse:
+        host, sentences = passkey_host(), []
+        try:
+            validate_can_add_authenticator(request.user)
+        except ValidationError as refusal:
+            sentences = refusal.messages
+        if host and not sentences:
+            return view(request)
+        return render(request, "teams/passkey_refused.html", {"host": host, "sentences": sentences})
+
+    return page
 
 
 def of_ones_own(view: View) -> View:
@@ -153,15 +229,18 @@ def with_a_passkey(view: View) -> View:
 
 @never_cache
 @person_page
+@where_one_can_be_added
 @needs_proof("GET", "POST")
+@in_one_tab
 def add(request: PersonRequest) -> HttpResponse:
-    return _shown(AddPasskey, request) if passkey_host() else redirect("mfa_index")
+    return _shown(AddPasskey, request)
 
 
 @never_cache
 @person_page
 @of_ones_own
 @needs_proof("GET", "POST")
+@in_one_tab
 def rename(request: PersonRequest, pk: int) -> HttpResponse:
     return _shown(RenamePasskey, request, pk=pk)
 
@@ -170,6 +249,7 @@ def rename(request: PersonRequest, pk: int) -> HttpResponse:
 @person_page
 @of_ones_own
 @needs_proof("GET", "POST")
+@in_one_tab
 def remove(request: PersonRequest, pk: int) -> HttpResponse:
     return _shown(RemovePasskey, request, pk=pk)
 
@@ -178,6 +258,7 @@ def remove(request: PersonRequest, pk: int) -> HttpResponse:
 @person_page
 @with_a_passkey
 @needs_proof("GET")
+@in_one_tab
 def codes(request: PersonRequest) -> HttpResponse:
     return _of_readable_codes(RecoveryCodes, request)
 
@@ -186,6 +267,7 @@ def codes(request: PersonRequest) -> HttpResponse:
 @person_page
 @with_a_passkey
 @needs_proof("GET")
+@in_one_tab
 def codes_file(request: PersonRequest) -> HttpResponse:
     return _of_readable_codes(recovery_codes.DownloadRecoveryCodesView, request)
 
@@ -194,6 +276,7 @@ def codes_file(request: PersonRequest) -> HttpResponse:
 @person_page
 @with_a_passkey
 @needs_proof("GET", "POST")
+@in_one_tab
 def new_codes(request: PersonRequest) -> HttpResponse:
     return _shown(NewRecoveryCodes, request)
 
