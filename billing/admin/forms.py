@@ -178,9 +178,12 @@ class PriceField(UsdField):
 
 
 class PublishForm(forms.Form):
-    """Carries what the draft said when it was shown, so that nothing else is published."""
+    """Carries what the draft said when it was shown, so that nothing else is published.
+
+    What is not confirmed yet is shown now, whatever an earlier page carried.
+    """
 
     digest = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, plan: Plan, data: Any) -> None:
-        super().__init__(data if data and "digest" in data else {"digest": digest_of(plan)})
+        super().__init__(data if data and "confirmed" in data else {"digest": digest_of(plan)})
