@@ -139,6 +139,13 @@ class PromotionForm(TermsForm):
         super().__init__(None, data)
         self.initial["request"] = uuid4()
 
+    def clean(self) -> None:
+        given = [
+            self.cleaned_data.get(name) is not None or name in self.errors for name in ("percent", "amount")
+        ]
+        if not any(given):
+            self.add_error("percent", gettext("Give a percentage or an amount."))
+
 
 class PlanVersionForm(forms.Form):
     """What a version changes. Its windows stay the same kind; a field each says how much."""
