@@ -88,9 +88,9 @@ def _packs(request: TeamRequest, form: BuyCreditsForm, at: datetime) -> tuple[li
     packs = [Pack(number * CREDITS_PER_PACK, number * NANOUSD_PER_PACK) for number in PACKS]
     form.is_valid()  # what of it can be read is used, even where the rest cannot
     asked, typed = form.cleaned_data.get("credits"), form.cleaned_data.get("promotion_code")
-    is_another = asked is not None and asked not in [pack.nanousd for pack in packs]
-    if is_another and attempt_part(form, lambda: packs_of(asked)):
-        packs.append(Pack(asked // NANOUSD_PER_CREDIT, asked))
+    if asked is not None and asked not in [pack.nanousd for pack in packs]:
+        sold = attempt_part(form, lambda: packs_of(asked))
+        packs += [Pack(asked // NANOUSD_PER_CREDIT, asked)] if sold else []
     if not typed or form.non_field_errors():
         return packs, None
     offered = attempt_part(form, lambda: _with_code(request, packs, typed, at))
