@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -304,41 +303,6 @@ def test_a_code_that_is_not_taken_is_refused_at_its_field(
     assert answer.status_code == 422
     assert f"> Promotion code: {why} Seats are paid by card" in words(answer)
     assert not Checkout.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        ({"seats_max": "0"}, "Choose at least one seat."),
-        ({"seats_max": ""}, "Seats of Max: This field is required."),
-        ({"seats_max": "-1"}, "Seats of Max: Ensure this value is greater than or equal to 0."),
-        ({"interval": "week"}, "Pay: Select a valid choice. week is not one of the available choices."),
-    ],
-)
-def test_where_there_is_no_total_its_place_says_why(
-    as_user: AsUser, buyer: Buyer, wrong: dict[str, str], why: str
-) -> None:
-    page = read(as_user(buyer.user), f"/teams/{buyer.team.slug}/billing/subscribe/?{urlencode(MAX | wrong)}")
-    assert f"> {why} Seats are paid by card" in page
-
-
-@pytest.mark.parametrize(
-    ("duration", "then"),
-    [
-        ("once", "Due now $25.00 Then $50.00 every month."),
-        (
-            "forever",
-            "Due now $25.00 The code lowers later invoices too, for as long as it lasts; "
-            "without it they are $50.00 every month.",
-        ),
-    ],
-)
-def test_with_a_code_it_is_said_what_follows(as_user: AsUser, buyer: Buyer, duration: str, then: str) -> None:
-    make_code("HALF", percent_hundredths=5_000, duration=duration)
-    client, url = as_user(buyer.user), f"/teams/{buyer.team.slug}/billing/subscribe/"
-    assert then in words(client.get(url, {**MAX, "promotion_code": "half"}))
-    yearly = words(client.get(url, {**MAX, "interval": "year", "promotion_code": "half"}))
-    assert "$500.00 every year." in yearly
 
 
 def test_credits_are_shown_with_their_prices_after_the_code(as_user: AsUser, buyer: Buyer) -> None:
