@@ -131,15 +131,14 @@ class ConfirmForm(ChangeForm):
 
 
 class BuyCreditsForm(forms.Form):
+    """An amount and a code. Where only prices are to be shown (`buys` is false), neither is needed."""
+
     credits = CreditsField(label=_("Credits"))
     promotion_code = PromotionField()
 
-
-class PromotionCodeForm(forms.Form):
-    """A code that is to be shown with what it makes of the prices; and an amount, if one was typed too."""
-
-    credits = CreditsField(label=_("Credits"), required=False)
-    promotion_code = PromotionField()
+    def __init__(self, data: Mapping[str, Any], *, buys: bool) -> None:
+        super().__init__(data)
+        self.fields["credits"].required = buys
 
 
 class AutoTopUpForm(forms.Form):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -14,6 +15,7 @@ from quota.money import nanousd_from_usd, usd_text
 # Interval to nano-dollars.
 Amounts = Mapping[str, int]
 INTERVALS = ("month", "year")
+EXAMPLE = '{"month": "50.00", "year": "500.00"}'
 
 
 def price_lines(amounts: Amounts) -> dict[str, str]:
@@ -30,18 +32,10 @@ def is_complete(amounts: Amounts) -> bool:
 def parse_prices(text: str) -> dict[str, Amounts]:
     """Plan code to its prices, from a JSON list (billing/data/prices.json). Raises PriceListInvalid."""
     try:
-        rows = json.loads(text)
-        prices: dict[str, Amounts] = {
-            str(code): {str(interval): nanousd_from_usd(usd) for interval, usd in amounts.items()}
-            for code, amounts in rows.items()
-        }
-        for amounts in prices.values():
-            for amount in amounts.values():
-                cents_from_nanousd(amount)
-    except (AttributeError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"
+        prices = {str(code): _amounts(code, row) for code, row in _rows(text).items()}
+    except (TypeError, ValueError) as error:
         raise PriceListInvalid(
-            _("The list of prices cannot be read: %(reason)s") % {"reason": reason}
+            _("The list of prices cannot be read: %(reason)s") % {"reason": error}
         ) from None
     for code, amounts in prices.items():
         if not is_complete(amounts):
@@ -49,3 +43,31 @@ def parse_prices(text: str) -> dict[str, Amounts]:
                 _("%(code)s needs a price above 0 for a month and for a year") % {"code": code}
             )
     return prices
+
+
+def _rows(text: str) -> dict[str, Any]:
+    """Raises ValueError or TypeError with a reason, as `_amounts` does."""
+    try:
+        rows = json.loads(text)
+    except ValueError as error:
+        raise ValueError(_("it is not JSON (%(reason)s)") % {"reason": error}) from None
+    if not isinstance(rows, dict):
+        raise TypeError(
+            _("it is not a JSON object with the prices of each plan, as %(example)s")
+            % {"example": f'{{"max": {EXAMPLE}}}'}
+        )
+    return rows
+
+
+def _amounts(code: str, row: Any) -> Amounts:
+    if not isinstance(row, dict):
+        raise TypeError(
+            _("“%(code)s” has no prices; they are written as %(example)s")
+            % {"code": code, "example": EXAMPLE}
+        )
+    if not all(isinstance(usd, str) for usd in row.values()):
+        raise TypeError(_("a price is a text, such as %(example)s") % {"example": '"50.00"'})
+    amounts = {str(interval): nanousd_from_usd(usd) for interval, usd in row.items()}
+    for amount in amounts.values():
+        cents_from_nanousd(amount)
+    return amounts

@@ -74,14 +74,44 @@ def side_by_side(before: Mapping[str, str], after: Mapping[str, str]) -> list[Li
 def parse_plans(text: str) -> list[VersionTerms]:
     """The plans of a JSON list . Raises PlanListInvalid."""
     try:
-        plans = [_terms(row) for row in json.loads(text)]
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise PlanListInvalid(
-            _("The list of plans cannot be read: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
-        ) from None
+        plans = [_read(row) for row in _rows(text)]
+    except ValueError as error:
+        raise PlanListInvalid(_("The list of plans cannot be read: %(error)s") % {"error": error}) from None
     if len({plan.code for plan in plans}) < len(plans):
         raise PlanListInvalid(_("The list names a plan twice."))
     return plans
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    """Raises ValueError with a reason, as `_read` does."""
+    try:
+        rows = json.loads(text)
+    except ValueError as error:
+        raise ValueError(_("it is not JSON (%(reason)s)") % {"reason": error}) from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(_("it is not a JSON list with an object for each plan"))
+    return rows
+
+
+def _read(row: dict[str, Any]) -> VersionTerms:
+    plan = row.get("name") or row.get("code") or _("a plan")
+    try:
+        return _terms(row)
+    except KeyError as error:
+        raise ValueError(_("%(plan)s lacks “%(field)s”") % {"plan": plan, "field": error.args[0]}) from None
+    except (AttributeError, TypeError) as error:
+        raise ValueError(
+            _("%(plan)s has a value of the wrong kind (%(error)s)") % {"plan": plan, "error": error}
+        ) from None
+
+
+def _agents(row: dict[str, Any]) -> tuple[int, int]:
+    agents = row["agents"]
+    if isinstance(agents, list) and len(agents) == 2:
+        low, high = int(agents[0]), int(agents[1])
+        if 1 <= low <= high:
+            return low, high
+    raise ValueError(f"{row['name']} has agents that are no range from 1 up")
 
 
 def _terms(row: dict[str, Any]) -> VersionTerms:
@@ -90,7 +120,7 @@ def _terms(row: dict[str, Any]) -> VersionTerms:
         code=str(row["code"]),
         name=str(row["name"]),
         rank=int(row["rank"]),
-        agents=(int(row["agents"][0]), int(row["agents"][1])),
+        agents=_agents(row),
         agents_enforced=bool(row.get("agents_enforced", False)),
         limits=limits,
     )
@@ -98,8 +128,6 @@ def _terms(row: dict[str, Any]) -> VersionTerms:
         raise ValueError(f"{terms.name} has no limits")
     if len({limit.name for limit in limits}) < len(limits) or len({x.rule.key for x in limits}) < len(limits):
         raise ValueError(f"{terms.name} has two limits of one name, or of one window rule")
-    if not 1 <= terms.agents[0] <= terms.agents[1]:
-        raise ValueError(f"{terms.name} has agents that are no range from 1 up")
     return terms
 
 

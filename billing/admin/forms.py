@@ -139,6 +139,13 @@ class PromotionForm(TermsForm):
         super().__init__(None, data)
         self.initial["request"] = uuid4()
 
+    def clean(self) -> None:
+        given = [
+            self.cleaned_data.get(name) is not None or name in self.errors for name in ("percent", "amount")
+        ]
+        if not any(given):
+            self.add_error("percent", gettext("Give a percentage or an amount."))
+
 
 class PlanVersionForm(forms.Form):
     """What a version changes. Its windows stay the same kind; a field each says how much."""
@@ -178,9 +185,12 @@ class PriceField(UsdField):
 
 
 class PublishForm(forms.Form):
-    """Carries what the draft said when it was shown, so that nothing else is published."""
+    """Carries what the draft said when it was shown, so that nothing else is published.
+
+    What is not confirmed yet is shown now, whatever an earlier page carried.
+    """
 
     digest = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, plan: Plan, data: Any) -> None:
-        super().__init__(data if data and "digest" in data else {"digest": digest_of(plan)})
+        super().__init__(data if data and "confirmed" in data else {"digest": digest_of(plan)})

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -98,8 +99,7 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
         if request.method == "POST":
             made = attempt_form(form, lambda: _create(form.cleaned_data, operator(request), at))
             if made:
-                done = gettext("%(code)s can be redeemed from now on.") % {"code": made.value.code}
-                self.message_user(request, done)
+                self.message_user(request, _made(made.value, at))
                 return redirect(back)
         return form_page(self, request, form, title=gettext("Make a promotion code"), back=back)
 
@@ -118,6 +118,16 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
             done,
             lambda row, by, at: set_promotion_active(promotion=row, active=active, at=at, by=by),
         )
+
+
+def _made(promotion: Promotion, at: datetime) -> str:
+    if promotion.starts_at is None or promotion.starts_at <= at:
+        return gettext("%(code)s can be redeemed from now on.") % {"code": promotion.code}
+    begins = date_format(promotion.starts_at, "j F Y, H:i")
+    return gettext("%(code)s can be redeemed from %(moment)s UTC on.") % {
+        "code": promotion.code,
+        "moment": begins,
+    }
 
 
 def _create(values: dict[str, Any], by: User, at: datetime) -> Promotion:

@@ -16,6 +16,7 @@ from billing.selectors.checkouts import get_checkout
 from billing.selectors.overview import overview
 from billing.sync.checkouts import sync_checkout
 from billing.workflows.checkouts import leave_checkout
+from quota.selectors.credits import paid_for_owed_usage
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.errors import Refusal
@@ -39,12 +40,17 @@ def checkout(request: TeamRequest, pk: UUID) -> HttpResponse:
             logger.exception("Checkout %s", session.pk)
             problem = sentence(refusal.detail)
         session.refresh_from_db()
+    purchase = CreditPurchase.objects.select_related("lot").filter(checkout=session).first()
+    lot = purchase and purchase.lot
+    owed = paid_for_owed_usage(lot) if lot else 0
     context = {
         "checkout": session,
         "is_away": is_away,
         "problem": problem,
         "billing": overview(request.team),
-        "purchase": CreditPurchase.objects.filter(checkout=session).first(),
+        "purchase": purchase,
+        "paid_for_owed": owed,
+        "more": purchase.amount_nanousd - owed if purchase else 0,
         "holds_seat": request.membership.holdings.current().exists(),
     }
     return show_fresh(request, "billing/checkout.html", context)

@@ -123,12 +123,23 @@ def _chosen(team: Team, seats: Mapping[str, int], interval: str) -> tuple[dict[s
 
 
 def packs_of(nanousd: int) -> int:
-    """How many packs of 5,000 Credits this is. Raises InvalidValue for an amount between two packs."""
+    """How many packs of 5,000 Credits this is. Raises InvalidValue for an amount between two packs, and for
+    fewer or more packs than are sold at once.
+    """
     packs, rest = divmod(nanousd, NANOUSD_PER_PACK)
     if rest:
         refused = gettext("Credits are sold in multiples of %(pack)s") % {"pack": f"{CREDITS_PER_PACK:,}"}
         raise InvalidValue(refused, pointer="/credits")
+    _refuse_unsold(packs)
     return packs
+
+
+def _refuse_unsold(packs: int) -> None:
+    """Raises InvalidValue for fewer or more packs than are sold at once."""
+    if not 1 <= packs <= MAX_PACKS:
+        refused = gettext("Buy from %(pack)s to %(most)s Credits at once, in multiples of %(pack)s")
+        numbers = {"pack": f"{CREDITS_PER_PACK:,}", "most": f"{MAX_PACKS * CREDITS_PER_PACK:,}"}
+        raise InvalidValue(refused % numbers, pointer="/credits")
 
 
 def buy_credits(*, team: Team, packs: int, promotion_code: str = "", at: datetime, by: User) -> Checkout:
@@ -146,10 +157,7 @@ def preview_credits(*, team: Team, packs: int, promotion_code: str = "", at: dat
 
 
 def _packs_asked(packs: int, promotion_code: str) -> _Asked:
-    if not 1 <= packs <= MAX_PACKS:
-        refused = gettext("Buy from %(pack)s to %(most)s Credits at once, in multiples of %(pack)s")
-        numbers = {"pack": f"{CREDITS_PER_PACK:,}", "most": f"{MAX_PACKS * CREDITS_PER_PACK:,}"}
-        raise InvalidValue(refused % numbers, pointer="/credits")
+    _refuse_unsold(packs)
     with override(settings.LANGUAGE_CODE):
         text = gettext("%(credits)s Credits") % {"credits": f"{packs * CREDITS_PER_PACK:,}"}
     prices = {pack_price_id(): packs}

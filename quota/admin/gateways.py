@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
@@ -28,14 +29,17 @@ class GatewayForm(forms.Form):
 
 
 class ReplaceForm(forms.Form):
-    """`overlap_hours`: how long the credentials before the new one work on."""
+    """`overlap_hours`: how long the credentials before the new one work on. `request` is made with the form
+    and kept in it, so that a page that is loaded again makes nothing more.
+    """
 
     overlap_hours = forms.IntegerField(
         label=_("Hours for which the credentials before it work on"), min_value=0, max_value=720, initial=24
     )
+    request = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, gateway: Gateway, data: Any) -> None:
-        super().__init__(data)
+        super().__init__(data, initial={"request": uuid4()})
 
 
 class EndForm(forms.Form):
@@ -56,7 +60,9 @@ def _end(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) ->
 
 def _replace(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) -> str:
     overlap = timedelta(hours=values["overlap_hours"])
-    return gateways.replace_credentials(gateway=gateway, overlap=overlap, at=at, by=by)[1]
+    return gateways.replace_credentials(
+        gateway=gateway, overlap=overlap, request=values["request"], at=at, by=by
+    )[1]
 
 
 def _works(gateway: Gateway) -> bool:

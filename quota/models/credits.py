@@ -63,6 +63,9 @@ class CreditLedgerEntry(models.Model):
         REFUND = "refund", _("Refund")
         ADJUSTMENT = "adjustment", _("Adjustment")
 
+    # The `cause` of what a new lot pays at once of usage that was owed.
+    OWED_USAGE = "usage that was owed"
+
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_entries")
     grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="entries")
     kind = models.CharField(max_length=10, choices=Kind)

@@ -24,7 +24,8 @@ class GatewayCredential(models.Model):
     """A credential `gw-…` of a gateway. Only its SHA-256 is stored. It works until `expires_at`, the end of
     an overlap; one with `ended_at` works no more, whatever the clock of a server says.
 
-    A gateway may have several: so one is replaced while calls are under way.
+    A gateway may have several: so one is replaced while calls are under way. `request`: the form that asked
+    for it, which makes only one.
     """
 
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="credentials")
@@ -33,6 +34,7 @@ class GatewayCredential(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    request = models.UUIDField(null=True, unique=True, editable=False)
 
     objects = querysets.GatewayCredentialQuerySet.as_manager()
 

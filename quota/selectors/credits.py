@@ -8,8 +8,15 @@ from datetime import datetime
 from django.db.models import Sum
 
 from quota.hot_path.state import usable_credits
-from quota.models import CreditAccess, CreditGrant, CreditMonth, TeamCredits
-from teams.models import Membership
+from quota.models import (
+    CreditAccess,
+    CreditGrant,
+    CreditLedgerEntry,
+    CreditMonth,
+    OwedUsage,
+    TeamCredits,
+)
+from teams.models import Membership, Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,16 @@ class MemberCredits:
 def team_balance(team_id: int, at: datetime) -> int:
     """What is left in the Team's lots that can be drawn from."""
     return CreditGrant.objects.filter(team_id=team_id).live(at).remaining()
+
+
+def team_owes(team: Team) -> int:
+    """What members used without a seat and that is neither paid nor waived; the Team's next lot pays it."""
+    return OwedUsage.objects.for_team(team).left()
+
+
+def paid_for_owed_usage(lot: CreditGrant) -> int:
+    """How much of the lot was taken for owed usage when it was granted."""
+    return -CreditLedgerEntry.objects.filter(grant=lot, cause=CreditLedgerEntry.OWED_USAGE).balance()
 
 
 def team_credits(team_id: int) -> TeamCredits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
@@ -41,25 +42,35 @@ def create_gateway(*, name: str, at: datetime, by: User | None) -> tuple[Gateway
 
 @one_transaction()
 def replace_credentials(
-    *, gateway: Gateway, overlap: timedelta, at: datetime, by: User | None
+    *, gateway: Gateway, overlap: timedelta, request: UUID | None = None, at: datetime, by: User | None
 ) -> tuple[GatewayCredential, str]:
     """A new credential and its text, which can be shown only now. Those before it work for `overlap` more, or
     until they were to end anyway.
 
-    Raises NotFound for a revoked gateway, InvalidValue for an overlap that is negative or above 30 days.
+    A `request` makes one credential, however often it comes: its text cannot be shown again.
+
+    Raises NotFound for a revoked gateway, InvalidValue for an overlap that is negative or above 30 days, and
+    for a request that has made a credential.
     """
     if not timedelta(0) <= overlap <= MAX_OVERLAP:
         refused = _("The credentials before it may work on for up to %(days)s days.")
         refused = refused % {"days": MAX_OVERLAP.days}
         raise InvalidValue(refused, pointer="/overlap")
     locked = _locked(gateway)
+    if request is not None and GatewayCredential.objects.filter(request=request).exists():
+        raise InvalidValue(
+            _(
+                "This form was sent already, and the credential that it made was shown then. To make another "
+                "one, open this page anew."
+            )
+        )
     ends_at = at + overlap
     before = locked.credentials.filter(ended_at=None)
     if overlap:
         before.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at)).update(expires_at=ends_at)
     else:
         before.update(ended_at=at)
-    credential, text = _add_credential(locked, at)
+    credential, text = _add_credential(locked, at, request)
     details = {"prefix": credential.prefix, "others_work_until": ends_at.isoformat()}
     record(team=None, by=by, action="gateway.credential_added", subject=locked.name, details=details, at=at)
     return credential, text
@@ -93,10 +104,12 @@ def _locked(gateway: Gateway) -> Gateway:
     return locked
 
 
-def _add_credential(gateway: Gateway, at: datetime) -> tuple[GatewayCredential, str]:
+def _add_credential(
+    gateway: Gateway, at: datetime, request: UUID | None = None
+) -> tuple[GatewayCredential, str]:
     text = PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH))
     credential = GatewayCredential.objects.create(
-        gateway=gateway, token_hash=_hash(text), prefix=text[:8], created_at=at
+        gateway=gateway, token_hash=_hash(text), prefix=text[:8], created_at=at, request=request
     )
     return credential, text
 

@@ -27,7 +27,7 @@ def pay_what_is_owed(*, lot: CreditGrant, at: datetime) -> None:
             amount_nanousd=-part,
             event_id=owed.event_id,
             membership_id=owed.membership_id,
-            cause="usage that was owed",
+            cause=CreditLedgerEntry.OWED_USAGE,
             at=at,
         )
         lot.remaining_nanousd -= part

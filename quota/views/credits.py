@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from quota.forms import AccessForm, PolicyForm
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.money import credits_text
-from quota.selectors.credits import credit_access, team_balance, team_credits
+from quota.selectors.credits import credit_access, team_balance, team_credits, team_owes
 from quota.selectors.roster import roster
 from quota.services.credits import set_credit_access, set_team_credits
 from teams.permissions import Right, member_of
@@ -31,6 +31,7 @@ def overview(request: TeamRequest) -> HttpResponse:
     lots = list(CreditGrant.objects.for_team(request.team).order_by("expires_at", "pk"))
     context = {
         "balance": balance,
+        "owed": team_owes(request.team),
         "rules": rules,
         "is_low": bool(lots) and balance < rules.low_balance_nanousd,
         "lots": [lot for lot in lots if lot.remaining_nanousd and lot.expires_at > at],

@@ -60,7 +60,7 @@ def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
     context = {
         "event": event,
         "own": own,
-        "meters": [(meter, quantity, prices[meter]) for meter, quantity in sorted(event.usage.items())],
+        "meters": [(meter, quantity, prices.get(meter)) for meter, quantity in sorted(event.usage.items())],
         "windows": [
             (before, after, datetime.fromisoformat(after["resets_at"]))
             for before, after in zip(event.windows_before, event.windows_after, strict=True)

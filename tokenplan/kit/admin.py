@@ -211,9 +211,30 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
                 if called:
                     self.message_user(request, called.value)
                     return redirect(self._url(row))
+                if verb.preview and not form.visible_fields():
+                    return self._shown_again(verb, request, form, row, title)
             return form_page(self, request, form, title=title, back=self._url(row))
 
         return page
+
+    def _shown_again(
+        self, verb: Verb[M], request: HttpRequest, refused: Form, row: M, title: str
+    ) -> HttpResponse:
+        """Why it was refused, and what it would do now, which can be confirmed as it is shown.
+
+        Only the refusal, where the row has changed so that the verb does not fit it any more.
+        """
+        again, preview, form = self.get_queryset(request).filter(pk=row.pk).first(), verb.preview, refused
+        shown = None
+        if preview and again is not None and verb.fits(again):
+            present = verb.form(again, {})
+            shown = attempt_form(present, lambda: preview(again, present.cleaned_data))
+        if shown:
+            form = present
+            for errors in refused.errors.values():
+                form.add_error(None, list(errors))
+        sentences = shown.value if shown else ()
+        return form_page(self, request, form, title=title, back=self._url(row), preview=sentences)
 
     def _url(self, row: M) -> str:
         """The row's page, or all rows where the verb has deleted it."""

@@ -78,8 +78,11 @@ def attempt_form(form: BaseForm, verb: Callable[[], T]) -> Done[T] | None:
 
     Returns None when nothing was done: show the form again, which has kept what was typed.
     """
-    if not form.is_valid():
-        return None
+    return attempt_part(form, verb) if form.is_valid() else None
+
+
+def attempt_part(form: BaseForm, verb: Callable[[], T]) -> Done[T] | None:
+    """As `attempt_form`, for what needs a part of the form alone: also where another part is wrong."""
     try:
         return Done(verb())
     except Refusal as refusal:

@@ -116,10 +116,14 @@ def relay(
 
 
 def exhausted(refusal: QuotaExhausted) -> str:
-    """The sentence that clients look for. What calls under way hold counts as used, as for the limit."""
+    """The sentence that clients look for. What calls under way hold counts as used, as for the limit.
+
+    What it calls the reset is when this call fits, as `Retry-After` says too: a rolling window has room again
+    long before all of it is free.
+    """
     window = refusal.window
     taken = window.used + window.held
-    resets_at = window.resets_at
+    resets_at = refusal.fits_at
     if resets_at.microsecond:  # whole seconds, and never too early
         resets_at = resets_at.replace(microsecond=0) + timedelta(seconds=1)
     return (

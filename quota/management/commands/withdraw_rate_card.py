@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from quota.errors import RateCardInForce
 from quota.management.parsing import moment, utc
 from quota.models import RateCard
 from quota.selectors.rate_cards import changes_of_withdrawal
@@ -30,6 +31,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no rate card of {utc(options['moment'])}. Not in force yet: {moments}"
             )
+        if card.effective_from <= now:
+            raise CommandError(RateCardInForce().detail)
         instead, changes = changes_of_withdrawal(card)
         stays = f"the rate card of {utc(instead.effective_from)} stays" if instead else "no rate card is"
         self.stdout.write(f"From {utc(card.effective_from)} {stays} in force:")

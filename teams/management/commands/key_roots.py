@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count
 from django.utils import timezone
 
-from teams.models import SubscriptionKey
+from teams.models import KeyRoot, SubscriptionKey
 from teams.services.key_roots import missing_roots
 from teams.services.keys import withdraw_root
 from tokenplan.kit.errors import InvalidValue
@@ -48,7 +48,14 @@ class Command(BaseCommand):
         self.stdout.write(self.style.ERROR(line))
 
     def withdraw(self, root: str) -> None:
-        """Kills its keys and says how many."""
+        """Kills its keys and says how many. A root that there never was is a slip of the keyboard."""
+        known = {
+            *settings.KEY_ROOTS,
+            *KeyRoot.objects.values_list("name", flat=True),
+            *SubscriptionKey.objects.values_list("root", flat=True).distinct(),
+        }
+        if root not in known:
+            raise CommandError(f"There is no root {root}. There are: {', '.join(sorted(known))}")
         try:
             count = withdraw_root(root=root, at=timezone.now(), by=None)
         except InvalidValue as error:

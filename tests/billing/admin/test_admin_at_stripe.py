@@ -172,6 +172,14 @@ def test_a_promotion_code_is_made_once_and_takes_off_what_it_says(
     assert promotion.times_redeemed == 1
 
 
+def test_of_a_code_that_begins_later_it_is_said_when(stripe_account: StripeAccount, operator: Client) -> None:
+    url = reverse("admin:billing_promotion_add")
+    form = {"code": "FUT", "percent": "25", "duration": "once", "scope": "seats"}
+    begins = {"starts_at": "2026-06-20T08:30"}
+    page = submit(operator, url, **{**hidden(operator.get(url)), **form, **begins})
+    assert "FUT can be redeemed from 20 June 2026, 08:30 UTC on." in page
+
+
 def test_a_code_that_is_in_use_is_refused_and_another_can_be_made_with_the_same_form(
     stripe_account: StripeAccount, operator: Client
 ) -> None:

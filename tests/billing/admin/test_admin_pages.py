@@ -206,6 +206,7 @@ def test_a_promotion_code_that_cannot_be_is_refused_before_stripe_is_asked(opera
     wrong = {
         "A code has up to 40 letters, digits and dashes.": {"code": "SPRING 25"},
         "Give a percentage or an amount, not both.": {"amount": "5"},
+        "Give a percentage or an amount.": {"percent": ""},
         "Ensure that there are no more than 2 decimal places.": {"percent": "12.345"},
         "Ensure this value is less than or equal to 100.": {"percent": "101"},
         "An amount is in whole cents and above 0.": {"percent": "", "amount": "0.001"},

@@ -123,7 +123,12 @@ def test_another_tab_changes_the_draft_and_what_was_shown_is_not_published(
 
     assert (answer.status_code, Plan.objects.current("max").version) == (422, 1)
     assert "The draft was changed since it was shown" in words(answer)
-    assert "A seat a month $50.00 $65.00" in read(operator, url)
+    assert "A seat a month $50.00 $65.00" in words(answer)
+
+    confirmed = operator.post(url, hidden(answer), follow=True)
+
+    assert "Max v2 is on sale." in words(confirmed)
+    assert "Max $65.00 a seat a month" in read(Client(), reverse("plans"))
 
 
 def test_a_stripe_that_is_away_is_said_and_nothing_changes(

@@ -124,7 +124,10 @@ LIMIT = {"name": "5h", "policy": "rolling", "length_seconds": 18000, "usd": "1"}
         ({"limits": [{**LIMIT, "usd": "-1"}]}, "not negative"),
         ({"limits": [{**LIMIT, "usd": "a lot"}]}, "not a dollar amount"),
         ({"agents": [4, 3]}, "no range"),
-        ({"agents": [4]}, "IndexError"),
+        ({"agents": [4]}, "no range"),
+        ({"agents": "4"}, "no range"),
+        ({"rank": None}, "Ultra has a value of the wrong kind"),
+        ({"limits": 5}, "Ultra has a value of the wrong kind"),
         ({"code": "max"}, "twice"),
     ],
 )
@@ -137,9 +140,21 @@ def test_a_list_that_is_wrong_anywhere_leaves_nothing(
     assert not Plan.objects.exists()
 
 
-@pytest.mark.parametrize("content", ["not JSON", "{}x", "[1]", '[{"code": "a"}]'])
-def test_what_is_no_list_of_plans_is_refused(tmp_path: Path, content: str) -> None:
-    assert "cannot be read" in refused("load_plans", written(tmp_path, content))
+NO_LIST = "it is not a JSON list with an object for each plan"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("not JSON", "it is not JSON (Expecting value"),
+        ("{}x", "it is not JSON (Extra data"),
+        ('{"max": {"month": "50"}}', NO_LIST),
+        ("[1]", NO_LIST),
+        ('[{"code": "a"}]', "a lacks “limits”"),
+    ],
+)
+def test_what_is_no_list_of_plans_is_refused(tmp_path: Path, content: str, why: str) -> None:
+    assert f"The list of plans cannot be read: {why}" in refused("load_plans", written(tmp_path, content))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

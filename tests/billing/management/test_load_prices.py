@@ -102,10 +102,11 @@ def test_a_new_plan_beside_others_gets_its_prices_and_waits_to_be_published(tmp_
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{", "cannot be read"),
-        ("[]", "cannot be read"),
-        ('{"max": 50}', "cannot be read"),
-        ('{"max": {"month": 50, "year": 500}}', "cannot be read"),
+        ("{", "cannot be read: it is not JSON (Expecting property name"),
+        ("[]", "cannot be read: it is not a JSON object with the prices of each plan"),
+        ('{"max": 50}', "cannot be read: “max” has no prices; they are written as"),
+        ('{"max": {"month": 50, "year": 500}}', "cannot be read: a price is a text, such as"),
+        ('{"max": {"month": "a lot", "year": "500"}}', "cannot be read: 'a lot' is not a dollar amount"),
         (one_price_list(month="50.001", year="500"), "not whole cents"),
         (one_price_list(month="50"), "a price above 0 for a month and for a year"),
         (one_price_list(month="50", year="500", week="10"), "a price above 0"),

@@ -301,7 +301,7 @@ def test_a_code_that_is_not_taken_is_refused_at_its_field(
     answer = client.post(url, {**MAX, "promotion_code": code})
 
     assert answer.status_code == 422
-    assert why in words(answer)
+    assert f"> Promotion code: {why} Seats are paid by card" in words(answer)
     assert not Checkout.objects.exists()
 
 
@@ -325,8 +325,55 @@ def test_credits_are_shown_with_their_prices_after_the_code(as_user: AsUser, buy
     assert "The Team has used this promotion code already." in words(again)
 
 
-def test_an_amount_that_is_not_sold_is_said_beside_the_code(as_user: AsUser, buyer: Buyer) -> None:
+@pytest.mark.parametrize(
+    ("credits", "why"),
+    [
+        ("7500", "Credits are sold in multiples of 5,000."),
+        ("1", "Credits are sold in multiples of 5,000."),
+        ("-5000", "Buy from 5,000 to 1,000,000 Credits at once, in multiples of 5,000."),
+        ("0", "Buy from 5,000 to 1,000,000 Credits at once, in multiples of 5,000."),
+    ],
+)
+def test_an_amount_that_is_not_sold_is_said_at_it_and_the_code_stays(
+    as_user: AsUser, buyer: Buyer, credits: str, why: str
+) -> None:
     make_code("FIFTH", scope="credits", percent_hundredths=2_000)
     url = f"/teams/{buyer.team.slug}/credits/buy/"
-    page = words(as_user(buyer.user).get(url, {"promotion_code": "FIFTH", "credits": "7500"}))
-    assert "Credits are sold in multiples of 5,000." in page
+    answer = as_user(buyer.user).get(url, {"promotion_code": "FIFTH", "credits": credits})
+    page, html = words(answer), answer.content.decode()
+    assert f"Another amount Show its price {why}" in page
+    assert page.count(why) == 1
+    assert "$5.00 Buy for $4.00" in page
+    assert page.count("Buy for") == 3
+    assert f'value="{credits}"' in html
+
+
+def test_a_code_that_was_typed_counts_for_the_button_that_is_pressed(as_user: AsUser, buyer: Buyer) -> None:
+    make_code("FIFTH", scope="credits", percent_hundredths=2_000)
+    client, url = as_user(buyer.user), f"/teams/{buyer.team.slug}/credits/buy/"
+    page = client.get(url)
+    form = (
+        page.content.decode().partition("<main")[2].partition('<form class="buy"')[2].partition("</form>")[0]
+    )
+    for part in ('name="promotion_code"', 'name="pack" value="25000"', 'name="credits"', 'id="buy"'):
+        assert part in form
+
+    refused = client.post(url, {"promotion_code": "sixth", "credits": "", "pack": "25000"})
+    assert refused.status_code == 422
+    assert words(refused).count("There is no such promotion code.") == 1
+    assert not Checkout.objects.exists()
+
+    answer = client.post(url, {"promotion_code": "fifth", "credits": "", "pack": "25000"})
+    assert answer.status_code == 302, words(answer)
+    buyer.account.pay(Checkout.objects.get().url)
+    buyer.account.deliver()
+    assert buyer.charges() == [2_000]
+
+
+def test_prices_are_asked_for_without_buying(as_user: AsUser, buyer: Buyer) -> None:
+    url = f"/teams/{buyer.team.slug}/credits/buy/"
+    typed = {"promotion_code": "", "credits": "50000", "show": "1"}
+    page = as_user(buyer.user).post(url, typed, follow=True)
+    assert page.redirect_chain == [(f"{url}?promotion_code=&credits=50000", 302)]
+    assert "50,000 Credits Buy for $50.00" in words(page)
+    assert not Checkout.objects.exists()

@@ -12,8 +12,19 @@ from billing.models import Checkout, CreditPurchase
 from billing.services.checkouts import close_checkout
 from quota.models import CreditGrant
 from teams.models import Team, User
-from tests.helpers.bought import begin_purchase, buy, say_payment
-from tests.helpers.factories import CREDIT, T0, USD, give_credits, make_member, make_team, make_user, owner_of
+from tests.helpers.bought import begin_purchase, buy, pay, say_payment
+from tests.helpers.factories import (
+    CREDIT,
+    T0,
+    USD,
+    give_credits,
+    make_desk,
+    make_member,
+    make_team,
+    make_user,
+    owner_of,
+    use_test_rate_card,
+)
 from tests.helpers.reading import read, words
 from tests.helpers.stripe_says import put_on_sale
 
@@ -76,6 +87,33 @@ def test_while_their_price_is_not_published_credits_are_not_sold(client: Client)
         answer
     )
     assert not Checkout.objects.exists()
+
+
+def owing(team: Team) -> None:
+    """A member used 140 Credits that nothing covered."""
+    use_test_rate_card()
+    desk = make_desk(make_member(team, credits=True))
+    give_credits(team, 10 * CREDIT)
+    desk.settle(desk.ask(1), 15)
+
+
+@pytest.mark.parametrize("part", ["", "buy/"])
+def test_what_the_team_owes_is_said(team: Team, client: Client, part: str) -> None:
+    sentence = "used 140 Credits ($0.14) more than was paid for. The next Credits of the Team pay that first."
+    assert sentence not in read(client, f"/teams/acme/credits/{part}")
+    owing(team)
+    assert sentence in read(client, f"/teams/acme/credits/{part}")
+
+
+def test_after_the_payment_what_was_owed_is_not_called_more_credits(team: Team, client: Client) -> None:
+    owing(team)
+    purchase = begin_purchase(team)
+    pay(purchase)
+
+    page = read(client, f"/teams/acme/billing/checkouts/{purchase.checkout_id}/")
+
+    assert "140 of the 5,000 Credits have paid for usage that the Team owed. " in page
+    assert "The Team has 4,860 Credits more, which can be used until " in page
 
 
 def test_an_open_payment_page_is_offered_again(team: Team, client: Client) -> None:

@@ -18,6 +18,7 @@ from quota.services.gateways import create_gateway, recognise_gateway
 from quota.services.rate_cards import load_rate_card
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, SeatHolding, SubscriptionKey, User
+from tests.helpers.admin_forms import hidden
 from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.factories import (
     CREDIT,
@@ -180,8 +181,12 @@ def test_a_gateways_credential_is_replaced_and_ended(operator: Client) -> None:
     gateway, first = create_gateway(name="eu-1", at=T0, by=None)
     url = verb_url(gateway, "replace-credential")
 
-    answer = operator.post(url, {"overlap_hours": "2"})
+    form = {**hidden(operator.get(url)), "overlap_hours": "2"}
+    answer = operator.post(url, form)
+    again = operator.post(url, form)
 
+    assert (again.status_code, gateway.credentials.count()) == (422, 2)
+    assert "This form was sent already" in words(again)
     text = answer.content.decode().partition('id="shown-once">')[2].partition("<")[0]
     assert "no-store" in answer.headers["Cache-Control"]
     assert recognise_gateway(text=text, at=T0) == recognise_gateway(text=first, at=T0) == gateway

@@ -89,7 +89,9 @@ def test_a_dry_run_shows_default_holds_and_aliases_too(tmp_path: Path) -> None:
     ]
 
 
-def test_a_wrong_card_is_withdrawn_until_it_is_in_force(tmp_path: Path) -> None:
+def test_a_wrong_card_is_withdrawn_until_it_is_in_force(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     said("load_rate_card")
     with time_machine.travel(T0, tick=False) as clock:
         said("load_rate_card", written(tmp_path, RATE_CARD), "--effective-from", "2026-07-01")
@@ -101,7 +103,10 @@ def test_a_wrong_card_is_withdrawn_until_it_is_in_force(tmp_path: Path) -> None:
             "load_rate_card", written(tmp_path, RATE_CARD + "x,y,z,1,1,,\n"), "--effective-from", "2026-07-01"
         )
         clock.move_to("2026-07-01T00:00:00Z")
-        assert "in force already" in refused("withdraw_rate_card", "2026-07-01")
+        for options in ([], ["--dry-run"]):
+            capsys.readouterr()
+            assert "in force already" in refused("withdraw_rate_card", "2026-07-01", *options)
+            assert capsys.readouterr().out == ""
 
 
 def test_a_dry_run_names_tiers_and_the_cards_around(tmp_path: Path) -> None:

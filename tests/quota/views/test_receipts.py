@@ -57,6 +57,18 @@ def test_quantities_and_tiers_are_written_out(as_user: AsUser) -> None:
     assert "Quota overrun $2.44" in page
 
 
+@pytest.mark.parametrize("page", ["/account/usage/{team}/{charge}/", "/teams/{team}/charges/{charge}/"])
+def test_a_meter_without_a_price_has_its_line(as_user: AsUser, page: str) -> None:
+    scene = make_scene()
+    held = scene.desk.ask(1)
+    usage = {"calls": 2, "songs": 1234}
+    event = settle(gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage=usage, at=T0)
+
+    shown = read(as_user(scene.owner.user), page.format(team=scene.team.slug, charge=event.pk))
+
+    assert "calls 2 $0.01 per 1 songs 1,234 Not priced" in shown
+
+
 def test_charges_are_listed_newest_first_in_pages(as_user: AsUser) -> None:
     scene = make_scene()
     for minute in range(52):

@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from teams.models import KeyRoot
 from tests.helpers.factories import T0, make_member, make_team
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +41,13 @@ def test_another_secret_of_the_same_name_is_said(settings: object) -> None:
         f"{current}: 2 working keys (makes new keys)",
         f"{current}: its keys were made with another secret of this name, and cannot work",
     ]
+
+
+def test_a_root_that_there_never_was_is_not_withdrawn() -> None:
+    make_member(make_team("Acme")).keys.update(root="lost")
+    with pytest.raises(CommandError, match=r"There is no root nope\. There are: .*lost"):
+        said("key_roots", "--withdraw", "nope")
+    assert not KeyRoot.objects.filter(name="nope").exists()
 
 
 def test_a_lost_root_is_withdrawn_and_the_one_in_use_is_not(settings: object) -> None:

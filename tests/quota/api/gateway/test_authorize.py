@@ -187,15 +187,26 @@ def test_a_full_week_is_called_weekly_and_holds_count_as_taken() -> None:
     assert (answer.status, answer.body["window"]) == (429, "week")
     assert answer.body["relay"]["bodies"]["anthropic"]["error"]["message"] == (
         "usage limit exceeded, weekly usage limit reached for Token Plan Max "
-        "(3000000000/3000000000 used), resets at 2026-06-08T00:00:00+00:00 (2056)"
+        "(3000000000/3000000000 used), resets at 2026-06-03T10:17:00+00:00 (2056)"
     )
+
+
+def test_what_is_relayed_waits_for_room_and_not_for_the_whole_window(clock: time_machine.Traveller) -> None:
+    office = make_office()
+    office.settle(office.ask(500).body["reservation"], 500)
+    clock.shift(timedelta(hours=3))
+    office.settle(office.ask(490, request_id="r2").body["reservation"], 490)
+    answer = office.ask(400, request_id="r3")
+    assert answer.body["fits_at"] == "2026-06-03T15:00:00Z"
+    message = answer.body["relay"]["bodies"]["openai"]["error"]["message"]
+    assert message.endswith("resets at 2026-06-03T15:00:00+00:00 (2056)")
 
 
 def test_a_reset_between_two_seconds_is_given_as_the_next(clock: time_machine.Traveller) -> None:
     clock.shift(timedelta(microseconds=500_000))
     rule = Rule(Policy.FIRST_USE, 3600)
     office = make_office(of_limits=[Limit("hour", rule, USD)])
-    office.ask(100)
+    office.settle(office.ask(100).body["reservation"], 100)
     message = office.ask(1, request_id="r2").body["relay"]["bodies"]["anthropic"]["error"]["message"]
     assert "1-hour usage limit reached" in message
     assert message.endswith("resets at 2026-06-03T11:02:01+00:00 (2056)")
