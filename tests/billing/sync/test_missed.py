@@ -132,9 +132,9 @@ def test_a_cancellation_that_reached_stripe_just_after_the_end_ends_the_period_b
     story.account.deliver()
     does = schedules.set_cancel_at_period_end
 
-    def slow(id: str, *, cancel: bool) -> None:
+    def slow(id: str, *, cancel: bool, number: int) -> None:
         story.account.advance(timedelta(minutes=1))
-        does(id, cancel=cancel)
+        does(id, cancel=cancel, number=number)
         if not answered:
             raise PaymentsUnavailable
 
