@@ -17,18 +17,25 @@ from billing.stripe_api.snapshots import (
 )
 from billing.stripe_api.subscriptions import subscription
 
+LIVE = ("active", "not_started")
+
 
 def schedule(id: str) -> ScheduleSnapshot:
     return schedule_snapshot(asked(api().subscription_schedules.retrieve, id))
 
 
+def hold_schedule(now: SubscriptionSnapshot) -> ScheduleSnapshot:
+    """The subscription's schedule; a new one, of the current period as Stripe has it, where it has none."""
+    return schedule(now.schedule_id) if now.schedule_id else _new_schedule(now.id)
+
+
 def upsert_schedule(
-    now: SubscriptionSnapshot, prices: Mapping[str, int], *, interval: str
+    plan: ScheduleSnapshot, now: SubscriptionSnapshot, prices: Mapping[str, int], *, interval: str
 ) -> ScheduleSnapshot:
     """From the period's end on other prices are billed, in full and without any proration. `prices`: Stripe's
-    price id to number of seats.
+    price id to number of seats. The rest of the current period is billed as `now` says: it must be read, or
+    compared with Stripe, after the schedule was there. Raises StripeRefused for a schedule that was released.
     """
-    plan = schedule(now.schedule_id) if now.schedule_id else _new_schedule(now.id)
     # A phase that names no discounts has only the customer's.
     others = [_as_it_is(item) for item in now.others]
     discounts = {"discounts": [{"discount": id} for id in now.discounts]} if now.discounts else {}
@@ -47,6 +54,10 @@ def upsert_schedule(
     }
     params = {"phases": [until_then, then], "end_behavior": "release", "proration_behavior": "none"}
     return schedule_snapshot(asked(api().subscription_schedules.update, plan.id, params))
+
+
+def is_live(schedule_id: str) -> bool:
+    return schedule(schedule_id).status in LIVE
 
 
 def _as_it_is(item: OtherItem) -> dict[str, Any]:
@@ -71,7 +82,7 @@ def release_schedule(schedule_id: str) -> None:
     """The subscription goes on as it is; a schedule that is over already is left alone. Raises
     StripeMissing.
     """
-    if schedule(schedule_id).status in ("active", "not_started"):
+    if is_live(schedule_id):
         asked(api().subscription_schedules.release, schedule_id)
 
 

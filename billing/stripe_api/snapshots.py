@@ -120,6 +120,18 @@ class SubscriptionSnapshot:
         """Price to number of seats."""
         return {item.price_id: item.quantity for item in self.items}
 
+    def bills_as(self, other: SubscriptionSnapshot) -> bool:
+        """Is the same billed, for the same period, with nothing under way that the other has not?"""
+        ours = self.only(other.quantities)
+        return ours.essence == other.essence
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """What a schedule repeats of the current period, and what says that none is to be made."""
+        others = sorted((item.price_id, item.quantity or 0) for item in self.others)
+        waits = (self.cancel_at, self.pending_until, self.ended_at)
+        return self.quantities, others, set(self.discounts), self.period_end, waits
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSnapshot:

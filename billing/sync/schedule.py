@@ -20,12 +20,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from billing.change_requests import BillChange
-from billing.errors import StripeMissing
+from billing.errors import ChangeInProgress, StripeMissing, StripeRefused
 from billing.models import Change, Subscription
 from billing.selectors.prices import prices_of
 from billing.services.changes import bill_ahead
 from billing.stripe_api import schedules
-from billing.stripe_api.snapshots import SubscriptionSnapshot
+from billing.stripe_api.snapshots import ScheduleSnapshot, SubscriptionSnapshot
+from billing.stripe_api.subscriptions import subscription
 
 # Stripe keeps a change that waits for its payment so long, at most to the period's end (pending updates).
 PENDING_LASTS = timedelta(hours=23)
@@ -33,6 +34,10 @@ PENDING_LASTS = timedelta(hours=23)
 MARGIN = timedelta(days=1)
 # So long before it no change is sent: one that is not answered would not be settled in time.
 LAST = timedelta(hours=1)
+
+
+class Overtaken(ChangeInProgress):
+    """The subscription, or what is planned for it, has changed since it was read: sync it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +155,8 @@ def gives_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) -
 
 def keep_schedule(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str]:
     """Makes, changes or releases Stripe's schedule, or ends the subscription with its period, so that Stripe
-    does what our rows want. Returns what it did, a line each: nothing, the second time. Raises what Stripe
-    says, and NotOnSale for a price that Stripe does not know.
+    does what our rows want. Returns what it did, a line each: nothing, the second time. Raises Overtaken,
+    what Stripe says, and NotOnSale for a price that Stripe does not know.
     """
     match schedule_state(row, snapshot):
         case Missed() if row.cancel_asked and snapshot.cancel_at is None:
@@ -174,13 +179,15 @@ def _end_with_period(row: Subscription, snapshot: SubscriptionSnapshot) -> list[
 
 
 def release_for_change(change: Change, snapshot: SubscriptionSnapshot) -> None:
-    """Before a change is sent. The row is there first, so that no sync beside this one makes the schedule
-    anew. Raises ValueError for a change that is over, and what Stripe says.
+    """Before a change is sent. The row is there first, and the schedule is looked up after it, so that a sync
+    beside this one either sees the row or has its schedule released: see `_schedule`. Raises ValueError for a
+    change that is over, and what Stripe says.
     """
     if change.closed_at is not None:
         raise ValueError("Only a change under way releases the schedule.")
-    if snapshot.schedule_id:
-        schedules.release_schedule(snapshot.schedule_id)
+    now = subscription(snapshot.id)
+    if now.schedule_id:
+        schedules.release_schedule(now.schedule_id)
 
 
 def release_to_undo(snapshot: SubscriptionSnapshot) -> None:
@@ -198,16 +205,44 @@ def renew_again(row: Subscription) -> None:
 
 
 def _schedule(row: Subscription, snapshot: SubscriptionSnapshot, planned: Planned) -> list[str]:
+    """A schedule also says what is billed until then, so it must not be written from what was read before a
+    change. First the schedule is there, then it is asked whether all is as it was read, then it is written: a
+    change that comes later releases it (`release_for_change`), and Stripe refuses to write it.
+    """
     if snapshot.schedule_id:
         now = schedules.schedule(snapshot.schedule_id)
         # What no phase names would be taken away, so the items that are not ours are named too.
         wanted = {**planned.prices, **{item.price_id: item.quantity or 0 for item in snapshot.others}}
         if now.phases > 1 and dict(now.later) == wanted and now.ends_at == planned.starts_at:
             return []
-    made = schedules.upsert_schedule(snapshot, planned.prices, interval=planned.interval)
+    held = schedules.hold_schedule(snapshot)
+    if not _is_as_read(row, snapshot, planned, held):
+        raise Overtaken
+    try:
+        made = schedules.upsert_schedule(held, snapshot, planned.prices, interval=planned.interval)
+    except StripeRefused:
+        if schedules.is_live(held.id):
+            raise
+        raise Overtaken from None
+    if schedule_state(Subscription.objects.get(pk=row.pk), snapshot) != planned:
+        raise Overtaken  # another plan may have been written before this one
     Subscription.objects.filter(pk=row.pk).update(schedule_id=made.id)
     seats = sum(planned.prices.values())
     return [f"schedule {made.id}: {seats} seats from {planned.starts_at:%Y-%m-%d %H:%M} on"]
+
+
+def _is_as_read(
+    row: Subscription, snapshot: SubscriptionSnapshot, planned: Planned, held: ScheduleSnapshot
+) -> bool:
+    """Our rows are asked first: a change that is over by then shows at Stripe. While one is under way nothing
+    is scheduled, so it does not find the schedule in its way.
+    """
+    state = schedule_state(Subscription.objects.get(pk=row.pk), snapshot)
+    if isinstance(state, ReleasedForChange):
+        with suppress(StripeMissing, StripeRefused):  # the change has released it
+            schedules.release_schedule(held.id)
+    now = subscription(snapshot.id)
+    return state == planned and now.schedule_id == held.id and now.bills_as(snapshot)
 
 
 def _release(snapshot: SubscriptionSnapshot) -> list[str]:

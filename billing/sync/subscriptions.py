@@ -25,14 +25,18 @@ from billing.sync.customers import team_of
 from billing.sync.debits import with_payment_under_way
 from billing.sync.methods import keep_method
 from billing.sync.missed import end_after_all, make_good
-from billing.sync.schedule import MissedEnd, gives_way, is_missed, keep_schedule
+from billing.sync.schedule import MissedEnd, Overtaken, gives_way, is_missed, keep_schedule
 from teams.models import Team
 
 logger = logging.getLogger(__name__)
 
 
-def sync_subscription(id: str, at: datetime) -> list[str]:
-    return apply_fetched_subscription(fetch(lambda: stripe_api.subscription(id)), at)
+# So often a sync begins anew that was overtaken by a change, before it leaves it to the next one.
+AGAIN = 3
+
+
+def sync_subscription(id: str, at: datetime, *, again: int = AGAIN) -> list[str]:
+    return apply_fetched_subscription(fetch(lambda: stripe_api.subscription(id)), at, again=again)
 
 
 def sync_subscription_of(team: Team, at: datetime) -> list[str]:
@@ -41,8 +45,12 @@ def sync_subscription_of(team: Team, at: datetime) -> list[str]:
     return sync_subscription(row.stripe_id, at) if row else []
 
 
-def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datetime) -> list[str]:
-    """Our rows follow, and so does Stripe's schedule, unless the rows show something more recent by then."""
+def apply_fetched_subscription(
+    fetched: Fetched[SubscriptionSnapshot], at: datetime, *, again: int = AGAIN
+) -> list[str]:
+    """Our rows follow, and so does Stripe's schedule, unless the rows show something more recent by then.
+    Raises Overtaken where it was overtaken `again` times more.
+    """
     snapshot = only_ours(fetched.value)
     known = Subscription.objects.select_related("team").filter(stripe_id=snapshot.id).first()
     team = team_of(known, snapshot.customer_id, at)
@@ -63,7 +71,13 @@ def apply_fetched_subscription(fetched: Fetched[SubscriptionSnapshot], at: datet
     over = _makes_way(row, snapshot, at)
     if over:
         return changed + over + sync_subscription(snapshot.id, at)
-    return changed + keep_schedule(row, snapshot) + keep_method(snapshot)
+    try:
+        changed += keep_schedule(row, snapshot)
+    except Overtaken:
+        if not again:
+            raise
+        return changed + sync_subscription(snapshot.id, at, again=again - 1)
+    return changed + keep_method(snapshot)
 
 
 def _makes_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) -> list[str]:
