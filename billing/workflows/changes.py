@@ -104,6 +104,9 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
     waits = may_wait(priced.change, priced.snapshot, at)
     try:
         release_for_change(change, priced.snapshot)
+        # Something else may have used the balance up since.
+        costs_now = stripe_api.preview_change(priced.snapshot, target, at=billed_from)
+        refuse_another_amount(costs_now.due_nanousd, shown_nanousd=change.amount_nanousd)
         stripe_api.change_subscription(
             priced.snapshot,
             target,
@@ -112,7 +115,7 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
             may_wait=waits,
             discounts=stripe_api.kept_discounts(priced.snapshot, priced.change.now.interval),
         )
-    except (PaymentDeclined, StripeRefused, StripeMissing, AddressNeeded) as refusal:
+    except (AmountChanged, PaymentDeclined, StripeRefused, StripeMissing, AddressNeeded) as refusal:
         changes.refuse_change(change=change, reason=refusal.detail, at=at)
         sync_subscription(priced.row.stripe_id, at)
         if isinstance(refusal, PaymentDeclined) and not waits:
