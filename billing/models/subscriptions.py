@@ -104,6 +104,14 @@ class Subscription(models.Model):
         blank=True,
         help_text=_("The period's end that the cancellation was asked for; past: Stripe did not hear it."),
     )
+    asked_number = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text=_("How often it was asked to end or to renew; Stripe keeps the number that it heard last."),
+    )
+    asked_to_end = models.BooleanField(
+        default=False, editable=False, help_text=_("What it was asked last: to end with its period.")
+    )
     schedule_id = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField()
     fetch_sequence = models.BigIntegerField(default=0, editable=False)

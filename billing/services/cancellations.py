@@ -51,13 +51,22 @@ def _ends(row: Subscription) -> bool:
     return row.cancel_at is not None or row.cancel_asked
 
 
+COUNTED = ("asked_number", "asked_to_end")
+
+
+def _count(row: Subscription, *, to_end: bool) -> None:
+    """Stripe is told the number too, so that a call that arrives late is known by it."""
+    row.asked_number, row.asked_to_end = row.asked_number + 1, to_end
+
+
 @one_transaction()
 def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """Records that the subscription is to end with its period; each sync asks Stripe for it until Stripe has
     it. What is planned for the seats stays planned. Raises NotSubscribed, ChangeInProgress."""
     row = _without_change(lock_team(team))
     row.cancel_asked, row.cancel_for = True, row.period_end
-    row.save(update_fields=["cancel_asked", "cancel_for"])
+    _count(row, to_end=True)
+    row.save(update_fields=["cancel_asked", "cancel_for", *COUNTED])
     record(team=team, by=by, action="subscription.cancel_asked", subject=row.stripe_id, at=at)
     return row
 
@@ -85,7 +94,8 @@ def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """Records that the subscription is to renew again. Raises NotSubscribed, ChangeInProgress."""
     row = _without_change(lock_team(team))
     row.cancel_asked, row.cancel_for = False, None
-    row.save(update_fields=["cancel_asked", "cancel_for"])
+    _count(row, to_end=False)
+    row.save(update_fields=["cancel_asked", "cancel_for", *COUNTED])
     record(team=team, by=by, action="subscription.resume_asked", subject=row.stripe_id, at=at)
     return row
 

@@ -87,3 +87,13 @@ def moment(seconds: int) -> datetime:
 
 def moment_or_none(seconds: int | None) -> datetime | None:
     return None if seconds is None else moment(seconds)
+
+
+# The name in a subscription's metadata.
+ASKED_NUMBER = "asked_number"
+
+
+def asked_number(metadata: Object) -> int:
+    """0 where there is none that can be read."""
+    text = str(metadata.get(ASKED_NUMBER) or "")
+    return int(text) if text.isdecimal() and len(text) < 10 else 0

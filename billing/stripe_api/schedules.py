@@ -9,6 +9,7 @@ from typing import Any
 
 from billing.errors import StripeRefused
 from billing.stripe_api.client import api, asked, seconds
+from billing.stripe_api.reading import ASKED_NUMBER
 from billing.stripe_api.snapshots import (
     OtherItem,
     ScheduleSnapshot,
@@ -86,6 +87,7 @@ def release_schedule(schedule_id: str) -> None:
         asked(api().subscription_schedules.release, schedule_id)
 
 
-def set_cancel_at_period_end(subscription_id: str, *, cancel: bool) -> None:
-    """Raises StripeRefused while the subscription is on a schedule."""
-    asked(api().subscriptions.update, subscription_id, {"cancel_at_period_end": cancel})
+def set_cancel_at_period_end(subscription_id: str, *, cancel: bool, number: int) -> None:
+    """`number` is read later as `asked_number`. Raises StripeRefused while there is a schedule."""
+    params = {"cancel_at_period_end": cancel, "metadata": {ASKED_NUMBER: str(number)}}
+    asked(api().subscriptions.update, subscription_id, params)

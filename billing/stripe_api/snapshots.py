@@ -12,17 +12,9 @@ from decimal import Decimal
 from typing import Self
 
 from billing.money import nanousd_from_cents
+from billing.stripe_api import reading
 from billing.stripe_api.methods import AT_ONCE, Method, method_of
-from billing.stripe_api.reading import (
-    UNREADABLE,
-    Object,
-    guarded,
-    id_of,
-    ids_that_end,
-    in_dollars,
-    moment,
-    moment_or_none,
-)
+from billing.stripe_api.reading import UNREADABLE, Object, guarded, id_of, in_dollars, moment, moment_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +85,7 @@ class SubscriptionSnapshot:
     discounts: tuple[str, ...] = ()
     months_discounts: tuple[str, ...] = ()  # those that end after a number of months
     others: tuple[OtherItem, ...] = ()
+    asked_number: int = 0  # of the last that Stripe heard of our asking it to end or to renew
     undone: frozenset[str] = frozenset()  # requests of `change_back` that were carried out
 
     @property
@@ -119,18 +112,6 @@ class SubscriptionSnapshot:
     def quantities(self) -> dict[str, int]:
         """Price to number of seats."""
         return {item.price_id: item.quantity for item in self.items}
-
-    def bills_as(self, other: SubscriptionSnapshot) -> bool:
-        """Is the same billed, for the same period, with nothing under way that the other has not?"""
-        ours = self.only(other.quantities)
-        return ours.essence == other.essence
-
-    @property
-    def essence(self) -> tuple[object, ...]:
-        """What a schedule repeats of the current period, and what says that none is to be made."""
-        others = sorted((item.price_id, item.quantity or 0) for item in self.others)
-        waits = (self.cancel_at, self.pending_until, self.ended_at)
-        return self.quantities, others, set(self.discounts), self.period_end, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +256,8 @@ def subscription_snapshot(subscription: Object) -> SubscriptionSnapshot:
         pays_at_once_only=set((subscription.get("payment_settings") or {}).get("payment_method_types") or ())
         == set(AT_ONCE),
         discounts=tuple(id_of(discount) for discount in subscription.get("discounts") or ()),
-        months_discounts=ids_that_end(subscription.get("discounts") or ()),
+        months_discounts=reading.ids_that_end(subscription.get("discounts") or ()),
+        asked_number=reading.asked_number(subscription.get("metadata") or {}),
         undone=frozenset(
             value
             for name, value in (subscription.get("metadata") or {}).items()

@@ -174,7 +174,7 @@ def keep_schedule(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str
 def _end_with_period(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str]:
     # Stripe refuses to end a subscription that is on a schedule.
     lines = _release(snapshot)
-    schedules.set_cancel_at_period_end(row.stripe_id, cancel=True)
+    schedules.set_cancel_at_period_end(row.stripe_id, cancel=True, number=row.asked_number)
     return [*lines, f"subscription {row.stripe_id}: ends with its period"]
 
 
@@ -201,7 +201,21 @@ def renew_again(row: Subscription) -> None:
     """A subscription that was to end with its period goes on. Its schedule is made by the sync that
     follows. Raises what Stripe says.
     """
-    schedules.set_cancel_at_period_end(row.stripe_id, cancel=False)
+    schedules.set_cancel_at_period_end(row.stripe_id, cancel=False, number=row.asked_number)
+
+
+def ask_again(row: Subscription, snapshot: SubscriptionSnapshot) -> list[str]:
+    """Where Stripe heard an earlier call last, since it arrived late, or since ours was lost: what was asked
+    last is asked again. What people do at Stripe's own page since counts. Raises what Stripe says.
+    """
+    ends = snapshot.cancel_at is not None
+    is_late = snapshot.asked_number < row.asked_number and ends != row.asked_to_end
+    if row.ended_at is not None or row.cancel_asked or not is_late:
+        return []
+    if row.asked_to_end:
+        return _end_with_period(row, snapshot)
+    renew_again(row)
+    return [f"subscription {row.stripe_id}: renews again"]
 
 
 def _schedule(row: Subscription, snapshot: SubscriptionSnapshot, planned: Planned) -> list[str]:
@@ -242,7 +256,18 @@ def _is_as_read(
         with suppress(StripeMissing, StripeRefused):  # the change has released it
             schedules.release_schedule(held.id)
     now = subscription(snapshot.id)
-    return state == planned and now.schedule_id == held.id and now.bills_as(snapshot)
+    return state == planned and now.schedule_id == held.id and _bills_the_same(now, snapshot)
+
+
+def _bills_the_same(now: SubscriptionSnapshot, before: SubscriptionSnapshot) -> bool:
+    """What a schedule repeats of the current period, and what says that none is to be made."""
+
+    def essence(one: SubscriptionSnapshot) -> tuple[object, ...]:
+        others = sorted((item.price_id, item.quantity or 0) for item in one.others)
+        waits = (one.cancel_at, one.pending_until, one.ended_at)
+        return one.quantities, others, set(one.discounts), one.period_end, waits
+
+    return essence(now.only(before.quantities)) == essence(before)
 
 
 def _release(snapshot: SubscriptionSnapshot) -> list[str]:

@@ -25,7 +25,7 @@ from billing.sync.customers import team_of
 from billing.sync.debits import with_payment_under_way
 from billing.sync.methods import keep_method
 from billing.sync.missed import end_after_all, make_good
-from billing.sync.schedule import MissedEnd, Overtaken, gives_way, is_missed, keep_schedule
+from billing.sync.schedule import MissedEnd, Overtaken, ask_again, gives_way, is_missed, keep_schedule
 from teams.models import Team
 
 logger = logging.getLogger(__name__)
@@ -88,6 +88,8 @@ def _makes_way(row: Subscription, snapshot: SubscriptionSnapshot, at: datetime) 
         with suppress(StripeRefused):  # paid in this moment: the next sync says so
             stripe_api.void_invoice(snapshot.pending_invoice_id)
             return [f"invoice {snapshot.pending_invoice_id}: is void, since something else is planned"]
+    if asked := ask_again(row, snapshot):
+        return asked
     missed = is_missed(row, snapshot)
     if isinstance(missed, MissedEnd):
         return end_after_all(row, snapshot, missed, at)

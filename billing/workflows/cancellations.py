@@ -56,7 +56,7 @@ def resume(*, team: Team, amount_nanousd: int, at: datetime, by: User) -> None:
     """
     row, snapshot = agreed_subscription(lambda: resumable(team), at)
     refuse_another_amount(_renewal_nanousd(row, snapshot), shown_nanousd=amount_nanousd)
-    ask_to_resume(team=row.team, at=at, by=by)
+    row = ask_to_resume(team=row.team, at=at, by=by)
     renew_again(row)
     sync_subscription(row.stripe_id, at)
 

@@ -13,6 +13,7 @@ from billing.selectors.change_requests import change_request
 from billing.services.top_ups import set_auto_top_up
 from billing.stripe_api.client import api
 from billing.sync.customers import sync_customer
+from billing.sync.schedule import release_for_change
 from billing.workflows import changes
 from billing.workflows.top_ups import top_up
 from tests.helpers.factories import USD
@@ -42,11 +43,10 @@ def test_a_balance_that_a_top_up_takes_meanwhile_is_not_made_up_for_by_the_card(
     request = change_request(kind="add", plan="max", count=1)
     shown = story.preview(request)
     assert shown.amount_nanousd == 0
-    release = changes.release_for_change
 
     def meanwhile(*args: Any) -> None:
         assert top_up(team=story.team, at=story.account.at)
-        release(*args)
+        release_for_change(*args)
 
     with monkeypatch.context() as patch:
         patch.setattr(changes, "release_for_change", meanwhile)
