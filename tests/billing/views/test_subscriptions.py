@@ -30,7 +30,7 @@ def test_it_is_said_before_paying_that_seats_take_a_card_or_link(as_user: AsUser
     put_on_sale()
     team = make_team()
     page = read(as_user(owner_of(team).user), f"/teams/{team.slug}/billing/subscribe/")
-    assert "Seats are paid by card or Link. A bank account takes days, so it cannot pay for seats here" in page
+    assert "Seats are paid by card or Link. A bank account takes days, so it cannot pay for seats" in page
 
 
 @pytest.mark.parametrize(
