@@ -102,10 +102,11 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
     change = changes.open_change(team=priced.row.team, agreed=agreed, at=at, by=by)
     billed_from = priced.preview.billed_from or priced.preview.effective_at
     waits = may_wait(priced.change, priced.snapshot, at)
+    kept = stripe_api.kept_discounts(priced.snapshot, priced.change.now.interval)
     try:
         release_for_change(change, priced.snapshot)
         # Something else may have used the balance up since.
-        costs_now = stripe_api.preview_change(priced.snapshot, target, at=billed_from)
+        costs_now = stripe_api.preview_change(priced.snapshot, target, at=billed_from, discounts=kept)
         refuse_another_amount(costs_now.due_nanousd, shown_nanousd=change.amount_nanousd)
         stripe_api.change_subscription(
             priced.snapshot,
@@ -113,7 +114,7 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
             request=change.pk,
             at=billed_from,
             may_wait=waits,
-            discounts=stripe_api.kept_discounts(priced.snapshot, priced.change.now.interval),
+            discounts=kept,
         )
     except (AmountChanged, PaymentDeclined, StripeRefused, StripeMissing, AddressNeeded) as refusal:
         changes.refuse_change(change=change, reason=refusal.detail, at=at)

@@ -40,7 +40,7 @@ from tests.helpers.locks import Case, is_lost_without_locks_alone
 from tests.helpers.stripe_says import next_sequence
 from tokenplan.kit.errors import NotFound
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 LATER = T0 + timedelta(hours=1)
 

@@ -19,7 +19,7 @@ from tests.helpers.factories import T0, make_user
 from tests.helpers.locks import Case, is_lost_without_locks_alone
 from tests.helpers.stripe_says import Bill, agrees_to_add, next_sequence, put_on_sale
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 LATER = T0 + timedelta(hours=1)
 

@@ -20,7 +20,7 @@ from tests.helpers.factories import make_member, make_team, make_user, owner_of
 from tests.helpers.locks import Case, is_lost_without_locks_alone
 from tokenplan.kit.errors import NotFound, PermissionRefused
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 LATER = NOON + timedelta(hours=1)
 

@@ -20,7 +20,7 @@ from tests.helpers.passkeys import ADD, CONFIRM, SECOND_FACTOR, SIGN_IN, SoftPas
 from tests.helpers.proof import prove
 from tests.helpers.races import waiting
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PASSWORD = "correct-horse-battery"
 PAGE = "/account/passkeys/"
 CODES = f"{PAGE}recovery-codes/"
