@@ -120,8 +120,13 @@ def seats_paid_since(subscription: Subscription, bill: Invoice) -> set[int]:
 
 @one_transaction()
 def set_undo_target(*, undo: Change, target: Mapping[str, int]) -> None:
-    """What Stripe bills once it is undone; read after the row was written, so that nothing comes between."""
-    Change.objects.filter(pk=undo.pk, closed_at=None).update(target=dict(target))
+    """What Stripe bills once it is undone; read after the row was written, so that nothing comes between.
+
+    Raises ChangeInProgress where the sweep has closed the row meanwhile, as of an undo that took long: then
+    another change may have begun. The event comes again, and so does the undo.
+    """
+    if not Change.objects.filter(pk=undo.pk, closed_at=None).update(target=dict(target)):
+        raise ChangeInProgress
 
 
 @one_transaction()

@@ -139,3 +139,27 @@ def test_while_a_change_waits_for_its_payment_the_refund_waits_too(story: Story)
     hear(story)
     assert story.billed() == {"plus_v1_month": 2, "max_v1_month": 2}
     assert len(story.plans()) == 4
+
+
+def test_an_undo_whose_row_was_closed_meanwhile_does_not_overwrite_what_was_bought_since(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a batch that took long: the sweep finds it old, and the Owner adds a seat right then."""
+    opens, once = seats_taken_back.open_undo, []
+
+    def slow(**asked: Any) -> Change | None:
+        undo = opens(**asked)
+        if not once:
+            once.append(undo)
+            settle_open_changes(at=story.account.at + 10 * MINUTE)
+            story.add("plus")
+        return undo
+
+    monkeypatch.setattr(seats_taken_back, "open_undo", slow)
+    with pytest.raises(ChangeInProgress):
+        hear(story)
+    story.account.deliver()
+    hear(story)
+    assert story.billed() == {"plus_v1_month": 3, "max_v1_month": 1}
+    assert sorted(story.plans()) == ["max", "plus", "plus", "plus"]
+    assert reconcile(at=story.account.at, everything=True).unrepaired == []
