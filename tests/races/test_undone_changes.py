@@ -13,6 +13,7 @@ from billing import stripe_api
 from billing.errors import ChangeInProgress, PaymentsUnavailable
 from billing.models import Change
 from billing.selectors.change_requests import change_request
+from billing.services import undos
 from billing.stripe_api.client import api
 from billing.sync import seats_taken_back
 from billing.sync.payments import sync_payment
@@ -145,7 +146,8 @@ def test_an_undo_whose_row_was_closed_meanwhile_does_not_overwrite_what_was_boug
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of a batch that took long: the sweep finds it old, and the Owner adds a seat right then."""
-    opens, once = seats_taken_back.open_undo, []
+    opens = undos.open_undo
+    once: list[Change | None] = []
 
     def slow(**asked: Any) -> Change | None:
         undo = opens(**asked)
