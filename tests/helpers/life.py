@@ -270,7 +270,7 @@ class Life:
             ],
             "log": list(self.team.audit_entries.order_by("pk").values_list("action", "at")),
             "open": [
-                list(rows.values_list(*fields))
+                sorted(rows.values_list(*fields))
                 for rows, fields in (
                     (self.team.invitations.open(), ("email", "times_sent")),
                     (self.team.seat_requests.open(), ("membership__user__email", "message")),

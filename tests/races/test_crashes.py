@@ -174,6 +174,15 @@ STEPS = [
 FATES = (dies_when_stripe_has_answered, fails_to_commit)
 
 
+def outcome(story: Story) -> tuple[object, ...]:
+    """All that is so in the end. A change that was written down and never sent is refused by the sweep, and
+    made anew: that row is no difference.
+    """
+    state = state_of(story)
+    state["changes"] = [change for change in state["changes"] if change[1] != "refused"]
+    return state, books_of(story), used_codes(story)
+
+
 @pytest.mark.parametrize(("before", "step"), STEPS)
 def test_a_crash_at_any_moment_changes_nothing_in_the_end(
     stripe_account: StripeAccount,
@@ -189,7 +198,7 @@ def test_a_crash_at_any_moment_changes_nothing_in_the_end(
                 counted.enter_context(strikes(fate))
             step(story)
         sweeps(story)
-        expected = (state_of(story), books_of(story), used_codes(story))
+        expected = outcome(story)
     assert all(fate.count for _, fate in fates)
     for strikes, never in fates:
         for fatal in range(1, never.count + 1):
@@ -200,5 +209,4 @@ def test_a_crash_at_any_moment_changes_nothing_in_the_end(
                 with suppress(Refusal):  # AlreadySubscribed, where it was done all the same
                     step(story)
                 story.account.deliver()
-                found = state_of(story), books_of(story), used_codes(story)
-                assert found == expected, f"{strikes.__name__}, the {fatal}. time"
+                assert outcome(story) == expected, f"{strikes.__name__}, the {fatal}. time"
