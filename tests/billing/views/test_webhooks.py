@@ -184,8 +184,9 @@ def test_the_mode_and_the_version_of_an_event_do_not_matter(client: Client) -> N
 def test_an_event_is_kept_also_while_the_broker_is_away(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(current_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setitem(current_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
     monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
+    monkeypatch.setattr(current_app, "_pool", None)
 
     answer = deliver_event(client, event("customer.updated", {"id": "x", "object": "tax_id"}))
 
