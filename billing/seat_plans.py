@@ -55,9 +55,8 @@ def place_seats(seats: Sequence[SeatToPlace], paid: Mapping[int, int]) -> SeatPl
     room = dict(paid)
     asked = _as_asked(seats, room)
     placed: dict[int, int] = {}
-    for seat in seats if asked else ():
-        if seat.id in asked:
-            _place(seat, asked[seat.id], placed, room)
+    for seat_id, plan_id in asked.items():
+        _place(seat_id, plan_id, placed, room)
     if not asked:
         _share_out(seats, placed, room)
     return SeatPlans(
@@ -93,21 +92,21 @@ def _staying(plan_ids: Mapping[int, int]) -> dict[int, int]:
 def _share_out(seats: Sequence[SeatToPlace], placed: dict[int, int], room: dict[int, int]) -> None:
     for seat in sorted(seats, key=_stays_first):
         if room.get(seat.plan_id, 0) > 0:
-            _place(seat, seat.plan_id, placed, room)
+            _place(seat.id, seat.plan_id, placed, room)
     gave_way = [seat for seat in sorted(seats, key=_stays_first) if seat.id not in placed]
     for seat in sorted(gave_way, key=lambda seat: not seat.at_once):
         if seat.wanted_plan_id is not None and room.get(seat.wanted_plan_id, 0) > 0:
-            _place(seat, seat.wanted_plan_id, placed, room)
+            _place(seat.id, seat.wanted_plan_id, placed, room)
     for seat in gave_way:
         left = sorted(plan_id for plan_id, count in room.items() if count > 0)
         if seat.id not in placed and seat.wanted_plan_id != LEAVES and left:
-            _place(seat, left[0], placed, room)
+            _place(seat.id, left[0], placed, room)
 
 
 def _stays_first(seat: SeatToPlace) -> tuple[bool, bool, bool, int]:
     return seat.at_once, seat.wanted_plan_id is not None, not seat.held, seat.id
 
 
-def _place(seat: SeatToPlace, plan_id: int, placed: dict[int, int], room: dict[int, int]) -> None:
-    placed[seat.id] = plan_id
+def _place(seat_id: int, plan_id: int, placed: dict[int, int], room: dict[int, int]) -> None:
+    placed[seat_id] = plan_id
     room[plan_id] -= 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 
 from tokenplan.kit.text import canonical_email
 
@@ -23,6 +24,10 @@ class UserManager(BaseUserManager["User"]):
             return self.get(email=canonical_email(username or ""))
         except ValidationError as error:
             raise self.model.DoesNotExist from error
+
+    def operators(self) -> QuerySet[User]:
+        """Who runs the platform, and is mailed about it."""
+        return self.filter(is_staff=True, is_active=True).order_by("pk")
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """Raises ValidationError for an address that has no canonical form."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from billing.models import Change, Payment, Refund
 from billing.stripe_api.snapshots import RefundSnapshot
-from teams.models import Membership, Team, User
+from teams.models import Membership, Team
 from teams.services import mail
 from tokenplan.kit.transactions import one_transaction
 
@@ -38,7 +38,9 @@ def notify_of_failed_refund(
         "reason": snapshot.failure.replace("_", " "),
         "ended": "\n".join(ended),
     }
-    _tell_operators("refund_failed", context, once=f"refund_failed:{snapshot.id}", at=at)
+    mail.queue_for_operators(
+        kind="refund_failed", context=context, dedupe_key=f"refund_failed:{snapshot.id}", at=at
+    )
 
 
 def notify_of_refused_refund(*, refund: Refund, at: datetime) -> None:
@@ -52,7 +54,9 @@ def notify_of_refused_refund(*, refund: Refund, at: datetime) -> None:
         "amount": refund.amount_nanousd,
         "reason": refund.error,
     }
-    _tell_operators("refund_refused", context, once=f"refund_refused:{refund.pk}", at=at)
+    mail.queue_for_operators(
+        kind="refund_refused", context=context, dedupe_key=f"refund_refused:{refund.pk}", at=at
+    )
 
 
 def notify_of_what_is_not_undone(*, change: Change, at: datetime) -> None:
@@ -64,17 +68,13 @@ def notify_of_what_is_not_undone(*, change: Change, at: datetime) -> None:
         "change": change.text,
         "subscription": change.subscription.stripe_id,
     }
-    _tell_operators("not_undone", context, once=f"not_undone:{change.pk}", at=at)
+    mail.queue_for_operators(kind="not_undone", context=context, dedupe_key=f"not_undone:{change.pk}", at=at)
 
 
 @one_transaction()
 def notify_operators(*, unrepaired: Sequence[str], at: datetime) -> None:
     """Mails them what differs from Stripe and could not be repaired, once a day."""
     context: dict[str, str | int] = {"lines": "\n".join(unrepaired[:50]), "count": len(unrepaired)}
-    _tell_operators("stripe_differs", context, once=f"stripe_differs:{at:%Y-%m-%d}", at=at)
-
-
-def _tell_operators(kind: str, context: Mapping[str, str | int], *, once: str, at: datetime) -> None:
-    for operator in User.objects.filter(is_staff=True, is_active=True):
-        key = f"{once}:{operator.pk}"
-        mail.queue(kind=kind, to=operator.email, context=context, dedupe_key=key, at=at)
+    mail.queue_for_operators(
+        kind="stripe_differs", context=context, dedupe_key=f"stripe_differs:{at:%Y-%m-%d}", at=at
+    )

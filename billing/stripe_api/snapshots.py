@@ -160,6 +160,11 @@ class PaymentSnapshot:
     purchase_id: str
     created_at: datetime
 
+    @property
+    def is_under_way(self) -> bool:
+        """The money takes days, as by a bank debit."""
+        return self.status == "processing"
+
 
 @dataclass(frozen=True, slots=True)
 class RefundSnapshot:

@@ -16,7 +16,7 @@ from billing.models import Change, Subscription
 from billing.services.changes import refuse_debited_change
 from billing.stripe_api.snapshots import PaymentSnapshot, SubscriptionSnapshot
 
-UNDER_WAY, FAILED = "processing", "requires_payment_method"
+FAILED = "requires_payment_method"
 
 
 def with_payment_under_way(
@@ -30,7 +30,7 @@ def with_payment_under_way(
     if row is None or not invoice_id:
         return snapshot, []
     payment = _payment_of(invoice_id)
-    if payment is not None and payment.status == UNDER_WAY:
+    if payment is not None and payment.is_under_way:
         return replace(snapshot, change_is_under_way=True, change_invoice_id=invoice_id), []
     if change is None or payment is None or payment.status != FAILED:
         return snapshot, []

@@ -20,9 +20,6 @@ from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer
 from teams.models import Team
 
-# The money is on its way: Stripe's word for a payment that takes days, such as a bank debit.
-UNDER_WAY = "processing"
-
 
 def top_up_all(*, at: datetime) -> int:
     """Every Team whose Credits are below its threshold. Returns how many purchases are paid. Raises
@@ -65,7 +62,7 @@ def _charged(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:
     """
     invoice = _found_invoice(purchase, at)
     payment = stripe_api.payment(invoice.payment_id) if invoice and invoice.payment_id else None
-    if payment is not None and payment.status == UNDER_WAY:
+    if payment is not None and payment.is_under_way:
         return None
     if not AutoTopUp.objects.filter(team=purchase.team, enabled=True).exists():
         raise PaymentDeclined(_("Auto top-up was switched off."))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from drf_spectacular.utils import extend_schema
@@ -58,11 +59,18 @@ def models_in_force(at: datetime) -> tuple[str, datetime | None, list[tuple[Mode
     return f'"{row.pk}"', card.effective_from, [(m, names.get(m.model, [])) for m in card.models.values()]
 
 
-def conditional(request: HttpRequest, etag: str, answer: Response) -> HttpResponseBase:
-    """The answer with its ETag, or 304 for whoever has it already."""
-    answer["ETag"] = etag
+def card_answer(
+    request: Request, shape: Callable[[ModelPrices, list[str]], dict[str, Any]], at: datetime
+) -> HttpResponseBase:
+    """The rate card in force with each model in this shape, and its ETag; 304 for whoever has it already."""
+    etag, since, models = models_in_force(at)
+    body = {
+        "effective_from": moment_json(since) if since else None,
+        "models": [shape(model, aliases) for model, aliases in models],
+    }
+    answer = Response(body, headers={"ETag": etag})
     patch_cache_control(answer, no_cache=True)
-    found = get_conditional_response(request, etag=etag, response=answer)
+    found = get_conditional_response(request._request, etag=etag, response=answer)
     return answer if found is None else found
 
 
@@ -78,9 +86,4 @@ class Models(APIView):
         "answer is 304 while the rate card is the same.",
     )
     def get(self, request: Request) -> HttpResponseBase:
-        etag, since, models = models_in_force(timezone.now())
-        body = {
-            "effective_from": moment_json(since) if since else None,
-            "models": [model_json(model, aliases) for model, aliases in models],
-        }
-        return conditional(request._request, etag, Response(body))
+        return card_answer(request, model_json, timezone.now())

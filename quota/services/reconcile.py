@@ -8,8 +8,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from quota.selectors.reconcile import Difference, differences
-from teams.models import User
-from teams.services.mail import queue
+from teams.services.mail import queue_for_operators
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 LINES_IN_MAIL = 20
@@ -33,16 +32,10 @@ def report_drift(*, found: Sequence[Difference], at: datetime) -> None:
     """Mail the operators what was found, once a day each."""
     # Each line names rows and amounts as the log does, for whoever repairs the program: it is not translated.
     lines = [str(difference) for difference in found[:LINES_IN_MAIL]]
-    for operator in User.objects.filter(is_staff=True, is_active=True).order_by("pk"):
-        queue(
-            kind="drift",
-            to=operator.email,
-            context={
-                "count": len(found),
-                "lines": "\n".join(lines),
-                "more": len(found) - len(lines),
-                "at": at.isoformat(),
-            },
-            dedupe_key=f"drift:{at:%Y-%m-%d}:{operator.pk}",
-            at=at,
-        )
+    context: dict[str, str | int] = {
+        "count": len(found),
+        "lines": "\n".join(lines),
+        "more": len(found) - len(lines),
+        "at": at.isoformat(),
+    }
+    queue_for_operators(kind="drift", context=context, dedupe_key=f"drift:{at:%Y-%m-%d}", at=at)

@@ -23,7 +23,7 @@ def report_unpriced(*, at: datetime, reach: timedelta = RECENT) -> int:
     missing = {
         f"unpriced:{found.card_id}:{found.model}:{found.meter}:{operator.pk}": (operator, found)
         for found in unpriced_meters(at - reach)
-        for operator in User.objects.filter(is_staff=True, is_active=True).order_by("pk")
+        for operator in User.objects.operators()
     }
     sent = set(Mail.objects.filter(dedupe_key__in=missing).values_list("dedupe_key", flat=True))
     for dedupe_key, (operator, found) in missing.items():

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template import Context, Engine
 
-from teams.models import Mail
+from teams.models import Mail, User
 from teams.services.mail_secrets import secrets_of
 from tokenplan.kit.transactions import one_transaction
 
@@ -67,6 +67,15 @@ def queue(
         ],
         ignore_conflicts=True,
     )
+
+
+def queue_for_operators(
+    *, kind: str, context: Mapping[str, str | int], dedupe_key: str, at: datetime
+) -> None:
+    """As `queue`, for each operator once."""
+    for operator in User.objects.operators():
+        key = f"{dedupe_key}:{operator.pk}"
+        queue(kind=kind, to=operator.email, context=context, dedupe_key=key, at=at)
 
 
 def deliver_due(*, at: datetime) -> int:

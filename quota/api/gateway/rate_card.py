@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from quota.api.fields import NANOUSD
 from quota.api.gateway.base import GatewayView
-from quota.api.model_list import ModelSerializer, conditional, model_json, models_in_force
-from quota.stored_json import moment_json
+from quota.api.model_list import ModelSerializer, card_answer, model_json
+from quota.pricing import ModelPrices
 from tokenplan.kit.api import Shape
 
 
@@ -37,12 +38,8 @@ class GatewayRateCard(GatewayView):
         tags=["gateway"],
     )
     def get(self, request: Request) -> HttpResponseBase:
-        etag, since, models = models_in_force(timezone.now())
-        body = {
-            "effective_from": moment_json(since) if since else None,
-            "models": [
-                {**model_json(model, aliases), "default_hold_nanousd": model.default_hold}
-                for model, aliases in models
-            ],
-        }
-        return conditional(request._request, etag, Response(body))
+        return card_answer(request, _with_default_hold, timezone.now())
+
+
+def _with_default_hold(model: ModelPrices, aliases: list[str]) -> dict[str, Any]:
+    return {**model_json(model, aliases), "default_hold_nanousd": model.default_hold}
