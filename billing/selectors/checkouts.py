@@ -27,6 +27,8 @@ def open_checkout(team: Team, kind: str) -> Checkout | None:
     return Checkout.objects.for_team(team).filter(kind=kind, state=Checkout.State.OPEN).first()
 
 
-def is_same(checkout: Checkout, prices: Mapping[str, int], promotion: Promotion | None, at: datetime) -> bool:
+def sells_the_same(
+    checkout: Checkout, prices: Mapping[str, int], promotion: Promotion | None, at: datetime
+) -> bool:
     """Does the open session sell just this, with just this code, and can it still be paid?"""
     return checkout.prices == prices and checkout.expires_at > at and promotion_of(checkout) == promotion

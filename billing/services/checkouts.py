@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing.errors import AlreadySubscribed, ChangeInProgress
 from billing.fetch import Fetched
 from billing.models import Checkout, CreditPurchase, Subscription
-from billing.selectors.checkouts import is_same, open_checkout
+from billing.selectors.checkouts import open_checkout, sells_the_same
 from billing.selectors.promotions import usable_promotion
 from billing.services.notifications import notify_owner
 from billing.services.redemptions import close_redemption, reserve_promotion
@@ -48,7 +48,7 @@ def begin_checkout(
     open_one = open_checkout(team, kind)
     promotion = usable_promotion(team, promotion_code, kind=kind, prices=prices, at=at, besides=open_one)
     if open_one is not None:
-        if is_same(open_one, prices, promotion, at):
+        if sells_the_same(open_one, prices, promotion, at):
             return open_one
         raise ChangeInProgress
     with refused_by(a_team_has_one_open_checkout_of_a_kind=ChangeInProgress):

@@ -16,7 +16,7 @@ from billing.errors import ChangeInProgress, NotOnSale, StripeRefused
 from billing.fetch import fetch
 from billing.models import Checkout, CreditPurchase, Customer, Interval, Promotion
 from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
-from billing.selectors.checkouts import is_same, open_checkout
+from billing.selectors.checkouts import open_checkout, sells_the_same
 from billing.selectors.prices import pack_price_id, prices_of
 from billing.selectors.promotions import promotion_of, usable_promotion
 from billing.services import checkouts
@@ -171,7 +171,7 @@ def _begin(*, team: Team, asked: _Asked, at: datetime, by: User) -> Checkout:
     promotion = _usable(team, asked, at)
     open_one = open_checkout(team, asked.kind)
     if open_one is not None:
-        if is_same(open_one, asked.prices, promotion, at):
+        if sells_the_same(open_one, asked.prices, promotion, at):
             sync_checkout(open_one, at)  # it may have been paid, and the event did not come yet
         else:
             leave_checkout(checkout=open_one, at=at)
