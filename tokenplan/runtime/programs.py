@@ -66,5 +66,13 @@ def local_stripe_server() -> Program:
     return Program("local Stripe", [sys.executable, "manage.py", "local_stripe"], ROOT)
 
 
+def small_gateway_server(*, host: str, port: int) -> list[str]:
+    """The command that serves the small gateway. It reads the variables that its `create` names."""
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--no-ws"]
+    command += ["--host", host, "--port", str(port), "--http", "1", "--workers", "1"]
+    command += ["--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "error"]
+    return [*command, "integrations.small_gateway.app:create"]
+
+
 def _celery(command: str) -> list[str]:
     return [sys.executable, "-m", "celery", "--quiet", "-A", "tokenplan", command, "--loglevel", "WARNING"]

@@ -1,0 +1,104 @@
+"""The small gateway as its process runs, a console for it that can go away, and a model it may pass calls to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from quota.models import Reservation, UsageEvent
+from tests.helpers.serving import free_port, get, wait_for
+from tokenplan.runtime.folders import ROOT
+from tokenplan.runtime.programs import small_gateway_server
+
+CREDENTIAL = "gw-" + "s" * 40
+
+
+@contextmanager
+def small_gateway(console_url: str, **environment: str) -> Iterator[str]:
+    """The address of a small gateway that asks this console, with CREDENTIAL."""
+    port = free_port()
+    process = subprocess.Popen(
+        small_gateway_server(host="127.0.0.1", port=port),
+        cwd=ROOT,
+        env={**os.environ, "CONSOLE_URL": console_url, "GATEWAY_KEY": CREDENTIAL, **environment},
+    )
+    try:
+        wait_for(lambda: get(port, "/healthz")[0] == 200)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def only_event() -> UsageEvent:
+    """The charge of the only call, which may be settled a moment after its answer. Nothing is held any more."""
+    wait_for(lambda: UsageEvent.objects.exists())
+    event = UsageEvent.objects.get()
+    assert list(Reservation.objects.values_list("state", flat=True)) == ["settled"]
+    return event
+
+
+def states() -> list[str]:
+    """Of all holds, the oldest first."""
+    return list(Reservation.objects.order_by("pk").values_list("state", flat=True))
+
+
+Answer = tuple[int, dict[str, str], list[bytes]]
+
+
+class FakeModel:
+    """An upstream that answers as its script says, one part after another. Status 0: it hangs up.
+
+    `paused` is set when a part that is empty has come up: it then waits until `go_on`.
+    """
+
+    def __init__(self) -> None:
+        self.script: Callable[[str, dict[str, Any]], Answer] = lambda path, body: (500, {}, [])
+        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.go_on = threading.Event()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                fake.requests.append((self.path, headers, body))
+                status, said, parts = fake.script(self.path, body)
+                if not status:
+                    return
+                self.send_response(status)
+                for name, value in said.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                for part in parts:
+                    if not part:
+                        fake.go_on.wait(20)
+                    self.wfile.write(part)
+                    self.wfile.flush()
+
+            def log_message(self, *args: object) -> None:
+                """Silence."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@contextmanager
+def fake_model() -> Iterator[FakeModel]:
+    fake = FakeModel()
+    thread = threading.Thread(target=fake.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield fake
+    finally:
+        fake.server.shutdown()
+        thread.join()
+        fake.server.server_close()
