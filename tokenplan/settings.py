@@ -26,7 +26,7 @@ KEY_ROOTS = _secrets.key_roots
 
 # Addresses
 
-# The port above is the local Stripe's.
+# The port above is the local Stripe's, the next one the small gateway's.
 PORT = environment.number("PORT", 8000, least=1, most=65_534)
 # Where people reach the console, without a slash at the end. Links in mails and in tool guides start with it.
 ADDRESS = addresses.console_address(PORT)
@@ -279,6 +279,8 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 STRIPE_SECRET_KEY = environment.secret("STRIPE_SECRET_KEY", "sk_", "rk_")
 # Whether `manage.py up` makes people to try everything with.
 DEMO = away.demo(ADDRESS, has_key=bool(STRIPE_SECRET_KEY), has_database=bool(DATABASE_URL))
+# The gateway that `manage.py up` serves beside the console, so that a key of the demo answers; or none.
+SMALL_GATEWAY = away.small_gateway(ADDRESS, has_demo=DEMO)
 LOCAL_STRIPE = away.local_stripe(ADDRESS, has_key=bool(STRIPE_SECRET_KEY))
 if LOCAL_STRIPE:
     STRIPE_SECRET_KEY = "sk_test_local"  # noqa: S105  # the local one lets in any that looks like one

@@ -1,21 +1,26 @@
-"""The small gateway as its process runs, a console for it that can go away, and a model it may pass calls to."""
+"""The small gateway as its process runs, who calls it, and a model that it may pass calls on to."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from anthropic import Anthropic
+from openai import OpenAI
+
 from quota.models import Reservation, UsageEvent
 from tests.helpers.serving import free_port, get, wait_for
 from tokenplan.runtime.folders import ROOT
-from tokenplan.runtime.programs import small_gateway_server
+from tokenplan.runtime.programs import small_gateway_command
+
+# A client of an SDK. Its answers have a type for each kind there may be; a test knows which comes.
+Client = Any
 
 CREDENTIAL = "gw-" + "s" * 40
 
@@ -25,7 +30,7 @@ def small_gateway(console_url: str, **environment: str) -> Iterator[str]:
     """The address of a small gateway that asks this console, with CREDENTIAL."""
     port = free_port()
     process = subprocess.Popen(
-        small_gateway_server(host="127.0.0.1", port=port),
+        small_gateway_command(host="127.0.0.1", port=port),
         cwd=ROOT,
         env={**os.environ, "CONSOLE_URL": console_url, "GATEWAY_KEY": CREDENTIAL, **environment},
     )
@@ -37,8 +42,18 @@ def small_gateway(console_url: str, **environment: str) -> Iterator[str]:
         process.wait(20)
 
 
+def anthropic_client(gateway: str, key: str) -> Client:
+    """Signs in by `x-api-key`. Close it."""
+    return Anthropic(base_url=f"{gateway}/anthropic", api_key=key, max_retries=0)
+
+
+def openai_client(gateway: str, key: str) -> Client:
+    """Signs in by `Authorization: Bearer`. Close it."""
+    return OpenAI(base_url=f"{gateway}/v1", api_key=key, max_retries=0)
+
+
 def only_event() -> UsageEvent:
-    """The charge of the only call, which may be settled a moment after its answer. Nothing is held any more."""
+    """The charge of the only call, which may be settled a moment after its answer. Nothing is held."""
     wait_for(lambda: UsageEvent.objects.exists())
     event = UsageEvent.objects.get()
     assert list(Reservation.objects.values_list("state", flat=True)) == ["settled"]

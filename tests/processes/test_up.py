@@ -31,7 +31,7 @@ def test_up_serves_heals_and_stops_and_starts_again(installation: Installation) 
 
     busy = installation.again(DATA=str(installation.data.with_name("other")))
     assert busy.returncode == 1
-    assert f"PORT={installation.port + 2}" in busy.stderr
+    assert f"PORT={installation.port + 3}" in busy.stderr
     twice = installation.again(PORT=str(free_port()))
     assert twice.returncode == 1
     assert "This data is in use" in twice.stderr

@@ -66,8 +66,14 @@ def local_stripe_server() -> Program:
     return Program("local Stripe", [sys.executable, "manage.py", "local_stripe"], ROOT)
 
 
-def small_gateway_server(*, host: str, port: int) -> list[str]:
-    """The command that serves the small gateway. It reads the variables that its `create` names."""
+def small_gateway(*, port: int) -> Program:
+    """Answers calls of models as the platform's gateway would. It listens where the web server does."""
+    command = [sys.executable, "manage.py", "small_gateway", "--port", str(port)]
+    return Program("small gateway", command, ROOT)
+
+
+def small_gateway_command(*, host: str, port: int) -> list[str]:
+    """What `manage.py small_gateway` becomes. It is configured by variables: integrations/small_gateway."""
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--no-ws"]
     command += ["--host", host, "--port", str(port), "--http", "1", "--workers", "1"]
     command += ["--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "error"]

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from io import StringIO
 
 import pytest
-from anthropic import Anthropic
 from django.core.management import call_command
-from openai import OpenAI
 from pytest_django.live_server_helper import LiveServer
 
 from quota.models import Gateway, GatewayCredential
 from tests.helpers.factories import T0, key_of, make_plan, make_seat, make_team, owner_of
-from tests.helpers.small_gateway import CREDENTIAL, small_gateway
+from tests.helpers.small_gateway import CREDENTIAL, Client, anthropic_client, openai_client, small_gateway
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +40,12 @@ def key(console: None) -> str:
 
 
 @pytest.fixture
-def anthropic(gateway: str, key: str) -> Iterator[Anthropic]:
-    """Signs in by `x-api-key`."""
-    with Anthropic(base_url=f"{gateway}/anthropic", api_key=key, max_retries=0) as client:
+def anthropic(gateway: str, key: str) -> Iterator[Client]:
+    with anthropic_client(gateway, key) as client:
         yield client
 
 
 @pytest.fixture
-def openai(gateway: str, key: str) -> Iterator[OpenAI]:
-    """Signs in by `Authorization: Bearer`."""
-    with OpenAI(base_url=f"{gateway}/v1", api_key=key, max_retries=0) as client:
+def openai(gateway: str, key: str) -> Iterator[Client]:
+    with openai_client(gateway, key) as client:
         yield client

@@ -7,17 +7,15 @@ import time
 
 import httpx
 import pytest
-from anthropic import Anthropic
-from anthropic import AuthenticationError as AnthropicAuthenticationError
-from anthropic import RateLimitError as AnthropicRateLimitError
-from openai import AuthenticationError, OpenAI, RateLimitError
+from anthropic import APIStatusError as AnthropicError
+from openai import APIStatusError as OpenAIError
 from pytest_django.live_server_helper import LiveServer
 
 from quota.models import Reservation, UsageEvent
 from quota.selectors.reconcile import differences
-from tests.helpers.factories import T0, key_of, limits, make_plan, make_seat, make_team, owner_of
+from tests.helpers.factories import T0, USD, key_of, limits, make_plan, make_seat, make_team, owner_of
 from tests.helpers.serving import wait_for
-from tests.helpers.small_gateway import only_event, states
+from tests.helpers.small_gateway import Client, anthropic_client, only_event, openai_client, states
 
 MODEL = "MiniMax-M2.7"
 # Nano-dollars of a token of MODEL, and of an image and a character of the shipped rate card.
@@ -36,7 +34,7 @@ def charged(url: str, key: str) -> tuple[int, int]:
 
 
 def test_a_message_is_answered_and_moves_the_bar_by_its_receipt(
-    anthropic: Anthropic, live_server: LiveServer, key: str
+    anthropic: Client, live_server: LiveServer, key: str
 ) -> None:
     answer = anthropic.messages.with_raw_response.create(model=MODEL, max_tokens=500, messages=HELLO)
     message = answer.parse()
@@ -57,7 +55,7 @@ def test_a_message_is_answered_and_moves_the_bar_by_its_receipt(
     assert list(differences(T0)) == []
 
 
-def test_a_streamed_message_is_charged_as_it_says(anthropic: Anthropic) -> None:
+def test_a_streamed_message_is_charged_as_it_says(anthropic: Client) -> None:
     with anthropic.messages.stream(model=MODEL, max_tokens=500, messages=HELLO) as stream:
         text = "".join(stream.text_stream)
         message = stream.get_final_message()
@@ -67,14 +65,14 @@ def test_a_streamed_message_is_charged_as_it_says(anthropic: Anthropic) -> None:
     assert only_event().usage == used
 
 
-def test_what_is_longer_than_the_caller_allows_is_cut(anthropic: Anthropic) -> None:
+def test_what_is_longer_than_the_caller_allows_is_cut(anthropic: Client) -> None:
     message = anthropic.messages.create(model=MODEL, max_tokens=8, messages=HELLO)
     assert message.stop_reason == "max_tokens"
     assert only_event().usage == {"input_tokens": HELLO_TOKENS, "output_tokens": message.usage.output_tokens}
     assert 0 < message.usage.output_tokens <= 8
 
 
-def test_a_chat_completion_without_a_limit_holds_what_the_rate_card_says(openai: OpenAI) -> None:
+def test_a_chat_completion_without_a_limit_holds_what_the_rate_card_says(openai: Client) -> None:
     answer = openai.chat.completions.create(model=MODEL, messages=HELLO)
     assert answer.choices[0].message.content.startswith("I am a mock")
     assert answer.choices[0].finish_reason == "stop"
@@ -85,7 +83,7 @@ def test_a_chat_completion_without_a_limit_holds_what_the_rate_card_says(openai:
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_a_streamed_chat_completion_shows_its_usage_only_to_who_asks(openai: OpenAI, asked: bool) -> None:
+def test_a_streamed_chat_completion_shows_its_usage_only_to_who_asks(openai: Client, asked: bool) -> None:
     options = {"stream_options": {"include_usage": True}} if asked else {}
     chunks = list(openai.chat.completions.create(model=MODEL, messages=HELLO, stream=True, **options))
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
@@ -98,7 +96,7 @@ def test_a_streamed_chat_completion_shows_its_usage_only_to_who_asks(openai: Ope
     assert all(usage.completion_tokens == event.usage["output_tokens"] for usage in usages)
 
 
-def test_a_response_is_answered_whole_and_streamed(openai: OpenAI) -> None:
+def test_a_response_is_answered_whole_and_streamed(openai: Client) -> None:
     whole = openai.responses.create(model=MODEL, input="Hello", max_output_tokens=300)
     assert whole.output_text.endswith("You wrote: Hello")
     used = {"input_tokens": whole.usage.input_tokens, "output_tokens": whole.usage.output_tokens}
@@ -110,79 +108,68 @@ def test_a_response_is_answered_whole_and_streamed(openai: OpenAI) -> None:
     assert [event.usage for event in UsageEvent.objects.all()] == [used, used]
 
 
-def test_images_are_charged_by_their_number(openai: OpenAI) -> None:
+def test_images_are_charged_by_their_number(openai: Client) -> None:
     answer = openai.images.generate(model="image-01", prompt="a boat", n=3)
     assert [base64.b64decode(image.b64_json or "")[:4] for image in answer.data or []] == [b"\x89PNG"] * 3
     event = only_event()
     assert (event.usage, event.amount_nanousd) == ({"images": 3}, 3 * IMAGE)
 
 
-def test_speech_is_charged_by_its_characters_of_which_han_ones_count_twice(openai: OpenAI) -> None:
+def test_speech_is_charged_by_its_characters_of_which_han_ones_count_twice(openai: Client) -> None:
     sound = openai.audio.speech.create(model="speech-2.8-turbo", voice="alloy", input="Hi, 世界!")
     assert sound.content[:4] == b"RIFF"
     event = only_event()
     assert (event.usage, event.amount_nanousd) == ({"characters": 9}, 9 * CHARACTER)
 
 
-def test_models_are_those_of_the_rate_card_in_both_shapes(anthropic: Anthropic, openai: OpenAI) -> None:
+def test_models_are_those_of_the_rate_card_in_both_shapes(anthropic: Client, openai: Client) -> None:
     names = [model.id for model in openai.models.list()]
     assert MODEL in names
     assert "image-01" in names
     assert [model.id for model in anthropic.models.list()] == names
 
 
-def test_counting_tokens_costs_nothing(anthropic: Anthropic) -> None:
+def test_counting_tokens_costs_nothing(anthropic: Client) -> None:
     count = anthropic.messages.count_tokens(model=MODEL, messages=HELLO)
     assert count.input_tokens == HELLO_TOKENS
     assert not Reservation.objects.exists()
 
 
 def test_a_wrong_key_is_refused_in_the_shape_of_each_protocol(gateway: str, console: None) -> None:
-    with (
-        Anthropic(base_url=f"{gateway}/anthropic", auth_token="sk-cp-wrong", max_retries=0) as anthropic,
-        pytest.raises(AnthropicAuthenticationError) as by_anthropic,
-    ):
+    with anthropic_client(gateway, "sk-cp-wrong") as anthropic, pytest.raises(AnthropicError) as refused:
         anthropic.messages.create(model=MODEL, max_tokens=5, messages=HELLO)
-    assert by_anthropic.value.body["error"] == {
-        "type": "authentication_error",
-        "message": "invalid api key",
-    }
-    with (
-        OpenAI(base_url=f"{gateway}/v1", api_key="sk-cp-wrong", max_retries=0) as openai,
-        pytest.raises(AuthenticationError) as by_openai,
-    ):
+    error = refused.value.response.json()["error"]
+    assert refused.value.status_code == 401
+    assert error == {"type": "authentication_error", "message": "invalid api key"}
+    with openai_client(gateway, "sk-cp-wrong") as openai, pytest.raises(OpenAIError) as also:
         openai.chat.completions.create(model=MODEL, messages=HELLO)
-    assert by_openai.value.body["code"] == "key_invalid"
+    assert also.value.response.json() == {"error": {**error, "param": None, "code": "key_invalid"}}
+    assert also.value.status_code == 401
     assert httpx.post(f"{gateway}/v1/chat/completions", json={"model": MODEL}).status_code == 401
     assert not Reservation.objects.exists()
 
 
 def test_a_full_window_is_429_with_its_moment_in_both_shapes(gateway: str, console: None) -> None:
     team = make_team("Small", at=T0)
-    plan = make_plan("plus", limits(1_000_000, 100_000_000), at=T0)
-    make_seat(team, plan, holder=owner_of(team), at=T0)
+    # Room for one call of 500 tokens, of which this one uses some sixty.
+    make_seat(team, make_plan("plus", limits(650_000, USD), at=T0), holder=owner_of(team), at=T0)
     key = key_of(owner_of(team))
-    with Anthropic(base_url=f"{gateway}/anthropic", api_key=key, max_retries=0) as anthropic:
-        long = [{"role": "user", "content": "word " * 200}]
-        while not UsageEvent.objects.filter(overrun_nanousd__gt=0).exists():
-            try:
-                anthropic.messages.create(model=MODEL, max_tokens=500, messages=long)
-            except AnthropicRateLimitError as error:
-                by_anthropic = error
-                break
-    assert int(by_anthropic.response.headers["Retry-After"]) > 0
-    assert by_anthropic.body["error"]["type"] == "rate_limit_error"
-    assert "5-hour usage limit reached for Token Plan" in by_anthropic.body["error"]["message"]
-    before = states()
-    with (
-        OpenAI(base_url=f"{gateway}/v1", api_key=key, max_retries=0) as openai,
-        pytest.raises(RateLimitError) as by_openai,
-    ):
-        openai.chat.completions.create(model=MODEL, messages=long, max_tokens=500)
-    assert int(by_openai.value.response.headers["Retry-After"]) > 0
-    assert by_openai.value.body["code"] == "quota_exhausted"
-    assert by_openai.value.response.headers["RateLimit"].startswith('"5h";r=')
-    assert states() == before
+    with anthropic_client(gateway, key) as anthropic:
+        anthropic.messages.create(model=MODEL, max_tokens=500, messages=HELLO)
+        wait_for(lambda: states() == ["settled"])
+        with pytest.raises(AnthropicError) as refused:
+            anthropic.messages.create(model=MODEL, max_tokens=500, messages=HELLO)
+    with openai_client(gateway, key) as openai, pytest.raises(OpenAIError) as also:
+        openai.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=500)
+    for answer in (refused.value.response, also.value.response):
+        assert answer.status_code == 429
+        assert 4 * 3600 < int(answer.headers["Retry-After"]) <= 5 * 3600
+        assert answer.headers["RateLimit"].startswith('"5h";r=')
+        error = answer.json()["error"]
+        assert error["type"] == "rate_limit_error"
+        assert "5-hour usage limit reached for Token Plan Plus" in error["message"]
+    assert also.value.response.json()["error"]["code"] == "quota_exhausted"
+    assert states() == ["settled"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +194,7 @@ def test_what_cannot_be_priced_is_refused_and_holds_nothing(
     assert not Reservation.objects.exists()
 
 
-def test_a_caller_who_leaves_pays_for_what_was_streamed(anthropic: Anthropic) -> None:
+def test_a_caller_who_leaves_pays_for_what_was_streamed(anthropic: Client) -> None:
     long = [{"role": "user", "content": "word " * 200}]
     with anthropic.messages.stream(model=MODEL, max_tokens=2000, messages=long) as stream:
         for seen, _event in enumerate(stream):

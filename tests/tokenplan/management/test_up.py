@@ -112,7 +112,7 @@ def test_a_busy_port_leads_to_another_and_a_wrong_host_does_not() -> None:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = busy.getsockname()[1]
-        with pytest.raises(CommandError, match=f"Choose another port: make run PORT={port + 2}"):
+        with pytest.raises(CommandError, match=f"Choose another port: make run PORT={port + 3}"):
             refuse_busy_port("127.0.0.1", port)
     with pytest.raises(CommandError, match="HOST must be an address of this machine"):
         refuse_busy_port("192.0.2.1", port)
