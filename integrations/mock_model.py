@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from integrations.small_gateway.usage import most_tokens, read_by_the_model, texts, tokens
+from integrations.counting import most_tokens, read_by_the_model, texts, tokens
 
 SAYING = "I am a mock: no model has read this. With UPSTREAM_URL set, a real one answers. You wrote: "
 MOST_WORDS = 256

@@ -17,9 +17,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from integrations.counting import characters, read_by_the_model
 from integrations.mock_model import MockModel
 from integrations.small_gateway.console import Console, Hold, Refused, refused
-from integrations.small_gateway.usage import Meter, Pieces, Tokens, characters, read_by_the_model
+from integrations.small_gateway.usage import Meter, Pieces, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,9 @@ class Gateway:
             options = options if isinstance(options, dict) else {}
             shows_usage = bool(options.get("include_usage"))
             body = body | {"stream_options": options | {"include_usage": True}}
-        return self._model.build_request("POST", path, content=json.dumps(body), headers=headers), shows_usage
+        target = request.url.replace(scheme="", netloc="")
+        outgoing = self._model.build_request("POST", str(target), content=json.dumps(body), headers=headers)
+        return outgoing, shows_usage
 
     async def _finish(self, hold: Hold, meter: Meter, answer: httpx.Response) -> None:
         """Charges what was seen of the answer. Nothing seen: the call is taken as not made."""
@@ -129,19 +132,28 @@ async def events_of(
     answer: httpx.Response, meter: Meter, protocol: str, *, shows_usage: bool
 ) -> AsyncIterator[bytes]:
     """The model's events as they come, each read by the meter first."""
-    rest = b""
     try:
-        async for chunk in answer.aiter_bytes():
-            *events, rest = END_OF_EVENT.split(rest + chunk)
-            for event in events:
-                message = message_in(event)
-                meter.read(message)
-                if shows_usage or not (message.get("usage") and not message.get("choices")):
-                    yield event + b"\n\n"
+        async for event in split(answer.aiter_bytes()):
+            message = message_in(event)
+            meter.read(message)
+            if shows_usage or not (message.get("usage") and not message.get("choices")):
+                yield event + b"\n\n"
     except httpx.HTTPError as error:
         log.warning("The model broke off: %r", error)
         body = refused(502, "api_error", "the model broke off").bodies[protocol]
+        meter.read(body)
         yield f"event: error\ndata: {json.dumps(body)}\n\n".encode()
+
+
+async def split(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A stream of bytes as its events, each without the empty line that ends it."""
+    rest = b""
+    async for chunk in chunks:
+        *events, rest = END_OF_EVENT.split(rest + chunk)
+        for event in events:
+            yield event
+    if rest:
+        yield rest
 
 
 def message_in(event: bytes) -> dict[str, Any]:
@@ -186,10 +198,6 @@ async def refusal(request: Request, error: Exception) -> Response:
     return JSONResponse(what.bodies[protocol_of(request)], what.status, what.headers)
 
 
-async def healthy(request: Request) -> Response:
-    return PlainTextResponse("ok\n")
-
-
 def create() -> Starlette:
     """The application. CONSOLE_URL and GATEWAY_KEY say which console it asks as whom, UPSTREAM_URL and
     UPSTREAM_KEY which model; without them it is the mock.
@@ -210,5 +218,5 @@ def create() -> Starlette:
             Route(f"{root}/messages/count_tokens", gateway.count_tokens, methods=["POST"]),
             Route(f"{root}/models", gateway.models),
         ]
-    routes.append(Route("/healthz", healthy))
+    routes.append(Route("/healthz", PlainTextResponse("ok\n")))
     return Starlette(routes=routes, lifespan=closed_at_the_end, exception_handlers={Refused: refusal})

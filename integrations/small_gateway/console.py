@@ -124,7 +124,7 @@ class Console:
         """Gives what waits a last moment to arrive."""
         if self._waiting:
             await asyncio.wait(self._waiting, timeout=AT_THE_END_SECONDS)
-        for task in self._waiting:
+        for task in list(self._waiting):
             log.error("Not delivered: %s", task.get_name())
             task.cancel()
         await self._http.aclose()

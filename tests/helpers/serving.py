@@ -1,8 +1,9 @@
-"""For tests that start servers: a free port, waiting, one request."""
+"""For tests that start servers: a free port, waiting, one request, a line that can be cut."""
 
 import contextlib
 import http.client
 import socket
+import threading
 import time
 from collections.abc import Callable
 
@@ -35,3 +36,46 @@ def get(port: int, path: str) -> tuple[int, bytes]:
         return 0, str(error).encode()
     finally:
         connection.close()
+
+
+class Line:
+    """A port of this machine that leads to a server, until it is cut: then nobody seems to be there."""
+
+    def __init__(self, server: int) -> None:
+        self.port = free_port()
+        self._server = server
+        self._listener = self._listening()
+        self._open: list[socket.socket] = []
+
+    def cut(self) -> None:
+        """Ends every connection, and takes no new one."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._listener = self._listening()
+
+    def _listening(self) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=[listener], daemon=True).start()
+        return listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                caller, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._server))
+                self._open += [caller, server]
+                for ends in ((caller, server), (server, caller)):
+                    threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(65_536):
+                target.sendall(chunk)
+            target.shutdown(socket.SHUT_WR)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -69,9 +69,8 @@ Answer = tuple[int, dict[str, str], list[bytes]]
 
 
 class FakeModel:
-    """An upstream that answers as its script says, one part after another. Status 0: it hangs up.
-
-    `paused` is set when a part that is empty has come up: it then waits until `go_on`.
+    """An upstream that answers as its script says, one part after another. Status 0: it hangs up. At an
+    empty part it waits until `go_on` is set.
     """
 
     def __init__(self) -> None:
@@ -92,11 +91,12 @@ class FakeModel:
                 for name, value in said.items():
                     self.send_header(name, value)
                 self.end_headers()
-                for part in parts:
-                    if not part:
-                        fake.go_on.wait(20)
-                    self.wfile.write(part)
-                    self.wfile.flush()
+                with suppress(OSError):  # the caller has left
+                    for part in parts:
+                        if not part:
+                            fake.go_on.wait(20)
+                        self.wfile.write(part)
+                        self.wfile.flush()
 
             def log_message(self, *args: object) -> None:
                 """Silence."""

@@ -152,7 +152,7 @@ def test_a_wrong_key_is_refused_in_the_shape_of_each_protocol(gateway: str, cons
 def test_a_full_window_is_429_with_its_moment_in_both_shapes(gateway: str, console: None) -> None:
     team = make_team("Small", at=T0)
     # Room for one call of 500 tokens, of which this one uses some sixty.
-    make_seat(team, make_plan("plus", limits(650_000, USD), at=T0), holder=owner_of(team), at=T0)
+    make_seat(team, make_plan("plus", limits(640_000, USD), at=T0), holder=owner_of(team), at=T0)
     key = key_of(owner_of(team))
     with anthropic_client(gateway, key) as anthropic:
         anthropic.messages.create(model=MODEL, max_tokens=500, messages=HELLO)
