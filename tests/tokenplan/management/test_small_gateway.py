@@ -1,4 +1,4 @@
-"""`manage.py small_gateway` becomes the gateway, or says what it lacks. That it serves: where `up` is tested."""
+"""`manage.py small_gateway` becomes the gateway, or says what it lacks. That it serves is seen with `up`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def test_without_a_credential_it_says_how_to_get_one(
     settings: Settings, tmp_path: Path, started: list[Started], wanted: SmallGateway | None
 ) -> None:
     settings.DATA, settings.SMALL_GATEWAY = tmp_path, wanted
-    with pytest.raises(CommandError, match="there is no demo. Set SMALL_GATEWAY=1 and SMALL_GATEWAY_KEY"):
+    with pytest.raises(CommandError, match="Set SMALL_GATEWAY=1 and SMALL_GATEWAY_KEY"):
         call_command("small_gateway")
     assert started == []
