@@ -81,7 +81,8 @@ class Gateway:
             return JSONResponse({"object": "list", "data": rows})
         row: dict[str, object] = {"type": "model", "created_at": "1970-01-01T00:00:00Z"}
         rows = [row | {"id": name, "display_name": name} for name in names]
-        return JSONResponse({"data": rows, "has_more": False, "first_id": names[0], "last_id": names[-1]})
+        ends = {"first_id": names[0], "last_id": names[-1]} if names else {"first_id": None, "last_id": None}
+        return JSONResponse({"data": rows, "has_more": False, **ends})
 
     async def close(self) -> None:
         await self.console.close()

@@ -114,9 +114,11 @@ class Console:
                     self._models = {n: card for card in cards for n in (card["model"], *card["aliases"])}
                 if answer.status_code in (200, 304):
                     self._card_known_until = time.monotonic() + CARD_SECONDS
+                else:
+                    log.error("The rate card was answered with %d: %s", answer.status_code, answer.text[:500])
             except httpx.TransportError as error:
                 log.warning("The rate card was not answered: %r", error)
-        if not self._models:
+        if not self._card_etag:
             raise console_away()
         return self._models
 

@@ -39,13 +39,18 @@ def get(port: int, path: str) -> tuple[int, bytes]:
 
 
 class Line:
-    """A port of this machine that leads to a server, until it is cut: then nobody seems to be there."""
+    """A port of this machine that leads to a server, until it is cut: then nobody seems to be there.
+
+    `loses` is how many of the next answers it loses: the server has done what it was asked. `brought` counts
+    the parts of answers that it has brought.
+    """
 
     def __init__(self, server: int) -> None:
         self.port = free_port()
         self._server = server
         self._listener = self._listening()
         self._open: list[socket.socket] = []
+        self.loses = self.brought = 0
 
     def cut(self) -> None:
         """Ends every connection, and takes no new one."""
@@ -71,11 +76,15 @@ class Line:
                 caller, _ = listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._server))
                 self._open += [caller, server]
-                for ends in ((caller, server), (server, caller)):
-                    threading.Thread(target=self._carry, args=ends, daemon=True).start()
+                threading.Thread(target=self._carry, args=[caller, server, False], daemon=True).start()
+                threading.Thread(target=self._carry, args=[server, caller, True], daemon=True).start()
 
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+    def _carry(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(65_536):
+                if answers and self.loses:
+                    self.loses -= 1
+                    break
                 target.sendall(chunk)
-            target.shutdown(socket.SHUT_WR)
+                self.brought += answers
+            target.shutdown(socket.SHUT_RDWR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -9,9 +10,10 @@ import httpx
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from quota.models import Reservation
-from tests.helpers.serving import Line
-from tests.helpers.small_gateway import Client, only_event, small_gateway, states
+from quota.models import GatewayCredential, Reservation, UsageEvent
+from tests.helpers.factories import T0
+from tests.helpers.serving import Line, wait_for
+from tests.helpers.small_gateway import Client, only_event, openai_client, small_gateway, states
 
 MODEL = "MiniMax-M2.7"
 HELLO = [{"role": "user", "content": "word " * 100}]
@@ -27,8 +29,12 @@ def line(live_server: LiveServer) -> Iterator[Line]:
 @pytest.fixture(scope="module")
 def gateway(line: Line) -> Iterator[str]:
     """Its console is reached by that line."""
-    with small_gateway(f"http://127.0.0.1:{line.port}") as url:
+    with small_gateway(url_of(line)) as url:
         yield url
+
+
+def url_of(line: Line) -> str:
+    return f"http://127.0.0.1:{line.port}"
 
 
 @pytest.mark.parametrize(
@@ -61,3 +67,45 @@ def test_a_call_is_settled_though_the_console_went_away_in_between(anthropic: Cl
     assert states() == ["held"]
     line.mend()
     assert only_event().usage == {"input_tokens": 125, "output_tokens": -(-len(text) // 4)}
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_and_nothing_is_held_twice(
+    openai: Client, line: Line
+) -> None:
+    openai.models.list()  # so that the rate card is known, and the next answer is that of authorize
+    line.loses = 1
+    openai.chat.completions.create(model=MODEL, messages=HELLO)
+    assert line.loses == 0
+    assert only_event().usage["input_tokens"] == 125
+
+
+def test_a_settlement_whose_answer_was_lost_is_charged_once(openai: Client, line: Line) -> None:
+    stream = openai.chat.completions.create(model=MODEL, messages=HELLO, stream=True)
+    next(iter(stream))
+    line.loses = 1
+    stream.close()
+    only_event()
+    wait_for(lambda: line.loses == 0)
+    before = line.brought
+    wait_for(lambda: line.brought > before)  # it was sent again
+    assert UsageEvent.objects.count() == 1
+
+
+def test_a_gateway_that_is_stopped_gives_what_waits_a_last_moment(line: Line, key: str) -> None:
+    with small_gateway(url_of(line)) as url, openai_client(url, key) as openai:
+        stream = openai.chat.completions.create(model=MODEL, messages=HELLO, stream=True)
+        next(iter(stream))
+        line.cut()
+        stream.close()
+        threading.Timer(1, line.mend).start()
+    # The gateway has ended.
+    assert only_event().usage["input_tokens"] == 125
+
+
+def test_a_credential_that_works_no_more_tells_the_caller_nothing(gateway: str, key: str) -> None:
+    GatewayCredential.objects.update(ended_at=T0)
+    body = {"model": MODEL, "max_tokens": 5, "messages": HELLO}
+    answer = httpx.post(f"{gateway}/v1/messages", json=body, headers={"x-api-key": key})
+    assert answer.status_code == 500
+    assert answer.json()["error"] == {"type": "api_error", "message": "internal error"}
+    assert not Reservation.objects.exists()
