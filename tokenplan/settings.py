@@ -27,7 +27,7 @@ KEY_ROOTS = _secrets.key_roots
 # Addresses
 
 # The port above is the local Stripe's, the next one the small gateway's.
-PORT = environment.number("PORT", 8000, least=1, most=65_534)
+PORT = environment.number("PORT", 8000, least=1, most=65_533)
 # Where people reach the console, without a slash at the end. Links in mails and in tool guides start with it.
 ADDRESS = addresses.console_address(PORT)
 BASE_URL = ADDRESS.url

@@ -115,6 +115,12 @@ def test_images_are_charged_by_their_number(openai: Client) -> None:
     assert (event.usage, event.amount_nanousd) == ({"images": 3}, 3 * IMAGE)
 
 
+def test_a_model_that_is_charged_by_requests_is_charged_for_one(openai: Client) -> None:
+    openai.images.generate(model="api-vlm", prompt="what is this?")
+    event = only_event()
+    assert (event.usage, event.amount_nanousd) == ({"requests": 1}, 60_000_000)
+
+
 def test_speech_is_charged_by_its_characters_of_which_han_ones_count_twice(openai: Client) -> None:
     sound = openai.audio.speech.create(model="speech-2.8-turbo", voice="alloy", input="Hi, 世界!")
     assert sound.content[:4] == b"RIFF"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
+from integrations.small_gateway import console as small_gateway_console
 from quota.models import GatewayCredential, Reservation, UsageEvent
+from quota.services.rate_cards import load_rate_card
 from tests.helpers.factories import T0
 from tests.helpers.serving import Line, wait_for
-from tests.helpers.small_gateway import Client, only_event, openai_client, small_gateway, states
+from tests.helpers.small_gateway import CREDENTIAL, Client, only_event, openai_client, small_gateway, states
 
 MODEL = "MiniMax-M2.7"
 HELLO = [{"role": "user", "content": "word " * 100}]
@@ -109,3 +114,30 @@ def test_a_credential_that_works_no_more_tells_the_caller_nothing(gateway: str, 
     assert answer.status_code == 500
     assert answer.json()["error"] == {"type": "api_error", "message": "internal error"}
     assert not Reservation.objects.exists()
+
+
+def test_the_rate_card_is_asked_for_again_and_sent_only_when_it_has_changed(
+    live_server: LiveServer, console: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_gateway_console, "CARD_SECONDS", -1)
+    newer = "model,modality,meter,unit_size,usd_per_unit,context_over,note,alias_of\n"
+    newer += "talker,language,output_tokens,1000000,1.20,,,\nchatter,language,,,,,,talker\n"
+
+    async def asked() -> list[list[str]]:
+        asking = small_gateway_console.Console(live_server.url, CREDENTIAL)
+        seen = [list(await asking.models()), list(await asking.models())]
+        await asyncio.to_thread(load_card, newer)
+        seen.append(list(await asking.models()))
+        await asking.close()
+        return seen
+
+    first, again, changed = asyncio.run(asked())
+    assert MODEL in first
+    assert again == first
+    assert changed == ["talker", "chatter"]
+
+
+def load_card(text: str) -> None:
+    now = datetime.now(UTC)
+    load_rate_card(text=text, effective_from=now, at=now, by=None)
+    connection.close()

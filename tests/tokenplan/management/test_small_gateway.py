@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from tokenplan.management.commands.small_gateway import console_url
 from tokenplan.runtime.away import SmallGateway
 
 Started = tuple[str, list[str], dict[str, str]]
@@ -37,6 +39,22 @@ def test_it_gets_all_that_it_needs_by_variables_and_no_secret_on_its_command_lin
     assert variables["GATEWAY_KEY"] == "gw-x"
     assert variables["UPSTREAM_URL"] == "https://api.example.com"
     assert variables["UPSTREAM_KEY"] == "sk-x"
+
+
+@pytest.mark.parametrize(
+    ("host", "away", "url"),
+    [
+        ("0.0.0.0", False, "http://127.0.0.1:8100"),
+        ("::", False, "http://[::1]:8100"),
+        ("127.0.0.1", True, "https://console.example.com"),
+    ],
+)
+def test_it_reaches_the_console_directly_on_a_laptop_and_elsewhere_as_everybody_does(
+    settings: Settings, host: str, away: bool, url: str
+) -> None:
+    settings.PORT, settings.BASE_URL = 8100, "https://console.example.com"
+    settings.ADDRESS = replace(settings.ADDRESS, is_this_machine=not away)
+    assert console_url(host) == url
 
 
 @pytest.mark.parametrize("wanted", [None, SmallGateway(0, "", "", "")])

@@ -13,6 +13,14 @@ from tokenplan.runtime.demo import gateway_key
 from tokenplan.runtime.programs import small_gateway_command
 
 
+def console_url(host: str) -> str:
+    """Where the gateway reaches this console: on a laptop directly, elsewhere as everybody does."""
+    if not settings.ADDRESS.is_this_machine:
+        return str(settings.BASE_URL)
+    address = reachable(host)
+    return f"http://[{address}]:{settings.PORT}" if ":" in address else f"http://{address}:{settings.PORT}"
+
+
 class Command(BaseCommand):
     help = "Serves the small gateway: it asks this console, and answers as a mock or by UPSTREAM_URL."
     requires_system_checks = ()
@@ -32,7 +40,7 @@ class Command(BaseCommand):
         command = small_gateway_command(host=host, port=options["port"])
         # It gets what it needs by variables, as it would anywhere else: it knows nothing of this project.
         variables = {
-            "CONSOLE_URL": f"http://{reachable(host)}:{settings.PORT}",
+            "CONSOLE_URL": console_url(host),
             "GATEWAY_KEY": credential,
             "UPSTREAM_URL": wanted.upstream_url,
             "UPSTREAM_KEY": wanted.upstream_key,
