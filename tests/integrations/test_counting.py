@@ -17,6 +17,14 @@ def test_texts_are_found_in_their_order_without_kinds_and_encoded_files() -> Non
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["type", "role", "id", "data", "url", "image_url", "file_data", "signature", "cache_control"],
+)
+def test_what_is_no_text_is_not_counted(name: str) -> None:
+    assert tokens({name: "abcdefgh", "text": "abcd"}) == 1
+
+
+@pytest.mark.parametrize(
     ("value", "count"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), (["ab", "cd"], 1), ("\ud800世", 2)]
 )
 def test_a_token_is_four_bytes(value: object, count: int) -> None:
@@ -34,6 +42,7 @@ def test_what_the_model_reads_is_counted_and_nothing_else() -> None:
     body = {"model": "x" * 400, "system": "abcd", "messages": [{"role": "user", "content": "abcd"}]}
     assert read_by_the_model(body) == 2
     assert read_by_the_model({"instructions": "abcd", "input": "abcd", "metadata": {"a": "b" * 99}}) == 2
+    assert read_by_the_model({"tools": [{"name": "abcd", "description": "abcd"}]}) == 2
 
 
 def test_the_limit_of_the_answer_has_three_names() -> None:

@@ -48,6 +48,7 @@ class TestAnthropic:
     def test_a_stream_ends_with_the_output(self) -> None:
         end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}}
         assert after(START, TEXT, end) == exact(60, 7)
+        assert after(START, TEXT, end, {"type": "message_stop"}) == exact(60, 7)
 
     def test_until_then_its_text_is_counted(self) -> None:
         assert after(START) == estimated(60, 0)
@@ -116,10 +117,17 @@ def test_what_is_no_answer_of_a_model_is_nothing(message: dict[str, Any]) -> Non
 def test_a_whole_answer_without_usage_is_counted() -> None:
     assert after({"type": "message", "content": [{"type": "text", "text": "abcd"}]}) == estimated(2, 1)
     assert after({"choices": [{"message": {"content": "abcd"}}]}) == estimated(2, 1)
+    assert after({"output": [{"content": [{"text": "abcd"}]}]}) == estimated(2, 1)
 
 
 def test_no_meter_is_negative_whatever_the_model_says() -> None:
     assert meters({"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 9}})["input_tokens"] == 0
+
+
+def test_what_the_model_does_not_report_is_none() -> None:
+    assert meters({"input_tokens": 5}) == {"input_tokens": 5, "output_tokens": 0}
+    assert meters({"completion_tokens": 5, "prompt_tokens": 0}) == {"input_tokens": 0, "output_tokens": 5}
+    assert meters({"output_tokens": 5}) == {"input_tokens": 0, "output_tokens": 5}
 
 
 def test_what_may_be_used_is_the_callers_limit_or_the_default_hold() -> None:
@@ -131,6 +139,8 @@ def test_what_may_be_used_is_the_callers_limit_or_the_default_hold() -> None:
 
 def test_images_are_as_many_as_came_and_other_pieces_as_many_as_were_asked_for() -> None:
     images = Pieces("images", 3)
+    images.read({"data": "unreadable"})
+    assert images.usage() == ({"images": 3}, False)
     images.read({"data": [{}, {}]})
     assert images.usage() == ({"images": 2}, False)
     for meter in (Pieces("requests", 1), Pieces("characters", 1)):
