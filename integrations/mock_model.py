@@ -47,11 +47,15 @@ class MockModel(httpx.AsyncBaseTransport):
 
 
 class Said:
-    """What the mock says to a request: it repeats the last text in it, as far as it may."""
+    """What the mock says to a request: it repeats the last text of the user, as far as it may."""
 
     def __init__(self, body: Json) -> None:
         asked = body.get("messages") or body.get("input")
-        last = list(texts(asked[-1:] if isinstance(asked, list) else asked))[-1:]
+        if isinstance(asked, list):
+            asked = [one for one in asked if not isinstance(one, dict) or one.get("role", "user") == "user"][
+                -1:
+            ]
+        last = list(texts(asked))[-1:]
         self.words = every = re.findall(r"\S+\s*", SAYING + "".join(last))[:MOST_WORDS]
         while len(self.words) > 1 and tokens(self.words) > (most_tokens(body) or MOST_WORDS * 100):
             self.words = self.words[:-1]

@@ -29,10 +29,9 @@ CREDENTIAL = "gw-" + "s" * 40
 def small_gateway(console_url: str, **environment: str) -> Iterator[str]:
     """The address of a small gateway that asks this console, with CREDENTIAL."""
     port = free_port()
+    variables = {"CONSOLE_URL": console_url, "GATEWAY_KEY": CREDENTIAL, "UPSTREAM_URL": "", **environment}
     process = subprocess.Popen(
-        small_gateway_command(host="127.0.0.1", port=port),
-        cwd=ROOT,
-        env={**os.environ, "CONSOLE_URL": console_url, "GATEWAY_KEY": CREDENTIAL, **environment},
+        small_gateway_command(host="127.0.0.1", port=port), cwd=ROOT, env={**os.environ, **variables}
     )
     try:
         wait_for(lambda: get(port, "/healthz")[0] == 200)

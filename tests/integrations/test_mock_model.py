@@ -29,6 +29,10 @@ def answer(path: str, **body: Any) -> httpx.Response:
     [
         ("/v1/messages", {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}),
         ("/v1/chat/completions", {"messages": [{"role": "system", "content": "x"}, {"content": "Hi"}]}),
+        (
+            "/v1/messages",
+            {"messages": [{"role": "user", "content": "Hi"}, {"role": "system", "content": "x"}]},
+        ),
         ("/v1/responses", {"input": "Hi"}),
         ("/v1/responses", {"input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}]}),
     ],
