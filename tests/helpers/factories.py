@@ -14,6 +14,7 @@ from allauth.account.models import EmailAddress
 
 from billing.services.plans import draft_version
 from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.draws import Report
 from quota.hot_path.settle import settle
 from quota.models import Gateway, Plan, UsageEvent
 from quota.plan_terms import VersionTerms
@@ -206,9 +207,15 @@ class Desk:
         return authorize(gateway=self.gateway, request=request, at=at)
 
     def settle(self, authorization: Authorization, calls: int, *, at: datetime = T0) -> UsageEvent:
-        return settle(
-            gateway=self.gateway, reservation_id=authorization.reservation_id, usage={"calls": calls}, at=at
-        )
+        return self.report(authorization, {"calls": calls}, at=at)
+
+    def report(
+        self, authorization: Authorization, usage: dict[str, int], *, at: datetime = T0, model: str = ""
+    ) -> UsageEvent:
+        """Settle with this usage, of this model if another one ran."""
+        report = Report(usage=usage, model=model)
+        held = authorization.reservation_id
+        return settle(gateway=self.gateway, reservation_id=held, report=report, at=at).event
 
     def use(self, calls: int, *, at: datetime = T0, model: str = "penny") -> UsageEvent:
         """A call that was authorized and settled at once."""

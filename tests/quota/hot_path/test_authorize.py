@@ -89,7 +89,7 @@ def test_a_repeat_of_a_call_that_is_over_is_refused_with_its_state(scene: Scene)
     """Settled, released, lapsed by the clock, and lapsed by the sweep: the second call is not free."""
     settled, released, lapsed = (scene.desk.ask(3, request_id=name) for name in ("one", "two", "three"))
     scene.desk.settle(settled, 3)
-    release(gateway=scene.desk.gateway, reservation_id=released.reservation_id, at=T0)
+    release(reservation_id=released.reservation_id, at=T0)
     assert lapsed.expires_at == T0 + 15 * MINUTE
     before = counts()
 

@@ -162,7 +162,8 @@ def test_a_batch_waits_for_the_disk_once_and_after_its_rows(
 
     monkeypatch.setattr(events_module, "_flush", count_and_flush)
     if kind == "settlements":
-        rows = [Settlement(scene.desk.ask().reservation_id, {"calls": 1}) for _ in range(2)]
+        report = Report(usage={"calls": 1})
+        rows = [Settlement(scene.desk.ask().reservation_id, report) for _ in range(2)]
         settle_many(gateway=scene.desk.gateway, settlements=rows, at=T0)
     else:
         events = [ReportedEvent(name, scene.desk.key, "penny", {"calls": 1}, T0) for name in "ab"]
@@ -174,7 +175,7 @@ def test_a_lapsed_hold_that_is_released_is_no_longer_lapsed_and_keeps_its_moment
     held = scene.desk.ask(5)
     expire_reservations(at=held.expires_at)
     closed = Reservation.objects.get().closed_at
-    row = release(gateway=scene.desk.gateway, reservation_id=held.reservation_id, at=T0 + HOUR)
+    row = release(reservation_id=held.reservation_id, at=T0 + HOUR)
     row.refresh_from_db()
     assert (row.state, row.expired, row.closed_at) == ("released", False, closed)
 
