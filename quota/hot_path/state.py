@@ -6,6 +6,7 @@ after the lock. `seat_usage`, and `usable_credits` without `lock`, read the same
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -237,7 +238,8 @@ def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> Reservati
     if row is None:
         raise ReservationUnknown(_("There is no reservation %(id)s") % {"id": reservation_id})
     usage = _take_usage(row)
-    return ReservationState(**row, usage=usage)
+    tags = json.loads(row.pop("tags"))  # Django leaves the JSON of a statement by hand as text.
+    return ReservationState(**row, tags=tags, usage=usage)
 
 
 def seat_usage(seat_id: int, at: datetime) -> SeatUsage:

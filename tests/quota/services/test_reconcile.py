@@ -200,7 +200,8 @@ def test_an_event_whose_reservation_says_otherwise_is_found() -> None:
 def test_holds_beyond_the_lots_are_found() -> None:
     scene = scene_with_charges()
     plant(
-        "UPDATE quota_reservation SET from_credits_nanousd = 2000000000, estimate_nanousd = 2000000000 "
+        "UPDATE quota_reservation SET from_credits_nanousd = 2000000000, estimate_nanousd = 2000000000, "
+        "left_credits_nanousd = 2000000000 "
         "WHERE state = 'held'"
     )
     about = f"Credits held in Team {scene.team.pk}"
