@@ -54,7 +54,7 @@ def asked_by_two_keys_race(request_id: str) -> list[Any]:
 
 
 def test_control_two_keys_with_one_request_id_both_find_it_unused(monkeypatch: pytest.MonkeyPatch) -> None:
-    clause = "ON CONFLICT (gateway_id, request_id) DO NOTHING"
+    clause = "ON CONFLICT (team_id, request_id) DO NOTHING"
     assert clause in authorize_module._INSERT
     monkeypatch.setattr(authorize_module, "_INSERT", authorize_module._INSERT.replace(clause, ""))
     results = asked_by_two_keys_race("one")
