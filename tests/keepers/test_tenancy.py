@@ -160,11 +160,10 @@ OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "ap
 OTHER_CREDENTIALS = {
     "api-authorize": {},
     "api-rate-card": {},
-    "api-settle": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
-    "api-release": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
-    "api-draw": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
-    "api-extend": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
-    "api-reservation": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
+    **dict.fromkeys(
+        ("api-settle", "api-release", "api-draw", "api-extend", "api-reservation"),
+        {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
+    ),
     "api-reservations": {},
     "api-settlements": {},
     "api-events": {},
