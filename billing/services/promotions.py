@@ -144,7 +144,7 @@ def apply_promotion(*, fetched: Fetched[PromotionSnapshot]) -> list[str]:
         "expires_at": snapshot.expires_at,
         "fetch_sequence": sequence,
     }
-    # The event that a code was made may be worked beside the answer to our own making it: one of them inserts.
+    # The event that a code was made may be worked beside the answer to our making it: one of them inserts.
     rows = Promotion.objects.select_for_update(no_key=True)
     row, is_new = rows.get_or_create(stripe_id=snapshot.id, defaults=values)
     if row.fetch_sequence >= sequence and not is_new:
