@@ -157,19 +157,18 @@ OWN_ROWS = {"account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
 OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
 
 # A gateway's credential or a Subscription Key, tested where they are made.
-OTHER_CREDENTIALS = {
+NOBODYS = "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"
+OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
     "api-authorize": {},
     "api-rate-card": {},
-    **dict.fromkeys(
-        ("api-settle", "api-release", "api-draw", "api-extend", "api-reservation"),
-        {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
-    ),
+    **{f"api-{verb}": {"reservation": NOBODYS} for verb in ("settle", "release", "draw", "extend")},
+    "api-reservation": {"reservation": NOBODYS},
     "api-reservations": {},
     "api-settlements": {},
     "api-events": {},
     "api-usage": {},
     "api-receipts": {},
-    "api-receipt": {"pk": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
+    "api-receipt": {"pk": NOBODYS},
     "api-series": {},
 }
 
