@@ -94,8 +94,7 @@ class Console:
         """Charges what the call used; nothing used is a release. Returns soon, whether or not it arrived."""
         path = f"/api/v1/gateway/reservations/{hold.reservation}"
         if usage:
-            # The console has no field for `estimated` yet; it joins the usage here.
-            await self._deliver(f"{path}/settle", {"usage": usage})
+            await self._deliver(f"{path}/settle", {"usage": usage, "estimated": estimated})
         else:
             await self._deliver(f"{path}/release", {})
 

@@ -52,6 +52,7 @@ def test_a_message_is_answered_and_moves_the_bar_by_its_receipt(
     assert charged(live_server.url, key) == (amount, amount)
     # Room for all that the caller allows was held, and no more.
     assert Reservation.objects.get().estimate_nanousd == INPUT * HELLO_TOKENS + OUTPUT * 500
+    assert not event.estimated
     assert list(differences(T0)) == []
 
 
@@ -211,6 +212,7 @@ def test_a_caller_who_leaves_pays_for_what_was_streamed(anthropic: Client) -> No
     assert time.monotonic() - begun < 3, "the whole stream takes longer"
     assert event.usage["input_tokens"] == 250
     assert 10 < event.usage["output_tokens"] < 150
+    assert event.estimated
 
 
 def test_an_id_of_the_callers_makes_no_call_free(gateway: str, key: str) -> None:

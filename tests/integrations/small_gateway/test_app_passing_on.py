@@ -123,7 +123,8 @@ def test_a_streamed_chat_completion_is_asked_for_its_usage(openai: Client, upstr
     assert path == "/v1/chat/completions"
     assert headers["authorization"] == "Bearer sk-upstream"
     assert body["stream_options"] == {"include_usage": True}
-    assert only_event().usage == {"input_tokens": 50, "output_tokens": 7}
+    charge = only_event()
+    assert (charge.usage, charge.estimated) == ({"input_tokens": 50, "output_tokens": 7}, False)
 
 
 def test_a_last_event_without_an_empty_line_is_read(openai: Client, upstream: FakeModel) -> None:
@@ -192,6 +193,8 @@ def test_a_model_that_breaks_off_is_an_error_and_what_it_wrote_is_charged(
         "cache_write_tokens": 40,
     }
     assert second.usage == {"input_tokens": 2, "output_tokens": 1}
+    assert first.estimated
+    assert second.estimated
 
 
 def test_a_caller_who_leaves_pays_for_what_the_model_wrote_until_then(
