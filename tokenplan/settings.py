@@ -182,6 +182,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "quota.expire_reservations": 60,
         "quota.expire_lots": 60,
         "quota.close_windows": 300,
+        "quota.forget_refusals": 3600,
         "billing.work_inbox": 30,
         "billing.top_up": 60,
         "billing.finish": 120,
