@@ -59,7 +59,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Where there is no browser yet, it is installed while the first tests run. What was imported and
     collected outlives the run: the garbage collector need not look at it again.
     """
-    if any(item.get_closest_marker("browser") for item in session.items):
+    browses = any(item.get_closest_marker("browser") for item in session.items)
+    if browses and not session.config.option.collectonly:
         threading.Thread(target=_install_browser, daemon=True).start()
     gc.collect()
     gc.freeze()
