@@ -37,6 +37,11 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 ROOT_URLCONF = "tokenplan.urls"
 WSGI_APPLICATION = "tokenplan.wsgi.application"
 
+# Where people's tools send their calls, one base URL a protocol. Without one, guides hide what needs it.
+_gateway = addresses.gateway_addresses()
+GATEWAY_ANTHROPIC_URL = _gateway.anthropic
+GATEWAY_OPENAI_URL = _gateway.openai
+
 # Applications
 
 INSTALLED_APPS = [
