@@ -26,21 +26,17 @@ KEY_ROOTS = _secrets.key_roots
 
 # Addresses
 
-# The port above is the local Stripe's.
-PORT = environment.number("PORT", 8000, least=1, most=65_534)
+PORT = environment.number("PORT", 8000, least=1, most=65_534)  # the port above is the local Stripe's
 # Where people reach the console, without a slash at the end. Links in mails and in tool guides start with it.
 ADDRESS = addresses.console_address(PORT)
 BASE_URL = ADDRESS.url
 _https = ADDRESS.https
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", [ADDRESS.host, "localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+# Base URLs that people's tools call, one a protocol. Guides hide what needs one that is empty.
+GATEWAY_ANTHROPIC_URL, GATEWAY_OPENAI_URL = addresses.gateway_addresses()
 ROOT_URLCONF = "tokenplan.urls"
 WSGI_APPLICATION = "tokenplan.wsgi.application"
-
-# Where people's tools send their calls, one base URL a protocol. Without one, guides hide what needs it.
-_gateway = addresses.gateway_addresses()
-GATEWAY_ANTHROPIC_URL = _gateway.anthropic
-GATEWAY_OPENAI_URL = _gateway.openai
 
 # Applications
 

@@ -17,10 +17,10 @@ register = template.Library()
 # `code`, or *what a button says*.
 MARKED = re.compile(r"`([^`]+)`|\*([^*]+)\*")
 METERS = {
-    "input_tokens": gettext_lazy("Input tokens"),
-    "output_tokens": gettext_lazy("Output tokens"),
-    "cache_read_tokens": gettext_lazy("Tokens read from the cache"),
-    "cache_write_tokens": gettext_lazy("Tokens written to the cache"),
+    "input_tokens": gettext_lazy("Input"),
+    "output_tokens": gettext_lazy("Output"),
+    "cache_read_tokens": gettext_lazy("Cache read"),
+    "cache_write_tokens": gettext_lazy("Cache write"),
     "characters": gettext_lazy("Characters"),
     "voices": gettext_lazy("Voices"),
     "clips": gettext_lazy("Clips"),
@@ -52,7 +52,7 @@ def marked(text: str) -> SafeString:
 
 @register.filter
 def meter_name(meter: str) -> str:
-    """What is counted, with a capital: `Input tokens`. A meter that we do not know keeps its own name."""
+    """What is counted, with a capital: `Input`, `Clips`. A meter that we do not know keeps its own name."""
     return str(METERS.get(meter, meter.replace("_", " ").capitalize()))
 
 

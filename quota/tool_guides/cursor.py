@@ -7,6 +7,13 @@ from django.utils.translation import gettext as _
 from quota.tool_guides.parts import Guide, Kind, Protocol, Setup, Snippet, Step
 
 
+def _not_here(setup: Setup) -> tuple[str, ...]:
+    """What a laptop's own gateway cannot do is said before somebody tries."""
+    if setup.openai_url.startswith("https://"):
+        return ()
+    return (_("`%(url)s` is not such an address: Cursor cannot reach it.") % {"url": setup.openai_url},)
+
+
 def steps(setup: Setup) -> tuple[Step, ...]:
     return (
         Step(
@@ -21,6 +28,7 @@ def steps(setup: Setup) -> tuple[Step, ...]:
                     "from the internet by https: an address on this machine, in the office or behind "
                     "a VPN does not work."
                 ),
+                *_not_here(setup),
             ),
             note=True,
         ),
@@ -33,8 +41,8 @@ def steps(setup: Setup) -> tuple[Step, ...]:
                 ),
             ),
             (
-                Snippet("key", Kind.VALUE, setup.key, label="OpenAI API Key"),
-                Snippet("url", Kind.VALUE, setup.openai_url, label="Override OpenAI Base URL"),
+                Snippet("key", Kind.VALUE, setup.key, field="OpenAI API Key"),
+                Snippet("url", Kind.VALUE, setup.openai_url, field="Override OpenAI Base URL"),
             ),
         ),
         Step(
@@ -45,7 +53,7 @@ def steps(setup: Setup) -> tuple[Step, ...]:
                     "and choose it in the chat."
                 ),
             ),
-            (Snippet("model", Kind.VALUE, setup.model, label="Add Custom Model"),),
+            (Snippet("model", Kind.VALUE, setup.model, field="Add Custom Model"),),
         ),
         Step(
             _("Good to know"),

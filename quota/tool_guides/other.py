@@ -24,7 +24,7 @@ def anthropic_step(setup: Setup) -> Step:
                 f"export ANTHROPIC_BASE_URL='{setup.anthropic_url}'\n"
                 f"export ANTHROPIC_AUTH_TOKEN='{setup.key}'",
             ),
-            Snippet("anthropic-url", Kind.VALUE, setup.anthropic_url, label=_("Base URL")),
+            Snippet("anthropic-url", Kind.VALUE, setup.anthropic_url, field=_("Base URL")),
         ),
     )
 
@@ -44,7 +44,7 @@ def openai_step(setup: Setup) -> Step:
                 Kind.SHELL,
                 f"export OPENAI_BASE_URL='{setup.openai_url}'\nexport OPENAI_API_KEY='{setup.key}'",
             ),
-            Snippet("openai-url", Kind.VALUE, setup.openai_url, label=_("Base URL")),
+            Snippet("openai-url", Kind.VALUE, setup.openai_url, field=_("Base URL")),
         ),
     )
 
@@ -61,8 +61,8 @@ def steps(setup: Setup) -> tuple[Step, ...]:
                 ),
             ),
             (
-                Snippet("key", Kind.VALUE, setup.key, label=_("Key")),
-                Snippet("model", Kind.VALUE, setup.model, label=_("Model")),
+                Snippet("key", Kind.VALUE, setup.key, field=_("Key")),
+                Snippet("model", Kind.VALUE, setup.model, field=_("Model")),
             ),
         ),
         *(makers[protocol](setup) for protocol in setup.protocols),

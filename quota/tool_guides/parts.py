@@ -58,20 +58,21 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Snippet:
     """What is copied. `name` is unique in its guide. `file`: where it is written, `~` being one's home.
-    `label`: what the tool calls the field that a value is typed into.
+    `field`: what the tool calls the field that a value is typed into.
     """
 
     name: str
     kind: Kind
     text: str
     file: str = ""
-    label: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """`text` has one paragraph each; `code` and *names of a tool's buttons* are marked so. `instead`: another
-    way to do what steps before do. `note`: nothing to do, but to know.
+    way to do what steps before do. `note`: nothing to do, but to know. `shows_use`: here the reader sees
+    whether the call has arrived.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Step:
     snippets: tuple[Snippet, ...] = ()
     instead: bool = False
     note: bool = False
+    shows_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,25 +9,29 @@ from django.utils.translation import gettext_lazy
 
 from quota.tool_guides.parts import Guide, Kind, Protocol, Setup, Snippet, Step
 
-HELLO = {"role": "user", "content": "Say hello in five words."}
+HELLO = "Say hello in five words."
+
+
+def body(setup: Setup) -> str:
+    """Of both protocols, in JSON over two lines."""
+    messages = json.dumps([{"role": "user", "content": HELLO}])
+    return f'{{"model": "{setup.model}", "max_tokens": 200,\n       "messages": {messages}}}'
 
 
 def curl_anthropic(setup: Setup) -> str:
-    body = json.dumps({"model": setup.model, "max_tokens": 200, "messages": [HELLO]})
     return f"""\
 curl -sS '{setup.anthropic_url}/v1/messages' \\
   -H "x-api-key: $TOKENPLAN_KEY" -H "anthropic-version: 2023-06-01" \\
   -H "Content-Type: application/json" \\
-  -d '{body}'"""
+  -d '{body(setup)}'"""
 
 
 def curl_openai(setup: Setup) -> str:
-    body = json.dumps({"model": setup.model, "max_tokens": 200, "messages": [HELLO]})
     return f"""\
 curl -sS '{setup.openai_url}/chat/completions' \\
   -H "Authorization: Bearer $TOKENPLAN_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{body}'"""
+  -d '{body(setup)}'"""
 
 
 def python_anthropic(setup: Setup) -> str:
@@ -43,7 +47,7 @@ client = anthropic.Anthropic(
 message = client.messages.create(
     model="{setup.model}",
     max_tokens=200,
-    messages=[{{"role": "user", "content": "Say hello in five words."}}],
+    messages=[{{"role": "user", "content": "{HELLO}"}}],
 )
 for block in message.content:
     if block.type == "text":
@@ -63,7 +67,7 @@ client = openai.OpenAI(
 answer = client.chat.completions.create(
     model="{setup.model}",
     max_tokens=200,
-    messages=[{{"role": "user", "content": "Say hello in five words."}}],
+    messages=[{{"role": "user", "content": "{HELLO}"}}],
 )
 print(answer.choices[0].message.content)"""
 
@@ -93,6 +97,16 @@ def steps(setup: Setup) -> tuple[Step, ...]:
                 else "",
             ),
             tuple(curls[protocol] for protocol in setup.protocols),
+        ),
+        Step(
+            _("See it arrive"),
+            (
+                _(
+                    "After a few seconds this turns green by itself, with the price of the call and its "
+                    "receipt. The bar on your account page has moved by the same amount."
+                ),
+            ),
+            shows_use=True,
         ),
         *(_python(setup, protocol) for protocol in setup.protocols),
         Step(

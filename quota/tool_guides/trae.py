@@ -31,10 +31,10 @@ def steps(setup: Setup) -> tuple[Step, ...]:
                 ),
             ),
             (
-                Snippet("format", Kind.VALUE, FORMATS[protocol], label="API Format"),
-                Snippet("url", Kind.VALUE, setup.url(protocol), label="Custom Request URL"),
-                Snippet("model", Kind.VALUE, setup.model, label="Model ID"),
-                Snippet("key", Kind.VALUE, setup.key, label="API Key"),
+                Snippet("format", Kind.VALUE, FORMATS[protocol], field="API Format"),
+                Snippet("url", Kind.VALUE, setup.url(protocol), field="Custom Request URL"),
+                Snippet("model", Kind.VALUE, setup.model, field="Model ID"),
+                Snippet("key", Kind.VALUE, setup.key, field="API Key"),
             ),
         ),
         Step(

@@ -39,9 +39,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class Address:
-    """Which roles may do what there; `pk` names the kind of row the address ends in. `fixed`: what else stands
-    in the address, the same for everyone.
-    """
+    """Which roles may do what there; `pk` names the kind of row it ends in, `fixed` its other parts."""
 
     methods: dict[str, frozenset[str]]
     pk: str = ""
@@ -175,14 +173,11 @@ OTHER_CREDENTIALS = {
     "api-series": {},
 }
 
-# For everyone, with nobody else's data: the front page, guides, documents, an invitation (its token is the credential),
-# the trackers' paths (200 always; the body says who).
-OPEN = {
-    *{"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join"},
-    *{"api-plans", "api-models", "schema", "api-docs", "remains", "remains-legacy"},
-}
-# Stripe's signature is the credential (tests/billing/views/test_webhooks.py).
-SIGNED = {"stripe-webhook"}
+# For everyone, with nobody else's data. An invitation's token is the credential; the trackers' paths answer
+# 200 always, and the body says who.
+OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
+OPEN |= {"api-plans", "api-models", "api-docs", "remains", "remains-legacy"}
+SIGNED = {"stripe-webhook"}  # Stripe's signature is the credential (tests/billing/views/test_webhooks.py)
 
 
 @dataclass

@@ -48,17 +48,11 @@ def console_address(port: int) -> ConsoleAddress:
     return ConsoleAddress(url, host, parts.scheme == "https", is_this_machine(host))
 
 
-@dataclass(frozen=True)
-class GatewayAddresses:
-    """Base URLs of the platform's gateway, one a protocol, without a slash at the end. Empty: not set."""
-
-    anthropic: str
-    openai: str
-
-
-def gateway_addresses() -> GatewayAddresses:
-    """What people's tools are pointed at. Raises InvalidEnvironment."""
-    return GatewayAddresses(
+def gateway_addresses() -> tuple[str, str]:
+    """Base URLs of the platform's gateway for Anthropic's and for OpenAI's protocol, which people's tools are
+    pointed at, without a slash at the end. Empty: not set. Raises InvalidEnvironment.
+    """
+    return (
         _gateway_url("GATEWAY_ANTHROPIC_URL", environment.text("GATEWAY_ANTHROPIC_URL")),
         _gateway_url("GATEWAY_OPENAI_URL", environment.text("GATEWAY_OPENAI_URL")),
     )
