@@ -91,11 +91,7 @@ def steps(setup: Setup) -> tuple[Step, ...]:
         ),
         Step(
             _("Make the first call"),
-            (
-                _("The model can be reached in both protocols; one is enough.")
-                if len(setup.protocols) > 1
-                else "",
-            ),
+            (_("Both protocols reach the same model; one is enough."),) if len(setup.protocols) > 1 else (),
             tuple(curls[protocol] for protocol in setup.protocols),
         ),
         Step(

@@ -173,8 +173,7 @@ OTHER_CREDENTIALS = {
     "api-series": {},
 }
 
-# For everyone, with nobody else's data. An invitation's token is the credential; the trackers' paths answer
-# 200 always, and the body says who.
+# For everyone, with nobody else's data. An invitation's token is a credential; trackers' bodies say who it is.
 OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
 OPEN |= {"api-plans", "api-models", "api-docs", "remains", "remains-legacy"}
 SIGNED = {"stripe-webhook"}  # Stripe's signature is the credential (tests/billing/views/test_webhooks.py)
