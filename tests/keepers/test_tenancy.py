@@ -173,7 +173,7 @@ OTHER_CREDENTIALS = {
     "api-series": {},
 }
 
-# For everyone, with nobody else's data. An invitation's token is a credential; trackers' bodies say who it is.
+# For everyone, with nobody else's data. An invitation's token is a credential; trackers' bodies say who.
 OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
 OPEN |= {"api-plans", "api-models", "api-docs", "remains", "remains-legacy"}
 SIGNED = {"stripe-webhook"}  # Stripe's signature is the credential (tests/billing/views/test_webhooks.py)

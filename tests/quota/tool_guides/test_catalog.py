@@ -167,7 +167,7 @@ def test_trae_takes_the_protocol_that_is_there(
     assert (values["API Format"], values["Custom Request URL"]) == (api_format, url)
 
 
-def test_cursor_is_told_where_its_servers_cannot_reach_the_gateway() -> None:
+def test_the_guide_of_cursor_says_where_its_servers_cannot_reach_the_gateway() -> None:
     there = [text for step in GUIDES["cursor"].steps(SETUP) for text in step.text]
     laptop = Setup("", "http://127.0.0.1:8002/v1", SETUP.console_url, SETUP.model)
     here = [text for step in GUIDES["cursor"].steps(laptop) for text in step.text]
