@@ -6,11 +6,13 @@ import json
 
 from django.utils.translation import gettext as _
 
-from quota.tool_guides.parts import Guide, Kind, Protocol, Setup, Snippet, Step
+from quota.tool_guides.parts import CONTEXT_LENGTHS, Guide, Kind, Protocol, Setup, Snippet, Step
 
 
 def settings_json(setup: Setup) -> str:
-    """All four names of a model: what runs in the background asks for the small one."""
+    """All four names of a model: what runs in the background asks for the small one. The length of its context,
+    where it is known: Claude Code takes a model that it does not know for one of a million tokens.
+    """
     env = {
         "ANTHROPIC_BASE_URL": setup.anthropic_url,
         "ANTHROPIC_AUTH_TOKEN": setup.key,
@@ -21,6 +23,8 @@ def settings_json(setup: Setup) -> str:
         "ANTHROPIC_DEFAULT_SONNET_MODEL": setup.model,
         "ANTHROPIC_DEFAULT_HAIKU_MODEL": setup.model,
     }
+    if setup.model in CONTEXT_LENGTHS:
+        env["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = str(CONTEXT_LENGTHS[setup.model])
     return json.dumps({"env": env}, indent=2, ensure_ascii=False)
 
 

@@ -101,6 +101,7 @@ def test_claude_code_asks_for_no_model_but_ours() -> None:
             "ANTHROPIC_DEFAULT_OPUS_MODEL": "MiniMax-M2.7",
             "ANTHROPIC_DEFAULT_SONNET_MODEL": "MiniMax-M2.7",
             "ANTHROPIC_DEFAULT_HAIKU_MODEL": "MiniMax-M2.7",
+            "CLAUDE_CODE_MAX_CONTEXT_TOKENS": "204800",
         }
     }
 
@@ -146,6 +147,8 @@ def test_a_model_that_nobody_has_described_leaves_the_tools_their_defaults() -> 
     hermes = next(row for row in GUIDES["hermes-agent"].snippets(other) if row.name == "config")
     openclaw = next(row for row in GUIDES["openclaw"].snippets(other) if row.name == "config")
 
+    claude = next(row for row in GUIDES["claude-code"].snippets(other) if row.name == "settings")
+    assert "CLAUDE_CODE_MAX_CONTEXT_TOKENS" not in json.loads(claude.text)["env"]
     assert "models" not in yaml.safe_load(hermes.text)["custom_providers"][0]
     model = json.loads(openclaw.text)["models"]["providers"]["tokenplan"]["models"][0]
     assert model == {"id": "new-model", "name": "new-model", "input": ["text"]}
