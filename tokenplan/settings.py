@@ -26,7 +26,8 @@ KEY_ROOTS = _secrets.key_roots
 
 # Addresses
 
-PORT = environment.number("PORT", 8000, least=1, most=65_534)  # the port above is the local Stripe's
+# The port above is the local Stripe's.
+PORT = environment.number("PORT", 8000, least=1, most=65_534)
 # Where people reach the console, without a slash at the end. Links in mails and in tool guides start with it.
 ADDRESS = addresses.console_address(PORT)
 BASE_URL = ADDRESS.url
@@ -205,10 +206,7 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 10},
-    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -371,6 +369,7 @@ SPECTACULAR_SETTINGS = {
         "IntervalEnum": "billing.models.Interval",
         "ChangeKindEnum": "billing.selectors.change_requests.KINDS",
         "CheckoutKindEnum": "billing.models.Checkout.Kind",
+        "HoldStateEnum": "quota.api.gateway.settle.STATES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
