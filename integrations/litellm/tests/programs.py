@@ -34,13 +34,20 @@ router_settings:
   disable_cooldowns: true
   fallbacks: [{MiniMax-M2.7-highspeed: [MiniMax-M3]}]
 model_list:
-  - {model_name: MiniMax-M2.7, litellm_params: {model: openai/m, api_base: UPSTREAM/v1, api_key: x}}
-  - {model_name: MiniMax-M3, litellm_params: {model: openai/m3, api_base: UPSTREAM/v1, api_key: x}}
-  - {model_name: MiniMax-M2.5, litellm_params: {model: anthropic/m, api_base: UPSTREAM, api_key: x}}
-  - {model_name: MiniMax-M2.7-highspeed, litellm_params: {model: openai/b, api_base: UPSTREAM/broken/v1, api_key: x}}
-  - {model_name: broken, litellm_params: {model: openai/b, api_base: UPSTREAM/broken/v1, api_key: x}}
-  - {model_name: image-01, litellm_params: {model: openai/image-01, api_base: UPSTREAM/v1, api_key: x}}
-  - {model_name: speech-2.8-turbo, litellm_params: {model: openai/tts, api_base: UPSTREAM/v1, api_key: x}}
+  - model_name: MiniMax-M2.7
+    litellm_params: {model: openai/m, api_base: UPSTREAM/v1, api_key: x}
+  - model_name: MiniMax-M3
+    litellm_params: {model: openai/m3, api_base: UPSTREAM/v1, api_key: x}
+  - model_name: MiniMax-M2.5
+    litellm_params: {model: anthropic/m, api_base: UPSTREAM, api_key: x}
+  - model_name: MiniMax-M2.7-highspeed
+    litellm_params: {model: openai/b, api_base: UPSTREAM/broken/v1, api_key: x}
+  - model_name: broken
+    litellm_params: {model: openai/b, api_base: UPSTREAM/broken/v1, api_key: x}
+  - model_name: image-01
+    litellm_params: {model: openai/image-01, api_base: UPSTREAM/v1, api_key: x}
+  - model_name: speech-2.8-turbo
+    litellm_params: {model: openai/tts, api_base: UPSTREAM/v1, api_key: x}
 """
 
 
@@ -182,6 +189,63 @@ class Console:
     def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
         """As a gateway."""
         return self._http.post(path, json=body, headers={"Authorization": f"Bearer {self.gateway_key}"})
+
+
+class Receipts:
+    """The receipts of one key that came since this was made, the latest call first."""
+
+    def __init__(self, console: Console, key: str) -> None:
+        self._console = console
+        self._key = key
+        self._before = {row["id"] for row in console.receipts(key)}
+
+    def new(self) -> list[dict[str, Any]]:
+        return [row for row in self._console.receipts(self._key) if row["id"] not in self._before]
+
+    def settled(self, count: int = 1, seconds: float = 15) -> list[dict[str, Any]]:
+        """The receipts that came, once there are so many and nothing is held any more."""
+        wait_for(lambda: len(self.new()) >= count and self._console.held(self._key) == 0, seconds)
+        found = self.new()
+        assert len(found) == count
+        return found
+
+    def one(self) -> dict[str, Any]:
+        return self.settled()[0]
+
+    def none(self) -> None:
+        """No receipt came, and nothing is held."""
+        wait_for(lambda: self._console.held(self._key) == 0, 15)
+        assert self.new() == []
+
+
+class Streams:
+    """Streams under way, each read in a thread of its own until it ends."""
+
+    def __init__(self) -> None:
+        self._threads: list[threading.Thread] = []
+        self.chunks = 0
+        self.statuses: list[int] = []
+
+    def begin(self, proxy: Proxy, path: str, key: str, body: Mapping[str, Any]) -> None:
+        thread = threading.Thread(target=self._read, args=(proxy.url + path, key, body), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def ended(self) -> None:
+        """Waits for all of them."""
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+    def _read(self, url: str, key: str, body: Mapping[str, Any]) -> None:
+        headers = {"Authorization": f"Bearer {key}"}
+        with (
+            contextlib.suppress(httpx.HTTPError),
+            httpx.stream("POST", url, json=body, headers=headers, timeout=60) as answer,
+        ):
+            self.statuses.append(answer.status_code)
+            for _chunk in answer.iter_raw():
+                self.chunks += 1
 
 
 class Upstream:

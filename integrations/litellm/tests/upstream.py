@@ -1,7 +1,7 @@
 """A model server for the tests, of both protocols. What it does is said in the last message to it.
 
-`say N` answers N words; `drip N` streams N words, ten a second; `hang` never answers; `break` ends a stream in
-the middle. Every answer reports the usage below. Started as `python upstream.py PORT`.
+`say N` answers N words; `drip N` streams N words, ten a second; `hang` never answers; `break` ends a
+stream in the middle. Every answer reports the usage below. Started as `python upstream.py PORT`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ async def chat(request: Request) -> Response:
             yield f"data: {json.dumps({**head, 'choices': [delta]})}\n\n"
         if verb == "break":
             raise ConnectionError
-        yield f"data: {json.dumps({**head, 'choices': [{'index': 0, 'delta': {}, 'finish_reason': 'stop'}]})}\n\n"
+        end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        yield f"data: {json.dumps({**head, 'choices': [end]})}\n\n"
         if (body.get("stream_options") or {}).get("include_usage"):
             yield f"data: {json.dumps({**head, 'choices': [], 'usage': OPENAI_USAGE})}\n\n"
         yield "data: [DONE]\n\n"

@@ -82,7 +82,7 @@ class Metering:
         return call
 
     async def charge(self, call: Call, meters: dict[str, int], *, estimated: bool) -> None:
-        """The call has used this. It is on the disk when this returns. Only the first end of a call counts."""
+        """The call has used this; it is on the disk when this returns. Only a call's first end counts."""
         if call.ended is not None:
             return
         call.ended = time.monotonic()

@@ -26,6 +26,17 @@ CREATE TABLE IF NOT EXISTS rows (
 CREATE INDEX IF NOT EXISTS rows_by_worker ON rows (worker, state);
 CREATE INDEX IF NOT EXISTS rows_by_reservation ON rows (reservation);
 """
+CHARGES_DUE = """
+SELECT id, reservation, act, state, body FROM rows
+WHERE worker = ? AND state = 'due' AND act = 'charge' ORDER BY rowid LIMIT ?
+"""
+RELEASES_DUE = """
+SELECT id, reservation, act, state, body FROM rows
+WHERE worker = ? AND state = 'due' AND act = 'release' AND NOT EXISTS (
+    SELECT 1 FROM rows AS other
+    WHERE other.reservation = rows.reservation AND other.act = 'charge' AND other.state IN ('open', 'due')
+) ORDER BY rowid LIMIT ?
+"""
 WAIT_MS = 10_000
 
 
@@ -78,15 +89,7 @@ class Outbox:
 
     def due(self, act: str, most: int) -> list[Row]:
         """This worker's rows that wait, the oldest first. A release waits for the charges of its hold."""
-        waits = (
-            " AND NOT EXISTS (SELECT 1 FROM rows AS other WHERE other.reservation = rows.reservation"
-            " AND other.act = 'charge' AND other.state IN ('open', 'due'))"
-        )
-        found = self._db.execute(
-            "SELECT id, reservation, act, state, body FROM rows WHERE worker = ? AND state = 'due'"
-            f" AND act = ?{waits if act == 'release' else ''} ORDER BY rowid LIMIT ?",
-            (self._worker, act, most),
-        )
+        found = self._db.execute(CHARGES_DUE if act == "charge" else RELEASES_DUE, (self._worker, most))
         return [_row(values) for values in found]
 
     def done(self, ids: Sequence[str]) -> None:

@@ -77,6 +77,10 @@ def strip(data: dict[str, Any]) -> None:
     for name in [name for name in data if name in NOT_THE_CALLERS or name.startswith(MOCKS)]:
         del data[name]
     data.pop("tags", None)
+    shown = data.get("stream_options")
+    if isinstance(shown, dict) and not shown.get("include_usage"):
+        # Said so, the proxy would not even keep the usage to itself.
+        del data["stream_options"]
     for name in METADATA:
         metadata = data.get(name)
         if isinstance(metadata, dict):

@@ -104,10 +104,12 @@ class Stream:
             for call in field(delta, "tool_calls") or ():
                 function = field(call, "function")
                 self._said(field(function, "name"), field(function, "arguments"))
-        usage = field(event, "usage")
-        if number(usage, "prompt_tokens") is not None:
-            self._merge(usage)
-            self.complete = True
+        # The proxy keeps to itself the usage that a caller has not asked to see.
+        kept_back = field(field(event, "_hidden_params"), "usage")
+        for usage in (field(event, "usage"), kept_back):
+            if number(usage, "prompt_tokens"):
+                self._merge(usage)
+                self.complete = True
 
     def _said(self, *texts: Any) -> None:
         self._text_size += sum(size_of(text) for text in texts if isinstance(text, str))
