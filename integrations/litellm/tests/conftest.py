@@ -30,6 +30,7 @@ def upstream(folder: Path) -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 def gate(console: Console) -> Gate:
+    """Between the proxies and the console."""
     return Gate(console.port)
 
 
@@ -38,6 +39,7 @@ def proxy(
     request: pytest.FixtureRequest, folder: Path, console: Console, gate: Gate, upstream: Upstream
 ) -> Iterator[Proxy]:
     """Asks the console through the gate. A module may name further settings in `SETTINGS`."""
+    gate.open = True
     settings = getattr(request.module, "SETTINGS", {})
     proxy = Proxy(
         folder / request.module.__name__,

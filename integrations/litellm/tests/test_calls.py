@@ -253,13 +253,16 @@ def test_nothing_that_a_caller_says_makes_a_call_free(
 
 
 @pytest.mark.parametrize("field", ["api_base", "base_url", "api_key"])
-def test_a_caller_chooses_no_upstream(proxy: Proxy, key: str, receipts: Receipts, field: str) -> None:
+def test_a_caller_chooses_no_upstream(
+    proxy: Proxy, upstream: Upstream, key: str, receipts: Receipts, field: str
+) -> None:
     """LiteLLM refuses most of these itself; what it lets through is removed."""
+    asked = len(upstream.calls())
     answer = proxy.post(CHAT, key, chat(**{field: "http://127.0.0.1:9"}))
     if answer.status_code == 200:
         assert charged(receipts.one()) == ("MiniMax-M2.7", OPENAI, OPENAI_COST)
     else:
-        assert answer.status_code in (400, 401, 403)
+        assert len(upstream.calls()) == asked
         receipts.none()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 from programs import Console, Gate, Proxy, Receipts, Streams, wait_for
 
@@ -29,10 +30,12 @@ def chat(text: str = "say 3", **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def ready(proxy: Proxy, gate: Gate) -> Proxy:
-    """Once the rate card is known."""
+def ready(proxy: Proxy, gate: Gate, console: Console) -> Proxy:
+    """Once it knows the rate card: it lists then what is on it alone."""
     gate.open = True
-    wait_for(lambda: "MiniMax" in proxy.post(CHAT, "sk-cp-nobody", chat()).text or True, 5)
+    key = console.keys["ravi", "acme"]
+    headers = {"Authorization": f"Bearer {key}"}
+    wait_for(lambda: "broken" not in httpx.get(f"{proxy.url}/v1/models", headers=headers).text, 30)
     return proxy
 
 

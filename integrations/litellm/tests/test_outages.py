@@ -67,9 +67,10 @@ def test_a_killed_proxy_loses_no_usage_that_was_seen(
     for _ in range(10):
         streams.begin(proxy, CHAT, key, chat("hang 1"))
     wait_for(lambda: len(streams.statuses) == 30 and len(rows(proxy)) == 30, 60)
-    streams.begin(proxy, CHAT, key, chat("say 1 drip", stream=True))
+    streams.begin(proxy, CHAT, key, chat("drip 20", stream=True))
+    wait_for(lambda: len(streams.statuses) == 31, 20)
     gate.close()
-    wait_for(lambda: len(rows(proxy)) == 31, 20)
+    wait_for(lambda: "due" in [state for state, _body in rows(proxy)], 20)
     proxy.program.kill()
     streams.ended()
     left = rows(proxy)
