@@ -58,7 +58,7 @@ def test_while_the_console_is_away_calls_go_on_as_far_as_the_hold_reaches(
     receipts = Receipts(console, key)
     assert ready.post(CHAT, key, chat()).status_code == 200
     gate.close()
-    statuses = []
+    statuses: list[int] = []
     while len(statuses) < 20:
         statuses.append(ready.post(CHAT, key, chat()).status_code)
         if statuses[-1] != 200:

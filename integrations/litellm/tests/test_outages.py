@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Any
 
@@ -29,6 +30,10 @@ def rows(proxy: Proxy) -> list[tuple[str, str]]:
         found = outbox.execute("SELECT state, body FROM rows").fetchall()
     outbox.close()
     return found
+
+
+def by_meter(usage: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(usage.items())
 
 
 def test_while_the_console_is_away_nothing_is_allowed_and_nothing_lost(
@@ -77,8 +82,13 @@ def test_a_killed_proxy_loses_no_usage_that_was_seen(
     assert sorted(state for state, _body in left) == ["due"] + ["open"] * 30
     gate.open = True
     proxy.start()
-    wait_for(lambda: len(receipts.new()) == 20, 30)  # a page of receipts
+    wait_for(lambda: len(receipts.new()) == 31, 30)
     wait_for(lambda: rows(proxy) == [], 10)
+    # Each is charged as it stood in the outbox; the one that had ended, exactly.
+    usages = [json.loads(body)["usage"] for _state, body in left]
+    charged = [row["usage"] for row in receipts.new()]
+    assert sorted(map(by_meter, charged)) == sorted(map(by_meter, usages))
+    assert [row["usage"] for row in receipts.new() if not row["estimated"]] == [USED]
     # What is still held is for the calls of which nothing was seen: those lapse.
     each = 100 * 1200 + 6 * 300
     assert console.held(key) == 10 * each

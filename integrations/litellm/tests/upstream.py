@@ -44,18 +44,14 @@ async def words(verb: str, count: int) -> AsyncIterator[str]:
         yield "word "
 
 
-@app.get("/calls")
 async def seen() -> list[dict[str, Any]]:
     return calls
 
 
-@app.post("/broken/v1/chat/completions")
-@app.post("/broken/v1/messages")
 async def broken() -> JSONResponse:
     return JSONResponse({"error": {"message": "it broke", "type": "server_error"}}, status_code=500)
 
 
-@app.post("/v1/chat/completions")
 async def chat(request: Request) -> Response:
     body = await request.json()
     calls.append(body)
@@ -81,7 +77,6 @@ async def chat(request: Request) -> Response:
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-@app.post("/v1/messages")
 async def messages(request: Request) -> Response:
     body = await request.json()
     calls.append(body)
@@ -115,7 +110,6 @@ async def messages(request: Request) -> Response:
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-@app.post("/v1/responses")
 async def responses(request: Request) -> Response:
     body = await request.json()
     calls.append(body)
@@ -159,16 +153,27 @@ async def responses(request: Request) -> Response:
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-@app.post("/v1/images/generations")
 async def images(request: Request) -> dict[str, Any]:
     body = await request.json()
     return {"created": 1, "data": [{"url": "http://picture.example/1"}] * body.get("n", 1)}
 
 
-@app.post("/v1/audio/speech")
 async def speech() -> Response:
     return Response(b"RIFF....", media_type="audio/wav")
 
+
+ROUTES = (
+    ("GET", "/calls", seen),
+    ("POST", "/broken/v1/chat/completions", broken),
+    ("POST", "/broken/v1/messages", broken),
+    ("POST", "/v1/chat/completions", chat),
+    ("POST", "/v1/messages", messages),
+    ("POST", "/v1/responses", responses),
+    ("POST", "/v1/images/generations", images),
+    ("POST", "/v1/audio/speech", speech),
+)
+for method, path, endpoint in ROUTES:
+    app.add_api_route(path, endpoint, methods=[method], response_model=None)
 
 if __name__ == "__main__":
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
