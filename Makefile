@@ -11,6 +11,9 @@ LITELLM := var/litellm
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
 $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
 
+# Where this is set, every process compiles every module anew: a second for each that `up` and the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup run test test-all test-litellm mutants check format lock shots clean
 .DEFAULT_GOAL := help
 
@@ -25,8 +28,8 @@ run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
 test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what they reach
 	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 
-test-all: setup ## And the tests that take minutes, and those of the packages in integrations; not with ARGS=
-	@$(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
+test-all: setup ## And the tests that take minutes, each property with more examples, and test-litellm unless ARGS= names some
+	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),all) $(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory test-litellm)
 
 test-litellm: setup $(LITELLM)/.locked ## The package for LiteLLM, with the real proxy, in an environment of its own

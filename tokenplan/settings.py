@@ -370,6 +370,7 @@ SPECTACULAR_SETTINGS = {
         "IntervalEnum": "billing.models.Interval",
         "ChangeKindEnum": "billing.selectors.change_requests.KINDS",
         "CheckoutKindEnum": "billing.models.Checkout.Kind",
+        "HoldStateEnum": "quota.api.gateway.settle.STATES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

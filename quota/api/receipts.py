@@ -23,10 +23,13 @@ def receipt_json(event: UsageEvent) -> dict[str, Any]:
     """A receipt (docs/api.md). Windows and prices are as they were stored with the charge."""
     return {
         "id": str(event.pk),
+        "reservation": str(event.reservation_id) if event.reservation_id else None,
         "model": event.model,
         "modality": event.modality,
         "agent": event.agent,
+        "tags": event.tags,
         "usage": event.usage,
+        "estimated": event.estimated,
         "unpriced": event.unpriced,
         "amount_nanousd": event.amount_nanousd,
         "from_quota_nanousd": event.from_quota_nanousd,
@@ -53,10 +56,17 @@ class ReceiptSerializer(serializers.Serializer[UsageEvent]):
     """A charge, for good. The three parts add up to the amount."""
 
     id = serializers.UUIDField()
+    reservation = serializers.UUIDField(
+        allow_null=True, help_text="The hold that it was drawn from; null: nobody had asked."
+    )
     model = serializers.CharField()
     modality = serializers.CharField()
     agent = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
     usage = serializers.DictField(child=serializers.IntegerField())
+    estimated = serializers.BooleanField(
+        help_text="The gateway did not see all of the usage, and estimated it."
+    )
     unpriced = serializers.BooleanField(
         help_text="Something was used of a meter without a price; it is not in the amount."
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -29,11 +30,13 @@ class Call:
     """A call that was made: whose, on what, and when.
 
     `seat_id` and `plan_id` are both None when Credits alone could pay. `usage` is meter to quantity.
+    `draw_id` is the gateway's id of a draw from the reservation, `external_id` that of an event.
     """
 
     gateway_id: int
     external_id: str | None
     reservation_id: UUID | None
+    draw_id: str = ""
     team_id: int
     membership_id: int
     key_id: int
@@ -41,7 +44,9 @@ class Call:
     plan_id: int | None
     model: str
     agent: str
+    tags: Sequence[str] = ()
     usage: Mapping[str, int]
+    estimated: bool = False
     usage_hash: str
     occurred_at: datetime
 
@@ -51,14 +56,32 @@ class HeldParts:
     """What a live reservation holds for this call, in nano-dollars: it pays even if the room has gone since.
 
     `lots_at` is the moment at which lots had to be alive to be drawn from; None: the moment of the charge.
+    `alone`: nothing else pays, so what goes beyond it is overrun.
     """
 
     quota: int = 0
     credits: int = 0
     lots_at: datetime | None = None
+    alone: bool = False
+
+    def without(self, amount: int) -> HeldParts:
+        """What is left of it after a draw of `amount`, quota first. Quota pays no less than that of any draw,
+        so what is left is still covered.
+        """
+        quota = min(amount, self.quota)
+        credits = min(amount - quota, self.credits)
+        return replace(self, quota=self.quota - quota, credits=self.credits - credits)
 
 
 NOTHING_HELD = HeldParts()
+
+
+class AfterDraw(StrEnum):
+    """What becomes of the reservation: it stays as it is, or is closed."""
+
+    STAYS = ""
+    SETTLED = "settled"
+    ENDED = "ended"
 
 
 def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> str:
@@ -67,18 +90,24 @@ def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> str:
 
 
 def record_charge(
-    *, call: Call, price: Charge, seat_usage: SeatUsage, held: HeldParts, at: datetime
+    *,
+    call: Call,
+    price: Charge,
+    seat_usage: SeatUsage,
+    held: HeldParts,
+    at: datetime,
+    becomes: AfterDraw = AfterDraw.STAYS,
 ) -> UsageEvent:
     """Write the usage and who pays for it: quota, then Credits, then overrun. Used is used.
 
     The caller has locked the key and the seat, and read `seat_usage` after that. What is held for this call
-    does not reduce the room that it is charged to.
+    does not reduce the room that it is charged to, and shrinks by the charge.
     """
     limits: tuple[Limit, ...] = plan_terms(call.plan_id).limits if call.plan_id else ()
     before = seat_usage.windows(limits, call.occurred_at)
     if call.reservation_id:
         seat_usage = seat_usage.without(call.reservation_id)
-    room = seat_usage.room(limits, call.occurred_at) if limits else 0
+    room = seat_usage.room(limits, call.occurred_at) if limits and not held.alone else 0
     parts = _who_pays(call, price.amount, max(room, held.quota), held, at)
     starts = {
         rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
@@ -91,6 +120,7 @@ def record_charge(
         external_id=call.external_id,
         usage_hash=call.usage_hash,
         reservation_id=call.reservation_id,
+        draw_id=call.draw_id,
         team_id=call.team_id,
         membership_id=call.membership_id,
         key_id=call.key_id,
@@ -99,7 +129,9 @@ def record_charge(
         model=price.model,
         modality=price.modality,
         agent=call.agent,
+        tags=list(call.tags),
         usage=dict(call.usage),
+        estimated=call.estimated,
         prices=prices_json(price.prices),
         unpriced=bool(price.unpriced),
         amount_nanousd=price.amount,
@@ -116,7 +148,9 @@ def record_charge(
         occurred_at=call.occurred_at,
         recorded_at=at,
     )
-    _write(event, starts if in_window else {})
+    left = held.without(price.amount)
+    drawn = {"drawn_quota": held.quota - left.quota, "drawn_credits": held.credits - left.credits}
+    _write(event, starts if in_window else {}, {**drawn, "becomes": becomes.value})
     if parts.uncovered and call.seat_id is None:
         OwedUsage.objects.create(
             event=event,
@@ -133,7 +167,7 @@ def record_charge(
 def _who_pays(call: Call, amount: int, room: int, held: HeldParts, at: datetime) -> Split:
     """Split `amount`: `room` of the windows first, then Credits, which are locked for it."""
     parts = split(amount, room=room, credits=0)
-    if not parts.uncovered:
+    if not parts.uncovered or (held.alone and not held.credits):
         return parts
     lots_at = held.lots_at or at
     usable = usable_credits(
@@ -146,6 +180,8 @@ def _who_pays(call: Call, amount: int, room: int, held: HeldParts, at: datetime)
         except_id=call.reservation_id,
         lock=True,
     )
+    if held.alone:
+        usable = 0
     if held.credits > usable:
         # What was held pays although the access was switched off since, but never beyond what the lots hold.
         left = CreditGrant.objects.filter(team_id=call.team_id).live(lots_at).remaining()
@@ -157,8 +193,13 @@ _COLUMNS = Columns(UsageEvent)
 
 # One statement, and one round trip, for the event, its reservation and its buckets.
 _WRITE = f"""
-WITH settled AS (
-    UPDATE quota_reservation SET state = 'settled', closed_at = %(recorded_at)s, expired = false
+WITH drawn AS (
+    UPDATE quota_reservation SET
+        left_quota_nanousd = left_quota_nanousd - %(drawn_quota)s,
+        left_credits_nanousd = left_credits_nanousd - %(drawn_credits)s,
+        state = CASE %(becomes)s WHEN '' THEN state ELSE %(becomes)s END,
+        closed_at = CASE %(becomes)s WHEN '' THEN closed_at ELSE %(recorded_at)s END,
+        expired = expired AND %(becomes)s = ''
     WHERE id = %(reservation_id)s
 ), summed AS (
     INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd)
@@ -171,11 +212,11 @@ INSERT INTO quota_usageevent ({_COLUMNS.names}) VALUES ({_COLUMNS.placeholders})
 """  # noqa: S608  (its parts are constants of ours)
 
 
-def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
-    """`starts`: the bucket to add to, by `Rule.key`."""
+def _write(event: UsageEvent, starts: Mapping[str, datetime], of_hold: Mapping[str, Any]) -> None:
+    """`starts`: the bucket to add to, by `Rule.key`. `of_hold`: what the reservation loses by it."""
     buckets: dict[str, Any] = {"rules": list(starts.keys()), "starts": list(starts.values())}
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, {**_COLUMNS.values(event), **buckets})
+        cursor.execute(_WRITE, {**_COLUMNS.values(event), **buckets, **of_hold})
 
 
 def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:

@@ -6,6 +6,7 @@ after the lock. `seat_usage`, and `usable_credits` without `lock`, read the same
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -25,7 +26,7 @@ from teams.services.keys import refused_text, root_secret
 
 @dataclass(frozen=True, slots=True)
 class LiveHold:
-    """The quota part of a reservation whose call is under way."""
+    """What is left of the quota part of a reservation that is not closed."""
 
     reservation_id: UUID
     hold: Hold
@@ -110,13 +111,17 @@ class CallState:
 class ReservationState:
     """A reservation and the seat it holds quota of.
 
-    `seat_id` and `plan_id` are both None when Credits alone pay.
+    `seat_id` and `plan_id` are both None when Credits alone pay. `model` is empty for a lease; `key_works`
+    and `seat_works` say whether it may still be drawn from.
     """
 
+    id: UUID
+    gateway_id: int
     state: str
     expired: bool
     created_at: datetime
     expires_at: datetime
+    holds_until: datetime
     team_id: int
     membership_id: int
     key_id: int
@@ -124,10 +129,17 @@ class ReservationState:
     plan_id: int | None
     model: str
     agent: str
-    from_quota_nanousd: int
-    from_credits_nanousd: int
+    tags: list[str]
+    left_quota_nanousd: int
+    left_credits_nanousd: int
     rate_card_id: int
+    key_works: bool
+    seat_works: bool
     usage: SeatUsage
+
+    @property
+    def is_lease(self) -> bool:
+        return not self.model
 
 
 def _columns(state: type[CallState | ReservationState]) -> str:
@@ -138,11 +150,11 @@ def _columns(state: type[CallState | ReservationState]) -> str:
 
 _CALL_STATE = f"""
 SELECT {_columns(CallState)} FROM quota_call_state(
-    %(key_public_id)s, %(gateway_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
+    %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
 ) s
 """  # noqa: S608  (its parts are constants of ours)
 _RESERVATION_STATE = f"""
-SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s, %s) s
+SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s) s
 """  # noqa: S608
 
 
@@ -160,22 +172,20 @@ def public_id_of(text: str) -> str:
 def locked_call_state(
     key_public_id: str,
     *,
-    key_text: str,
-    gateway_id: int,
+    key_text: str | None,
     request_id: str | None,
     occurred_at: datetime,
     at: datetime,
 ) -> CallState:
     """The state of a key as of `occurred_at`. It and its seat stay locked.
 
-    Raises KeyInvalid unless the key has exactly this text, KeyRootMissing where nobody can tell. Whether it
-    worked then is `key_works`.
+    Raises KeyInvalid unless the key has exactly this text, KeyRootMissing where nobody can tell; a key that
+    was named by its handle has no text to compare. Whether it worked then is `key_works`.
     """
     row = fetch_row(
         _CALL_STATE,
         {
             "key_public_id": key_public_id,
-            "gateway_id": gateway_id,
             "request_id": request_id,
             "occurred_at": occurred_at,
             "at": at,
@@ -186,7 +196,8 @@ def locked_call_state(
         raise KeyInvalid
     usage = _take_usage(row)
     state = CallState(**row, usage=usage)
-    _check_text(key_text, key_public_id, state.key_root, state.key_salt)
+    if key_text is not None:
+        _check_text(key_text, key_public_id, state.key_root, state.key_salt)
     return state
 
 
@@ -202,6 +213,15 @@ def membership_of_key(key_text: str) -> int:
     return key.membership_id
 
 
+def key_of_handle(handle: str) -> SubscriptionKey:
+    """The key that a handle names, whether or not it works. Raises KeyInvalid."""
+    public_id = keytext.key_id_of_handle(handle)
+    key = SubscriptionKey.objects.filter(key_id=public_id).first() if public_id else None
+    if key is None:
+        raise KeyInvalid(_("There is no key with this handle"), pointer="/key_handle")
+    return key
+
+
 def _check_text(text: str, key_public_id: str, root: str, salt: bytes) -> None:
     """Raises KeyInvalid for any other text than the key's own, KeyRootMissing where that cannot be known."""
     genuine = keytext.key_text(root=root_secret(root), key_id=key_public_id, salt=salt)
@@ -209,16 +229,17 @@ def _check_text(text: str, key_public_id: str, root: str, salt: bytes) -> None:
         raise refused_text(root)
 
 
-def locked_reservation_state(reservation_id: UUID, *, gateway_id: int, at: datetime) -> ReservationState:
-    """The state of a gateway's reservation. It, its key and its seat stay locked.
+def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> ReservationState:
+    """The state of a reservation, whichever gateway it was made for. It, its key and its seat stay locked.
 
     Raises ReservationUnknown.
     """
-    row = fetch_row(_RESERVATION_STATE, [reservation_id, gateway_id, at])
+    row = fetch_row(_RESERVATION_STATE, [reservation_id, at])
     if row is None:
-        raise ReservationUnknown(_("This gateway has no reservation %(id)s") % {"id": reservation_id})
+        raise ReservationUnknown(_("There is no reservation %(id)s") % {"id": reservation_id})
     usage = _take_usage(row)
-    return ReservationState(**row, usage=usage)
+    tags = json.loads(row.pop("tags"))  # Django leaves the JSON of a statement by hand as text.
+    return ReservationState(**row, tags=tags, usage=usage)
 
 
 def seat_usage(seat_id: int, at: datetime) -> SeatUsage:
@@ -272,10 +293,10 @@ def _take_usage(row: dict[str, Any]) -> SeatUsage:
     buckets: dict[str, list[Bucket]] = {}
     for rule_key, start, used in _together(row, "bucket_rules", "bucket_starts", "bucket_used"):
         buckets.setdefault(rule_key, []).append(Bucket(start, used))
-    holds = _together(row, "hold_ids", "hold_starts", "hold_nanousd", "hold_agents", "hold_ends")
+    names = ("hold_ids", "hold_starts", "hold_nanousd", "hold_ends", "hold_leases", "hold_agents")
     live = tuple(
-        LiveHold(reservation_id, Hold(start, nanousd, end), agent)
-        for reservation_id, start, nanousd, agent, end in holds
+        LiveHold(reservation_id, Hold(*of_hold), agent)
+        for reservation_id, *of_hold, agent in _together(row, *names)
     )
     return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules or ()), buckets, live)
 

@@ -141,10 +141,13 @@ ORDER BY membership_id, month
 
 RESERVATIONS = """
 SELECT format('state of reservation %%s', r.id),
-    CASE WHEN v.id IS NULL THEN 'an event, since it is settled,' ELSE 'settled, since it has an event,' END,
-    CASE WHEN v.id IS NULL THEN 'none' ELSE r.state END
-FROM quota_reservation r LEFT JOIN quota_usageevent v ON v.reservation_id = r.id
-WHERE (r.state = 'settled') <> (v.id IS NOT NULL)
+    CASE WHEN r.state = 'settled' THEN 'an event, since it is settled,'
+        ELSE 'settled, since it has the event that settles it,' END,
+    CASE WHEN r.state = 'settled' THEN 'none' ELSE r.state END
+FROM quota_reservation r
+WHERE CASE WHEN r.state = 'settled'
+    THEN NOT EXISTS (SELECT 1 FROM quota_usageevent v WHERE v.reservation_id = r.id)
+    ELSE EXISTS (SELECT 1 FROM quota_usageevent v WHERE v.reservation_id = r.id AND v.draw_id = '') END
 ORDER BY r.id
 """
 
@@ -152,8 +155,8 @@ ORDER BY r.id
 # keeps its promise; what an operator took back since does not count against it.
 HOLDS = """
 WITH held AS (
-    SELECT team_id, sum(from_credits_nanousd) AS nanousd, min(created_at) AS since FROM quota_reservation
-    WHERE state = 'held' AND expires_at > %(at)s AND from_credits_nanousd > 0 GROUP BY team_id
+    SELECT team_id, sum(left_credits_nanousd) AS nanousd, min(created_at) AS since FROM quota_reservation
+    WHERE state = 'held' AND holds_until > %(at)s AND from_credits_nanousd > 0 GROUP BY team_id
 ), backed AS (
     SELECT h.team_id, h.nanousd,
         (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g WHERE g.team_id = h.team_id)
