@@ -34,6 +34,8 @@ BASE_URL = ADDRESS.url
 _https = ADDRESS.https
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", [ADDRESS.host, "localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+# Base URLs that people's tools call, one a protocol. Guides hide what needs one that is empty.
+GATEWAY_ANTHROPIC_URL, GATEWAY_OPENAI_URL = addresses.gateway_addresses()
 ROOT_URLCONF = "tokenplan.urls"
 WSGI_APPLICATION = "tokenplan.wsgi.application"
 
@@ -182,6 +184,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "quota.expire_reservations": 60,
         "quota.expire_lots": 60,
         "quota.close_windows": 300,
+        "quota.forget_refusals": 3600,
         "billing.work_inbox": 30,
         "billing.top_up": 60,
         "billing.finish": 120,

@@ -8,6 +8,7 @@ PURE = {
     "quota.pricing": ("tests/quota/test_pricing.py",),
     "quota.allocation": ("tests/quota/test_allocation.py",),
     "quota.money": ("tests/quota/test_money.py",),
+    "quota.typical_calls": ("tests/quota/test_typical_calls.py",),
     "teams.keytext": ("tests/teams/test_keytext.py",),
     "teams.invitation_tokens": ("tests/teams/test_invitation_tokens.py",),
     "teams.permissions": ("tests/teams/test_permissions.py",),

@@ -31,7 +31,7 @@ def answers_a_call(installation: Installation) -> bool:
     return answer.status_code == 200 and answer.headers["x-tokenplan-mock"] == "true"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     installation = Installation(tmp_path_factory.mktemp("up") / "data")
     yield installation
@@ -41,6 +41,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 def test_up_serves_refuses_a_second_one_and_stops(installation: Installation) -> None:
     """All in one test: starting an installation takes time, so it is started as seldom as possible."""
+    installation.environment["DEMO"] = "0"
     installation.start()
     assert get(installation.port, "/healthz") == (200, b"ok\n")
     assert f"http://127.0.0.1:{installation.port}" in installation.output.read_text()
