@@ -12,7 +12,7 @@ class KeyInvalid(Refusal):
 
     code = "key_invalid"
     status = 401
-    title = _("The Subscription Key is not valid")
+    title = _("The key is not valid")
 
 
 class KeyRootMissing(Unavailable):
