@@ -13,15 +13,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.models import Plan
-from quota.money import nanousd_from_credits
+from quota.money import nanousd_from_credits, nanousd_from_usd
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Membership
 
 LONGEST_RANGE = timedelta(days=366)
 
 
-class CreditsField(forms.CharField):
-    """A decimal number of Credits; cleaned, it is nano-dollars, or None when empty and not required."""
+class AmountField(forms.CharField):
+    """A decimal amount; cleaned, it is nano-dollars, or None when empty and not required."""
 
     def __init__(self, **kwargs: object) -> None:
         widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
@@ -29,12 +29,32 @@ class CreditsField(forms.CharField):
 
     def clean(self, value: object) -> int | None:
         text = super().clean(value).replace(",", "").replace(" ", "")
-        if not text:
-            return None
+        return self.read(text) if text else None
+
+    def read(self, text: str) -> int:
+        raise NotImplementedError
+
+
+class CreditsField(AmountField):
+    """A number of Credits."""
+
+    def read(self, text: str) -> int:
         try:
             return nanousd_from_credits(text)
         except ValueError:
             raise forms.ValidationError(_("Give a number of Credits with at most 6 decimals.")) from None
+
+
+class UsdField(AmountField):
+    """An amount in dollars, with or without the sign."""
+
+    def read(self, text: str) -> int:
+        try:
+            return nanousd_from_usd(text.replace("$", "", 1))
+        except ValueError:
+            raise forms.ValidationError(
+                _("Give an amount in dollars, such as 25 or 0.50, with at most 9 decimals.")
+            ) from None
 
 
 class SeatRequestForm(forms.Form):

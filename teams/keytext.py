@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
-    """What tells keys of one kind from those of another: the prefix that people see, and the `label` that makes
-    another secret of the same root, id and salt.
+    """What tells keys of one kind from those of another: the prefix that people see, and the `label` that
+    makes another secret of the same root, id and salt.
     """
 
     prefix: str

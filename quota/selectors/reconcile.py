@@ -98,7 +98,9 @@ ORDER BY seat_id, rule, starts_at
 """
 
 LOTS = """
-SELECT format('Credits left in lot %%s', g.id), coalesce(sum(l.amount_nanousd), 0), g.remaining_nanousd
+SELECT format('%%s left in lot %%s',
+        CASE g.account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, g.id),
+    coalesce(sum(l.amount_nanousd), 0), g.remaining_nanousd
 FROM quota_creditgrant g LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id
 GROUP BY g.id HAVING coalesce(sum(l.amount_nanousd), 0) <> g.remaining_nanousd
 ORDER BY g.id
@@ -156,10 +158,11 @@ WITH held AS (
     WHERE state = 'held' AND expires_at > %(at)s AND from_credits_nanousd > 0 GROUP BY team_id
 ), backed AS (
     SELECT h.team_id, h.nanousd,
-        (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g WHERE g.team_id = h.team_id)
+        (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g
+            WHERE g.team_id = h.team_id AND g.account = 'credits')
         - (SELECT coalesce(sum(l.amount_nanousd), 0) FROM quota_creditledgerentry l
-           WHERE l.team_id = h.team_id AND l.kind IN ('refund', 'adjustment') AND l.amount_nanousd < 0
-               AND l.at >= h.since) AS lots
+           WHERE l.team_id = h.team_id AND l.account = 'credits' AND l.kind IN ('refund', 'adjustment')
+               AND l.amount_nanousd < 0 AND l.at >= h.since) AS lots
     FROM held h
 )
 SELECT format('Credits held in Team %%s', team_id), format('at most %%s', lots), nanousd

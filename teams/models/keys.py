@@ -1,5 +1,5 @@
-"""Keys and the root secrets they are made with. No secret is stored: a text is derived from `key_id`, `salt` and
-a root secret that is kept outside of the database (`teams/keytext.py`).
+"""Keys and the root secrets they are made with. No secret is stored: a text is derived from `key_id`,
+`salt` and a root secret that is kept outside of the database (`teams/keytext.py`).
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class ApiKey(models.Model):
 
 
 class ApiKeyText(KeyText):
-    """One text of an API key. It ends with the membership of who made it: nobody who has left knows a text that
-    works. Whoever manages the Team's keys rotates the key first, and the new text is theirs.
+    """One text of an API key. It ends with the membership of who made it: nobody who has left knows a text
+    that works. Whoever manages the Team's keys rotates the key first, and the new text is theirs.
     """
 
     KIND = API_KEY

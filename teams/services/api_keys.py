@@ -1,5 +1,5 @@
-"""API keys: made by name for the Team, changed, rotated, revoked. Their texts are made as those of Subscription
-Keys are (`keys`).
+"""API keys: made by name for the Team, changed, rotated, revoked. Their texts are made as those of
+Subscription Keys are (`keys`).
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def _issue(key: ApiKey, membership: Membership, at: datetime) -> ApiKeyText:
 def change_api_key(
     *, key: ApiKey, name: str, month_cap_nanousd: int | None, at: datetime, by: User
 ) -> ApiKey:
-    """Another name or cap. What it has spent this month counts under the new cap too. Raises InvalidValue, and
-    NotFound once the key was revoked.
+    """Another name or cap. What it has spent this month counts under the new cap too. Raises InvalidValue,
+    and NotFound once the key was revoked.
     """
     name = clean_name(name, pointer="/name")
     _check_cap(month_cap_nanousd)
@@ -91,9 +91,9 @@ def change_api_key(
 def rotate_api_key(
     *, key: ApiKey, membership: Membership, overlap: timedelta, at: datetime, by: User
 ) -> ApiKeyText:
-    """The key gets a new text, which `membership` has made; every earlier one works for `overlap` more (0 to 24
-    hours) at most, as of a Subscription Key. Name, cap, end and what was spent stay. Raises InvalidValue, and
-    NotFound for a key that was revoked or has expired, or a membership that ended.
+    """The key gets a new text, which `membership` has made; every earlier one works for `overlap` more (0
+    to 24 hours) at most, as of a Subscription Key. Name, cap, end and what was spent stay. Raises
+    InvalidValue, and NotFound for a key that was revoked or has expired, or a membership that ended.
     """
     check_overlap(overlap)
     key = lock_api_key(key)

@@ -20,19 +20,13 @@ from tokenplan.kit.transactions import one_transaction
 # Roots that live keys were made with and that are not configured, or with another secret, and how many keys.
 MISSING_ROOTS = """
 WITH live AS (
-    SELECT root FROM teams_subscriptionkey WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(at)s)
-    UNION ALL
-    SELECT root FROM teams_apikeytext WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(at)s)
-)
-SELECT r.name, count(*) AS keys
-FROM teams_keyroot r JOIN live k ON k.root = r.name
-WHERE r.withdrawn_at IS NULL
-    AND NOT EXISTS (
-        SELECT FROM unnest(%(names)s::text[], %(fingerprints)s::text[]) c (name, fingerprint)
-        WHERE c.name = r.name AND c.fingerprint = r.fingerprint
-    )
-GROUP BY r.name ORDER BY r.name
-"""
+    SELECT root FROM teams_subscriptionkey WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at >
+    %(at)s) UNION ALL SELECT root FROM teams_apikeytext WHERE revoked_at IS NULL AND (expires_at IS NULL OR
+    expires_at > %(at)s) ) SELECT r.name, count(*) AS keys FROM teams_keyroot r JOIN live k ON k.root =
+    r.name WHERE r.withdrawn_at IS NULL AND NOT EXISTS ( SELECT FROM unnest(%(names)s::text[],
+    %(fingerprints)s::text[]) c (name, fingerprint) WHERE c.name = r.name AND c.fingerprint = r.fingerprint
+    ) GROUP BY r.name ORDER BY r.name
+    """
 
 # What this process has compared with the database: a fingerprint there never changes.
 _genuine: set[tuple[str, str]] = set()

@@ -1,5 +1,5 @@
-"""Subscription Keys: made with the membership, seen again by their owner, rotated, revoked. What is the same for
-API keys (`api_keys`) is written here for both.
+"""Subscription Keys: made with the membership, seen again by their owner, rotated, revoked. What is the
+same for API keys (`api_keys`) is written here for both.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Locks rows until the transaction ends, and returns them as they are then.
 
-Locks are taken in this order, each kind by primary key: Team, invitation, key (a Subscription Key before an API
-key, that before its texts), membership, seat, the Team's row of Credits (ARCHITECTURE.md has the order of all floors). Locks are FOR NO KEY UPDATE, so inserting a row
-that refers to a locked one does not wait. An account is locked by its own verbs, before anything else.
+Locks are taken in this order, each kind by primary key: Team, invitation, key (a Subscription Key, then an
+API key, then its texts), membership, seat, the Team's row of Credits (ARCHITECTURE.md has the order of all
+floors). Locks are FOR NO KEY UPDATE, so inserting a row that refers to a locked one does not wait. An
+account is locked by its own verbs, before anything else.
 """
 
 from __future__ import annotations
