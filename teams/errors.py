@@ -22,6 +22,13 @@ class KeyRootMissing(Unavailable):
     """
 
 
+class ApiKeyTextHidden(Refusal):
+    """It is somebody else's, or was revoked."""
+
+    code = "api_key_text_hidden"
+    title = _("A text of an API key is shown to who made it alone; rotate the key to get one of your own")
+
+
 class ReauthenticationRequired(Refusal):
     code = "reauthentication_required"
     status = 403

@@ -370,6 +370,7 @@ SPECTACULAR_SETTINGS = {
         "IntervalEnum": "billing.models.Interval",
         "ChangeKindEnum": "billing.selectors.change_requests.KINDS",
         "CheckoutKindEnum": "billing.models.Checkout.Kind",
+        "LedgerKindEnum": "quota.models.CreditLedgerEntry.Kind",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='creditgrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('account', 'credits'), ('expires_at__isnull', False)), ('account', 'balance'), _connector='OR'), name='credits_expire'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('account', 'credits'), ('expires_at__isnull', False)), ('account', 'balance'), _connector='OR'), name='every_lot_of_credits_expires'),
         ),
         migrations.AddConstraint(
             model_name='creditledgerentry',

@@ -68,7 +68,7 @@ class CreditGrant(models.Model):
             models.UniqueConstraint(fields=["id", "account"], name="credit_grant_in_account"),
             models.CheckConstraint(
                 condition=Q(account="credits", expires_at__isnull=False) | Q(account="balance"),
-                name="credits_expire",
+                name="every_lot_of_credits_expires",
             ),
         ]
         indexes = [

@@ -115,7 +115,7 @@ def revoke_api_key(*, key: ApiKey, at: datetime, by: User | None) -> int:
     revoked before.
     """
     key = lock_api_key(key)
-    count = revoke_texts(lock_api_key_texts(key), at=at, by=by)
+    count = revoke_texts(keys=lock_api_key_texts(key), at=at, by=by)
     key.revoked_at = at
     key.save(update_fields=["revoked_at"])
     record(team=key.team, by=by, action="api_key.revoked", subject=key.name, at=at)
@@ -131,9 +131,8 @@ def revoke_api_key_texts_of(*, membership: Membership, at: datetime, by: User | 
     texts = membership.api_key_texts.select_related("team").order_by("pk")
     # The keys first, in their order, as every verb that makes or ends a text has it.
     locked = list(ApiKey.objects.filter(pk__in=known).order_by("pk").select_for_update(no_key=True))
-    return revoke_texts(
-        texts.filter(api_key__in=locked).select_for_update(no_key=True, of=("self",)), at=at, by=by
-    )
+    theirs = texts.filter(api_key__in=locked).select_for_update(no_key=True, of=("self",))
+    return revoke_texts(keys=theirs, at=at, by=by)
 
 
 @one_transaction()

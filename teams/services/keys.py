@@ -134,7 +134,7 @@ def end_text(*, key: KeyText, end: datetime, at: datetime) -> None:
 @one_transaction()
 def revoke_keys(*, membership: Membership, at: datetime, by: User | None) -> int:
     """Kill every working text of a member at once. Returns how many there were."""
-    return revoke_texts(lock_keys(membership), at=at, by=by)
+    return revoke_texts(keys=lock_keys(membership), at=at, by=by)
 
 
 @one_transaction()
@@ -148,11 +148,11 @@ def withdraw_root(*, root: str, at: datetime, by: User | None) -> int:
     key_roots.mark_withdrawn(name=root, at=at)
     of_members = SubscriptionKey.objects.filter(root=root).select_related("team").order_by("pk")
     of_teams = ApiKeyText.objects.filter(root=root).select_related("team").order_by("pk")
-    count = revoke_texts(of_members.select_for_update(no_key=True, of=("self",)), at=at, by=by)
-    return count + revoke_texts(of_teams.select_for_update(no_key=True, of=("self",)), at=at, by=by)
+    count = revoke_texts(keys=of_members.select_for_update(no_key=True, of=("self",)), at=at, by=by)
+    return count + revoke_texts(keys=of_teams.select_for_update(no_key=True, of=("self",)), at=at, by=by)
 
 
-def revoke_texts(keys: Iterable[KeyText], *, at: datetime, by: User | None) -> int:
+def revoke_texts(*, keys: Iterable[KeyText], at: datetime, by: User | None) -> int:
     """Of these keys, which are locked, those that still work."""
     live = [key for key in keys if key.revoked_at is None]
     dead = [key for key in live if key.expires_at is None or key.expires_at > at]

@@ -159,8 +159,8 @@ def test_when_to_warn_is_set_and_a_repeat_changes_nothing(team: Team) -> None:
 @pytest.mark.parametrize(
     ("values", "rule"),
     [
-        ({"account": "credits", "expires_at": None}, "credits_expire"),
-        ({"account": "other", "expires_at": T0 + DAY}, "credits_expire"),
+        ({"account": "credits", "expires_at": None}, "every_lot_of_credits_expires"),
+        ({"account": "other", "expires_at": T0 + DAY}, "every_lot_of_credits_expires"),
     ],
 )
 def test_the_database_refuses_a_lot_of_no_account(team: Team, values: dict[str, object], rule: str) -> None:
