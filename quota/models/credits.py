@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from quota.models.usage import UsageEvent
-from quota.money import credits_words, usd_text
+from quota.money import credits_text, credits_words, usd_text
 from teams.models import ApiKey, Membership, Team, User
 
 
@@ -24,6 +24,10 @@ class Account(models.TextChoices):
 
     CREDITS = "credits", _("Credits")
     BALANCE = "balance", _("API balance")
+
+    def exact(self, nanousd: int) -> str:
+        """The amount for the audit log: `12000.000`, `$12.00`."""
+        return usd_text(nanousd) if self is Account.BALANCE else credits_text(nanousd)
 
     def words(self, nanousd: int) -> str:
         """The amount as people read it: `12,000 Credits`, `$12.00`."""

@@ -35,6 +35,11 @@ def api_balance(team: Team, at: datetime) -> ApiBalance:
     )
 
 
+def account_balance(account: str, team_id: int, at: datetime) -> int:
+    """What is left in the lots of an account that can be drawn from."""
+    return CreditGrant.objects.filter(team_id=team_id).of_account(account).live(at).remaining()
+
+
 def month_used(keys: Iterable[ApiKey], at: datetime) -> dict[int, int]:
     """What each key has spent in the calendar month (UTC) of `at`, by its id."""
     ids = [key.pk for key in keys]

@@ -7,7 +7,6 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from quota.models import Account, CreditGrant, CreditLedgerEntry
-from quota.money import credits_text, usd_text
 from quota.services.locks import lock_credits
 from quota.services.owed import pay_what_is_owed
 from teams.models import Team, User
@@ -17,7 +16,8 @@ from tokenplan.kit.errors import InvalidValue
 
 def amount_details(account: str, nanousd: int) -> dict[str, str]:
     """An amount of the account, exact, for the audit log."""
-    return {"usd": usd_text(nanousd)} if account == Account.BALANCE else {"credits": credits_text(nanousd)}
+    unit = "usd" if account == Account.BALANCE else "credits"
+    return {unit: Account(account).exact(nanousd)}
 
 
 def grant_lot(

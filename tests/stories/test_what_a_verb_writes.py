@@ -23,7 +23,7 @@ from billing.services import (
     refunds,
     top_ups,
 )
-from quota.models import CreditLedgerEntry, OwedUsage, Plan
+from quota.models import Account, CreditLedgerEntry, OwedUsage, Plan
 from quota.services import credits, entitlements, gateways, notices, owed, reservations, seat_requests
 from quota.services.windows_history import close_windows
 from teams.invitation_tokens import token_of
@@ -260,7 +260,9 @@ BILLING: dict[str, Verb] = {
     ),
     "hear of a promotion": (lambda w: say_promotion(f"CODE-{w.name}", active=False), "Promotion ~1"),
     "restore a purchase": (
-        lambda w: purchases.restore_purchase(team=w.team, id=str(uuid4()), credits_nanousd=5 * USD, at=NOW),
+        lambda w: purchases.restore_purchase(
+            team=w.team, id=str(uuid4()), account=Account.CREDITS, nanousd=5 * USD, at=NOW
+        ),
         "CreditPurchase +1",
     ),
     "bill a purchase": (
