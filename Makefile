@@ -10,6 +10,9 @@ PACKAGES := node_modules/.locked
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
 $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
 
+# Where this is set, every process compiles every module anew: a second for each that `up` and the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup run test test-all mutants check format lock shots clean
 .DEFAULT_GOAL := help
 
@@ -24,8 +27,8 @@ run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
 test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what they reach
 	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 
-test-all: setup ## And the tests that take minutes
-	@$(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
+test-all: setup ## And the tests that take minutes, and each property with more examples
+	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),all) $(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 
 mutants: setup ## Plant faults in the code that must not be wrong; each that no test notices is named. ARGS="--only REGEX"
 	@$(BIN)/python -m tests.mutants $(ARGS)

@@ -84,6 +84,11 @@ class TooManyAgents(Refusal):
         self.windows = windows
 
 
+class LeaseNotAllowed(InvalidValue):
+    code = "lease_not_allowed"
+    title = _("A plan that enforces its number of agents allows no leases")
+
+
 class RequestIdReused(Refusal):
     code = "request_id_reused"
     title = _("This request_id was used for another request")
@@ -104,7 +109,12 @@ class ReservationClosed(Refusal):
 class ReservationUnknown(Refusal):
     code = "reservation_unknown"
     status = 404
-    title = _("There is no such reservation of this gateway")
+    title = _("There is no such reservation")
+
+
+class ReservationLapsed(Refusal):
+    code = "reservation_lapsed"
+    title = _("The lifetime of the reservation is over, and it cannot be extended")
 
 
 class AlreadySettled(Refusal):

@@ -70,9 +70,13 @@ class Card:
     models: Mapping[str, ModelPrices]
     aliases: Mapping[str, str] = field(default_factory=dict)
 
+    def find(self, name: str) -> ModelPrices | None:
+        """The model of this name or alias, if the card has it."""
+        return self.models.get(self.aliases.get(name, name))
+
     def model(self, name: str) -> ModelPrices:
         """The model of this name or alias. Raises ModelUnknown."""
-        found = self.models.get(self.aliases.get(name, name))
+        found = self.find(name)
         if found is None:
             raise not_on_the_card(name)
         return found

@@ -80,8 +80,12 @@ class GatewayCredentialQuerySet(QuerySet["GatewayCredential"]):
 
 class ReservationQuerySet(TeamOwned["Reservation"]):
     def lapsed(self, at: datetime) -> Self:
-        """Those whose lifetime is over and that no sweep has marked yet."""
-        return self.filter(state="held", expires_at__lte=at)
+        """Those that hold nothing any more, by the clock, and that no sweep has marked yet."""
+        return self.filter(state="held", holds_until__lte=at)
+
+    def over(self, at: datetime) -> Self:
+        """Those whose lifetime is over and that were not closed, whether or not a sweep has marked them."""
+        return self.filter(Q(state="held", expires_at__lte=at) | Q(expired=True))
 
 
 class UsageEventQuerySet(TeamOwned["UsageEvent"]):

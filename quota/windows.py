@@ -102,11 +102,20 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A live reservation's quota part, at the moment it was made. At `ends_at` it lapses by itself."""
+    """What is left of a live reservation's quota part. At `ends_at` it lapses by itself.
+
+    For one call it counts at the moment it was made. A lease may be drawn from at any moment from then on, so
+    it counts in every window that ends after it was made.
+    """
 
     at: datetime
     nanousd: int
     ends_at: datetime = FOREVER
+    is_lease: bool = False
+
+    def counts_between(self, start: datetime, end: datetime) -> bool:
+        """Whether it counts in the window from `start` to `end`."""
+        return self.at < end and (self.is_lease or self.at >= start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +200,13 @@ def window_at(
     start = rule.bucket_start(moment, buckets)
     used = sum(b.used for b in buckets if b.starts_at == start)
     opened = [*buckets, Bucket(start, 0)]
-    held = sum(h.nanousd for h in holds if rule.bucket_start(h.at, opened) == start)
-    return QuotaWindow(limit, used, held, start, start + rule.length, None)
+    end = start + rule.length
+    held = sum(
+        h.nanousd
+        for h in holds
+        if rule.bucket_start(h.at, opened) == start or (h.is_lease and h.counts_between(start, end))
+    )
+    return QuotaWindow(limit, used, held, start, end, None)
 
 
 def _rolling_window(
@@ -202,8 +216,9 @@ def _rolling_window(
     end = rule.bucket_start(moment) + rule.step
     first = end - rule.length
     inside = [b for b in buckets if first <= b.starts_at < end and b.used]
-    held = [h for h in holds if first <= h.at < end and h.nanousd]
-    newest = max([b.starts_at for b in inside] + [h.at for h in held], default=None)
+    held = [h for h in holds if h.counts_between(first, end) and h.nanousd]
+    counting_since = [max(h.at, moment) if h.is_lease else h.at for h in held]
+    newest = max([b.starts_at for b in inside] + counting_since, default=None)
     resets_at = rule.length + (rule.bucket_start(newest) if newest else moment)
     oldest = min(inside, key=lambda b: b.starts_at, default=None)
     return QuotaWindow(

@@ -27,6 +27,7 @@ class KeyKind:
 SUBSCRIPTION_KEY = KeyKind("sk-cp-", b"subscription-key")
 API_KEY = KeyKind("sk-api-", b"api-key")
 KINDS = (SUBSCRIPTION_KEY, API_KEY)
+HANDLE_PREFIX = "kh-"
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ID_LENGTH = 12
 SECRET_LENGTH = 40
@@ -76,6 +77,19 @@ def key_id_of(text: str, kind: KeyKind = SUBSCRIPTION_KEY) -> str | None:
     if not all(c in ALPHABET for c in signs) or _checksum(body) != checksum:
         return None
     return signs[:ID_LENGTH]
+
+
+def handle(key_id: str) -> str:
+    """What names the key to a gateway without being a secret: its id. It never authorizes."""
+    return HANDLE_PREFIX + key_id
+
+
+def key_id_of_handle(text: str) -> str | None:
+    """The id in a handle, or None for other text."""
+    if not text.startswith(HANDLE_PREFIX):
+        return None
+    key_id = text[len(HANDLE_PREFIX) :]
+    return key_id if len(key_id) == ID_LENGTH and all(c in ALPHABET for c in key_id) else None
 
 
 def same_text(given: str, expected: str) -> bool:

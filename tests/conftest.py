@@ -5,13 +5,13 @@ its own; TEST_DATABASE_NAME names it (xdist appends `_gw0` …).
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
@@ -19,12 +19,15 @@ from pytest_django import DjangoDbBlocker
 
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.chromium import FLAGS, chromium
+from tests.helpers.databases import copy_role_settings, empty_tables_quickly, migrated_template
 from tokenplan.runtime.embedded import embedded_servers, servers_in_use
 
 _servers = contextlib.ExitStack()
 
-# The same examples in every run, and no time limit for one. HYPOTHESIS_PROFILE=search tries new examples.
-hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+# The same examples in every run, and no time limit for one; `make test-all` tries more of them.
+# HYPOTHESIS_PROFILE=search tries new examples.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.register_profile("all", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 # A property that fails has noticed the planted fault (tests/mutants); nobody needs the smallest example.
 _TRIED = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
@@ -38,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # Nothing in var/test has to outlive the run, so nothing waits for the disk.
         servers = embedded_servers(settings.DATA, durable=False)
         _servers.enter_context(servers_in_use(settings.DATA, servers))
+    empty_tables_quickly()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -50,9 +54,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)
 
 
+def pytest_collection_finish() -> None:
+    """What was imported and collected outlives the run: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """The test database is a copy: migrating takes seconds in every process, copying a moment."""
+    if settings.EMBEDDED_DATABASE:
+        with django_db_blocker.unblock():
+            connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The test database. At the end every connection to it is closed, so that it can be dropped."""
+    if template := connection.settings_dict["TEST"].get("TEMPLATE"):
+        with django_db_blocker.unblock():
+            copy_role_settings(template)
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
@@ -66,20 +90,6 @@ def stripe_account(db: None, client: Client) -> Iterator[stripe_accounts.StripeA
     """A local Stripe for this test alone, called through the real SDK, with our prices published."""
     with stripe_accounts.opened(client) as account:
         yield account
-
-
-@pytest.fixture(autouse=True)
-def _empty_cache(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Empties the cache, which holds the rate limits of sign-in, after a test that commits.
-
-    Django empties the tables of models only, and the cache's table has none.
-    """
-    yield
-    marker = request.node.get_closest_marker("django_db")
-    commits = {"live_server", "transactional_db"} & set(request.fixturenames)
-    if commits or (marker and marker.kwargs.get("transaction")):
-        with django_db_blocker.unblock():
-            cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -371,6 +371,7 @@ SPECTACULAR_SETTINGS = {
         "ChangeKindEnum": "billing.selectors.change_requests.KINDS",
         "CheckoutKindEnum": "billing.models.Checkout.Kind",
         "LedgerKindEnum": "quota.models.CreditLedgerEntry.Kind",
+        "HoldStateEnum": "quota.api.gateway.settle.STATES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -379,7 +380,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Log: one line an event, on stderr. The formatter hides whatever looks like a key.
-
 LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 LOGGING = {
     "version": 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing.models import Change, Payment, Refund
+from billing.models import Change, Payment, Refund, Subscription
 from billing.stripe_api.snapshots import RefundSnapshot
 from teams.models import Membership, Team
 from teams.services import mail
@@ -69,6 +69,34 @@ def notify_of_what_is_not_undone(*, change: Change, at: datetime) -> None:
         "subscription": change.subscription.stripe_id,
     }
     mail.queue_for_operators(kind="not_undone", context=context, dedupe_key=f"not_undone:{change.pk}", at=at)
+
+
+@one_transaction()
+def notify_of_what_does_not_follow(*, payment: Payment, reason: str, at: datetime) -> None:
+    """Mails operators, once, that a payment was taken back whole, and that Stripe refuses to take away the
+    seats that it paid for.
+    """
+    context: dict[str, str | int] = {
+        "team": payment.team.name,
+        "payment": payment.stripe_id,
+        "reason": reason,
+    }
+    key = f"does_not_follow:{payment.stripe_id}"
+    mail.queue_for_operators(kind="does_not_follow", context=context, dedupe_key=key, at=at)
+
+
+@one_transaction()
+def notify_of_a_month_in_a_year(*, payment: Payment, subscription: Subscription, at: datetime) -> None:
+    """Mails operators, once, that the payment of a month was taken back whole, what was left of which has
+    gone into the price of the year that runs: nothing ends.
+    """
+    context: dict[str, str | int] = {
+        "team": payment.team.name,
+        "payment": payment.stripe_id,
+        "subscription": subscription.stripe_id,
+    }
+    key = f"month_in_a_year:{payment.stripe_id}"
+    mail.queue_for_operators(kind="month_in_a_year", context=context, dedupe_key=key, at=at)
 
 
 @one_transaction()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -131,15 +132,25 @@ def apply_promotion(*, fetched: Fetched[PromotionSnapshot]) -> list[str]:
     """Our mirror shows what was fetched, unless it shows something more recent. A code that we did not make
     is for nothing until an operator says what for (`set_terms`). Returns what changed, a line.
     """
-    snapshot = fetched.value
-    row = Promotion.objects.select_for_update(no_key=True).filter(stripe_id=snapshot.id).first()
-    row = row or Promotion(stripe_id=snapshot.id)
-    if row.fetch_sequence >= fetched.sequence:
+    snapshot, sequence = fetched.value, fetched.sequence
+    values: dict[str, Any] = {
+        "code": snapshot.code,
+        "active": snapshot.active,
+        "percent_hundredths": snapshot.percent_hundredths,
+        "amount_nanousd": snapshot.amount_nanousd,
+        "duration": snapshot.duration,
+        "times_redeemed": snapshot.times_redeemed,
+        "max_redemptions": snapshot.max_redemptions,
+        "expires_at": snapshot.expires_at,
+        "fetch_sequence": sequence,
+    }
+    # The event that a code was made may be worked beside the answer to our making it: one of them inserts.
+    rows = Promotion.objects.select_for_update(no_key=True)
+    row, is_new = rows.get_or_create(stripe_id=snapshot.id, defaults=values)
+    if row.fetch_sequence >= sequence and not is_new:
         return []
-    before = (row.active, row.times_redeemed) if row.pk else None
-    row.code, row.active, row.duration = snapshot.code, snapshot.active, snapshot.duration
-    row.percent_hundredths, row.amount_nanousd = snapshot.percent_hundredths, snapshot.amount_nanousd
-    row.times_redeemed, row.max_redemptions = snapshot.times_redeemed, snapshot.max_redemptions
-    row.expires_at, row.fetch_sequence = snapshot.expires_at, fetched.sequence
-    row.save()
-    return [f"promotion {row.code}"] if before != (row.active, row.times_redeemed) else []
+    before = (row.active, row.times_redeemed)
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(values))
+    return [f"promotion {row.code}"] if is_new or before != (row.active, row.times_redeemed) else []

@@ -43,8 +43,8 @@ def sync_checkout(checkout: Checkout, at: datetime, *, session_id: str = "") -> 
             changed += sync_subscription(snapshot.subscription_id, at)
         if checkout.kind != Checkout.Kind.SUBSCRIPTION and snapshot.paid:
             changed += _grant(checkout, snapshot, at)
-        if snapshot.invoice_id:
-            changed += sync_invoice(snapshot.invoice_id, at)
+        if snapshot.invoice_id:  # the subscription that it bills has just been synced
+            changed += sync_invoice(snapshot.invoice_id, at, with_subscription=not snapshot.subscription_id)
         if snapshot.customer_id:
             changed += sync_customer(snapshot.customer_id, at)  # it has a card now
     changed += checkouts.apply_checkout(checkout=checkout, fetched=fetched, at=at)

@@ -23,8 +23,10 @@ from billing.sync.subscriptions import sync_subscription
 from teams.models import Team
 
 
-def sync_invoice(id: str, at: datetime) -> list[str]:
-    return apply_fetched_invoice(fetch(lambda: stripe_api.invoice(id)), at)
+def sync_invoice(id: str, at: datetime, *, with_subscription: bool = True) -> list[str]:
+    """As `apply_fetched_invoice`, of what Stripe answers now."""
+    fetched = fetch(lambda: stripe_api.invoice(id))
+    return apply_fetched_invoice(fetched, at, with_subscription=with_subscription)
 
 
 def apply_fetched_invoice(

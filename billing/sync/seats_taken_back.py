@@ -14,6 +14,7 @@ from billing.fetch import fetch
 from billing.models import Change, Invoice, Payment, Subscription
 from billing.selectors.prices import prices_of
 from billing.services.changes import refuse_change
+from billing.services.notifications import notify_of_a_month_in_a_year, notify_of_what_does_not_follow
 from billing.services.undos import (
     mark_undone,
     open_end_of_period,
@@ -37,11 +38,24 @@ A_MONTH = timedelta(days=31)
 def take_back_seats(team: Team, payment_id: str, at: datetime) -> list[str]:
     """A period's invoice that was taken back ends the seats that it paid for and their renewal; a change's
     undoes that change. The invoice of an earlier period ends nothing. Returns what changed, a line each.
+
+    Raises StripeRefused or StripeMissing where Stripe refuses that, and tells operators, once; and
+    ChangeInProgress. The event comes again, and so does this.
     """
-    payment = Payment.objects.for_team(team).filter(stripe_id=payment_id).first()
+    payment = Payment.objects.select_related("team").filter(team=team, stripe_id=payment_id).first()
     if payment is None or not payment.is_taken_back:
         return []
-    for bill in Invoice.objects.for_team(team).filter(payment_id=payment_id).exclude(subscription_id=""):
+    try:
+        return _take_back(payment, at)
+    except (StripeRefused, StripeMissing) as refusal:
+        notify_of_what_does_not_follow(payment=payment, reason=refusal.detail, at=at)
+        raise
+
+
+def _take_back(payment: Payment, at: datetime) -> list[str]:
+    team = payment.team
+    bills = Invoice.objects.for_team(team).filter(payment_id=payment.stripe_id)
+    for bill in bills.exclude(subscription_id=""):
         row = Subscription.objects.for_team(team).live().filter(stripe_id=bill.subscription_id).first()
         if row is None:
             continue
@@ -52,6 +66,8 @@ def take_back_seats(team: Team, payment_id: str, at: datetime) -> list[str]:
         change = done.first()
         if change is not None and (not is_earlier or _was_cut_short(row, bill)):
             return _undo(row, change, bill, at)
+        if bill.reason in PERIOD_REASONS and _was_cut_short(row, bill):
+            notify_of_a_month_in_a_year(payment=payment, subscription=row, at=at)
     return []
 
 

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from billing import stripe_api
-from billing.errors import ChangeInProgress, PaymentDeclined, StripeMissing, StripeRefused
+from billing.errors import PaymentDeclined, StripeMissing, StripeRefused
 from billing.models import Payment, Refund
 from billing.services import refunds
 from billing.sync.payments import sync_payment
 from billing.workflows.batches import work_each
 from teams.models import User
+from tokenplan.kit.errors import Refusal
 
 # A refund that was opened so long ago and is not closed was interrupted.
 SENT_FOR = timedelta(minutes=5)
@@ -42,7 +43,10 @@ def refund_payment(
 
 
 def send_refund(*, refund: Refund, at: datetime) -> Refund:
-    """Asks Stripe; once, however often it is sent."""
+    """Asks Stripe; once, however often it is sent. Raises what Stripe says to that alone: a refund that is
+    made is done, whatever becomes of what it paid for. The event of the refund is worked until that follows,
+    and operators are told where Stripe refuses it.
+    """
     payment = refund.payment
     try:
         id = stripe_api.refund(payment.stripe_id, nanousd=refund.amount_nanousd, request=refund.pk)
@@ -50,8 +54,7 @@ def send_refund(*, refund: Refund, at: datetime) -> Refund:
         refunds.close_refund(refund=refund, error=refusal.detail, at=at)
         raise
     refund = refunds.close_refund(refund=refund, stripe_id=id, at=at)
-    # What it paid for may have to wait for another change; then the event of the refund is worked later.
-    with suppress(ChangeInProgress):
+    with suppress(Refusal):
         sync_payment(payment.stripe_id, at)
     return refund
 

@@ -23,14 +23,18 @@ def receipt_json(event: UsageEvent) -> dict[str, Any]:
     """A receipt (docs/api.md). Windows and prices are as they were stored with the charge."""
     return {
         "id": str(event.pk),
+        "reservation": str(event.reservation_id) if event.reservation_id else None,
         "model": event.model,
         "modality": event.modality,
         "agent": event.agent,
+        "tags": event.tags,
         "usage": event.usage,
+        "estimated": event.estimated,
         "unpriced": event.unpriced,
         "amount_nanousd": event.amount_nanousd,
         "from_quota_nanousd": event.from_quota_nanousd,
         "from_credits_nanousd": event.from_credits_nanousd,
+        "from_balance_nanousd": event.from_balance_nanousd,
         "overrun_nanousd": event.overrun_nanousd,
         "prices": event.prices,
         "windows_before": event.windows_before,
@@ -50,20 +54,28 @@ class PriceUsedSerializer(Shape):
 
 
 class ReceiptSerializer(serializers.Serializer[UsageEvent]):
-    """A charge, for good. The three parts add up to the amount."""
+    """A charge, for good. The four parts add up to the amount."""
 
     id = serializers.UUIDField()
+    reservation = serializers.UUIDField(
+        allow_null=True, help_text="The hold that it was drawn from; null: nobody had asked."
+    )
     model = serializers.CharField()
     modality = serializers.CharField()
     agent = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
     usage = serializers.DictField(child=serializers.IntegerField())
+    estimated = serializers.BooleanField(
+        help_text="The gateway did not see all of the usage, and estimated it."
+    )
     unpriced = serializers.BooleanField(
         help_text="Something was used of a meter without a price; it is not in the amount."
     )
     amount_nanousd = serializers.IntegerField(help_text=NANOUSD)
     from_quota_nanousd = serializers.IntegerField()
     from_credits_nanousd = serializers.IntegerField()
-    overrun_nanousd = serializers.IntegerField(help_text="What neither quota nor Credits had room for.")
+    from_balance_nanousd = serializers.IntegerField(help_text="Of a call with an API key.")
+    overrun_nanousd = serializers.IntegerField(help_text="What nothing of these covered.")
     prices = PriceUsedSerializer(many=True)
     windows_before = WindowSerializer(many=True)
     windows_after = WindowSerializer(many=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from quota.api import model_list
-from quota.api.gateway import authorize, bulk, rate_card, settle
+from quota.api.gateway import authorize, bulk, rate_card, reservations, settle
 from quota.api.key_holder import trackers, usage
 from quota.api.people import api_keys, balance, credits, members, seat_requests, seats, team_usage, usage_csv
 
@@ -58,7 +58,15 @@ people = [
 
 urlpatterns = [
     path("gateway/authorize", authorize.Authorize.as_view(), name="api-authorize"),
+    path("gateway/reservations", reservations.ReservationList.as_view(), name="api-reservations"),
+    path(
+        "gateway/reservations/<uuid:reservation>",
+        reservations.ReservationDetail.as_view(),
+        name="api-reservation",
+    ),
     path("gateway/reservations/<uuid:reservation>/settle", settle.Settle.as_view(), name="api-settle"),
+    path("gateway/reservations/<uuid:reservation>/draw", settle.Draw.as_view(), name="api-draw"),
+    path("gateway/reservations/<uuid:reservation>/extend", reservations.Extend.as_view(), name="api-extend"),
     path("gateway/reservations/<uuid:reservation>/release", settle.Release.as_view(), name="api-release"),
     path("gateway/settlements", bulk.Settlements.as_view(), name="api-settlements"),
     path("gateway/events", bulk.Events.as_view(), name="api-events"),

@@ -7,229 +7,284 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from quota.allocation import split
-from quota.errors import (
-    LargerThanTheWindow,
-    NoUsableResources,
-    QuotaExhausted,
-    RequestIdReused,
-    ReservationClosed,
-    TooManyAgents,
-    UsageOwed,
-)
+from quota.errors import LeaseNotAllowed, ModelUnknown, RequestIdReused, ReservationClosed, UsageOwed
 from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
+from quota.hot_path.refusals import check_agents, no_room
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import (
+    USABLE_BALANCE,
     USABLE_CREDITS,
     CallState,
-    SeatUsage,
+    account_columns,
+    key_columns,
     locked_call_state,
     public_id_of,
-    usable_credits,
+    usable_in_account,
 )
-from quota.models import Gateway, Reservation
-from quota.money import credits_text
-from quota.pricing import estimated, not_on_the_card
+from quota.models import Account, Gateway, Reservation
+from quota.pricing import Card, estimated, not_on_the_card
 from quota.stored_json import windows_json
-from quota.windows import FOREVER, Hold
+from quota.windows import Hold
+from teams import keytext
 from teams.errors import KeyInvalid
+from tokenplan.kit.errors import InvalidValue
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)
+LEAST_LIFETIME_SECONDS = 10
+# A video is made by a job that runs for hours.
+LIFETIME_OF_MODALITY_SECONDS = {"video": 14_400}
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeRequest:
-    """What a gateway asks. `model` may be an alias; `estimate` is meter to quantity, or None for the default
-    hold of the model; `agent` may be empty.
+    """What a gateway asks: for one call of `model`, or for a lease of `hold_nanousd`, whose `model` is empty.
+
+    `model` may be an alias; `estimate` is meter to quantity, or None for the default hold of the model;
+    `lifetime_seconds` is None for the default of the model's modality; `agent` may be empty.
     """
 
     request_id: str
     key_text: str
-    model: str
-    estimate: Mapping[str, int] | None
+    model: str = ""
+    estimate: Mapping[str, int] | None = None
     agent: str = ""
+    hold_nanousd: int | None = None
+    lifetime_seconds: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """The answer. A repeat of the request gets the same one while its hold is open, with `repeated`."""
+    """The answer. A repeat of the request gets the same one while its hold is open, with `repeated`.
+
+    `key_handle` names the key to gateways without being a secret.
+    """
 
     reservation_id: UUID
     repeated: bool
+    key_handle: str
     expires_at: datetime
     estimate_nanousd: int
     from_quota_nanousd: int
     from_credits_nanousd: int
+    from_balance_nanousd: int
     team_slug: str
     plan_code: str | None
     windows: list[dict[str, object]]
 
 
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
-    """Hold what the call may cost, quota first and Credits for the rest, or refuse.
+    """Hold what the call may cost, or what the lease asks for: quota first, Credits for the rest; for an API
+    key, the Team's API balance. Or refuse.
 
-    Raises KeyInvalid, RequestIdReused, ReservationClosed, UsageOwed, ModelUnknown, InvalidUsage,
-    NoUsableResources, QuotaExhausted, LargerThanTheWindow, TooManyAgents. The key comes first: a dead one is
-    refused whatever was answered before. A refusal holds nothing and is not remembered: the same request_id
-    may ask again.
+    Raises KeyInvalid, RequestIdReused, ReservationClosed, UsageOwed, ModelUnknown, InvalidUsage, InvalidValue
+    for a lifetime that the gateway may not ask for, NoUsableResources, QuotaExhausted, LargerThanTheWindow,
+    TooManyAgents, LeaseNotAllowed. The key comes first: a dead one is refused whatever was answered before. A
+    refusal holds nothing and is not remembered: the same request_id may ask again.
     """
     key_public_id = public_id_of(request.key_text)
-    request_hash = _request_hash(key_public_id, request)
     with transaction.atomic():
         state = locked_call_state(
             key_public_id,
             key_text=request.key_text,
-            gateway_id=gateway.pk,
+            kind=keytext.kind_of(request.key_text) or keytext.SUBSCRIPTION_KEY,
             request_id=request.request_id,
             occurred_at=at,
             at=at,
         )
         if not state.key_works:
             raise KeyInvalid
+        card_id = state.rate_card_id
+        card = rate_card(card_id) if card_id else None
+        lifetime = _lifetime(gateway, card, request)
+        request_hash = _request_hash(key_public_id, request, lifetime)
         if state.prior_reservation_id:
-            return _repeated(gateway, request.request_id, request_hash, at)
+            return _repeated(state, key_public_id, request.request_id, request_hash, at)
         if state.owes:
             raise UsageOwed
-        if state.rate_card_id is None:
-            raise not_on_the_card(request.model)
-        card = rate_card(state.rate_card_id)
-        estimate = estimated(card, request.model, request.estimate)
+        if card_id is None or card is None:
+            raise (
+                not_on_the_card(request.model) if request.model else ModelUnknown(_("There is no rate card"))
+            )
         plan = plan_terms(state.plan_id) if state.plan_id else None
+        estimate = _estimate(card, plan, request)
         if plan:
-            _check_agents(state.usage, plan, request.agent, at)
+            check_agents(state.usage, plan, request.agent, at)
         room = state.usage.room(plan.limits, at) if plan else 0
         parts = split(estimate, room=room, credits=estimate)
         # What is estimated at nothing asks for no room: a working seat is enough, without one some Credits.
         credits_needed = parts.from_credits or (1 if plan is None else 0)
-        with_hold = state.usage.with_hold(Hold(at, parts.from_quota))
+        is_lease = request.hold_nanousd is not None
+        expires_at = at + lifetime
+        with_hold = state.usage.with_hold(Hold(at, parts.from_quota, is_lease=is_lease))
         reservation = Reservation(
             gateway_id=gateway.pk,
             request_id=request.request_id,
             request_hash=request_hash,
             team_id=state.team_id,
             membership_id=state.membership_id,
-            key_id=state.key_id,
+            **key_columns(state.key_id, state.api_key_id),
             seat_id=state.seat_id,
             plan_id=state.plan_id,
-            rate_card_id=state.rate_card_id,
-            model=card.model(request.model).model,
+            rate_card_id=card_id,
+            model="" if is_lease else card.model(request.model).model,
             agent=request.agent,
+            tags=list(request.tags),
             estimate_nanousd=parts.amount,
             from_quota_nanousd=parts.from_quota,
-            from_credits_nanousd=parts.from_credits,
+            left_quota_nanousd=parts.from_quota,
+            **account_columns(state.payer, "from", parts.from_credits),
+            **account_columns(state.payer, "left", parts.from_credits),
             windows=windows_json(with_hold.windows(plan.limits, at)) if plan else [],
             created_at=at,
-            expires_at=at + timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS),
+            expires_at=expires_at,
+            holds_until=room_kept_until(gateway, expires_at, is_lease=is_lease),
         )
         if _write(reservation, credits_needed):
             open_first_use_windows(state.seat_id, state.usage, at)
-            return _authorization(reservation, state.team_slug, plan.code if plan else None)
-        if Reservation.objects.filter(gateway=gateway, request_id=request.request_id).exists():
-            return _repeated(gateway, request.request_id, request_hash, at)
-        raise _refusal(state, plan, estimate, at)
+            return _authorization(
+                reservation, key_public_id, state.team_slug, plan.code if plan else None, repeated=False
+            )
+        if Reservation.objects.filter(team=state.team_id, request_id=request.request_id).exists():
+            return _repeated(state, key_public_id, request.request_id, request_hash, at)
+        usable = usable_in_account(state.payer, seated=plan is not None, at=at)
+        raise no_room(state.usage, plan, estimate, usable=usable, account=state.payer.account, at=at)
 
 
-def _request_hash(key_public_id: str, request: AuthorizeRequest) -> str:
+def _estimate(card: Card, plan: PlanTerms | None, request: AuthorizeRequest) -> int:
+    """Nano-dollars to hold. Raises ModelUnknown, InvalidUsage, LeaseNotAllowed."""
+    if request.hold_nanousd is None:
+        return estimated(card, request.model, request.estimate)
+    if plan and plan.agents_enforced:
+        detail = _("%(plan)s counts the agents at work call by call: ask before each call")
+        raise LeaseNotAllowed(detail % {"plan": plan.name}, pointer="/hold_nanousd")
+    return request.hold_nanousd
+
+
+def check_lifetime(gateway: Gateway, seconds: int) -> timedelta:
+    """A lifetime that was asked for. Raises InvalidValue for one outside of 10 s to the gateway's longest."""
+    most = gateway.max_lifetime_seconds
+    if not LEAST_LIFETIME_SECONDS <= seconds <= most:
+        detail = _("A hold of this gateway lives from %(least)s to %(most)s seconds")
+        values = {"least": LEAST_LIFETIME_SECONDS, "most": most}
+        raise InvalidValue(detail % values, pointer="/lifetime_seconds")
+    return timedelta(seconds=seconds)
+
+
+def _lifetime(gateway: Gateway, card: Card | None, request: AuthorizeRequest) -> timedelta:
+    """How long the hold lives: as asked for, or by the modality of the model, but no longer than the gateway
+    may ask for. Raises InvalidValue.
+    """
+    if request.lifetime_seconds is not None:
+        return check_lifetime(gateway, request.lifetime_seconds)
+    model = card.find(request.model) if card else None
+    default = settings.RESERVATION_LIFETIME_SECONDS
+    seconds = LIFETIME_OF_MODALITY_SECONDS.get(model.modality, default) if model else default
+    return timedelta(seconds=min(seconds, gateway.max_lifetime_seconds))
+
+
+def room_kept_until(gateway: Gateway, expires_at: datetime, *, is_lease: bool) -> datetime:
+    """When a hold lets go of its room by itself: a lease after the time to flush its draws."""
+    return expires_at + timedelta(seconds=gateway.flush_seconds) if is_lease else expires_at
+
+
+def _request_hash(key_public_id: str, request: AuthorizeRequest, lifetime: timedelta) -> str:
     estimate = None if request.estimate is None else sorted(request.estimate.items())
-    body = json.dumps([key_public_id, request.model, estimate, request.agent])
+    what = request.model if request.hold_nanousd is None else request.hold_nanousd
+    seconds = lifetime // timedelta(seconds=1)
+    body = json.dumps([key_public_id, what, estimate, request.agent, request.tags, seconds])
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _repeated(gateway: Gateway, request_id: str, request_hash: str, at: datetime) -> Authorization:
+def _repeated(
+    state: CallState, key_public_id: str, request_id: str, request_hash: str, at: datetime
+) -> Authorization:
     """The answer that the request got before, while its hold is open.
 
     Raises RequestIdReused when it was another request, ReservationClosed when nothing is held for it any
     more.
     """
-    prior = Reservation.objects.select_related("team", "plan").get(gateway=gateway, request_id=request_id)
+    prior = Reservation.objects.select_related("plan").get(team=state.team_id, request_id=request_id)
     if prior.request_hash != request_hash:
         detail = _("The request_id %(request_id)r was used for another request")
         raise RequestIdReused(detail % {"request_id": request_id}, pointer="/request_id")
-    state = prior.state_at(at)
-    if state != Reservation.State.HELD:
+    of_prior = prior.state_at(at)
+    if of_prior != Reservation.State.HELD:
         detail = _(
             "The request_id %(request_id)r belongs to a call that is %(state)s; nothing is held. "
             "Send a new request_id."
         )
         raise ReservationClosed(
-            detail % {"request_id": request_id, "state": state}, reservation_id=prior.pk, state=state
+            detail % {"request_id": request_id, "state": of_prior}, reservation_id=prior.pk, state=of_prior
         )
-    return _authorization(prior, prior.team.slug, prior.plan.code if prior.plan else None, repeated=True)
+    plan_code = prior.plan.code if prior.plan else None
+    return _authorization(prior, key_public_id, state.team_slug, plan_code, repeated=True)
 
 
 def _authorization(
-    reservation: Reservation, team_slug: str, plan_code: str | None, *, repeated: bool = False
+    reservation: Reservation, key_public_id: str, team_slug: str, plan_code: str | None, *, repeated: bool
 ) -> Authorization:
     return Authorization(
         reservation_id=reservation.pk,
         repeated=repeated,
+        key_handle=keytext.handle(key_public_id),
         expires_at=reservation.expires_at,
         estimate_nanousd=reservation.estimate_nanousd,
         from_quota_nanousd=reservation.from_quota_nanousd,
         from_credits_nanousd=reservation.from_credits_nanousd,
+        from_balance_nanousd=reservation.from_balance_nanousd,
         team_slug=team_slug,
         plan_code=plan_code,
         windows=reservation.windows,
     )
 
 
-def _check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) -> None:
-    """Raises TooManyAgents where the plan enforces its guideline."""
-    if not plan.agents_enforced:
-        return
-    at_work = usage.agents()
-    if agent not in at_work and len(at_work) >= plan.agents[1]:
-        lapses = min(live.hold.ends_at for live in usage.live)
-        raise TooManyAgents(
-            ngettext(
-                "%(plan)s allows %(agents)s agent at once; wait until it has finished",
-                "%(plan)s allows %(agents)s agents at once; wait until one has finished",
-                plan.agents[1],
-            )
-            % {"plan": plan.name, "agents": plan.agents[1]},
-            retry_after=max(1, ceil((lapses - at).total_seconds())),
-            windows=usage.windows(plan.limits, at),
-        )
-
-
 _COLUMNS = Columns(Reservation)
 
-# The statement that holds the Credits part also locks and checks it. Each statement inside of
-# `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without a Credits
+
+# The statement that holds the Credits part, or the API balance, also locks and checks it. Each statement inside
+# of `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without a Credits
 # part nothing of the Team is locked.
-_INSERT = f"""
+def _insert(table: str, key_id: str, usable: str) -> str:
+    return f"""
 WITH used_key AS (
-    UPDATE teams_subscriptionkey SET last_used_at = %(at)s
-    WHERE id = %(key_id)s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
+    UPDATE {table} SET last_used_at = %(at)s
+    WHERE id = %({key_id})s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
 )
 INSERT INTO quota_reservation ({_COLUMNS.names})
 SELECT {_COLUMNS.placeholders}
-WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {USABLE_CREDITS} >= %(credits_needed)s END
-ON CONFLICT (gateway_id, request_id) DO NOTHING
+WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {usable} >= %(credits_needed)s END
+ON CONFLICT (team_id, request_id) DO NOTHING
 RETURNING id
 """  # noqa: S608  (its parts are constants of ours)
 
 
+_INSERT = {
+    Account.CREDITS: _insert("teams_subscriptionkey", "key_id", USABLE_CREDITS),
+    Account.BALANCE: _insert("teams_apikeytext", "api_text_id", USABLE_BALANCE),
+}
+
+
 def _write(reservation: Reservation, credits_needed: int) -> bool:
-    """Whether it was written. It is not when Credits are missing, or when another connection was first with
-    this request_id.
+    """Whether it was written. It is not when Credits, or API balance, are missing, or when another connection
+    was first with this request_id.
     """
     at = reservation.created_at
     with connection.cursor() as cursor:
         cursor.execute(
-            _INSERT,
+            _INSERT[Account.BALANCE if reservation.api_key_id else Account.CREDITS],
             {
                 **_COLUMNS.values(reservation),
                 "credits_needed": credits_needed,
+                "capped": True,
                 "last_used_before": at - LAST_USED_RESOLUTION,
                 "at": at,
                 "seated": reservation.seat_id is not None,
@@ -240,41 +295,3 @@ def _write(reservation: Reservation, credits_needed: int) -> bool:
             },
         )
         return cursor.fetchone() is not None
-
-
-def _refusal(
-    state: CallState, plan: PlanTerms | None, estimate: int, at: datetime
-) -> NoUsableResources | QuotaExhausted | LargerThanTheWindow:
-    """Why nothing was held, and when it can be."""
-    credits = usable_credits(
-        team_id=state.team_id, membership_id=state.membership_id, seated=plan is not None, at=at
-    )
-    if plan is None:
-        if credits:
-            return NoUsableResources(
-                _("The call may cost %(cost)s Credits, of which %(usable)s can be paid")
-                % {"cost": credits_text(estimate), "usable": credits_text(credits)}
-            )
-        return NoUsableResources()
-    needed = max(estimate - credits, 1)
-    windows = state.usage.windows(plan.limits, at)
-    moments = [state.usage.fits_at(limit, needed, at) or FOREVER for limit in plan.limits]
-    # The window that will be the last to have room; one that never will comes last of all.
-    last = max(range(len(windows)), key=lambda i: (moments[i], windows[i].limit.nanousd))
-    window, fits = windows[last], moments[last]
-    about = {"window": window.limit.label, "plan": plan.name, "moment": fits.isoformat()}
-    if fits == FOREVER:
-        detail = _(
-            "The call may cost more than the whole %(window)s window of %(plan)s holds, and Credits do not "
-            "cover it"
-        )
-        return LargerThanTheWindow(detail % about, window=window, windows=windows)
-    detail = _("The %(window)s window of %(plan)s has no room for this call; it fits at %(moment)s")
-    return QuotaExhausted(
-        detail % about,
-        retry_after=max(1, ceil((fits - at).total_seconds())),
-        window=window,
-        windows=windows,
-        plan_name=plan.name,
-        fits_at=fits,
-    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,14 @@ from quota.allocation import Split, draw, split
 from quota.hot_path.buckets import first_use_starts
 from quota.hot_path.catalog import plan_terms
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import SeatUsage, usable_credits
-from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
+from quota.hot_path.state import (
+    Payer,
+    SeatUsage,
+    account_columns,
+    key_columns,
+    usable_in_account,
+)
+from quota.models import ApiKeyMonth, CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
 from quota.stored_json import prices_json, windows_json
 from quota.windows import Limit
@@ -28,37 +35,66 @@ from quota.windows import Limit
 class Call:
     """A call that was made: whose, on what, and when.
 
-    `seat_id` and `plan_id` are both None when Credits alone could pay. `usage` is meter to quantity.
+    `seat_id` and `plan_id` are both None when Credits alone could pay, or the API balance: then `api_key_id`
+    names the API key, and `key_id` is its text's. `usage` is meter to quantity. `draw_id` is the gateway's id
+    of a draw from the reservation, `external_id` that of an event.
     """
 
     gateway_id: int
     external_id: str | None
     reservation_id: UUID | None
+    draw_id: str = ""
     team_id: int
     membership_id: int
-    key_id: int
+    key_id: int | None
+    api_key_id: int | None = None
     seat_id: int | None
     plan_id: int | None
     model: str
     agent: str
+    tags: Sequence[str] = ()
     usage: Mapping[str, int]
+    estimated: bool = False
     usage_hash: str
     occurred_at: datetime
+
+    @property
+    def payer(self) -> Payer:
+        return Payer(self.team_id, self.membership_id, self.api_key_id)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldParts:
     """What a live reservation holds for this call, in nano-dollars: it pays even if the room has gone since.
+    `credits` is held in the account that pays: Credits, or the API balance.
 
     `lots_at` is the moment at which lots had to be alive to be drawn from; None: the moment of the charge.
+    `alone`: nothing else pays, so what goes beyond it is overrun.
     """
 
     quota: int = 0
     credits: int = 0
     lots_at: datetime | None = None
+    alone: bool = False
+
+    def without(self, amount: int) -> HeldParts:
+        """What is left of it after a draw of `amount`, quota first. Quota pays no less than that of any draw,
+        so what is left is still covered.
+        """
+        quota = min(amount, self.quota)
+        credits = min(amount - quota, self.credits)
+        return replace(self, quota=self.quota - quota, credits=self.credits - credits)
 
 
 NOTHING_HELD = HeldParts()
+
+
+class AfterDraw(StrEnum):
+    """What becomes of the reservation: it stays as it is, or is closed."""
+
+    STAYS = ""
+    SETTLED = "settled"
+    ENDED = "ended"
 
 
 def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> str:
@@ -67,18 +103,24 @@ def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> str:
 
 
 def record_charge(
-    *, call: Call, price: Charge, seat_usage: SeatUsage, held: HeldParts, at: datetime
+    *,
+    call: Call,
+    price: Charge,
+    seat_usage: SeatUsage,
+    held: HeldParts,
+    at: datetime,
+    becomes: AfterDraw = AfterDraw.STAYS,
 ) -> UsageEvent:
     """Write the usage and who pays for it: quota, then Credits, then overrun. Used is used.
 
     The caller has locked the key and the seat, and read `seat_usage` after that. What is held for this call
-    does not reduce the room that it is charged to.
+    does not reduce the room that it is charged to, and shrinks by the charge.
     """
     limits: tuple[Limit, ...] = plan_terms(call.plan_id).limits if call.plan_id else ()
     before = seat_usage.windows(limits, call.occurred_at)
     if call.reservation_id:
         seat_usage = seat_usage.without(call.reservation_id)
-    room = seat_usage.room(limits, call.occurred_at) if limits else 0
+    room = seat_usage.room(limits, call.occurred_at) if limits and not held.alone else 0
     parts = _who_pays(call, price.amount, max(room, held.quota), held, at)
     starts = {
         rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
@@ -91,20 +133,23 @@ def record_charge(
         external_id=call.external_id,
         usage_hash=call.usage_hash,
         reservation_id=call.reservation_id,
+        draw_id=call.draw_id,
         team_id=call.team_id,
         membership_id=call.membership_id,
-        key_id=call.key_id,
+        **key_columns(call.key_id, call.api_key_id),
         seat_id=call.seat_id,
         plan_id=call.plan_id,
         model=price.model,
         modality=price.modality,
         agent=call.agent,
+        tags=list(call.tags),
         usage=dict(call.usage),
+        estimated=call.estimated,
         prices=prices_json(price.prices),
         unpriced=bool(price.unpriced),
         amount_nanousd=price.amount,
         from_quota_nanousd=parts.from_quota,
-        from_credits_nanousd=parts.from_credits,
+        **account_columns(call.payer, "from", parts.from_credits),
         overrun_nanousd=parts.uncovered,
         first_use_starts={
             rule_key: start.isoformat()
@@ -116,9 +161,13 @@ def record_charge(
         occurred_at=call.occurred_at,
         recorded_at=at,
     )
-    _write(event, starts if in_window else {})
+    left = held.without(price.amount)
+    drawn = account_columns(call.payer, "drawn", held.credits - left.credits)
+    of_hold = {**drawn, "drawn_quota": held.quota - left.quota, "becomes": becomes.value}
+    _write(event, starts if in_window else {}, of_hold)
     if parts.uncovered and call.seat_id is None:
         OwedUsage.objects.create(
+            account=call.payer.account,
             event=event,
             team_id=call.team_id,
             membership_id=call.membership_id,
@@ -126,29 +175,32 @@ def record_charge(
             left_nanousd=parts.uncovered,
         )
     if parts.from_credits:
-        _draw_credits(event, parts.from_credits, held.lots_at or at)
+        _draw_lots(event, call.payer, parts.from_credits, held.lots_at or at)
     return event
 
 
 def _who_pays(call: Call, amount: int, room: int, held: HeldParts, at: datetime) -> Split:
-    """Split `amount`: `room` of the windows first, then Credits, which are locked for it."""
+    """Split `amount`: `room` of the windows first, then the account's lots, which are locked for it."""
     parts = split(amount, room=room, credits=0)
-    if not parts.uncovered:
+    if not parts.uncovered or (held.alone and not held.credits):
         return parts
     lots_at = held.lots_at or at
-    usable = usable_credits(
-        team_id=call.team_id,
-        membership_id=call.membership_id,
+    usable = usable_in_account(
+        call.payer,
         seated=call.seat_id is not None,
+        capped=False,
         at=at,
         occurred_at=call.occurred_at,
         lots_at=lots_at,
         except_id=call.reservation_id,
         lock=True,
     )
+    if held.alone:
+        usable = 0
     if held.credits > usable:
         # What was held pays although the access was switched off since, but never beyond what the lots hold.
-        left = CreditGrant.objects.filter(team_id=call.team_id).live(lots_at).remaining()
+        lots = CreditGrant.objects.filter(team_id=call.team_id).of_account(call.payer.account)
+        left = lots.live(lots_at).remaining()
         usable = max(usable, min(held.credits, left))
     return split(amount, room=room, credits=usable)
 
@@ -157,8 +209,14 @@ _COLUMNS = Columns(UsageEvent)
 
 # One statement, and one round trip, for the event, its reservation and its buckets.
 _WRITE = f"""
-WITH settled AS (
-    UPDATE quota_reservation SET state = 'settled', closed_at = %(recorded_at)s, expired = false
+WITH drawn AS (
+    UPDATE quota_reservation SET
+        left_quota_nanousd = left_quota_nanousd - %(drawn_quota)s,
+        left_credits_nanousd = left_credits_nanousd - %(drawn_credits_nanousd)s,
+        left_balance_nanousd = left_balance_nanousd - %(drawn_balance_nanousd)s,
+        state = CASE %(becomes)s WHEN '' THEN state ELSE %(becomes)s END,
+        closed_at = CASE %(becomes)s WHEN '' THEN closed_at ELSE %(recorded_at)s END,
+        expired = expired AND %(becomes)s = ''
     WHERE id = %(reservation_id)s
 ), summed AS (
     INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd)
@@ -171,25 +229,24 @@ INSERT INTO quota_usageevent ({_COLUMNS.names}) VALUES ({_COLUMNS.placeholders})
 """  # noqa: S608  (its parts are constants of ours)
 
 
-def _write(event: UsageEvent, starts: Mapping[str, datetime]) -> None:
-    """`starts`: the bucket to add to, by `Rule.key`."""
+def _write(event: UsageEvent, starts: Mapping[str, datetime], of_hold: Mapping[str, Any]) -> None:
+    """`starts`: the bucket to add to, by `Rule.key`. `of_hold`: what the reservation loses by it."""
     buckets: dict[str, Any] = {"rules": list(starts.keys()), "starts": list(starts.values())}
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, {**_COLUMNS.values(event), **buckets})
+        cursor.execute(_WRITE, {**_COLUMNS.values(event), **buckets, **of_hold})
 
 
-def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
-    """Take `amount` from the Team's lots, which are locked, and write it into the ledger and the
-    member's month.
+def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) -> None:
+    """Take `amount` from the account's lots, which are locked, and write it into the ledger and the month of
+    the member, or of the API key.
     """
-    lots = (
-        CreditGrant.objects.filter(team_id=event.team_id).live(lots_at).values_list("id", "remaining_nanousd")
-    )
-    for part in draw(amount, list(lots)):
+    lots = CreditGrant.objects.filter(team_id=event.team_id).of_account(payer.account).live(lots_at)
+    for part in draw(amount, list(lots.values_list("id", "remaining_nanousd"))):
         CreditGrant.objects.filter(pk=part.grant_id).update(
             remaining_nanousd=F("remaining_nanousd") - part.nanousd
         )
         CreditLedgerEntry.objects.create(
+            account=payer.account,
             team_id=event.team_id,
             grant_id=part.grant_id,
             kind=CreditLedgerEntry.Kind.USE,
@@ -199,6 +256,12 @@ def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
             cause=f"usage of {event.model}",
             at=event.recorded_at,
         )
-    of_month = {"membership_id": event.membership_id, "month": event.occurred_at.date().replace(day=1)}
-    CreditMonth.objects.bulk_create([CreditMonth(**of_month, used_nanousd=0)], ignore_conflicts=True)
-    CreditMonth.objects.filter(**of_month).update(used_nanousd=F("used_nanousd") + amount)
+    month = event.occurred_at.date().replace(day=1)
+    if payer.api_key_id is None:
+        of_member = {"membership_id": event.membership_id, "month": month}
+        CreditMonth.objects.bulk_create([CreditMonth(**of_member, used_nanousd=0)], ignore_conflicts=True)
+        CreditMonth.objects.filter(**of_member).update(used_nanousd=F("used_nanousd") + amount)
+    else:
+        of_key = {"api_key_id": payer.api_key_id, "month": month}
+        ApiKeyMonth.objects.bulk_create([ApiKeyMonth(**of_key, used_nanousd=0)], ignore_conflicts=True)
+        ApiKeyMonth.objects.filter(**of_key).update(used_nanousd=F("used_nanousd") + amount)

@@ -11,41 +11,46 @@ from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from quota.errors import EventIdReused, MomentOutOfRange, ReservationUnknown
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
-from quota.hot_path.settle import Report, charge_reservation, settle_in_transaction
+from quota.hot_path.draws import CLOCKS_APART, MAX_AHEAD, Drawn, Report, digest_of, draw_from
 from quota.hot_path.state import (
+    ReservationState,
+    key_of_handle,
+    key_of_text,
     locked_call_state,
     locked_reservation_state,
-    membership_of_key,
     public_id_of,
 )
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.pricing import charge
 from teams.errors import KeyInvalid
+from teams.keytext import SUBSCRIPTION_KEY, KeyKind, kind_of
+from teams.models import ApiKeyText, KeyText, SubscriptionKey
 from tokenplan.kit.problems import UNAVAILABLE
 from tokenplan.kit.transactions import broken_constraint
 
-ONE_EVENT_PER_ID = "one_event_per_gateway_and_id"
+ONE_EVENT_PER_ID = "one_event_per_id"
 MAX_LATE = timedelta(days=7)
-MAX_AHEAD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a gateway reports of a call it had asked for. `usage` is meter to quantity."""
+    """What a gateway reports of a call that a hold had allowed; `closes` the hold unless said otherwise."""
 
     reservation_id: UUID
-    usage: Mapping[str, int]
+    report: Report
+    closes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedEvent:
-    """A call that was made without asking, or whose hold was not settled: then it names its reservation. `id`
-    is the gateway's own; it counts once.
+    """A call that was made without asking, or one that names the hold that had allowed it. `id` is the
+    gateway's own; it counts once. The key is named by its text, or by its handle, and then has no text.
     """
 
     id: str
@@ -55,23 +60,29 @@ class ReportedEvent:
     occurred_at: datetime
     agent: str = ""
     reservation_id: UUID | None = None
+    tags: tuple[str, ...] = ()
+    key_handle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of a row: recorded, seen before, or refused (or failed, for a reason nobody foresaw)."""
+    """What became of a row: recorded, seen before, or refused (or failed, for a reason nobody foresaw).
+    `ended`: the hold it names, if its key or seat has gone.
+    """
 
     is_new: bool = False
     refusal: Exception | None = None
+    ended: UUID | None = None
 
 
 def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: datetime) -> list[RowResult]:
-    """Settle each; results in the order given. All that is accepted is durable when this returns."""
+    """Draw each from its hold; results in the order given. All that is accepted is durable when this
+    returns.
+    """
 
-    def settle(row: Settlement) -> bool:
-        return settle_in_transaction(
-            gateway=gateway, reservation_id=row.reservation_id, usage=row.usage, at=at
-        )[1]
+    def settle(row: Settlement) -> RowResult:
+        locked = locked_reservation_state(row.reservation_id, at=at)
+        return _result_of(draw_from(locked, row.report, gateway=gateway, closes=row.closes, at=at))
 
     results = [_row(partial(settle, settlement)) for settlement in settlements]
     _flush()
@@ -85,7 +96,12 @@ def record_events(*, gateway: Gateway, events: Sequence[ReportedEvent], at: date
     return results
 
 
-def _row(record: Callable[[], bool]) -> RowResult:
+def _result_of(drawn: Drawn) -> RowResult:
+    ended = drawn.event.reservation_id if drawn.state == Reservation.State.ENDED else None
+    return RowResult(is_new=drawn.is_new, ended=ended)
+
+
+def _row(record: Callable[[], RowResult]) -> RowResult:
     """One row, in a transaction of its own. What is wrong with it is its result, and the batch goes on; only
     an outage, which is no row's fault, ends the batch.
 
@@ -102,11 +118,11 @@ def _row(record: Callable[[], bool]) -> RowResult:
     return _row(record)
 
 
-def _committed(record: Callable[[], bool]) -> RowResult:
+def _committed(record: Callable[[], RowResult]) -> RowResult:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = off")
-        return RowResult(is_new=record())
+        return record()
 
 
 def _flush() -> None:
@@ -118,46 +134,66 @@ def _flush() -> None:
         cursor.execute("SELECT pg_logical_emit_message(true, 'tokenplan', '')")
 
 
-def _record(gateway: Gateway, event: ReportedEvent, at: datetime) -> bool:
-    """Whether the event was new. Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange,
-    EventIdReused; for an event that names its reservation also ReservationUnknown, AlreadyReleased.
+def _record(gateway: Gateway, event: ReportedEvent, at: datetime) -> RowResult:
+    """Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an event that names
+    its reservation also ReservationUnknown, AlreadySettled, AlreadyReleased.
     """
     if event.reservation_id:
         return _record_of_hold(gateway, event, event.reservation_id, at)
-    return _record_without_hold(gateway, event, at)
+    return RowResult(is_new=_record_without_hold(gateway, event, at))
 
 
-def _record_of_hold(gateway: Gateway, event: ReportedEvent, reservation_id: UUID, at: datetime) -> bool:
-    """The call was asked for: its event settles the hold, and is a duplicate if that is settled.
+def _record_of_hold(gateway: Gateway, event: ReportedEvent, reservation_id: UUID, at: datetime) -> RowResult:
+    """The call was asked for: its event is a draw from a lease; else it settles the hold, and is a duplicate
+    if that is settled.
 
     The call was allowed, so it does not matter what has become of the key since.
     """
-    membership_id = membership_of_key(event.key_text)
-    locked = locked_reservation_state(reservation_id, gateway_id=gateway.pk, at=at)
-    if locked.membership_id != membership_id:
+    key = key_of_handle(event.key_handle) if event.key_handle else key_of_text(event.key_text)
+    locked = locked_reservation_state(reservation_id, at=at)
+    if not _is_of(locked, key):
         detail = _("The reservation %(reservation)s is not of this key")
         raise ReservationUnknown(detail % {"reservation": reservation_id}, pointer="/reservation")
-    digest = _event_hash(event)
-    if _seen_before(gateway, event, digest, at) or locked.state == Reservation.State.SETTLED:
-        return False
-    report = Report(event.model, event.usage, digest, event.id)
-    charge_reservation(gateway=gateway, reservation_id=reservation_id, locked=locked, report=report, at=at)
-    return True
+    report = Report(
+        usage=event.usage,
+        model=event.model,
+        draw_id=event.id if locked.is_lease else "",
+        external_id=event.id,
+        occurred_at=event.occurred_at,
+        agent=event.agent,
+        tags=event.tags or None,
+    )
+    digest = digest_of(report) if locked.is_lease else _event_hash(event)
+    if _seen_before(locked.team_id, event, digest, at):
+        return RowResult()
+    if locked.state == Reservation.State.SETTLED and not locked.is_lease:
+        return RowResult()
+    closes = not locked.is_lease
+    return _result_of(draw_from(locked, report, gateway=gateway, closes=closes, at=at, digest=digest))
+
+
+def _is_of(locked: ReservationState, key: KeyText) -> bool:
+    """Whether the hold is of this key, in whichever of its texts."""
+    if isinstance(key, ApiKeyText):
+        return locked.api_key_id == key.api_key_id
+    is_members = isinstance(key, SubscriptionKey) and key.membership_id == locked.membership_id
+    return is_members and locked.api_key_id is None
 
 
 def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime) -> bool:
     """A key counts as it stood when the call was made: usage of before its revocation is still usage."""
     occurred_at = event.occurred_at.astimezone(UTC)
+    public_id, kind = _key_at_the_call(event, occurred_at)
     state = locked_call_state(
-        public_id_of(event.key_text),
-        key_text=event.key_text,
-        gateway_id=gateway.pk,
+        public_id,
+        key_text=None if event.key_handle else event.key_text,
+        kind=kind,
         request_id=None,
         occurred_at=occurred_at,
         at=at,
     )
     digest = _event_hash(event)
-    if _seen_before(gateway, event, digest, at):
+    if _seen_before(state.team_id, event, digest, at):
         return False
     if not state.key_works:
         raise KeyInvalid
@@ -168,10 +204,12 @@ def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime) -
         team_id=state.team_id,
         membership_id=state.membership_id,
         key_id=state.key_id,
+        api_key_id=state.api_key_id,
         seat_id=state.seat_id,
         plan_id=state.plan_id,
         model=event.model,
         agent=event.agent,
+        tags=event.tags,
         usage=event.usage,
         usage_hash=digest,
         occurred_at=occurred_at,
@@ -182,19 +220,38 @@ def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime) -
     return True
 
 
+def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, KeyKind]:
+    """The public id and the kind of the key that was used: the one with this text. A handle outlives
+    rotations, so it stands for the newest text that the member, or the API key, had at the call. Raises
+    KeyInvalid.
+    """
+    if not event.key_handle:
+        return public_id_of(event.key_text), kind_of(event.key_text) or SUBSCRIPTION_KEY
+    named = key_of_handle(event.key_handle)
+    texts: QuerySet[SubscriptionKey] | QuerySet[ApiKeyText]
+    if isinstance(named, ApiKeyText):
+        texts = ApiKeyText.objects.filter(api_key=named.api_key_id)
+    else:
+        texts = SubscriptionKey.objects.filter(membership__keys=named.pk)
+    made = texts.filter(created_at__lte=occurred_at + CLOCKS_APART)
+    newest = made.order_by("-created_at", "-pk").first()
+    return (newest or named).key_id, named.KIND
+
+
 def _event_hash(event: ReportedEvent) -> str:
-    named = [event.reservation_id] if event.reservation_id else []
+    key = event.key_handle or public_id_of(event.key_text)
     moment = event.occurred_at.astimezone(UTC).isoformat()
-    return usage_hash(event.model, event.usage, public_id_of(event.key_text), moment, event.agent, *named)
+    named = event.reservation_id or ""
+    return usage_hash(event.model, event.usage, key, moment, event.agent, named, *event.tags)
 
 
-def _seen_before(gateway: Gateway, event: ReportedEvent, digest: str, at: datetime) -> bool:
+def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime) -> bool:
     """Whether this very event was recorded. Raises EventIdReused when its id was another's, MomentOutOfRange
     for a new one from too long ago or from the future.
 
     Asked after the key's lock: a second connection with the same event has waited for the first.
     """
-    prior = UsageEvent.objects.filter(gateway=gateway, external_id=event.id).first()
+    prior = UsageEvent.objects.filter(team=team_id, external_id=event.id).first()
     if prior is None:
         if not at - MAX_LATE <= event.occurred_at <= at + MAX_AHEAD:
             raise MomentOutOfRange(pointer="/occurred_at")

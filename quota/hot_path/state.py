@@ -6,7 +6,8 @@ after the lock. `seat_usage`, and `usable_credits` without `lock`, read the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -16,16 +17,17 @@ from django.utils.translation import gettext as _
 
 from quota.errors import ReservationUnknown
 from quota.hot_path.sql import fetch_row
+from quota.models import Account
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
-from teams.models import SubscriptionKey
+from teams.models import ApiKeyText, KeyText, SubscriptionKey
 from teams.services.keys import refused_text, root_secret
 
 
 @dataclass(frozen=True, slots=True)
 class LiveHold:
-    """The quota part of a reservation whose call is under way."""
+    """What is left of the quota part of a reservation that is not closed."""
 
     reservation_id: UUID
     hold: Hold
@@ -88,8 +90,41 @@ NO_SEAT = SeatUsage((), {}, ())
 
 
 @dataclass(frozen=True, slots=True)
+class Payer:
+    """Whose lots pay for what windows do not: the Team's Credits, as far as the member may use them, or the
+    Team's API balance, as far as the API key may.
+    """
+
+    team_id: int
+    membership_id: int
+    api_key_id: int | None = None
+
+    @property
+    def account(self) -> Account:
+        return Account.BALANCE if self.api_key_id else Account.CREDITS
+
+
+def key_columns(key_id: int | None, api_key_id: int | None) -> dict[str, int | None]:
+    """The columns that name a key of either kind: `key_id` is that of the text that was sent."""
+    if api_key_id is None:
+        return {"key_id": key_id, "api_key_id": None, "api_text_id": None}
+    return {"key_id": None, "api_key_id": api_key_id, "api_text_id": key_id}
+
+
+def account_columns(payer: Payer, prefix: str, nanousd: int) -> dict[str, int]:
+    """The part of an amount that lots pay, in the column of their account."""
+    in_balance = payer.account is Account.BALANCE
+    return {
+        f"{prefix}_credits_nanousd": 0 if in_balance else nanousd,
+        f"{prefix}_balance_nanousd": nanousd if in_balance else 0,
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class CallState:
-    """A key, and the seat and plan it may use. `seat_id` and `plan_id` are both None when no seat works."""
+    """A key, and the seat and plan it may use. `seat_id` and `plan_id` are both None when no seat works, and
+    of an API key: then `api_key_id` names it, and `key_id` is its text's.
+    """
 
     key_id: int
     key_salt: bytes
@@ -103,31 +138,59 @@ class CallState:
     prior_reservation_id: UUID | None
     seat_id: int | None
     plan_id: int | None
+    api_key_id: int | None
     usage: SeatUsage
+
+    @property
+    def payer(self) -> Payer:
+        return Payer(self.team_id, self.membership_id, self.api_key_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ReservationState:
     """A reservation and the seat it holds quota of.
 
-    `seat_id` and `plan_id` are both None when Credits alone pay.
+    `seat_id` and `plan_id` are both None when Credits alone pay. `model` is empty for a lease; `key_works`
+    and `seat_works` say whether it may still be drawn from.
     """
 
+    id: UUID
+    gateway_id: int
     state: str
     expired: bool
     created_at: datetime
     expires_at: datetime
+    holds_until: datetime
     team_id: int
     membership_id: int
-    key_id: int
+    key_id: int | None
     seat_id: int | None
     plan_id: int | None
     model: str
     agent: str
-    from_quota_nanousd: int
-    from_credits_nanousd: int
+    tags: list[str]
+    left_quota_nanousd: int
+    left_credits_nanousd: int
     rate_card_id: int
+    key_works: bool
+    seat_works: bool
+    api_key_id: int | None
+    api_text_id: int | None
+    left_balance_nanousd: int
     usage: SeatUsage
+
+    @property
+    def is_lease(self) -> bool:
+        return not self.model
+
+    @property
+    def payer(self) -> Payer:
+        return Payer(self.team_id, self.membership_id, self.api_key_id)
+
+    @property
+    def left_in_account_nanousd(self) -> int:
+        """What is left of the part that Credits, or the API balance, were held for."""
+        return self.left_credits_nanousd + self.left_balance_nanousd
 
 
 def _columns(state: type[CallState | ReservationState]) -> str:
@@ -137,21 +200,27 @@ def _columns(state: type[CallState | ReservationState]) -> str:
 
 
 _CALL_STATE = f"""
-SELECT {_columns(CallState)} FROM quota_call_state(
-    %(key_public_id)s, %(gateway_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
+SELECT {_columns(CallState).replace("s.api_key_id", "NULL::bigint AS api_key_id")} FROM quota_call_state(
+    %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
 ) s
 """  # noqa: S608  (its parts are constants of ours)
+_API_CALL_STATE = f"""
+SELECT {_columns(CallState)} FROM quota_api_call_state(
+    %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
+) s
+"""  # noqa: S608
 _RESERVATION_STATE = f"""
-SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s, %s) s
+SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s) s
 """  # noqa: S608
 
 
 def public_id_of(text: str) -> str:
-    """The part of a key's text that names it.
+    """The part of a key's text, of either kind, that names it.
 
     Raises KeyInvalid, without asking the database, for a text that cannot be a key.
     """
-    public_id = keytext.key_id_of(text)
+    kind = keytext.kind_of(text)
+    public_id = keytext.key_id_of(text, kind) if kind else None
     if public_id is None:
         raise KeyInvalid
     return public_id
@@ -160,22 +229,21 @@ def public_id_of(text: str) -> str:
 def locked_call_state(
     key_public_id: str,
     *,
-    key_text: str,
-    gateway_id: int,
+    key_text: str | None,
+    kind: keytext.KeyKind = keytext.SUBSCRIPTION_KEY,
     request_id: str | None,
     occurred_at: datetime,
     at: datetime,
 ) -> CallState:
-    """The state of a key as of `occurred_at`. It and its seat stay locked.
+    """The state of a key of this kind as of `occurred_at`. It and its seat stay locked.
 
-    Raises KeyInvalid unless the key has exactly this text, KeyRootMissing where nobody can tell. Whether it
-    worked then is `key_works`.
+    Raises KeyInvalid unless the key has exactly this text, KeyRootMissing where nobody can tell; a key that
+    was named by its handle has no text to compare. Whether it worked then is `key_works`.
     """
     row = fetch_row(
-        _CALL_STATE,
+        _API_CALL_STATE if kind is keytext.API_KEY else _CALL_STATE,
         {
             "key_public_id": key_public_id,
-            "gateway_id": gateway_id,
             "request_id": request_id,
             "occurred_at": occurred_at,
             "at": at,
@@ -186,39 +254,58 @@ def locked_call_state(
         raise KeyInvalid
     usage = _take_usage(row)
     state = CallState(**row, usage=usage)
-    _check_text(key_text, key_public_id, state.key_root, state.key_salt)
+    if key_text is not None:
+        _check_text(key_text, key_public_id, state.key_root, state.key_salt, kind)
     return state
 
 
-def membership_of_key(key_text: str) -> int:
-    """The membership of the key with this text, whether or not it works. Raises KeyInvalid.
+def key_of_text(key_text: str) -> KeyText:
+    """The key with this text, whether or not it works. Raises KeyInvalid.
 
-    Neither ever changes, so nothing is locked.
+    Whose it is never changes, so nothing is locked.
     """
-    key = SubscriptionKey.objects.filter(key_id=public_id_of(key_text)).first()
+    public_id = public_id_of(key_text)
+    kind = keytext.kind_of(key_text)
+    key = next((key for key in _keys_named(public_id) if key.KIND is kind), None)
     if key is None:
         raise KeyInvalid
-    _check_text(key_text, key.key_id, key.root, bytes(key.salt))
-    return key.membership_id
+    _check_text(key_text, key.key_id, key.root, bytes(key.salt), key.KIND)
+    return key
 
 
-def _check_text(text: str, key_public_id: str, root: str, salt: bytes) -> None:
+def key_of_handle(handle: str) -> KeyText:
+    """The key that a handle names, whether or not it works. Raises KeyInvalid."""
+    public_id = keytext.key_id_of_handle(handle)
+    key = next(_keys_named(public_id), None) if public_id else None
+    if key is None:
+        raise KeyInvalid(_("There is no key with this handle"), pointer="/key_handle")
+    return key
+
+
+def _keys_named(public_id: str) -> Iterator[KeyText]:
+    """Of either kind: ids are random, so that no two keys have the same one."""
+    yield from SubscriptionKey.objects.filter(key_id=public_id)
+    yield from ApiKeyText.objects.filter(key_id=public_id)
+
+
+def _check_text(text: str, key_public_id: str, root: str, salt: bytes, kind: keytext.KeyKind) -> None:
     """Raises KeyInvalid for any other text than the key's own, KeyRootMissing where that cannot be known."""
-    genuine = keytext.key_text(root=root_secret(root), key_id=key_public_id, salt=salt)
+    genuine = keytext.key_text(root=root_secret(root), key_id=key_public_id, salt=salt, kind=kind)
     if not keytext.same_text(text, genuine):
         raise refused_text(root)
 
 
-def locked_reservation_state(reservation_id: UUID, *, gateway_id: int, at: datetime) -> ReservationState:
-    """The state of a gateway's reservation. It, its key and its seat stay locked.
+def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> ReservationState:
+    """The state of a reservation, whichever gateway it was made for. It, its key and its seat stay locked.
 
     Raises ReservationUnknown.
     """
-    row = fetch_row(_RESERVATION_STATE, [reservation_id, gateway_id, at])
+    row = fetch_row(_RESERVATION_STATE, [reservation_id, at])
     if row is None:
-        raise ReservationUnknown(_("This gateway has no reservation %(id)s") % {"id": reservation_id})
+        raise ReservationUnknown(_("There is no reservation %(id)s") % {"id": reservation_id})
     usage = _take_usage(row)
-    return ReservationState(**row, usage=usage)
+    tags = json.loads(row.pop("tags"))  # Django leaves the JSON of a statement by hand as text.
+    return ReservationState(**row, tags=tags, usage=usage)
 
 
 def seat_usage(seat_id: int, at: datetime) -> SeatUsage:
@@ -266,16 +353,63 @@ def usable_credits(
     return usable
 
 
+USABLE_BALANCE = """quota_usable_balance(
+    %(team_id)s, %(api_key_id)s, %(capped)s, %(occurred_at)s, %(lots_at)s, %(at)s, %(except_id)s, %(lock)s
+)"""
+
+
+def usable_in_account(
+    payer: Payer,
+    *,
+    seated: bool,
+    at: datetime,
+    capped: bool = True,
+    occurred_at: datetime | None = None,
+    lots_at: datetime | None = None,
+    except_id: UUID | None = None,
+    lock: bool = False,
+) -> int:
+    """As `usable_credits`, for whoever pays. Of the API balance it is what the key may use now, or, unless
+    `capped`, what there is: a cap refuses calls before they are made, and none that was made.
+    """
+    if payer.api_key_id is None:
+        return usable_credits(
+            team_id=payer.team_id,
+            membership_id=payer.membership_id,
+            seated=seated,
+            at=at,
+            occurred_at=occurred_at,
+            lots_at=lots_at,
+            except_id=except_id,
+            lock=lock,
+        )
+    row = fetch_row(
+        f"SELECT {USABLE_BALANCE} AS usable",
+        {
+            "team_id": payer.team_id,
+            "api_key_id": payer.api_key_id,
+            "capped": capped,
+            "occurred_at": occurred_at or at,
+            "lots_at": lots_at or at,
+            "at": at,
+            "except_id": except_id,
+            "lock": lock,
+        },
+    )
+    usable: int = row["usable"] if row else 0
+    return usable
+
+
 def _take_usage(row: dict[str, Any]) -> SeatUsage:
     """Take the columns of the database type `quota_seat_usage_row` out of the row, as one value."""
     rules = row.pop("rules")
     buckets: dict[str, list[Bucket]] = {}
     for rule_key, start, used in _together(row, "bucket_rules", "bucket_starts", "bucket_used"):
         buckets.setdefault(rule_key, []).append(Bucket(start, used))
-    holds = _together(row, "hold_ids", "hold_starts", "hold_nanousd", "hold_agents", "hold_ends")
+    names = ("hold_ids", "hold_starts", "hold_nanousd", "hold_ends", "hold_leases", "hold_agents")
     live = tuple(
-        LiveHold(reservation_id, Hold(start, nanousd, end), agent)
-        for reservation_id, start, nanousd, agent, end in holds
+        LiveHold(reservation_id, Hold(*of_hold), agent)
+        for reservation_id, *of_hold, agent in _together(row, *names)
     )
     return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules or ()), buckets, live)
 

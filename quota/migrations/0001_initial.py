@@ -25,6 +25,8 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, unique=True)),
                 ('created_at', models.DateTimeField()),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ('max_lifetime_seconds', models.PositiveIntegerField(default=86400, help_text='In seconds, from 10 to 604,800.', verbose_name='longest lifetime of a hold')),
+                ('flush_seconds', models.PositiveIntegerField(default=900, help_text='So many seconds after its end, up to 3,600, a lease keeps its room for late draws.', verbose_name='time to flush a lease')),
             ],
         ),
         migrations.CreateModel(
@@ -33,10 +35,13 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('external_id', models.CharField(help_text="The gateway's own id of a bulk event.", max_length=128, null=True)),
                 ('usage_hash', models.CharField(help_text='SHA-256 of what was reported; a repeat must say the same.', max_length=64)),
+                ('draw_id', models.CharField(blank=True, help_text="The gateway's own id of this draw from its hold.", max_length=128)),
                 ('model', models.CharField(max_length=100)),
                 ('modality', models.CharField(max_length=20)),
                 ('agent', models.CharField(blank=True, max_length=64)),
+                ('tags', models.JSONField(default=list)),
                 ('usage', models.JSONField(help_text='Meter to quantity.')),
+                ('estimated', models.BooleanField(default=False, help_text='The gateway did not see all of the usage, and estimated it.')),
                 ('prices', models.JSONField(help_text='The prices of the rate card that were used.')),
                 ('unpriced', models.BooleanField(default=False, help_text='Something was used of a meter without a price, and is not in the amount.')),
                 ('amount_nanousd', models.BigIntegerField()),
@@ -123,15 +128,19 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('request_id', models.CharField(max_length=128)),
                 ('request_hash', models.CharField(help_text='SHA-256 of what was asked; a repeat must ask the same.', max_length=64)),
-                ('model', models.CharField(max_length=100)),
+                ('model', models.CharField(blank=True, help_text='Empty: a lease, for any model.', max_length=100)),
                 ('agent', models.CharField(blank=True, max_length=64)),
+                ('tags', models.JSONField(default=list)),
                 ('estimate_nanousd', models.BigIntegerField()),
                 ('from_quota_nanousd', models.BigIntegerField()),
                 ('from_credits_nanousd', models.BigIntegerField()),
+                ('left_quota_nanousd', models.BigIntegerField(help_text='What draws have left of the quota part.')),
+                ('left_credits_nanousd', models.BigIntegerField(help_text='What draws have left of the Credits part.')),
                 ('windows', models.JSONField(help_text='The windows as the authorize answered them.')),
-                ('state', models.CharField(choices=[('held', 'held'), ('settled', 'settled'), ('released', 'released')], default='held', max_length=10)),
+                ('state', models.CharField(choices=[('held', 'held'), ('settled', 'settled'), ('released', 'released'), ('ended', 'ended')], default='held', max_length=10)),
                 ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
+                ('holds_until', models.DateTimeField(help_text='Its room is kept so long, for draws that come late.')),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('expired', models.BooleanField(default=False, help_text='Released by the sweep, not by the gateway.')),
                 ('gateway', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.gateway')),
@@ -315,7 +324,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='usageevent',
             name='reservation',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='event', to='quota.reservation'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='draws', to='quota.reservation'),
         ),
         migrations.AddConstraint(
             model_name='teamcredits',
@@ -427,7 +436,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='usageevent',
-            constraint=models.UniqueConstraint(fields=('gateway', 'external_id'), name='one_event_per_gateway_and_id'),
+            constraint=models.UniqueConstraint(fields=('team', 'external_id'), name='one_event_per_id'),
         ),
         migrations.AddConstraint(
             model_name='usageevent',
@@ -439,19 +448,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='reservation',
-            index=models.Index(condition=models.Q(('state', 'held')), fields=['seat', 'expires_at'], name='holds_of_a_seat'),
+            index=models.Index(condition=models.Q(('state', 'held')), fields=['seat', 'holds_until'], name='holds_of_a_seat'),
         ),
         migrations.AddIndex(
             model_name='reservation',
-            index=models.Index(condition=models.Q(('from_credits_nanousd__gt', 0), ('state', 'held')), fields=['team', 'expires_at'], name='credit_holds_of_a_team'),
+            index=models.Index(condition=models.Q(('from_credits_nanousd__gt', 0), ('state', 'held')), fields=['team', 'holds_until'], name='credit_holds_of_a_team'),
         ),
         migrations.AddIndex(
             model_name='reservation',
-            index=models.Index(condition=models.Q(('state', 'held')), fields=['expires_at'], name='holds_by_end'),
+            index=models.Index(condition=models.Q(('state', 'held')), fields=['holds_until'], name='holds_by_end'),
         ),
         migrations.AddConstraint(
             model_name='reservation',
-            constraint=models.UniqueConstraint(fields=('gateway', 'request_id'), name='one_reservation_per_request_id'),
+            constraint=models.UniqueConstraint(fields=('team', 'request_id'), name='one_reservation_per_request_id'),
         ),
         migrations.AddConstraint(
             model_name='reservation',
@@ -519,5 +528,29 @@ class Migration(migrations.Migration):
                 ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credentials', to='quota.gateway')),
                 ('request', models.UUIDField(editable=False, null=True, unique=True)),
             ],
+        ),
+        migrations.AddIndex(
+            model_name='reservation',
+            index=models.Index(condition=models.Q(('expired', True)), fields=['gateway', 'created_at'], name='lapsed_holds_of_a_gateway'),
+        ),
+        migrations.AddConstraint(
+            model_name='gateway',
+            constraint=models.CheckConstraint(condition=models.Q(('max_lifetime_seconds__gte', 10), ('max_lifetime_seconds__lte', 604800)), name='a_hold_lives_from_ten_seconds_to_a_week'),
+        ),
+        migrations.AddConstraint(
+            model_name='gateway',
+            constraint=models.CheckConstraint(condition=models.Q(('flush_seconds__lte', 3600)), name='a_lease_is_flushed_within_an_hour'),
+        ),
+        migrations.AddConstraint(
+            model_name='reservation',
+            constraint=models.CheckConstraint(condition=models.Q(('left_credits_nanousd__gte', 0), ('left_quota_nanousd__gte', 0), ('left_quota_nanousd__lte', models.F('from_quota_nanousd')), ('left_credits_nanousd__lte', models.F('from_credits_nanousd'))), name='no_more_is_left_of_a_hold_than_was_held'),
+        ),
+        migrations.AddConstraint(
+            model_name='reservation',
+            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at')), ('holds_until__gte', models.F('expires_at'))), name='a_hold_keeps_its_room_for_its_lifetime'),
+        ),
+        migrations.AddConstraint(
+            model_name='usageevent',
+            constraint=models.UniqueConstraint(fields=('reservation', 'draw_id'), name='a_draw_is_charged_once'),
         ),
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 
@@ -13,8 +15,27 @@ class Gateway(models.Model):
     name = models.CharField(max_length=100, unique=True)
     created_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
+    max_lifetime_seconds = models.PositiveIntegerField(
+        _("longest lifetime of a hold"), default=86_400, help_text=_("In seconds, from 10 to 604,800.")
+    )
+    flush_seconds = models.PositiveIntegerField(
+        _("time to flush a lease"),
+        default=900,
+        help_text=_("So many seconds after its end, up to 3,600, a lease keeps its room for late draws."),
+    )
 
     objects = querysets.GatewayQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(max_lifetime_seconds__gte=10, max_lifetime_seconds__lte=604_800),
+                name="a_hold_lives_from_ten_seconds_to_a_week",
+            ),
+            models.CheckConstraint(
+                condition=Q(flush_seconds__lte=3600), name="a_lease_is_flushed_within_an_hour"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -16,23 +16,26 @@ from django.utils.translation import gettext_lazy as _
 from quota import querysets
 from quota.models.gateways import Gateway
 from quota.models.plans import Plan, RateCard
-from teams.models import Membership, Seat, SubscriptionKey, Team
+from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team
 
 LAPSED = "lapsed"
 
 
 class Reservation(models.Model):
-    """What one call may cost, held from the authorize until it is settled, released, or `expires_at` has
-    come.
+    """A hold: money set aside for a key, from which usage is drawn until it is closed. For one call of
+    `model`, or a lease: for calls of any model.
 
-    It holds quota and Credits only while `state` is held and `expires_at` lies ahead; nobody needs to act for
-    it to lapse.
+    What is left of it is held only while `state` is held and `holds_until` lies ahead; nobody needs to act
+    for it to lapse. A call's hold keeps its room until `expires_at`, a lease for a while longer, for draws
+    that are flushed late.
     """
 
     class State(models.TextChoices):
         HELD = "held", _("held")
         SETTLED = "settled", _("settled")
         RELEASED = "released", _("released")
+        # A draw came of a lease whose key or seat was gone: what comes later is overrun.
+        ENDED = "ended", _("ended")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
@@ -42,7 +45,14 @@ class Reservation(models.Model):
     )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
-    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
+    key = models.ForeignKey(
+        SubscriptionKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    # In place of `key`: an API key, and the text of it that was sent. The membership is who made the text.
+    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    api_text = models.ForeignKey(
+        ApiKeyText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
     seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     rate_card = models.ForeignKey(
@@ -52,15 +62,23 @@ class Reservation(models.Model):
         related_name="+",
         help_text=_("What the call was estimated by, and will be charged by."),
     )
-    model = models.CharField(max_length=100)
+    model = models.CharField(max_length=100, blank=True, help_text=_("Empty: a lease, for any model."))
     agent = models.CharField(max_length=64, blank=True)
+    tags = models.JSONField(default=list)
     estimate_nanousd = models.BigIntegerField()
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
+    from_balance_nanousd = models.BigIntegerField(default=0, db_default=0)
+    left_quota_nanousd = models.BigIntegerField(help_text=_("What draws have left of the quota part."))
+    left_credits_nanousd = models.BigIntegerField(help_text=_("What draws have left of the Credits part."))
+    left_balance_nanousd = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("What draws have left of the API balance part.")
+    )
     windows = models.JSONField(help_text=_("The windows as the authorize answered them."))
     state = models.CharField(max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    holds_until = models.DateTimeField(help_text=_("Its room is kept so long, for draws that come late."))
     closed_at = models.DateTimeField(null=True, blank=True)
     expired = models.BooleanField(default=False, help_text=_("Released by the sweep, not by the gateway."))
 
@@ -68,10 +86,14 @@ class Reservation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["gateway", "request_id"], name="one_reservation_per_request_id"),
+            models.UniqueConstraint(fields=["team", "request_id"], name="one_reservation_per_request_id"),
             models.CheckConstraint(
-                condition=Q(estimate_nanousd=F("from_quota_nanousd") + F("from_credits_nanousd"))
-                & Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0),
+                condition=Q(
+                    estimate_nanousd=F("from_quota_nanousd")
+                    + F("from_credits_nanousd")
+                    + F("from_balance_nanousd")
+                )
+                & Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0, from_balance_nanousd__gte=0),
                 name="a_reservation_holds_what_was_estimated",
             ),
             models.CheckConstraint(
@@ -79,19 +101,59 @@ class Reservation(models.Model):
                 | Q(seat__isnull=True, plan__isnull=True, from_quota_nanousd=0),
                 name="quota_is_held_on_a_seat_with_a_plan",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    left_quota_nanousd__gte=0, left_credits_nanousd__gte=0, left_balance_nanousd__gte=0
+                )
+                & Q(left_quota_nanousd__lte=F("from_quota_nanousd"))
+                & Q(left_credits_nanousd__lte=F("from_credits_nanousd"))
+                & Q(left_balance_nanousd__lte=F("from_balance_nanousd")),
+                name="no_more_is_left_of_a_hold_than_was_held",
+            ),
+            models.CheckConstraint(
+                condition=Q(key__isnull=False, api_key=None, api_text=None, from_balance_nanousd=0)
+                | Q(
+                    key=None,
+                    api_key__isnull=False,
+                    api_text__isnull=False,
+                    seat=None,
+                    from_credits_nanousd=0,
+                ),
+                name="an_api_key_holds_api_balance_and_nothing_else",
+            ),
+            models.CheckConstraint(
+                condition=Q(holds_until__gte=F("expires_at"), expires_at__gt=F("created_at")),
+                name="a_hold_keeps_its_room_for_its_lifetime",
+            ),
         ]
         indexes = [
-            models.Index(fields=["seat", "expires_at"], condition=Q(state="held"), name="holds_of_a_seat"),
+            models.Index(fields=["seat", "holds_until"], condition=Q(state="held"), name="holds_of_a_seat"),
             models.Index(
-                fields=["team", "expires_at"],
+                fields=["team", "holds_until"],
                 condition=Q(state="held", from_credits_nanousd__gt=0),
                 name="credit_holds_of_a_team",
             ),
-            models.Index(fields=["expires_at"], condition=Q(state="held"), name="holds_by_end"),
+            models.Index(
+                fields=["team", "holds_until"],
+                condition=Q(state="held", from_balance_nanousd__gt=0),
+                name="balance_holds_of_a_team",
+            ),
+            models.Index(fields=["holds_until"], condition=Q(state="held"), name="holds_by_end"),
+            models.Index(
+                fields=["gateway", "created_at"], condition=Q(expired=True), name="lapsed_holds_of_a_gateway"
+            ),
         ]
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def is_lease(self) -> bool:
+        return not self.model
+
+    @property
+    def left_nanousd(self) -> int:
+        return self.left_quota_nanousd + self.left_credits_nanousd + self.left_balance_nanousd
 
     def state_at(self, moment: datetime) -> str:
         """`state`, and "lapsed" once its lifetime is over, whether or not a sweep has marked it."""
@@ -110,16 +172,32 @@ class UsageEvent(models.Model):
     usage_hash = models.CharField(
         max_length=64, help_text=_("SHA-256 of what was reported; a repeat must say the same.")
     )
-    reservation = models.OneToOneField(Reservation, null=True, on_delete=models.PROTECT, related_name="event")
+    reservation = models.ForeignKey(
+        Reservation, null=True, on_delete=models.PROTECT, db_index=False, related_name="draws"
+    )
+    draw_id = models.CharField(
+        max_length=128, blank=True, help_text=_("The gateway's own id of this draw from its hold.")
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
-    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
+    key = models.ForeignKey(
+        SubscriptionKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    # In place of `key`: an API key, and the text of it that was sent. The membership is who made the text.
+    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    api_text = models.ForeignKey(
+        ApiKeyText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
     seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     model = models.CharField(max_length=100)
     modality = models.CharField(max_length=20)
     agent = models.CharField(max_length=64, blank=True)
+    tags = models.JSONField(default=list)
     usage = models.JSONField(help_text=_("Meter to quantity."))
+    estimated = models.BooleanField(
+        default=False, help_text=_("The gateway did not see all of the usage, and estimated it.")
+    )
     prices = models.JSONField(help_text=_("The prices of the rate card that were used."))
     unpriced = models.BooleanField(
         default=False,
@@ -128,6 +206,7 @@ class UsageEvent(models.Model):
     amount_nanousd = models.BigIntegerField()
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
+    from_balance_nanousd = models.BigIntegerField(default=0, db_default=0)
     overrun_nanousd = models.BigIntegerField()
     first_use_starts = models.JSONField(
         default=dict, help_text=_("When the first_use windows that it counts in began, by window rule.")
@@ -141,16 +220,32 @@ class UsageEvent(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["gateway", "external_id"], name="one_event_per_gateway_and_id"),
+            models.UniqueConstraint(fields=["team", "external_id"], name="one_event_per_id"),
+            models.UniqueConstraint(fields=["reservation", "draw_id"], name="a_draw_is_charged_once"),
             models.CheckConstraint(
                 condition=Q(
-                    amount_nanousd=F("from_quota_nanousd") + F("from_credits_nanousd") + F("overrun_nanousd")
+                    amount_nanousd=F("from_quota_nanousd")
+                    + F("from_credits_nanousd")
+                    + F("from_balance_nanousd")
+                    + F("overrun_nanousd")
                 ),
                 name="a_charge_is_the_sum_of_its_parts",
             ),
             models.CheckConstraint(
-                condition=Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0, overrun_nanousd__gte=0),
+                condition=Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0, overrun_nanousd__gte=0)
+                & Q(from_balance_nanousd__gte=0),
                 name="no_part_of_a_charge_is_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(key__isnull=False, api_key=None, api_text=None, from_balance_nanousd=0)
+                | Q(
+                    key=None,
+                    api_key__isnull=False,
+                    api_text__isnull=False,
+                    seat=None,
+                    from_credits_nanousd=0,
+                ),
+                name="an_api_key_is_charged_to_the_api_balance",
             ),
         ]
         indexes = [

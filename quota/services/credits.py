@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from quota.errors import CreditsNotEnough
@@ -17,6 +18,7 @@ from quota.models import (
     CreditLedgerEntry,
     PastCreditAccess,
     PastTeamOverflow,
+    Reservation,
     TeamCredits,
 )
 from quota.money import MAX_NANOUSD, credits_text
@@ -122,10 +124,17 @@ def expire_lots(*, at: datetime) -> int:
     """Write the expiry of lots into the ledger. Returns how many lots.
 
     An expired lot counts nowhere from its moment on; this only closes the books. It waits one reservation
-    lifetime, because a call authorized before the expiry may still draw on the lot.
+    lifetime, and for every open hold of Credits or API balance that is older than the expiry: they may still
+    draw on the lot.
     """
     over = at - timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS)
-    due = CreditGrant.objects.filter(expires_at__lte=over, remaining_nanousd__gt=0)
+    older = Reservation.objects.filter(
+        team=OuterRef("team"),
+        state=Reservation.State.HELD,
+        holds_until__gt=at,
+        created_at__lt=OuterRef("expires_at"),
+    ).filter(Q(from_credits_nanousd__gt=0) | Q(from_balance_nanousd__gt=0))
+    due = CreditGrant.objects.filter(~Exists(older), expires_at__lte=over, remaining_nanousd__gt=0)
     teams = set(due.values_list("team_id", flat=True))
     locked = TeamCredits.objects.select_for_update(no_key=True).filter(team__in=teams).order_by("pk")
     # Read again after the locks: a call may have drawn on the lots while they were waited for.

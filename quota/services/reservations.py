@@ -34,5 +34,5 @@ def _expire_some(at: datetime) -> int:
     lapsed = Reservation.objects.lapsed(at).order_by("pk").select_for_update(skip_locked=True, no_key=True)
     found = list(lapsed.values_list("pk", flat=True)[:RESERVATIONS_PER_TRANSACTION])
     return Reservation.objects.filter(pk__in=found).update(
-        state=Reservation.State.RELEASED, expired=True, closed_at=F("expires_at")
+        state=Reservation.State.RELEASED, expired=True, closed_at=F("holds_until")
     )

@@ -9,12 +9,14 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from allauth.account.models import EmailAddress
 
 from billing.services.plans import draft_version
 from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
-from quota.hot_path.settle import settle
+from quota.hot_path.draws import Drawn, Report
+from quota.hot_path.settle import draw, settle
 from quota.models import Gateway, Plan, UsageEvent
 from quota.plan_terms import VersionTerms
 from quota.services import entitlements
@@ -205,10 +207,37 @@ class Desk:
         )
         return authorize(gateway=self.gateway, request=request, at=at)
 
-    def settle(self, authorization: Authorization, calls: int, *, at: datetime = T0) -> UsageEvent:
-        return settle(
-            gateway=self.gateway, reservation_id=authorization.reservation_id, usage={"calls": calls}, at=at
+    def lease(
+        self, nanousd: int, *, at: datetime = T0, seconds: int | None = None, agent: str = "", **more: Any
+    ) -> Authorization:
+        request = AuthorizeRequest(
+            f"r{next(_numbers)}",
+            self.key,
+            agent=agent,
+            hold_nanousd=nanousd,
+            lifetime_seconds=seconds,
+            **more,
         )
+        return authorize(gateway=self.gateway, request=request, at=at)
+
+    def draw(
+        self, held: Authorization, calls: int, *, at: datetime = T0, draw_id: str = "", **more: Any
+    ) -> Drawn:
+        """Charge so many calls of `penny` as a part of what is held."""
+        said: dict[str, Any] = {"usage": {"calls": calls}, "model": "penny"} | more
+        report = Report(draw_id=draw_id or f"d{next(_numbers)}", **said)
+        return draw(gateway=self.gateway, reservation_id=held.reservation_id, report=report, at=at)
+
+    def settle(self, authorization: Authorization, calls: int, *, at: datetime = T0) -> UsageEvent:
+        return self.report(authorization, {"calls": calls}, at=at)
+
+    def report(
+        self, authorization: Authorization, usage: dict[str, int], *, at: datetime = T0, model: str = ""
+    ) -> UsageEvent:
+        """Settle with this usage, of this model if another one ran."""
+        report = Report(usage=usage, model=model)
+        held = authorization.reservation_id
+        return settle(gateway=self.gateway, reservation_id=held, report=report, at=at).event
 
     def use(self, calls: int, *, at: datetime = T0, model: str = "penny") -> UsageEvent:
         """A call that was authorized and settled at once."""

@@ -171,22 +171,23 @@ OWN_PAGES = {
 OWN_ROWS = {"account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
 OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
 
-# Other credentials, tested where they are made: a gateway's or a Subscription Key.
-OTHER_CREDENTIALS = {
+# A gateway's credential or a Subscription Key, tested where they are made.
+NOBODYS = "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"
+OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
     "api-authorize": {},
     "api-rate-card": {},
-    "api-settle": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
-    "api-release": {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
+    **{f"api-{verb}": {"reservation": NOBODYS} for verb in ("settle", "release", "draw", "extend")},
+    "api-reservation": {"reservation": NOBODYS},
+    "api-reservations": {},
     "api-settlements": {},
     "api-events": {},
     "api-usage": {},
     "api-receipts": {},
-    "api-receipt": {"pk": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
+    "api-receipt": {"pk": NOBODYS},
     "api-series": {},
 }
 
-# For everyone, with nobody's data: the front page, documents, an invitation (its token is the credential),
-# the trackers' paths (200 always; the body says who).
+# For everyone, with nobody's data. An invitation's token is the credential; trackers get 200 always.
 OPEN = {"home", "plans", "api-plans", "api-models", "schema", "api-docs", "join", "remains", "remains-legacy"}
 # Stripe's signature is the credential (tests/billing/views/test_webhooks.py).
 SIGNED = {"stripe-webhook"}

@@ -22,7 +22,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.sql": (),
     "quota.hot_path.events": (),
 }
-MIGRATION = "quota.migrations.0003_hot_path"
+MIGRATION = "quota.migrations.0003_holds"
 # Which functions of `quota/hot_path` ask each database function.
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),

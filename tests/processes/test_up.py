@@ -22,7 +22,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         os.kill(pid, signal.SIGKILL)
 
 
-def test_up_serves_heals_and_stops_and_starts_again(installation: Installation) -> None:
+def test_up_serves_refuses_a_second_one_and_stops(installation: Installation) -> None:
     """All in one test: starting an installation takes time, so it is started as seldom as possible."""
     installation.start()
     assert get(installation.port, "/healthz") == (200, b"ok\n")
@@ -36,6 +36,15 @@ def test_up_serves_heals_and_stops_and_starts_again(installation: Installation) 
     assert twice.returncode == 1
     assert "This data is in use" in twice.stderr
     assert f"http://127.0.0.1:{installation.port}" in twice.stderr
+
+    assert installation.signal(signal.SIGINT) == 0, installation.output.read_text()
+    assert installation.processes() == {}
+
+
+@pytest.mark.slow
+def test_up_heals_and_starts_again(installation: Installation) -> None:
+    installation.start()
+    wait_for(installation.ready)
 
     for part in ("granian", "celery", "local_stripe", "/postgres", "valkey-server"):
         killed = installation.pid_of(part)

@@ -20,7 +20,7 @@ def left(cursor: CursorWrapper) -> tuple[int, int]:
 
 def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
     """Migration 0003 names what it drops by the arguments; a changed argument must not be forgotten there."""
-    module = import_module("quota.migrations.0003_hot_path")
+    module = import_module("quota.migrations.0003_holds")
     with transaction.atomic(), connection.cursor() as cursor:
         assert left(cursor) == (4, 1)
         cursor.execute(module.DROP)

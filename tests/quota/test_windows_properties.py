@@ -115,7 +115,11 @@ def test_what_is_promised_to_fit_fits_then_if_all_holds_lapse(
     past = [(at, n) for at, n in usage if at <= moment]
     buckets = sum_into_buckets(rule, past)
     lives = st.integers(1, 86_400).map(lambda seconds: timedelta(seconds=seconds))
-    holds = [Hold(at, n, moment + data.draw(lives)) for at, n in held if at <= moment]
+    holds = [
+        Hold(at, n, moment + data.draw(lives), is_lease=data.draw(st.booleans()))
+        for at, n in held
+        if at <= moment
+    ]
     limit = Limit("w", rule, 1000)
     promised = fits_at(limit, buckets, holds, amount, moment)
     assert promised is not None

@@ -34,7 +34,7 @@ from tests.helpers.races import waiting
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PENNY = 10_000_000
-SQL = importlib.import_module("quota.migrations.0003_hot_path").USABLE_CREDITS
+SQL = importlib.import_module("quota.migrations.0003_holds").USABLE_CREDITS
 NEXT = "    SELECT m.is_founder"
 LOCK = SQL[SQL.index("        PERFORM 1 FROM quota_teamcredits") : SQL.index(f"    END IF;\n{NEXT}")]
 LOTS_LOCK = """

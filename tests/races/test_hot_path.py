@@ -17,6 +17,7 @@ from quota.errors import NoUsableResources, QuotaExhausted, UsageOwed
 from quota.hot_path import authorize as authorize_module
 from quota.hot_path import events as events_module
 from quota.hot_path import state as state_module
+from quota.hot_path.draws import Report
 from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
 from quota.hot_path.settle import release
 from quota.models import (
@@ -156,7 +157,7 @@ def test_charges_at_once_leave_no_window_and_no_lot_overdrawn_and_the_books_bala
             return record_events(gateway=desk.gateway, events=[event], at=T0)
         answer = desk.ask(2)
         if i % 5 == 0:
-            return release(gateway=desk.gateway, reservation_id=answer.reservation_id, at=T0)
+            return release(reservation_id=answer.reservation_id, at=T0)
         return desk.settle(answer, 1 + i % 3)
 
     at_once(*[(lambda i=i: call(i)) for i in range(MANY)])
@@ -218,7 +219,7 @@ def reports(scene: Scene, number: int) -> None:
 
 
 def settles(scene: Scene, number: int) -> None:
-    settlement = Settlement(scene.desk.ask().reservation_id, {"calls": 1})
+    settlement = Settlement(scene.desk.ask().reservation_id, Report(usage={"calls": 1}))
     settle_many(gateway=scene.desk.gateway, settlements=[settlement], at=T0)
 
 

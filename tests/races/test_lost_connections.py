@@ -203,12 +203,16 @@ def calls_with_other_credentials(scene: tenancy.Scene, name: str) -> Iterator[Ca
     bodies: dict[str, Any] = {
         "api-authorize": {"request_id": "r", "key": key, "model": "penny", "estimate": {"calls": 1}},
         "api-settle": {"usage": {"calls": 1}},
+        "api-draw": {"id": "d", "usage": {"calls": 1}},
+        "api-extend": {"lifetime_seconds": 60},
         "api-settlements": {"settlements": [{"reservation": NOBODYS, "usage": {"calls": 1}}] * 2},
         "api-events": json.loads(events_of(make_scene())),
         "api-release": {},
     }
     if name in bodies:
         yield Call(name, "POST", url, json.dumps(bodies[name]).encode(), gateway)
+    elif name in ("api-reservation", "api-reservations"):
+        yield Call(name, "GET", f"{url}?state=held", headers=gateway)
     else:
         yield Call(name, "GET", url, headers=bearer(key))
 

@@ -128,7 +128,11 @@ def agree(story: Story) -> None:
     assert reconcile(at=story.account.at).unrepaired == []
 
 
-@pytest.mark.parametrize("turn", range(3))
+# Threads meet in another way each time; once is enough for a short run.
+TURNS = [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in (1, 2))]
+
+
+@pytest.mark.parametrize("turn", TURNS)
 def test_dropped_and_paid_in_the_same_moment_is_one_of_the_two(story: Story, turn: int) -> None:
     story.subscribe(max=1)
     story.use_card("pm_card_chargeCustomerFail")
@@ -148,7 +152,7 @@ def test_dropped_and_paid_in_the_same_moment_is_one_of_the_two(story: Story, tur
     assert (len(story.paid()), len(story.plans())) == (expected, expected)
 
 
-@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("turn", TURNS)
 def test_confirmed_and_canceled_in_the_same_moment_agree(story: Story, turn: int) -> None:
     story.subscribe(max=1)
     add = change_request(kind="add", plan="max", count=1)
@@ -162,7 +166,7 @@ def test_confirmed_and_canceled_in_the_same_moment_agree(story: Story, turn: int
     assert story.row.cancel_asked is False
 
 
-@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("turn", TURNS)
 def test_a_change_while_the_period_turns_is_charged_for_one_of_the_periods(story: Story, turn: int) -> None:
     story.subscribe(max=1)
     before = story.account.at

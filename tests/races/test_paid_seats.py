@@ -27,7 +27,7 @@ MANY, TEN, THREADS = 200, 10, 20
 SECOND = timedelta(seconds=1)
 
 
-@pytest.mark.parametrize("billed_meanwhile", [TEN, 4])
+@pytest.mark.parametrize("billed_meanwhile", [pytest.param(TEN, marks=pytest.mark.slow), 4])
 def test_two_hundred_who_want_ten_bought_seats_never_hold_more_than_are_paid_for(
     billed_meanwhile: int,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from uuid import uuid4
 
@@ -9,12 +10,13 @@ import pytest
 
 from billing import stripe_api
 from billing.errors import AlreadySubscribed, ChangeInProgress, PromotionUsed
-from billing.models import Checkout, PromotionRedemption
+from billing.models import Checkout, Promotion, PromotionRedemption
 from billing.selectors.prices import pack_price_id
 from billing.services.redemptions import reserve_promotion
 from billing.workflows.checkouts import buy_credits
 from billing.workflows.customers import ensure_customer
 from quota.selectors.credits import team_balance
+from tests.helpers.bought import say_promotion
 from tests.helpers.factories import USD
 from tests.helpers.promotions import make_code
 from tests.helpers.races import race, waiting
@@ -121,3 +123,22 @@ def test_tabs_that_subscribe_with_one_code_at_once_use_it_once(story: Story) -> 
     assert all(isinstance(answer, allowed) for answer in refused), refused
     assert story.paid() == [2_500 * len(story.plans())]
     assert PromotionRedemption.objects.counting().count() == 1
+
+
+def test_the_event_of_a_new_code_beside_our_own_making_it_makes_one_row() -> None:
+    """The second finds no row, waits for the first to commit, and was refused by the unique id."""
+    is_inserted = threading.Event()
+
+    def first() -> None:
+        with one_transaction():
+            say_promotion("GIFT", sequence=1)
+            is_inserted.set()
+            waiting("transactionid", 1)
+
+    def second() -> None:
+        assert is_inserted.wait(10)
+        say_promotion("GIFT", sequence=2, times_redeemed=3)
+
+    assert race(first, second) == [None, None]
+    row = Promotion.objects.get()
+    assert (row.code, row.times_redeemed, row.fetch_sequence) == ("GIFT", 3, 2)

@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 
 from quota.errors import EventIdReused, RequestIdReused
 from quota.hot_path import authorize as authorize_module
+from quota.hot_path import draws as draws_module
 from quota.hot_path import events as events_module
-from quota.hot_path import settle as settle_module
 from quota.hot_path import state as state_module
 from quota.hot_path.charges import record_charge
+from quota.hot_path.draws import Report
 from quota.hot_path.events import ReportedEvent, record_events
-from quota.hot_path.settle import settle_in_transaction
+from quota.hot_path.settle import settle
 from quota.models import Reservation, UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from tests.helpers.factories import T0, Desk, Scene, key_of, make_member, make_scene, make_seat
@@ -53,7 +54,7 @@ def asked_by_two_keys_race(request_id: str) -> list[Any]:
 
 
 def test_control_two_keys_with_one_request_id_both_find_it_unused(monkeypatch: pytest.MonkeyPatch) -> None:
-    clause = "ON CONFLICT (gateway_id, request_id) DO NOTHING"
+    clause = "ON CONFLICT (team_id, request_id) DO NOTHING"
     assert clause in authorize_module._INSERT
     monkeypatch.setattr(authorize_module, "_INSERT", authorize_module._INSERT.replace(clause, ""))
     results = asked_by_two_keys_race("one")
@@ -123,13 +124,13 @@ def an_event_and_a_settle(scene: Scene) -> list[Callable[[], Any]]:
         (row,) = record_events(gateway=scene.desk.gateway, events=[event], at=T0)
         return row.refusal or row.is_new
 
-    def settle() -> Any:
-        with transaction.atomic():
-            return settle_in_transaction(
-                gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage={"calls": 2}, at=T0
-            )[1]
+    def settled() -> Any:
+        report = Report(usage={"calls": 2})
+        return settle(
+            gateway=scene.desk.gateway, reservation_id=held.reservation_id, report=report, at=T0
+        ).is_new
 
-    return [report, settle]
+    return [report, settled]
 
 
 @contextmanager
@@ -162,7 +163,7 @@ def test_control_without_the_reservations_lock_an_event_and_a_settle_both_charge
         meeting.wait(30)
         return record_charge(**arguments)
 
-    monkeypatch.setattr(settle_module, "record_charge", charge_together)
+    monkeypatch.setattr(draws_module, "record_charge", charge_together)
     with reservations_that_nothing_locks(monkeypatch):
         results = race(*an_event_and_a_settle(scene))
     assert [type(result) for result in results if result is not True] == [IntegrityError]

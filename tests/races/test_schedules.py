@@ -46,7 +46,13 @@ def add(story: Story) -> None:
 
 
 @pytest.mark.parametrize("is_scheduled", [False, True], ids=["the first", "one more"])
-@pytest.mark.parametrize(("place", "step"), STEPS, ids=[step for _, step in STEPS])
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [
+        pytest.param(*step, id=step[1], marks=[pytest.mark.slow] if step is not STEPS[-1] else [])
+        for step in STEPS
+    ],
+)
 def test_a_seat_that_is_added_while_another_is_given_up_stays(
     story: Story, monkeypatch: pytest.MonkeyPatch, place: Any, step: str, is_scheduled: bool
 ) -> None:

@@ -83,8 +83,16 @@ STEPS: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("place", "step"), STEPS, ids=[step for _, step in STEPS])
+@pytest.mark.parametrize(
+    "after", [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")]
+)
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [
+        pytest.param(*step, id=step[1], marks=[pytest.mark.slow] if step is not STEPS[1] else [])
+        for step in STEPS
+    ],
+)
 def test_whoever_dies_at_a_step_is_made_up_for(
     story: Story, monkeypatch: pytest.MonkeyPatch, place: Any, step: str, after: bool
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 from django.core.exceptions import ValidationError
@@ -12,17 +13,30 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from tokenplan.kit.errors import InvalidValue
+
 M = TypeVar("M", bound=Model)
 Row = TypeVar("Row")
+SIZE = re.compile(r"0*[1-9][0-9]{0,8}", re.ASCII)
 
 
 class Cursor(CursorPagination):
-    """`?cursor=…&page_size=…`: 50 rows unless asked otherwise, 200 at most, newest first by default."""
+    """`?cursor=…&page_size=…`: 50 rows unless asked otherwise, 200 at most, newest first by default.
+    A size that is no whole number above 0 is refused (InvalidValue).
+    """
 
     page_size = 50
     max_page_size = 200
     page_size_query_param = "page_size"
     ordering: str | tuple[str, ...] = "-id"
+
+    def get_page_size(self, request: Request) -> int:
+        text = request.query_params.get(self.page_size_query_param)
+        if not text:
+            return self.page_size
+        if not SIZE.fullmatch(text):
+            raise InvalidValue(_("This is a whole number above 0."), pointer=f"/{self.page_size_query_param}")
+        return min(int(text), self.max_page_size)
 
     def paginate_queryset(
         self, queryset: QuerySet[M, Row], request: Request, view: APIView | None = None

@@ -92,6 +92,8 @@ DUE = DueWork(
 )
 # Seconds between two checks for due work while no request comes in.
 EVERY = 0.5
+# Seconds that stopping waits for at most.
+STOPS_WITHIN = 0.01
 
 
 def application(store: Store, now: Callable[[], int], *, after: Callable[[], None] = lambda: None) -> App:
@@ -181,7 +183,7 @@ class LocalStripe:
             yield webhooks.message(event, secret, self._moment())
 
     def _serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.05)
+        self._server.serve_forever(poll_interval=STOPS_WITHIN)
 
     def _tick_on(self) -> None:
         while not self._stopped.is_set():

@@ -28,8 +28,10 @@ from tokenplan.kit.problems import Problem
 
 class AuthorizeRequestSerializer(Shape):
     request_id = serializers.CharField(max_length=128)
-    key = serializers.CharField(help_text="The Subscription Key of the caller, `sk-cp-…`.")
-    model = serializers.CharField(max_length=100)
+    key = serializers.CharField(help_text="The key of the caller, `sk-cp-…` or `sk-api-…`.")
+    model = serializers.CharField(
+        max_length=100, required=False, allow_null=True, help_text="Needed, but for a lease."
+    )
     estimate = serializers.DictField(
         child=serializers.IntegerField(min_value=0),
         help_text="The most that the call may use: meter to quantity. Left out: the model's default hold.",
@@ -37,16 +39,35 @@ class AuthorizeRequestSerializer(Shape):
         allow_null=True,
     )
     agent = serializers.CharField(max_length=64, required=False, allow_null=True)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=64), max_length=8, required=False, allow_null=True
+    )
+    hold_nanousd = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        help_text="Instead of model and estimate: a lease, for calls of any model.",
+    )
+    lifetime_seconds = serializers.IntegerField(
+        min_value=10,
+        required=False,
+        allow_null=True,
+        help_text="How long the hold lives. Left out: 15 minutes, of a video 4 hours.",
+    )
 
 
 class AuthorizationSerializer(Shape):
     reservation = serializers.UUIDField()
     state = serializers.ChoiceField(["held"])
     repeated = serializers.BooleanField(help_text="Whether this request was answered before.")
+    key_handle = serializers.CharField(
+        help_text="Names the key without being a secret: in events, also after a rotation."
+    )
     expires_at = serializers.DateTimeField()
     estimate_nanousd = serializers.IntegerField(help_text=NANOUSD)
     from_quota_nanousd = serializers.IntegerField()
     from_credits_nanousd = serializers.IntegerField()
+    from_balance_nanousd = serializers.IntegerField(help_text="Of an API key.")
     team = serializers.CharField()
     plan = serializers.CharField(allow_null=True)
     windows = WindowSerializer(many=True)
@@ -60,7 +81,7 @@ class Authorize(GatewayView):
     @extend_schema(
         operation_id="gateway_authorize",
         summary="Ask before a model call",
-        description="Holds what the call may cost: quota first, Credits for the rest. While the hold is "
+        description="Holds what the call may cost: quota first, Credits for the rest; of an API key, API balance. While the hold is "
         "open, the same request_id with the same body answers 200 as the first time and holds nothing twice.",
         request=AuthorizeRequestSerializer,
         responses={
@@ -75,6 +96,7 @@ class Authorize(GatewayView):
                 errors.QuotaExhausted,
                 errors.LargerThanTheWindow,
                 errors.TooManyAgents,
+                errors.LeaseNotAllowed,
                 errors.RequestIdReused,
                 errors.ReservationClosed,
                 problem=RELAYED_PROBLEM,
@@ -94,10 +116,12 @@ class Authorize(GatewayView):
                 "reservation": str(held.reservation_id),
                 "state": "held",
                 "repeated": held.repeated,
+                "key_handle": held.key_handle,
                 "expires_at": moment_json(held.expires_at),
                 "estimate_nanousd": held.estimate_nanousd,
                 "from_quota_nanousd": held.from_quota_nanousd,
                 "from_credits_nanousd": held.from_credits_nanousd,
+                "from_balance_nanousd": held.from_balance_nanousd,
                 "team": held.team_slug,
                 "plan": held.plan_code,
                 "windows": held.windows,

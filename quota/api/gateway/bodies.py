@@ -15,14 +15,22 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from quota.hot_path.authorize import AuthorizeRequest
+from quota.hot_path.draws import Report
 from quota.hot_path.events import ReportedEvent, Settlement
+from quota.hot_path.extend import Extension
+from quota.money import MAX_NANOUSD
 from quota.pricing import MAX_QUANTITY
 
 MOST_ROWS = 1000
 MOST_METERS = 40
+MOST_TAGS = 8
 MODEL_LENGTH = 100
 ID_LENGTH = 128
 AGENT_LENGTH = 64
+TAG_LENGTH = 64
+HANDLE_LENGTH = 40
+# So many that a moment can still be reckoned with; the gateway's own limit is lower.
+MOST_SECONDS = 10**8
 
 METER = re.compile(r"[a-z_]{1,40}")
 # Control characters, and halves of surrogate pairs, which no database column holds.
@@ -55,6 +63,47 @@ class Fields:
     def _get(self, name: str, missing: object = None) -> object:
         self._read.add(name)
         return self._body.get(name, missing)
+
+    def given(self, name: str) -> bool:
+        """Whether the body says anything about it: null says nothing."""
+        return self._body.get(name) is not None
+
+    def refuse(self, name: str, error: str) -> None:
+        """Name one more field that is wrong, beside those that are found wrong as they are read."""
+        self._read.add(name)
+        self._wrong(name, error, None)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """True or false; `default` where it is null or missing."""
+        value = self._get(name)
+        if value is None:
+            return default
+        return value if type(value) is bool else self._wrong(name, _("This is true or false."), default)
+
+    def whole_number(self, name: str, least: int, most: int) -> int | None:
+        """None where it is null or missing."""
+        value = self._get(name)
+        if value is None or (type(value) is int and least <= value <= most):
+            return value
+        limits = {"least": least, "most": most}
+        return self._wrong(name, _("This is a whole number from %(least)s to %(most)s.") % limits, None)
+
+    def tags(self, name: str) -> tuple[str, ...] | None:
+        """Up to 8 texts of 1 to 64 printable characters; None where it is null or missing."""
+        value = self._get(name)
+        if value is None:
+            return None
+        if type(value) is not list or len(value) > MOST_TAGS:
+            return self._wrong(name, _("This is a list of up to %(most)s texts.") % {"most": MOST_TAGS}, None)
+        for tag in value:
+            if type(tag) is not str or not 0 < len(tag) <= TAG_LENGTH or UNPRINTABLE.search(tag):
+                error = _("A tag has from 1 to %(most)s characters, and no control characters.")
+                return self._wrong(name, error % {"most": TAG_LENGTH}, None)
+        return tuple(value)
+
+    def optional_moment(self, name: str) -> datetime | None:
+        """None where it is null or missing."""
+        return None if self._get(name) is None else self.moment(name)
 
     def text(self, name: str, longest: int, *, optional: bool = False) -> str:
         """A text of 1 to `longest` printable characters; an optional one may be null, empty or missing."""
@@ -137,23 +186,70 @@ class Fields:
 
 
 def authorize_request(body: object) -> AuthorizeRequest:
-    """The body of authorize."""
+    """The body of authorize: of one call, or of a lease, which names an amount instead of a model."""
     fields = Fields(body)
+    is_lease = fields.given("hold_nanousd")
+    for name in ("model", "estimate"):
+        if is_lease and fields.given(name):
+            fields.refuse(name, _("A lease, with hold_nanousd, is for calls of any model."))
     parsed = AuthorizeRequest(
         request_id=fields.text("request_id", ID_LENGTH),
         key_text=fields.key_text("key"),
-        model=fields.text("model", MODEL_LENGTH),
-        estimate=fields.optional_usage("estimate"),
+        model="" if is_lease else fields.text("model", MODEL_LENGTH),
+        estimate=None if is_lease else fields.optional_usage("estimate"),
         agent=fields.text("agent", AGENT_LENGTH, optional=True),
+        hold_nanousd=fields.whole_number("hold_nanousd", 1, MAX_NANOUSD),
+        lifetime_seconds=fields.whole_number("lifetime_seconds", 1, MOST_SECONDS),
+        tags=fields.tags("tags") or (),
     )
     fields.done()
     return parsed
 
 
-def usage(body: object) -> dict[str, int]:
+def settle(body: object) -> Report:
     """The body of settle."""
     fields = Fields(body)
-    parsed = fields.usage("usage")
+    report = Report(
+        usage=fields.usage("usage"),
+        model=fields.text("model", MODEL_LENGTH, optional=True),
+        estimated=fields.flag("estimated", default=False),
+    )
+    fields.done()
+    return report
+
+
+def draw(body: object) -> Report:
+    """The body of draw."""
+    fields = Fields(body)
+    report = _draw(fields, fields.text("id", ID_LENGTH))
+    fields.done()
+    return report
+
+
+def _draw(fields: Fields, draw_id: str) -> Report:
+    return Report(
+        usage=fields.usage("usage"),
+        model=fields.text("model", MODEL_LENGTH, optional=True),
+        estimated=fields.flag("estimated", default=False),
+        draw_id=draw_id,
+        occurred_at=fields.optional_moment("occurred_at"),
+        agent=fields.text("agent", AGENT_LENGTH, optional=True),
+        tags=fields.tags("tags"),
+    )
+
+
+def extension(body: object) -> Extension:
+    """The body of extend, which asks for something."""
+    fields = Fields(body)
+    parsed = Extension(
+        lifetime_seconds=fields.whole_number("lifetime_seconds", 1, MOST_SECONDS),
+        estimate=fields.optional_usage("estimate"),
+        hold_nanousd=fields.whole_number("hold_nanousd", 1, MAX_NANOUSD),
+    )
+    if parsed.estimate is not None and parsed.hold_nanousd is not None:
+        fields.refuse("hold_nanousd", _("Give an estimate or an amount, not both."))
+    if parsed == Extension():
+        fields.refuse("lifetime_seconds", _("Give lifetime_seconds, an estimate, or hold_nanousd."))
     fields.done()
     return parsed
 
@@ -167,7 +263,9 @@ def nothing(body: object) -> None:
 def settlement(row: object) -> Settlement:
     """One of the rows of settlements."""
     fields = Fields(row)
-    parsed = Settlement(fields.uuid("reservation"), fields.usage("usage"))
+    closes = fields.flag("final", default=True)
+    draw_id = fields.text("id", ID_LENGTH, optional=closes)
+    parsed = Settlement(fields.uuid("reservation"), _draw(fields, draw_id), closes)
     fields.done()
     return parsed
 
@@ -175,13 +273,18 @@ def settlement(row: object) -> Settlement:
 def event(row: object) -> ReportedEvent:
     """One of the rows of events."""
     fields = Fields(row)
+    by_handle = fields.given("key_handle")
+    if by_handle and fields.given("key"):
+        fields.refuse("key", _("Name the key by its text or by its handle, not by both."))
     parsed = ReportedEvent(
         id=fields.text("id", ID_LENGTH),
-        key_text=fields.key_text("key"),
+        key_text="" if by_handle else fields.key_text("key"),
+        key_handle=fields.text("key_handle", HANDLE_LENGTH, optional=True),
         model=fields.text("model", MODEL_LENGTH),
         usage=fields.usage("usage"),
         occurred_at=fields.moment("occurred_at"),
         agent=fields.text("agent", AGENT_LENGTH, optional=True),
+        tags=fields.tags("tags") or (),
         reservation_id=fields.optional_uuid("reservation"),
     )
     fields.done()

@@ -18,6 +18,7 @@ from quota import errors
 from quota.api.fields import METERS
 from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView
+from quota.api.gateway.settle import DrawSerializer
 from quota.hot_path.events import RowResult, record_events, settle_many
 from tokenplan.kit.api import Shape
 from tokenplan.kit.openapi import refusals
@@ -28,9 +29,14 @@ Row = TypeVar("Row")
 ROW_REFUSALS = "A row is rejected with the codes: invalid, usage_invalid, "
 
 
-class SettlementRowSerializer(Shape):
+class SettlementRowSerializer(DrawSerializer):
     reservation = serializers.UUIDField()
-    usage = METERS
+    id = serializers.CharField(
+        max_length=128, required=False, allow_null=True, help_text="Needed where the row is not final."
+    )
+    final = serializers.BooleanField(
+        required=False, allow_null=True, help_text="False: a draw, after which the hold stays open."
+    )
 
 
 class SettlementsSerializer(Shape):
@@ -39,15 +45,22 @@ class SettlementsSerializer(Shape):
 
 class EventRowSerializer(Shape):
     id = serializers.CharField(max_length=128, help_text="The gateway's own; counts once.")
-    key = serializers.CharField()
+    key = serializers.CharField(required=False, allow_null=True)
+    key_handle = serializers.CharField(
+        required=False, allow_null=True, help_text="In place of `key`: what authorize answered, `kh-…`."
+    )
     model = serializers.CharField(max_length=100)
     usage = METERS
     occurred_at = serializers.DateTimeField(help_text="Up to 7 days back, 5 minutes ahead.")
     agent = serializers.CharField(max_length=64, required=False, allow_null=True)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=64), max_length=8, required=False, allow_null=True
+    )
     reservation = serializers.UUIDField(
         required=False,
         allow_null=True,
-        help_text="Of a call that was authorized: the event settles its hold, or is a duplicate.",
+        help_text="Of a lease: the event is a draw with this id. Of a call: it settles the hold, or is a "
+        "duplicate.",
     )
 
 
@@ -69,6 +82,10 @@ class BulkSerializer(Shape):
     accepted = serializers.IntegerField()
     duplicates = serializers.IntegerField()
     rejected = RejectedSerializer(many=True)
+    ended = serializers.ListField(
+        child=serializers.UUIDField(),
+        help_text="Holds of these rows whose key or seat has gone: they hold nothing more.",
+    )
 
 
 class BulkJSONParser(BoundedJSONParser):
@@ -84,7 +101,6 @@ class BulkView(GatewayView):
     def answer(
         self,
         rows: Sequence[object],
-        id_field: str,
         read: Callable[[object], Row],
         record: Callable[[Sequence[Row]], Sequence[RowResult]],
     ) -> HttpResponse:
@@ -97,6 +113,7 @@ class BulkView(GatewayView):
             except ValidationError as error:
                 refused[index] = error
         accepted = duplicates = 0
+        ended: set[str] = set()
         for (index, _row), result in zip(good, record([row for _index, row in good]), strict=True):
             if result.refusal:
                 if isinstance(result.refusal, errors.InvalidUsage):
@@ -106,10 +123,11 @@ class BulkView(GatewayView):
                 accepted += 1
             else:
                 duplicates += 1
-        rejected = [
-            _rejection(index, rows[index], id_field, problem_of(refused[index])) for index in sorted(refused)
-        ]
-        return JsonResponse({"accepted": accepted, "duplicates": duplicates, "rejected": rejected})
+            if result.ended:
+                ended.add(str(result.ended))
+        rejected = [_rejection(index, rows[index], problem_of(refused[index])) for index in sorted(refused)]
+        counts = {"accepted": accepted, "duplicates": duplicates}
+        return JsonResponse({**counts, "rejected": rejected, "ended": sorted(ended)})
 
     def problem(self, error: Exception) -> Problem:
         problem = super().problem(error)
@@ -122,8 +140,8 @@ class BulkView(GatewayView):
         return problem
 
 
-def _rejection(index: int, row: object, id_field: str, problem: Problem) -> dict[str, Any]:
-    row_id = row.get(id_field) if isinstance(row, dict) else None
+def _rejection(index: int, row: object, problem: Problem) -> dict[str, Any]:
+    row_id = row.get("id") or row.get("reservation") if isinstance(row, dict) else None
     rejection = {
         "index": index,
         "id": row_id if isinstance(row_id, str) and len(row_id) <= bodies.ID_LENGTH else None,
@@ -136,8 +154,9 @@ def _rejection(index: int, row: object, id_field: str, problem: Problem) -> dict
 class Settlements(BulkView):
     @extend_schema(
         operation_id="gateway_settlements",
-        summary="Settle up to 1,000 reservations",
-        description=ROW_REFUSALS + "reservation_unknown, reservation_settled, reservation_released.",
+        summary="Up to 1,000 draws, each of which settles its hold unless it says otherwise",
+        description=ROW_REFUSALS + "reservation_unknown, reservation_settled, reservation_released, "
+        "model_unknown, event_id_reused, occurred_at_out_of_range.",
         request=SettlementsSerializer,
         responses={200: BulkSerializer, **refusals()},
         tags=["gateway"],
@@ -147,7 +166,6 @@ class Settlements(BulkView):
         at = timezone.now()
         return self.answer(
             rows,
-            "reservation",
             bodies.settlement,
             lambda good: settle_many(gateway=self.gateway, settlements=good, at=at),
         )
@@ -158,7 +176,7 @@ class Events(BulkView):
         operation_id="gateway_events",
         summary="Record up to 1,000 calls that were made without asking, or were not settled",
         description=ROW_REFUSALS + "key_invalid, model_unknown, event_id_reused, occurred_at_out_of_range, "
-        "reservation_unknown, reservation_released.",
+        "reservation_unknown, reservation_settled, reservation_released.",
         request=EventsSerializer,
         responses={200: BulkSerializer, **refusals()},
         tags=["gateway"],
@@ -167,5 +185,5 @@ class Events(BulkView):
         rows = bodies.rows(request.data, "events")
         at = timezone.now()
         return self.answer(
-            rows, "id", bodies.event, lambda good: record_events(gateway=self.gateway, events=good, at=at)
+            rows, bodies.event, lambda good: record_events(gateway=self.gateway, events=good, at=at)
         )

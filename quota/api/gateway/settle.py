@@ -1,4 +1,4 @@
-"""`POST gateway/reservations/{id}/settle` and `…/release`: what became of a call that was authorized."""
+"""`POST gateway/reservations/{id}/settle`, `…/draw` and `…/release`: what became of what was allowed."""
 
 from __future__ import annotations
 
@@ -15,48 +15,96 @@ from quota.api.fields import METERS
 from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView, usage_at
 from quota.api.receipts import ReceiptSerializer, receipt_json
-from quota.hot_path.settle import release, settle
+from quota.hot_path.settle import draw, release, settle
 from tokenplan.kit.api import Shape
 from tokenplan.kit.openapi import refusals
 
+DRAW_REFUSALS = (
+    errors.ReservationUnknown,
+    errors.AlreadySettled,
+    errors.AlreadyReleased,
+    errors.MomentOutOfRange,
+    errors.ModelUnknown,
+    errors.InvalidUsage,
+)
+STATES = ["held", "settled", "released", "ended", "lapsed"]
 
-class UsageBodySerializer(Shape):
+
+class SettleSerializer(Shape):
     usage = METERS
+    model = serializers.CharField(
+        max_length=100,
+        required=False,
+        allow_null=True,
+        help_text="What really ran. Left out: the authorized model; a lease has none, so it needs this.",
+    )
+    estimated = serializers.BooleanField(
+        required=False, allow_null=True, help_text="The gateway did not see all of the usage."
+    )
+
+
+class DrawSerializer(SettleSerializer):
+    id = serializers.CharField(max_length=128, help_text="The gateway's own, unique within the hold.")
+    occurred_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="Of a draw from a lease, between its authorize and its end; left out: now. "
+        "A call counts at its authorize.",
+    )
+    agent = serializers.CharField(max_length=64, required=False, allow_null=True)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=64), max_length=8, required=False, allow_null=True
+    )
+
+
+class DrawnSerializer(ReceiptSerializer):
+    state = serializers.ChoiceField(
+        STATES, help_text="Of the hold after it. `ended`: its key or seat has gone, so it holds nothing more."
+    )
 
 
 class ReleasedSerializer(Shape):
     reservation = serializers.UUIDField()
-    state = serializers.ChoiceField(["released"])
+    state = serializers.ChoiceField(["released", "ended"])
 
 
 class Settle(GatewayView):
     @extend_schema(
         operation_id="gateway_settle",
-        summary="Charge what a call used",
+        summary="Charge what a call used, and close its hold",
         description="More than was held is recorded all the same. Twice the same is once.",
-        request=UsageBodySerializer,
-        responses={
-            200: ReceiptSerializer,
-            **refusals(
-                errors.ReservationUnknown,
-                errors.AlreadySettled,
-                errors.AlreadyReleased,
-                errors.InvalidUsage,
-            ),
-        },
+        request=SettleSerializer,
+        responses={200: ReceiptSerializer, **refusals(*DRAW_REFUSALS)},
         tags=["gateway"],
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
-        usage = bodies.usage(request.data)
+        report = bodies.settle(request.data)
         with usage_at("/usage"):
-            event = settle(gateway=self.gateway, reservation_id=reservation, usage=usage, at=timezone.now())
-        return JsonResponse(receipt_json(event))
+            drawn = settle(gateway=self.gateway, reservation_id=reservation, report=report, at=timezone.now())
+        return JsonResponse(receipt_json(drawn.event))
+
+
+class Draw(GatewayView):
+    @extend_schema(
+        operation_id="gateway_draw",
+        summary="Charge one call as a part of what is held",
+        description="What is held shrinks by it, and the hold stays open. The same draw twice is once.",
+        request=DrawSerializer,
+        responses={200: DrawnSerializer, **refusals(*DRAW_REFUSALS, errors.EventIdReused)},
+        tags=["gateway"],
+    )
+    def post(self, request: Request, reservation: UUID) -> HttpResponse:
+        report = bodies.draw(request.data)
+        at = timezone.now()
+        with usage_at("/usage"):
+            drawn = draw(gateway=self.gateway, reservation_id=reservation, report=report, at=at)
+        return JsonResponse({**receipt_json(drawn.event), "state": drawn.state})
 
 
 class Release(GatewayView):
     @extend_schema(
         operation_id="gateway_release",
-        summary="Release what a call held: it was not made",
+        summary="Let go of what is held, or of what draws have left of it",
         request=None,
         responses={
             200: ReleasedSerializer,
@@ -66,5 +114,5 @@ class Release(GatewayView):
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
         bodies.nothing(request.data)
-        row = release(gateway=self.gateway, reservation_id=reservation, at=timezone.now())
+        row = release(reservation_id=reservation, at=timezone.now())
         return JsonResponse({"reservation": str(row.pk), "state": row.state})

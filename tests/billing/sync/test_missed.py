@@ -96,7 +96,9 @@ def test_a_renewal_that_could_not_be_charged_is_void(story: Story, monkeypatch: 
 
 
 @pytest.mark.parametrize("step", ["end_subscription", "refund"])
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after", [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")]
+)
 def test_whoever_dies_meanwhile_is_made_up_for_and_pays_back_once(
     story: Story, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:

@@ -70,7 +70,9 @@ def test_it_goes_back_to_the_balance(
 
 
 @pytest.mark.parametrize("step", ["give_back_balance", "end_subscription", "refund"])
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after", [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")]
+)
 def test_once_whoever_dies_meanwhile(
     story: Story, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:

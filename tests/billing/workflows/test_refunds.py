@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from billing import stripe_api
+from billing.errors import StripeRefused
 from billing.models import CreditPurchase, Payment, Refund
 from billing.selectors.refunds import claw_back_of
 from billing.services import refunds
@@ -16,6 +17,8 @@ from billing.workflows.checkouts import buy_credits
 from billing.workflows.refunds import refund_payment, send_open_refunds
 from billing.workflows.top_ups import top_up
 from quota.selectors.credits import team_balance
+from teams.models import Mail, User
+from teams.services.mail import deliver_due
 from tests.helpers.factories import USD
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import GOOD, StripeAccount
@@ -79,3 +82,37 @@ def test_of_a_purchase_that_the_balance_paid_a_part_of_the_share_is_of_the_whole
         refund_payment(payment=payment, amount_nanousd=back, reason="x", at=story.account.at, by=story.owner)
         story.account.deliver()
         assert team_balance(story.team.pk, story.account.at) == left
+
+
+def test_a_refund_is_done_also_where_stripe_refuses_to_take_its_seats_away(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows comes later, with the event of the refund; operators get one mail meanwhile."""
+    User.objects.create_user("operator@example.com", is_staff=True)
+    story.subscribe(plus=1)
+    added = story.add("max")
+    assert added is not None
+    payment = Payment.objects.get(stripe_id=story.payment_of(added.invoice_id))
+    at = story.account.at
+
+    def refused(*args: object, **kwargs: object) -> None:
+        raise StripeRefused("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stripe_api, "change_back", refused)
+        made = refund_payment(
+            payment=payment, amount_nanousd=payment.left_nanousd, reason="x", at=at, by=story.owner
+        )
+        story.account.deliver()
+
+    payment.refresh_from_db()
+    assert (made.state, payment.left_nanousd) == ("done", 0)
+    assert story.plans() == ["plus", "max"]
+    mails = [(mail.to, mail.context["reason"]) for mail in Mail.objects.filter(kind="does_not_follow")]
+    assert mails == [("operator@example.com", "not now")]
+    assert deliver_due(at=at) > 0
+
+    story.account.advance(timedelta(minutes=1))
+    story.account.deliver()
+    assert story.plans() == ["plus"]
+    assert Mail.objects.filter(kind="does_not_follow").count() == 1

@@ -145,8 +145,16 @@ def test_a_body_that_is_no_object(room: Room) -> None:
 
 # A body that would do, by the end of the address, and which of its fields take what kind of value.
 GOOD: dict[str, dict[str, Any]] = {
-    "gateway/authorize": {"request_id": "x", "key": "k", "model": "m", "estimate": {"a": 1}, "agent": "a"},
-    "/settle": {"usage": {"calls": 1}},
+    "gateway/authorize": {
+        **{"request_id": "x", "key": "k", "model": "m", "estimate": {"a": 1}, "agent": "a", "tags": ["a"]},
+        "lifetime_seconds": 60,
+    },
+    "/settle": {"usage": {"calls": 1}, "model": "m", "estimated": True},
+    "/draw": {
+        **{"id": "x", "usage": {"calls": 1}, "model": "m", "estimated": True, "agent": "a", "tags": ["a"]},
+        "occurred_at": "2026-06-03T10:02:00Z",
+    },
+    "/extend": {"lifetime_seconds": 60, "estimate": {"calls": 1}},
     "gateway/settlements": {"settlements": []},
     "gateway/events": {"events": []},
     "v1/teams": {"name": "Acme"},

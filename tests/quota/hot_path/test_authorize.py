@@ -89,7 +89,7 @@ def test_a_repeat_of_a_call_that_is_over_is_refused_with_its_state(scene: Scene)
     """Settled, released, lapsed by the clock, and lapsed by the sweep: the second call is not free."""
     settled, released, lapsed = (scene.desk.ask(3, request_id=name) for name in ("one", "two", "three"))
     scene.desk.settle(settled, 3)
-    release(gateway=scene.desk.gateway, reservation_id=released.reservation_id, at=T0)
+    release(reservation_id=released.reservation_id, at=T0)
     assert lapsed.expires_at == T0 + 15 * MINUTE
     before = counts()
 
@@ -134,10 +134,11 @@ def test_a_request_id_cannot_be_used_for_another_request(scene: Scene) -> None:
     assert counts() == before
 
 
-def test_two_gateways_may_use_the_same_request_id(scene: Scene) -> None:
+def test_a_request_id_is_the_teams_whichever_gateway_asks(scene: Scene) -> None:
     first = scene.desk.ask(3, request_id="once")
-    other = make_desk(scene.owner).ask(3, request_id="once")
-    assert other.reservation_id != first.reservation_id
+    again = make_desk(scene.owner).ask(3, request_id="once")
+    assert (again.reservation_id, again.repeated) == (first.reservation_id, True)
+    assert make_scene().desk.ask(3, request_id="once").repeated is False
 
 
 @pytest.mark.parametrize("garbage", ["", "sk-cp-x", "sk-api-abc", "sk-cp-" + "0" * 58])

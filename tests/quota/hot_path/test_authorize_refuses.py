@@ -6,13 +6,11 @@ import pytest
 
 from quota.errors import ModelUnknown, QuotaExhausted
 from tests.helpers.factories import (
-    Desk,
     Scene,
     give_credits,
-    key_of,
     make_desk,
-    make_gateway,
     make_member,
+    make_scene,
     make_team,
     owner_of,
 )
@@ -43,8 +41,8 @@ def test_one_nano_dollar_of_credits_is_enough_for_a_call_estimated_at_nothing(sc
     assert desk.ask(0).estimate_nanousd == 0
 
 
-def test_a_request_of_another_gateway_is_no_repeat_where_there_is_no_room(scene: Scene) -> None:
-    scene.desk.ask(990, request_id="same")
-    other = Desk(make_gateway(), key_of(scene.owner))
+def test_a_request_of_another_team_is_no_repeat_where_there_is_no_room(scene: Scene) -> None:
+    make_scene().desk.ask(990, request_id="same")
+    scene.desk.ask(990)
     with pytest.raises(QuotaExhausted):
-        other.ask(990, request_id="same")
+        scene.desk.ask(990, request_id="same")

@@ -112,7 +112,7 @@ def play(rule: Rule, steps: list[tuple[str, int, int]], credits: int) -> None:
                 note(model, event, answer)
             case "release" if pending:
                 answer = pending.pop(0)
-                release(gateway=scene.desk.gateway, reservation_id=answer.reservation_id, at=at)
+                release(reservation_id=answer.reservation_id, at=at)
                 model.release(answer.reservation_id)
             case "late":
                 moment = max(T0, at - timedelta(minutes=minutes))

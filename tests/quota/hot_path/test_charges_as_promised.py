@@ -8,6 +8,7 @@ import pytest
 
 from quota.errors import EventIdReused
 from quota.hot_path import events as events_module
+from quota.hot_path.draws import Report
 from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
 from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, Reservation, UsageEvent
@@ -24,6 +25,7 @@ from tests.helpers.factories import (
     make_desk,
     make_gateway,
     make_member,
+    make_scene,
 )
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND
 
@@ -142,10 +144,12 @@ def test_an_event_that_differs_in_one_field_alone_is_another_event(scene: Scene,
     assert UsageEvent.objects.count() == 1
 
 
-def test_an_event_id_is_its_gateways_own(scene: Scene) -> None:
+def test_an_event_id_is_the_teams_whichever_gateway_reports(scene: Scene) -> None:
     row = ReportedEvent("one", scene.desk.key, "penny", {"calls": 1}, T0)
-    for gateway in (scene.desk.gateway, make_gateway()):
-        assert record_events(gateway=gateway, events=[row], at=T0)[0].is_new
+    elsewhere = replace(row, key_text=make_scene().desk.key)
+    for gateway, is_new in ((scene.desk.gateway, True), (make_gateway(), False)):
+        results = record_events(gateway=gateway, events=[row, elsewhere], at=T0)
+        assert [result.is_new for result in results] == [is_new] * 2
     assert UsageEvent.objects.count() == 2
 
 
@@ -162,7 +166,8 @@ def test_a_batch_waits_for_the_disk_once_and_after_its_rows(
 
     monkeypatch.setattr(events_module, "_flush", count_and_flush)
     if kind == "settlements":
-        rows = [Settlement(scene.desk.ask().reservation_id, {"calls": 1}) for _ in range(2)]
+        report = Report(usage={"calls": 1})
+        rows = [Settlement(scene.desk.ask().reservation_id, report) for _ in range(2)]
         settle_many(gateway=scene.desk.gateway, settlements=rows, at=T0)
     else:
         events = [ReportedEvent(name, scene.desk.key, "penny", {"calls": 1}, T0) for name in "ab"]
@@ -174,7 +179,7 @@ def test_a_lapsed_hold_that_is_released_is_no_longer_lapsed_and_keeps_its_moment
     held = scene.desk.ask(5)
     expire_reservations(at=held.expires_at)
     closed = Reservation.objects.get().closed_at
-    row = release(gateway=scene.desk.gateway, reservation_id=held.reservation_id, at=T0 + HOUR)
+    row = release(reservation_id=held.reservation_id, at=T0 + HOUR)
     row.refresh_from_db()
     assert (row.state, row.expired, row.closed_at) == ("released", False, closed)
 

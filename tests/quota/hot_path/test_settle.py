@@ -1,5 +1,8 @@
 """Settle and release: who pays in the end, once, and what a hold is worth then."""
 
+from dataclasses import replace
+from uuid import UUID
+
 import pytest
 
 from quota.errors import (
@@ -7,9 +10,10 @@ from quota.errors import (
     AlreadySettled,
     ReservationUnknown,
 )
-from quota.hot_path.settle import release, settle
+from quota.hot_path.settle import release
 from quota.models import (
     CreditLedgerEntry,
+    UsageEvent,
 )
 from quota.selectors.usage_bar import usage_bar
 from tests.helpers.factories import T0, USD, Desk, Scene, give_credits, make_gateway, make_scene
@@ -71,7 +75,7 @@ def test_quota_that_became_free_is_used_before_the_credits_that_were_held(scene:
     blocker = scene.desk.ask(980)
     held = scene.desk.ask(30)
     assert held.from_credits_nanousd == 20 * PENNY
-    release(gateway=scene.desk.gateway, reservation_id=blocker.reservation_id, at=T0)
+    release(reservation_id=blocker.reservation_id, at=T0)
     event = scene.desk.settle(held, 30)
     assert (event.from_quota_nanousd, event.from_credits_nanousd) == (30 * PENNY, 0)
     assert CreditLedgerEntry.objects.for_team(scene.team).balance() == USD
@@ -93,8 +97,8 @@ def test_settling_after_the_lifetime_holds_nothing_any_more(scene: Scene) -> Non
 
 def test_a_released_reservation_holds_nothing_and_cannot_be_settled(scene: Scene) -> None:
     held = scene.desk.ask(990)
-    release(gateway=scene.desk.gateway, reservation_id=held.reservation_id, at=T0)
-    row = release(gateway=scene.desk.gateway, reservation_id=held.reservation_id, at=T0 + MINUTE)
+    release(reservation_id=held.reservation_id, at=T0)
+    row = release(reservation_id=held.reservation_id, at=T0 + MINUTE)
     assert (row.state, row.closed_at) == ("released", T0)
     with pytest.raises(AlreadyReleased):
         scene.desk.settle(held, 1)
@@ -105,14 +109,14 @@ def test_a_settled_reservation_cannot_be_released(scene: Scene) -> None:
     held = scene.desk.ask(5)
     scene.desk.settle(held, 5)
     with pytest.raises(AlreadySettled):
-        release(gateway=scene.desk.gateway, reservation_id=held.reservation_id, at=T0)
+        release(reservation_id=held.reservation_id, at=T0)
     assert used(scene) == [5 * PENNY, 5 * PENNY]
 
 
 def test_usage_of_a_meter_without_a_price_is_recorded_and_the_rest_charged(scene: Scene) -> None:
     held = scene.desk.ask(5)
     usage = {"calls": 4, "songs": 2, "clips": 0}
-    event = settle(gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage=usage, at=T0)
+    event = scene.desk.report(held, usage)
     event.refresh_from_db()
     assert (event.amount_nanousd, event.unpriced, event.usage) == (4 * PENNY, True, usage)
     assert [price["meter"] for price in event.prices] == ["calls"]
@@ -122,17 +126,24 @@ def test_usage_of_a_meter_without_a_price_is_recorded_and_the_rest_charged(scene
 def test_a_quantity_of_zero_of_a_meter_without_a_price_marks_nothing(scene: Scene) -> None:
     held = scene.desk.ask(5)
     usage = {"calls": 4, "songs": 0}
-    event = settle(gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage=usage, at=T0)
+    event = scene.desk.report(held, usage)
     assert (event.amount_nanousd, event.unpriced) == (4 * PENNY, False)
 
 
-def test_a_gateway_cannot_touch_the_reservation_of_another(scene: Scene) -> None:
-    held = scene.desk.ask(5)
+def test_any_gateway_of_the_operator_acts_on_a_hold(scene: Scene) -> None:
+    held, let_go = scene.desk.ask(5), scene.desk.ask(5)
     other = Desk(make_gateway(), scene.desk.key)
+    event = other.settle(held, 4)
+    assert (event.gateway, event.from_quota_nanousd) == (other.gateway, 4 * PENNY)
+    assert release(reservation_id=let_go.reservation_id, at=T0).state == "released"
+
+
+def test_there_is_nothing_to_settle_under_an_id_that_nobody_was_given(scene: Scene) -> None:
     with pytest.raises(ReservationUnknown):
-        other.settle(held, 5)
+        scene.desk.settle(replace(scene.desk.ask(5), reservation_id=UUID(int=1)), 5)
     with pytest.raises(ReservationUnknown):
-        release(gateway=other.gateway, reservation_id=held.reservation_id, at=T0)
+        release(reservation_id=UUID(int=1), at=T0)
+    assert not UsageEvent.objects.exists()
 
 
 def test_a_call_is_charged_at_the_window_and_prices_of_its_authorization() -> None:

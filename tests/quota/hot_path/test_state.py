@@ -54,8 +54,8 @@ def test_a_seat_with_months_of_usage_is_decided_by_sixty_buckets_and_the_week() 
 @pytest.mark.parametrize(
     ("state", "function"),
     [
-        (CallState, "quota_call_state('', 0, NULL, now(), now(), false)"),
-        (ReservationState, "quota_reservation_state(gen_random_uuid(), 0, now())"),
+        (CallState, "quota_call_state('', NULL, now(), now(), false)"),
+        (ReservationState, "quota_reservation_state(gen_random_uuid(), now())"),
     ],
 )
 def test_each_state_has_the_columns_of_its_database_function(state: Any, function: str) -> None:

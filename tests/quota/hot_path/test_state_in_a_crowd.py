@@ -48,12 +48,11 @@ SESSION = Rule(Policy.FIRST_USE, 3600)
 LATER = T0 + HOUR
 
 
-def state_of(key: str, moment: datetime, *, request_id: str | None = None, gateway_id: int = 0) -> CallState:
+def state_of(key: str, moment: datetime, *, request_id: str | None = None) -> CallState:
     with transaction.atomic():
         return locked_call_state(
             public_id_of(key),
             key_text=key,
-            gateway_id=gateway_id,
             request_id=request_id,
             occurred_at=moment,
             at=moment,
@@ -210,14 +209,14 @@ def test_the_rate_card_is_the_newest_that_is_in_force(scene: Scene) -> None:
 def test_an_earlier_reservation_is_found_by_its_gateway_and_its_request(scene: Scene) -> None:
     held = scene.desk.ask(1, request_id="one")
     scene.desk.ask(1, request_id="two")
-    make_desk(scene.owner).ask(1, request_id="one")
 
-    def prior(request_id: str | None, gateway_id: int = scene.desk.gateway.pk) -> UUID | None:
-        found = state_of(scene.desk.key, T0, request_id=request_id, gateway_id=gateway_id)
-        return found.prior_reservation_id
+    make_scene().desk.ask(1, request_id="three")
+
+    def prior(request_id: str | None) -> UUID | None:
+        return state_of(scene.desk.key, T0, request_id=request_id).prior_reservation_id
 
     assert prior("one") == held.reservation_id
-    assert prior("three") is prior(None) is prior("one", gateway_id=0) is None
+    assert prior("three") is prior(None) is None
 
 
 def test_the_usable_credits_are_those_of_the_team(scene: Scene) -> None:

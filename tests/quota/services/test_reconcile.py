@@ -77,7 +77,7 @@ def test_whatever_the_services_did_nothing_differs(seed: int) -> None:
                     scene.desk.settle(call, chance.randrange(15), at=at)
                 case 5 if open_calls:
                     call = open_calls.pop()
-                    release(gateway=scene.desk.gateway, reservation_id=call.reservation_id, at=at)
+                    release(reservation_id=call.reservation_id, at=at)
                 case 6:
                     late = max(T0, at - timedelta(seconds=chance.randrange(0, 7 * 86400)))
                     usage = {"calls": chance.randrange(9)}
@@ -184,7 +184,7 @@ def test_a_months_sum_that_was_changed_is_found() -> None:
 def test_a_settled_reservation_without_its_event_is_found() -> None:
     scene_with_charges()
     plant("UPDATE quota_reservation SET state = 'settled' WHERE state = 'held'")
-    lost = Reservation.objects.get(event=None)
+    lost = Reservation.objects.get(draws=None)
     about = f"state of reservation {lost.pk}"
     assert found() == [f"{about}: an event, since it is settled, expected, none found"]
 
@@ -192,15 +192,16 @@ def test_a_settled_reservation_without_its_event_is_found() -> None:
 def test_an_event_whose_reservation_says_otherwise_is_found() -> None:
     scene_with_charges()
     plant("UPDATE quota_reservation SET state = 'released' WHERE state = 'settled'")
-    charged = Reservation.objects.exclude(event=None).get()
+    charged = Reservation.objects.exclude(draws=None).get()
     about = f"state of reservation {charged.pk}"
-    assert found() == [f"{about}: settled, since it has an event, expected, released found"]
+    assert found() == [f"{about}: settled, since it has the event that settles it, expected, released found"]
 
 
 def test_holds_beyond_the_lots_are_found() -> None:
     scene = scene_with_charges()
     plant(
-        "UPDATE quota_reservation SET from_credits_nanousd = 2000000000, estimate_nanousd = 2000000000 "
+        "UPDATE quota_reservation SET from_credits_nanousd = 2000000000, estimate_nanousd = 2000000000, "
+        "left_credits_nanousd = 2000000000 "
         "WHERE state = 'held'"
     )
     about = f"Credits held in Team {scene.team.pk}"

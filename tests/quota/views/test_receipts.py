@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from quota.hot_path.settle import settle
 from quota.models import UsageEvent
 from teams.models import User
 from tests.helpers.factories import (
@@ -47,9 +46,7 @@ def test_a_receipt_says_prices_parts_and_windows_before_and_after(as_user: AsUse
 def test_quantities_and_tiers_are_written_out(as_user: AsUser) -> None:
     scene = make_scene()
     held = scene.desk.ask(1)
-    event = settle(
-        gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage={"calls": 1234}, at=T0
-    )
+    event = scene.desk.settle(held, 1234)
 
     page = read(as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/{event.pk}/")
 
@@ -62,7 +59,7 @@ def test_a_meter_without_a_price_has_its_line(as_user: AsUser, page: str) -> Non
     scene = make_scene()
     held = scene.desk.ask(1)
     usage = {"calls": 2, "songs": 1234}
-    event = settle(gateway=scene.desk.gateway, reservation_id=held.reservation_id, usage=usage, at=T0)
+    event = scene.desk.report(held, usage)
 
     shown = read(as_user(scene.owner.user), page.format(team=scene.team.slug, charge=event.pk))
 

@@ -13,6 +13,7 @@ from quota.models import Reservation, UsageEvent
 from tests.helpers.api_client import Office, make_office
 
 CENT = 10_000_000
+EMPTY: dict[str, Any] = {"accepted": 0, "duplicates": 0, "rejected": [], "ended": []}
 
 
 def held(office: Office, calls: int = 5, request_id: str = "r1") -> str:
@@ -111,7 +112,7 @@ def test_events_count_once_and_a_bad_one_rejects_itself_alone() -> None:
     ]
     assert office.used() == 2 * CENT
     again = office.gateway.post("gateway/events", {"events": [rows[0], rows[-1]]})
-    assert again.body == {"accepted": 0, "duplicates": 2, "rejected": []}
+    assert again.body == {"accepted": 0, "duplicates": 2, "rejected": [], "ended": []}
     assert office.used() == 2 * CENT
 
 
@@ -131,7 +132,7 @@ def test_a_batch_has_at_most_a_thousand_rows(path: str, name: str) -> None:
     for body in bodies:
         answer = office.gateway.post(path, body)
         assert (answer.status, answer.code) == (422, "invalid")
-    assert office.gateway.post(path, {name: []}).body == {"accepted": 0, "duplicates": 0, "rejected": []}
+    assert office.gateway.post(path, {name: []}).body == EMPTY
     answer = office.gateway.post(path, {name: [0] * 1000})
     assert (answer.status, len(answer.body["rejected"])) == (200, 1000)
 
@@ -140,7 +141,7 @@ def test_a_thousand_events_fit_into_one_body_and_add_up() -> None:
     office = make_office()
     rows = [event(office, f"event number {n}".ljust(128), agent="a" * 64) for n in range(1000)]
     answer = office.gateway.post("gateway/events", {"events": rows})
-    assert answer.body == {"accepted": 1000, "duplicates": 0, "rejected": []}
+    assert answer.body == {"accepted": 1000, "duplicates": 0, "rejected": [], "ended": []}
     assert office.used() == 1000 * CENT
     event_990 = UsageEvent.objects.filter(overrun_nanousd__gt=0).count()
     assert event_990 == 10  # the 5 hours hold 990
@@ -183,11 +184,11 @@ def test_an_event_that_names_its_reservation_settles_it_and_a_bad_id_rejects_its
 def test_a_field_that_is_not_known_refuses_its_row_alone() -> None:
     office = make_office()
     reservation = held(office)
-    rows = [event(office, "e1", tags=["x"]), event(office, "e2")]
+    rows = [event(office, "e1", tag=["x"]), event(office, "e2")]
     answer = office.gateway.post("gateway/events", {"events": rows})
     assert answer.body["accepted"] == 1
     assert [(r["index"], r["code"], r["pointer"]) for r in answer.body["rejected"]] == [
-        (0, "invalid", "/tags")
+        (0, "invalid", "/tag")
     ]
     rows = [{"reservation": reservation, "usage": {"calls": 1}, "usages": {}}]
     answer = office.gateway.post("gateway/settlements", {"settlements": rows})

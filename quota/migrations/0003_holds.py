@@ -20,7 +20,8 @@ SEAT_USAGE = """
 -- later may count, and the live holds. Read by `quota.hot_path.state`.
 CREATE TYPE quota_seat_usage_row AS (
     rules text[], bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
-    hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[]
+    hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[],
+    hold_leases boolean[]
 );
 
 CREATE FUNCTION quota_seat_usage(p_seat_id bigint, p_occurred_at timestamptz, p_at timestamptz)
@@ -42,11 +43,12 @@ BEGIN
             -- read every bucket the seat ever had and then drop all but sixty (benchmarks/flat_cost.py).
             OFFSET 0
         ) b;
-    SELECT array_agg(r.id), array_agg(r.created_at), array_agg(r.from_quota_nanousd), array_agg(r.agent),
-            array_agg(r.expires_at)
-        INTO v_usage.hold_ids, v_usage.hold_starts, v_usage.hold_nanousd, v_usage.hold_agents, v_usage.hold_ends
+    SELECT array_agg(r.id), array_agg(r.created_at), array_agg(r.left_quota_nanousd), array_agg(r.agent),
+            array_agg(r.holds_until), array_agg(r.model = '')
+        INTO v_usage.hold_ids, v_usage.hold_starts, v_usage.hold_nanousd, v_usage.hold_agents, v_usage.hold_ends,
+            v_usage.hold_leases
         FROM quota_reservation r
-        WHERE r.seat_id = p_seat_id AND r.state = 'held' AND r.expires_at > p_at;
+        WHERE r.seat_id = p_seat_id AND r.state = 'held' AND r.holds_until > p_at;
     RETURN v_usage;
 END $$;
 """
@@ -55,8 +57,7 @@ CALL_STATE = """
 -- All that authorize and the recording of an event need to know about a key. No row: no such key.
 -- With p_lock it locks the key and the seat it uses, in this order, and waits at most 3 s for each.
 CREATE FUNCTION quota_call_state(
-    p_key_public_id text, p_gateway_id bigint, p_request_id text, p_occurred_at timestamptz, p_at timestamptz,
-    p_lock boolean
+    p_key_public_id text, p_request_id text, p_occurred_at timestamptz, p_at timestamptz, p_lock boolean
 ) RETURNS TABLE (
     key_id bigint, key_salt bytea, key_root text, key_works boolean,
     membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, prior_reservation_id uuid,
@@ -92,8 +93,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    owes := EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.left_nanousd > 0 AND o.membership_id IN (
-        SELECT quota_memberships_of_one_person(membership_id)));
+    owes := EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
+        AND o.membership_id IN (SELECT quota_memberships_of_one_person(membership_id)));
     LOOP  -- until the seat that is locked is the one that the member holds
         SELECT h.seat_id INTO seat_id FROM teams_seatholding h
             WHERE h.membership_id = membership_id AND (
@@ -114,7 +115,7 @@ BEGIN
         WHERE c.effective_from <= p_occurred_at AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1;
     IF p_request_id IS NOT NULL THEN
         SELECT r.id INTO prior_reservation_id FROM quota_reservation r
-            WHERE r.gateway_id = p_gateway_id AND r.request_id = p_request_id;
+            WHERE r.team_id = team_id AND r.request_id = p_request_id;
     END IF;
     IF plan_id IS NULL THEN
         seat_id := NULL;  -- a seat without a working plan is no seat: Credits alone may pay for the call
@@ -126,26 +127,48 @@ END $$;
 """
 
 RESERVATION_STATE = """
--- Locks a reservation, its key and its seat, in this order, and then reads. No row: no such reservation of the gateway.
-CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_gateway_id bigint, p_at timestamptz) RETURNS TABLE (
-    state text, expired boolean, created_at timestamptz, expires_at timestamptz, team_id bigint, membership_id bigint,
-    key_id bigint, seat_id bigint, plan_id bigint, model text, agent text, from_quota_nanousd bigint,
-    from_credits_nanousd bigint, rate_card_id bigint, usage quota_seat_usage_row
+-- Locks a reservation, its key and its seat, in this order, and then reads. No row: no such reservation.
+-- key_works, seat_works: whether a lease may still be drawn from, by the rows as they stand. The caller's clock decides
+-- about nothing but the end of an overlap or of an entitlement.
+CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz) RETURNS TABLE (
+    id uuid, gateway_id bigint, state text, expired boolean, created_at timestamptz, expires_at timestamptz,
+    holds_until timestamptz, team_id bigint, membership_id bigint, key_id bigint, seat_id bigint, plan_id bigint,
+    model text, agent text, tags jsonb, left_quota_nanousd bigint, left_credits_nanousd bigint, rate_card_id bigint,
+    key_works boolean, seat_works boolean, api_key_id bigint, api_text_id bigint, left_balance_nanousd bigint,
+    usage quota_seat_usage_row
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 #variable_conflict use_variable
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 BEGIN
     PERFORM quota_limit_transaction();
-    SELECT r.state, r.expired, r.created_at, r.expires_at, r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id,
-            r.model, r.agent, r.from_quota_nanousd, r.from_credits_nanousd, r.rate_card_id
-        INTO state, expired, created_at, expires_at, team_id, membership_id, key_id, seat_id, plan_id,
-            model, agent, from_quota_nanousd, from_credits_nanousd, rate_card_id
-        FROM quota_reservation r WHERE r.id = p_reservation_id AND r.gateway_id = p_gateway_id FOR NO KEY UPDATE;
+    SELECT r.id, r.gateway_id, r.state, r.expired, r.created_at, r.expires_at, r.holds_until, r.team_id, r.membership_id,
+            r.key_id, r.seat_id, r.plan_id, r.model, r.agent, r.tags, r.left_quota_nanousd, r.left_credits_nanousd,
+            r.rate_card_id, r.api_key_id, r.api_text_id, r.left_balance_nanousd
+        INTO id, gateway_id, state, expired, created_at, expires_at, holds_until, team_id, membership_id,
+            key_id, seat_id, plan_id, model, agent, tags, left_quota_nanousd, left_credits_nanousd, rate_card_id,
+            api_key_id, api_text_id, left_balance_nanousd
+        FROM quota_reservation r WHERE r.id = p_reservation_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
     PERFORM 1 FROM teams_subscriptionkey k WHERE k.id = key_id FOR NO KEY UPDATE;
     PERFORM 1 FROM teams_seat s WHERE s.id = seat_id FOR NO KEY UPDATE;
+    SELECT k.revoked_at IS NULL AND m.ended_at IS NULL AND u.deactivated_at IS NULL
+            AND (k.expires_at IS NULL OR k.expires_at > greatest(p_at, k.replaced_at))
+        INTO key_works
+        FROM teams_subscriptionkey k JOIN teams_membership m ON m.id = k.membership_id
+            JOIN teams_user u ON u.id = m.user_id
+        WHERE k.id = key_id;
+    IF api_text_id IS NOT NULL THEN
+        PERFORM 1 FROM teams_apikeytext x WHERE x.id = api_text_id FOR NO KEY UPDATE;
+        key_works := quota_api_text_works(api_text_id, p_at);
+    END IF;
+    seat_works := seat_id IS NULL OR (
+        EXISTS (SELECT 1 FROM teams_seatholding h
+            WHERE h.seat_id = seat_id AND h.membership_id = membership_id AND h.ended_at IS NULL)
+        AND EXISTS (SELECT 1 FROM quota_entitlement e
+            WHERE e.seat_id = seat_id AND e.superseded_at IS NULL AND e.suspended_at IS NULL
+            AND (e.ends_at IS NULL OR e.ends_at > p_at)));
     IF seat_id IS NOT NULL THEN
         usage := quota_seat_usage(seat_id, created_at, p_at);
     END IF;
@@ -209,26 +232,29 @@ BEGIN
     WITH moments AS (
         SELECT '-infinity'::timestamptz AS moment
         UNION ALL
-        SELECT g.expires_at FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
-            AND g.expires_at <= p_lots_at AND g.frozen_at IS NULL
+        SELECT g.expires_at FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.account = 'credits'
+            AND g.remaining_nanousd > 0 AND g.expires_at <= p_lots_at AND g.frozen_at IS NULL
     )
     SELECT min(
             (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g
-                WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0 AND g.frozen_at IS NULL
-                AND g.expires_at > moment)
-            - (SELECT coalesce(sum(r.from_credits_nanousd), 0) FROM quota_reservation r
+                WHERE g.team_id = p_team_id AND g.account = 'credits' AND g.remaining_nanousd > 0
+                AND g.frozen_at IS NULL AND g.expires_at > moment)
+            - (SELECT coalesce(sum(r.left_credits_nanousd), 0) FROM quota_reservation r
                 WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0
-                AND r.expires_at > p_at AND r.created_at >= moment AND r.id IS DISTINCT FROM p_except_id)
+                AND r.holds_until > p_at AND r.created_at >= moment AND r.id IS DISTINCT FROM p_except_id)
         ) INTO v_free FROM moments;
     IF v_cap IS NULL THEN
         RETURN greatest(0, v_free);
     END IF;
     -- The cap is the person's: who leaves and comes back has another membership and the same month.
-    SELECT coalesce(sum(r.from_credits_nanousd), 0) INTO v_member_held
+    -- A call counts in the month of its authorize, a lease in every month in which it may be drawn from.
+    SELECT coalesce(sum(r.left_credits_nanousd), 0) INTO v_member_held
         FROM quota_reservation r
-        WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0 AND r.expires_at > p_at
+        WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0 AND r.holds_until > p_at
         AND r.id IS DISTINCT FROM p_except_id
-        AND date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date = v_month
+        AND v_month BETWEEN date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date
+            AND date_trunc('month', (CASE WHEN r.model = '' THEN r.expires_at ELSE r.created_at END)
+                AT TIME ZONE 'UTC')::date
         AND r.membership_id IN (SELECT quota_memberships_of_one_person(p_membership_id));
     SELECT coalesce(sum(m.used_nanousd), 0) INTO v_used FROM quota_creditmonth m
         WHERE m.month = v_month AND m.membership_id IN (SELECT quota_memberships_of_one_person(p_membership_id));
@@ -245,8 +271,8 @@ $$;
 DROP = """
 DROP FUNCTION quota_memberships_of_one_person(bigint);
 DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
-DROP FUNCTION quota_reservation_state(uuid, bigint, timestamptz);
-DROP FUNCTION quota_call_state(text, bigint, text, timestamptz, timestamptz, boolean);
+DROP FUNCTION quota_reservation_state(uuid, timestamptz);
+DROP FUNCTION quota_call_state(text, text, timestamptz, timestamptz, boolean);
 DROP FUNCTION quota_seat_usage(bigint, timestamptz, timestamptz);
 DROP TYPE quota_seat_usage_row;
 DROP FUNCTION quota_limit_transaction();

@@ -1,0 +1,152 @@
+"""Usage that is drawn from a hold: one call's all of it, or one part of a lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from quota.errors import AlreadyReleased, AlreadySettled, EventIdReused, MomentOutOfRange
+from quota.hot_path.catalog import rate_card
+from quota.hot_path.charges import AfterDraw, Call, HeldParts, record_charge, usage_hash
+from quota.hot_path.state import ReservationState
+from quota.models import Gateway, Reservation, UsageEvent
+from quota.pricing import charge
+from tokenplan.kit.errors import InvalidValue
+
+MAX_AHEAD = timedelta(minutes=5)
+# A gateway whose clock is so much behind ours is believed: its draw counts at the authorize.
+CLOCKS_APART = timedelta(seconds=5)
+_BEFORE_THE_END = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a gateway reports of a call that was allowed by a hold. `usage` is meter to quantity.
+
+    `model` is what really ran, an alias or empty for the authorized one; `draw_id` the gateway's own id of
+    the draw, unique within the hold, and empty where it settles the hold without one; `external_id` is that
+    of an event. `occurred_at`, `agent` and `tags` say otherwise than the hold does; a call's moment is that
+    of its authorize.
+    """
+
+    usage: Mapping[str, int]
+    model: str = ""
+    estimated: bool = False
+    draw_id: str = ""
+    external_id: str | None = None
+    occurred_at: datetime | None = None
+    agent: str = ""
+    tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A draw: its event, whether it was recorded just now, and the state of the hold after it."""
+
+    event: UsageEvent
+    is_new: bool
+    state: str
+
+
+def draw_from(
+    locked: ReservationState,
+    report: Report,
+    *,
+    gateway: Gateway,
+    closes: bool,
+    at: datetime,
+    digest: str | None = None,
+) -> Drawn:
+    """Charge the usage to the hold, in the transaction that has locked it; `closes` also settles it.
+    `digest` is the hash of the report, where that is more than a draw.
+
+    The same draw twice is charged once. Usage beyond what is held is recorded all the same. A hold whose
+    lifetime is over, or a lease that is not flushed in time, holds nothing. A lease whose key or seat has
+    gone pays what it holds for one more draw, and is ended: everything beyond is overrun.
+
+    Raises AlreadySettled, AlreadyReleased, EventIdReused, MomentOutOfRange, ModelUnknown, InvalidUsage, and
+    InvalidValue for a draw from a lease that names no model.
+    """
+    card = rate_card(locked.rate_card_id)
+    found = card.find(report.model or locked.model)
+    model = found.model if found else report.model
+    digest = digest or digest_of(report)
+    if prior := UsageEvent.objects.filter(reservation=locked.id, draw_id=report.draw_id).first():
+        _check_repeat(prior, report, model, digest)
+        return Drawn(prior, is_new=False, state=locked.state)
+    if locked.state == Reservation.State.SETTLED:
+        raise AlreadySettled(_("The reservation is settled; this draw is not one of its draws"))
+    if locked.state == Reservation.State.RELEASED and not locked.expired:
+        raise AlreadyReleased
+    if not model:
+        raise InvalidValue(_("A draw from a lease names the model that ran"), pointer="/model")
+    occurred_at = _moment(locked, report, at)
+    gone = locked.is_lease and not (locked.key_works and locked.seat_works)
+    held = HeldParts(alone=gone)
+    becomes = AfterDraw.SETTLED if closes else AfterDraw.STAYS
+    if locked.state == Reservation.State.ENDED:
+        held = HeldParts(alone=True)
+    elif locked.state == Reservation.State.HELD and at < locked.holds_until:
+        left = locked.left_quota_nanousd, locked.left_in_account_nanousd
+        held = HeldParts(*left, lots_at=locked.created_at, alone=gone)
+        if gone and not closes:
+            becomes = AfterDraw.ENDED
+    call = Call(
+        gateway_id=gateway.pk,
+        external_id=report.external_id,
+        reservation_id=locked.id,
+        draw_id=report.draw_id,
+        team_id=locked.team_id,
+        membership_id=locked.membership_id,
+        key_id=locked.api_text_id if locked.api_key_id else locked.key_id,
+        api_key_id=locked.api_key_id,
+        seat_id=locked.seat_id,
+        plan_id=locked.plan_id,
+        model=model,
+        agent=report.agent or locked.agent,
+        tags=locked.tags if report.tags is None else report.tags,
+        usage=report.usage,
+        estimated=report.estimated,
+        usage_hash=digest,
+        occurred_at=occurred_at,
+    )
+    price = charge(card, model, report.usage)
+    event = record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at, becomes=becomes)
+    return Drawn(event, is_new=True, state=becomes or locked.state)
+
+
+def digest_of(report: Report) -> str:
+    """A hash that repeats of a draw share; another draw under the same id has another."""
+    moment = report.occurred_at.astimezone(UTC).isoformat() if report.occurred_at else None
+    more = [report.estimated, moment, report.agent, report.tags]
+    return usage_hash(report.model, report.usage, *more)
+
+
+def _check_repeat(prior: UsageEvent, report: Report, model: str, digest: str) -> None:
+    """Raises AlreadySettled where the hold was settled with another report, EventIdReused where a draw's id
+    was used for another draw.
+    """
+    if not prior.draw_id:
+        settled = prior.usage, prior.model, prior.estimated
+        if settled != (dict(report.usage), model, report.estimated):
+            raise AlreadySettled(_("The reservation is settled with other usage"), pointer="/usage")
+    elif prior.usage_hash != digest:
+        detail = _("The id %(id)r was used for another draw from this reservation")
+        raise EventIdReused(detail % {"id": prior.draw_id}, pointer="/id")
+
+
+def _moment(locked: ReservationState, report: Report, at: datetime) -> datetime:
+    """When the call counts and is charged. Raises MomentOutOfRange."""
+    if not locked.is_lease:
+        return locked.created_at
+    if report.occurred_at is None:
+        return min(max(at, locked.created_at), locked.expires_at - _BEFORE_THE_END)
+    occurred_at = report.occurred_at.astimezone(UTC)
+    earliest, latest = locked.created_at - CLOCKS_APART, min(at + MAX_AHEAD, locked.expires_at)
+    if not earliest <= occurred_at < latest:
+        detail = _("A draw occurs between the authorize of its lease and the end of it")
+        raise MomentOutOfRange(detail, pointer="/occurred_at")
+    return max(occurred_at, locked.created_at)

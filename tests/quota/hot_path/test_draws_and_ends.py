@@ -1,0 +1,233 @@
+"""When a draw counts, and what becomes of a lease that lapses, or whose key or seat goes in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from quota.errors import (
+    LeaseNotAllowed,
+    MomentOutOfRange,
+    QuotaExhausted,
+)
+from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.settle import release
+from quota.models import OwedUsage, Reservation, UsageEvent
+from quota.selectors.reconcile import differences
+from quota.selectors.usage_bar import usage_bar
+from quota.services.entitlements import entitle_seat, suspend_seat, withdraw_seat
+from quota.services.reservations import expire_reservations
+from teams.models import Membership, Seat, User
+from teams.services.keys import revoke_keys, rotate_key
+from teams.services.memberships import end_membership
+from teams.services.seats import free_seat, move_seat
+from tests.helpers.factories import (
+    T0,
+    Desk,
+    Scene,
+    give_credits,
+    limits,
+    make_desk,
+    make_member,
+    make_plan,
+    make_seat,
+)
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts
+
+pytestmark = pytest.mark.django_db
+
+DAY = 24 * HOUR
+
+
+def parts(event: UsageEvent) -> tuple[int, int, int]:
+    """Quota, Credits and overrun of a charge, in cents."""
+    of_charge = event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd
+    return tuple(nanousd // PENNY for nanousd in of_charge)  # type: ignore[return-value]
+
+
+def left(held: Any) -> tuple[int, int, str]:
+    """Quota and Credits that draws have left of a hold, in cents, and its state."""
+    row = Reservation.objects.get(pk=held.reservation_id)
+    return row.left_quota_nanousd // PENNY, row.left_credits_nanousd // PENNY, row.state
+
+
+def bar(scene: Scene, moment: datetime) -> list[tuple[int, int]]:
+    """What each window has used and holds, in cents."""
+    return [(w.used // PENNY, w.held // PENNY) for w in usage_bar(scene.owner, moment).windows]
+
+
+# --- the moment of a draw, and the end of a lease
+
+
+def test_a_draw_counts_at_its_own_moment_within_the_lease(scene: Scene) -> None:
+    held = scene.desk.lease(100 * PENNY, seconds=600)
+    now = T0 + 5 * MINUTE
+    assert scene.desk.draw(held, 1, at=now).event.occurred_at == now
+    assert scene.desk.draw(held, 1, at=now, occurred_at=T0).event.occurred_at == T0
+    # A gateway whose clock is a little behind is believed.
+    assert scene.desk.draw(held, 1, at=now, occurred_at=T0 - 5 * SECOND).event.occurred_at == T0
+    late = T0 + 20 * MINUTE
+    last = held.expires_at - timedelta(microseconds=1)
+    assert scene.desk.draw(held, 1, at=late, occurred_at=last).event.occurred_at == last
+    # Without a moment of its own it is as late as may be.
+    assert scene.desk.draw(held, 1, at=late).event.occurred_at == last
+
+
+@pytest.mark.parametrize(
+    ("at", "occurred_at"),
+    [
+        (T0 + MINUTE, T0 - 5 * SECOND - timedelta(microseconds=1)),
+        (T0 + 20 * MINUTE, T0 + 10 * MINUTE),
+        (T0, T0 + 5 * MINUTE),
+    ],
+)
+def test_a_moment_outside_of_the_lease_is_refused(scene: Scene, at: datetime, occurred_at: datetime) -> None:
+    held = scene.desk.lease(100 * PENNY, seconds=600)
+    before = counts()
+    with pytest.raises(MomentOutOfRange) as refused:
+        scene.desk.draw(held, 1, at=at, occurred_at=occurred_at)
+    assert (refused.value.pointer, counts(), left(held)) == ("/occurred_at", before, (100, 0, "held"))
+
+
+def test_a_lease_keeps_its_room_for_draws_that_are_flushed_late_and_then_lapses(scene: Scene) -> None:
+    held = scene.desk.lease(600 * PENNY, seconds=600)
+    kept_until = T0 + 10 * MINUTE + 15 * MINUTE
+    assert expire_reservations(at=kept_until - SECOND) == 0
+    assert bar(scene, kept_until - SECOND)[0] == (0, 600)
+    reported(scene, "others", 800, T0 + SECOND, at=kept_until - SECOND)
+    in_time = scene.desk.draw(held, 10, at=kept_until - SECOND, occurred_at=T0 + MINUTE)
+    assert (parts(in_time.event), left(held)) == ((10, 0, 0), (590, 0, "held"))
+    assert bar(scene, kept_until)[0] == (810, 0)
+    too_late = scene.desk.draw(held, 200, at=kept_until, occurred_at=T0 + MINUTE)
+    assert (parts(too_late.event), left(held)) == ((180, 0, 20), (590, 0, "held"))
+    assert expire_reservations(at=kept_until) == 1
+    scene.desk.draw(held, 1, at=kept_until + MINUTE, occurred_at=T0 + MINUTE)
+    row = Reservation.objects.get()
+    assert (row.state, row.expired, row.closed_at) == ("released", True, kept_until)
+    assert not list(differences(kept_until + MINUTE))
+
+
+def test_where_a_plan_counts_agents_there_are_no_leases(scene: Scene) -> None:
+    member = make_member(scene.team)
+    make_seat(scene.team, make_plan("strict", agents=(1, 2), agents_enforced=True), holder=member)
+    desk = make_desk(member)
+    with pytest.raises(LeaseNotAllowed) as refused:
+        desk.lease(PENNY)
+    assert (refused.value.pointer, Reservation.objects.count()) == ("/hold_nanousd", 0)
+    assert desk.ask(1).from_quota_nanousd == PENNY
+
+
+# --- a lease whose key or seat goes in the middle
+
+
+def holder_of_a_seat(scene: Scene) -> tuple[Desk, Seat]:
+    """A member of the Team, with a Max seat and leave to use Credits."""
+    member = make_member(scene.team, credits=True)
+    return make_desk(member), make_seat(scene.team, scene.plan, holder=member)
+
+
+GONE: dict[str, Callable[[Membership, Seat, datetime], object]] = {
+    "key revoked": lambda member, seat, at: revoke_keys(membership=member, at=at, by=None),
+    "key rotated": lambda member, seat, at: rotate_key(
+        membership=member, overlap=timedelta(0), at=at, by=member.user
+    ),
+    "member removed": lambda member, seat, at: end_membership(membership=member, at=at, by=None),
+    "account deactivated": lambda member, seat, at: User.objects.filter(pk=member.user_id).update(
+        deactivated_at=at, is_active=False
+    ),
+    "seat freed": lambda member, seat, at: free_seat(seat=seat, at=at, by=None),
+    "seat moved": lambda member, seat, at: move_seat(seat=seat, to=make_member(seat.team), at=at, by=None),
+    "seat suspended": lambda member, seat, at: suspend_seat(seat=seat, at=at, by=None),
+    "seat withdrawn": lambda member, seat, at: withdraw_seat(seat=seat, at=at, by=None),
+}
+
+
+@pytest.mark.parametrize("how", GONE)
+def test_a_lease_whose_key_or_seat_has_gone_pays_one_more_draw_of_what_it_holds(
+    scene: Scene, how: str
+) -> None:
+    give_credits(scene.team, 20 * PENNY)
+    desk, seat = holder_of_a_seat(scene)
+    held = desk.lease(995 * PENNY)
+    desk.draw(held, 900)
+    GONE[how](Reservation.objects.get().membership, seat, T0 + MINUTE)
+    # Ninety of quota and five of Credits are held; nothing else pays.
+    drawn = desk.draw(held, 100, at=T0 + 2 * MINUTE, draw_id="last")
+    assert (drawn.state, parts(drawn.event)) == ("ended", (90, 5, 5))
+    assert desk.draw(held, 100, at=T0 + 2 * MINUTE, draw_id="last").state == "ended"
+    after = desk.draw(held, 7, at=T0 + 3 * MINUTE)
+    assert (after.state, parts(after.event)) == ("ended", (0, 0, 7))
+    assert left(held) == (0, 0, "ended")
+    assert not list(differences(T0 + 3 * MINUTE))
+    assert release(reservation_id=held.reservation_id, at=T0 + HOUR).state == "ended"
+
+
+def test_after_the_end_of_its_key_a_lapsed_lease_takes_nothing_of_the_next_holders_quota(
+    scene: Scene,
+) -> None:
+    desk, seat = holder_of_a_seat(scene)
+    held = desk.lease(10 * PENNY, seconds=60)
+    GONE["seat freed"](Reservation.objects.get().membership, seat, T0 + MINUTE)
+    drawn = desk.draw(held, 3, at=T0 + 2 * HOUR, occurred_at=T0)
+    assert (drawn.state, parts(drawn.event)) == ("held", (0, 0, 3))
+
+
+def test_what_an_ended_lease_did_not_use_is_free_for_the_next_holder(scene: Scene) -> None:
+    desk, seat = holder_of_a_seat(scene)
+    held = desk.lease(990 * PENNY)
+    holder = make_member(scene.team)
+    move_seat(seat=seat, to=holder, at=T0 + SECOND, by=None)
+    with pytest.raises(QuotaExhausted):
+        make_desk(holder).ask(1, at=T0 + MINUTE)
+    assert desk.draw(held, 10, at=T0 + MINUTE).state == "ended"
+    assert make_desk(holder).ask(980, at=T0 + 2 * MINUTE).from_quota_nanousd == 980 * PENNY
+
+
+def test_an_upgrade_in_the_middle_ends_no_lease(scene: Scene) -> None:
+    held = scene.desk.lease(10 * PENNY)
+    ultra = make_plan("ultra", limits(24_750_000_000, 247_500_000_000))
+    entitle_seat(
+        seat=scene.seat,
+        plan=ultra,
+        starts_at=T0 + MINUTE,
+        ends_at=None,
+        source="test",
+        at=T0 + MINUTE,
+        by=None,
+    )
+    drawn = scene.desk.draw(held, 3, at=T0 + 2 * MINUTE)
+    assert (drawn.state, parts(drawn.event), left(held)) == ("held", (3, 0, 0), (7, 0, "held"))
+
+
+def test_a_lease_on_credits_that_ended_leaves_the_rest_to_be_owed(scene: Scene) -> None:
+    member = make_member(scene.team, credits=True)
+    give_credits(scene.team, 20 * PENNY)
+    desk = make_desk(member)
+    held = desk.lease(10 * PENNY)
+    revoke_keys(membership=member, at=T0, by=None)
+    drawn = desk.draw(held, 12, at=T0 + MINUTE)
+    assert (drawn.state, parts(drawn.event)) == ("ended", (0, 10, 2))
+    assert OwedUsage.objects.get().left_nanousd == 2 * PENNY
+
+
+def test_a_settle_of_a_lease_whose_key_has_gone_closes_it_within_what_it_holds(scene: Scene) -> None:
+    held = scene.desk.lease(10 * PENNY)
+    revoke_keys(membership=scene.owner, at=T0, by=None)
+    event = scene.desk.report(held, {"calls": 12}, model="penny", at=T0 + MINUTE)
+    assert (parts(event), left(held)[2]) == ((10, 0, 2), "settled")
+
+
+def test_a_call_that_was_allowed_is_charged_as_ever_though_its_key_has_gone(scene: Scene) -> None:
+    held = scene.desk.ask(10)
+    revoke_keys(membership=scene.owner, at=T0, by=None)
+    assert parts(scene.desk.settle(held, 12, at=T0 + MINUTE)) == (12, 0, 0)
+
+
+def reported(scene: Scene, name: str, calls: int, moment: datetime, *, at: datetime) -> UsageEvent:
+    row = ReportedEvent(name, scene.desk.key, "penny", {"calls": calls}, moment)
+    (result,) = record_events(gateway=scene.desk.gateway, events=[row], at=at)
+    assert result.is_new, result
+    return UsageEvent.objects.get(external_id=name)
