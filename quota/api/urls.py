@@ -6,6 +6,7 @@ from django.urls import path
 
 from quota.api import model_list
 from quota.api.gateway import authorize, bulk, rate_card, reservations, settle
+from quota.api.key_holder import balance as key_balance
 from quota.api.key_holder import trackers, usage
 from quota.api.people import api_keys, balance, credits, members, seat_requests, seats, team_usage, usage_csv
 
@@ -72,6 +73,7 @@ urlpatterns = [
     path("gateway/events", bulk.Events.as_view(), name="api-events"),
     path("gateway/rate-card", rate_card.GatewayRateCard.as_view(), name="api-rate-card"),
     path("models", model_list.Models.as_view(), name="api-models"),
+    path("balance", key_balance.KeyBalance.as_view(), name="api-balance"),
     path("usage", usage.Usage.as_view(), name="api-usage"),
     path("usage/receipts", usage.Receipts.as_view(), name="api-receipts"),
     path("usage/receipts/<uuid:pk>", usage.Receipt.as_view(), name="api-receipt"),
@@ -80,6 +82,7 @@ urlpatterns = [
 ]
 
 tracker_patterns = [
+    path("account/query_balance", key_balance.QueryBalance.as_view(), name="query-balance"),
     path("v1/token_plan/remains", trackers.Remains.as_view(), name="remains"),
     path("v1/api/openplatform/coding_plan/remains", trackers.Remains.as_view(), name="remains-legacy"),
 ]

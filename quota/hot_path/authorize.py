@@ -250,8 +250,8 @@ def _authorization(
 _COLUMNS = Columns(Reservation)
 
 
-# The statement that holds the Credits part, or the API balance, also locks and checks it. Each statement inside
-# of `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without a Credits
+# The statement that holds the Credits part, or API balance, also locks and checks it. Each statement inside
+# of `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without such a
 # part nothing of the Team is locked.
 def _insert(table: str, key_id: str, usable: str) -> str:
     return f"""

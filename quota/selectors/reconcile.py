@@ -113,11 +113,12 @@ WITH used AS (
 )
 SELECT format('%%s used by event %%s, in the ledger',
         CASE WHEN v.api_key_id IS NULL THEN 'Credits' ELSE 'API balance' END, id),
-    v.from_credits_nanousd + v.from_balance_nanousd + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0),
+    v.from_credits_nanousd + v.from_balance_nanousd
+        + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0),
     coalesce(used.nanousd, 0)
 FROM quota_usageevent v LEFT JOIN used USING (id) LEFT JOIN quota_owedusage o ON o.event_id = v.id
-WHERE v.from_credits_nanousd + v.from_balance_nanousd + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0)
-    <> coalesce(used.nanousd, 0)
+WHERE v.from_credits_nanousd + v.from_balance_nanousd
+    + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0) <> coalesce(used.nanousd, 0)
 ORDER BY id
 """
 
@@ -185,7 +186,8 @@ WITH held AS (
                AND l.amount_nanousd < 0 AND l.at >= h.since) AS lots
     FROM held h
 )
-SELECT format('%%s held in Team %%s', CASE account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, team_id),
+SELECT format('%%s held in Team %%s',
+        CASE account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, team_id),
     format('at most %%s', lots), nanousd
 FROM backed WHERE nanousd > lots ORDER BY team_id, account
 """

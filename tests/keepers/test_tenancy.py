@@ -181,6 +181,7 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
     "api-reservations": {},
     "api-settlements": {},
     "api-events": {},
+    "api-balance": {},
     "api-usage": {},
     "api-receipts": {},
     "api-receipt": {"pk": NOBODYS},
@@ -188,7 +189,18 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
 }
 
 # For everyone, with nobody's data. An invitation's token is the credential; trackers get 200 always.
-OPEN = {"home", "plans", "api-plans", "api-models", "schema", "api-docs", "join", "remains", "remains-legacy"}
+OPEN = {
+    "home",
+    "plans",
+    "api-plans",
+    "api-models",
+    "schema",
+    "api-docs",
+    "join",
+    "remains",
+    "remains-legacy",
+    "query-balance",
+}
 # Stripe's signature is the credential (tests/billing/views/test_webhooks.py).
 SIGNED = {"stripe-webhook"}
 

@@ -81,8 +81,9 @@ class Authorize(GatewayView):
     @extend_schema(
         operation_id="gateway_authorize",
         summary="Ask before a model call",
-        description="Holds what the call may cost: quota first, Credits for the rest; of an API key, API balance. While the hold is "
-        "open, the same request_id with the same body answers 200 as the first time and holds nothing twice.",
+        description="Holds what the call may cost: quota first, Credits for the rest; of an API key, API "
+        "balance. While the hold is open, the same request_id with the same body "
+        "answers 200 as the first time and holds nothing twice.",
         request=AuthorizeRequestSerializer,
         responses={
             201: AuthorizationSerializer,
