@@ -73,14 +73,6 @@ def reveal_key(key: KeyText) -> str:
     return key_text(root=root_secret(key.root), key_id=key.key_id, salt=bytes(key.salt), kind=key.KIND)
 
 
-def has_text(key: SubscriptionKey, text: str) -> bool:
-    """Whether this is the text of the key, whether or not it works. Raises KeyRootMissing."""
-    try:
-        return same_text(text, reveal_key(key))
-    except KeyInvalid:  # its root was withdrawn
-        return False
-
-
 def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
     """The key with this text that works at `at`, with its membership, user and Team; None for any other text.
 
@@ -88,11 +80,11 @@ def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
     """
     working = SubscriptionKey.objects.working(at).select_related("membership__team", "membership__user")
     key = working.filter(key_id=key_id_of(text)).first()
-    return key if key is not None and is_text_of(key, text) else None
+    return key if key is not None and has_text(key, text) else None
 
 
-def is_text_of(key: KeyText, text: str) -> bool:
-    """Whether this is the whole text of the key. Raises KeyRootMissing where nobody can tell."""
+def has_text(key: KeyText, text: str) -> bool:
+    """Whether this is the whole text of the key, working or not. Raises KeyRootMissing."""
     try:
         if not same_text(text, reveal_key(key)):
             raise refused_text(key.root)

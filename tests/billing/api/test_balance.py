@@ -1,4 +1,4 @@
-"""Paying into the API balance over the API, from a local Stripe: once, by auto top-up, with a code, and back."""
+"""Paying into the API balance, from a local Stripe: once, by auto top-up, with a code; and back."""
 
 from __future__ import annotations
 
