@@ -172,6 +172,21 @@ class SeatRequestClosed(Refusal):
     title = _("This request was answered already")
 
 
+class SeatRequestNeedsSeat(Refusal):
+    code = "seat_request_needs_seat"
+    title = _("A request for a seat is granted by giving a free seat; choose one, or buy one first")
+
+
+class CreditRequestOpen(Refusal):
+    code = "credit_request_open"
+    title = _("Your earlier request for Credits still waits for an answer")
+
+
+class CreditRequestClosed(Refusal):
+    code = "credit_request_closed"
+    title = _("This request was answered already")
+
+
 class RateCardInvalid(InvalidValue):
     code = "rate_card_invalid"
     title = _("The rate card cannot be loaded")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         CreditAccess,
         CreditGrant,
         CreditLedgerEntry,
+        CreditRequest,
         Entitlement,
         Gateway,
         GatewayCredential,
@@ -173,7 +174,21 @@ class CreditAccessQuerySet(QuerySet["CreditAccess"]):
         return self.of([membership])[membership.pk]
 
 
-class SeatRequestQuerySet(TeamOwned["SeatRequest"]):
+class MemberRequestQuerySet(TeamOwned[M]):
+    """Requests of either kind."""
+
     def open(self) -> Self:
         """Not answered yet; a request ends with the membership."""
         return self.filter(closed_at=None, membership__ended_at=None)
+
+    def answered(self) -> Self:
+        """The last answer first."""
+        return self.exclude(closed_at=None).order_by("-closed_at", "-pk")
+
+
+class SeatRequestQuerySet(MemberRequestQuerySet["SeatRequest"]):
+    """For a seat, or a higher one."""
+
+
+class CreditRequestQuerySet(MemberRequestQuerySet["CreditRequest"]):
+    """For access to Credits."""

@@ -13,9 +13,9 @@ from quota.models.credits import (
     TeamCredits,
 )
 from quota.models.gateways import Gateway, GatewayCredential
+from quota.models.member_requests import CreditRequest, SeatRequest
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.refusals import RefusalCount, RefusedCall
-from quota.models.seat_requests import SeatRequest
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "CreditGrant",
     "CreditLedgerEntry",
     "CreditMonth",
+    "CreditRequest",
     "Entitlement",
     "Gateway",
     "GatewayCredential",

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from quota.errors import SeatRequestClosed, SeatRequestOpen
-from quota.models import Plan, SeatRequest
+from quota.errors import SeatNotEntitled, SeatRequestClosed, SeatRequestNeedsSeat, SeatRequestOpen
+from quota.models import Entitlement, Plan, SeatRequest
+from quota.selectors.member_requests import plans_above, who_answers
 from teams.models import Membership, Seat, User
 from teams.services import mail, seats
 from teams.services.audit import record
@@ -25,15 +26,17 @@ def request_seat(
 ) -> SeatRequest:
     """The request waits in the Team's inbox, and its Owner and Admins get a mail.
 
-    Raises SeatRequestOpen while an earlier one waits; InvalidValue for a plan that is not sold, and for the
-    Owner, who has nobody to ask.
+    Raises SeatRequestOpen while an earlier one waits; InvalidValue for a plan that is not sold or is not
+    above the plan of the seat held, and for the Owner, who has nobody to ask.
     """
     membership = lock_membership(membership)
     if membership.is_owner:
         raise InvalidValue(_("You own this Team: buy the seat, or move one to yourself."))
-    plan = Plan.objects.sellable().filter(code=plan_code).first()
+    plan = next((plan for plan in plans_above(membership, at) if plan.code == plan_code), None)
     if plan is None:
-        raise InvalidValue(_("Choose one of the plans that are sold."), pointer="/plan_code")
+        raise InvalidValue(
+            _("Choose a plan that is sold, and higher than the one you have."), pointer="/plan_code"
+        )
     message = clean_name(message, pointer="/message", limit=MAX_MESSAGE, required=False)
     with refused_by(one_open_seat_request_per_member=SeatRequestOpen):
         request = SeatRequest.objects.create(
@@ -51,7 +54,7 @@ def request_seat(
         details={"plan": plan.code},
         at=at,
     )
-    for manager in _managers(membership):
+    for manager in who_answers(membership):
         mail.queue(
             kind="seat_requested",
             to=manager.user.email,
@@ -72,27 +75,37 @@ def request_seat(
 def answer_request(
     *, request: SeatRequest, granted: bool, seat: Seat | None, at: datetime, by: User
 ) -> SeatRequest:
-    """Closes the request and mails the answer to the member.
+    """Closes the request and mails to the member what was done.
 
-    With `seat`, a granted member holds that seat from now on, instead of the one held before.
+    A request is granted by giving `seat`, which the member holds from now on instead of the one held before.
+    The seat held already is given again only where its plan is the one asked for: it was raised since.
 
-    Raises SeatRequestClosed, NotFound once the member left, SeatTaken.
+    Raises SeatRequestClosed, NotFound once the member left, SeatRequestNeedsSeat, SeatTaken, SeatNotEntitled
+    for a seat whose plan does not work.
     """
     # The member before the request: the order in which a removal, which closes requests, takes them.
     membership = lock_membership(request.membership)
     locked = SeatRequest.objects.select_for_update(no_key=True).get(pk=request.pk)
     if locked.closed_at is not None:
         raise SeatRequestClosed
-    if seat is not None and granted:
-        _give(seat, membership, at=at, by=by)
     locked.closed_at, locked.closed_by, locked.granted = at, by, granted
-    locked.save(update_fields=["closed_at", "closed_by", "granted"])
+    given = None
+    if granted:
+        if seat is None:
+            raise SeatRequestNeedsSeat
+        given = _give(seat, membership, asked=locked.plan_code, at=at, by=by)
+        locked.seat, locked.seat_plan_code = seat, given.code
+    locked.save(update_fields=["closed_at", "closed_by", "granted", "seat", "seat_plan_code"])
     record(
         team=membership.team,
         by=by,
         action="seat.request_answered",
         subject=membership.user.email,
-        details={"plan": locked.plan_code, "granted": granted},
+        details={
+            "plan": locked.plan_code,
+            "granted": granted,
+            **({"seat": locked.seat_id, "seat_plan": given.code} if given else {}),
+        },
         at=at,
     )
     plan = Plan.objects.filter(code=locked.plan_code).order_by("-version")[:1].get()
@@ -104,6 +117,8 @@ def answer_request(
             "plan": plan.name,
             "answer": "granted" if granted else "declined",
             "by": by.display_name,
+            "at": at.isoformat(),
+            **({"seat": seat.pk, "seat_plan": given.name} if seat and given else {}),
         },
         dedupe_key=f"seat_request_answered:{locked.pk}",
         at=at,
@@ -111,18 +126,19 @@ def answer_request(
     return locked
 
 
-def _give(seat: Seat, membership: Membership, *, at: datetime, by: User) -> None:
+def _give(seat: Seat, membership: Membership, *, asked: str, at: datetime, by: User) -> Plan:
+    """The member holds the seat; returns its plan."""
     holding = membership.holdings.current().select_related("seat").first()
-    if holding is not None and holding.seat_id == seat.pk:
-        return
     # Both before either is changed, in the order of all locks: another may be given them the other way round.
     lock_seats([seat, holding.seat] if holding is not None else [seat])
+    entitlement = Entitlement.objects.filter(seat=seat).working(at).select_related("plan").first()
+    if entitlement is None:
+        raise SeatNotEntitled
+    if holding is not None and holding.seat_id == seat.pk:
+        if entitlement.plan.code != asked:
+            raise SeatRequestNeedsSeat
+        return entitlement.plan
     if holding is not None:
         seats.end_holding(seat=holding.seat, held_by=membership, by=by, at=at)
     seats.assign_seat(seat=seat, membership=membership, by=by, at=at)
-
-
-def _managers(membership: Membership) -> list[Membership]:
-    """The Owner and the Admins, without the member who asks."""
-    managers = Membership.objects.for_team(membership.team).live().managers().select_related("user")
-    return list(managers.exclude(pk=membership.pk).order_by("pk"))
+    return entitlement.plan

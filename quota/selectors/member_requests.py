@@ -1,0 +1,131 @@
+"""What members ask for: what may be asked, who answers, and what waits or was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from quota.models import CreditRequest, Entitlement, Plan, SeatRequest
+from quota.selectors.credits import credit_access
+from quota.selectors.seats import SeatState, seats_of
+from teams.models import Membership, SeatHolding, Team
+
+# For how long the account page shows an answer.
+FRESH = timedelta(days=30)
+
+AnyRequest = SeatRequest | CreditRequest
+
+
+@dataclass(slots=True)
+class OwnRequests:
+    """One member's: at most one of each kind waits. `answered` has the last answer first."""
+
+    managers: list[Membership]
+    seat: SeatRequest | None = None
+    credits: CreditRequest | None = None
+    answered: list[AnyRequest] = field(default_factory=list)
+
+    def lately(self, at: datetime) -> list[AnyRequest]:
+        """Answers that are still news."""
+        return [row for row in self.answered if row.closed_at and row.closed_at > at - FRESH]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForSeat:
+    """A request, the seat that its member holds, and what it can be granted with: `fitting` seats have the
+    plan that is asked for, `others` are free seats of another plan.
+    """
+
+    request: SeatRequest
+    held: SeatState | None
+    fitting: list[SeatState]
+    others: list[SeatState]
+
+
+def who_answers(membership: Membership) -> list[Membership]:
+    """Who may answer the member's requests: the Owner first, then the Admins, without the member."""
+    managers = Membership.objects.for_team(membership.team).live().managers().select_related("user")
+    found = managers.exclude(pk=membership.pk).order_by("pk")
+    return sorted(found, key=lambda manager: not manager.is_owner)
+
+
+def plans_above(membership: Membership, at: datetime) -> list[Plan]:
+    """What the member may ask for: the plans on sale above the plan of the seat held, all of them without
+    a seat that works.
+    """
+    plans = Plan.objects.sellable().order_by("rank")
+    holding = SeatHolding.objects.filter(membership=membership).at(at).first()
+    entitlement = (
+        Entitlement.objects.filter(seat=holding.seat_id).working(at).select_related("plan").first()
+        if holding
+        else None
+    )
+    return list(plans.filter(rank__gt=entitlement.plan.rank) if entitlement else plans)
+
+
+def has_all_access(membership: Membership) -> bool:
+    """The member may use the Team's Credits already, for everything and without a cap."""
+    access = credit_access(membership)
+    return access.allowed and access.overflow == "allow" and access.month_cap_nanousd is None
+
+
+def own_requests(memberships: Iterable[Membership]) -> dict[int, OwnRequests]:
+    """By membership id."""
+    found = {row.pk: OwnRequests(who_answers(row)) for row in memberships if not row.is_owner}
+    for seat in SeatRequest.objects.filter(membership__in=found).select_related("closed_by", "membership"):
+        _sort(found[seat.membership_id], seat)
+    for credit in CreditRequest.objects.filter(membership__in=found).select_related(
+        "closed_by", "membership"
+    ):
+        _sort(found[credit.membership_id], credit)
+    for own in found.values():
+        own.answered.sort(key=_newest)
+    return found
+
+
+def _sort(own: OwnRequests, row: AnyRequest) -> None:
+    if row.closed_at is not None:
+        own.answered.append(row)
+    elif isinstance(row, SeatRequest):
+        own.seat = row
+    else:
+        own.credits = row
+
+
+def waiting_for_seats(team: Team, at: datetime) -> list[WaitingForSeat]:
+    """The Team's open requests for seats, the oldest first."""
+    rows = SeatRequest.objects.for_team(team).open().select_related("membership__user", "membership__team")
+    working = [state for state in seats_of(team, at) if state.windows]
+    return [_waiting(row, working) for row in rows.order_by("created_at", "pk")]
+
+
+def waiting_for_credits(team: Team) -> list[CreditRequest]:
+    """The Team's open requests for Credits, the oldest first."""
+    rows = CreditRequest.objects.for_team(team).open().select_related("membership__user")
+    return list(rows.order_by("created_at", "pk"))
+
+
+def answered_in(team: Team, limit: int) -> list[AnyRequest]:
+    """The last answers of the Team, the latest first."""
+    seats = SeatRequest.objects.for_team(team).answered().select_related("membership__user", "closed_by")
+    of_credits = CreditRequest.objects.for_team(team).answered()
+    rows: list[AnyRequest] = [
+        *seats[:limit],
+        *of_credits.select_related("membership__user", "closed_by")[:limit],
+    ]
+    return sorted(rows, key=_newest)[:limit]
+
+
+def _newest(row: AnyRequest) -> tuple[float, int]:
+    return (-row.closed_at.timestamp() if row.closed_at else 0, -row.pk)
+
+
+def _waiting(request: SeatRequest, working: list[SeatState]) -> WaitingForSeat:
+    held = next((state for state in working if state.holder == request.membership), None)
+    free = [state for state in working if state.holder is None]
+    fitting = [state for state in free if state.plan and state.plan.code == request.plan_code]
+    others = [state for state in free if state not in fitting]
+    if held and held.plan and held.plan.code == request.plan_code:
+        fitting.insert(0, held)  # raised since it was asked for
+    return WaitingForSeat(request, held, fitting, others)
