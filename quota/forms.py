@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.models import Plan
+from quota.models import CreditRequest, Plan
 from quota.money import nanousd_from_credits, nanousd_from_usd, usd_text
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Membership
@@ -68,6 +68,15 @@ class SeatRequestForm(forms.Form):
         self.fields = {"plan_code": forms.ChoiceField(label=_("Plan"), choices=choices), **self.fields}
 
 
+class CreditRequestForm(forms.Form):
+    wanted = CreditsField(
+        label=_("Credits a calendar month"),
+        required=False,
+        help_text=_("1 Credit is $0.001. Empty: whoever answers decides."),
+    )
+    message = forms.CharField(label=_("Why"), max_length=MAX_MESSAGE, required=False)
+
+
 class AssignForm(forms.Form):
     """Whom a seat goes to: `members` are those who may hold it."""
 
@@ -88,6 +97,18 @@ class AccessForm(forms.Form):
         required=False,
         help_text=_("In Credits. Empty: no cap of this member's own."),
     )
+
+
+class GrantCreditsForm(forms.Form):
+    """Which access to Credits the answer to a request gives; a page has one of these for each request."""
+
+    overflow = AccessForm.base_fields["overflow"]
+    month_cap = AccessForm.base_fields["month_cap"]
+
+    def __init__(
+        self, request: CreditRequest, data: QueryDict | None = None, initial: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(data, initial=initial, auto_id=f"id_{request.pk}_%s")
 
 
 class PolicyForm(forms.Form):

@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from billing.selectors.overview import overdue_of
+from billing.selectors.seat_offers import seat_offer as offer_of
+from quota.selectors.seats import SeatState
 from teams.models import Membership
 from teams.permissions import Right, may
 
@@ -40,4 +42,23 @@ def overdue_banner(membership: Membership) -> dict[str, Any]:
         "manages": may(membership, Right.ASSIGN_SEAT),
         "holds_seat": holds_seat,
         "stopped": overdue is not None and overdue.is_stopped(timezone.now()),
+    }
+
+
+@register.inclusion_tag("billing/includes/seat_offer.html")
+def seat_offer(
+    membership: Membership, *, plan_code: str, plan: str, held: SeatState | None
+) -> dict[str, Any]:
+    """No seat of the plan is free for a member who asks for one, and holds `held`: how to get one, or who
+    can. `membership`: of who reads it.
+    """
+    seat_id = held.seat.pk if held else None
+    return {
+        "team": membership.team,
+        "buys": may(membership, Right.MANAGE_BILLING),
+        "owner": Membership.objects.owner_of(membership.team),
+        "offer": offer_of(membership.team, seat_id),
+        "seat_id": seat_id,
+        "plan_code": plan_code,
+        "plan": plan,
     }

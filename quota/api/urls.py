@@ -8,7 +8,17 @@ from quota.api import model_list
 from quota.api.gateway import authorize, bulk, rate_card, refusals, reservations, settle
 from quota.api.key_holder import balance as key_balance
 from quota.api.key_holder import trackers, usage
-from quota.api.people import api_keys, balance, credits, members, seat_requests, seats, team_usage, usage_csv
+from quota.api.people import (
+    api_keys,
+    balance,
+    credit_requests,
+    credits,
+    members,
+    seat_requests,
+    seats,
+    team_usage,
+    usage_csv,
+)
 
 people = [
     path("me/usage", team_usage.MyUsage.as_view(), name="api-my-usage"),
@@ -29,6 +39,16 @@ people = [
         "teams/<slug:slug>/seat-requests/<int:pk>/answer",
         seat_requests.SeatRequestAnswer.as_view(),
         name="api-seat-request-answer",
+    ),
+    path(
+        "teams/<slug:slug>/credit-requests",
+        credit_requests.CreditRequests.as_view(),
+        name="api-credit-requests",
+    ),
+    path(
+        "teams/<slug:slug>/credit-requests/<int:pk>/answer",
+        credit_requests.CreditRequestAnswer.as_view(),
+        name="api-credit-request-answer",
     ),
     path("teams/<slug:slug>/credits", credits.Pool.as_view(), name="api-credits"),
     path("teams/<slug:slug>/credits/policy", credits.Policy.as_view(), name="api-credit-policy"),

@@ -34,7 +34,7 @@ class OwnRequests:
 @dataclass(frozen=True, slots=True)
 class WaitingForSeat:
     """A request, the seat that its member holds, and what it can be granted with: `fitting` seats have the
-    plan that is asked for, `others` are free seats of another plan.
+    plan that is asked for, `others` are free seats of another plan, higher than that of the seat held.
     """
 
     request: SeatRequest
@@ -62,6 +62,11 @@ def plans_above(membership: Membership, at: datetime) -> list[Plan]:
         else None
     )
     return list(plans.filter(rank__gt=entitlement.plan.rank) if entitlement else plans)
+
+
+def plan_names() -> dict[str, str]:
+    """By code, as the newest version has it."""
+    return dict(Plan.objects.order_by("version").values_list("code", "name"))
 
 
 def has_all_access(membership: Membership) -> bool:
@@ -106,6 +111,12 @@ def waiting_for_credits(team: Team) -> list[CreditRequest]:
     return list(rows.order_by("created_at", "pk"))
 
 
+def open_requests(team: Team) -> int:
+    """How many wait for an answer."""
+    of_credits = CreditRequest.objects.for_team(team).open().count()
+    return SeatRequest.objects.for_team(team).open().count() + of_credits
+
+
 def answered_in(team: Team, limit: int) -> list[AnyRequest]:
     """The last answers of the Team, the latest first."""
     seats = SeatRequest.objects.for_team(team).answered().select_related("membership__user", "closed_by")
@@ -125,7 +136,8 @@ def _waiting(request: SeatRequest, working: list[SeatState]) -> WaitingForSeat:
     held = next((state for state in working if state.holder == request.membership), None)
     free = [state for state in working if state.holder is None]
     fitting = [state for state in free if state.plan and state.plan.code == request.plan_code]
-    others = [state for state in free if state not in fitting]
+    rank = held.plan.rank if held and held.plan else -1
+    others = [state for state in free if state not in fitting and state.plan and state.plan.rank > rank]
     if held and held.plan and held.plan.code == request.plan_code:
         fitting.insert(0, held)  # raised since it was asked for
     return WaitingForSeat(request, held, fitting, others)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 
-from quota.forms import SeatRequestForm
-from quota.models import Plan, SeatRequest
+from quota.forms import CreditRequestForm, SeatRequestForm
+from quota.selectors.member_requests import (
+    AnyRequest,
+    OwnRequests,
+    has_all_access,
+    own_requests,
+    plan_names,
+    plans_above,
+)
 from quota.selectors.usage_bar import UsageBar, usage_bar
+from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, SubscriptionKey, User
 from teams.permissions import Right
@@ -26,11 +36,15 @@ from tokenplan.kit.pages import attempt_form
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One Team on the account page. `asked`: a request for a seat waits for an answer."""
+    """One Team on the account page. `own`: what the member asked for there; None for its Owner. `has_all`:
+    there is no access to Credits left to ask for.
+    """
 
     bar: UsageBar
     key: SubscriptionKey | None
-    asked: bool
+    own: OwnRequests | None
+    lately: list[AnyRequest]
+    has_all: bool
 
 
 @person_page
@@ -42,16 +56,18 @@ def account(request: PersonRequest) -> HttpResponse:
         # Somebody whom no sign-up made: an operator's account, from the command line.
         open_account(user=request.user, at=at)
         memberships = _memberships(request.user)
-    requests = SeatRequest.objects.open().filter(membership__in=memberships)
-    asked = set(requests.values_list("membership_id", flat=True))
+    requests = own_requests(memberships)
     current = SubscriptionKey.objects.current().filter(membership__in=memberships)
     keys = {row.membership_id: row for row in current}
-    cards = [
-        Card(usage_bar(membership, at), keys.get(membership.pk), membership.pk in asked)
-        for membership in memberships
-    ]
+    cards = [_card(row, keys.get(row.pk), requests.get(row.pk), at) for row in memberships]
     cards.sort(key=lambda card: card.bar.plan is None)
-    return _private(render(request, "quota/account.html", {"cards": cards, "now": at}))
+    context = {"cards": cards, "now": at, "plan_names": plan_names()}
+    return _private(render(request, "quota/account.html", context))
+
+
+def _card(membership: Membership, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime) -> Card:
+    lately = own.lately(at) if own else []
+    return Card(usage_bar(membership, at), key, own, lately, has_all_access(membership))
 
 
 @team_page(get=Right.USE)
@@ -64,10 +80,11 @@ def bar(request: TeamRequest) -> HttpResponse:
 
 @team_page(get=Right.USE, post=Right.USE)
 def seat_request(request: TeamRequest) -> HttpResponse:
-    """Asks the Owner and the Admins for a seat, or a higher one."""
+    """Asks the Owner and the Admins for a seat, or a higher one; shows what became of earlier requests."""
     at = timezone.now()
-    now = usage_bar(request.membership, at)
-    form = SeatRequestForm(_higher_plans(now), request.POST or None)
+    own = _own(request)
+    plans = plans_above(request.membership, at)
+    form = SeatRequestForm(plans, request.POST or None)
     if request.method == "POST" and attempt_form(
         form,
         lambda: request_seat(
@@ -78,25 +95,67 @@ def seat_request(request: TeamRequest) -> HttpResponse:
             by=request.user,
         ),
     ):
-        enqueue(deliver_mail)
-        messages.success(
-            request,
-            _("The Owner and the Admins of %(team)s have your request.") % {"team": request.team.name},
-        )
-        return redirect("account")
-    context = {"form": form, "bar": now}
-    return show(request, "quota/seat_request.html", context, status=422 if form.errors else 200)
+        return _asked(request)
+    nothing = "" if plans else _("There is no higher plan than yours.")
+    return _ask_page(request, "quota/seat_request.html", form, waiting=own and own.seat, nothing=nothing)
+
+
+@team_page(get=Right.USE, post=Right.USE)
+def credit_request(request: TeamRequest) -> HttpResponse:
+    """Asks the Owner and the Admins for access to Credits; shows what became of earlier requests."""
+    own = _own(request)
+    form = CreditRequestForm(request.POST or None)
+    if request.method == "POST" and attempt_form(
+        form,
+        lambda: request_credits(
+            membership=request.membership,
+            wanted_nanousd=form.cleaned_data["wanted"],
+            message=form.cleaned_data["message"],
+            at=timezone.now(),
+            by=request.user,
+        ),
+    ):
+        return _asked(request)
+    has_all = has_all_access(request.membership)
+    nothing = _("You may use the Team's Credits already, without a cap.") if has_all else ""
+    waiting = own and own.credits
+    return _ask_page(request, "quota/credit_request.html", form, waiting=waiting, nothing=nothing)
+
+
+def _own(request: TeamRequest) -> OwnRequests | None:
+    return own_requests([request.membership]).get(request.membership.pk)
+
+
+def _ask_page(
+    request: TeamRequest, template: str, form: Form, *, waiting: AnyRequest | None, nothing: str
+) -> HttpResponse:
+    """The form, unless an earlier request waits or there is nothing to ask for, as `nothing` says."""
+    refused = bool(form.errors)
+    owner = request.membership.is_owner
+    context = {
+        "form": form,
+        "bar": usage_bar(request.membership, timezone.now()),
+        "own": _own(request),
+        "waiting": waiting,
+        "nothing": nothing,
+        "may_ask": not owner and not nothing and (refused or not waiting),
+        "plan_names": plan_names(),
+    }
+    return _private(show(request, template, context, status=422 if refused else 200))
+
+
+def _asked(request: TeamRequest) -> HttpResponse:
+    enqueue(deliver_mail)
+    messages.success(
+        request,
+        _("The Owner and the Admins of %(team)s have your request.") % {"team": request.team.name},
+    )
+    return redirect("account")
 
 
 def _memberships(user: User) -> list[Membership]:
     mine = Membership.objects.live().filter(user=user).select_related("team", "user")
     return list(mine.order_by("team__default_for", "team__name", "pk"))
-
-
-def _higher_plans(bar: UsageBar) -> list[Plan]:
-    """What may be asked for: the plans on sale above the seat's own, all of them without a seat."""
-    above = bar.plan.rank if bar.plan else -1
-    return list(Plan.objects.sellable().filter(rank__gt=above).order_by("rank"))
 
 
 def _private(response: HttpResponse) -> HttpResponse:

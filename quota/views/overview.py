@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.http import HttpResponse
 from django.utils import timezone
 
-from quota.models import SeatRequest
 from quota.selectors.credits import team_balance
+from quota.selectors.member_requests import open_requests
 from quota.selectors.roster import roster
 from quota.selectors.seats import seats_of
 from quota.selectors.usage_bar import usage_bar
@@ -33,7 +33,7 @@ def overview(request: TeamRequest) -> HttpResponse:
             "seats": seats_of(request.team, at),
             "balance": team_balance(request.team.pk, at),
             "month": usage_by(request.team, month, at + AHEAD)[0].amounts,
-            "open_requests": SeatRequest.objects.for_team(request.team).open().count(),
+            "open_requests": open_requests(request.team),
             "open_invitations": Invitation.objects.for_team(request.team).open().count(),
         }
     return show(request, "quota/team.html", context)

@@ -1,16 +1,27 @@
-"""The Team's inbox: members who ask for a seat."""
+"""The Team's inbox: members who ask for a seat or for Credits; and the answer to who asks for a seat."""
 
 from __future__ import annotations
 
-from django.contrib import messages
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.models import Plan, SeatRequest
-from quota.selectors.seats import free_seats
+from quota.forms import GrantCreditsForm
+from quota.models import CreditAccess, CreditRequest, SeatRequest
+from quota.money import credits_words
+from quota.selectors.credits import team_balance, team_credits
+from quota.selectors.member_requests import (
+    answered_in,
+    plan_names,
+    waiting_for_credits,
+    waiting_for_seats,
+)
 from quota.services.seat_requests import answer_request
+from teams.models import Membership, Seat, Team
 from teams.permissions import Right
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
@@ -21,39 +32,59 @@ from tokenplan.kit.pages import attempt
 ANSWERED_SHOWN = 20
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingForCredits:
+    request: CreditRequest
+    access: CreditAccess
+    form: GrantCreditsForm
+
+
 @team_page(get=Right.ASSIGN_SEAT)
-def seat_requests(request: TeamRequest) -> HttpResponse:
+def inbox(request: TeamRequest) -> HttpResponse:
     """Those that wait, and the last ones that were answered."""
-    rows = SeatRequest.objects.for_team(request.team).select_related("membership__user", "closed_by")
+    return show_inbox(request, {})
+
+
+def show_inbox(request: TeamRequest, forms: Mapping[int, GrantCreditsForm]) -> HttpResponse:
+    """`forms`: by the id of a request for Credits, what was typed there and refused."""
+    at = timezone.now()
+    of_credits = waiting_for_credits(request.team)
+    access = CreditAccess.objects.of([row.membership for row in of_credits])
     context = {
-        "waiting": rows.open().order_by("created_at", "pk"),
-        "answered": rows.exclude(closed_at=None).order_by("-closed_at", "-pk")[:ANSWERED_SHOWN],
-        "free": free_seats(request.team, timezone.now()),
-        "plan_names": dict(Plan.objects.order_by("version").values_list("code", "name")),
+        "for_seats": waiting_for_seats(request.team, at),
+        "for_credits": [
+            WaitingForCredits(row, access[row.membership_id], forms.get(row.pk) or _form(row))
+            for row in of_credits
+        ],
+        "owner": Membership.objects.owner_of(request.team),
+        "answered": answered_in(request.team, ANSWERED_SHOWN),
+        "balance": team_balance(request.team.pk, at),
+        "rules": team_credits(request.team.pk),
+        "plan_names": plan_names(),
     }
-    return show(request, "quota/requests.html", context)
+    return show(request, "quota/requests.html", context, status=422 if forms else 200)
+
+
+def _form(row: CreditRequest) -> GrantCreditsForm:
+    wanted = "" if row.wanted_nanousd is None else credits_words(row.wanted_nanousd)
+    return GrantCreditsForm(row, initial={"overflow": "allow", "month_cap": wanted})
 
 
 @team_page(post=Right.ASSIGN_SEAT)
 def answer(request: TeamRequest, pk: int) -> HttpResponse:
-    """Grants, with a free seat or without, or declines."""
+    """Grants with a seat, or declines."""
     row = SeatRequest.objects.for_team(request.team).filter(pk=pk).select_related("membership__user").first()
     if row is None:
         raise NotFound(_("This request does not exist."))
     at = timezone.now()
     granted = request.POST.get("answer") == "grant"
-    wanted = request.POST.get("seat", "")
-    seat = next((state.seat for state in free_seats(request.team, at) if str(state.seat.pk) == wanted), None)
-    if granted and wanted and seat is None:
-        messages.error(request, _("That seat is no longer free; choose another."))
-        return redirect("team-requests", request.team.slug)
+    seat = _seat(request.team, request.POST.get("seat", "")) if granted else None
     name = row.membership.user.display_name
-    if not granted:
-        done = _("You declined the request of %(name)s.") % {"name": name}
-    elif seat:
-        done = _("%(name)s holds %(seat)s now.") % {"name": name, "seat": seat}
-    else:
-        done = _("You granted the request of %(name)s.") % {"name": name}
+    done = (
+        _("%(name)s holds %(seat)s now.") % {"name": name, "seat": seat}
+        if granted
+        else _("You declined the request of %(name)s.") % {"name": name}
+    )
     if attempt(
         request,
         lambda: answer_request(request=row, granted=granted, seat=seat, at=at, by=request.user),
@@ -61,3 +92,9 @@ def answer(request: TeamRequest, pk: int) -> HttpResponse:
     ):
         enqueue(deliver_mail)
     return redirect("team-requests", request.team.slug)
+
+
+def _seat(team: Team, typed: str) -> Seat | None:
+    """The Team's seat with this number; whether it can be given, the service says."""
+    number = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 19 else 0
+    return Seat.objects.for_team(team).live().filter(pk=number).first()

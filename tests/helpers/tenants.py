@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from billing.models import Checkout
+from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Role, Team, User
 from teams.services import invitations
@@ -37,6 +38,7 @@ def make_rows() -> Made:
     invitation = invitations.invite(
         team=team, email="new@example.com", role=Role.MEMBER, by=scene.owner.user, at=T0
     )
+    credit_request = request_credits(membership=spare, wanted_nanousd=None, message="", at=T0, by=spare.user)
     request = request_seat(membership=spare, plan_code="max", message="", at=T0, by=spare.user)
     api_key = create_api_key(
         membership=scene.owner,
@@ -52,6 +54,7 @@ def make_rows() -> Made:
         "seat": scene.seat.pk,
         "invitation": invitation.pk,
         "request": request.pk,
+        "credit request": credit_request.pk,
         "event": events["owner"],
         "own event": events["admin"],
         # Given up, so that nobody asks Stripe about it.

@@ -12,14 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from quota.api.fields import LARGEST_ID
-from quota.errors import SeatRequestClosed, SeatRequestOpen
+from quota.errors import SeatNotEntitled, SeatRequestClosed, SeatRequestNeedsSeat, SeatRequestOpen
 from quota.models import SeatRequest
 from quota.services.seat_requests import answer_request, request_seat
 from teams.api.serializers import MemberSerializer, PersonSerializer
 from teams.api.views import TeamView
 from teams.errors import SeatTaken
 from teams.models import Seat
-from teams.permissions import Right
+from teams.permissions import Right, may
 from teams.tasks import deliver_mail
 from tokenplan.kit.api import Shape, checked
 from tokenplan.kit.enqueue import enqueue
@@ -40,12 +40,12 @@ class AnswerSerializer(Shape):
         max_value=LARGEST_ID,
         required=False,
         allow_null=True,
-        help_text="A free seat that a granted member holds from now on.",
+        help_text="The seat that a granted member holds from now on. Nothing is granted without one.",
     )
 
 
 class SeatRequestSerializer(serializers.Serializer[SeatRequest]):
-    """`granted` is null while the request is open."""
+    """`granted` is null while the request is open. Granted, `seat` and `seat_plan` say what was given."""
 
     id = serializers.IntegerField()
     member = MemberSerializer(source="membership")
@@ -55,6 +55,8 @@ class SeatRequestSerializer(serializers.Serializer[SeatRequest]):
     closed_at = serializers.DateTimeField(source="ended_at", allow_null=True)
     closed_by = PersonSerializer(allow_null=True)
     granted = serializers.BooleanField(source="was_granted", allow_null=True)
+    seat = serializers.IntegerField(source="seat_id", allow_null=True)
+    seat_plan = serializers.CharField(source="seat_plan_code", help_text="Its plan's code, or nothing.")
 
 
 class NewestRequest(Cursor):
@@ -64,14 +66,18 @@ class NewestRequest(Cursor):
 
 
 class SeatRequests(TeamView):
-    right: ClassVar[dict[str, Right]] = {"GET": Right.ASSIGN_SEAT, "POST": Right.USE}
+    right: ClassVar[dict[str, Right]] = {"GET": Right.USE, "POST": Right.USE}
     pagination_class = NewestRequest
 
     @extend_schema(
-        responses={200: SeatRequestSerializer(many=True)}, summary="Requests for seats, the latest first"
+        responses={200: SeatRequestSerializer(many=True)},
+        summary="Requests for seats, the latest first",
+        description="One's own; all of the Team's for whoever may answer them.",
     )
     def get(self, request: Request, slug: str) -> Response:
         rows = SeatRequest.objects.for_team(self.team).select_related("membership__user", "closed_by")
+        if not may(self.membership, Right.ASSIGN_SEAT):
+            rows = rows.filter(membership=self.membership)
         return self.page(rows, SeatRequestSerializer)
 
     @extend_schema(
@@ -103,9 +109,12 @@ class SeatRequestAnswer(TeamView):
 
     @extend_schema(
         request=AnswerSerializer,
-        responses={200: SeatRequestSerializer, **refusals(NotFound, SeatRequestClosed, SeatTaken)},
+        responses={
+            200: SeatRequestSerializer,
+            **refusals(NotFound, SeatRequestClosed, SeatRequestNeedsSeat, SeatTaken, SeatNotEntitled),
+        },
         summary="Answer a request for a seat",
-        description="With `seat`, a granted member holds it from now on, instead of the seat held before.",
+        description="A granted member holds `seat` from now on, instead of the seat held before.",
     )
     def post(self, request: Request, slug: str, pk: int) -> Response:
         row = SeatRequest.objects.for_team(self.team).filter(pk=pk).select_related("membership").first()
