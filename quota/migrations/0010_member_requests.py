@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='seatrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('granted', True), ('seat__isnull', False), models.Q(('seat_plan_code', ''), _negated=True)), models.Q(models.Q(('granted', None), ('granted', False), _connector='OR'), ('seat', None), ('seat_plan_code', '')), _connector='OR'), name='a_granted_seat_request_has_its_seat'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('granted', True), ('granted__isnull', False), ('seat__isnull', False), models.Q(('seat_plan_code', ''), _negated=True)), models.Q(models.Q(('granted', None), ('granted', False), _connector='OR'), ('seat', None), ('seat_plan_code', '')), _connector='OR'), name='a_granted_seat_request_has_its_seat'),
         ),
         migrations.AddField(
             model_name='creditrequest',
@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='creditrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('granted', True), ('overflow__in', ['never', 'allow']), models.Q(('month_cap_nanousd', None), ('month_cap_nanousd__gt', 0), _connector='OR')), models.Q(models.Q(('granted', None), ('granted', False), _connector='OR'), ('month_cap_nanousd', None), ('overflow', '')), _connector='OR'), name='a_granted_credit_request_says_what_was_given'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('granted', True), ('granted__isnull', False), ('overflow__in', ['never', 'allow']), models.Q(('month_cap_nanousd', None), ('month_cap_nanousd__gt', 0), _connector='OR')), models.Q(models.Q(('granted', None), ('granted', False), _connector='OR'), ('month_cap_nanousd', None), ('overflow', '')), _connector='OR'), name='a_granted_credit_request_says_what_was_given'),
         ),
         migrations.RunSQL(OF_ONE_TEAM, ONE_ROAD),
     ]

@@ -16,6 +16,8 @@ from teams.models import Membership, Seat, Team
 ANSWERED_WHOLE = Q(closed_at=None, closed_by=None, granted=None) | Q(
     closed_at__isnull=False, closed_by__isnull=False, granted__isnull=False
 )
+# A condition that is neither true nor false lets a row pass, as `granted` alone would while it is null.
+GRANTED = Q(granted__isnull=False, granted=True)
 NOT_GRANTED = Q(granted=None) | Q(granted=False)
 
 
@@ -70,7 +72,7 @@ class SeatRequest(MemberRequest):
             ),
             models.CheckConstraint(condition=ANSWERED_WHOLE, name="a_seat_request_is_answered_whole"),
             models.CheckConstraint(
-                condition=(Q(granted=True, seat__isnull=False) & ~Q(seat_plan_code=""))
+                condition=(GRANTED & Q(seat__isnull=False) & ~Q(seat_plan_code=""))
                 | (NOT_GRANTED & Q(seat=None, seat_plan_code="")),
                 name="a_granted_seat_request_has_its_seat",
             ),
@@ -107,7 +109,8 @@ class CreditRequest(MemberRequest):
             models.CheckConstraint(condition=ANSWERED_WHOLE, name="a_credit_request_is_answered_whole"),
             models.CheckConstraint(
                 condition=(
-                    Q(granted=True, overflow__in=["never", "allow"])
+                    GRANTED
+                    & Q(overflow__in=["never", "allow"])
                     & (Q(month_cap_nanousd=None) | Q(month_cap_nanousd__gt=0))
                 )
                 | (NOT_GRANTED & Q(overflow="", month_cap_nanousd=None)),

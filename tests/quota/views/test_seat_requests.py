@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from quota.services.seat_requests import request_seat
-from teams.models import AuditEntry, Mail, SeatHolding, User
+from teams.models import AuditEntry, Mail, Role, SeatHolding, User
 from tests.helpers.factories import (
     T0,
     make_member,
@@ -41,7 +41,8 @@ def test_a_request_is_granted_with_a_free_seat(as_user: AsUser) -> None:
     page = submit(client, f"/teams/acme/requests/{row.pk}/", answer="grant", seat=better.pk)
 
     assert f"mia@example.com holds Seat {better.pk} now." in page
-    assert "mia@example.com Max Granted by" in page
+    by = owner_of(team).user.display_name
+    assert f"mia@example.com A Max seat Seat {better.pk} (Max) assigned by {by} 2026-06-03 10:02" in page
     assert SeatHolding.objects.current().get().seat == better
     assert SeatHolding.objects.get(seat=old).ended_at == T0
     assert Mail.objects.filter(kind="seat_requested").count() == 1
@@ -74,10 +75,49 @@ def test_granting_without_a_seat_or_with_one_just_taken(as_user: AsUser) -> None
     client = as_user(owner_of(team).user)
     url = f"/teams/acme/requests/{row.pk}/"
 
-    assert "That seat is no longer free; choose another." in submit(
-        client, url, answer="grant", seat=taken.pk
-    )
+    held = "This seat is held by another member; free it first."
+    assert held in submit(client, url, answer="grant", seat=taken.pk)
+    for number in ("", "999999", "9" * 30, "x"):
+        page = submit(client, url, answer="grant", seat=number)
+        assert "A request for a seat is granted by giving a free seat" in page
     row.refresh_from_db()
-    assert row.closed_at is None
-    assert "You granted the request of mia@example.com." in submit(client, url, answer="grant", seat="")
-    assert "No open requests." in read(client, "/teams/acme/requests/")
+    assert (row.closed_at, row.granted) == (None, None)
+    assert not Mail.objects.filter(kind="seat_request_answered").exists()
+
+
+def test_without_a_free_seat_of_the_plan_the_owner_is_led_to_the_price_and_an_admin_to_the_owner(
+    as_user: AsUser,
+) -> None:
+    team = make_team("Acme", owner=make_user("ann@example.com"))
+    admin = make_member(team, role=Role.ADMIN)
+    make_plan("max")
+    mia = make_member(team, make_user("mia@example.com"))
+    request_seat(membership=mia, plan_code="max", message="", at=T0, by=mia.user)
+
+    to_owner = as_user(owner_of(team).user).get("/teams/acme/requests/")
+    assert "No Max seat is free." in words(to_owner)
+    assert 'href="/teams/acme/billing/subscribe/?plan=max"' in to_owner.content.decode()
+    assert "Assign this seat" not in words(to_owner)
+
+    to_admin = as_user(admin.user).get("/teams/acme/requests/")
+    assert "Only ann@example.com, the Owner, can buy one." in words(to_admin)
+    assert "/billing/" not in to_admin.content.decode()
+
+
+def test_a_seat_of_another_plan_is_not_chosen_for_whoever_answers(as_user: AsUser) -> None:
+    team = make_team("Acme")
+    plus, max_plan, ultra = make_plan("plus"), make_plan("max"), make_plan("ultra")
+    mia = make_member(team, make_user("mia@example.com"))
+    make_seat(team, plus, holder=mia)
+    no_better, better = make_seat(team, plus), make_seat(team, ultra)
+    request_seat(membership=mia, plan_code="max", message="", at=T0, by=mia.user)
+
+    page = as_user(owner_of(team).user).get("/teams/acme/requests/")
+
+    html = page.content.decode()
+    assert '<option value="" selected>Choose a seat of another plan</option>' in html
+    assert f'<option value="{better.pk}">' in html
+    assert f'<option value="{no_better.pk}"' not in html
+    assert "No Max seat is free." in words(page)
+    make_seat(team, max_plan)
+    assert "No Max seat is free." not in read(as_user(owner_of(team).user), "/teams/acme/requests/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from teams.models import Membership, Team
+from teams.services.seats import add_seat
 from tests.helpers import factories
 from tests.helpers.api_client import Caller, person
 
@@ -16,7 +17,9 @@ def test_a_member_asks_for_a_seat_and_gets_it(
     asked = mine.post(path, {"plan": "max", "message": "The build agents need it"})
     assert (asked.status, asked.body["granted"], asked.body["plan"]) == (201, None, "max")
     assert mine.post(path, {"plan": "max"}).code == "seat_request_open"
-    assert mine.get(path).status == 403
+    assert [row["id"] for row in mine.get(path).body["results"]] == [asked.body["id"]]
+    other = factories.make_member(team)
+    assert person(other.user).get(path).body["results"] == []
     to_whom = owner.post(path, {"plan": "max"})
     assert (to_whom.status, to_whom.code) == (422, "invalid")  # an Owner has nobody to ask
     assert [row["id"] for row in owner.get(path).body["results"]] == [asked.body["id"]]
@@ -31,8 +34,17 @@ def test_a_member_asks_for_a_seat_and_gets_it(
         assert owner.post(answer, body).body["pointer"] == pointer
     stranger = factories.make_seat(factories.make_team(), scene.plan)
     assert owner.post(answer, {"granted": True, "seat": stranger.pk}).body["pointer"] == "/seat"
+    assert owner.post(answer, {"granted": True}).code == "seat_request_needs_seat"
+    unpaid = add_seat(team=team, by=None, at=factories.T0)
+    assert owner.post(answer, {"granted": True, "seat": unpaid.pk}).code == "seat_not_entitled"
     done = owner.post(answer, {"granted": True, "seat": seat.pk})
-    assert (done.status, done.body["granted"]) == (200, True)
+    assert (done.status, done.body["granted"], done.body["closed_by"]["email"]) == (
+        200,
+        True,
+        scene.owner.user.email,
+    )
+    assert (done.body["seat"], done.body["seat_plan"]) == (seat.pk, "max")
+    assert mine.get(path).body["results"][0] == done.body
     assert seat.holdings.current().get().membership == member
     assert owner.post(answer, {"granted": False}).code == "seat_request_closed"
     assert owner.post(f"{path}/999999/answer", {"granted": False}).status == 404
