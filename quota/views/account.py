@@ -97,7 +97,8 @@ def seat_request(request: TeamRequest) -> HttpResponse:
     ):
         return _asked(request)
     nothing = "" if plans else _("There is no higher plan than yours.")
-    return _ask_page(request, "quota/seat_request.html", form, waiting=own and own.seat, nothing=nothing)
+    waiting = own.seat if own else None
+    return _ask_page(request, "quota/seat_request.html", form, waiting=waiting, nothing=nothing)
 
 
 @team_page(get=Right.USE, post=Right.USE)
@@ -118,7 +119,7 @@ def credit_request(request: TeamRequest) -> HttpResponse:
         return _asked(request)
     has_all = has_all_access(request.membership)
     nothing = _("You may use the Team's Credits already, without a cap.") if has_all else ""
-    waiting = own and own.credits
+    waiting = own.credits if own else None
     return _ask_page(request, "quota/credit_request.html", form, waiting=waiting, nothing=nothing)
 
 

@@ -14,19 +14,20 @@ from billing.selectors.refunds import claw_back_of
 from billing.selectors.top_ups import spent_this_month, top_up_state
 from billing.services import cancellations, changes, checkouts, purchases, refunds, top_ups
 from quota.hot_path.events import ReportedEvent, record_events
-from quota.models import Account, CreditGrant, CreditLedgerEntry, Gateway, Plan, SeatRequest
+from quota.models import Account, CreditGrant, CreditLedgerEntry, CreditRequest, Gateway, Plan, SeatRequest
 from quota.selectors import notices
 from quota.selectors.credits import member_credits, team_balance
 from quota.selectors.roster import roster
 from quota.selectors.seats import free_seats, seat_history, seats_of
 from quota.selectors.usage_bar import seat_windows, usage_bar
 from quota.selectors.usage_series import Group, usage_by
-from quota.services import entitlements, seat_requests
+from quota.services import credit_requests, entitlements, seat_requests
 from quota.services.credits import adjust_lot, freeze_lot, set_credit_access, set_team_credits
 from teams.models import Invitation, Membership, Seat, Team, User
 from teams.services import invitations, keys, memberships, seats, teams
 from tests.helpers.bought import begin_purchase, buy, make_customer, say_invoice
 from tests.helpers.factories import (
+    CREDIT,
     T0,
     USD,
     Desk,
@@ -112,6 +113,8 @@ class Life:
         request = self._request(self.cleo)
         seat_requests.answer_request(request=request, granted=False, seat=None, at=MAY, by=self.owner_user)
         self._request(self.gone)
+        asked = self._ask_for_credits(self.cleo)
+        credit_requests.decline_credit_request(request=asked, at=MAY, by=self.owner_user)
         invitations.revoke(invitation=self._invite("older"), by=None, at=T0)
         plan = Plan.objects.current("plus")
         granted = entitlements.grant_seat(
@@ -178,6 +181,7 @@ class Life:
         self.invitation = self._invite("newer")
         self._request(self.cleo)
         self.request = self._request(self.bob)
+        self.credit_request = self._ask_for_credits(self.bob)
 
     def _invite(self, who: str) -> Invitation:
         return invitations.invite(
@@ -187,6 +191,11 @@ class Life:
     def _request(self, member: Membership) -> SeatRequest:
         return seat_requests.request_seat(
             membership=member, plan_code="max", message=self.name, at=T0, by=member.user
+        )
+
+    def _ask_for_credits(self, member: Membership) -> CreditRequest:
+        return credit_requests.request_credits(
+            membership=member, wanted_nanousd=self.scale * CREDIT, message=self.name, at=T0, by=member.user
         )
 
     def _holds(self, seat: Seat, who: Membership, at: datetime = T0) -> None:
@@ -274,6 +283,7 @@ class Life:
                 for rows, fields in (
                     (self.team.invitations.open(), ("email", "times_sent")),
                     (self.team.seat_requests.open(), ("membership__user__email", "message")),
+                    (self.team.credit_requests.open(), ("membership__user__email", "wanted_nanousd")),
                 )
             ],
         }

@@ -12,9 +12,17 @@ from datetime import timedelta
 import pytest
 from django.db import connections, transaction
 
-from quota.errors import SeatRequestClosed
-from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, Entitlement, OwedUsage, SeatRequest
-from quota.services import entitlements, gateways, seat_requests
+from quota.errors import CreditRequestClosed, SeatRequestClosed
+from quota.models import (
+    CreditAccess,
+    CreditGrant,
+    CreditLedgerEntry,
+    CreditRequest,
+    Entitlement,
+    OwedUsage,
+    SeatRequest,
+)
+from quota.services import credit_requests, entitlements, gateways, seat_requests
 from quota.services.credits import adjust_lot, freeze_lot, set_credit_access
 from quota.services.owed import waive_owed_usage
 from teams.errors import SeatTaken
@@ -88,9 +96,30 @@ def asks(member: Membership) -> SeatRequest:
     return seat_requests.request_seat(membership=member, plan_code="max", message="", at=T0, by=member.user)
 
 
-def answers(request: SeatRequest, *, granted: bool) -> Callable[[], object]:
+def answers(request: SeatRequest, seat: Seat | None) -> Callable[[], object]:
+    """Gives the seat, or declines."""
     by = make_user()
-    return lambda: seat_requests.answer_request(request=request, granted=granted, seat=None, at=LATER, by=by)
+    return lambda: seat_requests.answer_request(
+        request=request, granted=seat is not None, seat=seat, at=LATER, by=by
+    )
+
+
+def asks_for_credits(member: Membership) -> CreditRequest:
+    return credit_requests.request_credits(
+        membership=member, wanted_nanousd=None, message="", at=T0, by=member.user
+    )
+
+
+def gives_access(request: CreditRequest, month_cap_nanousd: int) -> Callable[[], object]:
+    by = make_user()
+    return lambda: credit_requests.grant_credit_request(
+        request=request, overflow="allow", month_cap_nanousd=month_cap_nanousd, at=LATER, by=by
+    )
+
+
+def declines_access(request: CreditRequest) -> Callable[[], object]:
+    by = make_user()
+    return lambda: credit_requests.decline_credit_request(request=request, at=LATER, by=by)
 
 
 def asked_for_by_who_leaves() -> Case:
@@ -104,11 +133,31 @@ def asked_for_by_who_leaves() -> Case:
 
 
 def answered_twice() -> Case:
-    request = asks(make_member(make_team()))
+    member = make_member(make_team())
+    request = asks(member)
+    seat = make_seat(member.team)
     return Case(
-        answers(request, granted=False),
-        answers(request, granted=True),
-        lambda: SeatRequest.objects.get(pk=request.pk).granted is False,
+        answers(request, None),
+        answers(request, seat),
+        lambda: (
+            SeatRequest.objects.get(pk=request.pk).granted is False and not member.holdings.current().exists()
+        ),
+        SeatRequestClosed,
+    )
+
+
+def granted_twice() -> Case:
+    """Two Admins give a seat each: the member holds the one that the answer names."""
+    member = make_member(make_team())
+    request = asks(member)
+    first, second = make_seat(member.team), make_seat(member.team)
+    return Case(
+        answers(request, first),
+        answers(request, second),
+        lambda: (
+            SeatRequest.objects.get(pk=request.pk).seat == first
+            and [row.seat for row in member.holdings.all()] == [first]
+        ),
         SeatRequestClosed,
     )
 
@@ -118,8 +167,69 @@ def answered_to_who_leaves() -> Case:
     request = asks(member)
     return Case(
         leaves(member),
-        answers(request, granted=True),
+        answers(request, make_seat(member.team)),
         lambda: SeatRequest.objects.get(pk=request.pk).granted is None,
+        NotFound,
+    )
+
+
+def asked_for_credits_by_who_leaves() -> Case:
+    member = make_member(make_team())
+    return Case(
+        leaves(member),
+        lambda: asks_for_credits(member),
+        lambda: not CreditRequest.objects.filter(membership=member).exists(),
+        NotFound,
+    )
+
+
+def given_access_twice() -> Case:
+    """Two Admins give access, with a cap each: the member has the one that the answer names."""
+    member = make_member(make_team())
+    request = asks_for_credits(member)
+    return Case(
+        gives_access(request, 1),
+        gives_access(request, 2),
+        lambda: (
+            CreditRequest.objects.get(pk=request.pk).month_cap_nanousd == 1
+            and CreditAccess.objects.get(membership=member).month_cap_nanousd == 1
+        ),
+        CreditRequestClosed,
+    )
+
+
+def access_declined_and_given() -> Case:
+    member = make_member(make_team())
+    request = asks_for_credits(member)
+    return Case(
+        declines_access(request),
+        gives_access(request, 1),
+        lambda: (
+            CreditRequest.objects.get(pk=request.pk).granted is False
+            and not CreditAccess.objects.filter(membership=member, allowed=True).exists()
+        ),
+        CreditRequestClosed,
+    )
+
+
+def given_access_and_declined() -> Case:
+    member = make_member(make_team())
+    request = asks_for_credits(member)
+    return Case(
+        gives_access(request, 1),
+        declines_access(request),
+        lambda: CreditRequest.objects.get(pk=request.pk).granted is True,
+        CreditRequestClosed,
+    )
+
+
+def access_given_to_who_leaves() -> Case:
+    member = make_member(make_team())
+    request = asks_for_credits(member)
+    return Case(
+        leaves(member),
+        gives_access(request, 1),
+        lambda: CreditRequest.objects.get(pk=request.pk).granted is None,
         NotFound,
     )
 
@@ -215,7 +325,13 @@ CASES: list[Callable[[], Case]] = [
     withdrawn_while_entitled_anew,
     asked_for_by_who_leaves,
     answered_twice,
+    granted_twice,
     answered_to_who_leaves,
+    asked_for_credits_by_who_leaves,
+    given_access_twice,
+    access_declined_and_given,
+    given_access_and_declined,
+    access_given_to_who_leaves,
     revoked_twice,
     access_of_who_leaves,
     access_set_twice,

@@ -26,6 +26,7 @@ from billing.services import (
 from quota.models import Account, CreditLedgerEntry, OwedUsage, Plan
 from quota.services import (
     balance,
+    credit_requests,
     credits,
     entitlements,
     gateways,
@@ -245,6 +246,26 @@ QUOTA: dict[str, Verb] = {
             request=w.request, granted=True, seat=w.spare, at=NOW, by=w.owner_user
         ),
         "AuditEntry +3, Mail +2, SeatHolding +1, SeatHolding ~1, SeatRequest ~1",
+    ),
+    "ask for Credits": (
+        lambda w: credit_requests.request_credits(
+            membership=w.dan,
+            wanted_nanousd=USD,
+            message="",
+            at=NOW,
+            by=w.dan.user,
+        ),
+        "AuditEntry +1, CreditRequest +1, Mail +2",
+    ),
+    "grant Credits that were asked for": (
+        lambda w: credit_requests.grant_credit_request(
+            request=w.credit_request, overflow="never", month_cap_nanousd=7, at=NOW, by=w.owner_user
+        ),
+        "AuditEntry +2, CreditAccess ~1, CreditRequest ~1, Mail +1, PastCreditAccess +1",
+    ),
+    "decline Credits that were asked for": (
+        lambda w: credit_requests.decline_credit_request(request=w.credit_request, at=NOW, by=w.owner_user),
+        "AuditEntry +1, CreditRequest ~1, Mail +1",
     ),
     "waive": (
         lambda w: owed.waive_owed_usage(

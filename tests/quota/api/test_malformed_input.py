@@ -51,6 +51,8 @@ class Room:
         }
         asked = person(self.member.user).post(f"teams/{scene.team.slug}/seat-requests", {"plan": "max"})
         self.names["seat-requests/<int:pk>"] = f"seat-requests/{asked.body['id']}"
+        asked = person(self.member.user).post(f"teams/{scene.team.slug}/credit-requests", {})
+        self.names["credit-requests/<int:pk>"] = f"credit-requests/{asked.body['id']}"
         self.person = person(scene.owner.user)
         self.asking = person(self.member.user)
 
@@ -60,7 +62,7 @@ class Room:
         return "/" + route
 
     def caller(self, route: str) -> Caller:
-        if route.endswith("/seat-requests"):
+        if route.endswith(("/seat-requests", "/credit-requests")):
             return self.asking  # an Owner has nobody to ask
         return self.office.gateway if "/gateway/" in route else self.person
 
@@ -85,6 +87,7 @@ def written() -> dict[str, int]:
         "teams_auditentry",
         "teams_mail",
         "quota_seatrequest",
+        "quota_creditrequest",
         "billing_checkout",
         "billing_change",
         "billing_customer",
@@ -181,6 +184,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "/rotate": {"overlap_seconds": 0},
     "/reveal": {"password": "x"},
     "/seat-requests": {"plan": "max"},
+    "/credit-requests": {"wanted": "1", "message": "x"},
+    "credit-requests/<int:pk>/answer": {"granted": True, "overflow": "allow", "month_cap": "1"},
     "/answer": {"granted": True},
     "/invitations": {"email": "a@example.com", "role": "member"},
     "invitations/accept": {"token": "x"},
