@@ -15,20 +15,18 @@ from django.utils.translation import gettext as _
 
 from quota.allocation import split
 from quota.errors import LeaseNotAllowed, ModelUnknown, RequestIdReused, ReservationClosed, UsageOwed
+from quota.hot_path.accounts import (
+    USABLE_BALANCE,
+    USABLE_CREDITS,
+    account_columns,
+    key_columns,
+    usable_in_account,
+)
 from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.refusals import check_agents, no_room
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import (
-    USABLE_BALANCE,
-    USABLE_CREDITS,
-    CallState,
-    account_columns,
-    key_columns,
-    locked_call_state,
-    public_id_of,
-    usable_in_account,
-)
+from quota.hot_path.state import CallState, locked_call_state, public_id_of
 from quota.models import Account, Gateway, Reservation
 from quota.pricing import Card, estimated, not_on_the_card
 from quota.stored_json import windows_json

@@ -15,16 +15,11 @@ from django.db import connection
 from django.db.models import F
 
 from quota.allocation import Split, draw, split
+from quota.hot_path.accounts import Payer, account_columns, key_columns, usable_in_account
 from quota.hot_path.buckets import first_use_starts
 from quota.hot_path.catalog import plan_terms
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import (
-    Payer,
-    SeatUsage,
-    account_columns,
-    key_columns,
-    usable_in_account,
-)
+from quota.hot_path.state import SeatUsage
 from quota.models import ApiKeyMonth, CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
 from quota.stored_json import prices_json, windows_json

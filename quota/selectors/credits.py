@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Sum
 
-from quota.hot_path.state import usable_credits
+from quota.hot_path.accounts import usable_credits
 from quota.models import (
     CreditAccess,
     CreditGrant,

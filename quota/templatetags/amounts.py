@@ -45,7 +45,7 @@ def grouped_credits(nanousd: int) -> str:
 
 @register.filter
 def in_account(nanousd: int, account: str) -> str:
-    """An amount of an account: `12,000 Credits`, `$12.00`. A mail queued before there were two is of Credits."""
+    """An amount of an account: `12,000 Credits`, `$12.00`. Where none is named, as in old mails: Credits."""
     return Account(account or Account.CREDITS).words(nanousd)
 
 

@@ -25,6 +25,9 @@ def page(get: frozenset[str] | None = None, post: frozenset[str] | None = None, 
 
 
 PAGES = {
+    "team-balance-top-up": page(OWNER, OWNER),
+    "team-balance-purchases": page(OWNER),
+    "team-balance-auto-top-up": page(OWNER, OWNER),
     "account-bar": page(ALL),
     "account-key": page(ALL),
     "account-key-rotate": page(ALL, ALL),
@@ -81,6 +84,8 @@ PAGES = {
 }
 
 API = {
+    "api-balance-purchases": Address({"GET": OWNER, "POST": OWNER}),
+    "api-balance-auto-top-up": Address({"GET": OWNER, "PUT": OWNER}),
     "api-api-key": Address({"GET": MANAGERS, "PUT": MANAGERS, "DELETE": MANAGERS}, "api key"),
     "api-api-key-policy": Address({"GET": MANAGERS, "PUT": MANAGERS}),
     "api-api-key-reveal": Address({"POST": MANAGERS}, "api key"),

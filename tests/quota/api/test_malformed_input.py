@@ -164,6 +164,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "/api-keys/<int:pk>": {"name": "batch", "month_cap_nanousd": 1},
     "/api-keys/policy": {"members_make": True},
     "/balance/alert": {"enabled": True, "low_balance_nanousd": 1},
+    "/balance/auto-top-up": {
+        "enabled": True,
+        "threshold_nanousd": 1,
+        "target_nanousd": 5_000_000_000,
+        "month_cap_nanousd": 5_000_000_000,
+    },
+    "/balance/purchases": {"amount_nanousd": 5_000_000_000},
     "/auto-top-up": {"enabled": True, "threshold": "1", "target": "5000", "month_cap": "5000"},
     "/purchases": {"credits": "5000"},
     "/credits": {"allowed": True, "overflow": "allow", "month_cap": "1"},

@@ -1,4 +1,4 @@
-"""Calls with API keys: no seat and no windows; held in the API balance, drawn from it, and refused beyond it."""
+"""Calls with API keys: no seat, no windows; held in the API balance, charged to it, refused beyond it."""
 
 from __future__ import annotations
 
