@@ -127,6 +127,11 @@ class AlreadyReleased(Refusal):
     title = _("The gateway released this reservation; report the usage as an event")
 
 
+class ChargeCorrected(Refusal):
+    code = "charge_corrected"
+    title = _("This charge is undone already; correct the one that replaced it")
+
+
 class EventIdReused(Refusal):
     code = "event_id_reused"
     title = _("This event id was used for another event")

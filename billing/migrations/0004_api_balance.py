@@ -41,7 +41,7 @@ ON CONFLICT DO NOTHING;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0002_rules'),
+        ('billing', '0003_promotions_that_are_listed'),
         ('quota', '0005_api_balance'),
         ('teams', '0003_api_keys'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from quota.models import Gateway, RefusalCount, RefusedCall
-from teams import keytext
-from teams.models import SubscriptionKey
-from teams.services.keys import has_text
+from teams.services.keys import is_text_of, named_in
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
@@ -20,8 +18,8 @@ FORGED = "secret_forged"
 LONGEST_DETAIL = 500
 
 _COUNT_UP = """
-INSERT INTO quota_refusalcount (key_id, code, hour, refused) VALUES (%s, %s, %s, 1)
-ON CONFLICT (key_id, code, hour) DO UPDATE SET refused = quota_refusalcount.refused + 1
+INSERT INTO quota_refusalcount (key_public_id, code, hour, refused) VALUES (%s, %s, %s, 1)
+ON CONFLICT (key_public_id, code, hour) DO UPDATE SET refused = quota_refusalcount.refused + 1
 RETURNING refused
 """
 
@@ -34,19 +32,18 @@ def remember_refusal(
 
     Of a forged text nothing but the number is kept, and the text of a key never. Raises KeyRootMissing.
     """
-    key = SubscriptionKey.objects.filter(key_id=keytext.key_id_of(key_text)).first()
+    key = named_in(key_text)
     if key is None:
         return
-    code = refusal.code if has_text(key, key_text) else FORGED
+    code = refusal.code if is_text_of(key, key_text) else FORGED
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_UP, [key.pk, code, at.replace(minute=0, second=0, microsecond=0)])
+        cursor.execute(_COUNT_UP, [key.key_id, code, at.replace(minute=0, second=0, microsecond=0)])
         (refused,) = cursor.fetchone()
     if code == FORGED or refused > REMEMBERED_PER_HOUR:
         return
     RefusedCall.objects.create(
         team_id=key.team_id,
-        membership_id=key.membership_id,
-        key=key,
+        key_public_id=key.key_id,
         gateway=gateway,
         request_id=request_id,
         model=model,
