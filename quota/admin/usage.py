@@ -82,7 +82,17 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
             fits=lambda event: not event.is_undo and not event.corrections.filter(is_undo=True).exists(),
         ),
     )
-    list_display = ("occurred_at", "team", "model", "amount", "quota", "credits", "overrun", "recorded_at")
+    list_display = (
+        "occurred_at",
+        "team",
+        "model",
+        "amount",
+        "quota",
+        "credits",
+        "balance",
+        "overrun",
+        "recorded_at",
+    )
     list_select_related = ("team",)
     search_fields = ("=id", "=external_id", "team__slug", "=model")
     ordering = ("-occurred_at", "-id")
@@ -90,6 +100,10 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
     @admin.display(description=_("Price"))
     def amount(self, event: UsageEvent) -> str:
         return usd_text(event.amount_nanousd)
+
+    @admin.display(description=_("From the API balance"))
+    def balance(self, event: UsageEvent) -> str:
+        return usd_text(event.from_balance_nanousd)
 
     @admin.display(description=_("From quota"))
     def quota(self, event: UsageEvent) -> str:

@@ -15,7 +15,7 @@ ANY_ACCOUNT = "ALTER TABLE quota_creditledgerentry DROP CONSTRAINT a_ledger_entr
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quota', '0003_holds'),
+        ('quota', '0004_refused_calls'),
         ('teams', '0003_api_keys'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

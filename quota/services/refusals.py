@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from quota.models import Gateway, RefusalCount, RefusedCall
-from teams.services.keys import is_text_of, named_in
+from teams.services.keys import has_text, named_in
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
@@ -35,7 +35,7 @@ def remember_refusal(
     key = named_in(key_text)
     if key is None:
         return
-    code = refusal.code if is_text_of(key, key_text) else FORGED
+    code = refusal.code if has_text(key, key_text) else FORGED
     with connection.cursor() as cursor:
         cursor.execute(_COUNT_UP, [key.key_id, code, at.replace(minute=0, second=0, microsecond=0)])
         (refused,) = cursor.fetchone()

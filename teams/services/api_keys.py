@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from teams.keytext import API_KEY, key_id_of
 from teams.models import ApiKey, ApiKeyText, Membership, Team, User
 from teams.services.audit import Details, record
-from teams.services.keys import check_overlap, end_text, is_text_of, new_text, revoke_texts
+from teams.services.keys import check_overlap, end_text, has_text, new_text, revoke_texts
 from teams.services.locks import lock_api_key, lock_api_key_texts, lock_membership, lock_team
 from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.text import clean_name
@@ -154,4 +154,4 @@ def recognise_api_key(*, text: str, at: datetime) -> ApiKeyText | None:
     """
     working = ApiKeyText.objects.working(at).select_related("api_key", "team")
     row = working.filter(key_id=key_id_of(text, API_KEY)).first()
-    return row if row is not None and is_text_of(row, text) else None
+    return row if row is not None and has_text(row, text) else None

@@ -81,11 +81,11 @@ def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
     """
     working = SubscriptionKey.objects.working(at).select_related("membership__team", "membership__user")
     key = working.filter(key_id=key_id_of(text)).first()
-    return key if key is not None and is_text_of(key, text) else None
+    return key if key is not None and has_text(key, text) else None
 
 
-def is_text_of(key: KeyText, text: str) -> bool:
-    """Whether this is the whole text of the key. Raises KeyRootMissing where nobody can tell."""
+def has_text(key: KeyText, text: str) -> bool:
+    """Whether this is the whole text of the key, working or not. Raises KeyRootMissing."""
     try:
         if not same_text(text, reveal_key(key)):
             raise refused_text(key.root)
