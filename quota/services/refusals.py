@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from quota.models import Gateway, RefusalCount, RefusedCall
+from teams.models import KeyText
 from teams.services.keys import has_text, named_in
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
@@ -35,11 +36,10 @@ def remember_refusal(
     key = named_in(key_text)
     if key is None:
         return
-    code = refusal.code if has_text(key, key_text) else FORGED
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_UP, [key.key_id, code, at.replace(minute=0, second=0, microsecond=0)])
-        (refused,) = cursor.fetchone()
-    if code == FORGED or refused > REMEMBERED_PER_HOUR:
+    if not has_text(key, key_text):
+        count_forged(key=key, at=at)
+        return
+    if _count_up(key, refusal.code, at) > REMEMBERED_PER_HOUR:
         return
     RefusedCall.objects.create(
         team_id=key.team_id,
@@ -47,10 +47,23 @@ def remember_refusal(
         gateway=gateway,
         request_id=request_id,
         model=model,
-        code=code,
+        code=refusal.code,
         detail=refusal.detail[:LONGEST_DETAIL],
         at=at,
     )
+
+
+def count_forged(*, key: KeyText, at: datetime) -> None:
+    """One more text with the id of this key and another secret; in the caller's transaction."""
+    _count_up(key, FORGED, at)
+
+
+def _count_up(key: KeyText, code: str, at: datetime) -> int:
+    """How often the key was refused with the code in this hour, this time counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_UP, [key.key_id, code, at.replace(minute=0, second=0, microsecond=0)])
+        refused: int = cursor.fetchone()[0]
+    return refused
 
 
 @one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)

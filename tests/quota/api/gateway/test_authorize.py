@@ -40,6 +40,7 @@ def test_the_answer_says_what_is_held_and_the_windows_with_it() -> None:
         "estimate_nanousd": 5 * CENT,
         "from_quota_nanousd": 5 * CENT,
         "from_credits_nanousd": 0,
+        "from_balance_nanousd": 0,
         "team": office.scene.team.slug,
         "plan": "max",
         "windows": [
