@@ -102,9 +102,9 @@ def test_a_key_that_does_not_work_gets_one_answer_whatever_is_wrong(kind: str) -
     assert answer.status == 401
     assert answer.body == {
         "type": "/problems/key_invalid",
-        "title": "The Subscription Key is not valid",
+        "title": "The key is not valid",
         "status": 401,
-        "detail": "The Subscription Key is not valid",
+        "detail": "The key is not valid",
         "code": "key_invalid",
         "relay": relayed(401, "authentication_error", "key_invalid", "invalid api key"),
     }
