@@ -11,7 +11,7 @@ from programs import Console, Gate, Proxy, Receipts, Streams, wait_for
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
-SETTINGS = {"TOKENPLAN_PATIENCE_SECONDS": "1"}
+SETTINGS = {"TOKENPLAN_PATIENCE_SECONDS": "3"}
 USED = {"input_tokens": 60, "cache_read_tokens": 40, "output_tokens": 10}
 
 
@@ -68,12 +68,13 @@ def test_a_killed_proxy_loses_no_usage_that_was_seen(
     receipts, streams = Receipts(console, key), Streams()
     for number in range(30):
         model, path = (("MiniMax-M2.7", CHAT), ("MiniMax-M2.5", MESSAGES))[number % 2]
-        streams.begin(proxy, path, key, chat("drip 600", model, stream=True))
+        streams.begin(proxy, path, key, chat("drip 6000", model, stream=True))
     for _ in range(10):
         streams.begin(proxy, CHAT, key, chat("hang 1"))
     wait_for(lambda: len(streams.statuses) == 30 and len(rows(proxy)) == 30, 60)
     streams.begin(proxy, CHAT, key, chat("drip 20", stream=True))
     wait_for(lambda: len(streams.statuses) == 31, 20)
+    assert streams.statuses == [200] * 31
     gate.close()
     wait_for(lambda: "due" in [state for state, _body in rows(proxy)], 20)
     proxy.program.kill()
