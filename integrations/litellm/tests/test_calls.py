@@ -226,6 +226,24 @@ def test_a_stream_of_the_other_protocol_that_its_caller_leaves(
     assert 4 <= usage["output_tokens"] <= 30
 
 
+def test_an_answer_that_its_caller_does_not_wait_for_is_charged(
+    proxy: Proxy, key: str, receipts: Receipts
+) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{proxy.url}{CHAT}", json=chat("drip 30"), headers=headers, timeout=1)
+    assert charged(receipts.one()) == ("MiniMax-M2.7", OPENAI, OPENAI_COST)
+
+
+def test_a_call_that_nothing_was_seen_of_keeps_its_hold(proxy: Proxy, console: Console) -> None:
+    key = console.keys["ben", "globex"]
+    headers = {"Authorization": f"Bearer {key}"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{proxy.url}{CHAT}", json=chat("hang 1", stream=True), headers=headers, timeout=1)
+    assert console.held(key) > 0
+    assert console.receipts(key) == []
+
+
 @pytest.mark.parametrize(("path", "body"), [(CHAT, chat), (MESSAGES, claude)])
 def test_a_stream_that_breaks_is_charged_for_what_was_seen(
     proxy: Proxy, key: str, receipts: Receipts, path: str, body: Any

@@ -91,5 +91,5 @@ def test_a_killed_proxy_loses_no_usage_that_was_seen(
     assert sorted(map(by_meter, charged)) == sorted(map(by_meter, usages))
     assert [row["usage"] for row in receipts.new() if not row["estimated"]] == [USED]
     # What is still held is for the calls of which nothing was seen: those lapse.
-    each = 100 * 1200 + 6 * 300
+    each = 100 * 1200 + 7 * 300
     assert console.held(key) == 10 * each
