@@ -7,6 +7,7 @@ from billing.views import (
     checkouts,
     overview,
     plans,
+    promotions,
     purchases,
     subscriptions,
     teams,
@@ -19,6 +20,7 @@ CREDITS = "teams/<slug:slug>/credits"
 
 urlpatterns = [
     path("plans/", plans.plans, name="plans"),
+    path("promotions/", promotions.promotions, name="promotions"),
     path("plans/choose/", plans.choose, name="plans-choose"),
     path(f"{BILLING}/", overview.billing, name="team-billing"),
     path(f"{BILLING}/next-invoice/", overview.next_invoice, name="team-next-invoice"),

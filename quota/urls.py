@@ -2,11 +2,28 @@
 
 from django.urls import path
 
-from quota.views import account, credits, members, overview, receipts, seat_requests, seats, team_usage
+from quota.views import (
+    account,
+    credits,
+    members,
+    models,
+    overview,
+    receipts,
+    seat_requests,
+    seats,
+    team_usage,
+    tools,
+)
 
 TEAM = "teams/<slug:slug>"
 
 urlpatterns = [
+    path("models/", models.models, name="models"),
+    path("quickstart/", tools.quickstart, name="quickstart"),
+    path("tools/", tools.tools, name="tools"),
+    path("tools/<str:tool>/", tools.tool, name="tool"),
+    path("account/tools/<slug:slug>/<str:tool>/", tools.tool_with_key, name="account-tool"),
+    path("account/key-used/<slug:slug>/", tools.key_used, name="account-key-used"),
     path("account/", account.account, name="account"),
     path("account/bars/<slug:slug>/", account.bar, name="account-bar"),
     path("account/seat-requests/<slug:slug>/", account.seat_request, name="account-seat-request"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import querysets
 from billing.models.payments import Checkout
+from quota.money import usd_text
 from teams.models import Team
 
 
@@ -47,6 +48,9 @@ class Promotion(models.Model):
     words = models.JSONField(
         default=dict, blank=True, help_text=_("Title and description for people, by language.")
     )
+    listed = models.BooleanField(
+        default=False, help_text=_("On the Promotions page, with its code, for everyone.")
+    )
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = querysets.PromotionQuerySet.as_manager()
@@ -66,6 +70,9 @@ class Promotion(models.Model):
             models.CheckConstraint(
                 condition=Q(scope__in=["", "seats", "credits"]), name="a_promotion_is_for_something_known"
             ),
+            models.CheckConstraint(
+                condition=Q(listed=False) | ~Q(scope=""), name="a_listed_promotion_is_for_something"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -79,6 +86,14 @@ class Promotion(models.Model):
     @property
     def description(self) -> str:
         return self._in_language("description")
+
+    @property
+    def takes_off(self) -> str:
+        """`10 %`, `12.50 %` or `$5.00`."""
+        if self.percent_hundredths is None:
+            return usd_text(self.amount_nanousd or 0)
+        whole, hundredths = divmod(self.percent_hundredths, 100)
+        return f"{whole}.{hundredths:02d} %".replace(".00 ", " ")
 
     def _in_language(self, part: str) -> str:
         for language in (get_language() or "", settings.LANGUAGE_CODE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from billing.errors import (
@@ -74,6 +75,12 @@ def usable_promotion(
         if used.exclude(checkout=besides).exists() if besides else used.exists():
             raise PromotionUsed(pointer=POINTER)
     return promotion
+
+
+def public_promotions(at: datetime) -> list[Promotion]:
+    """Those on the Promotions page: what anybody may use now, the one that ends first before the others."""
+    rows = Promotion.objects.filter(listed=True).order_by(F("expires_at").asc(nulls_last=True), "-pk")
+    return [row for row in rows if _is_known(row, at) and not row.is_over(at)]
 
 
 def _is_known(promotion: Promotion, at: datetime) -> bool:

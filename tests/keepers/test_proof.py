@@ -36,6 +36,7 @@ pytestmark = pytest.mark.django_db
 PROVED = {
     "account-key": {"GET"},
     "account-key-rotate": {"GET", "POST"},
+    "account-tool": {"GET"},
     "account-tokens": {"POST"},
     "account_email": {"POST"},
     "account_set_password": {"GET", "POST"},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -39,10 +39,11 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class Address:
-    """Which roles may do what there; `pk` names the kind of row the address ends in."""
+    """Which roles may do what there; `pk` names the kind of row it ends in, `fixed` its other parts."""
 
     methods: dict[str, frozenset[str]]
     pk: str = ""
+    fixed: dict[str, str] = field(default_factory=dict)
 
 
 def page(get: frozenset[str] | None = None, post: frozenset[str] | None = None, pk: str = "") -> Address:
@@ -54,8 +55,10 @@ PAGES = {
     "account-key": page(ALL),
     "account-key-rotate": page(ALL, ALL),
     "account-key-revoke": page(None, ALL),
+    "account-key-used": page(ALL),
     "account-receipt": page(ALL, pk="own event"),
     "account-seat-request": page(ALL, ALL),
+    "account-tool": Address({"GET": ALL}, fixed={"tool": "quickstart"}),
     "account-usage": page(ALL),
     "team": page(ALL),
     "team-audit": page(MANAGERS),
@@ -164,6 +167,8 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
     **{f"api-{verb}": {"reservation": NOBODYS} for verb in ("settle", "release", "draw", "extend")},
     "api-reservation": {"reservation": NOBODYS},
     "api-reservations": {},
+    "api-refusals": {},
+    "api-usage-refusals": {},
     "api-settlements": {},
     "api-events": {},
     "api-usage": {},
@@ -172,10 +177,10 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
     "api-series": {},
 }
 
-# For everyone, with nobody's data. An invitation's token is the credential; trackers get 200 always.
-OPEN = {"home", "plans", "api-plans", "api-models", "schema", "api-docs", "join", "remains", "remains-legacy"}
-# Stripe's signature is the credential (tests/billing/views/test_webhooks.py).
-SIGNED = {"stripe-webhook"}
+# For everyone, with nobody else's data. An invitation's token is a credential; trackers' bodies say who.
+OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
+OPEN |= {"api-plans", "api-models", "api-docs", "remains", "remains-legacy"}
+SIGNED = {"stripe-webhook"}  # Stripe's signature is the credential (tests/billing/views/test_webhooks.py)
 
 
 @dataclass
@@ -188,7 +193,7 @@ class Scene:
     events: dict[str, Any]
 
     def url(self, name: str, role: str = "owner", rows: dict[str, Any] | None = None) -> str:
-        kwargs: dict[str, Any] = {"slug": self.slug}
+        kwargs: dict[str, Any] = {"slug": self.slug, **TEAMS[name].fixed}
         kind = TEAMS[name].pk
         if kind == "own event" and rows is None:
             kwargs["pk"] = self.events.get(role, self.events["owner"])
