@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import Console, Gate, Proxy, Receipts, Streams, wait_for
+from programs import Console, Gate, Proxy, Receipts, Streams, Upstream, wait_for
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
@@ -93,3 +94,26 @@ def test_a_killed_proxy_loses_no_usage_that_was_seen(
     # What is still held is for the calls of which nothing was seen: those lapse.
     each = 100 * 1200 + 7 * 300
     assert console.held(key) == 10 * each
+
+
+def test_a_proxy_that_shares_the_file_adopts_what_a_killed_one_left(
+    proxy: Proxy, console: Console, gate: Gate, upstream: Upstream, folder: Path
+) -> None:
+    key = str(console.keys["chloe", "globex"])
+    receipts, streams = Receipts(console, key), Streams()
+    other = Proxy(
+        folder / "another",
+        upstream,
+        TOKENPLAN_URL=gate.url,
+        TOKENPLAN_GATEWAY_KEY=console.gateway_key,
+        TOKENPLAN_OUTBOX=str(proxy.outbox),
+    )
+    streams.begin(other, CHAT, key, chat("drip 6000", stream=True))
+    wait_for(lambda: len(rows(proxy)) == 1, 30)
+    other.program.kill()
+    streams.ended()
+    receipt = receipts.settled(seconds=30)[0]
+    assert receipt["estimated"]
+    assert receipt["usage"]["output_tokens"] > 0
+    assert proxy.post(CHAT, key, chat("say 1")).status_code == 200
+    assert receipts.settled(2)[0]["usage"] == USED
