@@ -225,7 +225,7 @@ def make_everything() -> Scene:
             team=team,
             kind="subscription",
             prices={},
-            text="1 × Max",
+            text="Max",
             state="expired",
             created_at=T0,
             expires_at=T0,
