@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Q, QuerySet, Sum
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         OwedUsage,
         Plan,
         RateCard,
+        RefusalCount,
+        RefusedCall,
         Reservation,
         SeatRequest,
         UsageBucket,
@@ -86,6 +88,17 @@ class ReservationQuerySet(TeamOwned["Reservation"]):
     def over(self, at: datetime) -> Self:
         """Those whose lifetime is over and that were not closed, whether or not a sweep has marked them."""
         return self.filter(Q(state="held", expires_at__lte=at) | Q(expired=True))
+
+
+class RefusedCallQuerySet(TeamOwned["RefusedCall"]):
+    def since(self, moment: datetime) -> Self:
+        return self.filter(at__gte=moment)
+
+
+class RefusalCountQuerySet(QuerySet["RefusalCount"]):
+    def since(self, moment: datetime) -> Self:
+        """Of every hour of which a part lies after the moment."""
+        return self.filter(hour__gt=moment - timedelta(hours=1))
 
 
 class UsageEventQuerySet(TeamOwned["UsageEvent"]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from quota.models import ClosedWindow, Reservation, UsageEvent
+from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
 from quota.money import credits_text, usd_text
 from tokenplan.kit.admin import ReadOnlyAdmin
 
@@ -14,7 +14,7 @@ from tokenplan.kit.admin import ReadOnlyAdmin
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     list_display = ("id", "team", "model", "estimate", "state", "created_at", "expires_at", "expired")
     list_select_related = ("team",)
-    list_filter = ("state",)
+    list_filter = ("state", "expired", "gateway")
     search_fields = ("=id", "=request_id", "team__slug")
     ordering = ("-created_at",)
 
@@ -45,6 +45,15 @@ class UsageEventAdmin(ReadOnlyAdmin[UsageEvent]):
     @admin.display(description=_("Overrun"))
     def overrun(self, event: UsageEvent) -> str:
         return usd_text(event.overrun_nanousd)
+
+
+@admin.register(RefusedCall)
+class RefusedCallAdmin(ReadOnlyAdmin[RefusedCall]):
+    list_display = ("at", "team", "code", "model", "request_id", "detail")
+    list_select_related = ("team",)
+    list_filter = ("code", "gateway")
+    search_fields = ("=request_id", "=key__key_id", "team__slug")
+    ordering = ("-at", "-pk")
 
 
 @admin.register(ClosedWindow)

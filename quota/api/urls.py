@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from quota.api import model_list
-from quota.api.gateway import authorize, bulk, rate_card, reservations, settle
+from quota.api.gateway import authorize, bulk, rate_card, refusals, reservations, settle
 from quota.api.key_holder import trackers, usage
 from quota.api.people import credits, members, seat_requests, seats, team_usage, usage_csv
 
@@ -53,11 +53,13 @@ urlpatterns = [
     path("gateway/reservations/<uuid:reservation>/release", settle.Release.as_view(), name="api-release"),
     path("gateway/settlements", bulk.Settlements.as_view(), name="api-settlements"),
     path("gateway/events", bulk.Events.as_view(), name="api-events"),
+    path("gateway/refusals", refusals.Refusals.as_view(), name="api-refusals"),
     path("gateway/rate-card", rate_card.GatewayRateCard.as_view(), name="api-rate-card"),
     path("models", model_list.Models.as_view(), name="api-models"),
     path("usage", usage.Usage.as_view(), name="api-usage"),
     path("usage/receipts", usage.Receipts.as_view(), name="api-receipts"),
     path("usage/receipts/<uuid:pk>", usage.Receipt.as_view(), name="api-receipt"),
+    path("usage/refusals", usage.Refusals.as_view(), name="api-usage-refusals"),
     path("usage/series", usage.Series.as_view(), name="api-series"),
     *people,
 ]

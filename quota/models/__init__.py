@@ -12,6 +12,7 @@ from quota.models.credits import (
 )
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
+from quota.models.refusals import RefusalCount, RefusedCall
 from quota.models.seat_requests import SeatRequest
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
@@ -32,6 +33,8 @@ __all__ = [
     "RateCard",
     "RateCardAlias",
     "RateCardPrice",
+    "RefusalCount",
+    "RefusedCall",
     "Reservation",
     "SeatRequest",
     "TeamCredits",

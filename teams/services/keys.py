@@ -61,6 +61,14 @@ def reveal_key(key: SubscriptionKey) -> str:
     return key_text(root=root_secret(key.root), key_id=key.key_id, salt=bytes(key.salt))
 
 
+def has_text(key: SubscriptionKey, text: str) -> bool:
+    """Whether this is the text of the key, whether or not it works. Raises KeyRootMissing."""
+    try:
+        return same_text(text, reveal_key(key))
+    except KeyInvalid:  # its root was withdrawn
+        return False
+
+
 def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
     """The key with this text that works at `at`, with its membership, user and Team; None for any other text.
 

@@ -167,6 +167,8 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
     **{f"api-{verb}": {"reservation": NOBODYS} for verb in ("settle", "release", "draw", "extend")},
     "api-reservation": {"reservation": NOBODYS},
     "api-reservations": {},
+    "api-refusals": {},
+    "api-usage-refusals": {},
     "api-settlements": {},
     "api-events": {},
     "api-usage": {},

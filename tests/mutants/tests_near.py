@@ -15,6 +15,8 @@ PURE = {
     "billing.change_requests": ("tests/billing/test_change_requests.py",),
     "billing.seat_plans": ("tests/billing/test_seat_plans.py",),
     "billing.money": ("tests/billing/test_money.py",),
+    "integrations.small_gateway.usage": ("tests/integrations/small_gateway/test_usage.py",),
+    "integrations.counting": ("tests/integrations/test_counting.py",),
 }
 # Of all of the hot path: its room, and the races for what it locks.
 HOT_PATH = (

@@ -211,8 +211,8 @@ def calls_with_other_credentials(scene: tenancy.Scene, name: str) -> Iterator[Ca
     }
     if name in bodies:
         yield Call(name, "POST", url, json.dumps(bodies[name]).encode(), gateway)
-    elif name in ("api-reservation", "api-reservations"):
-        yield Call(name, "GET", f"{url}?state=held", headers=gateway)
+    elif name in ("api-reservation", "api-reservations", "api-refusals"):
+        yield Call(name, "GET", f"{url}?state=held&request_id=r", headers=gateway)
     else:
         yield Call(name, "GET", url, headers=bearer(key))
 

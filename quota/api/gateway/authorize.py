@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -18,12 +20,16 @@ from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView, usage_at
 from quota.api.gateway.rate_limits import rate_limit_fields
 from quota.api.gateway.relay import RELAYED_PROBLEM, relay
-from quota.hot_path.authorize import authorize
+from quota.hot_path.authorize import AuthorizeRequest, authorize
+from quota.services.refusals import remember_refusal
 from quota.stored_json import moment_json, windows_json
 from teams.errors import KeyInvalid
 from tokenplan.kit.api import Shape
+from tokenplan.kit.errors import Refusal, Unavailable
 from tokenplan.kit.openapi import refusals
-from tokenplan.kit.problems import Problem
+from tokenplan.kit.problems import UNAVAILABLE, Problem
+
+logger = logging.getLogger(__name__)
 
 
 class AuthorizeRequestSerializer(Shape):
@@ -107,9 +113,13 @@ class Authorize(GatewayView):
         body = request.data
         parsed = bodies.authorize_request(body)
         self.request_id = parsed.request_id
-        with usage_at("/estimate"):
-            at = timezone.now()
-            held = authorize(gateway=self.gateway, request=parsed, at=at)
+        at = timezone.now()
+        try:
+            with usage_at("/estimate"):
+                held = authorize(gateway=self.gateway, request=parsed, at=at)
+        except Refusal as refusal:
+            self._remember(parsed, refusal, at)
+            raise
         return JsonResponse(
             {
                 "reservation": str(held.reservation_id),
@@ -127,6 +137,20 @@ class Authorize(GatewayView):
             status=200 if held.repeated else 201,
             headers=rate_limit_fields(held.windows, at),
         )
+
+    def _remember(self, asked: AuthorizeRequest, refusal: Refusal, at: datetime) -> None:
+        """For whoever asks why. What cannot be remembered changes no answer."""
+        try:
+            remember_refusal(
+                gateway=self.gateway,
+                key_text=asked.key_text,
+                request_id=asked.request_id,
+                model=asked.model,
+                refusal=refusal,
+                at=at,
+            )
+        except (*UNAVAILABLE, Unavailable):
+            logger.warning("A refusal could not be remembered", exc_info=True)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # What is relayed reaches clients that parse it, whatever language the gateway asks for.
