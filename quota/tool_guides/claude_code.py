@@ -10,8 +10,8 @@ from quota.tool_guides.parts import CONTEXT_LENGTHS, Guide, Kind, Protocol, Setu
 
 
 def settings_json(setup: Setup) -> str:
-    """All four names of a model: what runs in the background asks for the small one. Claude Code thinks that
-    a model it does not know has a million tokens of context, so the length is there where we know it.
+    """All four names of a model: what runs in the background asks for the small one. Claude Code takes a
+    model that it does not know for one of a million tokens of context, so its length is there where known.
     """
     env = {
         "ANTHROPIC_BASE_URL": setup.anthropic_url,
