@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.views import (
+    balance,
     changes,
     checkouts,
     overview,
@@ -17,6 +18,7 @@ from billing.views import (
 
 BILLING = "teams/<slug:slug>/billing"
 CREDITS = "teams/<slug:slug>/credits"
+BALANCE = "teams/<slug:slug>/balance"
 
 urlpatterns = [
     path("plans/", plans.plans, name="plans"),
@@ -33,6 +35,9 @@ urlpatterns = [
     path(f"{CREDITS}/buy/", purchases.buy, name="team-credits-buy"),
     path(f"{CREDITS}/auto-top-up/", top_ups.auto_top_up, name="team-credits-auto-top-up"),
     path(f"{CREDITS}/purchases/", purchases.purchases, name="team-credits-purchases"),
+    path(f"{BALANCE}/top-up/", balance.top_up, name="team-balance-top-up"),
+    path(f"{BALANCE}/auto-top-up/", top_ups.balance_auto_top_up, name="team-balance-auto-top-up"),
+    path(f"{BALANCE}/purchases/", balance.purchases, name="team-balance-purchases"),
     path("teams/<slug:slug>/delete/", teams.delete, name="team-delete"),
     # With and without the slash: Stripe follows no redirect.
     path("webhooks/stripe", webhooks.stripe, name="stripe-webhook"),

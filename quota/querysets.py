@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.db.models import Q, QuerySet, Sum
 
-from teams.querysets import TeamOwned
+from teams.querysets import M, TeamOwned
 
 if TYPE_CHECKING:
     from quota.models import (  # noqa: F401
@@ -114,25 +114,39 @@ class ClosedWindowQuerySet(TeamOwned["ClosedWindow"]):
     pass
 
 
-class CreditGrantQuerySet(TeamOwned["CreditGrant"]):
+class InAccount(TeamOwned[M]):
+    """Rows of the Team's Credits, or of its API balance."""
+
+    def credits(self) -> Self:
+        return self.filter(account="credits")
+
+    def api_balance(self) -> Self:
+        return self.filter(account="balance")
+
+    def of_account(self, account: str) -> Self:
+        return self.filter(account=account)
+
+
+class CreditGrantQuerySet(InAccount["CreditGrant"]):
     def live(self, at: datetime) -> Self:
-        """Lots that can be drawn from, in the order of drawing: the soonest-expiring first."""
-        return self.filter(expires_at__gt=at, frozen_at=None, remaining_nanousd__gt=0).order_by(
-            "expires_at", "id"
-        )
+        """Lots that can be drawn from, in the order of drawing: the soonest-expiring first, what never
+        expires last.
+        """
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
+        return self.filter(unexpired, frozen_at=None, remaining_nanousd__gt=0).order_by("expires_at", "id")
 
     def remaining(self) -> int:
         total: int = self.aggregate(total=Sum("remaining_nanousd", default=0))["total"]
         return total
 
 
-class CreditLedgerQuerySet(TeamOwned["CreditLedgerEntry"]):
+class CreditLedgerQuerySet(InAccount["CreditLedgerEntry"]):
     def balance(self) -> int:
         total: int = self.aggregate(total=Sum("amount_nanousd", default=0))["total"]
         return total
 
 
-class OwedUsageQuerySet(TeamOwned["OwedUsage"]):
+class OwedUsageQuerySet(InAccount["OwedUsage"]):
     def unpaid(self) -> Self:
         return self.filter(left_nanousd__gt=0)
 

@@ -368,6 +368,7 @@ SPECTACULAR_SETTINGS = {
         "IntervalEnum": "billing.models.Interval",
         "ChangeKindEnum": "billing.selectors.change_requests.KINDS",
         "CheckoutKindEnum": "billing.models.Checkout.Kind",
+        "LedgerKindEnum": "quota.models.CreditLedgerEntry.Kind",
         "HoldStateEnum": "quota.api.gateway.settle.STATES",
     },
     "POSTPROCESSING_HOOKS": [
@@ -377,7 +378,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Log: one line an event, on stderr. The formatter hides whatever looks like a key.
-
 LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 LOGGING = {
     "version": 1,

@@ -27,6 +27,7 @@ class Promotion(models.Model):
         NOTHING = "", _("Nothing yet")
         SEATS = "seats", _("A Team's first seats")
         CREDITS = "credits", _("Credits")
+        BALANCE = "balance", _("API balance")
 
     stripe_id = models.CharField(max_length=255, unique=True)
     code = models.CharField(max_length=100)
@@ -68,7 +69,8 @@ class Promotion(models.Model):
                 name="a_promotion_takes_off_a_share_or_an_amount",
             ),
             models.CheckConstraint(
-                condition=Q(scope__in=["", "seats", "credits"]), name="a_promotion_is_for_something_known"
+                condition=Q(scope__in=["", "seats", "credits", "balance"]),
+                name="a_promotion_is_for_something_known",
             ),
             models.CheckConstraint(
                 condition=Q(listed=False) | ~Q(scope=""), name="a_listed_promotion_is_for_something"

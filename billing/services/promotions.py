@@ -96,7 +96,7 @@ def ask_promotion(*, asked: PromotionAsked, terms: PromotionTerms, at: datetime,
 
 
 def _check_terms(terms: PromotionTerms, expires_at: datetime | None) -> None:
-    if terms.scope not in (Scope.SEATS, Scope.CREDITS):
+    if terms.scope not in (Scope.SEATS, Scope.CREDITS, Scope.BALANCE):
         raise InvalidValue(_("Say what the code is for"), pointer="/scope")
     if terms.starts_at is not None and expires_at is not None and terms.starts_at >= expires_at:
         raise InvalidValue(_("A promotion begins before it ends"), pointer="/starts_at")

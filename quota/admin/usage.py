@@ -25,7 +25,17 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
 
 @admin.register(UsageEvent)
 class UsageEventAdmin(ReadOnlyAdmin[UsageEvent]):
-    list_display = ("occurred_at", "team", "model", "amount", "quota", "credits", "overrun", "recorded_at")
+    list_display = (
+        "occurred_at",
+        "team",
+        "model",
+        "amount",
+        "quota",
+        "credits",
+        "balance",
+        "overrun",
+        "recorded_at",
+    )
     list_select_related = ("team",)
     search_fields = ("=id", "=external_id", "team__slug", "=model")
     ordering = ("-occurred_at", "-id")
@@ -33,6 +43,10 @@ class UsageEventAdmin(ReadOnlyAdmin[UsageEvent]):
     @admin.display(description=_("Price"))
     def amount(self, event: UsageEvent) -> str:
         return usd_text(event.amount_nanousd)
+
+    @admin.display(description=_("From the API balance"))
+    def balance(self, event: UsageEvent) -> str:
+        return usd_text(event.from_balance_nanousd)
 
     @admin.display(description=_("From quota"))
     def quota(self, event: UsageEvent) -> str:

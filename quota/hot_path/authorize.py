@@ -15,18 +15,19 @@ from django.utils.translation import gettext as _
 
 from quota.allocation import split
 from quota.errors import LeaseNotAllowed, ModelUnknown, RequestIdReused, ReservationClosed, UsageOwed
+from quota.hot_path.accounts import (
+    USABLE_BALANCE,
+    USABLE_CREDITS,
+    account_columns,
+    key_columns,
+    usable_in_account,
+)
 from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.refusals import check_agents, no_room
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import (
-    USABLE_CREDITS,
-    CallState,
-    locked_call_state,
-    public_id_of,
-    usable_credits,
-)
-from quota.models import Gateway, Reservation
+from quota.hot_path.state import CallState, locked_call_state, public_id_of
+from quota.models import Account, Gateway, Reservation
 from quota.pricing import Card, estimated, not_on_the_card
 from quota.stored_json import windows_json
 from quota.windows import Hold
@@ -72,13 +73,15 @@ class Authorization:
     estimate_nanousd: int
     from_quota_nanousd: int
     from_credits_nanousd: int
+    from_balance_nanousd: int
     team_slug: str
     plan_code: str | None
     windows: list[dict[str, object]]
 
 
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
-    """Hold what the call may cost, or what the lease asks for: quota first, Credits for the rest. Or refuse.
+    """Hold what the call may cost, or what the lease asks for: quota first, Credits for the rest; for an API
+    key, the Team's API balance. Or refuse.
 
     Raises KeyInvalid, RequestIdReused, ReservationClosed, UsageOwed, ModelUnknown, InvalidUsage, InvalidValue
     for a lifetime that the gateway may not ask for, NoUsableResources, QuotaExhausted, LargerThanTheWindow,
@@ -90,6 +93,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
         state = locked_call_state(
             key_public_id,
             key_text=request.key_text,
+            kind=keytext.kind_of(request.key_text) or keytext.SUBSCRIPTION_KEY,
             request_id=request.request_id,
             occurred_at=at,
             at=at,
@@ -125,7 +129,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             request_hash=request_hash,
             team_id=state.team_id,
             membership_id=state.membership_id,
-            key_id=state.key_id,
+            **key_columns(state.key_id, state.api_key_id),
             seat_id=state.seat_id,
             plan_id=state.plan_id,
             rate_card_id=card_id,
@@ -134,9 +138,9 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             tags=list(request.tags),
             estimate_nanousd=parts.amount,
             from_quota_nanousd=parts.from_quota,
-            from_credits_nanousd=parts.from_credits,
             left_quota_nanousd=parts.from_quota,
-            left_credits_nanousd=parts.from_credits,
+            **account_columns(state.payer, "from", parts.from_credits),
+            **account_columns(state.payer, "left", parts.from_credits),
             windows=windows_json(with_hold.windows(plan.limits, at)) if plan else [],
             created_at=at,
             expires_at=expires_at,
@@ -149,10 +153,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             )
         if Reservation.objects.filter(team=state.team_id, request_id=request.request_id).exists():
             return _repeated(state, key_public_id, request.request_id, request_hash, at)
-        credits = usable_credits(
-            team_id=state.team_id, membership_id=state.membership_id, seated=plan is not None, at=at
-        )
-        raise no_room(state.usage, plan, estimate, credits=credits, at=at)
+        usable = usable_in_account(state.payer, seated=plan is not None, at=at)
+        raise no_room(state.usage, plan, estimate, usable=usable, account=state.payer.account, at=at)
 
 
 def _estimate(card: Card, plan: PlanTerms | None, request: AuthorizeRequest) -> int:
@@ -236,6 +238,7 @@ def _authorization(
         estimate_nanousd=reservation.estimate_nanousd,
         from_quota_nanousd=reservation.from_quota_nanousd,
         from_credits_nanousd=reservation.from_credits_nanousd,
+        from_balance_nanousd=reservation.from_balance_nanousd,
         team_slug=team_slug,
         plan_code=plan_code,
         windows=reservation.windows,
@@ -244,33 +247,42 @@ def _authorization(
 
 _COLUMNS = Columns(Reservation)
 
-# The statement that holds the Credits part also locks and checks it. Each statement inside of
-# `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without a Credits
+
+# The statement that holds the Credits part, or API balance, also locks and checks it. Each statement inside
+# of `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without such a
 # part nothing of the Team is locked.
-_INSERT = f"""
+def _insert(table: str, key_id: str, usable: str) -> str:
+    return f"""
 WITH used_key AS (
-    UPDATE teams_subscriptionkey SET last_used_at = %(at)s
-    WHERE id = %(key_id)s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
+    UPDATE {table} SET last_used_at = %(at)s
+    WHERE id = %({key_id})s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
 )
 INSERT INTO quota_reservation ({_COLUMNS.names})
 SELECT {_COLUMNS.placeholders}
-WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {USABLE_CREDITS} >= %(credits_needed)s END
+WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {usable} >= %(credits_needed)s END
 ON CONFLICT (team_id, request_id) DO NOTHING
 RETURNING id
 """  # noqa: S608  (its parts are constants of ours)
 
 
+_INSERT = {
+    Account.CREDITS: _insert("teams_subscriptionkey", "key_id", USABLE_CREDITS),
+    Account.BALANCE: _insert("teams_apikeytext", "api_text_id", USABLE_BALANCE),
+}
+
+
 def _write(reservation: Reservation, credits_needed: int) -> bool:
-    """Whether it was written. It is not when Credits are missing, or when another connection was first with
-    this request_id.
+    """Whether it was written. It is not when Credits, or API balance, are missing, or when another connection
+    was first with this request_id.
     """
     at = reservation.created_at
     with connection.cursor() as cursor:
         cursor.execute(
-            _INSERT,
+            _INSERT[Account.BALANCE if reservation.api_key_id else Account.CREDITS],
             {
                 **_COLUMNS.values(reservation),
                 "credits_needed": credits_needed,
+                "capped": True,
                 "last_used_before": at - LAST_USED_RESOLUTION,
                 "at": at,
                 "seated": reservation.seat_id is not None,

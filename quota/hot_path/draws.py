@@ -90,7 +90,7 @@ def draw_from(
     if locked.state == Reservation.State.ENDED:
         held = HeldParts(alone=True)
     elif locked.state == Reservation.State.HELD and at < locked.holds_until:
-        left = locked.left_quota_nanousd, locked.left_credits_nanousd
+        left = locked.left_quota_nanousd, locked.left_in_account_nanousd
         held = HeldParts(*left, lots_at=locked.created_at, alone=gone)
         if gone and not closes:
             becomes = AfterDraw.ENDED
@@ -101,7 +101,8 @@ def draw_from(
         draw_id=report.draw_id,
         team_id=locked.team_id,
         membership_id=locked.membership_id,
-        key_id=locked.key_id,
+        key_id=locked.api_text_id if locked.api_key_id else locked.key_id,
+        api_key_id=locked.api_key_id,
         seat_id=locked.seat_id,
         plan_id=locked.plan_id,
         model=model,

@@ -1,6 +1,8 @@
 """The rows of quota, one module a subject."""
 
 from quota.models.credits import (
+    Account,
+    ApiKeyMonth,
     CreditAccess,
     CreditGrant,
     CreditLedgerEntry,
@@ -17,6 +19,8 @@ from quota.models.seat_requests import SeatRequest
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
 __all__ = [
+    "Account",
+    "ApiKeyMonth",
     "ClosedWindow",
     "CreditAccess",
     "CreditGrant",

@@ -98,7 +98,9 @@ ORDER BY seat_id, rule, starts_at
 """
 
 LOTS = """
-SELECT format('Credits left in lot %%s', g.id), coalesce(sum(l.amount_nanousd), 0), g.remaining_nanousd
+SELECT format('%%s left in lot %%s',
+        CASE g.account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, g.id),
+    coalesce(sum(l.amount_nanousd), 0), g.remaining_nanousd
 FROM quota_creditgrant g LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id
 GROUP BY g.id HAVING coalesce(sum(l.amount_nanousd), 0) <> g.remaining_nanousd
 ORDER BY g.id
@@ -109,12 +111,14 @@ WITH used AS (
     SELECT event_id AS id, -sum(amount_nanousd) AS nanousd FROM quota_creditledgerentry
     WHERE kind = 'use' GROUP BY event_id
 )
-SELECT format('Credits used by event %%s, in the ledger', id),
-    v.from_credits_nanousd + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0),
+SELECT format('%%s used by event %%s, in the ledger',
+        CASE WHEN v.api_key_id IS NULL THEN 'Credits' ELSE 'API balance' END, id),
+    v.from_credits_nanousd + v.from_balance_nanousd
+        + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0),
     coalesce(used.nanousd, 0)
 FROM quota_usageevent v LEFT JOIN used USING (id) LEFT JOIN quota_owedusage o ON o.event_id = v.id
-WHERE v.from_credits_nanousd + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0)
-    <> coalesce(used.nanousd, 0)
+WHERE v.from_credits_nanousd + v.from_balance_nanousd
+    + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0) <> coalesce(used.nanousd, 0)
 ORDER BY id
 """
 
@@ -139,6 +143,19 @@ WHERE coalesce(expected.nanousd, 0) <> coalesce(found.used_nanousd, 0)
 ORDER BY membership_id, month
 """
 
+API_KEY_MONTHS = """
+WITH expected AS (
+    SELECT api_key_id, date_trunc('month', occurred_at AT TIME ZONE 'UTC')::date AS month,
+        sum(from_balance_nanousd) AS nanousd
+    FROM quota_usageevent WHERE from_balance_nanousd > 0 GROUP BY 1, 2
+)
+SELECT format('API balance used by API key %%s in %%s', api_key_id, to_char(month, 'YYYY-MM')),
+    coalesce(expected.nanousd, 0), coalesce(found.used_nanousd, 0)
+FROM expected FULL JOIN quota_apikeymonth found USING (api_key_id, month)
+WHERE coalesce(expected.nanousd, 0) <> coalesce(found.used_nanousd, 0)
+ORDER BY api_key_id, month
+"""
+
 RESERVATIONS = """
 SELECT format('state of reservation %%s', r.id),
     CASE WHEN r.state = 'settled' THEN 'an event, since it is settled,'
@@ -155,18 +172,24 @@ ORDER BY r.id
 # keeps its promise; what an operator took back since does not count against it.
 HOLDS = """
 WITH held AS (
-    SELECT team_id, sum(left_credits_nanousd) AS nanousd, min(created_at) AS since FROM quota_reservation
-    WHERE state = 'held' AND holds_until > %(at)s AND from_credits_nanousd > 0 GROUP BY team_id
+    SELECT team_id, CASE WHEN api_key_id IS NULL THEN 'credits' ELSE 'balance' END AS account,
+        sum(left_credits_nanousd + left_balance_nanousd) AS nanousd, min(created_at) AS since
+    FROM quota_reservation
+    WHERE state = 'held' AND holds_until > %(at)s AND (from_credits_nanousd > 0 OR from_balance_nanousd > 0)
+    GROUP BY 1, 2
 ), backed AS (
-    SELECT h.team_id, h.nanousd,
-        (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g WHERE g.team_id = h.team_id)
+    SELECT h.team_id, h.account, h.nanousd,
+        (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g
+            WHERE g.team_id = h.team_id AND g.account = h.account)
         - (SELECT coalesce(sum(l.amount_nanousd), 0) FROM quota_creditledgerentry l
-           WHERE l.team_id = h.team_id AND l.kind IN ('refund', 'adjustment') AND l.amount_nanousd < 0
-               AND l.at >= h.since) AS lots
+           WHERE l.team_id = h.team_id AND l.account = h.account AND l.kind IN ('refund', 'adjustment')
+               AND l.amount_nanousd < 0 AND l.at >= h.since) AS lots
     FROM held h
 )
-SELECT format('Credits held in Team %%s', team_id), format('at most %%s', lots), nanousd
-FROM backed WHERE nanousd > lots ORDER BY team_id
+SELECT format('%%s held in Team %%s',
+        CASE account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, team_id),
+    format('at most %%s', lots), nanousd
+FROM backed WHERE nanousd > lots ORDER BY team_id, account
 """
 
 KEYS = """
@@ -179,4 +202,4 @@ WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
 ORDER BY m.id
 """
 
-CHECKS = (BUCKETS, LOTS, LEDGER, OWED, MONTHS, RESERVATIONS, HOLDS, KEYS)
+CHECKS = (BUCKETS, LOTS, LEDGER, OWED, MONTHS, API_KEY_MONTHS, RESERVATIONS, HOLDS, KEYS)

@@ -36,17 +36,24 @@ COLUMNS = {
     Group.MODALITY: ["modality"],
     Group.MEMBER: ["membership_id", "email", "member_name"],
 }
-SUMMED = ["amount_nanousd", "from_quota_nanousd", "from_credits_nanousd", "overrun_nanousd"]
+SUMMED = [
+    "amount_nanousd",
+    "from_quota_nanousd",
+    "from_credits_nanousd",
+    "from_balance_nanousd",
+    "overrun_nanousd",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How many calls, what they cost and who paid: the last three add up to `amount_nanousd`."""
+    """How many calls, what they cost and who paid: the last four add up to `amount_nanousd`."""
 
     calls: int = 0
     amount_nanousd: int = 0
     from_quota_nanousd: int = 0
     from_credits_nanousd: int = 0
+    from_balance_nanousd: int = 0
     overrun_nanousd: int = 0
 
     def __add__(self, other: Amounts) -> Amounts:
@@ -55,6 +62,7 @@ class Amounts:
             self.amount_nanousd + other.amount_nanousd,
             self.from_quota_nanousd + other.from_quota_nanousd,
             self.from_credits_nanousd + other.from_credits_nanousd,
+            self.from_balance_nanousd + other.from_balance_nanousd,
             self.overrun_nanousd + other.overrun_nanousd,
         )
 

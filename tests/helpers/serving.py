@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 
 def free_port() -> int:
-    """One with the port above it free too, which is the local Stripe's."""
+    """One with the two ports above it free too, which are the local Stripe's and the small gateway's."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
             first.bind(("127.0.0.1", 0))
             port = int(first.getsockname()[1])
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, OverflowError):
                 second.bind(("127.0.0.1", port + 1))
+                third.bind(("127.0.0.1", port + 2))
                 return port
 
 

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,14 +18,13 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from billing.models import Checkout
 from quota.models import SeatRequest
-from quota.services.seat_requests import request_seat
-from teams.models import Membership, Role, User
-from teams.services import access_tokens, invitations
-from tests.helpers.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene, make_user
+from teams.models import Membership, User
+from teams.services import access_tokens
+from tests.helpers.factories import T0, make_user
 from tests.helpers.passkeys import PAGES as PASSKEY_PAGES
 from tests.helpers.proof import prove
+from tests.helpers.tenants import make_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +59,18 @@ PAGES = {
     "account-tool": Address({"GET": ALL}, fixed={"tool": "quickstart"}),
     "account-usage": page(ALL),
     "team": page(ALL),
+    "team-api-key": page(MANAGERS, MANAGERS, pk="api key"),
+    "team-api-key-revoke": page(None, MANAGERS, pk="api key"),
+    "team-api-key-rotate": page(MANAGERS, MANAGERS, pk="api key"),
+    "team-api-key-show": page(MANAGERS, pk="api key"),
+    "team-api-keys": page(MANAGERS, MANAGERS),
+    "team-api-keys-policy": page(None, MANAGERS),
     "team-audit": page(MANAGERS),
+    "team-balance": page(MANAGERS),
+    "team-balance-alert": page(OWNER, OWNER),
+    "team-balance-auto-top-up": page(OWNER, OWNER),
+    "team-balance-purchases": page(OWNER),
+    "team-balance-top-up": page(OWNER, OWNER),
     "team-billing": page(OWNER),
     "team-change": page(OWNER, OWNER),
     "team-change-drop": page(None, OWNER),
@@ -99,7 +108,17 @@ PAGES = {
 }
 
 API = {
+    "api-api-key": Address({"GET": MANAGERS, "PUT": MANAGERS, "DELETE": MANAGERS}, "api key"),
+    "api-api-key-policy": Address({"GET": MANAGERS, "PUT": MANAGERS}),
+    "api-api-key-reveal": Address({"POST": MANAGERS}, "api key"),
+    "api-api-key-rotate": Address({"POST": MANAGERS}, "api key"),
+    "api-api-keys": Address({"GET": MANAGERS, "POST": MANAGERS}),
     "api-audit": Address({"GET": MANAGERS}),
+    "api-balance-alert": Address({"PUT": OWNER}),
+    "api-balance-auto-top-up": Address({"GET": OWNER, "PUT": OWNER}),
+    "api-balance-purchases": Address({"GET": OWNER, "POST": OWNER}),
+    "api-balance-ledger": Address({"GET": MANAGERS}),
+    "api-balance-lots": Address({"GET": MANAGERS}),
     "api-checkout": Address({"GET": OWNER, "DELETE": OWNER}, "checkout"),
     "api-auto-top-up": Address({"GET": OWNER, "PUT": OWNER}),
     "api-credit-purchases": Address({"GET": OWNER, "POST": OWNER}),
@@ -136,6 +155,7 @@ API = {
     "api-subscription-checkout": Address({"POST": OWNER}),
     "api-subscription-preview": Address({"POST": OWNER}),
     "api-team": Address({"GET": ALL, "PATCH": OWNER, "DELETE": OWNER}),
+    "api-team-balance": Address({"GET": MANAGERS}),
     "api-team-receipt": Address({"GET": MANAGERS}, "event"),
     "api-team-receipts": Address({"GET": MANAGERS}),
     "api-team-usage": Address({"GET": MANAGERS}),
@@ -171,6 +191,7 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
     "api-usage-refusals": {},
     "api-settlements": {},
     "api-events": {},
+    "api-balance": {},
     "api-usage": {},
     "api-receipts": {},
     "api-receipt": {"pk": NOBODYS},
@@ -179,7 +200,7 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
 
 # For everyone, with nobody else's data. An invitation's token is a credential; trackers' bodies say who.
 OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
-OPEN |= {"api-plans", "api-models", "api-docs", "remains", "remains-legacy"}
+OPEN |= {"api-plans", "api-models", "api-docs", "remains", "remains-legacy", "query-balance"}
 SIGNED = {"stripe-webhook"}  # Stripe's signature is the credential (tests/billing/views/test_webhooks.py)
 
 
@@ -203,36 +224,8 @@ class Scene:
 
 
 def make_everything() -> Scene:
-    scene = make_scene(at=T0 - timedelta(hours=1))
-    team = scene.team
-    give_credits(team, 10_000 * CREDIT)
-    admin = make_member(team, role=Role.ADMIN, credits=True, at=T0 - timedelta(hours=1))
-    member = make_member(team, credits=True, at=T0 - timedelta(hours=1))
-    spare = make_member(team)
-    people = {"owner": scene.owner, "admin": admin, "member": member}
-    events = {role: make_desk(membership).use(1).pk for role, membership in people.items()}
-    invitation = invitations.invite(
-        team=team, email="new@example.com", role=Role.MEMBER, by=scene.owner.user, at=T0
-    )
-    request = request_seat(membership=spare, plan_code="max", message="", at=T0, by=spare.user)
-    rows = {
-        "member": spare.pk,
-        "seat": scene.seat.pk,
-        "invitation": invitation.pk,
-        "request": request.pk,
-        "event": events["owner"],
-        "own event": events["admin"],
-        # Given up, so that nobody asks Stripe about it.
-        "checkout": Checkout.objects.create(
-            team=team, kind="subscription", prices={}, text="1", state="expired", created_at=T0, expires_at=T0
-        ).pk,
-    }
-    users = {role: membership.user for role, membership in people.items()}
-    for user in users.values():
-        # Only whoever has a password can be asked for it before a key is shown.
-        user.set_password("correct horse battery")
-        user.save()
-    return Scene(team.slug, users, rows, events)
+    made = make_rows()
+    return Scene(made.team.slug, made.users, made.rows, made.events)
 
 
 @pytest.fixture

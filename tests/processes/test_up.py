@@ -24,7 +24,10 @@ def answers_a_call(installation: Installation) -> bool:
         return False
     body = {"model": "MiniMax-M2.7", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
     headers = {"x-api-key": demo["keys"][0]["key"]}
-    answer = httpx.post(f"{demo['gateway_url']}/anthropic/v1/messages", json=body, headers=headers)
+    try:
+        answer = httpx.post(f"{demo['gateway_url']}/anthropic/v1/messages", json=body, headers=headers)
+    except httpx.TransportError:
+        return False  # killed by the test, in the middle of it
     return answer.status_code == 200 and answer.headers["x-tokenplan-mock"] == "true"
 
 
@@ -43,8 +46,7 @@ def test_up_serves_refuses_a_second_one_and_stops(installation: Installation) ->
     assert get(installation.port, "/healthz") == (200, b"ok\n")
     assert f"http://127.0.0.1:{installation.port}" in installation.output.read_text()
     wait_for(installation.ready)
-    wait_for(lambda: answers_a_call(installation))
-    assert f"Keys answer at http://127.0.0.1:{installation.port + 2}/" in installation.output.read_text()
+    assert "Keys answer at" not in installation.output.read_text()  # there is no demo
 
     busy = installation.again(DATA=str(installation.data.with_name("other")))
     assert busy.returncode == 1
@@ -63,6 +65,7 @@ def test_up_heals_and_starts_again(installation: Installation) -> None:
     installation.start()
     wait_for(installation.ready)
     wait_for(lambda: answers_a_call(installation))
+    assert f"Keys answer at http://127.0.0.1:{installation.port + 2}/" in installation.output.read_text()
 
     for part in ("granian", "celery", "local_stripe", "small_gateway", "/postgres", "valkey-server"):
         killed = installation.pid_of(part)

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.db.models import QuerySet
 
-from quota.hot_path.state import usable_credits
+from quota.hot_path.accounts import usable_credits
 from quota.models import Reservation, TeamCredits
 from teams.models import Seat, SubscriptionKey
 from teams.services import seats

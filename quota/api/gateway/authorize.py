@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 class AuthorizeRequestSerializer(Shape):
     request_id = serializers.CharField(max_length=128)
-    key = serializers.CharField(help_text="The Subscription Key of the caller, `sk-cp-…`.")
+    key = serializers.CharField(help_text="The key of the caller, `sk-cp-…` or `sk-api-…`.")
     model = serializers.CharField(
         max_length=100, required=False, allow_null=True, help_text="Needed, but for a lease."
     )
@@ -73,6 +73,7 @@ class AuthorizationSerializer(Shape):
     estimate_nanousd = serializers.IntegerField(help_text=NANOUSD)
     from_quota_nanousd = serializers.IntegerField()
     from_credits_nanousd = serializers.IntegerField()
+    from_balance_nanousd = serializers.IntegerField(help_text="Of an API key.")
     team = serializers.CharField()
     plan = serializers.CharField(allow_null=True)
     windows = WindowSerializer(many=True)
@@ -86,8 +87,9 @@ class Authorize(GatewayView):
     @extend_schema(
         operation_id="gateway_authorize",
         summary="Ask before a model call",
-        description="Holds what the call may cost: quota first, Credits for the rest. While the hold is "
-        "open, the same request_id with the same body answers 200 as the first time and holds nothing twice.",
+        description="Holds what the call may cost: quota first, Credits for the rest; of an API key, API "
+        "balance. While the hold is open, the same request_id with the same body "
+        "answers 200 as the first time and holds nothing twice.",
         request=AuthorizeRequestSerializer,
         responses={
             201: AuthorizationSerializer,
@@ -130,6 +132,7 @@ class Authorize(GatewayView):
                 "estimate_nanousd": held.estimate_nanousd,
                 "from_quota_nanousd": held.from_quota_nanousd,
                 "from_credits_nanousd": held.from_credits_nanousd,
+                "from_balance_nanousd": held.from_balance_nanousd,
                 "team": held.team_slug,
                 "plan": held.plan_code,
                 "windows": held.windows,

@@ -8,7 +8,7 @@ from quota.errors import (
     NoUsableResources,
     QuotaExhausted,
 )
-from quota.hot_path.state import usable_credits
+from quota.hot_path.accounts import usable_credits
 from quota.models import (
     CreditGrant,
     CreditLedgerEntry,

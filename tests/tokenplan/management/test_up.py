@@ -149,7 +149,8 @@ class TestSmallGateway:
         port, command = free_port(), Command()
         with socket.create_server(("127.0.0.1", port + 2)):
             command.small_gateway("127.0.0.1", port)
-        assert command.gateway_url == f"http://127.0.0.1:{port + 3}"
+        assert command.gateway_url
+        assert port + 2 < int(command.gateway_url.rpartition(":")[2]) < port + 102
 
     def test_a_port_that_was_chosen_and_is_taken_is_refused(self, settings: Settings) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
