@@ -36,5 +36,7 @@ def key_use(membership: Membership) -> KeyUse:
     key = SubscriptionKey.objects.current().get(membership=membership)
     # No call is older than its key, but for what clocks may differ: so there is little to search.
     since = key.created_at - CLOCKS_DIFFER
-    events = UsageEvent.objects.for_team(membership.team).filter(membership=membership, occurred_at__gte=since)
+    events = UsageEvent.objects.for_team(membership.team).filter(
+        membership=membership, occurred_at__gte=since
+    )
     return KeyUse(membership, key, events.filter(key=key).order_by("-occurred_at", "-pk").first())
