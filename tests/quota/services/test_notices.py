@@ -184,6 +184,8 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     assert "100.00 % at 2026-06-03 10:02 UTC" in text
     assert "The window ends, and the next one begins empty, at 2026-06-08 00:00 UTC." in text
     assert "Credits pay for what goes beyond it: you can use 4,980 Credits now." in text
+    assert "has no windows: http" in text
+    assert f"/teams/{scene.team.slug}/api-keys/\n" in text
 
 
 def test_a_mail_keeps_values_and_makes_its_sentences_when_it_is_sent() -> None:
