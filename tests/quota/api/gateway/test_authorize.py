@@ -35,7 +35,7 @@ def test_the_answer_says_what_is_held_and_the_windows_with_it() -> None:
         "reservation": str(row.pk),
         "state": "held",
         "repeated": False,
-        "key_handle": f"kh-{row.key.key_id}",
+        "key_handle": f"kh-{office.key[6:18]}",
         "expires_at": "2026-06-03T10:17:00Z",
         "estimate_nanousd": 5 * CENT,
         "from_quota_nanousd": 5 * CENT,
