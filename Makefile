@@ -33,7 +33,7 @@ test-all: setup ## And the tests that take minutes, each property with more exam
 	@$(if $(ARGS),,$(MAKE) --no-print-directory test-litellm)
 
 test-litellm: setup $(LITELLM)/.locked ## The package for LiteLLM, with the real proxy, in an environment of its own
-	@cd integrations/litellm && PYTHONWARNINGS= $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)
+	@cd integrations/litellm && $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)
 
 mutants: setup ## Plant faults in the code that must not be wrong; each that no test notices is named. ARGS="--only REGEX"
 	@$(BIN)/python -m tests.mutants $(ARGS)

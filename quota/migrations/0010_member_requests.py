@@ -36,7 +36,7 @@ ALTER TABLE quota_creditrequest DROP CONSTRAINT a_credit_request_is_of_its_membe
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('quota', '0006_pay_as_you_go'),
+        ('quota', '0008_quarantine'),
         ('teams', '0003_api_keys'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -15,6 +15,7 @@ from quota.models.credits import (
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.member_requests import CreditRequest, SeatRequest
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
+from quota.models.quarantine import QuarantinedRow
 from quota.models.refusals import RefusalCount, RefusedCall
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
@@ -35,6 +36,7 @@ __all__ = [
     "PastTeamOverflow",
     "Plan",
     "PlanLimit",
+    "QuarantinedRow",
     "RateCard",
     "RateCardAlias",
     "RateCardPrice",

@@ -54,13 +54,13 @@ def test_what_was_refused_is_asked_anew_and_not_answered_from_memory() -> None:
     assert office.ask(1, request_id="one").status == 201
 
 
-def test_another_teams_refusals_are_not_told_to_a_key_holder() -> None:
+def test_a_key_holder_reads_no_refusals_of_another_team() -> None:
     office, other = make_office(), make_scene()
     exhausted(office, "one")
     assert Caller(other.desk.key).get("usage/refusals").body == {"calls": [], "counts": []}
 
 
-def test_a_revoked_key_and_a_forged_one_are_told_apart() -> None:
+def test_a_revoked_key_and_a_forged_one_are_distinguished() -> None:
     office = make_office()
     office.ask(1, request_id="forged", key=forged(office.key))
     revoke_keys(membership=office.scene.owner, at=T0, by=None)
