@@ -112,16 +112,17 @@ class Life:
         keys.rotate_key(membership=self.bob, overlap=timedelta(0), at=MAY, by=self.shared)
         request = self._request(self.cleo)
         seat_requests.answer_request(request=request, granted=False, seat=None, at=MAY, by=self.owner_user)
+        self._request(self.cleo)
         self._request(self.gone)
         asked = self._ask_for_credits(self.cleo)
         credit_requests.decline_credit_request(request=asked, at=MAY, by=self.owner_user)
         invitations.revoke(invitation=self._invite("older"), by=None, at=T0)
         plan = Plan.objects.current("plus")
-        granted = entitlements.grant_seat(
+        self.granted_seat = entitlements.grant_seat(
             team=self.team, plan=plan, ends_at=None, source="operator", at=BEFORE, by=None
         )
         entitlements.entitle_seat(
-            seat=granted,
+            seat=self.granted_seat,
             plan=Plan.objects.current("max"),
             starts_at=NOW + DAY,
             ends_at=None,
@@ -179,7 +180,6 @@ class Life:
     def _ask(self) -> None:
         self._invite("new")
         self.invitation = self._invite("newer")
-        self._request(self.cleo)
         self.request = self._request(self.bob)
         self.credit_request = self._ask_for_credits(self.bob)
 

@@ -243,7 +243,7 @@ QUOTA: dict[str, Verb] = {
     ),
     "grant a request": (
         lambda w: seat_requests.answer_request(
-            request=w.request, granted=True, seat=w.spare, at=NOW, by=w.owner_user
+            request=w.request, granted=True, seat=w.granted_seat, at=NOW, by=w.owner_user
         ),
         "AuditEntry +3, Mail +2, SeatHolding +1, SeatHolding ~1, SeatRequest ~1",
     ),

@@ -184,7 +184,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "/rotate": {"overlap_seconds": 0},
     "/reveal": {"password": "x"},
     "/seat-requests": {"plan": "max"},
-    "/credit-requests": {"wanted": "1", "message": "x"},
+    "/credit-requests": {"wanted": "1"},
     "credit-requests/<int:pk>/answer": {"granted": True, "overflow": "allow", "month_cap": "1"},
     "/answer": {"granted": True},
     "/invitations": {"email": "a@example.com", "role": "member"},

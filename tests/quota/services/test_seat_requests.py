@@ -252,8 +252,8 @@ def test_requests_granted_before_seats_were_named_get_the_seat_that_went_with_th
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE quota_seatrequest DROP CONSTRAINT a_granted_seat_request_has_its_seat")
-        SeatRequest.objects.filter(pk=without.pk).update(closed_at=T0, closed_by=mia.user)
-        SeatRequest.objects.update(granted=True, seat=None, seat_plan_code="")
+        SeatRequest.objects.filter(pk=without.pk).update(closed_at=T0, closed_by=mia.user, granted=True)
+        SeatRequest.objects.update(seat=None, seat_plan_code="")
         cursor.execute(SEATS_OF_EARLIER_ANSWERS)
 
     with_seat.refresh_from_db()
