@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from django.core import mail
 from django.db import IntegrityError, transaction
 
 from quota.errors import CreditRequestClosed, CreditRequestOpen
 from quota.models import CreditAccess, CreditRequest
 from quota.selectors.credits import credit_access
 from quota.services.credit_requests import decline_credit_request, grant_credit_request, request_credits
-from quota.services.credits import set_credit_access
+from quota.services.credits import set_credit_access, set_team_credits
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, Mail, Membership, Role, Team
+from teams.services.mail import deliver_due
 from teams.services.memberships import end_membership
 from tests.helpers.factories import (
     CREDIT,
@@ -126,9 +128,9 @@ def test_granting_gives_the_access_and_says_with_which_cap(mia: Membership) -> N
     request.refresh_from_db()
     assert (request.granted, request.overflow, request.month_cap_nanousd) == (True, "allow", 2_000 * CREDIT)
     assert access_of(mia) == (True, "allow", 2_000 * CREDIT)
-    mail = Mail.objects.get(kind="credit_request_answered")
-    assert mail.to == "mia@example.com"
-    assert mail.context == {
+    queued = Mail.objects.get(kind="credit_request_answered")
+    assert queued.to == "mia@example.com"
+    assert queued.context == {
         "team": "Acme",
         "answer": "granted",
         "by": owner_of(mia.team).user.display_name,
@@ -231,3 +233,53 @@ def test_the_database_keeps_a_granted_request_with_what_was_given(mia: Membershi
         transaction.atomic(),
     ):
         CreditRequest.objects.filter(pk=request.pk).update(team=make_team())
+
+
+def last_mail() -> str:
+    deliver_due(at=T0)
+    return f"{mail.outbox[-1].subject}\n{mail.outbox[-1].body}"
+
+
+def test_the_mail_says_what_the_access_does(mia: Membership) -> None:
+    give_credits(mia.team, 9_000 * CREDIT)
+    grant(ask(mia), "allow", 2_000 * CREDIT)
+
+    text = last_mail()
+
+    by = owner_of(mia.team).user.display_name
+    assert text.startswith("You may use the Credits of Acme\n")
+    assert f'{by} gave you access to the Credits of the Team "Acme" at 3 June 2026, 10:02 UTC.' in text
+    assert "You may use at most 2,000 Credits a calendar month (UTC)." in text
+    assert "They pay for your calls when a window of your seat is full" in text
+    assert "no Credits at the moment" not in text
+
+
+def test_the_mail_says_what_the_access_does_not_do(mia: Membership) -> None:
+    set_team_credits(team=mia.team, overflow="never", low_balance_nanousd=0, at=T0, by=None)
+    grant(ask(mia))
+
+    text = last_mail()
+
+    assert "You have no monthly cap of your own." in text
+    assert "When a window of a seat is full they do not: this is switched off for the whole Team" in text
+    assert "The Team has no Credits at the moment." in text
+
+    grant(ask_again(mia), "never", 1)
+    assert "and not when a window of a seat is full." in last_mail()
+
+
+def ask_again(member: Membership) -> CreditRequest:
+    set_credit_access(membership=member, allowed=True, overflow="allow", month_cap_nanousd=1, at=T0, by=None)
+    return ask(member)
+
+
+def test_the_mail_of_a_declined_request_promises_nothing(mia: Membership) -> None:
+    decline(ask(mia, 5_000 * CREDIT, "Nightly"))
+
+    text = last_mail()
+
+    assert text.startswith("Your request for Credits in Acme was declined\n")
+    assert "declined it at 3 June 2026, 10:02 UTC: your access is what it was." in text
+    asked = next(str(sent.body) for sent in mail.outbox if "asks for Credits" in sent.subject)
+    assert "5,000 a calendar month" in asked
+    assert '"Nightly"' in asked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from django.core import mail
 from django.db import IntegrityError, connection, transaction
 
 from quota.errors import SeatNotEntitled, SeatRequestClosed, SeatRequestNeedsSeat, SeatRequestOpen
@@ -13,6 +14,7 @@ from quota.services.entitlements import entitle_seat, suspend_seat
 from quota.services.seat_requests import answer_request, request_seat
 from teams.errors import SeatTaken
 from teams.models import AuditEntry, Mail, Membership, Role, Seat, SeatHolding, Team
+from teams.services.mail import deliver_due
 from teams.services.memberships import end_membership
 from teams.services.seats import add_seat
 from tests.helpers.factories import T0, make_member, make_plan, make_seat, make_team, make_user, owner_of
@@ -108,9 +110,9 @@ def test_a_granted_request_names_the_seat_its_plan_and_who_gave_it(mia: Membersh
     request.refresh_from_db()
     assert (request.granted, request.seat, request.seat_plan_code) == (True, seat, "ultra")
     assert SeatHolding.objects.current().get(membership=mia).seat == seat
-    mail = Mail.objects.get(kind="seat_request_answered")
-    assert mail.to == "mia@example.com"
-    assert mail.context == {
+    queued = Mail.objects.get(kind="seat_request_answered")
+    assert queued.to == "mia@example.com"
+    assert queued.context == {
         "team": "Acme",
         "plan": "Max",
         "answer": "granted",
@@ -125,6 +127,21 @@ def test_a_granted_request_names_the_seat_its_plan_and_who_gave_it(mia: Membersh
         "seat": seat.pk,
         "seat_plan": "ultra",
     }
+
+
+def test_the_mail_says_which_seat_was_given_or_that_none_was(mia: Membership) -> None:
+    by = owner_of(mia.team).user.display_name
+    decline(ask(mia))
+    seat = make_seat(mia.team, make_plan("ultra"))
+    give(ask(mia), seat)
+    deliver_due(at=T0)
+
+    declined, given = [row for row in mail.outbox if "you asked for a Max seat" in str(row.body)]
+    assert declined.subject == "Your request for a Max seat in Acme was declined"
+    assert f"{by} declined it at 3 June 2026, 10:02 UTC: no seat was assigned" in str(declined.body)
+    assert given.subject == "You have a seat of the plan Ultra in Acme"
+    assert f"{by} assigned seat {seat.pk} to you at 3 June 2026, 10:02 UTC" in str(given.body)
+    assert "its plan is Ultra." in str(given.body)
 
 
 def test_nothing_is_granted_without_a_seat(mia: Membership) -> None:

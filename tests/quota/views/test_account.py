@@ -9,7 +9,9 @@ import pytest
 import time_machine
 from django.test import Client
 
-from quota.models import SeatRequest
+from quota.models import CreditRequest, SeatRequest
+from quota.services.credit_requests import decline_credit_request
+from quota.services.seat_requests import answer_request
 from quota.services.entitlements import suspend_seat
 from teams.models import Membership, Team, User
 from tests.helpers.factories import (
@@ -197,6 +199,63 @@ def test_a_member_asks_for_a_higher_seat_once(as_user: AsUser) -> None:
     assert "Your earlier request still waits for an answer." in words(again)
     assert 'value="Please"' in again.content.decode()
     assert SeatRequest.objects.count() == 1
+
+
+def test_who_can_grant_is_named_and_what_was_done_is_said(as_user: AsUser) -> None:
+    team = make_team("Acme", owner=make_user("ann@example.com"))
+    make_member(team, make_user("bob@example.com"), role=Role.ADMIN)
+    member = make_member(team)
+    make_plan("max")
+    client = as_user(member.user)
+    url = "/account/credit-requests/acme/"
+    named = "Who can grant it: ann@example.com (Owner), bob@example.com (Admin)"
+
+    assert named in read(client, url)
+    assert named in read(client, "/account/seat-requests/acme/")
+    submit(client, "/account/seat-requests/acme/", plan_code="max", message="")
+    assert "have your request." in submit(client, url, wanted="5,000", message="")
+    page = read(client, "/account/")
+    assert f"A Max seat: not answered yet asked 3 Jun 2026, 10:02 UTC {named}" in page
+    assert f"5,000 Credits a month: not answered yet asked 3 Jun 2026, 10:02 UTC {named}" in page
+    assert "Your request for Credits has not been answered yet." in page
+    waits = client.get(url)
+    assert "5,000 Credits a month: not answered yet" in words(waits)
+    assert "Send the request" not in words(waits)
+    again = client.post(url, {"wanted": "7", "message": ""})
+    assert (again.status_code, CreditRequest.objects.get().wanted_nanousd) == (422, 5_000 * CREDIT)
+
+    by = owner_of(team).user
+    decline_credit_request(request=CreditRequest.objects.get(), at=T0, by=by)
+    seat = make_seat(team, make_plan("max"))
+    answer_request(request=SeatRequest.objects.get(), granted=True, seat=seat, at=T0, by=by)
+    page = read(client, "/account/")
+    assert "5,000 Credits a month: Declined by ann@example.com 3 Jun 2026, 10:02 UTC" in page
+    assert f"A Max seat: Seat {seat.pk} (Max) assigned by ann@example.com 3 Jun 2026, 10:02 UTC" in page
+    assert "Earlier requests 5,000 Credits a month: Declined by" in read(client, url)
+
+
+@pytest.mark.parametrize("kind", ["seat", "credit"])
+def test_an_owner_has_nobody_to_ask_and_reads_so(as_user: AsUser, kind: str) -> None:
+    team = make_team("Acme")
+    make_plan("max")
+    client = as_user(owner_of(team).user)
+
+    page = client.get(f"/account/{kind}-requests/acme/")
+
+    assert "You own this Team: nobody else can answer." in words(page)
+    assert "Send the request" not in words(page)
+    assert client.post(f"/account/{kind}-requests/acme/", {"plan_code": "max"}).status_code == 422
+
+
+def test_whoever_has_all_access_has_nothing_to_ask_for(as_user: AsUser) -> None:
+    team = make_team("Acme")
+    member = make_member(team, credits=True)
+    client = as_user(member.user)
+
+    page = read(client, "/account/credit-requests/acme/")
+    assert "You may use the Team's Credits already, without a cap." in page
+    assert "Send the request" not in page
+    assert "/account/credit-requests/" not in client.get("/account/").content.decode()
 
 
 def test_there_is_nothing_above_the_highest_plan(as_user: AsUser) -> None:

@@ -1,0 +1,30 @@
+"""How a Team that lacks a seat of a plan can get one."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.selectors.seat_offers import SeatOffer, seat_offer
+from quota.services.entitlements import grant_seat
+from tests.helpers.catalog import load_shipped
+from tests.helpers.factories import T0, make_plan, make_team
+from tests.helpers.stripe_says import Bill
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_team_without_a_subscription_buys_its_first_seat() -> None:
+    assert seat_offer(make_team(), None) == SeatOffer(is_subscribed=False, raises=False)
+
+
+def test_a_seat_that_the_subscription_pays_for_can_be_raised_and_no_other() -> None:
+    load_shipped()
+    bill, other = Bill(), Bill()
+    bill.say({"plus": 1})
+    other.say({"plus": 1})
+    paid, of_others = bill.team.seats.get(), other.team.seats.get()
+    given = grant_seat(team=bill.team, plan=make_plan("plus"), ends_at=None, source="gift", at=T0, by=None)
+
+    assert seat_offer(bill.team, paid.pk) == SeatOffer(is_subscribed=True, raises=True)
+    for seat_id in (None, given.pk, of_others.pk):
+        assert seat_offer(bill.team, seat_id) == SeatOffer(is_subscribed=True, raises=False)
