@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from billing.selectors.seat_offers import SeatOffer, seat_offer
+from quota.models import Plan
 from quota.services.entitlements import grant_seat
-from tests.helpers.catalog import load_shipped
-from tests.helpers.factories import T0, make_plan, make_team
-from tests.helpers.stripe_says import Bill
+from tests.helpers.factories import T0, make_team
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 
@@ -18,12 +18,13 @@ def test_a_team_without_a_subscription_buys_its_first_seat() -> None:
 
 
 def test_a_seat_that_the_subscription_pays_for_can_be_raised_and_no_other() -> None:
-    load_shipped()
+    put_on_sale()
     bill, other = Bill(), Bill()
     bill.say({"plus": 1})
     other.say({"plus": 1})
     paid, of_others = bill.team.seats.get(), other.team.seats.get()
-    given = grant_seat(team=bill.team, plan=make_plan("plus"), ends_at=None, source="gift", at=T0, by=None)
+    plan = Plan.objects.current("plus")
+    given = grant_seat(team=bill.team, plan=plan, ends_at=None, source="gift", at=T0, by=None)
 
     assert seat_offer(bill.team, paid.pk) == SeatOffer(is_subscribed=True, raises=True)
     for seat_id in (None, given.pk, of_others.pk):

@@ -11,9 +11,9 @@ from django.test import Client
 
 from quota.models import CreditRequest, SeatRequest
 from quota.services.credit_requests import decline_credit_request
-from quota.services.seat_requests import answer_request
 from quota.services.entitlements import suspend_seat
-from teams.models import Membership, Team, User
+from quota.services.seat_requests import answer_request
+from teams.models import Membership, Role, Team, User
 from tests.helpers.factories import (
     CREDIT,
     T0,
@@ -28,6 +28,7 @@ from tests.helpers.factories import (
     make_seat,
     make_team,
     make_user,
+    owner_of,
 )
 from tests.helpers.reading import read, submit, words
 
@@ -215,11 +216,11 @@ def test_who_can_grant_is_named_and_what_was_done_is_said(as_user: AsUser) -> No
     submit(client, "/account/seat-requests/acme/", plan_code="max", message="")
     assert "have your request." in submit(client, url, wanted="5,000", message="")
     page = read(client, "/account/")
-    assert f"A Max seat: not answered yet asked 3 Jun 2026, 10:02 UTC {named}" in page
-    assert f"5,000 Credits a month: not answered yet asked 3 Jun 2026, 10:02 UTC {named}" in page
+    assert f"A Max seat Not answered yet, asked 3 Jun 2026, 10:02 UTC {named}" in page
+    assert f"5,000 Credits a month Not answered yet, asked 3 Jun 2026, 10:02 UTC {named}" in page
     assert "Your request for Credits has not been answered yet." in page
     waits = client.get(url)
-    assert "5,000 Credits a month: not answered yet" in words(waits)
+    assert "5,000 Credits a month Not answered yet" in words(waits)
     assert "Send the request" not in words(waits)
     again = client.post(url, {"wanted": "7", "message": ""})
     assert (again.status_code, CreditRequest.objects.get().wanted_nanousd) == (422, 5_000 * CREDIT)
@@ -229,9 +230,9 @@ def test_who_can_grant_is_named_and_what_was_done_is_said(as_user: AsUser) -> No
     seat = make_seat(team, make_plan("max"))
     answer_request(request=SeatRequest.objects.get(), granted=True, seat=seat, at=T0, by=by)
     page = read(client, "/account/")
-    assert "5,000 Credits a month: Declined by ann@example.com 3 Jun 2026, 10:02 UTC" in page
-    assert f"A Max seat: Seat {seat.pk} (Max) assigned by ann@example.com 3 Jun 2026, 10:02 UTC" in page
-    assert "Earlier requests 5,000 Credits a month: Declined by" in read(client, url)
+    assert "5,000 Credits a month Declined by ann@example.com 3 Jun 2026, 10:02 UTC" in page
+    assert f"A Max seat Seat {seat.pk} (Max) assigned by ann@example.com 3 Jun 2026, 10:02 UTC" in page
+    assert "Earlier requests A Max seat Seat" in read(client, url)
 
 
 @pytest.mark.parametrize("kind", ["seat", "credit"])
