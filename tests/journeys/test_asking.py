@@ -65,6 +65,7 @@ def test_a_member_asks_for_a_higher_seat_and_for_credits_and_the_owner_buys_and_
     page.get_by_role("button", name="Give this access").click()
     answered = page.get_by_role("region", name="Answered requests")
     expect(answered).to_contain_text(f"Seat {seat.pk} (Max) assigned by ann@example.com")
+    assert overhang(page) <= 0
     expect(answered).to_contain_text("at most 2,000 Credits a calendar month")
 
     mailer.deliver_due(at=timezone.now())
