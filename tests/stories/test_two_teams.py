@@ -31,6 +31,7 @@ SHOWN: dict[str, object] = {
     "open": [
         [("new@acme.example", 1), ("newer@acme.example", 1)],
         [("bob@shared.example", "acme"), ("cleo@acme.example", "acme")],
+        [("bob@shared.example", 1_000_000)],
     ],
     "seats": [
         ("plus", None, False, [(0, 0)] * 2, [(0, 0)] * 2, []),
