@@ -16,7 +16,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from quota.errors import ReservationUnknown
-from quota.hot_path.sql import fetch_row
+from quota.hot_path.sql import fetch_row, only_row
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
@@ -52,14 +52,10 @@ class SeatUsage:
         """The agents at work: those with a call under way. Calls that name no agent count as one."""
         return {live.agent for live in self.live}
 
-    def without(self, reservation_id: UUID) -> SeatUsage:
+    def without(self, reservation_id: UUID | None) -> SeatUsage:
         """As if this reservation held nothing."""
         live = tuple(other for other in self.live if other.reservation_id != reservation_id)
         return SeatUsage(self.rules, self.buckets, live)
-
-    def with_hold(self, hold: Hold) -> SeatUsage:
-        """As if one more call were under way. For showing, so the hold belongs to no reservation."""
-        return SeatUsage(self.rules, self.buckets, (*self.live, LiveHold(UUID(int=0), hold, "")))
 
     def with_usage(self, starts: dict[str, datetime], nanousd: int) -> SeatUsage:
         """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
@@ -68,11 +64,12 @@ class SeatUsage:
             buckets.setdefault(rule_key, []).append(Bucket(start, nanousd))
         return SeatUsage(self.rules, buckets, self.live)
 
-    def windows(self, limits: Sequence[Limit], moment: datetime) -> list[QuotaWindow]:
-        """The windows around `moment`: what is shown, and what authorize decides by."""
-        return [
-            window_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, moment) for limit in limits
-        ]
+    def windows(self, limits: Sequence[Limit], moment: datetime, *more: Hold) -> list[QuotaWindow]:
+        """The windows around `moment`: what is shown, and what authorize decides by. `more`: holds that are
+        not written yet.
+        """
+        holds = [*self.holds, *more]
+        return [window_at(limit, self.buckets.get(limit.rule.key, ()), holds, moment) for limit in limits]
 
     def fits_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
         """The first moment at which that much fits, if all holds lapse; None: never."""
@@ -244,8 +241,7 @@ def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> Reservati
 
 def seat_usage(seat_id: int, at: datetime) -> SeatUsage:
     """What was used of the seat and is held on it at `at`, for showing: nothing is locked."""
-    row = fetch_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, at, at])
-    return _take_usage(row) if row else NO_SEAT
+    return _take_usage(only_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, at, at]))
 
 
 # The same arguments lock and check in the INSERT of a reservation, and read for everyone else.
@@ -270,7 +266,7 @@ def usable_credits(
     `seated`: the call is the overflow of a working seat, so the overflow policies count. `except_id` is a
     reservation whose own hold does not count. With `lock` the Team's row of Credits is locked first.
     """
-    row = fetch_row(
+    row = only_row(
         f"SELECT {USABLE_CREDITS} AS usable",
         {
             "team_id": team_id,
@@ -283,7 +279,7 @@ def usable_credits(
             "lock": lock,
         },
     )
-    usable: int = row["usable"] if row else 0
+    usable: int = row["usable"]
     return usable
 
 

@@ -53,30 +53,40 @@ class Mutants:
         return True
 
     def judged(self, session: pytest.Session, faults: list[Fault]) -> tuple[list[str], list[Verdict]]:
-        """The tests that fail without any fault, and what became of each fault."""
+        """The tests that fail without any fault, and what became of each fault. The tests that commit are
+        slow, and each costs a new copy of the database: only what survives all others comes to them.
+        """
         from pytest_django.plugin import blocking_manager_key  # noqa: PLC0415
 
-        from tests.mutants.run import Tests, judge, scan  # noqa: PLC0415
+        from tests.mutants.run import Tests, commits, judge, scan  # noqa: PLC0415
 
+        failing: list[str] = []
+        verdicts: dict[str, Verdict] = {}
         tests = Tests(session.items, session.config.stash[blocking_manager_key], self.chosen.at_a_time)
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                reached, failing = scan(tests, faults, f"{folder}/reached")
-            for name in failing:
-                self.say(f"fails without any fault, so it is left out: {name}")
-            self.say(f"{len(faults)} faults, {len(reached)} tests")
-            quick = {at: of_test for at, of_test in reached.items() if of_test.seconds <= self.chosen.longest}
-            return failing, judge(tests, faults, quick, self.say_verdict)
+            for slow in (False,) if self.chosen.quick else (False, True):
+                chosen = [at for at, item in enumerate(session.items) if commits(item) is slow]
+                with tempfile.TemporaryDirectory() as folder:
+                    reached, fail = scan(tests, faults, chosen, f"{folder}/reached")
+                for name in fail:
+                    self.say(f"fails without any fault, so it is left out: {name}")
+                failing += fail
+                self.say(f"{len(faults)} faults, {len(reached)} {'slow' if slow else 'quick'} tests")
+                near = {
+                    at: of_test for at, of_test in reached.items() if of_test.seconds <= self.chosen.longest
+                }
+                found = judge(tests, faults, near, self.say_noticed)
+                verdicts |= {verdict.fault.name: verdict for verdict in found}
+                faults = [verdict.fault for verdict in found if verdict.survived]
         finally:
             tests.close()
+        return failing, list(verdicts.values())
 
     def say(self, line: str) -> None:
         self.reporter.write_line(line)
 
-    def say_verdict(self, verdict: Verdict) -> None:
-        if verdict.survived and verdict.fault.name not in self.known:
-            self.say(f"survived: {verdict.fault.name}")
-        elif VERBOSE:
+    def say_noticed(self, verdict: Verdict) -> None:
+        if VERBOSE and not verdict.survived:
             self.say(f"noticed: {verdict.fault.name} by {verdict.by}")
 
     def report(self, verdicts: list[Verdict], gone: set[str]) -> bool:
@@ -88,6 +98,8 @@ class Mutants:
             for verdict in verdicts
             if not verdict.survived and verdict.fault.name in self.known
         ]
+        for name in sorted(survived - self.known):
+            self.say(f"survived: {name}")
         for line in wrong:
             self.say(f"equivalents.toml: {line}")
         self.say(
@@ -106,6 +118,7 @@ def main() -> int:
     parser.add_argument(
         "--longest", type=float, default=600, help="leave out tests of more seconds, to be quick"
     )
+    parser.add_argument("--quick", action="store_true", help="leave out the tests that commit, such as races")
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
     mutants = Mutants(parser.parse_args())
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"

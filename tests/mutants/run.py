@@ -30,6 +30,8 @@ from tests.mutants.targets import files_of
 
 # A test that lasts so much longer than without a fault hangs, and that is noticed too.
 SLOWER, SECONDS = 8, 15.0
+# A test of more seconds waits until all others have let a fault pass, whatever it noticed before.
+LONG = 1.0
 SURVIVED, NOTICED, NOT_PLANTED, BROKEN = 0, 1, 2, 3
 
 
@@ -147,15 +149,16 @@ def commits(item: pytest.Item) -> bool:
     return bool({"live_server", "transactional_db"} & names or (marker and marker.kwargs.get("transaction")))
 
 
-def scan(tests: Tests, faults: Sequence[Fault], path: str) -> tuple[dict[int, Reached], list[str]]:
-    """What each test reaches of the files with faults, and the tests that fail already."""
+def scan(
+    tests: Tests, faults: Sequence[Fault], chosen: Sequence[int], path: str
+) -> tuple[dict[int, Reached], list[str]]:
+    """What each of the chosen tests reaches of the files with faults, and those that fail already."""
     files = files_of(faults)
     near = tuple({path for fault in faults for path in fault.near})
-    wanted = [at for at, item in enumerate(tests.items) if item.nodeid.startswith(near)]
+    wanted = [at for at in chosen if near and tests.items[at].nodeid.startswith(near)]
     many = len(tests.free)
     for part in range(many):
-        # Those that commit come last, as in any run.
-        mine = sorted(wanted[part::many], key=lambda at: commits(tests.items[at]))
+        mine = wanted[part::many]
 
         def work(tell: Callable[[str], None], copy: Copy, mine: list[int] = mine, part: int = part) -> int:
             found = {at: _reached(tests, at, files) for at in mine}
@@ -243,7 +246,9 @@ def judge(
 
 
 def _near(tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: Counter[int]) -> list[int]:
-    """The tests that reach the fault: those first that noticed another beside it, then the quickest."""
+    """The tests that reach the fault: of the quick ones those first that noticed another beside it, then the
+    quickest; then the long ones alike.
+    """
 
     def reaches(at: int) -> bool:
         if not tests.items[at].nodeid.startswith(fault.near):
@@ -252,7 +257,7 @@ def _near(tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: Coun
         return bool(fault.lines & lines) if fault.lines else True
 
     found = [at for at in reached if reaches(at)]
-    return sorted(found, key=lambda at: (-noticed[at], reached[at].seconds))
+    return sorted(found, key=lambda at: (reached[at].seconds > LONG, -noticed[at], reached[at].seconds))
 
 
 def _work(tests: Tests, fault: Fault, near: list[int]) -> Callable[[Callable[[str], None], Copy], int]:

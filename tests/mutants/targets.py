@@ -14,7 +14,10 @@ from tokenplan.runtime.folders import ROOT
 # With their constants that are statements of SQL.
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.authorize": ("_INSERT",),
+    "quota.hot_path.refusals": (),
     "quota.hot_path.settle": (),
+    "quota.hot_path.extend": (),
+    "quota.hot_path.draws": (),
     "quota.hot_path.charges": ("_WRITE",),
     "quota.hot_path.buckets": (),
     "quota.hot_path.state": (),
