@@ -65,7 +65,11 @@ class Mutants:
         tests = Tests(session.items, session.config.stash[blocking_manager_key], self.chosen.at_a_time)
         try:
             for slow in (False,) if self.chosen.quick else (False, True):
-                chosen = [at for at, item in enumerate(session.items) if commits(item) is slow]
+                chosen = [
+                    at
+                    for at, item in enumerate(session.items)
+                    if commits(item) is slow and re.search(self.chosen.tests, item.nodeid)
+                ]
                 with tempfile.TemporaryDirectory() as folder:
                     reached, fail = scan(tests, faults, chosen, f"{folder}/reached")
                 for name in fail:
@@ -114,6 +118,7 @@ def main() -> int:
     parser.add_argument(
         "--only", default="", help="only faults in whose name this regular expression is found"
     )
+    parser.add_argument("--tests", default="", help="only tests in whose name this is found")
     parser.add_argument("--at-a-time", type=int, default=os.cpu_count() or 2)
     parser.add_argument(
         "--longest", type=float, default=600, help="leave out tests of more seconds, to be quick"

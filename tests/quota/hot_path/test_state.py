@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
-from quota.hot_path.state import CallState, ReservationState, seat_usage
-from tests.helpers.factories import T0, make_scene
+from quota.errors import ReservationUnknown
+from quota.hot_path.state import (
+    NO_SEAT,
+    CallState,
+    LiveHold,
+    ReservationState,
+    SeatUsage,
+    _columns,
+    _together,
+    key_of_handle,
+    locked_call_state,
+    locked_reservation_state,
+    membership_of_key,
+    seat_usage,
+    usable_credits,
+)
+from quota.windows import Bucket, Hold
+from teams.errors import KeyInvalid
+from teams.keytext import key_text
+from tests.helpers.factories import FIVE_HOURS, T0, USD, give_credits, limits, make_scene
+from tests.helpers.hot_path import MINUTE
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +83,78 @@ def test_each_state_has_the_columns_of_its_database_function(state: Any, functio
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {function} LIMIT 0")
         assert [column.name for column in cursor.description] == [field.name for field in fields(state)]
+
+
+@pytest.mark.parametrize(
+    ("state", "first"), [(CallState, "s.key_id, s.key_salt, "), (ReservationState, "s.id, ")]
+)
+def test_a_state_is_read_by_its_fields_and_its_usage_by_the_columns_of_that(state: Any, first: str) -> None:
+    columns = _columns(state).split(", ")
+    assert ", ".join(columns).startswith(first)
+    assert columns == [*(f"s.{field.name}" for field in fields(state)[:-1]), "(s.usage).*"]
+
+
+def test_arrays_of_different_lengths_are_no_rows() -> None:
+    assert _together({"a": [1, 2], "b": [3, 4], "c": 5}, "a", "b") == [(1, 3), (2, 4)]
+    assert _together({"a": None, "b": None}, "a", "b") == []
+    with pytest.raises(ValueError, match="shorter"):
+        _together({"a": [1, 2], "b": [3]}, "a", "b")
+
+
+def test_a_hold_that_is_not_written_yet_is_shown_beside_those_that_are() -> None:
+    one = LiveHold(UUID(int=1), Hold(T0, 3), "writer")
+    usage = SeatUsage((FIVE_HOURS,), {FIVE_HOURS.key: [Bucket(T0, 5)]}, (one,))
+    (five_hours, week) = usage.windows(limits(), T0, Hold(T0, 4))
+    assert (five_hours.used, five_hours.held) == (5, 7)
+    assert (week.used, week.held) == (0, 7)
+    assert [window.held for window in usage.windows(limits(), T0)] == [3, 3]
+
+
+def test_only_the_hold_that_is_named_is_left_out() -> None:
+    one, two = (LiveHold(UUID(int=number), Hold(T0, number), "") for number in (1, 2))
+    usage = SeatUsage((FIVE_HOURS,), {FIVE_HOURS.key: [Bucket(T0, 5)]}, (one, two))
+    assert usage.without(UUID(int=1)) == SeatUsage(usage.rules, usage.buckets, (two,))
+    assert usage.without(None) == usage
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_key_that_is_in_no_row_is_nobodys(known: bool) -> None:
+    key = make_scene().desk.key if known else key_text(root=b"root", key_id="0" * 12, salt=b"salt")
+    public_id = key[6:18]
+
+    def state() -> int:
+        return locked_call_state(public_id, key_text=key, request_id="r", occurred_at=T0, at=T0).membership_id
+
+    for find in (
+        state,
+        lambda: membership_of_key(key),
+        lambda: key_of_handle(f"kh-{public_id}").membership_id,
+    ):
+        if known:
+            assert find() > 0
+        else:
+            with pytest.raises(KeyInvalid):
+                find()
+
+
+def test_a_reservation_that_is_in_no_row_is_named_in_the_refusal() -> None:
+    with pytest.raises(
+        ReservationUnknown, match="There is no reservation 00000000-0000-0000-0000-000000000001"
+    ):
+        locked_reservation_state(UUID(int=1), at=T0)
+
+
+def test_of_a_seat_that_was_never_used_there_is_nothing() -> None:
+    assert seat_usage(0, T0) == NO_SEAT
+
+
+def test_credits_are_those_of_the_lots_that_lived_at_the_moment_that_is_named() -> None:
+    scene = make_scene()
+    give_credits(scene.team, USD, expires_at=T0 + MINUTE)
+    asked: dict[str, Any] = {"team_id": scene.team.pk, "membership_id": scene.owner.pk, "seated": False}
+    at = T0 + 2 * MINUTE
+    assert usable_credits(**asked, at=at) == 0
+    assert usable_credits(**asked, at=at, lots_at=T0 + MINUTE - timedelta(microseconds=1)) == USD
 
 
 def test_a_call_and_its_settlement_may_not_run_or_sit_still_for_long() -> None:
