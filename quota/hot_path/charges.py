@@ -169,7 +169,7 @@ def _who_pays(
 ) -> Split:
     """Split `amount`: `room` of the windows first, then Credits, which are locked for it."""
     parts = split(amount, room=room, credits=0)
-    if not parts.uncovered or (held.alone and not held.credits):
+    if not parts.uncovered:
         return parts
     usable = usable_credits(
         team_id=call.team_id,

@@ -77,7 +77,7 @@ class Mutants:
                 failing += fail
                 self.say(f"{len(faults)} faults, {len(reached)} {'slow' if slow else 'quick'} tests")
                 near = {
-                    at: of_test for at, of_test in reached.items() if of_test.seconds <= self.chosen.longest
+                    at: of_test for at, of_test in reached.items() if of_test.working <= self.chosen.longest
                 }
                 found = judge(tests, faults, near, self.say_noticed)
                 verdicts |= {verdict.fault.name: verdict for verdict in found}
