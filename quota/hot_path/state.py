@@ -212,8 +212,7 @@ def membership_of_key(key_text: str) -> int:
 
 def key_of_handle(handle: str) -> SubscriptionKey:
     """The key that a handle names, whether or not it works. Raises KeyInvalid."""
-    public_id = keytext.key_id_of_handle(handle)
-    key = SubscriptionKey.objects.filter(key_id=public_id).first() if public_id else None
+    key = SubscriptionKey.objects.filter(key_id=keytext.key_id_of_handle(handle)).first()
     if key is None:
         raise KeyInvalid(_("There is no key with this handle"), pointer="/key_handle")
     return key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
@@ -9,7 +11,7 @@ from quota.models import RateCardPrice
 from quota.pricing import Card, ModelPrices, Price
 from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit
-from tests.helpers.factories import FIVE_HOURS, MONDAY, USD, WEEK, limits, make_plan
+from tests.helpers.factories import FIVE_HOURS, MONDAY, USD, WEEK, limits, make_plan, use_test_rate_card
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +23,7 @@ def test_the_terms_of_a_plan_are_all_it_allows() -> None:
 
 
 def test_a_card_has_its_models_with_their_prices_default_holds_and_aliases() -> None:
+    use_test_rate_card(MONDAY - timedelta(days=1))
     card, _ = load_rate_card(
         text=(
             "model,modality,meter,unit_size,usd_per_unit,context_over,note,alias_of\n"
@@ -31,10 +34,10 @@ def test_a_card_has_its_models_with_their_prices_default_holds_and_aliases() -> 
             "paint,,,,,,,painter\n"
         ),
         effective_from=MONDAY,
-        at=MONDAY,
+        at=MONDAY - timedelta(days=1),
         by=None,
     )
-    assert RateCardPrice.objects.first().meter == "default_hold"  # type: ignore[union-attr]
+    assert RateCardPrice.objects.filter(card=card).first().meter == "default_hold"  # type: ignore[union-attr]
     million, cents = 1_000_000, USD // 100
     talker = (
         Price("input_tokens", million, 30 * cents),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -117,24 +118,31 @@ def test_only_the_hold_that_is_named_is_left_out() -> None:
     assert usage.without(None) == usage
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_a_key_that_is_in_no_row_is_nobodys(known: bool) -> None:
-    key = make_scene().desk.key if known else key_text(root=b"root", key_id="0" * 12, salt=b"salt")
-    public_id = key[6:18]
-
-    def state() -> int:
-        return locked_call_state(public_id, key_text=key, request_id="r", occurred_at=T0, at=T0).membership_id
-
-    for find in (
-        state,
+def finders(key: str) -> tuple[Callable[[], int], ...]:
+    """All that finds the membership of a key, which is named by its text or its handle."""
+    asked: dict[str, Any] = {"request_id": "r", "occurred_at": T0, "at": T0}
+    return (
+        lambda: locked_call_state(key[6:18], key_text=key, **asked).membership_id,
+        lambda: locked_call_state(key[6:18], key_text=None, **asked).membership_id,
         lambda: membership_of_key(key),
-        lambda: key_of_handle(f"kh-{public_id}").membership_id,
-    ):
-        if known:
-            assert find() > 0
-        else:
-            with pytest.raises(KeyInvalid):
-                find()
+        lambda: key_of_handle(f"kh-{key[6:18]}").membership_id,
+    )
+
+
+def test_a_key_is_found_among_others_and_one_that_is_in_no_row_is_nobodys() -> None:
+    for scene in [make_scene() for _ in range(2)]:
+        assert [find() for find in finders(scene.desk.key)] == [scene.owner.pk] * 4
+    for find in finders(key_text(root=b"root", key_id="0" * 12, salt=b"salt")):
+        with pytest.raises(KeyInvalid):
+            find()
+
+
+@pytest.mark.parametrize("handle", ["", "kh-", "kh-000000000000"])
+def test_a_handle_of_no_key_is_pointed_at(handle: str) -> None:
+    make_scene()
+    with pytest.raises(KeyInvalid, match="no key with this handle") as refused:
+        key_of_handle(handle)
+    assert refused.value.pointer == "/key_handle"
 
 
 def test_a_reservation_that_is_in_no_row_is_named_in_the_refusal() -> None:
