@@ -31,7 +31,7 @@ from tests.helpers.factories import (
     make_team,
     owner_of,
 )
-from tests.helpers.hot_path import MINUTE, PENNY, SECOND
+from tests.helpers.hot_path import MINUTE, PENNY, SECOND, asked_of_credits
 from tokenplan.kit.errors import InvalidValue
 
 CARD = Card(
@@ -185,3 +185,10 @@ def test_a_lease_alone_keeps_its_room_for_the_time_to_flush() -> None:
     gateway = Gateway(flush_seconds=60)
     assert room_kept_until(gateway, T0, is_lease=True) == T0 + MINUTE
     assert room_kept_until(gateway, T0, is_lease=False) == T0
+
+
+@pytest.mark.django_db
+def test_credits_are_locked_by_the_statement_that_holds_some(scene: Scene) -> None:
+    give_credits(scene.team, 10 * PENNY)
+    # The statement that writes the hold asks; without a Credits part the database skips it.
+    assert asked_of_credits(lambda: scene.desk.ask(1)) == [True]
