@@ -58,7 +58,7 @@ def open_first_use_windows(seat_id: int | None, usage: SeatUsage, moment: dateti
     """
     UsageBucket.objects.bulk_create(
         [
-            UsageBucket(seat_id=seat_id, rule=rule_key, starts_at=start, used_nanousd=0)
+            UsageBucket(seat_id=seat_id, rule=rule_key, starts_at=start, used_nanousd=0)  # type: ignore[misc]
             for rule_key, start in first_use_starts(usage, moment).items()
         ],
         ignore_conflicts=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -56,11 +57,12 @@ def test_a_draw_leaves_of_a_hold_what_it_does_not_take_quota_first(
 def test_a_charge_says_all_about_its_call(scene: Scene) -> None:
     held = scene.desk.ask(2, agent="writer")
     gateway = make_gateway()
-    row = ReportedEvent(
+    sent = ReportedEvent(
         "e1", scene.desk.key, "penny", {"calls": 1}, T0 + SECOND, "writer", held.reservation_id, ("t",)
     )
-    record_events(gateway=gateway, events=[row], at=T0 + MINUTE)
-    (written,) = UsageEvent.objects.values()
+    record_events(gateway=gateway, events=[sent], at=T0 + MINUTE)
+    (row,) = UsageEvent.objects.values()
+    written: dict[str, Any] = {**row}
     windows = [written.pop(name) for name in ("windows_before", "windows_after")]
     assert [[(w["used_nanousd"], w["held_nanousd"]) for w in of] for of in windows] == [
         [(0, 2 * PENNY)] * 2,
