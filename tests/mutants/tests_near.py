@@ -4,7 +4,10 @@ Those of whole pages, and of other floors, are not: what they notice by chance, 
 
 # Of each pure module its own.
 PURE = {
-    "quota.windows": ("tests/quota/test_windows.py", "tests/quota/test_windows_properties.py"),
+    "quota.windows": (
+        *("tests/quota/test_windows.py", "tests/quota/test_windows_of_leases.py"),
+        "tests/quota/test_windows_properties.py",
+    ),
     "quota.pricing": ("tests/quota/test_pricing.py",),
     "quota.allocation": ("tests/quota/test_allocation.py",),
     "quota.money": ("tests/quota/test_money.py",),

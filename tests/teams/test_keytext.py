@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teams.keytext import LENGTH, _checksum, key_id_of, key_text, new_key_id, new_salt, same_text
+from teams.keytext import (
+    LENGTH,
+    _checksum,
+    handle,
+    key_id_of,
+    key_id_of_handle,
+    key_text,
+    new_key_id,
+    new_salt,
+    same_text,
+)
 
 
 def test_a_key_is_its_prefix_an_id_a_secret_and_a_checksum() -> None:
@@ -88,3 +98,20 @@ def test_garbage_has_no_id(garbage: str) -> None:
 def test_one_changed_character_makes_garbage(position: int, character: str) -> None:
     changed = GOOD[:position] + character + GOOD[position + 1 :]
     assert (key_id_of(changed) is None) == (changed != GOOD)
+
+
+def test_a_handle_names_the_key_and_gives_back_its_id_alone() -> None:
+    assert handle("0123456789Az") == "kh-0123456789Az"
+    assert key_id_of_handle("kh-0123456789Az") == "0123456789Az"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "kh-", "0123456789Az", "kh_0123456789Az", "sk-0123456789Az", "KH-0123456789Az"),
+        *("kh-0123456789A", "kh-0123456789Azz", "kh-0123456789A-", "kh-0123456789A\N{DIGIT ONE}z"),
+        *("kh-0123456789A\N{ARABIC-INDIC DIGIT ONE}", " kh-0123456789Az"),
+    ],
+)
+def test_other_text_is_no_handle(text: str) -> None:
+    assert key_id_of_handle(text) is None
