@@ -16,7 +16,7 @@ from quota.hot_path.authorize import (
     check_lifetime,
     room_kept_until,
 )
-from quota.models import Gateway, RateCard, Reservation
+from quota.models import Gateway, RateCard, Reservation, TeamCredits
 from quota.pricing import Card, ModelPrices
 from quota.services.rate_cards import load_rate_card
 from tests.helpers.factories import (
@@ -191,3 +191,14 @@ def test_credits_are_locked_by_the_statement_that_holds_some(scene: Scene) -> No
     give_credits(scene.team, 10 * PENNY)
     # The statement that writes the hold asks; without a Credits part the database skips it.
     assert asked_of_credits(lambda: scene.desk.ask(1)) == [True]
+
+
+@pytest.mark.django_db
+def test_one_nano_dollar_beyond_the_windows_needs_one_of_credits(scene: Scene) -> None:
+    scene.desk.use(990)
+    # Whoever locks the Credits of a Team makes their row first, and a call that needs none does not.
+    assert not TeamCredits.objects.filter(team=scene.team).exists()
+    with pytest.raises(QuotaExhausted):
+        scene.desk.ask(1, model="nano")
+    give_credits(scene.team, 1)
+    assert scene.desk.ask(1, model="nano").from_credits_nanousd == 1
