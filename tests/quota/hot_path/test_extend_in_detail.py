@@ -105,6 +105,16 @@ def test_a_raise_draws_on_the_lots_that_lived_at_the_authorize(scene: Scene) -> 
         ask(held, T0 + 3 * MINUTE, estimate={"calls": 6})
 
 
+def test_the_overflow_policy_is_for_raises_on_a_working_seat(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team)
+    for membership in (scene.owner, member):
+        allow_credits(membership, overflow="never")
+    with pytest.raises(LargerThanTheWindow):
+        ask(scene.desk.ask(990), estimate={"calls": 991})
+    assert parts(ask(make_desk(member).ask(1), estimate={"calls": 2})) == (0, 2, 0, 2)
+
+
 def test_one_nano_dollar_beyond_the_window_needs_one_of_credits() -> None:
     scene = make_scene(limits(five_hours=10))
     held = scene.desk.ask(10, model="nano")
