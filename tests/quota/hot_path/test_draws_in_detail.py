@@ -11,6 +11,7 @@ from quota.hot_path.draws import Report
 from quota.hot_path.settle import settle
 from quota.models import CreditMonth, Reservation, UsageEvent
 from quota.services.reservations import expire_reservations
+from teams.services.seats import assign_seat, free_seat
 from tests.helpers.factories import T0, USD, Scene, give_credits, make_desk, make_gateway, make_member
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, asked_of_credits
 
@@ -57,6 +58,16 @@ def test_a_hold_that_a_faster_clock_has_swept_holds_nothing(scene: Scene) -> Non
     assert parts(scene.desk.settle(held, 600, at=held.expires_at - SECOND)) == (490, 0, 110)
     row = Reservation.objects.get(pk=held.reservation_id)
     assert (row.left_quota_nanousd, row.state, row.expired) == (600 * PENNY, "settled", False)
+
+
+def test_a_lease_that_has_ended_pays_nothing_though_its_seat_is_back(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    held = scene.desk.lease(10 * PENNY)
+    free_seat(seat=scene.seat, at=T0, by=None)
+    assert scene.desk.draw(held, 1).state == "ended"
+    assign_seat(seat=scene.seat, membership=scene.owner, by=None, at=T0)
+    drawn = scene.desk.draw(held, 2)
+    assert (drawn.state, parts(drawn.event)) == ("ended", (0, 0, 2))
 
 
 def test_a_receipt_of_a_draw_says_all_of_it_and_whose_it_is(scene: Scene) -> None:
