@@ -139,6 +139,16 @@ def test_usage_that_costs_nothing_is_in_no_bucket_and_no_month() -> None:
 
 
 @pytest.mark.django_db
+def test_overrun_counts_in_the_windows_as_quota_does(scene: Scene) -> None:
+    scene.desk.use(980)
+    event = scene.desk.settle(scene.desk.ask(5), 20)
+    assert parts(event) == (10 * PENNY, 0, 10 * PENNY)
+    assert [window["used_nanousd"] for window in event.windows_after] == [1000 * PENNY] * 2
+    buckets = UsageBucket.objects.filter(seat=scene.seat).values_list("used_nanousd", flat=True)
+    assert list(buckets) == [1000 * PENNY] * 2
+
+
+@pytest.mark.django_db
 def test_the_last_nano_dollar_that_nobody_pays_is_overrun(scene: Scene) -> None:
     scene.desk.use(990)
     row = ReportedEvent("one", scene.desk.key, "nano", {"calls": 1}, T0)
