@@ -6,6 +6,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 LOCKED := .venv/.locked
 PACKAGES := node_modules/.locked
+LITELLM := var/litellm
 
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
 $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
@@ -13,7 +14,7 @@ $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(
 # Where this is set, every process compiles every module anew: a second for each that `up` and the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test test-all mutants check format lock shots clean
+.PHONY: help setup run test test-all test-litellm mutants check format lock shots clean
 .DEFAULT_GOAL := help
 
 help: ## These targets
@@ -27,8 +28,12 @@ run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
 test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what they reach
 	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 
-test-all: setup ## And the tests that take minutes, and each property with more examples
+test-all: setup ## And the tests that take minutes, each property with more examples, and test-litellm unless ARGS= names some
 	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),all) $(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory test-litellm)
+
+test-litellm: setup $(LITELLM)/.locked ## The package for LiteLLM, with the real proxy, in an environment of its own
+	@cd integrations/litellm && $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)
 
 mutants: setup ## Plant faults in the code that must not be wrong; each that no test notices is named. ARGS="--only REGEX"
 	@$(BIN)/python -m tests.mutants $(ARGS)
@@ -52,10 +57,13 @@ lock: setup ## Write requirements.lock and package-lock.json anew. UPGRADE=1 tak
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
 	  --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
 	  --no-strip-extras pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+	  integrations/litellm/tests/requirements.in --output-file integrations/litellm/tests/requirements.lock
 	$(BIN)/npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
-clean: ## Remove what setup and tests made; the data in var/ stays, all but var/test
-	rm -rf .venv node_modules var/test .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+clean: ## Remove what setup and tests made; the data in var/ stays, all but var/test and var/litellm
+	rm -rf .venv node_modules var/test $(LITELLM) .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 
 # The interpreter is looked at before anything is made with it: a half-made .venv explains nothing.
 $(BIN)/python:
@@ -70,6 +78,12 @@ $(BIN)/python:
 # As root, PostgreSQL runs from here as another account, which must be able to read it.
 $(LOCKED): requirements.lock | $(BIN)/python
 	umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# LiteLLM and its hundred packages, which the console never imports.
+$(LITELLM)/.locked: integrations/litellm/tests/requirements.lock | $(LOCKED)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LITELLM)
+	$(BIN)/uv pip install --quiet --require-hashes --python $(LITELLM)/bin/python -r $<
 	@touch $@
 
 # npm comes with a wheel, so that no Node.js needs to be installed first.

@@ -15,7 +15,7 @@ from billing.models import Interval
 from billing.money import CREDITS_PER_PACK
 from billing.selectors.change_requests import KINDS, change_request
 from billing.selectors.offers import Offer, months_free
-from quota.forms import CreditsField
+from quota.forms import AmountField, CreditsField, UsdField
 from quota.money import usd_text
 
 
@@ -141,19 +141,45 @@ class BuyCreditsForm(forms.Form):
         self.fields["credits"].required = buys
 
 
+class TopUpForm(forms.Form):
+    """API balance to pay in, and a code; as `BuyCreditsForm`."""
+
+    amount_nanousd = UsdField(label=_("Amount, in dollars"))
+    promotion_code = PromotionField()
+
+    def __init__(self, data: Mapping[str, Any], *, buys: bool) -> None:
+        super().__init__(data)
+        self.fields["amount_nanousd"].required = buys
+
+
 class AutoTopUpForm(forms.Form):
     """Amounts are Credits."""
 
     enabled = forms.BooleanField(label=_("Buy Credits automatically"), required=False)
-    threshold = CreditsField(label=_("When the balance falls below"), help_text=_("In Credits."))
-    target = CreditsField(
+    threshold: AmountField = CreditsField(label=_("When the balance falls below"), help_text=_("In Credits."))
+    target: AmountField = CreditsField(
         label=_("Fill it up to"),
         help_text=format_lazy(
             _("In Credits. One payment closes the gap, in whole packs of {pack}."),
             pack=f"{CREDITS_PER_PACK:,}",
         ),
     )
-    month_cap = CreditsField(
+    month_cap: AmountField = CreditsField(
         label=_("At most, a calendar month"),
         help_text=_("In Credits, bought automatically. What you buy yourself does not count."),
+    )
+
+
+class BalanceAutoTopUpForm(AutoTopUpForm):
+    """Amounts are dollars."""
+
+    enabled = forms.BooleanField(label=_("Top the API balance up automatically"), required=False)
+    threshold = UsdField(label=_("When the balance falls below"), help_text=_("In dollars."))
+    target = UsdField(
+        label=_("Fill it up to"),
+        help_text=_("In dollars. One payment closes the gap, in whole dollars, of at least $5."),
+    )
+    month_cap = UsdField(
+        label=_("At most, a calendar month"),
+        help_text=_("In dollars, paid automatically. What you pay in yourself does not count."),
     )

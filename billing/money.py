@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 NANOUSD_PER_CENT = 10_000_000
 # Credits are sold in packs of 5,000, at $5 (docs/rules.md, Credits).
 CREDITS_PER_PACK = 5_000
@@ -12,6 +14,38 @@ LEAST_CHARGE_NANOUSD = 50 * NANOUSD_PER_CENT
 PACK_KEY = f"credits_{CREDITS_PER_PACK}"
 # A million Credits in one purchase, $1,000; more is sold by an operator.
 MAX_PACKS = 200
+NANOUSD_PER_DOLLAR = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """How what goes into an account is sold: `nanousd` at a time, for as much money, from `least` to `most`
+    packs at once. `key` is the name of a pack's price, here and at Stripe.
+    """
+
+    key: str
+    nanousd: int
+    least: int
+    most: int
+
+    def whole(self, nanousd: int) -> int:
+        """The least amount that is sold and is at least this much; nano-dollars."""
+        return max(-(-nanousd // self.nanousd), self.least) * self.nanousd
+
+    @property
+    def most_nanousd(self) -> int:
+        return self.most * self.nanousd
+
+    @property
+    def least_nanousd(self) -> int:
+        return self.least * self.nanousd
+
+
+# By account: Credits in packs of 5,000; the API balance in whole dollars, from $5 to $1,000.
+PACKS = {
+    "credits": Pack(PACK_KEY, NANOUSD_PER_PACK, 1, MAX_PACKS),
+    "balance": Pack("api_balance_usd", NANOUSD_PER_DOLLAR, 5, 1_000),
+}
 
 
 def nanousd_from_cents(cents: int) -> int:

@@ -3,10 +3,12 @@
 from django.urls import path
 
 from billing.views import (
+    balance,
     changes,
     checkouts,
     overview,
     plans,
+    promotions,
     purchases,
     subscriptions,
     teams,
@@ -16,9 +18,11 @@ from billing.views import (
 
 BILLING = "teams/<slug:slug>/billing"
 CREDITS = "teams/<slug:slug>/credits"
+BALANCE = "teams/<slug:slug>/balance"
 
 urlpatterns = [
     path("plans/", plans.plans, name="plans"),
+    path("promotions/", promotions.promotions, name="promotions"),
     path("plans/choose/", plans.choose, name="plans-choose"),
     path(f"{BILLING}/", overview.billing, name="team-billing"),
     path(f"{BILLING}/next-invoice/", overview.next_invoice, name="team-next-invoice"),
@@ -31,6 +35,9 @@ urlpatterns = [
     path(f"{CREDITS}/buy/", purchases.buy, name="team-credits-buy"),
     path(f"{CREDITS}/auto-top-up/", top_ups.auto_top_up, name="team-credits-auto-top-up"),
     path(f"{CREDITS}/purchases/", purchases.purchases, name="team-credits-purchases"),
+    path(f"{BALANCE}/top-up/", balance.top_up, name="team-balance-top-up"),
+    path(f"{BALANCE}/auto-top-up/", top_ups.balance_auto_top_up, name="team-balance-auto-top-up"),
+    path(f"{BALANCE}/purchases/", balance.purchases, name="team-balance-purchases"),
     path("teams/<slug:slug>/delete/", teams.delete, name="team-delete"),
     # With and without the slash: Stripe follows no redirect.
     path("webhooks/stripe", webhooks.stripe, name="stripe-webhook"),

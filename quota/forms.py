@@ -13,15 +13,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.models import Plan
-from quota.money import nanousd_from_credits
+from quota.money import nanousd_from_credits, nanousd_from_usd, usd_text
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Membership
 
 LONGEST_RANGE = timedelta(days=366)
 
 
-class CreditsField(forms.CharField):
-    """A decimal number of Credits; cleaned, it is nano-dollars, or None when empty and not required."""
+class AmountField(forms.CharField):
+    """A decimal amount; cleaned, it is nano-dollars, or None when empty and not required."""
 
     def __init__(self, **kwargs: object) -> None:
         widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
@@ -29,12 +29,32 @@ class CreditsField(forms.CharField):
 
     def clean(self, value: object) -> int | None:
         text = super().clean(value).replace(",", "").replace(" ", "")
-        if not text:
-            return None
+        return self.read(text) if text else None
+
+    def read(self, text: str) -> int:
+        raise NotImplementedError
+
+
+class CreditsField(AmountField):
+    """A number of Credits."""
+
+    def read(self, text: str) -> int:
         try:
             return nanousd_from_credits(text)
         except ValueError:
             raise forms.ValidationError(_("Give a number of Credits with at most 6 decimals.")) from None
+
+
+class UsdField(AmountField):
+    """An amount in dollars, with or without the sign."""
+
+    def read(self, text: str) -> int:
+        try:
+            return nanousd_from_usd(text.replace("$", "", 1))
+        except ValueError:
+            raise forms.ValidationError(
+                _("Give an amount in dollars, such as 25 or 0.50, with at most 9 decimals.")
+            ) from None
 
 
 class SeatRequestForm(forms.Form):
@@ -81,12 +101,51 @@ class PolicyForm(forms.Form):
     )
 
 
+def plain_usd(nanousd: int | None) -> str:
+    """Dollars as a person would type them; empty for None."""
+    return "" if nanousd is None else usd_text(nanousd).removeprefix("$").replace(",", "")
+
+
+class ApiKeyForm(forms.Form):
+    plain = staticmethod(plain_usd)
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        help_text=_("What the key is for."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    month_cap_nanousd = UsdField(
+        label=_("At most, a calendar month"), required=False, help_text=_("In dollars. Empty: no cap.")
+    )
+
+
+class BalanceAlertForm(forms.Form):
+    plain = staticmethod(plain_usd)
+
+    enabled = forms.BooleanField(label=_("Warn of a low API balance"), required=False)
+    low_balance_nanousd = UsdField(
+        label=_("Warn below"), help_text=_("In dollars. The Owner and the Admins get a mail.")
+    )
+
+
 class DayField(forms.DateField):
     """A day from 2000 to 2999: with these, no sum or difference leaves the range of dates."""
 
     def __init__(self, **kwargs: Any) -> None:
         within = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
         super().__init__(validators=within, widget=forms.DateInput(attrs={"type": "date"}), **kwargs)
+
+
+class NewApiKeyForm(ApiKeyForm):
+    expires_at = DayField(
+        label=_("Works until the end of"), required=False, help_text=_("A day in UTC. Empty: for good.")
+    )
+
+    def clean_expires_at(self) -> datetime | None:
+        """When it ends, where it does."""
+        day: date | None = self.cleaned_data["expires_at"]
+        return None if day is None else _midnight(day) + timedelta(days=1)
 
 
 class RangeForm(forms.Form):

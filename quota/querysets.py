@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Q, QuerySet, Sum
 
-from teams.querysets import TeamOwned
+from teams.querysets import M, TeamOwned
 
 if TYPE_CHECKING:
     from quota.models import (  # noqa: F401
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
         GatewayCredential,
         OwedUsage,
         Plan,
+        QuarantinedRow,
         RateCard,
+        RefusalCount,
+        RefusedCall,
         Reservation,
         SeatRequest,
         UsageBucket,
@@ -88,6 +91,22 @@ class ReservationQuerySet(TeamOwned["Reservation"]):
         return self.filter(Q(state="held", expires_at__lte=at) | Q(expired=True))
 
 
+class QuarantinedRowQuerySet(QuerySet["QuarantinedRow"]):
+    def waiting(self) -> Self:
+        return self.filter(replayed_at=None, written_off_at=None)
+
+
+class RefusedCallQuerySet(TeamOwned["RefusedCall"]):
+    def since(self, moment: datetime) -> Self:
+        return self.filter(at__gte=moment)
+
+
+class RefusalCountQuerySet(QuerySet["RefusalCount"]):
+    def since(self, moment: datetime) -> Self:
+        """Of every hour of which a part lies after the moment."""
+        return self.filter(hour__gt=moment - timedelta(hours=1))
+
+
 class UsageEventQuerySet(TeamOwned["UsageEvent"]):
     def between(self, start: datetime, end: datetime) -> Self:
         return self.filter(occurred_at__gte=start, occurred_at__lt=end)
@@ -101,25 +120,39 @@ class ClosedWindowQuerySet(TeamOwned["ClosedWindow"]):
     pass
 
 
-class CreditGrantQuerySet(TeamOwned["CreditGrant"]):
+class InAccount(TeamOwned[M]):
+    """Rows of the Team's Credits, or of its API balance."""
+
+    def credits(self) -> Self:
+        return self.filter(account="credits")
+
+    def api_balance(self) -> Self:
+        return self.filter(account="balance")
+
+    def of_account(self, account: str) -> Self:
+        return self.filter(account=account)
+
+
+class CreditGrantQuerySet(InAccount["CreditGrant"]):
     def live(self, at: datetime) -> Self:
-        """Lots that can be drawn from, in the order of drawing: the soonest-expiring first."""
-        return self.filter(expires_at__gt=at, frozen_at=None, remaining_nanousd__gt=0).order_by(
-            "expires_at", "id"
-        )
+        """Lots that can be drawn from, in the order of drawing: the soonest-expiring first, what never
+        expires last.
+        """
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
+        return self.filter(unexpired, frozen_at=None, remaining_nanousd__gt=0).order_by("expires_at", "id")
 
     def remaining(self) -> int:
         total: int = self.aggregate(total=Sum("remaining_nanousd", default=0))["total"]
         return total
 
 
-class CreditLedgerQuerySet(TeamOwned["CreditLedgerEntry"]):
+class CreditLedgerQuerySet(InAccount["CreditLedgerEntry"]):
     def balance(self) -> int:
         total: int = self.aggregate(total=Sum("amount_nanousd", default=0))["total"]
         return total
 
 
-class OwedUsageQuerySet(TeamOwned["OwedUsage"]):
+class OwedUsageQuerySet(InAccount["OwedUsage"]):
     def unpaid(self) -> Self:
         return self.filter(left_nanousd__gt=0)
 

@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from quota.services import credits, notices, reservations, unpriced, windows_history
+from quota.services import credits, notices, refusals, reservations, unpriced, windows_history
 from quota.services import reconcile as reconciliation
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
@@ -31,6 +31,12 @@ def expire_reservations() -> int:
 def expire_lots() -> int:
     """Writes the expiry of lots into the ledger."""
     return credits.expire_lots(at=timezone.now())
+
+
+@shared_task(name="quota.forget_refusals")
+def forget_refusals() -> int:
+    """Forgets refusals of more than a week ago."""
+    return refusals.forget_refusals(at=timezone.now())
 
 
 @shared_task(name="quota.send_notices")

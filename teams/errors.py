@@ -12,7 +12,7 @@ class KeyInvalid(Refusal):
 
     code = "key_invalid"
     status = 401
-    title = _("The Subscription Key is not valid")
+    title = _("The key is not valid")
 
 
 class KeyRootMissing(Unavailable):
@@ -20,6 +20,13 @@ class KeyRootMissing(Unavailable):
 
     No refusal: a key that may be genuine is not called invalid.
     """
+
+
+class ApiKeyTextHidden(Refusal):
+    """It is somebody else's, or was revoked."""
+
+    code = "api_key_text_hidden"
+    title = _("A text of an API key is shown to who made it alone; rotate the key to get one of your own")
 
 
 class ReauthenticationRequired(Refusal):

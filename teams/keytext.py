@@ -1,4 +1,4 @@
-"""The text of a Subscription Key: `sk-cp-` + id + secret + checksum. Pure.
+"""The text of a key: its kind's prefix (`sk-cp-`, `sk-api-`) + id + secret + checksum. Pure.
 
 The id finds the row; the secret is an HMAC-SHA-256, under a root secret kept outside of the database, of the
 id and the row's salt; the checksum lets malformed text be refused without a query, and secret scanners
@@ -11,15 +11,29 @@ import hashlib
 import hmac
 import secrets
 import zlib
+from dataclasses import dataclass
 
-PREFIX = "sk-cp-"
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """What tells keys of one kind from those of another: the prefix that people see, and the `label` that
+    makes another secret of the same root, id and salt.
+    """
+
+    prefix: str
+    label: bytes
+
+
+SUBSCRIPTION_KEY = KeyKind("sk-cp-", b"subscription-key")
+API_KEY = KeyKind("sk-api-", b"api-key")
+KINDS = (SUBSCRIPTION_KEY, API_KEY)
 HANDLE_PREFIX = "kh-"
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ID_LENGTH = 12
 SECRET_LENGTH = 40
 CHECKSUM_LENGTH = 6
 SALT_BYTES = 16
-LENGTH = len(PREFIX) + ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH
+BODY_LENGTH = ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH
 
 
 def _base62(number: int, length: int) -> str:
@@ -42,23 +56,27 @@ def new_salt() -> bytes:
     return secrets.token_bytes(SALT_BYTES)
 
 
-def key_text(*, root: bytes, key_id: str, salt: bytes) -> str:
-    """The whole text of the key with this id and salt under this root."""
-    mac = hmac.new(
-        root, b"subscription-key\0" + key_id.encode("ascii") + b"\0" + salt, hashlib.sha256
-    ).digest()
-    body = PREFIX + key_id + _base62(int.from_bytes(mac), SECRET_LENGTH)
+def key_text(*, root: bytes, key_id: str, salt: bytes, kind: KeyKind = SUBSCRIPTION_KEY) -> str:
+    """The whole text of the key of this kind with this id and salt under this root."""
+    mac = hmac.new(root, kind.label + b"\0" + key_id.encode("ascii") + b"\0" + salt, hashlib.sha256).digest()
+    body = kind.prefix + key_id + _base62(int.from_bytes(mac), SECRET_LENGTH)
     return body + _checksum(body)
 
 
-def key_id_of(text: str) -> str | None:
-    """The id in a well-formed text, or None for other text. Does not check the secret."""
-    if len(text) != LENGTH or not text.startswith(PREFIX):
+def kind_of(text: str) -> KeyKind | None:
+    """The kind that the text begins like; it may be malformed all the same."""
+    return next((kind for kind in KINDS if text.startswith(kind.prefix)), None)
+
+
+def key_id_of(text: str, kind: KeyKind = SUBSCRIPTION_KEY) -> str | None:
+    """The id in a well-formed text of this kind, or None for other text. Does not check the secret."""
+    if len(text) != len(kind.prefix) + BODY_LENGTH or not text.startswith(kind.prefix):
         return None
     body, checksum = text[:-CHECKSUM_LENGTH], text[-CHECKSUM_LENGTH:]
-    if not all(c in ALPHABET for c in body[len(PREFIX) :]) or _checksum(body) != checksum:
+    signs = body[len(kind.prefix) :]
+    if not all(c in ALPHABET for c in signs) or _checksum(body) != checksum:
         return None
-    return body[len(PREFIX) : len(PREFIX) + ID_LENGTH]
+    return signs[:ID_LENGTH]
 
 
 def handle(key_id: str) -> str:

@@ -6,7 +6,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from teams.models import Membership, Role, Team, User
+from teams.models import ApiKey, Membership, Role, Team, User
 from tokenplan.kit.errors import NotFound, PermissionRefused
 
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
@@ -25,14 +25,22 @@ class Right(TextChoices):
     ASSIGN_SEAT = "assign_seat", _("assign, move and free seats, and answer requests for them")
     SWITCH_CREDITS = "switch_credits", _("decide whether a member may use Credits, and how many a month")
     VIEW_USAGE = "view_usage", _("see everyone's usage")
-    VIEW_CREDITS = "view_credits", _("see the Team's Credits and their ledger")
+    VIEW_CREDITS = "view_credits", _("see the Team's Credits and API balance, and their ledger")
     VIEW_KEYS = "view_keys", _("see the prefixes of keys and when they were last used")
     REVOKE_KEY = "revoke_key", _("revoke a member's key")
+    MAKE_API_KEYS = "make_api_keys", _("make API keys, and manage those one has made")
+    MANAGE_API_KEYS = (
+        "manage_api_keys",
+        _("see and manage all API keys of the Team, and say who may make them"),
+    )
     VIEW_AUDIT = "view_audit", _("read the audit log")
     CHANGE_ROLE = "change_role", _("change a member's role")
     RENAME = "rename", _("rename the Team")
     SET_OVERFLOW = "set_overflow", _("decide whether Credits pay when a window is full")
-    MANAGE_BILLING = "manage_billing", _("buy seats and Credits, change and cancel the subscription")
+    MANAGE_BILLING = (
+        "manage_billing",
+        _("buy seats, Credits and API balance, change and cancel the subscription"),
+    )
     TRANSFER = "transfer", _("transfer ownership")
     DELETE_TEAM = "delete_team", _("delete the Team")
 
@@ -49,6 +57,8 @@ TABLE: dict[Right, frozenset[Role]] = {
     Right.VIEW_CREDITS: MANAGERS,
     Right.VIEW_KEYS: MANAGERS,
     Right.REVOKE_KEY: MANAGERS,
+    Right.MAKE_API_KEYS: MANAGERS,
+    Right.MANAGE_API_KEYS: MANAGERS,
     Right.VIEW_AUDIT: MANAGERS,
     Right.CHANGE_ROLE: OWNER,
     Right.RENAME: OWNER,
@@ -60,7 +70,9 @@ TABLE: dict[Right, frozenset[Role]] = {
 
 
 def may(membership: Membership, right: Right) -> bool:
-    """Does the member's role have this right?"""
+    """Does the member's role have this right? Of API keys the Team may let every member make some."""
+    if right is Right.MAKE_API_KEYS and membership.team.members_make_api_keys:
+        return True
     return membership.role in TABLE[right]
 
 
@@ -83,6 +95,19 @@ def membership_of(user: User, slug: str) -> Membership:
     if membership is None:
         raise NotFound(gettext("There is no such Team among yours."))
     return membership
+
+
+def api_key_of(membership: Membership, pk: int) -> ApiKey:
+    """The Team's API key with this id, revoked or not: any one for who manages them all, else one that the
+    member has made. NotFound for any other.
+    """
+    keys = ApiKey.objects.for_team(membership.team)
+    if not may(membership, Right.MANAGE_API_KEYS):
+        keys = keys.filter(membership__user=membership.user_id)
+    key = keys.filter(pk=pk).select_related("team", "membership__user").first()
+    if key is None:
+        raise NotFound(gettext("This API key does not exist."))
+    return key
 
 
 def member_of(team: Team, pk: int, *, pointer: str | None = None) -> Membership:

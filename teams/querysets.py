@@ -9,6 +9,8 @@ from django.db.models import F, Model, Q, QuerySet
 
 if TYPE_CHECKING:
     from teams.models import (  # noqa: F401
+        ApiKey,
+        ApiKeyText,
         AuditEntry,
         Invitation,
         Mail,
@@ -82,7 +84,7 @@ class MailQuerySet(QuerySet["Mail"]):
         return self.filter(sent_at=None, next_attempt_at__lte=at)
 
 
-class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
+class KeyTextQuerySet(TeamOwned[M]):
     def current(self) -> Self:
         return self.filter(replaced_at=None)
 
@@ -97,6 +99,25 @@ class SubscriptionKeyQuerySet(TeamOwned["SubscriptionKey"]):
             revoked_at=None,
             membership__ended_at=None,
             membership__user__deactivated_at=None,
+        )
+
+
+class SubscriptionKeyQuerySet(KeyTextQuerySet["SubscriptionKey"]):
+    pass
+
+
+class ApiKeyQuerySet(TeamOwned["ApiKey"]):
+    def live(self, moment: datetime) -> Self:
+        """Neither revoked nor expired; whether a text of one works is another question."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=moment), revoked_at=None)
+
+
+class ApiKeyTextQuerySet(KeyTextQuerySet["ApiKeyText"]):
+    def working(self, moment: datetime) -> Self:
+        return (
+            super()
+            .working(moment)
+            .filter(Q(api_key__expires_at=None) | Q(api_key__expires_at__gt=moment), api_key__revoked_at=None)
         )
 
 

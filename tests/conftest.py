@@ -7,6 +7,7 @@ its own; TEST_DATABASE_NAME names it (xdist appends `_gw0` …).
 import contextlib
 import gc
 import os
+import threading
 from collections.abc import Iterator
 
 import hypothesis
@@ -54,11 +55,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)
 
 
-def pytest_collection_finish() -> None:
-    """What was imported and collected outlives the run: the garbage collector need not look at it again."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where there is no browser yet, it is installed while the first tests run. What was imported and
+    collected outlives the run: the garbage collector need not look at it again.
+    """
+    browses = any(item.get_closest_marker("browser") for item in session.items)
+    if browses and not session.config.option.collectonly:
+        threading.Thread(target=_install_browser, daemon=True).start()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+
+
+def _install_browser() -> None:
+    with contextlib.suppress(RuntimeError):  # the first test that needs it says why there is none
+        chromium(settings.DATA)
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,17 @@ from tests.helpers.chromium import FLAGS, chromium
 
 THEMES = ("light", "dark")
 WIDTHS = {"wide": (1280, 900), "phone": (390, 844)}
+TOOLS = ("claude-code", "openclaw", "cursor", "trae", "hermes-agent", "other")
 ANONYMOUS = (
     "/",
     "/plans/",
     "/plans/?interval=year",
+    "/models/",
+    "/promotions/",
+    "/faq/",
+    "/quickstart/",
+    "/tools/",
+    *(f"/tools/{tool}/" for tool in TOOLS),
     "/accounts/login/",
     "/accounts/signup/",
     "/accounts/password/reset/",
@@ -101,6 +108,7 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
             visitor.page.get_by_role("button", name="Confirm").click()
             visitor.picture("account-key")
         visitor.open_first("/account/", "Rotate", "account-rotate")
+        visitor.shoot(f"/account/tools/{owner['team']}/quickstart/", "account-quickstart")
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
         visitor.shoot("/account/passkeys/")

@@ -26,14 +26,16 @@ KEY_ROOTS = _secrets.key_roots
 
 # Addresses
 
-# The port above is the local Stripe's.
-PORT = environment.number("PORT", 8000, least=1, most=65_534)
+# The port above is the local Stripe's, the next one the small gateway's.
+PORT = environment.number("PORT", 8000, least=1, most=65_533)
 # Where people reach the console, without a slash at the end. Links in mails and in tool guides start with it.
 ADDRESS = addresses.console_address(PORT)
 BASE_URL = ADDRESS.url
 _https = ADDRESS.https
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", [ADDRESS.host, "localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+# Base URLs that people's tools call, one a protocol. Guides hide what needs one that is empty.
+GATEWAY_ANTHROPIC_URL, GATEWAY_OPENAI_URL = addresses.gateway_addresses()
 ROOT_URLCONF = "tokenplan.urls"
 WSGI_APPLICATION = "tokenplan.wsgi.application"
 
@@ -182,6 +184,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "quota.expire_reservations": 60,
         "quota.expire_lots": 60,
         "quota.close_windows": 300,
+        "quota.forget_refusals": 3600,
         "billing.work_inbox": 30,
         "billing.top_up": 60,
         "billing.finish": 120,
@@ -204,10 +207,7 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 10},
-    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -279,22 +279,20 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 STRIPE_SECRET_KEY = environment.secret("STRIPE_SECRET_KEY", "sk_", "rk_")
 # Whether `manage.py up` makes people to try everything with.
 DEMO = away.demo(ADDRESS, has_key=bool(STRIPE_SECRET_KEY), has_database=bool(DATABASE_URL))
+# The gateway that `manage.py up` serves beside the console, so that keys answer on a laptop; or none.
+SMALL_GATEWAY = away.small_gateway(ADDRESS, has_demo=DEMO)
 LOCAL_STRIPE = away.local_stripe(ADDRESS, has_key=bool(STRIPE_SECRET_KEY))
 if LOCAL_STRIPE:
     STRIPE_SECRET_KEY = "sk_test_local"  # noqa: S105  # the local one lets in any that looks like one
     STRIPE_API_BASE = f"http://127.0.0.1:{PORT + 1}"
+    STRIPE_PAGES = [STRIPE_API_BASE]  # those that our forms lead to
     STRIPE_WEBHOOK_SECRET = "whsec_" + hmac.digest(SECRET_KEY.encode(), b"local stripe", "sha256").hex()
 else:
     STRIPE_API_BASE = ""
+    STRIPE_PAGES = ["https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com"]
     STRIPE_WEBHOOK_SECRET = environment.secret("STRIPE_WEBHOOK_SECRET", "whsec_")
 # Stripe Tax: prices are without tax, and Stripe adds what is due.
 STRIPE_TAX = environment.flag("STRIPE_TAX")
-# Pages of Stripe's that our forms lead to.
-STRIPE_PAGES = (
-    [STRIPE_API_BASE]
-    if STRIPE_API_BASE
-    else ["https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com"]
-)
 # Customers are made on this test clock, so that their time can be moved.
 STRIPE_TEST_CLOCK = environment.secret("STRIPE_TEST_CLOCK", "clock_")
 
@@ -370,6 +368,9 @@ SPECTACULAR_SETTINGS = {
         "IntervalEnum": "billing.models.Interval",
         "ChangeKindEnum": "billing.selectors.change_requests.KINDS",
         "CheckoutKindEnum": "billing.models.Checkout.Kind",
+        "PurchaseKindEnum": "billing.models.CreditPurchase.Kind",
+        "PurchaseStateEnum": "billing.models.CreditPurchase.State",
+        "LedgerKindEnum": "quota.models.CreditLedgerEntry.Kind",
         "HoldStateEnum": "quota.api.gateway.settle.STATES",
     },
     "POSTPROCESSING_HOOKS": [
@@ -379,7 +380,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Log: one line an event, on stderr. The formatter hides whatever looks like a key.
-
 LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 LOGGING = {
     "version": 1,

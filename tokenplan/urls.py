@@ -34,6 +34,7 @@ urlpatterns = [
     # Addresses are tried in this order, and those of gateways are the busy ones.
     path("api/v1/", include("quota.api.urls")),
     path("", pages.home, name="home"),
+    path("faq/", pages.faq, name="faq"),
     path("", include("billing.urls")),
     path("", include("quota.urls")),
     path("", include("teams.urls")),

@@ -56,6 +56,11 @@ class TermsForm(forms.Form):
         initial=True,
         help_text=_("If not: as often as the Team likes."),
     )
+    listed = forms.BooleanField(
+        label=_("On the Promotions page"),
+        required=False,
+        help_text=_("Everyone reads its title, its terms and the code there."),
+    )
     starts_at = MomentField(
         label=_("Begins"), help_text=_("In UTC. Empty: at once. Before that moment nobody can use it.")
     )
@@ -63,8 +68,8 @@ class TermsForm(forms.Form):
     def __init__(self, row: Promotion | None, data: Any) -> None:
         initial: dict[str, Any] = {"scope": Promotion.Scope.SEATS}
         if row is not None and row.scope:
-            initial = {name: getattr(row, name) for name in ("scope", "first_purchase", "once_a_team")}
-            initial["starts_at"] = row.starts_at
+            names = ("scope", "first_purchase", "once_a_team", "listed", "starts_at")
+            initial = {name: getattr(row, name) for name in names}
         super().__init__(data, initial=initial)
         for language, name in settings.LANGUAGES:
             title = _("Title for people, in %(language)s") % {"language": name}
@@ -90,6 +95,7 @@ def terms_of(values: Mapping[str, Any]) -> PromotionTerms:
         once_a_team=values["once_a_team"],
         starts_at=values["starts_at"],
         words=words,
+        listed=values["listed"],
     )
 
 

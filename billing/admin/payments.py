@@ -11,13 +11,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.columns import in_credits, link, usd
+from billing.admin.columns import link, usd
 from billing.admin.forms import RefundForm
 from billing.models import CreditPurchase, Payment, Refund
 from billing.selectors.refunds import claw_back_of
 from billing.services.refunds import check_refund
 from billing.workflows.refunds import refund_payment
-from quota.money import credits_words, usd_text
+from quota.money import usd_text
 from teams.models import User
 from teams.tasks import deliver_mail
 from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, Verb, VerbsAdmin
@@ -43,17 +43,13 @@ def _preview(payment: Payment, values: Mapping[str, Any]) -> list[str]:
         ]
     taken, owed, lot = claw_back.taken_nanousd, claw_back.owed_nanousd, claw_back.lot
     said.append(
-        gettext("Lot %(lot)s holds %(held)s Credits and will lose %(taken)s.")
-        % {
-            "lot": lot.pk,
-            "held": credits_words(lot.remaining_nanousd),
-            "taken": credits_words(taken),
-        }
+        gettext("Lot %(lot)s holds %(held)s and will lose %(taken)s.")
+        % {"lot": lot.pk, "held": lot.words(lot.remaining_nanousd), "taken": lot.words(taken)}
     )
     if owed > taken:
         said.append(
-            gettext("%(used)s of the refunded Credits were used already and stay used.")
-            % {"used": credits_words(owed - taken)}
+            gettext("%(used)s of what is refunded were used already and stay used.")
+            % {"used": lot.words(owed - taken)}
         )
     return said
 
@@ -141,32 +137,38 @@ class CreditPurchaseAdmin(ReadOnlyAdmin[CreditPurchase]):
     list_display = (
         "created_at",
         "team",
+        "account",
         "kind",
-        in_credits("amount_nanousd", _("Credits")),
+        "bought",
         "state",
         "lot",
         "payment_id",
         "reason",
     )
-    list_filter = ("kind", "state")
+    list_filter = ("account", "kind", "state")
     list_select_related = ("team", "lot__team")
     search_fields = ("=id", "=payment_id", "=invoice_id", "team__slug", "team__name")
     ordering = ("-created_at", "-id")
     fields = readonly_fields = (
         "id",
         "team",
+        "account",
         "kind",
-        in_credits("amount_nanousd", _("Credits")),
+        "bought",
         "state",
         "checkout",
         "invoice_id",
         "payment",
         "lot",
-        in_credits("clawed_nanousd", _("Refunded, in Credits")),
+        usd("clawed_nanousd", _("Refunded of the lot")),
         "reason",
         "created_at",
         "closed_at",
     )
+
+    @admin.display(description=_("Bought"))
+    def bought(self, purchase: CreditPurchase) -> str:
+        return purchase.words
 
     @admin.display(description=_("Payment"))
     def payment(self, purchase: CreditPurchase) -> SafeString | str:

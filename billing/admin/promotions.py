@@ -21,7 +21,6 @@ from billing.admin.forms import PromotionForm, TermsForm, terms_of
 from billing.models import Promotion, PromotionRedemption
 from billing.services.promotions import PromotionAsked, set_terms
 from billing.workflows.promotions import create_promotion, set_promotion_active
-from quota.money import usd_text
 from teams.models import User
 from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin, form_page, operator
 from tokenplan.kit.pages import attempt_form
@@ -51,6 +50,7 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
         "first_purchase",
         "once_a_team",
         "active",
+        "listed",
         "times_redeemed",
         "max_redemptions",
         "starts_at",
@@ -71,6 +71,7 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
         "max_redemptions",
         "starts_at",
         "expires_at",
+        "listed",
         "title",
         "description",
         "stripe_id",
@@ -81,10 +82,7 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
 
     @admin.display(description=_("Takes off"))
     def takes_off(self, row: Promotion) -> str:
-        if row.percent_hundredths is None:
-            return usd_text(row.amount_nanousd or 0)
-        whole, hundredths = divmod(row.percent_hundredths, 100)
-        return f"{whole}.{hundredths:02d} %".replace(".00 ", " ")
+        return row.takes_off
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.add_promotion")

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.columns import in_credits, usd
+from billing.admin.columns import usd
 from billing.models import (
     AutoTopUp,
     Change,
@@ -183,15 +183,16 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
 class AutoTopUpAdmin(ReadOnlyAdmin[AutoTopUp]):
     list_display = (
         "team",
+        "account",
         "enabled",
-        in_credits("threshold_nanousd", _("Threshold")),
-        in_credits("target_nanousd", _("Target")),
-        in_credits("month_cap_nanousd", _("Cap a month")),
+        usd("threshold_nanousd", _("Threshold")),
+        usd("target_nanousd", _("Target")),
+        usd("month_cap_nanousd", _("Cap a month")),
         "failures",
         "changed_at",
     )
     list_select_related = ("team",)
-    list_filter = ("enabled",)
+    list_filter = ("account", "enabled")
     search_fields = ("team__slug", "team__name")
     ordering = ("-changed_at", "-team")
     fields = readonly_fields = list_display

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.api import changes, checkouts, invoices, plans, purchases, subscriptions, teams, top_ups
+from billing.api import balance, changes, checkouts, invoices, plans, purchases, subscriptions, teams, top_ups
 
 TEAM = "teams/<slug:slug>"
 
@@ -19,6 +19,8 @@ urlpatterns = [
     path(f"{TEAM}/subscription/change/drop", changes.Drop.as_view(), name="api-subscription-change-drop"),
     path(f"{TEAM}/credits/purchases", purchases.Purchases.as_view(), name="api-credit-purchases"),
     path(f"{TEAM}/credits/auto-top-up", top_ups.AutoTopUp.as_view(), name="api-auto-top-up"),
+    path(f"{TEAM}/balance/purchases", balance.BalancePurchases.as_view(), name="api-balance-purchases"),
+    path(f"{TEAM}/balance/auto-top-up", balance.BalanceAutoTopUp.as_view(), name="api-balance-auto-top-up"),
     path(f"{TEAM}/checkouts/<uuid:pk>", checkouts.Checkout.as_view(), name="api-checkout"),
     path(f"{TEAM}/invoices", invoices.Invoices.as_view(), name="api-invoices"),
     path(f"{TEAM}/portal", invoices.Portal.as_view(), name="api-portal"),

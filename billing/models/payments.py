@@ -13,20 +13,21 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing import querysets
-from billing.money import NANOUSD_PER_PACK
-from quota.models import CreditGrant
+from billing.money import NANOUSD_PER_DOLLAR, NANOUSD_PER_PACK, PACKS
+from quota.models import Account, CreditGrant
 from teams.models import Team, User
 from teams.querysets import TeamOwned
 
 
 class Checkout(models.Model):
     """A checkout session: a page of Stripe's on which something is paid. A Team has one open for its
-    subscription, and one for Credits.
+    subscription, one for Credits, and one for its API balance.
     """
 
     class Kind(models.TextChoices):
         SUBSCRIPTION = "subscription", _("Subscription")
         CREDITS = "credits", _("Credits")
+        BALANCE = "balance", _("API balance")
 
     class State(models.TextChoices):
         OPEN = "open", _("Not finished")
@@ -103,8 +104,9 @@ class Invoice(models.Model):
 
 
 class CreditPurchase(models.Model):
-    """Credits that a Team pays for. The row is written before Stripe is asked; the Credits are granted once,
-    when the payment has come."""
+    """Credits, or API balance, that a Team pays for. The row is written before Stripe is asked; the lot is
+    granted once, when the payment has come.
+    """
 
     class Kind(models.TextChoices):
         PACK = "pack", _("Bought")
@@ -116,10 +118,13 @@ class CreditPurchase(models.Model):
         FAILED = "failed", _("Not paid")
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    account = models.CharField(
+        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=6, choices=Kind)
     amount_nanousd = models.BigIntegerField(
-        help_text=_("What the Credits are worth, and cost before promotions.")
+        help_text=_("What the lot is worth, and costs before promotions.")
     )
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     checkout = models.OneToOneField(
@@ -142,16 +147,23 @@ class CreditPurchase(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["team"],
+                fields=["team", "account"],
                 condition=Q(kind="top_up", state="waiting"),
-                name="a_team_has_one_top_up_at_a_time",
+                name="an_account_has_one_top_up_at_a_time",
             ),
             models.UniqueConstraint(
                 fields=["payment_id"], condition=~Q(payment_id=""), name="a_payment_buys_credits_once"
             ),
             models.CheckConstraint(
-                condition=Q(Exact(F("amount_nanousd") % NANOUSD_PER_PACK, 0), amount_nanousd__gt=0),
-                name="credits_are_bought_in_packs",
+                condition=Q(
+                    Exact(F("amount_nanousd") % NANOUSD_PER_PACK, 0), account="credits", amount_nanousd__gt=0
+                )
+                | Q(
+                    Exact(F("amount_nanousd") % NANOUSD_PER_DOLLAR, 0),
+                    account="balance",
+                    amount_nanousd__gte=PACKS["balance"].least_nanousd,
+                ),
+                name="credits_are_bought_in_packs_and_balance_in_dollars",
             ),
             models.CheckConstraint(
                 condition=Q(state="paid", lot__isnull=False) | (~Q(state="paid") & Q(lot=None)),
@@ -169,6 +181,11 @@ class CreditPurchase(models.Model):
     def __str__(self) -> str:
         kind, day = self.get_kind_display(), f"{self.created_at:%Y-%m-%d}"
         return gettext("%(kind)s: %(team)s, %(day)s") % {"kind": kind, "team": self.team, "day": day}
+
+    @property
+    def words(self) -> str:
+        """What is bought, as people read it: `5,000 Credits`, `$25.00`."""
+        return Account(self.account).words(self.amount_nanousd)
 
 
 class Payment(models.Model):
@@ -247,11 +264,14 @@ class Refund(models.Model):
 
 
 class AutoTopUp(models.Model):
-    """What the Owner has ordered for good: below `threshold`, buy up to `target`, at most `month_cap` a
-    calendar month (UTC). Off after three failures in a row.
+    """What the Owner has ordered for good, for an account: below `threshold`, buy up to `target`, at most
+    `month_cap` a calendar month (UTC). Off after three failures in a row.
     """
 
-    team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="auto_top_up")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="auto_top_ups")
+    account = models.CharField(
+        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+    )
     enabled = models.BooleanField(default=False)
     threshold_nanousd = models.BigIntegerField()
     target_nanousd = models.BigIntegerField()
@@ -269,6 +289,7 @@ class AutoTopUp(models.Model):
     class Meta:
         verbose_name = _("auto top-up")
         constraints = [
+            models.UniqueConstraint(fields=["team", "account"], name="one_auto_top_up_per_account"),
             models.CheckConstraint(
                 condition=Q(threshold_nanousd__gte=0, target_nanousd__gt=F("threshold_nanousd")),
                 name="a_top_up_goes_above_its_threshold",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import querysets
 from billing.models.payments import Checkout
+from quota.money import usd_text
 from teams.models import Team
 
 
@@ -26,6 +27,7 @@ class Promotion(models.Model):
         NOTHING = "", _("Nothing yet")
         SEATS = "seats", _("A Team's first seats")
         CREDITS = "credits", _("Credits")
+        BALANCE = "balance", _("API balance")
 
     stripe_id = models.CharField(max_length=255, unique=True)
     code = models.CharField(max_length=100)
@@ -47,6 +49,9 @@ class Promotion(models.Model):
     words = models.JSONField(
         default=dict, blank=True, help_text=_("Title and description for people, by language.")
     )
+    listed = models.BooleanField(
+        default=False, help_text=_("On the Promotions page, with its code, for everyone.")
+    )
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = querysets.PromotionQuerySet.as_manager()
@@ -64,7 +69,11 @@ class Promotion(models.Model):
                 name="a_promotion_takes_off_a_share_or_an_amount",
             ),
             models.CheckConstraint(
-                condition=Q(scope__in=["", "seats", "credits"]), name="a_promotion_is_for_something_known"
+                condition=Q(scope__in=["", "seats", "credits", "balance"]),
+                name="a_promotion_is_for_something_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(listed=False) | ~Q(scope=""), name="a_listed_promotion_is_for_something"
             ),
         ]
 
@@ -79,6 +88,14 @@ class Promotion(models.Model):
     @property
     def description(self) -> str:
         return self._in_language("description")
+
+    @property
+    def takes_off(self) -> str:
+        """`10 %`, `12.50 %` or `$5.00`."""
+        if self.percent_hundredths is None:
+            return usd_text(self.amount_nanousd or 0)
+        whole, hundredths = divmod(self.percent_hundredths, 100)
+        return f"{whole}.{hundredths:02d} %".replace(".00 ", " ")
 
     def _in_language(self, part: str) -> str:
         for language in (get_language() or "", settings.LANGUAGE_CODE):

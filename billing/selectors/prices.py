@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from billing.change_requests import Bill
 from billing.errors import NotOnSale
 from billing.models import Price
-from billing.money import PACK_KEY
+from billing.money import PACKS
+from quota.models import Account
 
 
 def prices_of(bill: Bill) -> dict[str, int]:
@@ -25,12 +26,15 @@ def prices_of(bill: Bill) -> dict[str, int]:
     return wanted
 
 
-def pack_price_id() -> str:
-    """Stripe's price id of 5,000 Credits. Raises NotOnSale while Stripe does not know it."""
-    price = Price.objects.filter(lookup_key=PACK_KEY).exclude(stripe_id=None).first()
+def pack_price_id(account: str = Account.CREDITS) -> str:
+    """Stripe's price id of a pack of this account: 5,000 Credits, or a dollar of API balance. Raises
+    NotOnSale while Stripe does not know it.
+    """
+    price = Price.objects.filter(lookup_key=PACKS[account].key).exclude(stripe_id=None).first()
     if price is None:
         raise NotOnSale(
-            _("The payment service does not sell Credits yet; an operator must publish their price.")
+            _("The payment service does not sell %(what)s yet; an operator must publish the price.")
+            % {"what": Account(account).label}
         )
     return str(price.stripe_id)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from django.utils.translation import gettext as _
+from django.db.models import F
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.errors import (
     PromotionByMonth,
@@ -31,6 +33,12 @@ POINTER = "/promotion_code"
 SCOPES = {
     Checkout.Kind.SUBSCRIPTION: Promotion.Scope.SEATS,
     Checkout.Kind.CREDITS: Promotion.Scope.CREDITS,
+    Checkout.Kind.BALANCE: Promotion.Scope.BALANCE,
+}
+FOR_ANOTHER_THING = {
+    Promotion.Scope.SEATS: _("This promotion code is for a Team's first seats"),
+    Promotion.Scope.CREDITS: _("This promotion code is for Credits"),
+    Promotion.Scope.BALANCE: _("This promotion code is for the API balance"),
 }
 
 
@@ -58,13 +66,7 @@ def usable_promotion(
     if promotion.is_over(at):
         raise PromotionOver(pointer=POINTER)
     if promotion.scope != SCOPES[Checkout.Kind(kind)]:
-        for_seats = promotion.scope == Promotion.Scope.SEATS
-        raise PromotionNotForThis(
-            _("This promotion code is for a Team's first seats")
-            if for_seats
-            else _("This promotion code is for Credits"),
-            pointer=POINTER,
-        )
+        raise PromotionNotForThis(str(FOR_ANOTHER_THING[Promotion.Scope(promotion.scope)]), pointer=POINTER)
     if promotion.is_for_months and _is_by_year(prices):
         raise PromotionByMonth(pointer=POINTER)
     if promotion.first_purchase:
@@ -74,6 +76,12 @@ def usable_promotion(
         if used.exclude(checkout=besides).exists() if besides else used.exists():
             raise PromotionUsed(pointer=POINTER)
     return promotion
+
+
+def public_promotions(at: datetime) -> list[Promotion]:
+    """Those on the Promotions page: what anybody may use now, the one that ends first before the others."""
+    rows = Promotion.objects.filter(listed=True).order_by(F("expires_at").asc(nulls_last=True), "-pk")
+    return [row for row in rows if _is_known(row, at) and not row.is_over(at)]
 
 
 def _is_known(promotion: Promotion, at: datetime) -> bool:
@@ -92,7 +100,7 @@ def _refuse_after_the_first(team: Team, besides: Checkout | None) -> None:
     if has_bought(team):
         raise PromotionForFirstPurchase(pointer=POINTER)
     if _is_buying(team, besides):
-        under_way = _("A purchase of the Team is under way; wait for it, or leave its payment page")
+        under_way = gettext("A purchase of the Team is under way; wait for it, or leave its payment page")
         raise PromotionForFirstPurchase(under_way, pointer=POINTER)
 
 

@@ -1,14 +1,15 @@
-"""A Team's purchases of Credits, as its Owner sees them."""
+"""A Team's purchases of Credits, or of API balance, as its Owner sees them."""
 
 from __future__ import annotations
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from billing.models import CreditPurchase, Invoice, Payment
+from quota.models import Account
 from teams.models import Team
 
 
-def purchases_of(team: Team) -> QuerySet[CreditPurchase]:
+def purchases_of(team: Team, account: Account = Account.CREDITS) -> QuerySet[CreditPurchase]:
     """Each with its checkout session, its lot, and what invoice and payment say of it: `invoice_number`,
     `invoice_url`, `total_nanousd` (what was billed, after promotions and with tax), `refunded_nanousd`,
     `dispute`.
@@ -17,6 +18,7 @@ def purchases_of(team: Team) -> QuerySet[CreditPurchase]:
     payment = Payment.objects.for_team(team).filter(stripe_id=OuterRef("payment_id"))
     return (
         CreditPurchase.objects.for_team(team)
+        .filter(account=account)
         .select_related("checkout", "lot")
         .annotate(
             invoice_number=Subquery(invoice.values("number")[:1]),

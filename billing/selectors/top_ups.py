@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Sum
 
 from billing.models import AutoTopUp, CreditPurchase, Customer
+from quota.models import Account
 from quota.money import NANOUSD_PER_CREDIT
 from teams.models import Team
 
@@ -34,19 +35,20 @@ class TopUpState:
         return self.waiting is not None
 
 
-def top_up_state(team: Team, at: datetime) -> TopUpState:
-    order = AutoTopUp.objects.filter(team=team).first() or AutoTopUp(
+def top_up_state(team: Team, at: datetime, account: Account = Account.CREDITS) -> TopUpState:
+    order = AutoTopUp.objects.filter(team=team, account=account).first() or AutoTopUp(
         team=team,
+        account=account,
         threshold_nanousd=5_000 * NANOUSD_PER_CREDIT,
         target_nanousd=25_000 * NANOUSD_PER_CREDIT,
         month_cap_nanousd=100_000 * NANOUSD_PER_CREDIT,
     )
-    top_ups = CreditPurchase.objects.for_team(team).filter(kind=CreditPurchase.Kind.TOP_UP)
+    top_ups = CreditPurchase.objects.for_team(team).filter(account=account, kind=CreditPurchase.Kind.TOP_UP)
     failed = top_ups.filter(state=State.FAILED, created_at__gte=month_of(at)).order_by("-created_at", "-pk")
     customer = Customer.objects.filter(team=team).first()
     return TopUpState(
         order=order,
-        spent_nanousd=spent_this_month(team, at),
+        spent_nanousd=spent_this_month(team, at, account),
         waiting=top_ups.filter(state=State.WAITING).first(),
         failed=list(failed[:FAILURES_SHOWN]),
         card=customer.card if customer else "",
@@ -54,10 +56,10 @@ def top_up_state(team: Team, at: datetime) -> TopUpState:
     )
 
 
-def spent_this_month(team: Team, at: datetime) -> int:
+def spent_this_month(team: Team, at: datetime, account: Account = Account.CREDITS) -> int:
     """Nano-dollars of top-ups begun in this calendar month (UTC) that were paid, or may be."""
     begun = CreditPurchase.objects.filter(
-        team=team, kind=CreditPurchase.Kind.TOP_UP, created_at__gte=month_of(at)
+        team=team, account=account, kind=CreditPurchase.Kind.TOP_UP, created_at__gte=month_of(at)
     ).exclude(state=State.FAILED)
     return int(begun.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
 

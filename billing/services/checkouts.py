@@ -15,6 +15,7 @@ from billing.selectors.promotions import usable_promotion
 from billing.services.notifications import notify_owner
 from billing.services.redemptions import close_redemption, reserve_promotion
 from billing.stripe_api.snapshots import CheckoutSnapshot
+from quota.models import Account
 from teams.models import Team, User
 from teams.services.audit import Details, record
 from teams.services.locks import lock_kept_team, lock_team
@@ -32,7 +33,7 @@ def begin_checkout(
     team: Team,
     kind: str,
     prices: Mapping[str, int],
-    credits_nanousd: int = 0,
+    lot_nanousd: int = 0,
     text: str,
     promotion_code: str = "",
     at: datetime,
@@ -61,11 +62,12 @@ def begin_checkout(
             created_at=at,
             expires_at=at + LIFETIME,
         )
-    if kind == Kind.CREDITS:
+    if kind != Kind.SUBSCRIPTION:
         CreditPurchase.objects.create(
+            account=Account(kind),
             team=team,
             kind=CreditPurchase.Kind.PACK,
-            amount_nanousd=credits_nanousd,
+            amount_nanousd=lot_nanousd,
             checkout=checkout,
             created_at=at,
         )

@@ -66,6 +66,7 @@ def _notify(row: Payment, before: _Shown, purchase: CreditPurchase | None, at: d
         "of": row.received_nanousd,
         "paid_on": row.created_at.isoformat(),
         "lot": lot.pk if lot else "",
+        "account": lot.account if lot else "",
         "left": lot.remaining_nanousd if lot else 0,
     }
     if row.refunded_nanousd > before.refunded_nanousd:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from billing.models import Price
-from billing.money import NANOUSD_PER_PACK, PACK_KEY
+from billing.money import PACKS
 from billing.price_lists import Amounts
 from billing.selectors.plan_lists import ListedPlan, ListedPrices, listed_plans, listed_prices
 from billing.services.plans import change_draft, draft_version
@@ -34,8 +34,8 @@ def load_plans(*, text: str, draft: bool, at: datetime, by: User | None) -> list
 
 @one_transaction()
 def load_prices(*, text: str, draft: bool, at: datetime, by: User | None) -> list[ListedPrices]:
-    """A draft without prices gets those of the list, and 5,000 Credits their price. What differs is written
-    into drafts if `draft` says so.
+    """A draft without prices gets those of the list, and what goes into an account its price. What differs is
+    written into drafts if `draft` says so.
 
     The first plans of an installation go on sale at once: nothing is sold before, so nothing is lost while
     Stripe does not know them. Returns the list as it stood beside what there was. Raises PriceListInvalid;
@@ -47,9 +47,10 @@ def load_prices(*, text: str, draft: bool, at: datetime, by: User | None) -> lis
             _write(row.plan, row.plan.terms, row.amounts, at, by)
         if row.is_first_sale:
             put_on_sale(plan=row.plan, at=at, by=by)
-    Price.objects.get_or_create(
-        lookup_key=PACK_KEY, defaults={"amount_nanousd": NANOUSD_PER_PACK, "created_at": at}
-    )
+    for pack in PACKS.values():
+        Price.objects.get_or_create(
+            lookup_key=pack.key, defaults={"amount_nanousd": pack.nanousd, "created_at": at}
+        )
     return rows
 
 

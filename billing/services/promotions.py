@@ -40,13 +40,16 @@ class PromotionAsked:
 
 @dataclass(frozen=True, slots=True)
 class PromotionTerms:
-    """What a code is for, for whom, and from when on. `words` by language: a title and a description."""
+    """What a code is for, for whom, and from when on. `words` by language: a title and a description.
+    `listed`: everyone reads it on the Promotions page.
+    """
 
     scope: str = Scope.SEATS
     first_purchase: bool = False
     once_a_team: bool = True
     starts_at: datetime | None = None
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    listed: bool = False
 
     def as_details(self) -> Details:
         return {
@@ -54,6 +57,7 @@ class PromotionTerms:
             "first_purchase": self.first_purchase,
             "once_a_team": self.once_a_team,
             "starts_at": self.starts_at.isoformat() if self.starts_at else None,
+            "listed": self.listed,
         }
 
 
@@ -92,10 +96,12 @@ def ask_promotion(*, asked: PromotionAsked, terms: PromotionTerms, at: datetime,
 
 
 def _check_terms(terms: PromotionTerms, expires_at: datetime | None) -> None:
-    if terms.scope not in (Scope.SEATS, Scope.CREDITS):
+    if terms.scope not in (Scope.SEATS, Scope.CREDITS, Scope.BALANCE):
         raise InvalidValue(_("Say what the code is for"), pointer="/scope")
     if terms.starts_at is not None and expires_at is not None and terms.starts_at >= expires_at:
         raise InvalidValue(_("A promotion begins before it ends"), pointer="/starts_at")
+    if terms.listed and not any(words.get("title") for words in terms.words.values()):
+        raise InvalidValue(_("Give it a title, for everyone to read"), pointer="/listed")
 
 
 @one_transaction()
@@ -112,9 +118,9 @@ def set_terms(*, promotion: Promotion, terms: PromotionTerms, at: datetime, by: 
             pointer="/scope",
         )
     row.scope, row.first_purchase = terms.scope, terms.first_purchase
-    row.once_a_team, row.starts_at = terms.once_a_team, terms.starts_at
+    row.once_a_team, row.starts_at, row.listed = terms.once_a_team, terms.starts_at, terms.listed
     row.words = {language: dict(words) for language, words in terms.words.items()}
-    row.save(update_fields=["scope", "first_purchase", "once_a_team", "starts_at", "words"])
+    row.save(update_fields=["scope", "first_purchase", "once_a_team", "starts_at", "listed", "words"])
     details = terms.as_details()
     record(team=None, by=by, action="promotion.terms_set", subject=row.code, details=details, at=at)
     return row

@@ -1,4 +1,6 @@
-"""Purchases of Credits: the lot is granted once, when the payment has come. What takes it back: `refunds`."""
+"""Purchases of Credits and of API balance: the lot is granted once, when the payment has come. What takes it
+back: `refunds`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ from datetime import datetime
 
 from billing.models import CreditPurchase
 from billing.services.top_ups import forget_failures_of_paid_top_up
-from quota.services import credits
+from quota.models import Account
+from quota.services import balance, credits
 from teams.models import Team
 from teams.services.locks import lock_team
 from tokenplan.kit.transactions import one_transaction
@@ -14,11 +17,12 @@ from tokenplan.kit.transactions import one_transaction
 State = CreditPurchase.State
 # Stored in the ledger for good, in one language.
 CAUSES = {CreditPurchase.Kind.PACK: "Bought", CreditPurchase.Kind.TOP_UP: "Auto top-up"}
+GRANTS = {Account.CREDITS: credits.grant_credits, Account.BALANCE: balance.add_to_balance}
 
 
 @one_transaction()
 def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str, at: datetime) -> list[str]:
-    """The purchase is paid: its lot is granted, once, and expires 365 days after that.
+    """The purchase is paid: its lot is granted, once. Credits expire 365 days after that, API balance never.
 
     `payment_id` is empty where a promotion left nothing to pay. A purchase that was given up and paid after
     all is granted too, since the money has come. Returns what changed, one line.
@@ -31,7 +35,8 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
         purchase.invoice_id = purchase.invoice_id or invoice_id
         purchase.save(update_fields=["payment_id", "invoice_id"])
         return []
-    lot = credits.grant_credits(
+    grant = GRANTS[Account(purchase.account)]
+    lot = grant(
         team=purchase.team,
         nanousd=purchase.amount_nanousd,
         source=f"purchase:{purchase.pk}",
@@ -49,7 +54,7 @@ def grant_purchase(*, purchase: CreditPurchase, payment_id: str, invoice_id: str
 
 
 @one_transaction()
-def restore_purchase(*, team: Team, id: str, credits_nanousd: int, at: datetime) -> CreditPurchase:
+def restore_purchase(*, team: Team, id: str, account: Account, nanousd: int, at: datetime) -> CreditPurchase:
     """Makes again a purchase that a payment names and we have lost, as after restoring a backup."""
     lock_team(team)
     return CreditPurchase.objects.get_or_create(
@@ -57,7 +62,8 @@ def restore_purchase(*, team: Team, id: str, credits_nanousd: int, at: datetime)
         defaults={
             "team": team,
             "kind": CreditPurchase.Kind.PACK,
-            "amount_nanousd": credits_nanousd,
+            "account": account,
+            "amount_nanousd": nanousd,
             "created_at": at,
         },
     )[0]

@@ -1,5 +1,5 @@
-"""Auto top-up: Credits are bought when few are left. One charge closes the gap; three failures in a row
-switch it off; the Owner is always mailed (docs/rules.md, Credits).
+"""Auto top-up: Credits, or API balance, are bought when little is left. One charge closes the gap; three
+failures in a row switch it off; the Owner is always mailed (docs/rules.md, Credits).
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext
 
 from billing.models import AutoTopUp, CreditPurchase
-from billing.money import MAX_PACKS, NANOUSD_PER_PACK
+from billing.money import PACKS
 from billing.selectors.top_ups import spent_this_month
 from billing.services.notifications import notify_owner
-from quota.money import MAX_NANOUSD, credits_text, credits_words
-from quota.selectors.credits import team_balance
+from quota.models import Account
+from quota.money import MAX_NANOUSD
+from quota.selectors.balance import account_balance
+from quota.services.lots import amount_details
 from teams.models import Membership, Team, User
 from teams.services.audit import Details, record
 from teams.services.locks import lock_team
@@ -29,6 +31,7 @@ State = CreditPurchase.State
 def set_auto_top_up(
     *,
     team: Team,
+    account: Account = Account.CREDITS,
     enabled: bool,
     threshold_nanousd: int,
     target_nanousd: int,
@@ -39,25 +42,27 @@ def set_auto_top_up(
     """Below the threshold, buy up to the target, at most the cap a calendar month (UTC). Switching it on
     again forgets the failures. Raises InvalidValue.
     """
-    most = MAX_PACKS * NANOUSD_PER_PACK
+    pack = PACKS[account]
+    most = pack.most_nanousd
     if threshold_nanousd < 0:
         raise InvalidValue(gettext("The threshold is not negative"), pointer="/threshold")
     if threshold_nanousd >= target_nanousd:
         raise InvalidValue(gettext("The target lies above the threshold"), pointer="/target")
     if target_nanousd > most:
-        refused = gettext("The target is at most %(credits)s Credits") % {"credits": credits_words(most)}
+        refused = gettext("The target is at most %(amount)s") % {"amount": account.words(most)}
         raise InvalidValue(refused, pointer="/target")
     # The largest one is from an empty balance. A smaller cap would leave such a Team without any top-up.
-    largest = _whole_packs(target_nanousd)
+    largest = pack.whole(target_nanousd)
     if month_cap_nanousd < largest:
-        refused = gettext("The cap must allow the largest top-up, %(credits)s Credits")
-        raise InvalidValue(refused % {"credits": credits_words(largest)}, pointer="/month_cap")
+        refused = gettext("The cap must allow the largest top-up, %(amount)s")
+        raise InvalidValue(refused % {"amount": account.words(largest)}, pointer="/month_cap")
     if month_cap_nanousd > MAX_NANOUSD:
-        refused = gettext("The cap is at most %(credits)s Credits") % {"credits": credits_words(MAX_NANOUSD)}
+        refused = gettext("The cap is at most %(amount)s") % {"amount": account.words(MAX_NANOUSD)}
         raise InvalidValue(refused, pointer="/month_cap")
     team = lock_team(team)
     order, _ = AutoTopUp.objects.update_or_create(
         team=team,
+        account=account,
         defaults={
             "enabled": enabled,
             "threshold_nanousd": threshold_nanousd,
@@ -70,16 +75,16 @@ def set_auto_top_up(
     )
     details: Details = {
         "enabled": enabled,
-        "threshold": credits_text(threshold_nanousd),
-        "target": credits_text(target_nanousd),
-        "month_cap": credits_text(month_cap_nanousd),
+        "threshold": account.exact(threshold_nanousd),
+        "target": account.exact(target_nanousd),
+        "month_cap": account.exact(month_cap_nanousd),
     }
-    record(team=team, by=by, action="credits.auto_top_up", subject=team.name, details=details, at=at)
+    record(team=team, by=by, action=f"{account}.auto_top_up", subject=team.name, details=details, at=at)
     return order
 
 
 @one_transaction()
-def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
+def begin_top_up(*, team: Team, account: Account = Account.CREDITS, at: datetime) -> CreditPurchase | None:
     """The purchase that is due now, or the one that waits already; None where nothing is to be bought.
 
     An order of somebody who does not own the Team any more is switched off, and the Owner told: nobody's
@@ -89,42 +94,51 @@ def begin_top_up(*, team: Team, at: datetime) -> CreditPurchase | None:
     allow it, the Owner is notified, once a month.
     """
     team = lock_team(team)
-    order = _order_of_owner(team, at)
+    order = _order_of_owner(team, account, at)
     waiting = CreditPurchase.objects.filter(
-        team=team, kind=CreditPurchase.Kind.TOP_UP, state=State.WAITING
+        team=team, account=account, kind=CreditPurchase.Kind.TOP_UP, state=State.WAITING
     ).first()
     if waiting is not None or order is None:
         return waiting
-    balance = team_balance(team.pk, at)
+    balance = account_balance(account, team.pk, at)
     if balance >= order.threshold_nanousd or _rests(order, at):
         return None
-    gap = _whole_packs(order.target_nanousd - balance)
-    spent = spent_this_month(team, at)
+    gap = PACKS[account].whole(order.target_nanousd - balance)
+    spent = spent_this_month(team, at, account)
     if spent + gap > order.month_cap_nanousd:
-        context = {
+        context: dict[str, str | int] = {
+            "account": account.value,
             "month_cap": order.month_cap_nanousd,
             "spent": spent,
             "needed": gap,
             "threshold": order.threshold_nanousd,
             "balance": balance,
         }
-        notify_owner(
-            team=team, kind="top_up_cap", dedupe_key=f"top_up_cap:{team.pk}:{at:%Y-%m}", at=at, **context
-        )
+        once = _once("top_up_cap", account, f"{team.pk}:{at:%Y-%m}")
+        notify_owner(team=team, kind="top_up_cap", dedupe_key=once, at=at, **context)
         return None
     purchase = CreditPurchase.objects.create(
-        team=team, kind=CreditPurchase.Kind.TOP_UP, amount_nanousd=gap, created_at=at
+        account=account,
+        team=team,
+        kind=CreditPurchase.Kind.TOP_UP,
+        amount_nanousd=gap,
+        created_at=at,
     )
-    details = {"credits": credits_text(gap), "balance": credits_text(balance)}
-    record(
-        team=team, by=None, action="credits.top_up_begun", subject=str(purchase.pk), details=details, at=at
-    )
+    details = {**amount_details(account, gap), "balance": account.exact(balance)}
+    action = f"{account}.top_up_begun"
+    record(team=team, by=None, action=action, subject=str(purchase.pk), details=details, at=at)
     return purchase
 
 
-def _order_of_owner(team: Team, at: datetime) -> AutoTopUp | None:
+def _once(kind: str, account: Account, about: str) -> str:
+    """The `dedupe_key` of a mail about an account."""
+    return f"{kind}:{about}" if account is Account.CREDITS else f"{kind}:{account}:{about}"
+
+
+def _order_of_owner(team: Team, account: Account, at: datetime) -> AutoTopUp | None:
     """What is switched on, by who still owns the Team; else it is off from now on."""
-    order = AutoTopUp.objects.filter(team=team, enabled=True).select_related("by").first()
+    orders = AutoTopUp.objects.filter(team=team, account=account, enabled=True)
+    order = orders.select_related("by").first()
     if order is None or order.by is None:
         return order
     owner = Membership.objects.owner_of(team)
@@ -133,10 +147,15 @@ def _order_of_owner(team: Team, at: datetime) -> AutoTopUp | None:
     order.enabled = False
     order.save(update_fields=["enabled"])
     details: Details = {"enabled": False, "ordered_by": order.by.email}
-    record(team=team, by=None, action="credits.auto_top_up", subject=team.name, details=details, at=at)
-    once = f"top_up_off:{team.pk}:{order.changed_at.isoformat()}"
-    balance = team_balance(team.pk, at)
-    notify_owner(team=team, kind="top_up_off", dedupe_key=once, at=at, balance=balance, by=order.by.email)
+    action = f"{account}.auto_top_up"
+    record(team=team, by=None, action=action, subject=team.name, details=details, at=at)
+    context: dict[str, str | int] = {
+        "account": account.value,
+        "balance": account_balance(account, team.pk, at),
+        "by": order.by.email,
+    }
+    once = _once("top_up_off", account, f"{team.pk}:{order.changed_at.isoformat()}")
+    notify_owner(team=team, kind="top_up_off", dedupe_key=once, at=at, **context)
     return None
 
 
@@ -145,7 +164,11 @@ def _rests(order: AutoTopUp, at: datetime) -> bool:
     settings."""
     rest = RETRY_AFTER * order.failures
     failed = CreditPurchase.objects.filter(
-        team=order.team, kind=CreditPurchase.Kind.TOP_UP, state=State.FAILED, closed_at__gt=at - rest
+        team=order.team,
+        account=order.account,
+        kind=CreditPurchase.Kind.TOP_UP,
+        state=State.FAILED,
+        closed_at__gt=at - rest,
     )
     return order.failures > 0 and failed.filter(closed_at__gte=order.changed_at).exists()
 
@@ -159,15 +182,13 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
         return
     purchase.state, purchase.reason, purchase.closed_at = State.FAILED, reason[:500], at
     purchase.save(update_fields=["state", "reason", "closed_at"])
-    order = AutoTopUp.objects.get(team=purchase.team)
+    order = AutoTopUp.objects.get(team=purchase.team, account=purchase.account)
     if order.enabled:  # one that was switched off meanwhile did not fail
         order.failures += 1
         order.enabled = order.failures < MAX_FAILURES
         order.save(update_fields=["failures", "enabled"])
         context: dict[str, str | int] = {
-            "credits": purchase.amount_nanousd,
-            "price": purchase.amount_nanousd,
-            "balance": team_balance(purchase.team_id, at),
+            **_about(purchase, at),
             "reason": purchase.reason,
             "off": "" if order.enabled else "yes",
         }
@@ -177,7 +198,7 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
     record(
         team=purchase.team,
         by=None,
-        action="credits.top_up_failed",
+        action=f"{purchase.account}.top_up_failed",
         subject=str(purchase.pk),
         details=details,
         at=at,
@@ -186,21 +207,21 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
 
 def forget_failures_of_paid_top_up(*, purchase: CreditPurchase, at: datetime) -> None:
     """A top-up was paid: the failures before it are forgotten. Inside of the transaction that grants it."""
-    order = AutoTopUp.objects.filter(team=purchase.team).first()
+    order = AutoTopUp.objects.filter(team=purchase.team, account=purchase.account).first()
     if order is None:
         return
     if order.failures:
         order.failures = 0
         order.save(update_fields=["failures"])
-    context = {
+    once = f"topped_up:{purchase.pk}"
+    notify_owner(team=purchase.team, kind="topped_up", dedupe_key=once, at=at, **_about(purchase, at))
+
+
+def _about(purchase: CreditPurchase, at: datetime) -> dict[str, str | int]:
+    """A top-up as values of a mail."""
+    return {
+        "account": purchase.account,
         "credits": purchase.amount_nanousd,
         "price": purchase.amount_nanousd,
-        "balance": team_balance(purchase.team_id, at),
+        "balance": account_balance(purchase.account, purchase.team_id, at),
     }
-    notify_owner(
-        team=purchase.team, kind="topped_up", dedupe_key=f"topped_up:{purchase.pk}", at=at, **context
-    )
-
-
-def _whole_packs(nanousd: int) -> int:
-    return -(-nanousd // NANOUSD_PER_PACK) * NANOUSD_PER_PACK

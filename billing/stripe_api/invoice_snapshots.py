@@ -45,6 +45,7 @@ class InvoiceSnapshot:
     subtotal_nanousd: int = 0
     balance_nanousd: int = 0
     due_at: datetime | None = None
+    account: str = "credits"  # of the purchase that it bills
     needs_address: bool = False  # its tax cannot be calculated before the customer has said where they are
 
     @property
@@ -87,6 +88,7 @@ def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
         paid_nanousd=nanousd_from_cents(invoice["amount_paid"]),
         attempted=bool(invoice.get("attempted")),
         purchase_id=metadata.get("purchase", ""),
+        account=metadata.get("account", "credits"),
         payment_id=_payment_of(((invoice.get("payments") or {}).get("data")) or []),
         url=invoice.get("hosted_invoice_url") or "",
         created_at=moment(invoice["created"]),

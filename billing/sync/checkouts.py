@@ -41,7 +41,7 @@ def sync_checkout(checkout: Checkout, at: datetime, *, session_id: str = "") -> 
     if snapshot.status == "complete":
         if snapshot.subscription_id:
             changed += sync_subscription(snapshot.subscription_id, at)
-        if checkout.kind == Checkout.Kind.CREDITS and snapshot.paid:
+        if checkout.kind != Checkout.Kind.SUBSCRIPTION and snapshot.paid:
             changed += _grant(checkout, snapshot, at)
         if snapshot.invoice_id:  # the subscription that it bills has just been synced
             changed += sync_invoice(snapshot.invoice_id, at, with_subscription=not snapshot.subscription_id)

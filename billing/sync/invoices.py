@@ -53,7 +53,7 @@ def _apply_purchase(team: Team, snapshot: InvoiceSnapshot, at: datetime) -> list
         if purchase is not None and snapshot.status == "open":
             purchases.set_invoice_id(purchase=purchase, invoice_id=snapshot.id)
         return []
-    purchase = named_purchase(team, snapshot.purchase_id, snapshot.subtotal_nanousd, at)
+    purchase = named_purchase(team, snapshot, at)
     if purchase is None:
         return []
     changed = purchases.grant_purchase(

@@ -7,14 +7,16 @@ from uuid import UUID
 
 from billing import stripe_api
 from billing.fetch import Fetched, fetch
-from billing.models import CreditPurchase, Payment, Price
-from billing.money import PACK_KEY
+from billing.models import CreditPurchase, Payment
+from billing.money import PACKS
 from billing.services import purchases
 from billing.services.payments import apply_payment
 from billing.services.refunds import fail_refund, take_back_credits
+from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.snapshots import PaymentSnapshot
 from billing.sync.customers import team_of
 from billing.sync.seats_taken_back import take_back_seats
+from quota.models import Account
 from teams.models import Team
 
 
@@ -52,17 +54,19 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
     return changed
 
 
-def named_purchase(team: Team, id: str, worth_nanousd: int, at: datetime) -> CreditPurchase | None:
+def named_purchase(team: Team, bill: InvoiceSnapshot, at: datetime) -> CreditPurchase | None:
     """The Team's purchase that an invoice names. One that we have lost is made again, if it was whole packs:
-    `worth_nanousd` is what they cost before a promotion and tax.
+    its subtotal is what they cost before a promotion and tax.
     """
+    id, worth = bill.purchase_id, bill.subtotal_nanousd
     found = known_purchase(team, id)
-    if found is not None or not is_uuid(id):
+    if found is not None or not is_uuid(id) or bill.account not in PACKS:
         return found
-    pack = Price.objects.get(lookup_key=PACK_KEY).amount_nanousd
-    if worth_nanousd <= 0 or worth_nanousd % pack or CreditPurchase.objects.filter(pk=id).exists():
+    pack = PACKS[bill.account]
+    is_sold = worth >= pack.least_nanousd and worth % pack.nanousd == 0
+    if not is_sold or CreditPurchase.objects.filter(pk=id).exists():
         return None
-    return purchases.restore_purchase(team=team, id=id, credits_nanousd=worth_nanousd, at=at)
+    return purchases.restore_purchase(team=team, id=id, account=Account(bill.account), nanousd=worth, at=at)
 
 
 def known_purchase(team: Team, id: str) -> CreditPurchase | None:

@@ -272,4 +272,5 @@ def _granted_without_payment() -> Iterator[str]:
     paid = CreditPurchase.objects.filter(state=CreditPurchase.State.PAID).exclude(payment_id="")
     known = Payment.objects.filter(status="succeeded").values("stripe_id")
     for purchase in paid.exclude(payment_id__in=known).select_related("team"):
-        yield f"{purchase.team} got Credits for the payment {purchase.payment_id}, which Stripe does not know"
+        what = "Credits" if purchase.account == "credits" else "API balance"
+        yield f"{purchase.team} got {what} for the payment {purchase.payment_id}, which Stripe does not know"

@@ -15,13 +15,18 @@ from django.utils.translation import gettext as _
 from billing import stripe_api
 from billing.errors import StripeMissing, StripeRefused
 from billing.models import Price
-from billing.money import CREDITS_PER_PACK, cents_from_nanousd
+from billing.money import CREDITS_PER_PACK, PACKS, cents_from_nanousd
 from billing.services.prices import set_stripe_price_id
 from billing.stripe_api import PriceSnapshot
 from quota.models import Plan
 
-# Stripe's id of what Credits are sold as.
+# Stripe's ids of what Credits and API balance are sold as, and their names there, by the key of their price.
 CREDITS_PRODUCT = f"tokenplan_credits_{CREDITS_PER_PACK}"
+BALANCE_PRODUCT = "tokenplan_api_balance"
+PACK_PRODUCTS = {
+    PACKS["credits"].key: (CREDITS_PRODUCT, f"{CREDITS_PER_PACK:,} Credits"),
+    PACKS["balance"].key: (BALANCE_PRODUCT, "API balance"),
+}
 # What the inbox knows how to sync, and what an operator wants to see there.
 EVENTS = [
     "checkout.session.completed",
@@ -119,7 +124,7 @@ def _create_price(price: Price, product_id: str, in_place_of: PriceSnapshot | No
 def _upsert_product(price: Price) -> str:
     """One product a plan version, so that invoices name it; its id is ours."""
     if price.plan is None:
-        id, name = CREDITS_PRODUCT, f"{CREDITS_PER_PACK:,} Credits"
+        id, name = PACK_PRODUCTS[price.lookup_key]
     else:
         id, name = f"tokenplan_{price.plan.code}_v{price.plan.version}", f"Token Plan {price.plan.name}"
     stripe_api.upsert_product(id, name=name)

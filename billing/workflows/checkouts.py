@@ -1,4 +1,6 @@
-"""Buying the first seats, and Credits, in a checkout session: a page of Stripe's on which the Team pays."""
+"""Buying the first seats, Credits, and API balance, in a checkout session: a page of Stripe's on which the
+Team pays.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from billing.change_requests import MAX_SEATS, Bill
 from billing.errors import ChangeInProgress, NotOnSale, StripeRefused
 from billing.fetch import fetch
 from billing.models import Checkout, CreditPurchase, Customer, Interval, Promotion
-from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
+from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK, PACKS
 from billing.selectors.checkouts import open_checkout, sells_the_same
 from billing.selectors.prices import pack_price_id, prices_of
 from billing.selectors.promotions import promotion_of, usable_promotion
@@ -26,7 +28,8 @@ from billing.sync.checkouts import sync_checkout
 from billing.sync.promotions import sync_promotion
 from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer
-from quota.models import Plan
+from quota.models import Account, Plan
+from quota.money import usd_text
 from teams.models import Team, User
 from tokenplan.kit.errors import InvalidValue
 
@@ -39,7 +42,7 @@ class _Asked:
     prices: Mapping[str, int]
     text: str
     promotion_code: str
-    credits_nanousd: int = 0
+    lot_nanousd: int = 0
 
 
 def buy_seats(
@@ -164,6 +167,35 @@ def _packs_asked(packs: int, promotion_code: str) -> _Asked:
     return _Asked(Checkout.Kind.CREDITS, prices, text, promotion_code, packs * NANOUSD_PER_PACK)
 
 
+def buy_balance(*, team: Team, nanousd: int, promotion_code: str = "", at: datetime, by: User) -> Checkout:
+    """A session for API balance, in whole dollars from $5. Raises what `buy_credits` does."""
+    return _begin(team=team, asked=_balance_asked(nanousd, promotion_code), at=at, by=by)
+
+
+def preview_balance(*, team: Team, nanousd: int, promotion_code: str = "", at: datetime) -> InvoiceSnapshot:
+    """What this much API balance costs, with the promotion code. Raises what `buy_balance` does; nothing is
+    written.
+    """
+    return _preview(team, _balance_asked(nanousd, promotion_code), at)
+
+
+def check_balance(nanousd: int) -> None:
+    """Raises InvalidValue for an amount that is not sold."""
+    pack = PACKS[Account.BALANCE]
+    if nanousd % pack.nanousd or not pack.least_nanousd <= nanousd <= pack.most_nanousd:
+        refused = gettext("Pay in from %(least)s to %(most)s at once, in whole dollars")
+        bounds = {"least": usd_text(pack.least_nanousd), "most": usd_text(pack.most_nanousd)}
+        raise InvalidValue(refused % bounds, pointer="/amount_nanousd")
+
+
+def _balance_asked(nanousd: int, promotion_code: str) -> _Asked:
+    check_balance(nanousd)
+    with override(settings.LANGUAGE_CODE):
+        text = gettext("%(amount)s of API balance") % {"amount": usd_text(nanousd)}
+    prices = {pack_price_id(Account.BALANCE): nanousd // PACKS[Account.BALANCE].nanousd}
+    return _Asked(Checkout.Kind.BALANCE, prices, text, promotion_code, nanousd)
+
+
 def _begin(*, team: Team, asked: _Asked, at: datetime, by: User) -> Checkout:
     """The open session if it is for the same; else that one is ended, and a new one begins."""
     if asked.promotion_code:
@@ -212,13 +244,18 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     return checkout
 
 
+def purchase_metadata(purchase: CreditPurchase) -> dict[str, str]:
+    """By which a payment and an invoice name the purchase."""
+    return {"purchase": str(purchase.pk), "account": purchase.account}
+
+
 def _create_or_find(checkout: Checkout, customer_id: str) -> CheckoutSnapshot:
     """The session, made now or by an earlier request. Raises StripeRefused if there is neither."""
     team = checkout.team
     metadata = {"team": str(team.pk), "checkout": str(checkout.pk)}
     purchase = CreditPurchase.objects.filter(checkout=checkout).first()
     if purchase is not None:
-        metadata["purchase"] = str(purchase.pk)
+        metadata |= purchase_metadata(purchase)
     promotion = promotion_of(checkout)
     back = f"{settings.BASE_URL}/teams/{team.slug}/billing/checkouts/{checkout.pk}/"
     try:

@@ -10,8 +10,11 @@ from billing.fetch import fetch
 from billing.models import Promotion
 from billing.services import promotions
 from billing.services.promotions import PromotionAsked, PromotionTerms
-from billing.workflows.catalog import CREDITS_PRODUCT
+from billing.workflows.catalog import BALANCE_PRODUCT, CREDITS_PRODUCT
 from teams.models import User
+
+# What a coupon is for at Stripe.
+PRODUCTS = {Promotion.Scope.CREDITS: [CREDITS_PRODUCT], Promotion.Scope.BALANCE: [BALANCE_PRODUCT]}
 
 
 def create_promotion(
@@ -26,7 +29,7 @@ def create_promotion(
     once = uuid5(request, repr((asked, terms.scope, terms.first_purchase)))
     # Of seats no products are named: each new version of a plan is another one, which a coupon made before
     # could not name.
-    products = [CREDITS_PRODUCT] if terms.scope == Promotion.Scope.CREDITS else []
+    products = PRODUCTS.get(Promotion.Scope(terms.scope), [])
     coupon_id = stripe_api.create_coupon(
         request=once,
         name=asked.code,

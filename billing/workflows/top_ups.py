@@ -11,36 +11,44 @@ from django.utils.translation import gettext as _
 from billing import stripe_api
 from billing.errors import AddressNeeded, NotOnSale, PaymentDeclined, StripeMissing, StripeRefused
 from billing.models import AutoTopUp, CreditPurchase, Customer
-from billing.money import NANOUSD_PER_PACK
+from billing.money import PACKS
 from billing.selectors.prices import pack_price_id
 from billing.services import purchases, top_ups
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.sync.invoices import sync_invoice
 from billing.workflows.batches import work_each
+from billing.workflows.checkouts import purchase_metadata
 from billing.workflows.customers import ensure_customer
+from quota.models import Account
 from teams.models import Team
 
 
 def top_up_all(*, at: datetime) -> int:
-    """Every Team whose Credits are below its threshold. Returns how many purchases are paid. Raises
-    PaymentsUnavailable.
+    """Every Team whose Credits, or API balance, are below their threshold. Returns how many purchases are
+    paid. Raises PaymentsUnavailable.
     """
+    return sum(_top_up_account(account, at) for account in Account)
+
+
+def _top_up_account(account: Account, at: datetime) -> int:
     waiting = CreditPurchase.objects.filter(
-        kind=CreditPurchase.Kind.TOP_UP, state=CreditPurchase.State.WAITING
+        account=account, kind=CreditPurchase.Kind.TOP_UP, state=CreditPurchase.State.WAITING
     )
-    ordered = AutoTopUp.objects.filter(enabled=True).values("team")
+    ordered = AutoTopUp.objects.filter(account=account, enabled=True).values("team")
     teams = Team.objects.live().filter(Q(pk__in=ordered) | Q(pk__in=waiting.values("team")))
     return work_each(
-        teams, lambda team: top_up(team=team, at=at), "The Credits of the Team %s were not topped up"
+        teams,
+        lambda team: top_up(team=team, account=account, at=at),
+        f"The {account.label} of the Team %s were not topped up",
     )
 
 
-def top_up(*, team: Team, at: datetime) -> bool:
-    """One Team. Whether it was charged now. A purchase that waits is finished first: its invoice exists
-    once, and is paid once. A payment that is under way, such as a bank debit of days, is waited for, for as
-    long as Stripe says. Raises PaymentsUnavailable: the purchase waits, and is tried again.
+def top_up(*, team: Team, account: Account = Account.CREDITS, at: datetime) -> bool:
+    """One account of a Team. Whether it was charged now. A purchase that waits is finished first: its invoice
+    exists once, and is paid once. A payment that is under way, such as a bank debit of days, is waited for,
+    for as long as Stripe says. Raises PaymentsUnavailable: the purchase waits, and is tried again.
     """
-    purchase = top_ups.begin_top_up(team=team, at=at)
+    purchase = top_ups.begin_top_up(team=team, account=account, at=at)
     if purchase is None:
         return False
     try:
@@ -64,7 +72,7 @@ def _charged(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:
     payment = stripe_api.payment(invoice.payment_id) if invoice and invoice.payment_id else None
     if payment is not None and payment.is_under_way:
         return None
-    if not AutoTopUp.objects.filter(team=purchase.team, enabled=True).exists():
+    if not AutoTopUp.objects.filter(team=purchase.team, account=purchase.account, enabled=True).exists():
         raise PaymentDeclined(_("Auto top-up was switched off."))
     if payment is not None and payment.failure and payment.status != "succeeded":
         raise PaymentDeclined(payment.failure)
@@ -104,9 +112,9 @@ def _billed(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot:
     invoice = stripe_api.bill_credits(
         request=purchase.pk,
         customer_id=customer_id,
-        price_id=pack_price_id(),
-        packs=purchase.amount_nanousd // NANOUSD_PER_PACK,
-        metadata={"team": str(purchase.team_id), "purchase": str(purchase.pk)},
+        price_id=pack_price_id(purchase.account),
+        packs=purchase.amount_nanousd // PACKS[purchase.account].nanousd,
+        metadata={"team": str(purchase.team_id), **purchase_metadata(purchase)},
     )
     _note_invoice(purchase, invoice)
     return invoice

@@ -1,4 +1,4 @@
-"""Credits: lots, which an operator corrects or freezes, the ledger, and who has access."""
+"""Lots of both accounts, which an operator corrects or freezes, the ledger, and who has access to Credits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.forms import CreditsField
-from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, OwedUsage
-from quota.money import credits_text
+from quota.forms import CreditsField, UsdField
+from quota.models import Account, CreditAccess, CreditGrant, CreditLedgerEntry, OwedUsage
 from quota.services.credits import adjust_lot, freeze_lot
 from quota.services.owed import waive_owed_usage
 from teams.models import User
@@ -31,43 +30,54 @@ class LotChangeForm(forms.Form):
             (CreditLedgerEntry.Kind.ADJUSTMENT.value, _("Adjustment: give or take")),
         ]
     )
-    credits = CreditsField(label=_("Credits"), help_text=_("With a minus to take."))
+    amount = CreditsField(label=_("Credits"), help_text=_("With a minus to take."))
     cause = forms.CharField(max_length=200, help_text=_("Goes into the ledger and the audit log."))
 
     def __init__(self, lot: CreditGrant, data: Any) -> None:
         super().__init__(data)
+        if lot.account == Account.BALANCE:
+            self.fields["amount"] = UsdField(label=_("Dollars"), help_text=_("With a minus to take."))
 
 
 def _change_lot(lot: CreditGrant, values: Mapping[str, Any], by: User, at: datetime) -> str:
     lot = adjust_lot(
         lot=lot,
-        nanousd=values["credits"],
+        nanousd=values["amount"],
         kind=CreditLedgerEntry.Kind(values["kind"]),
         cause=values["cause"],
         at=at,
         by=by,
     )
-    return gettext("The lot holds %(credits)s Credits now.") % {
-        "credits": credits_text(lot.remaining_nanousd)
-    }
+    return gettext("The lot holds %(amount)s now.") % {"amount": lot.words(lot.remaining_nanousd)}
 
 
 @admin.register(CreditGrant)
 class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
-    list_display = ("id", "team", "credits", "left", "granted_at", "expires_at", "frozen_at", "source")
+    list_display = (
+        "id",
+        "team",
+        "account",
+        "amount",
+        "left",
+        "granted_at",
+        "expires_at",
+        "frozen_at",
+        "source",
+    )
+    list_filter = ("account",)
     list_select_related = ("team",)
     search_fields = ("team__slug", "source")
     ordering = ("-id",)
     actions = ("freeze", "unfreeze")
     verbs = (Verb("correct", _("Refund or adjust"), LotChangeForm, _change_lot),)
 
-    @admin.display(description=_("Credits"))
-    def credits(self, lot: CreditGrant) -> str:
-        return credits_text(lot.amount_nanousd)
+    @admin.display(description=_("Amount"))
+    def amount(self, lot: CreditGrant) -> str:
+        return lot.words(lot.amount_nanousd)
 
     @admin.display(description=_("Left"))
     def left(self, lot: CreditGrant) -> str:
-        return credits_text(lot.remaining_nanousd)
+        return lot.words(lot.remaining_nanousd)
 
     @admin.action(description=_("Freeze: a disputed payment"), permissions=["act"])
     def freeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> None:
@@ -90,15 +100,15 @@ class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
 
 @admin.register(CreditLedgerEntry)
 class CreditLedgerEntryAdmin(ReadOnlyAdmin[CreditLedgerEntry]):
-    list_display = ("at", "team", "kind", "credits", "grant", "cause")
+    list_display = ("at", "team", "account", "kind", "amount", "grant", "cause")
     list_select_related = ("team", "grant__team")
-    list_filter = ("kind",)
+    list_filter = ("account", "kind")
     search_fields = ("team__slug", "cause")
     ordering = ("-at", "-id")
 
-    @admin.display(description=_("Credits"))
-    def credits(self, entry: CreditLedgerEntry) -> str:
-        return credits_text(entry.amount_nanousd)
+    @admin.display(description=_("Amount"))
+    def amount(self, entry: CreditLedgerEntry) -> str:
+        return Account(entry.account).words(entry.amount_nanousd)
 
 
 @admin.register(CreditAccess)
@@ -125,7 +135,7 @@ def _waive(owed: OwedUsage, values: Mapping[str, Any], by: User, at: datetime) -
 
 @admin.register(OwedUsage)
 class OwedUsageAdmin(VerbsAdmin[OwedUsage]):
-    list_display = ("membership", "owed_nanousd", "left_nanousd", "waived_nanousd")
+    list_display = ("membership", "account", "owed_nanousd", "left_nanousd", "waived_nanousd")
     list_select_related = ("membership__user", "membership__team")
     search_fields = ("team__slug", "membership__user__email__contains")
     ordering = ("-left_nanousd",)

@@ -12,11 +12,12 @@ from django.contrib import admin
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.admin.fields import UNTIL, MomentField
+from quota.admin.fields import UNTIL, MomentField, UsdField
 from quota.forms import CreditsField
 from quota.models import Plan
-from quota.money import credits_text
+from quota.money import credits_text, usd_text
 from quota.services import entitlements
+from quota.services.balance import give_voucher
 from quota.services.credits import grant_credits
 from teams.forms import HandOverForm
 from teams.models import Membership, Seat, SeatHolding, Team, User
@@ -50,6 +51,17 @@ class CreditsGrantForm(forms.Form):
 
     credits = CreditsField(label=_("Credits"))
     expires_at = MomentField(label=_("Expires"), help_text=_("In UTC. Empty: in 365 days."))
+    reason = forms.CharField(max_length=150, help_text=_("Goes into the ledger and the audit log."))
+
+    def __init__(self, team: Team, data: Any) -> None:
+        super().__init__(data)
+
+
+class VoucherForm(forms.Form):
+    """A voucher for the Team's API balance."""
+
+    amount = UsdField(label=_("Dollars"))
+    expires_at = MomentField(label=_("Expires"), required=True, help_text=_("In UTC."))
     reason = forms.CharField(max_length=150, help_text=_("Goes into the ledger and the audit log."))
 
     def __init__(self, team: Team, data: Any) -> None:
@@ -94,6 +106,23 @@ def _grant_credits(team: Team, values: Mapping[str, Any], by: User, at: datetime
     }
 
 
+def _give_voucher(team: Team, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    lot = give_voucher(
+        team=team,
+        nanousd=values["amount"],
+        expires_at=values["expires_at"],
+        source=f"operator {uuid4().hex[:12]}",
+        reason=values["reason"],
+        at=at,
+        by=by,
+    )
+    return gettext("%(team)s has %(amount)s more to spend with API keys, until %(day)s.") % {
+        "team": team,
+        "amount": usd_text(lot.amount_nanousd),
+        "day": f"{values['expires_at']:%Y-%m-%d}",
+    }
+
+
 def _preview_hand_over(team: Team, values: Mapping[str, Any]) -> list[str]:
     new = teams.successor(team=team, email=values["email"])
     owner = Membership.objects.owner_of(team)
@@ -133,4 +162,5 @@ class TeamAdmin(VerbsAdmin[Team]):
         Verb("hand-over", _("Hand over"), HandOverForm, _hand_over, preview=_preview_hand_over),
         Verb("grant-seat", _("Grant a seat"), SeatGrantForm, _grant_seat),
         Verb("grant-credits", _("Grant Credits"), CreditsGrantForm, _grant_credits),
+        Verb("give-voucher", _("Give a voucher for the API balance"), VoucherForm, _give_voucher),
     )

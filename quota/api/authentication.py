@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from quota.models import Gateway
 from quota.services.gateways import recognise_gateway
 from teams.errors import KeyInvalid
-from teams.models import SubscriptionKey
+from teams.models import ApiKeyText, SubscriptionKey
+from teams.services.api_keys import recognise_api_key
 from teams.services.keys import recognise_key
 from tokenplan.kit.parsers import bearer
 
@@ -52,7 +53,23 @@ class KeyAuthentication(BaseAuthentication):
         return 'Bearer realm="usage"'
 
 
-# The OpenAPI library finds the two below as its subclasses, and describes by them how a view signs in.
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer sk-api-…`; the API key's text becomes `request.auth`."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKeyText]:
+        text = bearer(request)
+        if text is None:
+            raise NotAuthenticated(_("Send an API key: Authorization: Bearer sk-api-…"))
+        key = recognise_api_key(text=text, at=timezone.now())
+        if key is None:
+            raise KeyInvalid
+        return AnonymousUser(), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="balance"'
+
+
+# The OpenAPI library finds the three below as its subclasses, and describes by them how a view signs in.
 class GatewayScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = GatewayAuthentication
     name = "gateway"
@@ -71,3 +88,11 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "A Subscription Key, `sk-cp-…`."}
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = ApiKeyAuthentication
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key, `sk-api-…`."}

@@ -17,9 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from quota.api.receipts import PriceUsedSerializer
-from quota.hot_path.catalog import rate_card
-from quota.models import RateCard
 from quota.pricing import ModelPrices
+from quota.selectors.rate_cards import models_in_force
 from quota.stored_json import moment_json, prices_json
 from tokenplan.kit.api import Shape
 
@@ -47,26 +46,15 @@ def model_json(model: ModelPrices, aliases: list[str]) -> dict[str, Any]:
     }
 
 
-def models_in_force(at: datetime) -> tuple[str, datetime | None, list[tuple[ModelPrices, list[str]]]]:
-    """The rate card in force: its ETag, its moment, and its models in their order, each with its aliases."""
-    row = RateCard.objects.in_force(at)
-    if row is None:
-        return '"none"', None, []
-    card = rate_card(row.pk)
-    names: dict[str, list[str]] = {}
-    for alias, model in card.aliases.items():
-        names.setdefault(model, []).append(alias)
-    return f'"{row.pk}"', card.effective_from, [(m, names.get(m.model, [])) for m in card.models.values()]
-
-
 def card_answer(
     request: Request, shape: Callable[[ModelPrices, list[str]], dict[str, Any]], at: datetime
 ) -> HttpResponseBase:
     """The rate card in force with each model in this shape, and its ETag; 304 for whoever has it already."""
-    etag, since, models = models_in_force(at)
+    listed = models_in_force(at)
+    etag = f'"{listed.card_id or "none"}"'
     body = {
-        "effective_from": moment_json(since) if since else None,
-        "models": [shape(model, aliases) for model, aliases in models],
+        "effective_from": moment_json(listed.card.effective_from) if listed.card else None,
+        "models": [shape(model, aliases) for model, aliases in listed.models],
     }
     answer = Response(body, headers={"ETag": etag})
     patch_cache_control(answer, no_cache=True)

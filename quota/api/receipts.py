@@ -34,12 +34,14 @@ def receipt_json(event: UsageEvent) -> dict[str, Any]:
         "amount_nanousd": event.amount_nanousd,
         "from_quota_nanousd": event.from_quota_nanousd,
         "from_credits_nanousd": event.from_credits_nanousd,
+        "from_balance_nanousd": event.from_balance_nanousd,
         "overrun_nanousd": event.overrun_nanousd,
         "prices": event.prices,
         "windows_before": event.windows_before,
         "windows_after": event.windows_after,
         "occurred_at": moment_json(event.occurred_at),
         "recorded_at": moment_json(event.recorded_at),
+        **({"corrects": str(event.corrects_id)} if event.corrects_id else {}),
     }
 
 
@@ -53,7 +55,7 @@ class PriceUsedSerializer(Shape):
 
 
 class ReceiptSerializer(serializers.Serializer[UsageEvent]):
-    """A charge, for good. The three parts add up to the amount."""
+    """A charge, for good. The four parts add up to the amount."""
 
     id = serializers.UUIDField()
     reservation = serializers.UUIDField(
@@ -73,12 +75,18 @@ class ReceiptSerializer(serializers.Serializer[UsageEvent]):
     amount_nanousd = serializers.IntegerField(help_text=NANOUSD)
     from_quota_nanousd = serializers.IntegerField()
     from_credits_nanousd = serializers.IntegerField()
-    overrun_nanousd = serializers.IntegerField(help_text="What neither quota nor Credits had room for.")
+    from_balance_nanousd = serializers.IntegerField(help_text="Of a call with an API key.")
+    overrun_nanousd = serializers.IntegerField(help_text="What nothing of these covered.")
     prices = PriceUsedSerializer(many=True)
     windows_before = WindowSerializer(many=True)
     windows_after = WindowSerializer(many=True)
     occurred_at = serializers.DateTimeField()
     recorded_at = serializers.DateTimeField()
+    corrects = serializers.UUIDField(
+        required=False,
+        help_text="Of a correction alone: the receipt that was wrong. One with negative amounts undoes it, "
+        "another charges what is right.",
+    )
 
     def to_representation(self, instance: UsageEvent) -> dict[str, Any]:
         return receipt_json(instance)

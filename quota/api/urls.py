@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.urls import path
 
 from quota.api import model_list
-from quota.api.gateway import authorize, bulk, rate_card, reservations, settle
+from quota.api.gateway import authorize, bulk, rate_card, refusals, reservations, settle
+from quota.api.key_holder import balance as key_balance
 from quota.api.key_holder import trackers, usage
-from quota.api.people import credits, members, seat_requests, seats, team_usage, usage_csv
+from quota.api.people import api_keys, balance, credits, members, seat_requests, seats, team_usage, usage_csv
 
 people = [
     path("me/usage", team_usage.MyUsage.as_view(), name="api-my-usage"),
@@ -33,6 +34,23 @@ people = [
     path("teams/<slug:slug>/credits/policy", credits.Policy.as_view(), name="api-credit-policy"),
     path("teams/<slug:slug>/credits/lots", credits.Lots.as_view(), name="api-credit-lots"),
     path("teams/<slug:slug>/credits/ledger", credits.Ledger.as_view(), name="api-credit-ledger"),
+    path("teams/<slug:slug>/api-keys", api_keys.ApiKeys.as_view(), name="api-api-keys"),
+    path("teams/<slug:slug>/api-keys/policy", api_keys.ApiKeyPolicy.as_view(), name="api-api-key-policy"),
+    path("teams/<slug:slug>/api-keys/<int:pk>", api_keys.ApiKeyDetail.as_view(), name="api-api-key"),
+    path(
+        "teams/<slug:slug>/api-keys/<int:pk>/reveal",
+        api_keys.RevealApiKey.as_view(),
+        name="api-api-key-reveal",
+    ),
+    path(
+        "teams/<slug:slug>/api-keys/<int:pk>/rotate",
+        api_keys.RotateApiKey.as_view(),
+        name="api-api-key-rotate",
+    ),
+    path("teams/<slug:slug>/balance", balance.Balance.as_view(), name="api-team-balance"),
+    path("teams/<slug:slug>/balance/alert", balance.Alert.as_view(), name="api-balance-alert"),
+    path("teams/<slug:slug>/balance/lots", balance.BalanceLots.as_view(), name="api-balance-lots"),
+    path("teams/<slug:slug>/balance/ledger", balance.BalanceLedger.as_view(), name="api-balance-ledger"),
     path("teams/<slug:slug>/usage", team_usage.TeamUsage.as_view(), name="api-team-usage"),
     path("teams/<slug:slug>/usage.csv", usage_csv.TeamUsageCSV.as_view(), name="api-team-usage-csv"),
     path("teams/<slug:slug>/receipts", team_usage.TeamReceipts.as_view(), name="api-team-receipts"),
@@ -53,16 +71,20 @@ urlpatterns = [
     path("gateway/reservations/<uuid:reservation>/release", settle.Release.as_view(), name="api-release"),
     path("gateway/settlements", bulk.Settlements.as_view(), name="api-settlements"),
     path("gateway/events", bulk.Events.as_view(), name="api-events"),
+    path("gateway/refusals", refusals.Refusals.as_view(), name="api-refusals"),
     path("gateway/rate-card", rate_card.GatewayRateCard.as_view(), name="api-rate-card"),
     path("models", model_list.Models.as_view(), name="api-models"),
+    path("balance", key_balance.KeyBalance.as_view(), name="api-balance"),
     path("usage", usage.Usage.as_view(), name="api-usage"),
     path("usage/receipts", usage.Receipts.as_view(), name="api-receipts"),
     path("usage/receipts/<uuid:pk>", usage.Receipt.as_view(), name="api-receipt"),
+    path("usage/refusals", usage.Refusals.as_view(), name="api-usage-refusals"),
     path("usage/series", usage.Series.as_view(), name="api-series"),
     *people,
 ]
 
 tracker_patterns = [
+    path("account/query_balance", key_balance.QueryBalance.as_view(), name="query-balance"),
     path("v1/token_plan/remains", trackers.Remains.as_view(), name="remains"),
     path("v1/api/openplatform/coding_plan/remains", trackers.Remains.as_view(), name="remains-legacy"),
 ]

@@ -99,6 +99,7 @@ def amounts_json(amounts: Amounts) -> dict[str, int]:
         "amount_nanousd": amounts.amount_nanousd,
         "from_quota_nanousd": amounts.from_quota_nanousd,
         "from_credits_nanousd": amounts.from_credits_nanousd,
+        "from_balance_nanousd": amounts.from_balance_nanousd,
         "overrun_nanousd": amounts.overrun_nanousd,
     }
 
@@ -138,12 +139,13 @@ SPAN_PARAMETERS = [
 
 
 class AmountsSerializer(serializers.Serializer[Any]):
-    """Whole nano-dollars; the three parts add up to the amount."""
+    """Whole nano-dollars; the four parts add up to the amount."""
 
     calls = serializers.IntegerField()
     amount_nanousd = serializers.IntegerField()
     from_quota_nanousd = serializers.IntegerField()
     from_credits_nanousd = serializers.IntegerField()
+    from_balance_nanousd = serializers.IntegerField(help_text="Of calls with API keys.")
     overrun_nanousd = serializers.IntegerField()
 
 

@@ -15,17 +15,18 @@ from django.utils.translation import gettext as _
 
 from quota.allocation import split
 from quota.errors import LeaseNotAllowed, ModelUnknown, RequestIdReused, ReservationClosed, UsageOwed
+from quota.hot_path.accounts import (
+    USABLE_BALANCE,
+    USABLE_CREDITS,
+    account_columns,
+    key_columns,
+    usable_in_account,
+)
 from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.refusals import check_agents, no_room
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import (
-    USABLE_CREDITS,
-    CallState,
-    locked_call_state,
-    public_id_of,
-    usable_credits,
-)
+from quota.hot_path.state import CallState, locked_call_state, public_id_of
 from quota.models import Gateway, Reservation
 from quota.pricing import Card, estimated, not_on_the_card
 from quota.stored_json import windows_json
@@ -72,13 +73,15 @@ class Authorization:
     estimate_nanousd: int
     from_quota_nanousd: int
     from_credits_nanousd: int
+    from_balance_nanousd: int
     team_slug: str
     plan_code: str | None
     windows: list[dict[str, object]]
 
 
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
-    """Hold what the call may cost, or what the lease asks for: quota first, Credits for the rest. Or refuse.
+    """Hold what the call may cost, or what the lease asks for: quota first, Credits for the rest; for an API
+    key, the Team's API balance. Or refuse.
 
     Raises KeyInvalid, RequestIdReused, ReservationClosed, UsageOwed, ModelUnknown, InvalidUsage, InvalidValue
     for a lifetime that the gateway may not ask for, NoUsableResources, QuotaExhausted, LargerThanTheWindow,
@@ -90,6 +93,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
         state = locked_call_state(
             key_public_id,
             key_text=request.key_text,
+            kind=keytext.kind_of(request.key_text) or keytext.SUBSCRIPTION_KEY,
             request_id=request.request_id,
             occurred_at=at,
             at=at,
@@ -124,7 +128,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             request_hash=request_hash,
             team_id=state.team_id,
             membership_id=state.membership_id,
-            key_id=state.key_id,
+            **key_columns(state.key_id, state.api_key_id),
             seat_id=state.seat_id,
             plan_id=state.plan_id,
             rate_card_id=card_id,
@@ -133,9 +137,9 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             tags=list(request.tags),
             estimate_nanousd=parts.amount,
             from_quota_nanousd=parts.from_quota,
-            from_credits_nanousd=parts.from_credits,
             left_quota_nanousd=parts.from_quota,
-            left_credits_nanousd=parts.from_credits,
+            **account_columns(state.payer, "from", parts.from_credits),
+            **account_columns(state.payer, "left", parts.from_credits),
             windows=windows_json(state.usage.windows(plan.limits, at, Hold(at, parts.from_quota)))
             if plan
             else [],
@@ -150,10 +154,8 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             )
         if Reservation.objects.filter(team=state.team_id, request_id=request.request_id).exists():
             return _repeated(state, key_public_id, request.request_id, request_hash, at)
-        credits = usable_credits(
-            team_id=state.team_id, membership_id=state.membership_id, seated=plan is not None, at=at
-        )
-        raise no_room(state.usage, plan, estimate, credits=credits, at=at)
+        usable = usable_in_account(state.payer, seated=plan is not None, at=at)
+        raise no_room(state.usage, plan, estimate, usable=usable, account=state.payer.account, at=at)
 
 
 def _estimate(card: Card, plan: PlanTerms | None, request: AuthorizeRequest) -> int:
@@ -237,6 +239,7 @@ def _authorization(
         estimate_nanousd=reservation.estimate_nanousd,
         from_quota_nanousd=reservation.from_quota_nanousd,
         from_credits_nanousd=reservation.from_credits_nanousd,
+        from_balance_nanousd=reservation.from_balance_nanousd,
         team_slug=team_slug,
         plan_code=plan_code,
         windows=reservation.windows,
@@ -245,8 +248,9 @@ def _authorization(
 
 _COLUMNS = Columns(Reservation)
 
-# The statement that holds the Credits part also locks and checks it. Each statement inside of
-# `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without a Credits
+
+# The statement that holds the Credits part, or API balance, also locks and checks it. Each statement inside
+# of `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without such a
 # part nothing of the Team is locked.
 _INSERT = f"""
 WITH used_key AS (
@@ -261,17 +265,28 @@ RETURNING id
 """  # noqa: S608  (its parts are constants of ours)
 
 
+def _of_api_key(statement: str) -> str:
+    """The same statement, with the text of an API key and the API balance."""
+    with_text = statement.replace("teams_subscriptionkey", "teams_apikeytext")
+    with_text = with_text.replace("WHERE id = %(key_id)s", "WHERE id = %(api_text_id)s")
+    return with_text.replace(USABLE_CREDITS, USABLE_BALANCE)
+
+
+_INSERT_OF_API_KEY = _of_api_key(_INSERT)
+
+
 def _write(reservation: Reservation, credits_needed: int) -> bool:
-    """Whether it was written. It is not when Credits are missing, or when another connection was first with
-    this request_id.
+    """Whether it was written. It is not when Credits, or API balance, are missing, or when another connection
+    was first with this request_id.
     """
     at = reservation.created_at
     with connection.cursor() as cursor:
         cursor.execute(
-            _INSERT,
+            _INSERT_OF_API_KEY if reservation.api_key_id else _INSERT,
             {
                 **_COLUMNS.values(reservation),
                 "credits_needed": credits_needed,
+                "capped": True,
                 "last_used_before": at - LAST_USED_RESOLUTION,
                 "at": at,
                 "seated": reservation.seat_id is not None,

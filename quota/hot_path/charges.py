@@ -15,11 +15,12 @@ from django.db import connection
 from django.db.models import F
 
 from quota.allocation import Split, draw, split
+from quota.hot_path.accounts import Payer, account_columns, key_columns, usable_in_account
 from quota.hot_path.buckets import first_use_starts
 from quota.hot_path.catalog import plan_terms
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import SeatUsage, usable_credits
-from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
+from quota.hot_path.state import SeatUsage
+from quota.models import ApiKeyMonth, CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
 from quota.stored_json import prices_json, windows_json
 from quota.windows import Limit
@@ -29,8 +30,9 @@ from quota.windows import Limit
 class Call:
     """A call that was made: whose, on what, and when.
 
-    `seat_id` and `plan_id` are both None when Credits alone could pay. `usage` is meter to quantity.
-    `draw_id` is the gateway's id of a draw from the reservation, `external_id` that of an event.
+    `seat_id` and `plan_id` are both None when Credits alone could pay, or the API balance: then `api_key_id`
+    names the API key, and `key_id` is its text's. `usage` is meter to quantity. `draw_id` is the gateway's id
+    of a draw from the reservation, `external_id` that of an event. `corrects_id` is an event that was wrong.
     """
 
     gateway_id: int
@@ -39,7 +41,8 @@ class Call:
     draw_id: str = ""
     team_id: int
     membership_id: int
-    key_id: int
+    key_id: int | None
+    api_key_id: int | None = None
     seat_id: int | None
     plan_id: int | None
     model: str
@@ -49,11 +52,17 @@ class Call:
     estimated: bool = False
     usage_hash: str
     occurred_at: datetime
+    corrects_id: UUID | None = None
+
+    @property
+    def payer(self) -> Payer:
+        return Payer(self.team_id, self.membership_id, self.api_key_id)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldParts:
     """What a live reservation holds for this call, in nano-dollars: it pays even if the room has gone since.
+    `credits` is held in the account that pays: Credits, or the API balance.
 
     `lots_at` is the moment at which lots had to be alive to be drawn from; None: the moment of the charge.
     `alone`: nothing else pays, so what goes beyond it is overrun.
@@ -123,7 +132,7 @@ def record_charge(
         draw_id=call.draw_id,
         team_id=call.team_id,
         membership_id=call.membership_id,
-        key_id=call.key_id,
+        **key_columns(call.key_id, call.api_key_id),
         seat_id=call.seat_id,
         plan_id=call.plan_id,
         model=price.model,
@@ -136,7 +145,7 @@ def record_charge(
         unpriced=bool(price.unpriced),
         amount_nanousd=price.amount,
         from_quota_nanousd=parts.from_quota,
-        from_credits_nanousd=parts.from_credits,
+        **account_columns(call.payer, "from", parts.from_credits),
         overrun_nanousd=parts.uncovered,
         first_use_starts={
             rule_key: start.isoformat()
@@ -147,12 +156,15 @@ def record_charge(
         windows_after=windows_json(after),
         occurred_at=call.occurred_at,
         recorded_at=at,
+        corrects_id=call.corrects_id,
     )
     left = held.without(price.amount)
-    drawn = {"drawn_quota": held.quota - left.quota, "drawn_credits": held.credits - left.credits}
-    _write(event, starts if in_window else {}, {**drawn, "becomes": becomes.value})
+    drawn = account_columns(call.payer, "drawn", held.credits - left.credits)
+    of_hold = {**drawn, "drawn_quota": held.quota - left.quota, "becomes": becomes.value}
+    _write(event, starts if in_window else {}, of_hold)
     if parts.uncovered and call.seat_id is None:
         OwedUsage.objects.create(
+            account=call.payer.account,
             event=event,
             team_id=call.team_id,
             membership_id=call.membership_id,
@@ -160,21 +172,21 @@ def record_charge(
             left_nanousd=parts.uncovered,
         )
     if parts.from_credits:
-        _draw_credits(event, parts.from_credits, lots_at)
+        _draw_lots(event, call.payer, parts.from_credits, lots_at)
     return event
 
 
 def _who_pays(
     call: Call, amount: int, room: int, held: HeldParts, *, lots_at: datetime, at: datetime
 ) -> Split:
-    """Split `amount`: `room` of the windows first, then Credits, which are locked for it."""
+    """Split `amount`: `room` of the windows first, then the account's lots, which are locked for it."""
     parts = split(amount, room=room, credits=0)
     if not parts.uncovered:
         return parts
-    usable = usable_credits(
-        team_id=call.team_id,
-        membership_id=call.membership_id,
+    usable = usable_in_account(
+        call.payer,
         seated=call.seat_id is not None,
+        capped=False,
         at=at,
         occurred_at=call.occurred_at,
         lots_at=lots_at,
@@ -185,7 +197,8 @@ def _who_pays(
         usable = 0
     if held.credits > usable:
         # What was held pays although the access was switched off since, but never beyond what the lots hold.
-        left = CreditGrant.objects.filter(team_id=call.team_id).live(lots_at).remaining()
+        lots = CreditGrant.objects.filter(team_id=call.team_id).of_account(call.payer.account)
+        left = lots.live(lots_at).remaining()
         usable = max(usable, min(held.credits, left))
     return split(amount, room=room, credits=usable)
 
@@ -197,7 +210,8 @@ _WRITE = f"""
 WITH drawn AS (
     UPDATE quota_reservation SET
         left_quota_nanousd = left_quota_nanousd - %(drawn_quota)s,
-        left_credits_nanousd = left_credits_nanousd - %(drawn_credits)s,
+        left_credits_nanousd = left_credits_nanousd - %(drawn_credits_nanousd)s,
+        left_balance_nanousd = left_balance_nanousd - %(drawn_balance_nanousd)s,
         state = CASE %(becomes)s WHEN '' THEN state ELSE %(becomes)s END,
         closed_at = CASE %(becomes)s WHEN '' THEN closed_at ELSE %(recorded_at)s END,
         expired = expired AND %(becomes)s = ''
@@ -220,18 +234,17 @@ def _write(event: UsageEvent, starts: Mapping[str, datetime], of_hold: Mapping[s
         cursor.execute(_WRITE, {**_COLUMNS.values(event), **buckets, **of_hold})
 
 
-def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
-    """Take `amount` from the Team's lots, which are locked, and write it into the ledger and the
-    member's month.
+def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) -> None:
+    """Take `amount` from the account's lots, which are locked, and write it into the ledger and the month of
+    the member, or of the API key.
     """
-    lots = (
-        CreditGrant.objects.filter(team_id=event.team_id).live(lots_at).values_list("id", "remaining_nanousd")
-    )
-    for part in draw(amount, list(lots)):
+    lots = CreditGrant.objects.filter(team_id=event.team_id).of_account(payer.account).live(lots_at)
+    for part in draw(amount, list(lots.values_list("id", "remaining_nanousd"))):
         CreditGrant.objects.filter(pk=part.grant_id).update(
             remaining_nanousd=F("remaining_nanousd") - part.nanousd
         )
         CreditLedgerEntry.objects.create(
+            account=payer.account,
             team_id=event.team_id,
             grant_id=part.grant_id,
             kind=CreditLedgerEntry.Kind.USE,
@@ -241,6 +254,12 @@ def _draw_credits(event: UsageEvent, amount: int, lots_at: datetime) -> None:
             cause=f"usage of {event.model}",
             at=event.recorded_at,
         )
-    of_month = {"membership_id": event.membership_id, "month": event.occurred_at.date().replace(day=1)}
-    CreditMonth.objects.bulk_create([CreditMonth(**of_month, used_nanousd=0)], ignore_conflicts=True)
-    CreditMonth.objects.filter(**of_month).update(used_nanousd=F("used_nanousd") + amount)
+    month = event.occurred_at.date().replace(day=1)
+    if payer.api_key_id is None:
+        of_member = {"membership_id": event.membership_id, "month": month}
+        CreditMonth.objects.bulk_create([CreditMonth(**of_member, used_nanousd=0)], ignore_conflicts=True)
+        CreditMonth.objects.filter(**of_member).update(used_nanousd=F("used_nanousd") + amount)
+    else:
+        of_key = {"api_key_id": payer.api_key_id, "month": month}
+        ApiKeyMonth.objects.bulk_create([ApiKeyMonth(**of_key, used_nanousd=0)], ignore_conflicts=True)
+        ApiKeyMonth.objects.filter(**of_key).update(used_nanousd=F("used_nanousd") + amount)

@@ -11,6 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from quota.errors import EventIdReused, MomentOutOfRange, ReservationUnknown
@@ -18,16 +19,19 @@ from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
 from quota.hot_path.draws import CLOCKS_APART, MAX_AHEAD, Drawn, Report, digest_of, draw_from
 from quota.hot_path.state import (
+    ReservationState,
     key_of_handle,
+    key_of_text,
     locked_call_state,
     locked_reservation_state,
-    membership_of_key,
     public_id_of,
 )
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.pricing import charge
+from teams import keytext
 from teams.errors import KeyInvalid
-from teams.models import SubscriptionKey
+from teams.keytext import SUBSCRIPTION_KEY, KeyKind, kind_of
+from teams.models import ApiKeyText, KeyText, SubscriptionKey
 from tokenplan.kit.problems import UNAVAILABLE
 from tokenplan.kit.transactions import broken_constraint
 
@@ -98,6 +102,17 @@ def _result_of(drawn: Drawn) -> RowResult:
     return RowResult(is_new=drawn.is_new, ended=ended)
 
 
+def replay(*, gateway: Gateway, row: Settlement | ReportedEvent, at: datetime) -> bool:
+    """Record a row for an operator, in the caller's transaction: however late, and though its hold is closed.
+    Whether it was new. Raises what recording it raises.
+    """
+    if isinstance(row, ReportedEvent):
+        return _record(gateway, row, at, replaying=True).is_new
+    locked = locked_reservation_state(row.reservation_id, at=at)
+    drawn = draw_from(locked, row.report, gateway=gateway, closes=row.closes, at=at, replaying=True)
+    return drawn.is_new
+
+
 def _row(record: Callable[[], RowResult]) -> RowResult:
     """One row, in a transaction of its own. What is wrong with it is its result, and the batch goes on; only
     an outage, which is no row's fault, ends the batch.
@@ -133,28 +148,26 @@ def _flush() -> None:
         cursor.execute("SELECT pg_logical_emit_message(true, 'tokenplan', '')")
 
 
-def _record(gateway: Gateway, event: ReportedEvent, at: datetime) -> RowResult:
+def _record(gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool = False) -> RowResult:
     """Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an event that names
     its reservation also ReservationUnknown, AlreadySettled, AlreadyReleased.
     """
     if event.reservation_id:
-        return _record_of_hold(gateway, event, event.reservation_id, at)
-    return RowResult(is_new=_record_without_hold(gateway, event, at))
+        return _record_of_hold(gateway, event, event.reservation_id, at, replaying=replaying)
+    return RowResult(is_new=_record_without_hold(gateway, event, at, replaying=replaying))
 
 
-def _record_of_hold(gateway: Gateway, event: ReportedEvent, reservation_id: UUID, at: datetime) -> RowResult:
+def _record_of_hold(
+    gateway: Gateway, event: ReportedEvent, reservation_id: UUID, at: datetime, *, replaying: bool
+) -> RowResult:
     """The call was asked for: its event is a draw from a lease; else it settles the hold, and is a duplicate
     if that is settled.
 
     The call was allowed, so it does not matter what has become of the key since.
     """
-    membership_id = (
-        key_of_handle(event.key_handle).membership_id
-        if event.key_handle
-        else membership_of_key(event.key_text)
-    )
+    key = key_of_handle(event.key_handle) if event.key_handle else key_of_text(event.key_text)
     locked = locked_reservation_state(reservation_id, at=at)
-    if locked.membership_id != membership_id:
+    if not _is_of(locked, key):
         detail = _("The reservation %(reservation)s is not of this key")
         raise ReservationUnknown(detail % {"reservation": reservation_id}, pointer="/reservation")
     report = Report(
@@ -167,26 +180,39 @@ def _record_of_hold(gateway: Gateway, event: ReportedEvent, reservation_id: UUID
         tags=event.tags or None,
     )
     digest = digest_of(report) if locked.is_lease else _event_hash(event)
-    if _seen_before(locked.team_id, event, digest, at):
+    if _seen_before(locked.team_id, event, digest, at, replaying=replaying):
         return RowResult()
     if locked.state == Reservation.State.SETTLED and not locked.is_lease:
         return RowResult()
     closes = not locked.is_lease
-    return _result_of(draw_from(locked, report, gateway=gateway, closes=closes, at=at, digest=digest))
+    drawn = draw_from(
+        locked, report, gateway=gateway, closes=closes, at=at, digest=digest, replaying=replaying
+    )
+    return _result_of(drawn)
 
 
-def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime) -> bool:
+def _is_of(locked: ReservationState, key: KeyText) -> bool:
+    """Whether the hold is of this key, in whichever of its texts."""
+    if isinstance(key, ApiKeyText):
+        return locked.api_key_id == key.api_key_id
+    is_members = isinstance(key, SubscriptionKey) and key.membership_id == locked.membership_id
+    return is_members and locked.api_key_id is None
+
+
+def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool) -> bool:
     """A key counts as it stood when the call was made: usage of before its revocation is still usage."""
     occurred_at = event.occurred_at.astimezone(UTC)
+    public_id, kind = _key_at_the_call(event, occurred_at)
     state = locked_call_state(
-        _key_at_the_call(event, occurred_at),
+        public_id,
         key_text=None if event.key_handle else event.key_text,
+        kind=kind,
         request_id=None,
         occurred_at=occurred_at,
         at=at,
     )
     digest = _event_hash(event)
-    if _seen_before(state.team_id, event, digest, at):
+    if _seen_before(state.team_id, event, digest, at, replaying=replaying):
         return False
     if not state.key_works:
         raise KeyInvalid
@@ -197,6 +223,7 @@ def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime) -
         team_id=state.team_id,
         membership_id=state.membership_id,
         key_id=state.key_id,
+        api_key_id=state.api_key_id,
         seat_id=state.seat_id,
         plan_id=state.plan_id,
         model=event.model,
@@ -212,36 +239,41 @@ def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime) -
     return True
 
 
-def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> str:
-    """The public id of the key that was used: the one with this text. A handle outlives rotations, so it
-    stands for the newest key that the member had at the call. Raises KeyInvalid.
+def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, KeyKind]:
+    """The public id and the kind of the key that was used: the one with this text. A handle outlives
+    rotations, so it stands for the newest text that the member, or the API key, had at the call. Raises
+    KeyInvalid.
     """
     if not event.key_handle:
-        return public_id_of(event.key_text)
+        return public_id_of(event.key_text), kind_of(event.key_text) or SUBSCRIPTION_KEY
     named = key_of_handle(event.key_handle)
-    keys = SubscriptionKey.objects.filter(
-        membership=named.membership_id, created_at__lte=occurred_at + CLOCKS_APART
-    )
-    newest = keys.order_by("-created_at", "-pk").first()
-    return newest.key_id if newest else named.key_id
+    texts: QuerySet[SubscriptionKey] | QuerySet[ApiKeyText]
+    if isinstance(named, ApiKeyText):
+        texts = ApiKeyText.objects.filter(api_key=named.api_key_id)
+    else:
+        texts = SubscriptionKey.objects.filter(membership__keys=named.pk)
+    made = texts.filter(created_at__lte=occurred_at + CLOCKS_APART)
+    newest = made.order_by("-created_at", "-pk").first()
+    return (newest or named).key_id, named.KIND
 
 
 def _event_hash(event: ReportedEvent) -> str:
-    key = event.key_handle or public_id_of(event.key_text)
+    # By its text or by its handle: the same key.
+    key = keytext.key_id_of_handle(event.key_handle) or public_id_of(event.key_text)
     moment = event.occurred_at.astimezone(UTC).isoformat()
     named = event.reservation_id or ""
     return usage_hash(event.model, event.usage, key, moment, event.agent, named, *event.tags)
 
 
-def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime) -> bool:
+def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime, *, replaying: bool) -> bool:
     """Whether this very event was recorded. Raises EventIdReused when its id was another's, MomentOutOfRange
-    for a new one from too long ago or from the future.
+    for a new one from too long ago, unless an operator is `replaying` it, or from the future.
 
     Asked after the key's lock: a second connection with the same event has waited for the first.
     """
     prior = UsageEvent.objects.filter(team=team_id, external_id=event.id).first()
     if prior is None:
-        if not at - MAX_LATE <= event.occurred_at <= at + MAX_AHEAD:
+        if not (replaying or at - MAX_LATE <= event.occurred_at) or event.occurred_at > at + MAX_AHEAD:
             raise MomentOutOfRange(pointer="/occurred_at")
     elif prior.usage_hash != digest:
         detail = _("The event id %(id)r was used for another event")

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from quota.allocation import split
 from quota.errors import AlreadyReleased, AlreadySettled, ReservationLapsed
+from quota.hot_path.accounts import usable_in_account
 from quota.hot_path.authorize import check_lifetime, room_kept_until
 from quota.hot_path.catalog import plan_terms, rate_card
 from quota.hot_path.refusals import no_room
-from quota.hot_path.state import ReservationState, locked_reservation_state, usable_credits
-from quota.models import Gateway, Reservation
+from quota.hot_path.state import ReservationState, locked_reservation_state
+from quota.models import Account, Gateway, Reservation
 from quota.pricing import estimated
 from teams.errors import KeyInvalid
 from tokenplan.kit.errors import InvalidValue
@@ -91,9 +92,8 @@ def _raise_to(row: Reservation, locked: ReservationState, nanousd: int, at: date
     room = max(room, row.left_quota_nanousd)
     parts = split(nanousd, room=room, credits=0)
     if parts.uncovered:
-        usable = usable_credits(
-            team_id=locked.team_id,
-            membership_id=locked.membership_id,
+        usable = usable_in_account(
+            locked.payer,
             seated=plan is not None,
             at=at,
             occurred_at=moment,
@@ -101,11 +101,17 @@ def _raise_to(row: Reservation, locked: ReservationState, nanousd: int, at: date
             except_id=locked.id,
             lock=True,
         )
-        credits = max(usable, row.left_credits_nanousd)
-        parts = split(nanousd, room=room, credits=credits)
+        usable = max(usable, locked.left_in_account_nanousd)
+        parts = split(nanousd, room=room, credits=usable)
         if parts.uncovered:
-            raise no_room(usage, plan, nanousd, credits=credits, at=at)
+            raise no_room(usage, plan, nanousd, usable=usable, account=locked.payer.account, at=at)
+    more = parts.from_credits - locked.left_in_account_nanousd
     row.from_quota_nanousd += parts.from_quota - row.left_quota_nanousd
-    row.from_credits_nanousd += parts.from_credits - row.left_credits_nanousd
-    row.estimate_nanousd = row.from_quota_nanousd + row.from_credits_nanousd
-    row.left_quota_nanousd, row.left_credits_nanousd = parts.from_quota, parts.from_credits
+    row.left_quota_nanousd = parts.from_quota
+    if locked.payer.account is Account.BALANCE:
+        row.from_balance_nanousd += more
+        row.left_balance_nanousd = parts.from_credits
+    else:
+        row.from_credits_nanousd += more
+        row.left_credits_nanousd = parts.from_credits
+    row.estimate_nanousd = row.from_quota_nanousd + row.from_credits_nanousd + row.from_balance_nanousd

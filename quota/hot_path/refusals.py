@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from quota.errors import LargerThanTheWindow, NoUsableResources, QuotaExhausted, TooManyAgents
 from quota.hot_path.catalog import PlanTerms
 from quota.hot_path.state import SeatUsage
-from quota.money import credits_text
+from quota.models import Account
 from quota.windows import FOREVER
 
 
@@ -35,17 +35,19 @@ def check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) ->
 
 
 def no_room(
-    usage: SeatUsage, plan: PlanTerms | None, nanousd: int, *, credits: int, at: datetime
+    usage: SeatUsage, plan: PlanTerms | None, nanousd: int, *, usable: int, account: Account, at: datetime
 ) -> NoUsableResources | QuotaExhausted | LargerThanTheWindow:
-    """Why `nanousd` cannot be held at `at`, though Credits may pay `credits` of it."""
+    """Why `nanousd` cannot be held at `at`, though lots of the account may pay `usable` of it."""
     if plan is None:
-        if credits:
+        if usable:
             return NoUsableResources(
-                _("The call may cost %(cost)s Credits, of which %(usable)s can be paid")
-                % {"cost": credits_text(nanousd), "usable": credits_text(credits)}
+                _("The call may cost %(cost)s, of which %(usable)s can be paid")
+                % {"cost": account.words(nanousd), "usable": account.words(usable)}
             )
+        if account is Account.BALANCE:
+            return NoUsableResources(_("The API balance is empty, or this key's cap is reached"))
         return NoUsableResources()
-    needed = max(nanousd - credits, 1)
+    needed = max(nanousd - usable, 1)
     windows = usage.windows(plan.limits, at)
     moments = [usage.fits_at(limit, needed, at) or FOREVER for limit in plan.limits]
     # The window that will be the last to have room; one that never will comes last of all.

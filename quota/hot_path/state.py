@@ -1,13 +1,13 @@
 """What a decision about a call depends on, read by the database functions of migration 0003.
 
 `locked_call_state` and `locked_reservation_state` lock rows until the caller's transaction ends, and read
-after the lock. `seat_usage`, and `usable_credits` without `lock`, read the same for showing and lock nothing.
+after the lock. `seat_usage` reads the same for showing and locks nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,12 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from quota.errors import ReservationUnknown
+from quota.hot_path.accounts import Payer
 from quota.hot_path.sql import fetch_row, only_row
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
-from teams.models import SubscriptionKey
+from teams.models import ApiKeyText, KeyText, SubscriptionKey
 from teams.services.keys import refused_text, root_secret
 
 
@@ -87,7 +88,9 @@ NO_SEAT = SeatUsage((), {}, ())
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """A key, and the seat and plan it may use. `seat_id` and `plan_id` are both None when no seat works."""
+    """A key, and the seat and plan it may use. `seat_id` and `plan_id` are both None when no seat works, and
+    of an API key: then `api_key_id` names it, and `key_id` is its text's.
+    """
 
     key_id: int
     key_salt: bytes
@@ -101,7 +104,12 @@ class CallState:
     prior_reservation_id: UUID | None
     seat_id: int | None
     plan_id: int | None
+    api_key_id: int | None
     usage: SeatUsage
+
+    @property
+    def payer(self) -> Payer:
+        return Payer(self.team_id, self.membership_id, self.api_key_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,7 @@ class ReservationState:
     holds_until: datetime
     team_id: int
     membership_id: int
-    key_id: int
+    key_id: int | None
     seat_id: int | None
     plan_id: int | None
     model: str
@@ -132,11 +140,23 @@ class ReservationState:
     rate_card_id: int
     key_works: bool
     seat_works: bool
+    api_key_id: int | None
+    api_text_id: int | None
+    left_balance_nanousd: int
     usage: SeatUsage
 
     @property
     def is_lease(self) -> bool:
         return not self.model
+
+    @property
+    def payer(self) -> Payer:
+        return Payer(self.team_id, self.membership_id, self.api_key_id)
+
+    @property
+    def left_in_account_nanousd(self) -> int:
+        """What is left of the part that Credits, or the API balance, were held for."""
+        return self.left_credits_nanousd + self.left_balance_nanousd
 
 
 def _columns(state: type[CallState | ReservationState]) -> str:
@@ -146,21 +166,27 @@ def _columns(state: type[CallState | ReservationState]) -> str:
 
 
 _CALL_STATE = f"""
-SELECT {_columns(CallState)} FROM quota_call_state(
+SELECT {_columns(CallState).replace("s.api_key_id", "NULL::bigint AS api_key_id")} FROM quota_call_state(
     %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
 ) s
 """  # noqa: S608  (its parts are constants of ours)
+_API_CALL_STATE = f"""
+SELECT {_columns(CallState)} FROM quota_api_call_state(
+    %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
+) s
+"""  # noqa: S608
 _RESERVATION_STATE = f"""
 SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s) s
 """  # noqa: S608
 
 
 def public_id_of(text: str) -> str:
-    """The part of a key's text that names it.
+    """The part of a key's text, of either kind, that names it.
 
     Raises KeyInvalid, without asking the database, for a text that cannot be a key.
     """
-    public_id = keytext.key_id_of(text)
+    kind = keytext.kind_of(text)
+    public_id = keytext.key_id_of(text, kind) if kind else None
     if public_id is None:
         raise KeyInvalid
     return public_id
@@ -170,17 +196,18 @@ def locked_call_state(
     key_public_id: str,
     *,
     key_text: str | None,
+    kind: keytext.KeyKind = keytext.SUBSCRIPTION_KEY,
     request_id: str | None,
     occurred_at: datetime,
     at: datetime,
 ) -> CallState:
-    """The state of a key as of `occurred_at`. It and its seat stay locked.
+    """The state of a key of this kind as of `occurred_at`. It and its seat stay locked.
 
     Raises KeyInvalid unless the key has exactly this text, KeyRootMissing where nobody can tell; a key that
     was named by its handle has no text to compare. Whether it worked then is `key_works`.
     """
     row = fetch_row(
-        _CALL_STATE,
+        _API_CALL_STATE if kind is keytext.API_KEY else _CALL_STATE,
         {
             "key_public_id": key_public_id,
             "request_id": request_id,
@@ -194,33 +221,41 @@ def locked_call_state(
     usage = _take_usage(row)
     state = CallState(**row, usage=usage)
     if key_text is not None:
-        _check_text(key_text, key_public_id, state.key_root, state.key_salt)
+        _check_text(key_text, key_public_id, state.key_root, state.key_salt, kind)
     return state
 
 
-def membership_of_key(key_text: str) -> int:
-    """The membership of the key with this text, whether or not it works. Raises KeyInvalid.
+def key_of_text(key_text: str) -> KeyText:
+    """The key with this text, whether or not it works. Raises KeyInvalid.
 
-    Neither ever changes, so nothing is locked.
+    Whose it is never changes, so nothing is locked.
     """
-    key = SubscriptionKey.objects.filter(key_id=public_id_of(key_text)).first()
+    public_id = public_id_of(key_text)
+    kind = keytext.kind_of(key_text)
+    key = next((key for key in _keys_named(public_id) if key.KIND is kind), None)
     if key is None:
         raise KeyInvalid
-    _check_text(key_text, key.key_id, key.root, bytes(key.salt))
-    return key.membership_id
+    _check_text(key_text, key.key_id, key.root, bytes(key.salt), key.KIND)
+    return key
 
 
-def key_of_handle(handle: str) -> SubscriptionKey:
+def key_of_handle(handle: str) -> KeyText:
     """The key that a handle names, whether or not it works. Raises KeyInvalid."""
-    key = SubscriptionKey.objects.filter(key_id=keytext.key_id_of_handle(handle)).first()
+    key = next(_keys_named(keytext.key_id_of_handle(handle)), None)
     if key is None:
         raise KeyInvalid(_("There is no key with this handle"), pointer="/key_handle")
     return key
 
 
-def _check_text(text: str, key_public_id: str, root: str, salt: bytes) -> None:
+def _keys_named(public_id: str | None) -> Iterator[KeyText]:
+    """Of either kind: ids are random, so that no two keys have the same one."""
+    yield from SubscriptionKey.objects.filter(key_id=public_id)
+    yield from ApiKeyText.objects.filter(key_id=public_id)
+
+
+def _check_text(text: str, key_public_id: str, root: str, salt: bytes, kind: keytext.KeyKind) -> None:
     """Raises KeyInvalid for any other text than the key's own, KeyRootMissing where that cannot be known."""
-    genuine = keytext.key_text(root=root_secret(root), key_id=key_public_id, salt=salt)
+    genuine = keytext.key_text(root=root_secret(root), key_id=key_public_id, salt=salt, kind=kind)
     if not keytext.same_text(text, genuine):
         raise refused_text(root)
 
@@ -240,46 +275,12 @@ def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> Reservati
 
 def seat_usage(seat_id: int, at: datetime) -> SeatUsage:
     """What was used of the seat and is held on it at `at`, for showing: nothing is locked."""
-    return _take_usage(only_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, at, at]))
+    return seat_usage_around(seat_id, at, at)
 
 
-# The same arguments lock and check in the INSERT of a reservation, and read for everyone else.
-USABLE_CREDITS = """quota_usable_credits(
-    %(team_id)s, %(membership_id)s, %(seated)s, %(occurred_at)s, %(lots_at)s, %(at)s, %(except_id)s, %(lock)s
-)"""
-
-
-def usable_credits(
-    *,
-    team_id: int,
-    membership_id: int,
-    seated: bool,
-    at: datetime,
-    occurred_at: datetime | None = None,
-    lots_at: datetime | None = None,
-    except_id: UUID | None = None,
-    lock: bool = False,
-) -> int:
-    """Nano-dollars of the Team's Credits that the member may use now, beyond what live reservations hold.
-
-    `seated`: the call is the overflow of a working seat, so the overflow policies count. `except_id` is a
-    reservation whose own hold does not count. With `lock` the Team's row of Credits is locked first.
-    """
-    row = only_row(
-        f"SELECT {USABLE_CREDITS} AS usable",
-        {
-            "team_id": team_id,
-            "membership_id": membership_id,
-            "seated": seated,
-            "occurred_at": occurred_at or at,
-            "lots_at": lots_at or at,
-            "at": at,
-            "except_id": except_id,
-            "lock": lock,
-        },
-    )
-    usable: int = row["usable"]
-    return usable
+def seat_usage_around(seat_id: int, occurred_at: datetime, at: datetime) -> SeatUsage:
+    """As `seat_usage`, as far as windows around a moment that may have passed need it."""
+    return _take_usage(only_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, occurred_at, at]))
 
 
 def _take_usage(row: dict[str, Any]) -> SeatUsage:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 
-from quota.money import nanousd_from_credits
+from quota.money import nanousd_from_credits, nanousd_from_usd
 
 
 def moment(text: str) -> datetime:
@@ -29,5 +29,13 @@ def credits_as_nanousd(text: str) -> int:
     """A decimal number of Credits, in nano-dollars."""
     try:
         return nanousd_from_credits(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def usd_as_nanousd(text: str) -> int:
+    """A decimal amount in dollars, in nano-dollars."""
+    try:
+        return nanousd_from_usd(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None

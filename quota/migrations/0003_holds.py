@@ -93,8 +93,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    owes := EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.left_nanousd > 0 AND o.membership_id IN (
-        SELECT quota_memberships_of_one_person(membership_id)));
+    owes := EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
+        AND o.membership_id IN (SELECT quota_memberships_of_one_person(membership_id)));
     LOOP  -- until the seat that is locked is the one that the member holds
         SELECT h.seat_id INTO seat_id FROM teams_seatholding h
             WHERE h.membership_id = membership_id AND (
@@ -134,7 +134,8 @@ CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz)
     id uuid, gateway_id bigint, state text, expired boolean, created_at timestamptz, expires_at timestamptz,
     holds_until timestamptz, team_id bigint, membership_id bigint, key_id bigint, seat_id bigint, plan_id bigint,
     model text, agent text, tags jsonb, left_quota_nanousd bigint, left_credits_nanousd bigint, rate_card_id bigint,
-    key_works boolean, seat_works boolean, usage quota_seat_usage_row
+    key_works boolean, seat_works boolean, api_key_id bigint, api_text_id bigint, left_balance_nanousd bigint,
+    usage quota_seat_usage_row
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
 #variable_conflict use_variable
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
@@ -142,9 +143,10 @@ BEGIN
     PERFORM quota_limit_transaction();
     SELECT r.id, r.gateway_id, r.state, r.expired, r.created_at, r.expires_at, r.holds_until, r.team_id, r.membership_id,
             r.key_id, r.seat_id, r.plan_id, r.model, r.agent, r.tags, r.left_quota_nanousd, r.left_credits_nanousd,
-            r.rate_card_id
+            r.rate_card_id, r.api_key_id, r.api_text_id, r.left_balance_nanousd
         INTO id, gateway_id, state, expired, created_at, expires_at, holds_until, team_id, membership_id,
-            key_id, seat_id, plan_id, model, agent, tags, left_quota_nanousd, left_credits_nanousd, rate_card_id
+            key_id, seat_id, plan_id, model, agent, tags, left_quota_nanousd, left_credits_nanousd, rate_card_id,
+            api_key_id, api_text_id, left_balance_nanousd
         FROM quota_reservation r WHERE r.id = p_reservation_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
@@ -157,6 +159,10 @@ BEGIN
         FROM teams_subscriptionkey k JOIN teams_membership m ON m.id = k.membership_id
             JOIN teams_user u ON u.id = m.user_id
         WHERE k.id = key_id;
+    IF api_text_id IS NOT NULL THEN
+        PERFORM 1 FROM teams_apikeytext x WHERE x.id = api_text_id FOR NO KEY UPDATE;
+        key_works := quota_api_text_works(api_text_id, p_at);
+    END IF;
     seat_works := seat_id IS NULL OR (
         EXISTS (SELECT 1 FROM teams_seatholding h
             WHERE h.seat_id = seat_id AND h.membership_id = membership_id AND h.ended_at IS NULL)
@@ -226,13 +232,13 @@ BEGIN
     WITH moments AS (
         SELECT '-infinity'::timestamptz AS moment
         UNION ALL
-        SELECT g.expires_at FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
-            AND g.expires_at <= p_lots_at AND g.frozen_at IS NULL
+        SELECT g.expires_at FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.account = 'credits'
+            AND g.remaining_nanousd > 0 AND g.expires_at <= p_lots_at AND g.frozen_at IS NULL
     )
     SELECT min(
             (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g
-                WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0 AND g.frozen_at IS NULL
-                AND g.expires_at > moment)
+                WHERE g.team_id = p_team_id AND g.account = 'credits' AND g.remaining_nanousd > 0
+                AND g.frozen_at IS NULL AND g.expires_at > moment)
             - (SELECT coalesce(sum(r.left_credits_nanousd), 0) FROM quota_reservation r
                 WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0
                 AND r.holds_until > p_at AND r.created_at >= moment AND r.id IS DISTINCT FROM p_except_id)

@@ -1,6 +1,8 @@
 """The rows of quota, one module a subject."""
 
 from quota.models.credits import (
+    Account,
+    ApiKeyMonth,
     CreditAccess,
     CreditGrant,
     CreditLedgerEntry,
@@ -12,10 +14,14 @@ from quota.models.credits import (
 )
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
+from quota.models.quarantine import QuarantinedRow
+from quota.models.refusals import RefusalCount, RefusedCall
 from quota.models.seat_requests import SeatRequest
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
 __all__ = [
+    "Account",
+    "ApiKeyMonth",
     "ClosedWindow",
     "CreditAccess",
     "CreditGrant",
@@ -29,9 +35,12 @@ __all__ = [
     "PastTeamOverflow",
     "Plan",
     "PlanLimit",
+    "QuarantinedRow",
     "RateCard",
     "RateCardAlias",
     "RateCardPrice",
+    "RefusalCount",
+    "RefusedCall",
     "Reservation",
     "SeatRequest",
     "TeamCredits",

@@ -1,26 +1,55 @@
-"""Credits. Amounts are nano-dollars (1 Credit = $0.001 = 1,000,000 nano-dollars); the ledger is the truth,
-lots carry what is left.
+"""A Team's prepaid money in two accounts, Credits and the API balance: lots and one ledger. Amounts are
+nano-dollars (1 Credit = $0.001 = 1,000,000 nano-dollars); the ledger is the truth, lots carry what is left.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from quota.models.usage import UsageEvent
-from teams.models import Membership, Team, User
+from quota.money import credits_text, credits_words, usd_text
+from teams.models import ApiKey, Membership, Team, User
+
+
+class Account(models.TextChoices):
+    """What a lot is for. Credits pay for what goes beyond a seat's quota, or for calls without a seat; the
+    API balance pays for calls with API keys. Neither pays for the other.
+    """
+
+    CREDITS = "credits", _("Credits")
+    BALANCE = "balance", _("API balance")
+
+    def exact(self, nanousd: int) -> str:
+        """The amount for the audit log: `12000.000`, `$12.00`."""
+        return usd_text(nanousd) if self is Account.BALANCE else credits_text(nanousd)
+
+    def words(self, nanousd: int) -> str:
+        """The amount as people read it: `12,000 Credits`, `$12.00`."""
+        if self is Account.BALANCE:
+            return usd_text(nanousd)
+        return gettext("%(amount)s Credits") % {"amount": credits_words(nanousd)}
 
 
 class CreditGrant(models.Model):
-    """A lot of Credits. `remaining_nanousd` equals the sum of its ledger entries and is never negative."""
+    """A lot of an account. `remaining_nanousd` equals the sum of its ledger entries and is never negative.
 
+    Credits expire. Of the API balance, what was bought does not; a voucher does, and is drawn first.
+    """
+
+    account = models.CharField(
+        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_grants")
     amount_nanousd = models.BigIntegerField()
     remaining_nanousd = models.BigIntegerField()
     granted_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: never."))
     frozen_at = models.DateTimeField(
         null=True, blank=True, help_text=_("A disputed payment: not to be drawn from.")
     )
@@ -40,6 +69,11 @@ class CreditGrant(models.Model):
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("granted_at")), name="a_lot_expires_after_its_purchase"
             ),
+            models.UniqueConstraint(fields=["id", "account"], name="credit_grant_in_account"),
+            models.CheckConstraint(
+                condition=Q(account="credits", expires_at__isnull=False) | Q(account="balance"),
+                name="every_lot_of_credits_expires",
+            ),
         ]
         indexes = [
             models.Index(
@@ -52,20 +86,37 @@ class CreditGrant(models.Model):
     def __str__(self) -> str:
         return f"{self.team}: lot {self.pk}"
 
+    @property
+    def is_voucher(self) -> bool:
+        """Given, not bought: never paid back."""
+        return self.account == Account.BALANCE and self.expires_at is not None
+
+    def is_over(self, at: datetime) -> bool:
+        """Has it expired?"""
+        return self.expires_at is not None and self.expires_at <= at
+
+    def words(self, nanousd: int) -> str:
+        return Account(self.account).words(nanousd)
+
 
 class CreditLedgerEntry(models.Model):
     """A change of a lot, with its cause. Append-only, by trigger. A balance is a sum of these."""
 
     class Kind(models.TextChoices):
         PURCHASE = "purchase", _("Purchase")
+        VOUCHER = "voucher", _("Voucher")
         USE = "use", _("Use")
         EXPIRY = "expiry", _("Expiry")
         REFUND = "refund", _("Refund")
         ADJUSTMENT = "adjustment", _("Adjustment")
+        CORRECTION = "correction", _("Correction of a charge")
 
     # The `cause` of what a new lot pays at once of usage that was owed.
     OWED_USAGE = "usage that was owed"
 
+    account = models.CharField(
+        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_entries")
     grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="entries")
     kind = models.CharField(max_length=10, choices=Kind)
@@ -82,14 +133,14 @@ class CreditLedgerEntry(models.Model):
         verbose_name_plural = _("credit ledger entries")
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind="purchase", amount_nanousd__gt=0)
+                condition=Q(kind__in=["purchase", "voucher", "correction"], amount_nanousd__gt=0)
                 | Q(kind__in=["use", "expiry", "refund"], amount_nanousd__lt=0)
                 | (Q(kind="adjustment") & ~Q(amount_nanousd=0)),
                 name="a_ledger_entry_has_the_sign_of_its_kind",
             ),
             models.CheckConstraint(
-                condition=Q(kind="use", event__isnull=False, membership__isnull=False)
-                | (~Q(kind="use") & Q(event__isnull=True)),
+                condition=Q(kind__in=["use", "correction"], event__isnull=False, membership__isnull=False)
+                | (~Q(kind__in=["use", "correction"]) & Q(event__isnull=True)),
                 name="a_use_of_credits_names_its_event",
             ),
         ]
@@ -100,7 +151,9 @@ class CreditLedgerEntry(models.Model):
 
 
 class TeamCredits(models.Model):
-    """A Team's rules for its pool: may usage beyond a seat's quota fall to Credits, and when to warn."""
+    """A Team's rules for its Credits and its API balance: may usage beyond a seat's quota fall to Credits,
+    and when to warn. Who changes a lot of either account has locked this row.
+    """
 
     team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="credits")
     overflow = models.CharField(
@@ -111,6 +164,12 @@ class TeamCredits(models.Model):
     )
     low_balance_nanousd = models.BigIntegerField(
         default=1_000_000_000, db_default=1_000_000_000, help_text=_("Warn the Owner below this.")
+    )
+    warns_of_balance = models.BooleanField(
+        default=True, db_default=True, help_text=_("Warn of a low API balance?")
+    )
+    low_api_balance_nanousd = models.BigIntegerField(
+        default=1_000_000_000, db_default=1_000_000_000, help_text=_("Warn below this API balance.")
     )
 
     class Meta:
@@ -212,10 +271,34 @@ class CreditMonth(models.Model):
         return f"{self.membership} {self.month:%Y-%m}"
 
 
+class ApiKeyMonth(models.Model):
+    """What calls with an API key used in a calendar month (UTC). Kept with the ledger, for the key's cap."""
+
+    pk = models.CompositePrimaryKey("api_key_id", "month")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="months", db_index=False)
+    month = models.DateField(help_text=_("Its first day."))
+    used_nanousd = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(used_nanousd__gte=0), name="a_month_of_an_api_key_is_not_negative"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.api_key} {self.month:%Y-%m}"
+
+
 class OwedUsage(models.Model):
-    """What a call without a seat used beyond all that covered it. Until nothing is left of it, the keys of
-    its member are refused; the Team's next lot pays it first, or an operator waives it.
+    """What a call without a seat used beyond all that covered it. The Team's next lot of the account pays it
+    first, or an operator waives it. Until nothing is left of it, these keys are refused: its member's where
+    Credits were to pay, every API key of the Team where its balance was.
     """
+
+    account = models.CharField(
+        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+    )
 
     event = models.OneToOneField(UsageEvent, primary_key=True, on_delete=models.PROTECT, related_name="owed")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from quota import querysets
 from quota.models.gateways import Gateway
 from quota.models.plans import Plan, RateCard
-from teams.models import Membership, Seat, SubscriptionKey, Team
+from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team
 
 LAPSED = "lapsed"
 
@@ -45,7 +45,14 @@ class Reservation(models.Model):
     )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
-    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
+    key = models.ForeignKey(
+        SubscriptionKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    # In place of `key`: an API key, and the text of it that was sent. The membership is who made the text.
+    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    api_text = models.ForeignKey(
+        ApiKeyText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
     seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     rate_card = models.ForeignKey(
@@ -61,8 +68,12 @@ class Reservation(models.Model):
     estimate_nanousd = models.BigIntegerField()
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
+    from_balance_nanousd = models.BigIntegerField(default=0, db_default=0)
     left_quota_nanousd = models.BigIntegerField(help_text=_("What draws have left of the quota part."))
     left_credits_nanousd = models.BigIntegerField(help_text=_("What draws have left of the Credits part."))
+    left_balance_nanousd = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("What draws have left of the API balance part.")
+    )
     windows = models.JSONField(help_text=_("The windows as the authorize answered them."))
     state = models.CharField(max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField()
@@ -77,8 +88,12 @@ class Reservation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["team", "request_id"], name="one_reservation_per_request_id"),
             models.CheckConstraint(
-                condition=Q(estimate_nanousd=F("from_quota_nanousd") + F("from_credits_nanousd"))
-                & Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0),
+                condition=Q(
+                    estimate_nanousd=F("from_quota_nanousd")
+                    + F("from_credits_nanousd")
+                    + F("from_balance_nanousd")
+                )
+                & Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0, from_balance_nanousd__gte=0),
                 name="a_reservation_holds_what_was_estimated",
             ),
             models.CheckConstraint(
@@ -87,10 +102,24 @@ class Reservation(models.Model):
                 name="quota_is_held_on_a_seat_with_a_plan",
             ),
             models.CheckConstraint(
-                condition=Q(left_quota_nanousd__gte=0, left_credits_nanousd__gte=0)
+                condition=Q(
+                    left_quota_nanousd__gte=0, left_credits_nanousd__gte=0, left_balance_nanousd__gte=0
+                )
                 & Q(left_quota_nanousd__lte=F("from_quota_nanousd"))
-                & Q(left_credits_nanousd__lte=F("from_credits_nanousd")),
+                & Q(left_credits_nanousd__lte=F("from_credits_nanousd"))
+                & Q(left_balance_nanousd__lte=F("from_balance_nanousd")),
                 name="no_more_is_left_of_a_hold_than_was_held",
+            ),
+            models.CheckConstraint(
+                condition=Q(key__isnull=False, api_key=None, api_text=None, from_balance_nanousd=0)
+                | Q(
+                    key=None,
+                    api_key__isnull=False,
+                    api_text__isnull=False,
+                    seat=None,
+                    from_credits_nanousd=0,
+                ),
+                name="an_api_key_holds_api_balance_and_nothing_else",
             ),
             models.CheckConstraint(
                 condition=Q(holds_until__gte=F("expires_at"), expires_at__gt=F("created_at")),
@@ -103,6 +132,11 @@ class Reservation(models.Model):
                 fields=["team", "holds_until"],
                 condition=Q(state="held", from_credits_nanousd__gt=0),
                 name="credit_holds_of_a_team",
+            ),
+            models.Index(
+                fields=["team", "holds_until"],
+                condition=Q(state="held", from_balance_nanousd__gt=0),
+                name="balance_holds_of_a_team",
             ),
             models.Index(fields=["holds_until"], condition=Q(state="held"), name="holds_by_end"),
             models.Index(
@@ -119,7 +153,7 @@ class Reservation(models.Model):
 
     @property
     def left_nanousd(self) -> int:
-        return self.left_quota_nanousd + self.left_credits_nanousd
+        return self.left_quota_nanousd + self.left_credits_nanousd + self.left_balance_nanousd
 
     def state_at(self, moment: datetime) -> str:
         """`state`, and "lapsed" once its lifetime is over, whether or not a sweep has marked it."""
@@ -146,7 +180,14 @@ class UsageEvent(models.Model):
     )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
-    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
+    key = models.ForeignKey(
+        SubscriptionKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    # In place of `key`: an API key, and the text of it that was sent. The membership is who made the text.
+    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    api_text = models.ForeignKey(
+        ApiKeyText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
     seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     model = models.CharField(max_length=100)
@@ -165,6 +206,7 @@ class UsageEvent(models.Model):
     amount_nanousd = models.BigIntegerField()
     from_quota_nanousd = models.BigIntegerField()
     from_credits_nanousd = models.BigIntegerField()
+    from_balance_nanousd = models.BigIntegerField(default=0, db_default=0)
     overrun_nanousd = models.BigIntegerField()
     first_use_starts = models.JSONField(
         default=dict, help_text=_("When the first_use windows that it counts in began, by window rule.")
@@ -173,6 +215,15 @@ class UsageEvent(models.Model):
     windows_after = models.JSONField()
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
+    corrects = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="corrections",
+        help_text=_("A charge that was wrong: this one undoes it, or charges what is right."),
+    )
+    is_undo = models.BooleanField(default=False)
 
     objects = querysets.UsageEventQuerySet.as_manager()
 
@@ -182,13 +233,35 @@ class UsageEvent(models.Model):
             models.UniqueConstraint(fields=["reservation", "draw_id"], name="a_draw_is_charged_once"),
             models.CheckConstraint(
                 condition=Q(
-                    amount_nanousd=F("from_quota_nanousd") + F("from_credits_nanousd") + F("overrun_nanousd")
+                    amount_nanousd=F("from_quota_nanousd")
+                    + F("from_credits_nanousd")
+                    + F("from_balance_nanousd")
+                    + F("overrun_nanousd")
                 ),
                 name="a_charge_is_the_sum_of_its_parts",
             ),
             models.CheckConstraint(
-                condition=Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0, overrun_nanousd__gte=0),
+                condition=Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0, overrun_nanousd__gte=0)
+                & Q(from_balance_nanousd__gte=0, is_undo=False)
+                | Q(from_quota_nanousd__lte=0, from_credits_nanousd__lte=0, overrun_nanousd__lte=0)
+                & Q(from_balance_nanousd__lte=0, is_undo=True, corrects__isnull=False),
                 name="no_part_of_a_charge_is_negative",
+            ),
+            models.UniqueConstraint(
+                fields=["corrects", "is_undo"],
+                condition=Q(corrects__isnull=False),
+                name="a_charge_is_corrected_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(key__isnull=False, api_key=None, api_text=None, from_balance_nanousd=0)
+                | Q(
+                    key=None,
+                    api_key__isnull=False,
+                    api_text__isnull=False,
+                    seat=None,
+                    from_credits_nanousd=0,
+                ),
+                name="an_api_key_is_charged_to_the_api_balance",
             ),
         ]
         indexes = [

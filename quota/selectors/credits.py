@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Sum
 
-from quota.hot_path.state import usable_credits
+from quota.hot_path.accounts import usable_credits
 from quota.models import (
     CreditAccess,
     CreditGrant,
@@ -36,12 +36,12 @@ class MemberCredits:
 
 def team_balance(team_id: int, at: datetime) -> int:
     """What is left in the Team's lots that can be drawn from."""
-    return CreditGrant.objects.filter(team_id=team_id).live(at).remaining()
+    return CreditGrant.objects.filter(team_id=team_id).credits().live(at).remaining()
 
 
 def team_owes(team: Team) -> int:
     """What members used without a seat and that is neither paid nor waived; the Team's next lot pays it."""
-    return OwedUsage.objects.for_team(team).left()
+    return OwedUsage.objects.for_team(team).credits().left()
 
 
 def paid_for_owed_usage(lot: CreditGrant) -> int:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from quota.models import CreditGrant, CreditLedgerEntry, TeamCredits
+from quota.models import Account, CreditGrant, CreditLedgerEntry, TeamCredits
 from teams.models import Membership, Team
 
 
@@ -56,45 +56,57 @@ ORDER BY e.seat_id, h.membership_id
 
 @dataclass(frozen=True, slots=True)
 class LowPool:
-    """A Team's Credits below what its Owner wants to be warned at. Nano-dollars."""
+    """A Team's Credits, or API balance, below what its Owner wants to be warned at. Nano-dollars."""
 
+    account: Account
     team: Team
     balance: int
     threshold: int
 
 
 def low_pools(at: datetime) -> Iterator[LowPool]:
-    """Teams that have, or had, Credits and whose balance is low."""
-    live = CreditGrant.objects.filter(team=OuterRef("pk"), expires_at__gt=at, frozen_at=None)
+    """Teams that have, or had, lots of an account, and whose balance in it is low."""
+    for account, field in LIMITS.items():
+        yield from _low_in(account, field, at)
+
+
+# The field of a Team's rules that says when to warn.
+LIMITS = {Account.CREDITS: "low_balance_nanousd", Account.BALANCE: "low_api_balance_nanousd"}
+
+
+def _low_in(account: Account, field: str, at: datetime) -> Iterator[LowPool]:
+    lots = CreditGrant.objects.of_account(account)
+    live = lots.live(at).filter(team=OuterRef("pk"))
     sums = live.order_by().values("team").annotate(total=Sum("remaining_nanousd")).values("total")
-    usual: int = TeamCredits().low_balance_nanousd
+    usual: int = getattr(TeamCredits(), field)
     pools = (
         Team.objects.live()
-        .filter(pk__in=CreditGrant.objects.values("team"))
-        .annotate(
-            balance=Coalesce(Subquery(sums), 0), threshold=Coalesce("credits__low_balance_nanousd", usual)
-        )
+        .filter(pk__in=lots.values("team"))
+        .annotate(balance=Coalesce(Subquery(sums), 0), threshold=Coalesce(f"credits__{field}", usual))
         .filter(balance__lt=F("threshold"))
         .order_by("pk")
-        .values_list("pk", "balance", "threshold")
     )
-    teams = Team.objects.in_bulk([pk for pk, _, _ in pools])
-    for pk, balance, threshold in pools:
-        yield LowPool(teams[pk], balance, threshold)
+    if account is Account.BALANCE:
+        pools = pools.exclude(credits__warns_of_balance=False)
+    found = list(pools.values_list("pk", "balance", "threshold"))
+    teams = Team.objects.in_bulk([pk for pk, _, _ in found])
+    for pk, balance, threshold in found:
+        yield LowPool(account, teams[pk], balance, threshold)
 
 
-def last_refill(team: Team, threshold: int, since: datetime | None) -> int | None:
-    """The newest ledger entry, after `since`, that brought the Team's Credits to `threshold` or above it."""
-    entries = CreditLedgerEntry.objects.for_team(team)
+def last_refill(pool: LowPool, since: datetime | None) -> int | None:
+    """The newest ledger entry, after `since`, that brought the pool to its threshold or above it."""
+    entries = CreditLedgerEntry.objects.for_team(pool.team).of_account(pool.account)
     balance = entries.balance()
-    for entry in gains(team, since):
+    for entry in gains(pool, since):
         after = balance - entries.filter(pk__gt=entry.pk).balance()
-        if after >= threshold:
+        if after >= pool.threshold:
             return entry.pk
     return None
 
 
-def gains(team: Team, since: datetime | None) -> QuerySet[CreditLedgerEntry]:
-    """What added to the Team's Credits after `since`, newest first."""
-    found = CreditLedgerEntry.objects.for_team(team).filter(amount_nanousd__gt=0).order_by("-pk")
+def gains(pool: LowPool, since: datetime | None) -> QuerySet[CreditLedgerEntry]:
+    """What added to the pool after `since`, newest first."""
+    entries = CreditLedgerEntry.objects.for_team(pool.team).of_account(pool.account)
+    found = entries.filter(amount_nanousd__gt=0).order_by("-pk")
     return found.filter(at__gt=since) if since else found

@@ -1,14 +1,41 @@
-"""What one rate card changes against another, for operators to see before they load or withdraw it."""
+"""The models in force, for everyone; and what one rate card changes against another, for operators to see
+before they load or withdraw it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from quota.hot_path.catalog import rate_card
 from quota.models import RateCard, RateCardPrice
 from quota.money import usd_text
+from quota.pricing import Card, ModelPrices
 from quota.rate_card_lists import RateCardList
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModels:
+    """A rate card's models in its order, each with its aliases. Without a card: None, None and none."""
+
+    card_id: int | None
+    card: Card | None
+    models: tuple[tuple[ModelPrices, list[str]], ...]
+
+
+def models_in_force(at: datetime) -> ListedModels:
+    """What calls of this moment are priced by."""
+    row = RateCard.objects.in_force(at)
+    if row is None:
+        return ListedModels(None, None, ())
+    card = rate_card(row.pk)
+    aliases: dict[str, list[str]] = {}
+    for alias, model in card.aliases.items():
+        aliases.setdefault(model, []).append(alias)
+    listed = tuple((model, aliases.get(model.model, [])) for model in card.models.values())
+    return ListedModels(row.pk, card, listed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDay, TruncHour
 
 from quota.models import UsageEvent
@@ -36,17 +36,26 @@ COLUMNS = {
     Group.MODALITY: ["modality"],
     Group.MEMBER: ["membership_id", "email", "member_name"],
 }
-SUMMED = ["amount_nanousd", "from_quota_nanousd", "from_credits_nanousd", "overrun_nanousd"]
+# A charge that was corrected is one call, or none where it was undone alone.
+CALLS = Count("id", filter=Q(is_undo=False)) - Count("id", filter=Q(is_undo=True))
+SUMMED = [
+    "amount_nanousd",
+    "from_quota_nanousd",
+    "from_credits_nanousd",
+    "from_balance_nanousd",
+    "overrun_nanousd",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How many calls, what they cost and who paid: the last three add up to `amount_nanousd`."""
+    """How many calls, what they cost and who paid: the last four add up to `amount_nanousd`."""
 
     calls: int = 0
     amount_nanousd: int = 0
     from_quota_nanousd: int = 0
     from_credits_nanousd: int = 0
+    from_balance_nanousd: int = 0
     overrun_nanousd: int = 0
 
     def __add__(self, other: Amounts) -> Amounts:
@@ -55,6 +64,7 @@ class Amounts:
             self.amount_nanousd + other.amount_nanousd,
             self.from_quota_nanousd + other.from_quota_nanousd,
             self.from_credits_nanousd + other.from_credits_nanousd,
+            self.from_balance_nanousd + other.from_balance_nanousd,
             self.overrun_nanousd + other.overrun_nanousd,
         )
 
@@ -94,8 +104,8 @@ def usage_by(owner: Team | Membership, start: datetime, end: datetime, *groups: 
         events = events.annotate(email=F("membership__user__email"), member_name=F("membership__user__name"))
     sums = {name: Sum(name, default=0) for name in SUMMED}
     if not columns:
-        return [UsageRow(Amounts(**events.aggregate(calls=Count("id"), **sums)))]
-    rows = events.values(*columns).annotate(calls=Count("id"), **sums).order_by(*columns)
+        return [UsageRow(Amounts(**events.aggregate(calls=CALLS, **sums)))]
+    rows = events.values(*columns).annotate(calls=CALLS, **sums).order_by(*columns)
     return [
         UsageRow(
             Amounts(row["calls"], *(row[name] for name in SUMMED)),

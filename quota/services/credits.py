@@ -1,15 +1,18 @@
-"""Credits: granted in lots, drawn by charges, expired, adjusted; who may use them and how much."""
+"""Credits: granted in lots, and who may use them and how much. Lots of either account are adjusted, frozen
+and expired here.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from quota.errors import CreditsNotEnough
 from quota.models import (
+    Account,
     CreditAccess,
     CreditGrant,
     CreditLedgerEntry,
@@ -20,7 +23,7 @@ from quota.models import (
 )
 from quota.money import MAX_NANOUSD, credits_text
 from quota.services.locks import lock_credits, lock_lot
-from quota.services.owed import pay_what_is_owed
+from quota.services.lots import amount_details, grant_lot
 from teams.models import Membership, Team, User
 from teams.services.audit import record
 from teams.services.locks import lock_membership
@@ -52,39 +55,16 @@ def grant_credits(
             _("Grant more than 0 Credits, and at most %(most)s.") % {"most": credits_text(MAX_NANOUSD)},
             pointer="/credits",
         )
-    expires_at = expires_at or at + LOT_LIFETIME
-    if expires_at <= at:
-        raise InvalidValue(_("A lot expires after it is granted."), pointer="/expires_at")
-    lock_credits(team)
-    lot, is_new = CreditGrant.objects.get_or_create(
+    return grant_lot(
+        account=Account.CREDITS,
+        team=team,
+        nanousd=nanousd,
         source=source,
-        defaults={
-            "team": team,
-            "amount_nanousd": nanousd,
-            "remaining_nanousd": nanousd,
-            "granted_at": at,
-            "expires_at": expires_at,
-        },
+        cause=cause,
+        expires_at=expires_at or at + LOT_LIFETIME,
+        at=at,
+        by=by,
     )
-    if lot.team_id != team.pk or lot.amount_nanousd != nanousd:
-        raise InvalidValue(
-            _("The source “%(source)s” granted something else before.") % {"source": source},
-            pointer="/source",
-        )
-    if is_new:
-        CreditLedgerEntry.objects.create(
-            team=team,
-            grant=lot,
-            kind=CreditLedgerEntry.Kind.PURCHASE,
-            amount_nanousd=nanousd,
-            by=by,
-            cause=cause or source,
-            at=at,
-        )
-        details = {"credits": credits_text(nanousd), "source": source}
-        record(team=team, by=by, action="credits.granted", subject=f"lot {lot.pk}", details=details, at=at)
-        pay_what_is_owed(lot=lot, at=at)
-    return lot
 
 
 @one_transaction()
@@ -95,25 +75,35 @@ def adjust_lot(
     either way.
 
     `nanousd` is signed. A lot never holds less than nothing or more than it was granted. Raises
-    CreditsNotEnough, InvalidValue.
+    CreditsNotEnough, InvalidValue: a voucher is never paid back.
     """
     if kind not in (CreditLedgerEntry.Kind.REFUND, CreditLedgerEntry.Kind.ADJUSTMENT) or nanousd == 0:
         raise InvalidValue(_("A lot is changed by a refund or an adjustment, and by more or less than 0."))
     if kind == CreditLedgerEntry.Kind.REFUND and nanousd > 0:
-        raise InvalidValue(_("A refund takes Credits back: give a negative amount."), pointer="/credits")
+        raise InvalidValue(_("A refund takes from the lot: give a negative amount."), pointer="/amount")
+    if kind == CreditLedgerEntry.Kind.REFUND and lot.is_voucher:
+        raise InvalidValue(_("A voucher is never paid back; adjust it instead."), pointer="/kind")
     lot = lock_lot(lot)
     if not 0 <= lot.remaining_nanousd + nanousd <= lot.amount_nanousd:
         raise CreditsNotEnough(
             _("The lot holds %(left)s of %(granted)s.")
-            % {"left": credits_text(lot.remaining_nanousd), "granted": credits_text(lot.amount_nanousd)}
+            % {"left": lot.words(lot.remaining_nanousd), "granted": lot.words(lot.amount_nanousd)}
         )
     lot.remaining_nanousd += nanousd
     lot.save(update_fields=["remaining_nanousd"])
     CreditLedgerEntry.objects.create(
-        team=lot.team, grant=lot, kind=kind, amount_nanousd=nanousd, by=by, cause=cause, at=at
+        account=lot.account,
+        team=lot.team,
+        grant=lot,
+        kind=kind,
+        amount_nanousd=nanousd,
+        by=by,
+        cause=cause,
+        at=at,
     )
-    details = {"credits": credits_text(nanousd), "cause": cause}
-    record(team=lot.team, by=by, action=f"credits.{kind}", subject=f"lot {lot.pk}", details=details, at=at)
+    details = {**amount_details(lot.account, nanousd), "cause": cause}
+    action = f"{lot.account}.{kind}"
+    record(team=lot.team, by=by, action=action, subject=f"lot {lot.pk}", details=details, at=at)
     return lot
 
 
@@ -124,7 +114,7 @@ def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None)
     if (lot.frozen_at is not None) != frozen:
         lot.frozen_at = at if frozen else None
         lot.save(update_fields=["frozen_at"])
-        action = "credits.frozen" if frozen else "credits.unfrozen"
+        action = f"{lot.account}.{'frozen' if frozen else 'unfrozen'}"
         record(team=lot.team, by=by, action=action, subject=f"lot {lot.pk}", details={}, at=at)
     return lot
 
@@ -134,17 +124,16 @@ def expire_lots(*, at: datetime) -> int:
     """Write the expiry of lots into the ledger. Returns how many lots.
 
     An expired lot counts nowhere from its moment on; this only closes the books. It waits one reservation
-    lifetime, and for every open hold of Credits that is older than the expiry: they may still draw on the
-    lot.
+    lifetime, and for every open hold of Credits or API balance that is older than the expiry: they may still
+    draw on the lot.
     """
     over = at - timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS)
     older = Reservation.objects.filter(
         team=OuterRef("team"),
         state=Reservation.State.HELD,
         holds_until__gt=at,
-        from_credits_nanousd__gt=0,
         created_at__lt=OuterRef("expires_at"),
-    )
+    ).filter(Q(from_credits_nanousd__gt=0) | Q(from_balance_nanousd__gt=0))
     due = CreditGrant.objects.filter(~Exists(older), expires_at__lte=over, remaining_nanousd__gt=0)
     teams = set(due.values_list("team_id", flat=True))
     locked = TeamCredits.objects.select_for_update(no_key=True).filter(team__in=teams).order_by("pk")
@@ -152,12 +141,13 @@ def expire_lots(*, at: datetime) -> int:
     lots = due.filter(team__in=[row.pk for row in locked]).order_by("pk")
     entries = [
         CreditLedgerEntry(
+            account=lot.account,
             team_id=lot.team_id,
             grant=lot,
             kind=CreditLedgerEntry.Kind.EXPIRY,
             amount_nanousd=-lot.remaining_nanousd,
             cause="expired",
-            at=lot.expires_at,
+            at=lot.expires_at or at,
         )
         for lot in lots
     ]

@@ -1,4 +1,5 @@
-"""Notices: a window at 80 % and at 100 %, and Credits that run low. Once each, however often the sweep runs.
+"""Notices: a window at 80 % and at 100 %, Credits and API balance that run low. Once each, however often the
+sweep runs.
 
 What was sent is known from the mails themselves. A mail's `dedupe_key` names the one before it, so two runs
 at once write the same key and the database keeps one.
@@ -9,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from quota.hot_path.catalog import PlanTerms
+from quota.models import Account
 from quota.selectors.credits import MemberCredits
 from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, last_refill, low_pools
 from quota.selectors.usage_bar import seat_windows, usage_bar
@@ -117,20 +119,25 @@ def _credits_values(credits: MemberCredits) -> dict[str, str | int]:
     }
 
 
+# The mail about a pool that is low.
+LOW = {Account.CREDITS: "credits_low", Account.BALANCE: "balance_low"}
+
+
 @one_transaction()
 def _notify_managers(pool: LowPool, at: datetime) -> int:
-    about = f"credits_low:{pool.team.pk}:"
+    kind = LOW[pool.account]
+    about = f"{kind}:{pool.team.pk}:"
     last = Mail.objects.filter(dedupe_key__startswith=about).order_by("-pk").first()
     if last:
-        crossing = last_refill(pool.team, pool.threshold, since=last.created_at)
+        crossing = last_refill(pool, since=last.created_at)
     else:
-        crossing = gains(pool.team, since=None).values_list("pk", flat=True).first()
+        crossing = gains(pool, since=None).values_list("pk", flat=True).first()
     if crossing is None:
         return 0
     managers = Membership.objects.for_team(pool.team).live().managers().select_related("user").order_by("pk")
     for manager in managers:
         queue(
-            kind="credits_low",
+            kind=kind,
             to=manager.user.email,
             context={
                 "team": pool.team.name,

@@ -1,4 +1,6 @@
-"""What calls used without a seat and no Credits covered: it is owed, paid by the next lot, or waived."""
+"""What calls used without a seat and their account did not cover: it is owed, paid by the account's next
+lot, or waived.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,16 @@ from tokenplan.kit.transactions import one_transaction
 
 
 def pay_what_is_owed(*, lot: CreditGrant, at: datetime) -> None:
-    """A lot that was just granted pays what the Team's members owe, the oldest first. Called under the lock
+    """A lot that was just granted pays what is owed to its account, the oldest first. Called under the lock
     of the Team's Credits.
     """
-    for owed in OwedUsage.objects.for_team(lot.team).unpaid().order_by("event__occurred_at", "pk"):
+    unpaid = OwedUsage.objects.for_team(lot.team).of_account(lot.account).unpaid()
+    for owed in unpaid.order_by("event__occurred_at", "pk"):
         part = min(owed.left_nanousd, lot.remaining_nanousd)
         if part == 0:
             break
         CreditLedgerEntry.objects.create(
+            account=lot.account,
             team_id=lot.team_id,
             grant=lot,
             kind=CreditLedgerEntry.Kind.USE,
@@ -48,7 +52,7 @@ def waive_owed_usage(*, owed: OwedUsage, reason: str, at: datetime, by: User | N
         record(
             team=owed.team,
             by=by,
-            action="credits.waived",
+            action=f"{owed.account}.waived",
             subject=owed.membership.user.email,
             details=details,
             at=at,

@@ -9,6 +9,7 @@ from typing import Any
 
 from django import template
 
+from quota.models import Account
 from quota.money import NANOUSD_PER_USD, credits_words, percent, usd_text
 from quota.selectors.usage_bar import UsageBar
 from quota.windows import QuotaWindow, window_label
@@ -40,6 +41,12 @@ def about_usd(nanousd: int) -> str:
 def grouped_credits(nanousd: int) -> str:
     """Exact Credits: `12,000`, `0.5`, `-3.25`."""
     return credits_words(nanousd)
+
+
+@register.filter
+def in_account(nanousd: int, account: str) -> str:
+    """An amount of an account: `12,000 Credits`, `$12.00`. Where none is named, as in old mails: Credits."""
+    return Account(account or Account.CREDITS).words(nanousd)
 
 
 @register.filter

@@ -25,16 +25,16 @@ LEDGER_PAGE = 25
 def overview(request: TeamRequest) -> HttpResponse:
     """The pool, its lots in the order of drawing, who may use it, and the ledger, newest first."""
     at = timezone.now()
-    entries = CreditLedgerEntry.objects.for_team(request.team)
+    entries = CreditLedgerEntry.objects.for_team(request.team).credits()
     rules = team_credits(request.team.pk)
     balance = team_balance(request.team.pk, at)
-    lots = list(CreditGrant.objects.for_team(request.team).order_by("expires_at", "pk"))
+    lots = list(CreditGrant.objects.for_team(request.team).credits().order_by("expires_at", "pk"))
     context = {
         "balance": balance,
         "owed": team_owes(request.team),
         "rules": rules,
         "is_low": bool(lots) and balance < rules.low_balance_nanousd,
-        "lots": [lot for lot in lots if lot.remaining_nanousd and lot.expires_at > at],
+        "lots": [lot for lot in lots if lot.remaining_nanousd and not lot.is_over(at)],
         "rows": roster(request.team, at),
         "ledger": page_of(entries.select_related("membership__user", "by"), request, size=LEDGER_PAGE),
         "now": at,

@@ -14,23 +14,19 @@ from django.db import connection
 from django.utils.translation import gettext
 
 from teams.errors import KeyRootMissing
-from teams.models import KeyRoot, SubscriptionKey
+from teams.models import ApiKeyText, KeyRoot, SubscriptionKey
 from tokenplan.kit.transactions import one_transaction
 
 # Roots that live keys were made with and that are not configured, or with another secret, and how many keys.
 MISSING_ROOTS = """
-SELECT r.name, (SELECT count(*) FROM teams_subscriptionkey k WHERE k.root = r.name AND k.revoked_at IS NULL
-        AND (k.expires_at IS NULL OR k.expires_at > %(at)s)) AS keys
-FROM teams_keyroot r
-WHERE r.withdrawn_at IS NULL
-    AND NOT EXISTS (
-        SELECT FROM unnest(%(names)s::text[], %(fingerprints)s::text[]) c (name, fingerprint)
-        WHERE c.name = r.name AND c.fingerprint = r.fingerprint
-    )
-    AND EXISTS (SELECT FROM teams_subscriptionkey k WHERE k.root = r.name AND k.revoked_at IS NULL
-        AND (k.expires_at IS NULL OR k.expires_at > %(at)s))
-ORDER BY r.name
-"""
+WITH live AS (
+    SELECT root FROM teams_subscriptionkey WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at >
+    %(at)s) UNION ALL SELECT root FROM teams_apikeytext WHERE revoked_at IS NULL AND (expires_at IS NULL OR
+    expires_at > %(at)s) ) SELECT r.name, count(*) AS keys FROM teams_keyroot r JOIN live k ON k.root =
+    r.name WHERE r.withdrawn_at IS NULL AND NOT EXISTS ( SELECT FROM unnest(%(names)s::text[],
+    %(fingerprints)s::text[]) c (name, fingerprint) WHERE c.name = r.name AND c.fingerprint = r.fingerprint
+    ) GROUP BY r.name ORDER BY r.name
+    """
 
 # What this process has compared with the database: a fingerprint there never changes.
 _genuine: set[tuple[str, str]] = set()
@@ -62,7 +58,7 @@ def missing_roots(*, at: datetime) -> dict[str, int]:
 def what_to_do(missing: dict[str, int]) -> str:
     """What helps whoever starts an installation without the secrets of its keys."""
     return gettext(
-        "%(keys)d of the Subscription Keys cannot work: their key root %(roots)s is not here, or is another"
+        "%(keys)d of the keys cannot work: their key root %(roots)s is not here, or is another"
         " secret of that name. Restore secrets.json from the backup of this data, or set TOKENPLAN_KEY_ROOTS"
         " as it was. Only if the root is lost for good: `manage.py key_roots --withdraw NAME` kills its keys,"
         " and each member makes a new one on the account page."
@@ -102,10 +98,15 @@ def use_root(*, name: str, at: datetime) -> None:
 def note_roots(*, at: datetime) -> None:
     """Writes down the roots of keys that were made before roots were written down."""
     known = set(KeyRoot.objects.values_list("name", flat=True))
-    used = SubscriptionKey.objects.filter(revoked_at=None).values_list("root", flat=True).distinct()
     ours = configured()
-    for name in set(used) - known:
+    for name in _roots_in_use() - known:
         KeyRoot.objects.create(name=name, fingerprint=ours.get(name, ""), created_at=at)
+
+
+def _roots_in_use() -> set[str]:
+    of_members = SubscriptionKey.objects.filter(revoked_at=None).values_list("root", flat=True)
+    of_teams = ApiKeyText.objects.filter(revoked_at=None).values_list("root", flat=True)
+    return {*of_members.distinct(), *of_teams.distinct()}
 
 
 def mark_withdrawn(*, name: str, at: datetime) -> None:

@@ -1,16 +1,20 @@
-"""Subscription Keys: made with the membership, seen again by their owner, rotated, revoked."""
+"""Subscription Keys: made with the membership, seen again by their owner, rotated, revoked. What is the
+same for API keys (`api_keys`) is written here for both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from teams.errors import KeyInvalid, KeyRootMissing
-from teams.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
-from teams.models import Membership, SubscriptionKey, User
+from teams.keytext import key_id_of, key_text, kind_of, new_key_id, new_salt, same_text
+from teams.models import ApiKeyText, KeyText, Membership, SubscriptionKey, User
 from teams.services import key_roots
 from teams.services.audit import record
 from teams.services.locks import lock_keys, lock_membership
@@ -39,26 +43,35 @@ def refused_text(root: str) -> KeyInvalid | KeyRootMissing:
     return KeyRootMissing(root)
 
 
-def issue_key(*, membership: Membership, at: datetime) -> SubscriptionKey:
-    """Make a key for the membership, in the caller's transaction. Raises KeyRootMissing."""
+class NewText(TypedDict):
+    """What every new text of a key has: the newest root, and an id and a salt of its own."""
+
+    key_id: str
+    salt: bytes
+    root: str
+    created_at: datetime
+
+
+def new_text(*, at: datetime) -> NewText:
+    """The values of a new text's row, in the caller's transaction. Raises KeyRootMissing."""
     root = next(iter(settings.KEY_ROOTS))
     key_roots.use_root(name=root, at=at)
+    return {"key_id": new_key_id(), "salt": new_salt(), "root": root, "created_at": at}
+
+
+def issue_key(*, membership: Membership, at: datetime) -> SubscriptionKey:
+    """Make a key for the membership, in the caller's transaction. Raises KeyRootMissing."""
     return SubscriptionKey.objects.create(
-        team_id=membership.team_id,
-        membership=membership,
-        key_id=new_key_id(),
-        salt=new_salt(),
-        root=root,
-        created_at=at,
+        team_id=membership.team_id, membership=membership, **new_text(at=at)
     )
 
 
-def reveal_key(key: SubscriptionKey) -> str:
+def reveal_key(key: KeyText) -> str:
     """The whole text of a key.
 
     For its owner alone, who has just re-authenticated: the caller sees to that.
     """
-    return key_text(root=root_secret(key.root), key_id=key.key_id, salt=bytes(key.salt))
+    return key_text(root=root_secret(key.root), key_id=key.key_id, salt=bytes(key.salt), kind=key.KIND)
 
 
 def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
@@ -66,23 +79,42 @@ def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
 
     For showing: nothing is locked, so only `authorize` may decide by a key. Raises KeyRootMissing.
     """
-    key_id = key_id_of(text)
-    if key_id is None:
-        return None
-    key = (
-        SubscriptionKey.objects.working(at)
-        .filter(key_id=key_id)
-        .select_related("membership__team", "membership__user")
-        .first()
-    )
-    if key is None:
-        return None
+    working = SubscriptionKey.objects.working(at).select_related("membership__team", "membership__user")
+    key = working.filter(key_id=key_id_of(text)).first()
+    return key if key is not None and has_text(key, text) else None
+
+
+def has_text(key: KeyText, text: str) -> bool:
+    """Whether this is the whole text of the key, working or not. Raises KeyRootMissing."""
     try:
         if not same_text(text, reveal_key(key)):
             raise refused_text(key.root)
     except KeyInvalid:
+        return False
+    return True
+
+
+def named_in(text: str) -> KeyText | None:
+    """The row whose id a well-formed text carries, of either kind, whether or not the text is genuine."""
+    kind = kind_of(text)
+    key_id = key_id_of(text, kind) if kind else None
+    if key_id is None:
         return None
-    return key
+    model = ApiKeyText if kind == ApiKeyText.KIND else SubscriptionKey
+    return model.objects.filter(key_id=key_id).first()
+
+
+def texts_of_same_key(key: KeyText) -> QuerySet[SubscriptionKey] | QuerySet[ApiKeyText]:
+    """Every text that the key has had: of a Subscription Key, all of the member's."""
+    if isinstance(key, ApiKeyText):
+        return ApiKeyText.objects.filter(api_key=key.api_key_id)
+    return SubscriptionKey.objects.filter(membership__keys=key.pk)
+
+
+def check_overlap(overlap: timedelta) -> None:
+    """Raises InvalidValue for one that no rotation has."""
+    if not timedelta(0) <= overlap <= MAX_OVERLAP:
+        raise InvalidValue(_("The overlap is from 0 to 24 hours."), pointer="/overlap_seconds")
 
 
 @one_transaction()
@@ -93,13 +125,12 @@ def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: 
     second one sees the first. Usage, quota and Credits are untouched: they hang on seat and membership.
     Rotating a revoked key gives a working one only to a live member. Raises InvalidValue, NotFound.
     """
-    if not timedelta(0) <= overlap <= MAX_OVERLAP:
-        raise InvalidValue(_("The overlap is from 0 to 24 hours."), pointer="/overlap_seconds")
+    check_overlap(overlap)
     # The keys before the membership: the order in which a removal takes them.
     earlier = lock_keys(membership)
     membership = lock_membership(membership)
     for key in earlier:
-        _end_by(key=key, end=at + overlap, at=at)
+        end_text(key=key, end=at + overlap, at=at)
     old = earlier[-1] if earlier else None
     key = issue_key(membership=membership, at=at)
     details = {"from": old.prefix if old else None, "overlap_seconds": int(overlap.total_seconds())}
@@ -107,7 +138,7 @@ def rotate_key(*, membership: Membership, overlap: timedelta, at: datetime, by: 
     return key
 
 
-def _end_by(*, key: SubscriptionKey, end: datetime, at: datetime) -> None:
+def end_text(*, key: KeyText, end: datetime, at: datetime) -> None:
     """The text is replaced, and ends at that moment unless it ends before."""
     if key.replaced_at is None:
         key.replaced_at = at
@@ -121,7 +152,7 @@ def _end_by(*, key: SubscriptionKey, end: datetime, at: datetime) -> None:
 @one_transaction()
 def revoke_keys(*, membership: Membership, at: datetime, by: User | None) -> int:
     """Kill every working text of a member at once. Returns how many there were."""
-    return _revoke(lock_keys(membership), at=at, by=by)
+    return revoke_texts(keys=lock_keys(membership), at=at, by=by)
 
 
 @one_transaction()
@@ -133,11 +164,13 @@ def withdraw_root(*, root: str, at: datetime, by: User | None) -> int:
     if root == next(iter(settings.KEY_ROOTS)) and key_roots.is_genuine(root):
         raise InvalidValue(_("This root makes the new keys. Put another one before it first."))
     key_roots.mark_withdrawn(name=root, at=at)
-    rows = SubscriptionKey.objects.filter(root=root).select_related("team").order_by("pk")
-    return _revoke(rows.select_for_update(no_key=True, of=("self",)), at=at, by=by)
+    of_members = SubscriptionKey.objects.filter(root=root).select_related("team").order_by("pk")
+    of_teams = ApiKeyText.objects.filter(root=root).select_related("team").order_by("pk")
+    count = revoke_texts(keys=of_members.select_for_update(no_key=True, of=("self",)), at=at, by=by)
+    return count + revoke_texts(keys=of_teams.select_for_update(no_key=True, of=("self",)), at=at, by=by)
 
 
-def _revoke(keys: Iterable[SubscriptionKey], *, at: datetime, by: User | None) -> int:
+def revoke_texts(*, keys: Iterable[KeyText], at: datetime, by: User | None) -> int:
     """Of these keys, which are locked, those that still work."""
     live = [key for key in keys if key.revoked_at is None]
     dead = [key for key in live if key.expires_at is None or key.expires_at > at]

@@ -1,8 +1,9 @@
 """Locks rows until the transaction ends, and returns them as they are then.
 
-Locks are taken in this order, each kind by primary key: Team, invitation, key, membership, seat, the Team's
-row of Credits (ARCHITECTURE.md has the order of all floors). Locks are FOR NO KEY UPDATE, so inserting a row
-that refers to a locked one does not wait. An account is locked by its own verbs, before anything else.
+Locks are taken in this order, each kind by primary key: Team, invitation, key (a Subscription Key, then an
+API key, then its texts), membership, seat, the Team's row of Credits (ARCHITECTURE.md has the order of all
+floors). Locks are FOR NO KEY UPDATE, so inserting a row that refers to a locked one does not wait. An
+account is locked by its own verbs, before anything else.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
-from teams.models import Membership, Seat, SubscriptionKey, Team, User
+from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team, User
 from tokenplan.kit.errors import NotFound
 
 
@@ -46,6 +47,25 @@ def lock_keys(membership: Membership) -> list[SubscriptionKey]:
         if not found:
             return list(locked.values())
         locked |= found
+
+
+def lock_api_key(key: ApiKey) -> ApiKey:
+    """The API key, locked, with its Team. Raises NotFound once it was revoked, or its Team deleted."""
+    locked = (
+        ApiKey.objects.select_related("team")
+        .select_for_update(no_key=True, of=("self",))
+        .filter(pk=key.pk, revoked_at=None, team__deleted_at=None)
+        .first()
+    )
+    if locked is None:
+        raise NotFound(_("This API key does not exist."))
+    return locked
+
+
+def lock_api_key_texts(key: ApiKey) -> list[ApiKeyText]:
+    """Every text of an API key that the caller has locked, oldest first: none can be made meanwhile."""
+    texts = key.texts.select_related("team").select_for_update(no_key=True, of=("self",))
+    return list(texts.order_by("pk"))
 
 
 def lock_membership(membership: Membership, *, pointer: str | None = None) -> Membership:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from teams.errors import AlreadyMember, DefaultTeamIsPersonal, OwnerMustTransferFirst
 from teams.models import Membership, Role, Team, User
 from teams.services import audit, mail, seats
+from teams.services.api_keys import revoke_api_key_texts_of
 from teams.services.keys import issue_key, revoke_keys
 from teams.services.locks import lock_membership, lock_team
 from tokenplan.kit.errors import InvalidValue, PermissionRefused
@@ -77,6 +78,7 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
     Raises OwnerMustTransferFirst, DefaultTeamIsPersonal, NotFound.
     """
     revoke_keys(membership=membership, by=by, at=at)
+    revoke_api_key_texts_of(membership=membership, by=by, at=at)
     membership = lock_membership(membership)
     team = membership.team
     if team.is_default:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from teams.errors import DefaultTeamIsPersonal, TeamHasLiveSeats
 from teams.models import AuditEntry, Invitation, Membership, Role, Seat, Team, User
 from teams.services import audit, mail
+from teams.services.api_keys import revoke_api_key_texts_of
 from teams.services.keys import issue_key, revoke_keys
 from teams.services.locks import lock_team
 from teams.services.memberships import add_member
@@ -204,6 +205,7 @@ def delete_team(*, team: Team, by: User | None, at: datetime) -> Team:
         raise TeamHasLiveSeats
     for member in team.memberships.live().order_by("pk"):
         revoke_keys(membership=member, by=by, at=at)
+        revoke_api_key_texts_of(membership=member, by=by, at=at)
     for member in team.memberships.live().select_for_update(no_key=True, of=("self",)).order_by("pk"):
         member.ended_at = max(at, member.joined_at)
         member.save(update_fields=["ended_at"])

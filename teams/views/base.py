@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 
 from teams.models import Membership, Team, User
-from teams.permissions import TABLE, Right, membership_of, require
+from teams.permissions import Right, may, membership_of, require
 from tokenplan.kit.pages import View, refusals_as_pages, sign_in_first
 
 P = ParamSpec("P")
@@ -79,14 +79,13 @@ def show(
     request: TeamRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
     """Renders a page of a Team. Adds `team`, `membership`, and `may.<right>` for each right."""
-    role = request.membership.role
     return render(
         request,
         template,
         {
             "team": request.team,
             "membership": request.membership,
-            "may": {right.name.lower(): role in roles for right, roles in TABLE.items()},
+            "may": {right.name.lower(): may(request.membership, right) for right in Right},
             **(context or {}),
         },
         status=status,

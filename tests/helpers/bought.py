@@ -56,7 +56,7 @@ def begin_purchase(team: Team, *, packs: int = 1, at: datetime = T0) -> CreditPu
         team=team,
         kind=Checkout.Kind.CREDITS,
         prices={"price_credits": packs},
-        credits_nanousd=packs * NANOUSD_PER_PACK,
+        lot_nanousd=packs * NANOUSD_PER_PACK,
         text=f"{packs * 5000:,} Credits",
         at=at,
         by=None,

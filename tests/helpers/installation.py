@@ -21,7 +21,9 @@ class Installation:
         self.port = free_port()
         self.output = data.parent / "up.log"
         self.environment = {**os.environ, "DATA": str(data), "PORT": str(self.port)}
-        for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "STRIPE_SECRET_KEY"):
+        for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"):
+            self.environment.pop(name, None)
+        for name in ("STRIPE_SECRET_KEY", "UPSTREAM_URL"):
             self.environment.pop(name, None)
         self.up: subprocess.Popen[bytes] | None = None
 

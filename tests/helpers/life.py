@@ -14,7 +14,7 @@ from billing.selectors.refunds import claw_back_of
 from billing.selectors.top_ups import spent_this_month, top_up_state
 from billing.services import cancellations, changes, checkouts, purchases, refunds, top_ups
 from quota.hot_path.events import ReportedEvent, record_events
-from quota.models import CreditGrant, CreditLedgerEntry, Gateway, Plan, SeatRequest
+from quota.models import Account, CreditGrant, CreditLedgerEntry, Gateway, Plan, SeatRequest
 from quota.selectors import notices
 from quota.selectors.credits import member_credits, team_balance
 from quota.selectors.roster import roster
@@ -310,7 +310,8 @@ class Life:
         }
 
     def _of_credits(self) -> dict[str, object]:
-        refill = notices.last_refill(self.team, 0, None)
+        pool = notices.LowPool(Account.CREDITS, self.team, 0, 0)
+        refill = notices.last_refill(pool, None)
         return {
             "balance": team_balance(self.team.pk, NOW),
             "lots": [(lot.remaining_nanousd, lot.frozen_at) for lot in self.lots()],
@@ -326,12 +327,10 @@ class Life:
                 for member in self._members()
             ],
             "low": [
-                (pool.balance, pool.threshold)
-                for pool in notices.low_pools(NOW)
-                if pool.team.pk == self.team.pk
+                (low.balance, low.threshold) for low in notices.low_pools(NOW) if low.team.pk == self.team.pk
             ],
             "refill": refill and CreditLedgerEntry.objects.get(pk=refill).amount_nanousd,
-            "gains": list(notices.gains(self.team, T0 - DAY).values_list("amount_nanousd", flat=True)),
+            "gains": list(notices.gains(pool, T0 - DAY).values_list("amount_nanousd", flat=True)),
         }
 
     def _of_money(self) -> dict[str, object]:

@@ -11,7 +11,7 @@ from billing.services.promotions import PromotionAsked, PromotionTerms
 from billing.workflows.promotions import create_promotion
 from tests.helpers.factories import T0, make_user
 
-TERMS = ("scope", "first_purchase", "once_a_team", "starts_at", "words")
+TERMS = ("scope", "first_purchase", "once_a_team", "starts_at", "words", "listed")
 
 
 def make_code(code: str = "GIFT", *, at: datetime = T0, **other: Any) -> Promotion:

@@ -13,7 +13,7 @@ from billing.services import inbox
 from billing.stripe_api.snapshots import EventSnapshot
 from quota.models import CreditGrant
 from quota.services import gateways
-from teams.services import access_tokens, invitations, seats, teams
+from teams.services import access_tokens, api_keys, invitations, seats, teams
 from tests.helpers.bought import say_promotion
 from tests.helpers.factories import (
     T0,
@@ -49,6 +49,15 @@ class Home(Life):
         self._owes()
         self._waits()
         say_promotion(f"CODE-{self.name}")
+        for name in ("batch", "site"):
+            self.api_key = api_keys.create_api_key(
+                membership=self.bob,
+                name=name,
+                month_cap_nanousd=None,
+                expires_at=None,
+                at=T0,
+                by=self.shared,
+            )
         self.gone_gateway = gateways.create_gateway(name=f"gateway of {self.name}", at=T0, by=None)[0]
 
     def _owes(self) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tokenplan.runtime.folders import ROOT
 
-# The packages that are ours, from the ground floor to the roof, and the benchmarks.
-OURS = ("teams", "quota", "billing", "tokenplan", "benchmarks")
+# The packages that are ours, from the ground floor to the roof, what calls the console, and the benchmarks.
+OURS = ("teams", "quota", "billing", "tokenplan", "integrations", "benchmarks")
 NOT_WRITTEN_BY_HAND = {"migrations", "__pycache__"}
 
 
@@ -18,7 +18,7 @@ def files(*folders: str, suffix: str = "") -> list[Path]:
 
 def documents() -> list[Path]:
     """Every Markdown file of the project."""
-    return sorted([*ROOT.glob("*.md"), *files("docs", "integrations", "tests", *OURS, suffix=".md")])
+    return sorted([*ROOT.glob("*.md"), *files("docs", "tests", *OURS, suffix=".md")])
 
 
 def spans(text: str) -> list[str]:

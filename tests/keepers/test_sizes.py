@@ -6,6 +6,7 @@ from tests.keepers import OURS, documents, files
 from tokenplan.runtime.folders import ROOT
 
 LONGEST_MODULE = 400
+LONGEST_GATEWAY = 500
 LONGEST_LINE = 180
 
 
@@ -17,6 +18,11 @@ def test_a_module_has_fewer_than_400_lines(package: str) -> None:
     }
     assert lengths
     assert {file: length for file, length in lengths.items() if length >= LONGEST_MODULE} == {}
+
+
+def test_the_small_gateway_has_fewer_than_500_lines() -> None:
+    lengths = [len(f.read_text().splitlines()) for f in files("integrations/small_gateway", suffix=".py")]
+    assert 0 < sum(lengths) < LONGEST_GATEWAY
 
 
 def test_a_line_of_a_document_has_at_most_180_signs() -> None:

@@ -1,4 +1,5 @@
-"""Who may open which address. An address of the URLconf that is not in a table below fails the test.
+"""Who may open which address. An address of the URLconf that is not in a table of
+tests/helpers/address_table.py fails the test.
 
 For a person outside a Team the Team does not exist (404). A member without the permission is refused (403).
 A row of another Team does not exist under the address of one's own (404).
@@ -10,7 +11,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,164 +19,28 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from billing.models import Checkout
 from quota.models import SeatRequest
-from quota.services.seat_requests import request_seat
-from teams.models import Membership, Role, User
-from teams.services import access_tokens, invitations
-from tests.helpers.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene, make_user
-from tests.helpers.passkeys import PAGES as PASSKEY_PAGES
+from teams.models import Membership, User
+from teams.services import access_tokens
+from tests.helpers.address_table import (
+    API,
+    CREDIT_ACCESS,
+    OPEN,
+    OTHER_CREDENTIALS,
+    OWN_API,
+    OWN_PAGES,
+    OWN_ROWS,
+    SIGNED,
+    TEAMS,
+)
+from tests.helpers.factories import T0, make_user
 from tests.helpers.proof import prove
+from tests.helpers.tenants import make_rows
 
 pytestmark = pytest.mark.django_db
 
-ALL = frozenset({"owner", "admin", "member"})
-MANAGERS = frozenset({"owner", "admin"})
-OWNER = frozenset({"owner"})
 SIGN_IN = "/accounts/login/?next="
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
-@dataclass(frozen=True)
-class Address:
-    """Which roles may do what there; `pk` names the kind of row the address ends in."""
-
-    methods: dict[str, frozenset[str]]
-    pk: str = ""
-
-
-def page(get: frozenset[str] | None = None, post: frozenset[str] | None = None, pk: str = "") -> Address:
-    return Address({m: roles for m, roles in (("GET", get), ("POST", post)) if roles}, pk)
-
-
-PAGES = {
-    "account-bar": page(ALL),
-    "account-key": page(ALL),
-    "account-key-rotate": page(ALL, ALL),
-    "account-key-revoke": page(None, ALL),
-    "account-receipt": page(ALL, pk="own event"),
-    "account-seat-request": page(ALL, ALL),
-    "account-usage": page(ALL),
-    "team": page(ALL),
-    "team-audit": page(MANAGERS),
-    "team-billing": page(OWNER),
-    "team-change": page(OWNER, OWNER),
-    "team-change-drop": page(None, OWNER),
-    "team-charges": page(MANAGERS),
-    "team-checkout": page(OWNER, pk="checkout"),
-    "team-checkout-leave": page(None, OWNER, pk="checkout"),
-    "team-credits": page(MANAGERS),
-    "team-credits-access": page(MANAGERS, MANAGERS, pk="member"),
-    "team-credits-auto-top-up": page(OWNER, OWNER),
-    "team-credits-buy": page(OWNER, OWNER),
-    "team-credits-policy": page(OWNER, OWNER),
-    "team-credits-purchases": page(OWNER),
-    "team-delete": page(None, OWNER),
-    "team-invitation-resend": page(None, MANAGERS, pk="invitation"),
-    "team-invitation-revoke": page(None, MANAGERS, pk="invitation"),
-    "team-invitations": page(MANAGERS, MANAGERS),
-    "team-leave": page(None, ALL),
-    "team-member-remove": page(None, MANAGERS, pk="member"),
-    "team-member-revoke-key": page(None, MANAGERS, pk="member"),
-    "team-member-role": page(None, OWNER, pk="member"),
-    "team-members": page(MANAGERS),
-    "team-next-invoice": page(OWNER),
-    "team-portal": page(None, OWNER),
-    "team-receipt": page(MANAGERS, pk="event"),
-    "team-request-answer": page(None, MANAGERS, pk="request"),
-    "team-requests": page(MANAGERS),
-    "team-seat": page(MANAGERS, pk="seat"),
-    "team-seat-assign": page(None, MANAGERS, pk="seat"),
-    "team-seat-free": page(None, MANAGERS, pk="seat"),
-    "team-seats": page(MANAGERS),
-    "team-settings": page(OWNER, OWNER),
-    "team-subscribe": page(OWNER, OWNER),
-    "team-transfer": page(None, OWNER, pk="member"),
-    "team-usage": page(MANAGERS),
-}
-
-API = {
-    "api-audit": Address({"GET": MANAGERS}),
-    "api-checkout": Address({"GET": OWNER, "DELETE": OWNER}, "checkout"),
-    "api-auto-top-up": Address({"GET": OWNER, "PUT": OWNER}),
-    "api-credit-purchases": Address({"GET": OWNER, "POST": OWNER}),
-    "api-credit-access": Address({"GET": MANAGERS, "PUT": MANAGERS}, "member"),
-    "api-credit-ledger": Address({"GET": MANAGERS}),
-    "api-credit-lots": Address({"GET": MANAGERS}),
-    "api-credit-policy": Address({"PUT": OWNER}),
-    "api-credits": Address({"GET": MANAGERS}),
-    "api-invitation": Address({"DELETE": MANAGERS}, "invitation"),
-    "api-invitation-resend": Address({"POST": MANAGERS}, "invitation"),
-    "api-invitations": Address({"GET": MANAGERS, "POST": MANAGERS}),
-    "api-invoices": Address({"GET": OWNER}),
-    "api-key": Address({"GET": ALL, "DELETE": ALL}),
-    "api-key-reveal": Address({"POST": ALL}),
-    "api-key-rotate": Address({"POST": ALL}),
-    "api-leave": Address({"POST": ALL}),
-    "api-member": Address({"GET": MANAGERS, "PATCH": OWNER, "DELETE": MANAGERS}, "member"),
-    "api-member-key": Address({"GET": MANAGERS, "DELETE": MANAGERS}, "member"),
-    "api-member-usage": Address({"GET": MANAGERS}, "member"),
-    "api-members": Address({"GET": MANAGERS}),
-    "api-next-invoice": Address({"GET": OWNER}),
-    "api-portal": Address({"POST": OWNER}),
-    "api-seat": Address({"GET": MANAGERS}, "seat"),
-    "api-seat-assign": Address({"POST": MANAGERS}, "seat"),
-    "api-seat-free": Address({"POST": MANAGERS}, "seat"),
-    "api-seat-holders": Address({"GET": MANAGERS}, "seat"),
-    "api-seat-move": Address({"POST": MANAGERS}, "seat"),
-    "api-seat-request-answer": Address({"POST": MANAGERS}, "request"),
-    "api-seat-requests": Address({"GET": MANAGERS, "POST": ALL}),
-    "api-seats": Address({"GET": MANAGERS}),
-    "api-subscription": Address({"GET": OWNER}),
-    "api-subscription-change": Address({"POST": OWNER}),
-    "api-subscription-change-drop": Address({"POST": OWNER}),
-    "api-subscription-checkout": Address({"POST": OWNER}),
-    "api-subscription-preview": Address({"POST": OWNER}),
-    "api-team": Address({"GET": ALL, "PATCH": OWNER, "DELETE": OWNER}),
-    "api-team-receipt": Address({"GET": MANAGERS}, "event"),
-    "api-team-receipts": Address({"GET": MANAGERS}),
-    "api-team-usage": Address({"GET": MANAGERS}),
-    "api-team-usage-csv": Address({"GET": MANAGERS}),
-    "api-transfer": Address({"POST": OWNER}),
-}
-
-TEAMS = {**PAGES, **API}
-CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
-
-# One's own, whatever the Team: a page asks to sign in, the API answers 401.
-OWN_PAGES = {
-    "account",
-    "account-profile",
-    "account-token-revoke",
-    "account-tokens",
-    "plans-choose",
-    "team-new",
-} | PASSKEY_PAGES
-# A row of somebody else does not exist there (tests/teams/views).
-OWN_ROWS = {"account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
-OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
-
-# A gateway's credential or a Subscription Key, tested where they are made.
-OTHER_CREDENTIALS = {
-    "api-authorize": {},
-    "api-rate-card": {},
-    **dict.fromkeys(
-        ("api-settle", "api-release", "api-draw", "api-extend", "api-reservation"),
-        {"reservation": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
-    ),
-    "api-reservations": {},
-    "api-settlements": {},
-    "api-events": {},
-    "api-usage": {},
-    "api-receipts": {},
-    "api-receipt": {"pk": "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"},
-    "api-series": {},
-}
-
-# For everyone, with nobody's data. An invitation's token is the credential; trackers get 200 always.
-OPEN = {"home", "plans", "api-plans", "api-models", "schema", "api-docs", "join", "remains", "remains-legacy"}
-# Stripe's signature is the credential (tests/billing/views/test_webhooks.py).
-SIGNED = {"stripe-webhook"}
 
 
 @dataclass
@@ -189,7 +53,7 @@ class Scene:
     events: dict[str, Any]
 
     def url(self, name: str, role: str = "owner", rows: dict[str, Any] | None = None) -> str:
-        kwargs: dict[str, Any] = {"slug": self.slug}
+        kwargs: dict[str, Any] = {"slug": self.slug, **TEAMS[name].fixed}
         kind = TEAMS[name].pk
         if kind == "own event" and rows is None:
             kwargs["pk"] = self.events.get(role, self.events["owner"])
@@ -199,42 +63,8 @@ class Scene:
 
 
 def make_everything() -> Scene:
-    scene = make_scene(at=T0 - timedelta(hours=1))
-    team = scene.team
-    give_credits(team, 10_000 * CREDIT)
-    admin = make_member(team, role=Role.ADMIN, credits=True, at=T0 - timedelta(hours=1))
-    member = make_member(team, credits=True, at=T0 - timedelta(hours=1))
-    spare = make_member(team)
-    people = {"owner": scene.owner, "admin": admin, "member": member}
-    events = {role: make_desk(membership).use(1).pk for role, membership in people.items()}
-    invitation = invitations.invite(
-        team=team, email="new@example.com", role=Role.MEMBER, by=scene.owner.user, at=T0
-    )
-    request = request_seat(membership=spare, plan_code="max", message="", at=T0, by=spare.user)
-    rows = {
-        "member": spare.pk,
-        "seat": scene.seat.pk,
-        "invitation": invitation.pk,
-        "request": request.pk,
-        "event": events["owner"],
-        "own event": events["admin"],
-        # Given up, so that nobody asks Stripe about it.
-        "checkout": Checkout.objects.create(
-            team=team,
-            kind="subscription",
-            prices={},
-            text="1 × Max",
-            state="expired",
-            created_at=T0,
-            expires_at=T0,
-        ).pk,
-    }
-    users = {role: membership.user for role, membership in people.items()}
-    for user in users.values():
-        # Only whoever has a password can be asked for it before a key is shown.
-        user.set_password("correct horse battery")
-        user.save()
-    return Scene(team.slug, users, rows, events)
+    made = make_rows()
+    return Scene(made.team.slug, made.users, made.rows, made.events)
 
 
 @pytest.fixture

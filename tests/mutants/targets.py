@@ -21,6 +21,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.charges": ("_WRITE",),
     "quota.hot_path.buckets": (),
     "quota.hot_path.state": (),
+    "quota.hot_path.accounts": ("USABLE_CREDITS", "USABLE_BALANCE"),
     "quota.hot_path.catalog": (),
     "quota.hot_path.sql": (),
     "quota.hot_path.events": (),
@@ -32,8 +33,8 @@ CALLERS = {
     "quota_seat_usage": ("state.locked_call_state", "state.locked_reservation_state", "state.seat_usage"),
     "quota_call_state": ("state.locked_call_state",),
     "quota_reservation_state": ("state.locked_reservation_state",),
-    "quota_usable_credits": ("state.usable_credits", "state.locked_call_state"),
-    "quota_memberships_of_one_person": ("state.usable_credits", "state.locked_call_state"),
+    "quota_usable_credits": ("accounts.usable_credits",),
+    "quota_memberships_of_one_person": ("accounts.usable_credits",),
 }
 
 
@@ -49,16 +50,18 @@ def files_of(faults: Iterable[Fault]) -> frozenset[str]:
 
 
 def _calling_lines() -> dict[str, tuple[str, frozenset[int]]]:
-    file = ROOT / "quota" / "hot_path" / "state.py"
+    files = {name: ROOT / "quota" / "hot_path" / f"{name}.py" for name in ("state", "accounts")}
     functions = {
-        node.name: frozenset(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+        f"{module}.{node.name}": frozenset(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+        for module, file in files.items()
         for node in ast.parse(file.read_text()).body
         if isinstance(node, ast.FunctionDef)
     }
+    # The callers of a database function stand in one module.
     return {
         name: (
-            str(file),
-            frozenset[int]().union(*(functions[caller.partition(".")[2]] for caller in callers)),
+            str(files[callers[0].partition(".")[0]]),
+            frozenset[int]().union(*(functions[caller] for caller in callers)),
         )
         for name, callers in CALLERS.items()
     }

@@ -11,12 +11,15 @@ PURE = {
     "quota.pricing": ("tests/quota/test_pricing.py",),
     "quota.allocation": ("tests/quota/test_allocation.py",),
     "quota.money": ("tests/quota/test_money.py",),
+    "quota.typical_calls": ("tests/quota/test_typical_calls.py",),
     "teams.keytext": ("tests/teams/test_keytext.py",),
     "teams.invitation_tokens": ("tests/teams/test_invitation_tokens.py",),
     "teams.permissions": ("tests/teams/test_permissions.py",),
     "billing.change_requests": ("tests/billing/test_change_requests.py",),
     "billing.seat_plans": ("tests/billing/test_seat_plans.py",),
     "billing.money": ("tests/billing/test_money.py",),
+    "integrations.small_gateway.usage": ("tests/integrations/small_gateway/test_usage.py",),
+    "integrations.counting": ("tests/integrations/test_counting.py",),
 }
 # Of all of the hot path: its room, and the races for what it locks.
 HOT_PATH = (

@@ -178,7 +178,7 @@ def test_a_broker_whose_file_is_damaged_is_said_at_once(data: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"PORT": "70000"}, "PORT must be from 1 to 65534, not 70000.\n"),
+        ({"PORT": "70000"}, "PORT must be from 1 to 65533, not 70000.\n"),
         ({"DATABASE_URL": "mysql://u:password@h/x"}, "DATABASE_URL must name a PostgreSQL, "),
         ({"BASE_URL": "console.example.com"}, "BASE_URL must start with http:// or https://, "),
         ({"BASE_URL": "http://console.example.com"}, "STRIPE_SECRET_KEY is not set. "),

@@ -14,7 +14,9 @@ from django.conf import settings
 from django.core.management import call_command
 
 from quota import tasks
+from quota.errors import NoUsableResources
 from quota.models import ClosedWindow, CreditGrant, Reservation
+from quota.services.refusals import remember_refusal
 from teams.models import Mail, User
 from tests.helpers.drift import plant
 from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, limits, make_scene, make_user
@@ -61,12 +63,21 @@ def test_each_sweep_does_its_work_by_command_and_says_how_much(scene: Scene) -> 
     assert Mail.objects.get(kind="credits_low").to == scene.owner.user.email
 
 
-@pytest.mark.usefixtures("a_day_later", "scene")
-def test_each_sweep_does_its_work_as_a_task_and_returns_how_much() -> None:
+@pytest.mark.usefixtures("a_day_later")
+def test_each_sweep_does_its_work_as_a_task_and_returns_how_much(scene: Scene) -> None:
     assert [tasks.close_windows(), tasks.close_windows()] == [1, 0]
     assert [tasks.expire_reservations(), tasks.expire_reservations()] == [1, 0]
     assert [tasks.expire_lots(), tasks.expire_lots()] == [1, 0]
     assert [tasks.send_notices(), tasks.send_notices()] == [1, 0]
+    remember_refusal(
+        gateway=scene.desk.gateway,
+        key_text=scene.desk.key,
+        request_id="r",
+        model="penny",
+        refusal=NoUsableResources(),
+        at=T0 - timedelta(days=7),
+    )
+    assert [tasks.forget_refusals(), tasks.forget_refusals()] == [1, 0]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -93,6 +104,7 @@ def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
         "teams.deliver_mail",
         "quota.close_windows",
         "quota.expire_lots",
+        "quota.forget_refusals",
         "quota.expire_reservations",
         "quota.reconcile",
         "quota.send_notices",

@@ -24,7 +24,7 @@ from billing.models import (
 )
 from billing.services import checkouts, customers, purchases, refunds, top_ups
 from billing.services.teams import delete_settled_team
-from quota.models import CreditLedgerEntry
+from quota.models import Account, CreditLedgerEntry
 from teams.models import Team
 from tests.helpers.bought import (
     begin_purchase,
@@ -83,7 +83,9 @@ def a_purchase_restored_for_a_team_that_is_deleted() -> Case:
     team, id = make_team(), str(uuid4())
     return Case(
         deletes(team),
-        lambda: purchases.restore_purchase(team=team, id=id, credits_nanousd=5 * USD, at=LATER),
+        lambda: purchases.restore_purchase(
+            team=team, id=id, account=Account.CREDITS, nanousd=5 * USD, at=LATER
+        ),
         lambda: not CreditPurchase.objects.filter(team=team).exists(),
         NotFound,
     )

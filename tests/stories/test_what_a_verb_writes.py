@@ -23,12 +23,31 @@ from billing.services import (
     refunds,
     top_ups,
 )
-from quota.models import CreditLedgerEntry, OwedUsage, Plan
-from quota.services import credits, entitlements, gateways, notices, owed, reservations, seat_requests
+from quota.models import Account, CreditLedgerEntry, OwedUsage, Plan
+from quota.services import (
+    balance,
+    credits,
+    entitlements,
+    gateways,
+    notices,
+    owed,
+    reservations,
+    seat_requests,
+)
 from quota.services.windows_history import close_windows
 from teams.invitation_tokens import token_of
 from teams.models import Mail
-from teams.services import access_tokens, accounts, invitations, keys, mail, memberships, seats, teams
+from teams.services import (
+    access_tokens,
+    accounts,
+    api_keys,
+    invitations,
+    keys,
+    mail,
+    memberships,
+    seats,
+    teams,
+)
 from tests.helpers.bought import make_customer, say_checkout, say_invoice, say_payment, say_promotion
 from tests.helpers.factories import T0, USD
 from tests.helpers.life import HOUR, NOW
@@ -73,6 +92,28 @@ TEAMS: dict[str, Verb] = {
         lambda w: keys.revoke_keys(membership=w.bob, at=NOW, by=None),
         "AuditEntry +1, SubscriptionKey ~1",
     ),
+    "make an API key": (
+        lambda w: api_keys.create_api_key(
+            membership=w.bob, name="x", month_cap_nanousd=None, expires_at=None, at=NOW, by=w.shared
+        ),
+        "ApiKey +1, ApiKeyText +1, AuditEntry +1",
+    ),
+    "change an API key": (
+        lambda w: api_keys.change_api_key(key=w.api_key, name="y", month_cap_nanousd=1, at=NOW, by=w.shared),
+        "ApiKey ~1, AuditEntry +1",
+    ),
+    "rotate an API key": (
+        lambda w: api_keys.rotate_api_key(key=w.api_key, membership=w.bob, overlap=NONE, at=NOW, by=w.shared),
+        "ApiKeyText +1, ApiKeyText ~1, AuditEntry +1",
+    ),
+    "revoke an API key": (
+        lambda w: api_keys.revoke_api_key(key=w.api_key, at=NOW, by=None),
+        "ApiKey ~1, ApiKeyText ~1, AuditEntry +2",
+    ),
+    "let members make API keys": (
+        lambda w: api_keys.set_api_key_policy(team=w.team, members_make=True, at=NOW, by=w.shared),
+        "AuditEntry +1, Team ~1",
+    ),
     "add a member": (
         lambda w: memberships.add_member(team=w.team, user=w.new, role="member", by=None, at=NOW),
         "AuditEntry +1, Membership +1, SubscriptionKey +1",
@@ -83,7 +124,7 @@ TEAMS: dict[str, Verb] = {
     ),
     "remove a holder": (
         lambda w: memberships.end_membership(membership=w.bob, by=None, at=NOW),
-        "AuditEntry +3, Mail +1, Membership ~1, SeatHolding ~1, SubscriptionKey ~1",
+        "ApiKeyText ~2, AuditEntry +5, Mail +1, Membership ~1, SeatHolding ~1, SubscriptionKey ~1",
     ),
     "remove a member": (
         lambda w: memberships.end_membership(membership=w.dan, by=None, at=NOW),
@@ -122,6 +163,24 @@ TEAMS: dict[str, Verb] = {
 
 ADJUSTMENT = CreditLedgerEntry.Kind.ADJUSTMENT
 QUOTA: dict[str, Verb] = {
+    "add to the API balance": (
+        lambda w: balance.add_to_balance(
+            team=w.team, nanousd=USD, source="x", cause="Bought", at=NOW, by=None
+        ),
+        "AuditEntry +1, CreditGrant +1, CreditLedgerEntry +1",
+    ),
+    "give a voucher": (
+        lambda w: balance.give_voucher(
+            team=w.team, nanousd=USD, expires_at=NOW + DAY, source="x", reason="r", at=NOW, by=None
+        ),
+        "AuditEntry +1, CreditGrant +1, CreditLedgerEntry +1",
+    ),
+    "warn of the API balance": (
+        lambda w: balance.set_balance_alert(
+            team=w.team, enabled=False, low_balance_nanousd=1, at=NOW, by=None
+        ),
+        "AuditEntry +1, TeamCredits ~1",
+    ),
     "grant Credits": (
         lambda w: credits.grant_credits(team=w.team, nanousd=USD, source="x", at=NOW, by=None),
         "AuditEntry +1, CreditGrant +1, CreditLedgerEntry +3, OwedUsage ~2",
@@ -260,7 +319,9 @@ BILLING: dict[str, Verb] = {
     ),
     "hear of a promotion": (lambda w: say_promotion(f"CODE-{w.name}", active=False), "Promotion ~1"),
     "restore a purchase": (
-        lambda w: purchases.restore_purchase(team=w.team, id=str(uuid4()), credits_nanousd=5 * USD, at=NOW),
+        lambda w: purchases.restore_purchase(
+            team=w.team, id=str(uuid4()), account=Account.CREDITS, nanousd=5 * USD, at=NOW
+        ),
         "CreditPurchase +1",
     ),
     "bill a purchase": (

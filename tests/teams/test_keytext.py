@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teams.keytext import (
-    LENGTH,
+    API_KEY,
+    BODY_LENGTH,
+    SUBSCRIPTION_KEY,
     _checksum,
     handle,
     key_id_of,
     key_id_of_handle,
     key_text,
+    kind_of,
     new_key_id,
     new_salt,
     same_text,
@@ -25,7 +28,7 @@ from teams.keytext import (
 def test_a_key_is_its_prefix_an_id_a_secret_and_a_checksum() -> None:
     key_id, salt = new_key_id(), new_salt()
     text = key_text(root=b"root", key_id=key_id, salt=salt)
-    assert len(text) == LENGTH == 64
+    assert len(text) == 6 + BODY_LENGTH == 64
     assert text.startswith("sk-cp-" + key_id)
     assert key_id_of(text) == key_id
     assert same_text(text, key_text(root=b"root", key_id=key_id, salt=salt))
@@ -39,6 +42,33 @@ def test_the_text_of_a_key_never_changes() -> None:
     mac = hmac.new(b"a root of a test", b"subscription-key\x000123456789ab\0" + bytes(range(16)), "sha256")
     secret, crc = int.from_bytes(mac.digest()) % 62**40, zlib.crc32(b"sk-cp-" + body.encode())
     assert (read(body[12:]), read("0cxkq3")) == (secret, crc)
+
+
+def test_an_api_key_has_its_own_prefix_and_its_own_secret() -> None:
+    """The same id, salt and root make another secret, so neither kind can be rewritten as the other."""
+    key_id, salt = new_key_id(), new_salt()
+    ours = key_text(root=b"root", key_id=key_id, salt=salt)
+    text = key_text(root=b"root", key_id=key_id, salt=salt, kind=API_KEY)
+
+    assert text.startswith("sk-api-" + key_id)
+    assert len(text) == 65
+    assert key_id_of(text, API_KEY) == key_id
+    assert text[19:-6] != ours[18:-6]
+    assert key_id_of(text) is None
+    assert key_id_of(ours, API_KEY) is None
+
+
+def test_the_text_of_an_api_key_never_changes() -> None:
+    text = key_text(root=b"a root of a test", key_id="0123456789ab", salt=bytes(range(16)), kind=API_KEY)
+    mac = hmac.new(b"a root of a test", b"api-key\x000123456789ab\0" + bytes(range(16)), "sha256")
+
+    assert read(text[19:-6]) == int.from_bytes(mac.digest()) % 62**40
+
+
+def test_a_text_is_of_the_kind_that_it_begins_like() -> None:
+    kinds = [kind_of(text) for text in ("sk-cp-x", "sk-api-x", "sk-", "gw-x", "")]
+
+    assert kinds == [SUBSCRIPTION_KEY, API_KEY, None, None, None]
 
 
 def read(digits: str) -> int:
@@ -86,7 +116,7 @@ WRONG_BODIES = (GOOD[:-7], GOOD[:-6] + "0", "sk-cq-" + GOOD[6:-6], GOOD[:-7] + "
         GOOD + "0",
         GOOD[:-1] + "_",
         GOOD.replace("0", "é", 1),
-        "\0" * LENGTH,
+        "\0" * 64,
         *(body + _checksum(body) for body in WRONG_BODIES),
     ],
 )
@@ -94,7 +124,7 @@ def test_garbage_has_no_id(garbage: str) -> None:
     assert key_id_of(garbage) is None
 
 
-@given(st.integers(6, LENGTH - 1), st.sampled_from("0Az"))
+@given(st.integers(6, 63), st.sampled_from("0Az"))
 def test_one_changed_character_makes_garbage(position: int, character: str) -> None:
     changed = GOOD[:position] + character + GOOD[position + 1 :]
     assert (key_id_of(changed) is None) == (changed != GOOD)

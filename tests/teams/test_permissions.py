@@ -3,7 +3,8 @@
 import pytest
 
 from teams.models import Membership, Role, Team
-from teams.permissions import Right, may, member_of, membership_of, require
+from teams.permissions import Right, api_key_of, may, member_of, membership_of, require
+from teams.services.api_keys import create_api_key
 from teams.services.memberships import end_membership
 from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
 from tokenplan.kit.errors import NotFound, PermissionRefused
@@ -26,10 +27,16 @@ OF_MANAGERS = set(Right) - OF_EVERYONE - OF_THE_OWNER
     ],
 )
 def test_a_role_has_these_rights_and_no_other(role: Role, rights: set[Right]) -> None:
-    membership = Membership(role=role)
+    membership = Membership(role=role, team=Team())
     assert {right for right in Right if may(membership, right)} == rights
     for right in rights:
         require(membership, right)
+
+
+def test_a_team_may_let_its_members_make_api_keys_and_nothing_else() -> None:
+    membership = Membership(role=Role.MEMBER, team=Team(members_make_api_keys=True))
+
+    assert {right for right in Right if may(membership, right)} == OF_EVERYONE | {Right.MAKE_API_KEYS}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +48,19 @@ def test_a_role_has_these_rights_and_no_other(role: Role, rights: set[Right]) ->
 )
 def test_a_refusal_says_which_roles_may(right: Right, sentence: str) -> None:
     with pytest.raises(PermissionRefused, match=f"^{sentence}$"):
-        require(Membership(role=Role.MEMBER), right)
+        require(Membership(role=Role.MEMBER, team=Team()), right)
+
+
+def test_who_manages_finds_every_api_key_and_a_member_ones_own(team: Team) -> None:
+    owner, maker, other = owner_of(team), make_member(team), make_member(team)
+    key = create_api_key(
+        membership=maker, name="batch", month_cap_nanousd=None, expires_at=None, at=T0, by=maker.user
+    )
+
+    assert api_key_of(owner, key.pk) == api_key_of(maker, key.pk) == key
+    for stranger in (other, owner_of(make_team())):
+        with pytest.raises(NotFound):
+            api_key_of(stranger, key.pk)
 
 
 @pytest.fixture

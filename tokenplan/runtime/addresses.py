@@ -16,6 +16,8 @@ from tokenplan.runtime.environment import InvalidEnvironment
 
 POSTGRES_SCHEMES = ("postgres", "postgresql", "pgsql")
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps")
+# What may stand in a base URL of the gateway: guides put it into commands and files as it is.
+GATEWAY_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]/-]+", re.ASCII)
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?", re.IGNORECASE)
 
 
@@ -44,6 +46,28 @@ def console_address(port: int) -> ConsoleAddress:
         )
     host = _host("BASE_URL", parts)
     return ConsoleAddress(url, host, parts.scheme == "https", is_this_machine(host))
+
+
+def gateway_addresses() -> tuple[str, str]:
+    """Base URLs of the platform's gateway for Anthropic's and for OpenAI's protocol, which people's tools are
+    pointed at, without a slash at the end. Empty: not set. Raises InvalidEnvironment.
+    """
+    return (
+        _gateway_url("GATEWAY_ANTHROPIC_URL", environment.text("GATEWAY_ANTHROPIC_URL")),
+        _gateway_url("GATEWAY_OPENAI_URL", environment.text("GATEWAY_OPENAI_URL")),
+    )
+
+
+def _gateway_url(name: str, text: str) -> str:
+    url = text.rstrip("/")
+    if url and not GATEWAY_URL.fullmatch(url):
+        raise InvalidEnvironment(
+            f"{name} must be a base URL, as in https://gateway.example.com/v1, with nothing after its path,"
+            f" not {text!r}."
+        )
+    if url:
+        _host(name, _split(name, url))
+    return url
 
 
 def is_this_machine(host: str) -> bool:

@@ -3,6 +3,8 @@
 A console is away from the laptop when BASE_URL is not this machine.
 """
 
+from dataclasses import dataclass
+
 from tokenplan.runtime import environment
 from tokenplan.runtime.addresses import ConsoleAddress
 from tokenplan.runtime.environment import InvalidEnvironment
@@ -37,6 +39,49 @@ def demo(address: ConsoleAddress, *, has_key: bool, has_database: bool) -> bool:
             " machine. Leave DEMO out."
         )
     return wanted
+
+
+@dataclass(frozen=True)
+class SmallGateway:
+    """How `up` serves the small gateway. Port 0: two above the console's, or the next that is free.
+
+    An empty `credential` is the demo's; an empty `upstream_url` is the mock model.
+    """
+
+    port: int
+    credential: str
+    upstream_url: str
+    upstream_key: str
+
+
+def small_gateway(address: ConsoleAddress, *, has_demo: bool) -> SmallGateway | None:
+    """The small gateway, where there is a demo or SMALL_GATEWAY=1 asks for it.
+
+    Raises InvalidEnvironment where it has no credential, or would charge real people for a mock's answers.
+    """
+    asked = SmallGateway(
+        port=environment.number("SMALL_GATEWAY_PORT", 0, most=65_535),
+        credential=environment.secret("SMALL_GATEWAY_KEY", "gw-"),
+        upstream_url=environment.text("UPSTREAM_URL").rstrip("/"),
+        upstream_key=environment.text("UPSTREAM_KEY"),
+    )
+    if asked.upstream_url and not asked.upstream_url.startswith(("http://", "https://")):
+        raise InvalidEnvironment(
+            "UPSTREAM_URL must start with http:// or https://, as in https://api.example.com."
+        )
+    if not environment.flag("SMALL_GATEWAY", has_demo):
+        return None
+    if not has_demo and not asked.credential:
+        raise InvalidEnvironment(
+            "SMALL_GATEWAY=1 needs SMALL_GATEWAY_KEY where there is no demo: a credential gw-… that"
+            " manage.py create_gateway prints."
+        )
+    if not address.is_this_machine and not asked.upstream_url:
+        raise InvalidEnvironment(
+            "SMALL_GATEWAY=1 needs UPSTREAM_URL: without it a mock answers, and people at"
+            f" {address.url} would be charged for it."
+        )
+    return asked
 
 
 def proxies(address: ConsoleAddress, *, behind_tls_proxy: bool) -> int:

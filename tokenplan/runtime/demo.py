@@ -107,6 +107,19 @@ def load_demo(*, file: Path, url: str, at: datetime) -> bool:
     return True
 
 
+def write_gateway_url(*, file: Path, gateway_url: str | None) -> None:
+    """Notes in `file`, if it is there, where the keys of the demo are answered; None: nowhere."""
+    present = _read(file)
+    if present and present.get("gateway_url") != gateway_url:
+        _write(file, {**present, "gateway_url": gateway_url})
+
+
+def gateway_key(*, file: Path) -> str | None:
+    """The demo's gateway credential; None where there is no demo."""
+    present = _read(file)
+    return str(present["gateway_key"]) if present else None
+
+
 def demo_people() -> QuerySet[User]:
     """The accounts that the demo has made. Their domain is reserved: no real person has such an address."""
     emails = [person.email for team in TEAMS for person in team.people]

@@ -66,5 +66,19 @@ def local_stripe_server() -> Program:
     return Program("local Stripe", [sys.executable, "manage.py", "local_stripe"], ROOT)
 
 
+def small_gateway(*, port: int) -> Program:
+    """Answers calls of models as the platform's gateway would. It listens where the web server does."""
+    command = [sys.executable, "manage.py", "small_gateway", "--port", str(port)]
+    return Program("small gateway", command, ROOT)
+
+
+def small_gateway_command(*, host: str, port: int) -> list[str]:
+    """What `manage.py small_gateway` becomes. It is configured by variables: integrations/small_gateway."""
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--no-ws"]
+    command += ["--host", host, "--port", str(port), "--http", "1", "--workers", "1"]
+    command += ["--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "error"]
+    return [*command, "integrations.small_gateway.app:create"]
+
+
 def _celery(command: str) -> list[str]:
     return [sys.executable, "-m", "celery", "--quiet", "-A", "tokenplan", command, "--loglevel", "WARNING"]

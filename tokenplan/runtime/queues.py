@@ -10,6 +10,7 @@ WORKERS: dict[str, tuple[str, ...]] = {
         "quota.expire_reservations",
         "quota.expire_lots",
         "quota.close_windows",
+        "quota.forget_refusals",
         "quota.reconcile",
     ),
 }

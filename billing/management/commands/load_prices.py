@@ -7,10 +7,11 @@ from typing import Any
 
 from billing.management.lists import DATA, ListCommand
 from billing.models import Price
-from billing.money import CREDITS_PER_PACK, NANOUSD_PER_PACK, PACK_KEY
+from billing.money import PACKS
 from billing.price_lists import price_lines
 from billing.selectors.plan_lists import ListedPrices, listed_prices
 from billing.services.plan_lists import load_prices
+from quota.models import Account
 from quota.money import usd_text
 from quota.plan_terms import Line
 
@@ -39,9 +40,14 @@ class Command(ListCommand[ListedPrices]):
         return lines
 
     def beside(self) -> list[str]:
-        if Price.objects.filter(lookup_key=PACK_KEY).exists():
-            return []
-        return [f"{CREDITS_PER_PACK:,} Credits get their price: {usd_text(NANOUSD_PER_PACK)}."]
+        priced = set(Price.objects.filter(plan=None).values_list("lookup_key", flat=True))
+        sold = [(Account(account), pack) for account, pack in PACKS.items() if pack.key not in priced]
+        return [
+            f"{account.words(pack.nanousd)} of {account.label} get their price: {usd_text(pack.nanousd)}."
+            if account is Account.BALANCE
+            else f"{account.words(pack.nanousd)} get their price: {usd_text(pack.nanousd)}."
+            for account, pack in sold
+        ]
 
     def title(self, row: ListedPrices) -> Any:
         return row.plan

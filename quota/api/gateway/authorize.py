@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -18,17 +20,22 @@ from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView, usage_at
 from quota.api.gateway.rate_limits import rate_limit_fields
 from quota.api.gateway.relay import RELAYED_PROBLEM, relay
-from quota.hot_path.authorize import authorize
+from quota.hot_path.authorize import AuthorizeRequest, authorize
+from quota.services.refusals import remember_refusal
 from quota.stored_json import moment_json, windows_json
+from teams import keytext
 from teams.errors import KeyInvalid
 from tokenplan.kit.api import Shape
+from tokenplan.kit.errors import Refusal, Unavailable
 from tokenplan.kit.openapi import refusals
-from tokenplan.kit.problems import Problem
+from tokenplan.kit.problems import UNAVAILABLE, Problem
+
+logger = logging.getLogger(__name__)
 
 
 class AuthorizeRequestSerializer(Shape):
     request_id = serializers.CharField(max_length=128)
-    key = serializers.CharField(help_text="The Subscription Key of the caller, `sk-cp-…`.")
+    key = serializers.CharField(help_text="The key of the caller, `sk-cp-…` or `sk-api-…`.")
     model = serializers.CharField(
         max_length=100, required=False, allow_null=True, help_text="Needed, but for a lease."
     )
@@ -67,6 +74,7 @@ class AuthorizationSerializer(Shape):
     estimate_nanousd = serializers.IntegerField(help_text=NANOUSD)
     from_quota_nanousd = serializers.IntegerField()
     from_credits_nanousd = serializers.IntegerField()
+    from_balance_nanousd = serializers.IntegerField(help_text="Of an API key.")
     team = serializers.CharField()
     plan = serializers.CharField(allow_null=True)
     windows = WindowSerializer(many=True)
@@ -80,8 +88,9 @@ class Authorize(GatewayView):
     @extend_schema(
         operation_id="gateway_authorize",
         summary="Ask before a model call",
-        description="Holds what the call may cost: quota first, Credits for the rest. While the hold is "
-        "open, the same request_id with the same body answers 200 as the first time and holds nothing twice.",
+        description="Holds what the call may cost: quota first, Credits for the rest; of an API key, API "
+        "balance. While the hold is open, the same request_id with the same body "
+        "answers 200 as the first time and holds nothing twice.",
         request=AuthorizeRequestSerializer,
         responses={
             201: AuthorizationSerializer,
@@ -107,9 +116,13 @@ class Authorize(GatewayView):
         body = request.data
         parsed = bodies.authorize_request(body)
         self.request_id = parsed.request_id
-        with usage_at("/estimate"):
-            at = timezone.now()
-            held = authorize(gateway=self.gateway, request=parsed, at=at)
+        at = timezone.now()
+        try:
+            with usage_at("/estimate"):
+                held = authorize(gateway=self.gateway, request=parsed, at=at)
+        except Refusal as refusal:
+            self._remember(parsed, refusal, at)
+            raise
         return JsonResponse(
             {
                 "reservation": str(held.reservation_id),
@@ -120,6 +133,7 @@ class Authorize(GatewayView):
                 "estimate_nanousd": held.estimate_nanousd,
                 "from_quota_nanousd": held.from_quota_nanousd,
                 "from_credits_nanousd": held.from_credits_nanousd,
+                "from_balance_nanousd": held.from_balance_nanousd,
                 "team": held.team_slug,
                 "plan": held.plan_code,
                 "windows": held.windows,
@@ -127,6 +141,22 @@ class Authorize(GatewayView):
             status=200 if held.repeated else 201,
             headers=rate_limit_fields(held.windows, at),
         )
+
+    def _remember(self, asked: AuthorizeRequest, refusal: Refusal, at: datetime) -> None:
+        """For whoever asks why. What cannot be remembered changes no answer."""
+        if keytext.key_id_of(asked.key_text) is None:
+            return
+        try:
+            remember_refusal(
+                gateway=self.gateway,
+                key_text=asked.key_text,
+                request_id=asked.request_id,
+                model=asked.model,
+                refusal=refusal,
+                at=at,
+            )
+        except (*UNAVAILABLE, Unavailable):
+            logger.warning("A refusal could not be remembered", exc_info=True)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # What is relayed reaches clients that parse it, whatever language the gateway asks for.

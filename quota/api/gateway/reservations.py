@@ -60,6 +60,7 @@ class ReservationSerializer(Shape):
     estimate_nanousd = serializers.IntegerField(help_text=NANOUSD)
     from_quota_nanousd = serializers.IntegerField()
     from_credits_nanousd = serializers.IntegerField()
+    from_balance_nanousd = serializers.IntegerField()
     left_nanousd = serializers.IntegerField(help_text="Still held; 0 when it is not open.")
     drawn_nanousd = serializers.IntegerField(help_text="Charged to it so far.")
     draws = serializers.IntegerField()
@@ -82,6 +83,7 @@ def reservation_json(row: Reservation, at: datetime) -> dict[str, Any]:
         "estimate_nanousd": row.estimate_nanousd,
         "from_quota_nanousd": row.from_quota_nanousd,
         "from_credits_nanousd": row.from_credits_nanousd,
+        "from_balance_nanousd": row.from_balance_nanousd,
         "left_nanousd": row.left_nanousd if open_still else 0,
         "drawn_nanousd": drawn["nanousd"],
         "draws": row.draws.count(),

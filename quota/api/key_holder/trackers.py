@@ -97,13 +97,13 @@ class Remains(APIView):
         tags=["trackers"],
     )
     def get(self, request: Request) -> Response:
-        return _always(self._body(request))
+        return always(self._body(request))
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, MethodNotAllowed):
             return super().handle_exception(exc)
         logger.warning("remains: %s: %s", type(exc).__name__, exc)
-        return _always(UNKNOWN_ERROR)
+        return always(UNKNOWN_ERROR)
 
     def _body(self, request: Request) -> dict[str, Any]:
         if not request.headers.get("Authorization", "").strip():
@@ -118,7 +118,7 @@ class Remains(APIView):
         return {"model_remains": [general_row(bar.windows, now)], "base_resp": SUCCESS}
 
 
-def _always(body: dict[str, Any]) -> Response:
+def always(body: dict[str, Any]) -> Response:
     return Response(body, headers={"Cache-Control": "no-store"})
 
 

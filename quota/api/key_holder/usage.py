@@ -15,11 +15,13 @@ from rest_framework.views import APIView
 
 from quota.api.authentication import KeyAuthentication
 from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
+from quota.api.refused_calls import RefusalsSerializer, of_key
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_series import SPAN_PARAMETERS, SeriesSerializer, series_json, span_of
 from quota.models import UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from quota.selectors.usage_series import Group, usage_by
+from quota.services.refusals import KEPT_FOR
 from teams.errors import KeyInvalid
 from teams.models import Membership, SubscriptionKey
 from tokenplan.kit.errors import NotFound
@@ -78,6 +80,18 @@ class Receipt(KeyView):
         if event is None:
             raise NotFound(_("You have no such receipt in this Team."))
         return Response(receipt_json(event))
+
+
+class Refusals(KeyView):
+    @extend_schema(
+        operation_id="usage_refusals",
+        summary="Why your calls were refused",
+        description="Of the last seven days.",
+        responses={200: RefusalsSerializer, **REFUSALS},
+        tags=["usage"],
+    )
+    def get(self, request: Request) -> Response:
+        return Response(of_key(cast(SubscriptionKey, request.auth), timezone.now() - KEPT_FOR))
 
 
 class Series(KeyView):

@@ -123,7 +123,7 @@ class Lots(TeamView):
 
     @extend_schema(responses={200: LotSerializer(many=True)}, summary="Lots, spent and expired ones too")
     def get(self, request: Request, slug: str) -> Response:
-        return self.page(CreditGrant.objects.for_team(self.team), LotSerializer)
+        return self.page(CreditGrant.objects.for_team(self.team).credits(), LotSerializer)
 
 
 class Ledger(TeamView):
@@ -132,8 +132,8 @@ class Ledger(TeamView):
 
     @extend_schema(responses={200: LedgerSerializer(many=True)}, summary="The ledger, the latest entry first")
     def get(self, request: Request, slug: str) -> Response:
-        entries = CreditLedgerEntry.objects.for_team(self.team).select_related("membership__user", "by")
-        return self.page(entries, LedgerSerializer)
+        entries = CreditLedgerEntry.objects.for_team(self.team).credits()
+        return self.page(entries.select_related("membership__user", "by"), LedgerSerializer)
 
 
 class Access(TeamView):

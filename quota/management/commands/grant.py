@@ -1,4 +1,6 @@
-"""`manage.py grant seat|credits …`: what an operator gives, by the services that a purchase goes through."""
+"""`manage.py grant seat|credits|voucher …`: what an operator gives, by the services that a purchase goes
+through.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,10 @@ from uuid import uuid4
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from quota.management.parsing import credits_as_nanousd, moment
+from quota.management.parsing import credits_as_nanousd, moment, usd_as_nanousd
 from quota.models import Plan
-from quota.money import credits_text
+from quota.money import credits_text, usd_text
+from quota.services.balance import give_voucher
 from quota.services.credits import grant_credits
 from quota.services.entitlements import grant_seat
 from teams.models import Membership, Team
@@ -21,10 +24,10 @@ from tokenplan.kit.transactions import one_transaction
 
 
 class Command(BaseCommand):
-    help = "Gives a Team a seat or Credits."
+    help = "Gives a Team a seat, Credits, or a voucher for its API balance."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        what = parser.add_subparsers(dest="what", required=True, metavar="seat|credits")
+        what = parser.add_subparsers(dest="what", required=True, metavar="seat|credits|voucher")
         seat = what.add_parser("seat", help="A seat with a plan")
         seat.add_argument("--team", required=True, metavar="SLUG")
         seat.add_argument("--plan", required=True, metavar="CODE", help="plus, max, ultra")
@@ -38,6 +41,14 @@ class Command(BaseCommand):
             "--source", metavar="TEXT", help="a source grants once, however often it is asked to"
         )
 
+        voucher = what.add_parser("voucher", help="A voucher for the API balance")
+        voucher.add_argument("--team", required=True, metavar="SLUG")
+        voucher.add_argument("--usd", required=True, type=usd_as_nanousd, metavar="AMOUNT")
+        voucher.add_argument("--until", required=True, type=moment, metavar="DATE")
+        voucher.add_argument(
+            "--source", metavar="TEXT", help="a source gives once, however often it is asked to"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         team = Team.objects.live().filter(slug=options["team"]).first()
         if team is None:
@@ -45,6 +56,8 @@ class Command(BaseCommand):
         try:
             if options["what"] == "seat":
                 self.grant_seat(team, options)
+            elif options["what"] == "voucher":
+                self.give_voucher(team, options)
             else:
                 self.grant_credits(team, options)
         except Refusal as error:
@@ -83,3 +96,16 @@ class Command(BaseCommand):
         )
         amount, until = credits_text(lot.amount_nanousd), f"{lot.expires_at:%Y-%m-%d %H:%M} UTC"
         self.stdout.write(f"Lot {lot.pk} of {team}: {amount} Credits until {until}.")
+
+    def give_voucher(self, team: Team, options: dict[str, Any]) -> None:
+        lot = give_voucher(
+            team=team,
+            nanousd=options["usd"],
+            expires_at=options["until"],
+            source=options["source"] or f"operator, by command {uuid4()}",
+            reason="Given by an operator",
+            at=timezone.now(),
+            by=None,
+        )
+        until = f"{options['until']:%Y-%m-%d %H:%M} UTC"
+        self.stdout.write(f"Lot {lot.pk} of {team}: {usd_text(lot.amount_nanousd)} until {until}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections import Counter
 from typing import Any
 
 from django.conf import settings
@@ -10,14 +11,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count
 from django.utils import timezone
 
-from teams.models import KeyRoot, SubscriptionKey
+from teams.models import ApiKeyText, KeyRoot, SubscriptionKey
 from teams.services.key_roots import missing_roots
 from teams.services.keys import withdraw_root
 from tokenplan.kit.errors import InvalidValue
 
 
 class Command(BaseCommand):
-    help = "Counts the working Subscription Keys of each root secret. The first root makes new keys."
+    help = "Counts the working keys of each root secret. The first root makes new keys."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -31,8 +32,9 @@ class Command(BaseCommand):
             self.withdraw(options["withdraw"])
             return
         now = timezone.now()
-        working = SubscriptionKey.objects.working(now)
-        counts = dict(working.values_list("root").annotate(Count("pk")).order_by("root"))
+        counts: Counter[str] = Counter()
+        for working in (SubscriptionKey.objects.working(now), ApiKeyText.objects.working(now)):
+            counts.update(dict(working.values_list("root").annotate(Count("pk")).order_by("root")))
         missing = missing_roots(at=now)
         for position, root in enumerate(settings.KEY_ROOTS):
             use = "makes new keys" if position == 0 else "old"
@@ -41,7 +43,7 @@ class Command(BaseCommand):
                 self.say_wrong(
                     f"{root}: its keys were made with another secret of this name, and cannot work"
                 )
-        for root, count in counts.items():
+        for root, count in sorted(counts.items()):
             self.say_wrong(f"{root}: {count} keys cannot work: this root is not configured")
 
     def say_wrong(self, line: str) -> None:
@@ -53,6 +55,7 @@ class Command(BaseCommand):
             *settings.KEY_ROOTS,
             *KeyRoot.objects.values_list("name", flat=True),
             *SubscriptionKey.objects.values_list("root", flat=True).distinct(),
+            *ApiKeyText.objects.values_list("root", flat=True).distinct(),
         }
         if root not in known:
             raise CommandError(f"There is no root {root}. There are: {', '.join(sorted(known))}")

@@ -240,6 +240,24 @@ def test_promotions_are_listed_with_what_they_take_off(operator: Client) -> None
     assert "SPRING 25 % once" in page
 
 
+def test_a_promotion_is_put_on_the_public_page_with_a_title_and_taken_off_it(operator: Client) -> None:
+    say_promotion("SPRING")
+    url = verb_url(Promotion.objects.get(), "terms")
+    form = {"scope": "seats", "once_a_team": "on", "listed": "on"}
+
+    refused = operator.post(url, form)
+    assert refused.status_code == 422
+    assert "Give it a title, for everyone to read." in words(refused)
+    assert "SPRING" not in read(Client(), "/promotions/")
+
+    submit(operator, url, **form, title_en="Spring sale")
+    assert "Spring sale You save 25 % of the first payment" in read(Client(), "/promotions/")
+
+    del form["listed"]
+    submit(operator, url, **form, title_en="Spring sale")
+    assert "There is no promotion at present." in read(Client(), "/promotions/")
+
+
 def test_a_replayed_event_is_due_now_and_nothing_else_changes(scene: Scene, operator: Client) -> None:
     kept = StripeEvent.objects.get()
     inbox.finish(event=kept, changed=["lot 1 is granted"], at=T0)

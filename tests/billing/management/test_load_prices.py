@@ -46,7 +46,11 @@ def test_the_shipped_prices_are_those_of_the_product_and_the_first_on_sale() -> 
     assert said("load_prices", "--dry-run")[:2] == expected
     assert rows() == before
     lines = said("load_prices")
-    assert (lines[:2], lines[-1]) == (expected, "5,000 Credits get their price: $5.00.")
+    assert lines[:2] == expected
+    assert lines[-2:] == [
+        "5,000 Credits get their price: $5.00.",
+        "$1.00 of API balance get their price: $1.00.",
+    ]
     assert {p.lookup_key: p.amount_nanousd for p in Price.objects.all()} == {
         key: dollars * USD for key, dollars in SHIPPED.items()
     }

@@ -24,20 +24,33 @@ def on_sale() -> None:
 @pytest.mark.usefixtures("on_sale")
 def test_a_stranger_compares_what_plans_allow_and_cost_a_month(client: Client) -> None:
     text = read(client, "/plans/")
-    assert "Plus $20.00 a seat a month" in text
+    assert "Plus Best for some hours a day with a few agents. $20.00 a seat a month" in text
     assert (
-        "Max $50.00 a seat a month Quota in 5 hours $9.90 at list price"
+        "Max Best for whoever works with agents all day. $50.00 a seat a month"
+        " Quota in 5 hours $9.90 at list price"
         " Quota in a week $99.00 at list price Agents at once 4 to 5" in text
     )
-    assert "Ultra $120.00 a seat a month" in text
-    assert text.index("Plus $20") < text.index("Max $50") < text.index("Ultra $120")
+    assert (
+        "Ultra Best for heavy agent work: long tasks, many at once, much video."
+        " $120.00 a seat a month" in text
+    )
+    assert text.index("Plus Best") < text.index("Max Best") < text.index("Ultra Best")
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_the_three_ways_in_are_a_plan_credits_and_joining_a_team(client: Client) -> None:
+    text = read(client, "/plans/")
+    ways = text.partition("Three ways in")[2].partition("What every plan has")[0]
+    assert "A plan For regular use." in ways
+    assert "Credits For now and then, or on top of a plan. Bought from $5" in ways
+    assert "Joining a Team Somebody else pays." in ways
 
 
 @pytest.mark.usefixtures("on_sale")
 def test_a_year_is_shown_with_what_it_saves(client: Client) -> None:
     text = read(client, "/plans/?interval=year")
-    assert "Max $500.00 a seat a year $100.00 less than twelve months" in text
-    assert "a month" not in text.partition("What every plan has")[0]
+    assert "agents all day. $500.00 a seat a year $100.00 less than twelve months" in text
+    assert "a month" not in text.partition("Three ways in")[0]
 
 
 @pytest.mark.usefixtures("on_sale")
@@ -51,7 +64,7 @@ def test_months_are_called_free_only_where_every_plan_gives_as_many(client: Clie
 
 @pytest.mark.usefixtures("on_sale")
 def test_what_makes_no_sense_shows_the_months_prices(client: Client) -> None:
-    assert "Max $50.00 a seat a month" in read(client, "/plans/?interval=century")
+    assert "agents all day. $50.00 a seat a month" in read(client, "/plans/?interval=century")
 
 
 @pytest.mark.usefixtures("on_sale")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
 
 import pytest
@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from quota.models import CreditGrant, CreditLedgerEntry, Entitlement, Gateway, RateCard
 from quota.selectors.usage_bar import usage_bar
+from quota.services.balance import add_to_balance
 from quota.services.gateways import create_gateway, recognise_gateway
 from quota.services.rate_cards import load_rate_card
 from quota.services.seat_requests import request_seat
@@ -71,7 +72,7 @@ def test_lists_and_rows_open_and_nothing_can_be_edited_or_deleted(
 
 
 def test_the_buttons_of_a_row_lead_to_their_pages(scene: Scene, operator: Client) -> None:
-    for row, buttons in ((scene.team, 3), (scene.seat, 4), (scene.plan, 2), (CreditGrant.objects.get(), 1)):
+    for row, buttons in ((scene.team, 4), (scene.seat, 4), (scene.plan, 2), (CreditGrant.objects.get(), 1)):
         tools = operator.get(change_url(row)).content.decode().partition('class="object-tools"')[2]
         links = re.findall(r'<a href="(\.\./[\w-]+/)"', tools.partition("</ul>")[0])
         assert len(links) == buttons
@@ -206,6 +207,31 @@ def act(operator: Client, model: str, action: str, pk: object, *, floor: str = "
     return submit(operator, url, action=action, _selected_action=pk)
 
 
+def test_giving_a_voucher_twice_for_one_reason_is_two_lots(scene: Scene, operator: Client) -> None:
+    form = {"amount": "$2.50", "expires_at": "2026-07-03T00:00", "reason": "sorry"}
+    for _ in range(2):
+        page = submit(operator, verb_url(scene.team, "give-voucher"), **form)
+
+    assert "has $2.50 more to spend with API keys, until 2026-07-03." in page
+    lots = CreditGrant.objects.for_team(scene.team).api_balance()
+    assert [(lot.amount_nanousd, lot.expires_at) for lot in lots] == [
+        (2_500_000_000, datetime(2026, 7, 3, tzinfo=UTC))
+    ] * 2
+    for wrong in ({"amount": "0"}, {"expires_at": ""}, {"expires_at": "2026-06-01T00:00"}):
+        assert operator.post(verb_url(scene.team, "give-voucher"), {**form, **wrong}).status_code == 422
+    assert lots.count() == 2
+
+
+def test_a_lot_of_the_api_balance_is_corrected_in_dollars(scene: Scene, operator: Client) -> None:
+    lot = add_to_balance(
+        team=scene.team, nanousd=5_000_000_000, source="pi_1", cause="Bought", at=T0, by=None
+    )
+
+    page = submit(operator, verb_url(lot, "correct"), kind="adjustment", amount="-1.25", cause="oops")
+
+    assert "The lot holds $3.75 now." in page
+
+
 def test_freezing_adjusting_and_refunding_a_lot(scene: Scene, operator: Client) -> None:
     lot = CreditGrant.objects.get()
 
@@ -213,16 +239,16 @@ def test_freezing_adjusting_and_refunding_a_lot(scene: Scene, operator: Client) 
     assert CreditGrant.objects.get().frozen_at == T0
     act(operator, "creditgrant", "unfreeze", lot.pk)
     assert CreditGrant.objects.get().frozen_at is None
-    page = submit(operator, verb_url(lot, "correct"), kind="refund", credits="-1000", cause="paid back")
-    assert "The lot holds 4000.000 Credits now." in page
+    page = submit(operator, verb_url(lot, "correct"), kind="refund", amount="-1000", cause="paid back")
+    assert "The lot holds 4,000 Credits now." in page
     entry = CreditLedgerEntry.objects.get(kind="refund")
     assert (entry.amount_nanousd, entry.by) == (-1000 * CREDIT, User.objects.get(email="root@example.com"))
 
     too_much = operator.post(
-        verb_url(lot, "correct"), {"kind": "adjustment", "credits": "-4001", "cause": "oops"}
+        verb_url(lot, "correct"), {"kind": "adjustment", "amount": "-4001", "cause": "oops"}
     )
     assert too_much.status_code == 422
-    assert "The lot holds 4000.000 of 5000.000." in words(too_much)
+    assert "The lot holds 4,000 Credits of 5,000 Credits." in words(too_much)
 
 
 def test_revoking_a_key(scene: Scene, operator: Client) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from teams.services.api_keys import create_api_key
 from tests.helpers import factories
 from tests.helpers.api_addresses import WRITES, api_views
 from tests.helpers.api_client import Answer, Caller, Office, make_office, person
@@ -33,7 +34,16 @@ class Room:
         scene = self.office.scene
         self.member = factories.make_member(scene.team)
         reservation = self.office.ask(5, request_id="held").body["reservation"]
+        key = create_api_key(
+            membership=scene.owner,
+            name="batch",
+            month_cap_nanousd=None,
+            expires_at=None,
+            at=factories.T0,
+            by=scene.owner.user,
+        )
         self.names = {
+            "api-keys/<int:pk>": f"api-keys/{key.pk}",
             "<slug:slug>": scene.team.slug,
             "members/<int:pk>": f"members/{self.member.pk}",
             "seats/<int:pk>": f"seats/{scene.seat.pk}",
@@ -64,6 +74,9 @@ def written() -> dict[str, int]:
         "quota_reservation",
         "quota_usageevent",
         "teams_subscriptionkey",
+        "teams_apikey",
+        "teams_apikeytext",
+        "quota_creditgrant",
         "quota_creditaccess",
         "teams_team",
         "teams_membership",
@@ -147,6 +160,17 @@ GOOD: dict[str, dict[str, Any]] = {
     "v1/teams": {"name": "Acme"},
     "teams/<slug:slug>": {"name": "Acme"},
     "members/<int:pk>": {"role": "admin"},
+    "/api-keys": {"name": "batch", "month_cap_nanousd": 1, "expires_at": None},
+    "/api-keys/<int:pk>": {"name": "batch", "month_cap_nanousd": 1},
+    "/api-keys/policy": {"members_make": True},
+    "/balance/alert": {"enabled": True, "low_balance_nanousd": 1},
+    "/balance/auto-top-up": {
+        "enabled": True,
+        "threshold_nanousd": 1,
+        "target_nanousd": 5_000_000_000,
+        "month_cap_nanousd": 5_000_000_000,
+    },
+    "/balance/purchases": {"amount_nanousd": 5_000_000_000},
     "/auto-top-up": {"enabled": True, "threshold": "1", "target": "5000", "month_cap": "5000"},
     "/purchases": {"credits": "5000"},
     "/credits": {"allowed": True, "overflow": "allow", "month_cap": "1"},

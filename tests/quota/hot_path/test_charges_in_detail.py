@@ -78,6 +78,8 @@ def test_a_charge_says_all_about_its_call(scene: Scene) -> None:
         "team_id": scene.team.pk,
         "membership_id": scene.owner.pk,
         "key_id": scene.owner.keys.get().pk,
+        "api_key_id": None,
+        "api_text_id": None,
         "seat_id": scene.seat.pk,
         "plan_id": scene.plan.pk,
         "model": "penny",
@@ -91,10 +93,13 @@ def test_a_charge_says_all_about_its_call(scene: Scene) -> None:
         "amount_nanousd": PENNY,
         "from_quota_nanousd": PENNY,
         "from_credits_nanousd": 0,
+        "from_balance_nanousd": 0,
         "overrun_nanousd": 0,
         "first_use_starts": {},
         "occurred_at": T0,
         "recorded_at": T0 + MINUTE,
+        "corrects_id": None,
+        "is_undo": False,
     }
 
 

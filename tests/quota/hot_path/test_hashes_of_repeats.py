@@ -42,7 +42,7 @@ def test_of_an_event() -> None:
     assert _event_hash(event) == "a412c0638e6622be262012f5a9cb037beaafa52000b56e7dc0574373543e6462"
     assert _event_hash(replace(event, usage=REVERSED, occurred_at=EAST)) == _event_hash(event)
     by_handle = ReportedEvent("e", "", "talker", USAGE, T0, key_handle=f"kh-{PUBLIC_ID}")
-    assert _event_hash(by_handle) == "f49953d738d1a3f3c519830177ca83cd2519a3e6ef554f451d002cc3f8c45373"
+    assert _event_hash(by_handle) == "77938aae9c6a8199347d16e73f9ef375c6953829c340663417dc9d141ceef285"
 
 
 def test_of_a_request() -> None:

@@ -11,8 +11,9 @@ from quota.errors import LargerThanTheWindow, NoUsableResources, QuotaExhausted,
 from quota.hot_path.catalog import PlanTerms
 from quota.hot_path.refusals import check_agents, no_room
 from quota.hot_path.state import NO_SEAT, LiveHold, SeatUsage
+from quota.models import Account
 from quota.windows import Bucket, Hold
-from tests.helpers.factories import CREDIT, FIVE_HOURS, T0, WEEK, limits
+from tests.helpers.factories import CREDIT, FIVE_HOURS, T0, USD, WEEK, limits
 from tests.helpers.hot_path import HOUR, MINUTE, SECOND
 
 FIVE = FIVE_HOURS.key
@@ -63,18 +64,28 @@ def test_there_is_a_place_for_an_agent_that_is_at_work_and_where_nobody_counts()
     ("credits", "detail"),
     [
         (0, "This key has neither a working seat nor Credits that the member may use"),
-        (1 * CREDIT, "The call may cost 3 Credits, of which 1 can be paid"),
+        (1 * CREDIT, "The call may cost 3 Credits, of which 1 Credits can be paid"),
     ],
 )
 def test_without_a_seat_it_is_the_credits_that_lack(credits: int, detail: str) -> None:
-    refusal = no_room(NO_SEAT, None, 3 * CREDIT, credits=credits, at=NOW)
+    refusal = no_room(NO_SEAT, None, 3 * CREDIT, usable=credits, account=Account.CREDITS, at=NOW)
     assert isinstance(refusal, NoUsableResources)
     assert str(refusal).replace(".000", "") == detail
 
 
+@pytest.mark.parametrize(
+    ("usable", "detail"),
+    [(0, "The API balance is empty, or this key's cap is reached"), (2 * USD, "of which $2.00 can be paid")],
+)
+def test_of_an_api_key_it_is_the_balance_that_lacks(usable: int, detail: str) -> None:
+    refusal = no_room(NO_SEAT, None, 3 * USD, usable=usable, account=Account.BALANCE, at=NOW)
+    assert isinstance(refusal, NoUsableResources)
+    assert str(refusal).endswith(detail)
+
+
 def test_a_full_window_says_all_about_itself() -> None:
     usage = used(98)
-    refusal = no_room(usage, plan(), 5, credits=2, at=NOW)
+    refusal = no_room(usage, plan(), 5, usable=2, account=Account.CREDITS, at=NOW)
     fits = T0.replace(hour=15, minute=0)
     assert isinstance(refusal, QuotaExhausted)
     assert str(refusal) == (
@@ -87,12 +98,16 @@ def test_a_full_window_says_all_about_itself() -> None:
 
 def test_what_credits_pay_needs_no_room() -> None:
     # Of the call 100 are left for the window, which are as many as it ever holds.
-    assert isinstance(no_room(used(1), plan(), 110, credits=10, at=NOW), QuotaExhausted)
-    assert isinstance(no_room(used(1), plan(), 110, credits=9, at=NOW), LargerThanTheWindow)
+    assert isinstance(
+        no_room(used(1), plan(), 110, usable=10, account=Account.CREDITS, at=NOW), QuotaExhausted
+    )
+    assert isinstance(
+        no_room(used(1), plan(), 110, usable=9, account=Account.CREDITS, at=NOW), LargerThanTheWindow
+    )
 
 
 def test_the_window_that_is_named_is_the_last_to_have_room() -> None:
-    refusal = no_room(used(98), plan(of_limits=(100, 99)), 3, credits=0, at=NOW)
+    refusal = no_room(used(98), plan(of_limits=(100, 99)), 3, usable=0, account=Account.CREDITS, at=NOW)
     assert isinstance(refusal, QuotaExhausted)
     assert (refusal.window.limit.name, refusal.fits_at.isoformat()) == ("week", "2026-06-08T00:00:00+00:00")
 
@@ -104,7 +119,7 @@ def test_a_call_that_is_larger_than_both_is_told_of_the_larger_one(
     of_limits: tuple[int, int], name: str, label: str
 ) -> None:
     usage = used(0)
-    refusal = no_room(usage, plan(of_limits=of_limits), 201, credits=0, at=NOW)
+    refusal = no_room(usage, plan(of_limits=of_limits), 201, usable=0, account=Account.CREDITS, at=NOW)
     assert isinstance(refusal, LargerThanTheWindow)
     assert str(refusal) == (
         f"The call may cost more than the whole {label} window of Max holds, and Credits do not cover it"
@@ -114,6 +129,6 @@ def test_a_call_that_is_larger_than_both_is_told_of_the_larger_one(
 
 
 def test_where_credits_would_do_by_now_a_second_is_all_there_is_to_wait() -> None:
-    refusal = no_room(used(99), plan(), 5, credits=5, at=NOW)
+    refusal = no_room(used(99), plan(), 5, usable=5, account=Account.CREDITS, at=NOW)
     assert isinstance(refusal, QuotaExhausted)
     assert (refusal.fits_at, refusal.retry_after) == (NOW, 1)

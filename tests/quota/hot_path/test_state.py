@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from quota.errors import ReservationUnknown
+from quota.hot_path.accounts import usable_credits
 from quota.hot_path.state import (
     NO_SEAT,
     CallState,
@@ -21,11 +22,10 @@ from quota.hot_path.state import (
     _columns,
     _together,
     key_of_handle,
+    key_of_text,
     locked_call_state,
     locked_reservation_state,
-    membership_of_key,
     seat_usage,
-    usable_credits,
 )
 from quota.windows import Bucket, Hold
 from teams.errors import KeyInvalid
@@ -77,13 +77,17 @@ def test_a_seat_with_months_of_usage_is_decided_by_sixty_buckets_and_the_week() 
     ("state", "function"),
     [
         (CallState, "quota_call_state('', NULL, now(), now(), false)"),
+        (CallState, "quota_api_call_state('', NULL, now(), now(), false)"),
         (ReservationState, "quota_reservation_state(gen_random_uuid(), now())"),
     ],
 )
 def test_each_state_has_the_columns_of_its_database_function(state: Any, function: str) -> None:
+    names = [field.name for field in fields(state)]
+    if function.startswith("quota_call_state"):
+        names.remove("api_key_id")  # a Subscription Key has none
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {function} LIMIT 0")
-        assert [column.name for column in cursor.description] == [field.name for field in fields(state)]
+        assert [column.name for column in cursor.description] == names
 
 
 @pytest.mark.parametrize(
@@ -119,19 +123,19 @@ def test_only_the_hold_that_is_named_is_left_out() -> None:
 
 
 def finders(key: str) -> tuple[Callable[[], int], ...]:
-    """All that finds the membership of a key, which is named by its text or its handle."""
+    """All that finds the row of a key, which is named by its text or its handle."""
     asked: dict[str, Any] = {"request_id": "r", "occurred_at": T0, "at": T0}
     return (
-        lambda: locked_call_state(key[6:18], key_text=key, **asked).membership_id,
-        lambda: locked_call_state(key[6:18], key_text=None, **asked).membership_id,
-        lambda: membership_of_key(key),
-        lambda: key_of_handle(f"kh-{key[6:18]}").membership_id,
+        lambda: locked_call_state(key[6:18], key_text=key, **asked).key_id,
+        lambda: locked_call_state(key[6:18], key_text=None, **asked).key_id,
+        lambda: key_of_text(key).pk,
+        lambda: key_of_handle(f"kh-{key[6:18]}").pk,
     )
 
 
 def test_a_key_is_found_among_others_and_one_that_is_in_no_row_is_nobodys() -> None:
     for scene in [make_scene() for _ in range(2)]:
-        assert [find() for find in finders(scene.desk.key)] == [scene.owner.pk] * 4
+        assert [find() for find in finders(scene.desk.key)] == [scene.owner.keys.get().pk] * 4
     for find in finders(key_text(root=b"root", key_id="0" * 12, salt=b"salt")):
         with pytest.raises(KeyInvalid):
             find()

@@ -14,7 +14,8 @@ import pytest
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
-from quota.hot_path.state import CallState, locked_call_state, public_id_of, seat_usage, usable_credits
+from quota.hot_path.accounts import usable_credits
+from quota.hot_path.state import CallState, locked_call_state, public_id_of, seat_usage
 from quota.models import CreditGrant, Entitlement, OwedUsage, Reservation, UsageBucket, UsageEvent
 from quota.services.credits import set_credit_access, set_team_credits
 from quota.services.rate_cards import load_rate_card, withdraw_rate_card

@@ -70,6 +70,9 @@ def test_a_state_is_all_of_its_own_hold_and_of_no_other(scene: Scene) -> None:
         rate_card_id=RateCard.objects.get().pk,
         key_works=True,
         seat_works=True,
+        api_key_id=None,
+        api_text_id=None,
+        left_balance_nanousd=0,
         usage=seat_usage(scene.seat.pk, T0 + SECOND),
     )
     assert state.is_lease

@@ -73,3 +73,15 @@ def test_credits_that_are_no_amount_are_refused(credits: str) -> None:
     team = make_team("Acme")
     assert refused("grant", "credits", "--team", team.slug, f"--credits={credits}")
     assert not CreditGrant.objects.exists()
+
+
+def test_a_voucher_is_given_until_a_day_and_once_per_source() -> None:
+    team = make_team("Acme")
+    give = ("grant", "voucher", "--team", team.slug, "--usd", "2.50", "--until", "2026-12-31")
+    with time_machine.travel(T0, tick=False):
+        assert said(*give)[0].endswith("of Acme: $2.50 until 2026-12-31 00:00 UTC.")
+        said(*give, "--source", "ticket 12")
+        said(*give, "--source", "ticket 12")
+    lots = CreditGrant.objects.for_team(team).api_balance()
+    assert [lot.remaining_nanousd for lot in lots] == [2_500_000_000] * 2
+    assert refused("grant", "voucher", "--team", team.slug, "--usd", "many", "--until", "2099-01-01")

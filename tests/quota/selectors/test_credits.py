@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quota.hot_path.state import usable_credits
+from quota.hot_path.accounts import usable_credits
 from quota.models import CreditAccess
 from quota.selectors.credits import credit_access, member_credits
 from quota.services.credits import set_credit_access

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core import mail as outbox
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from quota.models import CreditAccess, CreditGrant
-from quota.services.credits import freeze_lot, set_team_credits
+from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry
+from quota.services.balance import add_to_balance, set_balance_alert
+from quota.services.credits import adjust_lot, freeze_lot, set_team_credits
 from quota.services.entitlements import entitle_seat, suspend_seat
 from quota.services.notices import send_notices
 from quota.windows import Limit, Policy, Rule
@@ -44,7 +46,9 @@ SHORT = limits(10 * CENT, 100 * USD)  # the window of five hours fills, the week
 
 def kinds(scene: Scene) -> list[str]:
     """What was mailed about quota and Credits, in order."""
-    mails = Mail.objects.filter(kind__in=["quota_80", "quota_100", "credits_low"]).order_by("pk")
+    mails = Mail.objects.filter(kind__in=["quota_80", "quota_100", "credits_low", "balance_low"]).order_by(
+        "pk"
+    )
     return list(mails.values_list("kind", flat=True))
 
 
@@ -181,6 +185,8 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     assert "100.00 % at 2026-06-03 10:02 UTC" in text
     assert "The window ends, and the next one begins empty, at 2026-06-08 00:00 UTC." in text
     assert "Credits pay for what goes beyond it: you can use 4,980 Credits now." in text
+    assert "has no windows: http" in text
+    assert f"/teams/{scene.team.slug}/api-keys/\n" in text
 
 
 def test_a_mail_keeps_values_and_makes_its_sentences_when_it_is_sent() -> None:
@@ -338,5 +344,45 @@ def test_a_seat_is_read_whole_only_when_it_may_be_crowded(
 ) -> None:
     scene = make_scene(SHORT)
     scene.desk.use(1)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         send_notices(at=T0)
+
+
+def pay_in(team: Team, nanousd: int, at: datetime = T0, source: str = "pi_1") -> CreditGrant:
+    return add_to_balance(team=team, nanousd=nanousd, source=source, cause="Bought", at=at, by=None)
+
+
+def test_a_low_api_balance_is_mailed_once_to_owner_and_admins_until_it_is_refilled() -> None:
+    scene = make_scene()
+    make_member(scene.team, role=Role.ADMIN)
+    make_member(scene.team)
+    lot = pay_in(scene.team, 5 * USD)
+    assert send_notices(at=T0) == 0
+    take: dict[str, Any] = {"kind": CreditLedgerEntry.Kind.ADJUSTMENT, "cause": "a", "by": None}
+    adjust_lot(lot=lot, nanousd=-4 * USD - 1, at=T0 + HOUR, **take)
+
+    assert [send_notices(at=T0 + n * HOUR) for n in (1, 2)] == [2, 0]
+    assert kinds(scene) == ["balance_low", "balance_low"]
+    mails = Mail.objects.filter(kind="balance_low")
+    assert {mail.context["balance_nanousd"] for mail in mails} == {USD - 1}
+    refilled = pay_in(scene.team, 5 * USD, T0 + 3 * HOUR, "pi_2")
+    assert send_notices(at=T0 + 3 * HOUR) == 0
+    adjust_lot(lot=refilled, nanousd=-5 * USD, at=T0 + 4 * HOUR, **take)
+    assert send_notices(at=T0 + 4 * HOUR) == 2
+
+
+def test_a_team_that_wants_no_warning_of_its_api_balance_gets_none() -> None:
+    scene = make_scene()
+    pay_in(scene.team, USD - 1)
+    set_balance_alert(team=scene.team, enabled=False, low_balance_nanousd=USD, at=T0, by=None)
+    assert send_notices(at=T0) == 0
+    set_balance_alert(team=scene.team, enabled=True, low_balance_nanousd=USD, at=T0, by=None)
+    assert send_notices(at=T0) == 1
+
+
+def test_neither_account_is_counted_for_the_other() -> None:
+    scene = make_scene()
+    give_credits(scene.team, 5 * USD)
+    pay_in(scene.team, USD - 1)
+    assert send_notices(at=T0) == 1
+    assert kinds(scene) == ["balance_low"]

@@ -49,7 +49,7 @@ def test_keys_of_a_root_that_is_gone_are_counted_and_not_called_invalid(
     keys = SubscriptionKey.objects.count()
     settings.KEY_ROOTS = {"new": OTHER}
     assert missing_roots(at=T0) == {root: keys}
-    assert f"{keys} of the Subscription Keys cannot work: their key root {root}" in what_to_do({root: keys})
+    assert f"{keys} of the keys cannot work: their key root {root}" in what_to_do({root: keys})
     with pytest.raises(KeyRootMissing):
         recognise_key(text=text, at=T0)
     with pytest.raises(KeyRootMissing):

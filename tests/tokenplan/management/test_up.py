@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +18,10 @@ from quota.models import Plan, RateCard
 from quota.services.plans import withdraw_plan
 from teams.models import User
 from tests.helpers.factories import T0, limits, make_plan, make_team
+from tests.helpers.serving import free_port
 from tokenplan.management.commands import up
 from tokenplan.management.commands.up import Command, refuse_busy_port, refuse_older_postgres
+from tokenplan.runtime.away import SmallGateway
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +116,62 @@ def test_a_busy_port_leads_to_another_and_a_wrong_host_does_not() -> None:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = busy.getsockname()[1]
-        with pytest.raises(CommandError, match=f"Choose another port: make run PORT={port + 2}"):
+        with pytest.raises(CommandError, match=f"Choose another port: make run PORT={port + 3}"):
             refuse_busy_port("127.0.0.1", port)
     with pytest.raises(CommandError, match="HOST must be an address of this machine"):
         refuse_busy_port("192.0.2.1", port)
+
+
+@pytest.fixture
+def _no_gateway_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GATEWAY_ANTHROPIC_URL", "GATEWAY_OPENAI_URL"):
+        monkeypatch.setenv(name, "set, so that what the test sets is taken back")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("_no_gateway_urls")
+class TestSmallGateway:
+    """The gateway that `up` serves beside the console."""
+
+    def test_its_port_is_two_above_and_its_address_is_noted(self, settings: Settings) -> None:
+        call_command("demo")
+        settings.SMALL_GATEWAY = SmallGateway(0, "", "", "")
+        port, command = free_port(), Command()
+        [program] = command.small_gateway("127.0.0.1", port)
+        assert list(program.command)[-2:] == ["--port", str(port + 2)]
+        assert command.gateway_url == f"http://127.0.0.1:{port + 2}"
+        assert json.loads((settings.DATA / "demo.json").read_text())["gateway_url"] == command.gateway_url
+        assert os.environ["GATEWAY_ANTHROPIC_URL"] == f"{command.gateway_url}/anthropic"
+        assert os.environ["GATEWAY_OPENAI_URL"] == f"{command.gateway_url}/v1"
+
+    def test_a_port_that_is_taken_leads_to_the_next(self, settings: Settings) -> None:
+        settings.SMALL_GATEWAY = SmallGateway(0, "gw-x", "", "")
+        port, command = free_port(), Command()
+        with socket.create_server(("127.0.0.1", port + 2)):
+            command.small_gateway("127.0.0.1", port)
+        assert command.gateway_url
+        assert port + 2 < int(command.gateway_url.rpartition(":")[2]) < port + 102
+
+    def test_a_port_that_was_chosen_and_is_taken_is_refused(self, settings: Settings) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            settings.SMALL_GATEWAY = SmallGateway(other.getsockname()[1], "gw-x", "", "")
+            with pytest.raises(CommandError, match="Cannot serve the small gateway on"):
+                Command().small_gateway("127.0.0.1", 8000)
+
+    def test_where_people_are_led_elsewhere_they_still_are(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GATEWAY_OPENAI_URL", "https://gateway.example.com/v1")
+        settings.SMALL_GATEWAY = SmallGateway(0, "gw-x", "", "")
+        Command().small_gateway("127.0.0.1", free_port())
+        assert os.environ["GATEWAY_OPENAI_URL"] == "https://gateway.example.com/v1"
+
+    @pytest.mark.parametrize("wanted", [None, SmallGateway(0, "", "", "")])
+    def test_unwanted_or_without_a_credential_it_is_not_started(
+        self, settings: Settings, wanted: SmallGateway | None
+    ) -> None:
+        settings.SMALL_GATEWAY = wanted
+        command = Command()
+        assert command.small_gateway("127.0.0.1", 8000) == []
+        assert command.gateway_url is None
+        assert "GATEWAY_OPENAI_URL" not in os.environ

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tokenplan.runtime.addresses import broker_url, console_address, database_settings, is_this_machine
+from tokenplan.runtime.addresses import (
+    broker_url,
+    console_address,
+    database_settings,
+    gateway_addresses,
+    is_this_machine,
+)
 from tokenplan.runtime.environment import InvalidEnvironment
 
 HOST_ALONE = "BASE_URL must be a host and perhaps a port, without a path"
@@ -109,3 +115,39 @@ def test_a_broker_is_read_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("REDIS_URL", url)
         with pytest.raises(InvalidEnvironment, match="REDIS_URL"):
             broker_url()
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("", ""),
+        ("https://gateway.example.com/v1/", "https://gateway.example.com/v1"),
+        ("http://127.0.0.1:8002/anthropic", "http://127.0.0.1:8002/anthropic"),
+        ("http://[::1]:8002", "http://[::1]:8002"),
+    ],
+)
+def test_the_gateways_base_urls_are_read(monkeypatch: pytest.MonkeyPatch, given: str, url: str) -> None:
+    monkeypatch.setenv("GATEWAY_ANTHROPIC_URL", given)
+    monkeypatch.setenv("GATEWAY_OPENAI_URL", "https://other.example/v1")
+    assert gateway_addresses() == (url, "https://other.example/v1")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "gateway.example.com",
+        "ftp://gateway.example.com",
+        "https://gateway.example.com/v1?key=1",
+        "https://user:password@gateway.example.com",
+        "https://gateway.example.com/'; rm -rf ~",
+        'https://gateway.example.com/"',
+        "https://gateway.example.com/`id`",
+        "https://gateway.example.com/$(id)",
+        "https://gateway.example.com:99999/v1",
+        "https://",
+    ],
+)
+def test_what_cannot_stand_in_a_command_is_no_base_url(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("GATEWAY_OPENAI_URL", given)
+    with pytest.raises(InvalidEnvironment, match="GATEWAY_OPENAI_URL"):
+        gateway_addresses()

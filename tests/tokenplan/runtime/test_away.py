@@ -13,7 +13,9 @@ PLAIN = ConsoleAddress("http://10.0.0.5", "10.0.0.5", https=False, is_this_machi
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOCAL_STRIPE", "DEMO", "TRUSTED_PROXY_COUNT"):
+    for name in ("LOCAL_STRIPE", "DEMO", "TRUSTED_PROXY_COUNT", "UPSTREAM_URL", "UPSTREAM_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("SMALL_GATEWAY", "SMALL_GATEWAY_KEY", "SMALL_GATEWAY_PORT"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -39,6 +41,45 @@ class TestLocalStripe:
         monkeypatch.setenv("LOCAL_STRIPE", "0")
         with pytest.raises(InvalidEnvironment, match="needs STRIPE_SECRET_KEY"):
             away.local_stripe(HERE, has_key=False)
+
+
+class TestSmallGateway:
+    def test_it_is_there_with_the_demo_alone(self) -> None:
+        assert away.small_gateway(HERE, has_demo=True) == away.SmallGateway(0, "", "", "")
+        assert away.small_gateway(HERE, has_demo=False) is None
+        assert away.small_gateway(AWAY, has_demo=False) is None
+
+    def test_it_can_be_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SMALL_GATEWAY", "0")
+        assert away.small_gateway(HERE, has_demo=True) is None
+
+    def test_it_is_there_where_it_is_asked_for_with_a_credential_of_its_own(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SMALL_GATEWAY", "1")
+        with pytest.raises(InvalidEnvironment, match="needs SMALL_GATEWAY_KEY where there is no demo"):
+            away.small_gateway(HERE, has_demo=False)
+        monkeypatch.setenv("SMALL_GATEWAY_KEY", "gw-x")
+        monkeypatch.setenv("SMALL_GATEWAY_PORT", "9000")
+        assert away.small_gateway(HERE, has_demo=False) == away.SmallGateway(9000, "gw-x", "", "")
+
+    def test_away_from_the_laptop_nobody_is_charged_for_what_a_mock_answers(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SMALL_GATEWAY", "1")
+        monkeypatch.setenv("SMALL_GATEWAY_KEY", "gw-x")
+        for address in (AWAY, PLAIN):
+            with pytest.raises(InvalidEnvironment, match="a mock answers"):
+                away.small_gateway(address, has_demo=False)
+        monkeypatch.setenv("UPSTREAM_URL", "https://api.example.com/")
+        monkeypatch.setenv("UPSTREAM_KEY", "sk-x")
+        wanted = away.SmallGateway(0, "gw-x", "https://api.example.com", "sk-x")
+        assert away.small_gateway(AWAY, has_demo=False) == wanted
+
+    def test_what_cannot_be_called_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("UPSTREAM_URL", "api.example.com")
+        with pytest.raises(InvalidEnvironment, match="UPSTREAM_URL must start with http"):
+            away.small_gateway(HERE, has_demo=True)
 
 
 class TestDemo:

@@ -14,7 +14,7 @@ from quota.services.gateways import create_gateway, recognise_gateway, revoke_ga
 from teams.models import AuditEntry, Membership, SubscriptionKey, Team, User
 from teams.services.keys import recognise_key
 from tests.helpers.factories import T0, make_member
-from tokenplan.runtime.demo import demo_people
+from tokenplan.runtime.demo import demo_people, gateway_key, write_gateway_url
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +60,24 @@ def test_loading_it_again_changes_nothing_but_the_url(demo_file: Path, settings:
     assert json.loads(demo_file.read_text()) == {**before, "url": "http://127.0.0.1:9000"}
     after = (User.objects.count(), Team.objects.count(), Gateway.objects.count(), RateCard.objects.count())
     assert after == rows
+
+
+def test_where_its_keys_are_answered_is_noted_and_kept(demo_file: Path) -> None:
+    before = json.loads(demo_file.read_text())
+    write_gateway_url(file=demo_file, gateway_url="http://127.0.0.1:8002")
+    call_command("demo")
+    noted = json.loads(demo_file.read_text())
+    assert noted == {**before, "gateway_url": "http://127.0.0.1:8002"}
+    assert demo_file.stat().st_mode & 0o777 == 0o600
+    write_gateway_url(file=demo_file, gateway_url=None)
+    assert json.loads(demo_file.read_text()) == {**before, "gateway_url": None}
+
+
+def test_without_a_demo_nothing_is_noted_and_there_is_no_credential(tmp_path: Path) -> None:
+    file = tmp_path / "demo.json"
+    write_gateway_url(file=file, gateway_url="http://127.0.0.1:8002")
+    assert not file.exists()
+    assert gateway_key(file=file) is None
 
 
 def test_credentials_are_made_anew_when_the_file_and_the_roots_are_gone(

@@ -3,6 +3,7 @@
 import errno
 import ipaddress
 import json
+import os
 import socket
 from io import StringIO
 from typing import Any
@@ -16,12 +17,12 @@ from django.utils import timezone
 from teams.services.key_roots import missing_roots, note_roots, what_to_do
 from tokenplan.management.commands.demo import load_catalog
 from tokenplan.runtime import environment
-from tokenplan.runtime.demo import DemoRemoved, demo_people, load_demo
+from tokenplan.runtime.demo import DemoRemoved, demo_people, gateway_key, load_demo, write_gateway_url
 from tokenplan.runtime.embedded import embedded_servers
 from tokenplan.runtime.failures import ServerFailed
 from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
-from tokenplan.runtime.programs import all_programs
-from tokenplan.runtime.supervisor import AlreadyRunning, Stopped, Supervisor
+from tokenplan.runtime.programs import all_programs, small_gateway
+from tokenplan.runtime.supervisor import AlreadyRunning, Program, Stopped, Supervisor
 
 OLDEST_POSTGRES = 15
 
@@ -29,6 +30,7 @@ OLDEST_POSTGRES = 15
 class Command(BaseCommand):
     help = "Starts the servers, the web server, the worker and the clock; stops them all on Ctrl-C."
     requires_system_checks = ()
+    gateway_url: str | None = None
 
     def handle(self, *args: Any, **options: Any) -> None:
         host = environment.text("HOST", "127.0.0.1")
@@ -50,6 +52,7 @@ class Command(BaseCommand):
             self.say("Starting …")
             with supervisor.started(description=settings.BASE_URL):
                 self.prepare_database()
+                supervisor.programs = [*programs, *self.small_gateway(host, port)]
                 supervisor.run(host=reachable(host), port=port, serving=self.announce)
         except Stopped:
             self.say("Stopped. The data is kept in " + str(settings.DATA))
@@ -83,6 +86,21 @@ class Command(BaseCommand):
             # The pool's threads must be gone before children are forked.
             connections["default"].close_pool()  # type: ignore[attr-defined]  # not in the stubs
 
+    def small_gateway(self, host: str, port: int) -> list[Program]:
+        """The small gateway, where it is wanted and has a credential. Notes its address for the demo's
+        file, and for the pages that lead people's tools to it. Raises CommandError where its port is busy.
+        """
+        wanted, file, programs = settings.SMALL_GATEWAY, settings.DATA / "demo.json", []
+        if wanted and (wanted.credential or gateway_key(file=file)):
+            at = wanted.port or free_port_from(host, port + 2)
+            refuse_busy_port(host, at, "the small gateway", port)
+            self.gateway_url = f"http://{settings.ADDRESS.host}:{at}"
+            os.environ.setdefault("GATEWAY_ANTHROPIC_URL", f"{self.gateway_url}/anthropic")
+            os.environ.setdefault("GATEWAY_OPENAI_URL", f"{self.gateway_url}/v1")
+            programs = [small_gateway(port=at)]
+        write_gateway_url(file=file, gateway_url=self.gateway_url)
+        return programs
+
     def announce(self) -> None:
         """Says where it serves and how to sign in."""
         self.say(f"\n  Token Plan serves {self.style.SUCCESS(settings.BASE_URL)}\n")
@@ -92,6 +110,8 @@ class Command(BaseCommand):
                 where = f"{person['role']} of {person['team']}" if person["team"] else person["role"]
                 self.say(f"  sign in as {person['email']:<22} password {person['password']}   ({where})")
             self.say(f"\n  Keys and the gateway's credential: {demo_file}")
+        if self.gateway_url:
+            self.say(f"  Keys answer at {self.gateway_url}/anthropic and /v1: {model()}")
         self.say(f"  API: {settings.BASE_URL}/api/docs/   Mail it sends: {settings.EMAIL_FILE_PATH}")
         self.say(f"  {payments()}")
         self.say("  Ctrl-C stops everything.\n")
@@ -134,19 +154,34 @@ def refuse_busy_port(host: str, port: int, what: str = "", asked: int | None = N
 
     `what` says who wants the port. `asked` is the port that was chosen, where this one follows from it.
     """
+    error = refusal_to_listen(host, port)
+    if error is None:
+        return
+    # The two ports above the chosen one are the local Stripe's and the small gateway's.
+    advice = f"Choose another port: make run PORT={(asked or port) + 3}"
+    if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+        advice = "HOST must be an address of this machine"
+    raise CommandError(
+        f"Cannot serve {what + ' ' if what else ''}on {host}:{port}: {error.strerror}. {advice}"
+    ) from error
+
+
+def free_port_from(host: str, first: int) -> int:
+    """This port, or the next above it that nobody listens on. Of a hundred; where none is free, the first."""
+    ports = range(first, min(first + 100, 65_536))
+    return next((port for port in ports if refusal_to_listen(host, port) is None), min(first, 65_535))
+
+
+def refusal_to_listen(host: str, port: int) -> OSError | None:
+    """Why nobody can listen there; None: somebody can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            # The port above the chosen one is the local Stripe's, so the next free pair is two further.
-            advice = f"Choose another port: make run PORT={(asked or port) + 2}"
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                advice = "HOST must be an address of this machine"
-            raise CommandError(
-                f"Cannot serve {what + ' ' if what else ''}on {host}:{port}: {error.strerror}. {advice}"
-            ) from error
+            return error
+    return None
 
 
 def payments() -> str:
@@ -161,6 +196,12 @@ def payments() -> str:
     return (
         f"Payments: Stripe, {mode}. STRIPE_WEBHOOK_SECRET is not set, so its events are refused (README.md)"
     )
+
+
+def model() -> str:
+    """What says which model answers at the small gateway."""
+    upstream = settings.SMALL_GATEWAY and settings.SMALL_GATEWAY.upstream_url
+    return f"calls are passed on to {upstream}" if upstream else "a mock. UPSTREAM_URL= names a real model"
 
 
 def reachable(host: str) -> str:

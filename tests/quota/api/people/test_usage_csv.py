@@ -22,9 +22,10 @@ def test_usage_as_csv_is_exact_and_runs_nothing(
         f'attachment; filename="usage-{team.slug}-2026-05-05-2026-06-04.csv"'
     )
     assert answer.body.splitlines() == [
-        "starts_at,member,calls,amount_nanousd,from_quota_nanousd,from_credits_nanousd,overrun_nanousd",
-        f"2026-06-03T00:00:00Z,{scene.owner.user.email},1,{5 * CENT},{5 * CENT},0,0",
-        f"2026-06-03T00:00:00Z,'=cmd()@example.com,1,{2 * CENT},{2 * CENT},0,0",
+        "starts_at,member,calls,amount_nanousd,from_quota_nanousd,from_credits_nanousd,from_balance_nanousd,"
+        "overrun_nanousd",
+        f"2026-06-03T00:00:00Z,{scene.owner.user.email},1,{5 * CENT},{5 * CENT},0,0,0",
+        f"2026-06-03T00:00:00Z,'=cmd()@example.com,1,{2 * CENT},{2 * CENT},0,0,0",
     ]
     assert owner.get(f"teams/{team.slug}/usage.csv?by=day&group=model").body.splitlines()[1].split(",")[
         :2

@@ -1,4 +1,4 @@
-"""Users, Teams, memberships, invitations, seats, keys, tokens, mails, the audit log.
+"""Users, Teams, memberships, invitations, seats, access tokens, mails, the audit log.
 
 Constraints say what must never happen; services (teams/services) act.
 """
@@ -77,6 +77,11 @@ class Team(models.Model):
     name = models.CharField(max_length=100)
     default_for = models.OneToOneField(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="default_team"
+    )
+    members_make_api_keys = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("May members make API keys too, which spend the Team's API balance?"),
     )
     created_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True, blank=True)
@@ -252,64 +257,6 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
-
-
-class KeyRoot(models.Model):
-    """A root secret that keys were made with: its id, and a fingerprint that tells it from any other secret.
-
-    The secret itself is never in the database.
-    """
-
-    name = models.CharField(max_length=20, primary_key=True)
-    fingerprint = models.CharField(max_length=64)
-    created_at = models.DateTimeField()
-    withdrawn_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("Since when none of its keys works, and no new one may be made.")
-    )
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class SubscriptionKey(models.Model):
-    """One text of a member's key. No secret is stored: the text is derived from `key_id`, `salt` and a root
-    secret that is kept outside of the database.
-
-    The current text of a membership has no `replaced_at`; a rotated one works until `expires_at`.
-    """
-
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="keys")
-    key_id = models.CharField(max_length=12, unique=True)
-    salt = models.BinaryField(max_length=32)
-    root = models.CharField(max_length=20, help_text=_("Which root secret it was made under."))
-    created_at = models.DateTimeField()
-    replaced_at = models.DateTimeField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-
-    objects = querysets.SubscriptionKeyQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["membership"], condition=Q(replaced_at=None), name="one_current_key_per_membership"
-            ),
-            models.CheckConstraint(
-                condition=Q(replaced_at=None) | Q(expires_at__gte=F("replaced_at")),
-                name="a_replaced_key_has_an_end",
-            ),
-        ]
-        indexes = [models.Index(fields=["root"], condition=Q(revoked_at=None), name="keys_by_root")]
-
-    def __str__(self) -> str:
-        return self.prefix
-
-    @property
-    def prefix(self) -> str:
-        """The part that may be shown to anyone who manages the Team."""
-        return f"sk-cp-{self.key_id}…"
 
 
 class PersonalAccessToken(models.Model):

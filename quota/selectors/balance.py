@@ -1,0 +1,54 @@
+"""A Team's API balance and what its API keys have spent, for showing. All amounts are nano-dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from quota.models import ApiKeyMonth, CreditGrant, OwedUsage
+from teams.models import ApiKey, Team
+
+
+@dataclass(frozen=True, slots=True)
+class ApiBalance:
+    """`cash` was bought, `vouchers` were given and expire; `owed`: what calls used beyond both, which the
+    next payment pays first.
+    """
+
+    cash: int
+    vouchers: int
+    owed: int
+
+    @property
+    def total(self) -> int:
+        return self.cash + self.vouchers
+
+
+def api_balance(team: Team, at: datetime) -> ApiBalance:
+    """What is left in the lots that can be drawn from."""
+    lots = CreditGrant.objects.for_team(team).api_balance().live(at)
+    return ApiBalance(
+        cash=lots.filter(expires_at=None).remaining(),
+        vouchers=lots.exclude(expires_at=None).remaining(),
+        owed=OwedUsage.objects.for_team(team).api_balance().left(),
+    )
+
+
+def account_balance(account: str, team_id: int, at: datetime) -> int:
+    """What is left in the lots of an account that can be drawn from."""
+    return CreditGrant.objects.filter(team_id=team_id).of_account(account).live(at).remaining()
+
+
+def month_used(keys: Iterable[ApiKey], at: datetime) -> dict[int, int]:
+    """What each key has spent in the calendar month (UTC) of `at`, by its id."""
+    ids = [key.pk for key in keys]
+    rows = ApiKeyMonth.objects.filter(api_key__in=ids, month=month_of(at)).values_list(
+        "api_key_id", "used_nanousd"
+    )
+    return dict.fromkeys(ids, 0) | dict(rows)
+
+
+def month_of(at: datetime) -> date:
+    """The first day of the month, as `ApiKeyMonth` names it."""
+    return at.date().replace(day=1)

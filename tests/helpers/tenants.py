@@ -1,0 +1,73 @@
+"""A Team with one of each role and each kind of row, for tests that go through all addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from billing.models import Checkout
+from quota.services.seat_requests import request_seat
+from teams.models import Role, Team, User
+from teams.services import invitations
+from teams.services.api_keys import create_api_key
+from tests.helpers.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene
+
+
+@dataclass
+class Made:
+    """`users` by role, `rows` by kind, `events` by role."""
+
+    team: Team
+    users: dict[str, User]
+    rows: dict[str, Any]
+    events: dict[str, Any]
+
+
+def make_rows() -> Made:
+    """One Team with one of each role, and one of each kind of row that an address ends in."""
+    scene = make_scene(at=T0 - timedelta(hours=1))
+    team = scene.team
+    give_credits(team, 10_000 * CREDIT)
+    admin = make_member(team, role=Role.ADMIN, credits=True, at=T0 - timedelta(hours=1))
+    member = make_member(team, credits=True, at=T0 - timedelta(hours=1))
+    spare = make_member(team)
+    people = {"owner": scene.owner, "admin": admin, "member": member}
+    events = {role: make_desk(membership).use(1).pk for role, membership in people.items()}
+    invitation = invitations.invite(
+        team=team, email="new@example.com", role=Role.MEMBER, by=scene.owner.user, at=T0
+    )
+    request = request_seat(membership=spare, plan_code="max", message="", at=T0, by=spare.user)
+    api_key = create_api_key(
+        membership=scene.owner,
+        name="batch",
+        month_cap_nanousd=None,
+        expires_at=None,
+        at=T0,
+        by=scene.owner.user,
+    )
+    rows = {
+        "api key": api_key.pk,
+        "member": spare.pk,
+        "seat": scene.seat.pk,
+        "invitation": invitation.pk,
+        "request": request.pk,
+        "event": events["owner"],
+        "own event": events["admin"],
+        # Given up, so that nobody asks Stripe about it.
+        "checkout": Checkout.objects.create(
+            team=team,
+            kind="subscription",
+            prices={},
+            text="1 × Max",
+            state="expired",
+            created_at=T0,
+            expires_at=T0,
+        ).pk,
+    }
+    users = {role: membership.user for role, membership in people.items()}
+    for user in users.values():
+        # Only whoever has a password can be asked for it before a key is shown.
+        user.set_password("correct horse battery")
+        user.save()
+    return Made(team, users, rows, events)
