@@ -53,12 +53,12 @@ class Mutants:
         return True
 
     def judged(self, session: pytest.Session, faults: list[Fault]) -> tuple[list[str], list[Verdict]]:
-        """The tests that fail without any fault, and what became of each fault. The tests that commit are
-        slow, and each costs a new copy of the database: only what survives all others comes to them.
+        """The tests that fail without any fault, and what became of each fault. Only what survives the
+        quick tests comes to the slow ones.
         """
         from pytest_django.plugin import blocking_manager_key  # noqa: PLC0415
 
-        from tests.mutants.run import Tests, commits, judge, scan  # noqa: PLC0415
+        from tests.mutants.run import Tests, is_slow, judge, scan  # noqa: PLC0415
 
         failing: list[str] = []
         verdicts: dict[str, Verdict] = {}
@@ -68,7 +68,7 @@ class Mutants:
                 chosen = [
                     at
                     for at, item in enumerate(session.items)
-                    if commits(item) is slow and re.search(self.chosen.tests, item.nodeid)
+                    if is_slow(item) is slow and re.search(self.chosen.tests, item.nodeid)
                 ]
                 with tempfile.TemporaryDirectory() as folder:
                     reached, fail = scan(tests, faults, chosen, f"{folder}/reached")
@@ -123,7 +123,9 @@ def main() -> int:
     parser.add_argument(
         "--longest", type=float, default=600, help="leave out tests of more seconds, to be quick"
     )
-    parser.add_argument("--quick", action="store_true", help="leave out the tests that commit, such as races")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out the slow tests: races, and properties of the database"
+    )
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
     mutants = Mutants(parser.parse_args())
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"

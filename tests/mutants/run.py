@@ -153,6 +153,12 @@ def commits(item: pytest.Item) -> bool:
     return bool({"live_server", "transactional_db"} & names or (marker and marker.kwargs.get("transaction")))
 
 
+def is_slow(item: pytest.Item) -> bool:
+    """Whether the test needs a new copy of the database after it, or tries many examples on it."""
+    tries_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return commits(item) or (tries_examples and needs_database(item))
+
+
 def scan(
     tests: Tests, faults: Sequence[Fault], chosen: Sequence[int], path: str
 ) -> tuple[dict[int, Reached], list[str]]:
