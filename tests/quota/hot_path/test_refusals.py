@@ -115,7 +115,7 @@ def test_the_window_that_is_named_is_the_last_to_have_room() -> None:
 @pytest.mark.parametrize(
     ("of_limits", "name", "label"), [((100, 200), "week", "weekly"), ((200, 100), "5h", "5-hour")]
 )
-def test_a_call_that_is_larger_than_both_is_told_of_the_larger_one(
+def test_a_call_that_is_larger_than_both_is_refused_by_the_larger_one(
     of_limits: tuple[int, int], name: str, label: str
 ) -> None:
     usage = used(0)
