@@ -144,7 +144,8 @@ class Authorize(GatewayView):
 
     def _remember(self, asked: AuthorizeRequest, refusal: Refusal, at: datetime) -> None:
         """For whoever asks why. What cannot be remembered changes no answer."""
-        if keytext.key_id_of(asked.key_text) is None:
+        kind = keytext.kind_of(asked.key_text)
+        if kind is None or keytext.key_id_of(asked.key_text, kind) is None:
             return
         try:
             remember_refusal(
