@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from quota.hot_path.sql import fetch_row
+from quota.hot_path.sql import only_row
 from quota.models import Account
 
 
@@ -65,7 +65,7 @@ def usable_credits(
     `seated`: the call is the overflow of a working seat, so the overflow policies count. `except_id` is a
     reservation whose own hold does not count. With `lock` the Team's row of Credits is locked first.
     """
-    row = fetch_row(
+    row = only_row(
         f"SELECT {USABLE_CREDITS} AS usable",
         {
             "team_id": team_id,
@@ -78,7 +78,7 @@ def usable_credits(
             "lock": lock,
         },
     )
-    usable: int = row["usable"] if row else 0
+    usable: int = row["usable"]
     return usable
 
 
@@ -112,7 +112,7 @@ def usable_in_account(
             except_id=except_id,
             lock=lock,
         )
-    row = fetch_row(
+    row = only_row(
         f"SELECT {USABLE_BALANCE} AS usable",
         {
             "team_id": payer.team_id,
@@ -125,5 +125,5 @@ def usable_in_account(
             "lock": lock,
         },
     )
-    usable: int = row["usable"] if row else 0
+    usable: int = row["usable"]
     return usable

@@ -122,7 +122,6 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
         credits_needed = parts.from_credits or (1 if plan is None else 0)
         is_lease = request.hold_nanousd is not None
         expires_at = at + lifetime
-        with_hold = state.usage.with_hold(Hold(at, parts.from_quota, is_lease=is_lease))
         reservation = Reservation(
             gateway_id=gateway.pk,
             request_id=request.request_id,
@@ -141,7 +140,9 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             left_quota_nanousd=parts.from_quota,
             **account_columns(state.payer, "from", parts.from_credits),
             **account_columns(state.payer, "left", parts.from_credits),
-            windows=windows_json(with_hold.windows(plan.limits, at)) if plan else [],
+            windows=windows_json(state.usage.windows(plan.limits, at, Hold(at, parts.from_quota)))
+            if plan
+            else [],
             created_at=at,
             expires_at=expires_at,
             holds_until=room_kept_until(gateway, expires_at, is_lease=is_lease),

@@ -34,11 +34,11 @@ def rebuild_buckets(*, seat_id: int, rule: Rule) -> None:
     if rule.policy is Policy.FIRST_USE:
         held = Reservation.objects.filter(seat_id=seat_id, state=Reservation.State.HELD)
         for moment in held.order_by("created_at").values_list("created_at", flat=True):
-            if rule.bucket_start(moment, buckets) == moment:
-                buckets.append(Bucket(moment, 0))
+            buckets.append(Bucket(rule.bucket_start(moment, buckets), 0))
     UsageBucket.objects.filter(seat_id=seat_id, rule=rule.key).delete()
     UsageBucket.objects.bulk_create(
         UsageBucket(seat_id=seat_id, rule=rule.key, starts_at=start, used_nanousd=used)
+        # Of those with one start only the first has usage.
         for start, used in {bucket.starts_at: bucket.used for bucket in reversed(buckets)}.items()
     )
 
@@ -53,16 +53,16 @@ def first_use_starts(usage: SeatUsage, moment: datetime) -> dict[str, datetime]:
 
 
 def open_first_use_windows(seat_id: int | None, usage: SeatUsage, moment: datetime) -> None:
-    """A call under way has opened its windows, and they stay where they are whatever becomes of it."""
-    starts = first_use_starts(usage, moment)
-    if seat_id and starts:
-        UsageBucket.objects.bulk_create(
-            [
-                UsageBucket(seat_id=seat_id, rule=rule_key, starts_at=start, used_nanousd=0)
-                for rule_key, start in starts.items()
-            ],
-            ignore_conflicts=True,
-        )
+    """A call under way has opened its windows, and they stay where they are whatever becomes of it. Without
+    a seat there are none.
+    """
+    UsageBucket.objects.bulk_create(
+        [
+            UsageBucket(seat_id=seat_id, rule=rule_key, starts_at=start, used_nanousd=0)  # type: ignore[misc]
+            for rule_key, start in first_use_starts(usage, moment).items()
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _usage_of(seat_id: int) -> list[tuple[datetime, int]]:

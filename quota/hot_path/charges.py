@@ -114,10 +114,10 @@ def record_charge(
     """
     limits: tuple[Limit, ...] = plan_terms(call.plan_id).limits if call.plan_id else ()
     before = seat_usage.windows(limits, call.occurred_at)
-    if call.reservation_id:
-        seat_usage = seat_usage.without(call.reservation_id)
+    seat_usage = seat_usage.without(call.reservation_id)
     room = seat_usage.room(limits, call.occurred_at) if limits and not held.alone else 0
-    parts = _who_pays(call, price.amount, max(room, held.quota), held, at)
+    lots_at = held.lots_at or at
+    parts = _who_pays(call, price.amount, max(room, held.quota), held, lots_at=lots_at, at=at)
     starts = {
         rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
         for rule in seat_usage.rules
@@ -172,16 +172,17 @@ def record_charge(
             left_nanousd=parts.uncovered,
         )
     if parts.from_credits:
-        _draw_lots(event, call.payer, parts.from_credits, held.lots_at or at)
+        _draw_lots(event, call.payer, parts.from_credits, lots_at)
     return event
 
 
-def _who_pays(call: Call, amount: int, room: int, held: HeldParts, at: datetime) -> Split:
+def _who_pays(
+    call: Call, amount: int, room: int, held: HeldParts, *, lots_at: datetime, at: datetime
+) -> Split:
     """Split `amount`: `room` of the windows first, then the account's lots, which are locked for it."""
     parts = split(amount, room=room, credits=0)
-    if not parts.uncovered or (held.alone and not held.credits):
+    if not parts.uncovered:
         return parts
-    lots_at = held.lots_at or at
     usable = usable_in_account(
         call.payer,
         seated=call.seat_id is not None,

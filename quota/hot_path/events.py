@@ -123,9 +123,11 @@ def _row(record: Callable[[], RowResult]) -> RowResult:
         return _committed(record)
     except UNAVAILABLE:
         raise
-    except Exception as error:
-        if not (isinstance(error, IntegrityError) and broken_constraint(error) == ONE_EVENT_PER_ID):
+    except IntegrityError as error:
+        if broken_constraint(error) != ONE_EVENT_PER_ID:
             return RowResult(refusal=error)
+    except Exception as error:
+        return RowResult(refusal=error)
     # Another connection was first with this id, under another key. It has committed, so now it is found.
     return _row(record)
 
@@ -273,8 +275,7 @@ def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime, 
     if prior is None:
         if not (replaying or at - MAX_LATE <= event.occurred_at) or event.occurred_at > at + MAX_AHEAD:
             raise MomentOutOfRange(pointer="/occurred_at")
-        return False
-    if prior.usage_hash != digest:
+    elif prior.usage_hash != digest:
         detail = _("The event id %(id)r was used for another event")
         raise EventIdReused(detail % {"id": event.id}, pointer="/id")
-    return True
+    return prior is not None

@@ -50,5 +50,5 @@ def release(*, reservation_id: UUID, at: datetime) -> Reservation:
     if reservation.state == Reservation.State.HELD or reservation.expired:
         reservation.state, reservation.expired = Reservation.State.RELEASED, False
         reservation.closed_at = reservation.closed_at or at
-        reservation.save(update_fields=["state", "expired", "closed_at"])
+        reservation.save()
     return reservation

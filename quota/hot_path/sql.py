@@ -24,6 +24,14 @@ def fetch_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any
         return dict(zip((column[0] for column in cursor.description), row, strict=True)) if row else None
 
 
+def only_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any]:
+    """The row of a statement that always answers one, by column name. Raises ValueError where it does not."""
+    row = fetch_row(sql, params)
+    if row is None:
+        raise ValueError(sql)
+    return row
+
+
 class Columns:
     """All columns of a model, for an INSERT that does more than Django's own."""
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from quota.errors import ReservationUnknown
 from quota.hot_path.accounts import Payer
-from quota.hot_path.sql import fetch_row
+from quota.hot_path.sql import fetch_row, only_row
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
@@ -53,14 +53,10 @@ class SeatUsage:
         """The agents at work: those with a call under way. Calls that name no agent count as one."""
         return {live.agent for live in self.live}
 
-    def without(self, reservation_id: UUID) -> SeatUsage:
+    def without(self, reservation_id: UUID | None) -> SeatUsage:
         """As if this reservation held nothing."""
         live = tuple(other for other in self.live if other.reservation_id != reservation_id)
         return SeatUsage(self.rules, self.buckets, live)
-
-    def with_hold(self, hold: Hold) -> SeatUsage:
-        """As if one more call were under way. For showing, so the hold belongs to no reservation."""
-        return SeatUsage(self.rules, self.buckets, (*self.live, LiveHold(UUID(int=0), hold, "")))
 
     def with_usage(self, starts: dict[str, datetime], nanousd: int) -> SeatUsage:
         """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
@@ -69,11 +65,12 @@ class SeatUsage:
             buckets.setdefault(rule_key, []).append(Bucket(start, nanousd))
         return SeatUsage(self.rules, buckets, self.live)
 
-    def windows(self, limits: Sequence[Limit], moment: datetime) -> list[QuotaWindow]:
-        """The windows around `moment`: what is shown, and what authorize decides by."""
-        return [
-            window_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, moment) for limit in limits
-        ]
+    def windows(self, limits: Sequence[Limit], moment: datetime, *more: Hold) -> list[QuotaWindow]:
+        """The windows around `moment`: what is shown, and what authorize decides by. `more`: holds that are
+        not written yet.
+        """
+        holds = [*self.holds, *more]
+        return [window_at(limit, self.buckets.get(limit.rule.key, ()), holds, moment) for limit in limits]
 
     def fits_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
         """The first moment at which that much fits, if all holds lapse; None: never."""
@@ -244,14 +241,13 @@ def key_of_text(key_text: str) -> KeyText:
 
 def key_of_handle(handle: str) -> KeyText:
     """The key that a handle names, whether or not it works. Raises KeyInvalid."""
-    public_id = keytext.key_id_of_handle(handle)
-    key = next(_keys_named(public_id), None) if public_id else None
+    key = next(_keys_named(keytext.key_id_of_handle(handle)), None)
     if key is None:
         raise KeyInvalid(_("There is no key with this handle"), pointer="/key_handle")
     return key
 
 
-def _keys_named(public_id: str) -> Iterator[KeyText]:
+def _keys_named(public_id: str | None) -> Iterator[KeyText]:
     """Of either kind: ids are random, so that no two keys have the same one."""
     yield from SubscriptionKey.objects.filter(key_id=public_id)
     yield from ApiKeyText.objects.filter(key_id=public_id)
@@ -284,8 +280,7 @@ def seat_usage(seat_id: int, at: datetime) -> SeatUsage:
 
 def seat_usage_around(seat_id: int, occurred_at: datetime, at: datetime) -> SeatUsage:
     """As `seat_usage`, as far as windows around a moment that may have passed need it."""
-    row = fetch_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, occurred_at, at])
-    return _take_usage(row) if row else NO_SEAT
+    return _take_usage(only_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, occurred_at, at]))
 
 
 def _take_usage(row: dict[str, Any]) -> SeatUsage:

@@ -1,6 +1,11 @@
 """What the tests of the hot path share. `scene` is the fixture of tests/quota/conftest.py."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from quota.models import CreditLedgerEntry, Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
@@ -26,6 +31,14 @@ def counts() -> tuple[int, int, int, int]:
         UsageBucket.objects.count(),
         CreditLedgerEntry.objects.exclude(kind="purchase").count(),
     )
+
+
+def asked_of_credits(work: Callable[[], object]) -> list[bool]:
+    """Of each time that this work asks what the Credits or the API balance can pay, whether it locks them."""
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    found = (re.search(r"quota_usable_\w+\(.*?(true|false)\s*\)", q["sql"], re.S) for q in queries)
+    return [match[0].rstrip(") \n").endswith("true") for match in found if match]
 
 
 def forged(key: str) -> str:

@@ -53,30 +53,44 @@ class Mutants:
         return True
 
     def judged(self, session: pytest.Session, faults: list[Fault]) -> tuple[list[str], list[Verdict]]:
-        """The tests that fail without any fault, and what became of each fault."""
+        """The tests that fail without any fault, and what became of each fault. Only what survives the
+        quick tests comes to the slow ones.
+        """
         from pytest_django.plugin import blocking_manager_key  # noqa: PLC0415
 
-        from tests.mutants.run import Tests, judge, scan  # noqa: PLC0415
+        from tests.mutants.run import Tests, is_slow, judge, scan  # noqa: PLC0415
 
+        failing: list[str] = []
+        verdicts: dict[str, Verdict] = {}
         tests = Tests(session.items, session.config.stash[blocking_manager_key], self.chosen.at_a_time)
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                reached, failing = scan(tests, faults, f"{folder}/reached")
-            for name in failing:
-                self.say(f"fails without any fault, so it is left out: {name}")
-            self.say(f"{len(faults)} faults, {len(reached)} tests")
-            quick = {at: of_test for at, of_test in reached.items() if of_test.seconds <= self.chosen.longest}
-            return failing, judge(tests, faults, quick, self.say_verdict)
+            for slow in (False,) if self.chosen.quick else (False, True):
+                chosen = [
+                    at
+                    for at, item in enumerate(session.items)
+                    if is_slow(item) is slow and re.search(self.chosen.tests, item.nodeid)
+                ]
+                with tempfile.TemporaryDirectory() as folder:
+                    reached, fail = scan(tests, faults, chosen, f"{folder}/reached")
+                for name in fail:
+                    self.say(f"fails without any fault, so it is left out: {name}")
+                failing += fail
+                self.say(f"{len(faults)} faults, {len(reached)} {'slow' if slow else 'quick'} tests")
+                near = {
+                    at: of_test for at, of_test in reached.items() if of_test.working <= self.chosen.longest
+                }
+                found = judge(tests, faults, near, self.say_noticed)
+                verdicts |= {verdict.fault.name: verdict for verdict in found}
+                faults = [verdict.fault for verdict in found if verdict.survived]
         finally:
             tests.close()
+        return failing, list(verdicts.values())
 
     def say(self, line: str) -> None:
         self.reporter.write_line(line)
 
-    def say_verdict(self, verdict: Verdict) -> None:
-        if verdict.survived and verdict.fault.name not in self.known:
-            self.say(f"survived: {verdict.fault.name}")
-        elif VERBOSE:
+    def say_noticed(self, verdict: Verdict) -> None:
+        if VERBOSE and not verdict.survived:
             self.say(f"noticed: {verdict.fault.name} by {verdict.by}")
 
     def report(self, verdicts: list[Verdict], gone: set[str]) -> bool:
@@ -88,6 +102,8 @@ class Mutants:
             for verdict in verdicts
             if not verdict.survived and verdict.fault.name in self.known
         ]
+        for name in sorted(survived - self.known):
+            self.say(f"survived: {name}")
         for line in wrong:
             self.say(f"equivalents.toml: {line}")
         self.say(
@@ -102,9 +118,13 @@ def main() -> int:
     parser.add_argument(
         "--only", default="", help="only faults in whose name this regular expression is found"
     )
+    parser.add_argument("--tests", default="", help="only tests in whose name this is found")
     parser.add_argument("--at-a-time", type=int, default=os.cpu_count() or 2)
     parser.add_argument(
         "--longest", type=float, default=600, help="leave out tests of more seconds, to be quick"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out the slow tests: races, and properties of the database"
     )
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
     mutants = Mutants(parser.parse_args())

@@ -9,7 +9,7 @@ from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
 from tests.mutants.planting import database_functions
-from tests.mutants.targets import MIGRATION
+from tests.mutants.targets import MIGRATIONS
 
 
 @dataclass
@@ -51,12 +51,13 @@ class Copies:
         self._run(f'DROP DATABASE IF EXISTS "{copy.name}" WITH (FORCE)')
 
     def enter(self, copy: Copy) -> None:
-        """From here on this process works on the copy, whose functions are those of the migration."""
+        """From here on this process works on the copy, whose functions are those of the migrations."""
         for settings in (connections.settings["default"], connection.settings_dict):
             settings["NAME"] = copy.name
         if copy.planted:
             with self.blocker.unblock(), connection.cursor() as cursor:
-                cursor.execute(";\n".join(database_functions(MIGRATION).values()))
+                for migration in MIGRATIONS:
+                    cursor.execute(";\n".join(database_functions(migration).values()))
 
     def _run(self, sql: str, *values: str) -> None:
         with self.blocker.unblock(), connection._nodb_cursor() as cursor:

@@ -93,10 +93,18 @@ def tree_faults(tree: ast.Module) -> Iterator[TreeFault]:
         for node in _instead(place):
             yield TreeFault(
                 place.function,
-                f"{_source(place.node)} → {_source(node)}",
+                _change(place.node, node),
                 place.lines,
                 lambda place=place, node=node: place.put(node),  # type: ignore[misc]
             )
+
+
+def _change(node: ast.AST, instead: ast.AST) -> str:
+    if isinstance(node, ast.Call) and isinstance(instead, ast.Call) and node.func is instead.func:
+        rest = {id(keyword) for keyword in instead.keywords}
+        (without,) = (keyword for keyword in node.keywords if id(keyword) not in rest)
+        return f"{_source(node.func)}(…) without {without.arg or _source(without.value)}"
+    return f"{_source(node)} → {_source(instead)}"
 
 
 def _source(node: ast.AST) -> str:

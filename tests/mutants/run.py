@@ -17,6 +17,7 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -30,14 +31,19 @@ from tests.mutants.targets import files_of
 
 # A test that lasts so much longer than without a fault hangs, and that is noticed too.
 SLOWER, SECONDS = 8, 15.0
+# A test of more seconds waits until all others have let a fault pass, whatever it noticed before.
+LONG = 1.0
 SURVIVED, NOTICED, NOT_PLANTED, BROKEN = 0, 1, 2, 3
 
 
 @dataclass
 class Reached:
-    """What a test reaches without any fault: lines by file; and how long it takes."""
+    """What a test reaches without any fault: lines by file; and how long it takes, and of that works itself,
+    which does not depend on what else the machine does.
+    """
 
     seconds: float
+    working: float
     lines: dict[str, frozenset[int]]
 
 
@@ -147,15 +153,22 @@ def commits(item: pytest.Item) -> bool:
     return bool({"live_server", "transactional_db"} & names or (marker and marker.kwargs.get("transaction")))
 
 
-def scan(tests: Tests, faults: Sequence[Fault], path: str) -> tuple[dict[int, Reached], list[str]]:
-    """What each test reaches of the files with faults, and the tests that fail already."""
+def is_slow(item: pytest.Item) -> bool:
+    """Whether the test needs a new copy of the database after it, or tries many examples on it."""
+    tries_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return commits(item) or (tries_examples and needs_database(item))
+
+
+def scan(
+    tests: Tests, faults: Sequence[Fault], chosen: Sequence[int], path: str
+) -> tuple[dict[int, Reached], list[str]]:
+    """What each of the chosen tests reaches of the files with faults, and those that fail already."""
     files = files_of(faults)
     near = tuple({path for fault in faults for path in fault.near})
-    wanted = [at for at, item in enumerate(tests.items) if item.nodeid.startswith(near)]
+    wanted = [at for at in chosen if near and tests.items[at].nodeid.startswith(near)]
     many = len(tests.free)
     for part in range(many):
-        # Those that commit come last, as in any run.
-        mine = sorted(wanted[part::many], key=lambda at: commits(tests.items[at]))
+        mine = wanted[part::many]
 
         def work(tell: Callable[[str], None], copy: Copy, mine: list[int] = mine, part: int = part) -> int:
             found = {at: _reached(tests, at, files) for at in mine}
@@ -172,9 +185,9 @@ def scan(tests: Tests, faults: Sequence[Fault], path: str) -> tuple[dict[int, Re
             if status:
                 raise RuntimeError("\n".join(child.lines))
             with open(f"{path}.{child.job}") as file:  # noqa: PTH123
-                for at, (failed, seconds, lines) in json.load(file).items():
+                for at, (failed, seconds, working, lines) in json.load(file).items():
                     numbers = {name: frozenset(of_file) for name, of_file in lines.items()}
-                    reached[int(at)] = Reached(seconds, numbers)
+                    reached[int(at)] = Reached(seconds, working, numbers)
                     if failed:
                         failing.append(tests.items[int(at)].nodeid)
                         del reached[int(at)]
@@ -182,8 +195,8 @@ def scan(tests: Tests, faults: Sequence[Fault], path: str) -> tuple[dict[int, Re
     return reached, failing
 
 
-def _reached(tests: Tests, at: int, files: frozenset[str]) -> tuple[bool, float, dict[str, list[int]]]:
-    """Whether the test fails, its seconds, and the lines it reaches."""
+def _reached(tests: Tests, at: int, files: frozenset[str]) -> tuple[bool, float, float, dict[str, list[int]]]:
+    """Whether the test fails, its seconds, those in which it worked, and the lines it reaches."""
     lines: dict[str, set[int]] = defaultdict(set)
 
     def of_line(frame: FrameType, event: str, _: Any) -> Any:
@@ -193,7 +206,7 @@ def _reached(tests: Tests, at: int, files: frozenset[str]) -> tuple[bool, float,
     def of_call(frame: FrameType, event: str, _: Any) -> Any:
         return of_line if frame.f_code.co_filename in files else None
 
-    begun = time.monotonic()
+    begun, worked = time.monotonic(), time.process_time()
     threading.settrace(of_call)
     sys.settrace(of_call)
     try:
@@ -201,7 +214,8 @@ def _reached(tests: Tests, at: int, files: frozenset[str]) -> tuple[bool, float,
     finally:
         sys.settrace(None)
         threading.settrace(None)
-    return failed, time.monotonic() - begun, {file: sorted(found) for file, found in lines.items()}
+    seconds, working = time.monotonic() - begun, time.process_time() - worked
+    return failed, seconds, working, {file: sorted(found) for file, found in lines.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +257,9 @@ def judge(
 
 
 def _near(tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: Counter[int]) -> list[int]:
-    """The tests that reach the fault: those first that noticed another beside it, then the quickest."""
+    """The tests that reach the fault, in the order in which they are asked: those of its module before
+    others and the long ones last; then those that noticed another fault beside it, then the quickest.
+    """
 
     def reaches(at: int) -> bool:
         if not tests.items[at].nodeid.startswith(fault.near):
@@ -251,8 +267,12 @@ def _near(tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: Coun
         lines = reached[at].lines.get(fault.file, frozenset())
         return bool(fault.lines & lines) if fault.lines else True
 
-    found = [at for at in reached if reaches(at)]
-    return sorted(found, key=lambda at: (-noticed[at], reached[at].seconds))
+    def asked_late(at: int) -> tuple[bool, bool, int, float]:
+        is_of_module = tests.items[at].path.stem.startswith(f"test_{Path(fault.file).stem}")
+        working = reached[at].working
+        return working > LONG, not is_of_module, -noticed[at], working
+
+    return sorted((at for at in reached if reaches(at)), key=asked_late)
 
 
 def _work(tests: Tests, fault: Fault, near: list[int]) -> Callable[[Callable[[str], None], Copy], int]:

@@ -14,7 +14,10 @@ from tokenplan.runtime.folders import ROOT
 # With their constants that are statements of SQL.
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.authorize": ("_INSERT",),
+    "quota.hot_path.refusals": (),
     "quota.hot_path.settle": (),
+    "quota.hot_path.extend": (),
+    "quota.hot_path.draws": (),
     "quota.hot_path.charges": ("_WRITE",),
     "quota.hot_path.buckets": (),
     "quota.hot_path.state": (),
@@ -23,7 +26,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.sql": (),
     "quota.hot_path.events": (),
 }
-MIGRATION = "quota.migrations.0003_holds"
+MIGRATIONS = ("quota.migrations.0003_holds", "quota.migrations.0006_pay_as_you_go")
 # Which functions of `quota/hot_path` ask each database function.
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),
@@ -32,12 +35,16 @@ CALLERS = {
     "quota_reservation_state": ("state.locked_reservation_state",),
     "quota_usable_credits": ("accounts.usable_credits",),
     "quota_memberships_of_one_person": ("accounts.usable_credits",),
+    "quota_api_text_works": ("state.locked_call_state", "state.locked_reservation_state"),
+    "quota_api_call_state": ("state.locked_call_state",),
+    "quota_usable_balance": ("accounts.usable_in_account",),
 }
 
 
 def all_faults() -> list[Fault]:
     pure = [replace(fault, near=near) for module, near in PURE.items() for fault in faults_of_module(module)]
-    hot = list(faults_of_database(MIGRATION, _calling_lines()))
+    lines = _calling_lines()
+    hot = [fault for migration in MIGRATIONS for fault in faults_of_database(migration, lines)]
     hot += [fault for module, names in STATEMENTS.items() for fault in faults_of_module(module, names)]
     return [*(replace(fault, near=HOT_PATH) for fault in hot), *pure]
 

@@ -68,6 +68,12 @@ def test_documentation_defaults_annotations_and_texts_are_left_alone() -> None:
     assert [fault.change for fault in tree_faults(tree)] == ["return _('A box of 3') → return None"]
 
 
+def test_each_named_argument_of_a_call_is_left_out_and_named() -> None:
+    tree = ast.parse("def f(a):\n    g(1, one=a, **a)")
+    changes = [fault.change for fault in tree_faults(tree)]
+    assert [change for change in changes if "without" in change] == ["g(…) without one", "g(…) without a"]
+
+
 def test_the_terms_the_order_and_the_lock_of_a_query_are_left_out_one_at_a_time() -> None:
     sql = """SELECT a FROM t -- AND this is a comment
         WHERE t.x = 1 AND (t.y IS NULL OR t.y > now()) ORDER BY t.z DESC LIMIT 1 FOR NO KEY UPDATE;"""

@@ -4,7 +4,10 @@ Those of whole pages, and of other floors, are not: what they notice by chance, 
 
 # Of each pure module its own.
 PURE = {
-    "quota.windows": ("tests/quota/test_windows.py", "tests/quota/test_windows_properties.py"),
+    "quota.windows": (
+        *("tests/quota/test_windows.py", "tests/quota/test_windows_of_leases.py"),
+        "tests/quota/test_windows_properties.py",
+    ),
     "quota.pricing": ("tests/quota/test_pricing.py",),
     "quota.allocation": ("tests/quota/test_allocation.py",),
     "quota.money": ("tests/quota/test_money.py",),
@@ -22,7 +25,8 @@ PURE = {
 HOT_PATH = (
     *("tests/quota/hot_path", "tests/quota/api/gateway"),
     *("tests/races/test_hot_path.py", "tests/races/test_credits.py", "tests/races/test_same_id.py"),
-    "tests/races/test_locks_of_calls.py",
+    *("tests/races/test_locks_of_calls.py", "tests/races/test_balance.py"),
+    "tests/races/test_locks_of_api_calls.py",
     *("tests/quota/services/test_owed.py", "tests/quota/services/test_rate_cards.py"),
 )
 TESTS = (*dict.fromkeys(test for tests in PURE.values() for test in tests), *HOT_PATH)

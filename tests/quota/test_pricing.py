@@ -1,5 +1,6 @@
 """What a call costs: exact, and rounded once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -153,3 +154,22 @@ def test_a_refusal_names_what_is_not_on_the_card_and_how_much_is_too_much() -> N
     with pytest.raises(InvalidUsage, match=r"between 0 and 1000000000000$"):
         charge(CARD, "talker", {"input_tokens": 10**12 + 1})
     assert charge(CARD, "talker", {"input_tokens": 10**12}).amount == 6 * 10**14
+
+
+def test_a_model_is_found_by_its_name_or_by_another_name_of_it() -> None:
+    card = Card(CARD.effective_from, CARD.models, {"chat": "talker", "lost": "nothing"})
+    assert [card.find(name) for name in ("talker", "chat")] == [TALKER, TALKER]
+    assert [card.find(name) for name in ("lost", "nothing", "", "whisper")] == [None] * 4
+    assert card.model("chat") == TALKER
+    with pytest.raises(ModelUnknown, match="The model 'lost' is not on the rate card") as refused:
+        card.model("lost")
+    assert refused.value.pointer == "/model"
+
+
+def test_a_call_without_an_estimate_holds_the_default_of_its_model() -> None:
+    held = replace(TALKER, default_hold=7)
+    card = Card(CARD.effective_from, {"talker": held, "odd": ODD}, {"chat": "talker"})
+    assert [estimated(card, name, None) for name in ("talker", "chat")] == [7, 7]
+    assert estimated(card, "talker", {"input_tokens": 10}) == 3000
+    with pytest.raises(InvalidUsage, match="odd has no default hold: give an estimate"):
+        estimated(card, "odd", None)

@@ -139,7 +139,7 @@ def reservations_that_nothing_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_functiondef('quota_reservation_state'::regproc)")
         (source,) = cursor.fetchone()
-        assert source.count("FOR NO KEY UPDATE") == 3
+        assert source.count("FOR NO KEY UPDATE") == 4
         name = "quota_reservation_state_unlocked"
         source = source.replace("quota_reservation_state", name).replace("FOR NO KEY UPDATE", "")
         cursor.execute(source.replace("quota_reservation_state_unlocked_unlocked", name))

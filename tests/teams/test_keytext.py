@@ -14,7 +14,9 @@ from teams.keytext import (
     BODY_LENGTH,
     SUBSCRIPTION_KEY,
     _checksum,
+    handle,
     key_id_of,
+    key_id_of_handle,
     key_text,
     kind_of,
     new_key_id,
@@ -126,3 +128,20 @@ def test_garbage_has_no_id(garbage: str) -> None:
 def test_one_changed_character_makes_garbage(position: int, character: str) -> None:
     changed = GOOD[:position] + character + GOOD[position + 1 :]
     assert (key_id_of(changed) is None) == (changed != GOOD)
+
+
+def test_a_handle_names_the_key_and_gives_back_its_id_alone() -> None:
+    assert handle("0123456789Az") == "kh-0123456789Az"
+    assert key_id_of_handle("kh-0123456789Az") == "0123456789Az"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "kh-", "0123456789Az", "kh_0123456789Az", "sk-0123456789Az", "KH-0123456789Az"),
+        *("kh-0123456789A", "kh-0123456789Azz", "kh-0123456789A-", "kh-0123456789A\N{DIGIT ONE}z"),
+        *("kh-0123456789A\N{ARABIC-INDIC DIGIT ONE}", " kh-0123456789Az"),
+    ],
+)
+def test_other_text_is_no_handle(text: str) -> None:
+    assert key_id_of_handle(text) is None

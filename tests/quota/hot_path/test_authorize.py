@@ -121,9 +121,9 @@ def test_a_request_that_differs_in_one_field_alone_is_another_request(scene: Sce
     }[field]
     authorize(gateway=scene.desk.gateway, request=asked, at=T0)
     before = counts()
-    with pytest.raises(RequestIdReused):
+    with pytest.raises(RequestIdReused) as refused:
         authorize(gateway=scene.desk.gateway, request=other, at=T0 + MINUTE)
-    assert counts() == before
+    assert (refused.value.pointer, counts()) == ("/request_id", before)
 
 
 def test_a_request_id_cannot_be_used_for_another_request(scene: Scene) -> None:

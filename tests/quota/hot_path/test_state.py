@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
-from quota.hot_path.state import CallState, ReservationState, seat_usage
-from tests.helpers.factories import T0, make_scene
+from quota.errors import ReservationUnknown
+from quota.hot_path.accounts import usable_credits
+from quota.hot_path.state import (
+    NO_SEAT,
+    CallState,
+    LiveHold,
+    ReservationState,
+    SeatUsage,
+    _columns,
+    _together,
+    key_of_handle,
+    key_of_text,
+    locked_call_state,
+    locked_reservation_state,
+    seat_usage,
+)
+from quota.windows import Bucket, Hold
+from teams.errors import KeyInvalid
+from teams.keytext import key_text
+from tests.helpers.factories import FIVE_HOURS, T0, USD, give_credits, limits, make_scene
+from tests.helpers.hot_path import MINUTE
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +88,85 @@ def test_each_state_has_the_columns_of_its_database_function(state: Any, functio
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {function} LIMIT 0")
         assert [column.name for column in cursor.description] == names
+
+
+@pytest.mark.parametrize(
+    ("state", "first"), [(CallState, "s.key_id, s.key_salt, "), (ReservationState, "s.id, ")]
+)
+def test_a_state_is_read_by_its_fields_and_its_usage_by_the_columns_of_that(state: Any, first: str) -> None:
+    columns = _columns(state).split(", ")
+    assert ", ".join(columns).startswith(first)
+    assert columns == [*(f"s.{field.name}" for field in fields(state)[:-1]), "(s.usage).*"]
+
+
+def test_arrays_of_different_lengths_are_no_rows() -> None:
+    assert _together({"a": [1, 2], "b": [3, 4], "c": 5}, "a", "b") == [(1, 3), (2, 4)]
+    assert _together({"a": None, "b": None}, "a", "b") == []
+    with pytest.raises(ValueError, match="shorter"):
+        _together({"a": [1, 2], "b": [3]}, "a", "b")
+
+
+def test_a_hold_that_is_not_written_yet_is_shown_beside_those_that_are() -> None:
+    one = LiveHold(UUID(int=1), Hold(T0, 3), "writer")
+    usage = SeatUsage((FIVE_HOURS,), {FIVE_HOURS.key: [Bucket(T0, 5)]}, (one,))
+    (five_hours, week) = usage.windows(limits(), T0, Hold(T0, 4))
+    assert (five_hours.used, five_hours.held) == (5, 7)
+    assert (week.used, week.held) == (0, 7)
+    assert [window.held for window in usage.windows(limits(), T0)] == [3, 3]
+
+
+def test_only_the_hold_that_is_named_is_left_out() -> None:
+    one, two = (LiveHold(UUID(int=number), Hold(T0, number), "") for number in (1, 2))
+    usage = SeatUsage((FIVE_HOURS,), {FIVE_HOURS.key: [Bucket(T0, 5)]}, (one, two))
+    assert usage.without(UUID(int=1)) == SeatUsage(usage.rules, usage.buckets, (two,))
+    assert usage.without(None) == usage
+
+
+def finders(key: str) -> tuple[Callable[[], int], ...]:
+    """All that finds the row of a key, which is named by its text or its handle."""
+    asked: dict[str, Any] = {"request_id": "r", "occurred_at": T0, "at": T0}
+    return (
+        lambda: locked_call_state(key[6:18], key_text=key, **asked).key_id,
+        lambda: locked_call_state(key[6:18], key_text=None, **asked).key_id,
+        lambda: key_of_text(key).pk,
+        lambda: key_of_handle(f"kh-{key[6:18]}").pk,
+    )
+
+
+def test_a_key_is_found_among_others_and_one_that_is_in_no_row_is_nobodys() -> None:
+    for scene in [make_scene() for _ in range(2)]:
+        assert [find() for find in finders(scene.desk.key)] == [scene.owner.keys.get().pk] * 4
+    for find in finders(key_text(root=b"root", key_id="0" * 12, salt=b"salt")):
+        with pytest.raises(KeyInvalid):
+            find()
+
+
+@pytest.mark.parametrize("handle", ["", "kh-", "kh-000000000000"])
+def test_a_handle_of_no_key_is_pointed_at(handle: str) -> None:
+    make_scene()
+    with pytest.raises(KeyInvalid, match="no key with this handle") as refused:
+        key_of_handle(handle)
+    assert refused.value.pointer == "/key_handle"
+
+
+def test_a_reservation_that_is_in_no_row_is_named_in_the_refusal() -> None:
+    with pytest.raises(
+        ReservationUnknown, match="There is no reservation 00000000-0000-0000-0000-000000000001"
+    ):
+        locked_reservation_state(UUID(int=1), at=T0)
+
+
+def test_of_a_seat_that_was_never_used_there_is_nothing() -> None:
+    assert seat_usage(0, T0) == NO_SEAT
+
+
+def test_credits_are_those_of_the_lots_that_lived_at_the_moment_that_is_named() -> None:
+    scene = make_scene()
+    give_credits(scene.team, USD, expires_at=T0 + MINUTE)
+    asked: dict[str, Any] = {"team_id": scene.team.pk, "membership_id": scene.owner.pk, "seated": False}
+    at = T0 + 2 * MINUTE
+    assert usable_credits(**asked, at=at) == 0
+    assert usable_credits(**asked, at=at, lots_at=T0 + MINUTE - timedelta(microseconds=1)) == USD
 
 
 def test_a_call_and_its_settlement_may_not_run_or_sit_still_for_long() -> None:

@@ -1,0 +1,58 @@
+"""Hashes by which a repeat is known. It may come after an update: with another hash it would be refused as
+another request or report, so what each of these is stays as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+from uuid import UUID
+
+from quota.hot_path.authorize import AuthorizeRequest, _request_hash
+from quota.hot_path.charges import usage_hash
+from quota.hot_path.draws import Report, digest_of
+from quota.hot_path.events import ReportedEvent, _event_hash
+from teams.keytext import key_text
+from tests.helpers.factories import T0
+
+PUBLIC_ID = "0" * 12
+KEY = key_text(root=b"root", key_id=PUBLIC_ID, salt=b"salt")
+USAGE = {"output_tokens": 2, "input_tokens": 1}
+REVERSED = dict(reversed(USAGE.items()))
+EAST = T0.astimezone(timezone(timedelta(hours=14)))
+
+
+def test_of_usage() -> None:
+    assert usage_hash("penny", {"calls": 1}) == (
+        "3c4c260f6524e31f4c4e375f7e25b522c28b621aaebf5d348d2d216d4493bf9d"
+    )
+    assert usage_hash("talker", USAGE) == usage_hash("talker", REVERSED)
+
+
+def test_of_a_draw() -> None:
+    draw = Report(usage=USAGE, model="talker", tags=("t",), agent="a", occurred_at=T0)
+    assert digest_of(draw) == "f2b92d0e84d8dec9dfc2b717dcb6f5713f946c03db8cf3b18b3909ee43b05b18"
+    assert digest_of(replace(draw, usage=REVERSED, occurred_at=EAST)) == digest_of(draw)
+    estimated = Report(usage=USAGE, estimated=True)
+    assert digest_of(estimated) == "c92c23a89d4d59358b86abb9c4609180b09204e5569f2a089692ed656320ff14"
+
+
+def test_of_an_event() -> None:
+    event = ReportedEvent("e", KEY, "talker", USAGE, T0, "a", UUID(int=1), ("t",))
+    assert _event_hash(event) == "a412c0638e6622be262012f5a9cb037beaafa52000b56e7dc0574373543e6462"
+    assert _event_hash(replace(event, usage=REVERSED, occurred_at=EAST)) == _event_hash(event)
+    by_handle = ReportedEvent("e", "", "talker", USAGE, T0, key_handle=f"kh-{PUBLIC_ID}")
+    assert _event_hash(by_handle) == "77938aae9c6a8199347d16e73f9ef375c6953829c340663417dc9d141ceef285"
+
+
+def test_of_a_request() -> None:
+    def of(request: AuthorizeRequest) -> str:
+        return _request_hash(PUBLIC_ID, request, timedelta(minutes=1))
+
+    call = AuthorizeRequest("r", KEY, "talker", USAGE, "a", None, 60, ("t",))
+    assert of(call) == "46c0feeb844fbd9e35a2fc5b5a9f80eac0f8c7e185773cf667fdbd021eb55752"
+    assert of(replace(call, estimate=REVERSED)) == of(call)
+    lease = AuthorizeRequest("r", KEY, hold_nanousd=5)
+    assert of(lease) == "ca52b03c81b6d48991aec98ab4a8884de9c13fb909b3cd561c48fad87ce78a98"
+    without_estimate = AuthorizeRequest("r", KEY, "talker")
+    assert of(without_estimate) == "0fd90f34abac20f6b82065038d8fdea251e7d0fa68f5fa6adbc1f8586a6a24a0"

@@ -1,0 +1,86 @@
+"""The edges of a batch: moments, zones, pointers, and what it waits for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+
+import pytest
+from django.db import connection
+
+from quota.hot_path.events import ReportedEvent, record_events
+from quota.models import UsageEvent
+from tests.helpers.factories import T0, Scene, key_of, make_desk, make_member, make_scene, make_team, owner_of
+from tests.helpers.hot_path import MINUTE, counts
+from tokenplan.kit.errors import Refusal
+
+pytestmark = pytest.mark.django_db
+
+TICK = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+
+
+def refusals(scene: Scene, *rows: ReportedEvent) -> list[tuple[str, str | None] | None]:
+    """Of each row the code and the pointer of its refusal."""
+    results = record_events(gateway=scene.desk.gateway, events=rows, at=T0)
+    return [
+        (row.refusal.code, row.refusal.pointer) if isinstance(row.refusal, Refusal) else None
+        for row in results
+    ]
+
+
+def test_an_event_may_come_seven_days_late_and_five_minutes_early() -> None:
+    scene = make_scene(at=T0 - 8 * DAY)
+    moments = T0 - 7 * DAY, T0 + 5 * MINUTE, T0 - 7 * DAY - TICK, T0 + 5 * MINUTE + TICK
+    rows = [ReportedEvent(str(at), scene.desk.key, "penny", {"calls": 1}, at) for at in moments]
+    out_of_range = ("occurred_at_out_of_range", "/occurred_at")
+    assert refusals(scene, *rows) == [None, None, out_of_range, out_of_range]
+    assert list(UsageEvent.objects.order_by("occurred_at").values_list("occurred_at", flat=True)) == [
+        *moments[:2]
+    ]
+
+
+def test_an_event_is_the_same_in_another_zone_and_with_its_meters_in_another_order(scene: Scene) -> None:
+    usage = {"output_tokens": 2, "input_tokens": 1}
+    row = ReportedEvent("one", scene.desk.key, "talker", usage, T0)
+    east = T0.astimezone(timezone(timedelta(hours=14)))
+    again = replace(row, usage=dict(reversed(usage.items())), occurred_at=east)
+    results = record_events(gateway=scene.desk.gateway, events=[row, again], at=T0)
+    assert [(result.is_new, result.refusal) for result in results] == [(True, None), (False, None)]
+
+
+def test_what_is_refused_is_pointed_at(scene: Scene) -> None:
+    held = scene.desk.ask(1).reservation_id
+    of_member = ReportedEvent("m", key_of(make_member(scene.team)), "penny", {"calls": 1}, T0)
+    row = ReportedEvent("one", scene.desk.key, "penny", {"calls": 1}, T0)
+    assert refusals(scene, row, replace(row, model="nano"), replace(of_member, reservation_id=held)) == [
+        None,
+        ("event_id_reused", "/id"),
+        ("reservation_unknown", "/reservation"),
+    ]
+
+
+def test_usage_of_before_the_first_rate_card_is_of_no_known_model() -> None:
+    desk = make_desk(owner_of(make_team()))
+    row = ReportedEvent("one", desk.key, "penny", {"calls": 1}, T0)
+    (result,) = record_events(gateway=desk.gateway, events=[row], at=T0)
+    assert isinstance(result.refusal, Refusal)
+    assert (result.refusal.code, counts()) == ("model_unknown", (0, 0, 0, 0))
+
+
+def test_an_event_without_tags_has_those_of_its_hold(scene: Scene) -> None:
+    held = scene.desk.lease(10, tags=("night",), agent="writer").reservation_id
+    row = ReportedEvent("one", scene.desk.key, "nano", {"calls": 1}, T0, reservation_id=held)
+    other = replace(row, id="two", tags=("day",), agent="reader")
+    assert refusals(scene, row, other) == [None, None]
+    said = UsageEvent.objects.order_by("external_id").values_list("agent", "tags")
+    assert list(said) == [("writer", ["night"]), ("reader", ["day"])]
+
+
+def test_rows_do_not_wait_for_the_disk_one_by_one(scene: Scene) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = on")
+        row = ReportedEvent("one", scene.desk.key, "penny", {"calls": 1}, T0)
+        record_events(gateway=scene.desk.gateway, events=[row], at=T0)
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("off",)

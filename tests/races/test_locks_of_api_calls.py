@@ -1,0 +1,111 @@
+"""A call with an API key waits for each row that it decides by, and for no other row of the same kind. The
+control, which shows what happens without the lock of the balance, is in test_balance.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+from django.db.models import QuerySet
+
+from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.draws import Report
+from quota.hot_path.settle import settle
+from quota.models import Gateway, Reservation, TeamCredits, UsageEvent
+from quota.services.balance import add_to_balance
+from teams.models import ApiKeyText, Membership
+from teams.services.api_keys import create_api_key
+from teams.services.keys import reveal_key
+from tests.helpers.factories import T0, make_gateway, make_team, owner_of, use_test_rate_card
+from tests.helpers.hot_path import PENNY
+from tests.helpers.races import waiting
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def payer() -> Membership:
+    """The Owner of a Team with an API balance."""
+    owner = owner_of(make_team())
+    add_to_balance(
+        team=owner.team, nanousd=10 * PENNY, source=f"pi {owner.pk}", cause="Bought", at=T0, by=None
+    )
+    return owner
+
+
+def text_of(owner: Membership, name: str = "one") -> ApiKeyText:
+    key = create_api_key(
+        membership=owner, name=name, month_cap_nanousd=None, expires_at=None, at=T0, by=owner.user
+    )
+    return key.texts.get()
+
+
+def ask(gateway: Gateway, text: ApiKeyText, request_id: str = "r") -> Authorization:
+    request = AuthorizeRequest(request_id, reveal_key(text), "penny", {"calls": 1})
+    return authorize(gateway=gateway, request=request, at=T0)
+
+
+def charge(gateway: Gateway, held: Authorization) -> UsageEvent:
+    report = Report(usage={"calls": 2})
+    return settle(gateway=gateway, reservation_id=held.reservation_id, report=report, at=T0).event
+
+
+def start(pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Future[Any]:
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    return pool.submit(run)
+
+
+@pytest.mark.parametrize(
+    ("verb", "waits_for"),
+    [
+        *(("ask", "text"), ("ask", "balance"), ("settle", "text")),
+        *(("settle", "reservation"), ("settle", "balance")),
+    ],
+)
+def test_a_call_waits_for_the_rows_that_it_decides_by(verb: str, waits_for: str) -> None:
+    use_test_rate_card()
+    owner, gateway = payer(), make_gateway()
+    text = text_of(owner)
+    held = ask(gateway, text)  # marks the text as used, so that the next one does not write it
+    verbs: dict[str, Callable[[], Any]] = {
+        "ask": lambda: ask(gateway, text, "another"),
+        "settle": lambda: charge(gateway, held),
+    }
+    rows: dict[str, QuerySet[Any]] = {
+        "text": ApiKeyText.objects.filter(pk=text.pk),
+        "balance": TeamCredits.objects.filter(team=owner.team),
+        "reservation": Reservation.objects.filter(pk=held.reservation_id),
+    }
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert len(rows[waits_for].select_for_update(no_key=True)) == 1
+            done = start(pool, verbs[verb])
+            waiting("transactionid", 1)
+            assert not done.done()
+        assert not isinstance(done.result(30), Exception)
+
+
+def test_a_call_waits_for_no_row_of_anybody_else() -> None:
+    use_test_rate_card()
+    owner, other, gateway = payer(), payer(), make_gateway()
+    text, busy = text_of(owner), ask(gateway, text_of(owner, "two"), "busy")
+
+    def call() -> int:
+        return charge(gateway, ask(gateway, text)).from_balance_nanousd
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        for rows in (
+            ApiKeyText.objects.exclude(pk=text.pk),
+            Reservation.objects.filter(pk=busy.reservation_id),
+            TeamCredits.objects.filter(team=other.team),
+        ):
+            assert list(rows.select_for_update(no_key=True))
+        assert start(pool, call).result(30) == 2 * PENNY
