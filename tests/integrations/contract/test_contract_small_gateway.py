@@ -1,0 +1,61 @@
+"""The small gateway passes the contract kit; and a gateway that breaks the contract does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from pytest_django.live_server_helper import LiveServer
+
+from quota.services.gateways import create_gateway
+from tests.helpers.contract_kit import kept_running, kill_command, kit
+from tests.helpers.factories import T0, USD, key_of, limits, make_plan, make_seat, make_team, owner_of
+from tests.helpers.serving import free_port
+from tokenplan.runtime.programs import small_gateway_command
+
+# Those that wait for the console, for streams or for a restart.
+TAKES_LONG = "restart or away or wrong_clock or lost or storm or at_once or breaks_off"
+
+
+@pytest.fixture
+def options(live_server: LiveServer, tmp_path: Path) -> Iterator[list[str]]:
+    """The kit's options for a small gateway that asks a console with two seats, and is kept running."""
+    call_command("load_rate_card", stdout=StringIO())
+    credential = create_gateway(name="small", at=T0, by=None)[1]
+    keys = []
+    for name, plan in (("Acme", make_plan(at=T0)), ("Full", make_plan("plus", limits(USD, USD), at=T0))):
+        owner = owner_of(team := make_team(name, at=T0))
+        make_seat(team, plan, holder=owner, at=T0)
+        keys.append(key_of(owner))
+    model, proxy, port = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    variables = {
+        "CONSOLE_URL": f"http://{proxy}",
+        "GATEWAY_KEY": credential,
+        "UPSTREAM_URL": f"http://{model}",
+        "UPSTREAM_KEY": "sk-upstream",
+    }
+    command = small_gateway_command(host="127.0.0.1", port=int(port.rpartition(":")[2]))
+    pid_file = tmp_path / "gateway.pid"
+    with kept_running(command, variables, pid_file):
+        yield [
+            *("--gateway", f"http://{port}", "--console", live_server.url, "--key", keys[0]),
+            *("--exhausted-key", keys[1], "--gateway-credential", credential),
+            *("--model-server", model, "--console-proxy", proxy, "--restart", kill_command(pid_file)),
+        ]
+
+
+def test_the_small_gateway_passes_what_is_quick(options: list[str]) -> None:
+    run = kit(*options, "--durations=12", "-k", f"not ({TAKES_LONG})")
+    assert run.returncode == 0, run.stdout + run.stderr
+    print(run.stdout)
+    assert re.findall(r"\d+ (?:passed|failed|skipped)", run.stdout) == ["34 passed", "2 skipped"]
+
+
+@pytest.mark.slow
+def test_the_small_gateway_passes_the_rest(options: list[str]) -> None:
+    run = kit(*options, "-k", TAKES_LONG)
+    assert run.returncode == 0, run.stdout + run.stderr
