@@ -30,7 +30,7 @@ def kit(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def kept_running(command: list[str], environment: Mapping[str, str], pid_file: Path) -> Iterator[None]:
-    """Starts the command again each time it ends. Its number, and that of its process group, is in the file."""
+    """Starts the command again each time it ends. The file has the number of its process group."""
     over = threading.Event()
 
     def run() -> None:
@@ -54,4 +54,4 @@ def kept_running(command: list[str], environment: Mapping[str, str], pid_file: P
 
 def kill_command(pid_file: Path) -> str:
     """The shell's command that kills all of it with -9."""
-    return f"kill -9 -- -$(cat {pid_file})"
+    return f"kill -9 -$(cat {pid_file})"

@@ -264,20 +264,23 @@ class Upstream:
 
 
 class Proxy:
-    """LiteLLM with the plug-in. `settings` are further `TOKENPLAN_…` variables; it can be started again."""
+    """LiteLLM with the plug-in, before the model server at this address. `settings` are further `TOKENPLAN_…`
+    variables; it can be started again.
+    """
 
-    def __init__(self, folder: Path, upstream: Upstream, **settings: str) -> None:
+    def __init__(self, folder: Path, upstream_url: str, **settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.outbox = folder / "outbox.sqlite3"
         self.config = folder / "config.yaml"
-        self.config.write_text(CONFIG.replace("UPSTREAM", upstream.url))
+        self.config.write_text(CONFIG.replace("UPSTREAM", upstream_url))
         self.settings = settings
         self.url = ""
         self.start()
 
-    def start(self) -> None:
-        port = free_port()
+    def start(self, port: int = 0) -> None:
+        """On this port, or on one that is free."""
+        port = port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.program = Program(
             self.folder / "proxy.log",

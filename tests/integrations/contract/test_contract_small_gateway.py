@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from io import StringIO
@@ -15,6 +16,7 @@ from quota.services.gateways import create_gateway
 from tests.helpers.contract_kit import kept_running, kill_command, kit
 from tests.helpers.factories import T0, USD, key_of, limits, make_plan, make_seat, make_team, owner_of
 from tests.helpers.serving import free_port
+from tests.helpers.small_gateway import fake_model
 from tokenplan.runtime.programs import small_gateway_command
 
 # Those that wait for the console, for streams or for a restart.
@@ -49,9 +51,8 @@ def options(live_server: LiveServer, tmp_path: Path) -> Iterator[list[str]]:
 
 
 def test_the_small_gateway_passes_what_is_quick(options: list[str]) -> None:
-    run = kit(*options, "--durations=12", "-k", f"not ({TAKES_LONG})")
+    run = kit(*options, "-k", f"not ({TAKES_LONG})")
     assert run.returncode == 0, run.stdout + run.stderr
-    print(run.stdout)
     assert re.findall(r"\d+ (?:passed|failed|skipped)", run.stdout) == ["34 passed", "2 skipped"]
 
 
@@ -59,3 +60,36 @@ def test_the_small_gateway_passes_what_is_quick(options: list[str]) -> None:
 def test_the_small_gateway_passes_the_rest(options: list[str]) -> None:
     run = kit(*options, "-k", TAKES_LONG)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+ANSWER = {
+    "content": [{"type": "text", "text": "Hello"}],
+    "choices": [{"message": {"content": "Hello"}}],
+    "usage": {"input_tokens": 1, "output_tokens": 1, "prompt_tokens": 1, "completion_tokens": 1},
+}
+
+
+def test_a_gateway_that_asks_nobody_fails_and_is_told_what_it_must_do(options: list[str]) -> None:
+    """A server that answers every call, whatever the key, and never heard of a console."""
+    with fake_model() as free:
+        free.script = lambda path, body: (
+            200,
+            {"Content-Type": "application/json", "Connection": "close"},
+            [json.dumps(ANSWER).encode()],
+        )
+        options[options.index("--gateway") + 1] = free.url
+        run = kit(*options, "--patience", "1", "-k", "refusals and (work or larger) or answer_is_charged")
+    assert run.returncode == 1
+    for code, text in (
+        ("refuse a key that does not work", "docs/errors.md#refusals"),
+        ("refuse a call larger than a whole window", "docs/errors.md#calls"),
+        ("settle each call once", "docs/api.md#a-gateway-asks-and-settles"),
+    ):
+        assert re.search(rf"The gateway must {code}.*\n.*The contract: {text}\n", run.stdout), run.stdout
+    assert "10 failed" in run.stdout
+
+
+def test_without_a_key_the_kit_says_what_it_needs() -> None:
+    run = kit("--gateway", "http://127.0.0.1:9")
+    assert run.returncode == 2
+    assert "Needed: --console, --key. README.md says how." in run.stdout + run.stderr
