@@ -9,7 +9,7 @@ PACKAGES := node_modules/.locked
 LITELLM := var/litellm
 
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
-$(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
+$(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM WITH,$(if $($(name)),$(eval export $(name))))
 
 # Where this is set, every process compiles every module anew: a second for each that `up` and the tests start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,7 +22,7 @@ help: ## These targets
 
 setup: $(LOCKED) $(PACKAGES) ## Install the locked packages (again only when a lock changed)
 
-run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
+run: setup $(if $(filter litellm,$(WITH)),$(LITELLM)/.locked) ## Start everything; Ctrl-C stops it. PORT= and DATA= move it, WITH=litellm
 	@exec $(BIN)/python manage.py up
 
 test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what they reach

@@ -109,15 +109,16 @@ def whole(answer: httpx.Response) -> Heard:
 
 def meters(reported: Mapping[str, Any]) -> dict[str, int]:
     """The usage that a model reports, in the meters of the rate card. OpenAI's input includes the cached."""
-    openai = "prompt_tokens" in reported
-    details = reported.get("prompt_tokens_details") or {}
-    cached = details.get("cached_tokens") or 0
-    written = details.get("cache_creation_tokens") or 0
+    details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
+    openai = details is not None or "prompt_tokens" in reported
+    all_input = reported.get("prompt_tokens") or reported.get("input_tokens") or 0
+    cached = (details or {}).get("cached_tokens") or 0
+    written = (details or {}).get("cache_creation_tokens") or 0
     counts = {
-        "input_tokens": reported["prompt_tokens"] - cached - written if openai else reported["input_tokens"],
+        "input_tokens": all_input - cached - written if openai else all_input,
         "cache_read_tokens": cached if openai else reported.get("cache_read_input_tokens"),
         "cache_write_tokens": written if openai else reported.get("cache_creation_input_tokens"),
-        "output_tokens": reported["completion_tokens" if openai else "output_tokens"],
+        "output_tokens": reported.get("completion_tokens") or reported.get("output_tokens"),
     }
     return {name: count for name, count in counts.items() if count}
 
@@ -127,7 +128,6 @@ def error_in(answer: httpx.Response, protocol: str) -> dict[str, Any] | None:
     with suppress(ValueError):
         body = answer.json()
         error = body.get("error") if isinstance(body, dict) else None
-        shaped = isinstance(error, dict) and all(isinstance(error.get(n), str) for n in ("type", "message"))
-        if shaped and (protocol == OPENAI or body.get("type") == "error"):
-            return dict(error)
+        if isinstance(error, dict) and (protocol == OPENAI or body.get("type") == "error"):
+            return error if all(isinstance(error.get(name), str) for name in ("type", "message")) else None
     return None

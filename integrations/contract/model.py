@@ -19,6 +19,9 @@ from typing import Any
 
 from integrations.contract.callers import ANTHROPIC, OPENAI
 
+# OpenAI's newer protocol, which some gateways make of calls in another.
+RESPONSES = "responses"
+
 TOLD = re.compile(r"\b(say|drip|break|fail) (\d+)\b")
 # What it reports of every whole answer, in both shapes.
 REPORTED: dict[str, dict[str, Any]] = {
@@ -34,7 +37,17 @@ REPORTED: dict[str, dict[str, Any]] = {
         "cache_creation_input_tokens": 40,
         "output_tokens": 10,
     },
+    RESPONSES: {
+        "input_tokens": 100,
+        "output_tokens": 10,
+        "total_tokens": 110,
+        "input_tokens_details": {"cached_tokens": 40},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    },
 }
+# Of the path, and of the verb in seconds a word: what breaks off at once might never be read.
+PROTOCOL_OF = {"messages": ANTHROPIC, "completions": OPENAI, "responses": RESPONSES}
+PAUSES = {"drip": 0.1, "break": 0.02}
 Json = dict[str, Any]
 
 
@@ -68,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        protocol = ANTHROPIC if "/messages" in self.path else OPENAI
+        protocol = PROTOCOL_OF[self.path.partition("?")[0].rpartition("/")[2]]
         self._asked.append(protocol)
         verb, count = told(body)
         if self.path.startswith("/broken"):
@@ -91,6 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
 
@@ -98,13 +112,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")
         self.end_headers()
-        self.close_connection = True
         begin, word, end = EVENTS[protocol](body)
         with suppress(OSError):  # the gateway has left
             self._chunk(begin)
             for _ in range(count):
-                time.sleep(0.1 if verb == "drip" else 0)
+                time.sleep(PAUSES.get(verb, 0))
                 self._chunk(word)
             if verb != "break":
                 self._chunk(end)
@@ -120,17 +134,23 @@ class Handler(BaseHTTPRequestHandler):
 
 def told(body: Json) -> tuple[str, int]:
     """What the last message tells it to do."""
-    content = body["messages"][-1]["content"]
-    text = content if isinstance(content, str) else json.dumps(content)
-    found = TOLD.search(text)
+    asked = body.get("messages") or body.get("input")
+    found = TOLD.search(json.dumps(asked[-1:] if isinstance(asked, list) else asked))
     return (found[1], int(found[2])) if found else ("say", 2)
 
 
 def whole(body: Json, protocol: str, text: str) -> Json:
     about = {"id": "contract-1", "model": body["model"]}
+    said: Json
     if protocol == ANTHROPIC:
         said = {"content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": None}
         return {**about, "type": "message", "role": "assistant", **said, "usage": REPORTED[ANTHROPIC]}
+    if protocol == RESPONSES:
+        part = {"type": "output_text", "text": text, "annotations": []}
+        item = {"type": "message", "id": "item-1", "status": "completed", "role": "assistant"}
+        rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "status": "completed"}
+        said = {"output": [{**item, "content": [part]}], "usage": REPORTED[RESPONSES]}
+        return {**about, "object": "response", "created_at": 1, **rest, **said}
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
     return {
         **about,
@@ -173,4 +193,16 @@ def openai_events(body: Json) -> tuple[str, str, str]:
     return chunk({"role": "assistant", "content": ""}), chunk({"content": "word "}), end + "data: [DONE]\n\n"
 
 
-EVENTS = {ANTHROPIC: anthropic_events, OPENAI: openai_events}
+def responses_events(body: Json) -> tuple[str, str, str]:
+    place = {"item_id": "item-1", "output_index": 0, "content_index": 0}
+    done = whole(body, RESPONSES, "word ")
+    begun = {**done, "status": "in_progress", "output": [], "usage": None}
+    delta = {**place, "delta": "word ", "logprobs": [], "sequence_number": 1}
+    return (
+        "".join(named([("response.created", {"response": begun, "sequence_number": 0})])),
+        "".join(named([("response.output_text.delta", delta)])),
+        "".join(named([("response.completed", {"response": done, "sequence_number": 2})])),
+    )
+
+
+EVENTS = {ANTHROPIC: anthropic_events, OPENAI: openai_events, RESPONSES: responses_events}
