@@ -1,4 +1,4 @@
-"""`manage.py litellm` becomes the proxy, or says what it lacks. That it serves is seen in the package's tests."""
+"""`manage.py litellm` becomes the proxy, or says what it lacks. That it serves is seen in its own tests."""
 
 from __future__ import annotations
 
