@@ -38,7 +38,7 @@ test-all: setup ## And the tests that take minutes, each property with more exam
 	@$(if $(ARGS),,$(MAKE) --no-print-directory test-litellm)
 
 test-litellm: setup $(LITELLM)/.locked ## The package for LiteLLM, with the real proxy, in an environment of its own
-	@cd integrations/litellm && PYTHONWARNINGS= $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)
+	@cd integrations/litellm && $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)
 
 tools: setup $(TOOLS)/claude-code/.made $(TOOLS)/openclaw/.made $(TOOLS)/hermes-agent/.made ## Claude Code, OpenClaw and Hermes Agent, with which test-all tries their guides
 

@@ -54,13 +54,14 @@ class Client:
             "estimate": ESTIMATE,
         }
         begun = time.perf_counter()
-        held = self._post("/api/v1/gateway/authorize", ask, 201)
+        held = self.post("/api/v1/gateway/authorize", ask, 201)
         between = time.perf_counter()
-        self._post(f"/api/v1/gateway/reservations/{held['reservation']}/settle", {"usage": USAGE}, 200)
+        self.post(f"/api/v1/gateway/reservations/{held['reservation']}/settle", {"usage": USAGE}, 200)
         times.authorize.append(between - begun)
         times.settle.append(time.perf_counter() - between)
 
-    def _post(self, path: str, body: dict[str, object], expected: int) -> dict[str, str]:
+    def post(self, path: str, body: dict[str, object], expected: int) -> dict[str, str]:
+        """The answer to a JSON body; raises RuntimeError for any other status."""
         self._http.request("POST", path, json.dumps(body), self._headers)
         response = self._http.getresponse()
         text = response.read()

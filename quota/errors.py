@@ -127,6 +127,21 @@ class AlreadyReleased(Refusal):
     title = _("The gateway released this reservation; report the usage as an event")
 
 
+class ChargeCorrected(Refusal):
+    code = "charge_corrected"
+    title = _("This charge is undone already; correct the one that replaced it")
+
+
+class NotInQuarantine(Refusal):
+    code = "not_in_quarantine"
+    title = _("This row was replayed or written off already")
+
+
+class ReportedTooLate(InvalidValue):
+    code = "reported_too_late"
+    title = _("Usage of a hold is taken for 60 days after its end")
+
+
 class EventIdReused(Refusal):
     code = "event_id_reused"
     title = _("This event id was used for another event")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         GatewayCredential,
         OwedUsage,
         Plan,
+        QuarantinedRow,
         RateCard,
         RefusalCount,
         RefusedCall,
@@ -88,6 +89,11 @@ class ReservationQuerySet(TeamOwned["Reservation"]):
     def over(self, at: datetime) -> Self:
         """Those whose lifetime is over and that were not closed, whether or not a sweep has marked them."""
         return self.filter(Q(state="held", expires_at__lte=at) | Q(expired=True))
+
+
+class QuarantinedRowQuerySet(QuerySet["QuarantinedRow"]):
+    def waiting(self) -> Self:
+        return self.filter(replayed_at=None, written_off_at=None)
 
 
 class RefusedCallQuerySet(TeamOwned["RefusedCall"]):

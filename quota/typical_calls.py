@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from quota.pricing import CACHE_METERS, INPUT_METER, Card, ModelPrices, charge
+from quota.pricing import INPUT_METER, Card, ModelPrices, charge
 
 # A turn of a coding agent: most of what it sends was sent before, and is read from the cache.
 TURN = {INPUT_METER: 5_000, "cache_read_tokens": 15_000, "output_tokens": 1_000}
@@ -32,7 +32,7 @@ def typical_call(card: Card, model: ModelPrices) -> TypicalCall:
 
 
 def _one_of_each(model: ModelPrices) -> dict[str, int]:
-    return {meter: QUANTITIES.get(meter, 1) for meter in model.meters if meter not in CACHE_METERS}
+    return {meter: QUANTITIES.get(meter, 1) for meter in model.meters}
 
 
 def share_text(part: int, whole: int) -> str:
@@ -42,10 +42,8 @@ def share_text(part: int, whole: int) -> str:
     """
     if whole <= 0:
         return "100"
-    if part <= 0:
-        return "0"
     share = Decimal(part * 100) / Decimal(whole)
-    rounded = share.quantize(Decimal(1).scaleb(min(share.adjusted() - 1, 0)), ROUND_HALF_UP)
+    rounded = share.quantize(Decimal(f"1E{min(share.adjusted() - 1, 0)}"), ROUND_HALF_UP)
     return f"{rounded.normalize():f}"
 
 

@@ -368,6 +368,8 @@ SPECTACULAR_SETTINGS = {
         "IntervalEnum": "billing.models.Interval",
         "ChangeKindEnum": "billing.selectors.change_requests.KINDS",
         "CheckoutKindEnum": "billing.models.Checkout.Kind",
+        "PurchaseKindEnum": "billing.models.CreditPurchase.Kind",
+        "PurchaseStateEnum": "billing.models.CreditPurchase.State",
         "LedgerKindEnum": "quota.models.CreditLedgerEntry.Kind",
         "HoldStateEnum": "quota.api.gateway.settle.STATES",
     },

@@ -53,6 +53,29 @@ class EndForm(forms.Form):
         self.fields["credential"].queryset = choices  # type: ignore[attr-defined]
 
 
+class LimitsForm(forms.Form):
+    """How long the holds of the gateway live."""
+
+    max_lifetime_seconds = forms.IntegerField(
+        label=_("Longest lifetime of a hold, in seconds"),
+        min_value=gateways.SHORTEST_LIFETIME,
+        max_value=gateways.LONGEST_LIFETIME,
+    )
+    flush_seconds = forms.IntegerField(
+        label=_("Seconds for which a lease keeps its room after its end, for draws that come late"),
+        min_value=0,
+        max_value=gateways.LONGEST_FLUSH,
+    )
+
+    def __init__(self, gateway: Gateway, data: Any) -> None:
+        super().__init__(data, initial={name: getattr(gateway, name) for name in self.base_fields})
+
+
+def _set_limits(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    gateways.set_hold_limits(gateway=gateway, at=at, by=by, **values)
+    return gettext("The limits hold for what the gateway asks from now on.")
+
+
 def _end(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) -> str:
     gateways.end_credential(credential=values["credential"], at=at, by=by)
     return gettext("The credential %(credential)s has ended.") % {"credential": values["credential"]}
@@ -91,6 +114,7 @@ class GatewayAdmin(VerbsAdmin[Gateway]):
             shown_once=True,
         ),
         Verb("end-credential", _("End a credential"), EndForm, _end, fits=_works),
+        Verb("limits", _("Set the limits of its holds"), LimitsForm, _set_limits, fits=_works),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

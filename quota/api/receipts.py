@@ -41,6 +41,7 @@ def receipt_json(event: UsageEvent) -> dict[str, Any]:
         "windows_after": event.windows_after,
         "occurred_at": moment_json(event.occurred_at),
         "recorded_at": moment_json(event.recorded_at),
+        **({"corrects": str(event.corrects_id)} if event.corrects_id else {}),
     }
 
 
@@ -81,6 +82,11 @@ class ReceiptSerializer(serializers.Serializer[UsageEvent]):
     windows_after = WindowSerializer(many=True)
     occurred_at = serializers.DateTimeField()
     recorded_at = serializers.DateTimeField()
+    corrects = serializers.UUIDField(
+        required=False,
+        help_text="Of a correction alone: the receipt that was wrong. One with negative amounts undoes it, "
+        "another charges what is right.",
+    )
 
     def to_representation(self, instance: UsageEvent) -> dict[str, Any]:
         return receipt_json(instance)

@@ -11,7 +11,8 @@ from quota.models import RefusalCount, RefusedCall
 from quota.services.refusals import FORGED, REMEMBERED_PER_HOUR
 from quota.stored_json import moment_json
 from teams import keytext
-from teams.models import Membership
+from teams.models import KeyText
+from teams.services.keys import texts_of_same_key
 from tokenplan.kit.api import Shape
 
 MOST_CALLS = 200
@@ -49,14 +50,16 @@ class RefusalsSerializer(Shape):
 def of_request(request_id: str, since: datetime) -> dict[str, Any]:
     """What was refused under this request_id."""
     calls = RefusedCall.objects.since(since).filter(request_id=request_id)
-    keys = calls.values("key")
-    return _json(calls, RefusalCount.objects.since(since).filter(key__in=keys))
+    keys = calls.values("key_public_id")
+    return _json(calls, RefusalCount.objects.since(since).filter(key_public_id__in=keys))
 
 
-def of_member(membership: Membership, since: datetime) -> dict[str, Any]:
-    """What was refused to any key of the member."""
-    counts = RefusalCount.objects.since(since).filter(key__membership=membership)
-    return _json(RefusedCall.objects.since(since).filter(membership=membership), counts)
+def of_key(key: KeyText, since: datetime) -> dict[str, Any]:
+    """What was refused to the key, in any of its texts."""
+    texts = texts_of_same_key(key).values_list("key_id", flat=True)
+    of_texts = {"key_public_id__in": list(texts)}
+    calls = RefusedCall.objects.since(since).filter(**of_texts)
+    return _json(calls, RefusalCount.objects.since(since).filter(**of_texts))
 
 
 def _json(calls: Any, counts: Any) -> dict[str, Any]:
@@ -64,23 +67,23 @@ def _json(calls: Any, counts: Any) -> dict[str, Any]:
         "calls": [
             {
                 "request_id": call.request_id,
-                "key_handle": keytext.handle(call.key.key_id),
+                "key_handle": keytext.handle(call.key_public_id),
                 "gateway": call.gateway.name,
                 "model": call.model or None,
                 "code": call.code,
                 "detail": call.detail,
                 "at": moment_json(call.at),
             }
-            for call in calls.select_related("key", "gateway").order_by("-at", "-pk")[:MOST_CALLS]
+            for call in calls.select_related("gateway").order_by("-at", "-pk")[:MOST_CALLS]
         ],
         "counts": [
             {
-                "key_handle": keytext.handle(count.key.key_id),
+                "key_handle": keytext.handle(count.key_public_id),
                 "code": count.code,
                 "hour": moment_json(count.hour),
                 "refused": count.refused,
                 "remembered": 0 if count.code == FORGED else min(count.refused, REMEMBERED_PER_HOUR),
             }
-            for count in counts.select_related("key").order_by("-hour", "code", "pk")[:MOST_CALLS]
+            for count in counts.order_by("-hour", "code", "pk")[:MOST_CALLS]
         ],
     }

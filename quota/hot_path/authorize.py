@@ -27,7 +27,7 @@ from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.refusals import check_agents, no_room
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import CallState, locked_call_state, public_id_of
-from quota.models import Account, Gateway, Reservation
+from quota.models import Gateway, Reservation
 from quota.pricing import Card, estimated, not_on_the_card
 from quota.stored_json import windows_json
 from quota.windows import Hold
@@ -251,24 +251,27 @@ _COLUMNS = Columns(Reservation)
 # The statement that holds the Credits part, or API balance, also locks and checks it. Each statement inside
 # of `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without such a
 # part nothing of the Team is locked.
-def _insert(table: str, key_id: str, usable: str) -> str:
-    return f"""
+_INSERT = f"""
 WITH used_key AS (
-    UPDATE {table} SET last_used_at = %(at)s
-    WHERE id = %({key_id})s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
+    UPDATE teams_subscriptionkey SET last_used_at = %(at)s
+    WHERE id = %(key_id)s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
 )
 INSERT INTO quota_reservation ({_COLUMNS.names})
 SELECT {_COLUMNS.placeholders}
-WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {usable} >= %(credits_needed)s END
+WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {USABLE_CREDITS} >= %(credits_needed)s END
 ON CONFLICT (team_id, request_id) DO NOTHING
 RETURNING id
 """  # noqa: S608  (its parts are constants of ours)
 
 
-_INSERT = {
-    Account.CREDITS: _insert("teams_subscriptionkey", "key_id", USABLE_CREDITS),
-    Account.BALANCE: _insert("teams_apikeytext", "api_text_id", USABLE_BALANCE),
-}
+def _of_api_key(statement: str) -> str:
+    """The same statement, with the text of an API key and the API balance."""
+    with_text = statement.replace("teams_subscriptionkey", "teams_apikeytext")
+    with_text = with_text.replace("WHERE id = %(key_id)s", "WHERE id = %(api_text_id)s")
+    return with_text.replace(USABLE_CREDITS, USABLE_BALANCE)
+
+
+_INSERT_OF_API_KEY = _of_api_key(_INSERT)
 
 
 def _write(reservation: Reservation, credits_needed: int) -> bool:
@@ -278,7 +281,7 @@ def _write(reservation: Reservation, credits_needed: int) -> bool:
     at = reservation.created_at
     with connection.cursor() as cursor:
         cursor.execute(
-            _INSERT[Account.BALANCE if reservation.api_key_id else Account.CREDITS],
+            _INSERT_OF_API_KEY if reservation.api_key_id else _INSERT,
             {
                 **_COLUMNS.values(reservation),
                 "credits_needed": credits_needed,

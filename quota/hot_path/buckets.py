@@ -69,4 +69,4 @@ def _usage_of(seat_id: int) -> list[tuple[datetime, int]]:
     """When and how many nano-dollars of the seat's windows each event used, overrun included."""
     in_window = F("from_quota_nanousd") + F("overrun_nanousd")
     events = UsageEvent.objects.filter(seat_id=seat_id).annotate(in_window=in_window)
-    return list(events.filter(in_window__gt=0).values_list("occurred_at", "in_window"))
+    return list(events.exclude(in_window=0).values_list("occurred_at", "in_window"))

@@ -32,7 +32,7 @@ class Call:
 
     `seat_id` and `plan_id` are both None when Credits alone could pay, or the API balance: then `api_key_id`
     names the API key, and `key_id` is its text's. `usage` is meter to quantity. `draw_id` is the gateway's id
-    of a draw from the reservation, `external_id` that of an event.
+    of a draw from the reservation, `external_id` that of an event. `corrects_id` is an event that was wrong.
     """
 
     gateway_id: int
@@ -52,6 +52,7 @@ class Call:
     estimated: bool = False
     usage_hash: str
     occurred_at: datetime
+    corrects_id: UUID | None = None
 
     @property
     def payer(self) -> Payer:
@@ -155,6 +156,7 @@ def record_charge(
         windows_after=windows_json(after),
         occurred_at=call.occurred_at,
         recorded_at=at,
+        corrects_id=call.corrects_id,
     )
     left = held.without(price.amount)
     drawn = account_columns(call.payer, "drawn", held.credits - left.credits)

@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from quota.errors import AlreadyReleased, AlreadySettled, EventIdReused, MomentOutOfRange
+from quota.errors import (
+    AlreadyReleased,
+    AlreadySettled,
+    EventIdReused,
+    MomentOutOfRange,
+    ReportedTooLate,
+)
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import AfterDraw, Call, HeldParts, record_charge, usage_hash
 from quota.hot_path.state import ReservationState
@@ -19,6 +25,8 @@ from tokenplan.kit.errors import InvalidValue
 MAX_AHEAD = timedelta(minutes=5)
 # A gateway whose clock is so much behind ours is believed: its draw counts at the authorize.
 CLOCKS_APART = timedelta(seconds=5)
+# How long after its end a hold may still be drawn from or settled.
+TAKEN_FOR = timedelta(days=60)
 _BEFORE_THE_END = timedelta(microseconds=1)
 
 
@@ -59,16 +67,18 @@ def draw_from(
     closes: bool,
     at: datetime,
     digest: str | None = None,
+    replaying: bool = False,
 ) -> Drawn:
     """Charge the usage to the hold, in the transaction that has locked it; `closes` also settles it.
-    `digest` is the hash of the report, where that is more than a draw.
+    `digest` is the hash of the report, where that is more than a draw. An operator who is `replaying` it has
+    it recorded though the hold is closed, or long over.
 
     The same draw twice is charged once. Usage beyond what is held is recorded all the same. A hold whose
     lifetime is over, or a lease that is not flushed in time, holds nothing. A lease whose key or seat has
     gone pays what it holds for one more draw, and is ended: everything beyond is overrun.
 
-    Raises AlreadySettled, AlreadyReleased, EventIdReused, MomentOutOfRange, ModelUnknown, InvalidUsage, and
-    InvalidValue for a draw from a lease that names no model.
+    Raises AlreadySettled, AlreadyReleased, ReportedTooLate, EventIdReused, MomentOutOfRange, ModelUnknown,
+    InvalidUsage, and InvalidValue for a draw from a lease that names no model.
     """
     card = rate_card(locked.rate_card_id)
     found = card.find(report.model or locked.model)
@@ -77,10 +87,8 @@ def draw_from(
     if prior := UsageEvent.objects.filter(reservation=locked.id, draw_id=report.draw_id).first():
         _check_repeat(prior, report, model, digest)
         return Drawn(prior, is_new=False, state=locked.state)
-    if locked.state == Reservation.State.SETTLED:
-        raise AlreadySettled(_("The reservation is settled; this draw is not one of its draws"))
-    if locked.state == Reservation.State.RELEASED and not locked.expired:
-        raise AlreadyReleased
+    if not replaying:
+        _check_open(locked, at)
     if not model:
         raise InvalidValue(_("A draw from a lease names the model that ran"), pointer="/model")
     occurred_at = _moment(locked, report, at)
@@ -116,6 +124,16 @@ def draw_from(
     price = charge(card, model, report.usage)
     event = record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at, becomes=becomes)
     return Drawn(event, is_new=True, state=becomes or locked.state)
+
+
+def _check_open(locked: ReservationState, at: datetime) -> None:
+    """Raises AlreadySettled, AlreadyReleased, ReportedTooLate."""
+    if locked.state == Reservation.State.SETTLED:
+        raise AlreadySettled(_("The reservation is settled; this draw is not one of its draws"))
+    if locked.state == Reservation.State.RELEASED and not locked.expired:
+        raise AlreadyReleased
+    if at > locked.expires_at + TAKEN_FOR:
+        raise ReportedTooLate
 
 
 def digest_of(report: Report) -> str:

@@ -28,6 +28,7 @@ from quota.hot_path.state import (
 )
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.pricing import charge
+from teams import keytext
 from teams.errors import KeyInvalid
 from teams.keytext import SUBSCRIPTION_KEY, KeyKind, kind_of
 from teams.models import ApiKeyText, KeyText, SubscriptionKey
@@ -101,6 +102,17 @@ def _result_of(drawn: Drawn) -> RowResult:
     return RowResult(is_new=drawn.is_new, ended=ended)
 
 
+def replay(*, gateway: Gateway, row: Settlement | ReportedEvent, at: datetime) -> bool:
+    """Record a row for an operator, in the caller's transaction: however late, and though its hold is closed.
+    Whether it was new. Raises what recording it raises.
+    """
+    if isinstance(row, ReportedEvent):
+        return _record(gateway, row, at, replaying=True).is_new
+    locked = locked_reservation_state(row.reservation_id, at=at)
+    drawn = draw_from(locked, row.report, gateway=gateway, closes=row.closes, at=at, replaying=True)
+    return drawn.is_new
+
+
 def _row(record: Callable[[], RowResult]) -> RowResult:
     """One row, in a transaction of its own. What is wrong with it is its result, and the batch goes on; only
     an outage, which is no row's fault, ends the batch.
@@ -134,16 +146,18 @@ def _flush() -> None:
         cursor.execute("SELECT pg_logical_emit_message(true, 'tokenplan', '')")
 
 
-def _record(gateway: Gateway, event: ReportedEvent, at: datetime) -> RowResult:
+def _record(gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool = False) -> RowResult:
     """Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an event that names
     its reservation also ReservationUnknown, AlreadySettled, AlreadyReleased.
     """
     if event.reservation_id:
-        return _record_of_hold(gateway, event, event.reservation_id, at)
-    return RowResult(is_new=_record_without_hold(gateway, event, at))
+        return _record_of_hold(gateway, event, event.reservation_id, at, replaying=replaying)
+    return RowResult(is_new=_record_without_hold(gateway, event, at, replaying=replaying))
 
 
-def _record_of_hold(gateway: Gateway, event: ReportedEvent, reservation_id: UUID, at: datetime) -> RowResult:
+def _record_of_hold(
+    gateway: Gateway, event: ReportedEvent, reservation_id: UUID, at: datetime, *, replaying: bool
+) -> RowResult:
     """The call was asked for: its event is a draw from a lease; else it settles the hold, and is a duplicate
     if that is settled.
 
@@ -164,12 +178,15 @@ def _record_of_hold(gateway: Gateway, event: ReportedEvent, reservation_id: UUID
         tags=event.tags or None,
     )
     digest = digest_of(report) if locked.is_lease else _event_hash(event)
-    if _seen_before(locked.team_id, event, digest, at):
+    if _seen_before(locked.team_id, event, digest, at, replaying=replaying):
         return RowResult()
     if locked.state == Reservation.State.SETTLED and not locked.is_lease:
         return RowResult()
     closes = not locked.is_lease
-    return _result_of(draw_from(locked, report, gateway=gateway, closes=closes, at=at, digest=digest))
+    drawn = draw_from(
+        locked, report, gateway=gateway, closes=closes, at=at, digest=digest, replaying=replaying
+    )
+    return _result_of(drawn)
 
 
 def _is_of(locked: ReservationState, key: KeyText) -> bool:
@@ -180,7 +197,7 @@ def _is_of(locked: ReservationState, key: KeyText) -> bool:
     return is_members and locked.api_key_id is None
 
 
-def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime) -> bool:
+def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool) -> bool:
     """A key counts as it stood when the call was made: usage of before its revocation is still usage."""
     occurred_at = event.occurred_at.astimezone(UTC)
     public_id, kind = _key_at_the_call(event, occurred_at)
@@ -193,7 +210,7 @@ def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime) -
         at=at,
     )
     digest = _event_hash(event)
-    if _seen_before(state.team_id, event, digest, at):
+    if _seen_before(state.team_id, event, digest, at, replaying=replaying):
         return False
     if not state.key_works:
         raise KeyInvalid
@@ -239,21 +256,22 @@ def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, 
 
 
 def _event_hash(event: ReportedEvent) -> str:
-    key = event.key_handle or public_id_of(event.key_text)
+    # By its text or by its handle: the same key.
+    key = keytext.key_id_of_handle(event.key_handle) or public_id_of(event.key_text)
     moment = event.occurred_at.astimezone(UTC).isoformat()
     named = event.reservation_id or ""
     return usage_hash(event.model, event.usage, key, moment, event.agent, named, *event.tags)
 
 
-def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime) -> bool:
+def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime, *, replaying: bool) -> bool:
     """Whether this very event was recorded. Raises EventIdReused when its id was another's, MomentOutOfRange
-    for a new one from too long ago or from the future.
+    for a new one from too long ago, unless an operator is `replaying` it, or from the future.
 
     Asked after the key's lock: a second connection with the same event has waited for the first.
     """
     prior = UsageEvent.objects.filter(team=team_id, external_id=event.id).first()
     if prior is None:
-        if not at - MAX_LATE <= event.occurred_at <= at + MAX_AHEAD:
+        if not (replaying or at - MAX_LATE <= event.occurred_at) or event.occurred_at > at + MAX_AHEAD:
             raise MomentOutOfRange(pointer="/occurred_at")
         return False
     if prior.usage_hash != digest:

@@ -279,7 +279,12 @@ def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> Reservati
 
 def seat_usage(seat_id: int, at: datetime) -> SeatUsage:
     """What was used of the seat and is held on it at `at`, for showing: nothing is locked."""
-    row = fetch_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, at, at])
+    return seat_usage_around(seat_id, at, at)
+
+
+def seat_usage_around(seat_id: int, occurred_at: datetime, at: datetime) -> SeatUsage:
+    """As `seat_usage`, as far as windows around a moment that may have passed need it."""
+    row = fetch_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, occurred_at, at])
     return _take_usage(row) if row else NO_SEAT
 
 

@@ -16,32 +16,31 @@ class Migration(migrations.Migration):
             name='RefusalCount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key_public_id', models.CharField(max_length=12)),
                 ('code', models.CharField(max_length=40)),
                 ('hour', models.DateTimeField()),
                 ('refused', models.IntegerField()),
-                ('key', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.subscriptionkey')),
             ],
             options={
                 'indexes': [models.Index(fields=['hour'], name='refusal_counts_by_hour')],
-                'constraints': [models.UniqueConstraint(fields=('key', 'code', 'hour'), name='one_count_per_key_code_and_hour'), models.CheckConstraint(condition=models.Q(('refused__gt', 0)), name='a_refusal_is_counted_up')],
+                'constraints': [models.UniqueConstraint(fields=('key_public_id', 'code', 'hour'), name='one_count_per_key_code_and_hour'), models.CheckConstraint(condition=models.Q(('refused__gt', 0)), name='a_refusal_is_counted_up')],
             },
         ),
         migrations.CreateModel(
             name='RefusedCall',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key_public_id', models.CharField(help_text='What its text and its handle name it by.', max_length=12)),
                 ('request_id', models.CharField(max_length=128)),
                 ('model', models.CharField(blank=True, max_length=100)),
                 ('code', models.CharField(max_length=40)),
                 ('detail', models.CharField(max_length=500)),
                 ('at', models.DateTimeField()),
                 ('gateway', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.gateway')),
-                ('key', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.subscriptionkey')),
-                ('membership', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.membership')),
                 ('team', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.team')),
             ],
             options={
-                'indexes': [models.Index(fields=['membership', 'at'], name='refusals_of_a_member'), models.Index(fields=['request_id'], name='refusals_of_a_request'), models.Index(fields=['at'], name='refusals_by_moment')],
+                'indexes': [models.Index(fields=['key_public_id', 'at'], name='refusals_of_a_key'), models.Index(fields=['request_id'], name='refusals_of_a_request'), models.Index(fields=['at'], name='refusals_by_moment')],
             },
         ),
     ]

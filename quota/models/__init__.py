@@ -14,6 +14,7 @@ from quota.models.credits import (
 )
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
+from quota.models.quarantine import QuarantinedRow
 from quota.models.refusals import RefusalCount, RefusedCall
 from quota.models.seat_requests import SeatRequest
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
@@ -34,6 +35,7 @@ __all__ = [
     "PastTeamOverflow",
     "Plan",
     "PlanLimit",
+    "QuarantinedRow",
     "RateCard",
     "RateCardAlias",
     "RateCardPrice",

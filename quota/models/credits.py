@@ -109,6 +109,7 @@ class CreditLedgerEntry(models.Model):
         EXPIRY = "expiry", _("Expiry")
         REFUND = "refund", _("Refund")
         ADJUSTMENT = "adjustment", _("Adjustment")
+        CORRECTION = "correction", _("Correction of a charge")
 
     # The `cause` of what a new lot pays at once of usage that was owed.
     OWED_USAGE = "usage that was owed"
@@ -132,14 +133,14 @@ class CreditLedgerEntry(models.Model):
         verbose_name_plural = _("credit ledger entries")
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind__in=["purchase", "voucher"], amount_nanousd__gt=0)
+                condition=Q(kind__in=["purchase", "voucher", "correction"], amount_nanousd__gt=0)
                 | Q(kind__in=["use", "expiry", "refund"], amount_nanousd__lt=0)
                 | (Q(kind="adjustment") & ~Q(amount_nanousd=0)),
                 name="a_ledger_entry_has_the_sign_of_its_kind",
             ),
             models.CheckConstraint(
-                condition=Q(kind="use", event__isnull=False, membership__isnull=False)
-                | (~Q(kind="use") & Q(event__isnull=True)),
+                condition=Q(kind__in=["use", "correction"], event__isnull=False, membership__isnull=False)
+                | (~Q(kind__in=["use", "correction"]) & Q(event__isnull=True)),
                 name="a_use_of_credits_names_its_event",
             ),
         ]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from quota.models.gateways import Gateway
-from teams.models import Membership, SubscriptionKey, Team
+from teams.models import Team
 
 
 class RefusedCall(models.Model):
     """What authorize refused, to whom and why. It is told, and never replayed as an answer."""
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
-    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
+    key_public_id = models.CharField(max_length=12, help_text=_("What its text and its handle name it by."))
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
     request_id = models.CharField(max_length=128)
     model = models.CharField(max_length=100, blank=True)
@@ -26,7 +26,7 @@ class RefusedCall(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["membership", "at"], name="refusals_of_a_member"),
+            models.Index(fields=["key_public_id", "at"], name="refusals_of_a_key"),
             models.Index(fields=["request_id"], name="refusals_of_a_request"),
             models.Index(fields=["at"], name="refusals_by_moment"),
         ]
@@ -41,7 +41,7 @@ class RefusalCount(models.Model):
     The code `secret_forged` counts texts with the id of the key and another secret, of which nothing is kept.
     """
 
-    key = models.ForeignKey(SubscriptionKey, on_delete=models.PROTECT, db_index=False, related_name="+")
+    key_public_id = models.CharField(max_length=12)
     code = models.CharField(max_length=40)
     hour = models.DateTimeField()
     refused = models.IntegerField()
@@ -50,7 +50,9 @@ class RefusalCount(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["key", "code", "hour"], name="one_count_per_key_code_and_hour"),
+            models.UniqueConstraint(
+                fields=["key_public_id", "code", "hour"], name="one_count_per_key_code_and_hour"
+            ),
             models.CheckConstraint(condition=models.Q(refused__gt=0), name="a_refusal_is_counted_up"),
         ]
         indexes = [models.Index(fields=["hour"], name="refusal_counts_by_hour")]

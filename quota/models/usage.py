@@ -215,6 +215,15 @@ class UsageEvent(models.Model):
     windows_after = models.JSONField()
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
+    corrects = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="corrections",
+        help_text=_("A charge that was wrong: this one undoes it, or charges what is right."),
+    )
+    is_undo = models.BooleanField(default=False)
 
     objects = querysets.UsageEventQuerySet.as_manager()
 
@@ -233,8 +242,15 @@ class UsageEvent(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(from_quota_nanousd__gte=0, from_credits_nanousd__gte=0, overrun_nanousd__gte=0)
-                & Q(from_balance_nanousd__gte=0),
+                & Q(from_balance_nanousd__gte=0, is_undo=False)
+                | Q(from_quota_nanousd__lte=0, from_credits_nanousd__lte=0, overrun_nanousd__lte=0)
+                & Q(from_balance_nanousd__lte=0, is_undo=True, corrects__isnull=False),
                 name="no_part_of_a_charge_is_negative",
+            ),
+            models.UniqueConstraint(
+                fields=["corrects", "is_undo"],
+                condition=Q(corrects__isnull=False),
+                name="a_charge_is_corrected_once",
             ),
             models.CheckConstraint(
                 condition=Q(key__isnull=False, api_key=None, api_text=None, from_balance_nanousd=0)

@@ -57,7 +57,7 @@ def _first_use_buckets() -> Iterator[Difference]:
         kept.setdefault((bucket.seat_id, bucket.rule), {})[bucket.starts_at] = bucket.used_nanousd
     for (seat_id, rule_key), found in sorted(kept.items()):
         nanousd = F("from_quota_nanousd") + F("overrun_nanousd")
-        events = UsageEvent.objects.filter(seat_id=seat_id).annotate(nanousd=nanousd).filter(nanousd__gt=0)
+        events = UsageEvent.objects.filter(seat_id=seat_id).annotate(nanousd=nanousd).exclude(nanousd=0)
         usage = list(events.values_list("occurred_at", "nanousd", "first_use_starts"))
         # What was used before the seat had the rule was laid out when it got it; all else names its window.
         before = [(moment, used) for moment, used, starts in usage if rule_key not in starts]
@@ -109,16 +109,20 @@ ORDER BY g.id
 LEDGER = """
 WITH used AS (
     SELECT event_id AS id, -sum(amount_nanousd) AS nanousd FROM quota_creditledgerentry
-    WHERE kind = 'use' GROUP BY event_id
+    WHERE kind IN ('use', 'correction') GROUP BY event_id
 )
 SELECT format('%%s used by event %%s, in the ledger',
         CASE WHEN v.api_key_id IS NULL THEN 'Credits' ELSE 'API balance' END, id),
-    v.from_credits_nanousd + v.from_balance_nanousd
-        + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0),
-    coalesce(used.nanousd, 0)
-FROM quota_usageevent v LEFT JOIN used USING (id) LEFT JOIN quota_owedusage o ON o.event_id = v.id
-WHERE v.from_credits_nanousd + v.from_balance_nanousd
-    + coalesce(o.owed_nanousd - o.left_nanousd - o.waived_nanousd, 0) <> coalesce(used.nanousd, 0)
+    v.from_credits_nanousd + v.from_balance_nanousd + coalesce(o.paid, 0), coalesce(used.nanousd, 0)
+FROM quota_usageevent v LEFT JOIN used USING (id)
+    -- Whoever undoes a charge gives back what was paid of it later, too.
+    LEFT JOIN (
+        SELECT p.event_id, p.owed_nanousd - p.left_nanousd - p.waived_nanousd AS paid FROM quota_owedusage p
+        UNION ALL
+        SELECT u.id, -(p.owed_nanousd - p.left_nanousd - p.waived_nanousd)
+        FROM quota_owedusage p JOIN quota_usageevent u ON u.corrects_id = p.event_id AND u.is_undo
+    ) o ON o.event_id = v.id
+WHERE v.from_credits_nanousd + v.from_balance_nanousd + coalesce(o.paid, 0) <> coalesce(used.nanousd, 0)
 ORDER BY id
 """
 
@@ -126,7 +130,8 @@ OWED = """
 SELECT format('usage owed for event %%s', v.id),
     CASE WHEN v.seat_id IS NULL THEN v.overrun_nanousd ELSE 0 END, coalesce(o.owed_nanousd, 0)
 FROM quota_usageevent v LEFT JOIN quota_owedusage o ON o.event_id = v.id
-WHERE CASE WHEN v.seat_id IS NULL THEN v.overrun_nanousd ELSE 0 END <> coalesce(o.owed_nanousd, 0)
+WHERE NOT v.is_undo
+    AND CASE WHEN v.seat_id IS NULL THEN v.overrun_nanousd ELSE 0 END <> coalesce(o.owed_nanousd, 0)
 ORDER BY v.id
 """
 
@@ -134,7 +139,7 @@ MONTHS = """
 WITH expected AS (
     SELECT membership_id, date_trunc('month', occurred_at AT TIME ZONE 'UTC')::date AS month,
         sum(from_credits_nanousd) AS nanousd
-    FROM quota_usageevent WHERE from_credits_nanousd > 0 GROUP BY 1, 2
+    FROM quota_usageevent WHERE from_credits_nanousd <> 0 GROUP BY 1, 2
 )
 SELECT format('Credits of membership %%s in %%s', membership_id, to_char(month, 'YYYY-MM')),
     coalesce(expected.nanousd, 0), coalesce(found.used_nanousd, 0)
@@ -147,7 +152,7 @@ API_KEY_MONTHS = """
 WITH expected AS (
     SELECT api_key_id, date_trunc('month', occurred_at AT TIME ZONE 'UTC')::date AS month,
         sum(from_balance_nanousd) AS nanousd
-    FROM quota_usageevent WHERE from_balance_nanousd > 0 GROUP BY 1, 2
+    FROM quota_usageevent WHERE from_balance_nanousd <> 0 GROUP BY 1, 2
 )
 SELECT format('API balance used by API key %%s in %%s', api_key_id, to_char(month, 'YYYY-MM')),
     coalesce(expected.nanousd, 0), coalesce(found.used_nanousd, 0)

@@ -26,7 +26,7 @@ FROM quota_usageevent v CROSS JOIN LATERAL jsonb_each_text(v.usage) AS u (meter,
         SELECT id FROM quota_ratecard WHERE effective_from <= v.occurred_at
         ORDER BY effective_from DESC LIMIT 1
     ) c
-WHERE v.unpriced AND v.recorded_at > %s AND u.quantity <> '0'
+WHERE v.unpriced AND NOT v.is_undo AND v.recorded_at > %s AND u.quantity <> '0'
     AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(v.prices) p WHERE p->>'meter' = u.meter)
 ORDER BY c.id, v.model, u.meter, v.recorded_at, v.id
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDay, TruncHour
 
 from quota.models import UsageEvent
@@ -36,6 +36,8 @@ COLUMNS = {
     Group.MODALITY: ["modality"],
     Group.MEMBER: ["membership_id", "email", "member_name"],
 }
+# A charge that was corrected is one call, or none where it was undone alone.
+CALLS = Count("id", filter=Q(is_undo=False)) - Count("id", filter=Q(is_undo=True))
 SUMMED = [
     "amount_nanousd",
     "from_quota_nanousd",
@@ -102,8 +104,8 @@ def usage_by(owner: Team | Membership, start: datetime, end: datetime, *groups: 
         events = events.annotate(email=F("membership__user__email"), member_name=F("membership__user__name"))
     sums = {name: Sum(name, default=0) for name in SUMMED}
     if not columns:
-        return [UsageRow(Amounts(**events.aggregate(calls=Count("id"), **sums)))]
-    rows = events.values(*columns).annotate(calls=Count("id"), **sums).order_by(*columns)
+        return [UsageRow(Amounts(**events.aggregate(calls=CALLS, **sums)))]
+    rows = events.values(*columns).annotate(calls=CALLS, **sums).order_by(*columns)
     return [
         UsageRow(
             Amounts(row["calls"], *(row[name] for name in SUMMED)),

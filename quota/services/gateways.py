@@ -22,6 +22,8 @@ from tokenplan.kit.transactions import one_transaction
 PREFIX = "gw-"
 SECRET_LENGTH = 40
 MAX_OVERLAP = timedelta(days=30)
+SHORTEST_LIFETIME, LONGEST_LIFETIME = 10, 604_800
+LONGEST_FLUSH = 3600
 
 
 @one_transaction()
@@ -84,6 +86,32 @@ def end_credential(*, credential: GatewayCredential, at: datetime, by: User | No
         raise NotFound(_("The credential %(credential)s has ended already.") % {"credential": credential})
     details = {"prefix": credential.prefix}
     record(team=None, by=by, action="gateway.credential_ended", subject=gateway.name, details=details, at=at)
+
+
+@one_transaction()
+def set_hold_limits(
+    *, gateway: Gateway, max_lifetime_seconds: int, flush_seconds: int, at: datetime, by: User | None
+) -> Gateway:
+    """How long a hold of the gateway may live, and how long a lease keeps its room for draws after its end.
+    Holds that are open keep theirs.
+
+    Raises InvalidValue for a lifetime outside of 10 seconds to 7 days, or more than an hour to flush;
+    NotFound for a revoked gateway.
+    """
+    if not SHORTEST_LIFETIME <= max_lifetime_seconds <= LONGEST_LIFETIME:
+        values = {"least": SHORTEST_LIFETIME, "most": LONGEST_LIFETIME}
+        detail = _("A hold lives from %(least)s to %(most)s seconds.") % values
+        raise InvalidValue(detail, pointer="/max_lifetime_seconds")
+    if not 0 <= flush_seconds <= LONGEST_FLUSH:
+        detail = _("A lease is flushed within %(most)s seconds.") % {"most": LONGEST_FLUSH}
+        raise InvalidValue(detail, pointer="/flush_seconds")
+    locked = _locked(gateway)
+    if (locked.max_lifetime_seconds, locked.flush_seconds) != (max_lifetime_seconds, flush_seconds):
+        locked.max_lifetime_seconds, locked.flush_seconds = max_lifetime_seconds, flush_seconds
+        locked.save(update_fields=["max_lifetime_seconds", "flush_seconds"])
+        details = {"max_lifetime_seconds": max_lifetime_seconds, "flush_seconds": flush_seconds}
+        record(team=None, by=by, action="gateway.limits", subject=locked.name, details=details, at=at)
+    return locked
 
 
 @one_transaction()

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from quota.models import Gateway, RefusalCount, RefusedCall
-from teams import keytext
-from teams.models import SubscriptionKey
-from teams.services.keys import has_text
+from teams.models import KeyText
+from teams.services.keys import has_text, named_in
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
@@ -20,8 +19,8 @@ FORGED = "secret_forged"
 LONGEST_DETAIL = 500
 
 _COUNT_UP = """
-INSERT INTO quota_refusalcount (key_id, code, hour, refused) VALUES (%s, %s, %s, 1)
-ON CONFLICT (key_id, code, hour) DO UPDATE SET refused = quota_refusalcount.refused + 1
+INSERT INTO quota_refusalcount (key_public_id, code, hour, refused) VALUES (%s, %s, %s, 1)
+ON CONFLICT (key_public_id, code, hour) DO UPDATE SET refused = quota_refusalcount.refused + 1
 RETURNING refused
 """
 
@@ -34,26 +33,37 @@ def remember_refusal(
 
     Of a forged text nothing but the number is kept, and the text of a key never. Raises KeyRootMissing.
     """
-    key = SubscriptionKey.objects.filter(key_id=keytext.key_id_of(key_text)).first()
+    key = named_in(key_text)
     if key is None:
         return
-    code = refusal.code if has_text(key, key_text) else FORGED
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_UP, [key.pk, code, at.replace(minute=0, second=0, microsecond=0)])
-        (refused,) = cursor.fetchone()
-    if code == FORGED or refused > REMEMBERED_PER_HOUR:
+    if not has_text(key, key_text):
+        count_forged(key=key, at=at)
+        return
+    if _count_up(key, refusal.code, at) > REMEMBERED_PER_HOUR:
         return
     RefusedCall.objects.create(
         team_id=key.team_id,
-        membership_id=key.membership_id,
-        key=key,
+        key_public_id=key.key_id,
         gateway=gateway,
         request_id=request_id,
         model=model,
-        code=code,
+        code=refusal.code,
         detail=refusal.detail[:LONGEST_DETAIL],
         at=at,
     )
+
+
+def count_forged(*, key: KeyText, at: datetime) -> None:
+    """One more text with the id of this key and another secret; in the caller's transaction."""
+    _count_up(key, FORGED, at)
+
+
+def _count_up(key: KeyText, code: str, at: datetime) -> int:
+    """How often the key was refused with the code in this hour, this time counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_UP, [key.key_id, code, at.replace(minute=0, second=0, microsecond=0)])
+        refused: int = cursor.fetchone()[0]
+    return refused
 
 
 @one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)

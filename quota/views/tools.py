@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from quota.api.gateway.relay import KNOWN
 from quota.selectors.key_use import KeyUse, key_use
 from quota.selectors.tool_setups import ToolSetup, tool_setup
+from quota.selectors.usage_bar import usage_bar
 from quota.tool_guides.catalog import GUIDES, QUICKSTART, TOOLS
 from quota.tool_guides.parts import Guide, Protocol
 from teams.errors import KeyInvalid, KeyRootMissing
@@ -74,8 +75,12 @@ def tool_with_key(request: TeamRequest, tool: str) -> HttpResponse:
         text = ""
     if not text:
         return redirect("account-key", request.team.slug)  # it says that the key is dead, and makes another
-    found = tool_setup(model=request.GET.get("model", ""), key=text, at=timezone.now())
-    context = {**_context(request, guide, found), "use": use, "text": text, "polled": True}
+    at = timezone.now()
+    found = tool_setup(model=request.GET.get("model", ""), key=text, at=at)
+    context = {
+        **_context(request, guide, found),
+        **{"use": use, "text": text, "polled": True, "bar": usage_bar(request.membership, at)},
+    }
     return _private(show(request, "quota/tool.html", context))
 
 

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from teams.errors import KeyInvalid, KeyRootMissing
-from teams.keytext import key_id_of, key_text, new_key_id, new_salt, same_text
+from teams.keytext import key_id_of, key_text, kind_of, new_key_id, new_salt, same_text
 from teams.models import ApiKeyText, KeyText, Membership, SubscriptionKey, User
 from teams.services import key_roots
 from teams.services.audit import record
@@ -91,6 +92,23 @@ def has_text(key: KeyText, text: str) -> bool:
     except KeyInvalid:
         return False
     return True
+
+
+def named_in(text: str) -> KeyText | None:
+    """The row whose id a well-formed text carries, of either kind, whether or not the text is genuine."""
+    kind = kind_of(text)
+    key_id = key_id_of(text, kind) if kind else None
+    if key_id is None:
+        return None
+    model = ApiKeyText if kind == ApiKeyText.KIND else SubscriptionKey
+    return model.objects.filter(key_id=key_id).first()
+
+
+def texts_of_same_key(key: KeyText) -> QuerySet[SubscriptionKey] | QuerySet[ApiKeyText]:
+    """Every text that the key has had: of a Subscription Key, all of the member's."""
+    if isinstance(key, ApiKeyText):
+        return ApiKeyText.objects.filter(api_key=key.api_key_id)
+    return SubscriptionKey.objects.filter(membership__keys=key.pk)
 
 
 def check_overlap(overlap: timedelta) -> None:

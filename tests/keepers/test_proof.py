@@ -24,11 +24,12 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from teams.models import User
 from teams.passkeys import sealed
 from teams.services import access_tokens
+from tests.helpers.address_table import OWN_ROWS, TEAMS
 from tests.helpers.factories import T0
 from tests.helpers.passkeys import ADD, SoftPasskey, options
 from tests.helpers.proof import prove
 from tests.keepers import files
-from tests.keepers.test_tenancy import OWN_ROWS, TEAMS, Scene, make_everything
+from tests.keepers.test_tenancy import Scene, make_everything
 from tokenplan.runtime.folders import ROOT
 
 pytestmark = pytest.mark.django_db

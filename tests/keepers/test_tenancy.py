@@ -1,4 +1,5 @@
-"""Who may open which address. An address of the URLconf that is not in a table below fails the test.
+"""Who may open which address. An address of the URLconf that is not in a table of
+tests/helpers/address_table.py fails the test.
 
 For a person outside a Team the Team does not exist (404). A member without the permission is refused (403).
 A row of another Team does not exist under the address of one's own (404).
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -21,187 +22,25 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from quota.models import SeatRequest
 from teams.models import Membership, User
 from teams.services import access_tokens
+from tests.helpers.address_table import (
+    API,
+    CREDIT_ACCESS,
+    OPEN,
+    OTHER_CREDENTIALS,
+    OWN_API,
+    OWN_PAGES,
+    OWN_ROWS,
+    SIGNED,
+    TEAMS,
+)
 from tests.helpers.factories import T0, make_user
-from tests.helpers.passkeys import PAGES as PASSKEY_PAGES
 from tests.helpers.proof import prove
 from tests.helpers.tenants import make_rows
 
 pytestmark = pytest.mark.django_db
 
-ALL = frozenset({"owner", "admin", "member"})
-MANAGERS = frozenset({"owner", "admin"})
-OWNER = frozenset({"owner"})
 SIGN_IN = "/accounts/login/?next="
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
-@dataclass(frozen=True)
-class Address:
-    """Which roles may do what there; `pk` names the kind of row it ends in, `fixed` its other parts."""
-
-    methods: dict[str, frozenset[str]]
-    pk: str = ""
-    fixed: dict[str, str] = field(default_factory=dict)
-
-
-def page(get: frozenset[str] | None = None, post: frozenset[str] | None = None, pk: str = "") -> Address:
-    return Address({m: roles for m, roles in (("GET", get), ("POST", post)) if roles}, pk)
-
-
-PAGES = {
-    "account-bar": page(ALL),
-    "account-key": page(ALL),
-    "account-key-rotate": page(ALL, ALL),
-    "account-key-revoke": page(None, ALL),
-    "account-key-used": page(ALL),
-    "account-receipt": page(ALL, pk="own event"),
-    "account-seat-request": page(ALL, ALL),
-    "account-tool": Address({"GET": ALL}, fixed={"tool": "quickstart"}),
-    "account-usage": page(ALL),
-    "team": page(ALL),
-    "team-api-key": page(MANAGERS, MANAGERS, pk="api key"),
-    "team-api-key-revoke": page(None, MANAGERS, pk="api key"),
-    "team-api-key-rotate": page(MANAGERS, MANAGERS, pk="api key"),
-    "team-api-key-show": page(MANAGERS, pk="api key"),
-    "team-api-keys": page(MANAGERS, MANAGERS),
-    "team-api-keys-policy": page(None, MANAGERS),
-    "team-audit": page(MANAGERS),
-    "team-balance": page(MANAGERS),
-    "team-balance-alert": page(OWNER, OWNER),
-    "team-balance-auto-top-up": page(OWNER, OWNER),
-    "team-balance-purchases": page(OWNER),
-    "team-balance-top-up": page(OWNER, OWNER),
-    "team-billing": page(OWNER),
-    "team-change": page(OWNER, OWNER),
-    "team-change-drop": page(None, OWNER),
-    "team-charges": page(MANAGERS),
-    "team-checkout": page(OWNER, pk="checkout"),
-    "team-checkout-leave": page(None, OWNER, pk="checkout"),
-    "team-credits": page(MANAGERS),
-    "team-credits-access": page(MANAGERS, MANAGERS, pk="member"),
-    "team-credits-auto-top-up": page(OWNER, OWNER),
-    "team-credits-buy": page(OWNER, OWNER),
-    "team-credits-policy": page(OWNER, OWNER),
-    "team-credits-purchases": page(OWNER),
-    "team-delete": page(None, OWNER),
-    "team-invitation-resend": page(None, MANAGERS, pk="invitation"),
-    "team-invitation-revoke": page(None, MANAGERS, pk="invitation"),
-    "team-invitations": page(MANAGERS, MANAGERS),
-    "team-leave": page(None, ALL),
-    "team-member-remove": page(None, MANAGERS, pk="member"),
-    "team-member-revoke-key": page(None, MANAGERS, pk="member"),
-    "team-member-role": page(None, OWNER, pk="member"),
-    "team-members": page(MANAGERS),
-    "team-next-invoice": page(OWNER),
-    "team-portal": page(None, OWNER),
-    "team-receipt": page(MANAGERS, pk="event"),
-    "team-request-answer": page(None, MANAGERS, pk="request"),
-    "team-requests": page(MANAGERS),
-    "team-seat": page(MANAGERS, pk="seat"),
-    "team-seat-assign": page(None, MANAGERS, pk="seat"),
-    "team-seat-free": page(None, MANAGERS, pk="seat"),
-    "team-seats": page(MANAGERS),
-    "team-settings": page(OWNER, OWNER),
-    "team-subscribe": page(OWNER, OWNER),
-    "team-transfer": page(None, OWNER, pk="member"),
-    "team-usage": page(MANAGERS),
-}
-
-API = {
-    "api-api-key": Address({"GET": MANAGERS, "PUT": MANAGERS, "DELETE": MANAGERS}, "api key"),
-    "api-api-key-policy": Address({"GET": MANAGERS, "PUT": MANAGERS}),
-    "api-api-key-reveal": Address({"POST": MANAGERS}, "api key"),
-    "api-api-key-rotate": Address({"POST": MANAGERS}, "api key"),
-    "api-api-keys": Address({"GET": MANAGERS, "POST": MANAGERS}),
-    "api-audit": Address({"GET": MANAGERS}),
-    "api-balance-alert": Address({"PUT": OWNER}),
-    "api-balance-auto-top-up": Address({"GET": OWNER, "PUT": OWNER}),
-    "api-balance-purchases": Address({"GET": OWNER, "POST": OWNER}),
-    "api-balance-ledger": Address({"GET": MANAGERS}),
-    "api-balance-lots": Address({"GET": MANAGERS}),
-    "api-checkout": Address({"GET": OWNER, "DELETE": OWNER}, "checkout"),
-    "api-auto-top-up": Address({"GET": OWNER, "PUT": OWNER}),
-    "api-credit-purchases": Address({"GET": OWNER, "POST": OWNER}),
-    "api-credit-access": Address({"GET": MANAGERS, "PUT": MANAGERS}, "member"),
-    "api-credit-ledger": Address({"GET": MANAGERS}),
-    "api-credit-lots": Address({"GET": MANAGERS}),
-    "api-credit-policy": Address({"PUT": OWNER}),
-    "api-credits": Address({"GET": MANAGERS}),
-    "api-invitation": Address({"DELETE": MANAGERS}, "invitation"),
-    "api-invitation-resend": Address({"POST": MANAGERS}, "invitation"),
-    "api-invitations": Address({"GET": MANAGERS, "POST": MANAGERS}),
-    "api-invoices": Address({"GET": OWNER}),
-    "api-key": Address({"GET": ALL, "DELETE": ALL}),
-    "api-key-reveal": Address({"POST": ALL}),
-    "api-key-rotate": Address({"POST": ALL}),
-    "api-leave": Address({"POST": ALL}),
-    "api-member": Address({"GET": MANAGERS, "PATCH": OWNER, "DELETE": MANAGERS}, "member"),
-    "api-member-key": Address({"GET": MANAGERS, "DELETE": MANAGERS}, "member"),
-    "api-member-usage": Address({"GET": MANAGERS}, "member"),
-    "api-members": Address({"GET": MANAGERS}),
-    "api-next-invoice": Address({"GET": OWNER}),
-    "api-portal": Address({"POST": OWNER}),
-    "api-seat": Address({"GET": MANAGERS}, "seat"),
-    "api-seat-assign": Address({"POST": MANAGERS}, "seat"),
-    "api-seat-free": Address({"POST": MANAGERS}, "seat"),
-    "api-seat-holders": Address({"GET": MANAGERS}, "seat"),
-    "api-seat-move": Address({"POST": MANAGERS}, "seat"),
-    "api-seat-request-answer": Address({"POST": MANAGERS}, "request"),
-    "api-seat-requests": Address({"GET": MANAGERS, "POST": ALL}),
-    "api-seats": Address({"GET": MANAGERS}),
-    "api-subscription": Address({"GET": OWNER}),
-    "api-subscription-change": Address({"POST": OWNER}),
-    "api-subscription-change-drop": Address({"POST": OWNER}),
-    "api-subscription-checkout": Address({"POST": OWNER}),
-    "api-subscription-preview": Address({"POST": OWNER}),
-    "api-team": Address({"GET": ALL, "PATCH": OWNER, "DELETE": OWNER}),
-    "api-team-balance": Address({"GET": MANAGERS}),
-    "api-team-receipt": Address({"GET": MANAGERS}, "event"),
-    "api-team-receipts": Address({"GET": MANAGERS}),
-    "api-team-usage": Address({"GET": MANAGERS}),
-    "api-team-usage-csv": Address({"GET": MANAGERS}),
-    "api-transfer": Address({"POST": OWNER}),
-}
-
-TEAMS = {**PAGES, **API}
-CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
-
-# One's own, whatever the Team: a page asks to sign in, the API answers 401.
-OWN_PAGES = {
-    "account",
-    "account-profile",
-    "account-token-revoke",
-    "account-tokens",
-    "plans-choose",
-    "team-new",
-} | PASSKEY_PAGES
-# A row of somebody else does not exist there (tests/teams/views).
-OWN_ROWS = {"account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
-OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
-
-# A gateway's credential or a Subscription Key, tested where they are made.
-NOBODYS = "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"
-OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
-    "api-authorize": {},
-    "api-rate-card": {},
-    **{f"api-{verb}": {"reservation": NOBODYS} for verb in ("settle", "release", "draw", "extend")},
-    "api-reservation": {"reservation": NOBODYS},
-    "api-reservations": {},
-    "api-refusals": {},
-    "api-usage-refusals": {},
-    "api-settlements": {},
-    "api-events": {},
-    "api-balance": {},
-    "api-usage": {},
-    "api-receipts": {},
-    "api-receipt": {"pk": NOBODYS},
-    "api-series": {},
-}
-
-# For everyone, with nobody else's data. An invitation's token is a credential; trackers' bodies say who.
-OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
-OPEN |= {"api-plans", "api-models", "api-docs", "remains", "remains-legacy", "query-balance"}
-SIGNED = {"stripe-webhook"}  # Stripe's signature is the credential (tests/billing/views/test_webhooks.py)
 
 
 @dataclass

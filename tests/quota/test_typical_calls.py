@@ -75,6 +75,7 @@ def test_anything_else_takes_a_thousand_characters_or_one(
         (125, 1_000, "13"),
         (0, 100, "0"),
         (1, 0, "100"),
+        (2, 1, "200"),
     ],
 )
 def test_a_share_has_two_digits(part: int, whole: int, text: str) -> None:

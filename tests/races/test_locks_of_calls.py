@@ -142,7 +142,13 @@ def test_no_call_waits_longer_than_three_seconds_for_any_row() -> None:
         limits = cursor.fetchall()
     assert limits == [
         (name, ["lock_timeout=3s"])
-        for name in ("quota_call_state", "quota_reservation_state", "quota_usable_credits")
+        for name in (
+            "quota_api_call_state",
+            "quota_call_state",
+            "quota_reservation_state",
+            "quota_usable_balance",
+            "quota_usable_credits",
+        )
     ]
 
 

@@ -28,6 +28,7 @@ from django.urls import reverse
 
 from quota.services.gateways import create_gateway
 from teams.models import Membership, User
+from tests.helpers import address_table as table
 from tests.helpers import signed
 from tests.helpers.factories import T0, key_of, make_scene
 from tests.keepers import test_tenancy as tenancy
@@ -180,16 +181,16 @@ def test_a_transaction_that_lost_its_connection_ends_with_the_request_whoever_le
 
 def calls_of_a_team(scene: tenancy.Scene, name: str) -> Iterator[Call]:
     """Every method of an address that names a Team, by the Owner, as tests/keepers/test_tenancy.py asks."""
-    for method in tenancy.TEAMS[name].methods:
+    for method in table.TEAMS[name].methods:
         url = scene.url(name)
         body = b""
         if url.startswith("/api/") and method != "GET":
-            body = json.dumps(tenancy.CREDIT_ACCESS if url.endswith("/credits") else {}).encode()
+            body = json.dumps(table.CREDIT_ACCESS if url.endswith("/credits") else {}).encode()
         yield Call(name, method, url, body, cookies(scene.people["owner"]), form=not url.startswith("/api/"))
 
 
 def calls_of_ones_own(scene: tenancy.Scene, name: str) -> Iterator[Call]:
-    url = reverse(name, kwargs={"pk": 1} if name in tenancy.OWN_ROWS | {"api-token"} else None)
+    url = reverse(name, kwargs={"pk": 1} if name in table.OWN_ROWS | {"api-token"} else None)
     for method in ("GET", "POST"):
         body = b"" if not url.startswith("/api/") else b"{}"
         yield Call(name, method, url, body, cookies(scene.people["owner"]), form=not url.startswith("/api/"))
@@ -199,7 +200,7 @@ def calls_with_other_credentials(scene: tenancy.Scene, name: str) -> Iterator[Ca
     team = Membership.objects.get(user=scene.people["owner"], team__slug=scene.slug)
     key = key_of(team)
     gateway = bearer(create_gateway(name=f"g {name}", at=T0, by=None)[1])
-    url = reverse(name, kwargs=tenancy.OTHER_CREDENTIALS[name])
+    url = reverse(name, kwargs=table.OTHER_CREDENTIALS[name])
     bodies: dict[str, Any] = {
         "api-authorize": {"request_id": "r", "key": key, "model": "penny", "estimate": {"calls": 1}},
         "api-settle": {"usage": {"calls": 1}},
@@ -241,10 +242,10 @@ def calls_of_operators(scene: tenancy.Scene, name: str) -> Iterator[Call]:
 
 
 KINDS: list[tuple[Callable[[tenancy.Scene, str], Iterator[Call]], set[str]]] = [
-    (calls_of_a_team, set(tenancy.TEAMS)),
-    (calls_of_ones_own, tenancy.OWN_PAGES | tenancy.OWN_API),
-    (calls_with_other_credentials, set(tenancy.OTHER_CREDENTIALS)),
-    (calls_of_everybody, tenancy.OPEN | tenancy.SIGNED),
+    (calls_of_a_team, set(table.TEAMS)),
+    (calls_of_ones_own, table.OWN_PAGES | table.OWN_API),
+    (calls_with_other_credentials, set(table.OTHER_CREDENTIALS)),
+    (calls_of_everybody, table.OPEN | table.SIGNED),
     (
         calls_of_signing_in,
         {"account_login", "account_signup", "account_reset_password", "mfa_login_webauthn"},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -163,12 +164,13 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
 
     change_form_template = "admin/kit/verbs.html"
     verbs: ClassVar[tuple[Verb[Any], ...]] = ()
+    pk_converter = "int"  # how the key of such a row is read from an address
 
     def get_urls(self) -> list[URLPattern]:
         meta = self.opts
         pages = [
             path(
-                f"<int:pk>/{verb.name}/",
+                f"<{self.pk_converter}:pk>/{verb.name}/",
                 self.admin_site.admin_view(self._page(verb)),
                 name=f"{meta.app_label}_{meta.model_name}_{verb.name}",
             )
@@ -189,7 +191,7 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "verbs": verbs})
 
     def _page(self, verb: Verb[M]) -> Callable[..., HttpResponseBase]:
-        def page(request: HttpRequest, pk: int) -> HttpResponse:
+        def page(request: HttpRequest, pk: int | UUID) -> HttpResponse:
             if not self.has_act_permission(request):
                 raise PermissionDenied
             row = self.get_queryset(request).filter(pk=pk).first()

@@ -124,6 +124,12 @@ def test_a_key_that_is_none_is_refused_in_the_callers_protocol(proxy: Proxy, ups
     assert len(upstream.calls()) == asked
 
 
+def test_a_call_without_a_key_is_refused(proxy: Proxy) -> None:
+    for path, body in ((CHAT, chat()), (MESSAGES, claude())):
+        answer = httpx.post(f"{proxy.url}{path}", json=body, timeout=60)
+        assert (answer.status_code, answer.json()["error"]["message"]) == (401, "invalid api key")
+
+
 def test_a_full_window_is_refused_with_the_time_to_wait(
     proxy: Proxy, console: Console, upstream: Upstream
 ) -> None:
@@ -220,12 +226,34 @@ def test_a_stream_of_the_other_protocol_that_its_caller_leaves(
     assert 4 <= usage["output_tokens"] <= 30
 
 
+def test_an_answer_that_its_caller_does_not_wait_for_is_charged(
+    proxy: Proxy, key: str, receipts: Receipts
+) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{proxy.url}{CHAT}", json=chat("drip 30"), headers=headers, timeout=1)
+    assert charged(receipts.one()) == ("MiniMax-M2.7", OPENAI, OPENAI_COST)
+
+
+def test_a_call_that_nothing_was_seen_of_keeps_its_hold(proxy: Proxy, console: Console) -> None:
+    key = console.keys["ben", "globex"]
+    headers = {"Authorization": f"Bearer {key}"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{proxy.url}{CHAT}", json=chat("hang 1", stream=True), headers=headers, timeout=1)
+    assert console.held(key) > 0
+    assert console.receipts(key) == []
+
+
 @pytest.mark.parametrize(("path", "body"), [(CHAT, chat), (MESSAGES, claude)])
 def test_a_stream_that_breaks_is_charged_for_what_was_seen(
     proxy: Proxy, key: str, receipts: Receipts, path: str, body: Any
 ) -> None:
-    proxy.post(path, key, body("break 40", stream=True))
-    assert receipts.one()["usage"]["output_tokens"] == 50  # 40 words of five bytes
+    answer = proxy.post(path, key, body("break 40", stream=True))
+    words = answer.text.count("word ")
+    assert words > 0
+    receipt = receipts.one()
+    assert receipt["usage"]["output_tokens"] == -(-words * 5 // 4)
+    assert receipt["estimated"]
 
 
 @pytest.mark.parametrize(

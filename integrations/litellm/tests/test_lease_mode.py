@@ -77,7 +77,7 @@ def test_a_killed_proxy_draws_what_was_seen(ready: Proxy, console: Console) -> N
     key = console.keys["greta", "globex"]
     receipts, streams = Receipts(console, key), Streams()
     for _ in range(3):
-        streams.begin(ready, CHAT, key, chat("drip 600", stream=True))
+        streams.begin(ready, CHAT, key, chat("drip 6000", stream=True))
     wait_for(lambda: streams.chunks > 60, 60)
     ready.program.kill()
     streams.ended()

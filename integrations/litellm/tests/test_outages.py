@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import Console, Gate, Proxy, Receipts, Streams, wait_for
+from programs import Console, Gate, Proxy, Receipts, Streams, Upstream, wait_for
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
-SETTINGS = {"TOKENPLAN_PATIENCE_SECONDS": "1"}
+SETTINGS = {"TOKENPLAN_PATIENCE_SECONDS": "3"}
 USED = {"input_tokens": 60, "cache_read_tokens": 40, "output_tokens": 10}
 
 
@@ -68,12 +69,13 @@ def test_a_killed_proxy_loses_no_usage_that_was_seen(
     receipts, streams = Receipts(console, key), Streams()
     for number in range(30):
         model, path = (("MiniMax-M2.7", CHAT), ("MiniMax-M2.5", MESSAGES))[number % 2]
-        streams.begin(proxy, path, key, chat("drip 600", model, stream=True))
+        streams.begin(proxy, path, key, chat("drip 6000", model, stream=True))
     for _ in range(10):
         streams.begin(proxy, CHAT, key, chat("hang 1"))
     wait_for(lambda: len(streams.statuses) == 30 and len(rows(proxy)) == 30, 60)
     streams.begin(proxy, CHAT, key, chat("drip 20", stream=True))
     wait_for(lambda: len(streams.statuses) == 31, 20)
+    assert streams.statuses == [200] * 31
     gate.close()
     wait_for(lambda: "due" in [state for state, _body in rows(proxy)], 20)
     proxy.program.kill()
@@ -90,5 +92,28 @@ def test_a_killed_proxy_loses_no_usage_that_was_seen(
     assert sorted(map(by_meter, charged)) == sorted(map(by_meter, usages))
     assert [row["usage"] for row in receipts.new() if not row["estimated"]] == [USED]
     # What is still held is for the calls of which nothing was seen: those lapse.
-    each = 100 * 1200 + 6 * 300
+    each = 100 * 1200 + 7 * 300
     assert console.held(key) == 10 * each
+
+
+def test_a_proxy_that_shares_the_file_adopts_what_a_killed_one_left(
+    proxy: Proxy, console: Console, gate: Gate, upstream: Upstream, folder: Path
+) -> None:
+    key = str(console.keys["chloe", "globex"])
+    receipts, streams = Receipts(console, key), Streams()
+    other = Proxy(
+        folder / "another",
+        upstream,
+        TOKENPLAN_URL=gate.url,
+        TOKENPLAN_GATEWAY_KEY=console.gateway_key,
+        TOKENPLAN_OUTBOX=str(proxy.outbox),
+    )
+    streams.begin(other, CHAT, key, chat("drip 6000", stream=True))
+    wait_for(lambda: len(rows(proxy)) == 1, 30)
+    other.program.kill()
+    streams.ended()
+    receipt = receipts.settled(seconds=30)[0]
+    assert receipt["estimated"]
+    assert receipt["usage"]["output_tokens"] > 0
+    assert proxy.post(CHAT, key, chat("say 1")).status_code == 200
+    assert receipts.settled(2)[0]["usage"] == USED

@@ -67,6 +67,7 @@ async def chat(request: Request) -> Response:
             delta = {"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}
             yield f"data: {json.dumps({**head, 'choices': [delta]})}\n\n"
         if verb == "break":
+            await asyncio.sleep(0.5)
             raise ConnectionError
         end = {"index": 0, "delta": {}, "finish_reason": "stop"}
         yield f"data: {json.dumps({**head, 'choices': [end]})}\n\n"
@@ -102,6 +103,7 @@ async def messages(request: Request) -> Response:
         async for word in words(verb, int(count)):
             yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
         if verb == "break":
+            await asyncio.sleep(0.5)
             raise ConnectionError
         yield event("content_block_stop", index=0)
         yield event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 10})

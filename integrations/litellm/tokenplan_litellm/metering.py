@@ -103,6 +103,14 @@ class Metering:
         else:
             await self._put(released(call.reservation))
 
+    def leave(self, call: Call) -> None:
+        """Its caller has gone before anything was seen, while the model may be at work: the hold stays until
+        it lapses, unless it is said later what was used.
+        """
+        call.stream = None
+        if call.lease and call.ended is None:
+            call.lease.open.pop(call.id, None)
+
     async def _put(self, row: Row) -> None:
         # Written to its end even where the caller of the proxy has gone.
         await asyncio.shield(asyncio.wrap_future(self._writer.put(row)))

@@ -6,6 +6,7 @@ LiteLLM's. What each hook sees, and in which order, is in the README.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 from collections.abc import AsyncGenerator, Sequence
@@ -105,14 +106,20 @@ class Plan(CustomLogger):  # type: ignore[misc]
         stream = Stream(call.prompt_size if call else 0)
         if call:
             call.stream = stream
+        left = False
         try:
             async for chunk in response:
                 stream.see(chunk)
                 if call:
                     call.moved = True
                 yield chunk
+        except (GeneratorExit, asyncio.CancelledError):
+            left = True
+            raise
         finally:
-            if call:
+            if call and left and not stream.seen:
+                self._metering().leave(call)
+            elif call:
                 await self._streamed(call, stream)
 
     async def async_post_call_failure_hook(

@@ -23,6 +23,7 @@ from quota.api.gateway.relay import RELAYED_PROBLEM, relay
 from quota.hot_path.authorize import AuthorizeRequest, authorize
 from quota.services.refusals import remember_refusal
 from quota.stored_json import moment_json, windows_json
+from teams import keytext
 from teams.errors import KeyInvalid
 from tokenplan.kit.api import Shape
 from tokenplan.kit.errors import Refusal, Unavailable
@@ -143,6 +144,9 @@ class Authorize(GatewayView):
 
     def _remember(self, asked: AuthorizeRequest, refusal: Refusal, at: datetime) -> None:
         """For whoever asks why. What cannot be remembered changes no answer."""
+        kind = keytext.kind_of(asked.key_text)
+        if kind is None or keytext.key_id_of(asked.key_text, kind) is None:
+            return
         try:
             remember_refusal(
                 gateway=self.gateway,

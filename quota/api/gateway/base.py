@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, cast
 
 from django.http import HttpResponse
@@ -11,10 +13,14 @@ from rest_framework.views import APIView
 
 from quota.api.authentication import GatewayAuthentication
 from quota.errors import InvalidUsage
-from quota.models import Gateway
+from quota.models import Gateway, QuarantinedRow
+from quota.services.quarantine import RejectedRow, keep_rejected
 from tokenplan.kit.api import JSONAlone
+from tokenplan.kit.errors import Unavailable
 from tokenplan.kit.parsers import BoundedJSONParser
-from tokenplan.kit.problems import Problem, problem_of
+from tokenplan.kit.problems import UNAVAILABLE, Problem, problem_of
+
+logger = logging.getLogger(__name__)
 
 
 class SmallJSONParser(BoundedJSONParser):
@@ -34,6 +40,13 @@ class GatewayView(APIView):
     @property
     def gateway(self) -> Gateway:
         return cast(Gateway, self.request.auth)
+
+    def keep(self, kind: QuarantinedRow.Kind, rows: Sequence[RejectedRow], at: datetime) -> None:
+        """Quarantine what was rejected. What cannot be kept changes no answer."""
+        try:
+            keep_rejected(gateway=self.gateway, kind=kind, rows=rows, at=at)
+        except (*UNAVAILABLE, Unavailable):
+            logger.warning("Rejected rows could not be kept", exc_info=True)
 
     def problem(self, error: Exception) -> Problem:
         """The problem document for whatever was raised."""

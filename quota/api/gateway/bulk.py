@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.http import HttpResponse, JsonResponse
@@ -20,6 +21,8 @@ from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView
 from quota.api.gateway.settle import DrawSerializer
 from quota.hot_path.events import RowResult, record_events, settle_many
+from quota.models import QuarantinedRow
+from quota.services.quarantine import RejectedRow
 from tokenplan.kit.api import Shape
 from tokenplan.kit.openapi import refusals
 from tokenplan.kit.parsers import BoundedJSONParser
@@ -100,11 +103,15 @@ class BulkView(GatewayView):
 
     def answer(
         self,
+        kind: QuarantinedRow.Kind,
         rows: Sequence[object],
+        at: datetime,
         read: Callable[[object], Row],
         record: Callable[[Sequence[Row]], Sequence[RowResult]],
     ) -> HttpResponse:
-        """Reads each row, records the good ones in their order, and says what became of each."""
+        """Reads each row, records the good ones in their order, and says what became of each. A rejected one
+        is kept for the operator.
+        """
         good: list[tuple[int, Row]] = []
         refused: dict[int, Exception] = {}
         for index, row in enumerate(rows):
@@ -125,7 +132,11 @@ class BulkView(GatewayView):
                 duplicates += 1
             if result.ended:
                 ended.add(str(result.ended))
-        rejected = [_rejection(index, rows[index], problem_of(refused[index])) for index in sorted(refused)]
+        problems = {index: problem_of(refused[index]) for index in sorted(refused)}
+        kept = [RejectedRow(rows[index], found.code, str(found.detail)) for index, found in problems.items()]
+        if kept:
+            self.keep(kind, kept, at)
+        rejected = [_rejection(index, rows[index], found) for index, found in problems.items()]
         counts = {"accepted": accepted, "duplicates": duplicates}
         return JsonResponse({**counts, "rejected": rejected, "ended": sorted(ended)})
 
@@ -165,7 +176,9 @@ class Settlements(BulkView):
         rows = bodies.rows(request.data, "settlements")
         at = timezone.now()
         return self.answer(
+            QuarantinedRow.Kind.SETTLEMENT,
             rows,
+            at,
             bodies.settlement,
             lambda good: settle_many(gateway=self.gateway, settlements=good, at=at),
         )
@@ -185,5 +198,9 @@ class Events(BulkView):
         rows = bodies.rows(request.data, "events")
         at = timezone.now()
         return self.answer(
-            rows, bodies.event, lambda good: record_events(gateway=self.gateway, events=good, at=at)
+            QuarantinedRow.Kind.EVENT,
+            rows,
+            at,
+            bodies.event,
+            lambda good: record_events(gateway=self.gateway, events=good, at=at),
         )

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from quota.api.gateway.base import GatewayView
-from quota.api.refused_calls import RefusalsSerializer, of_member, of_request
+from quota.api.refused_calls import RefusalsSerializer, of_key, of_request
 from quota.hot_path.state import key_of_handle
 from quota.services.refusals import KEPT_FOR
 from teams.errors import KeyInvalid
@@ -32,5 +32,5 @@ class Refusals(GatewayView):
         if (request_id is None) == (handle is None):
             raise InvalidValue(_("Ask by request_id or by key_handle."), pointer="/request_id")
         if handle is not None:
-            return JsonResponse(of_member(key_of_handle(handle).membership, since))
+            return JsonResponse(of_key(key_of_handle(handle), since))
         return JsonResponse(of_request(request_id or "", since))

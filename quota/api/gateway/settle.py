@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpResponse, JsonResponse
@@ -16,13 +19,17 @@ from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView, usage_at
 from quota.api.receipts import ReceiptSerializer, receipt_json
 from quota.hot_path.settle import draw, release, settle
+from quota.models import QuarantinedRow
+from quota.services.quarantine import RejectedRow
 from tokenplan.kit.api import Shape
+from tokenplan.kit.errors import Refusal
 from tokenplan.kit.openapi import refusals
 
 DRAW_REFUSALS = (
     errors.ReservationUnknown,
     errors.AlreadySettled,
     errors.AlreadyReleased,
+    errors.ReportedTooLate,
     errors.MomentOutOfRange,
     errors.ModelUnknown,
     errors.InvalidUsage,
@@ -68,7 +75,21 @@ class ReleasedSerializer(Shape):
     state = serializers.ChoiceField(["released", "ended"])
 
 
-class Settle(GatewayView):
+class ReportView(GatewayView):
+    """A report of usage: what is refused of it is kept for the operator, as a row of settlements is."""
+
+    @contextmanager
+    def kept(self, request: Request, reservation: UUID, at: datetime, **more: bool) -> Iterator[None]:
+        try:
+            yield
+        except Refusal as refusal:
+            row = {**request.data, "reservation": str(reservation), **more}
+            rejected = RejectedRow(row, refusal.code, refusal.detail)
+            self.keep(QuarantinedRow.Kind.SETTLEMENT, [rejected], at)
+            raise
+
+
+class Settle(ReportView):
     @extend_schema(
         operation_id="gateway_settle",
         summary="Charge what a call used, and close its hold",
@@ -78,13 +99,13 @@ class Settle(GatewayView):
         tags=["gateway"],
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
-        report = bodies.settle(request.data)
-        with usage_at("/usage"):
-            drawn = settle(gateway=self.gateway, reservation_id=reservation, report=report, at=timezone.now())
+        report, at = bodies.settle(request.data), timezone.now()
+        with self.kept(request, reservation, at), usage_at("/usage"):
+            drawn = settle(gateway=self.gateway, reservation_id=reservation, report=report, at=at)
         return JsonResponse(receipt_json(drawn.event))
 
 
-class Draw(GatewayView):
+class Draw(ReportView):
     @extend_schema(
         operation_id="gateway_draw",
         summary="Charge one call as a part of what is held",
@@ -94,9 +115,8 @@ class Draw(GatewayView):
         tags=["gateway"],
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
-        report = bodies.draw(request.data)
-        at = timezone.now()
-        with usage_at("/usage"):
+        report, at = bodies.draw(request.data), timezone.now()
+        with self.kept(request, reservation, at, final=False), usage_at("/usage"):
             drawn = draw(gateway=self.gateway, reservation_id=reservation, report=report, at=at)
         return JsonResponse({**receipt_json(drawn.event), "state": drawn.state})
 

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from quota.api.authentication import KeyAuthentication
 from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
-from quota.api.refused_calls import RefusalsSerializer, of_member
+from quota.api.refused_calls import RefusalsSerializer, of_key
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_series import SPAN_PARAMETERS, SeriesSerializer, series_json, span_of
 from quota.models import UsageEvent
@@ -91,7 +91,7 @@ class Refusals(KeyView):
         tags=["usage"],
     )
     def get(self, request: Request) -> Response:
-        return Response(of_member(self.membership, timezone.now() - KEPT_FOR))
+        return Response(of_key(cast(SubscriptionKey, request.auth), timezone.now() - KEPT_FOR))
 
 
 class Series(KeyView):

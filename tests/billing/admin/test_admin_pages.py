@@ -138,7 +138,7 @@ def test_what_paying_back_would_take_is_said_before_it_is_confirmed(operator: Cl
     assert answer.status_code == 200
     assert (
         f"$10.00 of $25.00 will be refunded to {scene.team}. "
-        f"Lot {lot.pk} holds 25,000 Credits and will lose 10,000."
+        f"Lot {lot.pk} holds 25,000 Credits and will lose 10,000 Credits."
     ) in words(answer)
     assert not Refund.objects.exists()
     assert hidden(answer) == {**hidden(form), "amount": "10", "reason": "late", "confirmed": "yes"}
@@ -153,8 +153,8 @@ def test_what_is_used_already_stays_used_and_is_said(operator: Client) -> None:
 
     answer = operator.post(url, {**hidden(operator.get(url)), "amount": "5.00", "reason": "late"})
 
-    assert f"Lot {lot.pk} holds 1,000 Credits and will lose 1,000." in words(answer)
-    assert "4,000 of the refunded Credits were used already and stay used." in words(answer)
+    assert f"Lot {lot.pk} holds 1,000 Credits and will lose 1,000 Credits." in words(answer)
+    assert "4,000 Credits of what is refunded were used already and stay used." in words(answer)
 
 
 def test_a_payment_for_seats_takes_no_credits(operator: Client) -> None:
@@ -173,7 +173,7 @@ def test_a_payment_for_seats_takes_no_credits(operator: Client) -> None:
         ("0", "late", "An amount is in whole cents and above 0."),
         ("0.005", "late", "An amount is in whole cents and above 0."),
         ("-1", "late", "Give an amount from nothing to $1,000,000.00."),
-        ("five", "late", "Give an amount in dollars with at most 9 decimals."),
+        ("five", "late", "Give an amount in dollars, such as 25 or 0.50, with at most 9 decimals."),
         ("1", " ", "This field is required."),
         ("", "late", "This field is required."),
     ],

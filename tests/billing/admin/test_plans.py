@@ -56,7 +56,7 @@ def test_a_new_version_is_a_draft_and_the_one_before_stays_on_sale(
 
     assert "Max v2 is a draft." in page
     assert Plan.objects.current("max") == max_plan(1)
-    assert "Max $50.00 a seat a month" in read(Client(), reverse("plans"))
+    assert "agents all day. $50.00 a seat a month" in read(Client(), reverse("plans"))
 
 
 def draft_of(operator: Client) -> Plan:
@@ -91,7 +91,7 @@ def test_a_draft_is_shown_beside_what_is_on_sale_and_published(
     page = publish(operator, draft)
 
     assert "Max v2 is on sale. Seats on earlier versions keep theirs." in page
-    assert "Max $55.00 a seat a month Quota in 5 hours $12.50" in read(Client(), reverse("plans"))
+    assert "agents all day. $55.00 a seat a month Quota in 5 hours $12.50" in read(Client(), reverse("plans"))
     assert draft.prices.exclude(stripe_id=None).count() == 2
     by = User.objects.get(email="root@example.com")
     assert AuditEntry.objects.get(action="plan.published", subject="Max v2").by == by
@@ -128,7 +128,7 @@ def test_another_tab_changes_the_draft_and_what_was_shown_is_not_published(
     confirmed = operator.post(url, hidden(answer), follow=True)
 
     assert "Max v2 is on sale." in words(confirmed)
-    assert "Max $65.00 a seat a month" in read(Client(), reverse("plans"))
+    assert "agents all day. $65.00 a seat a month" in read(Client(), reverse("plans"))
 
 
 def test_a_stripe_that_is_away_is_said_and_nothing_changes(

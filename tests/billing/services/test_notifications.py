@@ -119,7 +119,7 @@ def test_a_reached_cap_is_mailed_once_a_month(team: Team, mailoutbox: list[Email
     assert subject == "Auto top-up of Acme has reached its cap for this month"
     assert "is 2,501 Credits at 3 June 2026, 10:02 UTC, below the threshold of 5,000 Credits." in body
     assert "would buy 25,000 Credits now, but your cap of 25,000 Credits a month" in body
-    assert "25,000 were bought automatically since the 1st." in body
+    assert "25,000 Credits were bought automatically since the 1st." in body
     assert CreditPurchase.objects.count() == 1
     # Next month the cap is whole again.
     assert top_ups.begin_top_up(team=team, at=T0 + 30 * DAY) is not None

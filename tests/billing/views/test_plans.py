@@ -38,11 +38,12 @@ def test_a_stranger_compares_what_plans_allow_and_cost_a_month(client: Client) -
 
 
 @pytest.mark.usefixtures("on_sale")
-def test_the_three_ways_in_are_a_plan_credits_and_joining_a_team(client: Client) -> None:
+def test_the_four_ways_in_are_a_plan_credits_api_keys_and_joining_a_team(client: Client) -> None:
     text = read(client, "/plans/")
-    ways = text.partition("Three ways in")[2].partition("What every plan has")[0]
+    ways = text.partition("Four ways in")[2].partition("What every plan has")[0]
     assert "A plan For regular use." in ways
     assert "Credits For now and then, or on top of a plan. Bought from $5" in ways
+    assert "Pay-as-you-go For programs that must not stop at a window." in ways
     assert "Joining a Team Somebody else pays." in ways
 
 
@@ -50,7 +51,7 @@ def test_the_three_ways_in_are_a_plan_credits_and_joining_a_team(client: Client)
 def test_a_year_is_shown_with_what_it_saves(client: Client) -> None:
     text = read(client, "/plans/?interval=year")
     assert "agents all day. $500.00 a seat a year $100.00 less than twelve months" in text
-    assert "a month" not in text.partition("Three ways in")[0]
+    assert "a month" not in text.partition("Four ways in")[0]
 
 
 @pytest.mark.usefixtures("on_sale")

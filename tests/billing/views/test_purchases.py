@@ -83,7 +83,7 @@ def test_while_their_price_is_not_published_credits_are_not_sold(client: Client)
     answer = client.post("/teams/acme/credits/buy/", {"credits": "5000"})
 
     assert answer.status_code == 422
-    assert "The payment service does not sell Credits yet; an operator must publish their price." in words(
+    assert "The payment service does not sell Credits yet; an operator must publish the price." in words(
         answer
     )
     assert not Checkout.objects.exists()

@@ -178,6 +178,14 @@ def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: C
     assert recognise_gateway(text=text, at=T0) is None
 
 
+def test_the_limits_of_a_gateways_holds_are_set(operator: Client) -> None:
+    gateway, _text = create_gateway(name="eu-1", at=T0, by=None)
+    done = submit(operator, verb_url(gateway, "limits"), max_lifetime_seconds=3600, flush_seconds=60)
+    assert "from now on" in done
+    gateway.refresh_from_db()
+    assert (gateway.max_lifetime_seconds, gateway.flush_seconds) == (3600, 60)
+
+
 def test_a_gateways_credential_is_replaced_and_ended(operator: Client) -> None:
     gateway, first = create_gateway(name="eu-1", at=T0, by=None)
     url = verb_url(gateway, "replace-credential")

@@ -15,7 +15,7 @@ from tests.helpers.api_addresses import WRITES, api_views
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.problems import MEDIA_TYPE
 
-TRACKERS = ["/v1/token_plan/remains", "/v1/api/openplatform/coding_plan/remains"]
+TRACKERS = ["/v1/token_plan/remains", "/v1/api/openplatform/coding_plan/remains", "/account/query_balance"]
 
 
 @pytest.fixture(scope="module")

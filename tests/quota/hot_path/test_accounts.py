@@ -171,7 +171,7 @@ def test_vouchers_are_drawn_first_the_one_that_expires_first_before_all(account:
         )
     account.settle(account.ask(5), 5)
 
-    lots = team.credit_grants.api_balance().order_by("expires_at")  # type: ignore[attr-defined]
+    lots = team.credit_grants.api_balance().order_by("expires_at")
     assert [lot.remaining_nanousd for lot in lots] == [0, 0, 99 * CENT]
     assert agrees()
 

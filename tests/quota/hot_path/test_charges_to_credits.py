@@ -90,7 +90,7 @@ def test_too_few_credits_refuse_the_whole_call(scene: Scene) -> None:
 
 def test_a_member_without_seat_reads_how_many_credits_lack(scene: Scene) -> None:
     give_credits(scene.team, 6 * PENNY)
-    with pytest.raises(NoUsableResources, match=r"70\.000 Credits, of which 60\.000 can be paid"):
+    with pytest.raises(NoUsableResources, match=r"70 Credits, of which 60 Credits can be paid"):
         make_desk(make_member(scene.team, credits=True)).ask(7)
 
 

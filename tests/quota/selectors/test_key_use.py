@@ -48,3 +48,11 @@ def test_a_rotated_key_begins_anew(scene: Scene) -> None:
 
     event = Desk(scene.desk.gateway, key_of(scene.owner)).use(1, at=T0 + timedelta(seconds=1))
     assert key_use(scene.owner).charge == event
+
+
+def test_a_later_call_of_the_old_key_does_not_hide_the_call_of_the_new_one(scene: Scene) -> None:
+    rotate_key(membership=scene.owner, overlap=timedelta(hours=1), at=T0, by=scene.owner.user)
+    event = Desk(scene.desk.gateway, key_of(scene.owner)).use(1, at=T0 + timedelta(seconds=1))
+    scene.desk.use(2, at=T0 + timedelta(seconds=2))
+
+    assert key_use(scene.owner).charge == event

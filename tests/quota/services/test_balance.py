@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -79,11 +80,12 @@ def test_a_source_adds_once_and_to_one_account(team: Team) -> None:
     lot = pay(team, 5 * USD)
 
     assert pay(team, 5 * USD) == lot
-    for again in (
+    others: list[Callable[[], object]] = [
         lambda: pay(team, 6 * USD),
         lambda: pay(make_team(), 5 * USD),
         lambda: grant_credits(team=team, nanousd=5 * USD, source="pi_1", at=T0, by=None),
-    ):
+    ]
+    for again in others:
         with pytest.raises(InvalidValue, match="granted something else"):
             again()
     assert CreditLedgerEntry.objects.count() == 1

@@ -16,6 +16,7 @@ from quota.services.gateways import (
     end_credential,
     recognise_gateway,
     revoke_gateway,
+    set_hold_limits,
 )
 from teams.models import AuditEntry
 from tests.helpers.api_client import Caller, make_office
@@ -144,3 +145,32 @@ def test_the_hot_path_asks_the_database_little_and_nothing_about_garbage(
         assert office.ask(1).status == 201
     with django_assert_num_queries(1):  # type: ignore[operator]
         assert office.ask(key="garbage").status == 401
+
+
+def test_how_long_holds_live_is_set_for_what_is_asked_from_then_on() -> None:
+    gateway, text = create_gateway(name="eu-1", at=T0, by=None)
+    set_hold_limits(gateway=gateway, max_lifetime_seconds=60, flush_seconds=0, at=T0, by=None)
+    set_hold_limits(gateway=gateway, max_lifetime_seconds=60, flush_seconds=0, at=T0, by=None)
+    found = recognise_gateway(text=text, at=T0)
+    assert found is not None
+    assert (found.max_lifetime_seconds, found.flush_seconds) == (60, 0)
+    assert AuditEntry.objects.get(action="gateway.limits").details == {
+        "max_lifetime_seconds": 60,
+        "flush_seconds": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "flush", "pointer"),
+    [
+        *((9, 0, "/max_lifetime_seconds"), (604_801, 0, "/max_lifetime_seconds")),
+        *((60, -1, "/flush_seconds"), (60, 3601, "/flush_seconds")),
+    ],
+)
+def test_limits_that_no_gateway_has_are_refused(lifetime: int, flush: int, pointer: str) -> None:
+    gateway, _ = create_gateway(name="eu-1", at=T0, by=None)
+    with pytest.raises(InvalidValue) as refused:
+        set_hold_limits(gateway=gateway, max_lifetime_seconds=lifetime, flush_seconds=flush, at=T0, by=None)
+    assert refused.value.pointer == pointer
+    gateway.refresh_from_db()
+    assert (gateway.max_lifetime_seconds, gateway.flush_seconds) == (86_400, 900)

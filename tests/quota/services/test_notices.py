@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core import mail as outbox
@@ -184,6 +185,8 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     assert "100.00 % at 2026-06-03 10:02 UTC" in text
     assert "The window ends, and the next one begins empty, at 2026-06-08 00:00 UTC." in text
     assert "Credits pay for what goes beyond it: you can use 4,980 Credits now." in text
+    assert "has no windows: http" in text
+    assert f"/teams/{scene.team.slug}/api-keys/\n" in text
 
 
 def test_a_mail_keeps_values_and_makes_its_sentences_when_it_is_sent() -> None:
@@ -355,7 +358,7 @@ def test_a_low_api_balance_is_mailed_once_to_owner_and_admins_until_it_is_refill
     make_member(scene.team)
     lot = pay_in(scene.team, 5 * USD)
     assert send_notices(at=T0) == 0
-    take = {"kind": CreditLedgerEntry.Kind.ADJUSTMENT, "cause": "a", "by": None}
+    take: dict[str, Any] = {"kind": CreditLedgerEntry.Kind.ADJUSTMENT, "cause": "a", "by": None}
     adjust_lot(lot=lot, nanousd=-4 * USD - 1, at=T0 + HOUR, **take)
 
     assert [send_notices(at=T0 + n * HOUR) for n in (1, 2)] == [2, 0]

@@ -36,8 +36,8 @@ def counted() -> list[tuple[str, int]]:
 def test_it_is_remembered_who_was_refused_what_when_and_why(scene: Scene) -> None:
     remember(scene, UsageOwed("Three cents are owed"), "one", T0 + MINUTE)
     call = RefusedCall.objects.get()
-    assert (call.team, call.membership, call.gateway) == (scene.team, scene.owner, scene.desk.gateway)
-    assert (call.key.key_id, call.request_id, call.model) == (scene.desk.key[6:18], "one", "penny")
+    assert (call.team, call.gateway) == (scene.team, scene.desk.gateway)
+    assert (call.key_public_id, call.request_id, call.model) == (scene.desk.key[6:18], "one", "penny")
     assert (call.code, call.detail, call.at) == ("usage_owed", "Three cents are owed", T0 + MINUTE)
     count = RefusalCount.objects.get()
     assert (count.hour, count.refused) == (T0.replace(minute=0), 1)

@@ -40,8 +40,8 @@ AsUser = Callable[[User], Client]
 
 @pytest.fixture
 def gateway() -> Iterator[Recorder]:
-    """What the commands call. THE SMALL GATEWAY BELONGS HERE once the project has it: then each call's answer
-    and receipt can be checked too. Until then only what is sent is known, and only that is asserted.
+    """What the commands call: it shows what is sent, to the letter. What a gateway answers to it and charges
+    for it is in `test_quickstart_answers.py`.
     """
     with recording() as recorder:
         yield recorder

@@ -25,10 +25,8 @@ from tests.helpers.factories import T0, make_plan, make_seat, make_team, owner_o
 from tests.helpers.proof import prove
 from tests.helpers.reading import read, words
 from tests.helpers.serving import wait_for
+from tests.helpers.small_gateway import CREDENTIAL, small_gateway
 from tests.helpers.snippets import copied, run_in_a_shell, shell_commands
-
-# Comes with the small gateway; until then nothing answers, and these wait.
-small = pytest.importorskip("tests.helpers.small_gateway")
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -41,11 +39,11 @@ def team(live_server: LiveServer, settings: Settings) -> Iterator[Team]:
     """Whose Owner holds a Max seat, on a console with a small gateway before it."""
     call_command("load_rate_card", stdout=StringIO())
     row = Gateway.objects.create(name="small", created_at=T0)
-    token_hash = hashlib.sha256(small.CREDENTIAL.encode()).hexdigest()
+    token_hash = hashlib.sha256(CREDENTIAL.encode()).hexdigest()
     GatewayCredential.objects.create(gateway=row, token_hash=token_hash, prefix="gw-sssss", created_at=T0)
     team = make_team("Acme", at=T0)
     make_seat(team, make_plan(at=T0), holder=owner_of(team), at=T0)
-    with small.small_gateway(live_server.url) as url:
+    with small_gateway(live_server.url) as url:
         settings.GATEWAY_ANTHROPIC_URL = f"{url}/anthropic"
         settings.GATEWAY_OPENAI_URL = f"{url}/v1"
         settings.BASE_URL = live_server.url

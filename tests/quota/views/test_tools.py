@@ -13,7 +13,7 @@ from quota.api.gateway.relay import exhausted
 from quota.errors import QuotaExhausted
 from quota.hot_path.authorize import AuthorizeRequest, authorize
 from quota.tool_guides.catalog import GUIDES, TOOLS
-from teams.models import User
+from teams.models import Membership, User
 from teams.services.keys import revoke_keys
 from tests.helpers.factories import (
     T0,
@@ -233,6 +233,25 @@ def test_a_dead_key_leads_to_where_another_one_is_made(scene: Scene) -> None:
 
     assert answer.headers["Location"] == f"/account/keys/{scene.team.slug}/"
     assert "This key was revoked and no longer works. Make a new key" in read(client, "/tools/cursor/")
+
+
+def test_whoever_has_nothing_to_pay_with_reads_it_before_setting_up_a_tool(scene: Scene) -> None:
+    def page_of(member: Membership) -> str:
+        client = signed_in(member.user, proved=True)
+        return client.get(f"/account/tools/{member.team.slug}/cursor/").content.decode()
+
+    nothing = "The key works, but there is nothing to pay with yet: calls are answered 402."
+    assert nothing not in page_of(scene.owner)
+
+    mia = make_member(scene.team)
+    assert nothing in page_of(mia)
+    assert f'href="/account/seat-requests/{scene.team.slug}/">Ask for a seat' in page_of(mia)
+    own = Membership.objects.get(team__default_for=mia.user)
+    assert 'href="/plans/">Choose a plan' in page_of(own)
+
+    full = make_scene(limits(five_hours=USD, week=10 * USD))
+    full.desk.use(100)
+    assert "At the moment calls are refused." in page_of(full.owner)
 
 
 def test_a_tool_that_nobody_knows_has_no_page_with_a_key(scene: Scene) -> None:

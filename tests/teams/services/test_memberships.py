@@ -140,6 +140,8 @@ def test_the_permission_table() -> None:
         "VIEW_CREDITS": managers,
         "VIEW_KEYS": managers,
         "REVOKE_KEY": managers,
+        "MAKE_API_KEYS": managers,
+        "MANAGE_API_KEYS": managers,
         "VIEW_AUDIT": managers,
         "CHANGE_ROLE": {"owner"},
         "RENAME": {"owner"},

@@ -30,6 +30,7 @@ def test_the_faq_answers_with_the_plans_on_sale(client: Client) -> None:
         "How are Credits counted? 1,000 Credits are $1",
         "What happens at the limit? Credits pay for further calls",
         "Can I have Credits without a plan? Yes",
+        "What is an API key, and can I mix both kinds? An API key begins with sk-api-.",
     ):
         assert question in page
 

@@ -35,11 +35,12 @@ def test_the_answer_says_what_is_held_and_the_windows_with_it() -> None:
         "reservation": str(row.pk),
         "state": "held",
         "repeated": False,
-        "key_handle": f"kh-{row.key.key_id}",
+        "key_handle": f"kh-{office.key[6:18]}",
         "expires_at": "2026-06-03T10:17:00Z",
         "estimate_nanousd": 5 * CENT,
         "from_quota_nanousd": 5 * CENT,
         "from_credits_nanousd": 0,
+        "from_balance_nanousd": 0,
         "team": office.scene.team.slug,
         "plan": "max",
         "windows": [
@@ -101,9 +102,9 @@ def test_a_key_that_does_not_work_gets_one_answer_whatever_is_wrong(kind: str) -
     assert answer.status == 401
     assert answer.body == {
         "type": "/problems/key_invalid",
-        "title": "The Subscription Key is not valid",
+        "title": "The key is not valid",
         "status": 401,
-        "detail": "The Subscription Key is not valid",
+        "detail": "The key is not valid",
         "code": "key_invalid",
         "relay": relayed(401, "authentication_error", "key_invalid", "invalid api key"),
     }

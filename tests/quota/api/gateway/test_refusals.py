@@ -9,7 +9,8 @@ import time_machine
 from django.db import OperationalError
 
 from quota.models import RefusedCall, Reservation
-from teams.services.keys import revoke_keys
+from teams.services.api_keys import create_api_key
+from teams.services.keys import reveal_key, revoke_keys
 from tests.helpers.api_client import Caller, Office, make_office
 from tests.helpers.factories import T0, make_scene
 from tests.helpers.hot_path import forged
@@ -54,13 +55,13 @@ def test_what_was_refused_is_asked_anew_and_not_answered_from_memory() -> None:
     assert office.ask(1, request_id="one").status == 201
 
 
-def test_another_teams_refusals_are_not_told_to_a_key_holder() -> None:
+def test_a_key_holder_reads_no_refusals_of_another_team() -> None:
     office, other = make_office(), make_scene()
     exhausted(office, "one")
     assert Caller(other.desk.key).get("usage/refusals").body == {"calls": [], "counts": []}
 
 
-def test_a_revoked_key_and_a_forged_one_are_told_apart() -> None:
+def test_a_revoked_key_and_a_forged_one_are_distinguished() -> None:
     office = make_office()
     office.ask(1, request_id="forged", key=forged(office.key))
     revoke_keys(membership=office.scene.owner, at=T0, by=None)
@@ -93,3 +94,17 @@ def test_a_refusal_that_cannot_be_remembered_is_answered_all_the_same(
 
     monkeypatch.setattr("quota.api.gateway.authorize.remember_refusal", away)
     assert office.ask(1, model="whisper").code == "model_unknown"
+
+
+def test_refusals_of_an_api_key_are_found_by_its_handle() -> None:
+    office = make_office()
+    owner = office.scene.owner
+    key = create_api_key(
+        membership=owner, name="CI", month_cap_nanousd=None, expires_at=None, at=T0, by=owner.user
+    )
+    text = key.texts.get()
+    assert office.ask(1, request_id="poor", key=reveal_key(text)).status == 402
+    found = office.gateway.get(f"gateway/refusals?key_handle=kh-{text.key_id}").body
+    assert [(call["request_id"], call["code"]) for call in found["calls"]] == [
+        ("poor", "no_usable_resources")
+    ]

@@ -143,6 +143,7 @@ def test_a_gateway_that_has_crashed_reads_what_it_holds(clock: time_machine.Trav
         "estimate_nanousd": 100 * CENT,
         "from_quota_nanousd": 100 * CENT,
         "from_credits_nanousd": 0,
+        "from_balance_nanousd": 0,
         "left_nanousd": 93 * CENT,
         "drawn_nanousd": 7 * CENT,
         "draws": 2,

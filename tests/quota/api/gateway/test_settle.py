@@ -41,6 +41,7 @@ def test_a_receipt_says_who_paid_and_at_what_price() -> None:
         "amount_nanousd": 4 * CENT,
         "from_quota_nanousd": CENT,
         "from_credits_nanousd": 2 * CENT,
+        "from_balance_nanousd": 0,
         "overrun_nanousd": CENT,
         "prices": [{"meter": "calls", "unit_size": 1, "nanousd_per_unit": CENT, "context_over": 0}],
         "occurred_at": "2026-06-03T10:02:00Z",

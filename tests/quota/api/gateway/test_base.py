@@ -1,0 +1,96 @@
+"""What gateways report and the console refuses is kept, from every road, and no key's text with it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from quota.models import QuarantinedRow, UsageEvent
+from tests.helpers.api_client import Office, make_office
+from tests.helpers.factories import make_user
+from tests.helpers.hot_path import forged
+
+CENT = 10_000_000
+
+
+def waiting() -> list[tuple[str, str]]:
+    return list(QuarantinedRow.objects.waiting().order_by("pk").values_list("kind", "code"))
+
+
+def event(office: Office, **changes: Any) -> dict[str, Any]:
+    row = {"id": "e", "key": office.key, "model": "penny", "usage": {"calls": 1}}
+    return row | {"occurred_at": "2026-06-03T10:02:00Z"} | changes
+
+
+def test_rejected_rows_of_a_batch_are_kept_and_the_others_are_not() -> None:
+    office = make_office()
+    rows = [
+        event(office),
+        event(office, id="late", occurred_at="2026-05-01T10:02:00Z"),
+        event(office, id="model", model="whisper"),
+        event(office, id="form", usage={"Calls": 1}),
+        event(office, id="forged", key=forged(office.key)),
+        "no object",
+    ]
+    for _ in range(2):
+        office.gateway.post("gateway/events", {"events": rows})
+    assert waiting() == [
+        *(("event", "occurred_at_out_of_range"), ("event", "model_unknown")),
+        *(("event", "invalid"), ("event", "invalid")),
+    ]
+    assert set(QuarantinedRow.objects.values_list("times", flat=True)) == {2}
+    assert office.key[18:] not in json.dumps(list(QuarantinedRow.objects.values("row")))
+
+
+def test_a_refused_settle_and_draw_are_kept_and_their_repeats_are_not() -> None:
+    office = make_office()
+    hold = office.ask(5).body["reservation"]
+    office.settle(hold, 5)
+    office.settle(hold, 5)
+    assert waiting() == []
+    assert office.settle(hold, 6).code == "reservation_settled"
+    draw = {"id": "d", "usage": {"calls": 1}}
+    assert office.gateway.post(f"gateway/reservations/{hold}/draw", draw).code == "reservation_settled"
+    office.settle(str(UUID(int=1)), 1)
+    kept = list(QuarantinedRow.objects.order_by("pk").values_list("row", flat=True))
+    assert kept[0] == {"usage": {"calls": 6}, "reservation": hold}
+    assert kept[1] == draw | {"reservation": hold, "final": False}
+    assert waiting()[2] == ("settlement", "reservation_unknown")
+
+
+def test_what_cannot_be_kept_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = make_office()
+
+    def away(**_: object) -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr("quota.api.gateway.base.keep_rejected", away)
+    answer = office.gateway.post("gateway/events", {"events": [event(office, model="whisper")]})
+    assert [row["code"] for row in answer.body["rejected"]] == ["model_unknown"]
+
+
+def test_an_operator_replays_a_row_and_writes_another_off() -> None:
+    office = make_office()
+    rows = [event(office, id="late", occurred_at="2026-05-26T10:02:00Z"), event(office, id="x", usage={})]
+    office.gateway.post("gateway/events", {"events": rows})
+    late, unreadable = QuarantinedRow.objects.order_by("pk")
+    staff = make_user()
+    staff.is_staff = staff.is_superuser = True
+    staff.save()
+    client = Client()
+    client.force_login(staff)
+    page = f"/admin/quota/quarantinedrow/{unreadable.pk}"
+    answer = client.post(f"{page}/replay/", follow=True)
+    assert (unreadable.waits, "Name from 1 to 40 meters" in answer.content.decode()) == (True, True)
+    assert client.post(f"{page}/write-off/", {"reason": "no usage"}, follow=True).status_code == 200
+    unreadable.refresh_from_db()
+    assert (unreadable.reason, unreadable.by) == ("no usage", staff)
+    # The key did not exist then, so it is refused again, and waits.
+    client.post(f"/admin/quota/quarantinedrow/{late.pk}/replay/", follow=True)
+    late.refresh_from_db()
+    assert (late.waits, UsageEvent.objects.count()) == (True, 0)
