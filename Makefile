@@ -93,10 +93,12 @@ $(LITELLM)/.locked: integrations/litellm/tests/requirements.lock | $(LOCKED)
 	$(BIN)/uv pip install --quiet --require-hashes --python $(LITELLM)/bin/python -r $<
 	@touch $@
 
-# Half a gigabyte in all, each made anew when its version changed above. None runs a script of its packages.
+# Half a gigabyte in all, each made anew when its version changed above. Of the packages' own scripts
+# one alone runs: Claude Code's, which puts its program in place.
 $(TOOLS)/claude-code/.made: Makefile | $(LOCKED)
 	@mkdir -p $(@D)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error $(CLAUDE_CODE)
+	$(BIN)/node $(@D)/node_modules/@anthropic-ai/claude-code/install.cjs
 	@touch $@
 
 $(TOOLS)/openclaw/.made: Makefile | $(LOCKED)
