@@ -9,9 +9,9 @@ PACKAGES := node_modules/.locked
 LITELLM := var/litellm
 TOOLS := var/tools
 # The versions that the guides were last tried with.
-CLAUDE_CODE := @anthropic-ai/claude-code@2.1.197
-OPENCLAW := openclaw@2026.9.6
-HERMES_AGENT := hermes-agent==0.19.0
+CLAUDE_CODE := 2.1.197
+OPENCLAW := 2026.9.6
+HERMES_AGENT := 0.19.0
 
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
 $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM WITH,$(if $($(name)),$(eval export $(name))))
@@ -40,7 +40,7 @@ test-all: setup ## And the tests that take minutes, each property with more exam
 test-litellm: setup $(LITELLM)/.locked ## The package for LiteLLM, with the real proxy, in an environment of its own
 	@cd integrations/litellm && $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)
 
-tools: setup $(TOOLS)/claude-code/.made $(TOOLS)/openclaw/.made $(TOOLS)/hermes-agent/.made ## Claude Code, OpenClaw and Hermes Agent, with which test-all tries their guides
+tools: setup $(TOOLS)/claude-code/.$(CLAUDE_CODE) $(TOOLS)/openclaw/.$(OPENCLAW) $(TOOLS)/hermes-agent/.$(HERMES_AGENT) ## Claude Code, OpenClaw and Hermes Agent, with which test-all tries their guides
 
 mutants: setup ## Plant faults in the code that must not be wrong; each that no test notices is named. ARGS="--only REGEX"
 	@$(BIN)/python -m tests.mutants $(ARGS)
@@ -95,20 +95,20 @@ $(LITELLM)/.locked: integrations/litellm/tests/requirements.lock | $(LOCKED)
 
 # Half a gigabyte in all, each made anew when its version changed above. Of the packages' own scripts
 # one alone runs: Claude Code's, which puts its program in place.
-$(TOOLS)/claude-code/.made: Makefile | $(LOCKED)
+$(TOOLS)/claude-code/.$(CLAUDE_CODE): | $(LOCKED)
 	@mkdir -p $(@D)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error $(CLAUDE_CODE)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error @anthropic-ai/claude-code@$(CLAUDE_CODE)
 	$(BIN)/node $(@D)/node_modules/@anthropic-ai/claude-code/install.cjs
 	@touch $@
 
-$(TOOLS)/openclaw/.made: Makefile | $(LOCKED)
+$(TOOLS)/openclaw/.$(OPENCLAW): | $(LOCKED)
 	@mkdir -p $(@D)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error $(OPENCLAW)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error openclaw@$(OPENCLAW)
 	@touch $@
 
-$(TOOLS)/hermes-agent/.made: Makefile | $(LOCKED)
+$(TOOLS)/hermes-agent/.$(HERMES_AGENT): | $(LOCKED)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
-	$(BIN)/uv pip install --quiet --python $(@D)/bin/python $(HERMES_AGENT)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python hermes-agent==$(HERMES_AGENT)
 	@touch $@
 
 # npm comes with a wheel, so that no Node.js needs to be installed first.

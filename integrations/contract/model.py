@@ -22,7 +22,7 @@ from integrations.contract.callers import ANTHROPIC, OPENAI
 # OpenAI's newer protocol, which some gateways make of calls in another.
 RESPONSES = "responses"
 
-TOLD = re.compile(r"\b(say|drip|break|fail) (\d+)\b")
+INSTRUCTION = re.compile(r"\b(say|drip|break|fail) (\d+)\b")
 # What it reports of every whole answer, in both shapes.
 REPORTED: dict[str, dict[str, Any]] = {
     OPENAI: {
@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         protocol = PROTOCOL_OF[self.path.partition("?")[0].rpartition("/")[2]]
         self._asked.append(protocol)
-        verb, count = told(body)
+        verb, count = instruction_in(body)
         if self.path.startswith("/broken"):
             verb, count = "fail", 500
         if verb == "fail":
@@ -132,10 +132,10 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-def told(body: Json) -> tuple[str, int]:
-    """What the last message tells it to do."""
+def instruction_in(body: Json) -> tuple[str, int]:
+    """What the last message says to do."""
     asked = body.get("messages") or body.get("input")
-    found = TOLD.search(json.dumps(asked[-1:] if isinstance(asked, list) else asked))
+    found = INSTRUCTION.search(json.dumps(asked[-1:] if isinstance(asked, list) else asked))
     return (found[1], int(found[2])) if found else ("say", 2)
 
 

@@ -24,8 +24,10 @@ TAKES_LONG = "restart or away or wrong_clock or lost or storm or at_once or brea
 
 
 @pytest.fixture
-def options(live_server: LiveServer, tmp_path: Path) -> Iterator[list[str]]:
-    """The kit's options for a small gateway that asks a console with two seats, and is kept running."""
+def options(request: pytest.FixtureRequest, live_server: LiveServer, tmp_path: Path) -> Iterator[list[str]]:
+    """The kit's options for a small gateway that asks a console with two seats, and is kept running. A test
+    may choose a fault of tests/helpers/faulty_gateway.py that it has.
+    """
     call_command("load_rate_card", stdout=StringIO())
     credential = create_gateway(name="small", at=T0, by=None)[1]
     keys = []
@@ -34,13 +36,17 @@ def options(live_server: LiveServer, tmp_path: Path) -> Iterator[list[str]]:
         make_seat(team, plan, holder=owner, at=T0)
         keys.append(key_of(owner))
     model, proxy, port = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    fault = getattr(request, "param", "")
     variables = {
         "CONSOLE_URL": f"http://{proxy}",
         "GATEWAY_KEY": credential,
         "UPSTREAM_URL": f"http://{model}",
         "UPSTREAM_KEY": "sk-upstream",
+        "FAULT": fault,
     }
     command = small_gateway_command(host="127.0.0.1", port=int(port.rpartition(":")[2]))
+    if fault:
+        command[-1] = "tests.helpers.faulty_gateway:create"
     pid_file = tmp_path / "gateway.pid"
     with kept_running(command, variables, pid_file):
         yield [
@@ -69,7 +75,7 @@ ANSWER = {
 }
 
 
-def test_a_gateway_that_asks_nobody_fails_and_is_told_what_it_must_do(options: list[str]) -> None:
+def test_a_gateway_that_asks_nobody_fails_and_reads_what_it_must_do(options: list[str]) -> None:
     """A server that answers every call, whatever the key, and never heard of a console."""
     with fake_model() as free:
         free.script = lambda path, body: (
@@ -87,6 +93,33 @@ def test_a_gateway_that_asks_nobody_fails_and_is_told_what_it_must_do(options: l
     ):
         assert re.search(rf"The gateway must {code}.*\n.*The contract: {text}\n", run.stdout), run.stdout
     assert "10 failed" in run.stdout
+
+
+FAULTS = {
+    "has_one_id_for_all": ("make the `request_id` of each call itself|answer a call", "repeated"),
+    "says_that_all_was_reported": ("settle what was seen of a stream that ended early", "leaves"),
+    "forgets_who_leaves": ("settle what was seen of a stream that ended early", "leaves"),
+    "settles_without_asking_again": (
+        "send a settlement again until it is answered",
+        "ends_while_the_console",
+    ),
+    "asks_once": ("ask again with the same `request_id`", "authorize_is_lost"),
+    "goes_on_without_the_console": ("refuse calls with 503", "nothing_is_allowed"),
+    "charges_what_failed": ("release the hold of a call that the model did not answer", "does_not_answer"),
+    "hides_the_time_to_wait": ("refuse a call that a full window has no room for", "full_window"),
+    "waits_by_its_own_clock": ("leave moments to the console's clock", "time_to_wait and ahead"),
+    "speaks_one_protocol": ("send a refusal in the shape of its caller's protocol", "does_not_work"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "rule", "check"), [(f, *what) for f, what in FAULTS.items()], indirect=["options"], ids=FAULTS
+)
+def test_a_fault_of_a_gateway_is_noticed(options: list[str], rule: str, check: str) -> None:
+    run = kit(*options, "--patience", "3", "-k", check)
+    assert run.returncode == 1, run.stdout
+    assert re.search(rf"The gateway must (?:{rule})", run.stdout), run.stdout
 
 
 def test_without_a_key_the_kit_says_what_it_needs() -> None:
