@@ -99,7 +99,7 @@ FAULTS = {
     "has_one_id_for_all": ("make the `request_id` of each call itself|answer a call", "repeated"),
     "says_that_all_was_reported": ("settle what was seen of a stream that ended early", "leaves"),
     "forgets_who_leaves": ("settle what was seen of a stream that ended early", "leaves"),
-    "settles_without_asking_again": (
+    "settles_but_once": (
         "send a settlement again until it is answered",
         "ends_while_the_console",
     ),
