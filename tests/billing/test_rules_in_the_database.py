@@ -176,12 +176,14 @@ def test_what_was_bought_stays_bought(change: dict[str, object]) -> None:
         CreditPurchase.objects.update(**change)
 
 
-def test_a_team_has_one_top_up_at_a_time() -> None:
+def test_an_account_of_a_team_has_one_top_up_at_a_time() -> None:
     team = make_team()
     values = {"team": team, "kind": "top_up", "amount_nanousd": 5 * USD, "created_at": T0}
     CreditPurchase.objects.create(**values)
-    with refused("a_team_has_one_top_up_at_a_time"):
-        CreditPurchase.objects.create(**values)
+    CreditPurchase.objects.create(**values, account="balance")
+    for account in "credits", "balance":
+        with refused("an_account_has_one_top_up_at_a_time"):
+            CreditPurchase.objects.create(**values, account=account)
 
 
 @pytest.mark.parametrize(

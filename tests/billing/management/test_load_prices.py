@@ -25,6 +25,7 @@ SHIPPED = {
     "ultra_v1_month": 120,
     "ultra_v1_year": 1200,
     "credits_5000": 5,
+    "api_balance_usd": 1,
 }
 
 
