@@ -7,14 +7,19 @@ BIN := .venv/bin
 LOCKED := .venv/.locked
 PACKAGES := node_modules/.locked
 LITELLM := var/litellm
+TOOLS := var/tools
+# The versions that the guides were last tried with.
+CLAUDE_CODE := 2.1.197
+OPENCLAW := 2026.9.6
+HERMES_AGENT := 0.19.0
 
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
-$(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM,$(if $($(name)),$(eval export $(name))))
+$(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM WITH,$(if $($(name)),$(eval export $(name))))
 
 # Where this is set, every process compiles every module anew: a second for each that `up` and the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test test-all test-litellm mutants check format lock shots clean
+.PHONY: help setup run test test-all test-litellm tools mutants check format lock shots clean
 .DEFAULT_GOAL := help
 
 help: ## These targets
@@ -22,7 +27,7 @@ help: ## These targets
 
 setup: $(LOCKED) $(PACKAGES) ## Install the locked packages (again only when a lock changed)
 
-run: setup ## Start everything; Ctrl-C stops it. PORT= and DATA= move it
+run: setup $(if $(filter litellm,$(WITH)),$(LITELLM)/.locked) ## Start everything; Ctrl-C stops it. PORT= and DATA= move it, WITH=litellm
 	@exec $(BIN)/python manage.py up
 
 test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what they reach
@@ -34,6 +39,8 @@ test-all: setup ## And the tests that take minutes, each property with more exam
 
 test-litellm: setup $(LITELLM)/.locked ## The package for LiteLLM, with the real proxy, in an environment of its own
 	@cd integrations/litellm && $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)
+
+tools: setup $(TOOLS)/claude-code/.$(CLAUDE_CODE) $(TOOLS)/openclaw/.$(OPENCLAW) $(TOOLS)/hermes-agent/.$(HERMES_AGENT) ## Claude Code, OpenClaw and Hermes Agent, with which test-all tries their guides
 
 mutants: setup ## Plant faults in the code that must not be wrong; each that no test notices is named. ARGS="--only REGEX"
 	@$(BIN)/python -m tests.mutants $(ARGS)
@@ -62,8 +69,8 @@ lock: setup ## Write requirements.lock and package-lock.json anew. UPGRADE=1 tak
 	  integrations/litellm/tests/requirements.in --output-file integrations/litellm/tests/requirements.lock
 	$(BIN)/npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
-clean: ## Remove what setup and tests made; the data in var/ stays, all but var/test and var/litellm
-	rm -rf .venv node_modules var/test $(LITELLM) .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+clean: ## Remove what setup and tests made; the data in var/ stays, all but var/test, var/litellm and var/tools
+	rm -rf .venv node_modules var/test $(LITELLM) $(TOOLS) .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 
 # The interpreter is looked at before anything is made with it: a half-made .venv explains nothing.
 $(BIN)/python:
@@ -84,6 +91,24 @@ $(LOCKED): requirements.lock | $(BIN)/python
 $(LITELLM)/.locked: integrations/litellm/tests/requirements.lock | $(LOCKED)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LITELLM)
 	$(BIN)/uv pip install --quiet --require-hashes --python $(LITELLM)/bin/python -r $<
+	@touch $@
+
+# Half a gigabyte in all, each made anew when its version changed above. Of the packages' own scripts
+# one alone runs: Claude Code's, which puts its program in place.
+$(TOOLS)/claude-code/.$(CLAUDE_CODE): | $(LOCKED)
+	@mkdir -p $(@D)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error @anthropic-ai/claude-code@$(CLAUDE_CODE)
+	$(BIN)/node $(@D)/node_modules/@anthropic-ai/claude-code/install.cjs
+	@touch $@
+
+$(TOOLS)/openclaw/.$(OPENCLAW): | $(LOCKED)
+	@mkdir -p $(@D)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error openclaw@$(OPENCLAW)
+	@touch $@
+
+$(TOOLS)/hermes-agent/.$(HERMES_AGENT): | $(LOCKED)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python hermes-agent==$(HERMES_AGENT)
 	@touch $@
 
 # npm comes with a wheel, so that no Node.js needs to be installed first.

@@ -51,7 +51,7 @@ def copied(html: str) -> list[Copied]:
     return parser.found
 
 
-def run_in_a_shell(commands: list[str], folder: Path, **variables: str) -> str:
+def run_in_a_shell(commands: list[str], folder: Path, seconds: int = 120, **variables: str) -> str:
     """One shell for all of them, as a reader has one terminal open; gives what they wrote.
 
     Home is `folder`, `python` is the one that runs the tests, and nothing else of the environment is there.
@@ -63,10 +63,10 @@ def run_in_a_shell(commands: list[str], folder: Path, **variables: str) -> str:
         env={"HOME": str(folder), "PATH": path, "NO_PROXY": "*", **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=seconds,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 

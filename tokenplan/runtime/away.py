@@ -45,13 +45,15 @@ def demo(address: ConsoleAddress, *, has_key: bool, has_database: bool) -> bool:
 class SmallGateway:
     """How `up` serves the small gateway. Port 0: two above the console's, or the next that is free.
 
-    An empty `credential` is the demo's; an empty `upstream_url` is the mock model.
+    An empty `credential` is the demo's; an empty `upstream_url` is the mock model. With `litellm`, LiteLLM
+    takes its place.
     """
 
     port: int
     credential: str
     upstream_url: str
     upstream_key: str
+    litellm: bool = False
 
 
 def small_gateway(address: ConsoleAddress, *, has_demo: bool) -> SmallGateway | None:
@@ -64,12 +66,18 @@ def small_gateway(address: ConsoleAddress, *, has_demo: bool) -> SmallGateway | 
         credential=environment.secret("SMALL_GATEWAY_KEY", "gw-"),
         upstream_url=environment.text("UPSTREAM_URL").rstrip("/"),
         upstream_key=environment.text("UPSTREAM_KEY"),
+        litellm=_with_litellm(),
     )
     if asked.upstream_url and not asked.upstream_url.startswith(("http://", "https://")):
         raise InvalidEnvironment(
             "UPSTREAM_URL must start with http:// or https://, as in https://api.example.com."
         )
     if not environment.flag("SMALL_GATEWAY", has_demo):
+        if asked.litellm:
+            raise InvalidEnvironment(
+                "WITH=litellm takes the place of the small gateway, which is not wanted here:"
+                " SMALL_GATEWAY=1 wants it."
+            )
         return None
     if not has_demo and not asked.credential:
         raise InvalidEnvironment(
@@ -82,6 +90,13 @@ def small_gateway(address: ConsoleAddress, *, has_demo: bool) -> SmallGateway | 
             f" {address.url} would be charged for it."
         )
     return asked
+
+
+def _with_litellm() -> bool:
+    chosen = environment.text("WITH")
+    if chosen not in ("", "litellm"):
+        raise InvalidEnvironment(f"WITH must be litellm or not set, not {chosen!r}.")
+    return bool(chosen)
 
 
 def proxies(address: ConsoleAddress, *, behind_tls_proxy: bool) -> int:

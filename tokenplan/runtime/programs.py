@@ -72,6 +72,18 @@ def small_gateway(*, port: int) -> Program:
     return Program("small gateway", command, ROOT)
 
 
+def litellm(*, port: int, mock_port: int | None) -> list[Program]:
+    """LiteLLM in the place of the small gateway, and the mock model behind it, if it has a port."""
+    command = [sys.executable, "manage.py", "litellm", "--port", str(port)]
+    if mock_port is None:
+        return [Program("LiteLLM", command, ROOT)]
+    command += ["--upstream", f"http://127.0.0.1:{mock_port}"]
+    mock = [sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws", "--port", str(mock_port)]
+    mock += ["--host", "127.0.0.1", "--http", "1", "--workers", "1", "--respawn-failed-workers"]
+    mock += ["--workers-kill-timeout", "5", "--log-level", "error", "integrations.mock_server:app"]
+    return [Program("mock model", mock, ROOT), Program("LiteLLM", command, ROOT)]
+
+
 def small_gateway_command(*, host: str, port: int) -> list[str]:
     """What `manage.py small_gateway` becomes. It is configured by variables: integrations/small_gateway."""
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--no-ws"]

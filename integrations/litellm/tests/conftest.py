@@ -43,7 +43,7 @@ def proxy(
     settings = getattr(request.module, "SETTINGS", {})
     proxy = Proxy(
         folder / request.module.__name__,
-        upstream,
+        upstream.url,
         TOKENPLAN_URL=gate.url,
         TOKENPLAN_GATEWAY_KEY=console.gateway_key,
         **settings,

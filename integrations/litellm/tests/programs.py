@@ -145,9 +145,11 @@ class Gate:
 
 
 class Console:
-    """A whole console with the demo's Teams, started from this checkout by the console's own Python."""
+    """A whole console with the demo's Teams, started with these variables from this checkout, by the
+    console's own Python.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         data = folder / "console"
@@ -155,11 +157,12 @@ class Console:
         self.program = Program(
             folder / "console.log",
             [python, str(ROOT / "manage.py"), "up"],
-            {"DATA": str(data), "PORT": str(self.port), "PYTHONPATH": ""},
+            {"DATA": str(data), "PORT": str(self.port), "PYTHONPATH": "", **variables},
         )
         wait_for(lambda: "Ctrl-C" in self.program.says(), 180)
         demo = json.loads((data / "demo.json").read_text())
         self.gateway_key = str(demo["gateway_key"])
+        self.gateway_url = str(demo["gateway_url"])
         self.keys = {(row["email"].partition("@")[0], row["team"]): row["key"] for row in demo["keys"]}
         self._http = httpx.Client(base_url=self.url)
 
@@ -264,20 +267,23 @@ class Upstream:
 
 
 class Proxy:
-    """LiteLLM with the plug-in. `settings` are further `TOKENPLAN_…` variables; it can be started again."""
+    """LiteLLM with the plug-in, before the model server at this address. `settings` are further `TOKENPLAN_…`
+    variables; it can be started again.
+    """
 
-    def __init__(self, folder: Path, upstream: Upstream, **settings: str) -> None:
+    def __init__(self, folder: Path, upstream_url: str, **settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.outbox = folder / "outbox.sqlite3"
         self.config = folder / "config.yaml"
-        self.config.write_text(CONFIG.replace("UPSTREAM", upstream.url))
+        self.config.write_text(CONFIG.replace("UPSTREAM", upstream_url))
         self.settings = settings
         self.url = ""
         self.start()
 
-    def start(self) -> None:
-        port = free_port()
+    def start(self, port: int = 0) -> None:
+        """On this port, or on one that is free."""
+        port = port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.program = Program(
             self.folder / "proxy.log",

@@ -103,7 +103,7 @@ def test_a_proxy_that_shares_the_file_adopts_what_a_killed_one_left(
     receipts, streams = Receipts(console, key), Streams()
     other = Proxy(
         folder / "another",
-        upstream,
+        upstream.url,
         TOKENPLAN_URL=gate.url,
         TOKENPLAN_GATEWAY_KEY=console.gateway_key,
         TOKENPLAN_OUTBOX=str(proxy.outbox),

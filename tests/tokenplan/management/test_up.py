@@ -21,7 +21,9 @@ from tests.helpers.factories import T0, limits, make_plan, make_team
 from tests.helpers.serving import free_port
 from tokenplan.management.commands import up
 from tokenplan.management.commands.up import Command, refuse_busy_port, refuse_older_postgres
+from tokenplan.runtime import litellm_proxy
 from tokenplan.runtime.away import SmallGateway
+from tokenplan.runtime.supervisor import Program
 
 pytestmark = pytest.mark.django_db
 
@@ -175,3 +177,51 @@ class TestSmallGateway:
         assert command.small_gateway("127.0.0.1", 8000) == []
         assert command.gateway_url is None
         assert "GATEWAY_OPENAI_URL" not in os.environ
+
+
+@pytest.mark.usefixtures("_no_gateway_urls")
+class TestWithLiteLLM:
+    """LiteLLM in the place of the small gateway."""
+
+    def test_it_has_the_gateways_port_and_the_mock_the_next(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(litellm_proxy, "ENVIRONMENT", built(settings.DATA))
+        call_command("demo")
+        settings.SMALL_GATEWAY = SmallGateway(0, "", "", "", litellm=True)
+        port, command = free_port(), Command()
+        mock, proxy = command.small_gateway("127.0.0.1", port)
+        assert list(proxy.command)[2:] == [
+            *("litellm", "--port", str(port + 2)),
+            *("--upstream", f"http://127.0.0.1:{mock_port(mock)}"),
+        ]
+        assert mock_port(mock) > port + 2
+        assert json.loads((settings.DATA / "demo.json").read_text())["gateway_url"] == command.gateway_url
+        assert os.environ["GATEWAY_ANTHROPIC_URL"] == command.gateway_url == f"http://127.0.0.1:{port + 2}"
+        assert os.environ["GATEWAY_OPENAI_URL"] == f"{command.gateway_url}/v1"
+
+    def test_with_a_model_there_is_no_mock(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(litellm_proxy, "ENVIRONMENT", built(settings.DATA))
+        settings.SMALL_GATEWAY = SmallGateway(0, "gw-x", "https://api.example.com", "sk-x", litellm=True)
+        [proxy] = Command().small_gateway("127.0.0.1", free_port())
+        assert "--upstream" not in proxy.command
+
+    def test_where_it_is_not_installed_it_says_how(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(litellm_proxy, "ENVIRONMENT", settings.DATA)
+        settings.SMALL_GATEWAY = SmallGateway(0, "gw-x", "", "", litellm=True)
+        with pytest.raises(CommandError, match="make run WITH=litellm installs it"):
+            Command().small_gateway("127.0.0.1", free_port())
+
+
+def built(data: Path) -> Path:
+    """An environment in which LiteLLM seems to be installed."""
+    program = data / "built" / "bin" / "litellm"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    return data / "built"
+
+
+def mock_port(mock: Program) -> int:
+    return int(mock.command[mock.command.index("--port") + 1])

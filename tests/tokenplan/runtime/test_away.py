@@ -81,6 +81,18 @@ class TestSmallGateway:
         with pytest.raises(InvalidEnvironment, match="UPSTREAM_URL must start with http"):
             away.small_gateway(HERE, has_demo=True)
 
+    def test_litellm_takes_its_place_where_it_is_wanted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WITH", "litellm")
+        wanted = away.small_gateway(HERE, has_demo=True)
+        assert wanted == away.SmallGateway(0, "", "", "", litellm=True)
+        with pytest.raises(InvalidEnvironment, match="SMALL_GATEWAY=1 wants it"):
+            away.small_gateway(HERE, has_demo=False)
+
+    def test_nothing_else_takes_its_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WITH", "kong")
+        with pytest.raises(InvalidEnvironment, match="WITH must be litellm or not set, not 'kong'"):
+            away.small_gateway(HERE, has_demo=True)
+
 
 class TestDemo:
     def test_it_is_for_a_laptop_without_a_key_and_without_a_database_of_its_own(self) -> None:

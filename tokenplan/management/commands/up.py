@@ -16,12 +16,12 @@ from django.utils import timezone
 
 from teams.services.key_roots import missing_roots, note_roots, what_to_do
 from tokenplan.management.commands.demo import load_catalog
-from tokenplan.runtime import environment
+from tokenplan.runtime import environment, litellm_proxy
 from tokenplan.runtime.demo import DemoRemoved, demo_people, gateway_key, load_demo, write_gateway_url
 from tokenplan.runtime.embedded import embedded_servers
 from tokenplan.runtime.failures import ServerFailed
 from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
-from tokenplan.runtime.programs import all_programs, small_gateway
+from tokenplan.runtime.programs import all_programs, litellm, small_gateway
 from tokenplan.runtime.supervisor import AlreadyRunning, Program, Stopped, Supervisor
 
 OLDEST_POSTGRES = 15
@@ -87,17 +87,18 @@ class Command(BaseCommand):
             connections["default"].close_pool()  # type: ignore[attr-defined]  # not in the stubs
 
     def small_gateway(self, host: str, port: int) -> list[Program]:
-        """The small gateway, where it is wanted and has a credential. Notes its address for the demo's
-        file, and for the pages that lead people's tools to it. Raises CommandError where its port is busy.
+        """The small gateway or LiteLLM, where one is wanted and has a credential. Notes its address for the
+        demo's file, and for the pages that lead people's tools to it. Raises CommandError where its port is
+        busy, and where LiteLLM is not installed.
         """
         wanted, file, programs = settings.SMALL_GATEWAY, settings.DATA / "demo.json", []
         if wanted and (wanted.credential or gateway_key(file=file)):
             at = wanted.port or free_port_from(host, port + 2)
             refuse_busy_port(host, at, "the small gateway", port)
             self.gateway_url = f"http://{settings.ADDRESS.host}:{at}"
-            os.environ.setdefault("GATEWAY_ANTHROPIC_URL", f"{self.gateway_url}/anthropic")
+            os.environ.setdefault("GATEWAY_ANTHROPIC_URL", self.gateway_url + anthropic_root())
             os.environ.setdefault("GATEWAY_OPENAI_URL", f"{self.gateway_url}/v1")
-            programs = [small_gateway(port=at)]
+            programs = with_litellm(host, at) if wanted.litellm else [small_gateway(port=at)]
         write_gateway_url(file=file, gateway_url=self.gateway_url)
         return programs
 
@@ -111,7 +112,9 @@ class Command(BaseCommand):
                 self.say(f"  sign in as {person['email']:<22} password {person['password']}   ({where})")
             self.say(f"\n  Keys and the gateway's credential: {demo_file}")
         if self.gateway_url:
-            self.say(f"  Keys answer at {self.gateway_url}/anthropic and /v1: {model()}")
+            self.say(f"  Keys answer at {self.gateway_url}{anthropic_root() or '/'} and /v1: {model()}")
+            if settings.SMALL_GATEWAY and settings.SMALL_GATEWAY.litellm:
+                self.say("  There LiteLLM answers, which takes half a minute to start.")
         self.say(f"  API: {settings.BASE_URL}/api/docs/   Mail it sends: {settings.EMAIL_FILE_PATH}")
         self.say(f"  {payments()}")
         self.say("  Ctrl-C stops everything.\n")
@@ -202,6 +205,19 @@ def model() -> str:
     """What says which model answers at the small gateway."""
     upstream = settings.SMALL_GATEWAY and settings.SMALL_GATEWAY.upstream_url
     return f"calls are passed on to {upstream}" if upstream else "a mock. UPSTREAM_URL= names a real model"
+
+
+def anthropic_root() -> str:
+    """Where the gateway has Anthropic's protocol. LiteLLM has it, as OpenAI's, at its root."""
+    return "" if settings.SMALL_GATEWAY and settings.SMALL_GATEWAY.litellm else "/anthropic"
+
+
+def with_litellm(host: str, port: int) -> list[Program]:
+    """LiteLLM on this port, before the model of UPSTREAM_URL, or the mock on the next port that is free."""
+    if not litellm_proxy.installed():
+        raise CommandError("LiteLLM is not installed here. make run WITH=litellm installs it.")
+    has_upstream = settings.SMALL_GATEWAY and settings.SMALL_GATEWAY.upstream_url
+    return litellm(port=port, mock_port=None if has_upstream else free_port_from("127.0.0.1", port + 1))
 
 
 def reachable(host: str) -> str:
