@@ -100,7 +100,7 @@ def test_it_does_not_start_without_the_secrets_of_the_keys(settings: Settings) -
     settings.KEY_ROOTS = {"new": b"x" * 32}
     with pytest.raises(CommandError) as refused:
         Command().prepare_database()
-    assert f"2 of the Subscription Keys cannot work: their key root {lost} is not here" in str(refused.value)
+    assert f"2 of the keys cannot work: their key root {lost} is not here" in str(refused.value)
     assert "Restore secrets.json from the backup" in str(refused.value)
     call_command("key_roots", "--withdraw", lost)
     Command().prepare_database()
