@@ -278,6 +278,13 @@ def test_a_lot_counts_until_the_moment_it_expires_and_what_was_held_on_it_is_fre
     assert one.usable(at=LATER) == 1
 
 
+def test_an_expired_lot_pays_nothing_be_it_the_only_one_or_of_one_nano_dollar(one: Caller) -> None:
+    lot(one.key.team, 1, expires_at=LATER)
+    assert (one.usable(at=LATER - TICK), one.usable(at=LATER)) == (1, 0)
+    lot(one.key.team, 5)
+    assert (one.usable(at=LATER - TICK), one.usable(at=LATER)) == (6, 5)
+
+
 def test_the_columns_of_a_key_and_of_an_account_are_of_its_kind() -> None:
     assert key_columns(1, None) == {"key_id": 1, "api_key_id": None, "api_text_id": None}
     assert key_columns(1, 2) == {"key_id": None, "api_key_id": 2, "api_text_id": 1}
