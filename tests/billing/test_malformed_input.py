@@ -92,6 +92,7 @@ def answered(answer: Any, what: object) -> None:
     assert answer.status_code in (200, 302, 404, 409, 422), (what, answer)
 
 
+@pytest.mark.slow
 def test_a_change_that_cannot_be_read_is_not_made(shop: Shop) -> None:
     client, url = shop.page("team-change", shop.paying)
 
@@ -103,6 +104,7 @@ def test_a_change_that_cannot_be_read_is_not_made(shop: Shop) -> None:
     shop.unchanged()
 
 
+@pytest.mark.slow
 def test_a_change_of_any_kind_survives_malformed_input(shop: Shop) -> None:
     client, url = shop.page("team-change", shop.paying)
 

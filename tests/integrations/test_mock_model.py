@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from integrations.counting import tokens
 from integrations.mock_model import MOST_WORDS, MockModel, Said
+from tests.helpers.coroutines import finished
 
 
 async def asked(path: str, body: dict[str, Any]) -> httpx.Response:
@@ -21,7 +21,7 @@ async def asked(path: str, body: dict[str, Any]) -> httpx.Response:
 
 
 def answer(path: str, **body: Any) -> httpx.Response:
-    return asyncio.run(asked(path, {"model": "m", **body}))
+    return finished(asked(path, {"model": "m", **body}))
 
 
 @pytest.mark.parametrize(

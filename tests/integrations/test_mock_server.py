@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
 
 from integrations.mock_server import app
+from tests.helpers.coroutines import finished
 
 HELLO: dict[str, Any] = {"model": "m", "max_tokens": 30, "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -18,7 +18,7 @@ def asked(path: str, body: dict[str, Any]) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
             return await client.post(path, json=body)
 
-    return asyncio.run(ask())
+    return finished(ask())
 
 
 def test_an_answer_says_that_it_is_a_mocks() -> None:

@@ -200,6 +200,7 @@ def test_menus_theme_and_copy_work_with_the_keyboard(browser_page: Page, live_se
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#key").inner_text()
 
 
+@pytest.mark.slow
 def test_everything_works_on_a_phone_without_scrolling_sideways(
     browser_page: Page, live_server: LiveServer
 ) -> None:

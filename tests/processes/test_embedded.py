@@ -66,6 +66,7 @@ def test_postgres_keeps_what_it_committed_through_a_kill(data: Path) -> None:
     assert not postgres.answers()
 
 
+@pytest.mark.slow
 def test_a_pid_file_with_the_number_of_another_process_is_ignored(data: Path) -> None:
     postgres = Postgres(data)
     with servers_locked(data):
@@ -98,6 +99,7 @@ def test_redis_keeps_what_it_stored_through_a_kill(data: Path) -> None:
     assert server.pid() is None
 
 
+@pytest.mark.slow
 def test_the_last_process_that_uses_the_servers_stops_them(data: Path) -> None:
     servers = embedded_servers(data)
     with servers_in_use(data, servers):
@@ -108,6 +110,7 @@ def test_the_last_process_that_uses_the_servers_stops_them(data: Path) -> None:
     assert [server.pid() for server in servers] == [None, None]
 
 
+@pytest.mark.slow
 def test_servers_run_where_the_path_of_data_is_long(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = data.joinpath(*["a-folder-with-a-long-name"] * 6)
     servers = embedded_servers(deep)
@@ -150,6 +153,7 @@ def test_a_command_brings_its_own_servers(data: Path) -> None:
         ("pg_hba.conf", "nonsense\n", "PostgreSQL did not start: could not load"),
     ],
 )
+@pytest.mark.slow
 def test_a_start_that_must_fail_is_said_at_once(data: Path, file: str, content: str, says: str) -> None:
     postgres = Postgres(data)
     with servers_locked(data):

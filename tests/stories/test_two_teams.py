@@ -91,6 +91,7 @@ def path_to_team(model: type[Model]) -> str | None:
     return None
 
 
+@pytest.mark.slow
 def test_a_team_lives_the_same_with_another_beside_it() -> None:
     use_test_rate_card(MONDAY)
     put_on_sale()

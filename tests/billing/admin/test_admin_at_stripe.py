@@ -263,6 +263,7 @@ def everything() -> dict[str, list[Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_replaying_every_event_in_any_order_changes_nothing(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:

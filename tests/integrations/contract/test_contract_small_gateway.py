@@ -56,6 +56,7 @@ def options(request: pytest.FixtureRequest, live_server: LiveServer, tmp_path: P
         ]
 
 
+@pytest.mark.slow
 def test_the_small_gateway_passes_what_is_quick(options: list[str]) -> None:
     run = kit(*options, "-k", f"not ({TAKES_LONG})")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -75,6 +76,7 @@ ANSWER = {
 }
 
 
+@pytest.mark.slow
 def test_a_gateway_that_asks_nobody_fails_and_reads_what_it_must_do(options: list[str]) -> None:
     """A server that answers every call, whatever the key, and never heard of a console."""
     with fake_model() as free:

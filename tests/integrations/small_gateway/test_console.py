@@ -16,6 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from integrations.small_gateway import console as small_gateway_console
 from quota.models import GatewayCredential, Reservation, UsageEvent
 from quota.services.rate_cards import load_rate_card
+from tests.helpers.coroutines import finished
 from tests.helpers.factories import T0
 from tests.helpers.serving import Line, wait_for
 from tests.helpers.small_gateway import CREDENTIAL, Client, only_event, openai_client, small_gateway, states
@@ -96,6 +97,7 @@ def test_a_settlement_whose_answer_was_lost_is_charged_once(openai: Client, line
     assert UsageEvent.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_gateway_that_is_stopped_gives_what_waits_a_last_moment(line: Line, key: str) -> None:
     with small_gateway(url_of(line)) as url, openai_client(url, key) as openai:
         stream = openai.chat.completions.create(model=MODEL, messages=HELLO, stream=True)
@@ -131,7 +133,7 @@ def test_the_rate_card_is_asked_for_again_and_sent_only_when_it_has_changed(
         await asking.close()
         return seen
 
-    first, again, changed = asyncio.run(asked())
+    first, again, changed = finished(asked())
     assert MODEL in first
     assert again == first
     assert changed == ["talker", "chatter"]

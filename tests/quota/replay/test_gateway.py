@@ -183,6 +183,7 @@ def test_answers_that_lack_what_they_are_for_fail_the_replay(served: Served, tra
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_ctrl_c_gives_the_summary_so_far(served: Served, trace: Path) -> None:
     reached = threading.Event()
 

@@ -37,7 +37,8 @@ def test_a_right_one_lacks_is_named(as_user: AsUser) -> None:
     answer = as_user(member.user).get(f"/teams/{team.slug}/credits/")
 
     assert answer.status_code == 403
-    needed = "To see the Team's Credits and their ledger, you need to be Owner or Admin of this Team."
+    right = "To see the Team's Credits and API balance, and their ledger, "
+    needed = right + "you need to be Owner or Admin of this Team."
     assert needed in words(answer)
 
 
