@@ -27,20 +27,22 @@ WITH seat AS (
 ), reservations AS (
     INSERT INTO quota_reservation (
         id, gateway_id, request_id, request_hash, team_id, membership_id, key_id, seat_id, plan_id,
-        rate_card_id, model, agent, estimate_nanousd, from_quota_nanousd, from_credits_nanousd, windows,
-        state, created_at, expires_at, closed_at, expired)
+        rate_card_id, model, agent, tags, estimate_nanousd, from_quota_nanousd, from_credits_nanousd,
+        left_quota_nanousd, left_credits_nanousd, windows,
+        state, created_at, expires_at, holds_until, closed_at, expired)
     SELECT id, gateway_id, format('recorded-%%s-%%s', seat_id, n), '',
         team_id, membership_id, key_id, seat_id, plan_id,
-        rate_card_id, 'MiniMax-M2.7', '', 1000, 1000, 0, '[]',
-        'settled', moment, moment + interval '15 minutes', moment, false
+        rate_card_id, 'MiniMax-M2.7', '', '[]', 1000, 1000, 0, 0, 0, '[]',
+        'settled', moment, moment + interval '15 minutes', moment + interval '15 minutes', moment, false
     FROM calls, seat RETURNING id
 )
 INSERT INTO quota_usageevent (
-    id, gateway_id, usage_hash, reservation_id, team_id, membership_id, key_id, seat_id, plan_id,
+    id, gateway_id, usage_hash, reservation_id, draw_id, tags, estimated, is_undo,
+    team_id, membership_id, key_id, seat_id, plan_id,
     model, modality, agent, usage, prices,
     amount_nanousd, from_quota_nanousd, from_credits_nanousd, overrun_nanousd,
     windows_before, windows_after, occurred_at, recorded_at, unpriced, first_use_starts)
-SELECT id, gateway_id, '', id, team_id, membership_id, key_id, seat_id, plan_id,
+SELECT id, gateway_id, '', id, '', '[]', false, false, team_id, membership_id, key_id, seat_id, plan_id,
     'MiniMax-M2.7', 'language', '', '{}', '[]', 1000, 1000, 0, 0, '[]', '[]', moment, moment,
     false, '{}'
 FROM calls, seat

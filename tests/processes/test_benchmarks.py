@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.processes, pytest.mark.slow]
 SMALL = {
     "gated_calls": ("--seconds", "1", "--rounds", "1", "--clients", "2", "--seats", "2"),
     "flat_cost": ("--power", "3", "--calls", "2"),
+    "leased_calls": ("--seconds", "1", "--rounds", "1", "--clients", "2", "--seats", "2", "--batch", "5"),
 }
-SAYS = {"gated_calls": "gated calls/s", "flat_cost": "authorize p50"}
+SAYS = {"gated_calls": "gated calls/s", "flat_cost": "authorize p50", "leased_calls": "leased calls/s"}
 
 
 def processes_naming(folder: Path) -> list[str]:

@@ -225,6 +225,8 @@ def calls_of_everybody(scene: tenancy.Scene, name: str) -> Iterator[Call]:
         yield Call(name, "POST", reverse(name), body, headers)
     elif name == "join":
         yield Call(name, "GET", reverse(name, args=["token"]), headers=cookies(scene.people["owner"]))
+    elif name == "tool":
+        yield Call(name, "GET", reverse(name, args=["quickstart"]))
     else:
         key = key_of(Membership.objects.get(user=scene.people["owner"], team__slug=scene.slug))
         yield Call(name, "GET", reverse(name), headers=bearer(key))
