@@ -156,3 +156,16 @@ def test_a_worker_is_gone_when_its_process_is(path: Path) -> None:
     assert [file.name for file in path.with_name(path.name + ".workers").iterdir()] == [worker.name]
     worker.close()
     assert not list(path.with_name(path.name + ".workers").iterdir())
+
+
+def test_workers_that_open_a_new_file_at_once_all_can(tmp_path: Path) -> None:
+    def opened(number: int, turn: int) -> list[str]:
+        outbox = Outbox(tmp_path / f"{turn}.sqlite3", f"worker {number}")
+        outbox.write([Row(f"{number}", "r", "charge", "due", {})])
+        ids = [row.id for row in outbox.due("charge", 9)]
+        outbox.close()
+        return ids
+
+    with ThreadPoolExecutor(8) as pool:
+        for turn in range(20):
+            assert list(pool.map(opened, range(8), [turn] * 8)) == [[str(number)] for number in range(8)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,12 +63,27 @@ class Outbox:
         self._worker = worker
         self._db = sqlite3.connect(path, isolation_level=None, timeout=WAIT_MS / 1000)
         self._db.execute(f"PRAGMA busy_timeout = {WAIT_MS}")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(SCHEMA)
 
     def close(self) -> None:
         self._db.close()
+
+    def _write_ahead(self) -> None:
+        """Of those that open a new file at once, one may change its mode at a time, and SQLite makes the
+        others wait for everything but that.
+        """
+        give_up = time.monotonic() + WAIT_MS / 1000
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def write(self, rows: Iterable[Row]) -> None:
         """Writes all of these rows, or none; on the disk when it returns. A row that is `due` already, or
