@@ -18,6 +18,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.models import Gateway, GatewayCredential
+from quota.models.gateways import (
+    LONGEST_FLUSH_SECONDS,
+    LONGEST_LIFETIME_SECONDS,
+    SHORTEST_LIFETIME_SECONDS,
+)
 from quota.services import gateways
 from teams.models import User
 from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin, form_page, operator, shown_once_page
@@ -58,13 +63,13 @@ class LimitsForm(forms.Form):
 
     max_lifetime_seconds = forms.IntegerField(
         label=_("Longest lifetime of a hold, in seconds"),
-        min_value=gateways.SHORTEST_LIFETIME,
-        max_value=gateways.LONGEST_LIFETIME,
+        min_value=SHORTEST_LIFETIME_SECONDS,
+        max_value=LONGEST_LIFETIME_SECONDS,
     )
     flush_seconds = forms.IntegerField(
         label=_("Seconds for which a lease keeps its room after its end, for draws that come late"),
         min_value=0,
-        max_value=gateways.LONGEST_FLUSH,
+        max_value=LONGEST_FLUSH_SECONDS,
     )
 
     def __init__(self, gateway: Gateway, data: Any) -> None:

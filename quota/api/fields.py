@@ -15,6 +15,9 @@ from quota.windows import QuotaWindow
 from tokenplan.kit.api import Shape
 
 METERS = serializers.DictField(child=serializers.IntegerField(min_value=0), help_text="Meter to quantity.")
+TAGS = serializers.ListField(
+    child=serializers.CharField(max_length=64), max_length=8, required=False, allow_null=True
+)
 NANOUSD = "Whole nano-dollars (10^-9 USD)."
 LARGEST_ID = 2**63 - 1
 

@@ -28,6 +28,7 @@ from quota.hot_path.refusals import check_agents, no_room
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import CallState, locked_call_state, public_id_of
 from quota.models import Gateway, Reservation
+from quota.models.gateways import SHORTEST_LIFETIME_SECONDS
 from quota.pricing import Card, estimated, not_on_the_card
 from quota.stored_json import windows_json
 from quota.windows import Hold
@@ -36,7 +37,6 @@ from teams.errors import KeyInvalid
 from tokenplan.kit.errors import InvalidValue
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)
-LEAST_LIFETIME_SECONDS = 10
 # A video is made by a job that runs for hours.
 LIFETIME_OF_MODALITY_SECONDS = {"video": 14_400}
 
@@ -171,9 +171,9 @@ def _estimate(card: Card, plan: PlanTerms | None, request: AuthorizeRequest) -> 
 def check_lifetime(gateway: Gateway, seconds: int) -> timedelta:
     """A lifetime that was asked for. Raises InvalidValue for one outside of 10 s to the gateway's longest."""
     most = gateway.max_lifetime_seconds
-    if not LEAST_LIFETIME_SECONDS <= seconds <= most:
+    if not SHORTEST_LIFETIME_SECONDS <= seconds <= most:
         detail = _("A hold of this gateway lives from %(least)s to %(most)s seconds")
-        values = {"least": LEAST_LIFETIME_SECONDS, "most": most}
+        values = {"least": SHORTEST_LIFETIME_SECONDS, "most": most}
         raise InvalidValue(detail % values, pointer="/lifetime_seconds")
     return timedelta(seconds=seconds)
 

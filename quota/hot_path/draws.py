@@ -84,7 +84,7 @@ def draw_from(
     found = card.find(report.model or locked.model)
     model = found.model if found else report.model
     digest = digest or digest_of(report)
-    if prior := UsageEvent.objects.filter(reservation=locked.id, draw_id=report.draw_id).first():
+    if prior := _prior(locked, report):
         _check_repeat(prior, report, model, digest)
         return Drawn(prior, is_new=False, state=locked.state)
     if not replaying:
@@ -141,6 +141,15 @@ def digest_of(report: Report) -> str:
     moment = report.occurred_at.astimezone(UTC).isoformat() if report.occurred_at else None
     more = [report.estimated, moment, report.agent, report.tags]
     return usage_hash(report.model, report.usage, *more)
+
+
+def _prior(locked: ReservationState, report: Report) -> UsageEvent | None:
+    """The event of this draw, if it was recorded before. What has no id settles its hold: so before the hold
+    is settled there is none, and a first settle need not ask.
+    """
+    if not report.draw_id and locked.state != Reservation.State.SETTLED:
+        return None
+    return UsageEvent.objects.filter(reservation=locked.id, draw_id=report.draw_id).first()
 
 
 def _check_repeat(prior: UsageEvent, report: Report, model: str, digest: str) -> None:

@@ -8,6 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 
+SHORTEST_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS = 10, 604_800
+LONGEST_FLUSH_SECONDS = 3600
+
 
 class Gateway(models.Model):
     """A model server that asks and settles. `revoked_at`: none of its credentials works any more."""
@@ -29,11 +32,15 @@ class Gateway(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(max_lifetime_seconds__gte=10, max_lifetime_seconds__lte=604_800),
+                condition=Q(
+                    max_lifetime_seconds__gte=SHORTEST_LIFETIME_SECONDS,
+                    max_lifetime_seconds__lte=LONGEST_LIFETIME_SECONDS,
+                ),
                 name="a_hold_lives_from_ten_seconds_to_a_week",
             ),
             models.CheckConstraint(
-                condition=Q(flush_seconds__lte=3600), name="a_lease_is_flushed_within_an_hour"
+                condition=Q(flush_seconds__lte=LONGEST_FLUSH_SECONDS),
+                name="a_lease_is_flushed_within_an_hour",
             ),
         ]
 

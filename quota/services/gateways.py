@@ -12,6 +12,11 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from quota.models import Gateway, GatewayCredential
+from quota.models.gateways import (
+    LONGEST_FLUSH_SECONDS,
+    LONGEST_LIFETIME_SECONDS,
+    SHORTEST_LIFETIME_SECONDS,
+)
 from teams.keytext import ALPHABET
 from teams.models import User
 from teams.services.audit import record
@@ -22,8 +27,6 @@ from tokenplan.kit.transactions import one_transaction
 PREFIX = "gw-"
 SECRET_LENGTH = 40
 MAX_OVERLAP = timedelta(days=30)
-SHORTEST_LIFETIME, LONGEST_LIFETIME = 10, 604_800
-LONGEST_FLUSH = 3600
 
 
 @one_transaction()
@@ -98,12 +101,12 @@ def set_hold_limits(
     Raises InvalidValue for a lifetime outside of 10 seconds to 7 days, or more than an hour to flush;
     NotFound for a revoked gateway.
     """
-    if not SHORTEST_LIFETIME <= max_lifetime_seconds <= LONGEST_LIFETIME:
-        values = {"least": SHORTEST_LIFETIME, "most": LONGEST_LIFETIME}
+    if not SHORTEST_LIFETIME_SECONDS <= max_lifetime_seconds <= LONGEST_LIFETIME_SECONDS:
+        values = {"least": SHORTEST_LIFETIME_SECONDS, "most": LONGEST_LIFETIME_SECONDS}
         detail = _("A hold lives from %(least)s to %(most)s seconds.") % values
         raise InvalidValue(detail, pointer="/max_lifetime_seconds")
-    if not 0 <= flush_seconds <= LONGEST_FLUSH:
-        detail = _("A lease is flushed within %(most)s seconds.") % {"most": LONGEST_FLUSH}
+    if not 0 <= flush_seconds <= LONGEST_FLUSH_SECONDS:
+        detail = _("A lease is flushed within %(most)s seconds.") % {"most": LONGEST_FLUSH_SECONDS}
         raise InvalidValue(detail, pointer="/flush_seconds")
     locked = _locked(gateway)
     if (locked.max_lifetime_seconds, locked.flush_seconds) != (max_lifetime_seconds, flush_seconds):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,9 +14,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from quota import errors
-from quota.api.fields import NANOUSD, WindowSerializer
+from quota.api.fields import NANOUSD, TAGS, WindowSerializer
 from quota.api.gateway import bodies
-from quota.api.gateway.base import GatewayView, usage_at
+from quota.api.gateway.base import GatewayView, usage_at, written_beside
 from quota.api.gateway.rate_limits import rate_limit_fields
 from quota.api.gateway.relay import RELAYED_PROBLEM, relay
 from quota.hot_path.authorize import AuthorizeRequest, authorize
@@ -26,11 +25,9 @@ from quota.stored_json import moment_json, windows_json
 from teams import keytext
 from teams.errors import KeyInvalid
 from tokenplan.kit.api import Shape
-from tokenplan.kit.errors import Refusal, Unavailable
+from tokenplan.kit.errors import Refusal
 from tokenplan.kit.openapi import refusals
-from tokenplan.kit.problems import UNAVAILABLE, Problem
-
-logger = logging.getLogger(__name__)
+from tokenplan.kit.problems import Problem
 
 
 class AuthorizeRequestSerializer(Shape):
@@ -46,9 +43,7 @@ class AuthorizeRequestSerializer(Shape):
         allow_null=True,
     )
     agent = serializers.CharField(max_length=64, required=False, allow_null=True)
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=64), max_length=8, required=False, allow_null=True
-    )
+    tags = TAGS
     hold_nanousd = serializers.IntegerField(
         min_value=1,
         required=False,
@@ -143,11 +138,11 @@ class Authorize(GatewayView):
         )
 
     def _remember(self, asked: AuthorizeRequest, refusal: Refusal, at: datetime) -> None:
-        """For whoever asks why. What cannot be remembered changes no answer."""
+        """For whoever asks why. A text that is no key of ours asks the database nothing."""
         kind = keytext.kind_of(asked.key_text)
         if kind is None or keytext.key_id_of(asked.key_text, kind) is None:
             return
-        try:
+        with written_beside("a refusal"):
             remember_refusal(
                 gateway=self.gateway,
                 key_text=asked.key_text,
@@ -156,8 +151,6 @@ class Authorize(GatewayView):
                 refusal=refusal,
                 at=at,
             )
-        except (*UNAVAILABLE, Unavailable):
-            logger.warning("A refusal could not be remembered", exc_info=True)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # What is relayed reaches clients that parse it, whatever language the gateway asks for.

@@ -42,11 +42,9 @@ class GatewayView(APIView):
         return cast(Gateway, self.request.auth)
 
     def keep(self, kind: QuarantinedRow.Kind, rows: Sequence[RejectedRow], at: datetime) -> None:
-        """Quarantine what was rejected. What cannot be kept changes no answer."""
-        try:
+        """Quarantine what was rejected."""
+        with written_beside("rejected rows"):
             keep_rejected(gateway=self.gateway, kind=kind, rows=rows, at=at)
-        except (*UNAVAILABLE, Unavailable):
-            logger.warning("Rejected rows could not be kept", exc_info=True)
 
     def problem(self, error: Exception) -> Problem:
         """The problem document for whatever was raised."""
@@ -54,6 +52,15 @@ class GatewayView(APIView):
 
     def get_exception_handler(self) -> Callable[[Exception, Mapping[str, Any]], HttpResponse]:
         return lambda error, context: self.problem(error).response()
+
+
+@contextmanager
+def written_beside(what: str) -> Iterator[None]:
+    """For what is kept of a request that is answered anyway: that it cannot be written changes no answer."""
+    try:
+        yield
+    except (*UNAVAILABLE, Unavailable):
+        logger.warning("What could not be kept: %s", what, exc_info=True)
 
 
 @contextmanager

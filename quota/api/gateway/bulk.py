@@ -16,7 +16,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from quota import errors
-from quota.api.fields import METERS
+from quota.api.fields import METERS, TAGS
 from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView
 from quota.api.gateway.settle import DrawSerializer
@@ -56,9 +56,7 @@ class EventRowSerializer(Shape):
     usage = METERS
     occurred_at = serializers.DateTimeField(help_text="Up to 7 days back, 5 minutes ahead.")
     agent = serializers.CharField(max_length=64, required=False, allow_null=True)
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=64), max_length=8, required=False, allow_null=True
-    )
+    tags = TAGS
     reservation = serializers.UUIDField(
         required=False,
         allow_null=True,

@@ -14,7 +14,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from quota import errors
-from quota.api.fields import METERS
+from quota.api.fields import METERS, TAGS
 from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView, usage_at
 from quota.api.receipts import ReceiptSerializer, receipt_json
@@ -59,9 +59,7 @@ class DrawSerializer(SettleSerializer):
         "A call counts at its authorize.",
     )
     agent = serializers.CharField(max_length=64, required=False, allow_null=True)
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=64), max_length=8, required=False, allow_null=True
-    )
+    tags = TAGS
 
 
 class DrawnSerializer(ReceiptSerializer):

@@ -4,6 +4,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from quota.errors import (
     AlreadyReleased,
@@ -153,3 +155,10 @@ def test_a_call_is_charged_at_the_window_and_prices_of_its_authorization() -> No
     assert event.occurred_at == sunday
     week = usage_bar(scene.owner, sunday + 2 * MINUTE).windows[1]
     assert week.used == 0
+
+
+def test_a_settle_is_two_statements_and_asks_for_no_draw_before_it(scene: Scene) -> None:
+    held = scene.desk.ask(5)
+    with CaptureQueriesContext(connection) as queries:
+        scene.desk.settle(held, 4)
+    assert len([query for query in queries if "SAVEPOINT" not in query["sql"]]) == 2

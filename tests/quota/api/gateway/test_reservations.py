@@ -8,6 +8,8 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from quota.models import Gateway, Reservation, UsageEvent
 from teams.services.keys import revoke_keys
@@ -209,3 +211,18 @@ def test_an_event_names_its_key_by_the_handle_of_the_answer() -> None:
         office.gateway.post("gateway/authorize", {"request_id": "h", "key": handle, "model": "penny"}).status
         == 401
     )
+
+
+def test_a_page_of_holds_is_read_by_as_many_statements_as_one_hold() -> None:
+    office = make_office()
+
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert office.gateway.get("gateway/reservations?state=held").status == 200
+        return len(queries)
+
+    drawn(office, lease(office, 10).body["reservation"], 1)
+    of_one = statements()
+    for number in range(3):
+        drawn(office, lease(office, 10, request_id=str(number)).body["reservation"], 1)
+    assert statements() == of_one
