@@ -10,7 +10,6 @@ from typing import Any, cast
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,6 +22,7 @@ from quota.api.key_holder.trackers import (
     UNKNOWN_ERROR,
     WRONG_KEY,
     BaseRespSerializer,
+    TrackerView,
     always,
 )
 from quota.money import usd_text
@@ -31,7 +31,7 @@ from quota.selectors.credits import team_credits
 from teams.errors import KeyInvalid
 from teams.models import ApiKeyText
 from teams.services.api_keys import recognise_api_key
-from tokenplan.kit.api import JSONAlone, Shape
+from tokenplan.kit.api import Shape
 from tokenplan.kit.openapi import refusals
 from tokenplan.kit.parsers import bearer
 
@@ -92,12 +92,9 @@ class QueryBalanceSerializer(serializers.Serializer[Any]):
     base_resp = BaseRespSerializer()
 
 
-class QueryBalance(APIView):
-    """The key is recognised here, not by the framework, so that a refusal is a 200 too."""
-
-    authentication_classes = []
-    permission_classes = []
-    content_negotiation_class = JSONAlone
+class QueryBalance(TrackerView):
+    unknown = {"base_resp": UNKNOWN_ERROR["base_resp"]}
+    logged_as = "query_balance"
 
     @extend_schema(
         summary="The API balance, for trackers",
@@ -112,12 +109,6 @@ class QueryBalance(APIView):
     )
     def get(self, request: Request) -> Response:
         return always(self._body(request))
-
-    def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, MethodNotAllowed):
-            return super().handle_exception(exc)
-        logger.warning("query_balance: %s: %s", type(exc).__name__, exc)
-        return always({"base_resp": UNKNOWN_ERROR["base_resp"]})
 
     def _body(self, request: Request) -> dict[str, Any]:
         if not request.headers.get("Authorization", "").strip():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -76,12 +76,30 @@ class RemainsSerializer(serializers.Serializer[Any]):
     base_resp = BaseRespSerializer()
 
 
-class Remains(APIView):
-    """Both paths. The key is recognised here, not by the framework, so that a refusal is a 200 too."""
+class TrackerView(APIView):
+    """A path that trackers poll: always HTTP 200. The key is recognised by the view, not by the framework, so
+    that a refusal is a 200 too.
+    """
 
     authentication_classes = []
     permission_classes = []
     content_negotiation_class = JSONAlone
+    # What is answered, and under which name it is logged, when nothing can be said now.
+    unknown: ClassVar[dict[str, Any]]
+    logged_as: ClassVar[str]
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, MethodNotAllowed):
+            return super().handle_exception(exc)
+        logger.warning("%s: %s: %s", self.logged_as, type(exc).__name__, exc)
+        return always(self.unknown)
+
+
+class Remains(TrackerView):
+    """Both paths."""
+
+    unknown = UNKNOWN_ERROR
+    logged_as = "remains"
 
     @extend_schema(
         summary="What remains, for trackers",
@@ -98,12 +116,6 @@ class Remains(APIView):
     )
     def get(self, request: Request) -> Response:
         return always(self._body(request))
-
-    def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, MethodNotAllowed):
-            return super().handle_exception(exc)
-        logger.warning("remains: %s: %s", type(exc).__name__, exc)
-        return always(UNKNOWN_ERROR)
 
     def _body(self, request: Request) -> dict[str, Any]:
         if not request.headers.get("Authorization", "").strip():
