@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from quota.hot_path.authorize import Authorization
+from quota.hot_path.events import ReportedEvent, record_events
 from quota.models import CreditLedgerEntry, Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from teams import keytext
@@ -21,6 +23,33 @@ HOUR = timedelta(hours=1)
 def used(scene: Scene) -> list[int]:
     """What both windows count a minute after `T0`."""
     return [window.used for window in usage_bar(scene.owner, T0 + MINUTE).windows]
+
+
+def parts(event: UsageEvent | None) -> tuple[int, int, int]:
+    """Cents of a charge, which there is, that quota, Credits and nobody paid; they add up to it."""
+    assert event is not None
+    nanousd = (event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd)
+    assert sum(nanousd) == event.amount_nanousd
+    return nanousd[0] // PENNY, nanousd[1] // PENNY, nanousd[2] // PENNY
+
+
+def left(held: Authorization) -> tuple[int, int, str]:
+    """Cents of quota and of Credits that draws have left of a hold, and its state."""
+    row = Reservation.objects.get(pk=held.reservation_id)
+    return row.left_quota_nanousd // PENNY, row.left_credits_nanousd // PENNY, row.state
+
+
+def bar(scene: Scene, moment: datetime) -> list[tuple[int, int]]:
+    """Cents that each window has used and holds."""
+    return [(w.used // PENNY, w.held // PENNY) for w in usage_bar(scene.owner, moment).windows]
+
+
+def reported(scene: Scene, name: str, calls: int, moment: datetime, *, at: datetime) -> UsageEvent:
+    """The charge of so many calls that nobody had asked for, reported under this id."""
+    row = ReportedEvent(name, scene.desk.key, "penny", {"calls": calls}, moment)
+    (result,) = record_events(gateway=scene.desk.gateway, events=[row], at=at)
+    assert result.is_new, result
+    return UsageEvent.objects.get(external_id=name)
 
 
 def counts() -> tuple[int, int, int, int]:

@@ -27,16 +27,9 @@ from tests.helpers.factories import (
     make_member,
     make_scene,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, parts
 
 pytestmark = pytest.mark.django_db
-
-
-def parts(event: UsageEvent) -> tuple[int, int, int]:
-    """Calls at a penny each that quota, Credits and nobody paid."""
-    nanousd = (event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd)
-    assert sum(nanousd) == event.amount_nanousd
-    return nanousd[0] // PENNY, nanousd[1] // PENNY, nanousd[2] // PENNY
 
 
 def test_quota_that_was_held_pays_although_a_late_report_has_taken_the_room(scene: Scene) -> None:

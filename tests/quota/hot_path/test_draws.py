@@ -21,7 +21,6 @@ from quota.hot_path.events import ReportedEvent, Settlement, record_events, sett
 from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditMonth, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
-from quota.selectors.usage_bar import usage_bar
 from quota.services.credits import expire_lots
 from teams.services.keys import revoke_keys, rotate_key
 from tests.helpers.factories import (
@@ -34,29 +33,12 @@ from tests.helpers.factories import (
     make_gateway,
     make_member,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, bar, counts, left, parts, reported
 from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
 
 DAY = 24 * HOUR
-
-
-def parts(event: UsageEvent) -> tuple[int, int, int]:
-    """Quota, Credits and overrun of a charge, in cents."""
-    of_charge = event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd
-    return tuple(nanousd // PENNY for nanousd in of_charge)  # type: ignore[return-value]
-
-
-def left(held: Any) -> tuple[int, int, str]:
-    """Quota and Credits that draws have left of a hold, in cents, and its state."""
-    row = Reservation.objects.get(pk=held.reservation_id)
-    return row.left_quota_nanousd // PENNY, row.left_credits_nanousd // PENNY, row.state
-
-
-def bar(scene: Scene, moment: datetime) -> list[tuple[int, int]]:
-    """What each window has used and holds, in cents."""
-    return [(w.used // PENNY, w.held // PENNY) for w in usage_bar(scene.owner, moment).windows]
 
 
 def test_a_lease_holds_an_amount_for_calls_of_any_model(scene: Scene) -> None:
@@ -326,10 +308,3 @@ def test_a_key_handle_stands_for_the_key_and_outlives_its_rotation(scene: Scene)
     revoke_keys(membership=scene.owner, at=T0 + 3 * MINUTE, by=None)
     assert report("late", T0 + 4 * MINUTE).code == "key_invalid"
     assert report("in time", T0 + 150 * SECOND) is True
-
-
-def reported(scene: Scene, name: str, calls: int, moment: datetime, *, at: datetime) -> UsageEvent:
-    row = ReportedEvent(name, scene.desk.key, "penny", {"calls": calls}, moment)
-    (result,) = record_events(gateway=scene.desk.gateway, events=[row], at=at)
-    assert result.is_new, result
-    return UsageEvent.objects.get(external_id=name)

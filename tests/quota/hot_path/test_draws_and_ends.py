@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,11 +12,9 @@ from quota.errors import (
     MomentOutOfRange,
     QuotaExhausted,
 )
-from quota.hot_path.events import ReportedEvent, record_events
 from quota.hot_path.settle import release
-from quota.models import OwedUsage, Reservation, UsageEvent
+from quota.models import OwedUsage, Reservation
 from quota.selectors.reconcile import differences
-from quota.selectors.usage_bar import usage_bar
 from quota.services.entitlements import entitle_seat, suspend_seat, withdraw_seat
 from quota.services.reservations import expire_reservations
 from teams.models import Membership, Seat, User
@@ -35,28 +32,11 @@ from tests.helpers.factories import (
     make_plan,
     make_seat,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, bar, counts, left, parts, reported
 
 pytestmark = pytest.mark.django_db
 
 DAY = 24 * HOUR
-
-
-def parts(event: UsageEvent) -> tuple[int, int, int]:
-    """Quota, Credits and overrun of a charge, in cents."""
-    of_charge = event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd
-    return tuple(nanousd // PENNY for nanousd in of_charge)  # type: ignore[return-value]
-
-
-def left(held: Any) -> tuple[int, int, str]:
-    """Quota and Credits that draws have left of a hold, in cents, and its state."""
-    row = Reservation.objects.get(pk=held.reservation_id)
-    return row.left_quota_nanousd // PENNY, row.left_credits_nanousd // PENNY, row.state
-
-
-def bar(scene: Scene, moment: datetime) -> list[tuple[int, int]]:
-    """What each window has used and holds, in cents."""
-    return [(w.used // PENNY, w.held // PENNY) for w in usage_bar(scene.owner, moment).windows]
 
 
 # --- the moment of a draw, and the end of a lease
@@ -224,10 +204,3 @@ def test_a_call_that_was_allowed_is_charged_as_ever_though_its_key_has_gone(scen
     held = scene.desk.ask(10)
     revoke_keys(membership=scene.owner, at=T0, by=None)
     assert parts(scene.desk.settle(held, 12, at=T0 + MINUTE)) == (12, 0, 0)
-
-
-def reported(scene: Scene, name: str, calls: int, moment: datetime, *, at: datetime) -> UsageEvent:
-    row = ReportedEvent(name, scene.desk.key, "penny", {"calls": calls}, moment)
-    (result,) = record_events(gateway=scene.desk.gateway, events=[row], at=at)
-    assert result.is_new, result
-    return UsageEvent.objects.get(external_id=name)

@@ -13,18 +13,12 @@ from quota.models import CreditMonth, Reservation, UsageEvent
 from quota.services.reservations import expire_reservations
 from teams.services.seats import assign_seat, free_seat
 from tests.helpers.factories import T0, USD, Scene, give_credits, make_desk, make_gateway, make_member
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, asked_of_credits
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, asked_of_credits, parts
 
 pytestmark = pytest.mark.django_db
 
 TICK = timedelta(microseconds=1)
 EAST = timezone(timedelta(hours=14))
-
-
-def parts(event: UsageEvent) -> tuple[int, int, int]:
-    """Quota, Credits and overrun of a charge, in cents."""
-    of_charge = event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd
-    return tuple(nanousd // PENNY for nanousd in of_charge)  # type: ignore[return-value]
 
 
 def test_a_draw_may_be_five_minutes_ahead_but_for_the_last_instant(scene: Scene) -> None:

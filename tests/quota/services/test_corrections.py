@@ -24,7 +24,7 @@ from quota.services.credits import expire_lots
 from quota.windows import Limit, Policy, Rule
 from teams.models import AuditEntry
 from tests.helpers.factories import T0, Scene, give_credits, limits, make_desk, make_member, make_scene
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, parts
 
 pytestmark = pytest.mark.django_db
 
@@ -34,12 +34,6 @@ LATER = T0 + HOUR
 def correct(event: UsageEvent, cents: int | None, *, at: datetime = LATER) -> Correction:
     usage = None if cents is None else {"calls": cents}
     return correct_charge(event=event, usage=usage, reason="counted twice", at=at, by=None)
-
-
-def parts(event: UsageEvent | None) -> tuple[int, int, int]:
-    assert event is not None
-    of_charge = event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd
-    return tuple(nanousd // PENNY for nanousd in of_charge)  # type: ignore[return-value]
 
 
 def bar(scene: Scene) -> list[int]:
