@@ -87,6 +87,10 @@ class ReservationQuerySet(TeamOwned["Reservation"]):
         """Those that hold nothing any more, by the clock, and that no sweep has marked yet."""
         return self.filter(state="held", holds_until__lte=at)
 
+    def to_charge(self, at: datetime) -> Self:
+        """Those whose end has come and of which what is left is charged, and not yet charged."""
+        return self.filter(state="held", charges_at__lte=at)
+
     def over(self, at: datetime) -> Self:
         """Those whose lifetime is over and that were not closed, whether or not a sweep has marked them."""
         return self.filter(Q(state="held", expires_at__lte=at) | Q(expired=True))

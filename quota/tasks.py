@@ -23,8 +23,9 @@ def close_windows() -> int:
 
 @shared_task(name="quota.expire_reservations")
 def expire_reservations() -> int:
-    """Marks holds whose lifetime is over."""
-    return reservations.expire_reservations(at=timezone.now())
+    """Marks holds whose lifetime is over, or charges them."""
+    at = timezone.now()
+    return reservations.charge_lapsed_holds(at=at) + reservations.expire_reservations(at=at)
 
 
 @shared_task(name="quota.expire_lots")

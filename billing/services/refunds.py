@@ -17,10 +17,10 @@ from billing.selectors.refunds import owed_of
 from billing.services.notifications import notify_of_failed_refund, notify_of_refused_refund, notify_owner
 from billing.services.undos import ended_by
 from billing.stripe_api.snapshots import RefundSnapshot
+from quota.hot_path.locks import lock_lot
 from quota.models import CreditLedgerEntry
 from quota.money import usd_text
 from quota.services import credits
-from quota.services.locks import lock_lot
 from teams.models import AuditEntry, User
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team

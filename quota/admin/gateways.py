@@ -71,6 +71,10 @@ class LimitsForm(forms.Form):
         min_value=0,
         max_value=LONGEST_FLUSH_SECONDS,
     )
+    charge_hold = forms.BooleanField(
+        label=_("Charge what is left of a hold at its end as estimated, until its usage is reported"),
+        required=False,
+    )
 
     def __init__(self, gateway: Gateway, data: Any) -> None:
         super().__init__(data, initial={name: getattr(gateway, name) for name in self.base_fields})

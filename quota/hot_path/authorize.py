@@ -24,9 +24,10 @@ from quota.hot_path.accounts import (
 )
 from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
+from quota.hot_path.draws import TAKEN_FOR
 from quota.hot_path.refusals import check_agents, no_room
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import CallState, locked_call_state, public_id_of
+from quota.hot_path.state import CallState, id_and_kind_of, locked_call_state
 from quota.models import Gateway, Reservation
 from quota.models.gateways import SHORTEST_LIFETIME_SECONDS
 from quota.pricing import Card, estimated, not_on_the_card
@@ -88,12 +89,12 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
     TooManyAgents, LeaseNotAllowed. The key comes first: a dead one is refused whatever was answered before. A
     refusal holds nothing and is not remembered: the same request_id may ask again.
     """
-    key_public_id = public_id_of(request.key_text)
+    key_public_id, kind = id_and_kind_of(request.key_text)
     with transaction.atomic():
         state = locked_call_state(
             key_public_id,
             key_text=request.key_text,
-            kind=keytext.kind_of(request.key_text) or keytext.SUBSCRIPTION_KEY,
+            kind=kind,
             request_id=request.request_id,
             occurred_at=at,
             at=at,
@@ -145,7 +146,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             else [],
             created_at=at,
             expires_at=expires_at,
-            holds_until=room_kept_until(gateway, expires_at, is_lease=is_lease),
+            **ends_of_hold(gateway, expires_at, is_lease=is_lease),
         )
         if _write(reservation, credits_needed):
             open_first_use_windows(state.seat_id, state.usage, at)
@@ -190,9 +191,15 @@ def _lifetime(gateway: Gateway, card: Card | None, request: AuthorizeRequest) ->
     return timedelta(seconds=min(seconds, gateway.max_lifetime_seconds))
 
 
-def room_kept_until(gateway: Gateway, expires_at: datetime, *, is_lease: bool) -> datetime:
-    """When a hold lets go of its room by itself: a lease after the time to flush its draws."""
-    return expires_at + timedelta(seconds=gateway.flush_seconds) if is_lease else expires_at
+def ends_of_hold(gateway: Gateway, expires_at: datetime, *, is_lease: bool) -> dict[str, datetime | None]:
+    """The columns of a hold that say when it lets go of its room by itself: a lease after the time to flush
+    its draws. Where the gateway charges what lapses, that is charged then, and the room kept until it is: so
+    until then for as long as its usage may be reported.
+    """
+    over = expires_at + timedelta(seconds=gateway.flush_seconds) if is_lease else expires_at
+    if gateway.charge_hold:
+        return {"holds_until": over + TAKEN_FOR, "charges_at": over}
+    return {"holds_until": over, "charges_at": None}
 
 
 def _request_hash(key_public_id: str, request: AuthorizeRequest, lifetime: timedelta) -> str:
@@ -265,14 +272,12 @@ RETURNING id
 """  # noqa: S608  (its parts are constants of ours)
 
 
-def _of_api_key(statement: str) -> str:
-    """The same statement, with the text of an API key and the API balance."""
-    with_text = statement.replace("teams_subscriptionkey", "teams_apikeytext")
-    with_text = with_text.replace("WHERE id = %(key_id)s", "WHERE id = %(api_text_id)s")
-    return with_text.replace(USABLE_CREDITS, USABLE_BALANCE)
-
-
-_INSERT_OF_API_KEY = _of_api_key(_INSERT)
+# The same statement, with the text of an API key and the API balance.
+_INSERT_OF_API_KEY = (
+    _INSERT.replace("teams_subscriptionkey", "teams_apikeytext")
+    .replace("WHERE id = %(key_id)s", "WHERE id = %(api_text_id)s")
+    .replace(USABLE_CREDITS, USABLE_BALANCE)
+)
 
 
 def _write(reservation: Reservation, credits_needed: int) -> bool:

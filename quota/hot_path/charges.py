@@ -19,7 +19,7 @@ from quota.hot_path.accounts import Payer, account_columns, key_columns, usable_
 from quota.hot_path.buckets import first_use_starts
 from quota.hot_path.catalog import plan_terms
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import SeatUsage
+from quota.hot_path.state import ReservationState, SeatUsage
 from quota.models import ApiKeyMonth, CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
 from quota.stored_json import prices_json, windows_json
@@ -57,6 +57,23 @@ class Call:
     @property
     def payer(self) -> Payer:
         return Payer(self.team_id, self.membership_id, self.api_key_id)
+
+
+def call_of_hold(hold: ReservationState, **said: Any) -> Call:
+    """A call that the hold allowed: whose it is says the hold, `said` are the other fields of the call."""
+    of_hold: dict[str, Any] = {
+        "external_id": None,
+        "reservation_id": hold.id,
+        "team_id": hold.team_id,
+        "membership_id": hold.membership_id,
+        "key_id": hold.api_text_id if hold.api_key_id else hold.key_id,
+        "api_key_id": hold.api_key_id,
+        "seat_id": hold.seat_id,
+        "plan_id": hold.plan_id,
+        "agent": hold.agent,
+        "tags": hold.tags,
+    }
+    return Call(**of_hold | said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from quota.errors import (
     ReportedTooLate,
 )
 from quota.hot_path.catalog import rate_card
-from quota.hot_path.charges import AfterDraw, Call, HeldParts, record_charge, usage_hash
-from quota.hot_path.state import ReservationState
+from quota.hot_path.charges import AfterDraw, HeldParts, call_of_hold, record_charge, usage_hash
+from quota.hot_path.lapses import charge_at_end, reopen
+from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.pricing import charge
 from tokenplan.kit.errors import InvalidValue
@@ -74,8 +75,9 @@ def draw_from(
     it recorded though the hold is closed, or long over.
 
     The same draw twice is charged once. Usage beyond what is held is recorded all the same. A hold whose
-    lifetime is over, or a lease that is not flushed in time, holds nothing. A lease whose key or seat has
-    gone pays what it holds for one more draw, and is ended: everything beyond is overrun.
+    lifetime is over, or a lease that is not flushed in time, holds nothing; one that was charged at its end
+    gives that back first, and what a draw leaves of it is charged again. A lease whose key or seat has gone
+    pays what it holds for one more draw, and is ended: everything beyond is overrun.
 
     Raises AlreadySettled, AlreadyReleased, ReportedTooLate, EventIdReused, MomentOutOfRange, ModelUnknown,
     InvalidUsage, and InvalidValue for a draw from a lease that names no model.
@@ -92,27 +94,13 @@ def draw_from(
     if not model:
         raise InvalidValue(_("A draw from a lease names the model that ran"), pointer="/model")
     occurred_at = _moment(locked, report, at)
-    gone = locked.is_lease and not (locked.key_works and locked.seat_works)
-    held = HeldParts(alone=gone)
-    becomes = AfterDraw.SETTLED if closes else AfterDraw.STAYS
-    if locked.state == Reservation.State.ENDED:
-        held = HeldParts(alone=True)
-    elif locked.state == Reservation.State.HELD and at < locked.holds_until:
-        left = locked.left_quota_nanousd, locked.left_in_account_nanousd
-        held = HeldParts(*left, lots_at=locked.created_at, alone=gone)
-        if gone and not closes:
-            becomes = AfterDraw.ENDED
-    call = Call(
+    locked, charged = reopen(locked, at=at)
+    held, becomes = _held(locked, closes=closes, at=at)
+    call = call_of_hold(
+        locked,
         gateway_id=gateway.pk,
         external_id=report.external_id,
-        reservation_id=locked.id,
         draw_id=report.draw_id,
-        team_id=locked.team_id,
-        membership_id=locked.membership_id,
-        key_id=locked.api_text_id if locked.api_key_id else locked.key_id,
-        api_key_id=locked.api_key_id,
-        seat_id=locked.seat_id,
-        plan_id=locked.plan_id,
         model=model,
         agent=report.agent or locked.agent,
         tags=locked.tags if report.tags is None else report.tags,
@@ -120,10 +108,27 @@ def draw_from(
         estimated=report.estimated,
         usage_hash=digest,
         occurred_at=occurred_at,
+        corrects_id=charged.pk if charged and closes else None,
     )
     price = charge(card, model, report.usage)
     event = record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at, becomes=becomes)
+    if charged and becomes is AfterDraw.STAYS:
+        charge_at_end(locked_reservation_state(locked.id, at=at), at=at, instead_of=charged)
+        return Drawn(event, is_new=True, state=Reservation.State.RELEASED)
     return Drawn(event, is_new=True, state=becomes or locked.state)
+
+
+def _held(locked: ReservationState, *, closes: bool, at: datetime) -> tuple[HeldParts, AfterDraw]:
+    """What pays for a draw, and what becomes of the hold by it."""
+    gone = locked.is_lease and not (locked.key_works and locked.seat_works)
+    becomes = AfterDraw.SETTLED if closes else AfterDraw.STAYS
+    if locked.state == Reservation.State.ENDED:
+        return HeldParts(alone=True), becomes
+    if locked.state != Reservation.State.HELD or at >= locked.holds_until:
+        return HeldParts(alone=gone), becomes
+    left = locked.left_quota_nanousd, locked.left_in_account_nanousd
+    held = HeldParts(*left, lots_at=locked.created_at, alone=gone)
+    return held, AfterDraw.ENDED if gone and not closes else becomes
 
 
 def _check_open(locked: ReservationState, at: datetime) -> None:

@@ -20,18 +20,18 @@ from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
 from quota.hot_path.draws import CLOCKS_APART, MAX_AHEAD, Drawn, Report, digest_of, draw_from
 from quota.hot_path.state import (
     ReservationState,
+    id_and_kind_of,
     key_of_handle,
     key_of_text,
     locked_call_state,
     locked_reservation_state,
-    public_id_of,
 )
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.pricing import charge
 from teams import keytext
 from teams.errors import KeyInvalid
-from teams.keytext import SUBSCRIPTION_KEY, KeyKind, kind_of
-from teams.models import ApiKeyText, KeyText, SubscriptionKey
+from teams.keytext import KeyKind
+from teams.models import ApiKeyText, SubscriptionKey
 from tokenplan.kit.problems import UNAVAILABLE
 from tokenplan.kit.transactions import broken_constraint
 
@@ -191,12 +191,11 @@ def _record_of_hold(
     return _result_of(drawn)
 
 
-def _is_of(locked: ReservationState, key: KeyText) -> bool:
+def _is_of(locked: ReservationState, key: SubscriptionKey | ApiKeyText) -> bool:
     """Whether the hold is of this key, in whichever of its texts."""
     if isinstance(key, ApiKeyText):
         return locked.api_key_id == key.api_key_id
-    is_members = isinstance(key, SubscriptionKey) and key.membership_id == locked.membership_id
-    return is_members and locked.api_key_id is None
+    return key.membership_id == locked.membership_id and locked.api_key_id is None
 
 
 def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool) -> bool:
@@ -245,7 +244,7 @@ def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, 
     KeyInvalid.
     """
     if not event.key_handle:
-        return public_id_of(event.key_text), kind_of(event.key_text) or SUBSCRIPTION_KEY
+        return id_and_kind_of(event.key_text)
     named = key_of_handle(event.key_handle)
     texts: QuerySet[SubscriptionKey] | QuerySet[ApiKeyText]
     if isinstance(named, ApiKeyText):
@@ -259,7 +258,7 @@ def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, 
 
 def _event_hash(event: ReportedEvent) -> str:
     # By its text or by its handle: the same key.
-    key = keytext.key_id_of_handle(event.key_handle) or public_id_of(event.key_text)
+    key = keytext.key_id_of_handle(event.key_handle) or id_and_kind_of(event.key_text)[0]
     moment = event.occurred_at.astimezone(UTC).isoformat()
     named = event.reservation_id or ""
     return usage_hash(event.model, event.usage, key, moment, event.agent, named, *event.tags)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from quota.allocation import split
 from quota.errors import AlreadyReleased, AlreadySettled, ReservationLapsed
 from quota.hot_path.accounts import usable_in_account
-from quota.hot_path.authorize import check_lifetime, room_kept_until
+from quota.hot_path.authorize import check_lifetime, ends_of_hold
 from quota.hot_path.catalog import plan_terms, rate_card
 from quota.hot_path.refusals import no_room
 from quota.hot_path.state import ReservationState, locked_reservation_state
@@ -54,7 +54,8 @@ def extend(*, reservation_id: UUID, extension: Extension, at: datetime) -> Reser
         gateway = Gateway.objects.get(pk=locked.gateway_id)
         lifetime = check_lifetime(gateway, extension.lifetime_seconds)
         row.expires_at = max(row.expires_at, at + lifetime)
-        row.holds_until = room_kept_until(gateway, row.expires_at, is_lease=row.is_lease)
+        for column, moment in ends_of_hold(gateway, row.expires_at, is_lease=row.is_lease).items():
+            setattr(row, column, moment)
     if nanousd is not None and nanousd > row.left_nanousd:
         _raise_to(row, locked, nanousd, at)
     row.save()

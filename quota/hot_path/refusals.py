@@ -21,7 +21,7 @@ def check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) ->
         return
     at_work = usage.agents()
     if agent not in at_work and len(at_work) >= plan.agents[1]:
-        lapses = min(live.hold.ends_at for live in usage.live)
+        lapses = min(live.agent_until for live in usage.live)
         raise TooManyAgents(
             ngettext(
                 "%(plan)s allows %(agents)s agent at once; wait until it has finished",

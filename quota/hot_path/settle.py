@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from quota.errors import AlreadySettled
 from quota.hot_path.draws import Drawn, Report, draw_from
+from quota.hot_path.lapses import reopen
 from quota.hot_path.state import locked_reservation_state
 from quota.models import Gateway, Reservation
 
@@ -39,13 +40,15 @@ def draw(*, gateway: Gateway, reservation_id: UUID, report: Report, at: datetime
 
 @transaction.atomic
 def release(*, reservation_id: UUID, at: datetime) -> Reservation:
-    """Let go of what is held, or of what draws have left of it. Releasing twice is the same as once.
+    """Let go of what is held, or of what draws have left of it; what was charged of it at its end is given
+    back. Releasing twice is the same as once.
 
     Raises ReservationUnknown, AlreadySettled.
     """
     locked = locked_reservation_state(reservation_id, at=at)
     if locked.state == Reservation.State.SETTLED:
         raise AlreadySettled(_("The reservation is settled and cannot be released"))
+    reopen(locked, at=at)
     reservation = Reservation.objects.get(pk=reservation_id)
     if reservation.state == Reservation.State.HELD or reservation.expired:
         reservation.state, reservation.expired = Reservation.State.RELEASED, False

@@ -21,17 +21,20 @@ from quota.hot_path.sql import fetch_row, only_row
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
-from teams.models import ApiKeyText, KeyText, SubscriptionKey
+from teams.models import ApiKeyText, SubscriptionKey
 from teams.services.keys import refused_text, root_secret
 
 
 @dataclass(frozen=True, slots=True)
 class LiveHold:
-    """What is left of the quota part of a reservation that is not closed."""
+    """What is left of the quota part of a reservation that is not closed. Its agent is at work no longer than
+    `agent_until`.
+    """
 
     reservation_id: UUID
     hold: Hold
     agent: str
+    agent_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ class ReservationState:
     created_at: datetime
     expires_at: datetime
     holds_until: datetime
+    charges_at: datetime | None
     team_id: int
     membership_id: int
     key_id: int | None
@@ -148,6 +152,10 @@ class ReservationState:
     @property
     def is_lease(self) -> bool:
         return not self.model
+
+    @property
+    def was_charged_at_its_end(self) -> bool:
+        return self.expired and self.charges_at is not None
 
     @property
     def payer(self) -> Payer:
@@ -180,16 +188,16 @@ SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s) s
 """  # noqa: S608
 
 
-def public_id_of(text: str) -> str:
-    """The part of a key's text, of either kind, that names it.
+def id_and_kind_of(text: str) -> tuple[str, keytext.KeyKind]:
+    """The part of a key's text that names it, and of which kind the key is.
 
     Raises KeyInvalid, without asking the database, for a text that cannot be a key.
     """
     kind = keytext.kind_of(text)
     public_id = keytext.key_id_of(text, kind) if kind else None
-    if public_id is None:
+    if kind is None or public_id is None:
         raise KeyInvalid
-    return public_id
+    return public_id, kind
 
 
 def locked_call_state(
@@ -225,13 +233,12 @@ def locked_call_state(
     return state
 
 
-def key_of_text(key_text: str) -> KeyText:
+def key_of_text(key_text: str) -> SubscriptionKey | ApiKeyText:
     """The key with this text, whether or not it works. Raises KeyInvalid.
 
     Whose it is never changes, so nothing is locked.
     """
-    public_id = public_id_of(key_text)
-    kind = keytext.kind_of(key_text)
+    public_id, kind = id_and_kind_of(key_text)
     key = next((key for key in _keys_named(public_id) if key.KIND is kind), None)
     if key is None:
         raise KeyInvalid
@@ -239,7 +246,7 @@ def key_of_text(key_text: str) -> KeyText:
     return key
 
 
-def key_of_handle(handle: str) -> KeyText:
+def key_of_handle(handle: str) -> SubscriptionKey | ApiKeyText:
     """The key that a handle names, whether or not it works. Raises KeyInvalid."""
     key = next(_keys_named(keytext.key_id_of_handle(handle)), None)
     if key is None:
@@ -247,7 +254,7 @@ def key_of_handle(handle: str) -> KeyText:
     return key
 
 
-def _keys_named(public_id: str | None) -> Iterator[KeyText]:
+def _keys_named(public_id: str | None) -> Iterator[SubscriptionKey | ApiKeyText]:
     """Of either kind: ids are random, so that no two keys have the same one."""
     yield from SubscriptionKey.objects.filter(key_id=public_id)
     yield from ApiKeyText.objects.filter(key_id=public_id)
@@ -289,10 +296,12 @@ def _take_usage(row: dict[str, Any]) -> SeatUsage:
     buckets: dict[str, list[Bucket]] = {}
     for rule_key, start, used in _together(row, "bucket_rules", "bucket_starts", "bucket_used"):
         buckets.setdefault(rule_key, []).append(Bucket(start, used))
-    names = ("hold_ids", "hold_starts", "hold_nanousd", "hold_ends", "hold_leases", "hold_agents")
+    of_holds = ("hold_starts", "hold_nanousd", "hold_ends", "hold_leases")
     live = tuple(
-        LiveHold(reservation_id, Hold(*of_hold), agent)
-        for reservation_id, *of_hold, agent in _together(row, *names)
+        LiveHold(reservation_id, Hold(*of_hold), agent, until)
+        for reservation_id, *of_hold, agent, until in _together(
+            row, "hold_ids", *of_holds, "hold_agents", "hold_agents_until"
+        )
     )
     return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules or ()), buckets, live)
 

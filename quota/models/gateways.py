@@ -26,6 +26,13 @@ class Gateway(models.Model):
         default=900,
         help_text=_("So many seconds after its end, up to 3,600, a lease keeps its room for late draws."),
     )
+    charge_hold = models.BooleanField(
+        _("charge what lapses"),
+        default=False,
+        help_text=_(
+            "What is left of a hold at its end is charged as estimated, until its usage is reported."
+        ),
+    )
 
     objects = querysets.GatewayQuerySet.as_manager()
 

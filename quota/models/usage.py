@@ -27,7 +27,8 @@ class Reservation(models.Model):
 
     What is left of it is held only while `state` is held and `holds_until` lies ahead; nobody needs to act
     for it to lapse. A call's hold keeps its room until `expires_at`, a lease for a while longer, for draws
-    that are flushed late.
+    that are flushed late. That of a gateway that charges what lapses (`charges_at`) keeps it until a sweep
+    has charged it, or for the 60 days in which its usage may be reported.
     """
 
     class State(models.TextChoices):
@@ -79,8 +80,15 @@ class Reservation(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     holds_until = models.DateTimeField(help_text=_("Its room is kept so long, for draws that come late."))
+    charges_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("What is left of it then is charged as estimated, and not let go before."),
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
-    expired = models.BooleanField(default=False, help_text=_("Released by the sweep, not by the gateway."))
+    expired = models.BooleanField(
+        default=False, help_text=_("Released, or charged, by a sweep and not by the gateway.")
+    )
 
     objects = querysets.ReservationQuerySet.as_manager()
 
@@ -125,6 +133,11 @@ class Reservation(models.Model):
                 condition=Q(holds_until__gte=F("expires_at"), expires_at__gt=F("created_at")),
                 name="a_hold_keeps_its_room_for_its_lifetime",
             ),
+            models.CheckConstraint(
+                condition=Q(charges_at=None)
+                | Q(charges_at__gte=F("expires_at"), holds_until__gt=F("charges_at")),
+                name="a_hold_keeps_its_room_until_it_is_charged",
+            ),
         ]
         indexes = [
             models.Index(fields=["seat", "holds_until"], condition=Q(state="held"), name="holds_of_a_seat"),
@@ -139,6 +152,11 @@ class Reservation(models.Model):
                 name="balance_holds_of_a_team",
             ),
             models.Index(fields=["holds_until"], condition=Q(state="held"), name="holds_by_end"),
+            models.Index(
+                fields=["charges_at"],
+                condition=Q(state="held", charges_at__isnull=False),
+                name="holds_to_charge",
+            ),
             models.Index(
                 fields=["gateway", "created_at"], condition=Q(expired=True), name="lapsed_holds_of_a_gateway"
             ),

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from quota.hot_path.locks import lock_credits
 from quota.models import Account, CreditGrant, TeamCredits
 from quota.money import MAX_NANOUSD, usd_text
-from quota.services.locks import lock_credits
 from quota.services.lots import grant_lot
 from teams.models import Team, User
 from teams.services.audit import Details, record

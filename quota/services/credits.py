@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from quota.errors import CreditsNotEnough
+from quota.hot_path.locks import lock_credits, lock_lot
 from quota.models import (
     Account,
     CreditAccess,
@@ -22,7 +23,6 @@ from quota.models import (
     TeamCredits,
 )
 from quota.money import MAX_NANOUSD, credits_text
-from quota.services.locks import lock_credits, lock_lot
 from quota.services.lots import amount_details, grant_lot
 from teams.models import Membership, Team, User
 from teams.services.audit import record

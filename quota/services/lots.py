@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from quota.hot_path.locks import lock_credits
 from quota.models import Account, CreditGrant, CreditLedgerEntry
-from quota.services.locks import lock_credits
 from quota.services.owed import pay_what_is_owed
 from teams.models import Team, User
 from teams.services.audit import record

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from quota.hot_path.locks import lock_credits
 from quota.models import CreditGrant, CreditLedgerEntry, OwedUsage
 from quota.money import usd_text
-from quota.services.locks import lock_credits
 from teams.models import User
 from teams.services.audit import record
 from tokenplan.kit.transactions import one_transaction

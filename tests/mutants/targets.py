@@ -13,11 +13,14 @@ from tokenplan.runtime.folders import ROOT
 
 # With their constants that are statements of SQL.
 STATEMENTS: dict[str, tuple[str, ...]] = {
-    "quota.hot_path.authorize": ("_INSERT",),
+    "quota.hot_path.authorize": ("_INSERT", "_INSERT_OF_API_KEY"),
     "quota.hot_path.refusals": (),
     "quota.hot_path.settle": (),
     "quota.hot_path.extend": (),
     "quota.hot_path.draws": (),
+    "quota.hot_path.lapses": (),
+    "quota.hot_path.undo": (),
+    "quota.hot_path.locks": (),
     "quota.hot_path.charges": ("_WRITE",),
     "quota.hot_path.buckets": (),
     "quota.hot_path.state": (),
@@ -26,7 +29,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.sql": (),
     "quota.hot_path.events": (),
 }
-MIGRATIONS = ("quota.migrations.0003_holds", "quota.migrations.0006_pay_as_you_go")
+MIGRATIONS = ("quota.migrations.0003_calls", "quota.migrations.0006_pay_as_you_go")
 # Which functions of `quota/hot_path` ask each database function.
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),

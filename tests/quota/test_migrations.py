@@ -25,6 +25,6 @@ def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
         assert left(cursor) == (7, 1)
         cursor.execute(import_module("quota.migrations.0006_pay_as_you_go").DROP)
         assert left(cursor) == (4, 1)
-        cursor.execute(import_module("quota.migrations.0003_holds").DROP)
+        cursor.execute(import_module("quota.migrations.0003_calls").DROP)
         assert left(cursor) == (0, 0)
         transaction.set_rollback(True)

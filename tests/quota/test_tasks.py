@@ -52,8 +52,8 @@ def said(command: str, *arguments: str) -> str:
 def test_each_sweep_does_its_work_by_command_and_says_how_much(scene: Scene) -> None:
     assert said("close_windows") == "1 window written."
     assert said("close_windows", "--all") == "0 windows written."
-    assert said("expire_reservations") == "1 reservation expired."
-    assert said("expire_reservations") == "0 reservations expired."
+    assert said("expire_reservations") == "1 reservation expired, 0 charged."
+    assert said("expire_reservations") == "0 reservations expired, 0 charged."
     assert said("expire_lots") == "1 lot expired."
     assert said("send_notices") == "1 notice queued."
     assert said("send_notices") == "0 notices queued."

@@ -16,9 +16,9 @@ from django.db.models import Sum
 
 from quota.errors import NoUsableResources
 from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.locks import lock_credits
 from quota.models import CreditGrant, CreditLedgerEntry, OwedUsage, Reservation, TeamCredits
 from quota.services.credits import adjust_lot, expire_lots, freeze_lot, set_team_credits
-from quota.services.locks import lock_credits
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -34,7 +34,7 @@ from tests.helpers.races import waiting
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PENNY = 10_000_000
-SQL = importlib.import_module("quota.migrations.0003_holds").USABLE_CREDITS
+SQL = importlib.import_module("quota.migrations.0003_calls").USABLE_CREDITS
 NEXT = "    SELECT m.is_founder"
 LOCK = SQL[SQL.index("        PERFORM 1 FROM quota_teamcredits") : SQL.index(f"    END IF;\n{NEXT}")]
 LOTS_LOCK = """

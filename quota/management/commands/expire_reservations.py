@@ -7,12 +7,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from quota.services.reservations import expire_reservations
+from quota.services.reservations import charge_lapsed_holds, expire_reservations
 
 
 class Command(BaseCommand):
-    help = "Marks the holds whose lifetime is over as released."
+    help = "Marks the holds whose lifetime is over as released, or charges them where their gateway says so."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        marked = expire_reservations(at=timezone.now())
-        self.stdout.write(f"{marked} reservation{'' if marked == 1 else 's'} expired.")
+        at = timezone.now()
+        charged, marked = charge_lapsed_holds(at=at), expire_reservations(at=at)
+        self.stdout.write(f"{marked} reservation{'' if marked == 1 else 's'} expired, {charged} charged.")

@@ -180,10 +180,13 @@ def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: C
 
 def test_the_limits_of_a_gateways_holds_are_set(operator: Client) -> None:
     gateway, _text = create_gateway(name="eu-1", at=T0, by=None)
-    done = submit(operator, verb_url(gateway, "limits"), max_lifetime_seconds=3600, flush_seconds=60)
+    done = submit(
+        operator, verb_url(gateway, "limits"), max_lifetime_seconds=3600, flush_seconds=60, charge_hold="on"
+    )
     assert "from now on" in done
     gateway.refresh_from_db()
-    assert (gateway.max_lifetime_seconds, gateway.flush_seconds) == (3600, 60)
+    limits = gateway.max_lifetime_seconds, gateway.flush_seconds, gateway.charge_hold
+    assert limits == (3600, 60, True)
 
 
 def test_a_gateways_credential_is_replaced_and_ended(operator: Client) -> None:

@@ -14,7 +14,7 @@ from quota.hot_path.authorize import (
     _lifetime,
     authorize,
     check_lifetime,
-    room_kept_until,
+    ends_of_hold,
 )
 from quota.models import Gateway, RateCard, Reservation, TeamCredits
 from quota.pricing import Card, ModelPrices
@@ -186,8 +186,15 @@ def test_a_lifetime_lies_between_ten_seconds_and_the_longest_of_the_gateway() ->
 
 def test_a_lease_alone_keeps_its_room_for_the_time_to_flush() -> None:
     gateway = Gateway(flush_seconds=60)
-    assert room_kept_until(gateway, T0, is_lease=True) == T0 + MINUTE
-    assert room_kept_until(gateway, T0, is_lease=False) == T0
+    assert ends_of_hold(gateway, T0, is_lease=True) == {"holds_until": T0 + MINUTE, "charges_at": None}
+    assert ends_of_hold(gateway, T0, is_lease=False) == {"holds_until": T0, "charges_at": None}
+
+
+def test_what_is_charged_at_its_end_keeps_its_room_for_as_long_as_it_may_be_reported() -> None:
+    gateway = Gateway(flush_seconds=60, charge_hold=True)
+    for is_lease, over in ((True, T0 + MINUTE), (False, T0)):
+        ends = {"holds_until": over + timedelta(days=60), "charges_at": over}
+        assert ends_of_hold(gateway, T0, is_lease=is_lease) == ends
 
 
 @pytest.mark.django_db

@@ -11,6 +11,7 @@ from quota.errors import (
     LeaseNotAllowed,
     MomentOutOfRange,
     QuotaExhausted,
+    ReportedTooLate,
 )
 from quota.hot_path.settle import release
 from quota.models import OwedUsage, Reservation
@@ -204,3 +205,15 @@ def test_a_call_that_was_allowed_is_charged_as_ever_though_its_key_has_gone(scen
     held = scene.desk.ask(10)
     revoke_keys(membership=scene.owner, at=T0, by=None)
     assert parts(scene.desk.settle(held, 12, at=T0 + MINUTE)) == (12, 0, 0)
+
+
+def test_usage_is_taken_for_sixty_days_after_the_end_of_its_hold_and_no_longer(scene: Scene) -> None:
+    one, two, lease = scene.desk.ask(1), scene.desk.ask(1), scene.desk.lease(PENNY)
+    last = one.expires_at + 60 * DAY
+    assert scene.desk.settle(one, 1, at=last).amount_nanousd == PENNY
+    before = counts()
+    with pytest.raises(ReportedTooLate):
+        scene.desk.settle(two, 1, at=last + timedelta(microseconds=1))
+    with pytest.raises(ReportedTooLate):
+        scene.desk.draw(lease, 1, at=last + timedelta(microseconds=1))
+    assert counts() == before

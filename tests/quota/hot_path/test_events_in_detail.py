@@ -7,6 +7,7 @@ from datetime import timedelta, timezone
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.events import ReportedEvent, record_events
 from quota.models import UsageEvent
@@ -75,6 +76,16 @@ def test_an_event_without_tags_has_those_of_its_hold(scene: Scene) -> None:
     assert refusals(scene, row, other) == [None, None]
     said = UsageEvent.objects.order_by("external_id").values_list("agent", "tags")
     assert list(said) == [("writer", ["night"]), ("reader", ["day"])]
+
+
+def test_all_rows_wait_for_the_disk_together_before_the_answer(scene: Scene) -> None:
+    row = ReportedEvent("one", scene.desk.key, "penny", {"calls": 1}, T0)
+    with CaptureQueriesContext(connection) as queries:
+        record_events(gateway=scene.desk.gateway, events=[row, replace(row, id="two")], at=T0)
+    said = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    # What is written to the log last, and waited for as the setting of the server says.
+    assert said[-1] == "SELECT pg_logical_emit_message(true, 'tokenplan', '')"
+    assert sum("pg_logical_emit_message" in sql for sql in said) == 1
 
 
 def test_rows_do_not_wait_for_the_disk_one_by_one(scene: Scene) -> None:

@@ -28,7 +28,10 @@ def used(nanousd: int, *agents: str) -> SeatUsage:
     """So much was used at T0, and each of these agents has a call under way, the first one the longest."""
     holds = tuple(
         LiveHold(
-            UUID(int=number), Hold(NOW, 1, NOW + (9 - number) * MINUTE + timedelta(milliseconds=1)), agent
+            UUID(int=number),
+            Hold(NOW, 1, NOW + timedelta(days=60)),
+            agent,
+            NOW + (9 - number) * MINUTE + timedelta(milliseconds=1),
         )
         for number, agent in enumerate(agents)
     )

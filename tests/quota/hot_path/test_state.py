@@ -107,7 +107,7 @@ def test_arrays_of_different_lengths_are_no_rows() -> None:
 
 
 def test_a_hold_that_is_not_written_yet_is_shown_beside_those_that_are() -> None:
-    one = LiveHold(UUID(int=1), Hold(T0, 3), "writer")
+    one = LiveHold(UUID(int=1), Hold(T0, 3), "writer", T0)
     usage = SeatUsage((FIVE_HOURS,), {FIVE_HOURS.key: [Bucket(T0, 5)]}, (one,))
     (five_hours, week) = usage.windows(limits(), T0, Hold(T0, 4))
     assert (five_hours.used, five_hours.held) == (5, 7)
@@ -116,7 +116,7 @@ def test_a_hold_that_is_not_written_yet_is_shown_beside_those_that_are() -> None
 
 
 def test_only_the_hold_that_is_named_is_left_out() -> None:
-    one, two = (LiveHold(UUID(int=number), Hold(T0, number), "") for number in (1, 2))
+    one, two = (LiveHold(UUID(int=number), Hold(T0, number), "", T0) for number in (1, 2))
     usage = SeatUsage((FIVE_HOURS,), {FIVE_HOURS.key: [Bucket(T0, 5)]}, (one, two))
     assert usage.without(UUID(int=1)) == SeatUsage(usage.rules, usage.buckets, (two,))
     assert usage.without(None) == usage

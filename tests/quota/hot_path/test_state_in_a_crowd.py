@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from quota.hot_path.accounts import usable_credits
-from quota.hot_path.state import CallState, locked_call_state, public_id_of, seat_usage
+from quota.hot_path.state import CallState, id_and_kind_of, locked_call_state, seat_usage
 from quota.models import CreditGrant, Entitlement, OwedUsage, Reservation, UsageBucket, UsageEvent
 from quota.services.credits import set_credit_access, set_team_credits
 from quota.services.rate_cards import load_rate_card, withdraw_rate_card
@@ -52,7 +52,7 @@ LATER = T0 + HOUR
 def state_of(key: str, moment: datetime, *, request_id: str | None = None) -> CallState:
     with transaction.atomic():
         return locked_call_state(
-            public_id_of(key),
+            id_and_kind_of(key)[0],
             key_text=key,
             request_id=request_id,
             occurred_at=moment,

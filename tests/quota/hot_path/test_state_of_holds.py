@@ -56,6 +56,7 @@ def test_a_state_is_all_of_its_own_hold_and_of_no_other(scene: Scene) -> None:
         expired=False,
         created_at=T0,
         expires_at=T0 + MINUTE,
+        charges_at=None,
         holds_until=T0 + 16 * MINUTE,
         team_id=scene.team.pk,
         membership_id=scene.owner.pk,
@@ -78,8 +79,10 @@ def test_a_state_is_all_of_its_own_hold_and_of_no_other(scene: Scene) -> None:
     assert state.is_lease
     assert not state_of(call).is_lease
     assert set(state.usage.live) == {
-        LiveHold(row.pk, Hold(T0, 988 * PENNY, T0 + 16 * MINUTE, is_lease=True), "writer"),
-        LiveHold(call.reservation_id, Hold(T0, 0, T0 + 15 * MINUTE, is_lease=False), "reader"),
+        LiveHold(row.pk, Hold(T0, 988 * PENNY, T0 + 16 * MINUTE, is_lease=True), "writer", T0 + 16 * MINUTE),
+        LiveHold(
+            call.reservation_id, Hold(T0, 0, T0 + 15 * MINUTE, is_lease=False), "reader", T0 + 15 * MINUTE
+        ),
     }
 
 

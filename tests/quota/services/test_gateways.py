@@ -149,14 +149,17 @@ def test_the_hot_path_asks_the_database_little_and_nothing_about_garbage(
 
 def test_how_long_holds_live_is_set_for_what_is_asked_from_then_on() -> None:
     gateway, text = create_gateway(name="eu-1", at=T0, by=None)
-    set_hold_limits(gateway=gateway, max_lifetime_seconds=60, flush_seconds=0, at=T0, by=None)
-    set_hold_limits(gateway=gateway, max_lifetime_seconds=60, flush_seconds=0, at=T0, by=None)
+    for _ in range(2):
+        set_hold_limits(
+            gateway=gateway, max_lifetime_seconds=60, flush_seconds=0, charge_hold=True, at=T0, by=None
+        )
     found = recognise_gateway(text=text, at=T0)
     assert found is not None
-    assert (found.max_lifetime_seconds, found.flush_seconds) == (60, 0)
+    assert (found.max_lifetime_seconds, found.flush_seconds, found.charge_hold) == (60, 0, True)
     assert AuditEntry.objects.get(action="gateway.limits").details == {
         "max_lifetime_seconds": 60,
         "flush_seconds": 0,
+        "charge_hold": True,
     }
 
 
@@ -170,7 +173,15 @@ def test_how_long_holds_live_is_set_for_what_is_asked_from_then_on() -> None:
 def test_limits_that_no_gateway_has_are_refused(lifetime: int, flush: int, pointer: str) -> None:
     gateway, _ = create_gateway(name="eu-1", at=T0, by=None)
     with pytest.raises(InvalidValue) as refused:
-        set_hold_limits(gateway=gateway, max_lifetime_seconds=lifetime, flush_seconds=flush, at=T0, by=None)
+        set_hold_limits(
+            gateway=gateway,
+            max_lifetime_seconds=lifetime,
+            flush_seconds=flush,
+            charge_hold=True,
+            at=T0,
+            by=None,
+        )
     assert refused.value.pointer == pointer
     gateway.refresh_from_db()
-    assert (gateway.max_lifetime_seconds, gateway.flush_seconds) == (86_400, 900)
+    limits = gateway.max_lifetime_seconds, gateway.flush_seconds, gateway.charge_hold
+    assert limits == (86_400, 900, False)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connections, transaction
 
-from quota.models import Reservation
+from quota.hot_path.lapses import charge_at_end
+from quota.hot_path.state import locked_reservation_state
+from quota.models import Gateway, Reservation, UsageEvent
+from quota.selectors.reconcile import differences
 from quota.selectors.usage_bar import seat_windows
 from quota.services import reservations
-from quota.services.reservations import expire_reservations
-from tests.helpers.factories import T0, USD, make_scene
-from tests.helpers.races import race
+from quota.services.reservations import charge_lapsed_holds, expire_reservations
+from tests.helpers.factories import T0, USD, Scene, make_scene
+from tests.helpers.races import race, waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -87,3 +92,82 @@ def test_a_hold_that_is_being_settled_is_left_to_the_settle() -> None:
         scene.desk.settle(asked, 3, at=T0 + LIFETIME)
         assert race(lambda: expire_reservations(at=T0 + LIFETIME)) == [1]
     assert sorted(states()) == [("released", True), ("settled", False)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_at_the_same_time_charge_each_hold_once() -> None:
+    scene = make_scene()
+    charging(scene)
+    for _ in range(20):
+        scene.desk.ask(1)
+    charged = race(*[lambda: charge_lapsed_holds(at=T0 + LIFETIME)] * 4)
+    assert sum(count for count in charged if isinstance(count, int)) == 20
+    assert states() == [("released", True)] * 20
+    assert UsageEvent.objects.count() == 20
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("settled_first", [True, False])
+def test_a_charge_and_a_settle_at_the_same_time_come_to_what_was_used(settled_first: bool) -> None:
+    scene = make_scene()
+    charging(scene)
+    asked = scene.desk.ask(5)
+    at = T0 + LIFETIME
+
+    def settle() -> object:
+        return scene.desk.settle(asked, 3, at=at)
+
+    def charge() -> object:
+        return charge_lapsed_holds(at=at)
+
+    first, second = (settle, charge) if settled_first else (charge, settle)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first()
+            done = pool.submit(in_a_thread, second)
+            waiting("transactionid", 1)
+        done.result(30)
+    assert sum(UsageEvent.objects.values_list("amount_nanousd", flat=True)) == 3 * CENT
+    assert UsageEvent.objects.count() == (1 if settled_first else 3)
+    assert states() == [("settled", False)]
+    assert not list(differences(at))
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_that_is_locked_for_long_does_not_keep_the_others_from_their_charge() -> None:
+    """It takes as long as the sweep waits for a lock: three seconds."""
+    scene = make_scene()
+    charging(scene)
+    first = scene.desk.ask(1)
+    scene.desk.ask(2, at=T0 + timedelta(seconds=1))
+    at = T0 + 2 * LIFETIME
+    with transaction.atomic():
+        assert Reservation.objects.select_for_update(no_key=True).get(pk=first.reservation_id)
+        assert race(lambda: charge_lapsed_holds(at=at)) == [1]
+    assert states() == [("held", False), ("released", True)]
+    assert charge_lapsed_holds(at=at) == 1
+
+
+def test_without_the_lock_both_are_charged() -> None:
+    """The control: what was read before the lock says that the hold is still open."""
+    scene = make_scene()
+    charging(scene)
+    asked = scene.desk.ask(5)
+    at = T0 + LIFETIME
+    read_before = locked_reservation_state(asked.reservation_id, at=at)
+    scene.desk.settle(asked, 0, at=at)
+    charge_at_end(read_before, at=at)
+    assert sum(UsageEvent.objects.values_list("amount_nanousd", flat=True)) == 5 * CENT
+
+
+def charging(scene: Scene) -> None:
+    Gateway.objects.update(charge_hold=True)
+    scene.desk.gateway.refresh_from_db()
+
+
+def in_a_thread(work: Callable[[], object]) -> object:
+    try:
+        return work()
+    finally:
+        connections.close_all()

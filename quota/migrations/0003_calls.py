@@ -21,7 +21,7 @@ SEAT_USAGE = """
 CREATE TYPE quota_seat_usage_row AS (
     rules text[], bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
     hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[],
-    hold_leases boolean[]
+    hold_leases boolean[], hold_agents_until timestamptz[]
 );
 
 CREATE FUNCTION quota_seat_usage(p_seat_id bigint, p_occurred_at timestamptz, p_at timestamptz)
@@ -44,9 +44,9 @@ BEGIN
             OFFSET 0
         ) b;
     SELECT array_agg(r.id), array_agg(r.created_at), array_agg(r.left_quota_nanousd), array_agg(r.agent),
-            array_agg(r.holds_until), array_agg(r.model = '')
+            array_agg(r.holds_until), array_agg(r.model = ''), array_agg(coalesce(r.charges_at, r.holds_until))
         INTO v_usage.hold_ids, v_usage.hold_starts, v_usage.hold_nanousd, v_usage.hold_agents, v_usage.hold_ends,
-            v_usage.hold_leases
+            v_usage.hold_leases, v_usage.hold_agents_until
         FROM quota_reservation r
         WHERE r.seat_id = p_seat_id AND r.state = 'held' AND r.holds_until > p_at;
     RETURN v_usage;
@@ -132,7 +132,7 @@ RESERVATION_STATE = """
 -- about nothing but the end of an overlap or of an entitlement.
 CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz) RETURNS TABLE (
     id uuid, gateway_id bigint, state text, expired boolean, created_at timestamptz, expires_at timestamptz,
-    holds_until timestamptz, team_id bigint, membership_id bigint, key_id bigint, seat_id bigint, plan_id bigint,
+    holds_until timestamptz, charges_at timestamptz, team_id bigint, membership_id bigint, key_id bigint, seat_id bigint, plan_id bigint,
     model text, agent text, tags jsonb, left_quota_nanousd bigint, left_credits_nanousd bigint, rate_card_id bigint,
     key_works boolean, seat_works boolean, api_key_id bigint, api_text_id bigint, left_balance_nanousd bigint,
     usage quota_seat_usage_row
@@ -141,11 +141,11 @@ CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz)
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 BEGIN
     PERFORM quota_limit_transaction();
-    SELECT r.id, r.gateway_id, r.state, r.expired, r.created_at, r.expires_at, r.holds_until, r.team_id, r.membership_id,
-            r.key_id, r.seat_id, r.plan_id, r.model, r.agent, r.tags, r.left_quota_nanousd, r.left_credits_nanousd,
+    SELECT r.id, r.gateway_id, r.state, r.expired, r.created_at, r.expires_at, r.holds_until, r.charges_at,
+            r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id, r.model, r.agent, r.tags, r.left_quota_nanousd, r.left_credits_nanousd,
             r.rate_card_id, r.api_key_id, r.api_text_id, r.left_balance_nanousd
-        INTO id, gateway_id, state, expired, created_at, expires_at, holds_until, team_id, membership_id,
-            key_id, seat_id, plan_id, model, agent, tags, left_quota_nanousd, left_credits_nanousd, rate_card_id,
+        INTO id, gateway_id, state, expired, created_at, expires_at, holds_until, charges_at,
+            team_id, membership_id, key_id, seat_id, plan_id, model, agent, tags, left_quota_nanousd, left_credits_nanousd, rate_card_id,
             api_key_id, api_text_id, left_balance_nanousd
         FROM quota_reservation r WHERE r.id = p_reservation_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN

@@ -1,0 +1,83 @@
+"""Holds of gateways that charge what lapses: what is left at the end of one is charged as estimated, and what
+the gateway reports afterwards takes the place of that charge.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F
+
+from quota.hot_path.catalog import rate_card
+from quota.hot_path.charges import HeldParts, call_of_hold, record_charge, usage_hash
+from quota.hot_path.locks import lock_credits
+from quota.hot_path.state import ReservationState, locked_reservation_state
+from quota.hot_path.undo import undo_charge
+from quota.models import Reservation, UsageEvent
+from quota.pricing import Charge
+from teams.models import Team
+
+AT_THE_END = "charged at its end"
+# In place of the model that ran, which nobody named.
+LEASE = "lease"
+
+
+def charge_at_end(
+    locked: ReservationState, *, at: datetime, instead_of: UsageEvent | None = None
+) -> UsageEvent | None:
+    """Charge all that is left of the hold, in the transaction that has locked it, to what was held for it,
+    at the moment of its authorize: so the windows show as used what they showed as held. None where nothing
+    is left. `instead_of`: the charge of its end that was undone because more of the usage was reported.
+    """
+    held = HeldParts(
+        locked.left_quota_nanousd, locked.left_in_account_nanousd, lots_at=locked.created_at, alone=True
+    )
+    event = None
+    if held.quota + held.credits:
+        call = call_of_hold(
+            locked,
+            gateway_id=locked.gateway_id,
+            draw_id=f"right {instead_of.pk}" if instead_of else AT_THE_END,
+            model=locked.model or LEASE,
+            usage={},
+            estimated=True,
+            usage_hash=usage_hash(locked.model, {}),
+            occurred_at=locked.created_at,
+            corrects_id=instead_of.pk if instead_of else None,
+        )
+        found = rate_card(locked.rate_card_id).find(locked.model)
+        price = Charge(held.quota + held.credits, call.model, found.modality if found else "", prices=())
+        event = record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at)
+    Reservation.objects.filter(pk=locked.id).update(
+        state=Reservation.State.RELEASED, expired=True, closed_at=F("charges_at")
+    )
+    return event
+
+
+def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState, UsageEvent | None]:
+    """The hold as it was before it was charged at its end, and that charge, which is undone; in the
+    transaction that has locked it. A hold of which nothing is charged so stays as it is, and there is None.
+    """
+    charged = _charge_that_stands(locked) if locked.was_charged_at_its_end else None
+    if charged is None:
+        return locked, None
+    lock_credits(Team.objects.get(pk=locked.team_id))
+    undo_charge(charged, at=at, by=None)
+    reservation = Reservation.objects.get(pk=locked.id)
+    reservation.state, reservation.expired, reservation.closed_at = Reservation.State.HELD, False, None
+    # An operator may have charged more than was held.
+    for account in ("quota", "credits", "balance"):
+        most = getattr(reservation, f"from_{account}_nanousd")
+        setattr(
+            reservation, f"left_{account}_nanousd", min(most, getattr(charged, f"from_{account}_nanousd"))
+        )
+    reservation.save()
+    return locked_reservation_state(locked.id, at=at), charged
+
+
+def _charge_that_stands(locked: ReservationState) -> UsageEvent | None:
+    """The charge of the hold's end, or what has taken its place; None if it was undone and nothing has."""
+    event = UsageEvent.objects.filter(reservation=locked.id, draw_id=AT_THE_END).first()
+    while event is not None and UsageEvent.objects.filter(corrects=event, is_undo=True).exists():
+        event = UsageEvent.objects.filter(corrects=event, is_undo=False).first()
+    return event

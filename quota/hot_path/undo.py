@@ -1,0 +1,125 @@
+"""A charge is undone: an event with its amounts, negated, takes it out of the windows and lots it fell on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from quota.hot_path.accounts import Payer
+from quota.hot_path.state import NO_SEAT, SeatUsage, seat_usage_around
+from quota.models import (
+    Account,
+    ApiKeyMonth,
+    CreditGrant,
+    CreditLedgerEntry,
+    CreditMonth,
+    OwedUsage,
+    UsageBucket,
+    UsageEvent,
+)
+from quota.stored_json import windows_json
+from teams.models import User
+
+# What an undoing event says like the event that it undoes.
+_SAME = (
+    *("gateway_id", "usage_hash", "reservation_id", "team_id", "membership_id", "key_id", "api_key_id"),
+    *("api_text_id", "seat_id", "plan_id", "model", "modality", "agent", "tags", "usage", "estimated"),
+    *("prices", "unpriced", "first_use_starts", "occurred_at"),
+)
+
+
+def undo_charge(event: UsageEvent, *, at: datetime, by: User | None) -> UsageEvent:
+    """The event that undoes it, written in the caller's transaction, which has locked the seat and then the
+    Team's Credits. Every lot gets back what the call, or what was owed for it, took out of it, though it may
+    have expired since.
+    """
+    usage = usage_around(event, at)
+    undo = UsageEvent(
+        **{name: getattr(event, name) for name in _SAME},
+        corrects=event,
+        is_undo=True,
+        draw_id=f"undo {event.pk}" if event.reservation_id else "",
+        amount_nanousd=-event.amount_nanousd,
+        from_quota_nanousd=-event.from_quota_nanousd,
+        from_credits_nanousd=-event.from_credits_nanousd,
+        from_balance_nanousd=-event.from_balance_nanousd,
+        overrun_nanousd=-event.overrun_nanousd,
+        windows_before=_windows(event, usage),
+        recorded_at=at,
+    )
+    _take_from_buckets(event, usage)
+    undo.windows_after = _windows(event, usage_around(event, at))
+    undo.save(force_insert=True)
+    _give_back(event, undo, at, by)
+    return undo
+
+
+def usage_around(event: UsageEvent, at: datetime) -> SeatUsage:
+    """The usage of the event's seat as far as windows around the event need it."""
+    return seat_usage_around(event.seat_id, event.occurred_at, at) if event.seat_id else NO_SEAT
+
+
+def _windows(event: UsageEvent, usage: SeatUsage) -> list[dict[str, object]]:
+    limits = [limit.limit for limit in event.plan.limits.all()] if event.plan else []
+    return windows_json(usage.windows(limits, event.occurred_at))
+
+
+def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:
+    in_window = event.from_quota_nanousd + event.overrun_nanousd
+    if event.seat_id is None or not in_window:
+        return
+    for rule in usage.rules:
+        named = event.first_use_starts.get(rule.key)
+        start = (
+            datetime.fromisoformat(named)
+            if named
+            else rule.bucket_start(event.occurred_at, usage.buckets.get(rule.key, ()))
+        )
+        UsageBucket.objects.filter(seat_id=event.seat_id, rule=rule.key, starts_at=start).update(
+            used_nanousd=F("used_nanousd") - in_window
+        )
+
+
+def _give_back(event: UsageEvent, undo: UsageEvent, at: datetime, by: User | None) -> None:
+    uses = CreditLedgerEntry.objects.filter(event=event, kind=CreditLedgerEntry.Kind.USE)
+    for use in uses.select_related("grant").order_by("pk"):
+        enter(use.grant, CreditLedgerEntry.Kind.CORRECTION, -use.amount_nanousd, undo, at=at, by=by)
+    # What was paid of it is given back above; what was not need not be.
+    OwedUsage.objects.filter(event=event).update(
+        waived_nanousd=F("waived_nanousd") + F("left_nanousd"), left_nanousd=0
+    )
+    payer = Payer(event.team_id, event.membership_id, event.api_key_id)
+    month = event.occurred_at.date().replace(day=1)
+    if payer.account is Account.CREDITS:
+        of_member = CreditMonth.objects.filter(membership=event.membership_id, month=month)
+        of_member.update(used_nanousd=F("used_nanousd") - event.from_credits_nanousd)
+    else:
+        of_key = ApiKeyMonth.objects.filter(api_key=event.api_key_id, month=month)
+        of_key.update(used_nanousd=F("used_nanousd") - event.from_balance_nanousd)
+
+
+def enter(
+    lot: CreditGrant,
+    kind: CreditLedgerEntry.Kind,
+    nanousd: int,
+    undo: UsageEvent | None,
+    *,
+    at: datetime,
+    by: User | None,
+) -> None:
+    """Write so much into the ledger and into the lot, because a charge was corrected."""
+    CreditLedgerEntry.objects.create(
+        account=lot.account,
+        team_id=lot.team_id,
+        grant=lot,
+        kind=kind,
+        amount_nanousd=nanousd,
+        event=undo,
+        membership_id=undo.membership_id if undo else None,
+        by=by,
+        cause=_("a charge that was corrected"),
+        at=at,
+    )
+    CreditGrant.objects.filter(pk=lot.pk).update(remaining_nanousd=F("remaining_nanousd") + nanousd)

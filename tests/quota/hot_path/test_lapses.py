@@ -1,0 +1,292 @@
+"""What lapses is charged where the gateway says so, and what is reported later takes the place of it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from quota.errors import (
+    AlreadySettled,
+    QuotaExhausted,
+    ReservationClosed,
+    ReservationLapsed,
+    TooManyAgents,
+)
+from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.extend import Extension, extend
+from quota.hot_path.settle import release
+from quota.models import CreditGrant, Gateway, OwedUsage, Reservation, UsageEvent
+from quota.selectors.reconcile import differences
+from quota.services.balance import add_to_balance
+from quota.services.corrections import correct_charge
+from quota.services.credits import expire_lots
+from quota.services.entitlements import entitle_seat
+from quota.services.reservations import charge_lapsed_holds, expire_reservations
+from teams.services.api_keys import create_api_key
+from teams.services.keys import reveal_key, revoke_keys
+from tests.helpers.factories import T0, Desk, Scene, give_credits, limits, make_plan, make_scene
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, bar, counts, left, parts
+
+pytestmark = pytest.mark.django_db
+
+END = T0 + 15 * MINUTE
+LATER = T0 + HOUR
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A Max seat of 10 cents in five hours and 50 a week, 30 Credit cents, and a gateway that charges."""
+    scene = make_scene(limits(10 * PENNY, 50 * PENNY))
+    give_credits(scene.team, 30 * PENNY, expires_at=T0 + 30 * 24 * HOUR)
+    charging(scene)
+    return scene
+
+
+def charging(scene: Scene) -> None:
+    Gateway.objects.update(charge_hold=True)
+    scene.desk.gateway.refresh_from_db()
+
+
+def of_hold(held: Authorization) -> list[tuple[int, int, int]]:
+    """The charges of the hold, in the order in which they were written."""
+    events = UsageEvent.objects.filter(reservation=held.reservation_id)
+    return [
+        parts(event) for event in sorted(events, key=lambda event: (event.recorded_at, event.amount_nanousd))
+    ]
+
+
+def credits_left(scene: Scene) -> int:
+    return (
+        sum(CreditGrant.objects.filter(team=scene.team).values_list("remaining_nanousd", flat=True)) // PENNY
+    )
+
+
+def test_what_is_left_at_the_end_is_charged_as_estimated_where_it_was_held(scene: Scene) -> None:
+    held = scene.desk.ask(14)
+    before = bar(scene, END)
+    assert before == [(0, 10), (0, 10)]
+    assert charge_lapsed_holds(at=END - SECOND) == 0
+    assert charge_lapsed_holds(at=END) == 1
+    event = UsageEvent.objects.get()
+    assert parts(event) == (10, 4, 0)
+    assert (event.model, event.modality, event.usage, event.prices) == ("penny", "language", {}, [])
+    assert (event.estimated, event.unpriced, event.occurred_at, event.recorded_at) == (True, False, T0, END)
+    assert (event.gateway_id, event.membership_id, event.seat_id) == (
+        scene.desk.gateway.pk,
+        scene.owner.pk,
+        scene.seat.pk,
+    )
+    assert bar(scene, END) == [(10, 0), (10, 0)]
+    assert (left(held), credits_left(scene)) == ((0, 0, "released"), 26)
+    row = Reservation.objects.get()
+    assert (row.state_at(END), row.closed_at) == ("lapsed", END)
+    written = counts()
+    assert charge_lapsed_holds(at=LATER) + expire_reservations(at=LATER) == 0
+    assert counts() == written
+    assert not list(differences(LATER))
+
+
+def test_its_room_is_kept_until_it_is_charged_however_late_that_is(scene: Scene) -> None:
+    scene.desk.ask(8)
+    late = T0 + 4 * HOUR
+    assert expire_reservations(at=late) == 0
+    assert bar(scene, late)[0] == (0, 8)
+    Gateway.objects.update(charge_hold=False)
+    with pytest.raises(QuotaExhausted) as refused:
+        make = scene.desk.gateway, AuthorizeRequest("r", scene.desk.key, "penny", {"calls": 33})
+        authorize(gateway=make[0], request=make[1], at=late)
+    # The room comes when the window has left the call behind, and not at the end of its hold.
+    assert refused.value.fits_at == T0 - 2 * MINUTE + 5 * HOUR
+    assert charge_lapsed_holds(at=late) == 1
+    assert bar(scene, late)[0] == (8, 0)
+
+
+def test_without_the_setting_a_hold_lapses_and_is_free(scene: Scene) -> None:
+    Gateway.objects.update(charge_hold=False)
+    scene.desk.gateway.refresh_from_db()
+    scene.desk.ask(8)
+    assert (charge_lapsed_holds(at=LATER), expire_reservations(at=LATER)) == (0, 1)
+    assert not UsageEvent.objects.exists()
+    assert bar(scene, LATER)[0] == (0, 0)
+
+
+@pytest.mark.parametrize("calls", [0, 3, 14, 16])
+def test_a_later_settle_takes_the_place_of_the_charge(scene: Scene, calls: int) -> None:
+    held = scene.desk.ask(14)
+    charge_lapsed_holds(at=END)
+    event = scene.desk.settle(held, calls, at=LATER)
+    quota = min(calls, 10)
+    assert sorted(of_hold(held)) == [(-10, -4, 0), *sorted([(quota, calls - quota, 0), (10, 4, 0)])]
+    first = UsageEvent.objects.get(draw_id="charged at its end")
+    assert (event.corrects_id, event.estimated, event.usage) == (first.pk, False, {"calls": calls})
+    assert bar(scene, LATER) == [(quota, 0)] * 2
+    assert (credits_left(scene), Reservation.objects.get().state) == (30 - (calls - quota), "settled")
+    written = counts()
+    assert scene.desk.settle(held, calls, at=LATER + HOUR) == event
+    with pytest.raises(AlreadySettled):
+        scene.desk.settle(held, calls + 1, at=LATER)
+    assert charge_lapsed_holds(at=LATER + HOUR) == 0
+    assert counts() == written
+    assert not list(differences(LATER))
+
+
+def test_a_release_gives_back_what_was_charged(scene: Scene) -> None:
+    held = scene.desk.ask(14)
+    charge_lapsed_holds(at=END)
+    release(reservation_id=held.reservation_id, at=LATER)
+    assert of_hold(held) == [(10, 4, 0), (-10, -4, 0)]
+    assert (bar(scene, LATER)[0], credits_left(scene)) == ((0, 0), 30)
+    row = Reservation.objects.get()
+    assert (row.state_at(LATER), row.closed_at) == ("released", LATER)
+    written = counts()
+    release(reservation_id=held.reservation_id, at=LATER + HOUR)
+    assert (counts(), charge_lapsed_holds(at=LATER + HOUR)) == (written, 0)
+
+
+def test_a_lease_is_charged_after_its_flush_and_what_a_late_draw_leaves_of_it_again(scene: Scene) -> None:
+    held = scene.desk.lease(14 * PENNY, seconds=600)
+    scene.desk.draw(held, 2, at=T0 + MINUTE, draw_id="first")
+    flushed = T0 + 25 * MINUTE
+    assert charge_lapsed_holds(at=flushed - SECOND) == 0
+    assert charge_lapsed_holds(at=flushed) == 1
+    assert of_hold(held) == [(2, 0, 0), (8, 4, 0)]
+    assert UsageEvent.objects.get(draw_id="charged at its end").model == "lease"
+
+    drawn = scene.desk.draw(held, 3, at=LATER, draw_id="second", occurred_at=T0 + 2 * MINUTE)
+    assert (drawn.state, parts(drawn.event)) == ("released", (3, 0, 0))
+    assert sorted(of_hold(held)[2:]) == [(-8, -4, 0), (3, 0, 0), (5, 4, 0)]
+    assert bar(scene, LATER)[0] == (10, 0)
+    written = counts()
+    assert not scene.desk.draw(held, 3, at=LATER, draw_id="second", occurred_at=T0 + 2 * MINUTE).is_new
+    assert counts() == written
+
+    # Beyond all that was held: nothing is left to charge.
+    scene.desk.draw(held, 11, at=LATER + SECOND, draw_id="third", occurred_at=T0 + 2 * MINUTE)
+    assert sum(sum(charge) for charge in of_hold(held)) == 2 + 3 + 11
+    assert Reservation.objects.get().state_at(LATER) == "lapsed"
+    assert not list(differences(LATER))
+
+
+def test_a_settle_of_a_lease_ends_what_was_charged_of_it(scene: Scene) -> None:
+    held = scene.desk.lease(14 * PENNY, seconds=600)
+    charge_lapsed_holds(at=LATER)
+    scene.desk.draw(held, 3, at=LATER, draw_id="late")
+    scene.desk.report(held, {"calls": 1}, at=LATER + SECOND, model="penny")
+    assert sum(sum(charge) for charge in of_hold(held)) == 4
+    assert (bar(scene, LATER)[0], credits_left(scene)) == ((4, 0), 30)
+
+
+def test_a_lease_whose_key_has_gone_is_charged_once_more_and_ended(scene: Scene) -> None:
+    held = scene.desk.lease(14 * PENNY, seconds=600)
+    revoke_keys(membership=scene.owner, at=T0 + MINUTE, by=None)
+    charge_lapsed_holds(at=LATER)
+    assert of_hold(held) == [(10, 4, 0)]
+    assert scene.desk.draw(held, 3, at=LATER, draw_id="late").state == "ended"
+    assert sorted(of_hold(held)) == [(-10, -4, 0), (3, 0, 0), (10, 4, 0)]
+    assert (bar(scene, LATER)[0], credits_left(scene)) == ((3, 0), 30)
+
+
+def test_credits_of_a_lot_that_has_expired_since_pay_for_what_was_held_of_them(scene: Scene) -> None:
+    CreditGrant.objects.update(expires_at=END - SECOND)
+    held = scene.desk.ask(14)
+    expire_lots(at=END)
+    charge_lapsed_holds(at=END)
+    assert of_hold(held) == [(10, 4, 0)]
+    expire_lots(at=LATER)
+    assert credits_left(scene) == 0
+    event = scene.desk.settle(held, 12, at=LATER)
+    assert parts(event) == (10, 2, 0)
+    expire_lots(at=LATER)
+    assert credits_left(scene) == 0
+    assert not OwedUsage.objects.exists()
+    assert not list(differences(LATER))
+
+
+def test_what_an_operator_made_of_the_charge_gives_way_to_what_is_reported(scene: Scene) -> None:
+    held = scene.desk.ask(14)
+    charge_lapsed_holds(at=END)
+    event = UsageEvent.objects.get()
+    correct_charge(event=event, usage={"calls": 25}, reason="said so", at=END + MINUTE, by=None)
+    scene.desk.settle(held, 5, at=LATER)
+    assert sum(sum(charge) for charge in of_hold(held)) == 5
+    assert (bar(scene, LATER)[0], credits_left(scene)) == ((5, 0), 30)
+    assert not list(differences(LATER))
+
+
+def test_a_charge_that_an_operator_took_away_stays_away_until_usage_is_reported(scene: Scene) -> None:
+    held = scene.desk.ask(14)
+    charge_lapsed_holds(at=END)
+    correct_charge(event=UsageEvent.objects.get(), usage=None, reason="failed", at=END, by=None)
+    assert charge_lapsed_holds(at=LATER) == 0
+    scene.desk.settle(held, 5, at=LATER)
+    assert (sum(sum(charge) for charge in of_hold(held)), bar(scene, LATER)[0]) == (5, (5, 0))
+
+
+def test_a_hold_that_has_ended_is_neither_extended_nor_answered_again(scene: Scene) -> None:
+    held = scene.desk.ask(4, request_id="once")
+    for at in (END, END + MINUTE):
+        with pytest.raises(ReservationLapsed):
+            extend(reservation_id=held.reservation_id, extension=Extension(lifetime_seconds=60), at=at)
+        with pytest.raises(ReservationClosed):
+            scene.desk.ask(4, request_id="once", at=at)
+        charge_lapsed_holds(at=at)
+
+
+def test_an_extended_hold_is_charged_at_its_new_end(scene: Scene) -> None:
+    held = scene.desk.ask(4)
+    extend(reservation_id=held.reservation_id, extension=Extension(lifetime_seconds=3600), at=T0 + MINUTE)
+    assert charge_lapsed_holds(at=T0 + HOUR + MINUTE - SECOND) == 0
+    assert charge_lapsed_holds(at=T0 + HOUR + MINUTE) == 1
+
+
+def test_an_agent_is_at_work_until_the_end_of_its_hold_and_not_until_its_charge() -> None:
+    scene = make_scene()
+    charging(scene)
+    plan = make_plan("plus", agents=(1, 1), agents_enforced=True)
+    entitle_seat(seat=scene.seat, plan=plan, starts_at=T0, ends_at=None, source="x", at=T0, by=None)
+    scene.desk.ask(agent="a")
+    with pytest.raises(TooManyAgents) as refused:
+        scene.desk.ask(agent="b", at=T0 + MINUTE)
+    assert refused.value.retry_after == 14 * 60
+
+
+def test_an_api_keys_hold_is_charged_to_the_balance(scene: Scene) -> None:
+    add_to_balance(team=scene.team, nanousd=20 * PENNY, source="pi", cause="Bought", at=T0, by=None)
+    key = create_api_key(
+        membership=scene.owner, name="ci", month_cap_nanousd=None, expires_at=None, at=T0, by=scene.owner.user
+    )
+    desk = Desk(scene.desk.gateway, reveal_key(key.texts.get()))
+    held = desk.ask(6)
+    charge_lapsed_holds(at=END)
+    event = UsageEvent.objects.get()
+    assert (event.from_balance_nanousd, event.api_key_id) == (6 * PENNY, key.pk)
+    desk.settle(held, 2, at=LATER)
+    assert CreditGrant.objects.api_balance().remaining() == 18 * PENNY
+    assert not list(differences(LATER))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_however_it_is_reported_around_its_end_it_comes_to_what_was_used(scene: Scene, seed: int) -> None:
+    chance = random.Random(seed)
+    give_credits(scene.team, 100 * PENNY, expires_at=T0 + 40 * 24 * HOUR)
+    total = 0
+    for turn in range(8):
+        at, later = T0 + turn * 10 * SECOND, LATER + turn * SECOND
+        held = scene.desk.lease(chance.randrange(1, 9) * PENNY, at=at, seconds=600)
+        used = [chance.randrange(5) for _ in range(chance.randrange(4))]
+        early = chance.randrange(len(used) + 1)
+        for number, calls in enumerate(used):
+            if number == early:
+                charge_lapsed_holds(at=later)
+            now = at if number < early else later
+            scene.desk.draw(held, calls, at=now, occurred_at=at, draw_id=f"d{number}")
+        charge_lapsed_holds(at=later)
+        if chance.random() < 0.5:
+            release(reservation_id=held.reservation_id, at=later)
+            total += sum(used)
+        else:
+            total += max(sum(used), held.estimate_nanousd // PENNY)
+        assert not list(differences(LATER + MINUTE))
+    assert bar(scene, LATER)[1][0] + 130 - credits_left(scene) == total
+    assert [held for _, held in bar(scene, LATER)] == [0, 0]
