@@ -1,4 +1,4 @@
-"""A key that a handle names: which of its texts was used, in a crowd of other keys with texts of their own."""
+"""A handle names a key: which of its texts was used, in a crowd of keys with texts of their own."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def test_a_handle_stands_for_the_newest_text_that_its_member_had_at_the_call(sce
 def test_a_handle_of_an_api_key_stands_for_the_newest_text_of_that_key(paying: Scene) -> None:
     key = api_key(paying, "one")
     first = key.texts.get()
-    rotate_api_key(api_key=key, overlap=HOUR, at=T0 + 10 * MINUTE, by=paying.owner.user)
+    at, by = T0 + 10 * MINUTE, paying.owner.user
+    rotate_api_key(key=key, membership=paying.owner, overlap=HOUR, at=at, by=by)
     second = key.texts.get(replaced_at=None)
     other = api_key(paying, "two", T0 + 11 * MINUTE)
     rows = [
@@ -85,10 +86,12 @@ def test_usage_is_summed_for_its_own_api_key_and_month(paying: Scene) -> None:
     ApiKeyMonth.objects.create(api_key=one, month=may.date().replace(day=1), used_nanousd=7)
     ApiKeyMonth.objects.create(api_key=two, month=T0.date().replace(day=1), used_nanousd=9)
     assert [row.is_new for row in record(paying, event_of(one.texts.get(), T0))] == [True]
-    sums = ApiKeyMonth.objects.order_by("month", "api_key").values_list(
-        "api_key", "month__month", "used_nanousd"
-    )
-    assert list(sums) == [(one.pk, 5, 7), (one.pk, 6, PENNY), (two.pk, 6, 9)]
+    sums = ApiKeyMonth.objects.order_by("month", "api_key")
+    assert [*sums.values_list("api_key", "month__month", "used_nanousd")] == [
+        (one.pk, 5, 7),
+        (one.pk, 6, PENNY),
+        (two.pk, 6, 9),
+    ]
 
 
 def named(scene: Scene, held: Authorization, text: KeyText, name: str = "e") -> ReportedEvent:
