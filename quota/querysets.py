@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.db.models import Q, QuerySet, Sum
 
+from teams.models import ApiKey, Membership
 from teams.querysets import M, TeamOwned
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         UsageBucket,
         UsageEvent,
     )
-    from teams.models import Membership
 
 
 class PlanQuerySet(QuerySet["Plan"]):
@@ -115,6 +115,11 @@ class RefusalCountQuerySet(QuerySet["RefusalCount"]):
 class UsageEventQuerySet(TeamOwned["UsageEvent"]):
     def between(self, start: datetime, end: datetime) -> Self:
         return self.filter(occurred_at__gte=start, occurred_at__lt=end)
+
+    def of_spender(self, spender: Membership | ApiKey) -> Self:
+        """What a member has used, with keys of both kinds; or what was used with one API key."""
+        column = "api_key" if isinstance(spender, ApiKey) else "membership"
+        return self.filter(**{column: spender})
 
 
 class UsageBucketQuerySet(QuerySet["UsageBucket"]):

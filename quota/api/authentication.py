@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from quota.models import Gateway
 from quota.services.gateways import recognise_gateway
 from teams.errors import KeyInvalid
+from teams.keytext import API_KEY, kind_of
 from teams.models import ApiKeyText, SubscriptionKey
 from teams.services.api_keys import recognise_api_key
 from teams.services.keys import recognise_key
@@ -69,7 +70,23 @@ class ApiKeyAuthentication(BaseAuthentication):
         return 'Bearer realm="balance"'
 
 
-# The OpenAPI library finds the three below as its subclasses, and describes by them how a view signs in.
+class EitherKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer sk-…`, of either kind; the SubscriptionKey, or the API key's text, becomes
+    `request.auth`.
+    """
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, SubscriptionKey | ApiKeyText]:
+        text = bearer(request)
+        if text is None:
+            raise NotAuthenticated(_("Send a key: Authorization: Bearer sk-…"))
+        of_kind = ApiKeyAuthentication if kind_of(text) is API_KEY else KeyAuthentication
+        return of_kind().authenticate(request)
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="usage"'
+
+
+# The OpenAPI library finds the four below as its subclasses, and describes by them how a view signs in.
 class GatewayScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = GatewayAuthentication
     name = "gateway"
@@ -96,3 +113,12 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "An API key, `sk-api-…`."}
+
+
+class EitherKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = EitherKeyAuthentication
+    name = "eitherKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        either = "A Subscription Key, `sk-cp-…`, or an API key, `sk-api-…`."
+        return {"type": "http", "scheme": "bearer", "description": either}

@@ -286,6 +286,11 @@ class UsageEvent(models.Model):
             models.Index(fields=["team", "occurred_at"], name="usage_of_a_team"),
             models.Index(fields=["membership", "occurred_at"], name="usage_of_a_member"),
             models.Index(fields=["seat", "occurred_at"], name="usage_of_a_seat"),
+            models.Index(
+                fields=["api_key", "occurred_at"],
+                condition=Q(api_key__isnull=False),
+                name="usage_of_an_api_key",
+            ),
             models.Index(fields=["recorded_at"], condition=Q(unpriced=True), name="unpriced_usage"),
         ]
 

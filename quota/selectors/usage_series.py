@@ -15,7 +15,7 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDay, TruncHour
 
 from quota.models import UsageEvent
-from teams.models import Membership, Team
+from teams.models import ApiKey, Membership, Team
 
 
 class Group(StrEnum):
@@ -89,14 +89,17 @@ class UsageRow:
     member: Member | None = None
 
 
-def usage_by(owner: Team | Membership, start: datetime, end: datetime, *groups: Group) -> list[UsageRow]:
-    """The usage of a Team or of one member, added up by all of `groups` together; by time, then by name.
+def usage_by(
+    owner: Team | Membership | ApiKey, start: datetime, end: datetime, *groups: Group
+) -> list[UsageRow]:
+    """The usage of a Team, of one member or of one API key, added up by all of `groups` together; by time,
+    then by name.
 
     Without groups it is one row, the sum of everything; with them, sums of nothing are left out.
     """
     columns = [column for group in Group if group in groups for column in COLUMNS[group]]
     events = UsageEvent.objects.between(start, end)
-    events = events.filter(team=owner) if isinstance(owner, Team) else events.filter(membership=owner)
+    events = events.filter(team=owner) if isinstance(owner, Team) else events.of_spender(owner)
     for group, truncated in TIMES.items():
         if group in groups:
             events = events.annotate(starts_at=truncated)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Sum
+from django.db.models import Sum
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,6 +24,7 @@ from quota.api.gateway.settle import STATES
 from quota.hot_path.extend import extend
 from quota.models import Reservation, UsageEvent
 from quota.querysets import ReservationQuerySet
+from quota.selectors.usage_series import CALLS
 from quota.stored_json import moment_json
 from teams.errors import KeyInvalid
 from tokenplan.kit.api import Shape
@@ -74,7 +75,7 @@ class ReservationSerializer(Shape):
 def reservations_json(rows: Sequence[Reservation], at: datetime) -> list[dict[str, Any]]:
     """The holds, with what was drawn from each: one query for all of them."""
     draws = UsageEvent.objects.filter(reservation__in=rows).values_list("reservation")
-    drawn = {pk: of_hold for pk, *of_hold in draws.annotate(Sum("amount_nanousd"), Count("pk"))}
+    drawn = {pk: of_hold for pk, *of_hold in draws.annotate(nanousd=Sum("amount_nanousd"), calls=CALLS)}
     return [_reservation_json(row, *drawn.get(row.pk, (0, 0)), at=at) for row in rows]
 
 

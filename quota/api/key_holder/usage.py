@@ -1,4 +1,4 @@
-"""What the holder of a Subscription Key may see with it: their bar, receipts and usage in this Team."""
+"""What the holder of a key may see with it: of a Subscription Key the bar; of either kind its calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from quota.api.authentication import KeyAuthentication
+from quota.api.authentication import EitherKeyAuthentication, KeyAuthentication
 from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.refused_calls import RefusalsSerializer, of_key
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
@@ -23,25 +23,33 @@ from quota.selectors.usage_bar import usage_bar
 from quota.selectors.usage_series import Group, usage_by
 from quota.services.refusals import KEPT_FOR
 from teams.errors import KeyInvalid
-from teams.models import Membership, SubscriptionKey
+from teams.models import ApiKey, ApiKeyText, Membership, SubscriptionKey
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
 
 REFUSALS = refusals(KeyInvalid)
 
 
-class KeyView(APIView):
-    """For the holder of a working key; anyone else gets 401."""
+class EitherKeyView(APIView):
+    """For the holder of a working key of either kind; anyone else gets 401."""
 
-    authentication_classes = [KeyAuthentication]
+    authentication_classes = [EitherKeyAuthentication]
     permission_classes = []
 
     @property
-    def membership(self) -> Membership:
-        return cast(SubscriptionKey, self.request.auth).membership
+    def key(self) -> SubscriptionKey | ApiKeyText:
+        return cast("SubscriptionKey | ApiKeyText", self.request.auth)
+
+    @property
+    def spender(self) -> Membership | ApiKey:
+        """Whose usage the holder sees: the member's in this Team, or the API key's."""
+        return self.key.api_key if isinstance(self.key, ApiKeyText) else self.key.membership
 
 
-class Usage(KeyView):
+class Usage(APIView):
+    authentication_classes = [KeyAuthentication]
+    permission_classes = []
+
     @extend_schema(
         operation_id="usage",
         summary="The usage bar",
@@ -49,10 +57,11 @@ class Usage(KeyView):
         tags=["usage"],
     )
     def get(self, request: Request) -> Response:
-        return Response(usage_bar_json(usage_bar(self.membership, timezone.now())))
+        membership = cast(SubscriptionKey, request.auth).membership
+        return Response(usage_bar_json(usage_bar(membership, timezone.now())))
 
 
-class Receipts(KeyView):
+class Receipts(EitherKeyView):
     pagination_class: type[BasePagination] = LatestCallFirst
 
     @extend_schema(
@@ -63,12 +72,12 @@ class Receipts(KeyView):
     )
     def get(self, request: Request) -> Response:
         paginator = LatestCallFirst()
-        events = UsageEvent.objects.filter(membership=self.membership)
+        events = UsageEvent.objects.of_spender(self.spender)
         page = paginator.paginate_queryset(events, request, self) or []
         return paginator.get_paginated_response([receipt_json(event) for event in page])
 
 
-class Receipt(KeyView):
+class Receipt(EitherKeyView):
     @extend_schema(
         operation_id="usage_receipt",
         summary="A receipt",
@@ -76,13 +85,13 @@ class Receipt(KeyView):
         tags=["usage"],
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        event = UsageEvent.objects.filter(membership=self.membership, pk=pk).first()
+        event = UsageEvent.objects.of_spender(self.spender).filter(pk=pk).first()
         if event is None:
             raise NotFound(_("You have no such receipt in this Team."))
         return Response(receipt_json(event))
 
 
-class Refusals(KeyView):
+class Refusals(EitherKeyView):
     @extend_schema(
         operation_id="usage_refusals",
         summary="Why your calls were refused",
@@ -91,10 +100,10 @@ class Refusals(KeyView):
         tags=["usage"],
     )
     def get(self, request: Request) -> Response:
-        return Response(of_key(cast(SubscriptionKey, request.auth), timezone.now() - KEPT_FOR))
+        return Response(of_key(self.key, timezone.now() - KEPT_FOR))
 
 
-class Series(KeyView):
+class Series(EitherKeyView):
     @extend_schema(
         operation_id="usage_series",
         summary="Your usage, added up",
@@ -104,5 +113,5 @@ class Series(KeyView):
     )
     def get(self, request: Request) -> Response:
         span = span_of(request, (Group.MODEL, Group.MODALITY), timezone.now())
-        rows = usage_by(self.membership, span.start, span.end, *span.groups)
+        rows = usage_by(self.spender, span.start, span.end, *span.groups)
         return Response(series_json(span, rows))
