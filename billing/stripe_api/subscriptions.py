@@ -32,7 +32,7 @@ SUBSCRIPTION_PARTS = [
 
 def subscription(id: str) -> SubscriptionSnapshot:
     parts = {"expand": SUBSCRIPTION_PARTS}
-    return subscription_snapshot(asked(api().subscriptions.retrieve, id, parts))
+    return _whole_snapshot(asked(api().subscriptions.retrieve, id, parts))
 
 
 def subscriptions(customer_id: str) -> Iterator[Listed[SubscriptionSnapshot]]:
@@ -42,7 +42,16 @@ def subscriptions(customer_id: str) -> Iterator[Listed[SubscriptionSnapshot]]:
         "status": "all",
         "expand": [f"data.{part}" for part in SUBSCRIPTION_PARTS],
     }
-    return Listed.each(listed(api().subscriptions.list, params), subscription_snapshot)
+    return Listed.each(listed(api().subscriptions.list, params), _whole_snapshot)
+
+
+def _whole_snapshot(found: Mapping[str, Any]) -> SubscriptionSnapshot:
+    """With all items: Stripe gives the first ten of them, and that there are more."""
+    items = found.get("items")
+    if isinstance(items, Mapping) and items.get("has_more"):
+        rest = listed(api().subscription_items.list, {"subscription": found["id"]})
+        found = {**found, "items": {**items, "data": list(rest)}}
+    return subscription_snapshot(found)
 
 
 def preview_new(
@@ -143,7 +152,7 @@ def change_subscription(
         "expand": SUBSCRIPTION_PARTS,
         **_keeping(discounts),
     }
-    return subscription_snapshot(asked(api().subscriptions.update, now.id, params, once(request)))
+    return _whole_snapshot(asked(api().subscriptions.update, now.id, params, once(request)))
 
 
 def set_methods(subscription_id: str, *, at_once_only: bool) -> None:

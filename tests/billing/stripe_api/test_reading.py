@@ -59,6 +59,32 @@ def test_every_list_is_read_to_its_last_page(story: Story) -> None:
     assert len(list(stripe_api.refunded())) == MANY
 
 
+def test_all_items_of_a_subscription_are_read_though_it_shows_ten(story: Story) -> None:
+    card = api().payment_methods.attach("pm_card_visa", {"customer": story.customer}).id
+    product = api().products.create({"name": "Seat"}).id
+    priced = {"product": product, "currency": "usd", "recurring": {"interval": "month"}}
+    prices = [api().prices.create({**priced, "unit_amount": 100 + number}).id for number in range(12)]
+    bought = api().subscriptions.create(
+        {
+            "customer": story.customer,
+            "default_payment_method": card,
+            "items": [{"price": price, "quantity": number} for number, price in enumerate(prices, 1)],
+        }
+    )
+    assert len(bought["items"].data) == 10
+    expected = {price: number for number, price in enumerate(prices, 1)}
+    assert stripe_api.subscription(bought.id).quantities == expected
+    (listed,) = stripe_api.subscriptions(story.customer)
+    assert listed.read().quantities == expected
+    changed = stripe_api.change_subscription(
+        stripe_api.subscription(bought.id),
+        {prices[0]: 1, prices[11]: 30},
+        request="change",
+        at=story.account.at,
+    )
+    assert changed.quantities == {prices[0]: 1, prices[11]: 30}
+
+
 def test_an_invoice_in_euros_is_named_and_not_counted(story: Story) -> None:
     made = api().invoices.create({"customer": story.customer, "currency": "eur"})
 

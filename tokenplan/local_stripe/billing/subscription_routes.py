@@ -134,6 +134,12 @@ def retrieve(call: Call) -> Object:
     return call.store.get("subscription", call.id)
 
 
+@router.list("/subscription_items", {"subscription": text}, required=["subscription"])
+def list_items(call: Call) -> Object:
+    rows = call.store.get("subscription", call.params["subscription"], "subscription")["items"]["data"]
+    return listing(rows, call.params, "/v1/subscription_items")
+
+
 @router.list(
     "/subscriptions", {"customer": text, "status": one_of(*STATUSES), "price": text, "test_clock": text}
 )

@@ -66,17 +66,22 @@ def listing(rows: Sequence[Object], params: Mapping[str, Any], url: str) -> Obje
 
 
 def shorten(answer: Any) -> None:
-    """Invoices in the answer show the first ten of their lines, and that there are more; previews, all."""
+    """Invoices in the answer show the first ten of their lines, subscriptions of their items, and that there
+    are more; previews show all.
+    """
     rows = answer if isinstance(answer, list) else answer.values() if isinstance(answer, dict) else ()
     for part in rows:
         shorten(part)
-        if _is_lines(part) and len(part["data"]) > EMBEDDED:
+        if _is_embedded(part) and len(part["data"]) > EMBEDDED:
             part |= {"data": part["data"][:EMBEDDED], "has_more": True}
 
 
-def _is_lines(part: Any) -> bool:
-    url = str(part.get("url") or "") if isinstance(part, dict) and part.get("object") == "list" else ""
-    return url.endswith("/lines") and not url.startswith("/v1/invoices/upcoming_in_")
+def _is_embedded(part: Any) -> bool:
+    if not isinstance(part, dict) or part.get("object") != "list":
+        return False
+    url = str(part.get("url") or "")
+    is_lines = url.endswith("/lines") and not url.startswith("/v1/invoices/upcoming_in_")
+    return is_lines or url.startswith("/v1/subscription_items?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,9 +82,11 @@ class Router:
     def get(self, path: str) -> Callable[[Handler], Handler]:
         return self.route("GET", path)
 
-    def list(self, path: str, spec: Spec | None = None) -> Callable[[Handler], Handler]:
+    def list(
+        self, path: str, spec: Spec | None = None, *, required: Sequence[str] = ()
+    ) -> Callable[[Handler], Handler]:
         """A GET that answers a page of a list, and so takes the parameters of paging as well."""
-        return self.route("GET", path, {**LISTS, **(spec or {})})
+        return self.route("GET", path, {**LISTS, **(spec or {})}, required=required)
 
     def post(
         self, path: str, spec: Spec | None = None, *, required: Sequence[str] = ()

@@ -12,7 +12,7 @@ from tests.helpers.api_client import Caller, Office, make_office
 from tests.helpers.factories import T0
 from tests.helpers.hot_path import HOUR, PENNY
 
-PATHS = ("usage/receipts", "usage/series?start=2026-06-01&end=2026-06-30", "usage/refusals")
+PATHS = ("usage/receipts", "usage/series?from=2026-06-01", "usage/refusals")
 
 
 def make_key(office: Office, name: str = "ci") -> ApiKey:
@@ -56,7 +56,7 @@ def test_it_adds_up_its_own_calls_alone_whichever_text_they_were_made_with(offic
     key = ApiKey.objects.get(name="ci")
     owner = office.scene.owner
     rotate_api_key(key=key, membership=owner, overlap=HOUR, at=T0, by=owner.user)
-    body = caller().get("usage/series?start=2026-06-01&end=2026-06-30").body
+    body = caller().get("usage/series?from=2026-06-01").body
     assert [(row["calls"], row["from_balance_nanousd"]) for row in body["rows"]] == [(2, 5 * PENNY)]
 
 
