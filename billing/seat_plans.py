@@ -75,10 +75,10 @@ def _as_asked(seats: Sequence[SeatToPlace], room: Mapping[int, int]) -> dict[int
     at_once = _staying(
         now | {seat.id: seat.wanted_plan_id for seat in seats if seat.at_once and seat.wanted_plan_id}
     )
-    if len(at_once) < len(now) and Counter(at_once.values()) == Counter(room):
-        return at_once  # beside seats that leave at once nothing is bought
+    if Counter(at_once.values()) == Counter(room):
+        return at_once
     for asked in (at_once, now):
-        # What is bought beside it is new seats.
+        # What is bought beside it is new seats; beside seats that leave at once nothing is.
         if len(asked) == len(now) and Counter(asked.values()) <= Counter(room):
             return asked
     in_the_end = _staying({seat.id: seat.wanted_plan_id or seat.plan_id for seat in seats})

@@ -202,9 +202,7 @@ def window_at(
     opened = [*buckets, Bucket(start, 0)]
     end = start + rule.length
     held = sum(
-        h.nanousd
-        for h in holds
-        if rule.bucket_start(h.at, opened) == start or (h.is_lease and h.counts_between(start, end))
+        h.nanousd for h in holds if rule.bucket_start(h.at, opened) == start or h.counts_between(start, end)
     )
     return QuotaWindow(limit, used, held, start, end, None)
 

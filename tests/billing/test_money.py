@@ -2,9 +2,11 @@
 
 import pytest
 
+from billing import money
 from billing.money import (
     LEAST_CHARGE_NANOUSD,
     MAX_PACKS,
+    NANOUSD_PER_CENT,
     NANOUSD_PER_PACK,
     PACK_KEY,
     cents_from_nanousd,
@@ -21,6 +23,33 @@ def test_a_pack_of_credits_costs_five_dollars_and_holds_five_dollars_worth() -> 
 
 def test_at_most_a_million_credits_are_bought_at_once() -> None:
     assert MAX_PACKS * 5_000 == 1_000_000
+
+
+USD = 100 * NANOUSD_PER_CENT
+
+
+@pytest.mark.parametrize(
+    ("account", "key", "least", "most"),
+    [("credits", "credits_5000", 5, 1_000), ("balance", "api_balance_usd", 5, 1_000)],
+)
+def test_what_goes_into_an_account_is_sold_from_five_to_a_thousand_dollars(
+    account: str, key: str, least: int, most: int
+) -> None:
+    pack = money.PACKS[account]
+    assert (pack.key, pack.least_nanousd, pack.most_nanousd) == (key, least * USD, most * USD)
+
+
+@pytest.mark.parametrize(
+    ("account", "wanted", "sold"),
+    [
+        *(("credits", 1, 5 * USD), ("credits", 5 * USD, 5 * USD), ("credits", 5 * USD + 1, 10 * USD)),
+        *(("balance", 1, 5 * USD), ("balance", 5 * USD + 1, 6 * USD), ("balance", 7 * USD, 7 * USD)),
+    ],
+)
+def test_an_amount_is_sold_in_whole_packs_and_no_less_than_the_least(
+    account: str, wanted: int, sold: int
+) -> None:
+    assert money.PACKS[account].whole(wanted) == sold
 
 
 @pytest.mark.parametrize(("cents", "nanousd"), [(0, 0), (1, 10_000_000), (-250, -2_500_000_000)])

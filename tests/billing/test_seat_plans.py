@@ -40,6 +40,38 @@ def test_seats_that_follow_each_other_up_or_down_each_get_the_plan_named_for_the
     assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: PLUS, 2: MAX}, [], [3])
 
 
+def test_seats_that_will_swap_their_plans_have_not_done_so_while_both_are_paid_for() -> None:
+    seats = [SeatToPlace(1, MAX, PLUS), SeatToPlace(2, PLUS, MAX)]
+    assert place_seats(seats, {PLUS: 1, MAX: 1}).plan_ids == {1: MAX, 2: PLUS}
+
+
+def test_seats_that_follow_each_other_at_once_do_so_beside_one_that_changes_later() -> None:
+    up = [SeatToPlace(1, PLUS, MAX, at_once=True), SeatToPlace(2, MAX, ULTRA, at_once=True)]
+    later = SeatToPlace(3, ULTRA, PLUS)
+    assert place_seats([*up, later], {MAX: 1, ULTRA: 2}).plan_ids == {1: MAX, 2: ULTRA, 3: ULTRA}
+    # And beside one that nothing was asked of.
+    wishless = SeatToPlace(4, PLUS, at_once=True)
+    placed = place_seats([*up, later, wishless], {PLUS: 1, MAX: 1, ULTRA: 2}).plan_ids
+    assert placed == {1: MAX, 2: ULTRA, 3: ULTRA, 4: PLUS}
+
+
+def test_seats_that_follow_each_other_at_once_do_so_beside_one_that_leaves_at_once() -> None:
+    seats = [
+        SeatToPlace(1, ULTRA, LEAVES, at_once=True),
+        SeatToPlace(2, MAX, ULTRA, at_once=True),
+        SeatToPlace(3, PLUS, MAX, at_once=True),
+        SeatToPlace(4, PLUS, ULTRA),
+    ]
+    done = place_seats(seats, {PLUS: 1, MAX: 1, ULTRA: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({2: ULTRA, 3: MAX, 4: PLUS}, [], [1])
+
+
+def test_at_the_periods_end_seats_follow_each_other_beside_one_of_which_nothing_was_asked() -> None:
+    seats = [SeatToPlace(1, PLUS, MAX), SeatToPlace(2, MAX, ULTRA), SeatToPlace(3, PLUS)]
+    done = place_seats(seats, {PLUS: 1, MAX: 1, ULTRA: 1})
+    assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: MAX, 2: ULTRA, 3: PLUS}, [], [])
+
+
 def test_a_seat_that_is_raised_beside_one_that_is_bought_is_the_one_that_was_named() -> None:
     done = place_seats([SeatToPlace(1, PLUS, MAX, held=True, at_once=True)], {PLUS: 1, MAX: 1})
     assert (done.plan_ids, list(done.new), list(done.gone)) == ({1: MAX}, [PLUS], [])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quota import pricing
 from quota.errors import InvalidUsage, ModelUnknown
 from quota.money import MAX_NANOUSD
 from quota.pricing import MAX_QUANTITY, Card, ModelPrices, Price, charge, estimated
@@ -168,6 +169,7 @@ def test_a_model_is_found_by_its_name_or_by_another_name_of_it() -> None:
 
 def test_a_call_without_an_estimate_holds_the_default_of_its_model() -> None:
     held = replace(TALKER, default_hold=7)
+    assert pricing.DEFAULT_HOLD == "default_hold"  # a word of the list
     card = Card(CARD.effective_from, {"talker": held, "odd": ODD}, {"chat": "talker"})
     assert [estimated(card, name, None) for name in ("talker", "chat")] == [7, 7]
     assert estimated(card, "talker", {"input_tokens": 10}) == 3000

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from teams import keytext
 from teams.keytext import (
     API_KEY,
     BODY_LENGTH,
@@ -38,6 +39,8 @@ def test_the_text_of_a_key_never_changes() -> None:
     """A row has the id, the salt and the name of the root alone: another text would end every key."""
     text = key_text(root=b"a root of a test", key_id="0123456789ab", salt=bytes(range(16)))
     assert text == "sk-cp-0123456789abLVyvdYsLuDbM6sdsyOkasTRC9D3bb1GmG7hj8vSp0cxkq3"
+    kind = keytext.SUBSCRIPTION_KEY
+    assert key_text(root=b"a root of a test", key_id="0123456789ab", salt=bytes(range(16)), kind=kind) == text
     body = text.removeprefix("sk-cp-").removesuffix("0cxkq3")
     mac = hmac.new(b"a root of a test", b"subscription-key\x000123456789ab\0" + bytes(range(16)), "sha256")
     secret, crc = int.from_bytes(mac.digest()) % 62**40, zlib.crc32(b"sk-cp-" + body.encode())

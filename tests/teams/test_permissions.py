@@ -57,7 +57,12 @@ def test_who_manages_finds_every_api_key_and_a_member_ones_own(team: Team) -> No
         membership=maker, name="batch", month_cap_nanousd=None, expires_at=None, at=T0, by=maker.user
     )
 
+    newer = create_api_key(
+        membership=maker, name="newer", month_cap_nanousd=None, expires_at=None, at=T0, by=maker.user
+    )
+
     assert api_key_of(owner, key.pk) == api_key_of(maker, key.pk) == key
+    assert api_key_of(owner, newer.pk) == api_key_of(maker, newer.pk) == newer
     for stranger in (other, owner_of(make_team())):
         with pytest.raises(NotFound):
             api_key_of(stranger, key.pk)

@@ -11,10 +11,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
-from quota.hot_path.accounts import Payer, account_columns, key_columns, usable_in_account
+from quota.hot_path.accounts import (
+    Payer,
+    account_columns,
+    key_columns,
+    usable_credits,
+    usable_in_account,
+)
 from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
 from quota.hot_path.draws import Report
 from quota.hot_path.settle import release, settle
@@ -189,8 +195,11 @@ def test_a_team_owes_what_is_left_of_its_balance_and_no_other_team_does(one: Cal
 
 def test_the_rate_card_is_the_newest_that_is_in_force(one: Caller) -> None:
     first = one.state(T0).rate_card_id
-    newer, _ = load_rate_card(text=RATE_CARD, effective_from=T0 + MINUTE, at=T0, by=None)
+    # The same list would be the same card.
+    other = RATE_CARD + "a,b,c,1,1,,\n"
+    newer, _ = load_rate_card(text=other, effective_from=T0 + MINUTE, at=T0, by=None)
     load_rate_card(text=RATE_CARD, effective_from=LATER, at=T0, by=None)
+    assert newer.pk != first
     wrong, _ = load_rate_card(text=RATE_CARD + "x,y,z,1,1,,\n", effective_from=T0 + 30 * TICK, at=T0, by=None)
     withdraw_rate_card(card=wrong, at=T0, by=None)
     seen = [one.state(moment).rate_card_id for moment in (T0 + MINUTE - TICK, T0 + MINUTE)]
@@ -222,6 +231,22 @@ def test_the_balance_is_that_of_its_team_and_its_account(one: Caller) -> None:
     assert one.usable() == 1
     rich.ask(9)
     assert (one.usable(), rich.usable()) == (1, USD - 9)
+
+
+def test_credits_are_no_balance_and_balance_is_no_credits(one: Caller) -> None:
+    lot(one.key.team, USD, expires_at=T0 + HOUR)
+    asked: dict[str, Any] = {"team_id": one.key.team_id, "membership_id": one.key.membership_id}
+    assert usable_credits(**asked, seated=False, at=T0) == 0
+    give_credits(one.key.team, 7)
+    assert usable_credits(**asked, seated=False, at=T0) == 7
+
+
+def test_a_call_may_not_run_or_sit_still_for_long(one: Caller) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        one.state(T0, request_id="r")
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("30s",)
 
 
 def test_a_hold_of_one_nano_dollar_counts_until_it_lapses_and_not_for_itself(one: Caller) -> None:
