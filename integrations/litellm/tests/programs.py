@@ -154,11 +154,9 @@ class Console:
         self.url = f"http://127.0.0.1:{self.port}"
         data = folder / "console"
         python = os.environ.get("TOKENPLAN_CONSOLE_PYTHON") or str(ROOT / ".venv/bin/python")
-        self.program = Program(
-            folder / "console.log",
-            [python, str(ROOT / "manage.py"), "up"],
-            {"DATA": str(data), "PORT": str(self.port), "PYTHONPATH": "", **variables},
-        )
+        self._manage = [python, str(ROOT / "manage.py")]
+        self._environment = {"DATA": str(data), "PORT": str(self.port), "PYTHONPATH": "", **variables}
+        self.program = Program(folder / "console.log", [*self._manage, "up"], self._environment)
         wait_for(lambda: "Ctrl-C" in self.program.says(), 180)
         demo = json.loads((data / "demo.json").read_text())
         self.gateway_key = str(demo["gateway_key"])
@@ -173,6 +171,17 @@ class Console:
             self.program.process.wait(40)
         except subprocess.TimeoutExpired:
             self.program.kill()
+
+    def run(self, code: str) -> str:
+        """What this Python prints in the console's shell: for what its operator does, and its people."""
+        done = subprocess.run(
+            [*self._manage, "shell", "--no-imports", "-c", code],
+            env={**os.environ, **self._environment},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def receipts(self, key: str) -> list[dict[str, Any]]:
         """The latest call first."""
