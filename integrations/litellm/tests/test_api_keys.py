@@ -24,7 +24,13 @@ from teams.services.keys import reveal_key
 at, team = timezone.now(), Team.objects.get(slug="acme")
 owner = team.memberships.get(role="owner")
 give_voucher(
-    team=team, nanousd={BALANCE}, expires_at=at + timedelta(days=1), source="NAME", reason="test", at=at, by=None
+    team=team,
+    nanousd={BALANCE},
+    expires_at=at + timedelta(days=1),
+    source="NAME",
+    reason="test",
+    at=at,
+    by=None,
 )
 key = create_api_key(
     membership=owner, name="NAME", month_cap_nanousd=None, expires_at=None, at=at, by=owner.user
