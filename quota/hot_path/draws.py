@@ -20,6 +20,7 @@ from quota.hot_path.charges import AfterDraw, HeldParts, call_of_hold, record_ch
 from quota.hot_path.lapses import charge_at_end, reopen
 from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.models import Gateway, Reservation, UsageEvent
+from quota.models.usage import LAPSED
 from quota.pricing import charge
 from tokenplan.kit.errors import InvalidValue
 
@@ -53,7 +54,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A draw: its event, whether it was recorded just now, and the state of the hold after it."""
+    """A draw: its event, whether it was recorded just now, and the state of the hold after it, which is
+    "lapsed" once a sweep has marked it.
+    """
 
     event: UsageEvent
     is_new: bool
@@ -88,7 +91,7 @@ def draw_from(
     digest = digest or digest_of(report)
     if prior := _prior(locked, report):
         _check_repeat(prior, report, model, digest)
-        return Drawn(prior, is_new=False, state=locked.state)
+        return Drawn(prior, is_new=False, state=_state(locked))
     if not replaying:
         _check_open(locked, at)
     if not model:
@@ -114,8 +117,12 @@ def draw_from(
     event = record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at, becomes=becomes)
     if charged and becomes is AfterDraw.STAYS:
         charge_at_end(locked_reservation_state(locked.id, at=at), at=at, instead_of=charged)
-        return Drawn(event, is_new=True, state=Reservation.State.RELEASED)
-    return Drawn(event, is_new=True, state=becomes or locked.state)
+        return Drawn(event, is_new=True, state=LAPSED)
+    return Drawn(event, is_new=True, state=becomes or _state(locked))
+
+
+def _state(locked: ReservationState) -> str:
+    return LAPSED if locked.expired else locked.state
 
 
 def _held(locked: ReservationState, *, closes: bool, at: datetime) -> tuple[HeldParts, AfterDraw]:

@@ -49,7 +49,8 @@ def charge_lapsed_holds(*, at: datetime) -> int:
     """Charge, as estimated, what is left of the holds that ended by `at` and whose gateway charges what
     lapses. Returns how many were closed so.
 
-    Each is a transaction of its own. One whose key or seat is locked for long waits for the next run.
+    Each is a transaction of its own. One whose key or seat is locked for long, or that fails for a reason
+    nobody foresaw, waits for the next run.
     """
     due = Reservation.objects.to_charge(at).order_by("charges_at").values_list("pk", flat=True)
     charged = 0
@@ -58,6 +59,8 @@ def charge_lapsed_holds(*, at: datetime) -> int:
             charged += _charge_lapsed(reservation_id, at)
         except OperationalError as error:
             logger.warning("Hold %s is charged later: %s", reservation_id, error)
+        except Exception:
+            logger.exception("Hold %s could not be charged", reservation_id)
     return charged
 
 

@@ -154,7 +154,7 @@ def test_a_lease_is_charged_after_its_flush_and_what_a_late_draw_leaves_of_it_ag
     assert UsageEvent.objects.get(draw_id="charged at its end").model == "lease"
 
     drawn = scene.desk.draw(held, 3, at=LATER, draw_id="second", occurred_at=T0 + 2 * MINUTE)
-    assert (drawn.state, parts(drawn.event)) == ("released", (3, 0, 0))
+    assert (drawn.state, parts(drawn.event)) == ("lapsed", (3, 0, 0))
     assert sorted(of_hold(held)[2:]) == [(-8, -4, 0), (3, 0, 0), (5, 4, 0)]
     assert bar(scene, LATER)[0] == (10, 0)
     written = counts()
