@@ -80,6 +80,9 @@ class Invoice(models.Model):
     number = models.CharField(max_length=60, blank=True)
     status = models.CharField(max_length=20)
     total_nanousd = models.BigIntegerField()
+    tax_nanousd = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("Of the total; 0 where it was never asked for.")
+    )
     due_nanousd = models.BigIntegerField()
     paid_nanousd = models.BigIntegerField()
     url = models.URLField(max_length=1000, blank=True)
