@@ -52,6 +52,8 @@ def link_of(user: User) -> InviteLink | None:
 
 def open_link(code: str) -> InviteLink | None:
     """The link, if it was not blocked and its person's account is open."""
+    if not (code.isascii() and code.isalnum()):
+        return None  # no code has such signs, and the database takes not all of them
     links = InviteLink.objects.filter(blocked_at=None, user__is_active=True).select_related("user")
     return links.filter(code=code).first()
 

@@ -53,8 +53,8 @@ def usable_promotion(
     besides: Checkout | None = None,
 ) -> Promotion | None:
     """The promotion of a code that was typed for a checkout of this kind, of what has these prices at Stripe.
-    Where nothing was typed, that of the invite campaign by which the Team's seats cost less, or None. What is reserved for the session `besides`, which another one would replace,
-    does not count.
+    Where nothing was typed, that of the invite campaign by which the Team's seats cost less, or None. What is
+    reserved for the session `besides`, which another one would replace, does not count.
 
     Raises PromotionUnknown, PromotionOver, PromotionNotForThis, PromotionByMonth, PromotionForFirstPurchase,
     PromotionUsed.
