@@ -25,8 +25,9 @@ from billing.selectors.invites import (
 from billing.selectors.promotions import public_promotions
 from billing.services.invites import come_by_link, make_link
 from teams.models import User
+from teams.views.base import PersonRequest, person_page
 from tokenplan.kit.errors import Refusal
-from tokenplan.kit.pages import attempt, sentence, sign_in_first
+from tokenplan.kit.pages import attempt, sentence
 
 # Under which a browser's session remembers the link that was opened, until the account is made.
 REMEMBERED = "invite"
@@ -54,13 +55,11 @@ def _own_link(user: User) -> dict[str, Any]:
     }
 
 
-@sign_in_first
 @require_POST
-def own_link(request: HttpRequest) -> HttpResponse:
+@person_page
+def own_link(request: PersonRequest) -> HttpResponse:
     """Makes the person's own link."""
-    user = request.user
-    assert isinstance(user, User)
-    attempt(request, lambda: make_link(at=timezone.now(), by=user), _("Your link is below."))
+    attempt(request, lambda: make_link(at=timezone.now(), by=request.user), _("Your link is below."))
     return redirect("promotions")
 
 
