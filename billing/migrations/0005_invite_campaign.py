@@ -88,6 +88,11 @@ class Migration(migrations.Migration):
             name='a_promotion_is_for_something_known',
         ),
         migrations.AddField(
+            model_name='payment',
+            name='fingerprint',
+            field=models.CharField(blank=True, db_default='', default='', help_text='Of the card or account that paid, the same for every customer.', max_length=100),
+        ),
+        migrations.AddField(
             model_name='invoice',
             name='tax_nanousd',
             field=models.BigIntegerField(db_default=0, default=0, help_text='Of the total; 0 where it was never asked for.'),

@@ -110,6 +110,13 @@ def counts(invitee: Invitee, team: Team, at: datetime) -> bool:
     return links.exists() and not Membership.objects.filter(user=invitee.inviter_id, team=team).exists()
 
 
+def paid_with_a_card_of(user: User, payment: Payment) -> bool:
+    """Has a Team that this person owns, or owned last, paid with the same card or account?"""
+    owned = Membership.objects.filter(user=user, role=Role.OWNER).values("team")
+    same = Payment.objects.filter(team__in=owned, fingerprint=payment.fingerprint)
+    return payment.fingerprint != "" and same.exists()
+
+
 def promotion_by_invite(team: Team, at: datetime) -> Promotion | None:
     """What takes the campaign's share off the Team's seats; None where nothing does."""
     invitee = invitee_for(team, at)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import InvitedTeam, InviteVoucher, Invoice, Payment
 from billing.money import share_of_payment
-from billing.selectors.invites import counts
+from billing.selectors.invites import counts, paid_with_a_card_of
 from billing.services.notifications import notify_owner
 from billing.services.refunds import follow_payment
 from quota.services.balance import give_voucher
@@ -60,6 +60,8 @@ def _give(invoice: Invoice, payment: Payment, at: datetime) -> list[str]:
     if invoice.status != "paid" or payment.status != "succeeded" or payment.dispute == Dispute.OPEN:
         return []
     invitee, campaign = known.invitee, known.invitee.campaign
+    if paid_with_a_card_of(invitee.inviter, payment):
+        return []
     nanousd = _worth(invoice, payment, campaign.voucher_hundredths)
     inviters = Team.objects.filter(default_for=invitee.inviter_id).first()
     if nanousd == 0 or inviters is None:

@@ -159,6 +159,7 @@ class PaymentSnapshot:
     failure: str
     purchase_id: str
     created_at: datetime
+    fingerprint: str = ""  # of the card or account that paid, the same for every customer
 
     @property
     def is_under_way(self) -> bool:
@@ -347,6 +348,7 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
         failure=failure.get("message") or "",
         purchase_id=(intent.get("metadata") or {}).get("purchase", ""),
         created_at=moment(intent["created"]),
+        fingerprint=reading.fingerprint_of(charge),
     )
 
 

@@ -18,6 +18,7 @@ from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 
 DAY = timedelta(days=1)
+MASTERCARD = "5555 5555 5555 4444"
 WORDS = {"en": {"title": "Invite a friend", "description": "Ten percent for both of you."}}
 
 
@@ -47,7 +48,7 @@ def make_person(at: datetime) -> User:
 def make_inviter(account: StripeAccount) -> InviteLink:
     """The link of a person whose Team pays for a seat of Plus."""
     person = make_person(account.at)
-    Story(account, make_team("Inviters", owner=person)).subscribe(plus=1)
+    Story(account, make_team("Inviters", owner=person)).subscribe(plus=1, card=MASTERCARD)
     account.deliver()
     return make_link(at=account.at, by=person)
 

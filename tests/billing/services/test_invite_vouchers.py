@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from quota.models import CreditLedgerEntry
 from quota.services.credits import adjust_lot
 from teams.models import Mail
 from tests.helpers.factories import USD, make_member, make_user
-from tests.helpers.invites import make_campaign, make_friend, make_inviter, vouchers_of
+from tests.helpers.invites import MASTERCARD, make_campaign, make_friend, make_inviter, vouchers_of
 from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import DISPUTED, GOOD, StripeAccount
@@ -258,6 +259,27 @@ def test_nothing_is_given_to_who_is_in_the_team_that_pays(
     stripe_account.deliver()
 
     assert (friend.paid(), left(link)) == ([10_000], [])
+
+
+def test_nothing_is_given_for_what_the_inviters_own_card_paid(
+    stripe_account: StripeAccount, link: InviteLink
+) -> None:
+    bought(stripe_account, link, MASTERCARD)
+
+    assert left(link) == []
+
+
+def test_the_share_is_of_what_was_paid_without_tax(
+    stripe_account: StripeAccount, link: InviteLink, settings: Any
+) -> None:
+    settings.STRIPE_TAX = True
+
+    friend = bought(stripe_account, link)
+
+    assert friend.paid() == [9_900]
+    assert left(link) == [9 * USD]
+    refund(friend, 33 * USD)  # of which $30 were not tax
+    assert left(link) == [6 * USD]
 
 
 def test_a_blocked_link_brings_nothing_more_and_what_was_given_stays(
