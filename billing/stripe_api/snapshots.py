@@ -335,7 +335,6 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
     in_dollars(intent)
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else {}
-    failure = intent.get("last_payment_error") or {}
     return PaymentSnapshot(
         id=intent["id"],
         customer_id=id_of(intent.get("customer")),
@@ -345,7 +344,7 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
         refunded_nanousd=nanousd_from_cents(charge.get("amount_refunded") or 0),
         charge_id=charge.get("id", ""),
         dispute=_dispute(dispute_status),
-        failure=failure.get("message") or "",
+        failure=(intent.get("last_payment_error") or {}).get("message") or "",
         purchase_id=(intent.get("metadata") or {}).get("purchase", ""),
         created_at=moment(intent["created"]),
         fingerprint=reading.fingerprint_of(charge),
