@@ -38,7 +38,7 @@ def keep_voucher(*, invoice: Invoice, at: datetime) -> list[str]:
         return _give(invoice, payment, at)
     worth = _worth(invoice, payment, voucher.invitee.campaign.voucher_hundredths)
     owed = max(voucher.amount_nanousd - worth, 0)
-    return follow_payment(voucher, payment=payment, owed=owed, at=at)
+    return follow_payment(granted=voucher, payment=payment, owed=owed, at=at)
 
 
 def _worth(invoice: Invoice, payment: Payment, hundredths: int) -> int:

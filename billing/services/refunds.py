@@ -157,11 +157,11 @@ def take_back_credits(*, purchase: CreditPurchase, at: datetime) -> list[str]:
 
 def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at: datetime) -> list[str]:
     """`follow_payment` of what the payment bought."""
-    return follow_payment(purchase, payment=payment, owed=owed_of(purchase, payment), at=at)
+    return follow_payment(granted=purchase, payment=payment, owed=owed_of(purchase, payment), at=at)
 
 
 def follow_payment(
-    granted: CreditPurchase | InviteVoucher, *, payment: Payment, owed: int, at: datetime
+    *, granted: CreditPurchase | InviteVoucher, payment: Payment, owed: int, at: datetime
 ) -> list[str]:
     """What was refunded takes its share of the lot, in all the `owed` nano-dollars, as far as it is unused; a
     dispute freezes the lot, and a lost one takes all that is left. A refund that failed gives back what it

@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from billing.models import InviteCampaign, InviteLink
-from billing.services.campaigns import CampaignAsked
+from billing.models import InviteCampaign, Invitee, InviteLink, InviteVoucher
+from billing.services.campaigns import CampaignAsked, ask_campaign
 from billing.services.invites import come_by_link, make_link
 from billing.workflows.campaigns import open_campaign
 from quota.models import CreditGrant
+from quota.services.balance import give_voucher
 from teams.models import Team, User
 from teams.services.accounts import open_account
-from tests.helpers.factories import make_team, make_user
+from tests.helpers.bought import say_invoice
+from tests.helpers.factories import T0, USD, make_team, make_user
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 
@@ -63,3 +65,26 @@ def make_friend(account: StripeAccount, link: InviteLink) -> Story:
 def vouchers_of(link: InviteLink) -> list[CreditGrant]:
     """The lots in the API balance of the inviter's Default Team, the oldest first."""
     return list(CreditGrant.objects.filter(team=Team.objects.get(default_for=link.user)).order_by("pk"))
+
+
+def give_invite_voucher() -> InviteLink:
+    """Somebody came by a link, and their Team paid an invoice: $2 for the inviter."""
+    campaign = ask_campaign(request=uuid4(), asked=asked_campaign(T0), at=T0, by=make_user())
+    inviter, friend = make_person(T0), make_person(T0)
+    link = InviteLink.objects.create(user=inviter, code="abcdefghijkm", created_at=T0)
+    InviteVoucher.objects.create(
+        invoice=say_invoice(make_team(owner=friend), "in_friend"),
+        invitee=Invitee.objects.create(user=friend, inviter=inviter, campaign=campaign, came_at=T0),
+        lot=give_voucher(
+            team=inviter.default_team,
+            nanousd=2 * USD,
+            expires_at=T0 + 90 * DAY,
+            source="invite in_friend",
+            reason="x",
+            at=T0,
+            by=None,
+        ),
+        amount_nanousd=2 * USD,
+        created_at=T0,
+    )
+    return link

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import uuid4
 
 import pytest
-import time_machine
 from django.contrib.admin import site
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -16,9 +14,6 @@ from billing.change_requests import Terms
 from billing.models import (
     CreditPurchase,
     InviteCampaign,
-    Invitee,
-    InviteLink,
-    InviteVoucher,
     Payment,
     Promotion,
     Refund,
@@ -28,16 +23,14 @@ from billing.models import (
 from billing.selectors.change_requests import change_request
 from billing.selectors.prices import cost_of_seats
 from billing.services import changes, inbox, refunds, top_ups
-from billing.services.campaigns import ask_campaign
 from billing.services.changes import planned_seats
 from quota.models import CreditGrant, CreditLedgerEntry
-from quota.services.balance import give_voucher
 from teams.models import AuditEntry, User
 from tests.helpers.admin_forms import hidden
 from tests.helpers.admin_urls import change_url, verb_url
-from tests.helpers.bought import begin_purchase, buy, make_customer, say_invoice, say_payment, say_promotion
-from tests.helpers.factories import CREDIT, T0, USD, Scene, make_scene, make_team
-from tests.helpers.invites import DAY, asked_campaign, make_person
+from tests.helpers.bought import begin_purchase, buy, make_customer, say_payment, say_promotion
+from tests.helpers.factories import CREDIT, T0, USD, Scene, make_scene
+from tests.helpers.invites import give_invite_voucher
 from tests.helpers.reading import read, submit, words
 from tests.helpers.signed import deliver_event, event
 from tests.helpers.stripe_says import Bill, put_on_sale
@@ -73,32 +66,9 @@ def scene() -> Scene:
     say_promotion()
     deliver_event(Client(), event("invoice.paid", {"id": "in_1", "object": "invoice"}, id="evt_1"))
     set_top_up(scene)
-    give_invite_voucher(scene)
+    give_invite_voucher()
     refunds.open_refund(payment=Payment.objects.get(), amount_nanousd=USD, reason="late", at=T0, by=by)
     return scene
-
-
-def give_invite_voucher(scene: Scene) -> InviteLink:
-    """Somebody came by a link, and their Team paid an invoice."""
-    campaign = ask_campaign(request=uuid4(), asked=asked_campaign(T0), at=T0, by=scene.owner.user)
-    inviter, friend = make_person(T0), make_person(T0)
-    link = InviteLink.objects.create(user=inviter, code="abcdefghijkm", created_at=T0)
-    InviteVoucher.objects.create(
-        invoice=say_invoice(make_team(owner=friend), "in_friend"),
-        invitee=Invitee.objects.create(user=friend, inviter=inviter, campaign=campaign, came_at=T0),
-        lot=give_voucher(
-            team=inviter.default_team,
-            nanousd=2 * USD,
-            expires_at=T0 + 90 * DAY,
-            source="invite in_friend",
-            reason="x",
-            at=T0,
-            by=None,
-        ),
-        amount_nanousd=2 * USD,
-        created_at=T0,
-    )
-    return link
 
 
 def set_top_up(scene: Scene) -> None:
@@ -147,42 +117,6 @@ def test_a_payment_says_what_it_bought_and_money_is_in_dollars(scene: Scene, ope
     text = read(operator, change_url(payment))
     assert "Amount: $25.00 Received: $25.00 Refunded: $0.00" in text
     assert "$1.00 late Sent" in text
-
-
-def test_a_link_is_blocked_with_a_reason_and_once(scene: Scene, operator: Client) -> None:
-    link = InviteLink.objects.get()
-
-    assert operator.post(verb_url(link, "block"), {"reason": " "}).status_code == 422
-    assert operator.post(verb_url(link, "block"), {"reason": "sold it"}).status_code == 302
-
-    link.refresh_from_db()
-    assert link.blocked_at is not None
-    assert AuditEntry.objects.get(action="invite.link_blocked").details == {"reason": "sold it"}
-    assert "Block it for good" not in read(operator, change_url(link))
-
-
-def test_a_campaign_is_ended_after_a_question_and_its_words_are_changed(
-    scene: Scene, operator: Client
-) -> None:
-    campaign = InviteCampaign.objects.get()
-    InviteCampaign.objects.filter(pk=campaign.pk).update(ends_at=T0 + DAY)
-
-    operator.post(verb_url(campaign, "words"), {"title_en": "Bring a friend"})
-    with time_machine.travel(T0, tick=False):
-        asked = operator.post(verb_url(campaign, "end"))
-        assert "From now on links bring nothing." in words(asked)
-        operator.post(verb_url(campaign, "end"), {"confirmed": "yes"})
-
-    campaign.refresh_from_db()
-    assert (campaign.title, campaign.ends_at) == ("Bring a friend", T0)
-
-
-def test_a_voucher_says_what_was_given_and_taken_back(scene: Scene, operator: Client) -> None:
-    voucher = InviteVoucher.objects.get()
-
-    text = read(operator, change_url(voucher))
-
-    assert "Voucher: $2.00 To be taken back: $0.00" in text
 
 
 def test_payments_are_found_by_team_person_and_id(scene: Scene, operator: Client) -> None:

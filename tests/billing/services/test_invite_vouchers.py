@@ -303,7 +303,7 @@ def test_a_team_that_nobody_invited_brings_nothing(stripe_account: StripeAccount
     assert keep_voucher(invoice=Invoice.objects.get(team=other.team), at=stripe_account.at) == []
 
 
-def test_the_nightly_comparison_gives_what_no_event_told_of(
+def test_the_nightly_comparison_gives_what_no_event_has_named(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
     friend = make_friend(stripe_account, link)
