@@ -35,7 +35,7 @@ def put_to_stripe(*, campaign: InviteCampaign, at: datetime) -> InviteCampaign:
     fetched = fetch(
         lambda: stripe_api.create_promotion(
             request=campaign.pk,
-            code=f"INVITE-{campaign.pk.hex[:20].upper()}",
+            code=f"INVITE-{campaign.pk.hex[:10].upper()}",
             coupon_id=coupon_id,
             expires_at=campaign.ends_at,
         )

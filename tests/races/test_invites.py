@@ -12,7 +12,7 @@ from billing.errors import InviteUsed
 from billing.models import InviteCampaign, Invitee, InviteLink, InviteVoucher, Invoice
 from billing.services.campaigns import ask_campaign
 from billing.services.invite_vouchers import keep_voucher
-from billing.services.invites import come_by_link
+from billing.services.invites import come_by_link, make_link
 from billing.stripe_api.client import api
 from billing.sync.invoices import sync_invoice
 from billing.sync.payments import sync_payment
@@ -124,6 +124,21 @@ def test_a_person_who_opens_two_links_at_once_comes_by_one(
         )
 
     is_lost_without_locks_alone(two_links)
+
+
+def test_a_person_who_asks_for_a_link_in_two_tabs_gets_one(stripe_account: StripeAccount) -> None:
+    at = stripe_account.at
+
+    def two_tabs() -> Case:
+        person = make_inviter(stripe_account).user
+        InviteLink.objects.filter(user=person).delete()
+        return Case(
+            lambda: make_link(at=at, by=person),
+            lambda: make_link(at=at, by=person),
+            lambda: InviteLink.objects.filter(user=person).count() == 1,
+        )
+
+    is_lost_without_locks_alone(two_tabs)
 
 
 def test_campaigns_asked_for_at_once_do_not_overlap() -> None:

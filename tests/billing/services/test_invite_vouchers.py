@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.core.mail import EmailMessage
 
 from billing.models import InviteLink, InviteVoucher, Invoice, Payment
 from billing.services.campaigns import end_campaign
@@ -21,6 +22,7 @@ from billing.workflows.refunds import refund_payment
 from quota.models import CreditLedgerEntry
 from quota.services.credits import adjust_lot
 from teams.models import Mail
+from teams.services.mail import deliver_due
 from tests.helpers.factories import USD, make_member, make_user
 from tests.helpers.invites import MASTERCARD, make_campaign, make_friend, make_inviter, vouchers_of
 from tests.helpers.promotions import make_code
@@ -66,7 +68,7 @@ def left(link: InviteLink) -> list[int]:
 
 
 def test_who_came_pays_less_and_the_inviter_gets_a_share_of_what_was_paid(
-    stripe_account: StripeAccount, link: InviteLink
+    stripe_account: StripeAccount, link: InviteLink, mailoutbox: list[EmailMessage]
 ) -> None:
     friend = bought(stripe_account, link)
 
@@ -80,6 +82,11 @@ def test_who_came_pays_less_and_the_inviter_gets_a_share_of_what_was_paid(
     assert (entry.kind, entry.cause) == ("voucher", "Somebody came by your invite link and paid")
     mail = Mail.objects.get(kind="invite_voucher")
     assert (mail.to, mail.context["amount"]) == (link.user.email, 9 * USD)
+    deliver_due(at=stripe_account.at)
+    sent = next(one for one in mailoutbox if one.to == [link.user.email] and "voucher" in one.subject)
+    assert sent.subject == "Your invite link brought a voucher of $9.00"
+    assert "has a voucher of $9.00. It is good until 1 September 2026" in sent.body
+    assert f"/teams/{link.user.default_team.slug}/balance/" in sent.body
 
 
 def test_upgrades_and_renewals_are_cheaper_too_and_bring_a_voucher_each(
