@@ -55,8 +55,8 @@ def _own_link(user: User) -> dict[str, Any]:
     }
 
 
-@require_POST
 @person_page
+@require_POST
 def own_link(request: PersonRequest) -> HttpResponse:
     """Makes the person's own link."""
     attempt(request, lambda: make_link(at=timezone.now(), by=request.user), _("Your link is below."))

@@ -194,7 +194,8 @@ def test_whoever_has_not_paid_gets_none_and_reads_why(stripe_account: StripeAcco
 
 def test_nobody_makes_a_link_without_signing_in(client: Client) -> None:
     assert client.post("/promotions/link/").headers["Location"].startswith("/accounts/login/")
-    assert client.get("/promotions/link/").status_code == 405
+    assert signed_in(make_user()).get("/promotions/link/").status_code == 405
+    assert not InviteLink.objects.exists()
 
 
 def test_whoever_has_an_account_takes_the_invitation_up_on_the_links_page(
