@@ -116,6 +116,46 @@ class PromotionUsed(InvalidValue):
     title = _("The Team has used this promotion code already")
 
 
+class InviteUnknown(Refusal):
+    """No such link, one that was blocked, or no campaign in force."""
+
+    code = "invite_unknown"
+    status = 410
+    title = _("This invite link cannot be used")
+
+
+class InviteOneself(Refusal):
+    code = "invite_oneself"
+    title = _("This is your own link; nobody invites themselves")
+
+
+class InviteFromATeam(Refusal):
+    """The two are, or were, in a Team together."""
+
+    code = "invite_from_a_team"
+    title = _("You are, or were, in a Team with the person whose link this is")
+
+
+class InviteForNewcomers(Refusal):
+    code = "invite_for_newcomers"
+    title = _("A Team of yours has paid for something already; links are for who has not")
+
+
+class InviteUsed(Refusal):
+    code = "invite_used"
+    title = _("You came by another person's link already")
+
+
+class InvitesAfterPaying(Refusal):
+    code = "invites_after_paying"
+    title = _("A link is for who pays, or has paid, for the seats of a Team of theirs")
+
+
+class CampaignOverlaps(InvalidValue):
+    code = "campaign_overlaps"
+    title = _("Another campaign is in force then; end that one first")
+
+
 class AlreadySubscribed(Refusal):
     code = "already_subscribed"
     title = _("The Team has a subscription already; change that one")

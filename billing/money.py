@@ -64,3 +64,19 @@ def cents_from_nanousd(nanousd: int) -> int:
     if rest:
         raise ValueError(f"{nanousd} nano-dollars are not whole cents")
     return cents
+
+
+def percent_text(hundredths: int) -> str:
+    """`10 %` or `12.50 %`, of hundredths of a percent."""
+    whole, rest = divmod(hundredths, 100)
+    return f"{whole}.{rest:02d} %".replace(".00 ", " ")
+
+
+def share_of_payment(nanousd: int, *, total_nanousd: int, tax_nanousd: int, hundredths: int) -> int:
+    """So many hundredths of a percent of a payment of an invoice with this total, without its part of the
+    tax; rounded down to whole cents. Nano-dollars.
+    """
+    if nanousd <= 0 or total_nanousd <= 0:
+        return 0
+    share = nanousd * (total_nanousd - tax_nanousd) * hundredths // (total_nanousd * 10_000)
+    return share // NANOUSD_PER_CENT * NANOUSD_PER_CENT

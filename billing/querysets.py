@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from billing.models import (  # noqa: F401
         Change,
         Checkout,
+        InviteCampaign,
         Invoice,
         Price,
         Promotion,
@@ -82,6 +83,12 @@ class PromotionRedemptionQuerySet(TeamOwned["PromotionRedemption"]):
     def counting(self) -> Self:
         """Used, or reserved for a payment that has not come yet."""
         return self.exclude(state="given_up")
+
+
+class InviteCampaignQuerySet(QuerySet["InviteCampaign"]):
+    def in_force(self, at: datetime) -> Self:
+        """At most one: links work now, and Stripe takes the share off."""
+        return self.filter(starts_at__lte=at, ends_at__gt=at).exclude(promotion=None)
 
 
 class StripeEventQuerySet(QuerySet["StripeEvent"]):

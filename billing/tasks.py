@@ -14,7 +14,7 @@ from billing.services.notifications import notify_operators
 from billing.sync import inbox
 from billing.sync import reconcile as reconciliation
 from billing.sync.customers import renew_contacts
-from billing.workflows import changes, checkouts, refunds, top_ups
+from billing.workflows import campaigns, changes, checkouts, refunds, top_ups
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
 
@@ -51,6 +51,7 @@ def finish() -> int:
             changes.keep_plans,
             refunds.send_open_refunds,
             checkouts.expire_old_checkouts,
+            campaigns.finish_campaigns,
             renew_contacts,
         ):
             done += sweep(at=at)

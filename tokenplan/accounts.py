@@ -6,6 +6,7 @@ Its mails wait in our table of mails, so that no page waits for a mail server.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,6 +20,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.services.invites import come_by_link
+from billing.views.promotions import REMEMBERED
 from teams.models import User
 from teams.passkeys import passkeys_of
 from teams.proof import address_for_code
@@ -26,6 +29,7 @@ from teams.services import mail
 from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import Refusal
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -50,11 +54,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     """The sign-in library's hooks."""
 
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
-        """Writes a new account and its Default Team in one transaction."""
+        """Writes a new account and its Default Team in one transaction, and that it came by an invite link if
+        this browser has opened one."""
         with transaction.atomic():
             saved: User = super().save_user(request, user, form, commit=commit)
             if commit:
-                open_account(user=saved, at=timezone.now())
+                at, code = timezone.now(), request.session.pop(REMEMBERED, "")
+                open_account(user=saved, at=at)
+                with suppress(Refusal):  # the link can be used no more
+                    come_by_link(code=code, at=at, by=saved)
         return saved
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:

@@ -3,6 +3,6 @@
 Rows are read-only, for they mirror Stripe. What an operator does is asked of Stripe by a workflow.
 """
 
-from billing.admin import inbox, payments, plans, promotions, subscriptions
+from billing.admin import campaigns, inbox, payments, plans, promotions, subscriptions
 
-__all__ = ["inbox", "payments", "plans", "promotions", "subscriptions"]
+__all__ = ["campaigns", "inbox", "payments", "plans", "promotions", "subscriptions"]

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Payment, Promotion
+from billing.models import InviteCampaign, Payment, Promotion
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.plan_versions import amounts_of, digest_of
+from billing.services.campaigns import MOST_DAYS
 from billing.services.promotions import PromotionTerms
 from quota.admin.fields import MomentField, UsdField
 from quota.models import Plan
@@ -43,7 +44,10 @@ class TermsForm(forms.Form):
     """What a promotion code is for, for whom, from when on, and in which words, in each language."""
 
     scope = forms.ChoiceField(
-        label=_("For"), choices=[choice for choice in Promotion.Scope.choices if choice[0]]
+        label=_("For"),
+        choices=[
+            choice for choice in Promotion.Scope.choices if choice[0] not in ("", Promotion.Scope.INVITE)
+        ],
     )
     first_purchase = forms.BooleanField(
         label=_("First purchase only"),
@@ -71,24 +75,34 @@ class TermsForm(forms.Form):
             names = ("scope", "first_purchase", "once_a_team", "listed", "starts_at")
             initial = {name: getattr(row, name) for name in names}
         super().__init__(data, initial=initial)
-        for language, name in settings.LANGUAGES:
-            title = _("Title for people, in %(language)s") % {"language": name}
-            text = _("Description for people, in %(language)s") % {"language": name}
-            words = row.words.get(language, {}) if row else {}
-            self.fields[f"title_{language}"] = forms.CharField(
-                label=title, max_length=80, required=False, initial=words.get("title", "")
-            )
-            self.fields[f"description_{language}"] = forms.CharField(
-                label=text, max_length=400, required=False, initial=words.get("description", "")
-            )
+        add_words(self, row.words if row else {})
+
+
+def add_words(form: forms.Form, said: Mapping[str, Mapping[str, str]]) -> None:
+    """Fields for a title and a description in each language of the installation."""
+    for language, name in settings.LANGUAGES:
+        title = _("Title for people, in %(language)s") % {"language": name}
+        text = _("Description for people, in %(language)s") % {"language": name}
+        words = said.get(language, {})
+        form.fields[f"title_{language}"] = forms.CharField(
+            label=title, max_length=80, required=False, initial=words.get("title", "")
+        )
+        form.fields[f"description_{language}"] = forms.CharField(
+            label=text, max_length=400, required=False, initial=words.get("description", "")
+        )
+
+
+def words_of(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """What was typed into the fields of `add_words`."""
+    return {
+        language: {part: values[f"{part}_{language}"] for part in ("title", "description")}
+        for language, _name in settings.LANGUAGES
+    }
 
 
 def terms_of(values: Mapping[str, Any]) -> PromotionTerms:
     """Of a form that was valid."""
-    words = {
-        language: {part: values[f"{part}_{language}"] for part in ("title", "description")}
-        for language, _name in settings.LANGUAGES
-    }
+    words = words_of(values)
     return PromotionTerms(
         scope=values["scope"],
         first_purchase=values["first_purchase"],
@@ -151,6 +165,53 @@ class PromotionForm(TermsForm):
         ]
         if not any(given):
             self.add_error("percent", gettext("Give a percentage or an amount."))
+
+
+def _percent(**about: Any) -> forms.DecimalField:
+    return forms.DecimalField(
+        min_value=Decimal("0.01"), max_value=Decimal(100), max_digits=5, decimal_places=2, **about
+    )
+
+
+class WordsForm(forms.Form):
+    """What people read of an invite campaign."""
+
+    def __init__(self, row: InviteCampaign, data: Any) -> None:
+        super().__init__(data)
+        add_words(self, row.words)
+
+
+class ReasonForm(forms.Form):
+    """Why an operator does it."""
+
+    reason = forms.CharField(max_length=200, help_text=_("Goes into the audit log."))
+
+    def __init__(self, row: object, data: Any) -> None:
+        super().__init__(data)
+
+
+class CampaignForm(forms.Form):
+    """An invite campaign. What it gives stays as it was said; it can end earlier."""
+
+    off = _percent(label=_("Percent off, for who comes"))
+    duration = forms.ChoiceField(
+        choices=InviteCampaign.Duration.choices,
+        initial=InviteCampaign.Duration.FOREVER,
+        help_text=_("Of which invoices the share is taken off. It stays on subscriptions after the end."),
+    )
+    voucher = _percent(label=_("Percent of what was paid, for the inviter"))
+    voucher_days = forms.IntegerField(
+        label=_("Days that a voucher is good"), initial=90, min_value=1, max_value=MOST_DAYS
+    )
+    starts_at = MomentField(label=_("Begins"), required=True, help_text=_("In UTC."))
+    ends_at = MomentField(
+        label=_("Ends"), required=True, help_text=_("In UTC. From then on links bring nothing.")
+    )
+    request = _request()
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data, initial={"request": uuid4()})
+        add_words(self, {})
 
 
 class PlanVersionForm(forms.Form):

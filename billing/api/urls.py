@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.api import balance, changes, checkouts, invoices, plans, purchases, subscriptions, teams, top_ups
+from billing.api import (
+    balance,
+    changes,
+    checkouts,
+    invoices,
+    plans,
+    promotions,
+    purchases,
+    subscriptions,
+    teams,
+    top_ups,
+)
 
 TEAM = "teams/<slug:slug>"
 
 urlpatterns = [
     path("plans", plans.Plans.as_view(), name="api-plans"),
+    path("promotions", promotions.Promotions.as_view(), name="api-promotions"),
     path(TEAM, teams.TeamDetail.as_view(), name="api-team"),
     path(f"{TEAM}/subscription", subscriptions.Current.as_view(), name="api-subscription"),
     path(f"{TEAM}/subscription/next-invoice", subscriptions.NextInvoice.as_view(), name="api-next-invoice"),

@@ -1,5 +1,6 @@
 """The rows of what was bought, one module a subject."""
 
+from billing.models.campaigns import InviteCampaign, InvitedTeam, Invitee, InviteLink, InviteVoucher
 from billing.models.catalog import Interval, Price
 from billing.models.inbox import StripeEvent
 from billing.models.payments import AutoTopUp, Checkout, CreditPurchase, Invoice, Payment, Refund
@@ -13,6 +14,11 @@ __all__ = [
     "CreditPurchase",
     "Customer",
     "Interval",
+    "InviteCampaign",
+    "InviteLink",
+    "InviteVoucher",
+    "InvitedTeam",
+    "Invitee",
     "Invoice",
     "Payment",
     "Price",

@@ -80,6 +80,9 @@ class Invoice(models.Model):
     number = models.CharField(max_length=60, blank=True)
     status = models.CharField(max_length=20)
     total_nanousd = models.BigIntegerField()
+    tax_nanousd = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("Of the total; 0 where it was never asked for.")
+    )
     due_nanousd = models.BigIntegerField()
     paid_nanousd = models.BigIntegerField()
     url = models.URLField(max_length=1000, blank=True)
@@ -204,6 +207,13 @@ class Payment(models.Model):
     received_nanousd = models.BigIntegerField()
     refunded_nanousd = models.BigIntegerField(default=0)
     dispute = models.CharField(max_length=4, choices=Dispute, blank=True)
+    fingerprint = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of the card or account that paid, the same for every customer."),
+    )
     failure = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
     fetch_sequence = models.BigIntegerField(default=0, editable=False)

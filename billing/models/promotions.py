@@ -12,11 +12,39 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import querysets
 from billing.models.payments import Checkout
+from billing.money import percent_text
 from quota.money import usd_text
 from teams.models import Team
 
 
-class Promotion(models.Model):
+class WithWords(models.Model):
+    """What people read of it, in each language of the installation."""
+
+    words = models.JSONField(
+        default=dict, blank=True, help_text=_("Title and description for people, by language.")
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def title(self) -> str:
+        """In the reader's language, else in the default one; empty where nobody gave a title."""
+        return self._in_language("title")
+
+    @property
+    def description(self) -> str:
+        return self._in_language("description")
+
+    def _in_language(self, part: str) -> str:
+        for language in (get_language() or "", settings.LANGUAGE_CODE):
+            found = self.words.get(language, {}).get(part)
+            if found:
+                return str(found)
+        return ""
+
+
+class Promotion(WithWords):
     """A promotion code. What it takes off, and how often in all, is Stripe's, and mirrored here. What it is
     for, for whom and from when on is ours alone: Stripe counts uses for everybody together.
     """
@@ -28,6 +56,7 @@ class Promotion(models.Model):
         SEATS = "seats", _("A Team's first seats")
         CREDITS = "credits", _("Credits")
         BALANCE = "balance", _("API balance")
+        INVITE = "invite", _("Who comes by an invite link")  # of a campaign: nobody types it
 
     stripe_id = models.CharField(max_length=255, unique=True)
     code = models.CharField(max_length=100)
@@ -46,9 +75,6 @@ class Promotion(models.Model):
     )
     once_a_team = models.BooleanField(default=True, help_text=_("A Team can use it once."))
     starts_at = models.DateTimeField(null=True, blank=True, help_text=_("Before then it is unknown."))
-    words = models.JSONField(
-        default=dict, blank=True, help_text=_("Title and description for people, by language.")
-    )
     listed = models.BooleanField(
         default=False, help_text=_("On the Promotions page, with its code, for everyone.")
     )
@@ -69,7 +95,7 @@ class Promotion(models.Model):
                 name="a_promotion_takes_off_a_share_or_an_amount",
             ),
             models.CheckConstraint(
-                condition=Q(scope__in=["", "seats", "credits", "balance"]),
+                condition=Q(scope__in=["", "seats", "credits", "balance", "invite"]),
                 name="a_promotion_is_for_something_known",
             ),
             models.CheckConstraint(
@@ -86,23 +112,11 @@ class Promotion(models.Model):
         return self._in_language("title") or self.code
 
     @property
-    def description(self) -> str:
-        return self._in_language("description")
-
-    @property
     def takes_off(self) -> str:
         """`10 %`, `12.50 %` or `$5.00`."""
         if self.percent_hundredths is None:
             return usd_text(self.amount_nanousd or 0)
-        whole, hundredths = divmod(self.percent_hundredths, 100)
-        return f"{whole}.{hundredths:02d} %".replace(".00 ", " ")
-
-    def _in_language(self, part: str) -> str:
-        for language in (get_language() or "", settings.LANGUAGE_CODE):
-            found = self.words.get(language, {}).get(part)
-            if found:
-                return str(found)
-        return ""
+        return percent_text(self.percent_hundredths)
 
     @property
     def is_for_months(self) -> bool:

@@ -27,6 +27,7 @@ from billing.models import (
     Promotion,
     PromotionRedemption,
 )
+from billing.selectors.invites import promotion_by_invite
 from teams.models import Team
 
 POINTER = "/promotion_code"
@@ -51,15 +52,15 @@ def usable_promotion(
     at: datetime,
     besides: Checkout | None = None,
 ) -> Promotion | None:
-    """The promotion of a code that was typed for a checkout of this kind, of what has these prices at Stripe;
-    None where nothing was typed. What is reserved for the session `besides`, which another one would replace,
-    does not count.
+    """The promotion of a code that was typed for a checkout of this kind, of what has these prices at Stripe.
+    Where nothing was typed, that of the invite campaign by which the Team's seats cost less, or None. What is
+    reserved for the session `besides`, which another one would replace, does not count.
 
     Raises PromotionUnknown, PromotionOver, PromotionNotForThis, PromotionByMonth, PromotionForFirstPurchase,
     PromotionUsed.
     """
     if not typed.strip():
-        return None
+        return promotion_by_invite(team, at) if kind == Checkout.Kind.SUBSCRIPTION else None
     promotion = Promotion.objects.by_code(typed)
     if promotion is None or not _is_known(promotion, at):
         raise PromotionUnknown(pointer=POINTER)
@@ -87,9 +88,8 @@ def public_promotions(at: datetime) -> list[Promotion]:
 def _is_known(promotion: Promotion, at: datetime) -> bool:
     """Can people know of it? Stripe switches a code off that is over, so that is told apart first."""
     begun = promotion.starts_at is None or promotion.starts_at <= at
-    return (
-        promotion.scope != Promotion.Scope.NOTHING and begun and (promotion.active or promotion.is_over(at))
-    )
+    typed = promotion.scope not in (Promotion.Scope.NOTHING, Promotion.Scope.INVITE)
+    return typed and begun and (promotion.active or promotion.is_over(at))
 
 
 def _is_by_year(prices: Collection[str]) -> bool:

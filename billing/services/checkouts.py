@@ -12,6 +12,7 @@ from billing.fetch import Fetched
 from billing.models import Checkout, CreditPurchase, Subscription
 from billing.selectors.checkouts import open_checkout, sells_the_same
 from billing.selectors.promotions import usable_promotion
+from billing.services.invites import mark_invited
 from billing.services.notifications import notify_owner
 from billing.services.redemptions import close_redemption, reserve_promotion
 from billing.stripe_api.snapshots import CheckoutSnapshot
@@ -46,6 +47,7 @@ def begin_checkout(
     team = lock_team(team)
     if kind == Kind.SUBSCRIPTION:
         _refuse_a_second_subscription(team)
+        mark_invited(team=team, at=at)
     open_one = open_checkout(team, kind)
     promotion = usable_promotion(team, promotion_code, kind=kind, prices=prices, at=at, besides=open_one)
     if open_one is not None:

@@ -27,6 +27,7 @@ def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot], at: datetime
     row.subscription_id, row.number, row.status = snapshot.subscription_id, snapshot.number, snapshot.status
     row.payment_id, row.reason = snapshot.payment_id or row.payment_id, snapshot.reason
     row.total_nanousd, row.due_nanousd = snapshot.total_nanousd, snapshot.due_nanousd
+    row.tax_nanousd = snapshot.tax_nanousd
     row.paid_nanousd, row.url = snapshot.paid_nanousd, snapshot.url
     row.created_at, row.fetch_sequence = snapshot.created_at, fetched.sequence
     row.save()

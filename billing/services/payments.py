@@ -40,7 +40,7 @@ def apply_payment(*, team: Team, fetched: Fetched[PaymentSnapshot], at: datetime
     row.status, row.created_at, row.failure = snapshot.status, snapshot.created_at, snapshot.failure[:500]
     row.amount_nanousd, row.received_nanousd = snapshot.amount_nanousd, snapshot.received_nanousd
     row.refunded_nanousd, row.dispute = snapshot.refunded_nanousd, snapshot.dispute
-    row.fetch_sequence = fetched.sequence
+    row.fingerprint, row.fetch_sequence = snapshot.fingerprint[:100], fetched.sequence
     row.save()
     if before == _Shown(row.status, row.refunded_nanousd, row.dispute):
         return []

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from billing.errors import ChangeInProgress, RefundTooHigh
-from billing.models import CreditPurchase, Invoice, Payment, Refund
+from billing.models import CreditPurchase, InviteVoucher, Invoice, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.refunds import owed_of
 from billing.services.notifications import notify_of_failed_refund, notify_of_refused_refund, notify_owner
@@ -156,11 +156,18 @@ def take_back_credits(*, purchase: CreditPurchase, at: datetime) -> list[str]:
 
 
 def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at: datetime) -> list[str]:
-    """What was refunded takes that share of the lot, as far as it is unused; a dispute freezes the lot, and a
-    lost one takes all that is left. A refund that failed gives back what it took. Called inside a
-    transaction that has locked the Team. Returns what changed, a line each.
+    """`follow_payment` of what the payment bought."""
+    return follow_payment(granted=purchase, payment=payment, owed=owed_of(purchase, payment), at=at)
+
+
+def follow_payment(
+    *, granted: CreditPurchase | InviteVoucher, payment: Payment, owed: int, at: datetime
+) -> list[str]:
+    """What was refunded takes its share of the lot, in all the `owed` nano-dollars, as far as it is unused; a
+    dispute freezes the lot, and a lost one takes all that is left. A refund that failed gives back what it
+    took. Called inside a transaction that has locked the Team that paid. Returns what changed, a line each.
     """
-    lot = purchase.lot
+    lot = granted.lot
     if lot is None:
         return []
     changed = []
@@ -168,13 +175,15 @@ def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at:
     if (disputed and lot.frozen_at is None) or (decided and lot.frozen_at is not None):
         lot = credits.freeze_lot(lot=lot, frozen=disputed, at=at, by=None)
         changed.append(f"lot {lot.pk} is {'frozen' if disputed else 'free again'}")
-    owed, owed_before = owed_of(purchase, payment), purchase.clawed_nanousd
+    owed_before = granted.clawed_nanousd
     if owed == owed_before:
         return changed
     lot = lock_lot(lot)
     cause = f"payment {payment.stripe_id} "
     if owed > owed_before:
-        gained, kind = -min(owed - owed_before, lot.remaining_nanousd), CreditLedgerEntry.Kind.REFUND
+        gained = -min(owed - owed_before, lot.remaining_nanousd)
+        # A voucher is nobody's money, so it is not paid back.
+        kind = CreditLedgerEntry.Kind.ADJUSTMENT if lot.is_voucher else CreditLedgerEntry.Kind.REFUND
         why = "lost in a dispute" if payment.dispute == Dispute.LOST else "refunded"
     else:
         entries = CreditLedgerEntry.objects.filter(grant=lot, cause__startswith=cause)
@@ -185,6 +194,6 @@ def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at:
         why = "was not refunded after all"
     if gained:
         credits.adjust_lot(lot=lot, nanousd=gained, kind=kind, cause=cause + why, at=at, by=None)
-    purchase.clawed_nanousd = owed
-    purchase.save(update_fields=["clawed_nanousd"])
+    granted.clawed_nanousd = owed
+    granted.save(update_fields=["clawed_nanousd"])
     return [*changed, f"lot {lot.pk} changes by {gained} nano-dollars: {cause}{why}"]

@@ -45,6 +45,7 @@ class InvoiceSnapshot:
     subtotal_nanousd: int = 0
     balance_nanousd: int = 0
     due_at: datetime | None = None
+    tax_nanousd: int = 0
     account: str = "credits"  # of the purchase that it bills
     needs_address: bool = False  # its tax cannot be calculated before the customer has said where they are
 
@@ -84,6 +85,7 @@ def invoice_snapshot(invoice: Object) -> InvoiceSnapshot:
         status=invoice.get("status") or "draft",
         reason=invoice.get("billing_reason") or "",
         total_nanousd=nanousd_from_cents(invoice["total"]),
+        tax_nanousd=nanousd_from_cents(sum(row["amount"] for row in invoice.get("total_taxes") or ())),
         due_nanousd=nanousd_from_cents(invoice["amount_due"]),
         paid_nanousd=nanousd_from_cents(invoice["amount_paid"]),
         attempted=bool(invoice.get("attempted")),

@@ -97,3 +97,9 @@ def asked_number(metadata: Object) -> int:
     """0 where there is none that can be read."""
     text = str(metadata.get(ASKED_NUMBER) or "")
     return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def fingerprint_of(charge: Object) -> str:
+    """By which Stripe knows a card or a bank account again; empty for a method that has none."""
+    method = charge.get("payment_method_details") or {}
+    return str((method.get(method.get("type")) or {}).get("fingerprint") or "")

@@ -159,6 +159,7 @@ class PaymentSnapshot:
     failure: str
     purchase_id: str
     created_at: datetime
+    fingerprint: str = ""  # of the card or account that paid, the same for every customer
 
     @property
     def is_under_way(self) -> bool:
@@ -334,7 +335,6 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
     in_dollars(intent)
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else {}
-    failure = intent.get("last_payment_error") or {}
     return PaymentSnapshot(
         id=intent["id"],
         customer_id=id_of(intent.get("customer")),
@@ -344,9 +344,10 @@ def payment_snapshot(intent: Object, dispute_status: str) -> PaymentSnapshot:
         refunded_nanousd=nanousd_from_cents(charge.get("amount_refunded") or 0),
         charge_id=charge.get("id", ""),
         dispute=_dispute(dispute_status),
-        failure=failure.get("message") or "",
+        failure=(intent.get("last_payment_error") or {}).get("message") or "",
         purchase_id=(intent.get("metadata") or {}).get("purchase", ""),
         created_at=moment(intent["created"]),
+        fingerprint=reading.fingerprint_of(charge),
     )
 
 

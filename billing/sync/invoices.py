@@ -17,7 +17,7 @@ from billing.services.invoices import apply_invoice
 from billing.services.refunds import take_back_credits
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.sync.customers import team_of
-from billing.sync.payments import known_purchase, named_purchase
+from billing.sync.payments import keep_vouchers, known_purchase, named_purchase
 from billing.sync.seats_taken_back import take_back_seats
 from billing.sync.subscriptions import sync_subscription
 from teams.models import Team
@@ -39,6 +39,7 @@ def apply_fetched_invoice(
     if team is None:
         return []
     changed = apply_invoice(team=team, fetched=fetched, at=at)
+    changed += keep_vouchers(Invoice.objects.filter(stripe_id=snapshot.id), at)
     if snapshot.payment_id and snapshot.subscription_id:
         changed += take_back_seats(team, snapshot.payment_id, at)
     if snapshot.subscription_id and with_subscription:

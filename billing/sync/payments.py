@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing import stripe_api
 from billing.fetch import Fetched, fetch
-from billing.models import CreditPurchase, Payment
+from billing.models import CreditPurchase, Invoice, Payment
 from billing.money import PACKS
 from billing.services import purchases
+from billing.services.invite_vouchers import keep_voucher
 from billing.services.payments import apply_payment
 from billing.services.refunds import fail_refund, take_back_credits
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
@@ -42,6 +45,7 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
     if team is None:
         return []
     changed = apply_payment(team=team, fetched=fetched, at=at)
+    changed += keep_vouchers(Invoice.objects.for_team(team).filter(payment_id=snapshot.id), at)
     changed += take_back_seats(team, snapshot.id, at)
     if snapshot.purchase_id and snapshot.status == "succeeded":
         # One that we have lost is made again by its invoice: the payment says what was paid, not what for.
@@ -52,6 +56,15 @@ def apply_fetched_payment(fetched: Fetched[PaymentSnapshot], at: datetime) -> li
             )
             changed += take_back_credits(purchase=purchase, at=at)
     return changed
+
+
+def keep_vouchers(bills: QuerySet[Invoice], at: datetime) -> list[str]:
+    """What the inviter has of these invoices follows them and their payments."""
+    return [
+        line
+        for bill in bills.exclude(subscription_id="").select_related("team")
+        for line in keep_voucher(invoice=bill, at=at)
+    ]
 
 
 def named_purchase(team: Team, bill: InvoiceSnapshot, at: datetime) -> CreditPurchase | None:

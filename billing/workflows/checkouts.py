@@ -233,7 +233,8 @@ def send_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
         promotion = promotion_of(checkout)
         if promotion is not None:
             sync_promotion(promotion.stripe_id, at)
-            usable_promotion(checkout.team, promotion.code, kind=checkout.kind, prices=checkout.prices, at=at)
+            typed = "" if promotion.scope == Promotion.Scope.INVITE else promotion.code
+            usable_promotion(checkout.team, typed, kind=checkout.kind, prices=checkout.prices, at=at)
         raise
     checkouts.apply_checkout(checkout=checkout, fetched=fetched, at=at)
     checkout.refresh_from_db()

@@ -12,6 +12,8 @@ from billing.money import (
     cents_from_nanousd,
     due_nanousd,
     nanousd_from_cents,
+    percent_text,
+    share_of_payment,
 )
 from quota.money import NANOUSD_PER_CREDIT
 
@@ -71,3 +73,38 @@ def test_a_part_of_a_cent_is_refused(nanousd: int) -> None:
 def test_less_than_fifty_cents_is_left_to_the_balance(total: int, balance: int, due: int) -> None:
     assert nanousd_from_cents(50) == LEAST_CHARGE_NANOUSD
     assert due_nanousd(nanousd_from_cents(total), nanousd_from_cents(balance)) == nanousd_from_cents(due)
+
+
+@pytest.mark.parametrize(
+    ("hundredths", "text"), [(1_000, "10 %"), (1_250, "12.50 %"), (5, "0.05 %"), (10_000, "100 %")]
+)
+def test_a_share_is_shown_in_percent(hundredths: int, text: str) -> None:
+    assert percent_text(hundredths) == text
+
+
+@pytest.mark.parametrize(
+    ("paid", "total", "tax", "hundredths", "share"),
+    [
+        (9_000, 9_000, 0, 1_000, 900),
+        (9_900, 9_900, 900, 1_000, 900),  # without tax
+        (6_600, 9_900, 900, 1_000, 600),  # two thirds of it, and of the tax
+        (1_999, 1_999, 0, 1_000, 199),  # down to whole cents
+        (9, 9, 0, 1_000, 0),
+        (10, 10, 0, 1_000, 1),
+        (5_000, 5_000, 0, 10_000, 5_000),
+        (1_000, 3_000, 0, 1, 0),
+        (0, 9_000, 0, 1_000, 0),
+        (-1, 9_000, 0, 1_000, 0),
+        (100, 0, 0, 1_000, 0),
+    ],
+)
+def test_a_share_of_a_payment_is_without_tax_and_in_whole_cents(
+    paid: int, total: int, tax: int, hundredths: int, share: int
+) -> None:
+    found = share_of_payment(
+        nanousd_from_cents(paid),
+        total_nanousd=nanousd_from_cents(total),
+        tax_nanousd=nanousd_from_cents(tax),
+        hundredths=hundredths,
+    )
+    assert found == nanousd_from_cents(share)

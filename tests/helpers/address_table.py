@@ -152,6 +152,7 @@ OWN_PAGES = {
     "account-profile",
     "account-token-revoke",
     "account-tokens",
+    "invite-link",
     "plans-choose",
     "team-new",
 } | PASSKEY_PAGES
@@ -180,5 +181,14 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
 
 # For everyone, with nobody else's data. An invitation's token is a credential; trackers' bodies say who.
 OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
-OPEN |= {"api-plans", "api-models", "api-docs", "remains", "remains-legacy", "query-balance"}
+OPEN |= {
+    "invite",
+    "api-promotions",
+    "api-plans",
+    "api-models",
+    "api-docs",
+    "remains",
+    "remains-legacy",
+    "query-balance",
+}
 SIGNED = {"stripe-webhook"}  # Stripe's signature is the credential (tests/billing/views/test_webhooks.py)

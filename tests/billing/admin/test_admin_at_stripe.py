@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing import stripe_api
-from billing.models import CreditPurchase, Payment, Promotion, Refund, StripeEvent
+from billing.models import CreditPurchase, InviteCampaign, Payment, Promotion, Refund, StripeEvent
 from billing.sync.promotions import sync_promotion
 from billing.tasks import work_inbox
 from billing.workflows.checkouts import buy_credits, buy_seats
@@ -202,6 +202,33 @@ def test_a_code_that_is_in_use_is_refused_and_another_can_be_made_with_the_same_
     assert Promotion.objects.count() == 2
     made = Promotion.objects.get(code="FIVE")
     assert (made.amount_nanousd, made.duration, made.percent_hundredths) == (5 * USD, "repeating", None)
+
+
+def test_a_campaign_is_begun_once_however_often_the_form_is_sent(
+    stripe_account: StripeAccount, operator: Client
+) -> None:
+    url = reverse("admin:billing_invitecampaign_add")
+    sent = {
+        **hidden(operator.get(url)),
+        "off": "12.5",
+        "duration": "once",
+        "voucher": "10",
+        "voucher_days": "30",
+        "starts_at": "2026-06-01T00:00",
+        "ends_at": "2026-07-01T00:00",
+        "title_en": "Invite a friend",
+    }
+
+    first = operator.post(url, sent, follow=True)
+    operator.post(url, sent)
+
+    assert "Invite a friend is in force from 2026-06-01 00:00 UTC on." in words(first)
+    campaign = InviteCampaign.objects.get()
+    assert (campaign.off_hundredths, campaign.voucher_hundredths, campaign.voucher_days) == (1_250, 1_000, 30)
+    assert campaign.promotion == Promotion.objects.get(percent_hundredths=1_250, duration="once")
+    other = operator.post(url, {**sent, **hidden(operator.get(url))})
+    assert "Another campaign is in force then; end that one first." in words(other)
+    assert InviteCampaign.objects.count() == 1
 
 
 def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, operator: Client) -> None:

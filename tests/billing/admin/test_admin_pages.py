@@ -13,6 +13,7 @@ from django.urls import reverse
 from billing.change_requests import Terms
 from billing.models import (
     CreditPurchase,
+    InviteCampaign,
     Payment,
     Promotion,
     Refund,
@@ -29,13 +30,14 @@ from tests.helpers.admin_forms import hidden
 from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.bought import begin_purchase, buy, make_customer, say_payment, say_promotion
 from tests.helpers.factories import CREDIT, T0, USD, Scene, make_scene
+from tests.helpers.invites import give_invite_voucher
 from tests.helpers.reading import read, submit, words
 from tests.helpers.signed import deliver_event, event
 from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in site._registry if model._meta.app_label == "billing"]
-MADE_HERE = {Promotion}
+MADE_HERE = {InviteCampaign, Promotion}
 
 
 @pytest.fixture
@@ -64,6 +66,7 @@ def scene() -> Scene:
     say_promotion()
     deliver_event(Client(), event("invoice.paid", {"id": "in_1", "object": "invoice"}, id="evt_1"))
     set_top_up(scene)
+    give_invite_voucher()
     refunds.open_refund(payment=Payment.objects.get(), amount_nanousd=USD, reason="late", at=T0, by=by)
     return scene
 

@@ -6,18 +6,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError
 from django.test import Client
 
-from billing.models import Promotion
+from billing.models import Invitee, InviteLink, Promotion
+from billing.services.invites import block_link
 from billing.services.promotions import PromotionTerms, set_terms
-from teams.models import AuditEntry
+from billing.views.promotions import REMEMBERED
+from teams.models import AuditEntry, User
 from tests.helpers.factories import T0, USD, make_user
-from tests.helpers.reading import read
+from tests.helpers.invites import make_campaign, make_friend, make_inviter, make_person
+from tests.helpers.reading import read, words
+from tests.helpers.stripe_account import StripeAccount
 from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
 
+PASSWORD = "correct-horse-battery"
 TITLE = {"en": {"title": "Ten percent off", "description": "For new Teams."}}
 
 
@@ -122,6 +128,165 @@ def test_one_without_a_title_is_not_listed() -> None:
     row.refresh_from_db()
     assert not row.listed
     assert not AuditEntry.objects.filter(action="promotion.terms_set").exists()
+
+
+@pytest.fixture
+def link(stripe_account: StripeAccount) -> InviteLink:
+    """Of a person who pays, with a campaign of ten percent for each side."""
+    made = make_inviter(stripe_account)
+    make_campaign(stripe_account.at)
+    return made
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_the_campaign_says_what_each_side_gets_for_whom_and_when(
+    client: Client, stripe_account: StripeAccount
+) -> None:
+    make_campaign(stripe_account.at)
+
+    page = read(client, "/promotions/")
+
+    assert (
+        "Invite a friend Ten percent for both of you. Who comes by a link saves 10 % of every invoice of a"
+        " Team's seats, upgrades and renewals too, as long as the subscription goes on Who invites gets 10 %"
+        " of what that Team really pays for seats until the campaign ends, without tax, as vouchers for the"
+        " API balance that are good for 90 days" in page
+    )
+    assert "Sign in to get your link" in page
+    assert "There is no promotion at present." not in page
+    assert "Enter a code" not in page
+
+
+def test_whoever_pays_gets_their_link_there_and_sees_what_it_brought(
+    stripe_account: StripeAccount, link: InviteLink
+) -> None:
+    person = link.user
+    link.delete()
+    client = signed_in(person)
+    assert "Get my link" in read(client, "/promotions/")
+
+    assert client.post("/promotions/link/").headers["Location"] == "/promotions/"
+    made = InviteLink.objects.get(user=person)
+    friend = make_friend(stripe_account, made)
+    friend.subscribe(max=2)
+    stripe_account.deliver()
+
+    page = read(client, "/promotions/")
+    assert f"Your link {settings.BASE_URL}/invite/{made.code}/ Copy" in page
+    assert "1 person came by your link. It brought 1 voucher, $9.00 in all." in page
+
+
+def test_whoever_has_not_paid_gets_none_and_reads_why(stripe_account: StripeAccount) -> None:
+    make_campaign(stripe_account.at)
+    client = signed_in(make_person(stripe_account.at))
+
+    assert "You get a link of your own once a Team of yours has paid for seats." in read(
+        client, "/promotions/"
+    )
+    assert "A link is for who pays" in words(client.post("/promotions/link/", follow=True))
+    assert not InviteLink.objects.exists()
+
+
+def test_nobody_makes_a_link_without_signing_in(client: Client) -> None:
+    assert client.post("/promotions/link/").headers["Location"].startswith("/accounts/login/")
+    assert signed_in(make_user()).get("/promotions/link/").status_code == 405
+    assert not InviteLink.objects.exists()
+
+
+def test_whoever_has_an_account_takes_the_invitation_up_on_the_links_page(
+    stripe_account: StripeAccount, link: InviteLink
+) -> None:
+    person = make_person(stripe_account.at)
+    client, page = signed_in(person), f"/invite/{link.code}/"
+    assert "Take the invitation up" in read(client, page)
+    assert not Invitee.objects.exists()
+
+    assert client.post(page).headers["Location"] == "/plans/"
+
+    assert Invitee.objects.get(user=person).inviter == link.user
+    assert "You came by this link." in read(client, page)
+
+
+def test_a_link_of_ones_own_is_refused_with_its_reason(
+    stripe_account: StripeAccount, link: InviteLink
+) -> None:
+    client, page = signed_in(link.user), f"/invite/{link.code}/"
+
+    assert "This is your own link; nobody invites themselves." in read(client, page)
+    assert "nobody invites themselves" in words(client.post(page, follow=True))
+    assert not Invitee.objects.exists()
+
+
+@pytest.mark.parametrize("code", ["unknown", "a%00b"])
+def test_a_link_that_is_unknown_is_gone(stripe_account: StripeAccount, client: Client, code: str) -> None:
+    make_campaign(stripe_account.at)
+
+    answer = client.get(f"/invite/{code}/")
+
+    assert answer.status_code == 410
+    assert "This link cannot be used" in words(answer)
+    assert REMEMBERED not in client.session
+
+
+def test_whoever_signs_up_in_the_same_browser_has_come_by_the_link(
+    stripe_account: StripeAccount, link: InviteLink, client: Client
+) -> None:
+    assert "Sign up in this browser" in read(client, f"/invite/{link.code}/")
+    form = {"email": "new@example.com", "password1": PASSWORD, "password2": PASSWORD}
+
+    client.post("/accounts/signup/", form)
+    other = Client()
+    other.post("/accounts/signup/", {**form, "email": "other@example.com"})
+
+    invitee = Invitee.objects.get()
+    assert (invitee.user.email, invitee.inviter) == ("new@example.com", link.user)
+    assert User.objects.filter(email="other@example.com").exists()
+
+
+def test_an_account_is_made_also_where_the_link_can_be_used_no_more(
+    stripe_account: StripeAccount, link: InviteLink, client: Client
+) -> None:
+    client.get(f"/invite/{link.code}/")
+    block_link(link=link, reason="sold it", at=stripe_account.at, by=link.user)
+
+    client.post(
+        "/accounts/signup/", {"email": "new@example.com", "password1": PASSWORD, "password2": PASSWORD}
+    )
+
+    assert User.objects.get(email="new@example.com").memberships.count() == 1
+    assert not Invitee.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("duration", "said"),
+    [
+        (
+            "forever",
+            "Due now, then every month $45.00 10 % is taken off this invoice and all later ones of the"
+            " subscription, since you came by an invite link. A promotion code takes its place.",
+        ),
+        (
+            "once",
+            "Due now $45.00 10 % is taken off, since you came by an invite link; later invoices are $50.00,"
+            " without tax. A promotion code takes its place.",
+        ),
+    ],
+)
+def test_the_total_of_the_first_seats_shows_the_discount(
+    stripe_account: StripeAccount, duration: str, said: str
+) -> None:
+    link = make_inviter(stripe_account)
+    make_campaign(stripe_account.at, duration=duration)
+    friend = make_friend(stripe_account, link)
+
+    page = read(signed_in(friend.owner), f"/teams/{friend.team.slug}/billing/subscribe/?seats_max=1")
+
+    assert said in page
 
 
 def test_one_that_is_for_nothing_cannot_be_listed() -> None:
