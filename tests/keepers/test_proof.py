@@ -229,6 +229,7 @@ def test_without_a_proof_each_asks_for_one_and_has_written_nothing(
     assert everything() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "method"), ASKS)
 def test_whoever_has_no_password_is_asked_all_the_same(scene: Scene, name: str, method: str) -> None:
     way = with_a_passkey(scene, name)
@@ -260,6 +261,7 @@ def test_a_token_that_may_manage_is_refused_there(scene: Scene, name: str, metho
     assert everything() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "method"), [ask for ask in ASKS if ask[1] != "GET" and ask[0] not in AT_STRIPE]
 )
@@ -279,6 +281,7 @@ def test_control_with_the_proof_the_same_request_is_done(scene: Scene, name: str
         assert everything() != before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["account-key-revoke", "account-token-revoke", "api-key", "api-token"], ids=str
 )

@@ -130,6 +130,7 @@ def test_servers_named_in_the_environment_are_not_started(
         assert [path.name for path in data.iterdir()] == ["run"]
 
 
+@pytest.mark.slow
 def test_a_command_brings_its_own_servers(data: Path) -> None:
     """Also when it is run by a Python that has no Django."""
     bare = Path(sys.base_prefix) / "bin" / "python3"
@@ -179,6 +180,7 @@ def test_a_broker_whose_file_is_damaged_is_said_at_once(data: Path) -> None:
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [

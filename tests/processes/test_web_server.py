@@ -123,6 +123,7 @@ def stopped(pids: list[int]) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_health_checks_answer_while_the_database_hangs_and_every_thread_waits_for_it(
     served: Installation,
 ) -> None:

@@ -374,6 +374,7 @@ def tried(home: Home) -> StripeEvent:
     return home.event
 
 
+@pytest.mark.slow
 def test_each_verb_writes_its_rows_and_no_others() -> None:
     home = world()
     before = all_rows()

@@ -100,6 +100,7 @@ def on_a_test_clock(client: Client) -> Iterator[OnTestClock]:
             yield OnTestClock(account.stripe, client, account.clock, clock.id)
 
 
+@pytest.mark.slow
 def test_a_year_goes_as_it_should_and_every_cent_and_credit_is_accounted_for(client: Client) -> None:
     with on_a_test_clock(client) as account:
         year = Year(account)

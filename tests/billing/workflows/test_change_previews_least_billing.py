@@ -74,6 +74,7 @@ def test_a_seat_raised_in_the_last_hour_pays_the_difference_of_seven_days(story:
     assert charged(story) == [701]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "cents"), [(8, 1_333), (7, 1_167), (6, 1_167), (1, 1_167)])
 def test_with_more_than_seven_days_left_it_costs_what_is_left(story: Story, days: int, cents: int) -> None:
     story.subscribe(plus=1)
@@ -82,6 +83,7 @@ def test_with_more_than_seven_days_left_it_costs_what_is_left(story: Story, days
     assert charged(story) == [cents]
 
 
+@pytest.mark.slow
 def test_by_the_year_is_no_seat_added_or_raised(story: Story) -> None:
     story.subscribe(plus=1)
     before_the_end(story, DAY)
@@ -90,6 +92,7 @@ def test_by_the_year_is_no_seat_added_or_raised(story: Story) -> None:
     assert charged(story) == [19_933]
 
 
+@pytest.mark.slow
 def test_the_same_seats_again_in_the_last_week_are_bought_again(story: Story) -> None:
     """What is billed from is the same moment for both; that both were shown at it is not."""
     story.subscribe(plus=1)
@@ -102,6 +105,7 @@ def test_the_same_seats_again_in_the_last_week_are_bought_again(story: Story) ->
     assert (charged(story), story.plans()) == ([1_167, 1_166], ["plus", "max", "max"])
 
 
+@pytest.mark.slow
 def test_a_charge_too_small_for_the_card_is_collected_with_the_next_invoice(story: Story) -> None:
     """Ninety-nine percent off: seven days of another Plus are 42 cents for nine of them."""
     make_code("NEARLY", duration="forever", percent_hundredths=9_900)
@@ -121,6 +125,7 @@ def test_a_charge_too_small_for_the_card_is_collected_with_the_next_invoice(stor
     assert Customer.objects.get().balance_nanousd == 0
 
 
+@pytest.mark.slow
 def test_what_a_change_takes_off_the_balance_is_not_taken_off_the_next_invoice_again(story: Story) -> None:
     story.subscribe(max=1)
     api().customers.update(story.customer, {"balance": -1_000})

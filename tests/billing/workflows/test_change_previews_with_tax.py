@@ -72,6 +72,7 @@ def test_a_change_asks_for_the_address_before_anything_is_paid(story: Story) -> 
     assert (story.plans(), story.paid(), Change.objects.count()) == (["plus"], [2_200], 0)
 
 
+@pytest.mark.slow
 def test_a_renewal_without_an_address_is_noticed_and_completed_when_it_comes(story: Story) -> None:
     move_away(story)
     story.account.advance(MONTH)

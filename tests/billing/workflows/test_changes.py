@@ -39,6 +39,7 @@ def story(stripe_account: StripeAccount) -> Story:
     return Story(stripe_account)
 
 
+@pytest.mark.slow
 def test_seats_are_added_at_once_for_what_is_left_of_the_month(story: Story) -> None:
     story.subscribe(max=1)
     story.account.advance(15 * DAY)
@@ -80,6 +81,7 @@ def test_moving_down_costs_nothing_and_acts_at_the_periods_end(story: Story) -> 
     assert (story.row.schedule_id, story.at_stripe.schedule) == ("", None)
 
 
+@pytest.mark.slow
 def test_seats_that_follow_each_other_down_each_get_the_plan_named_for_them(story: Story) -> None:
     story.subscribe(ultra=1, max=1)
     by_plan = dict(zip(story.plans(), story.seats(), strict=True))
@@ -94,6 +96,7 @@ def test_seats_that_follow_each_other_down_each_get_the_plan_named_for_them(stor
     assert story.paid() == [17_000, 7_000]
 
 
+@pytest.mark.slow
 def test_seats_given_up_are_the_named_ones_and_their_holders_keep_them_until_then(story: Story) -> None:
     story.subscribe(max=3)
     _, second, _ = story.seats()
@@ -108,6 +111,7 @@ def test_seats_given_up_are_the_named_ones_and_their_holders_keep_them_until_the
     assert not seat.holdings.current().exists()
 
 
+@pytest.mark.slow
 def test_what_was_planned_is_taken_back_and_the_schedule_with_it(story: Story) -> None:
     story.subscribe(max=2)
     first, _ = story.seats()
@@ -120,6 +124,7 @@ def test_what_was_planned_is_taken_back_and_the_schedule_with_it(story: Story) -
     assert (story.plans(), story.paid()) == (["max", "max"], [10_000, 10_000])
 
 
+@pytest.mark.slow
 def test_what_is_planned_outlives_an_upgrade_a_cancellation_and_its_taking_back(story: Story) -> None:
     story.subscribe(plus=1, max=2)
     plus, first, second = story.seats()
@@ -134,6 +139,7 @@ def test_what_is_planned_outlives_an_upgrade_a_cancellation_and_its_taking_back(
     assert (story.seats(), story.plans()) == ([plus, second], ["max", "max"])
 
 
+@pytest.mark.slow
 def test_by_the_year_is_paid_at_once_less_what_is_left_of_the_month(story: Story) -> None:
     story.subscribe(max=2)
     story.account.advance(15 * DAY)
@@ -148,6 +154,7 @@ def test_by_the_year_is_paid_at_once_less_what_is_left_of_the_month(story: Story
     assert story.paid() == [10_000, 95_000]
 
 
+@pytest.mark.slow
 def test_by_the_month_is_from_the_next_year_on(story: Story) -> None:
     story.subscribe("year", max=1)
     shown = story.preview(change_request(kind="interval", interval="month"))
@@ -161,6 +168,7 @@ def test_by_the_month_is_from_the_next_year_on(story: Story) -> None:
     assert story.plans() == ["max"]
 
 
+@pytest.mark.slow
 def test_a_declined_card_changes_nothing_until_it_is_paid(story: Story) -> None:
     story.subscribe(max=1)
     story.use_card("pm_card_chargeCustomerFail")
@@ -177,6 +185,7 @@ def test_a_declined_card_changes_nothing_until_it_is_paid(story: Story) -> None:
     assert len(story.paid()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "state", "seats"), [("complete", Change.State.DONE, 2), ("fail", "awaits_payment", 1)]
 )
@@ -194,6 +203,7 @@ def test_a_card_whose_bank_asks_is_charged_when_its_holder_has_answered(
     assert (change.state, len(story.plans())) == (state, seats)
 
 
+@pytest.mark.slow
 def test_a_change_that_waits_can_be_dropped_and_nothing_is_charged(story: Story) -> None:
     story.subscribe(max=1)
     story.use_card("pm_card_chargeCustomerFail")
@@ -209,6 +219,7 @@ def test_a_change_that_waits_can_be_dropped_and_nothing_is_charged(story: Story)
     assert again.state == Change.State.DONE
 
 
+@pytest.mark.slow
 def test_a_change_that_was_paid_in_the_moment_it_was_dropped_is_done(story: Story) -> None:
     story.subscribe(max=1)
     story.use_card("pm_card_chargeCustomerFail")
@@ -219,6 +230,7 @@ def test_a_change_that_was_paid_in_the_moment_it_was_dropped_is_done(story: Stor
     assert story.plans() == ["max", "max"]
 
 
+@pytest.mark.slow
 def test_a_change_that_nobody_pays_is_over_after_a_day(story: Story) -> None:
     story.subscribe(max=1)
     story.use_card("pm_card_chargeCustomerFail")
@@ -271,6 +283,7 @@ def test_a_second_click_is_the_same_change(story: Story) -> None:
     assert story.billed() == {"max_v1_month": 2}
 
 
+@pytest.mark.slow
 def test_two_moves_that_read_alike_are_two_changes(story: Story) -> None:
     """The text for people names five seats; which request a change came from is what was stored of it."""
     story.subscribe(plus=7)
@@ -323,6 +336,7 @@ def test_what_an_operator_changed_at_stripe_is_seen_before_anything_is_worked_ou
     assert (story.billed(), len(story.plans())) == ({"max_v1_month": 4}, 4)
 
 
+@pytest.mark.slow
 def test_while_a_payment_is_overdue_nothing_changes_but_it_can_be_canceled(story: Story) -> None:
     story.subscribe(max=1)
     story.use_card("pm_card_chargeCustomerFail")

@@ -99,6 +99,7 @@ def debited_change(story: Story, token: str, *, plan: str = "max") -> Change:
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", [COMES, FAILS])
 def test_a_change_is_not_done_when_its_debit_begins(story: Story, token: str) -> None:
     change = debited_change(story, token)
@@ -125,6 +126,7 @@ def test_a_change_is_not_done_when_its_debit_begins(story: Story, token: str) ->
     assert not Mail.objects.filter(kind="payment_failed").exists()
 
 
+@pytest.mark.slow
 def test_what_a_debit_never_paid_is_not_credited_by_the_next_change(story: Story) -> None:
     debited_change(story, FAILS, plan="plus")
     for _ in range(2):

@@ -79,6 +79,7 @@ def test_five_ultra_by_the_year_planned_to_one_by_the_month_are_charged_120_doll
     assert (story.plans(), story.row.interval) == (["ultra"], "month")
 
 
+@pytest.mark.slow
 def test_a_change_that_waits_gives_way_long_before_the_periods_end(story: Story) -> None:
     from_five_yearly_to_one_monthly(story)
     up_to_the_end(story, 49 * HOUR)
@@ -94,6 +95,7 @@ def test_a_change_that_waits_gives_way_long_before_the_periods_end(story: Story)
     assert charged(story) == [12_000]
 
 
+@pytest.mark.slow
 def test_a_change_that_was_not_answered_is_settled_and_the_plan_stands_again(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +126,7 @@ def test_in_the_last_hour_nothing_is_asked_that_would_take_the_plan_off(story: S
     assert story.at_stripe.schedule == story.row.schedule_id != ""
 
 
+@pytest.mark.slow
 def test_a_payment_that_somebody_else_asked_for_gives_way_too(story: Story) -> None:
     """An operator changed the subscription at Stripe itself, and its payment waits."""
     from_five_yearly_to_one_monthly(story)
@@ -141,6 +144,7 @@ def test_a_payment_that_somebody_else_asked_for_gives_way_too(story: Story) -> N
     assert charged(story) == [12_000]
 
 
+@pytest.mark.slow
 def test_what_could_not_be_scheduled_is_scheduled_by_the_sweep(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +170,7 @@ def missed(story: Story) -> None:
     api().subscription_schedules.release(story.row.schedule_id)
 
 
+@pytest.mark.slow
 def test_what_was_missed_is_billed_as_planned_before_the_card_is_charged(story: Story) -> None:
     """Stripe's draft of the renewal stands for an hour."""
     missed(story)
@@ -180,6 +185,7 @@ def test_what_was_missed_is_billed_as_planned_before_the_card_is_charged(story: 
     assert Customer.objects.get().balance_nanousd == 0
 
 
+@pytest.mark.slow
 def test_what_was_missed_and_charged_is_credited_to_the_cent(story: Story) -> None:
     missed(story)
     up_to_the_end(story, -5 * HOUR)
@@ -200,6 +206,7 @@ def test_what_was_missed_and_charged_is_credited_to_the_cent(story: Story) -> No
     assert Customer.objects.get().balance_nanousd == -5_760 * USD
 
 
+@pytest.mark.slow
 def test_what_was_missed_and_could_not_be_charged_is_void_and_billed_as_planned(story: Story) -> None:
     missed(story)
     story.use_card("pm_card_chargeCustomerFail")
@@ -216,6 +223,7 @@ def test_what_was_missed_and_could_not_be_charged_is_void_and_billed_as_planned(
     assert Customer.objects.get().balance_nanousd == 0
 
 
+@pytest.mark.slow
 def test_a_credit_whose_answer_was_lost_is_given_once(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     missed(story)
     up_to_the_end(story, -5 * HOUR)
@@ -238,6 +246,7 @@ def test_a_credit_whose_answer_was_lost_is_given_once(story: Story, monkeypatch:
     assert Mail.objects.filter(kind="plan_missed").count() == 1
 
 
+@pytest.mark.slow
 def test_a_credit_that_was_never_sent_is_given_by_a_later_sync(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +270,7 @@ def test_a_credit_that_was_never_sent_is_given_by_a_later_sync(
     assert Mail.objects.filter(kind="plan_missed").count() == 1
 
 
+@pytest.mark.slow
 def test_a_sync_that_was_overtaken_credits_nothing(story: Story) -> None:
     missed(story)
     up_to_the_end(story, -5 * HOUR)
@@ -274,6 +284,7 @@ def test_a_sync_that_was_overtaken_credits_nothing(story: Story) -> None:
     assert Change.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_one_of_two_seats_that_was_to_go_and_stayed_is_credited(story: Story) -> None:
     story.subscribe(max=2)
     story.give_up(story.seats()[0])
@@ -285,6 +296,7 @@ def test_one_of_two_seats_that_was_to_go_and_stayed_is_credited(story: Story) ->
     assert Customer.objects.get().balance_nanousd == -50 * USD
 
 
+@pytest.mark.slow
 def test_a_new_period_that_somebody_began_early_moves_the_plan_to_its_end(story: Story) -> None:
     story.subscribe(max=2)
     story.give_up(story.seats()[0])
@@ -299,6 +311,7 @@ def test_a_new_period_that_somebody_began_early_moves_the_plan_to_its_end(story:
     assert not Mail.objects.filter(kind="plan_missed").exists()
 
 
+@pytest.mark.slow
 def test_a_cancellation_that_stripe_did_not_hear_is_asked_again_by_the_sweep(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def test_no_debit_pays_the_first_seats_and_link_does(story: Story) -> None:
     assert story.at_stripe.billing_mode.type == "flexible"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("account", "state"), [(COMES_LATER, "paid"), (FAILS_LATER, "failed")])
 def test_credits_that_a_debit_pays_come_with_the_money_and_never_before(
     story: Story, account: str, state: str

@@ -93,6 +93,7 @@ def test_a_code_of_a_hundred_percent_gives_credits_once(story: Story) -> None:
     assert [entry.subject for entry in used] == ["GIFT"]
 
 
+@pytest.mark.slow
 def test_seats_that_cost_nothing_need_no_payment(story: Story) -> None:
     make_code("GIFT")
     story.subscribe(max=2, code="GIFT")
@@ -112,6 +113,7 @@ def test_a_code_is_for_what_it_is_for(story: Story) -> None:
     assert not Checkout.objects.exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_used_is_refused_with_its_reason(story: Story) -> None:
     at = story.account.at
     make_code("LATER", starts_at=at + DAY)
@@ -145,6 +147,7 @@ def test_a_code_that_somebody_made_at_stripe_is_for_nothing(story: Story) -> Non
         begin_credits(story, "BYHAND")
 
 
+@pytest.mark.slow
 def test_stripe_knows_it_too(story: Story) -> None:
     """A second wall: also whoever gets past ours is refused."""
     first = make_code("FIRST", scope="credits", first_purchase=True)
@@ -157,6 +160,7 @@ def test_stripe_knows_it_too(story: Story) -> None:
     assert made.promotion.coupon.applies_to.products == ["tokenplan_credits_5000"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [False, True], ids=["a stranger to Stripe", "a customer"])
 def test_a_preview_shows_the_money_after_the_code(story: Story, known: bool) -> None:
     make_code("QUARTER", percent_hundredths=2_500)
@@ -173,6 +177,7 @@ def test_a_preview_shows_the_money_after_the_code(story: Story, known: bool) -> 
     assert api().checkout.sessions.retrieve(checkout.stripe_id).amount_total == 2_000
 
 
+@pytest.mark.slow
 def test_what_came_to_nothing_leaves_the_code_usable(story: Story) -> None:
     make_code("HALF", percent_hundredths=5_000)
     left = story.begin_checkout(max=1, code="HALF")
@@ -192,6 +197,7 @@ def test_what_came_to_nothing_leaves_the_code_usable(story: Story) -> None:
     assert (story.paid(), uses(story)[-1]) == ([2_500], "redeemed")
 
 
+@pytest.mark.slow
 def test_another_choice_with_the_same_code_is_another_page(story: Story) -> None:
     make_code("HALF", percent_hundredths=5_000)
     first = story.begin_checkout(max=1, code="HALF")
@@ -227,6 +233,7 @@ def test_a_page_that_was_paid_unheard_uses_the_code(story: Story) -> None:
     assert team_balance(story.team.pk, story.account.at) == 5 * USD
 
 
+@pytest.mark.slow
 def test_a_code_for_many_uses_of_a_team_is_used_many_times(story: Story) -> None:
     make_code("OFTEN", scope="credits", percent_hundredths=5_000, once_a_team=False)
     for _ in range(2):
@@ -234,6 +241,7 @@ def test_a_code_for_many_uses_of_a_team_is_used_many_times(story: Story) -> None
     assert (story.paid(), uses(story)) == ([250, 250], ["redeemed", "redeemed"])
 
 
+@pytest.mark.slow
 def test_a_refund_does_not_give_the_code_back(story: Story) -> None:
     make_code("HALF", scope="credits", percent_hundredths=5_000)
     settled(story, begin_credits(story, "HALF", packs=2))
@@ -250,6 +258,7 @@ def test_a_refund_does_not_give_the_code_back(story: Story) -> None:
         begin_credits(story, "HALF")
 
 
+@pytest.mark.slow
 def test_a_declined_card_keeps_the_code_on_its_page(story: Story) -> None:
     make_code("HALF", percent_hundredths=5_000)
     checkout = settled(story, story.begin_checkout(max=1, code="HALF"), DECLINED)

@@ -38,6 +38,7 @@ def test_it_buys_no_year(story: Story) -> None:
     assert preview_seats(seats={"ultra": 3}, interval="month", **about).total_nanousd == 0
 
 
+@pytest.mark.slow
 def test_it_is_left_behind_when_a_year_begins(story: Story) -> None:
     make_code("THREE", duration="repeating", months=3)
     story.subscribe(max=1, code="THREE")

@@ -64,6 +64,7 @@ def test_a_debit_without_a_code_is_the_first_purchase_too(story: Story) -> None:
         story.begin_checkout(max=1, code="SEATS")
 
 
+@pytest.mark.slow
 def test_one_page_at_a_time_has_such_a_code(story: Story) -> None:
     made_by_hand(story)
     make_code("SEATS", first_purchase=True)

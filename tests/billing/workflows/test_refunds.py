@@ -38,6 +38,7 @@ def buys_credits(story: Story, card: str = GOOD) -> CreditPurchase:
     return CreditPurchase.objects.get(checkout=checkout)
 
 
+@pytest.mark.slow
 def test_a_refund_whose_answer_was_lost_is_found_again_also_after_stripe_forgot_the_request(
     story: Story,
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_refund_whose_answer_was_lost_is_found_again_also_after_stripe_forgot_
     assert len(api().refunds.list({}).data) == 1
 
 
+@pytest.mark.slow
 def test_of_a_purchase_that_the_balance_paid_a_part_of_the_share_is_of_the_whole_price(
     story: Story,
 ) -> None:
@@ -84,6 +86,7 @@ def test_of_a_purchase_that_the_balance_paid_a_part_of_the_share_is_of_the_whole
         assert team_balance(story.team.pk, story.account.at) == left
 
 
+@pytest.mark.slow
 def test_a_refund_is_done_also_where_stripe_refuses_to_take_its_seats_away(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:

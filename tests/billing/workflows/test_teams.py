@@ -21,6 +21,7 @@ def story(stripe_account: StripeAccount) -> Story:
     return Story(stripe_account)
 
 
+@pytest.mark.slow
 def test_a_team_is_deleted_with_its_open_checkout_which_cannot_be_paid_then(story: Story) -> None:
     checkout = story.begin_checkout(max=1)
     delete_team(team=story.team, by=story.owner, at=story.account.at)
@@ -30,6 +31,7 @@ def test_a_team_is_deleted_with_its_open_checkout_which_cannot_be_paid_then(stor
     assert not api().subscriptions.list({"customer": story.customer}).data
 
 
+@pytest.mark.slow
 def test_a_team_with_a_live_subscription_is_not_deleted(story: Story) -> None:
     story.subscribe(max=1)
     with pytest.raises(TeamHasSubscription):

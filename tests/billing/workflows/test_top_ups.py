@@ -109,6 +109,7 @@ def test_without_a_card_nothing_is_charged_and_the_owner_is_notified(
     assert not Payment.objects.filter(status="succeeded").exists()
 
 
+@pytest.mark.slow
 def test_a_card_that_is_declined_is_tried_three_times_and_leaves_no_open_invoice(
     stripe_account: StripeAccount, scene: Scene, team: Team
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_cap_that_does_not_allow_it_buys_nothing(
     assert CreditPurchase.objects.filter(kind="top_up").count() == 1
 
 
+@pytest.mark.slow
 def test_while_stripe_is_away_it_waits_and_is_charged_once_when_it_is_back(
     stripe_account: StripeAccount, scene: Scene, team: Team, settings: Any
 ) -> None:
@@ -175,6 +177,7 @@ def test_while_stripe_is_away_it_waits_and_is_charged_once_when_it_is_back(
     assert team_balance(team.pk, T0) == 29_999 * CREDIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("card", "reason"),
     [

@@ -76,6 +76,7 @@ def payments(story: Story) -> list[str]:
     return [payment.status for payment in api().payment_intents.list({"customer": story.customer}).data]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forget_invoice", [False, True])
 def test_one_gap_is_one_debit_that_comes_after_days(story: Story, forget_invoice: bool) -> None:
     purchase = begin_debit(story, COMES, forget_invoice=forget_invoice)
@@ -95,6 +96,7 @@ def test_one_gap_is_one_debit_that_comes_after_days(story: Story, forget_invoice
     assert not Mail.objects.filter(kind="top_up_failed").exists()
 
 
+@pytest.mark.slow
 def test_of_a_debit_that_fails_after_days_the_owner_is_notified_and_its_invoice_is_void(story: Story) -> None:
     purchase = begin_debit(story, FAILS)
     for by in (HOUR, 25 * HOUR, 2 * DAY):
@@ -111,6 +113,7 @@ def test_of_a_debit_that_fails_after_days_the_owner_is_notified_and_its_invoice_
     assert (AutoTopUp.objects.get().failures, team_balance(story.team.pk, story.account.at)) == (1, 0)
 
 
+@pytest.mark.slow
 def test_switched_off_and_on_again_it_still_waits_for_the_debit(story: Story) -> None:
     purchase = begin_debit(story, COMES)
 
@@ -135,6 +138,7 @@ def test_no_top_up_is_debited_and_the_owner_is_notified_that_it_takes_a_card(sto
     assert reason.startswith("There is no card to charge; add one")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", ["pm_card_visa", "pm_link"])
 def test_beside_a_bank_account_the_card_or_link_is_charged(story: Story, token: str) -> None:
     for method in (token, COMES):

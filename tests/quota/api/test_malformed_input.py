@@ -248,6 +248,7 @@ def test_a_field_that_is_not_known_is_refused_by_its_name(room: Room) -> None:
 QUANTITIES: list[Any] = [-1, 1.0, 1.5, True, "5", None, [], {}, 10**12 + 1, 2**63, 2**64, 10**4000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda q: str(q)[:20])
 def test_a_quantity_is_a_whole_number_and_nothing_like_it(room: Room, quantity: Any) -> None:
     before = written()
@@ -259,6 +260,7 @@ def test_a_quantity_is_a_whole_number_and_nothing_like_it(room: Room, quantity: 
     assert written() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("meter", ["", "Calls", "a b", "x" * 41, "é", "a\x00", "a/b", "a~b", "\ud800"])
 def test_a_meter_is_written_in_lower_case(room: Room, meter: str) -> None:
     pointer = "/estimate/" + meter.replace("~", "~0").replace("/", "~1")

@@ -112,6 +112,7 @@ def one() -> Caller:
     return caller(owner_of(make_team()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "field"),
     [

@@ -83,7 +83,7 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 3)
 @given(steps=steps, credits=st.sampled_from([0, 7 * PENNY]))
 def test_the_bar_is_what_raw_usage_says_after_every_step(
     policy: str, steps: list[tuple[str, int, int]], credits: int

@@ -80,6 +80,7 @@ def test_without_a_demo_nothing_is_noted_and_there_is_no_credential(tmp_path: Pa
     assert gateway_key(file=file) is None
 
 
+@pytest.mark.slow
 def test_credentials_are_made_anew_when_the_file_and_the_roots_are_gone(
     demo_file: Path, settings: Settings
 ) -> None:
@@ -96,6 +97,7 @@ def test_credentials_are_made_anew_when_the_file_and_the_roots_are_gone(
     assert Team.objects.filter(default_for=None).count() == 2
 
 
+@pytest.mark.slow
 def test_a_removed_demo_lets_nobody_in_and_its_history_is_kept(demo_file: Path, client: Client) -> None:
     demo = json.loads(demo_file.read_text())
     person = demo["people"][0]
@@ -127,6 +129,7 @@ def test_a_removed_demo_lets_nobody_in_and_its_history_is_kept(demo_file: Path, 
     assert changed.count() == demo_people().count()
 
 
+@pytest.mark.slow
 def test_a_removed_demo_does_not_come_back(demo_file: Path) -> None:
     call_command("demo", "--remove")
     call_command("demo", "--remove")
@@ -145,6 +148,7 @@ def test_no_demo_is_made_where_the_console_is_not_on_this_machine(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_gateway_of_an_operator_is_not_taken_for_the_demos(demo_file: Path) -> None:
     made = create_gateway(name="demo-eu", at=T0, by=None)[1]
     demo_file.unlink()
@@ -152,6 +156,7 @@ def test_a_gateway_of_an_operator_is_not_taken_for_the_demos(demo_file: Path) ->
     assert recognise_gateway(text=made, at=T0)
 
 
+@pytest.mark.slow
 def test_a_demo_of_another_database_is_replaced(demo_file: Path) -> None:
     demo_file.write_text('["not a demo"]')
     call_command("demo")

@@ -123,6 +123,7 @@ def test_usage_of_far_away_times_is_refused_as_such(moment: str) -> None:
     assert [r["code"] for r in answer.body["rejected"]] == ["occurred_at_out_of_range"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "name"), [("gateway/events", "events"), ("gateway/settlements", "settlements")]
 )
@@ -137,6 +138,7 @@ def test_a_batch_has_at_most_a_thousand_rows(path: str, name: str) -> None:
     assert (answer.status, len(answer.body["rejected"])) == (200, 1000)
 
 
+@pytest.mark.slow
 def test_a_thousand_events_fit_into_one_body_and_add_up() -> None:
     office = make_office()
     rows = [event(office, f"event number {n}".ljust(128), agent="a" * 64) for n in range(1000)]
