@@ -19,6 +19,7 @@ from quota.models import (
     UsageBucket,
     UsageEvent,
 )
+from quota.models.usage import OWN_DRAW
 from quota.stored_json import windows_json
 from teams.models import User
 
@@ -40,7 +41,7 @@ def undo_charge(event: UsageEvent, *, at: datetime, by: User | None) -> UsageEve
         **{name: getattr(event, name) for name in _SAME},
         corrects=event,
         is_undo=True,
-        draw_id=f"undo {event.pk}" if event.reservation_id else "",
+        draw_id=f"{OWN_DRAW}undo {event.pk}" if event.reservation_id else "",
         amount_nanousd=-event.amount_nanousd,
         from_quota_nanousd=-event.from_quota_nanousd,
         from_credits_nanousd=-event.from_credits_nanousd,

@@ -14,6 +14,7 @@ from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
 from quota.hot_path.locks import lock_credits
 from quota.hot_path.undo import enter, undo_charge, usage_around
 from quota.models import Account, CreditLedgerEntry, RateCard, UsageEvent
+from quota.models.usage import OWN_DRAW
 from quota.pricing import charge
 from quota.services.lots import amount_details, grant_lot
 from teams.models import Seat, User
@@ -100,7 +101,7 @@ def _charge_again(event: UsageEvent, usage: Mapping[str, int], model: str, at: d
         gateway_id=event.gateway_id,
         external_id=None,
         reservation_id=event.reservation_id,
-        draw_id=f"right {event.pk}" if event.reservation_id else "",
+        draw_id=f"{OWN_DRAW}right {event.pk}" if event.reservation_id else "",
         team_id=event.team_id,
         membership_id=event.membership_id,
         key_id=event.api_text_id or event.key_id,
