@@ -19,11 +19,11 @@ from quota.hot_path.events import Settlement, replay
 from quota.hot_path.extend import Extension, extend
 from quota.hot_path.lapses import AT_THE_END
 from quota.hot_path.settle import release
-from quota.models import CreditGrant, Gateway, OwedUsage, Reservation, UsageEvent
+from quota.models import CreditGrant, CreditLedgerEntry, Gateway, OwedUsage, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.services.balance import add_to_balance
 from quota.services.corrections import correct_charge
-from quota.services.credits import expire_lots
+from quota.services.credits import adjust_lot, expire_lots
 from quota.services.entitlements import entitle_seat
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
 from teams.services.api_keys import create_api_key
@@ -216,6 +216,16 @@ def test_what_an_operator_made_of_the_charge_gives_way_to_what_is_reported(scene
     scene.desk.settle(held, 5, at=LATER)
     assert sum(sum(charge) for charge in of_hold(held)) == 5
     assert (bar(scene, LATER)[0], credits_left(scene)) == ((5, 0), 30)
+    assert not list(differences(LATER))
+
+
+def test_credits_that_an_operator_gave_back_by_hand_stop_no_report(scene: Scene) -> None:
+    held = scene.desk.ask(14)
+    charge_lapsed_holds(at=END)
+    kind = CreditLedgerEntry.Kind.ADJUSTMENT
+    adjust_lot(lot=CreditGrant.objects.get(), nanousd=4 * PENNY, kind=kind, cause="sorry", at=END, by=None)
+    assert parts(scene.desk.settle(held, 12, at=LATER)) == (10, 2, 0)
+    assert credits_left(scene) == 28
     assert not list(differences(LATER))
 
 
