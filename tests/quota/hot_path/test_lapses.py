@@ -303,6 +303,15 @@ def test_a_draw_that_is_replayed_after_any_time_is_a_part_of_what_was_charged(sc
     assert not list(differences(TOO_LATE))
 
 
+def test_what_is_replayed_is_a_part_of_what_no_sweep_has_charged_for_months(scene: Scene) -> None:
+    held = scene.desk.lease(14 * PENNY, seconds=600)
+    report = Report(usage={"calls": 3}, model="penny", draw_id="late", occurred_at=T0 + MINUTE)
+    replayed(scene, held, report, closes=False)
+    assert charge_lapsed_holds(at=TOO_LATE) == 1
+    assert of_hold(held) == [(3, 0, 0), (7, 4, 0)]
+    assert not list(differences(TOO_LATE))
+
+
 def replayed(scene: Scene, held: Authorization, report: Report, *, closes: bool) -> None:
     row = Settlement(held.reservation_id, report, closes)
     assert replay(gateway=scene.desk.gateway, row=row, at=TOO_LATE)
