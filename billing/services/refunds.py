@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from billing.errors import ChangeInProgress, RefundTooHigh
@@ -29,6 +29,7 @@ from tokenplan.kit.transactions import one_transaction, refused_by
 
 State = Refund.State
 Dispute = Payment.Dispute
+_OF_USAGE = (CreditLedgerEntry.Kind.USE, CreditLedgerEntry.Kind.CORRECTION)
 
 
 def check_refund(*, payment: Payment, amount_nanousd: int, reason: str) -> None:
@@ -163,9 +164,10 @@ def adjust_credits_to_payment(*, purchase: CreditPurchase, payment: Payment, at:
 def follow_payment(
     *, granted: CreditPurchase | InviteVoucher, payment: Payment, owed: int, at: datetime
 ) -> list[str]:
-    """What was refunded takes its share of the lot, in all the `owed` nano-dollars, as far as it is unused; a
-    dispute freezes the lot, and a lost one takes all that is left. A refund that failed gives back what it
-    took. Called inside a transaction that has locked the Team that paid. Returns what changed, a line each.
+    """What was refunded takes its share of the lot, in all the `owed` nano-dollars, as far as it is unused,
+    also where what was used has come back since; a dispute freezes the lot, and a lost one takes all that is
+    left. A refund that failed gives back what it took. Called inside a transaction that has locked the Team
+    that paid. Returns what changed, a line each.
     """
     lot = granted.lot
     if lot is None:
@@ -175,25 +177,32 @@ def follow_payment(
     if (disputed and lot.frozen_at is None) or (decided and lot.frozen_at is not None):
         lot = credits.freeze_lot(lot=lot, frozen=disputed, at=at, by=None)
         changed.append(f"lot {lot.pk} is {'frozen' if disputed else 'free again'}")
-    owed_before = granted.clawed_nanousd
-    if owed == owed_before:
+    if owed == granted.clawed_nanousd == 0:
         return changed
     lot = lock_lot(lot)
     cause = f"payment {payment.stripe_id} "
-    if owed > owed_before:
-        gained = -min(owed - owed_before, lot.remaining_nanousd)
+    entries = CreditLedgerEntry.objects.filter(grant=lot)
+    taken = -_sum(entries.filter(cause__startswith=cause))
+    if owed >= taken:
+        used = -_sum(entries.filter(kind__in=_OF_USAGE))
+        unused = min(lot.amount_nanousd - used - taken, lot.remaining_nanousd)
+        gained = -max(min(owed - taken, unused), 0)
         # A voucher is nobody's money, so it is not paid back.
         kind = CreditLedgerEntry.Kind.ADJUSTMENT if lot.is_voucher else CreditLedgerEntry.Kind.REFUND
         why = "lost in a dispute" if payment.dispute == Dispute.LOST else "refunded"
     else:
-        entries = CreditLedgerEntry.objects.filter(grant=lot, cause__startswith=cause)
-        taken = -(entries.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0)
         # An operator may have corrected the lot meanwhile: it never holds more than it was granted.
         room = lot.amount_nanousd - lot.remaining_nanousd
-        gained, kind = min(max(taken - owed, 0), room), CreditLedgerEntry.Kind.ADJUSTMENT
+        gained, kind = min(taken - owed, room), CreditLedgerEntry.Kind.ADJUSTMENT
         why = "was not refunded after all"
+    if not gained and owed == granted.clawed_nanousd:
+        return changed
     if gained:
         credits.adjust_lot(lot=lot, nanousd=gained, kind=kind, cause=cause + why, at=at, by=None)
     granted.clawed_nanousd = owed
     granted.save(update_fields=["clawed_nanousd"])
     return [*changed, f"lot {lot.pk} changes by {gained} nano-dollars: {cause}{why}"]
+
+
+def _sum(entries: QuerySet[CreditLedgerEntry]) -> int:
+    return entries.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0

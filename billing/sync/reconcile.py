@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import takewhile
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import IntegrityError
 from django.db.models import F, Min, Q
@@ -18,9 +18,20 @@ from django.db.models import F, Min, Q
 from billing import stripe_api
 from billing.errors import AnswerUnreadable, PaymentsUnavailable
 from billing.fetch import Fetched, fetch
-from billing.models import Checkout, CreditPurchase, Customer, Invoice, Payment, Refund, Subscription
+from billing.models import (
+    Checkout,
+    CreditPurchase,
+    Customer,
+    InviteVoucher,
+    Invoice,
+    Payment,
+    Refund,
+    Subscription,
+)
 from billing.services.customers import mark_reconciled
+from billing.services.invite_vouchers import keep_voucher
 from billing.services.promotions import apply_promotion
+from billing.services.refunds import take_back_credits
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import (
@@ -133,6 +144,7 @@ def reconcile(*, at: datetime, everything: bool = False) -> Report:
         report.repair(f"refund {refund.stripe_id}", partial(sync_refund, refund.stripe_id, at))
     if report.unanswered and not report.compared:
         raise PaymentsUnavailable(retry_after=60)
+    _take_what_came_back(report, at)
     report.unrepaired += _granted_without_payment()
     return report
 
@@ -265,6 +277,15 @@ def _repair_what_was_taken_back(since: datetime, report: Report, at: datetime) -
 def _sync_taken_back(payment: Callable[[], Fetched[str]], at: datetime) -> list[str]:
     known = Payment.objects.filter(stripe_id=payment().value).first()
     return sync_payment(known.stripe_id, at) if known else []
+
+
+def _take_what_came_back(report: Report, at: datetime) -> None:
+    """What a refund found used and a charge that was undone has brought back; this is not asked of Stripe."""
+    came_back: dict[str, Any] = {"clawed_nanousd__gt": 0, "lot__remaining_nanousd__gt": 0}
+    for purchase in CreditPurchase.objects.filter(**came_back).select_related("team"):
+        report.repair(f"purchase {purchase.pk}", partial(take_back_credits, purchase=purchase, at=at))
+    for bill in Invoice.objects.filter(invite_voucher__in=InviteVoucher.objects.filter(**came_back)):
+        report.repair(f"voucher for {bill}", partial(keep_voucher, invoice=bill, at=at))
 
 
 def _granted_without_payment() -> Iterator[str]:

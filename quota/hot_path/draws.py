@@ -126,12 +126,15 @@ def _state(locked: ReservationState) -> str:
 
 
 def _held(locked: ReservationState, *, closes: bool, at: datetime) -> tuple[HeldParts, AfterDraw]:
-    """What pays for a draw, and what becomes of the hold by it."""
+    """What pays for a draw, and what becomes of the hold by it. One that is charged at its end holds however
+    late it is: until then it is still to be charged, and after that it has just been given back to pay.
+    """
     gone = locked.is_lease and not (locked.key_works and locked.seat_works)
     becomes = AfterDraw.SETTLED if closes else AfterDraw.STAYS
     if locked.state == Reservation.State.ENDED:
         return HeldParts(alone=True), becomes
-    if locked.state != Reservation.State.HELD or at >= locked.holds_until:
+    is_over = at >= locked.holds_until and locked.charges_at is None
+    if locked.state != Reservation.State.HELD or is_over:
         return HeldParts(alone=gone), becomes
     left = locked.left_quota_nanousd, locked.left_in_account_nanousd
     held = HeldParts(*left, lots_at=locked.created_at, alone=gone)

@@ -14,10 +14,11 @@ from quota.hot_path.locks import lock_credits
 from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.hot_path.undo import undo_charge
 from quota.models import Reservation, UsageEvent
+from quota.models.usage import OWN_DRAW
 from quota.pricing import Charge
 from teams.models import Team
 
-AT_THE_END = "charged at its end"
+AT_THE_END = f"{OWN_DRAW}charged at its end"
 # In place of the model that ran, which nobody named.
 LEASE = "lease"
 
@@ -37,7 +38,7 @@ def charge_at_end(
         call = call_of_hold(
             locked,
             gateway_id=locked.gateway_id,
-            draw_id=f"right {instead_of.pk}" if instead_of else AT_THE_END,
+            draw_id=f"{OWN_DRAW}right {instead_of.pk}" if instead_of else AT_THE_END,
             model=locked.model or LEASE,
             usage={},
             estimated=True,

@@ -19,6 +19,7 @@ from quota.models import (
     UsageBucket,
     UsageEvent,
 )
+from quota.models.usage import OWN_DRAW
 from quota.stored_json import windows_json
 from teams.models import User
 
@@ -40,7 +41,7 @@ def undo_charge(event: UsageEvent, *, at: datetime, by: User | None) -> UsageEve
         **{name: getattr(event, name) for name in _SAME},
         corrects=event,
         is_undo=True,
-        draw_id=f"undo {event.pk}" if event.reservation_id else "",
+        draw_id=f"{OWN_DRAW}undo {event.pk}" if event.reservation_id else "",
         amount_nanousd=-event.amount_nanousd,
         from_quota_nanousd=-event.from_quota_nanousd,
         from_credits_nanousd=-event.from_credits_nanousd,
@@ -84,8 +85,13 @@ def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:
 
 def _give_back(event: UsageEvent, undo: UsageEvent, at: datetime, by: User | None) -> None:
     uses = CreditLedgerEntry.objects.filter(event=event, kind=CreditLedgerEntry.Kind.USE)
-    for use in uses.select_related("grant").order_by("pk"):
-        enter(use.grant, CreditLedgerEntry.Kind.CORRECTION, -use.amount_nanousd, undo, at=at, by=by)
+    for use in uses.order_by("pk"):
+        lot = CreditGrant.objects.get(pk=use.grant_id)
+        # An operator may have added to the lot meanwhile: it never holds more than it was granted.
+        over = lot.remaining_nanousd - use.amount_nanousd - lot.amount_nanousd
+        if over > 0:
+            enter(lot, CreditLedgerEntry.Kind.ADJUSTMENT, -over, None, at=at, by=by)
+        enter(lot, CreditLedgerEntry.Kind.CORRECTION, -use.amount_nanousd, undo, at=at, by=by)
     # What was paid of it is given back above; what was not need not be.
     OwedUsage.objects.filter(event=event).update(
         waived_nanousd=F("waived_nanousd") + F("left_nanousd"), left_nanousd=0

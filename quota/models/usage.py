@@ -19,6 +19,9 @@ from quota.models.plans import Plan, RateCard
 from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team
 
 LAPSED = "lapsed"
+# Begins the id of a draw that no gateway made. A gateway may take its ids from whoever calls, and none of
+# them has this sign: bodies with it are refused.
+OWN_DRAW = "\x1f"
 
 
 class Reservation(models.Model):

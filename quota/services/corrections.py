@@ -13,7 +13,8 @@ from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
 from quota.hot_path.locks import lock_credits
 from quota.hot_path.undo import enter, undo_charge, usage_around
-from quota.models import Account, CreditLedgerEntry, RateCard, UsageEvent
+from quota.models import Account, CreditLedgerEntry, RateCard, Reservation, UsageEvent
+from quota.models.usage import OWN_DRAW
 from quota.pricing import charge
 from quota.services.lots import amount_details, grant_lot
 from teams.models import Seat, User
@@ -48,6 +49,9 @@ def correct_charge(
     What fell on a lot that has expired since comes back as a lot of 30 days. Raises ChargeCorrected for a
     charge that is undone already, or is the undoing of one; InvalidUsage, ModelUnknown.
     """
+    if event.reservation_id is not None:
+        # A report of what lapsed undoes the charge of its end, too.
+        Reservation.objects.select_for_update(no_key=True).get(pk=event.reservation_id)
     if event.seat_id is not None:
         Seat.objects.select_for_update(no_key=True).get(pk=event.seat_id)
     lock_credits(event.team)
@@ -100,7 +104,7 @@ def _charge_again(event: UsageEvent, usage: Mapping[str, int], model: str, at: d
         gateway_id=event.gateway_id,
         external_id=None,
         reservation_id=event.reservation_id,
-        draw_id=f"right {event.pk}" if event.reservation_id else "",
+        draw_id=f"{OWN_DRAW}right {event.pk}" if event.reservation_id else "",
         team_id=event.team_id,
         membership_id=event.membership_id,
         key_id=event.api_text_id or event.key_id,

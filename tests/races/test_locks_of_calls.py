@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 
 from quota.hot_path.accounts import usable_credits
 from quota.models import Reservation, TeamCredits
+from quota.services.corrections import correct_charge
 from teams.models import Seat, SubscriptionKey
 from teams.services import seats
 from tests.helpers.factories import (
@@ -163,3 +164,22 @@ def test_a_call_of_a_member_without_seat_waits_for_the_credits_it_is_paid_from()
             done = start(pool, lambda: desk.settle(held, 2))
             waiting("transactionid", 1)
         assert done.result(30).from_credits_nanousd == 2 * PENNY
+
+
+def test_a_correction_waits_for_the_hold_of_its_charge_and_has_locked_nothing_by_then() -> None:
+    """A report that has locked the hold asks for the seat next: it must be free."""
+    scene = make_scene()
+    give_credits(scene.team, USD)
+    held = scene.desk.ask(2)
+    event = scene.desk.settle(held, 2)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert Reservation.objects.select_for_update(no_key=True).get(pk=held.reservation_id)
+            done = start(
+                pool,
+                lambda: correct_charge(event=event, usage={"calls": 1}, reason="x", at=T0, by=None),
+            )
+            waiting("transactionid", 1)
+            assert Seat.objects.select_for_update(no_key=True, nowait=True).get(pk=scene.seat.pk)
+            assert TeamCredits.objects.select_for_update(no_key=True, nowait=True).get(team=scene.team)
+        assert done.result(30).right.amount_nanousd == PENNY

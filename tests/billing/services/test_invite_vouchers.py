@@ -19,11 +19,24 @@ from billing.sync.payments import sync_payment
 from billing.sync.reconcile import reconcile
 from billing.sync.subscriptions import sync_subscription
 from billing.workflows.refunds import refund_payment
+from quota.hot_path.settle import release
 from quota.models import CreditLedgerEntry
+from quota.selectors.reconcile import differences
 from quota.services.credits import adjust_lot
+from quota.services.reservations import charge_lapsed_holds
 from teams.models import Mail
+from teams.services.api_keys import create_api_key
+from teams.services.keys import reveal_key
 from teams.services.mail import deliver_due
-from tests.helpers.factories import USD, make_member, make_user
+from tests.helpers.factories import (
+    USD,
+    Desk,
+    make_gateway,
+    make_member,
+    make_user,
+    owner_of,
+    use_test_rate_card,
+)
 from tests.helpers.invites import MASTERCARD, make_campaign, make_friend, make_inviter, vouchers_of
 from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
@@ -195,6 +208,45 @@ def test_what_of_a_voucher_is_spent_stays_spent(stripe_account: StripeAccount, l
     assert InviteVoucher.objects.get().clawed_nanousd == 9 * USD
     taken = CreditLedgerEntry.objects.filter(grant=lot, cause__startswith="payment ").get()
     assert taken.amount_nanousd == -2 * USD
+
+
+def test_what_comes_back_to_a_voucher_after_its_refund_is_taken_in_the_night(
+    stripe_account: StripeAccount, link: InviteLink
+) -> None:
+    """It was held for a call, charged as the hold ended, and given back as the gateway said it used none."""
+    friend, at = bought(stripe_account, link), stripe_account.at
+    use_test_rate_card()
+    gateway = make_gateway()
+    gateway.charge_hold = True
+    gateway.save()
+    key = create_api_key(
+        membership=owner_of(link.user.default_team),
+        name="ci",
+        month_cap_nanousd=None,
+        expires_at=None,
+        at=at,
+        by=link.user,
+    )
+    held = Desk(gateway, reveal_key(key.texts.get())).ask(800, at=at)
+    charge_lapsed_holds(at=at + DAY)
+    assert left(link) == [1 * USD]
+    refund(friend, 90 * USD)
+    assert left(link) == [0]
+    stripe_account.advance(10 * DAY)
+    stripe_account.deliver()
+    assert reconcile(at=stripe_account.at).unrepaired == []
+
+    release(reservation_id=held.reservation_id, at=stripe_account.at)
+    assert left(link) == [8 * USD]
+    stripe_account.advance(10 * DAY)
+    report = reconcile(at=stripe_account.at)
+
+    (lot,) = vouchers_of(link)
+    payment = payment_of(friend)
+    took = f"lot {lot.pk} changes by -8000000000 nano-dollars: payment {payment.stripe_id} refunded"
+    assert (report.repaired, left(link)) == ([took], [0])
+    assert reconcile(at=stripe_account.at).repaired == []
+    assert not list(differences(stripe_account.at))
 
 
 def test_a_refund_that_failed_gives_back_what_it_took(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,18 +12,33 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from billing.errors import ChangeInProgress, RefundTooHigh
-from billing.models import Payment, Refund
+from billing.models import CreditPurchase, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.services import purchases, refunds
+from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.credits import team_balance
+from quota.selectors.reconcile import differences
 from quota.services import credits
+from quota.services.reservations import charge_lapsed_holds
 from teams.models import AuditEntry, Team
 from tests.helpers.bought import begin_purchase, buy, say_payment
-from tests.helpers.factories import T0, USD, make_team, make_user
+from tests.helpers.factories import (
+    T0,
+    USD,
+    Desk,
+    key_of,
+    make_gateway,
+    make_team,
+    make_user,
+    owner_of,
+    use_test_rate_card,
+)
 from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
 
 
 def lot_of(payment: Payment) -> CreditGrant:
@@ -93,6 +109,40 @@ def test_a_refund_that_failed_at_the_bank_gives_back_what_it_took_and_no_more() 
     again(payment, refunded_nanousd=0)
     assert lot_of(payment).remaining_nanousd == 2 * USD
     assert ledger(payment.team)[-1][:2] == ("adjustment", 2 * USD)
+
+
+def test_what_was_used_and_comes_back_after_the_refund_is_taken_too() -> None:
+    """As what was held of a call is charged at its end, and given back when the gateway says it used none."""
+    team = make_team()
+    payment = buy(team)
+    gateway = make_gateway()
+    gateway.charge_hold = True
+    gateway.save()
+    use_test_rate_card()
+    held = Desk(gateway, key_of(owner_of(team))).ask(300)
+    charge_lapsed_holds(at=T0 + DAY)
+    again(payment, refunded_nanousd=5 * USD)
+    assert lot_of(payment).remaining_nanousd == 0
+    release(reservation_id=held.reservation_id, at=T0 + DAY)
+    assert lot_of(payment).remaining_nanousd == 3 * USD
+    for _ in range(2):
+        refunds.take_back_credits(purchase=CreditPurchase.objects.get(), at=T0 + DAY)
+    cause = f"payment {payment.stripe_id} refunded"
+    assert [entry for entry in ledger(team) if entry[2] == cause] == [
+        ("refund", -2 * USD, cause),
+        ("refund", -3 * USD, cause),
+    ]
+    assert lot_of(payment).remaining_nanousd == 0
+    assert not list(differences(T0 + DAY))
+
+
+def test_what_an_operator_leaves_to_who_was_paid_back_stays() -> None:
+    payment = buy(make_team())
+    again(payment, refunded_nanousd=5 * USD)
+    kind = CreditLedgerEntry.Kind.ADJUSTMENT
+    credits.adjust_lot(lot=lot_of(payment), nanousd=2 * USD, kind=kind, cause="kept", at=T0, by=None)
+    refunds.take_back_credits(purchase=CreditPurchase.objects.get(), at=T0)
+    assert lot_of(payment).remaining_nanousd == 2 * USD
 
 
 def test_a_disputed_payment_freezes_its_lot_and_one_that_is_won_frees_it() -> None:

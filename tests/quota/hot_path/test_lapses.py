@@ -14,13 +14,16 @@ from quota.errors import (
     TooManyAgents,
 )
 from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.draws import Report
+from quota.hot_path.events import Settlement, replay
 from quota.hot_path.extend import Extension, extend
+from quota.hot_path.lapses import AT_THE_END
 from quota.hot_path.settle import release
-from quota.models import CreditGrant, Gateway, OwedUsage, Reservation, UsageEvent
+from quota.models import CreditGrant, CreditLedgerEntry, Gateway, OwedUsage, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.services.balance import add_to_balance
 from quota.services.corrections import correct_charge
-from quota.services.credits import expire_lots
+from quota.services.credits import adjust_lot, expire_lots
 from quota.services.entitlements import entitle_seat
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
 from teams.services.api_keys import create_api_key
@@ -32,6 +35,8 @@ pytestmark = pytest.mark.django_db
 
 END = T0 + 15 * MINUTE
 LATER = T0 + HOUR
+# No gateway's report is taken any more.
+TOO_LATE = T0 + 61 * 24 * HOUR
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ def test_a_later_settle_takes_the_place_of_the_charge(scene: Scene, calls: int) 
     event = scene.desk.settle(held, calls, at=LATER)
     quota = min(calls, 10)
     assert sorted(of_hold(held)) == [(-10, -4, 0), *sorted([(quota, calls - quota, 0), (10, 4, 0)])]
-    first = UsageEvent.objects.get(draw_id="charged at its end")
+    first = UsageEvent.objects.get(draw_id=AT_THE_END)
     assert (event.corrects_id, event.estimated, event.usage) == (first.pk, False, {"calls": calls})
     assert bar(scene, LATER) == [(quota, 0)] * 2
     assert (credits_left(scene), Reservation.objects.get().state) == (30 - (calls - quota), "settled")
@@ -151,7 +156,7 @@ def test_a_lease_is_charged_after_its_flush_and_what_a_late_draw_leaves_of_it_ag
     assert charge_lapsed_holds(at=flushed - SECOND) == 0
     assert charge_lapsed_holds(at=flushed) == 1
     assert of_hold(held) == [(2, 0, 0), (8, 4, 0)]
-    assert UsageEvent.objects.get(draw_id="charged at its end").model == "lease"
+    assert UsageEvent.objects.get(draw_id=AT_THE_END).model == "lease"
 
     drawn = scene.desk.draw(held, 3, at=LATER, draw_id="second", occurred_at=T0 + 2 * MINUTE)
     assert (drawn.state, parts(drawn.event)) == ("lapsed", (3, 0, 0))
@@ -214,6 +219,16 @@ def test_what_an_operator_made_of_the_charge_gives_way_to_what_is_reported(scene
     assert not list(differences(LATER))
 
 
+def test_credits_that_an_operator_gave_back_by_hand_stop_no_report(scene: Scene) -> None:
+    held = scene.desk.ask(14)
+    charge_lapsed_holds(at=END)
+    kind = CreditLedgerEntry.Kind.ADJUSTMENT
+    adjust_lot(lot=CreditGrant.objects.get(), nanousd=4 * PENNY, kind=kind, cause="sorry", at=END, by=None)
+    assert parts(scene.desk.settle(held, 12, at=LATER)) == (10, 2, 0)
+    assert credits_left(scene) == 28
+    assert not list(differences(LATER))
+
+
 def test_a_charge_that_an_operator_took_away_stays_away_until_usage_is_reported(scene: Scene) -> None:
     held = scene.desk.ask(14)
     charge_lapsed_holds(at=END)
@@ -263,6 +278,54 @@ def test_an_api_keys_hold_is_charged_to_the_balance(scene: Scene) -> None:
     assert (event.from_balance_nanousd, event.api_key_id) == (6 * PENNY, key.pk)
     desk.settle(held, 2, at=LATER)
     assert CreditGrant.objects.api_balance().remaining() == 18 * PENNY
+    assert not list(differences(LATER))
+
+
+@pytest.mark.parametrize(("calls", "charged"), [(5, (5, 0, 0)), (14, (10, 4, 0))])
+def test_what_is_replayed_after_any_time_is_paid_by_what_was_charged(
+    scene: Scene, calls: int, charged: tuple[int, int, int]
+) -> None:
+    held = scene.desk.ask(14)
+    charge_lapsed_holds(at=END)
+    expire_lots(at=TOO_LATE)
+    replayed(scene, held, Report(usage={"calls": calls}), closes=True)
+    assert sorted(of_hold(held)) == [(-10, -4, 0), *sorted([charged, (10, 4, 0)])]
+    assert credits_left(scene) == 4 - charged[1]
+    assert not list(differences(TOO_LATE))
+
+
+def test_a_draw_that_is_replayed_after_any_time_is_a_part_of_what_was_charged(scene: Scene) -> None:
+    held = scene.desk.lease(14 * PENNY, seconds=600)
+    charge_lapsed_holds(at=LATER)
+    report = Report(usage={"calls": 3}, model="penny", draw_id="late", occurred_at=T0 + MINUTE)
+    replayed(scene, held, report, closes=False)
+    assert sorted(of_hold(held)) == [(-10, -4, 0), (3, 0, 0), (7, 4, 0), (10, 4, 0)]
+    assert not list(differences(TOO_LATE))
+
+
+def test_what_is_replayed_is_a_part_of_what_no_sweep_has_charged_for_months(scene: Scene) -> None:
+    held = scene.desk.lease(14 * PENNY, seconds=600)
+    report = Report(usage={"calls": 3}, model="penny", draw_id="late", occurred_at=T0 + MINUTE)
+    replayed(scene, held, report, closes=False)
+    assert charge_lapsed_holds(at=TOO_LATE) == 1
+    assert of_hold(held) == [(3, 0, 0), (7, 4, 0)]
+    assert not list(differences(TOO_LATE))
+
+
+def replayed(scene: Scene, held: Authorization, report: Report, *, closes: bool) -> None:
+    row = Settlement(held.reservation_id, report, closes)
+    assert replay(gateway=scene.desk.gateway, row=row, at=TOO_LATE)
+
+
+def test_a_gateways_ids_are_its_own_whatever_they_say(scene: Scene) -> None:
+    """A gateway may take them from its callers, who would have their usage given back."""
+    held = scene.desk.lease(14 * PENNY, seconds=600)
+    scene.desk.draw(held, 2, at=T0 + MINUTE, draw_id="charged at its end")
+    assert charge_lapsed_holds(at=LATER) == 1
+    scene.desk.draw(held, 3, at=LATER, draw_id=f"undo {UsageEvent.objects.get(draw_id=AT_THE_END).pk}")
+    release(reservation_id=held.reservation_id, at=LATER + SECOND)
+    assert sum(sum(charge) for charge in of_hold(held)) == 2 + 3
+    assert (bar(scene, LATER)[0], credits_left(scene)) == ((5, 0), 30)
     assert not list(differences(LATER))
 
 

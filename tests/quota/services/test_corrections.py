@@ -20,7 +20,7 @@ from quota.selectors.reconcile import differences
 from quota.selectors.usage_bar import usage_bar
 from quota.selectors.usage_series import usage_by
 from quota.services.corrections import Correction, correct_charge
-from quota.services.credits import expire_lots
+from quota.services.credits import adjust_lot, expire_lots
 from quota.windows import Limit, Policy, Rule
 from teams.models import AuditEntry
 from tests.helpers.factories import T0, Scene, give_credits, limits, make_desk, make_member, make_scene
@@ -133,6 +133,25 @@ def test_what_fell_on_a_lot_that_has_expired_comes_back_for_thirty_days(scene: S
     assert (old.remaining_nanousd, new.remaining_nanousd) == (0, 6 * PENNY)
     assert new.expires_at == at + timedelta(days=30)
     assert not list(differences(at))
+
+
+def test_a_lot_that_an_operator_added_to_gets_back_no_more_than_it_was_granted(scene: Scene) -> None:
+    give_credits(scene.team, 30 * PENNY)
+    event = make_desk(make_member(scene.team, credits=True)).use(12)
+    (lot,) = CreditGrant.objects.all()
+    kinds = CreditLedgerEntry.Kind
+    adjust_lot(lot=lot, nanousd=5 * PENNY, kind=kinds.ADJUSTMENT, cause="sorry", at=LATER, by=None)
+    correct(event, None)
+    entries = CreditLedgerEntry.objects.order_by("pk").values_list("kind", "amount_nanousd")
+    assert [(kind, nanousd // PENNY) for kind, nanousd in entries] == [
+        ("purchase", 30),
+        ("use", -12),
+        ("adjustment", 5),
+        ("adjustment", -5),
+        ("correction", 12),
+    ]
+    assert CreditGrant.objects.get().remaining_nanousd == 30 * PENNY
+    assert not list(differences(LATER))
 
 
 def test_what_was_owed_need_not_be_paid_and_what_was_paid_comes_back(scene: Scene) -> None:

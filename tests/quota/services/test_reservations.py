@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import NoneType
 
 import pytest
 from django.conf import settings
 from django.db import connections, transaction
 
+from quota.errors import ChargeCorrected
 from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.state import locked_reservation_state
-from quota.models import Gateway, Reservation, UsageEvent
+from quota.models import CreditGrant, Gateway, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.selectors.usage_bar import seat_windows
 from quota.services import reservations
+from quota.services.corrections import correct_charge
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
-from tests.helpers.factories import T0, USD, Scene, make_scene
+from teams.services.seats import free_seat
+from tests.helpers.factories import T0, USD, Scene, give_credits, make_scene
 from tests.helpers.races import race, waiting
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +151,42 @@ def test_a_hold_that_is_locked_for_long_does_not_keep_the_others_from_their_char
         assert race(lambda: charge_lapsed_holds(at=at)) == [1]
     assert states() == [("held", False), ("released", True)]
     assert charge_lapsed_holds(at=at) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("calls", [2, None])
+@pytest.mark.parametrize("corrected_first", [True, False])
+def test_a_correction_of_what_lapsed_and_a_settle_at_the_same_time_come_to_what_was_used(
+    corrected_first: bool, calls: int | None
+) -> None:
+    """By Credits alone: no seat's lock stands between the two."""
+    scene = make_scene()
+    charging(scene)
+    give_credits(scene.team, USD)
+    free_seat(seat=scene.seat, by=None, at=T0)
+    asked = scene.desk.ask(5)
+    at = T0 + LIFETIME
+    charge_lapsed_holds(at=at)
+    event = UsageEvent.objects.get()
+    usage = None if calls is None else {"calls": calls}
+
+    def correct() -> object:
+        return correct_charge(event=event, usage=usage, model="penny", reason="x", at=at, by=None)
+
+    def settle() -> object:
+        return scene.desk.settle(asked, 3, at=at)
+
+    first, second = (correct, settle) if corrected_first else (settle, correct)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first()
+            done = pool.submit(in_a_thread, second)
+            waiting("transactionid", 1)
+        refused = done.exception(30)
+    assert isinstance(refused, NoneType if corrected_first else ChargeCorrected)
+    assert sum(UsageEvent.objects.values_list("amount_nanousd", flat=True)) == 3 * CENT
+    assert CreditGrant.objects.get().remaining_nanousd == USD - 3 * CENT
+    assert not list(differences(at))
 
 
 def test_without_the_lock_both_are_charged() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import time_machine
 
 from quota.models import Reservation, UsageEvent
+from quota.models.usage import OWN_DRAW
 from tests.helpers import factories
 from tests.helpers.api_client import Office, make_office
 from tests.helpers.factories import CREDIT
@@ -114,6 +115,14 @@ def test_a_field_that_is_not_known_settles_nothing() -> None:
     answer = office.gateway.post(path, {"usage": {"calls": 1}, "Usage": {}})
     assert (answer.status, answer.code, answer.body["pointer"]) == (422, "invalid", "/Usage")
     assert Reservation.objects.get().state == "held"
+
+
+def test_no_draw_has_an_id_as_ours_have() -> None:
+    office = make_office()
+    body = {"id": f"{OWN_DRAW}charged at its end", "usage": {"calls": 1}}
+    answer = office.gateway.post(f"gateway/reservations/{held(office)}/draw", body)
+    assert (answer.status, answer.body["errors"][0]["pointer"]) == (422, "/id")
+    assert not UsageEvent.objects.exists()
 
 
 def test_a_meter_without_a_price_marks_the_receipt_and_throws_no_usage_away() -> None:
