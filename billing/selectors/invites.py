@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from billing.errors import InviteForNewcomers, InviteFromATeam, InviteOneself, InviteUsed
 from billing.models import (
@@ -23,6 +23,9 @@ from billing.models import (
 )
 from billing.querysets import InvoiceQuerySet
 from teams.models import Membership, Role, Team, User
+
+# Also of a Team that somebody made and handed on: whose it is now says nothing of who paid.
+_OWN = Q(role=Role.OWNER) | Q(is_founder=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def check_may_come(user: User, link: InviteLink) -> Invitee | None:
     theirs = Membership.objects.filter(user=user)
     if Membership.objects.filter(user=link.user, team__in=theirs.values("team")).exists():
         raise InviteFromATeam
-    owned = theirs.filter(role=Role.OWNER).values("team")
+    owned = theirs.filter(_OWN).values("team")
     paid = Payment.objects.filter(team__in=owned, status="succeeded")
     granted = CreditPurchase.objects.filter(team__in=owned, state=CreditPurchase.State.PAID)
     if paid.exists() or granted.exists() or _paid_seats().filter(team__in=owned).exists():
@@ -111,8 +114,8 @@ def counts(invitee: Invitee, team: Team, at: datetime) -> bool:
 
 
 def paid_with_a_card_of(user: User, payment: Payment) -> bool:
-    """Has a Team that this person owns, or owned last, paid with the same card or account?"""
-    owned = Membership.objects.filter(user=user, role=Role.OWNER).values("team")
+    """Has a Team that this person owns, owned last, or made, paid with the same card or account?"""
+    owned = Membership.objects.filter(_OWN, user=user).values("team")
     same = Payment.objects.filter(team__in=owned, fingerprint=payment.fingerprint)
     return payment.fingerprint != "" and same.exists()
 

@@ -24,10 +24,11 @@ from quota.models import CreditLedgerEntry
 from quota.selectors.reconcile import differences
 from quota.services.credits import adjust_lot
 from quota.services.reservations import charge_lapsed_holds
-from teams.models import Mail
+from teams.models import Mail, Team
 from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
 from teams.services.mail import deliver_due
+from teams.services.teams import transfer_ownership
 from tests.helpers.factories import (
     USD,
     Desk,
@@ -326,6 +327,19 @@ def test_nothing_is_given_for_what_the_inviters_own_card_paid(
     bought(stripe_account, link, MASTERCARD)
 
     assert left(link) == []
+
+
+def test_a_card_stays_the_inviters_though_they_hand_the_team_on_that_paid_with_it(
+    stripe_account: StripeAccount, link: InviteLink
+) -> None:
+    (team,) = Payment.objects.values_list("team", flat=True)
+    paying = Team.objects.get(pk=team)
+    heir = make_member(paying)
+    transfer_ownership(team=paying, to=heir, at=stripe_account.at, by=link.user)
+
+    friend = bought(stripe_account, link, MASTERCARD)
+
+    assert (friend.paid(), left(link)) == ([9_000], [])
 
 
 def test_the_share_is_of_what_was_paid_without_tax(

@@ -124,6 +124,23 @@ def test_only_who_has_paid_for_nothing_comes_by_a_link(
     refused(stripe_account, link, credits.owner, InviteForNewcomers)
 
 
+def test_who_has_paid_is_no_newcomer_by_handing_the_team_on(
+    stripe_account: StripeAccount, link: InviteLink
+) -> None:
+    story = Story(stripe_account)
+    person = story.owner
+    story.subscribe(plus=1)
+    stripe_account.deliver()
+
+    heir = make_member(story.team)
+    transfer_ownership(team=story.team, to=heir, at=stripe_account.at, by=person)
+
+    refused(stripe_account, link, person, InviteForNewcomers)
+    # Who is a member of a Team that pays has paid for nothing.
+    someone = make_member(story.team).user
+    assert come_by_link(code=link.code, at=stripe_account.at, by=someone).user == someone
+
+
 def test_nobody_comes_by_two_links(stripe_account: StripeAccount, link: InviteLink) -> None:
     friend = make_friend(stripe_account, link)
 
