@@ -121,11 +121,15 @@ def paid_with_a_card_of(user: User, payment: Payment) -> bool:
 
 
 def promotion_by_invite(team: Team, at: datetime) -> Promotion | None:
-    """What takes the campaign's share off the Team's seats; None where nothing does."""
+    """What takes the campaign's share off the Team's seats; None where nothing does. What is off the first
+    invoice alone is so for the first seats of the Team.
+    """
     invitee = invitee_for(team, at)
     promotion = invitee.campaign.promotion if invitee else None
-    usable = promotion is not None and promotion.active and not promotion.is_over(at)
-    return promotion if usable else None
+    if promotion is None or not promotion.active or promotion.is_over(at):
+        return None
+    is_first = promotion.duration != "once" or not _paid_seats().filter(team=team).exists()
+    return promotion if is_first else None
 
 
 def _paid_seats() -> InvoiceQuerySet:

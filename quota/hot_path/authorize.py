@@ -146,7 +146,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             else [],
             created_at=at,
             expires_at=expires_at,
-            **ends_of_hold(gateway, expires_at, is_lease=is_lease),
+            **ends_of_hold(gateway, expires_at, is_lease=is_lease, is_charged=gateway.charge_hold),
         )
         if _write(reservation, credits_needed):
             open_first_use_windows(state.seat_id, state.usage, at)
@@ -191,13 +191,15 @@ def _lifetime(gateway: Gateway, card: Card | None, request: AuthorizeRequest) ->
     return timedelta(seconds=min(seconds, gateway.max_lifetime_seconds))
 
 
-def ends_of_hold(gateway: Gateway, expires_at: datetime, *, is_lease: bool) -> dict[str, datetime | None]:
+def ends_of_hold(
+    gateway: Gateway, expires_at: datetime, *, is_lease: bool, is_charged: bool
+) -> dict[str, datetime | None]:
     """The columns of a hold that say when it lets go of its room by itself: a lease after the time to flush
-    its draws. Where the gateway charges what lapses, that is charged then, and the room kept until it is: so
-    until then for as long as its usage may be reported.
+    its draws. Where what lapses `is_charged`, it is charged then, and the room kept until it is: so until
+    then for as long as its usage may be reported.
     """
     over = expires_at + timedelta(seconds=gateway.flush_seconds) if is_lease else expires_at
-    if gateway.charge_hold:
+    if is_charged:
         return {"holds_until": over + TAKEN_FOR, "charges_at": over}
     return {"holds_until": over, "charges_at": None}
 

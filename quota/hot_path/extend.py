@@ -54,7 +54,10 @@ def extend(*, reservation_id: UUID, extension: Extension, at: datetime) -> Reser
         gateway = Gateway.objects.get(pk=locked.gateway_id)
         lifetime = check_lifetime(gateway, extension.lifetime_seconds)
         row.expires_at = max(row.expires_at, at + lifetime)
-        for column, moment in ends_of_hold(gateway, row.expires_at, is_lease=row.is_lease).items():
+        # Whether it is charged at its end was said at its authorize.
+        charged = row.charges_at is not None
+        ends = ends_of_hold(gateway, row.expires_at, is_lease=row.is_lease, is_charged=charged)
+        for column, moment in ends.items():
             setattr(row, column, moment)
     if nanousd is not None and nanousd > row.left_nanousd:
         _raise_to(row, locked, nanousd, at)

@@ -13,7 +13,7 @@ from quota.hot_path.charges import HeldParts, call_of_hold, record_charge, usage
 from quota.hot_path.locks import lock_credits
 from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.hot_path.undo import undo_charge
-from quota.models import Reservation, UsageEvent
+from quota.models import CreditGrant, Reservation, UsageEvent
 from quota.models.usage import OWN_DRAW
 from quota.pricing import Charge
 from teams.models import Team
@@ -26,12 +26,17 @@ LEASE = "lease"
 def charge_at_end(
     locked: ReservationState, *, at: datetime, instead_of: UsageEvent | None = None
 ) -> UsageEvent | None:
-    """Charge all that is left of the hold, in the transaction that has locked it, to what was held for it,
-    at the moment of its authorize: so the windows show as used what they showed as held. None where nothing
-    is left. `instead_of`: the charge of its end that was undone because more of the usage was reported.
+    """Charge all that is left of the hold, in the transaction that has locked it, to what was held for it, at
+    the moment of its authorize: so the windows show as used what they showed as held. None where nothing is
+    left, or where the lots that were held have gone: what nobody has reported is not owed. `instead_of`: the
+    charge of its end that was undone because more of the usage was reported.
     """
+    in_lots = _left_in_lots(locked) if locked.left_in_account_nanousd else 0
     held = HeldParts(
-        locked.left_quota_nanousd, locked.left_in_account_nanousd, lots_at=locked.created_at, alone=True
+        locked.left_quota_nanousd,
+        min(locked.left_in_account_nanousd, in_lots),
+        lots_at=locked.created_at,
+        alone=True,
     )
     event = None
     if held.quota + held.credits:
@@ -53,6 +58,13 @@ def charge_at_end(
         state=Reservation.State.RELEASED, expired=True, closed_at=F("charges_at")
     )
     return event
+
+
+def _left_in_lots(locked: ReservationState) -> int:
+    """What the lots that were alive at the authorize have left, which stay locked."""
+    lock_credits(Team.objects.get(pk=locked.team_id))
+    lots = CreditGrant.objects.filter(team_id=locked.team_id).of_account(locked.payer.account)
+    return lots.live(locked.created_at).remaining()
 
 
 def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState, UsageEvent | None]:

@@ -101,3 +101,18 @@ def make_friend_of_a_campaign(account: StripeAccount) -> Story:
     link = make_inviter(account)
     make_campaign(account.at)
     return make_friend(account, link)
+
+
+def test_what_is_off_the_first_invoice_alone_is_off_the_first_seats_of_a_team_alone(
+    stripe_account: StripeAccount,
+) -> None:
+    link = make_inviter(stripe_account)
+    make_campaign(stripe_account.at, duration="once")
+    friend = make_friend(stripe_account, link)
+    friend.subscribe(max=1)
+    stripe_account.deliver()
+    friend.cancel()
+    stripe_account.advance(timedelta(days=32))
+    stripe_account.deliver()
+    friend.subscribe(max=1)
+    assert friend.paid() == [4_500, 5_000]

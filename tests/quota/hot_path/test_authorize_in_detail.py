@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -185,17 +185,14 @@ def test_a_lifetime_lies_between_ten_seconds_and_the_longest_of_the_gateway() ->
         assert refused.value.pointer == "/lifetime_seconds"
 
 
-def test_a_lease_alone_keeps_its_room_for_the_time_to_flush() -> None:
+@pytest.mark.parametrize(("is_lease", "over"), [(True, T0 + MINUTE), (False, T0)])
+def test_a_lease_alone_keeps_its_room_for_the_time_to_flush(is_lease: bool, over: datetime) -> None:
+    """What is charged at its end keeps it for as long as its usage may be reported."""
     gateway = Gateway(flush_seconds=60)
-    assert ends_of_hold(gateway, T0, is_lease=True) == {"holds_until": T0 + MINUTE, "charges_at": None}
-    assert ends_of_hold(gateway, T0, is_lease=False) == {"holds_until": T0, "charges_at": None}
-
-
-def test_what_is_charged_at_its_end_keeps_its_room_for_as_long_as_it_may_be_reported() -> None:
-    gateway = Gateway(flush_seconds=60, charge_hold=True)
-    for is_lease, over in ((True, T0 + MINUTE), (False, T0)):
-        ends = {"holds_until": over + timedelta(days=60), "charges_at": over}
-        assert ends_of_hold(gateway, T0, is_lease=is_lease) == ends
+    ends = {"holds_until": over, "charges_at": None}
+    assert ends_of_hold(gateway, T0, is_lease=is_lease, is_charged=False) == ends
+    charged = {"holds_until": over + timedelta(days=60), "charges_at": over}
+    assert ends_of_hold(gateway, T0, is_lease=is_lease, is_charged=True) == charged
 
 
 @pytest.mark.django_db

@@ -208,6 +208,17 @@ def test_credits_of_a_lot_that_has_expired_since_pay_for_what_was_held_of_them(s
     assert not list(differences(LATER))
 
 
+def test_what_nobody_reported_is_not_owed_where_the_lot_it_was_held_on_has_gone(scene: Scene) -> None:
+    held = scene.desk.ask(14)
+    CreditGrant.objects.update(frozen_at=T0 + MINUTE)
+    assert charge_lapsed_holds(at=END) == 1
+    assert of_hold(held) == [(10, 0, 0)]
+    assert (credits_left(scene), OwedUsage.objects.exists()) == (30, False)
+    # What is reported is.
+    assert parts(scene.desk.settle(held, 14, at=LATER)) == (10, 0, 4)
+    assert not list(differences(LATER))
+
+
 def test_what_an_operator_made_of_the_charge_gives_way_to_what_is_reported(scene: Scene) -> None:
     held = scene.desk.ask(14)
     charge_lapsed_holds(at=END)
@@ -248,8 +259,10 @@ def test_a_hold_that_has_ended_is_neither_extended_nor_answered_again(scene: Sce
         charge_lapsed_holds(at=at)
 
 
-def test_an_extended_hold_is_charged_at_its_new_end(scene: Scene) -> None:
+@pytest.mark.parametrize("still", [True, False])
+def test_an_extended_hold_is_charged_at_its_new_end(scene: Scene, still: bool) -> None:
     held = scene.desk.ask(4)
+    Gateway.objects.update(charge_hold=still)
     extend(reservation_id=held.reservation_id, extension=Extension(lifetime_seconds=3600), at=T0 + MINUTE)
     assert charge_lapsed_holds(at=T0 + HOUR + MINUTE - SECOND) == 0
     assert charge_lapsed_holds(at=T0 + HOUR + MINUTE) == 1
