@@ -133,7 +133,7 @@ def _open(values: Mapping[str, Any], by: User, at: datetime) -> InviteCampaign:
 class InviteLinkAdmin(VerbsAdmin[InviteLink]):
     list_display = ("code", "user", "created_at", "blocked_at")
     list_select_related = ("user",)
-    search_fields = ("=code", "=user__email")
+    search_fields = ("=code", "user__email__contains")
     ordering = ("-created_at",)
     fields = readonly_fields = list_display
     verbs = (
