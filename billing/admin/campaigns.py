@@ -151,7 +151,11 @@ class InviteLinkAdmin(VerbsAdmin[InviteLink]):
 class InviteVoucherAdmin(ReadOnlyAdmin[InviteVoucher]):
     list_display = ("invoice", "invitee", "inviter", "amount", "taken_back", "lot", "created_at")
     list_select_related = ("invoice", "invitee__user", "invitee__inviter", "lot__team")
-    search_fields = ("=invoice__stripe_id", "=invitee__user__email", "=invitee__inviter__email")
+    search_fields = (
+        "=invoice__stripe_id",
+        "invitee__user__email__contains",
+        "invitee__inviter__email__contains",
+    )
     ordering = ("-created_at",)
     fields = readonly_fields = list_display
 
