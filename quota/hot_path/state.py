@@ -194,8 +194,7 @@ def id_and_kind_of(text: str) -> tuple[str, keytext.KeyKind]:
     Raises KeyInvalid, without asking the database, for a text that cannot be a key.
     """
     kind = keytext.kind_of(text)
-    public_id = keytext.key_id_of(text, kind) if kind else None
-    if kind is None or public_id is None:
+    if kind is None or (public_id := keytext.key_id_of(text, kind)) is None:
         raise KeyInvalid
     return public_id, kind
 

@@ -86,6 +86,7 @@ def test_a_share_is_shown_in_percent(hundredths: int, text: str) -> None:
     ("paid", "total", "tax", "hundredths", "share"),
     [
         (9_000, 9_000, 0, 1_000, 900),
+        (1_000_000, 1_000_000, 0, 1_000, 100_000),
         (9_900, 9_900, 900, 1_000, 900),  # without tax
         (6_600, 9_900, 900, 1_000, 600),  # two thirds of it, and of the tax
         (1_999, 1_999, 0, 1_000, 199),  # down to whole cents

@@ -45,6 +45,11 @@ def test_seats_that_will_swap_their_plans_have_not_done_so_while_both_are_paid_f
     assert place_seats(seats, {PLUS: 1, MAX: 1}).plan_ids == {1: MAX, 2: PLUS}
 
 
+def test_a_seat_that_is_raised_at_once_is_not_before_it_is_paid_though_another_will_change() -> None:
+    seats = [SeatToPlace(1, ULTRA, PLUS), SeatToPlace(2, PLUS, ULTRA, at_once=True)]
+    assert place_seats(seats, {PLUS: 1, ULTRA: 1}).plan_ids == {1: ULTRA, 2: PLUS}
+
+
 def test_seats_that_follow_each_other_at_once_do_so_beside_one_that_changes_later() -> None:
     up = [SeatToPlace(1, PLUS, MAX, at_once=True), SeatToPlace(2, MAX, ULTRA, at_once=True)]
     later = SeatToPlace(3, ULTRA, PLUS)

@@ -207,6 +207,15 @@ def test_a_call_that_was_allowed_is_charged_as_ever_though_its_key_has_gone(scen
     assert parts(scene.desk.settle(held, 12, at=T0 + MINUTE)) == (12, 0, 0)
 
 
+def test_a_draw_says_that_its_hold_has_lapsed_once_a_sweep_has_marked_it(scene: Scene) -> None:
+    held = scene.desk.lease(9 * PENNY, seconds=60)
+    late = T0 + HOUR
+    assert scene.desk.draw(held, 1, at=late, draw_id="one").state == "held"
+    expire_reservations(at=late)
+    assert scene.desk.draw(held, 1, at=late, draw_id="two").state == "lapsed"
+    assert scene.desk.draw(held, 1, at=late, draw_id="two").state == "lapsed"
+
+
 def test_usage_is_taken_for_sixty_days_after_the_end_of_its_hold_and_no_longer(scene: Scene) -> None:
     one, two, lease = scene.desk.ask(1), scene.desk.ask(1), scene.desk.lease(PENNY)
     last = one.expires_at + 60 * DAY

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from quota.errors import AlreadySettled
+from quota.errors import AlreadySettled, MomentOutOfRange
 from quota.hot_path.authorize import Authorization
-from quota.hot_path.events import ReportedEvent, RowResult, record_events
+from quota.hot_path.events import ReportedEvent, RowResult, record_events, replay
 from quota.models import ApiKeyMonth, UsageEvent
 from quota.services.balance import add_to_balance
 from teams import keytext
@@ -117,6 +117,15 @@ def test_an_event_names_the_hold_of_its_key_by_the_handle(paying: Scene) -> None
         asked.reservation_id,
         paid.reservation_id,
     }
+
+
+def test_an_operator_records_an_event_of_a_hold_however_late_it_is(scene: Scene) -> None:
+    text = SubscriptionKey.objects.get(membership=scene.owner)
+    event, late = named(scene, scene.desk.ask(2), text), T0 + timedelta(days=61)
+    (refused,) = record(scene, event, at=late)
+    assert isinstance(refused.refusal, MomentOutOfRange)
+    assert replay(gateway=scene.desk.gateway, row=event, at=late)
+    assert UsageEvent.objects.get().amount_nanousd == PENNY
 
 
 def test_an_event_of_a_settled_call_is_a_duplicate_and_of_a_settled_lease_refused() -> None:

@@ -208,6 +208,30 @@ def test_credits_of_a_lot_that_has_expired_since_pay_for_what_was_held_of_them(s
     assert not list(differences(LATER))
 
 
+def test_what_was_drawn_whole_is_not_charged_and_no_other_hold_ends_with_it(scene: Scene) -> None:
+    drawn = scene.desk.lease(2 * PENNY, seconds=60)
+    scene.desk.draw(drawn, 2)
+    open_still = scene.desk.lease(3 * PENNY, seconds=3600)
+    assert charge_lapsed_holds(at=T0 + 20 * MINUTE) == 1
+    assert UsageEvent.objects.count() == 1
+    assert (left(drawn)[2], left(open_still)) == ("released", (3, 0, "held"))
+
+
+def test_a_lease_that_quota_and_credits_hold_alike_is_charged_whole(scene: Scene) -> None:
+    held = scene.desk.lease(20 * PENNY, seconds=60)
+    charge_lapsed_holds(at=LATER)
+    assert of_hold(held) == [(10, 10, 0)]
+    assert UsageEvent.objects.get().modality == ""
+
+
+def test_only_the_lots_of_its_own_team_pay(scene: Scene) -> None:
+    give_credits(make_scene().team, 100 * PENNY, expires_at=T0 + 30 * 24 * HOUR)
+    held = scene.desk.ask(14)
+    CreditGrant.objects.filter(team=scene.team).update(frozen_at=T0 + MINUTE)
+    charge_lapsed_holds(at=END)
+    assert of_hold(held) == [(10, 0, 0)]
+
+
 def test_what_nobody_reported_is_not_owed_where_the_lot_it_was_held_on_has_gone(scene: Scene) -> None:
     held = scene.desk.ask(14)
     CreditGrant.objects.update(frozen_at=T0 + MINUTE)
@@ -289,8 +313,13 @@ def test_an_api_keys_hold_is_charged_to_the_balance(scene: Scene) -> None:
     charge_lapsed_holds(at=END)
     event = UsageEvent.objects.get()
     assert (event.from_balance_nanousd, event.api_key_id) == (6 * PENNY, key.pk)
+    lease = desk.lease(6 * PENNY, seconds=60)
+    charge_lapsed_holds(at=LATER)
+    desk.draw(lease, 1, at=LATER, occurred_at=T0)
+    assert CreditGrant.objects.api_balance().remaining() == 8 * PENNY
     desk.settle(held, 2, at=LATER)
-    assert CreditGrant.objects.api_balance().remaining() == 18 * PENNY
+    desk.report(lease, {"calls": 0}, at=LATER, model="penny")
+    assert CreditGrant.objects.api_balance().remaining() == 17 * PENNY
     assert not list(differences(LATER))
 
 

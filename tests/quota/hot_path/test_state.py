@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from quota.errors import ReservationUnknown
-from quota.hot_path.accounts import usable_credits
+from quota.hot_path.accounts import Payer, usable_credits, usable_in_account
 from quota.hot_path.state import (
     NO_SEAT,
     CallState,
@@ -29,7 +29,7 @@ from quota.hot_path.state import (
 )
 from quota.windows import Bucket, Hold
 from teams.errors import KeyInvalid
-from teams.keytext import key_text
+from teams.keytext import API_KEY, key_text
 from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
 from tests.helpers.factories import FIVE_HOURS, T0, USD, give_credits, limits, make_scene
@@ -156,6 +156,14 @@ def test_a_key_is_found_by_its_kind_where_one_of_the_other_kind_has_the_same_id(
 
 
 def test_whoever_waits_for_a_lock_in_the_database_waits_for_three_seconds() -> None:
+    scene = make_scene()
+    give_credits(scene.team, USD)
+    scene.desk.settle(scene.desk.ask(1), 1)
+    asked: dict[str, Any] = {"seated": False, "at": T0}
+    usable_in_account(Payer(scene.team.pk, scene.owner.pk, None), **asked)
+    usable_in_account(Payer(scene.team.pk, scene.owner.pk, 0), **asked)
+    with pytest.raises(KeyInvalid):
+        locked_call_state("0" * 12, key_text=None, kind=API_KEY, request_id=None, occurred_at=T0, at=T0)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT proname, proconfig FROM pg_proc WHERE prosrc ILIKE '%FOR NO KEY UPDATE%'"
