@@ -211,6 +211,7 @@ def without_password(scene: Scene) -> User:
     return owner
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "method"), ASKS)
 def test_without_a_proof_each_asks_for_one_and_has_written_nothing(
     scene: Scene, name: str, method: str

@@ -52,6 +52,7 @@ def half_a_body(port: int) -> socket.socket:
     return connection
 
 
+@pytest.mark.slow
 def test_connections_with_half_a_body_hold_up_nobody_and_are_ended(served: Installation) -> None:
     with ExitStack() as stack:
         connections = [stack.enter_context(half_a_body(served.port)) for _ in range(HALF_BODIES)]

@@ -220,6 +220,7 @@ FITS = {
 }
 
 
+@pytest.mark.slow
 def test_a_field_of_the_wrong_kind_is_named(room: Room) -> None:
     before = written()
     for method, route in WITH_BODY:
