@@ -118,6 +118,7 @@ def test_every_address_that_names_a_team_is_in_the_teams_table() -> None:
     assert naming == set(TEAMS)
 
 
+@pytest.mark.slow
 def test_each_address_does_what_the_table_says_and_for_nobody_else(scene: Scene) -> None:
     visitors = {role: signed_in(user) for role, user in scene.people.items()}
     visitors |= {"nobody": Client(), "stranger": signed_in(make_user())}
