@@ -120,16 +120,22 @@ def paid_with_a_card_of(user: User, payment: Payment) -> bool:
     return payment.fingerprint != "" and same.exists()
 
 
-def promotion_by_invite(team: Team, at: datetime) -> Promotion | None:
-    """What takes the campaign's share off the Team's seats; None where nothing does. What is off the first
-    invoice alone is so for the first seats of the Team.
+def campaign_for(team: Team, at: datetime) -> InviteCampaign | None:
+    """The campaign whose share is taken off the Team's seats now; None where nothing is. What is off the
+    first invoice alone is so for the first seats of the Team.
     """
     invitee = invitee_for(team, at)
     promotion = invitee.campaign.promotion if invitee else None
-    if promotion is None or not promotion.active or promotion.is_over(at):
+    if invitee is None or promotion is None or not promotion.active or promotion.is_over(at):
         return None
     is_first = promotion.duration != "once" or not _paid_seats().filter(team=team).exists()
-    return promotion if is_first else None
+    return invitee.campaign if is_first else None
+
+
+def promotion_by_invite(team: Team, at: datetime) -> Promotion | None:
+    """What takes that share off at Stripe."""
+    campaign = campaign_for(team, at)
+    return campaign.promotion if campaign else None
 
 
 def _paid_seats() -> InvoiceQuerySet:

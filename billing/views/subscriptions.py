@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from billing.errors import PaymentsUnavailable
 from billing.forms import SubscribeForm
 from billing.models import Interval, Promotion
-from billing.selectors.invites import invitee_for
+from billing.selectors.invites import campaign_for
 from billing.selectors.offers import offers
 from billing.selectors.overview import overview
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
@@ -53,14 +53,13 @@ def subscribe(request: TeamRequest) -> HttpResponse:
             return redirect(begun.value.url)
     total, reason = _total(request, form)
     typed = form["promotion_code"].value()
-    invited_by = None if typed else invitee_for(request.team, timezone.now())
     context = {
         "form": form,
         "offers": on_sale,
         "total": total,
         "reason": reason,
         "afterwards": _afterwards(total, form["interval"].value(), typed) if total and typed else "",
-        "campaign": invited_by.campaign if invited_by else None,
+        "campaign": None if typed else campaign_for(request.team, timezone.now()),
         "checkout": now.checkout,
     }
     return show_fresh(request, "billing/subscribe.html", context, status=422 if posted else 200)

@@ -9,7 +9,7 @@ import pytest
 
 from billing.errors import PromotionUnknown
 from billing.models import InviteCampaign, Promotion
-from billing.selectors.invites import campaign_in_force
+from billing.selectors.invites import campaign_for, campaign_in_force
 from billing.services.campaigns import ask_campaign
 from billing.stripe_api.client import api
 from billing.workflows.campaigns import finish_campaigns, open_campaign
@@ -114,5 +114,7 @@ def test_what_is_off_the_first_invoice_alone_is_off_the_first_seats_of_a_team_al
     friend.cancel()
     stripe_account.advance(timedelta(days=32))
     stripe_account.deliver()
+    # Nor does the page for choosing seats promise it.
+    assert campaign_for(friend.team, stripe_account.at) is None
     friend.subscribe(max=1)
     assert friend.paid() == [4_500, 5_000]
