@@ -68,9 +68,13 @@ def ask_campaign(*, request: UUID, asked: CampaignAsked, at: datetime, by: User)
     return campaign
 
 
-def _check(asked: CampaignAsked, at: datetime) -> None:
-    if not any(words.get("title") for words in asked.words.values()):
+def _check_words(words: Words) -> None:
+    if not any(said.get("title") for said in words.values()):
         raise InvalidValue(_("Give it a title, for everyone to read"), pointer="/title_en")
+
+
+def _check(asked: CampaignAsked, at: datetime) -> None:
+    _check_words(asked.words)
     if asked.ends_at <= max(asked.starts_at, at):
         raise InvalidValue(_("A campaign ends after it began, and in the future"), pointer="/ends_at")
     for pointer, share in (("/off", asked.off_hundredths), ("/voucher", asked.voucher_hundredths)):
@@ -101,8 +105,7 @@ def attach_promotion(*, campaign: InviteCampaign, promotion: Promotion, at: date
 @one_transaction()
 def set_words(*, campaign: InviteCampaign, words: Words, at: datetime, by: User) -> InviteCampaign:
     """What people read of it from now on. Its shares stay as they were said. Raises InvalidValue."""
-    if not any(said.get("title") for said in words.values()):
-        raise InvalidValue(_("Give it a title, for everyone to read"), pointer="/title_en")
+    _check_words(words)
     campaign = InviteCampaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     campaign.words = {language: dict(said) for language, said in words.items()}
     campaign.save(update_fields=["words"])

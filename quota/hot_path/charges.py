@@ -22,6 +22,7 @@ from quota.hot_path.sql import Columns
 from quota.hot_path.state import ReservationState, SeatUsage
 from quota.models import ApiKeyMonth, CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
+from quota.querysets import CreditGrantQuerySet
 from quota.stored_json import prices_json, windows_json
 from quota.windows import Limit
 
@@ -214,10 +215,14 @@ def _who_pays(
         usable = 0
     if held.credits > usable:
         # What was held pays although the access was switched off since, but never beyond what the lots hold.
-        lots = CreditGrant.objects.filter(team_id=call.team_id).of_account(call.payer.account)
-        left = lots.live(lots_at).remaining()
+        left = lots_of(call.payer, lots_at).remaining()
         usable = max(usable, min(held.credits, left))
     return split(amount, room=room, credits=usable)
+
+
+def lots_of(payer: Payer, at: datetime) -> CreditGrantQuerySet:
+    """The lots of the payer's account that live at the moment, in the order of drawing."""
+    return CreditGrant.objects.filter(team_id=payer.team_id).of_account(payer.account).live(at)
 
 
 _COLUMNS = Columns(UsageEvent)
@@ -255,8 +260,8 @@ def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) 
     """Take `amount` from the account's lots, which are locked, and write it into the ledger and the month of
     the member, or of the API key.
     """
-    lots = CreditGrant.objects.filter(team_id=event.team_id).of_account(payer.account).live(lots_at)
-    for part in draw(amount, list(lots.values_list("id", "remaining_nanousd"))):
+    lots = lots_of(payer, lots_at).values_list("id", "remaining_nanousd")
+    for part in draw(amount, list(lots)):
         CreditGrant.objects.filter(pk=part.grant_id).update(
             remaining_nanousd=F("remaining_nanousd") - part.nanousd
         )

@@ -9,11 +9,11 @@ from datetime import datetime
 from django.db.models import F
 
 from quota.hot_path.catalog import rate_card
-from quota.hot_path.charges import HeldParts, call_of_hold, record_charge, usage_hash
+from quota.hot_path.charges import HeldParts, call_of_hold, lots_of, record_charge, usage_hash
 from quota.hot_path.locks import lock_credits
 from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.hot_path.undo import undo_charge
-from quota.models import CreditGrant, Reservation, UsageEvent
+from quota.models import Reservation, UsageEvent
 from quota.models.usage import OWN_DRAW
 from quota.pricing import Charge
 from teams.models import Team
@@ -63,8 +63,7 @@ def charge_at_end(
 def _left_in_lots(locked: ReservationState) -> int:
     """What the lots that were alive at the authorize have left, which stay locked."""
     lock_credits(Team.objects.get(pk=locked.team_id))
-    lots = CreditGrant.objects.filter(team_id=locked.team_id).of_account(locked.payer.account)
-    return lots.live(locked.created_at).remaining()
+    return lots_of(locked.payer, locked.created_at).remaining()
 
 
 def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState, UsageEvent | None]:

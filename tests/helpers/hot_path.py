@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.events import ReportedEvent, record_events
-from quota.models import CreditLedgerEntry, Reservation, UsageBucket, UsageEvent
+from quota.models import CreditLedgerEntry, Gateway, Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from teams import keytext
 from tests.helpers.factories import T0, Scene
@@ -75,3 +75,9 @@ def forged(key: str) -> str:
     body = key[: -keytext.CHECKSUM_LENGTH]
     body = body[:-1] + ("0" if body[-1] != "0" else "1")
     return body + keytext._checksum(body)
+
+
+def charging(scene: Scene) -> None:
+    """From now on the scene's gateway charges what lapses."""
+    Gateway.objects.update(charge_hold=True)
+    scene.desk.gateway.refresh_from_db()

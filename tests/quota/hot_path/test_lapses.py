@@ -29,7 +29,7 @@ from quota.services.reservations import charge_lapsed_holds, expire_reservations
 from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key, revoke_keys
 from tests.helpers.factories import T0, Desk, Scene, give_credits, limits, make_plan, make_scene
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, bar, counts, left, parts
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, bar, charging, counts, left, parts
 
 pytestmark = pytest.mark.django_db
 
@@ -46,11 +46,6 @@ def scene() -> Scene:
     give_credits(scene.team, 30 * PENNY, expires_at=T0 + 30 * 24 * HOUR)
     charging(scene)
     return scene
-
-
-def charging(scene: Scene) -> None:
-    Gateway.objects.update(charge_hold=True)
-    scene.desk.gateway.refresh_from_db()
 
 
 def of_hold(held: Authorization) -> list[tuple[int, int, int]]:

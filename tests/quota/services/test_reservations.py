@@ -14,14 +14,15 @@ from django.db import connections, transaction
 from quota.errors import ChargeCorrected
 from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.state import locked_reservation_state
-from quota.models import CreditGrant, Gateway, Reservation, UsageEvent
+from quota.models import CreditGrant, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.selectors.usage_bar import seat_windows
 from quota.services import reservations
 from quota.services.corrections import correct_charge
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
 from teams.services.seats import free_seat
-from tests.helpers.factories import T0, USD, Scene, give_credits, make_scene
+from tests.helpers.factories import T0, USD, give_credits, make_scene
+from tests.helpers.hot_path import charging
 from tests.helpers.races import race, waiting
 
 pytestmark = pytest.mark.django_db
@@ -199,11 +200,6 @@ def test_without_the_lock_both_are_charged() -> None:
     scene.desk.settle(asked, 0, at=at)
     charge_at_end(read_before, at=at)
     assert sum(UsageEvent.objects.values_list("amount_nanousd", flat=True)) == 5 * CENT
-
-
-def charging(scene: Scene) -> None:
-    Gateway.objects.update(charge_hold=True)
-    scene.desk.gateway.refresh_from_db()
 
 
 def in_a_thread(work: Callable[[], object]) -> object:
