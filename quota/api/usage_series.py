@@ -13,7 +13,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from quota.selectors.usage_series import Amounts, Group, UsageRow, total
+from quota.selectors.usage_series import Amounts, Group, Owner, UsageRow, total, usage_by
 from quota.stored_json import moment_json
 from quota.windows import EPOCH
 from tokenplan.kit.errors import InvalidValue
@@ -104,15 +104,18 @@ def amounts_json(amounts: Amounts) -> dict[str, int]:
     }
 
 
-def series_json(span: Span, rows: Sequence[UsageRow]) -> dict[str, Any]:
-    """The rows, and the exact total of them."""
+def series_json(owner: Owner, span: Span) -> dict[str, Any]:
+    """The rows, and the exact total of the range."""
+    rows = usage_by(owner, span.start, span.end, *span.groups)
+    # A call with two tags is in two rows, and in the total once.
+    whole = usage_by(owner, span.start, span.end)[0].amounts if span.group is Group.TAG else total(rows)
     return {
         "by": span.by,
         "group": span.group,
         "from": moment_json(span.start),
         "to": moment_json(span.end),
         "rows": [_row_json(span, row) for row in rows],
-        "total": amounts_json(total(rows)),
+        "total": amounts_json(whole),
     }
 
 
@@ -160,13 +163,16 @@ class SeriesRowSerializer(AmountsSerializer):
     model = serializers.CharField(required=False)
     modality = serializers.CharField(required=False)
     member = SeriesMemberSerializer(required=False)
+    tag = serializers.CharField(required=False, help_text="Empty: calls without a tag.")
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
-    """Usage added up; hours, days and names without usage are left out."""
+    """Usage added up; hours, days and names without usage are left out. By tag, a call with several tags is in
+    the row of each of them, so that the rows may come to more than the total.
+    """
 
     by = serializers.ChoiceField(["day", "hour"], allow_null=True)
-    group = serializers.ChoiceField(["model", "modality", "member"], allow_null=True)
+    group = serializers.ChoiceField(["model", "modality", "member", "tag"], allow_null=True)
     to = serializers.DateTimeField()
     rows = SeriesRowSerializer(many=True)
     total = AmountsSerializer()

@@ -25,11 +25,11 @@ LEASE = "lease"
 
 def charge_at_end(
     locked: ReservationState, *, at: datetime, instead_of: UsageEvent | None = None
-) -> UsageEvent | None:
+) -> None:
     """Charge all that is left of the hold, in the transaction that has locked it, to what was held for it, at
-    the moment of its authorize: so the windows show as used what they showed as held. None where nothing is
-    left, or where the lots that were held have gone: what nobody has reported is not owed. `instead_of`: the
-    charge of its end that was undone because more of the usage was reported.
+    the moment of its authorize: so the windows show as used what they showed as held. Nothing is charged
+    where nothing is left, or where the lots that were held have gone: what nobody has reported is not owed.
+    `instead_of`: the charge of its end that was undone because more of the usage was reported.
     """
     in_lots = _left_in_lots(locked) if locked.left_in_account_nanousd else 0
     held = HeldParts(
@@ -38,7 +38,6 @@ def charge_at_end(
         lots_at=locked.created_at,
         alone=True,
     )
-    event = None
     if held.quota + held.credits:
         call = call_of_hold(
             locked,
@@ -53,11 +52,10 @@ def charge_at_end(
         )
         found = rate_card(locked.rate_card_id).find(locked.model)
         price = Charge(held.quota + held.credits, call.model, found.modality if found else "", prices=())
-        event = record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at)
+        record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at)
     Reservation.objects.filter(pk=locked.id).update(
         state=Reservation.State.RELEASED, expired=True, closed_at=F("charges_at")
     )
-    return event
 
 
 def _left_in_lots(locked: ReservationState) -> int:
@@ -90,6 +88,6 @@ def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState,
 def _charge_that_stands(locked: ReservationState) -> UsageEvent | None:
     """The charge of the hold's end, or what has taken its place; None if it was undone and nothing has."""
     event = UsageEvent.objects.filter(reservation=locked.id, draw_id=AT_THE_END).first()
-    while event is not None and UsageEvent.objects.filter(corrects=event, is_undo=True).exists():
+    while event is not None and UsageEvent.objects.filter(corrects=event).exists():
         event = UsageEvent.objects.filter(corrects=event, is_undo=False).first()
     return event

@@ -284,8 +284,10 @@ def seat_usage(seat_id: int, at: datetime) -> SeatUsage:
     return seat_usage_around(seat_id, at, at)
 
 
-def seat_usage_around(seat_id: int, occurred_at: datetime, at: datetime) -> SeatUsage:
-    """As `seat_usage`, as far as windows around a moment that may have passed need it."""
+def seat_usage_around(seat_id: int | None, occurred_at: datetime, at: datetime) -> SeatUsage:
+    """As `seat_usage`, as far as windows around a moment that may have passed need it. None is no seat, of
+    which nothing was used.
+    """
     return _take_usage(only_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, occurred_at, at]))
 
 

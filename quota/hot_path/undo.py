@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from quota.hot_path.accounts import Payer
-from quota.hot_path.state import NO_SEAT, SeatUsage, seat_usage_around
+from quota.hot_path.state import SeatUsage, seat_usage_around
 from quota.models import (
     Account,
     ApiKeyMonth,
@@ -52,14 +52,14 @@ def undo_charge(event: UsageEvent, *, at: datetime, by: User | None) -> UsageEve
     )
     _take_from_buckets(event, usage)
     undo.windows_after = _windows(event, usage_around(event, at))
-    undo.save(force_insert=True)
+    undo.save()
     _give_back(event, undo, at, by)
     return undo
 
 
 def usage_around(event: UsageEvent, at: datetime) -> SeatUsage:
     """The usage of the event's seat as far as windows around the event need it."""
-    return seat_usage_around(event.seat_id, event.occurred_at, at) if event.seat_id else NO_SEAT
+    return seat_usage_around(event.seat_id, event.occurred_at, at)
 
 
 def _windows(event: UsageEvent, usage: SeatUsage) -> list[dict[str, object]]:
@@ -69,9 +69,8 @@ def _windows(event: UsageEvent, usage: SeatUsage) -> list[dict[str, object]]:
 
 def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:
     in_window = event.from_quota_nanousd + event.overrun_nanousd
-    if event.seat_id is None:
-        return
     for rule in usage.rules:
+        # Reports that came since may have put a first_use window between this call and its own.
         named = event.first_use_starts.get(rule.key)
         start = (
             datetime.fromisoformat(named)
@@ -84,8 +83,7 @@ def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:
 
 
 def _give_back(event: UsageEvent, undo: UsageEvent, at: datetime, by: User | None) -> None:
-    uses = CreditLedgerEntry.objects.filter(event=event, kind=CreditLedgerEntry.Kind.USE)
-    for use in uses.order_by("pk"):
+    for use in CreditLedgerEntry.objects.filter(event=event):
         lot = CreditGrant.objects.get(pk=use.grant_id)
         # An operator may have added to the lot meanwhile: it never holds more than it was granted.
         over = lot.remaining_nanousd - use.amount_nanousd - lot.amount_nanousd

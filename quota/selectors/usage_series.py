@@ -1,4 +1,4 @@
-"""What was used between two moments, added up by hour, day, model, modality or member.
+"""What was used between two moments, added up by hour, day, model, modality, member or tag.
 
 Pages, the API and CSV all show this. Amounts are whole nano-dollars, moments aware UTC; a range includes its
 start and not its end. A call counts at the moment it occurred. One query each.
@@ -10,12 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeAlias
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Case, Count, F, Func, JSONField, Q, Sum, TextField, Value, When
 from django.db.models.functions import TruncDay, TruncHour
 
 from quota.models import UsageEvent
 from teams.models import ApiKey, Membership, Team
+
+
+Owner: TypeAlias = Team | Membership | ApiKey
 
 
 class Group(StrEnum):
@@ -26,6 +30,7 @@ class Group(StrEnum):
     MODEL = "model"
     MODALITY = "modality"
     MEMBER = "member"
+    TAG = "tag"
 
 
 TIMES = {Group.DAY: TruncDay("occurred_at", tzinfo=UTC), Group.HOUR: TruncHour("occurred_at", tzinfo=UTC)}
@@ -35,6 +40,7 @@ COLUMNS = {
     Group.MODEL: ["model"],
     Group.MODALITY: ["modality"],
     Group.MEMBER: ["membership_id", "email", "member_name"],
+    Group.TAG: ["tag"],
 }
 # A charge that was corrected is one call, or none where it was undone alone.
 CALLS = Count("id", filter=Q(is_undo=False)) - Count("id", filter=Q(is_undo=True))
@@ -45,6 +51,17 @@ SUMMED = [
     "from_balance_nanousd",
     "overrun_nanousd",
 ]
+
+
+class EachTag(Func):
+    """A row for each tag of a call, and one with an empty text for a call that has none."""
+
+    function = "jsonb_array_elements_text"
+    set_returning = True
+    output_field = TextField()
+
+    def __init__(self) -> None:
+        super().__init__(Case(When(tags=[], then=Value([""], JSONField())), default=F("tags")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +97,22 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """A sum. Of `starts_at`, `model`, `modality` and `member`, those that were grouped by are set."""
+    """A sum. Of `starts_at`, `model`, `modality`, `member` and `tag`, those that were grouped by are set."""
 
     amounts: Amounts
     starts_at: datetime | None = None
     model: str | None = None
     modality: str | None = None
     member: Member | None = None
+    tag: str | None = None
 
 
-def usage_by(
-    owner: Team | Membership | ApiKey, start: datetime, end: datetime, *groups: Group
-) -> list[UsageRow]:
+def usage_by(owner: Owner, start: datetime, end: datetime, *groups: Group) -> list[UsageRow]:
     """The usage of a Team, of one member or of one API key, added up by all of `groups` together; by time,
     then by name.
 
-    Without groups it is one row, the sum of everything; with them, sums of nothing are left out.
+    Without groups it is one row, the sum of everything; with them, sums of nothing are left out. A call with
+    several tags counts in full under each of them, and one without any under the empty text.
     """
     columns = [column for group in Group if group in groups for column in COLUMNS[group]]
     events = UsageEvent.objects.between(start, end)
@@ -105,6 +122,8 @@ def usage_by(
             events = events.annotate(starts_at=truncated)
     if Group.MEMBER in groups:
         events = events.annotate(email=F("membership__user__email"), member_name=F("membership__user__name"))
+    if Group.TAG in groups:
+        events = events.annotate(tag=EachTag())
     sums = {name: Sum(name, default=0) for name in SUMMED}
     if not columns:
         return [UsageRow(Amounts(**events.aggregate(calls=CALLS, **sums)))]
@@ -116,11 +135,12 @@ def usage_by(
             model=row.get("model"),
             modality=row.get("modality"),
             member=Member(row["membership_id"], row["email"], row["member_name"]) if "email" in row else None,
+            tag=row.get("tag"),
         )
         for row in rows
     ]
 
 
 def total(rows: Iterable[UsageRow]) -> Amounts:
-    """The sum of the rows."""
+    """The sum of the rows; of rows by tag it would count a call once for each of its tags."""
     return sum((row.amounts for row in rows), Amounts())

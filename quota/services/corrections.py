@@ -79,8 +79,7 @@ def correct_charge(
 
 def _renew_what_expired(event: UsageEvent, at: datetime, by: User | None) -> None:
     """What came back to a lot that has expired since becomes a lot of 30 days."""
-    uses = CreditLedgerEntry.objects.filter(event=event, kind=CreditLedgerEntry.Kind.USE)
-    for use in uses.select_related("grant").order_by("pk"):
+    for use in CreditLedgerEntry.objects.filter(event=event).select_related("grant").order_by("pk"):
         if not use.grant.is_over(at):
             continue
         enter(use.grant, CreditLedgerEntry.Kind.EXPIRY, use.amount_nanousd, None, at=at, by=by)

@@ -1,4 +1,4 @@
-"""What a Team used in a range of days: by day, member, model and modality."""
+"""What a Team used in a range of days: by day, member, model, modality and tag."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.forms import RangeForm
@@ -16,12 +17,13 @@ from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
 
 DAYS_SHOWN = timedelta(days=29)
-# The title of each table, and the heading of its first column.
+# Of each table the title, what is said beside it, and the heading of its first column.
 TABLES = {
-    Group.MEMBER: (_("By member"), _("Member")),
-    Group.MODEL: (_("By model"), _("Model")),
-    Group.MODALITY: (_("By modality"), _("Modality")),
-    Group.DAY: (_("By day"), _("Day")),
+    Group.MEMBER: (_("By member"), "", _("Member")),
+    Group.MODEL: (_("By model"), "", _("Model")),
+    Group.MODALITY: (_("By modality"), "", _("Modality")),
+    Group.TAG: (_("By tag"), _("A call counts under each of its tags."), _("Tag")),
+    Group.DAY: (_("By day"), "", _("Day")),
 }
 
 
@@ -46,8 +48,9 @@ def team_usage(request: TeamRequest) -> HttpResponse:
         "csv": f"{reverse('api-team-usage-csv', args=[request.team.slug])}?{urlencode(query)}",
         "total": total(rows[Group.DAY]),
         "tables": [
-            (title, heading, [(_label(row), row.amounts) for row in _ordered(group, rows[group])])
-            for group, (title, heading) in TABLES.items()
+            (*words, [(_label(row), row.amounts) for row in _ordered(group, rows[group])])
+            for group, words in TABLES.items()
+            if group is not Group.TAG or any(row.tag for row in rows[group])
         ],
     }
     return show(request, "quota/usage.html", context)
@@ -65,4 +68,6 @@ def _label(row: UsageRow) -> str:
         return f"{row.starts_at:%Y-%m-%d}"
     if row.member is not None:
         return row.member.name or row.member.email
+    if row.tag is not None:
+        return row.tag or gettext("Without a tag")
     return row.model or row.modality or ""

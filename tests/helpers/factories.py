@@ -201,9 +201,10 @@ class Desk:
         model: str = "penny",
         agent: str = "",
         request_id: str = "",
+        tags: Sequence[str] = (),
     ) -> Authorization:
         request = AuthorizeRequest(
-            request_id or f"r{next(_numbers)}", self.key, model, {"calls": calls}, agent
+            request_id or f"r{next(_numbers)}", self.key, model, {"calls": calls}, agent, tags=tuple(tags)
         )
         return authorize(gateway=self.gateway, request=request, at=at)
 
@@ -239,9 +240,11 @@ class Desk:
         held = authorization.reservation_id
         return settle(gateway=self.gateway, reservation_id=held, report=report, at=at).event
 
-    def use(self, calls: int, *, at: datetime = T0, model: str = "penny") -> UsageEvent:
+    def use(
+        self, calls: int, *, at: datetime = T0, model: str = "penny", tags: Sequence[str] = ()
+    ) -> UsageEvent:
         """A call that was authorized and settled at once."""
-        return self.settle(self.ask(calls, at=at, model=model), calls, at=at + timedelta(microseconds=1))
+        return self.settle(self.ask(calls, at=at, model=model, tags=tags), calls, at=at + timedelta(microseconds=1))
 
 
 def make_desk(membership: Membership) -> Desk:

@@ -89,7 +89,7 @@ class Fields:
         return self._wrong(name, _("This is a whole number from %(least)s to %(most)s.") % limits, None)
 
     def tags(self, name: str) -> tuple[str, ...] | None:
-        """Up to 8 texts of 1 to 64 printable characters; None where it is null or missing."""
+        """Up to 8 different texts of 1 to 64 printable characters; None where it is null or missing."""
         value = self._get(name)
         if value is None:
             return None
@@ -99,7 +99,7 @@ class Fields:
             if type(tag) is not str or not 0 < len(tag) <= TAG_LENGTH or UNPRINTABLE.search(tag):
                 error = _("A tag has from 1 to %(most)s characters, and no control characters.")
                 return self._wrong(name, error % {"most": TAG_LENGTH}, None)
-        return tuple(value)
+        return tuple(dict.fromkeys(value))
 
     def optional_moment(self, name: str) -> datetime | None:
         """None where it is null or missing."""

@@ -20,7 +20,7 @@ from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_series import SPAN_PARAMETERS, SeriesSerializer, series_json, span_of
 from quota.models import UsageEvent
 from quota.selectors.usage_bar import usage_bar
-from quota.selectors.usage_series import Group, usage_by
+from quota.selectors.usage_series import Group
 from quota.services.refusals import KEPT_FOR
 from teams.errors import KeyInvalid
 from teams.models import ApiKey, ApiKeyText, Membership, SubscriptionKey
@@ -107,11 +107,10 @@ class Series(EitherKeyView):
     @extend_schema(
         operation_id="usage_series",
         summary="Your usage, added up",
-        parameters=[*SPAN_PARAMETERS, OpenApiParameter("group", str, enum=["model", "modality"])],
+        parameters=[*SPAN_PARAMETERS, OpenApiParameter("group", str, enum=["model", "modality", "tag"])],
         responses={200: SeriesSerializer, **REFUSALS},
         tags=["usage"],
     )
     def get(self, request: Request) -> Response:
-        span = span_of(request, (Group.MODEL, Group.MODALITY), timezone.now())
-        rows = usage_by(self.spender, span.start, span.end, *span.groups)
-        return Response(series_json(span, rows))
+        span = span_of(request, (Group.MODEL, Group.MODALITY, Group.TAG), timezone.now())
+        return Response(series_json(self.spender, span))

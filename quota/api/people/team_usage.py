@@ -18,7 +18,7 @@ from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_series import SPAN_PARAMETERS, SeriesSerializer, Span, series_json, span_of
 from quota.models import UsageEvent
 from quota.selectors.usage_bar import usage_bar
-from quota.selectors.usage_series import Group, UsageRow, usage_by
+from quota.selectors.usage_series import Group
 from teams.api.views import PersonView, TeamView
 from teams.models import Membership, Team
 from teams.permissions import Right, member_of, require
@@ -26,8 +26,8 @@ from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.openapi import refusals
 from tokenplan.kit.paging import OldestFirst
 
-GROUPS = (Group.MODEL, Group.MODALITY, Group.MEMBER)
-GROUP = OpenApiParameter("group", str, enum=["model", "modality", "member"])
+GROUPS = (Group.MODEL, Group.MODALITY, Group.MEMBER, Group.TAG)
+GROUP = OpenApiParameter("group", str, enum=["model", "modality", "member", "tag"])
 MEMBER = OpenApiParameter(
     "member",
     str,
@@ -88,12 +88,10 @@ class TeamUsage(UsageView):
         summary="Usage, added up",
     )
     def get(self, request: Request, slug: str) -> Response:
-        span, rows = self.rows()
-        return Response(series_json(span, rows))
+        return Response(series_json(self.whose(), self.span()))
 
-    def rows(self) -> tuple[Span, list[UsageRow]]:
-        span = span_of(self.request, GROUPS, timezone.now())
-        return span, usage_by(self.whose(), span.start, span.end, *span.groups)
+    def span(self) -> Span:
+        return span_of(self.request, GROUPS, timezone.now())
 
 
 class TeamReceipts(UsageView):

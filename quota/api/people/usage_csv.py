@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from quota.api.people.team_usage import GROUP, MEMBER, TeamUsage
 from quota.api.usage_series import SPAN_PARAMETERS, Span, amounts_json
-from quota.selectors.usage_series import Amounts, UsageRow
+from quota.selectors.usage_series import Amounts, UsageRow, usage_by
 from quota.stored_json import moment_json
 from tokenplan.kit.api import JSONAlone
 from tokenplan.kit.errors import NotFound
@@ -27,10 +27,12 @@ class TeamUsageCSV(TeamUsage):
         parameters=[*SPAN_PARAMETERS, GROUP, MEMBER],
         responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(NotFound)},
         summary="Usage, added up, as CSV",
-        description="Money is whole nano-dollars. Text that a spreadsheet would run is quoted.",
+        description="Money is whole nano-dollars. Text that a spreadsheet would run is quoted. "
+        "By tag, a call with several tags is in the row of each of them.",
     )
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:  # type: ignore[override]
-        span, rows = self.rows()
+        span = self.span()
+        rows = usage_by(self.whose(), span.start, span.end, *span.groups)
         name = f"usage-{self.team.slug}-{span.start:%Y-%m-%d}-{span.end:%Y-%m-%d}.csv"
         return StreamingHttpResponse(
             csv_lines(span, rows),

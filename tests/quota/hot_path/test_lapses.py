@@ -219,6 +219,15 @@ def test_a_lease_that_quota_and_credits_hold_alike_is_charged_whole(scene: Scene
     assert UsageEvent.objects.get().modality == ""
 
 
+def test_what_credits_held_they_pay_though_quota_has_room_again(scene: Scene) -> None:
+    other = scene.desk.ask(6)
+    held = scene.desk.ask(14)
+    release(reservation_id=other.reservation_id, at=T0 + MINUTE)
+    assert charge_lapsed_holds(at=END) == 1
+    assert of_hold(held) == [(4, 10, 0)]
+    assert (bar(scene, LATER)[0], credits_left(scene)) == ((4, 0), 20)
+
+
 def test_only_the_lots_of_its_own_team_pay(scene: Scene) -> None:
     give_credits(make_scene().team, 100 * PENNY, expires_at=T0 + 30 * 24 * HOUR)
     held = scene.desk.ask(14)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,8 @@ from quota.models import (
     UsageEvent,
 )
 from quota.services.balance import add_to_balance
+from quota.services.credits import adjust_lot
+from quota.windows import Limit, Policy, Rule
 from teams.models import Team
 from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
@@ -164,3 +166,38 @@ def test_what_is_owed_for_the_charge_is_waived_and_for_no_other(scene: Scene) ->
 def test_usage_that_nobody_asked_for_is_undone_without_an_id_of_a_draw(scene: Scene) -> None:
     event = reported(scene, "e", 3, T0, at=T0 + MINUTE)
     assert (undo(scene, event).draw_id, event.reservation) == ("", None)
+
+
+def test_a_lot_holds_no_nano_dollar_more_than_it_was_granted(scene: Scene) -> None:
+    give_credits(scene.team, 100 * PENNY, expires_at=T0 + timedelta(days=90))
+    event = scene.desk.use(1_000)
+    lot = CreditGrant.objects.get()
+    assert parts(event) == (990, 10, 0)
+    kind = CreditLedgerEntry.Kind.ADJUSTMENT
+    adjust_lot(lot=lot, nanousd=1, kind=kind, cause="sorry", at=T0, by=None)
+    undo(scene, event)
+    entries = CreditLedgerEntry.objects.filter(grant=lot).order_by("pk").values_list("kind", "amount_nanousd")
+    assert list(entries)[-2:] == [("adjustment", -1), ("correction", 10 * PENNY)]
+    lot.refresh_from_db()
+    assert lot.remaining_nanousd == 100 * PENNY
+
+
+def test_windows_that_begin_together_lose_the_charge_once_each() -> None:
+    monday = datetime(2026, 6, 8, tzinfo=UTC)
+    scene = make_scene()
+    event = scene.desk.use(5, at=monday)
+    assert set(UsageBucket.objects.values_list("starts_at", flat=True)) == {monday}
+    undo(scene, event)
+    assert list(UsageBucket.objects.values_list("used_nanousd", flat=True)) == [0, 0]
+
+
+def test_a_first_use_window_loses_what_was_counted_in_it_though_a_nearer_one_came_since() -> None:
+    rule = Rule(Policy.FIRST_USE, 3600)
+    scene = make_scene([Limit("hour", rule, 50 * PENNY)])
+    now = T0 + 2 * HOUR
+    scene.desk.use(1, at=now)
+    between = reported(scene, "between", 2, now - 40 * MINUTE, at=now)
+    reported(scene, "before", 4, now - 70 * MINUTE, at=now)
+    undo(scene, between)
+    buckets = UsageBucket.objects.order_by("starts_at").values_list("starts_at", "used_nanousd")
+    assert list(buckets) == [(now - 70 * MINUTE, 4 * PENNY), (now, PENNY)]

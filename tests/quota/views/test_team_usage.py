@@ -54,6 +54,18 @@ def test_a_range_of_days_with_both_ends_in(as_user: AsUser, scene: Scene) -> Non
     assert "Nothing was used in these days." in read(client, f"{url}?start=2025-01-01&end=2025-12-31")
 
 
+def test_tags_are_added_up_where_there_are_any(as_user: AsUser, scene: Scene) -> None:
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/usage/"
+    assert "By tag" not in read(client, url)
+
+    scene.desk.use(5, tags=("night", "web"))
+
+    page = read(client, url)
+    assert "By tag A call counts under each of its tags." in page
+    assert "Without a tag 3 $1.10 $1.07 30 $0.00 night 1 $0.05 $0.05 0 $0.00 web 1 $0.05" in page
+    assert "Calls 4 Price of all $1.15" in page
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -8,6 +8,8 @@ import pytest
 import time_machine
 
 from quota.hot_path.events import ReportedEvent, record_events
+from quota.models import UsageEvent
+from quota.services.corrections import correct_charge
 from quota.services.entitlements import suspend_seat
 from tests.helpers import factories
 from tests.helpers.api_client import Caller, key_caller, make_office, person, script_of
@@ -175,6 +177,38 @@ def test_series_add_up_by_hour_day_model_and_modality() -> None:
     # An end is not included, a start is; offsets count, escaped or not.
     assert rows("from=2026-06-03T00:00:00Z&to=2026-06-03T11:30:00%2B02:00") == [(1, 2 * CENT)]
     assert rows("from=2026-06-03T00:00:00Z&to=2026-06-03T11:30:00+02:00") == [(1, 2 * CENT)]
+
+
+def test_a_call_counts_under_each_of_its_tags_and_in_the_total_once() -> None:
+    office = make_office()
+    asked = [(1, ["night", "web"]), (2, ["web", "web"]), (4, []), (8, ["night"])]
+    for cents, tags in asked:
+        office.settle(office.ask(cents, request_id=f"r{cents}", tags=tags).body["reservation"], cents)
+    theirs = factories.make_member(office.scene.team)
+    factories.make_seat(office.scene.team, holder=theirs)
+    factories.make_desk(theirs).use(100)
+    undone = UsageEvent.objects.get(amount_nanousd=8 * CENT)
+    correct_charge(event=undone, usage=None, reason="sent twice", at=T0, by=None)
+
+    def rows(caller: Caller, path: str) -> list[tuple[str, int, int]]:
+        return [(row["tag"], row["calls"], row["amount_nanousd"]) for row in caller.get(path).body["rows"]]
+
+    mine = Caller(office.key)
+    own = [("", 1, 4 * CENT), ("night", 1, CENT), ("web", 2, 3 * CENT)]
+    assert [row for row in rows(mine, "usage/series?group=tag") if row[1]] == own
+    body = mine.get("usage/series?by=hour&group=tag").body
+    assert (body["group"], body["total"]["calls"], body["total"]["amount_nanousd"]) == ("tag", 3, 7 * CENT)
+    assert {row["starts_at"] for row in body["rows"]} == {"2026-06-03T10:00:00Z"}
+    team = person(office.scene.owner.user)
+    path = f"teams/{office.scene.team.slug}/usage"
+    assert rows(team, f"{path}?group=tag")[0] == ("", 2, 104 * CENT)
+    assert rows(team, f"{path}?group=tag&member=me") == rows(mine, "usage/series?group=tag")
+    assert team.get(f"{path}.csv?group=tag").body.splitlines()[1:] == [
+        f",2,{104 * CENT},{104 * CENT},0,0,0",
+        f"night,1,{CENT},{CENT},0,0,0",
+        f"web,2,{3 * CENT},{3 * CENT},0,0,0",
+    ]
+    assert UsageEvent.objects.get(amount_nanousd=2 * CENT).tags == ["web"]
 
 
 def test_usage_of_this_very_moment_is_in_the_usual_range() -> None:
