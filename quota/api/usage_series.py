@@ -167,8 +167,8 @@ class SeriesRowSerializer(AmountsSerializer):
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
-    """Usage added up; hours, days and names without usage are left out. By tag, a call with several tags is in
-    the row of each of them, so that the rows may come to more than the total.
+    """Usage added up; hours, days and names without usage are left out. By tag, a call with several tags
+    is in the row of each of them, so that the rows may come to more than the total.
     """
 
     by = serializers.ChoiceField(["day", "hour"], allow_null=True)

@@ -23,9 +23,7 @@ AT_THE_END = f"{OWN_DRAW}charged at its end"
 LEASE = "lease"
 
 
-def charge_at_end(
-    locked: ReservationState, *, at: datetime, instead_of: UsageEvent | None = None
-) -> None:
+def charge_at_end(locked: ReservationState, *, at: datetime, instead_of: UsageEvent | None = None) -> None:
     """Charge all that is left of the hold, in the transaction that has locked it, to what was held for it, at
     the moment of its authorize: so the windows show as used what they showed as held. Nothing is charged
     where nothing is left, or where the lots that were held have gone: what nobody has reported is not owed.

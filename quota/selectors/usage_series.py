@@ -18,7 +18,6 @@ from django.db.models.functions import TruncDay, TruncHour
 from quota.models import UsageEvent
 from teams.models import ApiKey, Membership, Team
 
-
 Owner: TypeAlias = Team | Membership | ApiKey
 
 

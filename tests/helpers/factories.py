@@ -244,7 +244,8 @@ class Desk:
         self, calls: int, *, at: datetime = T0, model: str = "penny", tags: Sequence[str] = ()
     ) -> UsageEvent:
         """A call that was authorized and settled at once."""
-        return self.settle(self.ask(calls, at=at, model=model, tags=tags), calls, at=at + timedelta(microseconds=1))
+        asked = self.ask(calls, at=at, model=model, tags=tags)
+        return self.settle(asked, calls, at=at + timedelta(microseconds=1))
 
 
 def make_desk(membership: Membership) -> Desk:
