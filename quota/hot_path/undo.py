@@ -69,6 +69,8 @@ def _windows(event: UsageEvent, usage: SeatUsage) -> list[dict[str, object]]:
 
 def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:
     in_window = event.from_quota_nanousd + event.overrun_nanousd
+    if event.seat_id is None:
+        return
     for rule in usage.rules:
         # Reports that came since may have put a first_use window between this call and its own.
         named = event.first_use_starts.get(rule.key)
