@@ -198,6 +198,12 @@ class Console:
         """Nano-dollars of the five-hour window that calls under way hold."""
         return int(self.usage(key)["windows"][0]["held_nanousd"])
 
+    def open_holds(self) -> list[dict[str, Any]]:
+        """Of this gateway, the oldest first."""
+        headers = {"Authorization": f"Bearer {self.gateway_key}"}
+        answer = self._http.get("/api/v1/gateway/reservations?state=held", headers=headers)
+        return list(answer.json()["results"])
+
     def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
         """As a gateway."""
         return self._http.post(path, json=body, headers={"Authorization": f"Bearer {self.gateway_key}"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from programs import wait_for
+from tokenplan_litellm.calls import Call, Calls
 from tokenplan_litellm.console import Reporting
 from tokenplan_litellm.outbox import Outbox, Row
 from tokenplan_litellm.sender import Sender
@@ -38,7 +40,7 @@ class Script:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 script.asked.append((self.path, body))
-                if self.path.endswith("/release"):
+                if self.path.endswith(("/release", "/extend")):
                     self._answer(*script.release)
                 elif script.status != 200:
                     self._answer(script.status, {"code": "whatever"})
@@ -91,9 +93,14 @@ def worker(path: Path) -> Iterator[Worker]:
     worker.close()
 
 
+def make_sender(path: Path, worker: Worker, script: Script, calls: Calls | None = None) -> Sender:
+    console = Reporting(script.url, "gw-1")
+    return Sender(path, worker, console, calls=calls or Calls(), keep_seconds=900)
+
+
 @pytest.fixture
 def sender(path: Path, worker: Worker, script: Script) -> Iterator[Sender]:
-    sender = Sender(path, worker, Reporting(script.url, "gw-1"))
+    sender = make_sender(path, worker, script)
     yield sender
     sender.close()
 
@@ -184,10 +191,27 @@ def test_rows_of_a_dead_worker_are_sent(path: Path, worker: Worker, script: Scri
     dead = Outbox(path, "dead")
     dead.write([charge("a"), Row("b", "b", "charge", "open", {"reservation": "b", "usage": {"images": 2}})])
     dead.close()
-    sender = Sender(path, worker, Reporting(script.url, "gw-1"))
+    sender = make_sender(path, worker, script)
     wait_for(lambda: counts(path) == {}, 10)
     sender.close()
     assert [row["usage"]["images"] for row in script.settled()] == [1, 2]
+
+
+def test_a_call_that_runs_long_keeps_what_it_holds(path: Path, worker: Worker, script: Script) -> None:
+    now = time.monotonic()
+    calls = Calls()
+    for name, seconds in (("young", 290), ("old", 310), ("left", 310), ("ended", 310)):
+        calls.add(Call(name, name, "acompletion", "m", now - seconds))
+    calls._calls["left"].left = True
+    calls._calls["ended"].ended = now
+    script.release = (422, {"code": "invalid"})
+    sender = make_sender(path, worker, script, calls)
+    try:
+        wait_for(lambda: sender.card, 10)
+        assert script.asked == [("/api/v1/gateway/reservations/old/extend", {"lifetime_seconds": 900})]
+        assert [call.id for call in calls.to_keep(now + 15, 300)] == ["young"]
+    finally:
+        sender.close()
 
 
 def test_what_is_due_when_it_ends_is_sent_then(

@@ -20,7 +20,9 @@ def test_two_settings_are_needed_and_the_rest_has_defaults() -> None:
         lease_seconds=60,
         patience=5,
         output_tokens=4096,
+        hold_seconds=None,
     )
+    assert settings_from(NEEDED).keep_seconds == 900
 
 
 def test_each_can_be_set() -> None:
@@ -33,9 +35,12 @@ def test_each_can_be_set() -> None:
             "TOKENPLAN_LEASE_SECONDS": "10",
             "TOKENPLAN_PATIENCE_SECONDS": "0",
             "TOKENPLAN_OUTPUT_TOKENS": " 9 ",
+            "TOKENPLAN_HOLD_SECONDS": "60",
         }
     )
-    assert found == Settings("https://plan.example", "gw-1", Path("/var/lib/outbox"), "lease", 7, 10, 0, 9)
+    expected = Settings("https://plan.example", "gw-1", Path("/var/lib/outbox"), "lease", 7, 10, 0, 9, 60)
+    assert found == expected
+    assert found.keep_seconds == 60
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,7 @@ def test_each_can_be_set() -> None:
         ("TOKENPLAN_LEASE_SECONDS", "9"),
         ("TOKENPLAN_PATIENCE_SECONDS", "-1"),
         ("TOKENPLAN_OUTPUT_TOKENS", "4k"),
+        ("TOKENPLAN_HOLD_SECONDS", "9"),
     ],
 )
 def test_a_wrong_one_is_named(name: str, value: str) -> None:

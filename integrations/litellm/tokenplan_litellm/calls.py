@@ -20,7 +20,8 @@ LONGEST = 86_400.0
 @dataclass(slots=True)
 class Call:
     """One call that was allowed. `model` is what was authorized and `ran` what the proxy chose to run. With a
-    `lease` it is a draw on that, else it has a hold of its own. `prompt_size` is in bytes of text.
+    `lease` it is a draw on that, else it has a hold of its own, which was lengthened last at `kept_at`.
+    `prompt_size` is in bytes of text. Nothing more is heard of one that was `left`.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Call:
     call_type: str
     model: str
     begun: float
+    kept_at: float = 0.0
     prompt_size: int = 0
     spoken: int = 0
     images: int = 1
@@ -37,6 +39,7 @@ class Call:
     ran: str = ""
     stream: Stream | None = None
     moved: bool = False
+    left: bool = False
     ended: float | None = None
 
     def charge(self, meters: dict[str, int], *, estimated: bool, state: str = "due") -> Row:
@@ -94,6 +97,16 @@ class Calls:
                 if not call.ended:
                     rows.append(row)
         return rows
+
+    def to_keep(self, now: float, every: float) -> list[Call]:
+        """The calls whose own holds were not lengthened for so many seconds, though they are under way."""
+        return [
+            call
+            for call in list(self._calls.values())
+            if not (call.lease or call.left or call.ended)
+            and now - max(call.begun, call.kept_at) >= every
+            and now - call.begun < LONGEST
+        ]
 
     def forget(self, now: float) -> None:
         """Forgets the calls that ended a while ago."""

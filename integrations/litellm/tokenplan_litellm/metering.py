@@ -36,7 +36,13 @@ class Metering:
         self._tasks: set[asyncio.Future[Any]] = set()
         self._worker = Worker(settings.outbox)
         self._asking = Asking(settings.url, settings.gateway_key, settings.patience)
-        self._sender = Sender(settings.outbox, self._worker, Reporting(settings.url, settings.gateway_key))
+        self._sender = Sender(
+            settings.outbox,
+            self._worker,
+            Reporting(settings.url, settings.gateway_key),
+            calls=self._calls,
+            keep_seconds=settings.keep_seconds,
+        )
         self._writer = Writer(
             settings.outbox, self._worker.name, progress=self._calls.progress, written=self._sender.wake
         )
@@ -108,6 +114,7 @@ class Metering:
         it lapses, unless it is said later what was used.
         """
         call.stream = None
+        call.left = True
         if call.lease and call.ended is None:
             call.lease.open.pop(call.id, None)
 
@@ -123,6 +130,8 @@ class Metering:
             body["estimate"] = estimate
         if agent:
             body["agent"] = agent
+        if self._settings.hold_seconds:
+            body["lifetime_seconds"] = self._settings.hold_seconds
         return body
 
     def _open_output(self, model: str) -> int | None:

@@ -1,4 +1,6 @@
-"""Sends what is due in the outbox to the console, until it has it, and keeps the rate card fresh."""
+"""Sends what is due in the outbox to the console, until it has it, keeps up the holds of calls that run long,
+and keeps the rate card fresh.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from tokenplan_litellm.calls import Calls
 from tokenplan_litellm.console import Away, Reporting
 from tokenplan_litellm.outbox import Outbox, Row
 from tokenplan_litellm.prices import Card
@@ -25,12 +28,18 @@ log = logging.getLogger("tokenplan")
 
 
 class Sender:
-    """A thread that sends. `wake` tells it that something is due; `card` is the rate card, once known."""
+    """A thread that sends. `wake` tells it that something is due; `card` is the rate card, once known. What
+    `calls` under way hold is kept for `keep_seconds` more, whenever a third of that has gone.
+    """
 
-    def __init__(self, path: Path, worker: Worker, console: Reporting) -> None:
+    def __init__(
+        self, path: Path, worker: Worker, console: Reporting, *, calls: Calls, keep_seconds: int
+    ) -> None:
         self._path = path
         self._worker = worker
         self._console = console
+        self._calls = calls
+        self._keep_seconds = keep_seconds
         self._due = threading.Event()
         self._stop = threading.Event()
         self._card_at = 0.0
@@ -78,10 +87,18 @@ class Sender:
             self._adopt(outbox)
         while self._charges(outbox) or self._releases(outbox):
             pass
+        self._keep(now)
         if now >= self._card_at:
             self._card_at = now + CARD_RETRY
             self.card = self._console.rate_card()
             self._card_at = now + CARD_EVERY
+
+    def _keep(self, now: float) -> None:
+        for call in self._calls.to_keep(now, self._keep_seconds / 3):
+            code = self._console.lengthen(call.reservation, self._keep_seconds)
+            call.kept_at = now
+            if code:
+                log.warning("tokenplan: the hold %s is not lengthened: %s", call.reservation, code)
 
     def _adopt(self, outbox: Outbox) -> None:
         for name in outbox.workers():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 MODES = ("per_call", "lease")
 NANOUSD_A_DOLLAR = 1_000_000_000
+# What the console gives a call that talks, unless it is asked for another time.
+USUAL_HOLD = 900
 
 
 class SettingWrong(Exception):
@@ -18,7 +20,8 @@ class SettingWrong(Exception):
 class Settings:
     """`lease_nanousd` is what one lease holds, for `lease_seconds`. `patience` is for how many seconds an
     authorize is sent again while the console is away. `output_tokens` is what a call is thought to answer at
-    most, where neither it nor the rate card says.
+    most, where neither it nor the rate card says. A call holds for `hold_seconds`, or for as long as the
+    console says where that is None, and is kept up while it runs.
     """
 
     url: str
@@ -29,6 +32,12 @@ class Settings:
     lease_seconds: int = 60
     patience: int = 5
     output_tokens: int = 4096
+    hold_seconds: int | None = None
+
+    @property
+    def keep_seconds(self) -> int:
+        """For how long a hold of a call that runs long is lengthened each time."""
+        return self.hold_seconds or USUAL_HOLD
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -48,6 +57,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         lease_seconds=_number(environment, "TOKENPLAN_LEASE_SECONDS", Settings.lease_seconds, 10),
         patience=_number(environment, "TOKENPLAN_PATIENCE_SECONDS", Settings.patience, 0),
         output_tokens=_number(environment, "TOKENPLAN_OUTPUT_TOKENS", Settings.output_tokens, 1),
+        hold_seconds=_number(environment, "TOKENPLAN_HOLD_SECONDS", 0, 10) or None,
     )
 
 

@@ -1,0 +1,24 @@
+"""A call that runs longer than its hold was made for keeps what it holds."""
+
+from __future__ import annotations
+
+from programs import Console, Proxy, Receipts, Streams, wait_for
+
+SETTINGS = {"TOKENPLAN_HOLD_SECONDS": "10"}
+
+
+def test_the_hold_of_a_long_stream_is_lengthened_while_it_runs(proxy: Proxy, console: Console) -> None:
+    key = console.keys["ravi", "acme"]
+    receipts, streams = Receipts(console, key), Streams()
+    messages = [{"role": "user", "content": "drip 80"}]
+    body = {"model": "MiniMax-M2.7", "messages": messages, "max_tokens": 100, "stream": True}
+    streams.begin(proxy, "/v1/chat/completions", key, body)
+    (first,) = wait_for(console.open_holds, 10)
+
+    def lengthened() -> bool:
+        return [hold["expires_at"] > first["expires_at"] for hold in console.open_holds()] == [True]
+
+    wait_for(lengthened, 8)
+    streams.ended()
+    assert streams.statuses == [200]
+    assert receipts.one()["reservation"] == first["reservation"]
