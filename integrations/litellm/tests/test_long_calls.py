@@ -8,7 +8,7 @@ SETTINGS = {"TOKENPLAN_HOLD_SECONDS": "10"}
 
 
 def test_the_hold_of_a_long_stream_is_lengthened_while_it_runs(proxy: Proxy, console: Console) -> None:
-    key = console.keys["ravi", "acme"]
+    key = console.keys["olivia", "acme"]
     receipts, streams = Receipts(console, key), Streams()
     messages = [{"role": "user", "content": "drip 80"}]
     body = {"model": "MiniMax-M2.7", "messages": messages, "max_tokens": 100, "stream": True}
