@@ -26,7 +26,7 @@ HOT_PATH = (
     *("tests/quota/hot_path", "tests/quota/api/gateway"),
     *("tests/races/test_hot_path.py", "tests/races/test_credits.py", "tests/races/test_same_id.py"),
     *("tests/races/test_locks_of_calls.py", "tests/races/test_balance.py"),
-    "tests/races/test_locks_of_api_calls.py",
+    *("tests/races/test_locks_of_api_calls.py", "tests/races/test_locks_of_lapses.py"),
     *("tests/quota/services/test_owed.py", "tests/quota/services/test_rate_cards.py"),
     *("tests/quota/services/test_quarantine.py", "tests/quota/services/test_corrections.py"),
     "tests/quota/services/test_reservations.py",
