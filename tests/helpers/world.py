@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from uuid import uuid4
 
 from django.apps import apps
 from django.db import transaction
 
 from billing.models import Checkout, StripeEvent
-from billing.services import inbox
+from billing.services import inbox, invite_vouchers, invites
+from billing.services.campaigns import ask_campaign, attach_promotion
 from billing.stripe_api.snapshots import EventSnapshot
 from quota.models import CreditGrant
 from quota.services import gateways
 from teams.services import access_tokens, api_keys, invitations, seats, teams
-from tests.helpers.bought import say_promotion
+from tests.helpers.bought import say_invoice, say_payment, say_promotion
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -22,9 +24,11 @@ from tests.helpers.factories import (
     key_of,
     make_gateway,
     make_member,
+    make_team,
     make_user,
     use_test_rate_card,
 )
+from tests.helpers.invites import asked_campaign
 from tests.helpers.life import HOUR, Life
 from tests.helpers.stripe_says import put_on_sale
 
@@ -58,6 +62,7 @@ class Home(Life):
                 at=T0,
                 by=self.shared,
             )
+        self._invites()
         self.gone_gateway = gateways.create_gateway(name=f"gateway of {self.name}", at=T0, by=None)[0]
 
     def _owes(self) -> None:
@@ -76,6 +81,25 @@ class Home(Life):
         StripeEvent.objects.update(attempts=1)
         self.event = StripeEvent.objects.get(stripe_id=f"evt_{self.name}_1")
 
+    def _invites(self) -> None:
+        """A friend came by the Owner's link, paid twice, and brought a voucher for the first payment."""
+        self.link = invites.make_link(at=T0, by=self.owner_user)
+        self.friend = make_user(f"friend@{self.name}.example")
+        invites.come_by_link(code=self.link.code, at=T0, by=self.friend)
+        self.friends = make_team(owner=self.friend)
+        with transaction.atomic():
+            invites.mark_invited(team=self.friends, at=T0)
+        self.rewarded, self.paid = (
+            say_invoice(
+                self.friends,
+                f"in_{self.name}_friend_{number}",
+                subscription_id=f"sub_{self.name}_friend",
+                payment_id=say_payment(self.friends, f"pi_{self.name}_friend_{number}").stripe_id,
+            )
+            for number in range(2)
+        )
+        invite_vouchers.keep_voucher(invoice=self.rewarded, at=T0)
+
     @property
     def lot(self) -> CreditGrant:
         return self.lots()[0]
@@ -89,6 +113,8 @@ def world() -> Home:
     """The second of three such Teams, with one person in all of them."""
     use_test_rate_card()
     put_on_sale()
+    campaign = ask_campaign(request=uuid4(), asked=asked_campaign(T0), at=T0, by=make_user())
+    attach_promotion(campaign=campaign, promotion=say_promotion("INVITES", duration="forever"), at=T0)
     gateway, shared = make_gateway(), make_user("bob@shared.example")
     homes = [Home(name, n, shared, gateway) for n, name in enumerate(("acme", "globex", "initech"), 1)]
     for home in homes:

@@ -12,12 +12,15 @@ from uuid import uuid4
 
 import pytest
 
-from billing.models import Customer, Price, StripeEvent
+from billing.models import Customer, InviteCampaign, Price, StripeEvent
 from billing.services import (
+    campaigns,
     cancellations,
     checkouts,
     customers,
     inbox,
+    invite_vouchers,
+    invites,
     prices,
     purchases,
     refunds,
@@ -60,6 +63,11 @@ DAY = timedelta(days=1)
 NONE = timedelta(0)
 
 Verb = tuple[Callable[[Home], object], str]
+
+
+def refund_of_a_friend(w: Home) -> object:
+    say_payment(w.friends, w.rewarded.payment_id, refunded_nanousd=5 * USD, at=NOW)
+    return invite_vouchers.keep_voucher(invoice=w.rewarded, at=NOW)
 
 
 TEAMS: dict[str, Verb] = {
@@ -274,7 +282,7 @@ QUOTA: dict[str, Verb] = {
         "AuditEntry +1, OwedUsage ~1",
     ),
     "lapse": (lambda w: reservations.expire_reservations(at=NOW + HOUR), "Reservation ~9"),
-    "notices": (lambda w: notices.send_notices(at=NOW), "Mail +6"),
+    "notices": (lambda w: notices.send_notices(at=NOW), "Mail +9"),
     "close windows": (lambda w: close_windows(at=T0 + 8 * DAY), "ClosedWindow +18"),
 }
 
@@ -337,6 +345,37 @@ BILLING: dict[str, Verb] = {
             price=Price.objects.filter(interval="year").order_by("pk")[0], stripe_id="price_x"
         ),
         "Price ~1",
+    ),
+    "come by a link": (
+        lambda w: invites.come_by_link(code=w.link.code, at=NOW, by=w.new),
+        "AuditEntry +1, Invitee +1",
+    ),
+    "block a link": (
+        lambda w: invites.block_link(link=w.link, reason="x", at=NOW, by=w.owner_user),
+        "AuditEntry +1, InviteLink ~1",
+    ),
+    "go to pay for a friend's other Team": (
+        lambda w: invites.mark_invited(team=w.friend.default_team, at=NOW),
+        "InvitedTeam +1",
+    ),
+    "hear that a friend paid": (
+        lambda w: invite_vouchers.keep_voucher(invoice=w.paid, at=NOW),
+        "AuditEntry +1, CreditGrant +1, CreditLedgerEntry +1, InviteVoucher +1, Mail +1",
+    ),
+    "hear that a friend was paid back": (
+        refund_of_a_friend,
+        "AuditEntry +2, CreditGrant ~1, CreditLedgerEntry +1, InviteVoucher ~1, Mail +1, Payment ~1",
+    ),
+    "ask for one's link again": (lambda w: invites.make_link(at=NOW, by=w.owner_user), ""),
+    "end a campaign": (
+        lambda w: campaigns.end_campaign(campaign=InviteCampaign.objects.get(), at=NOW, by=w.owner_user),
+        "AuditEntry +1, InviteCampaign ~1",
+    ),
+    "say other words of a campaign": (
+        lambda w: campaigns.set_words(
+            campaign=InviteCampaign.objects.get(), words={"en": {"title": "x"}}, at=NOW, by=w.owner_user
+        ),
+        "AuditEntry +1, InviteCampaign ~1",
     ),
     "hear of a promotion": (lambda w: say_promotion(f"CODE-{w.name}", active=False), "Promotion ~1"),
     "restore a purchase": (
