@@ -54,7 +54,7 @@ class Mutants:
 
     def judged(self, session: pytest.Session, faults: list[Fault]) -> tuple[list[str], list[Verdict]]:
         """The tests that fail without any fault, and what became of each fault. Only what survives the
-        quick tests comes to the slow ones.
+        quick tests, and is not known to be equivalent, comes to the slow ones.
         """
         from pytest_django.plugin import blocking_manager_key  # noqa: PLC0415
 
@@ -81,7 +81,8 @@ class Mutants:
                 }
                 found = judge(tests, faults, near, self.say_noticed)
                 verdicts |= {verdict.fault.name: verdict for verdict in found}
-                faults = [verdict.fault for verdict in found if verdict.survived]
+                left = [verdict.fault for verdict in found if verdict.survived]
+                faults = [fault for fault in left if fault.name not in self.known]
         finally:
             tests.close()
         return failing, list(verdicts.values())
