@@ -176,6 +176,20 @@ BEGIN
 END $$;
 """
 
+LOCK_CREDITS = """
+-- The Team's row of Credits, the last in the order of locks, is locked, and made first where there is none: else a first
+-- lot that is granted now could neither be seen by who asks nor see what will be owed.
+CREATE FUNCTION quota_lock_credits(p_team_id bigint) RETURNS void LANGUAGE plpgsql VOLATILE
+SET lock_timeout = '3s' AS $$
+BEGIN
+    PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO quota_teamcredits (team_id) VALUES (p_team_id) ON CONFLICT DO NOTHING;
+        PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
+    END IF;
+END $$;
+"""
+
 USABLE_CREDITS = """
 -- How much of the Team's Credits, in nano-dollars, a member may use for a call that occurred at p_occurred_at.
 -- The member's access, both overflow policies (where the call is the overflow of a working seat) and the member's month
@@ -185,7 +199,7 @@ USABLE_CREDITS = """
 CREATE FUNCTION quota_usable_credits(
     p_team_id bigint, p_membership_id bigint, p_seated boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
     p_at timestamptz, p_except_id uuid, p_lock boolean
-) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_founder boolean; v_member boolean; v_may boolean; v_overflow boolean; v_cap bigint;
     v_free bigint; v_used bigint; v_member_held bigint;
@@ -194,12 +208,7 @@ DECLARE
     v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
 BEGIN
     IF p_lock THEN
-        PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
-        IF NOT FOUND THEN
-            -- Else a first lot that is granted now could neither be seen here nor see what will be owed.
-            INSERT INTO quota_teamcredits (team_id) VALUES (p_team_id) ON CONFLICT DO NOTHING;
-            PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
-        END IF;
+        PERFORM quota_lock_credits(p_team_id);
     END IF;
     SELECT m.is_founder, m.ended_at IS NULL OR v_late AND m.ended_at > p_occurred_at INTO v_founder, v_member
         FROM teams_membership m WHERE m.id = p_membership_id;
@@ -271,6 +280,7 @@ $$;
 DROP = """
 DROP FUNCTION quota_memberships_of_one_person(bigint);
 DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
+DROP FUNCTION quota_lock_credits(bigint);
 DROP FUNCTION quota_reservation_state(uuid, timestamptz);
 DROP FUNCTION quota_call_state(text, text, timestamptz, timestamptz, boolean);
 DROP FUNCTION quota_seat_usage(bigint, timestamptz, timestamptz);
@@ -282,4 +292,8 @@ DROP FUNCTION quota_limit_transaction();
 class Migration(migrations.Migration):
     dependencies = [("quota", "0002_rules")]
 
-    operations = [migrations.RunSQL(LIMITS + SEAT_USAGE + CALL_STATE + RESERVATION_STATE + USABLE_CREDITS, DROP)]
+    operations = [
+        migrations.RunSQL(
+            LIMITS + SEAT_USAGE + CALL_STATE + RESERVATION_STATE + LOCK_CREDITS + USABLE_CREDITS, DROP
+        )
+    ]

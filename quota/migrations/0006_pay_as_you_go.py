@@ -72,17 +72,13 @@ USABLE_BALANCE = """
 CREATE FUNCTION quota_usable_balance(
     p_team_id bigint, p_api_key_id bigint, p_capped boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
     p_at timestamptz, p_except_id uuid, p_lock boolean
-) RETURNS bigint LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_cap bigint; v_free bigint; v_used bigint; v_held bigint;
     v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
 BEGIN
     IF p_lock THEN
-        PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
-        IF NOT FOUND THEN
-            INSERT INTO quota_teamcredits (team_id) VALUES (p_team_id) ON CONFLICT DO NOTHING;
-            PERFORM 1 FROM quota_teamcredits t WHERE t.team_id = p_team_id FOR NO KEY UPDATE;
-        END IF;
+        PERFORM quota_lock_credits(p_team_id);
     END IF;
     -- As for Credits: for each voucher that has expired, and for none, what expires later must cover the holds that
     -- were made later.

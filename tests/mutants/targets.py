@@ -36,6 +36,7 @@ CALLERS = {
     "quota_seat_usage": ("state.locked_call_state", "state.locked_reservation_state", "state.seat_usage"),
     "quota_call_state": ("state.locked_call_state",),
     "quota_reservation_state": ("state.locked_reservation_state",),
+    "quota_lock_credits": ("accounts.usable_credits", "accounts.usable_in_account"),
     "quota_usable_credits": ("accounts.usable_credits",),
     "quota_memberships_of_one_person": ("accounts.usable_credits",),
     "quota_api_text_works": ("state.locked_call_state", "state.locked_reservation_state"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,9 +33,8 @@ from tests.helpers.races import waiting
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PENNY = 10_000_000
-SQL = importlib.import_module("quota.migrations.0003_calls").USABLE_CREDITS
 NEXT = "    SELECT m.is_founder"
-LOCK = SQL[SQL.index("        PERFORM 1 FROM quota_teamcredits") : SQL.index(f"    END IF;\n{NEXT}")]
+LOCK = "        PERFORM quota_lock_credits(p_team_id);\n"
 LOTS_LOCK = """
         PERFORM 1 FROM quota_creditgrant g WHERE g.team_id = p_team_id AND g.remaining_nanousd > 0
             ORDER BY g.id FOR NO KEY UPDATE;
@@ -51,6 +49,7 @@ def deciding_by(lock: str | None = None) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_functiondef('quota_usable_credits'::regproc)")
         before = cursor.fetchone()[0]
+        assert LOCK in before
         locked = before if lock is None else before.replace(LOCK, lock)
         cursor.execute(locked.replace(NEXT, f"    IF p_lock THEN {PAUSE}    END IF;\n{NEXT}"))
         try:

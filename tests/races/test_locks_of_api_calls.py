@@ -12,6 +12,7 @@ import pytest
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
+from quota.hot_path.accounts import Payer, usable_in_account
 from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
 from quota.hot_path.draws import Report
 from quota.hot_path.settle import settle
@@ -91,6 +92,18 @@ def test_a_call_waits_for_the_rows_that_it_decides_by(verb: str, waits_for: str)
             waiting("transactionid", 1)
             assert not done.done()
         assert not isinstance(done.result(30), Exception)
+
+
+def test_what_is_shown_waits_for_nobody() -> None:
+    owner = payer()
+    payer_of_call = Payer(owner.team_id, owner.pk, text_of(owner).api_key_id)
+
+    def shown() -> int:
+        return usable_in_account(payer_of_call, seated=False, at=T0, occurred_at=T0, lots_at=T0)
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        assert len(TeamCredits.objects.filter(team=owner.team).select_for_update(no_key=True)) == 1
+        assert start(pool, shown).result(30) == 10 * PENNY
 
 
 def test_a_call_waits_for_no_row_of_anybody_else() -> None:

@@ -146,9 +146,8 @@ def test_no_call_waits_longer_than_three_seconds_for_any_row() -> None:
         for name in (
             "quota_api_call_state",
             "quota_call_state",
+            "quota_lock_credits",
             "quota_reservation_state",
-            "quota_usable_balance",
-            "quota_usable_credits",
         )
     ]
 
