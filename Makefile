@@ -12,6 +12,7 @@ TOOLS := var/tools
 CLAUDE_CODE := 2.1.197
 OPENCLAW := 2026.9.6
 HERMES_AGENT := 0.19.0
+MMX := 1.0.27
 
 # Given on make's command line or in the environment, these reach every program; not given, they stay unset.
 $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM WITH,$(if $($(name)),$(eval export $(name))))
@@ -40,7 +41,7 @@ test-all: setup ## And the tests that take minutes, each property with more exam
 test-litellm: setup $(LITELLM)/.locked ## The package for LiteLLM, with the real proxy, in an environment of its own
 	@cd integrations/litellm && $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)
 
-tools: setup $(TOOLS)/claude-code/.$(CLAUDE_CODE) $(TOOLS)/openclaw/.$(OPENCLAW) $(TOOLS)/hermes-agent/.$(HERMES_AGENT) ## Claude Code, OpenClaw and Hermes Agent, with which test-all tries their guides
+tools: setup $(TOOLS)/claude-code/.$(CLAUDE_CODE) $(TOOLS)/openclaw/.$(OPENCLAW) $(TOOLS)/hermes-agent/.$(HERMES_AGENT) $(TOOLS)/mmx-cli/.$(MMX) ## Claude Code, OpenClaw, Hermes Agent and mmx, which test-all puts to work
 
 mutants: setup ## Plant faults in the code that must not be wrong; each that no test notices is named. ARGS="--only REGEX"
 	@$(BIN)/python -m tests.mutants $(ARGS)
@@ -104,6 +105,11 @@ $(TOOLS)/claude-code/.$(CLAUDE_CODE): | $(LOCKED)
 $(TOOLS)/openclaw/.$(OPENCLAW): | $(LOCKED)
 	@mkdir -p $(@D)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error openclaw@$(OPENCLAW)
+	@touch $@
+
+$(TOOLS)/mmx-cli/.$(MMX): | $(LOCKED)
+	@mkdir -p $(@D)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error mmx-cli@$(MMX)
 	@touch $@
 
 $(TOOLS)/hermes-agent/.$(HERMES_AGENT): | $(LOCKED)

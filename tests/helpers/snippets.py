@@ -51,8 +51,24 @@ def copied(html: str) -> list[Copied]:
     return parser.found
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a shell ended, and all that its person read."""
+
+    status: int
+    out: str
+    said: str
+
+
 def run_in_a_shell(commands: list[str], folder: Path, seconds: int = 120, **variables: str) -> str:
-    """One shell for all of them, as a reader has one terminal open; gives what they wrote.
+    """As `ran_in_a_shell`; all went well, and gives what they wrote to the standard output."""
+    ran = ran_in_a_shell(commands, folder, seconds, **variables)
+    assert ran.status == 0, ran.said
+    return ran.out
+
+
+def ran_in_a_shell(commands: list[str], folder: Path, seconds: int = 120, **variables: str) -> Ran:
+    """One shell for all of them, as a reader has one terminal open; it ends at the first that fails.
 
     Home is `folder`, `python` is the one that runs the tests, and nothing else of the environment is there.
     """
@@ -66,8 +82,7 @@ def run_in_a_shell(commands: list[str], folder: Path, seconds: int = 120, **vari
         timeout=seconds,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return Ran(done.returncode, done.stdout, done.stdout + done.stderr)
 
 
 def shell_commands(snippets: list[Copied]) -> list[str]:
