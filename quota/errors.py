@@ -15,13 +15,16 @@ from tokenplan.kit.errors import InvalidValue, Refusal
 class NoUsableResources(Refusal):
     code = "no_usable_resources"
     status = 402
-    title = _("This key has neither a working seat nor Credits that the member may use")
+    title = _("There is nothing, or not enough, that this key may pay with")
 
 
 class UsageOwed(Refusal):
     code = "usage_owed"
     status = 402
-    title = _("This member's calls used more than was paid for; the Team's next Credits pay that first")
+    title = _(
+        "Earlier calls used more than was paid for; the next Credits, or of an API key the next payment into "
+        "the API balance, pay that first"
+    )
 
 
 class ModelUnknown(Refusal):
@@ -149,7 +152,9 @@ class EventIdReused(Refusal):
 
 class MomentOutOfRange(InvalidValue):
     code = "occurred_at_out_of_range"
-    title = _("Usage may be reported up to 7 days late and 5 minutes ahead")
+    title = _(
+        "Usage may be reported up to 7 days late and 5 minutes ahead; a draw is of the lifetime of its lease"
+    )
 
 
 class PlanNotSellable(Refusal):

@@ -27,7 +27,8 @@ class PublicPromotionSerializer(serializers.Serializer[Promotion]):
         source="percent_hundredths", allow_null=True, help_text="Hundredths of a percent."
     )
     off_nanousd = serializers.IntegerField(source="amount_nanousd", allow_null=True, help_text=NANOUSD)
-    duration = serializers.CharField(help_text="once, repeating (the first months) or forever.")
+    duration = serializers.CharField(help_text="once, repeating (the first `months`) or forever.")
+    months = serializers.IntegerField(allow_null=True)
     scope = serializers.CharField(help_text="seats, credits or balance.")
     first_purchase = serializers.BooleanField(help_text="Only for a Team that has paid for nothing yet.")
     once_a_team = serializers.BooleanField()

@@ -8,6 +8,7 @@ from billing.api import (
     balance,
     changes,
     checkouts,
+    invites,
     invoices,
     plans,
     promotions,
@@ -22,6 +23,8 @@ TEAM = "teams/<slug:slug>"
 urlpatterns = [
     path("plans", plans.Plans.as_view(), name="api-plans"),
     path("promotions", promotions.Promotions.as_view(), name="api-promotions"),
+    path("me/invite", invites.OwnInvite.as_view(), name="api-own-invite"),
+    path("invites/accept", invites.AcceptInvite.as_view(), name="api-invite-accept"),
     path(TEAM, teams.TeamDetail.as_view(), name="api-team"),
     path(f"{TEAM}/subscription", subscriptions.Current.as_view(), name="api-subscription"),
     path(f"{TEAM}/subscription/next-invoice", subscriptions.NextInvoice.as_view(), name="api-next-invoice"),

@@ -66,6 +66,9 @@ class Promotion(WithWords):
     )
     amount_nanousd = models.BigIntegerField(null=True, blank=True, help_text=_("Nano-dollars off."))
     duration = models.CharField(max_length=20, help_text=_("Stripe's word: once, repeating, forever."))
+    months = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("For how many, where it is for some months.")
+    )
     times_redeemed = models.PositiveIntegerField(default=0)
     max_redemptions = models.PositiveIntegerField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -7,7 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import F, Q, Sum
+from django.urls import reverse
 
 from billing.errors import InviteForNewcomers, InviteFromATeam, InviteOneself, InviteUsed
 from billing.models import (
@@ -51,6 +53,11 @@ def has_subscribed(user: User) -> bool:
 
 def link_of(user: User) -> InviteLink | None:
     return InviteLink.objects.filter(user=user, blocked_at=None).first()
+
+
+def url_of(link: InviteLink | None) -> str | None:
+    """What is sent to friends."""
+    return f"{settings.BASE_URL}{reverse('invite', args=[link.code])}" if link else None
 
 
 def open_link(code: str) -> InviteLink | None:

@@ -145,6 +145,7 @@ def apply_promotion(*, fetched: Fetched[PromotionSnapshot]) -> list[str]:
         "percent_hundredths": snapshot.percent_hundredths,
         "amount_nanousd": snapshot.amount_nanousd,
         "duration": snapshot.duration,
+        "months": snapshot.months,
         "times_redeemed": snapshot.times_redeemed,
         "max_redemptions": snapshot.max_redemptions,
         "expires_at": snapshot.expires_at,

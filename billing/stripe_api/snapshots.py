@@ -1,6 +1,5 @@
-"""Snapshots of Stripe's objects, as values: read once, here, so that no other module knows their shapes (API
-version 2026-10-28.endive). Moments are aware, UTC; amounts are nano-dollars; an id is empty where there is no
-object.
+"""Snapshots of Stripe's objects (API version 2026-10-28.endive), so that no other module knows their shapes.
+Moments are aware, UTC; amounts are nano-dollars; an id is empty where there is no object.
 """
 
 from __future__ import annotations
@@ -179,8 +178,7 @@ class RefundSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class PromotionSnapshot:
-    """A promotion code and the coupon behind it. A discount is either percent (hundredths of one) or an
-    amount."""
+    """A promotion code and its coupon, which takes off hundredths of a percent, or an amount."""
 
     id: str
     code: str
@@ -188,6 +186,7 @@ class PromotionSnapshot:
     percent_hundredths: int | None
     amount_nanousd: int | None
     duration: str
+    months: int | None
     times_redeemed: int
     max_redemptions: int | None
     expires_at: datetime | None
@@ -376,6 +375,7 @@ def promotion_snapshot(promotion: Object) -> PromotionSnapshot:
         percent_hundredths=None if percent is None else int(Decimal(str(percent)) * 100),
         amount_nanousd=None if amount is None else nanousd_from_cents(amount),
         duration=coupon["duration"],
+        months=coupon.get("duration_in_months"),
         times_redeemed=promotion["times_redeemed"],
         max_redemptions=promotion.get("max_redemptions"),
         expires_at=moment_or_none(promotion.get("expires_at")),

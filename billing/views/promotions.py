@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -21,6 +19,7 @@ from billing.selectors.invites import (
     has_subscribed,
     link_of,
     open_link,
+    url_of,
 )
 from billing.selectors.promotions import public_promotions
 from billing.services.invites import come_by_link, make_link
@@ -47,9 +46,8 @@ def promotions(request: HttpRequest) -> HttpResponse:
 
 
 def _own_link(user: User) -> dict[str, Any]:
-    link = link_of(user)
     return {
-        "link": f"{settings.BASE_URL}{reverse('invite', args=[link.code])}" if link else "",
+        "link": url_of(link_of(user)),
         "may_invite": not InviteLink.objects.filter(user=user).exists() and has_subscribed(user),
         "brought": brought_by(user),
     }

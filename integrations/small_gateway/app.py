@@ -46,7 +46,7 @@ class Gateway:
         body = await json_object(request)
         path, protocol = request.url.path, protocol_of(request)
         card = (await self.console.models()).get(str(body.get("model")), {"meters": []})
-        meter = meter_of(path, body, card["meters"])
+        meter = meter_of(path, body, card)
         outgoing, shows_usage = self._outgoing(request, body)
         hold = await self.console.authorize(key_of(request), body.get("model"), meter.estimate)
         try:
@@ -166,13 +166,13 @@ def message_in(event: bytes) -> dict[str, Any]:
     return {}
 
 
-def meter_of(path: str, body: dict[str, Any], meters: list[str]) -> Meter:
-    """`meters` are those that the rate card has for the model; a wrong one the console refuses."""
+def meter_of(path: str, body: dict[str, Any], card: dict[str, Any]) -> Meter:
+    """`card` is what the rate card says of the model; a wrong meter the console refuses."""
     if path.endswith("/speech"):
         return Pieces("characters", characters(body.get("input")))
     if path.endswith("/generations"):
-        return Pieces("requests" if "requests" in meters else "images", body.get("n") or 1)
-    return Tokens(body, has_default_hold="output_tokens" in meters)
+        return Pieces("requests" if "requests" in card["meters"] else "images", body.get("n") or 1)
+    return Tokens(body, has_default_hold=card.get("default_hold_nanousd") is not None)
 
 
 def key_of(request: Request) -> str:

@@ -21,7 +21,7 @@ def settle(*, gateway: Gateway, reservation_id: UUID, report: Report, at: dateti
 
     Settling twice with the same report gives the same event. Usage beyond what was held is recorded all the
     same, and so is what comes after the hold's lifetime. Raises ReservationUnknown, AlreadySettled (with
-    another report), AlreadyReleased, MomentOutOfRange, InvalidUsage, ModelUnknown.
+    another report), AlreadyReleased, ReportedTooLate, MomentOutOfRange, InvalidUsage, ModelUnknown.
     """
     locked = locked_reservation_state(reservation_id, at=at)
     return draw_from(locked, report, gateway=gateway, closes=True, at=at)
@@ -32,7 +32,7 @@ def draw(*, gateway: Gateway, reservation_id: UUID, report: Report, at: datetime
     """Charge one call as a part of what is held, which shrinks by it; the hold stays open.
 
     The same draw twice is charged once. Raises ReservationUnknown, AlreadySettled, AlreadyReleased,
-    EventIdReused, MomentOutOfRange, InvalidUsage, ModelUnknown.
+    ReportedTooLate, EventIdReused, MomentOutOfRange, InvalidUsage, ModelUnknown.
     """
     locked = locked_reservation_state(reservation_id, at=at)
     return draw_from(locked, report, gateway=gateway, closes=False, at=at)

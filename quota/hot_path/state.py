@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,14 @@ class LiveHold:
     hold: Hold
     agent: str
     agent_until: datetime
+
+    @property
+    def ends_soon(self) -> Hold:
+        """The hold, where its calls are reported by its end: one that is charged if nobody reports them would
+        otherwise never make room.
+        """
+        lapses = self.hold.ends_at - self.agent_until <= timedelta(seconds=LONGEST_FLUSH_SECONDS)
+        return self.hold if lapses else replace(self.hold, ends_at=self.agent_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +84,13 @@ class SeatUsage:
         return [window_at(limit, self.buckets.get(limit.rule.key, ()), holds, moment) for limit in limits]
 
     def fits_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
-        """The first moment at which that much fits, if all holds lapse; None: never."""
+        """The first moment at which that much fits, if no hold is closed; None: never."""
         return fits_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, nanousd, moment)
+
+    def may_fit_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
+        """The first moment at which that much fits, if each call under way has used nothing; None: never."""
+        holds = [live.ends_soon for live in self.live]
+        return fits_at(limit, self.buckets.get(limit.rule.key, ()), holds, nanousd, moment)
 
     def room(self, limits: Sequence[Limit], occurred_at: datetime) -> int:
         """How many nano-dollars of usage at `occurred_at` fit into every window."""

@@ -33,6 +33,10 @@ class MemberCredits:
     month_cap: int | None
     month_used: int
 
+    @property
+    def cap_is_reached(self) -> bool:
+        return self.month_cap is not None and self.month_used >= self.month_cap
+
 
 def team_balance(team_id: int, at: datetime) -> int:
     """What is left in the Team's lots that can be drawn from."""

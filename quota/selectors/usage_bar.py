@@ -65,7 +65,7 @@ def usage_bar(membership: Membership, at: datetime) -> UsageBar:
         windows=usage.windows(plan.limits, at) if plan else [],
         agents=len(usage.agents()),
         credits=member_credits(membership, seated=plan is not None, at=at),
-        owed=OwedUsage.objects.of_person(membership).left(),
+        owed=OwedUsage.objects.of_person(membership).credits().left(),
     )
 
 

@@ -106,7 +106,7 @@ def _credits_values(credits: MemberCredits) -> dict[str, str | int]:
         state = "access_off"
     elif credits.overflow != "allow":
         state = "overflow_off"
-    elif credits.month_cap is not None and credits.month_used >= credits.month_cap:
+    elif credits.cap_is_reached:
         state = "month_cap_reached"
     elif credits.balance <= 0:
         state = "none_left"

@@ -18,6 +18,8 @@ def config(setup: Setup) -> str:
 model:
   default: {setup.model}
   provider: custom:tokenplan
+agent:
+  api_max_retries: 1
 custom_providers:
   - name: tokenplan
     base_url: {setup.url(protocol)}
@@ -46,9 +48,13 @@ def steps(setup: Setup) -> tuple[Step, ...]:
             _("Add Token Plan as a provider"),
             (
                 _(
-                    "In place of the part `model` of the file, and beside other providers. `hermes "
-                    "config check` reads it again. Or enter the same by hand: `hermes model`, "
+                    "In place of the parts `model` and `agent` of the file, and beside other providers. "
+                    "`hermes config check` reads it again. Or enter the same by hand: `hermes model`, "
                     "*Custom endpoint*."
+                ),
+                _(
+                    "With one try, Hermes Agent says at once when a window is full. With three, as it comes, "
+                    "it waits twice for ten minutes before it says so."
                 ),
             ),
             (Snippet("config", Kind.FILE, config(setup), file="~/.hermes/config.yaml"),),

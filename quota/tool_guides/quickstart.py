@@ -107,7 +107,7 @@ def steps(setup: Setup) -> tuple[Step, ...]:
         *(_python(setup, protocol) for protocol in setup.protocols),
         Step(
             _("See what is left"),
-            (_("The same numbers as on your usage bar, for scripts and status lines."),),
+            (_("What is left of both windows, in whole percent, for scripts and status lines."),),
             (Snippet("remains", Kind.SHELL, remains(setup)),),
         ),
     )

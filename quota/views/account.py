@@ -26,7 +26,7 @@ from quota.selectors.usage_bar import UsageBar, usage_bar
 from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, SubscriptionKey, User
-from teams.permissions import Right
+from teams.permissions import Right, may
 from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
 from teams.views.base import PersonRequest, TeamRequest, person_page, show, team_page
@@ -37,7 +37,7 @@ from tokenplan.kit.pages import attempt_form
 @dataclass(frozen=True, slots=True)
 class Card:
     """One Team on the account page. `own`: what the member asked for there; None for its Owner. `has_all`:
-    there is no access to Credits left to ask for.
+    there is no access to Credits left to ask for. `makes_api_keys`: the member may make API keys.
     """
 
     bar: UsageBar
@@ -45,6 +45,7 @@ class Card:
     own: OwnRequests | None
     lately: list[AnyRequest]
     has_all: bool
+    makes_api_keys: bool
 
 
 @person_page
@@ -67,7 +68,8 @@ def account(request: PersonRequest) -> HttpResponse:
 
 def _card(membership: Membership, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime) -> Card:
     lately = own.lately(at) if own else []
-    return Card(usage_bar(membership, at), key, own, lately, has_all_access(membership))
+    makes_api_keys = may(membership, Right.MAKE_API_KEYS)
+    return Card(usage_bar(membership, at), key, own, lately, has_all_access(membership), makes_api_keys)
 
 
 @team_page(get=Right.USE)

@@ -158,7 +158,10 @@ OWN_PAGES = {
 } | PASSKEY_PAGES
 # A row of somebody else does not exist there (tests/teams/views).
 OWN_ROWS = {"account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
-OWN_API = {"api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"}
+OWN_API = {
+    *("api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"),
+    *("api-own-invite", "api-invite-accept"),
+}
 
 # A gateway's credential or a Subscription Key, tested where they are made.
 NOBODYS = "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"

@@ -163,6 +163,7 @@ def say_promotion(code: str = "SPRING", *, sequence: int | None = None, **other:
         "percent_hundredths": 2_500,
         "amount_nanousd": None,
         "duration": "once",
+        "months": None,
         "times_redeemed": 0,
         "max_redemptions": None,
         "expires_at": None,

@@ -33,6 +33,7 @@ class Call:
     prompt_size: int = 0
     spoken: int = 0
     images: int = 1
+    agent: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     lease: Lease | None = None
     occurred_at: str = ""
@@ -48,6 +49,8 @@ class Call:
         ran = self.ran or self.model
         if self.lease:
             body |= {"id": self.id, "occurred_at": self.occurred_at, "final": False, "model": ran}
+            if self.agent:
+                body["agent"] = self.agent
         elif ran != self.model:
             body["model"] = ran
         if estimated:

@@ -19,7 +19,9 @@ HELD = frozenset({200, 201})
 AWAY = frozenset({408, 500, 502, 503, 504})
 BETWEEN_TRIES = 0.25
 # Fields of a settlement. A console that knows fewer refuses the row: leave out here what it does not know.
-SETTLEMENT_FIELDS = frozenset({"reservation", "id", "usage", "model", "estimated", "final", "occurred_at"})
+SETTLEMENT_FIELDS = frozenset(
+    {"reservation", "id", "usage", "model", "estimated", "final", "occurred_at", "agent"}
+)
 
 
 class Away(Exception):

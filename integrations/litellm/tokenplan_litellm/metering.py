@@ -79,10 +79,11 @@ class Metering:
             prompt_size=requests.prompt_size(data) if call_type in requests.LANGUAGE else 0,
             spoken=requests.spoken(data) if call_type in requests.SPEECH else 0,
             images=requests.several(data),
+            agent=agent,
         )
         lease = await self._lease(key, call, data) if self._settings.mode == "lease" else None
         if lease is None:
-            held = await self._hold(self._body(key, call, data, agent))
+            held = await self._hold(self._body(key, call, data))
             call.reservation, call.headers = held.reservation, held.headers
         self._calls.add(call)
         return call
@@ -122,14 +123,14 @@ class Metering:
         # Written to its end even where the caller of the proxy has gone.
         await asyncio.shield(asyncio.wrap_future(self._writer.put(row)))
 
-    def _body(self, key: str, call: Call, data: Mapping[str, Any], agent: str | None) -> dict[str, Any]:
+    def _body(self, key: str, call: Call, data: Mapping[str, Any]) -> dict[str, Any]:
         """What authorize is asked. The id is our own: one that a caller chose could be asked for twice."""
         body: dict[str, Any] = {"request_id": call.id, "key": key, "model": call.model}
         estimate = requests.estimate(data, call.call_type, self._open_output(call.model))
         if estimate is not None:
             body["estimate"] = estimate
-        if agent:
-            body["agent"] = agent
+        if call.agent:
+            body["agent"] = call.agent
         if self._settings.hold_seconds:
             body["lifetime_seconds"] = self._settings.hold_seconds
         return body

@@ -1,7 +1,7 @@
 """The hooks of LiteLLM, each translated into a call of `Metering`.
 
 LiteLLM runs the hook before a call only where it stands in the class itself; the names and arguments are
-LiteLLM's. What each hook sees, and in which order, is in the README.
+LiteLLM's.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ class Settlements(BulkView):
         operation_id="gateway_settlements",
         summary="Up to 1,000 draws, each of which settles its hold unless it says otherwise",
         description=ROW_REFUSALS + "reservation_unknown, reservation_settled, reservation_released, "
-        "model_unknown, event_id_reused, occurred_at_out_of_range.",
+        "model_unknown, event_id_reused, occurred_at_out_of_range, reported_too_late.",
         request=SettlementsSerializer,
         responses={200: BulkSerializer, **refusals()},
         tags=["gateway"],
@@ -187,7 +187,7 @@ class Events(BulkView):
         operation_id="gateway_events",
         summary="Record up to 1,000 calls that were made without asking, or were not settled",
         description=ROW_REFUSALS + "key_invalid, model_unknown, event_id_reused, occurred_at_out_of_range, "
-        "reservation_unknown, reservation_settled, reservation_released.",
+        "reservation_unknown, reservation_settled, reservation_released, reported_too_late.",
         request=EventsSerializer,
         responses={200: BulkSerializer, **refusals()},
         tags=["gateway"],

@@ -24,6 +24,7 @@ from quota.services.quarantine import RejectedRow
 from tokenplan.kit.api import Shape
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.openapi import refusals
+from tokenplan.kit.problems import problem_of
 
 DRAW_REFUSALS = (
     errors.ReservationUnknown,
@@ -80,9 +81,11 @@ class ReportView(GatewayView):
     def kept(self, request: Request, reservation: UUID, at: datetime, **more: bool) -> Iterator[None]:
         try:
             yield
-        except Refusal as refusal:
-            row = {**request.data, "reservation": str(reservation), **more}
-            rejected = RejectedRow(row, refusal.code, refusal.detail)
+        except (Refusal, serializers.ValidationError) as error:
+            said = request.data if isinstance(request.data, dict) else {"body": request.data}
+            row = {**said, "reservation": str(reservation), **more}
+            found = problem_of(error)
+            rejected = RejectedRow(row, found.code, str(found.detail))
             self.keep(QuarantinedRow.Kind.SETTLEMENT, [rejected], at)
             raise
 
@@ -97,8 +100,9 @@ class Settle(ReportView):
         tags=["gateway"],
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
-        report, at = bodies.settle(request.data), timezone.now()
+        at = timezone.now()
         with self.kept(request, reservation, at), usage_at("/usage"):
+            report = bodies.settle(request.data)
             drawn = settle(gateway=self.gateway, reservation_id=reservation, report=report, at=at)
         return JsonResponse(receipt_json(drawn.event))
 
@@ -113,8 +117,9 @@ class Draw(ReportView):
         tags=["gateway"],
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
-        report, at = bodies.draw(request.data), timezone.now()
+        at = timezone.now()
         with self.kept(request, reservation, at, final=False), usage_at("/usage"):
+            report = bodies.draw(request.data)
             drawn = draw(gateway=self.gateway, reservation_id=reservation, report=report, at=at)
         return JsonResponse({**receipt_json(drawn.event), "state": drawn.state})
 

@@ -43,7 +43,9 @@ class KeyBalanceSerializer(Shape):
 
     team = serializers.CharField()
     key = serializers.CharField(help_text="The key's name.")
-    available_nanousd = serializers.IntegerField(help_text=f"Cash and vouchers. {NANOUSD}")
+    available_nanousd = serializers.IntegerField(
+        help_text=f"Cash and vouchers; what calls under way hold is still in it. {NANOUSD}"
+    )
     cash_nanousd = serializers.IntegerField()
     vouchers_nanousd = serializers.IntegerField()
     owed_nanousd = serializers.IntegerField(help_text="While it is above 0 the Team's API keys are refused.")

@@ -35,7 +35,9 @@ class AlertSerializer(Shape):
 class BalanceSerializer(Shape):
     """A Team's API balance."""
 
-    available_nanousd = serializers.IntegerField(help_text=f"Cash and vouchers. {NANOUSD}")
+    available_nanousd = serializers.IntegerField(
+        help_text=f"Cash and vouchers; what calls under way hold is still in it. {NANOUSD}"
+    )
     cash_nanousd = serializers.IntegerField(help_text="Was bought, and never expires.")
     vouchers_nanousd = serializers.IntegerField(help_text="Drawn first; each expires.")
     owed_nanousd = serializers.IntegerField(

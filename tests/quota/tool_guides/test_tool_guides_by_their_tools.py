@@ -38,8 +38,7 @@ PROGRAMS = {
     "hermes-agent": TOOLS / "hermes-agent" / "bin",
 }
 GUIDES = [
-    pytest.param(guide, id=guide.slug)
-    for guide in (claude_code.GUIDE, openclaw.GUIDE, hermes_agent.GUIDE)
+    pytest.param(guide, id=guide.slug) for guide in (claude_code.GUIDE, openclaw.GUIDE, hermes_agent.GUIDE)
 ]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
