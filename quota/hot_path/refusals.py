@@ -60,13 +60,13 @@ def no_room(
             "cover it"
         )
         return LargerThanTheWindow(detail % about, window=window, windows=windows)
-    # Where calls under way are in the way that will be charged unless they are reported, it is worth asking when
-    # they ought to have been.
+    # Where calls are in the way that will be charged unless they are reported, it is worth asking when they
+    # ought to have been.
     worth_asking = max(usage.may_fit_at(limit, needed, at) or fits for limit in plan.limits)
     detail = _("The %(window)s window of %(plan)s has no room for this call; it fits at %(moment)s")
     return QuotaExhausted(
         detail % about,
-        retry_after=_seconds(at, min(worth_asking, fits)),
+        retry_after=_seconds(at, worth_asking),
         window=window,
         windows=windows,
         plan_name=plan.name,

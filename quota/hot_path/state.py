@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from quota.errors import ReservationUnknown
 from quota.hot_path.accounts import Payer
 from quota.hot_path.sql import fetch_row, only_row
+from quota.models.gateways import LONGEST_FLUSH_SECONDS
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
@@ -37,12 +38,9 @@ class LiveHold:
     agent_until: datetime
 
     @property
-    def ends_soon(self) -> Hold:
-        """The hold, where its calls are reported by its end: one that is charged if nobody reports them would
-        otherwise never make room.
-        """
-        lapses = self.hold.ends_at - self.agent_until <= timedelta(seconds=LONGEST_FLUSH_SECONDS)
-        return self.hold if lapses else replace(self.hold, ends_at=self.agent_until)
+    def is_charged(self) -> bool:
+        """Whether it is charged at its end: then it has its room for much longer, until that was done."""
+        return self.hold.ends_at - self.agent_until > timedelta(seconds=LONGEST_FLUSH_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +82,18 @@ class SeatUsage:
         return [window_at(limit, self.buckets.get(limit.rule.key, ()), holds, moment) for limit in limits]
 
     def fits_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
-        """The first moment at which that much fits, if no hold is closed; None: never."""
-        return fits_at(limit, self.buckets.get(limit.rule.key, ()), self.holds, nanousd, moment)
+        """A moment at which that much fits, if no hold is closed before its end; None: never. It is the first
+        one, unless leases are in the way that are charged at their end, as usage of their beginning.
+        """
+        charged = [live for live in self.live if live.is_charged and live.hold.is_lease]
+        holds = [replace(live.hold, is_lease=False) if live in charged else live.hold for live in self.live]
+        fits = fits_at(limit, self.buckets.get(limit.rule.key, ()), holds, nanousd, moment)
+        return fits and max([fits, *(live.agent_until for live in charged)])
 
     def may_fit_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
-        """The first moment at which that much fits, if each call under way has used nothing; None: never."""
-        holds = [live.ends_soon for live in self.live]
+        """As `fits_at`, if what is charged at its end unless somebody reports it has used nothing."""
+        ends = [live.agent_until if live.is_charged else live.hold.ends_at for live in self.live]
+        holds = [replace(live.hold, ends_at=end) for live, end in zip(self.live, ends, strict=True)]
         return fits_at(limit, self.buckets.get(limit.rule.key, ()), holds, nanousd, moment)
 
     def room(self, limits: Sequence[Limit], occurred_at: datetime) -> int:

@@ -16,6 +16,7 @@ from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, las
 from quota.selectors.usage_bar import seat_windows, usage_bar
 from quota.windows import Policy, QuotaWindow
 from teams.models import Mail, Membership
+from teams.permissions import Right, may
 from teams.services.mail import queue
 from tokenplan.kit.transactions import one_transaction
 
@@ -67,6 +68,7 @@ def _notify_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: 
             "slug": membership.team.slug,
             "plan": plan.name,
             "at": at.isoformat(),
+            "makes_api_keys": may(membership, Right.MAKE_API_KEYS),
             **_window_values(window),
             **_credits_values(usage_bar(membership, at).credits),
         },

@@ -44,6 +44,7 @@ def test_listed_codes_and_the_campaign_are_there_without_a_credential(stripe_acc
             "off_hundredths": 1_250,
             "off_nanousd": None,
             "duration": "once",
+            "months": None,
             "scope": "seats",
             "first_purchase": False,
             "once_a_team": True,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from quota.errors import ModelUnknown, QuotaExhausted, UsageOwed
+from quota.services.reservations import charge_lapsed_holds
 from tests.helpers.factories import (
     T0,
     Scene,
@@ -16,7 +19,7 @@ from tests.helpers.factories import (
     make_team,
     owner_of,
 )
-from tests.helpers.hot_path import PENNY, counts
+from tests.helpers.hot_path import MINUTE, PENNY, charging, counts
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +51,51 @@ def test_credits_that_may_not_pay_for_a_seat_let_no_call_fit_sooner(scene: Scene
     with pytest.raises(QuotaExhausted) as refused:
         scene.desk.ask(6)
     assert refused.value.fits_at == T0.replace(hour=15, minute=0)
+
+
+@pytest.mark.parametrize("lease", [False, True])
+def test_where_holds_that_will_be_charged_are_in_the_way_it_is_worth_asking_at_their_end(
+    scene: Scene, lease: bool
+) -> None:
+    """Until then they may be reported, and use less; the window's end is when the call fits in any case."""
+    charging(scene)
+    if lease:
+        scene.desk.lease(980 * PENNY, seconds=900)
+    else:
+        scene.desk.ask(980)
+    with pytest.raises(QuotaExhausted) as refused:
+        scene.desk.ask(20, at=T0 + MINUTE)
+    wait = (29 if lease else 14) * 60
+    assert (refused.value.retry_after, refused.value.fits_at) == (wait, T0.replace(hour=15, minute=0))
+    # What was used is in the way until it leaves its window, whatever becomes of calls under way.
+    scene.desk.use(5, at=T0 + MINUTE)
+    with pytest.raises(QuotaExhausted) as later:
+        scene.desk.ask(986, at=T0 + 2 * MINUTE)
+    assert later.value.retry_after == 5 * 3600 - 4 * 60
+
+
+def test_a_lease_of_a_day_that_will_be_charged_is_in_the_way_until_then(scene: Scene) -> None:
+    charging(scene)
+    day = timedelta(days=1)
+    scene.desk.lease(980 * PENNY, seconds=86_400)
+    with pytest.raises(QuotaExhausted) as refused:
+        scene.desk.ask(20, at=T0 + MINUTE)
+    assert refused.value.fits_at == T0 + day + 15 * MINUTE
+    charge_lapsed_holds(at=T0 + day + 15 * MINUTE)
+    assert scene.desk.ask(20, at=T0 + day + 15 * MINUTE).estimate_nanousd == 20 * PENNY
+
+
+@pytest.mark.parametrize("lease", [False, True])
+def test_where_holds_are_in_the_way_a_call_waits_until_they_lapse(scene: Scene, lease: bool) -> None:
+    if lease:
+        scene.desk.lease(980 * PENNY, seconds=900)
+    else:
+        scene.desk.ask(980)
+    with pytest.raises(QuotaExhausted) as refused:
+        scene.desk.ask(20, at=T0 + MINUTE)
+    lapses = 15 * MINUTE + (timedelta(seconds=900) if lease else timedelta(0))
+    assert refused.value.fits_at == T0 + lapses
+    assert refused.value.retry_after == (lapses - MINUTE).total_seconds()
 
 
 def test_without_a_rate_card_no_model_is_known() -> None:

@@ -189,6 +189,17 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     assert f"/teams/{scene.team.slug}/api-keys/\n" in text
 
 
+def test_who_may_make_no_api_key_is_told_whom_to_ask_for_one() -> None:
+    scene = make_scene(SHORT)
+    member = make_member(scene.team)
+    make_seat(scene.team, scene.plan, holder=member)
+    make_desk(member).use(9)
+    send_notices(at=T0)
+    text = text_of(Mail.objects.get(to=member.user.email, kind__startswith="quota"))
+    assert "has no windows. Ask the Owner or an Admin for one." in text
+    assert "/api-keys/" not in text
+
+
 def test_a_mail_keeps_values_and_makes_its_sentences_when_it_is_sent() -> None:
     scene = make_scene(SHORT)
     give_credits(scene.team, 5 * CENT)

@@ -83,6 +83,39 @@ def test_a_full_window_says_so_and_what_can_be_done(as_user: AsUser) -> None:
     assert "Credits pay for calls when a window is full: 5,000 are left for you." in page
 
 
+def test_who_may_make_no_api_key_reads_whom_to_ask_for_one(as_user: AsUser) -> None:
+    member = make_member(make_team())
+    address = f"/teams/{member.team.slug}/api-keys/"
+
+    page = as_user(member.user).get("/account/").content.decode()
+    assert "Ask the Owner or an Admin for one." in page
+    assert address not in page
+
+    member.team.members_make_api_keys = True
+    member.team.save()
+    page = as_user(member.user).get("/account/").content.decode()
+    assert "Ask the Owner or an Admin for one." not in page
+    assert address in page
+
+
+def test_calls_under_way_that_may_need_all_credits_are_no_cap_that_is_reached(as_user: AsUser) -> None:
+    team = make_team()
+    member = make_member(team, credits=True)
+    give_credits(team, 10 * CREDIT)
+    make_scene()
+    desk = make_desk(member)
+    held = desk.ask(1)
+
+    page = read(as_user(member.user), "/account/")
+    assert "calls under way may need all that you can use." in page
+
+    allow_credits(member, month_cap=10 * CREDIT)
+    give_credits(team, 10 * CREDIT)
+    desk.settle(held, 1)
+    page = read(as_user(member.user), "/account/")
+    assert "you have used all that you may use this month." in page
+
+
 def test_credits_show_balance_access_cap_and_what_the_month_used(as_user: AsUser) -> None:
     scene = make_scene(limits(five_hours=USD, week=10 * USD))
     give_credits(scene.team, 5000 * CREDIT)

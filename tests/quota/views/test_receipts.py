@@ -9,6 +9,8 @@ import pytest
 from django.test import Client
 
 from quota.models import UsageEvent
+from quota.services.corrections import correct_charge
+from quota.services.reservations import charge_lapsed_holds
 from teams.models import User
 from tests.helpers.factories import (
     CREDIT,
@@ -21,6 +23,7 @@ from tests.helpers.factories import (
     make_member,
     make_scene,
 )
+from tests.helpers.hot_path import charging
 from tests.helpers.reading import read
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +44,28 @@ def test_a_receipt_says_prices_parts_and_windows_before_and_after(as_user: AsUse
     assert "calls 25 $0.01 per 1" in page
     assert "5h until 3 Jun, 15:00 UTC $0.90 90.0% $1.00 100.0% $1.00" in page
     assert "week until 8 Jun, 00:00 UTC $0.90 9.0% $1.00 10.0% $10.00" in page
+
+
+def test_a_receipt_says_its_tags_and_what_is_estimated_or_corrected(as_user: AsUser) -> None:
+    scene = make_scene()
+    client, folder = as_user(scene.owner.user), f"/account/usage/{scene.team.slug}"
+    event = scene.desk.use(5, tags=("night", "web"))
+    page = read(client, f"{folder}/{event.pk}/")
+    assert "Tags night, web Price" in page
+    assert "Estimated" not in page
+    done = correct_charge(event=event, usage={"calls": 2}, reason="x", at=T0, by=None)
+    assert done.right is not None
+    page = read(client, f"{folder}/{done.undo.pk}/")
+    assert f"Correction It takes back the charge {event.pk}." in page
+    page = read(client, f"{folder}/{done.right.pk}/")
+    assert f"Correction It takes the place of the charge {event.pk}." in page
+
+    charging(scene)
+    scene.desk.lease(USD, at=T0)
+    charge_lapsed_holds(at=T0 + timedelta(hours=1))
+    lapsed = UsageEvent.objects.get(model="lease")
+    page = read(client, f"{folder}/{lapsed.pk}/")
+    assert "Model lease Estimated Nobody reported the usage in time, so what was set aside for it is" in page
 
 
 def test_quantities_and_tiers_are_written_out(as_user: AsUser) -> None:

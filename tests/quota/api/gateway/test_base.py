@@ -63,6 +63,24 @@ def test_a_refused_settle_and_draw_are_kept_and_their_repeats_are_not() -> None:
     assert waiting()[2] == ("settlement", "reservation_unknown")
 
 
+def test_a_settle_and_a_draw_that_cannot_be_read_are_kept_as_they_came() -> None:
+    office = make_office()
+    hold = office.ask(5).body["reservation"]
+    path = f"gateway/reservations/{hold}"
+    settle = {"usage": {"calls": 1}, "color": "red"}
+    for _ in range(2):
+        assert (office.gateway.post(f"{path}/settle", settle).status, office.used()) == (422, 0)
+    assert office.gateway.post(f"{path}/draw", {"usage": {"calls": -1}}).status == 422
+    assert office.gateway.post(f"{path}/settle", ["no object"]).status == 422
+    rows = QuarantinedRow.objects.order_by("pk")
+    assert list(rows.values_list("code", "times")) == [("invalid", 2), ("invalid", 1), ("invalid", 1)]
+    assert [row.row for row in rows] == [
+        settle | {"reservation": hold},
+        {"usage": {"calls": -1}, "reservation": hold, "final": False},
+        {"body": ["no object"], "reservation": hold},
+    ]
+
+
 def test_what_cannot_be_kept_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     office = make_office()
 
