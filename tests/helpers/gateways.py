@@ -17,6 +17,7 @@ from quota.hot_path.authorize import AuthorizeRequest, authorize
 from quota.hot_path.draws import Report
 from quota.hot_path.settle import settle
 from quota.models import Gateway, GatewayCredential, UsageEvent
+from quota.selectors.usage_bar import usage_bar
 from teams.models import Membership
 from tests.helpers.factories import T0, USD, key_of, limits, make_plan, make_seat, make_team, owner_of
 from tests.helpers.litellm_gateway import litellm_gateway
@@ -25,6 +26,8 @@ from tokenplan.runtime import litellm_proxy
 
 KINDS = ("small gateway", "LiteLLM")
 MODEL = "MiniMax-M2.7"
+# Nano-dollars of a token that it writes, by the shipped rate card.
+OUTPUT = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ def seated() -> Membership:
 
 
 def fill(gateway: Gateway, member: Membership) -> UsageEvent:
-    """Uses up the five hours, but for less than a token's price."""
-    usage = {"output_tokens": USD // 1200}
+    """Uses up what is left of the five hours, but for less than a token's price."""
+    usage = {"output_tokens": usage_bar(member, timezone.now()).windows[0].room // OUTPUT}
     request = AuthorizeRequest("fills the window", key_of(member), MODEL, usage)
     held = authorize(gateway=gateway, request=request, at=timezone.now())
     report = Report(usage=usage)

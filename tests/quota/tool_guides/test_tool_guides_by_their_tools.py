@@ -104,6 +104,5 @@ def test_at_the_limit_the_tool_tells_its_person_which_window_is_full(
 ) -> None:
     filled = fill(desk.gateway, desk.member)
     said = follow(guide, desk.setup, tmp_path / "home")
-    print(said)  # TMP
     assert "5-hour usage limit reached for Token Plan Max" in said
     assert list(UsageEvent.objects.all()) == [filled]
