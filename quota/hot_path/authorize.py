@@ -103,8 +103,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             raise KeyInvalid
         card_id = state.rate_card_id
         card = rate_card(card_id) if card_id else None
-        lifetime = _lifetime(gateway, card, request)
-        request_hash = _request_hash(key_public_id, request, lifetime)
+        request_hash = _request_hash(key_public_id, request, card)
         if state.prior_reservation_id:
             return _repeated(state, key_public_id, request.request_id, request_hash, at)
         if state.owes:
@@ -113,6 +112,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             raise (
                 not_on_the_card(request.model) if request.model else ModelUnknown(_("There is no rate card"))
             )
+        lifetime = _lifetime(gateway, card, request)
         plan = plan_terms(state.plan_id) if state.plan_id else None
         estimate = _estimate(card, plan, request)
         if plan:
@@ -185,10 +185,13 @@ def _lifetime(gateway: Gateway, card: Card | None, request: AuthorizeRequest) ->
     """
     if request.lifetime_seconds is not None:
         return check_lifetime(gateway, request.lifetime_seconds)
+    return timedelta(seconds=min(_usual_seconds(card, request), gateway.max_lifetime_seconds))
+
+
+def _usual_seconds(card: Card | None, request: AuthorizeRequest) -> int:
     model = card.find(request.model) if card else None
     default = settings.RESERVATION_LIFETIME_SECONDS
-    seconds = LIFETIME_OF_MODALITY_SECONDS.get(model.modality, default) if model else default
-    return timedelta(seconds=min(seconds, gateway.max_lifetime_seconds))
+    return LIFETIME_OF_MODALITY_SECONDS.get(model.modality, default) if model else default
 
 
 def ends_of_hold(
@@ -204,10 +207,11 @@ def ends_of_hold(
     return {"holds_until": over, "charges_at": None}
 
 
-def _request_hash(key_public_id: str, request: AuthorizeRequest, lifetime: timedelta) -> str:
+def _request_hash(key_public_id: str, request: AuthorizeRequest, card: Card | None) -> str:
+    """The same of the same request, whichever gateway of the operator sends it."""
     estimate = None if request.estimate is None else sorted(request.estimate.items())
     what = request.model if request.hold_nanousd is None else request.hold_nanousd
-    seconds = lifetime // timedelta(seconds=1)
+    seconds = request.lifetime_seconds or _usual_seconds(card, request)
     body = json.dumps([key_public_id, what, estimate, request.agent, request.tags, seconds])
     return hashlib.sha256(body.encode()).hexdigest()
 

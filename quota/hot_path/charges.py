@@ -82,14 +82,22 @@ class HeldParts:
     """What a live reservation holds for this call, in nano-dollars: it pays even if the room has gone since.
     `credits` is held in the account that pays: Credits, or the API balance.
 
-    `lots_at` is the moment at which lots had to be alive to be drawn from; None: the moment of the charge.
-    `alone`: nothing else pays, so what goes beyond it is overrun.
+    `lots_at` is the moment at which lots had to be alive to be drawn from; None: the moment of the charge, of
+    which nothing is held. `alone`: nothing else pays, so what goes beyond it is overrun. Unless `promised`,
+    it pays no more than there is room for: the call is of before the hold was raised.
     """
 
     quota: int = 0
     credits: int = 0
     lots_at: datetime | None = None
     alone: bool = False
+    promised: bool = True
+
+    def room(self, found: int) -> int:
+        """How much quota may pay, where so much is found free beside the hold."""
+        if self.promised:
+            return self.quota if self.alone else max(found, self.quota)
+        return min(found, self.quota) if self.alone else found
 
     def without(self, amount: int) -> HeldParts:
         """What is left of it after a draw of `amount`, quota first. Quota pays no less than that of any draw,
@@ -128,19 +136,21 @@ def record_charge(
     """Write the usage and who pays for it: quota, then Credits, then overrun. Used is used.
 
     The caller has locked the key and the seat, and read `seat_usage` after that. What is held for this call
-    does not reduce the room that it is charged to, and shrinks by the charge.
+    does not reduce the room that it is charged to, and shrinks by the charge. A correction, of which nothing
+    is held, leaves alone what draws have left of the hold.
     """
     limits: tuple[Limit, ...] = plan_terms(call.plan_id).limits if call.plan_id else ()
     before = seat_usage.windows(limits, call.occurred_at)
-    seat_usage = seat_usage.without(call.reservation_id)
-    room = seat_usage.room(limits, call.occurred_at) if limits and not held.alone else 0
-    lots_at = held.lots_at or at
-    parts = _who_pays(call, price.amount, max(room, held.quota), held, lots_at=lots_at, at=at)
+    own = call.reservation_id if held.lots_at else None
+    room = seat_usage.without(own).room(limits, call.occurred_at) if limits else 0
+    parts = _who_pays(call, price.amount, held.room(room), held, own, at=at)
     starts = {
         rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
         for rule in seat_usage.rules
     }
     in_window = parts.from_quota + parts.uncovered
+    left = held.without(price.amount)
+    seat_usage = seat_usage.holding(own, left.quota if becomes is AfterDraw.STAYS else 0)
     after = seat_usage.with_usage(starts, in_window).windows(limits, call.occurred_at)
     event = UsageEvent(
         gateway_id=call.gateway_id,
@@ -176,7 +186,6 @@ def record_charge(
         recorded_at=at,
         corrects_id=call.corrects_id,
     )
-    left = held.without(price.amount)
     drawn = account_columns(call.payer, "drawn", held.credits - left.credits)
     of_hold = {**drawn, "drawn_quota": held.quota - left.quota, "becomes": becomes.value}
     _write(event, starts if in_window else {}, of_hold)
@@ -190,14 +199,16 @@ def record_charge(
             left_nanousd=parts.uncovered,
         )
     if parts.from_credits:
-        _draw_lots(event, call.payer, parts.from_credits, lots_at)
+        _draw_lots(event, call.payer, parts.from_credits, held.lots_at or at)
     return event
 
 
 def _who_pays(
-    call: Call, amount: int, room: int, held: HeldParts, *, lots_at: datetime, at: datetime
+    call: Call, amount: int, room: int, held: HeldParts, own: UUID | None, *, at: datetime
 ) -> Split:
-    """Split `amount`: `room` of the windows first, then the account's lots, which are locked for it."""
+    """Split `amount`: `room` of the windows first, then the account's lots, which are locked for it. `own` is
+    the reservation of what is held.
+    """
     parts = split(amount, room=room, credits=0)
     if not parts.uncovered:
         return parts
@@ -207,15 +218,15 @@ def _who_pays(
         capped=False,
         at=at,
         occurred_at=call.occurred_at,
-        lots_at=lots_at,
-        except_id=call.reservation_id,
+        lots_at=held.lots_at or at,
+        except_id=own,
         lock=True,
     )
     if held.alone:
-        usable = 0
-    if held.credits > usable:
+        usable = min(usable, held.credits)
+    if held.credits > usable and held.promised:
         # What was held pays although the access was switched off since, but never beyond what the lots hold.
-        left = lots_of(call.payer, lots_at).remaining()
+        left = lots_of(call.payer, held.lots_at or at).remaining()
         usable = max(usable, min(held.credits, left))
     return split(amount, room=room, credits=usable)
 

@@ -71,13 +71,14 @@ def draw_from(
     closes: bool,
     at: datetime,
     digest: str | None = None,
-    replaying: bool = False,
+    replayed_from: datetime | None = None,
 ) -> Drawn:
     """Charge the usage to the hold, in the transaction that has locked it; `closes` also settles it.
-    `digest` is the hash of the report, where that is more than a draw. An operator who is `replaying` it has
-    it recorded though the hold is closed, or long over.
+    `digest` is the hash of the report, where that is more than a draw. An operator who replays it has it
+    recorded though the hold is closed, or long over; it came at `replayed_from`.
 
-    The same draw twice is charged once. Usage beyond what is held is recorded all the same. A hold whose
+    The same draw twice is charged once, and where the second is said to be the last one, it closes the hold.
+    Usage beyond what is held is recorded all the same. A hold whose
     lifetime is over, or a lease that is not flushed in time, holds nothing; one that was charged at its end
     gives that back first, and what a draw leaves of it is charged again. A lease whose key or seat has gone
     pays what it holds for one more draw, and is ended: everything beyond is overrun.
@@ -91,14 +92,18 @@ def draw_from(
     digest = digest or digest_of(report)
     if prior := _prior(locked, report):
         _check_repeat(prior, report, model, digest)
+        if closes and locked.state == Reservation.State.HELD:
+            settled = {"state": Reservation.State.SETTLED, "closed_at": at}
+            Reservation.objects.filter(pk=locked.id).update(**settled)
+            return Drawn(prior, is_new=False, state=Reservation.State.SETTLED)
         return Drawn(prior, is_new=False, state=_state(locked))
-    if not replaying:
+    if replayed_from is None:
         _check_open(locked, at)
     if not model:
         raise InvalidValue(_("A draw from a lease names the model that ran"), pointer="/model")
-    occurred_at = _moment(locked, report, at)
+    occurred_at = _moment(locked, report, replayed_from or at)
     locked, charged = reopen(locked, at=at)
-    held, becomes = _held(locked, closes=closes, at=at)
+    held, becomes = _held(locked, occurred_at, closes=closes, at=at)
     call = call_of_hold(
         locked,
         gateway_id=gateway.pk,
@@ -125,7 +130,9 @@ def _state(locked: ReservationState) -> str:
     return LAPSED if locked.expired else locked.state
 
 
-def _held(locked: ReservationState, *, closes: bool, at: datetime) -> tuple[HeldParts, AfterDraw]:
+def _held(
+    locked: ReservationState, occurred_at: datetime, *, closes: bool, at: datetime
+) -> tuple[HeldParts, AfterDraw]:
     """What pays for a draw, and what becomes of the hold by it. One that is charged at its end holds however
     late it is: until then it is still to be charged, and after that it has just been given back to pay.
     """
@@ -137,7 +144,8 @@ def _held(locked: ReservationState, *, closes: bool, at: datetime) -> tuple[Held
     if locked.state != Reservation.State.HELD or is_over:
         return HeldParts(alone=gone), becomes
     left = locked.left_quota_nanousd, locked.left_in_account_nanousd
-    held = HeldParts(*left, lots_at=locked.created_at, alone=gone)
+    promised = locked.raised_at is None or occurred_at >= locked.raised_at
+    held = HeldParts(*left, lots_at=locked.created_at, alone=gone, promised=promised)
     return held, AfterDraw.ENDED if gone and not closes else becomes
 
 

@@ -102,15 +102,16 @@ def _result_of(drawn: Drawn) -> RowResult:
     return RowResult(is_new=drawn.is_new, ended=ended)
 
 
-def replay(*, gateway: Gateway, row: Settlement | ReportedEvent, at: datetime) -> bool:
+def replay(*, gateway: Gateway, row: Settlement | ReportedEvent, received_at: datetime, at: datetime) -> bool:
     """Record a row for an operator, in the caller's transaction: however late, and though its hold is closed.
-    Whether it was new. Raises what recording it raises.
+    What names no moment counts when it was received. Whether it was new. Raises what recording it raises.
     """
     if isinstance(row, ReportedEvent):
-        return _record(gateway, row, at, replaying=True).is_new
+        return _record(gateway, row, at, replayed_from=received_at).is_new
     locked = locked_reservation_state(row.reservation_id, at=at)
-    drawn = draw_from(locked, row.report, gateway=gateway, closes=row.closes, at=at, replaying=True)
-    return drawn.is_new
+    return draw_from(
+        locked, row.report, gateway=gateway, closes=row.closes, at=at, replayed_from=received_at
+    ).is_new
 
 
 def _row(record: Callable[[], RowResult]) -> RowResult:
@@ -148,17 +149,23 @@ def _flush() -> None:
         cursor.execute("SELECT pg_logical_emit_message(true, 'tokenplan', '')")
 
 
-def _record(gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool = False) -> RowResult:
+def _record(
+    gateway: Gateway, event: ReportedEvent, at: datetime, *, replayed_from: datetime | None = None
+) -> RowResult:
     """Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an event that names
     its reservation also ReservationUnknown, AlreadySettled, AlreadyReleased.
     """
     if event.reservation_id:
-        return _record_of_hold(gateway, event, event.reservation_id, at, replaying=replaying)
-    return RowResult(is_new=_record_without_hold(gateway, event, at, replaying=replaying))
+        return _record_of_hold(gateway, event, event.reservation_id, at, replayed_from)
+    return RowResult(is_new=_record_without_hold(gateway, event, at, replaying=replayed_from is not None))
 
 
 def _record_of_hold(
-    gateway: Gateway, event: ReportedEvent, reservation_id: UUID, at: datetime, *, replaying: bool
+    gateway: Gateway,
+    event: ReportedEvent,
+    reservation_id: UUID,
+    at: datetime,
+    replayed_from: datetime | None,
 ) -> RowResult:
     """The call was asked for: its event is a draw from a lease; else it settles the hold, and is a duplicate
     if that is settled.
@@ -180,13 +187,13 @@ def _record_of_hold(
         tags=event.tags or None,
     )
     digest = digest_of(report) if locked.is_lease else _event_hash(event)
-    if _seen_before(locked.team_id, event, digest, at, replaying=replaying):
+    if _seen_before(locked.team_id, event, digest, at, replaying=replayed_from is not None):
         return RowResult()
     if locked.state == Reservation.State.SETTLED and not locked.is_lease:
         return RowResult()
     closes = not locked.is_lease
     drawn = draw_from(
-        locked, report, gateway=gateway, closes=closes, at=at, digest=digest, replaying=replaying
+        locked, report, gateway=gateway, closes=closes, at=at, digest=digest, replayed_from=replayed_from
     )
     return _result_of(drawn)
 
@@ -201,7 +208,7 @@ def _is_of(locked: ReservationState, key: SubscriptionKey | ApiKeyText) -> bool:
 def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool) -> bool:
     """A key counts as it stood when the call was made: usage of before its revocation is still usage."""
     occurred_at = event.occurred_at.astimezone(UTC)
-    public_id, kind = _key_at_the_call(event, occurred_at)
+    public_id, kind = _key_at_the_call(event, min(occurred_at, at + MAX_AHEAD))
     state = locked_call_state(
         public_id,
         key_text=None if event.key_handle else event.key_text,
@@ -274,7 +281,7 @@ def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime, 
     if prior is None:
         if not (replaying or at - MAX_LATE <= event.occurred_at) or event.occurred_at > at + MAX_AHEAD:
             raise MomentOutOfRange(pointer="/occurred_at")
-    elif prior.usage_hash != digest:
+    elif (prior.usage_hash, prior.reservation_id) != (digest, event.reservation_id):
         detail = _("The event id %(id)r was used for another event")
         raise EventIdReused(detail % {"id": event.id}, pointer="/id")
     return prior is not None

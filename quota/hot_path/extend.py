@@ -58,7 +58,8 @@ def extend(*, reservation_id: UUID, extension: Extension, at: datetime) -> Reser
         charged = row.charges_at is not None
         ends = ends_of_hold(gateway, row.expires_at, is_lease=row.is_lease, is_charged=charged)
         for column, moment in ends.items():
-            setattr(row, column, moment)
+            before = getattr(row, column)
+            setattr(row, column, max(before, moment) if before and moment else moment)
     if nanousd is not None and nanousd > row.left_nanousd:
         _raise_to(row, locked, nanousd, at)
     row.save()
@@ -95,6 +96,9 @@ def _raise_to(row: Reservation, locked: ReservationState, nanousd: int, at: date
     room = usage.room(plan.limits, moment) if plan else 0
     room = max(room, row.left_quota_nanousd)
     parts = split(nanousd, room=room, credits=0)
+    if locked.is_lease:
+        # Draws may still come of before: what is added now is not promised to them.
+        row.raised_at = at
     if parts.uncovered:
         usable = usable_in_account(
             locked.payer,

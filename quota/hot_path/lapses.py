@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import HeldParts, call_of_hold, lots_of, record_charge, usage_hash
@@ -24,8 +24,9 @@ LEASE = "lease"
 
 
 def charge_at_end(locked: ReservationState, *, at: datetime, instead_of: UsageEvent | None = None) -> None:
-    """Charge all that is left of the hold, in the transaction that has locked it, to what was held for it, at
-    the moment of its authorize: so the windows show as used what they showed as held. Nothing is charged
+    """Charge all that is left of the hold, in the transaction that has locked it, to what was held for it: so
+    the windows show as used what they showed as held. A call is charged at the moment of its authorize, and a
+    lease, which was in the way of others until its end, at its end. Nothing is charged
     where nothing is left, or where the lots that were held have gone: what nobody has reported is not owed.
     `instead_of`: the charge of its end that was undone because more of the usage was reported.
     """
@@ -45,7 +46,7 @@ def charge_at_end(locked: ReservationState, *, at: datetime, instead_of: UsageEv
             usage={},
             estimated=True,
             usage_hash=usage_hash(locked.model, {}),
-            occurred_at=locked.created_at,
+            occurred_at=locked.expires_at if locked.is_lease else locked.created_at,
             corrects_id=instead_of.pk if instead_of else None,
         )
         found = rate_card(locked.rate_card_id).find(locked.model)
@@ -73,14 +74,18 @@ def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState,
     undo_charge(charged, at=at, by=None)
     reservation = Reservation.objects.get(pk=locked.id)
     reservation.state, reservation.expired, reservation.closed_at = Reservation.State.HELD, False, None
-    # An operator may have charged more than was held.
+    # An operator may have charged more than was left of the hold.
+    own = _charges_of_its_end(locked).order_by("-recorded_at", "-pk")[0]
     for account in ("quota", "credits", "balance"):
-        most = getattr(reservation, f"from_{account}_nanousd")
-        setattr(
-            reservation, f"left_{account}_nanousd", min(most, getattr(charged, f"from_{account}_nanousd"))
-        )
+        column = f"from_{account}_nanousd"
+        setattr(reservation, f"left_{account}_nanousd", min(getattr(own, column), getattr(charged, column)))
     reservation.save()
     return locked_reservation_state(locked.id, at=at), charged
+
+
+def _charges_of_its_end(locked: ReservationState) -> QuerySet[UsageEvent]:
+    """Those that were made here, whatever has become of them: they alone have no usage."""
+    return UsageEvent.objects.filter(reservation=locked.id, usage={}, is_undo=False)
 
 
 def _charge_that_stands(locked: ReservationState) -> UsageEvent | None:

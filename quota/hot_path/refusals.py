@@ -19,9 +19,9 @@ def check_agents(usage: SeatUsage, plan: PlanTerms, agent: str, at: datetime) ->
     """Raises TooManyAgents where the plan enforces its guideline."""
     if not plan.agents_enforced:
         return
-    at_work = usage.agents()
+    at_work = usage.agents(at)
     if agent not in at_work and len(at_work) >= plan.agents[1]:
-        lapses = min(live.agent_until for live in usage.live)
+        lapses = min(live.agent_until for live in usage.at_work(at))
         raise TooManyAgents(
             ngettext(
                 "%(plan)s allows %(agents)s agent at once; wait until it has finished",

@@ -58,14 +58,24 @@ class SeatUsage:
     def holds(self) -> list[Hold]:
         return [live.hold for live in self.live]
 
-    def agents(self) -> set[str]:
+    def at_work(self, at: datetime) -> list[LiveHold]:
+        """Those whose calls may still be under way."""
+        return [live for live in self.live if live.agent_until > at]
+
+    def agents(self, at: datetime) -> set[str]:
         """The agents at work: those with a call under way. Calls that name no agent count as one."""
-        return {live.agent for live in self.live}
+        return {live.agent for live in self.at_work(at)}
 
     def without(self, reservation_id: UUID | None) -> SeatUsage:
         """As if this reservation held nothing."""
         live = tuple(other for other in self.live if other.reservation_id != reservation_id)
         return SeatUsage(self.rules, self.buckets, live)
+
+    def holding(self, reservation_id: UUID | None, nanousd: int) -> SeatUsage:
+        """As if so much were left of what this reservation holds."""
+        own = (live for live in self.live if live.reservation_id == reservation_id)
+        left = tuple(replace(live, hold=replace(live.hold, nanousd=nanousd)) for live in own)
+        return SeatUsage(self.rules, self.buckets, (*self.without(reservation_id).live, *left))
 
     def with_usage(self, starts: dict[str, datetime], nanousd: int) -> SeatUsage:
         """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
@@ -83,12 +93,13 @@ class SeatUsage:
 
     def fits_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
         """A moment at which that much fits, if no hold is closed before its end; None: never. It is the first
-        one, unless leases are in the way that are charged at their end, as usage of their beginning.
+        one, unless leases are in the way that will be charged: then it may be a little later.
         """
         charged = [live for live in self.live if live.is_charged and live.hold.is_lease]
-        holds = [replace(live.hold, is_lease=False) if live in charged else live.hold for live in self.live]
-        fits = fits_at(limit, self.buckets.get(limit.rule.key, ()), holds, nanousd, moment)
-        return fits and max([fits, *(live.agent_until for live in charged)])
+        holds = [live.hold for live in self.live if live not in charged]
+        holds += [replace(live.hold, at=live.agent_until, is_lease=False) for live in charged]
+        begin = max([moment, *(live.agent_until for live in charged)])
+        return fits_at(limit, self.buckets.get(limit.rule.key, ()), holds, nanousd, begin)
 
     def may_fit_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
         """As `fits_at`, if what is charged at its end unless somebody reports it has used nothing."""
@@ -148,6 +159,7 @@ class ReservationState:
     expires_at: datetime
     holds_until: datetime
     charges_at: datetime | None
+    raised_at: datetime | None
     team_id: int
     membership_id: int
     key_id: int | None

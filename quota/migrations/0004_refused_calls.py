@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quota', '0003_calls'),
+        ('quota', '0003_hot_path'),
         ('teams', '0002_rules'),
     ]
 

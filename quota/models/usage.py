@@ -88,6 +88,9 @@ class Reservation(models.Model):
         blank=True,
         help_text=_("What is left of it then is charged as estimated, and not let go before."),
     )
+    raised_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("Draws of before then find no more room than there is.")
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
     expired = models.BooleanField(
         default=False, help_text=_("Released, or charged, by a sweep and not by the gateway.")

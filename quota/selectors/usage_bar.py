@@ -63,7 +63,7 @@ def usage_bar(membership: Membership, at: datetime) -> UsageBar:
         renews_at=entitlement.renews_at if entitlement else None,
         suspended=suspended,
         windows=usage.windows(plan.limits, at) if plan else [],
-        agents=len(usage.agents()),
+        agents=len(usage.agents(at)),
         credits=member_credits(membership, seated=plan is not None, at=at),
         owed=OwedUsage.objects.of_person(membership).credits().left(),
     )

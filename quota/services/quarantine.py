@@ -15,18 +15,16 @@ from django.db import connection
 from quota.errors import NotInQuarantine
 from quota.hot_path.events import ReportedEvent, Settlement, replay
 from quota.models import Gateway, QuarantinedRow
-from quota.services.refusals import count_forged
+from quota.services.refusals import count_forged, storable
 from teams import keytext
-from teams.models import User
+from teams.models import KeyText, User
 from teams.services.audit import record
 from teams.services.keys import has_text, named_in
 from tokenplan.kit.transactions import one_transaction
 
 LONGEST_ROW = 16_384
 LONGEST_DETAIL = 500
-# What looks like a credential of ours has no place in a row that is kept.
-CREDENTIAL = re.compile(r"\b(sk-cp|sk-api|gw|pat)-[A-Za-z0-9_-]{8,}")
-UNSTORABLE = re.compile(r"\\u0000|[\ud800-\udfff]")
+JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 _KEEP = """
 INSERT INTO quota_quarantinedrow (gateway_id, kind, row, digest, code, detail, received_at, times, reason)
@@ -54,42 +52,40 @@ def keep_rejected(
     The text of a key is never kept: its handle is, where the text is genuine. A row with a forged or unknown
     key is not kept: forged secrets are counted. Raises KeyRootMissing.
     """
-    kept = 0
+    forged: list[KeyText] = []
+    kept: list[tuple[Any, ...]] = []
     for rejected in rows:
-        row = _without_key(rejected.row, at)
+        row = _without_key(rejected.row, forged)
         if row is None:
             continue
         text = json.dumps(row, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        values: list[Any] = [
-            gateway.pk,
-            kind,
-            text,
-            digest,
-            rejected.code,
-            rejected.detail[:LONGEST_DETAIL],
-            at,
-        ]
-        with connection.cursor() as cursor:
+        detail = storable(rejected.detail)[:LONGEST_DETAIL]
+        kept.append((gateway.pk, kind, text, digest, rejected.code, detail, at))
+    # In one order, so that two batches with the same rows do not wait for each other.
+    for key in sorted(forged, key=lambda key: key.key_id):
+        count_forged(key=key, at=at)
+    with connection.cursor() as cursor:
+        for values in sorted(kept, key=lambda values: values[3]):
             cursor.execute(_KEEP, values)
-        kept += 1
-    return kept
+    return len(kept)
 
 
-def _without_key(row: object, at: datetime) -> object | None:
-    """The row with the handle of its key in place of the text; None where the key is not one of ours."""
+def _without_key(row: object, forged: list[KeyText]) -> object | None:
+    """The row with the handle of its key in place of the text; None where the key is not one of ours, or is
+    `forged`.
+    """
     if isinstance(row, dict) and isinstance(row.get("key"), str):
         key = named_in(row["key"])
         if key is None:
             return None
         if not has_text(key, row["key"]):
-            count_forged(key=key, at=at)
+            forged.append(key)
             return None
         rest = {name: value for name, value in row.items() if name != "key"}
         row = {**rest, "key_handle": keytext.handle(key.key_id)}
-    # NUL and halves of surrogate pairs are in no column of the database.
-    text = UNSTORABLE.sub("\ufffd", json.dumps(row, ensure_ascii=False))
-    text = CREDENTIAL.sub(r"\1-…", text)
+    # Text by text and not level by level: a row may be nested deeper than Python calls itself.
+    text = JSON_TEXT.sub(lambda match: json.dumps(storable(json.loads(match[0]))), json.dumps(row))
     return json.loads(text) if len(text) <= LONGEST_ROW else {"too_long": text[:LONGEST_ROW]}
 
 
@@ -102,7 +98,7 @@ def replay_row(
     Raises NotInQuarantine, and what recording raises: then it goes on waiting.
     """
     locked = _locked(row)
-    replay(gateway=locked.gateway, row=parsed, at=at)
+    replay(gateway=locked.gateway, row=parsed, received_at=locked.received_at, at=at)
     return _close(locked, "quarantine.replayed", "", at, by, replayed_at=at)
 
 

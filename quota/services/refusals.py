@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -17,6 +18,11 @@ KEPT_FOR = timedelta(days=7)
 REMEMBERED_PER_HOUR = 100
 FORGED = "secret_forged"
 LONGEST_DETAIL = 500
+
+# What looks like a credential of ours has no place in what is kept.
+CREDENTIAL = re.compile(r"(sk-cp|sk-api)-[A-Za-z0-9_-]{8,}|(gw|pat)-[A-Za-z0-9_-]{20,}")
+# NUL and halves of surrogate pairs are in no column of the database.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 _COUNT_UP = """
 INSERT INTO quota_refusalcount (key_public_id, code, hour, refused) VALUES (%s, %s, %s, 1)
@@ -45,12 +51,17 @@ def remember_refusal(
         team_id=key.team_id,
         key_public_id=key.key_id,
         gateway=gateway,
-        request_id=request_id,
-        model=model,
+        request_id=storable(request_id),
+        model=storable(model),
         code=refusal.code,
-        detail=refusal.detail[:LONGEST_DETAIL],
+        detail=storable(refusal.detail)[:LONGEST_DETAIL],
         at=at,
     )
+
+
+def storable(text: str) -> str:
+    """What may be kept of a text that a gateway has sent."""
+    return CREDENTIAL.sub(lambda match: f"{match[1] or match[2]}-…", UNSTORABLE.sub("\ufffd", text))
 
 
 def count_forged(*, key: KeyText, at: datetime) -> None:

@@ -29,7 +29,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.sql": (),
     "quota.hot_path.events": (),
 }
-MIGRATIONS = ("quota.migrations.0003_calls", "quota.migrations.0006_pay_as_you_go")
+MIGRATIONS = ("quota.migrations.0003_hot_path", "quota.migrations.0006_pay_as_you_go")
 # Which functions of `quota/hot_path` ask each database function.
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),

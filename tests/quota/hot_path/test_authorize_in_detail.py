@@ -83,6 +83,7 @@ def test_a_hold_has_all_of_its_call(scene: Scene) -> None:
         "created_at": T0,
         "expires_at": T0 + MINUTE,
         "charges_at": None,
+        "raised_at": None,
         "holds_until": T0 + MINUTE,
         "closed_at": None,
         "expired": False,

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from quota.errors import ModelUnknown, QuotaExhausted, UsageOwed
+from quota.models import UsageEvent
 from quota.services.reservations import charge_lapsed_holds
 from tests.helpers.factories import (
     T0,
@@ -19,7 +20,7 @@ from tests.helpers.factories import (
     make_team,
     owner_of,
 )
-from tests.helpers.hot_path import MINUTE, PENNY, charging, counts
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, charging, counts
 
 pytestmark = pytest.mark.django_db
 
@@ -65,13 +66,15 @@ def test_where_holds_that_will_be_charged_are_in_the_way_it_is_worth_asking_at_t
         scene.desk.ask(980)
     with pytest.raises(QuotaExhausted) as refused:
         scene.desk.ask(20, at=T0 + MINUTE)
-    wait = (29 if lease else 14) * 60
-    assert (refused.value.retry_after, refused.value.fits_at) == (wait, T0.replace(hour=15, minute=0))
+    # A lease is charged at its end, and at the latest when it has been flushed.
+    wait, minute = (29, 30) if lease else (14, 0)
+    assert refused.value.retry_after == wait * 60
+    assert refused.value.fits_at == T0.replace(hour=15, minute=minute)
     # What was used is in the way until it leaves its window, whatever becomes of calls under way.
     scene.desk.use(5, at=T0 + MINUTE)
     with pytest.raises(QuotaExhausted) as later:
         scene.desk.ask(986, at=T0 + 2 * MINUTE)
-    assert later.value.retry_after == 5 * 3600 - 4 * 60
+    assert later.value.retry_after == (T0.replace(hour=15, minute=0) - T0 - 2 * MINUTE).total_seconds()
 
 
 def test_a_lease_of_a_day_that_will_be_charged_is_in_the_way_until_then(scene: Scene) -> None:
@@ -80,9 +83,15 @@ def test_a_lease_of_a_day_that_will_be_charged_is_in_the_way_until_then(scene: S
     scene.desk.lease(980 * PENNY, seconds=86_400)
     with pytest.raises(QuotaExhausted) as refused:
         scene.desk.ask(20, at=T0 + MINUTE)
-    assert refused.value.fits_at == T0 + day + 15 * MINUTE
-    charge_lapsed_holds(at=T0 + day + 15 * MINUTE)
-    assert scene.desk.ask(20, at=T0 + day + 15 * MINUTE).estimate_nanousd == 20 * PENNY
+    assert refused.value.retry_after == (day + 14 * MINUTE).total_seconds()
+    fits = refused.value.fits_at
+    assert T0 + day + 5 * HOUR <= fits <= T0 + day + 5 * HOUR + 15 * MINUTE
+    # Whether or not a sweep has charged it: no decision waits for one.
+    with pytest.raises(QuotaExhausted):
+        scene.desk.ask(20, at=T0 + day + 20 * MINUTE)
+    assert scene.desk.ask(20, at=fits).estimate_nanousd == 20 * PENNY
+    charge_lapsed_holds(at=fits)
+    assert UsageEvent.objects.get().occurred_at == T0 + day
 
 
 @pytest.mark.parametrize("lease", [False, True])

@@ -47,12 +47,12 @@ def test_of_an_event() -> None:
 
 def test_of_a_request() -> None:
     def of(request: AuthorizeRequest) -> str:
-        return _request_hash(PUBLIC_ID, request, timedelta(minutes=1))
+        return _request_hash(PUBLIC_ID, request, None)
 
     call = AuthorizeRequest("r", KEY, "talker", USAGE, "a", None, 60, ("t",))
     assert of(call) == "46c0feeb844fbd9e35a2fc5b5a9f80eac0f8c7e185773cf667fdbd021eb55752"
     assert of(replace(call, estimate=REVERSED)) == of(call)
     lease = AuthorizeRequest("r", KEY, hold_nanousd=5)
-    assert of(lease) == "ca52b03c81b6d48991aec98ab4a8884de9c13fb909b3cd561c48fad87ce78a98"
+    assert of(lease) == "88f96e52e9c639962d4169dcf56f50cbf30429447a39aecd406bdb96493f0698"
     without_estimate = AuthorizeRequest("r", KEY, "talker")
-    assert of(without_estimate) == "0fd90f34abac20f6b82065038d8fdea251e7d0fa68f5fa6adbc1f8586a6a24a0"
+    assert of(without_estimate) == "bc0d24ea61d0779ac0afba93eb478c410f925c907a6f786a3d8c6d15c4e152ff"

@@ -124,7 +124,7 @@ def test_an_operator_records_an_event_of_a_hold_however_late_it_is(scene: Scene)
     event, late = named(scene, scene.desk.ask(2), text), T0 + timedelta(days=61)
     (refused,) = record(scene, event, at=late)
     assert isinstance(refused.refusal, MomentOutOfRange)
-    assert replay(gateway=scene.desk.gateway, row=event, at=late)
+    assert replay(gateway=scene.desk.gateway, row=event, received_at=late, at=late)
     assert UsageEvent.objects.get().amount_nanousd == PENNY
 
 

@@ -21,6 +21,7 @@ from quota.hot_path.lapses import AT_THE_END
 from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditLedgerEntry, Gateway, OwedUsage, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
+from quota.selectors.usage_bar import usage_bar
 from quota.services.balance import add_to_balance
 from quota.services.corrections import correct_charge
 from quota.services.credits import adjust_lot, expire_lots
@@ -268,6 +269,47 @@ def test_credits_that_an_operator_gave_back_by_hand_stop_no_report(scene: Scene)
     assert not list(differences(LATER))
 
 
+def test_a_correction_to_more_than_was_held_gives_a_late_draw_no_more_than_was_left(scene: Scene) -> None:
+    held = scene.desk.lease(8 * PENNY, seconds=600)
+    scene.desk.draw(held, 2, at=T0 + MINUTE)
+    charge_lapsed_holds(at=LATER)
+    event = UsageEvent.objects.get(draw_id=AT_THE_END)
+    correct_charge(event=event, usage={"calls": 9}, model="penny", reason="x", at=LATER, by=None)
+    scene.desk.draw(held, 1, at=LATER + MINUTE, draw_id="late", occurred_at=T0 + MINUTE)
+    assert sum(sum(charge) for charge in of_hold(held)) == 8
+    scene.desk.draw(held, 2, at=LATER + 2 * MINUTE, draw_id="later", occurred_at=T0 + MINUTE)
+    assert sum(sum(charge) for charge in of_hold(held)) == 8
+    assert not list(differences(LATER + 2 * MINUTE))
+
+
+@pytest.mark.parametrize("lease", [False, True])
+@pytest.mark.parametrize("swept", [False, True])
+def test_no_decision_waits_for_the_sweep(scene: Scene, lease: bool, swept: bool) -> None:
+    CreditGrant.objects.update(frozen_at=T0)
+    if lease:
+        scene.desk.lease(10 * PENNY, seconds=600)
+    else:
+        scene.desk.ask(10)
+    if swept:
+        charge_lapsed_holds(at=LATER)
+    with pytest.raises(QuotaExhausted):
+        scene.desk.ask(1, at=T0 + 4 * HOUR)
+    assert scene.desk.ask(1, at=T0 + 6 * HOUR).from_quota_nanousd == PENNY
+
+
+def test_a_late_draw_of_a_charged_lease_finds_no_window_that_was_given_to_others(scene: Scene) -> None:
+    """It is charged at its end: so it stays in every window in which it was in the way."""
+    CreditGrant.objects.update(frozen_at=T0)
+    held = scene.desk.lease(10 * PENNY, seconds=4 * 3600)
+    charge_lapsed_holds(at=T0 + 4 * HOUR + 20 * MINUTE)
+    assert UsageEvent.objects.get().occurred_at == T0 + 4 * HOUR
+    with pytest.raises(QuotaExhausted):
+        scene.desk.ask(1, at=T0 + 6 * HOUR)
+    late = scene.desk.draw(held, 10, at=T0 + 6 * HOUR, occurred_at=T0 + 3 * HOUR)
+    assert parts(late.event) == (10, 0, 0)
+    assert not list(differences(T0 + 6 * HOUR))
+
+
 def test_a_charge_that_an_operator_took_away_stays_away_until_usage_is_reported(scene: Scene) -> None:
     held = scene.desk.ask(14)
     charge_lapsed_holds(at=END)
@@ -305,6 +347,13 @@ def test_an_agent_is_at_work_until_the_end_of_its_hold_and_not_until_its_charge(
     with pytest.raises(TooManyAgents) as refused:
         scene.desk.ask(agent="b", at=T0 + MINUTE)
     assert refused.value.retry_after == 14 * 60
+    assert usage_bar(scene.owner, END - SECOND).agents == 1
+    # Before any sweep.
+    assert usage_bar(scene.owner, END).agents == 0
+    assert scene.desk.ask(agent="b", at=END).estimate_nanousd == PENNY
+    with pytest.raises(TooManyAgents) as later:
+        scene.desk.ask(agent="c", at=END + MINUTE)
+    assert later.value.retry_after == 14 * 60
 
 
 def test_an_api_keys_hold_is_charged_to_the_balance(scene: Scene) -> None:
@@ -360,7 +409,7 @@ def test_what_is_replayed_is_a_part_of_what_no_sweep_has_charged_for_months(scen
 
 def replayed(scene: Scene, held: Authorization, report: Report, *, closes: bool) -> None:
     row = Settlement(held.reservation_id, report, closes)
-    assert replay(gateway=scene.desk.gateway, row=row, at=TOO_LATE)
+    assert replay(gateway=scene.desk.gateway, row=row, received_at=TOO_LATE, at=TOO_LATE)
 
 
 def test_a_gateways_ids_are_its_own_whatever_they_say(scene: Scene) -> None:

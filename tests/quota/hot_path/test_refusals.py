@@ -66,7 +66,7 @@ def test_there_is_a_place_for_an_agent_that_is_at_work_and_where_nobody_counts()
 @pytest.mark.parametrize(
     ("credits", "detail"),
     [
-        (0, "This key has neither a working seat nor Credits that the member may use"),
+        (0, "There is nothing, or not enough, that this key may pay with"),
         (1 * CREDIT, "The call may cost 3 Credits, of which 1 Credits can be paid"),
     ],
 )

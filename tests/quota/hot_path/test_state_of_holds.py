@@ -57,6 +57,7 @@ def test_a_state_is_all_of_its_own_hold_and_of_no_other(scene: Scene) -> None:
         created_at=T0,
         expires_at=T0 + MINUTE,
         charges_at=None,
+        raised_at=None,
         holds_until=T0 + 16 * MINUTE,
         team_id=scene.team.pk,
         membership_id=scene.owner.pk,
@@ -124,7 +125,8 @@ def test_the_seat_of_a_hold_works_while_it_has_a_plan(scene: Scene, field: str) 
     make_seat(scene.team, scene.plan, holder=other)
     held, of_other = scene.desk.ask(1), make_desk(other).ask(1)
     Entitlement.objects.filter(seat=scene.seat).update(**{field: LATER})
-    assert works(held, LATER - TICK) == (True, field == "ends_at")
+    # A suspension is planned: after the days of grace.
+    assert works(held, LATER - TICK) == (True, field != "superseded_at")
     assert works(held, LATER) == (True, False)
     assert works(of_other, LATER) == (True, True)
     # Another plan in its place does.

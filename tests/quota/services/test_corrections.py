@@ -19,11 +19,14 @@ from quota.models import (
 from quota.selectors.reconcile import differences
 from quota.selectors.usage_bar import usage_bar
 from quota.selectors.usage_series import usage_by
+from quota.services.balance import add_to_balance
 from quota.services.corrections import Correction, correct_charge
 from quota.services.credits import adjust_lot, expire_lots
 from quota.windows import Limit, Policy, Rule
 from teams.models import AuditEntry
-from tests.helpers.factories import T0, Scene, give_credits, limits, make_desk, make_member, make_scene
+from teams.services.api_keys import create_api_key
+from teams.services.keys import reveal_key
+from tests.helpers.factories import T0, Desk, Scene, give_credits, limits, make_desk, make_member, make_scene
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, parts
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +205,33 @@ def test_after_any_corrections_the_books_agree_and_nothing_wrong_is_left(windows
     sums = [event.from_quota_nanousd + event.overrun_nanousd for event in charged]
     for rule in {bucket.rule for bucket in UsageBucket.objects.all()}:
         assert sum(bucket.used_nanousd for bucket in UsageBucket.objects.filter(rule=rule)) == sum(sums)
+
+
+@pytest.mark.parametrize("by_api_key", [False, True])
+def test_a_correction_leaves_what_an_open_lease_still_holds_to_its_draws(by_api_key: bool) -> None:
+    scene = make_scene(limits(10 * PENNY, 50 * PENNY))
+    give_credits(scene.team, 30 * PENNY)
+    desk = scene.desk
+    if by_api_key:
+        add_to_balance(team=scene.team, nanousd=14 * PENNY, source="pi", cause="Bought", at=T0, by=None)
+        key = create_api_key(
+            membership=scene.owner,
+            name="ci",
+            month_cap_nanousd=None,
+            expires_at=None,
+            at=T0,
+            by=scene.owner.user,
+        )
+        desk = Desk(desk.gateway, reveal_key(key.texts.get()))
+    held = desk.lease(14 * PENNY)
+    event = desk.draw(held, 1, at=T0 + MINUTE).event
+    now = T0 + 2 * MINUTE
+    right = correct(event, 40, at=now).right
+    # One that was drawn is free again; the other 13 are the lease's.
+    assert right is not None
+    paid = right.from_balance_nanousd if by_api_key else right.from_quota_nanousd + right.from_credits_nanousd
+    assert paid // PENNY == (1 if by_api_key else 27)
+    assert not list(differences(now))
+    rest = desk.draw(held, 13, at=now).event
+    assert rest.overrun_nanousd == 0
+    assert not list(differences(now))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,13 +13,15 @@ import pytest
 from quota.errors import AlreadySettled, ModelUnknown, NotInQuarantine
 from quota.hot_path.draws import Report
 from quota.hot_path.events import ReportedEvent, Settlement, record_events
+from quota.hot_path.settle import release
 from quota.models import Gateway, QuarantinedRow, RefusalCount, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.services.quarantine import RejectedRow, keep_rejected, replay_row, write_off_row
 from teams.models import AuditEntry
 from teams.services.keys import revoke_keys
-from tests.helpers.factories import T0, Scene, make_gateway
+from tests.helpers.factories import T0, Scene, make_desk, make_gateway, make_member, make_scene
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, forged
+from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
 
@@ -164,3 +168,60 @@ def test_a_row_is_written_off_with_a_reason(scene: Scene) -> None:
     entry = AuditEntry.objects.get(action="quarantine.written_off")
     assert entry.details == {"gateway": row.gateway.name, "code": "model_unknown", "reason": "our fault"}
     assert not QuarantinedRow.objects.waiting().exists()
+
+
+TEXTS = ["a\\u0000b", "\x00", "\ud800", "\\", '"', "\\ud800", "a\tb"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_whatever_a_text_holds_its_row_is_kept(scene: Scene, text: str) -> None:
+    nested: Any = text
+    for _ in range(900):
+        nested = [nested]
+    for row in ({"id": text}, {text: 1}, [text], nested):
+        assert keep(scene, row) == 1
+    kept = list(QuarantinedRow.objects.order_by("pk").values_list("row", flat=True))
+    storable = text.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")
+    assert kept[:3] == [{"id": storable}, {storable: 1}, [storable]]
+
+
+def test_no_text_of_a_key_is_kept_whatever_stands_before_it(scene: Scene) -> None:
+    key = scene.desk.key
+    for text in (key, f"7_{key}", f"x{key}", f"a\t{key}", f"a\n{key} b", f"[{key}]"):
+        keep(scene, {"id": text, text: [text]})
+        rejected = RejectedRow({"id": "e"}, "model_unknown", f"The model {text!r} is not on the rate card")
+        keep_rejected(gateway=scene.desk.gateway, kind=EVENT, rows=[rejected], at=T0)
+        assert key not in str(list(QuarantinedRow.objects.values_list("row", "detail")))
+    keep(scene, {"id": "compat-mode", "model": "night-gw-v1", "x": "gw-" + "s" * 40, "y": "pat-" + "x" * 40})
+    last = QuarantinedRow.objects.order_by("pk").last()
+    assert last
+    assert last.row == {"id": "compat-mode", "model": "night-gw-v1", "x": "gw-…", "y": "pat-…"}
+
+
+def test_a_draw_that_named_no_moment_is_replayed_at_the_one_at_which_it_came(scene: Scene) -> None:
+    held = scene.desk.lease(5 * PENNY, seconds=36_000)
+    release(reservation_id=held.reservation_id, at=T0 + MINUTE)
+    kind = QuarantinedRow.Kind.SETTLEMENT
+    rejected = RejectedRow({"reservation": str(held.reservation_id)}, "reservation_released", "why")
+    keep_rejected(gateway=scene.desk.gateway, kind=kind, rows=[rejected], at=T0 + HOUR)
+    row = Settlement(
+        held.reservation_id, Report(usage={"calls": 3}, model="penny", draw_id="d"), closes=False
+    )
+    replay_row(row=QuarantinedRow.objects.get(), parsed=row, at=T0 + 7 * HOUR, by=None)
+    assert UsageEvent.objects.get().occurred_at == T0 + HOUR
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_with_the_same_rows_in_another_order_are_both_kept() -> None:
+    scene = make_scene()
+    other = make_desk(make_member(scene.team))
+    forgeries = [{"id": str(n), "key": forged(desk.key)} for n, desk in enumerate((scene.desk, other))]
+    same = [RejectedRow({"id": str(n)}, "invalid", "x") for n in range(300)]
+
+    def batch(name: str, backwards: bool) -> Callable[[], int]:
+        rows = [*same, *(RejectedRow(row, "key_invalid", "x") for row in forgeries)]
+        rows = [*(rows[::-1] if backwards else rows), RejectedRow({"id": name}, "invalid", "x")]
+        return partial(keep_rejected, gateway=scene.desk.gateway, kind=EVENT, rows=rows, at=T0)
+
+    assert race(batch("a", False), batch("b", True), batch("c", False), batch("d", True)) == [301] * 4
+    assert QuarantinedRow.objects.count() == 304

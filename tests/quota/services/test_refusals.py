@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from quota.errors import NoUsableResources, QuotaExhausted, UsageOwed
+from quota.errors import ModelUnknown, NoUsableResources, QuotaExhausted, UsageOwed
 from quota.models import RefusalCount, RefusedCall
 from quota.services.refusals import forget_refusals, remember_refusal
 from teams.errors import KeyInvalid
@@ -82,3 +82,14 @@ def test_a_long_detail_is_cut(scene: Scene) -> None:
     remember(scene, UsageOwed("x" * 501))
     assert RefusedCall.objects.get().detail == "x" * 500
     assert QuotaExhausted.code == "quota_exhausted"
+
+
+def test_whatever_holds_the_text_of_a_key_it_is_left_out(scene: Scene) -> None:
+    key = scene.desk.key
+    refusal = ModelUnknown(f"The model '{key}' is not on the rate card")
+    remember_refusal(
+        gateway=scene.desk.gateway, key_text=key, request_id=f"r_{key}", model=key, refusal=refusal, at=T0
+    )
+    row = RefusedCall.objects.get()
+    assert (row.request_id, row.model) == ("r_sk-cp-…", "sk-cp-…")
+    assert row.detail == "The model 'sk-cp-…' is not on the rate card"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
 
-from quota.models import Reservation
+from quota.models import Gateway, Reservation
+from quota.services.gateways import create_gateway, set_hold_limits
 from teams.services.keys import revoke_keys
-from tests.helpers.api_client import gateway_caller, make_office, relayed
+from tests.helpers.api_client import Caller, gateway_caller, make_office, relayed
 from tests.helpers.factories import T0
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +72,25 @@ def test_another_body_under_the_same_request_id_is_refused() -> None:
     assert answer.body["pointer"] == "/request_id"
     assert answer.body["relay"]["bodies"]["anthropic"]["error"]["type"] == "invalid_request_error"
     assert Reservation.objects.get().estimate_nanousd == 5 * CENT
+
+
+@pytest.mark.parametrize("asked", [{}, {"lifetime_seconds": 900}])
+def test_a_repeat_by_a_gateway_that_may_hold_for_less_time_is_the_same_request(asked: dict[str, Any]) -> None:
+    office = make_office()
+    first = office.ask(5, **asked)
+    other = Caller(create_gateway(name="second", at=T0, by=None)[1])
+    set_hold_limits(
+        gateway=Gateway.objects.get(name="second"),
+        max_lifetime_seconds=600,
+        flush_seconds=0,
+        charge_hold=False,
+        at=T0,
+        by=None,
+    )
+    body = {"request_id": "r1", "key": office.key, "model": "penny", "estimate": {"calls": 5}}
+    again = other.post("gateway/authorize", body | asked)
+    assert (again.status, again.body["reservation"]) == (200, first.body["reservation"])
+    # What is left out and what is the default are one request; another lifetime is another one.
+    assert office.ask(5, lifetime_seconds=900).status == office.ask(5).status == 200
+    assert other.post("gateway/authorize", body | {"lifetime_seconds": 600}).code == "request_id_reused"
+    assert other.post("gateway/authorize", body | {"request_id": "r2", "lifetime_seconds": 900}).status == 422

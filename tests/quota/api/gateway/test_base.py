@@ -39,9 +39,9 @@ def test_rejected_rows_of_a_batch_are_kept_and_the_others_are_not() -> None:
     ]
     for _ in range(2):
         office.gateway.post("gateway/events", {"events": rows})
-    assert waiting() == [
-        *(("event", "occurred_at_out_of_range"), ("event", "model_unknown")),
+    assert sorted(waiting()) == [
         *(("event", "invalid"), ("event", "invalid")),
+        *(("event", "model_unknown"), ("event", "occurred_at_out_of_range")),
     ]
     assert set(QuarantinedRow.objects.values_list("times", flat=True)) == {2}
     assert office.key[18:] not in json.dumps(list(QuarantinedRow.objects.values("row")))
@@ -96,7 +96,7 @@ def test_an_operator_replays_a_row_and_writes_another_off() -> None:
     office = make_office()
     rows = [event(office, id="late", occurred_at="2026-05-26T10:02:00Z"), event(office, id="x", usage={})]
     office.gateway.post("gateway/events", {"events": rows})
-    late, unreadable = QuarantinedRow.objects.order_by("pk")
+    late, unreadable = (QuarantinedRow.objects.get(row__id=name) for name in ("late", "x"))
     staff = make_user()
     staff.is_staff = staff.is_superuser = True
     staff.save()

@@ -43,8 +43,12 @@ BEGIN
             -- read every bucket the seat ever had and then drop all but sixty (benchmarks/flat_cost.py).
             OFFSET 0
         ) b;
-    SELECT array_agg(r.id), array_agg(r.created_at), array_agg(r.left_quota_nanousd), array_agg(r.agent),
-            array_agg(r.holds_until), array_agg(r.model = ''), array_agg(coalesce(r.charges_at, r.holds_until))
+    -- A lease that is charged at its end counts from then on as it will be charged, whether or not it was yet.
+    SELECT array_agg(r.id),
+            array_agg(CASE WHEN r.model = '' AND r.charges_at <= p_at THEN r.expires_at ELSE r.created_at END),
+            array_agg(r.left_quota_nanousd), array_agg(r.agent), array_agg(r.holds_until),
+            array_agg(r.model = '' AND coalesce(r.charges_at > p_at, true)),
+            array_agg(coalesce(r.charges_at, r.holds_until))
         INTO v_usage.hold_ids, v_usage.hold_starts, v_usage.hold_nanousd, v_usage.hold_agents, v_usage.hold_ends,
             v_usage.hold_leases, v_usage.hold_agents_until
         FROM quota_reservation r
@@ -132,8 +136,8 @@ RESERVATION_STATE = """
 -- about nothing but the end of an overlap or of an entitlement.
 CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz) RETURNS TABLE (
     id uuid, gateway_id bigint, state text, expired boolean, created_at timestamptz, expires_at timestamptz,
-    holds_until timestamptz, charges_at timestamptz, team_id bigint, membership_id bigint, key_id bigint, seat_id bigint, plan_id bigint,
-    model text, agent text, tags jsonb, left_quota_nanousd bigint, left_credits_nanousd bigint, rate_card_id bigint,
+    holds_until timestamptz, charges_at timestamptz, raised_at timestamptz, team_id bigint, membership_id bigint, key_id bigint,
+    seat_id bigint, plan_id bigint, model text, agent text, tags jsonb, left_quota_nanousd bigint, left_credits_nanousd bigint, rate_card_id bigint,
     key_works boolean, seat_works boolean, api_key_id bigint, api_text_id bigint, left_balance_nanousd bigint,
     usage quota_seat_usage_row
 ) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
@@ -141,10 +145,10 @@ CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz)
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 BEGIN
     PERFORM quota_limit_transaction();
-    SELECT r.id, r.gateway_id, r.state, r.expired, r.created_at, r.expires_at, r.holds_until, r.charges_at,
+    SELECT r.id, r.gateway_id, r.state, r.expired, r.created_at, r.expires_at, r.holds_until, r.charges_at, r.raised_at,
             r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id, r.model, r.agent, r.tags, r.left_quota_nanousd, r.left_credits_nanousd,
             r.rate_card_id, r.api_key_id, r.api_text_id, r.left_balance_nanousd
-        INTO id, gateway_id, state, expired, created_at, expires_at, holds_until, charges_at,
+        INTO id, gateway_id, state, expired, created_at, expires_at, holds_until, charges_at, raised_at,
             team_id, membership_id, key_id, seat_id, plan_id, model, agent, tags, left_quota_nanousd, left_credits_nanousd, rate_card_id,
             api_key_id, api_text_id, left_balance_nanousd
         FROM quota_reservation r WHERE r.id = p_reservation_id FOR NO KEY UPDATE;
@@ -167,7 +171,8 @@ BEGIN
         EXISTS (SELECT 1 FROM teams_seatholding h
             WHERE h.seat_id = seat_id AND h.membership_id = membership_id AND h.ended_at IS NULL)
         AND EXISTS (SELECT 1 FROM quota_entitlement e
-            WHERE e.seat_id = seat_id AND e.superseded_at IS NULL AND e.suspended_at IS NULL
+            WHERE e.seat_id = seat_id AND e.superseded_at IS NULL
+            AND (e.suspended_at IS NULL OR e.suspended_at > p_at)  -- after the days of grace
             AND (e.ends_at IS NULL OR e.ends_at > p_at)));
     IF seat_id IS NOT NULL THEN
         usage := quota_seat_usage(seat_id, created_at, p_at);
