@@ -88,10 +88,12 @@ class Life:
         act: Callable[[], int] = self.chance.choice(
             [*often, *seldom, self.sweep, self.repeat, self.switch_access]
         )
+        holds = len(self.holds)
         try:
             with transaction.atomic():
                 self.reported += act()
         except Refusal:
+            del self.holds[holds:]
             return
         self.check()
 
