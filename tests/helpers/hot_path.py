@@ -12,7 +12,7 @@ from quota.hot_path.events import ReportedEvent, record_events
 from quota.models import CreditLedgerEntry, Gateway, Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from teams import keytext
-from tests.helpers.factories import T0, Scene
+from tests.helpers.factories import T0, Scene, give_credits, limits, make_scene
 
 PENNY = 10_000_000
 SECOND = timedelta(seconds=1)
@@ -75,6 +75,16 @@ def forged(key: str) -> str:
     body = key[: -keytext.CHECKSUM_LENGTH]
     body = body[:-1] + ("0" if body[-1] != "0" else "1")
     return body + keytext._checksum(body)
+
+
+def charging_scene() -> Scene:
+    """A Max seat of 10 cents in five hours and 50 a week, 30 Credit cents, and a gateway that charges what
+    lapses.
+    """
+    scene = make_scene(limits(10 * PENNY, 50 * PENNY))
+    give_credits(scene.team, 30 * PENNY, expires_at=T0 + 30 * 24 * HOUR)
+    charging(scene)
+    return scene
 
 
 def charging(scene: Scene) -> None:

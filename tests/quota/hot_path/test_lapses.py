@@ -8,12 +8,10 @@ import pytest
 
 from quota.errors import (
     AlreadySettled,
-    QuotaExhausted,
     ReservationClosed,
     ReservationLapsed,
-    TooManyAgents,
 )
-from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.authorize import Authorization
 from quota.hot_path.draws import Report
 from quota.hot_path.events import Settlement, replay
 from quota.hot_path.extend import Extension, extend
@@ -21,16 +19,24 @@ from quota.hot_path.lapses import AT_THE_END
 from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditLedgerEntry, Gateway, OwedUsage, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
-from quota.selectors.usage_bar import usage_bar
 from quota.services.balance import add_to_balance
 from quota.services.corrections import correct_charge
 from quota.services.credits import adjust_lot, expire_lots
-from quota.services.entitlements import entitle_seat
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
 from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key, revoke_keys
-from tests.helpers.factories import T0, Desk, Scene, give_credits, limits, make_plan, make_scene
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, bar, charging, counts, left, parts
+from tests.helpers.factories import T0, Desk, Scene, give_credits, make_scene
+from tests.helpers.hot_path import (
+    HOUR,
+    MINUTE,
+    PENNY,
+    SECOND,
+    bar,
+    charging_scene,
+    counts,
+    left,
+    parts,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -42,11 +48,7 @@ TOO_LATE = T0 + 61 * 24 * HOUR
 
 @pytest.fixture
 def scene() -> Scene:
-    """A Max seat of 10 cents in five hours and 50 a week, 30 Credit cents, and a gateway that charges."""
-    scene = make_scene(limits(10 * PENNY, 50 * PENNY))
-    give_credits(scene.team, 30 * PENNY, expires_at=T0 + 30 * 24 * HOUR)
-    charging(scene)
-    return scene
+    return charging_scene()
 
 
 def of_hold(held: Authorization) -> list[tuple[int, int, int]]:
@@ -86,21 +88,6 @@ def test_what_is_left_at_the_end_is_charged_as_estimated_where_it_was_held(scene
     assert charge_lapsed_holds(at=LATER) + expire_reservations(at=LATER) == 0
     assert counts() == written
     assert not list(differences(LATER))
-
-
-def test_its_room_is_kept_until_it_is_charged_however_late_that_is(scene: Scene) -> None:
-    scene.desk.ask(8)
-    late = T0 + 4 * HOUR
-    assert expire_reservations(at=late) == 0
-    assert bar(scene, late)[0] == (0, 8)
-    Gateway.objects.update(charge_hold=False)
-    with pytest.raises(QuotaExhausted) as refused:
-        make = scene.desk.gateway, AuthorizeRequest("r", scene.desk.key, "penny", {"calls": 33})
-        authorize(gateway=make[0], request=make[1], at=late)
-    # The room comes when the window has left the call behind, and not at the end of its hold.
-    assert refused.value.fits_at == T0 - 2 * MINUTE + 5 * HOUR
-    assert charge_lapsed_holds(at=late) == 1
-    assert bar(scene, late)[0] == (8, 0)
 
 
 def test_without_the_setting_a_hold_lapses_and_is_free(scene: Scene) -> None:
@@ -282,34 +269,6 @@ def test_a_correction_to_more_than_was_held_gives_a_late_draw_no_more_than_was_l
     assert not list(differences(LATER + 2 * MINUTE))
 
 
-@pytest.mark.parametrize("lease", [False, True])
-@pytest.mark.parametrize("swept", [False, True])
-def test_no_decision_waits_for_the_sweep(scene: Scene, lease: bool, swept: bool) -> None:
-    CreditGrant.objects.update(frozen_at=T0)
-    if lease:
-        scene.desk.lease(10 * PENNY, seconds=600)
-    else:
-        scene.desk.ask(10)
-    if swept:
-        charge_lapsed_holds(at=LATER)
-    with pytest.raises(QuotaExhausted):
-        scene.desk.ask(1, at=T0 + 4 * HOUR)
-    assert scene.desk.ask(1, at=T0 + 6 * HOUR).from_quota_nanousd == PENNY
-
-
-def test_a_late_draw_of_a_charged_lease_finds_no_window_that_was_given_to_others(scene: Scene) -> None:
-    """It is charged at its end: so it stays in every window in which it was in the way."""
-    CreditGrant.objects.update(frozen_at=T0)
-    held = scene.desk.lease(10 * PENNY, seconds=4 * 3600)
-    charge_lapsed_holds(at=T0 + 4 * HOUR + 20 * MINUTE)
-    assert UsageEvent.objects.get().occurred_at == T0 + 4 * HOUR
-    with pytest.raises(QuotaExhausted):
-        scene.desk.ask(1, at=T0 + 6 * HOUR)
-    late = scene.desk.draw(held, 10, at=T0 + 6 * HOUR, occurred_at=T0 + 3 * HOUR)
-    assert parts(late.event) == (10, 0, 0)
-    assert not list(differences(T0 + 6 * HOUR))
-
-
 def test_a_charge_that_an_operator_took_away_stays_away_until_usage_is_reported(scene: Scene) -> None:
     held = scene.desk.ask(14)
     charge_lapsed_holds(at=END)
@@ -336,24 +295,6 @@ def test_an_extended_hold_is_charged_at_its_new_end(scene: Scene, still: bool) -
     extend(reservation_id=held.reservation_id, extension=Extension(lifetime_seconds=3600), at=T0 + MINUTE)
     assert charge_lapsed_holds(at=T0 + HOUR + MINUTE - SECOND) == 0
     assert charge_lapsed_holds(at=T0 + HOUR + MINUTE) == 1
-
-
-def test_an_agent_is_at_work_until_the_end_of_its_hold_and_not_until_its_charge() -> None:
-    scene = make_scene()
-    charging(scene)
-    plan = make_plan("plus", agents=(1, 1), agents_enforced=True)
-    entitle_seat(seat=scene.seat, plan=plan, starts_at=T0, ends_at=None, source="x", at=T0, by=None)
-    scene.desk.ask(agent="a")
-    with pytest.raises(TooManyAgents) as refused:
-        scene.desk.ask(agent="b", at=T0 + MINUTE)
-    assert refused.value.retry_after == 14 * 60
-    assert usage_bar(scene.owner, END - SECOND).agents == 1
-    # Before any sweep.
-    assert usage_bar(scene.owner, END).agents == 0
-    assert scene.desk.ask(agent="b", at=END).estimate_nanousd == PENNY
-    with pytest.raises(TooManyAgents) as later:
-        scene.desk.ask(agent="c", at=END + MINUTE)
-    assert later.value.retry_after == 14 * 60
 
 
 def test_an_api_keys_hold_is_charged_to_the_balance(scene: Scene) -> None:

@@ -189,7 +189,7 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     assert f"/teams/{scene.team.slug}/api-keys/\n" in text
 
 
-def test_who_may_make_no_api_key_is_told_whom_to_ask_for_one() -> None:
+def test_who_may_make_no_api_key_reads_whom_to_ask_for_one() -> None:
     scene = make_scene(SHORT)
     member = make_member(scene.team)
     make_seat(scene.team, scene.plan, holder=member)

@@ -1,5 +1,5 @@
 """Programs that people write and run: both SDKs through LiteLLM (through the small gateway:
-`small_gateway/test_app.py`), and mmx, MiniMax's own command, through either.
+`tests/integrations/small_gateway/test_app.py`), and mmx, MiniMax's own command, through either.
 
 `make tools` installs mmx, `make test-litellm` or `make run WITH=litellm` LiteLLM.
 """
