@@ -172,7 +172,8 @@ def meter_of(path: str, body: dict[str, Any], card: dict[str, Any]) -> Meter:
         return Pieces("characters", characters(body.get("input")))
     if path.endswith("/generations"):
         return Pieces("requests" if "requests" in card["meters"] else "images", body.get("n") or 1)
-    return Tokens(body, has_default_hold=card.get("default_hold_nanousd") is not None)
+    has_default_hold = "output_tokens" in card["meters"] and card["default_hold_nanousd"] is not None
+    return Tokens(body, has_default_hold=has_default_hold)
 
 
 def key_of(request: Request) -> str:

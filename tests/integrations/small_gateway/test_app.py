@@ -11,6 +11,7 @@ from anthropic import APIStatusError as AnthropicError
 from openai import APIStatusError as OpenAIError
 from pytest_django.live_server_helper import LiveServer
 
+from integrations.small_gateway.app import meter_of
 from quota.models import Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from tests.helpers.factories import T0, USD, key_of, limits, make_plan, make_seat, make_team, owner_of
@@ -222,3 +223,14 @@ def test_an_id_of_the_callers_makes_no_call_free(gateway: str, key: str) -> None
         assert httpx.post(f"{gateway}/v1/chat/completions", json=body, headers=headers).status_code == 200
     assert states() == ["settled", "settled"]
     assert UsageEvent.objects.count() == 2
+
+
+def test_a_model_that_has_no_default_hold_is_asked_for_by_what_it_reads() -> None:
+    meters = ["input_tokens", "output_tokens"]
+    estimates = [
+        meter_of(
+            "/v1/chat/completions", {"messages": HELLO}, {"meters": meters, "default_hold_nanousd": hold}
+        ).estimate
+        for hold in (20_000_000, None)
+    ]
+    assert estimates == [None, {"input_tokens": HELLO_TOKENS, "output_tokens": 0}]

@@ -189,6 +189,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "/answer": {"granted": True},
     "/invitations": {"email": "a@example.com", "role": "member"},
     "invitations/accept": {"token": "x"},
+    "invites/accept": {"code": "x"},
+    "me/invite": {},
     "v1/me": {"name": "Ann"},
     "/checkout": {"seats": {"max": 1}, "interval": "month"},
     "/preview": {"kind": "add", "plan": "max", "count": 1, "seats": [1], "interval": "month"},
@@ -213,8 +215,8 @@ def good_body(route: str) -> dict[str, Any]:
 # What is right for a field: numbers for a text are read as their digits; some fields hold objects and lists.
 # Usage of a meter without a price is recorded.
 FITS = {
-    "negative": ("name", "token", "password"),
-    "beyond 64 bits": ("name", "token", "password"),
+    "negative": ("name", "token", "password", "code"),
+    "beyond 64 bits": ("name", "token", "password", "code"),
     "an object": ("estimate", "usage", "seats"),
     "a list": ("settlements", "events", "seats"),
 }
