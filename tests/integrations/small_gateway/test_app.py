@@ -226,11 +226,10 @@ def test_an_id_of_the_callers_makes_no_call_free(gateway: str, key: str) -> None
 
 
 def test_a_model_that_has_no_default_hold_is_asked_for_by_what_it_reads() -> None:
-    meters = ["input_tokens", "output_tokens"]
+    card = {"meters": ["input_tokens", "output_tokens"]}
+    body = {"messages": HELLO}
     estimates = [
-        meter_of(
-            "/v1/chat/completions", {"messages": HELLO}, {"meters": meters, "default_hold_nanousd": hold}
-        ).estimate
+        meter_of("/v1/chat/completions", body, card | {"default_hold_nanousd": hold}).estimate
         for hold in (20_000_000, None)
     ]
     assert estimates == [None, {"input_tokens": HELLO_TOKENS, "output_tokens": 0}]
