@@ -63,12 +63,18 @@ def test_one_for_credits_and_for_every_payment_says_so(client: Client) -> None:
     assert 'href="/account/"' in html.partition("<main")[2].partition("</main>")[0]
 
 
-def test_one_for_some_months_is_for_paying_by_the_month(client: Client) -> None:
-    promotion(duration="repeating", expires_at=T0 + timedelta(days=1))
+@pytest.mark.parametrize(
+    ("months", "said"), [(3, "first 3 months"), (1, "first month"), (None, "some months")]
+)
+def test_one_for_some_months_is_for_paying_by_the_month(
+    client: Client, months: int | None, said: str
+) -> None:
+    promotion(duration="repeating", months=months, expires_at=T0 + timedelta(days=1))
 
     page = read(client, "/promotions/")
 
-    assert "10 % of the payments of the first months For A Team's first seats, paid by the month" in page
+    said = said if months is None else f"the {said}"
+    assert f"10 % of the payments of {said} For A Team's first seats, paid by the month" in page
     assert "until 4 Jun 2026, 10:02 UTC" in page
 
 
