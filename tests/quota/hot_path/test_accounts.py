@@ -89,6 +89,24 @@ def agrees() -> bool:
     return list(differences(T0)) == []
 
 
+def test_the_last_use_is_noted_of_the_own_text_once_it_is_more_than_a_minute_old(account: Account) -> None:
+    other = api_keys.create_api_key(
+        membership=account.owner,
+        name="other",
+        month_cap_nanousd=None,
+        expires_at=None,
+        at=T0,
+        by=account.owner.user,
+    )
+    account.pay(USD)
+    noted = []
+    for seconds in (0, 60, 61):
+        account.ask(1, id=f"r{seconds}", at=T0 + timedelta(seconds=seconds))
+        noted.append(account.key.texts.get().last_used_at)
+    assert noted == [T0, T0, T0 + timedelta(seconds=61)]
+    assert other.texts.get().last_used_at is None
+
+
 def test_a_call_is_held_in_the_balance_and_charged_to_it(account: Account) -> None:
     account.pay(USD)
     held = account.ask(5)

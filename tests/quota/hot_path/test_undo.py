@@ -198,6 +198,7 @@ def test_a_first_use_window_loses_what_was_counted_in_it_though_a_nearer_one_cam
     scene.desk.use(1, at=now)
     between = reported(scene, "between", 2, now - 40 * MINUTE, at=now)
     reported(scene, "before", 4, now - 70 * MINUTE, at=now)
-    undo(scene, between)
+    made = undo(scene, between)
+    assert made.first_use_starts == between.first_use_starts == {rule.key: now.isoformat()}
     buckets = UsageBucket.objects.order_by("starts_at").values_list("starts_at", "used_nanousd")
     assert list(buckets) == [(now - 70 * MINUTE, 4 * PENNY), (now, PENNY)]
