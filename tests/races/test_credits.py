@@ -161,6 +161,7 @@ def test_a_row_that_another_has_just_made_is_locked_before_anything_is_summed() 
     scene = make_scene()
     desk = make_desk(make_member(scene.team, credits=True))
     other = make_scene().team
+    give_credits(other, PENNY)
     TeamCredits.objects.filter(team=scene.team).delete()
     with deciding_by(), ThreadPoolExecutor(3) as pool, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [DOOR])
