@@ -32,6 +32,9 @@ for (const input of document.querySelectorAll("[data-price]")) {
   show();
 }
 
+// On a phone the tabs of a Team are wider than the screen.
+document.querySelector(".team-tabs .active")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Menus are <details>: one is open at a time, and Escape or a click elsewhere closes it.
 const closeMenus = (but) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {

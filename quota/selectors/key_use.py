@@ -39,4 +39,5 @@ def key_use(membership: Membership) -> KeyUse:
     events = UsageEvent.objects.for_team(membership.team).filter(
         membership=membership, occurred_at__gte=since
     )
-    return KeyUse(membership, key, events.filter(key=key).order_by("-occurred_at", "-pk").first())
+    latest = events.filter(key=key, is_undo=False).order_by("-occurred_at", "-recorded_at", "-pk")
+    return KeyUse(membership, key, latest.first())

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
-from quota.hot_path.state import NO_SEAT, seat_usage
+from quota.hot_path.state import NO_SEAT, SeatUsage, seat_usage
 from quota.models import Entitlement, OwedUsage
 from quota.selectors.credits import MemberCredits, member_credits
-from quota.windows import QuotaWindow
+from quota.windows import FOREVER, QuotaWindow
 from teams.models import Membership, SeatHolding
 
 
@@ -21,7 +21,8 @@ class UsageBar:
     """What a member may use. `plan` is None where no seat works; `windows` is then empty.
 
     `suspended`: the seat that the member holds waits for a payment. `owed`, in nano-dollars: usage that
-    nothing covered; until it is paid, no call is allowed.
+    nothing covered; until it is paid, no call is allowed. `room_at`: when every window has room for a small
+    call again; None where they have it now.
     """
 
     membership: Membership
@@ -34,13 +35,24 @@ class UsageBar:
     agents: int
     credits: MemberCredits
     owed: int
+    room_at: datetime | None
 
     @property
     def usable(self) -> bool:
         """Whether a small call would be allowed now."""
         if self.owed:
             return False
-        return (bool(self.windows) and all(not w.is_full for w in self.windows)) or self.credits.usable > 0
+        return (bool(self.windows) and self.room_at is None) or self.credits.usable > 0
+
+
+# Nano-dollars: what the windows have less room for is no call, though they are not quite full.
+SMALL_CALL = 100_000
+
+
+def _room_at(usage: SeatUsage, plan: PlanTerms, at: datetime) -> datetime | None:
+    needed = {limit: min(SMALL_CALL, limit.nanousd) for limit in plan.limits}
+    latest = max(usage.fits_at(limit, nanousd, at) or FOREVER for limit, nanousd in needed.items())
+    return latest if latest > at else None
 
 
 def usage_bar(membership: Membership, at: datetime) -> UsageBar:
@@ -65,6 +77,7 @@ def usage_bar(membership: Membership, at: datetime) -> UsageBar:
         windows=usage.windows(plan.limits, at) if plan else [],
         agents=len(usage.agents(at)),
         credits=member_credits(membership, seated=plan is not None, at=at),
+        room_at=_room_at(usage, plan, at) if plan else None,
         owed=OwedUsage.objects.of_person(membership).credits().left(),
     )
 

@@ -68,6 +68,7 @@ def _notify_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: 
             "slug": membership.team.slug,
             "plan": plan.name,
             "at": at.isoformat(),
+            "is_owner": membership.is_owner,
             "makes_api_keys": may(membership, Right.MAKE_API_KEYS),
             **_window_values(window),
             **_credits_values(usage_bar(membership, at).credits),

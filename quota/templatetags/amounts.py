@@ -69,8 +69,8 @@ def label_of_window(name: str, length_seconds: int) -> str:
 
 @register.filter
 def at_the_limit(bar: UsageBar) -> bool:
-    """Is a window full, so that Credits pay or calls are refused?"""
-    return any(window.is_full for window in bar.windows)
+    """Has a window no room for a small call, so that Credits pay or calls are refused?"""
+    return bar.room_at is not None
 
 
 @register.inclusion_tag("quota/includes/window.html")

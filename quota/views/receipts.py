@@ -59,7 +59,9 @@ def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
     prices = {price["meter"]: price for price in event.prices}
     context = {
         "event": event,
+        "undo": UsageEvent.objects.filter(corrects=event, is_undo=True).first(),
         "own": own,
+        "receipt": "account-receipt" if own else "team-receipt",
         "meters": [(meter, quantity, prices.get(meter)) for meter, quantity in sorted(event.usage.items())],
         "windows": [
             (before, after, datetime.fromisoformat(after["resets_at"]))

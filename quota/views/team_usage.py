@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.forms import RangeForm
+from quota.hot_path.lapses import LEASE
 from quota.selectors.usage_series import Group, UsageRow, total, usage_by
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
@@ -70,4 +71,6 @@ def _label(row: UsageRow) -> str:
         return row.member.name or row.member.email
     if row.tag is not None:
         return row.tag or gettext("Without a tag")
-    return row.model or row.modality or ""
+    if row.modality is not None:
+        return row.modality or gettext("Not known")
+    return gettext("Not reported, held by a lease") if row.model == LEASE else row.model or ""

@@ -59,8 +59,12 @@ def test_one_for_credits_and_for_every_payment_says_so(client: Client) -> None:
     html = client.get("/promotions/").content.decode()
     page = read(client, "/promotions/")
 
-    assert "You save $5.00 of every payment For Credits Who Every Team When No end is set Code FIVE" in page
+    assert "You save $5.00 of each purchase For Credits Who Every Team When No end is set Code FIVE" in page
     assert 'href="/account/"' in html.partition("<main")[2].partition("</main>")[0]
+    promotion("ONCE", amount_nanousd=3 * USD, duration="forever", scope="balance", words=TITLE)
+    assert "You save $3.00 of one purchase For API balance Who Every Team, once" in read(
+        client, "/promotions/"
+    )
 
 
 @pytest.mark.parametrize(

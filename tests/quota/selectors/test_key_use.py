@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from quota.selectors.key_use import key_use
+from quota.services.corrections import correct_charge
 from teams.services.keys import rotate_key
 from tests.helpers.factories import T0, Desk, Scene, key_of
 
@@ -56,3 +57,13 @@ def test_a_later_call_of_the_old_key_does_not_hide_the_call_of_the_new_one(scene
     scene.desk.use(2, at=T0 + timedelta(seconds=2))
 
     assert key_use(scene.owner).charge == event
+
+
+def test_a_charge_that_took_the_place_of_another_is_the_latest_and_what_undid_that_is_no_call(
+    scene: Scene,
+) -> None:
+    event = scene.desk.use(5)
+    right = correct_charge(
+        event=event, usage={"calls": 2}, reason="x", at=T0 + timedelta(hours=1), by=None
+    ).right
+    assert key_use(scene.owner).charge == right

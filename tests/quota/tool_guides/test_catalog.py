@@ -130,6 +130,8 @@ def test_openclaw_gets_a_provider_of_its_own_with_the_prices_of_the_rate_card() 
 def test_hermes_agent_gets_a_provider_of_its_own() -> None:
     assert yaml.safe_load(snippet_of("hermes-agent", "config").text) == {
         "model": {"default": "MiniMax-M2.7", "provider": "custom:tokenplan"},
+        # Else it waits twice for ten minutes before it says that a window is full.
+        "agent": {"api_max_retries": 1},
         "custom_providers": [
             {
                 "name": "tokenplan",

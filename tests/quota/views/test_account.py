@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from quota.models import CreditRequest, SeatRequest
+from quota.models import CreditRequest, SeatRequest, UsageBucket
 from quota.services.credit_requests import decline_credit_request
 from quota.services.entitlements import suspend_seat
 from quota.services.seat_requests import answer_request
@@ -71,16 +71,31 @@ def test_a_full_window_says_so_and_what_can_be_done(as_user: AsUser) -> None:
 
     assert "A window is full, and Credits do not pay for further calls." in page
     assert "Credits could pay for further calls, but there are none at the moment." in page
+    assert "Wait. There is room again on Wed 3 Jun, 15:00 UTC." in page
     assert (
-        "The shorter window next releases quota on Wed 3 Jun, 15:00 UTC. "
-        "The longer window resets on Mon 8 Jun, 00:00 UTC."
-    ) in page
+        f"/teams/{scene.team.slug}/credits/buy/"
+        in as_user(scene.owner.user).get("/account/").content.decode()
+    )
 
     give_credits(scene.team, 5000 * CREDIT)
     page = read(as_user(scene.owner.user), "/account/")
 
     assert "A window is full: calls are paid from Credits until it has room again." in page
     assert "Credits pay for calls when a window is full: 5,000 are left for you." in page
+
+
+def test_what_has_no_room_for_a_small_call_is_full_though_a_little_is_left(as_user: AsUser) -> None:
+    scene = make_scene(limits(five_hours=USD, week=10 * USD))
+    scene.desk.use(100)
+    UsageBucket.objects.update(used_nanousd=USD - 99_999)
+    page = read(as_user(scene.owner.user), "/account/")
+    assert "A window is full, and Credits do not pay for further calls." in page
+    assert "There is room again on Wed 3 Jun, 15:00 UTC." in page
+
+    UsageBucket.objects.update(used_nanousd=USD - 100_000)
+    page = read(as_user(scene.owner.user), "/account/")
+    assert "A window is full, and" not in page
+    assert "When a window is full, this says when there is room again." in page
 
 
 def test_who_may_make_no_api_key_reads_whom_to_ask_for_one(as_user: AsUser) -> None:

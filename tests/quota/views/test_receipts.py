@@ -56,15 +56,20 @@ def test_a_receipt_says_its_tags_and_what_is_estimated_or_corrected(as_user: AsU
     done = correct_charge(event=event, usage={"calls": 2}, reason="x", at=T0, by=None)
     assert done.right is not None
     page = read(client, f"{folder}/{done.undo.pk}/")
-    assert f"Correction It takes back the charge {event.pk}." in page
+    assert "Correction On 3 Jun 2026, 10:02 UTC it took back another charge." in page
     page = read(client, f"{folder}/{done.right.pk}/")
-    assert f"Correction It takes the place of the charge {event.pk}." in page
+    assert "Correction On 3 Jun 2026, 10:02 UTC it took the place of another charge." in page
+    html = client.get(f"{folder}/{event.pk}/").content.decode()
+    assert f"{folder}/{done.undo.pk}/" in html
+    listed = read(client, f"{folder}/")
+    assert ("penny taken back" in listed, "penny corrected" in listed) == (True, True)
 
     charging(scene)
     scene.desk.lease(USD, at=T0)
     charge_lapsed_holds(at=T0 + timedelta(hours=1))
     lapsed = UsageEvent.objects.get(model="lease")
     page = read(client, f"{folder}/{lapsed.pk}/")
+    assert "Prices used" not in page
     assert "Model lease Estimated Nobody reported the usage in time, so what was set aside for it is" in page
 
 

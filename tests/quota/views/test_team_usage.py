@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from quota.services.reservations import charge_lapsed_holds
 from teams.models import User
 from tests.helpers.factories import (
     CREDIT,
@@ -19,6 +20,7 @@ from tests.helpers.factories import (
     make_scene,
     make_user,
 )
+from tests.helpers.hot_path import charging
 from tests.helpers.reading import read, words
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +46,19 @@ def test_the_last_thirty_days_added_up(as_user: AsUser, scene: Scene) -> None:
     assert "penny 3 $1.10 $1.07 30 $0.00" in page
     assert "language 3 $1.10 $1.07 30 $0.00" in page
     assert "2026-06-03 2 $0.10 $0.07 30 $0.00 2026-06-01 1 $1.00 $1.00 0 $0.00" in page
+
+
+def test_overrun_and_what_nobody_reported_have_their_names(as_user: AsUser, scene: Scene) -> None:
+    charging(scene)
+    scene.desk.lease(CREDIT, seconds=60)
+    charge_lapsed_holds(at=T0 + timedelta(hours=1))
+    scene.desk.settle(scene.desk.ask(1), 2_000)
+
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/usage/")
+
+    assert "What quota, Credits and API balance did not cover" in page
+    assert "Not reported, held by a lease 1 $0.001" in page
+    assert "Not known 1 $0.001" in page
 
 
 def test_a_range_of_days_with_both_ends_in(as_user: AsUser, scene: Scene) -> None:
