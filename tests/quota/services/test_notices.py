@@ -185,11 +185,9 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     assert "100.00 % at 2026-06-03 10:02 UTC" in text
     assert "The window ends, and the next one begins empty, at 2026-06-08 00:00 UTC." in text
     assert "Credits pay for what goes beyond it: you can use 4,980 Credits now." in text
-    assert "Use Credits. You buy them here: http" in text
-    assert f"/teams/{scene.team.slug}/credits/buy/\n" in text
-    assert f"/teams/{scene.team.slug}/billing/\n" in text
     assert "has no windows: http" in text
-    assert f"/teams/{scene.team.slug}/api-keys/\n" in text
+    for page in ("credits/buy", "billing", "api-keys"):
+        assert f"/teams/{scene.team.slug}/{page}/\n" in text
 
 
 def test_who_may_make_no_api_key_reads_whom_to_ask_for_one() -> None:
