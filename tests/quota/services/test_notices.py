@@ -46,10 +46,8 @@ SHORT = limits(10 * CENT, 100 * USD)  # the window of five hours fills, the week
 
 def kinds(scene: Scene) -> list[str]:
     """What was mailed about quota and Credits, in order."""
-    mails = Mail.objects.filter(kind__in=["quota_80", "quota_100", "credits_low", "balance_low"]).order_by(
-        "pk"
-    )
-    return list(mails.values_list("kind", flat=True))
+    mails = Mail.objects.filter(kind__in=["quota_80", "quota_100", "credits_low", "balance_low"])
+    return list(mails.order_by("pk").values_list("kind", flat=True))
 
 
 def test_at_79_percent_no_mail_is_sent_at_80_one_is() -> None:
