@@ -143,7 +143,8 @@ def record_charge(
     before = seat_usage.windows(limits, call.occurred_at)
     own = call.reservation_id if held.lots_at else None
     room = seat_usage.without(own).room(limits, call.occurred_at) if limits else 0
-    parts = _who_pays(call, price.amount, held.room(room), held, own, at=at)
+    lots_at = held.lots_at or at
+    parts = _who_pays(call, price.amount, held.room(room), held, own, lots_at=lots_at, at=at)
     starts = {
         rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
         for rule in seat_usage.rules
@@ -199,12 +200,12 @@ def record_charge(
             left_nanousd=parts.uncovered,
         )
     if parts.from_credits:
-        _draw_lots(event, call.payer, parts.from_credits, held.lots_at or at)
+        _draw_lots(event, call.payer, parts.from_credits, lots_at)
     return event
 
 
 def _who_pays(
-    call: Call, amount: int, room: int, held: HeldParts, own: UUID | None, *, at: datetime
+    call: Call, amount: int, room: int, held: HeldParts, own: UUID | None, *, lots_at: datetime, at: datetime
 ) -> Split:
     """Split `amount`: `room` of the windows first, then the account's lots, which are locked for it. `own` is
     the reservation of what is held.
@@ -218,7 +219,7 @@ def _who_pays(
         capped=False,
         at=at,
         occurred_at=call.occurred_at,
-        lots_at=held.lots_at or at,
+        lots_at=lots_at,
         except_id=own,
         lock=True,
     )
@@ -226,7 +227,7 @@ def _who_pays(
         usable = min(usable, held.credits)
     if held.credits > usable and held.promised:
         # What was held pays although the access was switched off since, but never beyond what the lots hold.
-        left = lots_of(call.payer, held.lots_at or at).remaining()
+        left = lots_of(call.payer, lots_at).remaining()
         usable = max(usable, min(held.credits, left))
     return split(amount, room=room, credits=usable)
 

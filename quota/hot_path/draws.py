@@ -70,11 +70,10 @@ def draw_from(
     gateway: Gateway,
     closes: bool,
     at: datetime,
-    digest: str | None = None,
     replayed_from: datetime | None = None,
 ) -> Drawn:
     """Charge the usage to the hold, in the transaction that has locked it; `closes` also settles it.
-    `digest` is the hash of the report, where that is more than a draw. An operator who replays it has it
+    An operator who replays it has it
     recorded though the hold is closed, or long over; it came at `replayed_from`.
 
     The same draw twice is charged once, and where the second is said to be the last one, it closes the hold.
@@ -89,7 +88,7 @@ def draw_from(
     card = rate_card(locked.rate_card_id)
     found = card.find(report.model or locked.model)
     model = found.model if found else report.model
-    digest = digest or digest_of(report)
+    digest = digest_of(report)
     if prior := _prior(locked, report):
         _check_repeat(prior, report, model, digest)
         if closes and locked.state == Reservation.State.HELD:

@@ -186,15 +186,12 @@ def _record_of_hold(
         agent=event.agent,
         tags=event.tags or None,
     )
-    digest = digest_of(report) if locked.is_lease else _event_hash(event)
-    if _seen_before(locked.team_id, event, digest, at, replaying=replayed_from is not None):
+    if _seen_before(locked.team_id, event, digest_of(report), at, replaying=replayed_from is not None):
         return RowResult()
     if locked.state == Reservation.State.SETTLED and not locked.is_lease:
         return RowResult()
     closes = not locked.is_lease
-    drawn = draw_from(
-        locked, report, gateway=gateway, closes=closes, at=at, digest=digest, replayed_from=replayed_from
-    )
+    drawn = draw_from(locked, report, gateway=gateway, closes=closes, at=at, replayed_from=replayed_from)
     return _result_of(drawn)
 
 

@@ -58,8 +58,7 @@ def extend(*, reservation_id: UUID, extension: Extension, at: datetime) -> Reser
         charged = row.charges_at is not None
         ends = ends_of_hold(gateway, row.expires_at, is_lease=row.is_lease, is_charged=charged)
         for column, moment in ends.items():
-            before = getattr(row, column)
-            setattr(row, column, max(before, moment) if before and moment else moment)
+            setattr(row, column, max(filter(None, (getattr(row, column), moment)), default=None))
     if nanousd is not None and nanousd > row.left_nanousd:
         _raise_to(row, locked, nanousd, at)
     row.save()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from quota.errors import ReservationUnknown
 from quota.hot_path.accounts import Payer
 from quota.hot_path.sql import fetch_row, only_row
-from quota.models.gateways import LONGEST_FLUSH_SECONDS
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
@@ -39,8 +38,8 @@ class LiveHold:
 
     @property
     def is_charged(self) -> bool:
-        """Whether it is charged at its end: then it has its room for much longer, until that was done."""
-        return self.hold.ends_at - self.agent_until > timedelta(seconds=LONGEST_FLUSH_SECONDS)
+        """Whether it is charged at its end: then it has its room for longer, until that was done."""
+        return self.hold.ends_at > self.agent_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +102,7 @@ class SeatUsage:
 
     def may_fit_at(self, limit: Limit, nanousd: int, moment: datetime) -> datetime | None:
         """As `fits_at`, if what is charged at its end unless somebody reports it has used nothing."""
-        ends = [live.agent_until if live.is_charged else live.hold.ends_at for live in self.live]
-        holds = [replace(live.hold, ends_at=end) for live, end in zip(self.live, ends, strict=True)]
+        holds = [replace(live.hold, ends_at=live.agent_until) for live in self.live]
         return fits_at(limit, self.buckets.get(limit.rule.key, ()), holds, nanousd, moment)
 
     def room(self, limits: Sequence[Limit], occurred_at: datetime) -> int:

@@ -107,6 +107,14 @@ def test_where_holds_are_in_the_way_a_call_waits_until_they_lapse(scene: Scene, 
     assert refused.value.retry_after == (lapses - MINUTE).total_seconds()
 
 
+def test_a_call_that_fits_beside_a_lease_does_not_wait_for_its_end(scene: Scene) -> None:
+    scene.desk.use(500)
+    scene.desk.lease(400 * PENNY, at=T0 + MINUTE, seconds=8 * 3600)
+    with pytest.raises(QuotaExhausted) as refused:
+        scene.desk.ask(500, at=T0 + 2 * MINUTE)
+    assert refused.value.fits_at == T0.replace(hour=15, minute=0)
+
+
 def test_without_a_rate_card_no_model_is_known() -> None:
     desk = make_desk(owner_of(make_team()))
     with pytest.raises(ModelUnknown, match="'penny' is not on the rate card"):

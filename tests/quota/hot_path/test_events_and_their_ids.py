@@ -8,6 +8,7 @@ import pytest
 from quota.errors import EventIdReused, MomentOutOfRange
 from quota.hot_path.draws import Report
 from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
+from quota.hot_path.settle import release
 from quota.models import Reservation, UsageEvent
 from tests.helpers.factories import (
     T0,
@@ -50,10 +51,23 @@ def test_a_moment_at_the_end_of_time_is_out_of_range_by_text_and_by_handle(
 
 
 def test_a_last_draw_that_was_recorded_before_as_one_of_many_closes_the_lease(scene: Scene) -> None:
-    held = scene.desk.lease(5 * PENNY)
+    held, other = scene.desk.lease(5 * PENNY), scene.desk.lease(3 * PENNY)
     report = Report(usage={"calls": 1}, model="penny", draw_id="x")
     rows = [Settlement(held.reservation_id, report, closes) for closes in (False, True, True)]
     results = settle_many(gateway=scene.desk.gateway, settlements=rows, at=T0 + MINUTE)
     assert [row.is_new for row in results] == [True, False, False]
-    row = Reservation.objects.get()
+    row = Reservation.objects.get(pk=held.reservation_id)
     assert (row.state, row.closed_at, used(scene)) == ("settled", T0 + MINUTE, [PENNY, PENNY])
+    assert Reservation.objects.get(pk=other.reservation_id).state == "held"
+
+
+def test_a_last_draw_that_was_recorded_before_leaves_a_lease_as_it_was_let_go(scene: Scene) -> None:
+    held = scene.desk.lease(5 * PENNY)
+    report = Report(usage={"calls": 1}, model="penny", draw_id="x")
+    rows = [Settlement(held.reservation_id, report, closes) for closes in (False, True)]
+    settle_many(gateway=scene.desk.gateway, settlements=rows[:1], at=T0 + MINUTE)
+    release(reservation_id=held.reservation_id, at=T0 + 2 * MINUTE)
+    (again,) = settle_many(gateway=scene.desk.gateway, settlements=rows[1:], at=T0 + 3 * MINUTE)
+    assert (again.is_new, again.refusal) == (False, None)
+    row = Reservation.objects.get()
+    assert (row.state, row.closed_at) == ("released", T0 + 2 * MINUTE)

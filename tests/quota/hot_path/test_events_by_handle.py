@@ -138,3 +138,13 @@ def test_an_event_of_a_settled_call_is_a_duplicate_and_of_a_settled_lease_refuse
     assert (of_call.is_new, of_call.refusal) == (False, None)
     assert isinstance(of_lease.refusal, AlreadySettled)
     assert UsageEvent.objects.count() == 2
+
+
+def test_a_handle_stands_for_the_text_of_a_moment_ago_where_the_call_was_made_since(scene: Scene) -> None:
+    handle = f"kh-{scene.desk.key[6:18]}"
+    new = rotate_key(membership=scene.owner, overlap=timedelta(0), at=T0 + MINUTE, by=scene.owner.user)
+    moment = T0 + 2 * MINUTE
+    row = ReportedEvent("e", "", "penny", {"calls": 1}, moment, key_handle=handle)
+    (result,) = record_events(gateway=scene.desk.gateway, events=[row], at=moment)
+    assert result.is_new, result
+    assert UsageEvent.objects.get().key == new

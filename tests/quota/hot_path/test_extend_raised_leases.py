@@ -53,6 +53,7 @@ def test_a_draw_of_before_the_raise_finds_no_more_room_than_its_window_has(polic
     scene.desk.draw(held, 7, at=T0 + MINUTE)
     raised(held, 10, at=LATER)
     assert parts(scene.desk.draw(held, 5, at=LATER, occurred_at=T0 + HOUR).event) == (3, 0, 2)
+    # From that very moment on it is promised.
     assert parts(scene.desk.draw(held, 5, at=LATER, occurred_at=LATER).event) == (5, 0, 0)
     assert not list(differences(LATER))
 
@@ -82,6 +83,19 @@ def test_a_raised_lease_whose_key_has_gone_pays_for_a_draw_of_before_as_far_as_t
     revoke_keys(membership=scene.owner, at=LATER, by=None)
     drawn = scene.desk.draw(held, 5, at=LATER, occurred_at=T0 + HOUR)
     assert (drawn.state, parts(drawn.event)) == ("ended", (3, 0, 2))
+
+
+@pytest.mark.parametrize(("gone", "paid"), [(False, (7, 0, 0)), (True, (5, 0, 2))])
+def test_a_draw_of_before_the_raise_is_beyond_the_lease_where_there_is_room_and_the_key_works(
+    gone: bool, paid: tuple[int, int, int]
+) -> None:
+    scene = make_scene(limits(10 * PENNY, 50 * PENNY))
+    held = scene.desk.lease(2 * PENNY, seconds=3600)
+    raised(held, 5, at=T0 + 2 * MINUTE)
+    if gone:
+        revoke_keys(membership=scene.owner, at=T0 + 3 * MINUTE, by=None)
+    drawn = scene.desk.draw(held, 7, at=T0 + 4 * MINUTE, occurred_at=T0 + MINUTE)
+    assert parts(drawn.event) == paid
 
 
 def test_a_raised_lease_whose_key_has_gone_pays_from_credits_no_more_than_it_holds() -> None:
@@ -150,12 +164,13 @@ def test_the_windows_after_a_draw_show_what_the_lease_still_holds() -> None:
     scene = make_scene(limits(10 * PENNY, 50 * PENNY))
     held = scene.desk.lease(8 * PENNY)
     scene.desk.ask(1)
+    scene.desk.ask(1)
     event = scene.desk.draw(held, 3).event
     shown = [(w["used_nanousd"], w["held_nanousd"]) for w in event.windows_after]
-    assert shown == [(3 * PENNY, 6 * PENNY)] * 2
-    assert [w["held_nanousd"] for w in event.windows_before] == [9 * PENNY] * 2
+    assert shown == [(3 * PENNY, 7 * PENNY)] * 2
+    assert [w["held_nanousd"] for w in event.windows_before] == [10 * PENNY] * 2
     last = scene.desk.report(held, {"calls": 2}, at=T0 + MINUTE, model="penny")
-    assert [w["held_nanousd"] for w in last.windows_after] == [PENNY] * 2
+    assert [w["held_nanousd"] for w in last.windows_after] == [2 * PENNY] * 2
 
 
 def test_frozen_lots_pay_for_no_raise() -> None:

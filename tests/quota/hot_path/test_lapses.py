@@ -259,14 +259,16 @@ def test_credits_that_an_operator_gave_back_by_hand_stop_no_report(scene: Scene)
 def test_a_correction_to_more_than_was_held_gives_a_late_draw_no_more_than_was_left(scene: Scene) -> None:
     held = scene.desk.lease(8 * PENNY, seconds=600)
     scene.desk.draw(held, 2, at=T0 + MINUTE)
+    scene.desk.lease(20 * PENNY, at=T0 + SECOND, seconds=600)
     charge_lapsed_holds(at=LATER)
-    event = UsageEvent.objects.get(draw_id=AT_THE_END)
-    correct_charge(event=event, usage={"calls": 9}, model="penny", reason="x", at=LATER, by=None)
-    scene.desk.draw(held, 1, at=LATER + MINUTE, draw_id="late", occurred_at=T0 + MINUTE)
-    assert sum(sum(charge) for charge in of_hold(held)) == 8
-    scene.desk.draw(held, 2, at=LATER + 2 * MINUTE, draw_id="later", occurred_at=T0 + MINUTE)
-    assert sum(sum(charge) for charge in of_hold(held)) == 8
-    assert not list(differences(LATER + 2 * MINUTE))
+    own = UsageEvent.objects.filter(reservation=held.reservation_id, usage={}, is_undo=False)
+    for turn, name in enumerate(("late", "later", "latest")):
+        now = LATER + turn * MINUTE
+        last = own.order_by("-recorded_at")[0]
+        correct_charge(event=last, usage={"calls": 9}, model="penny", reason="x", at=now, by=None)
+        scene.desk.draw(held, 1, at=now + SECOND, draw_id=name, occurred_at=T0 + MINUTE)
+        assert sum(sum(charge) for charge in of_hold(held)) == 8
+        assert not list(differences(now + SECOND))
 
 
 def test_a_charge_that_an_operator_took_away_stays_away_until_usage_is_reported(scene: Scene) -> None:

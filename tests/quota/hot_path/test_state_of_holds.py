@@ -5,7 +5,7 @@ Beside each there are others that work, or do not, whose rows would be seen if a
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from teams.models import Membership, SeatHolding, SubscriptionKey, User
 from teams.services.keys import rotate_key
 from teams.services.seats import assign_seat, free_seat
 from tests.helpers.factories import T0, USD, Scene, give_credits, make_desk, make_member, make_plan, make_seat
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, charging
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +158,17 @@ def test_a_hold_on_credits_has_no_seat_that_could_go(scene: Scene) -> None:
     state = state_of(held)
     assert (state.seat_id, state.plan_id, state.key_works, state.seat_works) == (None, None, True, True)
     assert state.usage.live == ()
+
+
+def test_a_lease_that_is_charged_counts_from_that_very_moment_on_as_it_will_be(scene: Scene) -> None:
+    charging(scene)
+    held = scene.desk.lease(5 * PENNY, seconds=600)
+    row = Reservation.objects.get(pk=held.reservation_id)
+    assert row.charges_at
+
+    def counted(moment: datetime) -> tuple[datetime, bool]:
+        (live,) = seat_usage(scene.seat.pk, moment).live
+        return live.hold.at, live.hold.is_lease
+
+    assert counted(row.charges_at - TICK) == (T0, True)
+    assert counted(row.charges_at) == (row.expires_at, False)
