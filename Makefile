@@ -34,7 +34,7 @@ run: setup $(if $(filter litellm,$(WITH)),$(LITELLM)/.locked) ## Start everythin
 test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what they reach
 	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 
-test-all: setup ## And the tests that take minutes, each property with more examples, and test-litellm unless ARGS= names some
+test-all: setup $(LITELLM)/.locked ## And the tests that take minutes, each property with more examples, and test-litellm unless ARGS= names some
 	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),all) $(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory test-litellm)
 

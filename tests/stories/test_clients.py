@@ -106,12 +106,11 @@ def mmx(what: str, url: str, key: str, home: Path) -> Ran:
     return ran_in_a_shell([command], home, MINIMAX_BASE_URL=url, MINIMAX_REGION="global")
 
 
+@pytest.mark.skipif(not MMX.exists(), reason="mmx is not installed here: make tools installs it")
 @pytest.mark.parametrize("kind", KINDS, indirect=True)
 def test_mmx_gets_an_answer_a_stream_the_limit_and_what_is_left(
     kind: str, desk: Desk, tmp_path: Path
 ) -> None:
-    if not MMX.exists():
-        pytest.skip("mmx is not installed here: make tools installs it")
     chat = f"text chat --model {MODEL} --message hello"
     with without_prefix(desk.addresses.anthropic, "/anthropic") as url:
         assert "I am a mock" in mmx(chat, url, desk.key, tmp_path).out
