@@ -15,7 +15,7 @@ from tests.helpers.invites import MASTERCARD, make_campaign, make_person
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_friend_pays_less_by_a_link_and_its_owner_gets_a_voucher(
