@@ -75,7 +75,7 @@ def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState,
     reservation = Reservation.objects.get(pk=locked.id)
     reservation.state, reservation.expired, reservation.closed_at = Reservation.State.HELD, False, None
     # An operator may have charged more than was left of the hold.
-    own = _charges_of_its_end(locked).order_by("-recorded_at", "-pk")[0]
+    own = _charges_of_its_end(locked).latest("recorded_at")
     for account in ("quota", "credits", "balance"):
         column = f"from_{account}_nanousd"
         setattr(reservation, f"left_{account}_nanousd", min(getattr(own, column), getattr(charged, column)))

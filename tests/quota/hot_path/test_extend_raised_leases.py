@@ -26,7 +26,7 @@ from tests.helpers.factories import (
     make_member,
     make_scene,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, charging, left, parts
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, charging, left, parts, reported
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +83,17 @@ def test_a_raised_lease_whose_key_has_gone_pays_for_a_draw_of_before_as_far_as_t
     revoke_keys(membership=scene.owner, at=LATER, by=None)
     drawn = scene.desk.draw(held, 5, at=LATER, occurred_at=T0 + HOUR)
     assert (drawn.state, parts(drawn.event)) == ("ended", (3, 0, 2))
+
+
+def test_from_the_moment_of_the_raise_on_it_is_promised_whatever_is_reported_since() -> None:
+    scene = make_scene(limits(10 * PENNY, 50 * PENNY))
+    held = scene.desk.lease(2 * PENNY, seconds=3600)
+    moment = T0 + 2 * MINUTE
+    raised(held, 10, at=moment)
+    assert parts(reported(scene, "e", 10, moment, at=moment)) == (0, 0, 10)
+    assert parts(scene.desk.draw(held, 9, at=moment, occurred_at=moment).event) == (9, 0, 0)
+    of_before = scene.desk.draw(held, 1, at=moment, occurred_at=moment - SECOND)
+    assert parts(of_before.event) == (0, 0, 1)
 
 
 @pytest.mark.parametrize(("gone", "paid"), [(False, (7, 0, 0)), (True, (5, 0, 2))])
