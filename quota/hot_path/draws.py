@@ -72,15 +72,14 @@ def draw_from(
     at: datetime,
     replayed_from: datetime | None = None,
 ) -> Drawn:
-    """Charge the usage to the hold, in the transaction that has locked it; `closes` also settles it.
-    An operator who replays it has it
-    recorded though the hold is closed, or long over; it came at `replayed_from`.
+    """Charge the usage to the hold, in the transaction that has locked it; `closes` also settles it. What an
+    operator replays, which came at `replayed_from`, is recorded though the hold is closed, or long over.
 
     The same draw twice is charged once, and where the second is said to be the last one, it closes the hold.
-    Usage beyond what is held is recorded all the same. A hold whose
-    lifetime is over, or a lease that is not flushed in time, holds nothing; one that was charged at its end
-    gives that back first, and what a draw leaves of it is charged again. A lease whose key or seat has gone
-    pays what it holds for one more draw, and is ended: everything beyond is overrun.
+    Usage beyond what is held is recorded all the same. A hold whose lifetime is over, or a lease that is not
+    flushed in time, holds nothing; one that was charged at its end gives that back first, and what a draw
+    leaves of it is charged again. A lease whose key or seat has gone pays what it holds for one more draw,
+    and is ended: everything beyond is overrun.
 
     Raises AlreadySettled, AlreadyReleased, ReportedTooLate, EventIdReused, MomentOutOfRange, ModelUnknown,
     InvalidUsage, and InvalidValue for a draw from a lease that names no model.

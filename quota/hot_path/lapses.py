@@ -26,9 +26,9 @@ LEASE = "lease"
 def charge_at_end(locked: ReservationState, *, at: datetime, instead_of: UsageEvent | None = None) -> None:
     """Charge all that is left of the hold, in the transaction that has locked it, to what was held for it: so
     the windows show as used what they showed as held. A call is charged at the moment of its authorize, and a
-    lease, which was in the way of others until its end, at its end. Nothing is charged
-    where nothing is left, or where the lots that were held have gone: what nobody has reported is not owed.
-    `instead_of`: the charge of its end that was undone because more of the usage was reported.
+    lease, which was in the way of others until its end, at its end. Nothing is charged where nothing is left,
+    or where the lots that were held have gone: what nobody has reported is not owed. `instead_of`: the charge
+    of its end that was undone because more of the usage was reported.
     """
     in_lots = _left_in_lots(locked) if locked.left_in_account_nanousd else 0
     held = HeldParts(

@@ -50,9 +50,9 @@ SMALL_CALL = 100_000
 
 
 def _room_at(usage: SeatUsage, plan: PlanTerms, at: datetime) -> datetime | None:
-    needed = {limit: min(SMALL_CALL, limit.nanousd) for limit in plan.limits}
-    latest = max(usage.fits_at(limit, nanousd, at) or FOREVER for limit, nanousd in needed.items())
-    return latest if latest > at else None
+    """When every window has room for a small call again; None where they have it now."""
+    moments = [usage.fits_at(limit, min(SMALL_CALL, limit.nanousd), at) or FOREVER for limit in plan.limits]
+    return max(moments) if max(moments) > at else None
 
 
 def usage_bar(membership: Membership, at: datetime) -> UsageBar:

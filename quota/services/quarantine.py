@@ -15,7 +15,7 @@ from django.db import connection
 from quota.errors import NotInQuarantine
 from quota.hot_path.events import ReportedEvent, Settlement, replay
 from quota.models import Gateway, QuarantinedRow
-from quota.services.refusals import count_forged, storable
+from quota.services.refusals import count_forged, storable, storable_detail
 from teams import keytext
 from teams.models import KeyText, User
 from teams.services.audit import record
@@ -23,7 +23,6 @@ from teams.services.keys import has_text, named_in
 from tokenplan.kit.transactions import one_transaction
 
 LONGEST_ROW = 16_384
-LONGEST_DETAIL = 500
 JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 _KEEP = """
@@ -60,7 +59,7 @@ def keep_rejected(
             continue
         text = json.dumps(row, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        detail = storable(rejected.detail)[:LONGEST_DETAIL]
+        detail = storable_detail(rejected.detail)
         kept.append((gateway.pk, kind, text, digest, rejected.code, detail, at))
     # In one order, so that two batches with the same rows do not wait for each other.
     for key in sorted(forged, key=lambda key: key.key_id):

@@ -54,7 +54,7 @@ def remember_refusal(
         request_id=storable(request_id),
         model=storable(model),
         code=refusal.code,
-        detail=storable(refusal.detail)[:LONGEST_DETAIL],
+        detail=storable_detail(refusal.detail),
         at=at,
     )
 
@@ -62,6 +62,11 @@ def remember_refusal(
 def storable(text: str) -> str:
     """What may be kept of a text that a gateway has sent."""
     return CREDENTIAL.sub(lambda match: f"{match[1] or match[2]}-…", UNSTORABLE.sub("\ufffd", text))
+
+
+def storable_detail(text: str) -> str:
+    """What is kept of why something was refused, where the text may quote what was sent."""
+    return storable(text)[:LONGEST_DETAIL]
 
 
 def count_forged(*, key: KeyText, at: datetime) -> None:
