@@ -26,9 +26,10 @@ from quota.services.plans import put_on_sale
 from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit, Policy, Rule
 from teams.keytext import key_text
-from teams.models import Membership, Role, Seat, Team, User
+from teams.models import ApiKey, Membership, Role, Seat, Team, User
 from teams.services import keys, seats
 from teams.services.accounts import open_account
+from teams.services.api_keys import create_api_key
 from teams.services.memberships import add_member
 from teams.services.teams import create_team
 
@@ -173,6 +174,18 @@ def allow_credits(
 def key_of(membership: Membership) -> str:
     """The text of the member's current key."""
     return keys.reveal_key(membership.keys.get(replaced_at=None))
+
+
+def make_api_key(membership: Membership, name: str = "ci", *, month_cap: int | None = None) -> ApiKey:
+    """Of the member's Team, made by the member, without an end."""
+    return create_api_key(
+        membership=membership,
+        name=name,
+        month_cap_nanousd=month_cap,
+        expires_at=None,
+        at=T0,
+        by=membership.user,
+    )
 
 
 def forged_key_of(membership: Membership) -> str:

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
@@ -75,3 +77,16 @@ def fill(gateway: Gateway, member: Membership) -> UsageEvent:
     report = Report(usage=usage)
     done = settle(gateway=gateway, reservation_id=held.reservation_id, report=report, at=timezone.now())
     return done.event
+
+
+def bar_and_receipts(console_url: str, key: str) -> tuple[int, list[dict[str, Any]]]:
+    """What the key's holder sees: nano-dollars used in five hours, with nothing held, and the receipts,
+    which come to as much.
+    """
+    headers = {"Authorization": f"Bearer {key}"}
+    windows = httpx.get(f"{console_url}/api/v1/usage", headers=headers).json()["windows"]
+    receipts = httpx.get(f"{console_url}/api/v1/usage/receipts", headers=headers).json()["results"]
+    used = windows[0]["used_nanousd"]
+    assert [window["held_nanousd"] for window in windows] == [0, 0]
+    assert used == sum(receipt["amount_nanousd"] for receipt in receipts)
+    return used, receipts

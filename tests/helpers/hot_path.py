@@ -77,6 +77,11 @@ def forged(key: str) -> str:
     return body + keytext._checksum(body)
 
 
+def hold(scene: Scene, calls: int, *, lease: bool, seconds: int = 900) -> Authorization:
+    """By a lease of that many seconds, or by a call."""
+    return scene.desk.lease(calls * PENNY, seconds=seconds) if lease else scene.desk.ask(calls)
+
+
 def charging_scene() -> Scene:
     """A Max seat of 10 cents in five hours and 50 a week, 30 Credit cents, and a gateway that charges what
     lapses.

@@ -11,8 +11,7 @@ from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Role, Team, User
 from teams.services import invitations
-from teams.services.api_keys import create_api_key
-from tests.helpers.factories import CREDIT, T0, give_credits, make_desk, make_member, make_scene
+from tests.helpers.factories import CREDIT, T0, give_credits, make_api_key, make_desk, make_member, make_scene
 
 
 @dataclass
@@ -40,14 +39,7 @@ def make_rows() -> Made:
     )
     credit_request = request_credits(membership=spare, wanted_nanousd=None, message="", at=T0, by=spare.user)
     request = request_seat(membership=spare, plan_code="max", message="", at=T0, by=spare.user)
-    api_key = create_api_key(
-        membership=scene.owner,
-        name="batch",
-        month_cap_nanousd=None,
-        expires_at=None,
-        at=T0,
-        by=scene.owner.user,
-    )
+    api_key = make_api_key(scene.owner, "batch")
     rows = {
         "api key": api_key.pk,
         "member": spare.pk,

@@ -20,9 +20,8 @@ from quota.selectors.balance import api_balance
 from quota.selectors.reconcile import differences
 from quota.services.balance import add_to_balance
 from teams.models import Membership
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
-from tests.helpers.factories import T0, make_gateway, make_team, owner_of, use_test_rate_card
+from tests.helpers.factories import T0, make_api_key, make_gateway, make_team, owner_of, use_test_rate_card
 from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,9 +59,7 @@ def owner() -> Membership:
 
 
 def text(owner: Membership) -> str:
-    key = create_api_key(
-        membership=owner, name="k", month_cap_nanousd=None, expires_at=None, at=T0, by=owner.user
-    )
+    key = make_api_key(owner, "k")
     return reveal_key(key.texts.get())
 
 

@@ -19,9 +19,8 @@ from quota.hot_path.settle import settle
 from quota.models import Gateway, Reservation, TeamCredits, UsageEvent
 from quota.services.balance import add_to_balance
 from teams.models import ApiKeyText, Membership
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
-from tests.helpers.factories import T0, make_gateway, make_team, owner_of, use_test_rate_card
+from tests.helpers.factories import T0, make_api_key, make_gateway, make_team, owner_of, use_test_rate_card
 from tests.helpers.hot_path import PENNY
 from tests.helpers.races import waiting
 
@@ -38,9 +37,7 @@ def payer() -> Membership:
 
 
 def text_of(owner: Membership, name: str = "one") -> ApiKeyText:
-    key = create_api_key(
-        membership=owner, name=name, month_cap_nanousd=None, expires_at=None, at=T0, by=owner.user
-    )
+    key = make_api_key(owner, name)
     return key.texts.get()
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from anthropic import Anthropic
 from anthropic import APIStatusError as AnthropicError
@@ -25,7 +24,16 @@ from quota.models import Gateway, UsageEvent
 from quota.selectors.reconcile import differences
 from teams.models import Membership
 from tests.helpers.factories import key_of
-from tests.helpers.gateways import KINDS, MODEL, Addresses, either_gateway, fill, known_gateway, seated
+from tests.helpers.gateways import (
+    KINDS,
+    MODEL,
+    Addresses,
+    bar_and_receipts,
+    either_gateway,
+    fill,
+    known_gateway,
+    seated,
+)
 from tests.helpers.rewriting_proxy import without_prefix
 from tests.helpers.serving import wait_for
 from tests.helpers.small_gateway import states
@@ -52,11 +60,8 @@ class Desk:
     def has_moved(self, calls: int) -> None:
         """So many calls are charged, the bar shows the sum of their receipts, and nothing is held."""
         wait_for(lambda: UsageEvent.objects.count() == calls and set(states()) == {"settled"})
-        headers = {"Authorization": f"Bearer {self.key}"}
-        receipts = httpx.get(f"{self.console}/api/v1/usage/receipts", headers=headers).json()["results"]
-        window = httpx.get(f"{self.console}/api/v1/usage", headers=headers).json()["windows"][0]
-        assert window["used_nanousd"] == sum(receipt["amount_nanousd"] for receipt in receipts) > 0
-        assert (len(receipts), window["held_nanousd"]) == (calls, 0)
+        used, receipts = bar_and_receipts(self.console, self.key)
+        assert (len(receipts), used > 0) == (calls, True)
         assert list(differences(timezone.now())) == []
 
 

@@ -24,7 +24,6 @@ from quota.services.balance import add_to_balance
 from quota.services.corrections import correct_charge
 from quota.services.credits import expire_lots, set_credit_access
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
 from tests.helpers.factories import (
     MONDAY,
@@ -33,6 +32,7 @@ from tests.helpers.factories import (
     give_credits,
     key_of,
     limits,
+    make_api_key,
     make_member,
     make_scene,
 )
@@ -64,14 +64,7 @@ class Life:
             )
         add_to_balance(team=self.scene.team, nanousd=20 * PENNY, source="pi", cause="Bought", at=T0, by=None)
         owner, gateway = self.scene.owner, self.scene.desk.gateway
-        key = create_api_key(
-            membership=owner,
-            name="ci",
-            month_cap_nanousd=self.chance.choice([None, 15 * PENNY]),
-            expires_at=None,
-            at=T0,
-            by=owner.user,
-        )
+        key = make_api_key(owner, month_cap=self.chance.choice([None, 15 * PENNY]))
         member = make_member(self.scene.team, credits=True)
         others = [Desk(gateway, reveal_key(key.texts.get())), Desk(gateway, key_of(member))]
         self.desks = [self.scene.desk] * 3 + others

@@ -4,9 +4,8 @@ import pytest
 
 from teams.models import Membership, Role, Team
 from teams.permissions import Right, api_key_of, may, member_of, membership_of, require
-from teams.services.api_keys import create_api_key
 from teams.services.memberships import end_membership
-from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
+from tests.helpers.factories import T0, make_api_key, make_member, make_team, make_user, owner_of
 from tokenplan.kit.errors import NotFound, PermissionRefused
 
 # Written out again, so that a slip in the table is seen (docs/rules.md, Roles).
@@ -53,13 +52,9 @@ def test_a_refusal_says_which_roles_may(right: Right, sentence: str) -> None:
 
 def test_who_manages_finds_every_api_key_and_a_member_ones_own(team: Team) -> None:
     owner, maker, other = owner_of(team), make_member(team), make_member(team)
-    key = create_api_key(
-        membership=maker, name="batch", month_cap_nanousd=None, expires_at=None, at=T0, by=maker.user
-    )
+    key = make_api_key(maker, "batch")
 
-    newer = create_api_key(
-        membership=maker, name="newer", month_cap_nanousd=None, expires_at=None, at=T0, by=maker.user
-    )
+    newer = make_api_key(maker, "newer")
 
     assert api_key_of(owner, key.pk) == api_key_of(maker, key.pk) == key
     assert api_key_of(owner, newer.pk) == api_key_of(maker, newer.pk) == newer

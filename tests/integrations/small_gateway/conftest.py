@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
 from pytest_django.live_server_helper import LiveServer
 
-from quota.models import Gateway, GatewayCredential
 from tests.helpers.factories import T0, key_of, make_plan, make_seat, make_team, owner_of
-from tests.helpers.small_gateway import CREDENTIAL, Client, anthropic_client, openai_client, small_gateway
+from tests.helpers.gateways import known_gateway
+from tests.helpers.small_gateway import Client, anthropic_client, openai_client, small_gateway
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +22,7 @@ def gateway(live_server: LiveServer) -> Iterator[str]:
 @pytest.fixture
 def console(transactional_db: None) -> None:
     """The shipped prices, and the credential of the small gateway."""
-    call_command("load_rate_card", stdout=StringIO())
-    row = Gateway.objects.create(name="small", created_at=T0)
-    token_hash = hashlib.sha256(CREDENTIAL.encode()).hexdigest()
-    GatewayCredential.objects.create(gateway=row, token_hash=token_hash, prefix=CREDENTIAL[:8], created_at=T0)
+    known_gateway()
 
 
 @pytest.fixture

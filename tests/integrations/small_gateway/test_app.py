@@ -15,6 +15,7 @@ from integrations.small_gateway.app import meter_of
 from quota.models import Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from tests.helpers.factories import T0, USD, key_of, limits, make_plan, make_seat, make_team, owner_of
+from tests.helpers.gateways import bar_and_receipts
 from tests.helpers.serving import wait_for
 from tests.helpers.small_gateway import Client, anthropic_client, only_event, openai_client, states
 
@@ -23,15 +24,6 @@ MODEL = "MiniMax-M2.7"
 INPUT, OUTPUT, IMAGE, CHARACTER = 300, 1200, 3_500_000, 60_000
 HELLO = [{"role": "user", "content": "Say hello to everybody in the room"}]
 HELLO_TOKENS = 9
-
-
-def charged(url: str, key: str) -> tuple[int, int]:
-    """What the bar shows as used in the 5-hour window, and the sum of the receipts. Nothing is held."""
-    headers = {"Authorization": f"Bearer {key}"}
-    windows = httpx.get(f"{url}/api/v1/usage", headers=headers).json()["windows"]
-    assert [window["held_nanousd"] for window in windows] == [0, 0]
-    receipts = httpx.get(f"{url}/api/v1/usage/receipts", headers=headers).json()["results"]
-    return windows[0]["used_nanousd"], sum(receipt["amount_nanousd"] for receipt in receipts)
 
 
 def test_a_message_is_answered_and_moves_the_bar_by_its_receipt(
@@ -50,7 +42,7 @@ def test_a_message_is_answered_and_moves_the_bar_by_its_receipt(
     assert message.usage.input_tokens == HELLO_TOKENS
     assert event.usage == {"input_tokens": HELLO_TOKENS, "output_tokens": message.usage.output_tokens}
     amount = INPUT * HELLO_TOKENS + OUTPUT * message.usage.output_tokens
-    assert charged(live_server.url, key) == (amount, amount)
+    assert bar_and_receipts(live_server.url, key)[0] == amount
     # Room for all that the caller allows was held, and no more.
     assert Reservation.objects.get().estimate_nanousd == INPUT * HELLO_TOKENS + OUTPUT * 500
     assert not event.estimated

@@ -27,6 +27,7 @@ from tests.helpers.factories import (
     T0,
     USD,
     give_credits,
+    make_api_key,
     make_gateway,
     make_seat,
     make_team,
@@ -79,9 +80,7 @@ def account() -> Account:
     owner = owner_of(make_team("Acme"))
     make_seat(owner.team, holder=owner)
     give_credits(owner.team, USD)
-    key = api_keys.create_api_key(
-        membership=owner, name="batch", month_cap_nanousd=None, expires_at=None, at=T0, by=owner.user
-    )
+    key = make_api_key(owner, "batch")
     return Account(owner, key, make_gateway())
 
 
@@ -90,14 +89,7 @@ def agrees() -> bool:
 
 
 def test_the_last_use_is_noted_of_the_own_text_once_it_is_more_than_a_minute_old(account: Account) -> None:
-    other = api_keys.create_api_key(
-        membership=account.owner,
-        name="other",
-        month_cap_nanousd=None,
-        expires_at=None,
-        at=T0,
-        by=account.owner.user,
-    )
+    other = make_api_key(account.owner, "other")
     account.pay(USD)
     noted = []
     for seconds in (0, 60, 61):
@@ -229,14 +221,7 @@ def test_a_keys_cap_counts_what_it_used_and_holds_in_the_month_and_no_other_keys
         account.ask(2, id="r3")
     assert account.ask(1, id="r4").from_balance_nanousd == CENT
 
-    other = api_keys.create_api_key(
-        membership=account.owner,
-        name="site",
-        month_cap_nanousd=None,
-        expires_at=None,
-        at=T0,
-        by=account.owner.user,
-    )
+    other = make_api_key(account.owner, "site")
     text = reveal_key(other.texts.get())
     assert account.ask(90, id="r5", key_text=text).from_balance_nanousd == 90 * CENT
     july = T0 + 30 * DAY

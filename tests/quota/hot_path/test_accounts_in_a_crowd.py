@@ -30,7 +30,6 @@ from quota.services.balance import add_to_balance
 from quota.services.rate_cards import load_rate_card, withdraw_rate_card
 from teams.keytext import API_KEY
 from teams.models import ApiKey, ApiKeyText, Membership, Team, User
-from teams.services import api_keys
 from teams.services.keys import reveal_key
 from tests.helpers.factories import (
     MONDAY,
@@ -38,6 +37,7 @@ from tests.helpers.factories import (
     T0,
     USD,
     give_credits,
+    make_api_key,
     make_gateway,
     make_member,
     make_team,
@@ -88,11 +88,7 @@ class Caller:
 
 def caller(owner: Membership, *, cap: int | None = None) -> Caller:
     name = f"key {ApiKey.objects.count()}"
-    return Caller(
-        api_keys.create_api_key(
-            membership=owner, name=name, month_cap_nanousd=cap, expires_at=None, at=T0, by=owner.user
-        )
-    )
+    return Caller(make_api_key(owner, name, month_cap=cap))
 
 
 def lot(team: Team, nanousd: int, *, expires_at: datetime | None = None) -> CreditGrant:

@@ -20,7 +20,7 @@ from tests.helpers.factories import (
     make_team,
     owner_of,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, charging, counts
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, charging, counts, hold
 
 pytestmark = pytest.mark.django_db
 
@@ -60,10 +60,7 @@ def test_where_holds_that_will_be_charged_are_in_the_way_it_is_worth_asking_at_t
 ) -> None:
     """Until then they may be reported, and use less; the window's end is when the call fits in any case."""
     charging(scene)
-    if lease:
-        scene.desk.lease(980 * PENNY, seconds=900)
-    else:
-        scene.desk.ask(980)
+    hold(scene, 980, lease=lease)
     with pytest.raises(QuotaExhausted) as refused:
         scene.desk.ask(20, at=T0 + MINUTE)
     # A lease is charged at its end, and at the latest when it has been flushed.
@@ -96,10 +93,7 @@ def test_a_lease_of_a_day_that_will_be_charged_is_in_the_way_until_then(scene: S
 
 @pytest.mark.parametrize("lease", [False, True])
 def test_where_holds_are_in_the_way_a_call_waits_until_they_lapse(scene: Scene, lease: bool) -> None:
-    if lease:
-        scene.desk.lease(980 * PENNY, seconds=900)
-    else:
-        scene.desk.ask(980)
+    hold(scene, 980, lease=lease)
     with pytest.raises(QuotaExhausted) as refused:
         scene.desk.ask(20, at=T0 + MINUTE)
     lapses = 15 * MINUTE + (timedelta(seconds=900) if lease else timedelta(0))

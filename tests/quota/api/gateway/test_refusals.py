@@ -9,10 +9,9 @@ import time_machine
 from django.db import OperationalError
 
 from quota.models import RefusedCall, Reservation
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key, revoke_keys
 from tests.helpers.api_client import Caller, Office, make_office
-from tests.helpers.factories import T0, make_scene
+from tests.helpers.factories import T0, make_api_key, make_scene
 from tests.helpers.hot_path import forged
 
 
@@ -99,9 +98,7 @@ def test_a_refusal_that_cannot_be_remembered_is_answered_all_the_same(
 def test_refusals_of_an_api_key_are_found_by_its_handle() -> None:
     office = make_office()
     owner = office.scene.owner
-    key = create_api_key(
-        membership=owner, name="CI", month_cap_nanousd=None, expires_at=None, at=T0, by=owner.user
-    )
+    key = make_api_key(owner, "CI")
     text = key.texts.get()
     assert office.ask(1, request_id="poor", key=reveal_key(text)).status == 402
     found = office.gateway.get(f"gateway/refusals?key_handle=kh-{text.key_id}").body

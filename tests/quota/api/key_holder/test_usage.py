@@ -12,11 +12,10 @@ from quota.models import UsageEvent
 from quota.services.balance import add_to_balance
 from quota.services.corrections import correct_charge
 from quota.services.entitlements import suspend_seat
-from teams.services.api_keys import create_api_key
 from teams.services.keys import reveal_key
 from tests.helpers import factories
 from tests.helpers.api_client import Caller, key_caller, make_office, person, script_of
-from tests.helpers.factories import CREDIT, T0
+from tests.helpers.factories import CREDIT, T0, make_api_key
 
 CENT = 10_000_000
 
@@ -101,9 +100,7 @@ def test_the_bar_of_who_owes() -> None:
 def test_what_a_members_api_key_owes_is_not_owed_by_their_subscription_key() -> None:
     scene = factories.make_scene()
     add_to_balance(team=scene.team, nanousd=CENT, source="pi", cause="Bought", at=T0, by=None)
-    key = create_api_key(
-        membership=scene.owner, name="ci", month_cap_nanousd=None, expires_at=None, at=T0, by=scene.owner.user
-    )
+    key = make_api_key(scene.owner)
     desk = factories.Desk(scene.desk.gateway, reveal_key(key.texts.get()))
     desk.settle(desk.ask(1), 5)
 

@@ -6,10 +6,10 @@ import pytest
 
 from quota.services.balance import add_to_balance
 from teams.models import ApiKey
-from teams.services.api_keys import create_api_key, revoke_api_key, rotate_api_key
+from teams.services.api_keys import revoke_api_key, rotate_api_key
 from teams.services.keys import reveal_key
 from tests.helpers.api_client import Caller, Office, make_office
-from tests.helpers.factories import T0
+from tests.helpers.factories import T0, make_api_key
 from tests.helpers.hot_path import HOUR, PENNY
 
 PATHS = ("usage/receipts", "usage/series?from=2026-06-01", "usage/refusals")
@@ -17,9 +17,7 @@ PATHS = ("usage/receipts", "usage/series?from=2026-06-01", "usage/refusals")
 
 def make_key(office: Office, name: str = "ci") -> ApiKey:
     owner = office.scene.owner
-    return create_api_key(
-        membership=owner, name=name, month_cap_nanousd=None, expires_at=None, at=T0, by=owner.user
-    )
+    return make_api_key(owner, name)
 
 
 def text_of(key: ApiKey) -> str:

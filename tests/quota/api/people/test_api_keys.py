@@ -10,9 +10,8 @@ import time_machine
 from django.test import Client
 
 from teams.models import ApiKey, Membership, Role, Team
-from teams.services import api_keys
 from teams.services.keys import reveal_key
-from tests.helpers.factories import T0, USD, make_member, make_team, owner_of
+from tests.helpers.factories import T0, USD, make_api_key, make_member, make_team, owner_of
 from tests.helpers.proof import prove
 
 pytestmark = pytest.mark.django_db
@@ -38,9 +37,7 @@ def call(member: Membership, method: str, path: str, body: Any = None) -> Any:
 
 
 def make(by: Membership, name: str = "batch") -> ApiKey:
-    return api_keys.create_api_key(
-        membership=by, name=name, month_cap_nanousd=None, expires_at=None, at=T0, by=by.user
-    )
+    return make_api_key(by, name)
 
 
 def test_a_key_is_made_listed_and_shown(team: Team) -> None:
