@@ -20,6 +20,7 @@ from tests.helpers.stripe_account import StripeAccount
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.slow
 def test_a_member_asks_for_a_higher_seat_and_for_credits_and_the_owner_buys_and_gives(
     browser_page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_newcomer_goes_from_plans_over_a_test_card_to_a_working_key(
     expect(bar).to_have_attribute("aria-valuetext", "$0.00 used and $0.01 held of $9.90")
 
 
+@pytest.mark.slow
 def test_a_choice_made_before_the_scripts_have_arrived_changes_the_total(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_declined_card_is_refused_there_and_another_one_pays(
     expect(page.get_by_role("heading", name="Paid, thank you")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_card_that_wants_authentication_pays_once_it_was_given(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:
@@ -155,6 +157,7 @@ def test_a_card_that_wants_authentication_pays_once_it_was_given(
     expect(page.get_by_role("heading", name="Paid, thank you")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_payment_that_comes_later_shows_by_itself_when_it_has_come(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:
@@ -172,6 +175,7 @@ def test_a_payment_that_comes_later_shows_by_itself_when_it_has_come(
     expect(page.get_by_role("link", name="Show my key")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_payment_that_fails_later_says_so_by_itself_and_one_chooses_again(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:
@@ -191,6 +195,7 @@ def test_a_payment_that_fails_later_says_so_by_itself_and_one_chooses_again(
     expect(page.get_by_role("heading", name="Subscribe")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_two_tabs_cannot_make_two_subscriptions(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:
@@ -236,6 +241,7 @@ def test_an_upgrade_is_seen_with_its_money_and_then_works(
     assert holder.holdings.get().seat.purchase.plan.code == "ultra"
 
 
+@pytest.mark.slow
 def test_a_change_that_waits_is_paid_elsewhere_and_the_page_finds_out_by_itself(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:
@@ -264,6 +270,7 @@ def test_a_change_that_waits_is_paid_elsewhere_and_the_page_finds_out_by_itself(
     assert acme.charges() == [5_000, 5_000]
 
 
+@pytest.mark.slow
 def test_the_portal_leads_to_stripe_and_back(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:
@@ -278,6 +285,7 @@ def test_the_portal_leads_to_stripe_and_back(
     expect(page).to_have_url(f"{live_server.url}/teams/{team.slug}/billing/")
 
 
+@pytest.mark.slow
 def test_buying_fits_a_phone(page: Page, account: StripeAccount, live_server: LiveServer) -> None:
     url = live_server.url
     page.set_viewport_size({"width": 360, "height": 740})
@@ -304,6 +312,7 @@ def test_buying_fits_a_phone(page: Page, account: StripeAccount, live_server: Li
         fits(f"{billing}change/?{query}")
 
 
+@pytest.mark.slow
 def test_a_promotion_code_is_typed_here_shown_paid_and_used_once(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:

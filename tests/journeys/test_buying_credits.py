@@ -88,6 +88,7 @@ def test_credits_are_bought_used_up_and_topped_up_by_themselves(
     expect(page.get_by_text("$25.00").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_card_that_stops_working_is_mailed_and_changed_on_stripes_page(
     browser_page: Page, live_server: LiveServer, account: StripeAccount, team: Team
 ) -> None:
@@ -116,6 +117,7 @@ def test_a_card_that_stops_working_is_mailed_and_changed_on_stripes_page(
     assert CreditPurchase.objects.get().state == "failed"
 
 
+@pytest.mark.slow
 def test_a_page_that_was_left_is_gone_on_with_or_given_up(
     browser_page: Page, live_server: LiveServer, team: Team
 ) -> None:
@@ -135,6 +137,7 @@ def test_a_page_that_was_left_is_gone_on_with_or_given_up(
     assert CreditPurchase.objects.get().state == "failed"
 
 
+@pytest.mark.slow
 def test_the_pages_of_credits_fit_a_phone(browser_page: Page, live_server: LiveServer, team: Team) -> None:
     page, url = browser_page, live_server.url
     page.set_viewport_size({"width": 360, "height": 740})

@@ -28,6 +28,7 @@ def test_a_person_signs_in_and_every_link_opens(browser_page: Page, live_server:
         assert response.status == 200, path
 
 
+@pytest.mark.slow
 def test_the_api_pages_need_no_other_host(browser_page: Page, live_server: LiveServer) -> None:
     foreign: list[str] = []
     browser_page.on(

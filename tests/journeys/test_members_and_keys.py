@@ -131,6 +131,7 @@ def test_the_bar_moves_by_itself(browser_page: Page, live_server: LiveServer) ->
     expect(card).to_contain_text("0 agents at work")
 
 
+@pytest.mark.slow
 def test_inviting_joining_and_a_seat_given_moved_and_freed(
     browser_page: Page, live_server: LiveServer
 ) -> None:
@@ -174,6 +175,7 @@ def test_inviting_joining_and_a_seat_given_moved_and_freed(
     expect(history.get_by_role("row")).to_have_count(3)
 
 
+@pytest.mark.slow
 def test_menus_theme_and_copy_work_with_the_keyboard(browser_page: Page, live_server: LiveServer) -> None:
     page = browser_page
     at = timezone.now()

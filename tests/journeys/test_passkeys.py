@@ -77,6 +77,7 @@ def add_a_passkey(page: Page, url: str) -> None:
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_passkey_is_added_signs_in_confirms_and_is_removed(browser_page: Page, url: str, ada: User) -> None:
     page, authenticator = browser_page, Authenticator(browser_page)
     add_a_passkey(page, url)

@@ -83,6 +83,7 @@ def test_from_a_guide_over_the_key_and_copy_to_green_after_the_first_call(
     expect(page.get_by_role("main")).to_contain_text("$0.03")
 
 
+@pytest.mark.slow
 def test_the_pages_of_help_fit_a_narrow_phone(browser_page: Page, live_server: LiveServer) -> None:
     page = browser_page
     use_test_rate_card(at=timezone.now() - timedelta(days=1))

@@ -14,7 +14,7 @@ import pytest
 from tests.helpers.installation import Installation
 from tests.helpers.serving import get, wait_for
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 HALF_BODIES = 18
 STREAMS = 60
@@ -52,7 +52,6 @@ def half_a_body(port: int) -> socket.socket:
     return connection
 
 
-@pytest.mark.slow
 def test_connections_with_half_a_body_hold_up_nobody_and_are_ended(served: Installation) -> None:
     with ExitStack() as stack:
         connections = [stack.enter_context(half_a_body(served.port)) for _ in range(HALF_BODIES)]
@@ -124,7 +123,6 @@ def stopped(pids: list[int]) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.slow
 def test_health_checks_answer_while_the_database_hangs_and_every_thread_waits_for_it(
     served: Installation,
 ) -> None:
@@ -145,7 +143,6 @@ def test_health_checks_answer_while_the_database_hangs_and_every_thread_waits_fo
     wait_for(served.ready)
 
 
-@pytest.mark.slow
 def test_a_web_process_that_hangs_is_replaced(served: Installation) -> None:
     master = psutil.Process(served.pid_of("granian"))
     before = {child.pid for child in master.children()}

@@ -113,6 +113,7 @@ def test_whoever_dies_at_a_step_is_made_up_for(
     agrees(story)
 
 
+@pytest.mark.slow
 def test_a_seat_that_is_added_meanwhile_is_not_taken_away(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_seat_that_is_added_meanwhile_is_not_taken_away(
     assert not Change.objects.unfinished().exists()
 
 
+@pytest.mark.slow
 def test_while_a_change_waits_for_its_payment_the_refund_waits_too(story: Story) -> None:
     story.use_card("pm_card_chargeCustomerFail")
     request = change_request(kind="add", plan="max", count=1)
@@ -150,6 +152,7 @@ def test_while_a_change_waits_for_its_payment_the_refund_waits_too(story: Story)
     assert len(story.plans()) == 4
 
 
+@pytest.mark.slow
 def test_an_undo_whose_row_was_closed_meanwhile_does_not_overwrite_what_was_bought_since(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ def test_only_who_has_paid_for_nothing_comes_by_a_link(
     refused(stripe_account, link, credits.owner, InviteForNewcomers)
 
 
+@pytest.mark.slow
 def test_who_has_paid_is_no_newcomer_by_handing_the_team_on(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_blocked_link_is_not_made_again(stripe_account: StripeAccount, link: I
         make_link(at=stripe_account.at, by=link.user)
 
 
+@pytest.mark.slow
 def test_it_counts_for_every_team_of_theirs_that_has_bought_no_seats(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -189,6 +191,7 @@ def test_it_counts_for_every_team_of_theirs_that_has_bought_no_seats(
     assert brought_by(link.user) == Brought(people=1, vouchers=2, nanousd=9 * USD)
 
 
+@pytest.mark.slow
 def test_it_does_not_count_for_a_team_that_pays_already_and_is_handed_to_them(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -206,6 +209,7 @@ def test_it_does_not_count_for_a_team_that_pays_already_and_is_handed_to_them(
     assert brought_by(link.user).vouchers == 0
 
 
+@pytest.mark.slow
 def test_a_team_that_subscribes_again_saves_again(stripe_account: StripeAccount, link: InviteLink) -> None:
     friend = make_friend(stripe_account, link)
     friend.subscribe(max=1)

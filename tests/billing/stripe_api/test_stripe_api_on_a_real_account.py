@@ -142,6 +142,7 @@ def on_a_clock(*, wait: float) -> Iterator[AtStripe]:
         api().test_helpers.test_clocks.delete(clock.id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where",
     ["local", pytest.param("real", marks=pytest.mark.skipif(not KEY, reason="no TEST_STRIPE_SECRET_KEY"))],

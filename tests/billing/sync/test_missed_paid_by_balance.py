@@ -69,10 +69,9 @@ def test_it_goes_back_to_the_balance(
     assert ("on your balance again" in sent.body) == (by_balance > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["give_back_balance", "end_subscription", "refund"])
-@pytest.mark.parametrize(
-    "after", [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")]
-)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_once_whoever_dies_meanwhile(
     story: Story, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:

@@ -60,6 +60,7 @@ def test_the_seat_that_was_added_leaves_and_what_is_planned_stays(story: Story) 
     assert story.seats() == [kept]
 
 
+@pytest.mark.slow
 def test_a_moved_seat_keeps_what_is_planned_for_it_when_it_moves_back(story: Story) -> None:
     story.subscribe(plus=1)
     (seat,) = story.seats()
@@ -71,6 +72,7 @@ def test_a_moved_seat_keeps_what_is_planned_for_it_when_it_moves_back(story: Sto
     assert story.at_stripe.schedule
 
 
+@pytest.mark.slow
 def test_where_no_seat_would_stay_the_subscription_ends_with_its_period(story: Story) -> None:
     story.subscribe(max=1)
     (old,) = story.seats()
@@ -105,6 +107,7 @@ def added_then_by_the_year(story: Story) -> Change | None:
     return added
 
 
+@pytest.mark.slow
 def test_when_the_later_change_is_refunded_too_both_are_undone(story: Story) -> None:
     story.subscribe(plus=1)
     (seat,) = story.seats()
@@ -115,6 +118,7 @@ def test_when_the_later_change_is_refunded_too_both_are_undone(story: Story) -> 
     assert story.billed() == {"plus_v1_month": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [moved_twice, added_then_moved, added_then_by_the_year])
 def test_what_a_later_change_built_on_is_left_and_operators_get_one_mail(
     story: Story, changed: Callable[[Story], Change | None]

@@ -57,6 +57,7 @@ def test_what_was_refunded_costs_the_same_again(story: Story) -> None:
         assert (balance(story), len(story.seats())) == (0, 1)
 
 
+@pytest.mark.slow
 def test_another_change_after_a_refunded_one_costs_its_own_price(story: Story) -> None:
     story.subscribe(plus=1)
     (seat,) = story.seats()
@@ -66,6 +67,7 @@ def test_another_change_after_a_refunded_one_costs_its_own_price(story: Story) -
     assert balance(story) == 0
 
 
+@pytest.mark.slow
 def test_what_was_lost_in_a_dispute_is_not_credited(story: Story) -> None:
     story.subscribe(plus=1)
     (seat,) = story.seats()
@@ -78,6 +80,7 @@ def test_what_was_lost_in_a_dispute_is_not_credited(story: Story) -> None:
     assert balance(story) == 0
 
 
+@pytest.mark.slow
 def test_a_subscription_with_a_code_is_undone_for_nothing_too(story: Story) -> None:
     """No discount counts on what the undoing invoice charges again."""
     make_code("HALF", duration="forever", percent_hundredths=5000)
@@ -118,6 +121,7 @@ def test_a_refunded_period_ends_its_own_seats_and_not_those_that_were_paid_since
     assert (story.seats(), story.paid()[-1]) == (paid_since, 26_000)
 
 
+@pytest.mark.slow
 def test_when_what_was_paid_since_is_refunded_too_the_subscription_ends(story: Story) -> None:
     story.subscribe(plus=1)
     added = story.add("max")
