@@ -10,6 +10,7 @@ import os
 from statistics import median
 
 from benchmarks.client import Times, drive
+from benchmarks.processor_time import processor_time
 from benchmarks.scratch import Scratch, scratch
 from benchmarks.simple_update import simple_update
 from quota.replay.tally import percentile
@@ -22,11 +23,14 @@ def main() -> None:
         print(describe(target, other.name, options))
         drive(target, seconds=2, clients=options.clients, processes=options.processes)  # warms all up
         print(f"{'round':>6} {'gated calls/s':>15} {'pgbench -N tps':>16} {'ratio':>7}")
-        total, rates, ratios = Times(), [], []
+        total, rates, ratios, costs = Times(), [], [], []
         for number in range(1, options.rounds + 1):
+            before = processor_time(target)
             times = drive(
                 target, seconds=options.seconds, clients=options.clients, processes=options.processes
             )
+            spent = processor_time(target) - before
+            costs.append((spent.web / len(times.settle), spent.database / len(times.settle)))
             tps = other.transactions_per_second(
                 seconds=options.seconds, clients=options.clients, threads=options.processes
             )
@@ -36,6 +40,8 @@ def main() -> None:
             print(f"{number:>6} {rates[-1]:>15.1f} {tps:>16.1f} {ratios[-1]:>7.3f}", flush=True)
         print(f"\nmedian {median(rates):.1f} gated calls/s, {median(ratios):.3f} of pgbench -N")
         print(f"(a gated call is two transactions: {2 * median(ratios):.3f} of its transactions)")
+        web, database = (1000 * median(of_each) for of_each in zip(*costs, strict=True))
+        print(f"processor time of a gated call: web {web:.2f} ms, PostgreSQL {database:.2f} ms")
         for name, seconds in (("authorize", total.authorize), ("settle", total.settle)):
             p50, p99 = percentile(seconds, 50) * 1000, percentile(seconds, 99) * 1000
             print(f"{name:<10} p50 {p50:.1f} ms   p99 {p99:.1f} ms")

@@ -4,14 +4,53 @@
 from tokenplan.wsgi import application as django
 
 # isort: split
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
 from django.conf import settings
 from django.db import close_old_connections
+from django.http.request import split_domain_port, validate_host
 
+from quota.api.gateway import gathered
+from quota.hot_path.gathered import LOCKED, authorize_gathered, settle_gathered
 from tokenplan.health import Health
 from tokenplan.web.application import Application
 from tokenplan.web.bodies import Bodies
+from tokenplan.web.gathering import Gathering, Road
 from tokenplan.web.threads import Threads
 
+
+@lru_cache(maxsize=64)
+def is_our_host(host: bytes) -> bool:
+    """As Django decides for every other request."""
+    return validate_host(split_domain_port(host.decode("latin-1"))[0], settings.ALLOWED_HOSTS)
+
+
+def in_batches(name: str, work: Callable[[Sequence[Any]], Sequence[Any]]) -> Gathering:
+    """The work gets a connection as a request gets one, and gives it back."""
+
+    def with_connection(asks: Sequence[Any]) -> Sequence[Any]:
+        close_old_connections()
+        try:
+            return work(asks)
+        finally:
+            close_old_connections()
+
+    return Gathering(with_connection, name=name, locked=LOCKED)
+
+
+roads = [
+    Road(
+        gathered.AUTHORIZE,
+        gathered.read_authorize,
+        in_batches("authorize", authorize_gathered),
+        gathered.answer_authorize,
+    ),
+    Road(
+        gathered.SETTLE, gathered.read_settle, in_batches("settle", settle_gathered), gathered.answer_settle
+    ),
+]
 application = Application(
     bodies=Bodies(limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, seconds=settings.REQUEST_BODY_SECONDS),
     threads=Threads(
@@ -22,4 +61,6 @@ application = Application(
     ),
     readiness=Health().readiness,
     data=settings.DATA,
+    roads=roads,
+    is_our_host=is_our_host,
 )

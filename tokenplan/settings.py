@@ -105,7 +105,7 @@ WEB_STREAMS = 2
 _pool = {
     "min_size": 1,
     # One for each thread that answers requests, and a few for what runs beside them.
-    "max_size": environment.number("DATABASE_POOL_SIZE", WEB_THREADS + WEB_STREAMS + 2, least=1),
+    "max_size": environment.number("DATABASE_POOL_SIZE", WEB_THREADS + WEB_STREAMS + 4, least=1),
     # Seconds to wait for a free connection, or for the database to come back, before a request is refused.
     "timeout": 3,
     # After so many seconds the pool gives up, and the next request starts it afresh. By default it would try

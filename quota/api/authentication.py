@@ -12,8 +12,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
+from quota.hot_path.credentials import recognise_gateway
 from quota.models import Gateway
-from quota.services.gateways import recognise_gateway
 from teams.errors import KeyInvalid
 from teams.keytext import API_KEY, kind_of
 from teams.models import ApiKeyText, SubscriptionKey

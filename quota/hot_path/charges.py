@@ -124,6 +124,23 @@ def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> str:
     return hashlib.sha256(json.dumps([model, sorted(usage.items()), *map(str, more)]).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Charging:
+    """A charge that is worked out and not written: its event, the bucket to add to by `Rule.key`, what its
+    reservation loses and becomes, and the seat's usage once it counts.
+    """
+
+    event: UsageEvent
+    starts: Mapping[str, datetime]
+    of_hold: Mapping[str, Any]
+    usage: SeatUsage
+
+    @property
+    def in_window(self) -> int:
+        """Nano-dollars that count against the windows."""
+        return self.event.from_quota_nanousd + self.event.overrun_nanousd
+
+
 def record_charge(
     *,
     call: Call,
@@ -139,20 +156,62 @@ def record_charge(
     does not reduce the room that it is charged to, and shrinks by the charge. A correction, of which nothing
     is held, leaves alone what draws have left of the hold.
     """
-    limits: tuple[Limit, ...] = plan_terms(call.plan_id).limits if call.plan_id else ()
-    before = seat_usage.windows(limits, call.occurred_at)
-    own = call.reservation_id if held.lots_at else None
-    room = seat_usage.without(own).room(limits, call.occurred_at) if limits else 0
+    room = held.room(room_of(call, seat_usage, held))
     lots_at = held.lots_at or at
-    parts = _who_pays(call, price.amount, held.room(room), held, own, lots_at=lots_at, at=at)
+    parts = _who_pays(call, price.amount, room, held, _own(call, held), lots_at=lots_at, at=at)
+    charging = worked_out(call, price, parts, seat_usage=seat_usage, held=held, at=at, becomes=becomes)
+    event = charging.event
+    _write(charging)
+    if parts.uncovered and call.seat_id is None:
+        OwedUsage.objects.create(
+            account=call.payer.account,
+            event=event,
+            team_id=call.team_id,
+            membership_id=call.membership_id,
+            owed_nanousd=parts.uncovered,
+            left_nanousd=parts.uncovered,
+        )
+    if parts.from_credits:
+        _draw_lots(event, call.payer, parts.from_credits, lots_at)
+    return event
+
+
+def room_of(call: Call, seat_usage: SeatUsage, held: HeldParts) -> int:
+    """Nano-dollars of usage that the windows have room for at the call, beside what is held for it."""
+    limits = _limits(call)
+    return seat_usage.without(_own(call, held)).room(limits, call.occurred_at) if limits else 0
+
+
+def _limits(call: Call) -> tuple[Limit, ...]:
+    return plan_terms(call.plan_id).limits if call.plan_id else ()
+
+
+def _own(call: Call, held: HeldParts) -> UUID | None:
+    """The reservation of what is held; None where nothing is."""
+    return call.reservation_id if held.lots_at else None
+
+
+def worked_out(
+    call: Call,
+    price: Charge,
+    parts: Split,
+    *,
+    seat_usage: SeatUsage,
+    held: HeldParts,
+    at: datetime,
+    becomes: AfterDraw,
+) -> Charging:
+    """The charge, paid in these parts."""
+    limits, own = _limits(call), _own(call, held)
+    before = seat_usage.windows(limits, call.occurred_at)
     starts = {
         rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
         for rule in seat_usage.rules
     }
     in_window = parts.from_quota + parts.uncovered
     left = held.without(price.amount)
-    seat_usage = seat_usage.holding(own, left.quota if becomes is AfterDraw.STAYS else 0)
-    after = seat_usage.with_usage(starts, in_window).windows(limits, call.occurred_at)
+    usage = seat_usage.holding(own, left.quota if becomes is AfterDraw.STAYS else 0)
+    usage = usage.with_usage(starts, in_window)
     event = UsageEvent(
         gateway_id=call.gateway_id,
         external_id=call.external_id,
@@ -182,26 +241,14 @@ def record_charge(
             if in_window
         },
         windows_before=windows_json(before),
-        windows_after=windows_json(after),
+        windows_after=windows_json(usage.windows(limits, call.occurred_at)),
         occurred_at=call.occurred_at,
         recorded_at=at,
         corrects_id=call.corrects_id,
     )
     drawn = account_columns(call.payer, "drawn", held.credits - left.credits)
     of_hold = {**drawn, "drawn_quota": held.quota - left.quota, "becomes": becomes.value}
-    _write(event, starts if in_window else {}, of_hold)
-    if parts.uncovered and call.seat_id is None:
-        OwedUsage.objects.create(
-            account=call.payer.account,
-            event=event,
-            team_id=call.team_id,
-            membership_id=call.membership_id,
-            owed_nanousd=parts.uncovered,
-            left_nanousd=parts.uncovered,
-        )
-    if parts.from_credits:
-        _draw_lots(event, call.payer, parts.from_credits, lots_at)
-    return event
+    return Charging(event, starts if in_window else {}, of_hold, usage)
 
 
 def _who_pays(
@@ -261,11 +308,11 @@ INSERT INTO quota_usageevent ({_COLUMNS.names}) VALUES ({_COLUMNS.placeholders})
 """  # noqa: S608  (its parts are constants of ours)
 
 
-def _write(event: UsageEvent, starts: Mapping[str, datetime], of_hold: Mapping[str, Any]) -> None:
-    """`starts`: the bucket to add to, by `Rule.key`. `of_hold`: what the reservation loses by it."""
+def _write(charging: Charging) -> None:
+    starts = charging.starts
     buckets: dict[str, Any] = {"rules": list(starts.keys()), "starts": list(starts.values())}
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, {**_COLUMNS.values(event), **buckets, **of_hold})
+        cursor.execute(_WRITE, {**_COLUMNS.values(charging.event), **buckets, **charging.of_hold})
 
 
 def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -16,12 +17,12 @@ from quota.errors import (
     ReportedTooLate,
 )
 from quota.hot_path.catalog import rate_card
-from quota.hot_path.charges import AfterDraw, HeldParts, call_of_hold, record_charge, usage_hash
+from quota.hot_path.charges import AfterDraw, Call, HeldParts, call_of_hold, record_charge, usage_hash
 from quota.hot_path.lapses import charge_at_end, reopen
 from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.models.usage import LAPSED
-from quota.pricing import charge
+from quota.pricing import Charge, charge
 from tokenplan.kit.errors import InvalidValue
 
 MAX_AHEAD = timedelta(minutes=5)
@@ -63,6 +64,16 @@ class Drawn:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A draw that is not charged yet: its call and price, what the hold pays, and what becomes of that."""
+
+    call: Call
+    price: Charge
+    held: HeldParts
+    becomes: AfterDraw
+
+
 def draw_from(
     locked: ReservationState,
     report: Report,
@@ -84,23 +95,60 @@ def draw_from(
     Raises AlreadySettled, AlreadyReleased, ReportedTooLate, EventIdReused, MomentOutOfRange, ModelUnknown,
     InvalidUsage, and InvalidValue for a draw from a lease that names no model.
     """
-    card = rate_card(locked.rate_card_id)
-    found = card.find(report.model or locked.model)
-    model = found.model if found else report.model
-    digest = digest_of(report)
     if prior := _prior(locked, report):
-        _check_repeat(prior, report, model, digest)
+        _check_repeat(prior, report, _model(locked, report), digest_of(report))
         if closes and locked.state == Reservation.State.HELD:
             settled = {"state": Reservation.State.SETTLED, "closed_at": at}
             Reservation.objects.filter(pk=locked.id).update(**settled)
             return Drawn(prior, is_new=False, state=Reservation.State.SETTLED)
         return Drawn(prior, is_new=False, state=_state(locked))
     if replayed_from is None:
-        _check_open(locked, at)
+        check_open(locked, at)
+    locked, charged = reopen(locked, at=at)
+    corrects_id = charged.pk if charged and closes else None
+    draw = draw_of(
+        locked,
+        report,
+        gateway=gateway,
+        closes=closes,
+        at=at,
+        received_at=replayed_from or at,
+        corrects_id=corrects_id,
+    )
+    event = record_charge(
+        call=draw.call,
+        price=draw.price,
+        seat_usage=locked.usage,
+        held=draw.held,
+        at=at,
+        becomes=draw.becomes,
+    )
+    if charged and draw.becomes is AfterDraw.STAYS:
+        charge_at_end(locked_reservation_state(locked.id, at=at), at=at, instead_of=charged)
+        return Drawn(event, is_new=True, state=LAPSED)
+    return Drawn(event, is_new=True, state=draw.becomes or _state(locked))
+
+
+def draw_of(
+    locked: ReservationState,
+    report: Report,
+    *,
+    gateway: Gateway,
+    closes: bool,
+    at: datetime,
+    received_at: datetime,
+    corrects_id: UUID | None = None,
+) -> Draw:
+    """The draw that a report makes from an open hold, not yet charged. What names no moment counts when it
+    was received.
+
+    Raises MomentOutOfRange, ModelUnknown, InvalidUsage, and InvalidValue for a draw from a lease that names
+    no model.
+    """
+    model = _model(locked, report)
     if not model:
         raise InvalidValue(_("A draw from a lease names the model that ran"), pointer="/model")
-    occurred_at = _moment(locked, report, replayed_from or at)
-    locked, charged = reopen(locked, at=at)
+    occurred_at = _moment(locked, report, received_at)
     held, becomes = _held(locked, occurred_at, closes=closes, at=at)
     call = call_of_hold(
         locked,
@@ -112,16 +160,18 @@ def draw_from(
         tags=locked.tags if report.tags is None else report.tags,
         usage=report.usage,
         estimated=report.estimated,
-        usage_hash=digest,
+        usage_hash=digest_of(report),
         occurred_at=occurred_at,
-        corrects_id=charged.pk if charged and closes else None,
+        corrects_id=corrects_id,
     )
-    price = charge(card, model, report.usage)
-    event = record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at, becomes=becomes)
-    if charged and becomes is AfterDraw.STAYS:
-        charge_at_end(locked_reservation_state(locked.id, at=at), at=at, instead_of=charged)
-        return Drawn(event, is_new=True, state=LAPSED)
-    return Drawn(event, is_new=True, state=becomes or _state(locked))
+    price = charge(rate_card(locked.rate_card_id), model, report.usage)
+    return Draw(call, price, held, becomes)
+
+
+def _model(locked: ReservationState, report: Report) -> str:
+    """The model that ran, by the name that the rate card has for it; empty where nobody has named one."""
+    found = rate_card(locked.rate_card_id).find(report.model or locked.model)
+    return found.model if found else report.model
 
 
 def _state(locked: ReservationState) -> str:
@@ -147,8 +197,8 @@ def _held(
     return held, AfterDraw.ENDED if gone and not closes else becomes
 
 
-def _check_open(locked: ReservationState, at: datetime) -> None:
-    """Raises AlreadySettled, AlreadyReleased, ReportedTooLate."""
+def check_open(locked: ReservationState, at: datetime) -> None:
+    """Raises AlreadySettled, AlreadyReleased, ReportedTooLate where the hold takes no new draw."""
     if locked.state == Reservation.State.SETTLED:
         raise AlreadySettled(_("The reservation is settled; this draw is not one of its draws"))
     if locked.state == Reservation.State.RELEASED and not locked.expired:

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from quota.allocation import split
 from quota.errors import AlreadyReleased, AlreadySettled, ReservationLapsed
 from quota.hot_path.accounts import usable_in_account
-from quota.hot_path.authorize import check_lifetime, ends_of_hold
 from quota.hot_path.catalog import plan_terms, rate_card
+from quota.hot_path.holds import check_lifetime, ends_of_hold
 from quota.hot_path.refusals import no_room
 from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.models import Account, Gateway, Reservation

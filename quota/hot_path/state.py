@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 from quota.errors import ReservationUnknown
 from quota.hot_path.accounts import Payer
 from quota.hot_path.sql import fetch_row, only_row
+from quota.models import Reservation
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
 from teams.errors import KeyInvalid
@@ -80,8 +82,17 @@ class SeatUsage:
         """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
         buckets = {rule_key: list(of_rule) for rule_key, of_rule in self.buckets.items()}
         for rule_key, start in starts.items():
-            buckets.setdefault(rule_key, []).append(Bucket(start, nanousd))
+            used = {bucket.starts_at: bucket.used for bucket in buckets.get(rule_key, ())}
+            used[start] = used.get(start, 0) + nanousd
+            buckets[rule_key] = [Bucket(*bucket) for bucket in used.items()]
         return SeatUsage(self.rules, buckets, self.live)
+
+    def with_hold(self, reservation: Reservation) -> SeatUsage:
+        """As if the reservation, which is of a call and new, were written."""
+        hold = Hold(reservation.created_at, reservation.left_quota_nanousd, reservation.holds_until)
+        until = reservation.charges_at or reservation.holds_until
+        live = LiveHold(reservation.pk, hold, reservation.agent, until)
+        return SeatUsage(self.rules, self.buckets, (*self.live, live))
 
     def windows(self, limits: Sequence[Limit], moment: datetime, *more: Hold) -> list[QuotaWindow]:
         """The windows around `moment`: what is shown, and what authorize decides by. `more`: holds that are
@@ -200,8 +211,22 @@ def _columns(state: type[CallState | ReservationState]) -> str:
     return ", ".join([*flat, "(s.usage).*"])
 
 
+_USAGE_COLUMNS = [
+    *("rules", "bucket_rules", "bucket_starts", "bucket_used"),
+    *(
+        "hold_ids",
+        "hold_starts",
+        "hold_nanousd",
+        "hold_agents",
+        "hold_ends",
+        "hold_leases",
+        "hold_agents_until",
+    ),
+]
+# Of a Subscription Key, as `quota_call_state` answers them under the name `s`.
+CALL_STATE_COLUMNS = _columns(CallState).replace("s.api_key_id", "NULL::bigint AS api_key_id")
 _CALL_STATE = f"""
-SELECT {_columns(CallState).replace("s.api_key_id", "NULL::bigint AS api_key_id")} FROM quota_call_state(
+SELECT {CALL_STATE_COLUMNS} FROM quota_call_state(
     %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
 ) s
 """  # noqa: S608  (its parts are constants of ours)
@@ -240,6 +265,8 @@ def locked_call_state(
     Raises KeyInvalid unless the key has exactly this text, KeyRootMissing where nobody can tell; a key that
     was named by its handle has no text to compare. Whether it worked then is `key_works`.
     """
+    if key_text is not None:
+        check_genuine(key_text)
     row = fetch_row(
         _API_CALL_STATE if kind is keytext.API_KEY else _CALL_STATE,
         {
@@ -252,11 +279,35 @@ def locked_call_state(
     )
     if row is None:
         raise KeyInvalid
-    usage = _take_usage(row)
-    state = CallState(**row, usage=usage)
-    if key_text is not None:
-        _check_text(key_text, key_public_id, state.key_root, state.key_salt, kind)
-    return state
+    usage = take_usage_of(row)
+    return CallState(**row, usage=usage)
+
+
+def call_state_of(columns: Sequence[Any]) -> CallState:
+    """The state that `CALL_STATE_COLUMNS` have answered."""
+    of_key, of_usage = columns[: -len(_USAGE_COLUMNS)], columns[-len(_USAGE_COLUMNS) :]
+    return CallState(*[*of_key, take_usage(of_usage)])
+
+
+def check_genuine(key_text: str) -> None:
+    """Find out, before anything is locked, whether a key has just this text.
+
+    Raises KeyInvalid for a forged text and for none of ours, KeyRootMissing where that cannot be known.
+    """
+    public_id, kind = id_and_kind_of(key_text)
+    _check_text(key_text, public_id, *_made_of(public_id, kind), kind)
+
+
+@lru_cache(maxsize=65_536)
+def _made_of(public_id: str, kind: keytext.KeyKind) -> tuple[str, bytes]:
+    """The root and the salt of a key, which never change. Raises KeyInvalid, which is not remembered, where
+    there is no such key yet.
+    """
+    keys = ApiKeyText.objects if kind is keytext.API_KEY else SubscriptionKey.objects
+    found = keys.filter(key_id=public_id).values_list("root", "salt").first()
+    if found is None:
+        raise KeyInvalid
+    return found[0], bytes(found[1])
 
 
 def key_of_text(key_text: str) -> SubscriptionKey | ApiKeyText:
@@ -301,7 +352,7 @@ def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> Reservati
     row = fetch_row(_RESERVATION_STATE, [reservation_id, at])
     if row is None:
         raise ReservationUnknown(_("There is no reservation %(id)s") % {"id": reservation_id})
-    usage = _take_usage(row)
+    usage = take_usage_of(row)
     tags = json.loads(row.pop("tags"))  # Django leaves the JSON of a statement by hand as text.
     return ReservationState(**row, tags=tags, usage=usage)
 
@@ -315,25 +366,22 @@ def seat_usage_around(seat_id: int | None, occurred_at: datetime, at: datetime) 
     """As `seat_usage`, as far as windows around a moment that may have passed need it. None is no seat, of
     which nothing was used.
     """
-    return _take_usage(only_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, occurred_at, at]))
+    return take_usage_of(only_row("SELECT * FROM quota_seat_usage(%s, %s, %s)", [seat_id, occurred_at, at]))
 
 
-def _take_usage(row: dict[str, Any]) -> SeatUsage:
+def take_usage_of(row: dict[str, Any]) -> SeatUsage:
     """Take the columns of the database type `quota_seat_usage_row` out of the row, as one value."""
-    rules = row.pop("rules")
+    return take_usage([row.pop(name) for name in _USAGE_COLUMNS])
+
+
+def take_usage(columns: Sequence[Any]) -> SeatUsage:
+    """The columns of the database type `quota_seat_usage_row`, in its order, as one value. NULL is empty."""
+    rules, bucket_rules, bucket_starts, bucket_used, *of_holds = (column or () for column in columns)
     buckets: dict[str, list[Bucket]] = {}
-    for rule_key, start, used in _together(row, "bucket_rules", "bucket_starts", "bucket_used"):
+    for rule_key, start, used in zip(bucket_rules, bucket_starts, bucket_used, strict=True):
         buckets.setdefault(rule_key, []).append(Bucket(start, used))
-    of_holds = ("hold_starts", "hold_nanousd", "hold_ends", "hold_leases")
     live = tuple(
-        LiveHold(reservation_id, Hold(*of_hold), agent, until)
-        for reservation_id, *of_hold, agent, until in _together(
-            row, "hold_ids", *of_holds, "hold_agents", "hold_agents_until"
-        )
+        LiveHold(reservation_id, Hold(start, nanousd, end, is_lease), agent, until)
+        for reservation_id, start, nanousd, agent, end, is_lease, until in zip(*of_holds, strict=True)
     )
-    return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules or ()), buckets, live)
-
-
-def _together(row: dict[str, Any], *names: str) -> list[tuple[Any, ...]]:
-    """The arrays in these columns, which are of one length, element by element; NULL counts as empty."""
-    return list(zip(*(row.pop(name) or () for name in names), strict=True))
+    return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules), buckets, live)

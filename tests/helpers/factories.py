@@ -14,8 +14,9 @@ from typing import Any
 from allauth.account.models import EmailAddress
 
 from billing.services.plans import draft_version
-from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Drawn, Report
+from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import draw, settle
 from quota.models import Gateway, Plan, UsageEvent
 from quota.plan_terms import VersionTerms

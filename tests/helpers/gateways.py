@@ -15,8 +15,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from quota.hot_path.authorize import AuthorizeRequest, authorize
+from quota.hot_path.authorize import authorize
 from quota.hot_path.draws import Report
+from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import settle
 from quota.models import Gateway, GatewayCredential, UsageEvent
 from quota.selectors.usage_bar import usage_bar

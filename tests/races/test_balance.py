@@ -12,8 +12,9 @@ from django.db import connection
 from django.db.models import Sum
 
 from quota.errors import NoUsableResources
-from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Report
+from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import settle
 from quota.models import Gateway, Reservation
 from quota.selectors.balance import api_balance

@@ -13,8 +13,9 @@ from django.db import connections, transaction
 from django.db.models import QuerySet
 
 from quota.hot_path.accounts import Payer, usable_in_account
-from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Report
+from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import settle
 from quota.models import Gateway, Reservation, TeamCredits, UsageEvent
 from quota.services.balance import add_to_balance

@@ -16,11 +16,12 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.db.models import QuerySet
 
+from quota.hot_path.credentials import recognise_gateway
 from quota.models import Entitlement, Gateway, Plan
 from quota.money import nanousd_from_credits
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.entitlements import grant_seat
-from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
+from quota.services.gateways import create_gateway, revoke_gateway
 from teams.errors import KeyInvalid, KeyRootMissing
 from teams.models import Membership, Role, Seat, SubscriptionKey, Team, User
 from teams.services.accounts import open_account, save_by_operator

@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from rest_framework.exceptions import APIException
@@ -15,9 +15,10 @@ from tokenplan.kit.problems import INTERNAL_ERROR, Problem, TooBusy, problem_of
 from tokenplan.runtime.folders import web_door
 from tokenplan.web.bodies import Bodies
 from tokenplan.web.door import door
+from tokenplan.web.gathering import Road
 from tokenplan.web.messages import Disconnected, Receive, Scope, Send, send_answer
 from tokenplan.web.threads import Threads
-from tokenplan.web.wsgi_calls import environ_of
+from tokenplan.web.wsgi_calls import Answer, environ_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +30,20 @@ JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 class Application:
     """An ASGI application in front of a WSGI one."""
 
-    def __init__(self, *, bodies: Bodies, threads: Threads, readiness: Readiness, data: Path) -> None:
+    def __init__(
+        self,
+        *,
+        bodies: Bodies,
+        threads: Threads,
+        readiness: Readiness,
+        data: Path,
+        roads: Sequence[Road] = (),
+        is_our_host: Callable[[bytes], bool] = lambda host: True,
+    ) -> None:
         self.bodies = bodies
         self.threads = threads
+        self.roads = roads
+        self.is_our_host = is_our_host
         self.readiness = readiness
         self._data = data
 
@@ -57,7 +69,9 @@ class Application:
     async def _answer_by_django(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with self.bodies.whole(scope, receive) as body:
-                answer = await self.threads.answer(environ_of(scope, body))
+                answer = await self._gathered(scope, body) or await self.threads.answer(
+                    environ_of(scope, body)
+                )
             if answer.rest is None:
                 await send_answer(send, status=answer.status, headers=answer.headers, body=answer.body)
             else:
@@ -70,6 +84,19 @@ class Application:
             # Django answers for whatever its own code raises, so this is ours.
             logger.exception("A request was not answered")
             await refuse(INTERNAL_ERROR, send)
+
+    async def _gathered(self, scope: Scope, body: bytes) -> Answer | None:
+        """The answer of the batch that the request was gathered into; None where it is no such request."""
+        if scope["method"] != "POST" or scope["query_string"]:
+            return None
+        for road in self.roads:
+            if (match := road.path.fullmatch(scope["raw_path"])) is None:
+                continue
+            headers = scope["headers"]
+            if not all(self.is_our_host(value) for name, value in headers if name == b"host"):
+                return None
+            return await road.answered(match.groups(), headers, body)
+        return None
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

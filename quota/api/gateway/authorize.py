@@ -19,7 +19,8 @@ from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView, usage_at, written_beside
 from quota.api.gateway.rate_limits import rate_limit_fields
 from quota.api.gateway.relay import RELAYED_PROBLEM, relay
-from quota.hot_path.authorize import AuthorizeRequest, authorize
+from quota.hot_path.authorize import Authorization, authorize
+from quota.hot_path.holds import AuthorizeRequest
 from quota.services.refusals import remember_refusal
 from quota.stored_json import moment_json, windows_json
 from teams import keytext
@@ -75,6 +76,24 @@ class AuthorizationSerializer(Shape):
     windows = WindowSerializer(many=True)
 
 
+def authorization_json(held: Authorization) -> dict[str, Any]:
+    """An authorization (docs/api.md)."""
+    return {
+        "reservation": str(held.reservation_id),
+        "state": "held",
+        "repeated": held.repeated,
+        "key_handle": held.key_handle,
+        "expires_at": moment_json(held.expires_at),
+        "estimate_nanousd": held.estimate_nanousd,
+        "from_quota_nanousd": held.from_quota_nanousd,
+        "from_credits_nanousd": held.from_credits_nanousd,
+        "from_balance_nanousd": held.from_balance_nanousd,
+        "team": held.team_slug,
+        "plan": held.plan_code,
+        "windows": held.windows,
+    }
+
+
 class Authorize(GatewayView):
     """`POST gateway/authorize`. Every refusal carries `relay`, what the gateway hands to its caller."""
 
@@ -119,20 +138,7 @@ class Authorize(GatewayView):
             self._remember(parsed, refusal, at)
             raise
         return JsonResponse(
-            {
-                "reservation": str(held.reservation_id),
-                "state": "held",
-                "repeated": held.repeated,
-                "key_handle": held.key_handle,
-                "expires_at": moment_json(held.expires_at),
-                "estimate_nanousd": held.estimate_nanousd,
-                "from_quota_nanousd": held.from_quota_nanousd,
-                "from_credits_nanousd": held.from_credits_nanousd,
-                "from_balance_nanousd": held.from_balance_nanousd,
-                "team": held.team_slug,
-                "plan": held.plan_code,
-                "windows": held.windows,
-            },
+            authorization_json(held),
             status=200 if held.repeated else 201,
             headers=rate_limit_fields(held.windows, at),
         )

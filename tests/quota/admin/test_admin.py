@@ -12,10 +12,11 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from quota.hot_path.credentials import recognise_gateway
 from quota.models import CreditGrant, CreditLedgerEntry, Entitlement, Gateway, RateCard
 from quota.selectors.usage_bar import usage_bar
 from quota.services.balance import add_to_balance
-from quota.services.gateways import create_gateway, recognise_gateway
+from quota.services.gateways import create_gateway
 from quota.services.rate_cards import load_rate_card
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, SeatHolding, SubscriptionKey, User

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from quota.errors import NoUsableResources, RequestIdReused, ReservationUnknown, UsageOwed
-from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Report
 from quota.hot_path.events import ReportedEvent, record_events
 from quota.hot_path.extend import Extension, extend
+from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import draw, release, settle
 from quota.models import ApiKeyMonth, CreditLedgerEntry, Gateway, OwedUsage, Reservation, UsageEvent
 from quota.selectors.balance import api_balance

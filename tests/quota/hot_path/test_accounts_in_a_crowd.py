@@ -21,8 +21,9 @@ from quota.hot_path.accounts import (
     usable_credits,
     usable_in_account,
 )
-from quota.hot_path.authorize import Authorization, AuthorizeRequest, authorize
+from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Report
+from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import release, settle
 from quota.hot_path.state import CallState, locked_call_state, locked_reservation_state
 from quota.models import Account, ApiKeyMonth, CreditGrant, OwedUsage, RateCard, Reservation

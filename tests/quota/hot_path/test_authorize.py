@@ -18,7 +18,8 @@ from quota.errors import (
     ReservationClosed,
     TooManyAgents,
 )
-from quota.hot_path.authorize import AuthorizeRequest, authorize
+from quota.hot_path.authorize import authorize
+from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import release
 from quota.models import Reservation
 from quota.selectors.usage_bar import usage_bar
@@ -141,6 +142,7 @@ def test_a_request_id_is_the_teams_whichever_gateway_asks(scene: Scene) -> None:
     assert make_scene().desk.ask(3, request_id="once").repeated is False
 
 
+@pytest.mark.parametrize("road", ["alone"], indirect=True)
 @pytest.mark.parametrize("garbage", ["", "sk-cp-x", "sk-api-abc", "sk-cp-" + "0" * 58])
 def test_garbage_is_refused_without_asking_the_database(scene: Scene, garbage: str) -> None:
     with CaptureQueriesContext(connection) as queries, pytest.raises(KeyInvalid):
@@ -332,6 +334,7 @@ def test_a_key_notes_its_last_use_to_the_minute(scene: Scene) -> None:
     assert scene.owner.keys.get().last_used_at == T0 + timedelta(seconds=61)
 
 
+@pytest.mark.parametrize("road", ["alone"], indirect=True)
 def test_an_authorize_is_two_statements_whatever_the_number_of_events(scene: Scene) -> None:
     scene.desk.use(1)
     key_of(scene.owner)

@@ -9,13 +9,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from quota.errors import ModelUnknown, QuotaExhausted
-from quota.hot_path.authorize import (
-    AuthorizeRequest,
-    _lifetime,
-    authorize,
-    check_lifetime,
-    ends_of_hold,
-)
+from quota.hot_path.authorize import authorize
+from quota.hot_path.holds import AuthorizeRequest, _lifetime, check_lifetime, ends_of_hold
 from quota.models import Gateway, RateCard, Reservation, TeamCredits
 from quota.pricing import Card, ModelPrices
 from quota.services.rate_cards import load_rate_card
@@ -196,6 +191,7 @@ def test_a_lease_alone_keeps_its_room_for_the_time_to_flush(is_lease: bool, over
     assert ends_of_hold(gateway, T0, is_lease=is_lease, is_charged=True) == charged
 
 
+@pytest.mark.parametrize("road", ["alone"], indirect=True)
 @pytest.mark.django_db
 def test_credits_are_locked_by_the_statement_that_holds_some(scene: Scene) -> None:
     give_credits(scene.team, 10 * PENNY)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 from uuid import UUID
 
-from quota.hot_path.authorize import AuthorizeRequest, _request_hash
 from quota.hot_path.charges import usage_hash
 from quota.hot_path.draws import Report, digest_of
 from quota.hot_path.events import ReportedEvent, _event_hash
+from quota.hot_path.holds import AuthorizeRequest, hash_of_request
 from teams.keytext import key_text
 from tests.helpers.factories import T0
 
@@ -47,7 +47,7 @@ def test_of_an_event() -> None:
 
 def test_of_a_request() -> None:
     def of(request: AuthorizeRequest) -> str:
-        return _request_hash(PUBLIC_ID, request, None)
+        return hash_of_request(PUBLIC_ID, request, None)
 
     call = AuthorizeRequest("r", KEY, "talker", USAGE, "a", None, 60, ("t",))
     assert of(call) == "46c0feeb844fbd9e35a2fc5b5a9f80eac0f8c7e185773cf667fdbd021eb55752"

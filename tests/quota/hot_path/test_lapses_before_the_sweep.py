@@ -8,7 +8,8 @@ from quota.errors import (
     QuotaExhausted,
     TooManyAgents,
 )
-from quota.hot_path.authorize import AuthorizeRequest, authorize
+from quota.hot_path.authorize import authorize
+from quota.hot_path.holds import AuthorizeRequest
 from quota.models import CreditGrant, Gateway, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.selectors.usage_bar import usage_bar

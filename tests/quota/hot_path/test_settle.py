@@ -157,6 +157,7 @@ def test_a_call_is_charged_at_the_window_and_prices_of_its_authorization() -> No
     assert week.used == 0
 
 
+@pytest.mark.parametrize("road", ["alone"], indirect=True)
 def test_a_settle_is_two_statements_and_asks_for_no_draw_before_it(scene: Scene) -> None:
     held = scene.desk.ask(5)
     with CaptureQueriesContext(connection) as queries:

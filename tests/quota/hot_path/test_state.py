@@ -20,12 +20,12 @@ from quota.hot_path.state import (
     ReservationState,
     SeatUsage,
     _columns,
-    _together,
     key_of_handle,
     key_of_text,
     locked_call_state,
     locked_reservation_state,
     seat_usage,
+    take_usage,
 )
 from quota.windows import Bucket, Hold
 from teams.errors import KeyInvalid
@@ -101,10 +101,23 @@ def test_a_state_is_read_by_its_fields_and_its_usage_by_the_columns_of_that(stat
 
 
 def test_arrays_of_different_lengths_are_no_rows() -> None:
-    assert _together({"a": [1, 2], "b": [3, 4], "c": 5}, "a", "b") == [(1, 3), (2, 4)]
-    assert _together({"a": None, "b": None}, "a", "b") == []
+    assert take_usage([None] * 11) == SeatUsage((), {}, ())
     with pytest.raises(ValueError, match="shorter"):
-        _together({"a": [1, 2], "b": [3]}, "a", "b")
+        take_usage([None, ["fixed/3600@0"], [], [], *[None] * 7])
+    with pytest.raises(ValueError, match="shorter"):
+        take_usage([None, None, None, None, [UUID(int=1)], *[None] * 6])
+
+
+def test_usage_in_a_bucket_that_there_is_already_adds_to_it() -> None:
+    usage = SeatUsage((FIVE_HOURS,), {FIVE_HOURS.key: [Bucket(T0, 5), Bucket(T0 + MINUTE, 1)]}, ())
+    more = usage.with_usage({FIVE_HOURS.key: T0, "other": T0}, 4)
+    assert more.buckets == {
+        FIVE_HOURS.key: [Bucket(T0, 9), Bucket(T0 + MINUTE, 1)],
+        "other": [Bucket(T0, 4)],
+    }
+    (five_hours,) = more.windows(limits()[:1], T0)
+    assert five_hours.next_release is not None
+    assert five_hours.next_release.nanousd == 9
 
 
 def test_a_hold_that_is_not_written_yet_is_shown_beside_those_that_are() -> None:
@@ -200,6 +213,7 @@ def test_credits_are_those_of_the_lots_that_lived_at_the_moment_that_is_named() 
     assert usable_credits(**asked, at=at, lots_at=T0 + MINUTE - timedelta(microseconds=1)) == USD
 
 
+@pytest.mark.parametrize("road", ["alone"], indirect=True)
 def test_a_call_and_its_settlement_may_not_run_or_sit_still_for_long() -> None:
     scene = make_scene()
     asked = scene.desk.ask(1)

@@ -10,11 +10,11 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
+from quota.hot_path.credentials import recognise_gateway
 from quota.models import Gateway, GatewayCredential
 from quota.services.gateways import (
     create_gateway,
     end_credential,
-    recognise_gateway,
     revoke_gateway,
     set_hold_limits,
 )

@@ -11,7 +11,8 @@ from pytest_django.fixtures import Settings
 
 from quota.api.gateway.relay import exhausted
 from quota.errors import QuotaExhausted
-from quota.hot_path.authorize import AuthorizeRequest, authorize
+from quota.hot_path.authorize import authorize
+from quota.hot_path.holds import AuthorizeRequest
 from quota.tool_guides.catalog import GUIDES, TOOLS
 from teams.models import Membership, User
 from teams.services.keys import revoke_keys

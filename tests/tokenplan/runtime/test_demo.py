@@ -9,8 +9,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from quota.hot_path.credentials import recognise_gateway
 from quota.models import CreditGrant, Gateway, RateCard
-from quota.services.gateways import create_gateway, recognise_gateway, revoke_gateway
+from quota.services.gateways import create_gateway, revoke_gateway
 from teams.models import AuditEntry, Membership, SubscriptionKey, Team, User
 from teams.services.keys import recognise_key
 from tests.helpers.factories import T0, make_member
