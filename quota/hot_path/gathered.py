@@ -87,9 +87,8 @@ WHERE k.key_id = ANY(%(keys)s)
 FOR NO KEY UPDATE OF k, s SKIP LOCKED
 """
 _CALL_STATES = f"""
-SELECT {CALL_STATE_COLUMNS}, asked.public_id
-FROM unnest(%(keys)s::text[]) AS asked (public_id)
-    CROSS JOIN LATERAL quota_call_state(asked.public_id, '', %(at)s, %(at)s, false) s
+SELECT {CALL_STATE_COLUMNS.replace("s.prior_reservation_id", "NULL::uuid")}, s.key_public_id
+FROM quota_call_states(%(keys)s, true, %(at)s, %(at)s) s
 """  # noqa: S608  (its parts are constants of ours)
 _ASKED_BEFORE = """
 SELECT asked.number
@@ -235,9 +234,7 @@ FOR NO KEY UPDATE OF r, s SKIP LOCKED
 """  # noqa: S608
 _OPEN_HOLDS = "SELECT id FROM quota_reservation WHERE id = ANY(%(ids)s) AND state = 'held' AND model <> ''"
 _SEAT_USAGES = """
-SELECT asked.seat_id, u.*
-FROM unnest(%(seats)s::bigint[], %(moments)s::timestamptz[]) AS asked (seat_id, occurred_at)
-    CROSS JOIN LATERAL quota_seat_usage(asked.seat_id, asked.occurred_at, %(at)s) u
+SELECT u.seat_id, (u.usage).* FROM quota_seat_usages(%(seats)s, %(moments)s, %(at)s) u
 """
 
 

@@ -15,8 +15,8 @@ BEGIN
 END $$;
 """
 
-SEAT_USAGE = """
--- Of a seat: the window rules of all plans it was ever entitled to, the buckets that a window around some moment or
+SEAT_USAGES = """
+-- Of each seat: the window rules of all plans it was ever entitled to, the buckets that a window around its moment or
 -- later may count, and the live holds. Read by `quota.hot_path.state`.
 CREATE TYPE quota_seat_usage_row AS (
     rules text[], bucket_rules text[], bucket_starts timestamptz[], bucket_used bigint[],
@@ -24,42 +24,111 @@ CREATE TYPE quota_seat_usage_row AS (
     hold_leases boolean[], hold_agents_until timestamptz[]
 );
 
-CREATE FUNCTION quota_seat_usage(p_seat_id bigint, p_occurred_at timestamptz, p_at timestamptz)
-RETURNS quota_seat_usage_row LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    v_usage quota_seat_usage_row;
+CREATE FUNCTION quota_seat_usages(p_seat_ids bigint[], p_moments timestamptz[], p_at timestamptz)
+RETURNS TABLE (seat_id bigint, usage quota_seat_usage_row)
+LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+#variable_conflict use_column
 BEGIN
-    SELECT array_agg(DISTINCT l.rule_key) INTO v_usage.rules
-        FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id WHERE e.seat_id = p_seat_id;
-    SELECT array_agg(b.rule), array_agg(b.starts_at), array_agg(b.used_nanousd)
-        INTO v_usage.bucket_rules, v_usage.bucket_starts, v_usage.bucket_used
-        FROM unnest(v_usage.rules) AS rule_key CROSS JOIN LATERAL (
+    RETURN QUERY SELECT asked.seat_id, row(
+        ruled.rules, used.rules, used.starts, used.nanousd, held.ids, held.starts, held.nanousd, held.agents, held.ends,
+        held.leases, held.agents_until)::quota_seat_usage_row
+    FROM unnest(p_seat_ids, p_moments) AS asked (seat_id, moment)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(DISTINCT l.rule_key::text) AS rules
+        FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id WHERE e.seat_id = asked.seat_id
+    ) ruled
+    CROSS JOIN LATERAL (
+        SELECT array_agg(b.rule::text) AS rules, array_agg(b.starts_at) AS starts, array_agg(b.used_nanousd) AS nanousd
+        FROM unnest(ruled.rules) AS rule_key CROSS JOIN LATERAL (
             SELECT u.rule, u.starts_at, u.used_nanousd FROM quota_usagebucket u
-            WHERE u.seat_id = p_seat_id AND u.rule = rule_key AND u.starts_at > p_occurred_at
+            WHERE u.seat_id = asked.seat_id AND u.rule = rule_key AND u.starts_at > asked.moment
                 - make_interval(secs => split_part(split_part(rule_key, '/', 2), '@', 1)::integer)
                     -- The first_use window before it, too, and the one before that: which one is a live hold in?
                     * CASE WHEN rule_key LIKE 'first_use/%' THEN 3 ELSE 1 END
             -- Kept apart from the join, so that it is one range of the primary key a rule. Joined, the planner may
             -- read every bucket the seat ever had and then drop all but sixty (benchmarks/flat_cost.py).
             OFFSET 0
-        ) b;
+        ) b
+    ) used
     -- A lease that is charged at its end counts from then on as it will be charged, whether or not it was yet.
-    SELECT array_agg(r.id),
-            array_agg(CASE WHEN r.model = '' AND r.charges_at <= p_at THEN r.expires_at ELSE r.created_at END),
-            array_agg(r.left_quota_nanousd), array_agg(r.agent), array_agg(r.holds_until),
-            array_agg(r.model = '' AND coalesce(r.charges_at > p_at, true)),
-            array_agg(coalesce(r.charges_at, r.holds_until))
-        INTO v_usage.hold_ids, v_usage.hold_starts, v_usage.hold_nanousd, v_usage.hold_agents, v_usage.hold_ends,
-            v_usage.hold_leases, v_usage.hold_agents_until
+    CROSS JOIN LATERAL (
+        SELECT array_agg(r.id) AS ids,
+            array_agg(CASE WHEN r.model = '' AND r.charges_at <= p_at THEN r.expires_at ELSE r.created_at END) AS starts,
+            array_agg(r.left_quota_nanousd) AS nanousd, array_agg(r.agent::text) AS agents,
+            array_agg(r.holds_until) AS ends,
+            array_agg(r.model = '' AND coalesce(r.charges_at > p_at, true)) AS leases,
+            array_agg(coalesce(r.charges_at, r.holds_until)) AS agents_until
         FROM quota_reservation r
-        WHERE r.seat_id = p_seat_id AND r.state = 'held' AND r.holds_until > p_at;
-    RETURN v_usage;
+        WHERE r.seat_id = asked.seat_id AND r.state = 'held' AND r.holds_until > p_at
+    ) held;
 END $$;
 """
 
-CALL_STATE = """
--- All that authorize and the recording of an event need to know about a key. No row: no such key.
--- With p_lock it locks the key and the seat it uses, in this order, and waits at most 3 s for each.
+CALL_STATES = """
+-- The seat that a member holds: before a call (p_before) the one of now, after it the one of then.
+CREATE FUNCTION quota_held_seat(p_membership_id bigint, p_before boolean, p_occurred_at timestamptz)
+RETURNS TABLE (seat_id bigint) LANGUAGE sql STABLE AS $$
+    SELECT h.seat_id FROM teams_seatholding h
+    WHERE h.membership_id = p_membership_id AND (
+        CASE WHEN p_before THEN h.ended_at IS NULL
+        ELSE h.started_at <= p_occurred_at AND (h.ended_at IS NULL OR h.ended_at > p_occurred_at) END)
+    ORDER BY h.started_at DESC LIMIT 1
+$$;
+
+-- All that authorize and the recording of an event need to know about each key. No row: no such key. It locks nothing.
+-- Before a call (p_before) the rows as they stand decide, and the caller's clock about nothing but the end of an overlap:
+-- the server that made, replaced or revoked the key may have another clock. After a call its moment decides; it may lie
+-- 5 s before the key was made, by another clock.
+-- A seat without a working plan is no seat: Credits alone may pay for the call. But it is held (held_seat_id).
+CREATE FUNCTION quota_call_states(
+    p_key_public_ids text[], p_before boolean, p_occurred_at timestamptz, p_at timestamptz
+) RETURNS TABLE (
+    key_public_id text, key_id bigint, key_salt bytea, key_root text, key_works boolean,
+    membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, held_seat_id bigint,
+    seat_id bigint, plan_id bigint, usage quota_seat_usage_row
+) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY WITH facts AS (
+        SELECT k.key_id AS public_id, k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug, held.seat_id, plan.plan_id,
+            CASE WHEN p_before THEN
+                k.revoked_at IS NULL AND m.ended_at IS NULL AND u.deactivated_at IS NULL
+                AND (k.expires_at IS NULL OR k.expires_at > greatest(p_occurred_at, k.replaced_at))
+            ELSE
+                k.created_at <= p_occurred_at + interval '5 seconds'
+                AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
+                AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
+                AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at)
+                AND (u.deactivated_at IS NULL OR u.deactivated_at > p_occurred_at)
+            END AS works
+        FROM teams_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
+            JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
+            LEFT JOIN LATERAL quota_held_seat(k.membership_id, p_before, p_occurred_at) held ON true
+            LEFT JOIN LATERAL (
+                SELECT e.plan_id FROM quota_entitlement e
+                WHERE e.seat_id = held.seat_id AND e.starts_at <= p_occurred_at
+                    AND (e.ends_at IS NULL OR e.ends_at > p_occurred_at)
+                    AND (e.superseded_at IS NULL OR e.superseded_at > p_occurred_at)
+                    AND (e.suspended_at IS NULL OR e.suspended_at > p_occurred_at)
+                ORDER BY e.starts_at DESC LIMIT 1
+            ) plan ON true
+        WHERE k.key_id = ANY(p_key_public_ids)
+    ), seats AS (
+        SELECT array_agg(f.seat_id) AS ids, array_agg(p_occurred_at) AS moments
+        FROM (SELECT DISTINCT f.seat_id FROM facts f WHERE f.plan_id IS NOT NULL) f
+    )
+    SELECT f.public_id::text, f.id, f.salt, f.root::text, f.works, f.membership_id, f.team_id, f.slug::text,
+        EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
+            AND o.membership_id IN (SELECT quota_memberships_of_one_person(f.membership_id))),
+        (SELECT c.id FROM quota_ratecard c
+            WHERE c.effective_from <= p_occurred_at AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1),
+        f.seat_id, CASE WHEN f.plan_id IS NOT NULL THEN f.seat_id END, f.plan_id, u.usage
+    FROM facts f LEFT JOIN (seats CROSS JOIN LATERAL quota_seat_usages(seats.ids, seats.moments, p_at) u)
+        ON u.seat_id = f.seat_id AND f.plan_id IS NOT NULL;
+END $$;
+
+-- The same of one key, and which hold a request had got before. With p_lock it locks the key and the seat it uses, in
+-- this order, and waits at most 3 s for each.
 CREATE FUNCTION quota_call_state(
     p_key_public_id text, p_request_id text, p_occurred_at timestamptz, p_at timestamptz, p_lock boolean
 ) RETURNS TABLE (
@@ -70,61 +139,33 @@ CREATE FUNCTION quota_call_state(
 #variable_conflict use_variable
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 DECLARE
-    v_locked_seat_id bigint;
+    v_locked_seat_id bigint; v_state record;
 BEGIN
     IF p_lock THEN
         PERFORM quota_limit_transaction();
         PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = p_key_public_id FOR NO KEY UPDATE;
     END IF;
-    -- Before a call (p_request_id is given) the rows as they stand decide, and the caller's clock about nothing but the
-    -- end of an overlap: the server that made, replaced or revoked the key may have another clock. After a call its
-    -- moment decides; it may lie 5 s before the key was made, by another clock.
-    SELECT k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug,
-            CASE WHEN p_request_id IS NOT NULL THEN
-                k.revoked_at IS NULL AND m.ended_at IS NULL AND u.deactivated_at IS NULL
-                AND (k.expires_at IS NULL OR k.expires_at > greatest(p_occurred_at, k.replaced_at))
-            ELSE
-                k.created_at <= p_occurred_at + interval '5 seconds'
-                AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
-                AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
-                AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at)
-                AND (u.deactivated_at IS NULL OR u.deactivated_at > p_occurred_at)
-            END
-        INTO key_id, key_salt, key_root, membership_id, team_id, team_slug, key_works
-        FROM teams_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
-            JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
-        WHERE k.key_id = p_key_public_id;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    owes := EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
-        AND o.membership_id IN (SELECT quota_memberships_of_one_person(membership_id)));
     LOOP  -- until the seat that is locked is the one that the member holds
-        SELECT h.seat_id INTO seat_id FROM teams_seatholding h
-            WHERE h.membership_id = membership_id AND (
-                CASE WHEN p_request_id IS NOT NULL THEN h.ended_at IS NULL
-                ELSE h.started_at <= p_occurred_at AND (h.ended_at IS NULL OR h.ended_at > p_occurred_at) END)
-            ORDER BY h.started_at DESC LIMIT 1;
-        EXIT WHEN seat_id IS NULL OR NOT p_lock OR seat_id = v_locked_seat_id;
-        PERFORM 1 FROM teams_seat s WHERE s.id = seat_id FOR NO KEY UPDATE;
-        v_locked_seat_id := seat_id;
+        IF p_lock THEN
+            SELECT h.seat_id INTO v_locked_seat_id FROM teams_subscriptionkey k
+                CROSS JOIN LATERAL quota_held_seat(k.membership_id, p_request_id IS NOT NULL, p_occurred_at) h
+                WHERE k.key_id = p_key_public_id;
+            PERFORM 1 FROM teams_seat s WHERE s.id = v_locked_seat_id FOR NO KEY UPDATE;
+        END IF;
+        SELECT s.* INTO v_state
+            FROM quota_call_states(ARRAY[p_key_public_id], p_request_id IS NOT NULL, p_occurred_at, p_at) s;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        EXIT WHEN NOT p_lock OR v_state.held_seat_id IS NOT DISTINCT FROM v_locked_seat_id;
     END LOOP;
-    SELECT e.plan_id INTO plan_id FROM quota_entitlement e
-        WHERE e.seat_id = seat_id AND e.starts_at <= p_occurred_at
-        AND (e.ends_at IS NULL OR e.ends_at > p_occurred_at)
-        AND (e.superseded_at IS NULL OR e.superseded_at > p_occurred_at)
-        AND (e.suspended_at IS NULL OR e.suspended_at > p_occurred_at)
-        ORDER BY e.starts_at DESC LIMIT 1;
-    SELECT c.id INTO rate_card_id FROM quota_ratecard c
-        WHERE c.effective_from <= p_occurred_at AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1;
+    key_id := v_state.key_id; key_salt := v_state.key_salt; key_root := v_state.key_root; key_works := v_state.key_works;
+    membership_id := v_state.membership_id; team_id := v_state.team_id; team_slug := v_state.team_slug;
+    owes := v_state.owes; rate_card_id := v_state.rate_card_id;
+    seat_id := v_state.seat_id; plan_id := v_state.plan_id; usage := v_state.usage;
     IF p_request_id IS NOT NULL THEN
         SELECT r.id INTO prior_reservation_id FROM quota_reservation r
             WHERE r.team_id = team_id AND r.request_id = p_request_id;
-    END IF;
-    IF plan_id IS NULL THEN
-        seat_id := NULL;  -- a seat without a working plan is no seat: Credits alone may pay for the call
-    ELSE
-        usage := quota_seat_usage(seat_id, p_occurred_at, p_at);
     END IF;
     RETURN NEXT;
 END $$;
@@ -175,7 +216,7 @@ BEGIN
             AND (e.suspended_at IS NULL OR e.suspended_at > p_at)  -- after the days of grace
             AND (e.ends_at IS NULL OR e.ends_at > p_at)));
     IF seat_id IS NOT NULL THEN
-        usage := quota_seat_usage(seat_id, created_at, p_at);
+        usage := (SELECT u.usage FROM quota_seat_usages(ARRAY[seat_id], ARRAY[created_at], p_at) u);
     END IF;
     RETURN NEXT;
 END $$;
@@ -288,7 +329,9 @@ DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timesta
 DROP FUNCTION quota_lock_credits(bigint);
 DROP FUNCTION quota_reservation_state(uuid, timestamptz);
 DROP FUNCTION quota_call_state(text, text, timestamptz, timestamptz, boolean);
-DROP FUNCTION quota_seat_usage(bigint, timestamptz, timestamptz);
+DROP FUNCTION quota_call_states(text[], boolean, timestamptz, timestamptz);
+DROP FUNCTION quota_held_seat(bigint, boolean, timestamptz);
+DROP FUNCTION quota_seat_usages(bigint[], timestamptz[], timestamptz);
 DROP TYPE quota_seat_usage_row;
 DROP FUNCTION quota_limit_transaction();
 """
@@ -299,6 +342,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            LIMITS + SEAT_USAGE + CALL_STATE + RESERVATION_STATE + LOCK_CREDITS + USABLE_CREDITS, DROP
+            LIMITS + SEAT_USAGES + CALL_STATES + RESERVATION_STATE + LOCK_CREDITS + USABLE_CREDITS, DROP
         )
     ]
