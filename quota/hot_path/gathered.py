@@ -39,7 +39,7 @@ from quota.hot_path.state import (
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.windows import Policy
 from teams import keytext
-from tokenplan.kit.errors import Refusal
+from tokenplan.kit.errors import Refusal, Unavailable
 
 
 class NotHere(Enum):
@@ -124,7 +124,7 @@ def _is_usual(request: AuthorizeRequest) -> bool:
         return False
     try:
         check_genuine(request.key_text)
-    except Refusal:
+    except (Refusal, Unavailable):
         return False
     return True
 

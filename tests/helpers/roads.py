@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import DatabaseError
+from django.http.response import ResponseHeaders
+from django.utils import timezone
 
+from quota.api.gateway import gathered
 from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Drawn, Report
 from quota.hot_path.gathered import Ask, NotHere, SettleAsk, authorize_gathered, settle_gathered
@@ -14,6 +22,7 @@ from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import settle
 from quota.models import Gateway
 from tests.helpers import factories
+from tests.helpers.api_client import V1, Answer, Caller
 
 
 def authorize_gathered_first(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
@@ -42,3 +51,42 @@ def gather(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on every `Desk` asks and settles by the road for many calls first."""
     monkeypatch.setattr(factories, "authorize", authorize_gathered_first)
     monkeypatch.setattr(factories, "settle", settle_gathered_first)
+
+
+_ROADS: list[tuple[re.Pattern[bytes], Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = [
+    (gathered.AUTHORIZE, gathered.read_authorize, authorize_gathered, gathered.answer_authorize),
+    (gathered.SETTLE, gathered.read_settle, settle_gathered, gathered.answer_settle),
+]
+_send = Caller.send
+
+
+def _send_gathered_first(caller: Caller, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+    """As the web server does with a request over HTTP."""
+    sent = {"Authorization": f"Bearer {caller.credential or ''}", "Content-Type": "application/json"}
+    headers = {
+        name.lower().encode(): str(value).encode("latin-1")
+        for name, value in {**sent, **(more.get("headers") or {})}.items()
+    }
+    raw = more.get("raw")
+    content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+    for pattern, read, work, answer in _ROADS:
+        match = pattern.fullmatch(f"{V1}/{path}".encode()) if method == "POST" else None
+        ask = read(match.groups(), headers, content) if match else None
+        made = answer(*_worked(work, ask)) if ask else None
+        if made:
+            status, head, text = made
+            named = {name.decode(): value.decode() for name, value in head}
+            return Answer(status, ResponseHeaders(named), json.loads(text))
+    return _send(caller, method, path, body, **more)
+
+
+def _worked(work: Callable[..., Any], ask: object) -> list[object]:
+    try:
+        return list(work([ask], at=timezone.now()))
+    except DatabaseError:
+        return [None]
+
+
+def gather_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on every `Caller` sends what is usual by the road for many calls first."""
+    monkeypatch.setattr(Caller, "send", _send_gathered_first)

@@ -14,6 +14,12 @@ from tokenplan.runtime.folders import ROOT
 # With their constants that are statements of SQL.
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.authorize": ("_INSERT", "_INSERT_OF_API_KEY"),
+    "quota.hot_path.holds": (),
+    "quota.hot_path.gathered": (
+        *("_LOCK_KEYS", "_CALL_STATES", "_ASKED_BEFORE", "_INSERT", "_LOCK_HOLDS", "_OPEN_HOLDS"),
+        *("_SEAT_USAGES", "_CHARGE"),
+    ),
+    "quota.hot_path.credentials": ("RECOGNISE",),
     "quota.hot_path.refusals": (),
     "quota.hot_path.settle": (),
     "quota.hot_path.extend": (),
@@ -33,7 +39,11 @@ MIGRATIONS = ("quota.migrations.0003_hot_path", "quota.migrations.0006_pay_as_yo
 # Which functions of `quota/hot_path` ask each database function.
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),
-    "quota_seat_usage": ("state.locked_call_state", "state.locked_reservation_state", "state.seat_usage"),
+    "quota_seat_usages": (
+        *("state.locked_call_state", "state.locked_reservation_state", "state.seat_usage_around"),
+    ),
+    "quota_held_seat": ("state.locked_call_state",),
+    "quota_call_states": ("state.locked_call_state",),
     "quota_call_state": ("state.locked_call_state",),
     "quota_reservation_state": ("state.locked_reservation_state",),
     "quota_lock_credits": ("accounts.usable_credits", "accounts.usable_in_account"),

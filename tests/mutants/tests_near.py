@@ -29,6 +29,6 @@ HOT_PATH = (
     *("tests/races/test_locks_of_api_calls.py", "tests/races/test_locks_of_lapses.py"),
     *("tests/quota/services/test_owed.py", "tests/quota/services/test_rate_cards.py"),
     *("tests/quota/services/test_quarantine.py", "tests/quota/services/test_corrections.py"),
-    "tests/quota/services/test_reservations.py",
+    *("tests/quota/services/test_reservations.py", "tests/races/test_gathered.py"),
 )
 TESTS = (*dict.fromkeys(test for tests in PURE.values() for test in tests), *HOT_PATH)

@@ -37,6 +37,7 @@ from tests.helpers.factories import (
     make_scene,
 )
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, charging
+from tests.helpers.roads import gather
 from tokenplan.kit.errors import Refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -218,8 +219,13 @@ def _is_alive(row: Reservation) -> bool:
     return row.state == Reservation.State.HELD or row.expired
 
 
+@pytest.mark.parametrize("road", ["alone", "gathered"])
 @pytest.mark.parametrize("seed", range(16))
-def test_sums_agree_and_no_window_gives_more_than_its_limit(seed: int) -> None:
+def test_sums_agree_and_no_window_gives_more_than_its_limit(
+    seed: int, road: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if road == "gathered":
+        gather(monkeypatch)
     life = Life(seed)
     for _ in range(60):
         life.step()

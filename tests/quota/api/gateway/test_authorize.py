@@ -280,6 +280,7 @@ def test_too_many_agents_where_the_plan_enforces_it() -> None:
     assert Reservation.objects.count() == 2
 
 
+@pytest.mark.parametrize("road", ["alone"], indirect=True)
 def test_a_database_that_does_not_answer_is_never_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     office = make_office()
 
@@ -312,6 +313,7 @@ def test_a_key_whose_root_secret_is_lost_is_unavailable_and_not_invalid(
     assert holder.get("/v1/token_plan/remains").body["base_resp"]["status_code"] == 1000
 
 
+@pytest.mark.parametrize("road", ["alone"], indirect=True)
 def test_a_defect_is_no_yes_either_and_tells_the_caller_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     office = make_office()
 

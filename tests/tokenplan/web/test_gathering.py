@@ -1,0 +1,191 @@
+"""What arrives while a batch is worked is the next batch, and everybody gets their own answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from tests.helpers.asgi import application, asked, request
+from tests.helpers.event_loop import run
+from tokenplan.kit.problems import TooBusy
+from tokenplan.web.gathering import Gathering, Road
+
+LOCKED = object()
+
+
+class Counter:
+    """Work that can be held up, remembers its batches, and answers twice of what was asked."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Any]] = []
+        self.free = threading.Event()
+
+    def __call__(self, asks: list[Any]) -> Sequence[Any]:
+        self.batches.append(asks)
+        self.free.wait(10)
+        return [2 * ask for ask in asks]
+
+
+def test_what_comes_while_a_batch_is_worked_is_the_next_batch() -> None:
+    work = Counter()
+    gathering = Gathering(work, name="test", most=3)
+
+    async def crowd() -> list[Any]:
+        first = asyncio.create_task(gathering.answer(0))
+        while not work.batches:
+            await asyncio.sleep(0)
+        others = [asyncio.create_task(gathering.answer(number)) for number in range(1, 6)]
+        await asyncio.sleep(0)
+        work.free.set()
+        return [await one for one in [first, *others]]
+
+    assert run(crowd()) == [0, 2, 4, 6, 8, 10]
+    assert work.batches == [[0], [1, 2, 3], [4, 5]]
+    assert run(crowd()) == [0, 2, 4, 6, 8, 10]  # in another loop too, once nobody waits
+
+
+def test_a_batch_that_fails_is_nobodys_answer_and_the_next_one_is_worked() -> None:
+    broken = [True]
+
+    def work(asks: list[Any]) -> Sequence[Any]:
+        if broken:
+            raise ZeroDivisionError
+        return asks
+
+    gathering = Gathering(work, name="test")
+
+    async def two_after_one_another() -> list[Any]:
+        first = await gathering.answer("first")
+        broken.clear()
+        return [first, await gathering.answer("second")]
+
+    assert run(two_after_one_another()) == [None, "second"]
+
+
+def test_too_few_answers_are_nobodys() -> None:
+    gathering = Gathering(lambda asks: [], name="test")
+    assert run(gathering.answer("one")) is None
+
+
+def test_what_is_locked_is_asked_again_until_it_is_free() -> None:
+    answers: Iterator[list[object]] = iter([[LOCKED, "two"], [LOCKED], ["one"]])
+    gathering = Gathering(lambda asks: next(answers), name="test", locked=LOCKED)
+
+    async def both() -> Any:
+        return await asyncio.gather(gathering.answer(1), gathering.answer(2))
+
+    assert [*run(both())] == ["one", "two"]
+
+
+def test_what_stays_locked_is_told_to_come_again_and_keeps_nobody_else_waiting() -> None:
+    def work(asks: list[Any]) -> Sequence[Any]:
+        return [LOCKED if ask == "hot" else ask for ask in asks]
+
+    gathering = Gathering(work, name="test", locked=LOCKED, locked_seconds=0)
+
+    async def both() -> Any:
+        return await asyncio.gather(gathering.answer("hot"), gathering.answer("cold"), return_exceptions=True)
+
+    hot, cold = run(both())
+    assert isinstance(hot, TooBusy)
+    assert cold == "cold"
+
+
+def test_when_too_many_wait_the_next_is_refused_at_once() -> None:
+    work = Counter()
+    gathering = Gathering(work, name="test", most_waiting=2)
+
+    async def crowd() -> list[Any]:
+        first = asyncio.create_task(gathering.answer(0))
+        while not work.batches:
+            await asyncio.sleep(0)
+        others = [asyncio.create_task(gathering.answer(number)) for number in (1, 2)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooBusy):
+            await gathering.answer(3)
+        work.free.set()
+        return [await one for one in [first, *others]]
+
+    assert run(crowd()) == [0, 2, 4]
+
+
+def test_a_client_who_leaves_takes_no_answer_from_others() -> None:
+    work = Counter()
+    gathering = Gathering(work, name="test")
+
+    async def one_leaves() -> Any:
+        leaving = asyncio.create_task(gathering.answer(1))
+        staying = asyncio.create_task(gathering.answer(2))
+        while not work.batches:
+            await asyncio.sleep(0)
+        leaving.cancel()
+        work.free.set()
+        return await staying
+
+    assert run(one_leaves()) == 4
+
+
+def road(answer: Callable[[Any], Any]) -> Road:
+    def read(path: Sequence[bytes], headers: Any, body: bytes) -> Any:
+        return (path, headers[b"host"], body) if body else None
+
+    return Road(
+        re.compile(rb"/call/(\d+)"),
+        read,
+        Gathering(lambda asks: asks, name="test"),
+        lambda read: answer(read),
+    )
+
+
+def answered(scope: dict[str, Any], parts: list[bytes], answer: Callable[[Any], Any] = repr) -> Any:
+    def wsgi(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("200 OK", [("Content-Length", "6")])
+        return [b"django"]
+
+    served = application(wsgi)
+    served.roads = [road(lambda read: (201, [(b"x", b"y")], answer(read).encode()) if answer(read) else None)]
+    served.is_our_host = lambda host: host == b"localhost"
+    return run(asked(served, scope, parts))
+
+
+POST = {"content-length": "1"}
+
+
+def test_a_usual_request_is_answered_by_its_road() -> None:
+    status, headers, body = answered(request("/call/7", method="POST", headers=POST), [b"x"])
+    assert (status, body) == (201, b"((b'7',), b'localhost', b'x')")
+    assert headers == {"x": "y", "content-length": str(len(body))}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "more", "body"),
+    [
+        ("/call/7", "GET", {}, b"x"),
+        ("/call/7?a=b", "POST", {}, b"x"),
+        ("/call/seven", "POST", {}, b"x"),
+        ("/call/7/", "POST", {}, b"x"),
+        ("/call/7", "POST", {"host": "elsewhere"}, b"x"),
+        ("/call/7", "POST", {}, b""),
+    ],
+)
+def test_any_other_request_is_answered_by_django(path: str, method: str, more: Any, body: bytes) -> None:
+    scope = request(path, method=method, headers={**POST, **more})
+    assert answered(scope, [body])[::2] == (200, b"django")
+
+
+def test_a_request_with_a_header_twice_is_answered_by_django() -> None:
+    scope = request("/call/7", method="POST", headers=POST)
+    scope["headers"].append((b"authorization", b"a"))
+    assert answered(scope, [b"x"])[0] == 201
+    scope["headers"].append((b"authorization", b"b"))
+    assert answered(scope, [b"x"])[::2] == (200, b"django")
+
+
+def test_what_the_batch_leaves_is_answered_by_django() -> None:
+    scope = request("/call/7", method="POST", headers=POST)
+    assert answered(scope, [b"x"], lambda read: "")[::2] == (200, b"django")
