@@ -9,12 +9,13 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.http.request import split_domain_port, validate_host
 
 from quota.api.gateway import gathered
 from quota.hot_path.gathered import LOCKED, authorize_gathered, settle_gathered
 from tokenplan.health import Health
+from tokenplan.kit.postgresql.base import has_ended
 from tokenplan.web.application import Application
 from tokenplan.web.bodies import Bodies
 from tokenplan.web.gathering import Gathering, Road
@@ -28,14 +29,16 @@ def is_our_host(host: bytes) -> bool:
 
 
 def in_batches(name: str, work: Callable[[Sequence[Any]], Sequence[Any]]) -> Gathering:
-    """The work gets a connection as a request gets one, and gives it back."""
+    """The thread keeps its connection from batch to batch; one that has ended, or that failed, is left."""
 
     def with_connection(asks: Sequence[Any]) -> Sequence[Any]:
-        close_old_connections()
+        if connection.connection is not None and has_ended(connection.connection):
+            connection.close()
         try:
             return work(asks)
-        finally:
-            close_old_connections()
+        except BaseException:
+            connection.close()
+            raise
 
     return Gathering(with_connection, name=name, locked=LOCKED)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -34,9 +35,9 @@ def fetch_rows(*statements: tuple[str, dict[str, Any]]) -> list[list[tuple[Any, 
         connection.ensure_connection()
         raw = connection.connection
         cursors = []
-        with raw.pipeline():
+        with raw.pipeline() if len(statements) > 1 else nullcontext():
             for sql, params in statements:
-                cursors.append(psycopg.Cursor(raw).execute(sql, params, binary=True))
+                cursors.append(psycopg.Cursor(raw).execute(sql, params, binary=True, prepare=True))
         return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
 

@@ -1,12 +1,12 @@
 """Calls: what is held, what was used, and the sums that decide how much room is left.
 
-The foreign keys of the busy tables have no index of their own: the rows they lead to are never deleted, every
-question is answered by a composite index, and each index is written twice a call.
+The database does not check the foreign keys of the busy tables: the rows they lead to are never deleted, and
+the checks cost more than all else that a call writes. `reconcile` looks for rows that lead nowhere, or to
+another Team's. Nor has any an index of its own: every question is answered by a composite one.
 """
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 
 from django.db import models
@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
+from quota.ids import new_id
 from quota.models.gateways import Gateway
 from quota.models.plans import Plan, RateCard
 from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team
@@ -41,28 +42,46 @@ class Reservation(models.Model):
         # A draw came of a lease whose key or seat was gone: what comes later is overrun.
         ENDED = "ended", _("ended")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    gateway = models.ForeignKey(
+        Gateway, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
     request_id = models.CharField(max_length=128)
     request_hash = models.CharField(
         max_length=64, help_text=_("SHA-256 of what was asked; a repeat must ask the same.")
     )
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
+    team = models.ForeignKey(
+        Team, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    membership = models.ForeignKey(
+        Membership, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
     key = models.ForeignKey(
-        SubscriptionKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+        SubscriptionKey,
+        null=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
     )
     # In place of `key`: an API key, and the text of it that was sent. The membership is who made the text.
-    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
-    api_text = models.ForeignKey(
-        ApiKeyText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    api_key = models.ForeignKey(
+        ApiKey, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
     )
-    seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
-    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    api_text = models.ForeignKey(
+        ApiKeyText, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    seat = models.ForeignKey(
+        Seat, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    plan = models.ForeignKey(
+        Plan, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
     rate_card = models.ForeignKey(
         RateCard,
         on_delete=models.PROTECT,
         db_index=False,
+        db_constraint=False,
         related_name="+",
         help_text=_("What the call was estimated by, and will be charged by."),
     )
@@ -188,8 +207,10 @@ class Reservation(models.Model):
 class UsageEvent(models.Model):
     """One charge, for good: append-only, by trigger. What a receipt shows."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    gateway = models.ForeignKey(
+        Gateway, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
     external_id = models.CharField(  # noqa: DJ001  (what settle charges has none, and none equals no other)
         max_length=128, null=True, help_text=_("The gateway's own id of a bulk event.")
     )
@@ -197,23 +218,43 @@ class UsageEvent(models.Model):
         max_length=64, help_text=_("SHA-256 of what was reported; a repeat must say the same.")
     )
     reservation = models.ForeignKey(
-        Reservation, null=True, on_delete=models.PROTECT, db_index=False, related_name="draws"
+        Reservation,
+        null=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="draws",
     )
     draw_id = models.CharField(
         max_length=128, blank=True, help_text=_("The gateway's own id of this draw from its hold.")
     )
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, db_index=False, related_name="+")
+    team = models.ForeignKey(
+        Team, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    membership = models.ForeignKey(
+        Membership, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
     key = models.ForeignKey(
-        SubscriptionKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+        SubscriptionKey,
+        null=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
     )
     # In place of `key`: an API key, and the text of it that was sent. The membership is who made the text.
-    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
-    api_text = models.ForeignKey(
-        ApiKeyText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    api_key = models.ForeignKey(
+        ApiKey, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
     )
-    seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
-    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
+    api_text = models.ForeignKey(
+        ApiKeyText, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    seat = models.ForeignKey(
+        Seat, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    plan = models.ForeignKey(
+        Plan, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
     model = models.CharField(max_length=100)
     modality = models.CharField(max_length=20)
     agent = models.CharField(max_length=64, blank=True)

@@ -207,4 +207,34 @@ WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
 ORDER BY m.id
 """
 
-CHECKS = (BUCKETS, LOTS, LEDGER, OWED, MONTHS, API_KEY_MONTHS, RESERVATIONS, HOLDS, KEYS)
+# No foreign key says that what a call names exists and is of one Team: this does.
+LINKS = """
+WITH call AS (
+    SELECT 'reservation' AS kind, id, team_id, membership_id, key_id, api_key_id, api_text_id, seat_id,
+        plan_id, gateway_id, rate_card_id, NULL::uuid AS reservation_id
+    FROM quota_reservation
+    UNION ALL
+    SELECT 'usage event', id, team_id, membership_id, key_id, api_key_id, api_text_id, seat_id, plan_id,
+        gateway_id, NULL, reservation_id
+    FROM quota_usageevent
+)
+SELECT format('what %%s %%s is of', c.kind, c.id), 'rows of its Team', 'none, or rows of another'
+FROM call c
+    LEFT JOIN teams_membership m ON m.id = c.membership_id AND m.team_id = c.team_id
+    LEFT JOIN teams_subscriptionkey k ON k.id = c.key_id AND k.membership_id = c.membership_id
+    LEFT JOIN teams_apikey a ON a.id = c.api_key_id AND a.team_id = c.team_id
+    LEFT JOIN teams_apikeytext x ON x.id = c.api_text_id AND x.api_key_id = c.api_key_id
+    LEFT JOIN teams_seat s ON s.id = c.seat_id AND s.team_id = c.team_id
+    LEFT JOIN quota_plan p ON p.id = c.plan_id
+    LEFT JOIN quota_gateway g ON g.id = c.gateway_id
+    LEFT JOIN quota_ratecard r ON r.id = c.rate_card_id
+    LEFT JOIN quota_reservation h ON h.id = c.reservation_id AND h.membership_id = c.membership_id
+WHERE m.id IS NULL OR g.id IS NULL
+    OR (c.key_id IS NOT NULL AND k.id IS NULL) OR (c.api_key_id IS NOT NULL AND a.id IS NULL)
+    OR (c.api_text_id IS NOT NULL AND x.id IS NULL) OR (c.seat_id IS NOT NULL AND s.id IS NULL)
+    OR (c.plan_id IS NOT NULL AND p.id IS NULL) OR (c.rate_card_id IS NOT NULL AND r.id IS NULL)
+    OR (c.reservation_id IS NOT NULL AND h.id IS NULL)
+ORDER BY c.kind, c.id
+"""
+
+CHECKS = (BUCKETS, LOTS, LEDGER, OWED, MONTHS, API_KEY_MONTHS, RESERVATIONS, HOLDS, LINKS, KEYS)

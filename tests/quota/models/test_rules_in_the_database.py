@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from quota.models import CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
+from quota.models import CreditGrant, CreditLedgerEntry, UsageEvent
 from tests.helpers.factories import USD, Scene, give_credits, make_desk, make_member, make_scene
 
 pytestmark = pytest.mark.django_db
@@ -37,12 +37,7 @@ def test_a_lot_cannot_be_overdrawn_whatever_the_code_does(scene: Scene) -> None:
 
 
 def test_a_row_cannot_name_two_teams(scene: Scene) -> None:
-    scene.desk.ask()
     other = make_member(make_scene().team)
-    refused(
-        lambda: Reservation.objects.update(membership_id=other.pk),
-        "a_reservation_is_of_its_(members_team|keys_member)",
-    )
     refused(
         lambda: scene.owner.keys.update(team_id=other.team_id),
         "a_key_is_of_its_members_team",

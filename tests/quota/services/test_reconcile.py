@@ -263,3 +263,42 @@ def test_drift_is_mailed_to_each_operator_once_a_day() -> None:
     assert message.subject == "Token Plan: 23 differences between meters and events"
     assert "meter 19: 1 expected, 2 found\n… and 3 more\n\nAmounts are nano-dollars." in message.body
     assert f"the nightly check of {T0:%Y-%m-%d %H:%M} UTC recomputed" in message.body
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["membership_id", "key_id", "seat_id", "plan_id", "gateway_id", "rate_card_id", "team_id"],
+)
+def test_a_call_of_what_is_not_there_is_reported(column: str) -> None:
+    scene = scene_with_charges()
+    held = Reservation.objects.get(state="held")
+    plant(f"UPDATE quota_reservation SET {column} = 99999999 WHERE id = '{held.pk}'")
+    assert (
+        f"what reservation {held.pk} is of: rows of its Team expected, none, or rows of another found"
+        in found()
+    )
+    if column == "rate_card_id":
+        return
+    event = UsageEvent.objects.get()
+    plant(f"UPDATE quota_usageevent SET {column} = 99999999")
+    assert (
+        f"what usage event {event.pk} is of: rows of its Team expected, none, or rows of another found"
+        in found()
+    )
+    assert scene.team.pk
+
+
+def test_a_call_of_another_teams_rows_is_reported() -> None:
+    scene, other = scene_with_charges(), make_scene()
+    held = Reservation.objects.get(state="held")
+    for column, theirs in (
+        ("membership_id", other.owner.pk),
+        ("seat_id", other.seat.pk),
+        ("key_id", other.owner.keys.get().pk),
+    ):
+        before = getattr(held, column)
+        plant(f"UPDATE quota_reservation SET {column} = {theirs} WHERE id = '{held.pk}'")
+        assert any(f"what reservation {held.pk} is of" in line for line in found()), column
+        plant(f"UPDATE quota_reservation SET {column} = {before} WHERE id = '{held.pk}'")
+    assert not found()
+    assert scene.team.pk

@@ -1,0 +1,26 @@
+"""Ids carry their time, and no two are the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import RFC_4122
+
+import time_machine
+
+from quota.ids import new_id
+
+
+def test_an_id_begins_with_the_milliseconds_of_its_time() -> None:
+    at = datetime(2026, 6, 3, 10, 2, 0, 123_000, tzinfo=UTC)
+    with time_machine.travel(at, tick=False):
+        ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert {id.int >> 80 for id in ids} == {int(at.timestamp() * 1000)}
+    assert {(id.version, id.variant) for id in ids} == {(7, RFC_4122)}
+
+
+def test_a_later_id_is_a_larger_one() -> None:
+    with time_machine.travel(datetime(2026, 6, 3, tzinfo=UTC), tick=False) as clock:
+        first = new_id()
+        clock.shift(0.001)
+        assert new_id() > first
