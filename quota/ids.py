@@ -1,4 +1,4 @@
-"""Ids of what is written at every call: they carry their time, so that new rows stand together in an index."""
+"""Ids of what every call writes: they carry their time, so that new rows stand together in each index."""
 
 from __future__ import annotations
 

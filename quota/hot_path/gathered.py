@@ -12,7 +12,7 @@ again, so a busy seat holds up nobody else's calls, and no two batches wait for 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -23,19 +23,10 @@ from django.db import transaction
 from quota.allocation import split
 from quota.hot_path.authorize import LAST_USED_RESOLUTION, Authorization, authorization_of
 from quota.hot_path.charges import Charging, room_of, worked_out
-from quota.hot_path.credentials import RECOGNISE, gateways_by_hash
 from quota.hot_path.draws import Draw, Report, check_open, draw_of
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
-from quota.hot_path.sql import Columns, fetch_rows
-from quota.hot_path.state import (
-    CALL_STATE_COLUMNS,
-    CallState,
-    ReservationState,
-    SeatUsage,
-    call_state_of,
-    check_genuine,
-    take_usage,
-)
+from quota.hot_path.sql import Columns, fetch_all
+from quota.hot_path.state import CallState, ReservationState, SeatUsage, check_genuine, take_usage_of
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.windows import Policy
 from teams import keytext
@@ -69,34 +60,29 @@ class SettleAsk:
     report: Report
 
 
+# Fields of a state that are the same for all that is usual.
+_OF_KEYS = {"usage": None, "prior_reservation_id": None, "api_key_id": None}
+_OF_HOLDS = {
+    "usage": None,
+    "api_key_id": None,
+    "api_text_id": None,
+    "left_balance_nanousd": 0,
+    # Whether its key and seat still work matters to leases alone.
+    "key_works": True,
+    "seat_works": True,
+}
+
+
 class _Conflict(Exception):
     """Another connection was first with one of the request ids: nothing of the batch is written."""
 
 
-# A batch that takes so long is given up, and each of its calls goes the road for one call.
-_LIMITS = """
-SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout', '10s', true),
-    set_config('idle_in_transaction_session_timeout', '60s', true)
-"""
-_LOCK_KEYS = """
-SELECT k.key_id, s.id, coalesce(%(at)s, clock_timestamp())
-FROM teams_subscriptionkey k
-    JOIN teams_seatholding h ON h.membership_id = k.membership_id AND h.ended_at IS NULL
-    JOIN teams_seat s ON s.id = h.seat_id
-WHERE k.key_id = ANY(%(keys)s)
-FOR NO KEY UPDATE OF k, s SKIP LOCKED
-"""
-_CALL_STATES = f"""
-SELECT {CALL_STATE_COLUMNS.replace("s.prior_reservation_id", "NULL::uuid")}, s.key_public_id
-FROM quota_call_states(%(keys)s, true, %(at)s, %(at)s) s
+_KEY_FIELDS = [field.name for field in fields(CallState) if field.name not in _OF_KEYS]
+_GATHER_CALLS = f"""
+SELECT number, at, seated, asked_before, gateway_id, max_lifetime_seconds, flush_seconds, charge_hold,
+    {", ".join(_KEY_FIELDS)}, (usage).*
+FROM quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s)
 """  # noqa: S608  (its parts are constants of ours)
-_ASKED_BEFORE = """
-SELECT asked.number
-FROM unnest(%(keys)s::text[], %(request_ids)s::text[]) WITH ORDINALITY
-        AS asked (public_id, request_id, number)
-    JOIN teams_subscriptionkey k ON k.key_id = asked.public_id
-    JOIN quota_reservation r ON r.team_id = k.team_id AND r.request_id = asked.request_id
-"""
 
 
 def authorize_gathered(asks: Sequence[Ask], *, at: datetime | None = None) -> list[Authorization | NotHere]:
@@ -136,44 +122,45 @@ def _public_id(request: AuthorizeRequest) -> str:
 def _authorized(
     asks: Sequence[Ask], usual: Sequence[int], answers: list[Authorization | NotHere], at: datetime | None
 ) -> list[Authorization | NotHere]:
-    keys = [_public_id(asks[number].request) for number in usual]
-    _, locks = fetch_rows((_LIMITS, {}), (_LOCK_KEYS, {"keys": [*dict.fromkeys(keys)], "at": at}))
-    locked = {public_id: seat_id for public_id, seat_id, _ in locks}
-    if not locks:
-        return [LOCKED if number in usual else LEFT for number in range(len(asks))]
-    at = max(moment for _, _, moment in locks)
-    request_ids = [asks[number].request.request_id for number in usual]
-    rows, before, gateways = fetch_rows(
-        (_CALL_STATES, {"keys": [*locked], "at": at}),
-        (_ASKED_BEFORE, {"keys": keys, "request_ids": request_ids}),
-        (RECOGNISE, {"hashes": [*{asks[number].credential_hash for number in usual}], "at": at}),
+    chosen = [asks[number] for number in usual]
+    rows = fetch_all(
+        _GATHER_CALLS,
+        {
+            "keys": [_public_id(ask.request) for ask in chosen],
+            "request_ids": [ask.request.request_id for ask in chosen],
+            "credentials": [ask.credential_hash for ask in chosen],
+            "at": at,
+        },
     )
-    states = {row[-1]: call_state_of(row[:-1]) for row in rows}
-    known = gateways_by_hash(gateways)
-    seen = {(asks[usual[number - 1]].request.request_id, keys[number - 1]) for (number,) in before}
-    usages = {state.seat_id: state.usage for state in states.values()}
-    holds: dict[int, NewHold] = {}
+    usages: dict[int, SeatUsage] = {}
     taken: set[tuple[int, str]] = set()
-    for number, public_id in zip(usual, keys, strict=True):
-        ask = asks[number]
-        if public_id not in locked:
-            answers[number] = LOCKED
+    holds: list[Reservation] = []
+    for number, ask, row in zip(usual, chosen, rows, strict=True):
+        usage = take_usage_of(row)
+        if row["key_id"] is None:
+            answers[number] = LOCKED if row["seated"] else LEFT
             continue
-        state, gateway = states.get(public_id), known.get(ask.credential_hash)
-        if state is None or gateway is None or (ask.request.request_id, public_id) in seen:
+        seat_id, request = row["seat_id"], (row["team_id"], ask.request.request_id)
+        usage = usages.setdefault(seat_id, usage)
+        if row["gateway_id"] is None or row["asked_before"] or request in taken:
             continue
-        if state.seat_id != locked[public_id] or (state.team_id, ask.request.request_id) in taken:
-            continue
-        hold = _held(ask.request, gateway, replace(state, usage=usages[state.seat_id]), at)
+        state = CallState(**{**_OF_KEYS, **{name: row[name] for name in _KEY_FIELDS}, "usage": usage})
+        hold = _held(ask.request, _gateway_of(row), state, row["at"])
         if hold is None:
             continue
-        taken.add((state.team_id, ask.request.request_id))
-        usages[state.seat_id] = usages[state.seat_id].with_hold(hold.reservation)
-        holds[number] = hold
-        answers[number] = authorization_of(hold, public_id, state.team_slug)
+        taken.add(request)
+        usages[seat_id] = usage.with_hold(hold.reservation)
+        holds.append(hold.reservation)
+        answers[number] = authorization_of(hold, _public_id(ask.request), state.team_slug)
     if holds:
-        _write_holds([hold.reservation for hold in holds.values()], at)
+        _write_holds(holds, rows[0]["at"])
     return answers
+
+
+def _gateway_of(row: Mapping[str, Any]) -> Gateway:
+    """As much of it as decides about a hold."""
+    limits = {name: row[name] for name in ("max_lifetime_seconds", "flush_seconds", "charge_hold")}
+    return Gateway(pk=row["gateway_id"], **limits)
 
 
 def _held(request: AuthorizeRequest, gateway: Gateway, state: CallState, at: datetime) -> NewHold | None:
@@ -206,36 +193,24 @@ RETURNING id
 
 def _write_holds(holds: Sequence[Reservation], at: datetime) -> None:
     """Raises _Conflict unless all of them are new."""
-    (written,) = fetch_rows(
-        (
-            _INSERT,
-            {
-                "at": at,
-                "keys": [*{hold.key_id for hold in holds}],
-                "last_used_before": at - LAST_USED_RESOLUTION,
-                "rows": _RESERVATION.json(holds),
-            },
-        )
+    written = fetch_all(
+        _INSERT,
+        {
+            "at": at,
+            "keys": [*{hold.key_id for hold in holds}],
+            "last_used_before": at - LAST_USED_RESOLUTION,
+            "rows": _RESERVATION.json(holds),
+        },
     )
     if len(written) < len(holds):
         raise _Conflict
 
 
-_HOLD_FIELDS = [
-    *("id", "gateway_id", "state", "expired", "created_at", "expires_at", "holds_until", "charges_at"),
-    *("raised_at", "team_id", "membership_id", "key_id", "seat_id", "plan_id", "model", "agent", "tags"),
-    *("left_quota_nanousd", "left_credits_nanousd", "rate_card_id"),
-]
-_LOCK_HOLDS = f"""
-SELECT {", ".join(f"r.{name}" for name in _HOLD_FIELDS)}, coalesce(%(at)s, clock_timestamp())
-FROM quota_reservation r JOIN teams_seat s ON s.id = r.seat_id
-WHERE r.id = ANY(%(ids)s) AND r.state = 'held' AND r.model <> ''
-FOR NO KEY UPDATE OF r, s SKIP LOCKED
+_HOLD_FIELDS = [field.name for field in fields(ReservationState) if field.name not in _OF_HOLDS]
+_GATHER_HOLDS = f"""
+SELECT number, at, is_open, by_gateway_id, {", ".join(_HOLD_FIELDS)}, (usage).*
+FROM quota_gather_holds(%(ids)s, %(credentials)s, %(at)s)
 """  # noqa: S608
-_OPEN_HOLDS = "SELECT id FROM quota_reservation WHERE id = ANY(%(ids)s) AND state = 'held' AND model <> ''"
-_SEAT_USAGES = """
-SELECT u.seat_id, (u.usage).* FROM quota_seat_usages(%(seats)s, %(moments)s, %(at)s) u
-"""
 
 
 def settle_gathered(asks: Sequence[SettleAsk], *, at: datetime | None = None) -> list[UsageEvent | NotHere]:
@@ -249,54 +224,30 @@ def settle_gathered(asks: Sequence[SettleAsk], *, at: datetime | None = None) ->
 
 def _settled(asks: Sequence[SettleAsk], at: datetime | None) -> list[UsageEvent | NotHere]:
     answers: list[UsageEvent | NotHere] = [LEFT] * len(asks)
-    ids = [*{ask.reservation_id for ask in asks}]
-    _, locks, open_holds = fetch_rows(
-        (_LIMITS, {}), (_LOCK_HOLDS, {"ids": ids, "at": at}), (_OPEN_HOLDS, {"ids": ids})
-    )
-    rows = {row[0]: row for row in locks}
-    elsewhere = {id for (id,) in open_holds} - rows.keys()
-    if not rows:
-        return [LOCKED if ask.reservation_id in elsewhere else LEFT for ask in asks]
-    at = max(row[-1] for row in locks)
-    seats: dict[int, datetime] = {}
-    for row in locks:
-        hold = dict(zip(_HOLD_FIELDS, row, strict=False))
-        seats[hold["seat_id"]] = min(hold["created_at"], seats.get(hold["seat_id"], hold["created_at"]))
-    of_seats, gateways = fetch_rows(
-        (_SEAT_USAGES, {"seats": [*seats], "moments": [*seats.values()], "at": at}),
-        (RECOGNISE, {"hashes": [*{ask.credential_hash for ask in asks}], "at": at}),
-    )
-    usages: dict[int, SeatUsage] = {seat_id: take_usage(row) for seat_id, *row in of_seats}
-    known = gateways_by_hash(gateways)
-    charged: list[Charging] = []
-    for number, ask in enumerate(asks):
-        gateway = known.get(ask.credential_hash)
-        if gateway is None or ask.reservation_id not in rows:
-            answers[number] = LOCKED if gateway and ask.reservation_id in elsewhere else LEFT
+    ids, credentials = [ask.reservation_id for ask in asks], [ask.credential_hash for ask in asks]
+    rows = fetch_all(_GATHER_HOLDS, {"ids": ids, "credentials": credentials, "at": at})
+    usages: dict[int, SeatUsage] = {}
+    charged: dict[UUID, Charging] = {}
+    for number, (ask, row) in enumerate(zip(asks, rows, strict=True)):
+        usage = take_usage_of(row)
+        if row["id"] is None:
+            answers[number] = LOCKED if row["is_open"] and row["by_gateway_id"] else LEFT
             continue
-        hold = dict(zip(_HOLD_FIELDS, rows.pop(ask.reservation_id), strict=False))
-        charging = _charged(_hold_state(hold, usages[hold["seat_id"]]), ask.report, gateway, at)
+        usage = usages.setdefault(row["seat_id"], usage)
+        if row["by_gateway_id"] is None or ask.reservation_id in charged:
+            continue
+        gateway = Gateway(pk=row["by_gateway_id"])
+        of_hold = {name: row[name] for name in _HOLD_FIELDS}
+        locked = ReservationState(**{**_OF_HOLDS, **of_hold, "usage": usage})
+        charging = _charged(locked, ask.report, gateway, row["at"])
         if charging is None:
             continue
-        usages[hold["seat_id"]] = charging.usage.without(ask.reservation_id)
-        charged.append(charging)
+        usages[row["seat_id"]] = charging.usage.without(ask.reservation_id)
+        charged[ask.reservation_id] = charging
         answers[number] = charging.event
     if charged:
-        _write_charges(charged, at)
+        _write_charges([*charged.values()], rows[0]["at"])
     return answers
-
-
-def _hold_state(hold: Mapping[str, Any], usage: SeatUsage) -> ReservationState:
-    """Of a call's hold: whether its key and seat still work matters to leases alone."""
-    return ReservationState(
-        **hold,
-        key_works=True,
-        seat_works=True,
-        api_key_id=None,
-        api_text_id=None,
-        left_balance_nanousd=0,
-        usage=usage,
-    )
 
 
 def _charged(locked: ReservationState, report: Report, gateway: Gateway, at: datetime) -> Charging | None:
@@ -346,19 +297,17 @@ def _write_charges(charged: Sequence[Charging], at: datetime) -> None:
         for rule, start in charging.starts.items():
             bucket = charging.event.seat_id, rule, start
             sums[bucket] = sums.get(bucket, 0) + charging.in_window
-    fetch_rows(
-        (
-            _CHARGE,
-            {
-                "at": at,
-                "ids": [charging.event.reservation_id for charging in charged],
-                "drawn_quota": [charging.of_hold["drawn_quota"] for charging in charged],
-                "drawn_credits": [charging.of_hold["drawn_credits_nanousd"] for charging in charged],
-                "seats": [seat_id for seat_id, _, _ in sums],
-                "rules": [rule for _, rule, _ in sums],
-                "starts": [start for _, _, start in sums],
-                "used": [*sums.values()],
-                "rows": _EVENT.json([charging.event for charging in charged]),
-            },
-        )
+    fetch_all(
+        _CHARGE,
+        {
+            "at": at,
+            "ids": [charging.event.reservation_id for charging in charged],
+            "drawn_quota": [charging.of_hold["drawn_quota"] for charging in charged],
+            "drawn_credits": [charging.of_hold["drawn_credits_nanousd"] for charging in charged],
+            "seats": [seat_id for seat_id, _, _ in sums],
+            "rules": [rule for _, rule, _ in sums],
+            "starts": [start for _, _, start in sums],
+            "used": [*sums.values()],
+            "rows": _EVENT.json([charging.event for charging in charged]),
+        },
     )

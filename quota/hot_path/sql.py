@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import psycopg
 from django.db import connection
 from django.db.models import JSONField, Model
+from psycopg.rows import dict_row
 
 
 def fetch_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any] | None:
@@ -26,19 +26,16 @@ def fetch_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any
         return dict(zip((column[0] for column in cursor.description), row, strict=True)) if row else None
 
 
-def fetch_rows(*statements: tuple[str, dict[str, Any]]) -> list[list[tuple[Any, ...]]]:
-    """The rows of each statement, all of which travel in one round trip. Inside of a transaction.
+def fetch_all(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the answer, each by column name. Inside of a transaction.
 
     Values travel apart from the text and in binary form, which is what makes long arrays cheap.
     """
     with connection.wrap_database_errors:
         connection.ensure_connection()
-        raw = connection.connection
-        cursors = []
-        with raw.pipeline() if len(statements) > 1 else nullcontext():
-            for sql, params in statements:
-                cursors.append(psycopg.Cursor(raw).execute(sql, params, binary=True, prepare=True))
-        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+        cursor = psycopg.Cursor(connection.connection, row_factory=dict_row)
+        cursor.execute(sql, params, binary=True)
+        return cursor.fetchall() if cursor.description else []
 
 
 def only_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any]:

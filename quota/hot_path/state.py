@@ -223,10 +223,8 @@ _USAGE_COLUMNS = [
         "hold_agents_until",
     ),
 ]
-# Of a Subscription Key, as `quota_call_state` answers them under the name `s`.
-CALL_STATE_COLUMNS = _columns(CallState).replace("s.api_key_id", "NULL::bigint AS api_key_id")
 _CALL_STATE = f"""
-SELECT {CALL_STATE_COLUMNS} FROM quota_call_state(
+SELECT {_columns(CallState).replace("s.api_key_id", "NULL::bigint AS api_key_id")} FROM quota_call_state(
     %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
 ) s
 """  # noqa: S608  (its parts are constants of ours)
@@ -284,12 +282,6 @@ def locked_call_state(
         raise KeyInvalid
     usage = take_usage_of(row)
     return CallState(**row, usage=usage)
-
-
-def call_state_of(columns: Sequence[Any]) -> CallState:
-    """The state that `CALL_STATE_COLUMNS` have answered."""
-    of_key, of_usage = columns[: -len(_USAGE_COLUMNS)], columns[-len(_USAGE_COLUMNS) :]
-    return CallState(*[*of_key, take_usage(of_usage)])
 
 
 def check_genuine(key_text: str) -> None:

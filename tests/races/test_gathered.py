@@ -5,11 +5,12 @@ and no window is oversold.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.db.models import Sum
 
 from quota.hot_path import gathered as gathered_module
@@ -61,11 +62,24 @@ def two_batches_on_one_seat(scene: Scene) -> list[Any]:
         return race(*[lambda batch=batch: authorize_gathered(batch, at=T0) for batch in batches])
 
 
-def test_control_without_their_locks_two_batches_take_the_same_room(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def keys_that_nothing_locks() -> Iterator[None]:
+    lock = "FOR NO KEY UPDATE OF k, s SKIP LOCKED"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef('quota_gather_calls'::regproc)")
+        before = str(cursor.fetchone()[0])
+        assert lock in before
+        cursor.execute(before.replace(lock, ""))
+        try:
+            yield
+        finally:
+            cursor.execute(before)
+
+
+def test_control_without_their_locks_two_batches_take_the_same_room() -> None:
     scene = make_scene(limits(10 * PENNY, 100 * PENNY))
-    without = gathered_module._LOCK_KEYS.replace("FOR NO KEY UPDATE OF k, s SKIP LOCKED", "")
-    monkeypatch.setattr(gathered_module, "_LOCK_KEYS", without)
-    assert all(isinstance(one, Authorization) for (one,) in two_batches_on_one_seat(scene))
+    with keys_that_nothing_locks():
+        assert all(isinstance(one, Authorization) for (one,) in two_batches_on_one_seat(scene))
     assert usage_bar(scene.owner, T0).windows[0].room == -3 * PENNY
 
 
