@@ -179,22 +179,13 @@ def _held(request: AuthorizeRequest, gateway: Gateway, state: CallState, at: dat
 
 
 _RESERVATION = Columns(Reservation)
-_INSERT = f"""
-WITH used_keys AS (
-    UPDATE teams_subscriptionkey SET last_used_at = %(at)s
-    WHERE id = ANY(%(keys)s) AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
-)
-INSERT INTO quota_reservation ({_RESERVATION.names})
-SELECT {_RESERVATION.names} FROM json_populate_recordset(NULL::quota_reservation, %(rows)s::json)
-ON CONFLICT (team_id, request_id) DO NOTHING
-RETURNING id
-"""  # noqa: S608
+_WRITE_HOLDS = "SELECT quota_write_holds(%(rows)s::json, %(keys)s, %(at)s, %(last_used_before)s) AS written"
 
 
 def _write_holds(holds: Sequence[Reservation], at: datetime) -> None:
     """Raises _Conflict unless all of them are new."""
-    written = fetch_all(
-        _INSERT,
+    (row,) = fetch_all(
+        _WRITE_HOLDS,
         {
             "at": at,
             "keys": [*{hold.key_id for hold in holds}],
@@ -202,7 +193,7 @@ def _write_holds(holds: Sequence[Reservation], at: datetime) -> None:
             "rows": _RESERVATION.json(holds),
         },
     )
-    if len(written) < len(holds):
+    if row["written"] < len(holds):
         raise _Conflict
 
 
@@ -270,25 +261,12 @@ def _covered(draw: Draw, usage: SeatUsage, at: datetime) -> Charging | None:
 
 
 _EVENT = Columns(UsageEvent)
-_CHARGE = f"""
-WITH drawn AS (
-    UPDATE quota_reservation r SET
-        left_quota_nanousd = r.left_quota_nanousd - d.drawn_quota,
-        left_credits_nanousd = r.left_credits_nanousd - d.drawn_credits,
-        state = 'settled', closed_at = %(at)s, expired = false
-    FROM unnest(%(ids)s::uuid[], %(drawn_quota)s::bigint[], %(drawn_credits)s::bigint[])
-        AS d (id, drawn_quota, drawn_credits)
-    WHERE r.id = d.id
-), summed AS (
-    INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd)
-    SELECT *
-    FROM unnest(%(seats)s::bigint[], %(rules)s::text[], %(starts)s::timestamptz[], %(used)s::bigint[])
-    ON CONFLICT (seat_id, rule, starts_at)
-    DO UPDATE SET used_nanousd = quota_usagebucket.used_nanousd + EXCLUDED.used_nanousd
+_WRITE_CHARGES = """
+SELECT quota_write_charges(
+    %(rows)s::json, %(at)s, %(ids)s, %(drawn_quota)s::bigint[], %(drawn_credits)s::bigint[],
+    %(seats)s::bigint[], %(rules)s::text[], %(starts)s::timestamptz[], %(used)s::bigint[]
 )
-INSERT INTO quota_usageevent ({_EVENT.names})
-SELECT {_EVENT.names} FROM json_populate_recordset(NULL::quota_usageevent, %(rows)s::json)
-"""  # noqa: S608
+"""
 
 
 def _write_charges(charged: Sequence[Charging], at: datetime) -> None:
@@ -298,7 +276,7 @@ def _write_charges(charged: Sequence[Charging], at: datetime) -> None:
             bucket = charging.event.seat_id, rule, start
             sums[bucket] = sums.get(bucket, 0) + charging.in_window
     fetch_all(
-        _CHARGE,
+        _WRITE_CHARGES,
         {
             "at": at,
             "ids": [charging.event.reservation_id for charging in charged],

@@ -1,4 +1,5 @@
-"""What a batch of calls, or of reports, is decided by: locked and read in one statement (`quota.hot_path.gathered`).
+"""What a batch of calls, or of reports, is decided by, locked and read in one statement, and what it writes in another
+one (`quota.hot_path.gathered`).
 
 Each statement inside of a function of PL/pgSQL sees afresh, so what is read is never older than the locks.
 """
@@ -111,7 +112,46 @@ BEGIN
 END $$;
 """
 
+WRITES = """
+-- Writes the holds, which are rows of the table as JSON, and notes that their keys were used, where the last use is of
+-- before p_last_used_before. Answers how many were new: a request id that the Team has used is none.
+CREATE FUNCTION quota_write_holds(p_rows json, p_key_ids bigint[], p_at timestamptz, p_last_used_before timestamptz)
+RETURNS bigint LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+DECLARE
+    v_written bigint;
+BEGIN
+    UPDATE teams_subscriptionkey k SET last_used_at = p_at
+        WHERE k.id = ANY(p_key_ids) AND (k.last_used_at IS NULL OR k.last_used_at < p_last_used_before);
+    INSERT INTO quota_reservation SELECT * FROM json_populate_recordset(NULL::quota_reservation, p_rows)
+        ON CONFLICT (team_id, request_id) DO NOTHING;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
+END $$;
+
+-- Writes the events, which are rows of the table as JSON, settles their holds (p_ids), each of which loses so much, and
+-- adds to the buckets of their seats.
+CREATE FUNCTION quota_write_charges(
+    p_rows json, p_at timestamptz, p_ids uuid[], p_drawn_quota bigint[], p_drawn_credits bigint[],
+    p_seat_ids bigint[], p_rules text[], p_starts timestamptz[], p_used bigint[]
+) RETURNS void LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+BEGIN
+    UPDATE quota_reservation r SET
+            left_quota_nanousd = r.left_quota_nanousd - d.drawn_quota,
+            left_credits_nanousd = r.left_credits_nanousd - d.drawn_credits,
+            state = 'settled', closed_at = p_at
+        FROM unnest(p_ids, p_drawn_quota, p_drawn_credits) AS d (id, drawn_quota, drawn_credits) WHERE r.id = d.id;
+    INSERT INTO quota_usagebucket AS b (seat_id, rule, starts_at, used_nanousd)
+        SELECT * FROM unnest(p_seat_ids, p_rules, p_starts, p_used)
+        ON CONFLICT (seat_id, rule, starts_at) DO UPDATE SET used_nanousd = b.used_nanousd + EXCLUDED.used_nanousd;
+    INSERT INTO quota_usageevent SELECT * FROM json_populate_recordset(NULL::quota_usageevent, p_rows);
+END $$;
+"""
+
 DROP = """
+DROP FUNCTION quota_write_charges(
+    json, timestamptz, uuid[], bigint[], bigint[], bigint[], text[], timestamptz[], bigint[]
+);
+DROP FUNCTION quota_write_holds(json, bigint[], timestamptz, timestamptz);
 DROP FUNCTION quota_gather_holds(uuid[], text[], timestamptz);
 DROP FUNCTION quota_gather_calls(text[], text[], text[], timestamptz);
 DROP FUNCTION quota_limit_batch();
@@ -121,4 +161,4 @@ DROP FUNCTION quota_limit_batch();
 class Migration(migrations.Migration):
     dependencies = [("quota", "0013_lean_hot_tables")]
 
-    operations = [migrations.RunSQL(LIMITS + CALLS + HOLDS, DROP)]
+    operations = [migrations.RunSQL(LIMITS + CALLS + HOLDS + WRITES, DROP)]

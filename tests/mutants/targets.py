@@ -15,10 +15,7 @@ from tokenplan.runtime.folders import ROOT
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.authorize": ("_INSERT", "_INSERT_OF_API_KEY"),
     "quota.hot_path.holds": (),
-    "quota.hot_path.gathered": (
-        *("_LOCK_KEYS", "_CALL_STATES", "_ASKED_BEFORE", "_INSERT", "_LOCK_HOLDS", "_OPEN_HOLDS"),
-        *("_SEAT_USAGES", "_CHARGE"),
-    ),
+    "quota.hot_path.gathered": (),
     "quota.hot_path.credentials": ("RECOGNISE",),
     "quota.hot_path.refusals": (),
     "quota.hot_path.settle": (),
@@ -35,7 +32,11 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.sql": (),
     "quota.hot_path.events": (),
 }
-MIGRATIONS = ("quota.migrations.0003_hot_path", "quota.migrations.0006_pay_as_you_go")
+MIGRATIONS = (
+    "quota.migrations.0003_hot_path",
+    "quota.migrations.0006_pay_as_you_go",
+    "quota.migrations.0014_gathering",
+)
 # Which functions of `quota/hot_path` ask each database function.
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),
@@ -49,6 +50,11 @@ CALLERS = {
     "quota_lock_credits": ("accounts.usable_credits", "accounts.usable_in_account"),
     "quota_usable_credits": ("accounts.usable_credits",),
     "quota_memberships_of_one_person": ("accounts.usable_credits",),
+    "quota_limit_batch": ("gathered._authorized", "gathered._settled"),
+    "quota_gather_calls": ("gathered._authorized",),
+    "quota_gather_holds": ("gathered._settled",),
+    "quota_write_holds": ("gathered._write_holds",),
+    "quota_write_charges": ("gathered._write_charges",),
     "quota_api_text_works": ("state.locked_call_state", "state.locked_reservation_state"),
     "quota_api_call_state": ("state.locked_call_state",),
     "quota_usable_balance": ("accounts.usable_in_account",),
@@ -68,7 +74,7 @@ def files_of(faults: Iterable[Fault]) -> frozenset[str]:
 
 
 def _calling_lines() -> dict[str, tuple[str, frozenset[int]]]:
-    files = {name: ROOT / "quota" / "hot_path" / f"{name}.py" for name in ("state", "accounts")}
+    files = {name: ROOT / "quota" / "hot_path" / f"{name}.py" for name in ("state", "accounts", "gathered")}
     functions = {
         f"{module}.{node.name}": frozenset(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
         for module, file in files.items()
