@@ -175,3 +175,9 @@ def test_a_call_without_an_estimate_holds_the_default_of_its_model() -> None:
     assert estimated(card, "talker", {"input_tokens": 10}) == 3000
     with pytest.raises(InvalidUsage, match="odd has no default hold: give an estimate"):
         estimated(card, "odd", None)
+
+
+def test_meters_are_named_in_one_order_each_once() -> None:
+    names = [f"{letter}_meter" for letter in "hgfedcbaab"]
+    model = ModelPrices("m", "x", tuple(Price(name, 1, 1) for name in names))
+    assert model.meters == [f"{letter}_meter" for letter in "abcdefgh"]
