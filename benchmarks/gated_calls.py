@@ -18,7 +18,7 @@ from quota.replay.tally import percentile
 
 def main() -> None:
     options = arguments()
-    with scratch(options.seats) as target:
+    with scratch(options.seats, apart=options.apart) as target:
         other = simple_update(target)
         print(describe(target, other.name, options))
         drive(target, seconds=2, clients=options.clients, processes=options.processes)  # warms all up
@@ -54,6 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=8, help="connections at once, of either")
     parser.add_argument("--processes", type=int, default=2, help="that the clients run in")
     parser.add_argument("--seats", type=int, default=32, help="over which calls are spread; one is one lock")
+    parser.add_argument("--apart", action="store_true", help="ask the server that answers gateways alone")
     return parser.parse_args()
 
 

@@ -25,7 +25,7 @@ import psycopg
 
 from tokenplan.runtime import environment, folders
 from tokenplan.runtime.embedded import Postgres, embedded_servers
-from tokenplan.runtime.programs import web_server
+from tokenplan.runtime.programs import gateway_api_server, web_server
 from tokenplan.runtime.supervisor import Program, Stopped, Supervisor, answers
 
 HOST = "127.0.0.1"
@@ -46,16 +46,18 @@ class Scratch:
 
 
 @contextlib.contextmanager
-def scratch(seats: int) -> Iterator[Scratch]:
-    """An installation with `seats` seats, each with a key, that answers on a free port.
+def scratch(seats: int, *, apart: bool = False) -> Iterator[Scratch]:
+    """An installation with `seats` seats, each with a key, that answers on a free port: the console's web
+    server, or `apart` the one that answers gateways alone.
 
     Every process that it starts is gone afterwards, also after Ctrl-C. It sets DATA, DATABASE_URL and
     DJANGO_SETTINGS_MODULE for the programs that it starts.
     """
     port = free_port()
+    serve = gateway_api_server if apart else web_server
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        web = web_server(host=HOST, port=port, data=data)
+        web = serve(host=HOST, port=port, data=data)
         os.environ |= {"DATA": folder, "DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
         servers = embedded_servers(data)
         supervisor = Supervisor(data=data, servers=servers, programs=[web])

@@ -5,6 +5,7 @@ from tokenplan.wsgi import application as django
 
 # isort: split
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,8 @@ from tokenplan.web.bodies import Bodies
 from tokenplan.web.gathering import Gathering, Road
 from tokenplan.web.threads import Threads
 
+batches = ThreadPoolExecutor(1, thread_name_prefix="batches")
+
 
 @lru_cache(maxsize=64)
 def is_our_host(host: bytes) -> bool:
@@ -28,7 +31,7 @@ def is_our_host(host: bytes) -> bool:
     return validate_host(split_domain_port(host.decode("latin-1"))[0], settings.ALLOWED_HOSTS)
 
 
-def in_batches(name: str, work: Callable[[Sequence[Any]], Sequence[Any]]) -> Gathering:
+def in_batches(work: Callable[[Sequence[Any]], Sequence[Any]]) -> Gathering:
     """The thread keeps its connection from batch to batch; one that has ended, or that failed, is left."""
 
     def with_connection(asks: Sequence[Any]) -> Sequence[Any]:
@@ -40,30 +43,38 @@ def in_batches(name: str, work: Callable[[Sequence[Any]], Sequence[Any]]) -> Gat
             connection.close()
             raise
 
-    return Gathering(with_connection, name=name, locked=LOCKED)
+    return Gathering(with_connection, thread=batches, locked=LOCKED)
 
 
 roads = [
     Road(
         gathered.AUTHORIZE,
         gathered.read_authorize,
-        in_batches("authorize", authorize_gathered),
+        in_batches(authorize_gathered),
         gathered.answer_authorize,
     ),
-    Road(
-        gathered.SETTLE, gathered.read_settle, in_batches("settle", settle_gathered), gathered.answer_settle
-    ),
+    Road(gathered.SETTLE, gathered.read_settle, in_batches(settle_gathered), gathered.answer_settle),
 ]
-application = Application(
-    bodies=Bodies(limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, seconds=settings.REQUEST_BODY_SECONDS),
-    threads=Threads(
-        django,
-        threads=settings.WEB_THREADS,
-        streams=settings.WEB_STREAMS,
-        after_call=close_old_connections,
-    ),
-    readiness=Health().readiness,
-    data=settings.DATA,
-    roads=roads,
-    is_our_host=is_our_host,
-)
+
+
+def serving(below: bytes) -> Application:
+    """All paths that begin with this, and health."""
+    return Application(
+        bodies=Bodies(limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, seconds=settings.REQUEST_BODY_SECONDS),
+        threads=Threads(
+            django,
+            threads=settings.WEB_THREADS,
+            streams=settings.WEB_STREAMS,
+            after_call=close_old_connections,
+        ),
+        readiness=Health().readiness,
+        data=settings.DATA,
+        roads=roads,
+        is_our_host=is_our_host,
+        below=below,
+    )
+
+
+# The first is for a port of the console's own, the second for one that answers gateways alone.
+application = serving(b"/")
+gateway_api = serving(b"/api/v1/gateway/")

@@ -27,11 +27,23 @@ def web_server(*, host: str, port: int, data: Path, http2: bool = False) -> Prog
     HTTP/2 is spoken only where a proxy is known to want it: over one connection come any number of requests.
     """
     processes = max(2, min(os.cpu_count() or 1, 8))
+    command = _granian("application", host=host, port=port, processes=processes)
+    return Program("web server", [*command, "--http", "auto" if http2 else "1"], ROOT, probe=WebProbe(data))
+
+
+def gateway_api_server(*, host: str, port: int, data: Path) -> Program:
+    """Answers gateways alone, in processes of its own with their own connections to the database. Few: the
+    more calls meet in one process, the more share its round trips and commits.
+    """
+    processes = max(1, min((os.cpu_count() or 1) // 4, 4))
+    command = _granian("gateway_api", host=host, port=port, processes=processes)
+    return Program("gateway API server", [*command, "--http", "1"], ROOT, probe=WebProbe(data))
+
+
+def _granian(application: str, *, host: str, port: int, processes: int) -> list[str]:
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(port)]
-    command += ["--workers", str(processes), "--http", "auto" if http2 else "1"]
-    command += ["--respawn-failed-workers", "--workers-kill-timeout", "5", "--no-ws"]
-    command += ["--log-level", "error", "tokenplan.asgi:application"]
-    return Program("web server", command, ROOT, probe=WebProbe(data))
+    command += ["--workers", str(processes), "--respawn-failed-workers", "--workers-kill-timeout", "5"]
+    return [*command, "--no-ws", "--log-level", "error", f"tokenplan.asgi:{application}"]
 
 
 def workers() -> list[Program]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rest_framework.exceptions import APIException
 
-from tokenplan.kit.problems import INTERNAL_ERROR, Problem, TooBusy, problem_of
+from tokenplan.kit.problems import INTERNAL_ERROR, NOT_FOUND, Problem, TooBusy, problem_of
 from tokenplan.runtime.folders import web_door
 from tokenplan.web.bodies import Bodies
 from tokenplan.web.door import door
@@ -39,11 +39,14 @@ class Application:
         data: Path,
         roads: Sequence[Road] = (),
         is_our_host: Callable[[bytes], bool] = lambda host: True,
+        below: bytes = b"/",
     ) -> None:
+        """`below`: the beginning of every path that is answered here, health aside."""
         self.bodies = bodies
         self.threads = threads
         self.roads = roads
         self.is_our_host = is_our_host
+        self.below = below
         self.readiness = readiness
         self._data = data
 
@@ -62,9 +65,11 @@ class Application:
         elif path == b"/readyz":
             status, found = await self.readiness()
             await send_answer(send, status=status, headers=JSON, body=json.dumps(found).encode())
-        else:
+        elif path.startswith(self.below):
             with contextlib.suppress(Disconnected):
                 await self._answer_by_django(scope, receive, send)
+        else:
+            await refuse(NOT_FOUND, send)
 
     async def _answer_by_django(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -35,13 +35,15 @@ class _Waiting:
 
 
 class Gathering:
-    """Works asks in batches, one batch at a time, in a thread of its own."""
+    """Works asks in batches, one batch at a time. Where kinds of asks share a thread, those of one kind
+    gather while those of another are worked.
+    """
 
     def __init__(
         self,
         work: Callable[[list[Any]], Sequence[Any]],
         *,
-        name: str,
+        thread: ThreadPoolExecutor,
         locked: object = None,
         most: int = MOST,
         most_waiting: int = MOST_WAITING,
@@ -52,7 +54,7 @@ class Gathering:
         self._most = most
         self._most_waiting = most_waiting
         self._locked_seconds = locked_seconds
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._thread = thread
         self._waiting: list[_Waiting] = []
         self._again: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None

@@ -1,4 +1,4 @@
-"""What is left of several holds is charged in one sweep: what comes late to one of them is of that one alone."""
+"""What is left of several holds is charged in one sweep: what comes late to one of them is of that alone."""
 
 import pytest
 

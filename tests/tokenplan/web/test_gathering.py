@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ class Counter:
 
 def test_what_comes_while_a_batch_is_worked_is_the_next_batch() -> None:
     work = Counter()
-    gathering = Gathering(work, name="test", most=3)
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), most=3)
 
     async def crowd() -> list[Any]:
         first = asyncio.create_task(gathering.answer(0))
@@ -57,7 +58,7 @@ def test_a_batch_that_fails_is_nobodys_answer_and_the_next_one_is_worked() -> No
             raise ZeroDivisionError
         return asks
 
-    gathering = Gathering(work, name="test")
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1))
 
     async def two_after_one_another() -> list[Any]:
         first = await gathering.answer("first")
@@ -68,13 +69,13 @@ def test_a_batch_that_fails_is_nobodys_answer_and_the_next_one_is_worked() -> No
 
 
 def test_too_few_answers_are_nobodys() -> None:
-    gathering = Gathering(lambda asks: [], name="test")
+    gathering = Gathering(lambda asks: [], thread=ThreadPoolExecutor(1))
     assert run(gathering.answer("one")) is None
 
 
 def test_what_is_locked_is_asked_again_until_it_is_free() -> None:
     answers: Iterator[list[object]] = iter([[LOCKED, "two"], [LOCKED], ["one"]])
-    gathering = Gathering(lambda asks: next(answers), name="test", locked=LOCKED)
+    gathering = Gathering(lambda asks: next(answers), thread=ThreadPoolExecutor(1), locked=LOCKED)
 
     async def both() -> Any:
         return await asyncio.gather(gathering.answer(1), gathering.answer(2))
@@ -86,7 +87,7 @@ def test_what_stays_locked_is_told_to_come_again_and_keeps_nobody_else_waiting()
     def work(asks: list[Any]) -> Sequence[Any]:
         return [LOCKED if ask == "hot" else ask for ask in asks]
 
-    gathering = Gathering(work, name="test", locked=LOCKED, locked_seconds=0)
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), locked=LOCKED, locked_seconds=0)
 
     async def both() -> Any:
         return await asyncio.gather(gathering.answer("hot"), gathering.answer("cold"), return_exceptions=True)
@@ -98,7 +99,7 @@ def test_what_stays_locked_is_told_to_come_again_and_keeps_nobody_else_waiting()
 
 def test_when_too_many_wait_the_next_is_refused_at_once() -> None:
     work = Counter()
-    gathering = Gathering(work, name="test", most_waiting=2)
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), most_waiting=2)
 
     async def crowd() -> list[Any]:
         first = asyncio.create_task(gathering.answer(0))
@@ -116,7 +117,7 @@ def test_when_too_many_wait_the_next_is_refused_at_once() -> None:
 
 def test_a_client_who_leaves_takes_no_answer_from_others() -> None:
     work = Counter()
-    gathering = Gathering(work, name="test")
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1))
 
     async def one_leaves() -> Any:
         leaving = asyncio.create_task(gathering.answer(1))
@@ -137,7 +138,7 @@ def road(answer: Callable[[Any], Any]) -> Road:
     return Road(
         re.compile(rb"/call/(\d+)"),
         read,
-        Gathering(lambda asks: asks, name="test"),
+        Gathering(lambda asks: asks, thread=ThreadPoolExecutor(1)),
         lambda read: answer(read),
     )
 
@@ -189,3 +190,17 @@ def test_a_request_with_a_header_twice_is_answered_by_django() -> None:
 def test_what_the_batch_leaves_is_answered_by_django() -> None:
     scope = request("/call/7", method="POST", headers=POST)
     assert answered(scope, [b"x"], lambda read: "")[::2] == (200, b"django")
+
+
+def test_a_server_of_some_paths_alone_answers_health_and_nothing_else() -> None:
+    def wsgi(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("200 OK", [("Content-Length", "6")])
+        return [b"django"]
+
+    served = application(wsgi)
+    served.below = b"/api/v1/gateway/"
+    answers = [
+        run(asked(served, request(path)))[0]
+        for path in ("/api/v1/gateway/rate-card", "/healthz", "/readyz", "/", "/api/v1/me", "/api/v1/gateway")
+    ]
+    assert answers == [200, 200, 200, 404, 404, 404]

@@ -21,7 +21,7 @@ from tokenplan.runtime.demo import DemoRemoved, demo_people, gateway_key, load_d
 from tokenplan.runtime.embedded import embedded_servers
 from tokenplan.runtime.failures import ServerFailed
 from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
-from tokenplan.runtime.programs import all_programs, litellm, small_gateway
+from tokenplan.runtime.programs import all_programs, gateway_api_server, litellm, small_gateway
 from tokenplan.runtime.supervisor import AlreadyRunning, Program, Stopped, Supervisor
 
 OLDEST_POSTGRES = 15
@@ -42,11 +42,16 @@ class Command(BaseCommand):
             local_stripe=settings.LOCAL_STRIPE,
             http2=environment.flag("HTTP2"),
         )
+        gateway_api_port = environment.number("GATEWAY_API_PORT", 0, most=65_535)
+        if gateway_api_port:
+            programs.append(gateway_api_server(host=host, port=gateway_api_port, data=settings.DATA))
         supervisor = Supervisor(
             data=settings.DATA, servers=embedded_servers(settings.DATA), programs=programs
         )
         try:
             refuse_busy_port(host, port)
+            if gateway_api_port:
+                refuse_busy_port(host, gateway_api_port, "the gateway API", port)
             if settings.LOCAL_STRIPE:
                 refuse_busy_port("127.0.0.1", port + 1, "the local Stripe", port)
             self.say("Starting …")
