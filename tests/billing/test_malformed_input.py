@@ -130,6 +130,7 @@ def test_seats_are_not_bought_by_malformed_input(shop: Shop) -> None:
                 Checkout.objects.filter(team=shop.new.team).delete() if value == "١٢" else None
 
 
+@pytest.mark.slow
 def test_credits_are_not_bought_by_malformed_input(shop: Shop) -> None:
     client, url = shop.page("team-credits-buy", shop.paying)
     for value in [*MALFORMED, "4999", "5000.5", "-5000", "10" * 10]:
@@ -148,6 +149,7 @@ def test_credits_are_not_bought_by_malformed_input(shop: Shop) -> None:
     shop.unchanged()
 
 
+@pytest.mark.slow
 def test_pages_are_turned_by_malformed_input_to_the_first_one(shop: Shop) -> None:
     for name in ("team-billing", "team-credits-purchases"):
         client, url = shop.page(name, shop.paying)
@@ -196,6 +198,7 @@ WRONG: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 def test_the_api_names_what_is_wrong(shop: Shop) -> None:
     client = Client(raise_request_exception=True)
     client.force_login(shop.paying.user)

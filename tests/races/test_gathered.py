@@ -83,7 +83,7 @@ def test_control_without_their_locks_two_batches_take_the_same_room() -> None:
     assert usage_bar(scene.owner, T0).windows[0].room == -3 * PENNY
 
 
-def test_what_one_batch_has_locked_the_other_is_told_at_once() -> None:
+def test_what_one_batch_has_locked_keeps_the_other_waiting_for_nothing() -> None:
     scene = make_scene(limits(10 * PENNY, 100 * PENNY))
     ready, go_on = threading.Event(), threading.Event()
     write = gathered_module._write_holds

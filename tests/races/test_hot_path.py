@@ -289,6 +289,7 @@ def waiting_for_the_seat(scene: Scene, terminated_after: float) -> Any:
         return at_once(ask, watch)[0]
 
 
+@pytest.mark.slow
 def test_a_seat_that_stays_locked_is_given_up_after_three_seconds() -> None:
     scene = make_scene()
     error = waiting_for_the_seat(scene, terminated_after=6)

@@ -152,6 +152,7 @@ def test_dropped_and_paid_in_the_same_moment_is_one_of_the_two(story: Story, tur
     assert (len(story.paid()), len(story.plans())) == (expected, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", TURNS)
 def test_confirmed_and_canceled_in_the_same_moment_agree(story: Story, turn: int) -> None:
     story.subscribe(max=1)
@@ -166,6 +167,7 @@ def test_confirmed_and_canceled_in_the_same_moment_agree(story: Story, turn: int
     assert story.row.cancel_asked is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", TURNS)
 def test_a_change_while_the_period_turns_is_charged_for_one_of_the_periods(story: Story, turn: int) -> None:
     story.subscribe(max=1)

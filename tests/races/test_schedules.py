@@ -45,6 +45,7 @@ def add(story: Story) -> None:
         story.confirm(request, story.preview(request))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_scheduled", [False, True], ids=["the first", "one more"])
 @pytest.mark.parametrize(
     ("place", "step"),

@@ -91,5 +91,5 @@ def test_a_batch_that_the_database_refuses_is_nobodys_and_its_connection_is_left
     ("host", "ours"),
     [(b"localhost", True), (b"127.0.0.1:8000", True), (b"evil.example", False), (b"", False)],
 )
-def test_hosts_are_told_apart_as_django_does(host: bytes, ours: bool) -> None:
+def test_our_hosts_are_those_that_django_allows(host: bytes, ours: bool) -> None:
     assert is_our_host(host) is ours

@@ -82,6 +82,7 @@ def test_a_part_is_refunded_and_takes_its_share_of_the_credits(
     assert Mail.objects.filter(kind="refunded").count() == 1
 
 
+@pytest.mark.slow
 def test_a_form_that_is_sent_twice_pays_back_once(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:
@@ -231,6 +232,7 @@ def test_a_campaign_is_begun_once_however_often_the_form_is_sent(
     assert InviteCampaign.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, operator: Client) -> None:
     add, rows = reverse("admin:billing_promotion_add"), reverse("admin:billing_promotion_changelist")
     submit(
@@ -261,6 +263,7 @@ def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, oper
     ]
 
 
+@pytest.mark.slow
 def test_a_code_for_all_of_it_grants_the_credits_without_a_payment(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:
@@ -325,6 +328,7 @@ def said(command: str, *arguments: str) -> str:
     return out.getvalue().strip()
 
 
+@pytest.mark.slow
 def test_what_a_code_from_stripe_is_for_is_said_here_and_once(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:

@@ -89,6 +89,7 @@ def test_giving_up_keeping_canceling_and_resuming_are_planned(shop: Shop) -> Non
     assert shop.charges() == [10_000]
 
 
+@pytest.mark.slow
 def test_an_unpaid_change_waits_and_is_dropped(shop: Shop) -> None:
     shop.subscribe({"max": 1})
     shop.use_card("pm_card_authenticationRequired")
@@ -118,6 +119,7 @@ def test_an_unpaid_change_is_done_once_it_was_paid(shop: Shop) -> None:
     assert shop.charges() == [5_000, 5_000]
 
 
+@pytest.mark.slow
 def test_canceling_and_resuming_are_agreed_to_for_the_amount_that_was_shown(shop: Shop) -> None:
     shop.subscribe({"max": 1})
     other = {"amount_nanousd": USD, "proration_at": None}

@@ -334,7 +334,6 @@ def test_nothing_is_given_for_what_the_inviters_own_card_paid(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
     bought(stripe_account, link, MASTERCARD)
-
     assert left(link) == []
 
 
@@ -347,7 +346,6 @@ def test_a_card_stays_the_inviters_though_they_hand_the_team_on_that_paid_with_i
     transfer_ownership(team=paying, to=heir, at=stripe_account.at, by=link.user)
 
     friend = bought(stripe_account, link, MASTERCARD)
-
     assert (friend.paid(), left(link)) == ([9_000], [])
 
 
@@ -358,7 +356,6 @@ def test_the_share_is_of_what_was_paid_without_tax(
     settings.STRIPE_TAX = True
 
     friend = bought(stripe_account, link)
-
     assert friend.paid() == [9_900]
     assert left(link) == [9 * USD]
     refund(friend, 33 * USD)  # of which $30 were not tax

@@ -155,6 +155,7 @@ def test_a_second_live_subscription_is_reported_and_changes_nothing(story: Story
     assert state_of(story)["seats"] == before
 
 
+@pytest.mark.slow
 def test_a_price_that_is_not_ours_is_reported(story: Story) -> None:
     params = {"currency": "usd", "unit_amount": 700, "recurring": {"interval": "month"}}
     product = api().products.create({"name": "something else"}).id
@@ -176,6 +177,7 @@ def another_item(story: Story, **about: Any) -> str:
     return str(price)
 
 
+@pytest.mark.slow
 def test_what_the_customer_typed_is_never_overwritten(story: Story) -> None:
     typed = {"name": "Acme Holding GmbH", "email": "invoices@acme.test"}
     api().customers.update(story.customer, typed)
@@ -185,6 +187,7 @@ def test_what_the_customer_typed_is_never_overwritten(story: Story) -> None:
     assert (found.name, found.email) == ("Acme Holding GmbH", "invoices@acme.test")
 
 
+@pytest.mark.slow
 def test_an_item_that_is_not_ours_never_stops_the_seats_that_are(story: Story) -> None:
     price = another_item(story)
     story.account.deliver()
@@ -233,6 +236,7 @@ def test_an_object_of_an_unknown_shape_is_named_and_the_others_are_compared(
     assert any(line.startswith("payment ") for line in report.repaired)
 
 
+@pytest.mark.slow
 def test_a_slow_answer_is_named_and_the_other_teams_are_compared(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +259,7 @@ def test_a_slow_answer_is_named_and_the_other_teams_are_compared(
     assert Customer.objects.get(team=story.team).reconciled_at is None
 
 
+@pytest.mark.slow
 def test_the_team_that_was_compared_longest_ago_comes_first(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +277,7 @@ def test_the_team_that_was_compared_longest_ago_comes_first(
     assert asked == [never.customer, other.customer, story.customer]
 
 
+@pytest.mark.slow
 def test_only_what_is_new_is_compared_unless_everything_is_asked_for(story: Story) -> None:
     at = story.account.at
     reconcile(at=at)
@@ -288,6 +294,7 @@ def test_only_what_is_new_is_compared_unless_everything_is_asked_for(story: Stor
     assert few.compared < everything.compared
 
 
+@pytest.mark.slow
 def test_a_refund_of_an_old_payment_is_new(story: Story) -> None:
     payment = Payment.objects.latest("pk")
     later = story.account.advance(timedelta(days=20))

@@ -108,6 +108,7 @@ def test_a_refunded_change_undoes_that_change_alone(story: Story) -> None:
     assert story.billed() == {"plus_v1_month": 2, "max_v1_month": 1}
 
 
+@pytest.mark.slow
 def test_a_refunded_upgrade_moves_the_seat_back(story: Story) -> None:
     story.subscribe(plus=1)
     (seat,) = story.seats()
@@ -117,6 +118,7 @@ def test_a_refunded_upgrade_moves_the_seat_back(story: Story) -> None:
     assert (story.seats(), story.plans()) == ([seat], ["plus"])
 
 
+@pytest.mark.slow
 def test_a_month_that_is_part_of_a_year_ends_nothing_and_operators_get_one_mail(story: Story) -> None:
     User.objects.create_user("operator@example.com", is_staff=True)
     story.subscribe(max=1)
@@ -137,6 +139,7 @@ def test_a_month_that_is_part_of_a_year_ends_nothing_and_operators_get_one_mail(
     assert (story.row.status, story.plans()) == ("canceled", [])
 
 
+@pytest.mark.slow
 def test_a_month_before_the_one_that_became_a_year_is_no_part_of_it(story: Story) -> None:
     User.objects.create_user("operator@example.com", is_staff=True)
     story.subscribe(max=1)

@@ -52,6 +52,7 @@ def stripe_says(story: Story, invoice: str, *, status: str, subscription: str) -
     sync_invoice(invoice, story.account.at)
 
 
+@pytest.mark.slow
 def test_an_invoice_that_was_written_off_is_unpaid(story: Story) -> None:
     story.account.advance(9 * DAY)
     story.account.deliver()
@@ -82,6 +83,7 @@ def test_the_subscription_is_heard_of_before_the_invoice_that_was_written_off(st
     assert (story.plans(), Invoice.objects.get(stripe_id=bill.id).status) == ([], "open")
 
 
+@pytest.mark.slow
 def test_a_debt_is_forgiven_by_voiding_its_invoice(story: Story) -> None:
     story.account.advance(9 * DAY)
     story.account.deliver()
@@ -114,6 +116,7 @@ def test_unpaid_for_longer_than_a_period_all_that_is_due_is_paid_before_the_seat
     assert (story.row.status, story.row.past_due_since, overdue_of(story.team)) == ("active", None, None)
 
 
+@pytest.mark.slow
 def test_the_oldest_alone_is_not_enough(story: Story) -> None:
     story.account.advance(32 * DAY)
     story.account.deliver()

@@ -84,6 +84,7 @@ def test_while_a_payment_is_overdue_only_canceling_is_possible(as_user: AsUser, 
         assert "All seats work until" in words(client.get(f"{billing}change/?kind=cancel"))
 
 
+@pytest.mark.slow
 def test_the_banner_leads_to_each_invoice_that_is_due(as_user: AsUser, buyer: Buyer) -> None:
     path = f"/teams/{buyer.team.slug}/"
     for days in (31, 16, 16):

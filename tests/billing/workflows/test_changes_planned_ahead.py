@@ -117,6 +117,7 @@ def test_a_change_that_was_not_answered_is_settled_and_the_plan_stands_again(
     assert charged(story) == [12_000]
 
 
+@pytest.mark.slow
 def test_in_the_last_hour_nothing_is_asked_that_would_take_the_plan_off(story: Story) -> None:
     from_five_yearly_to_one_monthly(story)
     up_to_the_end(story, HOUR - timedelta(seconds=1))

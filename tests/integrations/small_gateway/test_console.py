@@ -63,6 +63,7 @@ def test_while_the_console_is_away_nothing_is_allowed(
     assert httpx.post(f"{gateway}{path}", json=body, headers={"x-api-key": key}).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_call_is_settled_though_the_console_went_away_in_between(anthropic: Client, line: Line) -> None:
     with anthropic.messages.stream(model=MODEL, max_tokens=2000, messages=HELLO) as stream:
         next(iter(stream))

@@ -177,7 +177,7 @@ def test_whoever_waits_for_a_lock_in_the_database_waits_for_three_seconds() -> N
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT proname, proconfig FROM pg_proc WHERE prosrc ILIKE '%FOR NO KEY UPDATE%'"
-            " AND pronamespace = 'public'::regnamespace"
+            " AND prosrc NOT LIKE '%SKIP LOCKED%' AND pronamespace = 'public'::regnamespace"
         )
         found = dict(cursor.fetchall())
     assert len(found) == 4

@@ -108,6 +108,7 @@ def failed(trace: Path, url: str, *more: str) -> str:
     return str(error.value)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_is_asked_again_with_the_same_request(served: Served, trace: Path) -> None:
     away: dict[int, tuple[int, dict[str, str], str]] = {
         1: (503, {"Retry-After": "0.1"}, "{}"),

@@ -87,6 +87,7 @@ def test_curl_sends_the_key_and_the_model_by_both_protocols(
     assert gateway.calls[0].headers["anthropic-version"] == "2023-06-01"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sdk", SDKS)
 def test_each_sdk_sends_the_key_and_the_model(
     team: Team, gateway: Recorder, tmp_path: Path, sdk: str

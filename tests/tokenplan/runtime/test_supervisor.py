@@ -27,6 +27,7 @@ def test_a_program_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.Monk
     wait_for(lambda: not program.alive(), 5)
 
 
+@pytest.mark.slow
 def test_a_program_that_keeps_ending_is_started_less_and_less_often(tmp_path: Path) -> None:
     program = Program("brief", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
     supervisor = Supervisor(data=tmp_path, servers=[], programs=[program])

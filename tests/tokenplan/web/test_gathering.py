@@ -83,7 +83,7 @@ def test_what_is_locked_is_asked_again_until_it_is_free() -> None:
     assert [*run(both())] == ["one", "two"]
 
 
-def test_what_stays_locked_is_told_to_come_again_and_keeps_nobody_else_waiting() -> None:
+def test_what_stays_locked_is_unavailable_and_keeps_nobody_else_waiting() -> None:
     def work(asks: list[Any]) -> Sequence[Any]:
         return [LOCKED if ask == "hot" else ask for ask in asks]
 
