@@ -52,8 +52,15 @@ roads = [
         gathered.read_authorize,
         in_batches(authorize_gathered),
         gathered.answer_authorize,
+        gathered.refuse_authorize,
     ),
-    Road(gathered.SETTLE, gathered.read_settle, in_batches(settle_gathered), gathered.answer_settle),
+    Road(
+        gathered.SETTLE,
+        gathered.read_settle,
+        in_batches(settle_gathered),
+        gathered.answer_settle,
+        gathered.refuse_settle,
+    ),
 ]
 
 

@@ -104,25 +104,29 @@ class Gathering:
 @dataclass(frozen=True)
 class Road:
     """An address whose usual requests are answered in batches. `read` and `answer` know what is usual: what
-    they make None of is answered as every other address is.
+    they make None of is answered as every other address is. `refuse` says in its words that it is too busy.
     """
 
     path: re.Pattern[bytes]
     read: Callable[[Sequence[bytes], Mapping[bytes, bytes], bytes], Any]
     gathering: Gathering
     answer: Callable[[Any], tuple[int, list[tuple[bytes, bytes]], bytes] | None]
+    refuse: Callable[[Any, TooBusy], tuple[int, list[tuple[bytes, bytes]], bytes]]
 
     async def answered(
         self, path: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> Answer | None:
-        """Raises TooBusy."""
+        """The answer; None for what is not usual."""
         named = dict(headers)
         if len(named) < len(headers):
             return None  # a header came twice: the other way of answering knows what that means
         ask = self.read(path, named, body)
         if ask is None:
             return None
-        made = self.answer(await self.gathering.answer(ask))
+        try:
+            made = self.answer(await self.gathering.answer(ask))
+        except TooBusy as error:
+            made = self.refuse(ask, error)
         if made is None:
             return None
         status, head, content = made

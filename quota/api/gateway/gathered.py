@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from django.utils import timezone
+from django.utils import timezone, translation
 from rest_framework.exceptions import APIException
 
 from quota.api.gateway import bodies
-from quota.api.gateway.authorize import authorization_json
+from quota.api.gateway.authorize import Authorize, authorization_json
 from quota.api.gateway.base import SmallJSONParser
 from quota.api.gateway.rate_limits import rate_limit_fields
 from quota.api.receipts import receipt_json
@@ -25,6 +25,7 @@ from quota.hot_path.gathered import Ask, NotHere, SettleAsk
 from quota.models import UsageEvent
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.parsers import parse_json
+from tokenplan.kit.problems import Problem, TooBusy, problem_of
 
 AUTHORIZE = re.compile(rb"/api/v1/gateway/authorize")
 SETTLE = re.compile(rb"/api/v1/gateway/reservations/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/settle")
@@ -53,6 +54,13 @@ def answer_authorize(authorization: Authorization | NotHere | None) -> Answer | 
     return 201, [*headers, *_HEADERS], json.dumps(authorization_json(authorization)).encode()
 
 
+def refuse_authorize(ask: Ask, error: TooBusy) -> Answer:
+    """The refusal, as the view's: with what the gateway hands to its caller."""
+    view = Authorize(request_id=ask.request.request_id)
+    with translation.override(None):
+        return _refusal(view.problem(error))
+
+
 def read_settle(path: Sequence[bytes], headers: Mapping[bytes, bytes], body: bytes) -> SettleAsk | None:
     """The report, with the hash of the gateway's credential; None for what the view has to read."""
     read = _read(headers, body)
@@ -67,6 +75,17 @@ def answer_settle(event: UsageEvent | NotHere | None) -> Answer | None:
     if not isinstance(event, UsageEvent):
         return None
     return 200, _HEADERS, json.dumps(receipt_json(event)).encode()
+
+
+def refuse_settle(ask: SettleAsk, error: TooBusy) -> Answer:
+    """The refusal, as the view's."""
+    return _refusal(problem_of(error))
+
+
+def _refusal(problem: Problem) -> Answer:
+    response = problem.response()
+    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+    return problem.status, headers, response.content
 
 
 def _read(headers: Mapping[bytes, bytes], body: bytes) -> tuple[str, object] | None:

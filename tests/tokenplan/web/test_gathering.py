@@ -131,16 +131,15 @@ def test_a_client_who_leaves_takes_no_answer_from_others() -> None:
     assert run(one_leaves()) == 4
 
 
-def road(answer: Callable[[Any], Any]) -> Road:
+def road(answer: Callable[[Any], Any], work: Callable[[Any], Any] = lambda asks: asks) -> Road:
+    def refuse(ask: Any, error: TooBusy) -> Any:
+        return 503, [(b"x", b"z")], repr(ask).encode()
+
     def read(path: Sequence[bytes], headers: Any, body: bytes) -> Any:
         return (path, headers[b"host"], body) if body else None
 
-    return Road(
-        re.compile(rb"/call/(\d+)"),
-        read,
-        Gathering(lambda asks: asks, thread=ThreadPoolExecutor(1)),
-        lambda read: answer(read),
-    )
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), locked=LOCKED, locked_seconds=0)
+    return Road(re.compile(rb"/call/(\d+)"), read, gathering, answer, refuse)
 
 
 def answered(scope: dict[str, Any], parts: list[bytes], answer: Callable[[Any], Any] = repr) -> Any:
@@ -204,3 +203,11 @@ def test_a_server_of_some_paths_alone_answers_health_and_nothing_else() -> None:
         for path in ("/api/v1/gateway/rate-card", "/healthz", "/readyz", "/", "/api/v1/me", "/api/v1/gateway")
     ]
     assert answers == [200, 200, 200, 404, 404, 404]
+
+
+def test_a_road_says_in_its_own_words_that_it_is_too_busy() -> None:
+    busy = road(lambda read: None, lambda asks: [LOCKED] * len(asks))
+    answer = run(busy.answered((b"7",), [(b"host", b"h")], b"x"))
+    assert answer
+    assert (answer.status, answer.headers) == (503, [(b"x", b"z"), (b"content-length", b"21")])
+    assert answer.body == b"((b'7',), b'h', b'x')"
