@@ -79,7 +79,7 @@ class _Conflict(Exception):
 
 _KEY_FIELDS = [field.name for field in fields(CallState) if field.name not in _OF_KEYS]
 _GATHER_CALLS = f"""
-SELECT number, at, seated, asked_before, gateway_id, max_lifetime_seconds, flush_seconds, charge_hold,
+SELECT number, at, seated, asked_before, gateway_id, max_lifetime_seconds, charge_hold,
     {", ".join(_KEY_FIELDS)}, (usage).*
 FROM quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s)
 """  # noqa: S608  (its parts are constants of ours)
@@ -158,8 +158,8 @@ def _authorized(
 
 
 def _gateway_of(row: Mapping[str, Any]) -> Gateway:
-    """As much of it as decides about a hold."""
-    limits = {name: row[name] for name in ("max_lifetime_seconds", "flush_seconds", "charge_hold")}
+    """As much of it as decides about the hold of a call."""
+    limits = {name: row[name] for name in ("max_lifetime_seconds", "charge_hold")}
     return Gateway(pk=row["gateway_id"], **limits)
 
 
@@ -222,7 +222,7 @@ def _settled(asks: Sequence[SettleAsk], at: datetime | None) -> list[UsageEvent 
     for number, (ask, row) in enumerate(zip(asks, rows, strict=True)):
         usage = take_usage_of(row)
         if row["id"] is None:
-            answers[number] = LOCKED if row["is_open"] and row["by_gateway_id"] else LEFT
+            answers[number] = LOCKED if row["is_open"] else LEFT
             continue
         usage = usages.setdefault(row["seat_id"], usage)
         if row["by_gateway_id"] is None or ask.reservation_id in charged:

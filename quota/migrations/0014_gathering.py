@@ -24,7 +24,7 @@ CREATE FUNCTION quota_gather_calls(
     p_key_public_ids text[], p_request_ids text[], p_credential_hashes text[], p_at timestamptz
 ) RETURNS TABLE (
     number bigint, at timestamptz, seated boolean, asked_before boolean,
-    gateway_id bigint, max_lifetime_seconds integer, flush_seconds integer, charge_hold boolean,
+    gateway_id bigint, max_lifetime_seconds integer, charge_hold boolean,
     key_id bigint, key_salt bytea, key_root text, key_works boolean, membership_id bigint, team_id bigint, team_slug text,
     owes boolean, rate_card_id bigint, seat_id bigint, plan_id bigint, usage quota_seat_usage_row
 ) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
@@ -47,7 +47,7 @@ BEGIN
         EXISTS (SELECT 1 FROM teams_subscriptionkey k JOIN teams_seatholding h ON h.membership_id = k.membership_id
             WHERE k.key_id = asked.key_public_id AND h.ended_at IS NULL),
         r.id IS NOT NULL,
-        g.id, g.max_lifetime_seconds, g.flush_seconds, g.charge_hold,
+        g.id, g.max_lifetime_seconds, g.charge_hold,
         state.key_id, state.key_salt, state.key_root, state.key_works, state.membership_id, state.team_id, state.team_slug,
         state.owes, state.rate_card_id, state.seat_id, state.plan_id,
         CASE WHEN row_number() OVER (PARTITION BY state.seat_id ORDER BY asked.number) = 1 THEN state.usage END

@@ -139,8 +139,8 @@ def test_what_is_not_usual_is_left_and_nothing_of_it_is_written() -> None:
 
 
 def test_a_call_that_opens_a_window_is_left() -> None:
-    rule = Rule(Policy.FIRST_USE, 18_000)
-    scene = make_scene([replace(limit, rule=rule) for limit in limits()[:1]])
+    five_hours, week = limits()
+    scene = make_scene([replace(five_hours, rule=Rule(Policy.FIRST_USE, 18_000)), week])
     assert authorize_gathered([ask(scene.desk)], at=T0) == [LEFT]
     assert not Reservation.objects.exists()
     assert not UsageBucket.objects.exists()
