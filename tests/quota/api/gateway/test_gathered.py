@@ -88,7 +88,7 @@ def test_what_a_batch_has_no_answer_for_is_for_the_view(nothing: object) -> None
     assert gathered.answer_settle(nothing) is None  # type: ignore[arg-type]
 
 
-def test_who_is_told_to_come_again_has_what_to_hand_on() -> None:
+def test_who_is_to_come_again_has_what_to_hand_on() -> None:
     status, headers, body = gathered.refuse_authorize(READ, TooBusy())
     answer = json.loads(body)
     assert (status, dict(headers)[b"retry-after"], answer["code"]) == (503, b"1", "unavailable")
