@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quota', '0003_hot_path'),
+        ('quota', '0003_states_of_calls'),
         ('teams', '0002_rules'),
     ]
 

@@ -33,7 +33,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.events": (),
 }
 MIGRATIONS = (
-    "quota.migrations.0003_hot_path",
+    "quota.migrations.0003_states_of_calls",
     "quota.migrations.0006_pay_as_you_go",
     "quota.migrations.0014_gathering",
 )

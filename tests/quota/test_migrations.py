@@ -28,6 +28,6 @@ def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
         assert left(cursor) == (12, 1)
         cursor.execute(import_module("quota.migrations.0006_pay_as_you_go").DROP)
         assert left(cursor) == (9, 1)
-        cursor.execute(import_module("quota.migrations.0003_hot_path").DROP)
+        cursor.execute(import_module("quota.migrations.0003_states_of_calls").DROP)
         assert left(cursor) == (0, 0)
         transaction.set_rollback(True)
