@@ -21,10 +21,6 @@ class ProcessorTime:
     def __sub__(self, before: ProcessorTime) -> ProcessorTime:
         return ProcessorTime(self.web - before.web, self.database - before.database)
 
-    @property
-    def both(self) -> float:
-        return self.web + self.database
-
 
 def processor_time(target: Scratch) -> ProcessorTime:
     """So far. The database must be on this machine; the server process of a connection that has ended counts

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import connection
 
@@ -15,27 +13,24 @@ PREFIX = "gw-"
 SECRET_LENGTH = 40
 
 _COLUMNS = ["id", "name", "created_at", "revoked_at", "max_lifetime_seconds", "flush_seconds", "charge_hold"]
-# Of these hashes those of credentials that work, each with its gateway. One look-up by unique indexes.
-RECOGNISE = f"""
-SELECT c.token_hash, {", ".join(f"g.{name}" for name in _COLUMNS)}
+_RECOGNISE = f"""
+SELECT {", ".join(f"g.{name}" for name in _COLUMNS)}
 FROM quota_gatewaycredential c JOIN quota_gateway g ON g.id = c.gateway_id
-WHERE c.token_hash = ANY(%(hashes)s) AND g.revoked_at IS NULL
-    AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > %(at)s)
+WHERE c.token_hash = %s AND g.revoked_at IS NULL
+    AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > %s)
 """  # noqa: S608  (its parts are constants of ours)
 
 
 def recognise_gateway(*, text: str, at: datetime) -> Gateway | None:
-    """The gateway with this credential, if it works at `at`; None for any other text."""
+    """The gateway with this credential, if it works at `at`; None for any other text. One look-up by unique
+    indexes.
+    """
     if not is_credential(text):
         return None
     with connection.cursor() as cursor:
-        cursor.execute(RECOGNISE, {"hashes": [hash_of_credential(text)], "at": at})
-        return gateways_by_hash(cursor.fetchall()).get(hash_of_credential(text))
-
-
-def gateways_by_hash(rows: Iterable[Sequence[Any]]) -> dict[str, Gateway]:
-    """What `RECOGNISE` has answered, by the hash of the credential."""
-    return {row[0]: Gateway.from_db(connection.alias, _COLUMNS, row[1:]) for row in rows}
+        cursor.execute(_RECOGNISE, [hash_of_credential(text), at])
+        row = cursor.fetchone()
+    return Gateway.from_db(connection.alias, _COLUMNS, row) if row else None
 
 
 def is_credential(text: str) -> bool:

@@ -26,7 +26,14 @@ from quota.hot_path.charges import Charging, room_of, worked_out
 from quota.hot_path.draws import Draw, Report, check_open, draw_of
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.sql import Columns, fetch_all
-from quota.hot_path.state import CallState, ReservationState, SeatUsage, check_genuine, take_usage_of
+from quota.hot_path.state import (
+    CallState,
+    ReservationState,
+    SeatUsage,
+    check_genuine,
+    id_and_kind_of,
+    take_usage_of,
+)
 from quota.models import Gateway, Reservation, UsageEvent
 from quota.windows import Policy
 from teams import keytext
@@ -90,43 +97,40 @@ def authorize_gathered(asks: Sequence[Ask], *, at: datetime | None = None) -> li
 
     `at` is the moment of all of them, UTC; None: the database's clock, after the locks.
     """
-    answers: list[Authorization | NotHere] = [LEFT] * len(asks)
-    usual = [number for number, ask in enumerate(asks) if _is_usual(ask.request)]
+    usual = {number: id for number, ask in enumerate(asks) if (id := _usual_id(ask.request))}
     if not usual:
-        return answers
+        return [LEFT] * len(asks)
     try:
         with transaction.atomic():
-            answers = _authorized(asks, usual, answers, at)
+            return _authorized(asks, usual, at)
     except _Conflict:
         return [LEFT] * len(asks)
-    return answers
 
 
-def _is_usual(request: AuthorizeRequest) -> bool:
-    """Whether it asks for a call with a genuine Subscription Key. What is forged is refused by the other
-    road, which locks nothing for it either.
+def _usual_id(request: AuthorizeRequest) -> str | None:
+    """The public id of the genuine Subscription Key that asks for a call; None for any other request. What is
+    forged is refused by the other road, which locks nothing for it either.
     """
-    if request.hold_nanousd is not None or keytext.kind_of(request.key_text) is not keytext.SUBSCRIPTION_KEY:
-        return False
     try:
-        check_genuine(request.key_text)
+        public_id, kind = id_and_kind_of(request.key_text)
+        if request.hold_nanousd is not None or kind is not keytext.SUBSCRIPTION_KEY:
+            return None
+        check_genuine(request.key_text, public_id, kind)
     except (Refusal, Unavailable):
-        return False
-    return True
-
-
-def _public_id(request: AuthorizeRequest) -> str:
-    return keytext.key_id_of(request.key_text, keytext.SUBSCRIPTION_KEY) or ""
+        return None
+    return public_id
 
 
 def _authorized(
-    asks: Sequence[Ask], usual: Sequence[int], answers: list[Authorization | NotHere], at: datetime | None
+    asks: Sequence[Ask], usual: Mapping[int, str], at: datetime | None
 ) -> list[Authorization | NotHere]:
+    """`usual`: by the number of each that is, the public id of its key."""
+    answers: list[Authorization | NotHere] = [LEFT] * len(asks)
     chosen = [asks[number] for number in usual]
     rows = fetch_all(
         _GATHER_CALLS,
         {
-            "keys": [_public_id(ask.request) for ask in chosen],
+            "keys": [*usual.values()],
             "request_ids": [ask.request.request_id for ask in chosen],
             "credentials": [ask.credential_hash for ask in chosen],
             "at": at,
@@ -135,7 +139,7 @@ def _authorized(
     usages: dict[int, SeatUsage] = {}
     taken: set[tuple[int, str]] = set()
     holds: list[Reservation] = []
-    for number, ask, row in zip(usual, chosen, rows, strict=True):
+    for (number, public_id), ask, row in zip(usual.items(), chosen, rows, strict=True):
         usage = take_usage_of(row)
         if row["key_id"] is None:
             answers[number] = LOCKED if row["seated"] else LEFT
@@ -145,13 +149,13 @@ def _authorized(
         if row["gateway_id"] is None or row["asked_before"] or request in taken:
             continue
         state = CallState(**{**_OF_KEYS, **{name: row[name] for name in _KEY_FIELDS}, "usage": usage})
-        hold = _held(ask.request, _gateway_of(row), state, row["at"])
+        hold = _held(ask.request, public_id, _gateway_of(row), state, row["at"])
         if hold is None:
             continue
         taken.add(request)
         usages[seat_id] = usage.with_hold(hold.reservation)
         holds.append(hold.reservation)
-        answers[number] = authorization_of(hold, _public_id(ask.request), state.team_slug)
+        answers[number] = authorization_of(hold, public_id, state.team_slug)
     if holds:
         _write_holds(holds, rows[0]["at"])
     return answers
@@ -163,16 +167,16 @@ def _gateway_of(row: Mapping[str, Any]) -> Gateway:
     return Gateway(pk=row["gateway_id"], **limits)
 
 
-def _held(request: AuthorizeRequest, gateway: Gateway, state: CallState, at: datetime) -> NewHold | None:
+def _held(
+    request: AuthorizeRequest, public_id: str, gateway: Gateway, state: CallState, at: datetime
+) -> NewHold | None:
     """The hold that quota alone pays for; None where there is none, or where it would open a window."""
     opens = any(rule.policy is Policy.FIRST_USE for rule in state.usage.rules)
     if opens or not state.key_works:
         return None
+    request_hash = hash_of_request(public_id, request, card_of(state))
     try:
-        public_id = _public_id(request)
-        hold = hold_for(
-            request, hash_of_request(public_id, request, card_of(state)), gateway=gateway, state=state, at=at
-        )
+        hold = hold_for(request, request_hash, gateway=gateway, state=state, at=at)
     except Refusal:
         return None
     return None if hold.credits_needed else hold

@@ -267,7 +267,7 @@ def locked_call_state(
     was named by its handle has no text to compare. Whether it worked then is `key_works`.
     """
     if key_text is not None:
-        check_genuine(key_text)
+        check_genuine(key_text, key_public_id, kind)
     row = fetch_row(
         _API_CALL_STATE if kind is keytext.API_KEY else _CALL_STATE,
         {
@@ -284,13 +284,12 @@ def locked_call_state(
     return CallState(**row, usage=usage)
 
 
-def check_genuine(key_text: str) -> None:
-    """Find out, before anything is locked, whether a key has just this text.
+def check_genuine(key_text: str, key_public_id: str, kind: keytext.KeyKind) -> None:
+    """Find out, before anything is locked, whether the key of this id has just this text.
 
     Raises KeyInvalid for a forged text and for none of ours, KeyRootMissing where that cannot be known.
     """
-    public_id, kind = id_and_kind_of(key_text)
-    _check_text(key_text, public_id, *_made_of(public_id, kind), kind)
+    _check_text(key_text, key_public_id, *_made_of(key_public_id, kind), kind)
 
 
 @lru_cache(maxsize=65_536)

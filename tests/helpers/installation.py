@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -74,3 +76,18 @@ class Installation:
     def ready(self) -> bool:
         status, body = get(self.port, "/readyz")
         return status == 200 and set(json.loads(body)["checks"].values()) == {"ok"}
+
+
+@contextmanager
+def installed(data: Path, **environment: str) -> Iterator[Installation]:
+    """An installation that is ready, with these variables. None of its processes outlives the block."""
+    installation = Installation(data)
+    installation.environment |= environment
+    try:
+        installation.start()
+        wait_for(installation.ready)
+        yield installation
+        installation.signal(signal.SIGINT)
+    finally:
+        for pid in installation.processes():
+            os.kill(pid, signal.SIGKILL)

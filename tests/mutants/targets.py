@@ -16,7 +16,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.authorize": ("_INSERT", "_INSERT_OF_API_KEY"),
     "quota.hot_path.holds": (),
     "quota.hot_path.gathered": (),
-    "quota.hot_path.credentials": ("RECOGNISE",),
+    "quota.hot_path.credentials": ("_RECOGNISE",),
     "quota.hot_path.refusals": (),
     "quota.hot_path.settle": (),
     "quota.hot_path.extend": (),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import signal
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.helpers.installation import Installation
+from tests.helpers.installation import Installation, installed
 from tests.helpers.serving import free_port, get, wait_for
 from tokenplan.runtime import folders
 
@@ -25,16 +23,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 @pytest.fixture
 def served(tmp_path: Any) -> Iterator[Installation]:
-    installation = Installation(tmp_path / "data")
-    installation.environment |= {"GATEWAY_API_PORT": str(free_port()), "SMALL_GATEWAY": "0"}
-    try:
-        installation.start()
-        wait_for(installation.ready)
+    with installed(tmp_path / "data", GATEWAY_API_PORT=str(free_port()), SMALL_GATEWAY="0") as installation:
         yield installation
-        installation.signal(signal.SIGINT)
-    finally:
-        for pid in installation.processes():
-            os.kill(pid, signal.SIGKILL)
 
 
 def post(installation: Installation, path: str, body: Mapping[str, object]) -> tuple[int, dict[str, Any]]:

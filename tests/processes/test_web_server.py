@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import psutil
 import pytest
 
-from tests.helpers.installation import Installation
+from tests.helpers.installation import Installation, installed
 from tests.helpers.serving import get, wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
@@ -24,16 +24,10 @@ SOON = 2.0
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    installation = Installation(tmp_path_factory.mktemp("web") / "data")
-    installation.environment |= {"DEMO": "0", "REQUEST_BODY_SECONDS": "3"}
-    try:
-        installation.start()
-        wait_for(installation.ready)
+    with installed(
+        tmp_path_factory.mktemp("web") / "data", DEMO="0", REQUEST_BODY_SECONDS="3"
+    ) as installation:
         yield installation
-        installation.signal(signal.SIGINT)
-    finally:
-        for pid in installation.processes():
-            os.kill(pid, signal.SIGKILL)
 
 
 def timed(port: int, path: str) -> tuple[int, float]:
