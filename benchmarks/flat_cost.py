@@ -32,7 +32,7 @@ WITH seat AS (
         state, created_at, expires_at, holds_until, closed_at, expired)
     SELECT id, gateway_id, format('recorded-%%s-%%s', seat_id, n), '',
         team_id, membership_id, key_id, seat_id, plan_id,
-        rate_card_id, 'MiniMax-M2.7', '', '[]', 1000, 1000, 0, 0, 0, '[]',
+        rate_card_id, 'MiniMax-M2.7', '', '[]', 1000, 1000, 0, 0, 0, '{}',
         'settled', moment, moment + interval '15 minutes', moment + interval '15 minutes', moment, false
     FROM calls, seat RETURNING id
 )
@@ -43,7 +43,7 @@ INSERT INTO quota_usageevent (
     amount_nanousd, from_quota_nanousd, from_credits_nanousd, overrun_nanousd,
     windows_before, windows_after, occurred_at, recorded_at, unpriced, first_use_starts)
 SELECT id, gateway_id, '', id, '', '[]', false, false, team_id, membership_id, key_id, seat_id, plan_id,
-    'MiniMax-M2.7', 'language', '', '{}', '[]', 1000, 1000, 0, 0, '[]', '[]', moment, moment,
+    'MiniMax-M2.7', 'language', '', '{}', '[]', 1000, 1000, 0, 0, '{}', '{}', moment, moment,
     false, '{}'
 FROM calls, seat
 """

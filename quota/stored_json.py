@@ -1,4 +1,4 @@
-"""The JSON of moments, windows and prices: stored with reservations and charges exactly as it is answered."""
+"""The JSON of moments, windows and prices, as it is answered everywhere; prices are stored so with charges."""
 
 from __future__ import annotations
 

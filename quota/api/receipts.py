@@ -7,8 +7,9 @@ from typing import Any
 from rest_framework import serializers
 
 from quota.api.fields import NANOUSD, WindowSerializer
+from quota.hot_path.catalog import windows_then
 from quota.models import UsageEvent
-from quota.stored_json import moment_json
+from quota.stored_json import moment_json, windows_json
 from tokenplan.kit.api import Shape
 from tokenplan.kit.paging import Cursor
 
@@ -20,7 +21,7 @@ class LatestCallFirst(Cursor):
 
 
 def receipt_json(event: UsageEvent) -> dict[str, Any]:
-    """A receipt (docs/api.md). Windows and prices are as they were stored with the charge."""
+    """A receipt (docs/api.md). Windows and prices are those that were kept with the charge."""
     return {
         "id": str(event.pk),
         "reservation": str(event.reservation_id) if event.reservation_id else None,
@@ -37,8 +38,8 @@ def receipt_json(event: UsageEvent) -> dict[str, Any]:
         "from_balance_nanousd": event.from_balance_nanousd,
         "overrun_nanousd": event.overrun_nanousd,
         "prices": event.prices,
-        "windows_before": event.windows_before,
-        "windows_after": event.windows_after,
+        "windows_before": windows_json(windows_then(event.plan_id, event.windows_before)),
+        "windows_after": windows_json(windows_then(event.plan_id, event.windows_after)),
         "occurred_at": moment_json(event.occurred_at),
         "recorded_at": moment_json(event.recorded_at),
         **({"corrects": str(event.corrects_id)} if event.corrects_id else {}),

@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 from quota.errors import RequestIdReused, ReservationClosed
 from quota.hot_path.accounts import USABLE_BALANCE, USABLE_CREDITS, usable_in_account
 from quota.hot_path.buckets import open_first_use_windows
+from quota.hot_path.catalog import windows_then
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.refusals import no_room
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import CallState, id_and_kind_of, locked_call_state
 from quota.models import Gateway, Reservation
+from quota.windows import QuotaWindow
 from teams import keytext
 from teams.errors import KeyInvalid
 
@@ -40,7 +42,7 @@ class Authorization:
     from_balance_nanousd: int
     team_slug: str
     plan_code: str | None
-    windows: list[dict[str, object]]
+    windows: list[QuotaWindow]
 
 
 def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
@@ -100,17 +102,25 @@ def _repeated(
             detail % {"request_id": request_id, "state": of_prior}, reservation_id=prior.pk, state=of_prior
         )
     plan_code = prior.plan.code if prior.plan else None
-    return _authorization(prior, key_public_id, state.team_slug, plan_code, repeated=True)
+    windows = windows_then(prior.plan_id, prior.windows)
+    return _authorization(prior, key_public_id, state.team_slug, plan_code, windows, repeated=True)
 
 
 def authorization_of(hold: NewHold, key_public_id: str, team_slug: str) -> Authorization:
     """The answer to the request that the hold was made for."""
     plan_code = hold.plan.code if hold.plan else None
-    return _authorization(hold.reservation, key_public_id, team_slug, plan_code, repeated=False)
+    windows, held = hold.windows, hold.reservation
+    return _authorization(held, key_public_id, team_slug, plan_code, windows, repeated=False)
 
 
 def _authorization(
-    reservation: Reservation, key_public_id: str, team_slug: str, plan_code: str | None, *, repeated: bool
+    reservation: Reservation,
+    key_public_id: str,
+    team_slug: str,
+    plan_code: str | None,
+    windows: list[QuotaWindow],
+    *,
+    repeated: bool,
 ) -> Authorization:
     return Authorization(
         reservation_id=reservation.pk,
@@ -123,7 +133,7 @@ def _authorization(
         from_balance_nanousd=reservation.from_balance_nanousd,
         team_slug=team_slug,
         plan_code=plan_code,
-        windows=reservation.windows,
+        windows=windows,
     )
 
 

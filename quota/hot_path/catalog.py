@@ -5,12 +5,14 @@ Both are immutable in the database (by trigger), so each is read once a process.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from quota.models import Plan, RateCard
 from quota.pricing import DEFAULT_HOLD, Card, ModelPrices, Price
-from quota.windows import Limit
+from quota.stored_windows import windows_of
+from quota.windows import Limit, QuotaWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,16 @@ def plan_terms(plan_id: int) -> PlanTerms:
         plan.agents_enforced,
         tuple(limit.limit for limit in plan.limits.all()),
     )
+
+
+def limits_of(plan_id: int | None) -> tuple[Limit, ...]:
+    """The limits of a plan version, in the order in which windows are stored and shown; none of no plan."""
+    return plan_terms(plan_id).limits if plan_id else ()
+
+
+def windows_then(plan_id: int | None, numbers: Sequence[int | None]) -> list[QuotaWindow]:
+    """The windows that a hold or a charge of this plan version has kept."""
+    return windows_of(limits_of(plan_id), numbers)
 
 
 @lru_cache(maxsize=16)

@@ -17,14 +17,14 @@ from django.db.models import F
 from quota.allocation import Split, draw, split
 from quota.hot_path.accounts import Payer, account_columns, key_columns, usable_in_account
 from quota.hot_path.buckets import first_use_starts
-from quota.hot_path.catalog import plan_terms
+from quota.hot_path.catalog import limits_of
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import ReservationState, SeatUsage
 from quota.models import ApiKeyMonth, CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
 from quota.querysets import CreditGrantQuerySet
-from quota.stored_json import prices_json, windows_json
-from quota.windows import Limit
+from quota.stored_json import prices_json
+from quota.stored_windows import numbers_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,12 +178,8 @@ def record_charge(
 
 def room_of(call: Call, seat_usage: SeatUsage, held: HeldParts) -> int:
     """Nano-dollars of usage that the windows have room for at the call, beside what is held for it."""
-    limits = _limits(call)
+    limits = limits_of(call.plan_id)
     return seat_usage.without(_own(call, held)).room(limits, call.occurred_at) if limits else 0
-
-
-def _limits(call: Call) -> tuple[Limit, ...]:
-    return plan_terms(call.plan_id).limits if call.plan_id else ()
 
 
 def _own(call: Call, held: HeldParts) -> UUID | None:
@@ -202,7 +198,7 @@ def worked_out(
     becomes: AfterDraw,
 ) -> Charging:
     """The charge, paid in these parts."""
-    limits, own = _limits(call), _own(call, held)
+    limits, own = limits_of(call.plan_id), _own(call, held)
     before = seat_usage.windows(limits, call.occurred_at)
     starts = {
         rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
@@ -240,8 +236,8 @@ def worked_out(
             for rule_key, start in first_use_starts(seat_usage, call.occurred_at).items()
             if in_window
         },
-        windows_before=windows_json(before),
-        windows_after=windows_json(usage.windows(limits, call.occurred_at)),
+        windows_before=numbers_of(before),
+        windows_after=numbers_of(usage.windows(limits, call.occurred_at)),
         occurred_at=call.occurred_at,
         recorded_at=at,
         corrects_id=call.corrects_id,

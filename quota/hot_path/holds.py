@@ -21,8 +21,8 @@ from quota.hot_path.state import CallState
 from quota.models import Gateway, Reservation
 from quota.models.gateways import SHORTEST_LIFETIME_SECONDS
 from quota.pricing import Card, estimated, not_on_the_card
-from quota.stored_json import windows_json
-from quota.windows import Hold
+from quota.stored_windows import numbers_of
+from quota.windows import Hold, QuotaWindow
 from tokenplan.kit.errors import InvalidValue
 
 # A video is made by a job that runs for hours.
@@ -50,12 +50,13 @@ class AuthorizeRequest:
 @dataclass(frozen=True, slots=True)
 class NewHold:
     """A hold that is decided and not written yet. `credits_needed`: the nano-dollars of Credits, or of API
-    balance, that must be usable for it to be written.
+    balance, that must be usable for it to be written. `windows`: with it in them.
     """
 
     reservation: Reservation
     credits_needed: int
     plan: PlanTerms | None
+    windows: list[QuotaWindow]
 
 
 def hold_for(
@@ -98,13 +99,13 @@ def hold_for(
         left_quota_nanousd=parts.from_quota,
         **account_columns(state.payer, "from", parts.from_credits),
         **account_columns(state.payer, "left", parts.from_credits),
-        windows=windows_json(windows),
+        windows=numbers_of(windows),
         created_at=at,
         expires_at=expires_at,
         **ends_of_hold(gateway, expires_at, is_lease=is_lease, is_charged=gateway.charge_hold),
     )
     # What is estimated at nothing asks for no room: a working seat is enough, without one some Credits.
-    return NewHold(reservation, parts.from_credits or (1 if plan is None else 0), plan)
+    return NewHold(reservation, parts.from_credits or (1 if plan is None else 0), plan, windows)
 
 
 def card_of(state: CallState) -> Card | None:

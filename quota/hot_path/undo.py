@@ -8,6 +8,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from quota.hot_path.accounts import Payer
+from quota.hot_path.catalog import limits_of
 from quota.hot_path.state import SeatUsage, seat_usage_around
 from quota.models import (
     Account,
@@ -20,7 +21,7 @@ from quota.models import (
     UsageEvent,
 )
 from quota.models.usage import OWN_DRAW
-from quota.stored_json import windows_json
+from quota.stored_windows import numbers_of
 from teams.models import User
 
 # What an undoing event says like the event that it undoes.
@@ -62,9 +63,8 @@ def usage_around(event: UsageEvent, at: datetime) -> SeatUsage:
     return seat_usage_around(event.seat_id, event.occurred_at, at)
 
 
-def _windows(event: UsageEvent, usage: SeatUsage) -> list[dict[str, object]]:
-    limits = [limit.limit for limit in event.plan.limits.all()] if event.plan else []
-    return windows_json(usage.windows(limits, event.occurred_at))
+def _windows(event: UsageEvent, usage: SeatUsage) -> list[int | None]:
+    return numbers_of(usage.windows(limits_of(event.plan_id), event.occurred_at))
 
 
 def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -97,7 +98,11 @@ class Reservation(models.Model):
     left_balance_nanousd = models.BigIntegerField(
         default=0, db_default=0, help_text=_("What draws have left of the API balance part.")
     )
-    windows = models.JSONField(help_text=_("The windows as the authorize answered them."))
+    windows = ArrayField(
+        models.BigIntegerField(null=True),
+        default=list,
+        help_text=_("The windows as the authorize answered them (quota/stored_windows.py)."),
+    )
     state = models.CharField(max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -276,8 +281,8 @@ class UsageEvent(models.Model):
     first_use_starts = models.JSONField(
         default=dict, help_text=_("When the first_use windows that it counts in began, by window rule.")
     )
-    windows_before = models.JSONField()
-    windows_after = models.JSONField()
+    windows_before = ArrayField(models.BigIntegerField(null=True), default=list)
+    windows_after = ArrayField(models.BigIntegerField(null=True), default=list)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     corrects = models.ForeignKey(

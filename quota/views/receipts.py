@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from quota.hot_path.catalog import windows_then
 from quota.models import UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from teams.permissions import Right
@@ -64,8 +64,12 @@ def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
         "receipt": "account-receipt" if own else "team-receipt",
         "meters": [(meter, quantity, prices.get(meter)) for meter, quantity in sorted(event.usage.items())],
         "windows": [
-            (before, after, datetime.fromisoformat(after["resets_at"]))
-            for before, after in zip(event.windows_before, event.windows_after, strict=True)
+            (before, after)
+            for before, after in zip(
+                windows_then(event.plan_id, event.windows_before),
+                windows_then(event.plan_id, event.windows_after),
+                strict=True,
+            )
         ],
     }
     return show(request, "quota/receipt.html", context)

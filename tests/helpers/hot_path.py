@@ -8,9 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.authorize import Authorization
+from quota.hot_path.catalog import windows_then
 from quota.hot_path.events import ReportedEvent, record_events
 from quota.models import CreditLedgerEntry, Gateway, Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
+from quota.windows import QuotaWindow
 from teams import keytext
 from tests.helpers.factories import T0, Scene, give_credits, limits, make_scene
 
@@ -31,6 +33,16 @@ def parts(event: UsageEvent | None) -> tuple[int, int, int]:
     nanousd = (event.from_quota_nanousd, event.from_credits_nanousd, event.overrun_nanousd)
     assert sum(nanousd) == event.amount_nanousd
     return nanousd[0] // PENNY, nanousd[1] // PENNY, nanousd[2] // PENNY
+
+
+def windows_before(event: UsageEvent) -> list[QuotaWindow]:
+    """The windows just before the charge, as its receipt shows them."""
+    return windows_then(event.plan_id, event.windows_before)
+
+
+def windows_after(event: UsageEvent) -> list[QuotaWindow]:
+    """The same just after it."""
+    return windows_then(event.plan_id, event.windows_after)
 
 
 def left(held: Authorization) -> tuple[int, int, str]:

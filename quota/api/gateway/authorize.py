@@ -90,7 +90,7 @@ def authorization_json(held: Authorization) -> dict[str, Any]:
         "from_balance_nanousd": held.from_balance_nanousd,
         "team": held.team_slug,
         "plan": held.plan_code,
-        "windows": held.windows,
+        "windows": windows_json(held.windows),
     }
 
 
@@ -169,7 +169,7 @@ class Authorize(GatewayView):
         rate_limits: dict[str, str] = {}
         if isinstance(error, errors.QuotaExhausted | errors.LargerThanTheWindow | errors.TooManyAgents):
             extra["windows"] = windows_json(error.windows)
-            rate_limits = rate_limit_fields(extra["windows"], timezone.now())
+            rate_limits = rate_limit_fields(error.windows, timezone.now())
         extra["relay"] = relay(problem, error, self.request_id, rate_limits)
         if isinstance(error, errors.QuotaExhausted | errors.LargerThanTheWindow):
             extra["window"] = error.window.limit.name

@@ -56,7 +56,7 @@ def test_an_authorized_call_holds_its_estimate_in_both_windows(scene: Scene) -> 
         0,
     )
     assert (answer.team_slug, answer.plan_code) == (scene.team.slug, "max")
-    assert [window["held_nanousd"] for window in answer.windows] == [3 * PENNY, 3 * PENNY]
+    assert [window.held for window in answer.windows] == [3 * PENNY, 3 * PENNY]
     assert answer.expires_at == T0 + 15 * MINUTE
     bar = usage_bar(scene.owner, T0)
     assert [(window.used, window.held) for window in bar.windows] == [(0, 3 * PENNY)] * 2

@@ -107,8 +107,8 @@ def test_a_call_by_an_alias_is_one_of_its_model(scene: Scene) -> None:
 @pytest.mark.django_db
 def test_the_windows_of_the_answer_hold_what_others_hold_too(scene: Scene) -> None:
     scene.desk.ask(3)
-    assert [window["held_nanousd"] for window in scene.desk.ask(4).windows] == [7 * PENNY] * 2
-    assert [window["held_nanousd"] for window in scene.desk.lease(PENNY).windows] == [8 * PENNY] * 2
+    assert [window.held for window in scene.desk.ask(4).windows] == [7 * PENNY] * 2
+    assert [window.held for window in scene.desk.lease(PENNY).windows] == [8 * PENNY] * 2
 
 
 @pytest.mark.django_db

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.charges import HeldParts
+from quota.hot_path.catalog import windows_then
 from quota.hot_path.events import ReportedEvent, record_events
 from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, UsageBucket, UsageEvent
 from quota.services.credits import freeze_lot
@@ -27,7 +28,7 @@ from tests.helpers.factories import (
     make_scene,
     make_team,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, windows_after
 
 EAST = timezone(timedelta(hours=14))
 
@@ -63,8 +64,8 @@ def test_a_charge_says_all_about_its_call(scene: Scene) -> None:
     record_events(gateway=gateway, events=[sent], at=T0 + MINUTE)
     (row,) = UsageEvent.objects.values()
     written: dict[str, Any] = {**row}
-    windows = [written.pop(name) for name in ("windows_before", "windows_after")]
-    assert [[(w["used_nanousd"], w["held_nanousd"]) for w in of] for of in windows] == [
+    windows = [windows_then(scene.plan.pk, written.pop(name)) for name in ("windows_before", "windows_after")]
+    assert [[(w.used, w.held) for w in of] for of in windows] == [
         [(0, 2 * PENNY)] * 2,
         [(PENNY, 0)] * 2,
     ]
@@ -148,7 +149,7 @@ def test_overrun_counts_in_the_windows_as_quota_does(scene: Scene) -> None:
     scene.desk.use(980)
     event = scene.desk.settle(scene.desk.ask(5), 20)
     assert parts(event) == (10 * PENNY, 0, 10 * PENNY)
-    assert [window["used_nanousd"] for window in event.windows_after] == [1000 * PENNY] * 2
+    assert [window.used for window in windows_after(event)] == [1000 * PENNY] * 2
     buckets = UsageBucket.objects.filter(seat=scene.seat).values_list("used_nanousd", flat=True)
     assert list(buckets) == [1000 * PENNY] * 2
 

@@ -12,7 +12,7 @@ from quota.models import CreditGrant, CreditMonth, Reservation, UsageBucket, Usa
 from quota.selectors.reconcile import differences
 from quota.windows import Limit, Policy, Rule
 from tests.helpers.factories import T0, Scene, give_credits, limits, make_scene
-from tests.helpers.hot_path import HOUR, PENNY
+from tests.helpers.hot_path import HOUR, PENNY, windows_after, windows_before
 
 pytestmark = pytest.mark.django_db
 
@@ -27,17 +27,17 @@ OF_A_RECEIPT = (
     *("model", "usage", "prices", "amount_nanousd", "from_quota_nanousd", "from_credits_nanousd"),
     *("overrun_nanousd", "occurred_at"),
 )
-# A rolling window begins a length before all that counts will have left it, and what is held counts.
-OF_A_WINDOW = ("name", "limit_nanousd", "used_nanousd")
 
 
 def written(scene: Scene) -> dict[str, Any]:
-    """All that the calls have left behind, but for ids and for what was held."""
+    """All that the calls have left behind, but for ids, for what was held, and for when windows reset, which
+    depends on it.
+    """
     receipts = [
         {
             **{name: getattr(event, name) for name in OF_A_RECEIPT},
-            "before": [[window[name] for name in OF_A_WINDOW] for window in event.windows_before],
-            "after": [[window[name] for name in OF_A_WINDOW] for window in event.windows_after],
+            "before": [(window.limit, window.used) for window in windows_before(event)],
+            "after": [(window.limit, window.used) for window in windows_after(event)],
         }
         for event in UsageEvent.objects.filter(team=scene.team).order_by(
             "occurred_at", "amount_nanousd", "id"

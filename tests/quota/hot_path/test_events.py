@@ -35,7 +35,7 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, counts, used, windows_after
 from tokenplan.kit.problems import problem_of
 
 pytestmark = pytest.mark.django_db
@@ -140,7 +140,7 @@ def test_a_late_event_moves_no_first_use_window() -> None:
     buckets = UsageBucket.objects.order_by("starts_at").values_list("starts_at", "used_nanousd")
     assert list(buckets) == [(T0 + 3 * HOUR, 31 * PENNY), (T0 + 8 * HOUR, 40 * PENNY)]
     receipt = UsageEvent.objects.get(external_id="late")
-    assert receipt.windows_after[0]["used_nanousd"] == 31 * PENNY
+    assert windows_after(receipt)[0].used == 31 * PENNY
 
 
 def test_a_meter_without_a_price_throws_no_row_away(scene: Scene) -> None:

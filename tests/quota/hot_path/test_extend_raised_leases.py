@@ -26,7 +26,18 @@ from tests.helpers.factories import (
     make_member,
     make_scene,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, charging, left, parts, reported
+from tests.helpers.hot_path import (
+    HOUR,
+    MINUTE,
+    PENNY,
+    SECOND,
+    charging,
+    left,
+    parts,
+    reported,
+    windows_after,
+    windows_before,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -177,11 +188,11 @@ def test_the_windows_after_a_draw_show_what_the_lease_still_holds() -> None:
     scene.desk.ask(1)
     scene.desk.ask(1)
     event = scene.desk.draw(held, 3).event
-    shown = [(w["used_nanousd"], w["held_nanousd"]) for w in event.windows_after]
+    shown = [(w.used, w.held) for w in windows_after(event)]
     assert shown == [(3 * PENNY, 7 * PENNY)] * 2
-    assert [w["held_nanousd"] for w in event.windows_before] == [10 * PENNY] * 2
+    assert [w.held for w in windows_before(event)] == [10 * PENNY] * 2
     last = scene.desk.report(held, {"calls": 2}, at=T0 + MINUTE, model="penny")
-    assert [w["held_nanousd"] for w in last.windows_after] == [2 * PENNY] * 2
+    assert [w.held for w in windows_after(last)] == [2 * PENNY] * 2
 
 
 def test_frozen_lots_pay_for_no_raise() -> None:

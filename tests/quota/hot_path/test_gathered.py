@@ -44,7 +44,7 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
 )
-from tests.helpers.hot_path import PENNY, bar, forged
+from tests.helpers.hot_path import PENNY, bar, forged, windows_after, windows_before
 from tests.helpers.roads import hash_of
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +78,7 @@ def test_calls_of_one_seat_see_those_before_them_in_the_batch() -> None:
     assert [answer if isinstance(answer, NotHere) else answer.from_quota_nanousd for answer in answers] == [
         3 * PENNY
     ] * 3 + [LEFT]
-    assert [answer.windows[0]["held_nanousd"] for answer in answers if isinstance(answer, Authorization)] == [
+    assert [answer.windows[0].held for answer in answers if isinstance(answer, Authorization)] == [
         3 * PENNY,
         6 * PENNY,
         9 * PENNY,
@@ -168,9 +168,9 @@ def test_the_settlements_of_a_batch_are_charged_one_after_another() -> None:
     assert events[3] is LEFT  # the second report of one hold is a repeat
     charged = [event for event in events if isinstance(event, UsageEvent)]
     assert [event.amount_nanousd for event in charged] == [2 * PENNY, 3 * PENNY, 4 * PENNY]
-    windows = [(event.windows_before[0], event.windows_after[0]) for event in charged]
-    used = [(one["used_nanousd"] // PENNY, two["used_nanousd"] // PENNY) for one, two in windows]
-    held_of_it = [(one["held_nanousd"] // PENNY, two["held_nanousd"] // PENNY) for one, two in windows]
+    windows = [(windows_before(event)[0], windows_after(event)[0]) for event in charged]
+    used = [(one.used // PENNY, two.used // PENNY) for one, two in windows]
+    held_of_it = [(one.held // PENNY, two.held // PENNY) for one, two in windows]
     assert used == [(0, 2), (2, 5), (0, 4)]
     assert held_of_it == [(10, 5), (5, 0), (5, 0)]
     assert [row.used_nanousd // PENNY for row in UsageBucket.objects.order_by("seat", "rule")] == [5, 5, 4, 4]

@@ -14,7 +14,7 @@ from quota.hot_path.gathered import LEFT, Ask, SettleAsk, authorize_gathered, se
 from quota.hot_path.holds import AuthorizeRequest
 from quota.models import Gateway, Reservation, UsageEvent
 from tests.helpers.factories import T0, Desk, Scene, limits, make_scene
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, forged
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, forged, windows_before
 from tests.helpers.roads import hash_of
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +115,7 @@ def test_of_two_holds_of_one_seat_each_sees_what_counted_at_its_own_moment() -> 
         assert isinstance(held, Authorization)
         holds.append(held)
     events = settle_gathered([report(scene, held, calls=1) for held in reversed(holds)], at=T0 + 6 * HOUR)
-    used = [event.windows_before[0]["used_nanousd"] for event in events if isinstance(event, UsageEvent)]
+    used = [windows_before(event)[0].used for event in events if isinstance(event, UsageEvent)]
     # What was used at first had left the window of the second one, which counts in none of the first.
     assert used == [0, 7 * PENNY]
 

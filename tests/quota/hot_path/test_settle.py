@@ -19,7 +19,7 @@ from quota.models import (
 )
 from quota.selectors.usage_bar import usage_bar
 from tests.helpers.factories import T0, USD, Desk, Scene, give_credits, make_gateway, make_scene
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, counts, used
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, counts, used, windows_after, windows_before
 
 pytestmark = pytest.mark.django_db
 
@@ -28,8 +28,8 @@ def test_settling_charges_what_was_used_and_frees_the_rest(scene: Scene) -> None
     event = scene.desk.settle(scene.desk.ask(10), 4, at=T0 + MINUTE)
     assert (event.amount_nanousd, event.from_quota_nanousd) == (4 * PENNY, 4 * PENNY)
     assert (event.occurred_at, event.recorded_at) == (T0, T0 + MINUTE)
-    assert [w["held_nanousd"] for w in event.windows_before] == [10 * PENNY] * 2
-    assert [(w["used_nanousd"], w["held_nanousd"]) for w in event.windows_after] == [(4 * PENNY, 0)] * 2
+    assert [w.held for w in windows_before(event)] == [10 * PENNY] * 2
+    assert [(w.used, w.held) for w in windows_after(event)] == [(4 * PENNY, 0)] * 2
     assert event.prices == [{"meter": "calls", "unit_size": 1, "nanousd_per_unit": PENNY, "context_over": 0}]
     assert [w.held for w in usage_bar(scene.owner, T0 + MINUTE).windows] == [0, 0]
 

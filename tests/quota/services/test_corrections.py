@@ -36,7 +36,7 @@ from tests.helpers.factories import (
     make_member,
     make_scene,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, parts
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, parts, windows_after, windows_before
 
 pytestmark = pytest.mark.django_db
 
@@ -64,8 +64,8 @@ def test_the_undoing_event_says_the_same_with_negative_amounts(scene: Scene) -> 
             event.seat_id,
             "penny",
         )
-    assert [w["used_nanousd"] for w in done.undo.windows_before] == [10 * PENNY] * 2
-    assert [w["used_nanousd"] for w in done.undo.windows_after] == [0, 0]
+    assert [w.used for w in windows_before(done.undo)] == [10 * PENNY] * 2
+    assert [w.used for w in windows_after(done.undo)] == [0, 0]
     assert bar(scene) == [4, 4]
     assert not list(differences(LATER))
     entry = AuditEntry.objects.get(action="usage.corrected")

@@ -27,7 +27,7 @@ def test_a_new_version_ends_the_sale_of_the_one_before(scene: Scene) -> None:
         grant_seat(team=scene.team, plan=scene.plan, ends_at=None, source="x", at=T0, by=None)
     assert Seat.objects.for_team(scene.team).count() == 1
     # Who has the old version keeps it.
-    assert scene.desk.ask().windows[0]["limit_nanousd"] == 9_900_000_000
+    assert scene.desk.ask().windows[0].limit.nanousd == 9_900_000_000
 
 
 def test_what_was_sold_cannot_be_edited(scene: Scene) -> None:
@@ -94,7 +94,7 @@ def test_a_withdrawn_plan_is_kept_by_its_holders_and_comes_back_as_a_new_version
         grant_seat(team=scene.team, plan=scene.plan, ends_at=None, source="x", at=T0, by=None)
     with pytest.raises(PlanNotSellable):
         withdraw_plan(plan=scene.plan, at=T0, by=None)
-    assert scene.desk.ask().windows[0]["limit_nanousd"] == 9_900_000_000
+    assert scene.desk.ask().windows[0].limit.nanousd == 9_900_000_000
     assert AuditEntry.objects.filter(action="plan.withdrawn", subject="Max v1").count() == 1
     with pytest.raises(IntegrityError, match="new version"), transaction.atomic():
         Plan.objects.update(sellable=True)

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 
 from quota.api.gateway.rate_limits import rate_limit_fields
+from quota.windows import Limit, QuotaWindow
 from tests.helpers import factories
 from tests.helpers.api_client import make_office
 from tests.helpers.factories import CREDIT, T0, USD
@@ -56,13 +57,8 @@ def test_a_call_without_a_seat_has_no_windows_to_tell_of() -> None:
 
 
 def test_a_limit_beyond_the_largest_integer_of_a_field_is_said_as_that() -> None:
-    window = {
-        "name": "5h",
-        "length_seconds": 18000,
-        "limit_nanousd": 1_000_000 * USD,
-        "remaining_nanousd": 1_000_000 * USD,
-        "resets_at": "2026-06-03T09:00:00Z",
-    }
+    limit = Limit("5h", factories.FIVE_HOURS, 1_000_000 * USD)
+    window = QuotaWindow(limit, 0, 0, T0 - timedelta(hours=6), T0 - timedelta(hours=1), None)
     assert rate_limit_fields([window], T0) == {
         "RateLimit-Policy": '"5h";q=999999999999999;w=18000;qu="nano-dollars"',
         "RateLimit": '"5h";r=999999999999999;t=0',
