@@ -1,4 +1,4 @@
-"""The JSON of moments, windows and prices, as it is answered everywhere; prices are stored so with charges."""
+"""The JSON of moments, windows and prices, as it is answered everywhere; charges keep their prices so."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Windows as holds and charges keep them: five whole numbers each, in the order of the plan's limits.
 
-Everything else that a window says follows from its limit, and the limits of a plan version never change. As JSON,
-as they are answered, they would be most of what a call stores.
+Everything else that a window says follows from its limit, and the limits of a plan version never change. As
+JSON, as they are answered, they would be most of what a call stores.
 """
 
 from __future__ import annotations

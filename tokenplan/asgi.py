@@ -14,7 +14,9 @@ from django.db import close_old_connections, connection
 from django.http.request import split_domain_port, validate_host
 
 from quota.api.gateway import gathered
-from quota.hot_path.gathered import LOCKED, authorize_gathered, settle_gathered
+from quota.hot_path.batches import LOCKED
+from quota.hot_path.gathered import authorize_gathered
+from quota.hot_path.gathered_draws import settle_gathered
 from tokenplan.health import Health
 from tokenplan.kit.postgresql.base import has_ended
 from tokenplan.web.application import Application

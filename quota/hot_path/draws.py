@@ -54,6 +54,15 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a gateway reports of a call that a hold had allowed; `closes` the hold unless said otherwise."""
+
+    reservation_id: UUID
+    report: Report
+    closes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """A draw: its event, whether it was recorded just now, and the state of the hold after it, which is
     "lapsed" once a sweep has marked it.

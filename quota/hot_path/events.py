@@ -1,16 +1,12 @@
-"""Usage in bulk, for gateways that flush: each row is a transaction of its own, so a bad one rejects itself
-alone.
-"""
+"""A call that a gateway reports without having settled it, or without having asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -32,20 +28,8 @@ from teams import keytext
 from teams.errors import KeyInvalid
 from teams.keytext import KeyKind
 from teams.models import ApiKeyText, SubscriptionKey
-from tokenplan.kit.problems import UNAVAILABLE
-from tokenplan.kit.transactions import broken_constraint
 
-ONE_EVENT_PER_ID = "one_event_per_id"
 MAX_LATE = timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What a gateway reports of a call that a hold had allowed; `closes` the hold unless said otherwise."""
-
-    reservation_id: UUID
-    report: Report
-    closes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,99 +49,19 @@ class ReportedEvent:
     key_handle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RowResult:
-    """What became of a row: recorded, seen before, or refused (or failed, for a reason nobody foresaw).
-    `ended`: the hold it names, if its key or seat has gone.
-    """
+def record_event(
+    *, gateway: Gateway, event: ReportedEvent, at: datetime, replayed_from: datetime | None = None
+) -> Drawn | UsageEvent | None:
+    """Charge the call in the caller's transaction: a draw from the hold that it names, or an event of its
+    own; None where it was recorded before. What an operator replays, which came at `replayed_from`, is
+    recorded however late.
 
-    is_new: bool = False
-    refusal: Exception | None = None
-    ended: UUID | None = None
-
-
-def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: datetime) -> list[RowResult]:
-    """Draw each from its hold; results in the order given. All that is accepted is durable when this
-    returns.
-    """
-
-    def settle(row: Settlement) -> RowResult:
-        locked = locked_reservation_state(row.reservation_id, at=at)
-        return _result_of(draw_from(locked, row.report, gateway=gateway, closes=row.closes, at=at))
-
-    results = [_row(partial(settle, settlement)) for settlement in settlements]
-    _flush()
-    return results
-
-
-def record_events(*, gateway: Gateway, events: Sequence[ReportedEvent], at: datetime) -> list[RowResult]:
-    """Record each; results in the order given. All that is accepted is durable when this returns."""
-    results = [_row(partial(_record, gateway, event, at)) for event in events]
-    _flush()
-    return results
-
-
-def _result_of(drawn: Drawn) -> RowResult:
-    ended = drawn.event.reservation_id if drawn.state == Reservation.State.ENDED else None
-    return RowResult(is_new=drawn.is_new, ended=ended)
-
-
-def replay(*, gateway: Gateway, row: Settlement | ReportedEvent, received_at: datetime, at: datetime) -> bool:
-    """Record a row for an operator, in the caller's transaction: however late, and though its hold is closed.
-    What names no moment counts when it was received. Whether it was new. Raises what recording it raises.
-    """
-    if isinstance(row, ReportedEvent):
-        return _record(gateway, row, at, replayed_from=received_at).is_new
-    locked = locked_reservation_state(row.reservation_id, at=at)
-    return draw_from(
-        locked, row.report, gateway=gateway, closes=row.closes, at=at, replayed_from=received_at
-    ).is_new
-
-
-def _row(record: Callable[[], RowResult]) -> RowResult:
-    """One row, in a transaction of its own. What is wrong with it is its result, and the batch goes on; only
-    an outage, which is no row's fault, ends the batch.
-
-    Rows do not wait for the disk one by one: `_flush` does, once, before the answer leaves.
-    """
-    try:
-        return _committed(record)
-    except UNAVAILABLE:
-        raise
-    except IntegrityError as error:
-        if broken_constraint(error) != ONE_EVENT_PER_ID:
-            return RowResult(refusal=error)
-    except Exception as error:
-        return RowResult(refusal=error)
-    # Another connection was first with this id, under another key. It has committed, so now it is found.
-    return _row(record)
-
-
-def _committed(record: Callable[[], RowResult]) -> RowResult:
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit = off")
-        return record()
-
-
-def _flush() -> None:
-    """Wait until every commit so far is on the disk: the log is written in order, so one such wait is enough.
-
-    PostgreSQL waits only for a transaction that wrote something; an empty message in its log is something.
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_logical_emit_message(true, 'tokenplan', '')")
-
-
-def _record(
-    gateway: Gateway, event: ReportedEvent, at: datetime, *, replayed_from: datetime | None = None
-) -> RowResult:
-    """Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an event that names
+    Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an event that names
     its reservation also ReservationUnknown, AlreadySettled, AlreadyReleased.
     """
     if event.reservation_id:
         return _record_of_hold(gateway, event, event.reservation_id, at, replayed_from)
-    return RowResult(is_new=_record_without_hold(gateway, event, at, replaying=replayed_from is not None))
+    return _record_without_hold(gateway, event, at, replaying=replayed_from is not None)
 
 
 def _record_of_hold(
@@ -166,7 +70,7 @@ def _record_of_hold(
     reservation_id: UUID,
     at: datetime,
     replayed_from: datetime | None,
-) -> RowResult:
+) -> Drawn | None:
     """The call was asked for: its event is a draw from a lease; else it settles the hold, and is a duplicate
     if that is settled.
 
@@ -187,12 +91,11 @@ def _record_of_hold(
         tags=event.tags or None,
     )
     if _seen_before(locked.team_id, event, digest_of(report), at, replaying=replayed_from is not None):
-        return RowResult()
+        return None
     if locked.state == Reservation.State.SETTLED and not locked.is_lease:
-        return RowResult()
+        return None
     closes = not locked.is_lease
-    drawn = draw_from(locked, report, gateway=gateway, closes=closes, at=at, replayed_from=replayed_from)
-    return _result_of(drawn)
+    return draw_from(locked, report, gateway=gateway, closes=closes, at=at, replayed_from=replayed_from)
 
 
 def _is_of(locked: ReservationState, key: SubscriptionKey | ApiKeyText) -> bool:
@@ -202,7 +105,9 @@ def _is_of(locked: ReservationState, key: SubscriptionKey | ApiKeyText) -> bool:
     return key.membership_id == locked.membership_id and locked.api_key_id is None
 
 
-def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool) -> bool:
+def _record_without_hold(
+    gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool
+) -> UsageEvent | None:
     """A key counts as it stood when the call was made: usage of before its revocation is still usage."""
     occurred_at = event.occurred_at.astimezone(UTC)
     public_id, kind = _key_at_the_call(event, min(occurred_at, at + MAX_AHEAD))
@@ -214,9 +119,9 @@ def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime, *
         occurred_at=occurred_at,
         at=at,
     )
-    digest = _event_hash(event)
+    digest = hash_of_event(event)
     if _seen_before(state.team_id, event, digest, at, replaying=replaying):
-        return False
+        return None
     if not state.key_works:
         raise KeyInvalid
     call = Call(
@@ -238,8 +143,7 @@ def _record_without_hold(gateway: Gateway, event: ReportedEvent, at: datetime, *
     )
     card = rate_card(state.rate_card_id) if state.rate_card_id else None
     price = charge(card, event.model, event.usage)
-    record_charge(call=call, price=price, seat_usage=state.usage, held=NOTHING_HELD, at=at)
-    return True
+    return record_charge(call=call, price=price, seat_usage=state.usage, held=NOTHING_HELD, at=at)
 
 
 def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, KeyKind]:
@@ -260,7 +164,8 @@ def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, 
     return (newest or named).key_id, named.KIND
 
 
-def _event_hash(event: ReportedEvent) -> str:
+def hash_of_event(event: ReportedEvent) -> str:
+    """A hash that repeats of an event share; another event under the same id has another."""
     # By its text or by its handle: the same key.
     key = keytext.key_id_of_handle(event.key_handle) or id_and_kind_of(event.key_text)[0]
     moment = event.occurred_at.astimezone(UTC).isoformat()

@@ -1,9 +1,9 @@
 """Many calls of many gateways in one transaction: a few round trips and one commit for all of them.
 
 Only what is usual is done here: a Subscription Key with a working seat asks for a call that its windows have
-room for; a call that its windows cover is settled. The answer `LEFT` leaves anything else to the road for one
-call (`authorize`, `settle`), which writes nothing before, so that nothing is decided twice. Both roads decide
-by the same functions (`hold_for`, `draw_of`, `worked_out`), so they give the same answers.
+room for. The answer `LEFT` leaves anything else to the road for one call (`authorize`), which writes nothing
+before, so that nothing is decided twice. Both roads decide by the same function (`hold_for`), so they give
+the same answers. `gathered_draws` and `gathered_events` do the same after calls.
 
 Nothing here waits for a lock: what another transaction has locked is answered `LOCKED` and can be asked
 again, so a busy seat holds up nobody else's calls, and no two batches wait for each other.
@@ -14,40 +14,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from enum import Enum
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 
-from quota.allocation import split
 from quota.hot_path.authorize import LAST_USED_RESOLUTION, Authorization, authorization_of
-from quota.hot_path.charges import Charging, room_of, worked_out
-from quota.hot_path.draws import Draw, Report, check_open, draw_of
+from quota.hot_path.batches import LEFT, LOCKED, NotHere
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.sql import Columns, fetch_all
 from quota.hot_path.state import (
     CallState,
-    ReservationState,
     SeatUsage,
     check_genuine,
     id_and_kind_of,
     take_usage_of,
 )
-from quota.models import Gateway, Reservation, UsageEvent
+from quota.models import Gateway, Reservation
 from quota.windows import Policy
 from teams import keytext
 from tokenplan.kit.errors import Refusal, Unavailable
-
-
-class NotHere(Enum):
-    """Why a batch has no answer: it is for the one-call road, or somebody else has locked what it needs."""
-
-    LEFT = "left"
-    LOCKED = "locked"
-
-
-LEFT, LOCKED = NotHere.LEFT, NotHere.LOCKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +43,8 @@ class Ask:
     request: AuthorizeRequest
 
 
-@dataclass(frozen=True, slots=True)
-class SettleAsk:
-    """A report that closes its hold, with the hash of the credential that it came with."""
-
-    credential_hash: str
-    reservation_id: UUID
-    report: Report
-
-
 # Fields of a state that are the same for all that is usual.
 _OF_KEYS = {"usage": None, "prior_reservation_id": None, "api_key_id": None}
-_OF_HOLDS = {
-    "usage": None,
-    "api_key_id": None,
-    "api_text_id": None,
-    "left_balance_nanousd": 0,
-    # Whether its key and seat still work matters to leases alone.
-    "key_works": True,
-    "seat_works": True,
-}
 
 
 class _Conflict(Exception):
@@ -199,97 +166,3 @@ def _write_holds(holds: Sequence[Reservation], at: datetime) -> None:
     )
     if row["written"] < len(holds):
         raise _Conflict
-
-
-_HOLD_FIELDS = [field.name for field in fields(ReservationState) if field.name not in _OF_HOLDS]
-_GATHER_HOLDS = f"""
-SELECT number, at, is_open, by_gateway_id, {", ".join(_HOLD_FIELDS)}, (usage).*
-FROM quota_gather_holds(%(ids)s, %(credentials)s, %(at)s)
-"""  # noqa: S608
-
-
-def settle_gathered(asks: Sequence[SettleAsk], *, at: datetime | None = None) -> list[UsageEvent | NotHere]:
-    """The events in the order of the asks; each that is answered is durable when this returns.
-
-    `at` is the moment of all of them, UTC; None: the database's clock, after the locks.
-    """
-    with transaction.atomic():
-        return _settled(asks, at)
-
-
-def _settled(asks: Sequence[SettleAsk], at: datetime | None) -> list[UsageEvent | NotHere]:
-    answers: list[UsageEvent | NotHere] = [LEFT] * len(asks)
-    ids, credentials = [ask.reservation_id for ask in asks], [ask.credential_hash for ask in asks]
-    rows = fetch_all(_GATHER_HOLDS, {"ids": ids, "credentials": credentials, "at": at})
-    usages: dict[int, SeatUsage] = {}
-    charged: dict[UUID, Charging] = {}
-    for number, (ask, row) in enumerate(zip(asks, rows, strict=True)):
-        usage = take_usage_of(row)
-        if row["id"] is None:
-            answers[number] = LOCKED if row["is_open"] else LEFT
-            continue
-        usage = usages.setdefault(row["seat_id"], usage)
-        if row["by_gateway_id"] is None or ask.reservation_id in charged:
-            continue
-        gateway = Gateway(pk=row["by_gateway_id"])
-        of_hold = {name: row[name] for name in _HOLD_FIELDS}
-        locked = ReservationState(**{**_OF_HOLDS, **of_hold, "usage": usage})
-        charging = _charged(locked, ask.report, gateway, row["at"])
-        if charging is None:
-            continue
-        usages[row["seat_id"]] = charging.usage.without(ask.reservation_id)
-        charged[ask.reservation_id] = charging
-        answers[number] = charging.event
-    if charged:
-        _write_charges([*charged.values()], rows[0]["at"])
-    return answers
-
-
-def _charged(locked: ReservationState, report: Report, gateway: Gateway, at: datetime) -> Charging | None:
-    """The charge, if the windows cover all of it; None: it is not for here."""
-    try:
-        check_open(locked, at)
-        draw = draw_of(locked, report, gateway=gateway, closes=True, at=at, received_at=at)
-    except Refusal:
-        return None
-    return _covered(draw, locked.usage, at)
-
-
-def _covered(draw: Draw, usage: SeatUsage, at: datetime) -> Charging | None:
-    parts = split(draw.price.amount, room=draw.held.room(room_of(draw.call, usage, draw.held)), credits=0)
-    if parts.uncovered:
-        return None
-    return worked_out(
-        draw.call, draw.price, parts, seat_usage=usage, held=draw.held, at=at, becomes=draw.becomes
-    )
-
-
-_EVENT = Columns(UsageEvent)
-_WRITE_CHARGES = """
-SELECT quota_write_charges(
-    %(rows)s::json, %(at)s, %(ids)s, %(drawn_quota)s::bigint[], %(drawn_credits)s::bigint[],
-    %(seats)s::bigint[], %(rules)s::text[], %(starts)s::timestamptz[], %(used)s::bigint[]
-)
-"""
-
-
-def _write_charges(charged: Sequence[Charging], at: datetime) -> None:
-    sums: dict[tuple[int | None, str, datetime], int] = {}
-    for charging in charged:
-        for rule, start in charging.starts.items():
-            bucket = charging.event.seat_id, rule, start
-            sums[bucket] = sums.get(bucket, 0) + charging.in_window
-    fetch_all(
-        _WRITE_CHARGES,
-        {
-            "at": at,
-            "ids": [charging.event.reservation_id for charging in charged],
-            "drawn_quota": [charging.of_hold["drawn_quota"] for charging in charged],
-            "drawn_credits": [charging.of_hold["drawn_credits_nanousd"] for charging in charged],
-            "seats": [seat_id for seat_id, _, _ in sums],
-            "rules": [rule for _, rule, _ in sums],
-            "starts": [start for _, _, start in sums],
-            "used": [*sums.values()],
-            "rows": _EVENT.json([charging.event for charging in charged]),
-        },
-    )

@@ -64,7 +64,7 @@ BEGIN
 END $$;
 """
 
-CALL_STATES = """
+HELD_SEAT = """
 -- The seat that a member holds: before a call (p_before) the one of now, after it the one of then.
 CREATE FUNCTION quota_held_seat(p_membership_id bigint, p_before boolean, p_occurred_at timestamptz)
 RETURNS TABLE (seat_id bigint) LANGUAGE sql STABLE AS $$
@@ -74,107 +74,11 @@ RETURNS TABLE (seat_id bigint) LANGUAGE sql STABLE AS $$
         ELSE h.started_at <= p_occurred_at AND (h.ended_at IS NULL OR h.ended_at > p_occurred_at) END)
     ORDER BY h.started_at DESC LIMIT 1
 $$;
-
--- All that authorize and the recording of an event need to know about each key. No row: no such key. It locks nothing.
--- Before a call (p_before) the rows as they stand decide, and the caller's clock about nothing but the end of an overlap:
--- the server that made, replaced or revoked the key may have another clock. After a call its moment decides; it may lie
--- 5 s before the key was made, by another clock.
--- A seat without a working plan is no seat: Credits alone may pay for the call. But it is held (held_seat_id).
-CREATE FUNCTION quota_call_states(
-    p_key_public_ids text[], p_before boolean, p_occurred_at timestamptz, p_at timestamptz
-) RETURNS TABLE (
-    key_public_id text, key_id bigint, key_salt bytea, key_root text, key_works boolean,
-    membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, held_seat_id bigint,
-    seat_id bigint, plan_id bigint, usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY WITH facts AS (
-        SELECT k.key_id AS public_id, k.id, k.salt, k.root, k.membership_id, k.team_id, t.slug, held.seat_id, plan.plan_id,
-            CASE WHEN p_before THEN
-                k.revoked_at IS NULL AND m.ended_at IS NULL AND u.deactivated_at IS NULL
-                AND (k.expires_at IS NULL OR k.expires_at > greatest(p_occurred_at, k.replaced_at))
-            ELSE
-                k.created_at <= p_occurred_at + interval '5 seconds'
-                AND (k.revoked_at IS NULL OR k.revoked_at > p_occurred_at)
-                AND (k.expires_at IS NULL OR k.expires_at > p_occurred_at)
-                AND (m.ended_at IS NULL OR m.ended_at > p_occurred_at)
-                AND (u.deactivated_at IS NULL OR u.deactivated_at > p_occurred_at)
-            END AS works
-        FROM teams_subscriptionkey k JOIN teams_team t ON t.id = k.team_id
-            JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
-            LEFT JOIN LATERAL quota_held_seat(k.membership_id, p_before, p_occurred_at) held ON true
-            LEFT JOIN LATERAL (
-                SELECT e.plan_id FROM quota_entitlement e
-                WHERE e.seat_id = held.seat_id AND e.starts_at <= p_occurred_at
-                    AND (e.ends_at IS NULL OR e.ends_at > p_occurred_at)
-                    AND (e.superseded_at IS NULL OR e.superseded_at > p_occurred_at)
-                    AND (e.suspended_at IS NULL OR e.suspended_at > p_occurred_at)
-                ORDER BY e.starts_at DESC LIMIT 1
-            ) plan ON true
-        WHERE k.key_id = ANY(p_key_public_ids)
-    ), seats AS (
-        SELECT array_agg(f.seat_id) AS ids, array_agg(p_occurred_at) AS moments
-        FROM (SELECT DISTINCT f.seat_id FROM facts f WHERE f.plan_id IS NOT NULL) f
-    )
-    SELECT f.public_id::text, f.id, f.salt, f.root::text, f.works, f.membership_id, f.team_id, f.slug::text,
-        EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
-            AND o.membership_id IN (SELECT quota_memberships_of_one_person(f.membership_id))),
-        (SELECT c.id FROM quota_ratecard c
-            WHERE c.effective_from <= p_occurred_at AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1),
-        f.seat_id, CASE WHEN f.plan_id IS NOT NULL THEN f.seat_id END, f.plan_id, u.usage
-    FROM facts f LEFT JOIN (seats CROSS JOIN LATERAL quota_seat_usages(seats.ids, seats.moments, p_at) u)
-        ON u.seat_id = f.seat_id AND f.plan_id IS NOT NULL;
-END $$;
-
--- The same of one key, and which hold a request had got before. With p_lock it locks the key and the seat it uses, in
--- this order, and waits at most 3 s for each.
-CREATE FUNCTION quota_call_state(
-    p_key_public_id text, p_request_id text, p_occurred_at timestamptz, p_at timestamptz, p_lock boolean
-) RETURNS TABLE (
-    key_id bigint, key_salt bytea, key_root text, key_works boolean,
-    membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, prior_reservation_id uuid,
-    seat_id bigint, plan_id bigint, usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
-#variable_conflict use_variable
--- A bare name is a column of the answer; columns of tables are written with the table's letter.
-DECLARE
-    v_locked_seat_id bigint; v_state record;
-BEGIN
-    IF p_lock THEN
-        PERFORM quota_limit_transaction();
-        PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = p_key_public_id FOR NO KEY UPDATE;
-    END IF;
-    LOOP  -- until the seat that is locked is the one that the member holds
-        IF p_lock THEN
-            SELECT h.seat_id INTO v_locked_seat_id FROM teams_subscriptionkey k
-                CROSS JOIN LATERAL quota_held_seat(k.membership_id, p_request_id IS NOT NULL, p_occurred_at) h
-                WHERE k.key_id = p_key_public_id;
-            PERFORM 1 FROM teams_seat s WHERE s.id = v_locked_seat_id FOR NO KEY UPDATE;
-        END IF;
-        SELECT s.* INTO v_state
-            FROM quota_call_states(ARRAY[p_key_public_id], p_request_id IS NOT NULL, p_occurred_at, p_at) s;
-        IF NOT FOUND THEN
-            RETURN;
-        END IF;
-        EXIT WHEN NOT p_lock OR v_state.held_seat_id IS NOT DISTINCT FROM v_locked_seat_id;
-    END LOOP;
-    key_id := v_state.key_id; key_salt := v_state.key_salt; key_root := v_state.key_root; key_works := v_state.key_works;
-    membership_id := v_state.membership_id; team_id := v_state.team_id; team_slug := v_state.team_slug;
-    owes := v_state.owes; rate_card_id := v_state.rate_card_id;
-    seat_id := v_state.seat_id; plan_id := v_state.plan_id; usage := v_state.usage;
-    IF p_request_id IS NOT NULL THEN
-        SELECT r.id INTO prior_reservation_id FROM quota_reservation r
-            WHERE r.team_id = team_id AND r.request_id = p_request_id;
-    END IF;
-    RETURN NEXT;
-END $$;
 """
 
 RESERVATION_STATE = """
 -- Locks a reservation, its key and its seat, in this order, and then reads. No row: no such reservation.
--- key_works, seat_works: whether a lease may still be drawn from, by the rows as they stand. The caller's clock decides
--- about nothing but the end of an overlap or of an entitlement.
+-- key_works, seat_works: whether a lease may still be drawn from (quota_lease_works).
 CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz) RETURNS TABLE (
     id uuid, gateway_id bigint, state text, expired boolean, created_at timestamptz, expires_at timestamptz,
     holds_until timestamptz, charges_at timestamptz, raised_at timestamptz, team_id bigint, membership_id bigint, key_id bigint,
@@ -198,23 +102,12 @@ BEGIN
     END IF;
     PERFORM 1 FROM teams_subscriptionkey k WHERE k.id = key_id FOR NO KEY UPDATE;
     PERFORM 1 FROM teams_seat s WHERE s.id = seat_id FOR NO KEY UPDATE;
-    SELECT k.revoked_at IS NULL AND m.ended_at IS NULL AND u.deactivated_at IS NULL
-            AND (k.expires_at IS NULL OR k.expires_at > greatest(p_at, k.replaced_at))
-        INTO key_works
-        FROM teams_subscriptionkey k JOIN teams_membership m ON m.id = k.membership_id
-            JOIN teams_user u ON u.id = m.user_id
-        WHERE k.id = key_id;
+    SELECT w.key_works, w.seat_works INTO key_works, seat_works
+        FROM quota_lease_works(key_id, seat_id, membership_id, p_at) w;
     IF api_text_id IS NOT NULL THEN
         PERFORM 1 FROM teams_apikeytext x WHERE x.id = api_text_id FOR NO KEY UPDATE;
         key_works := quota_api_text_works(api_text_id, p_at);
     END IF;
-    seat_works := seat_id IS NULL OR (
-        EXISTS (SELECT 1 FROM teams_seatholding h
-            WHERE h.seat_id = seat_id AND h.membership_id = membership_id AND h.ended_at IS NULL)
-        AND EXISTS (SELECT 1 FROM quota_entitlement e
-            WHERE e.seat_id = seat_id AND e.superseded_at IS NULL
-            AND (e.suspended_at IS NULL OR e.suspended_at > p_at)  -- after the days of grace
-            AND (e.ends_at IS NULL OR e.ends_at > p_at)));
     IF seat_id IS NOT NULL THEN
         usage := (SELECT u.usage FROM quota_seat_usages(ARRAY[seat_id], ARRAY[created_at], p_at) u);
     END IF;
@@ -328,8 +221,6 @@ DROP FUNCTION quota_memberships_of_one_person(bigint);
 DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
 DROP FUNCTION quota_lock_credits(bigint);
 DROP FUNCTION quota_reservation_state(uuid, timestamptz);
-DROP FUNCTION quota_call_state(text, text, timestamptz, timestamptz, boolean);
-DROP FUNCTION quota_call_states(text[], boolean, timestamptz, timestamptz);
 DROP FUNCTION quota_held_seat(bigint, boolean, timestamptz);
 DROP FUNCTION quota_seat_usages(bigint[], timestamptz[], timestamptz);
 DROP TYPE quota_seat_usage_row;
@@ -342,6 +233,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            LIMITS + SEAT_USAGES + CALL_STATES + RESERVATION_STATE + LOCK_CREDITS + USABLE_CREDITS, DROP
+            LIMITS + SEAT_USAGES + HELD_SEAT + RESERVATION_STATE + LOCK_CREDITS + USABLE_CREDITS, DROP
         )
     ]

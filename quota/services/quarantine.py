@@ -13,7 +13,9 @@ from typing import Any
 from django.db import connection
 
 from quota.errors import NotInQuarantine
-from quota.hot_path.events import ReportedEvent, Settlement, replay
+from quota.hot_path.bulk import replay
+from quota.hot_path.draws import Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.models import Gateway, QuarantinedRow
 from quota.services.refusals import count_forged, storable, storable_detail
 from teams import keytext

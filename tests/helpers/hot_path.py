@@ -8,8 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.authorize import Authorization
+from quota.hot_path.bulk import record_events
 from quota.hot_path.catalog import windows_then
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.events import ReportedEvent
 from quota.models import CreditLedgerEntry, Gateway, Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from quota.windows import QuotaWindow

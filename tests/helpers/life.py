@@ -13,7 +13,8 @@ from billing.selectors.purchases import purchases_of
 from billing.selectors.refunds import claw_back_of
 from billing.selectors.top_ups import spent_this_month, top_up_state
 from billing.services import cancellations, changes, checkouts, purchases, refunds, top_ups
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.models import Account, CreditGrant, CreditLedgerEntry, CreditRequest, Gateway, Plan, SeatRequest
 from quota.selectors import notices
 from quota.selectors.credits import member_credits, team_balance

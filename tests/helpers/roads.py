@@ -15,9 +15,12 @@ from django.http.response import ResponseHeaders
 from django.utils import timezone
 
 from quota.api.gateway import gathered
+from quota.hot_path import bulk
 from quota.hot_path.authorize import Authorization, authorize
+from quota.hot_path.batches import LEFT, NotHere
 from quota.hot_path.draws import Drawn, Report
-from quota.hot_path.gathered import Ask, NotHere, SettleAsk, authorize_gathered, settle_gathered
+from quota.hot_path.gathered import Ask, authorize_gathered
+from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import settle
 from quota.models import Gateway
@@ -51,6 +54,12 @@ def gather(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on every `Desk` asks and settles by the road for many calls first."""
     monkeypatch.setattr(factories, "authorize", authorize_gathered_first)
     monkeypatch.setattr(factories, "settle", settle_gathered_first)
+
+
+def go_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on every row of a bulk report is recorded by the road for one."""
+    for name in ("draw_gathered", "record_gathered"):
+        monkeypatch.setattr(bulk, name, lambda rows, **_: [LEFT] * len(rows))
 
 
 _ROADS: list[tuple[re.Pattern[bytes], Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = [

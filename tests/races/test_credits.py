@@ -14,7 +14,8 @@ from django.db import connection, connections, transaction
 from django.db.models import Sum
 
 from quota.errors import NoUsableResources
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.locks import lock_credits
 from quota.models import CreditGrant, CreditLedgerEntry, OwedUsage, Reservation, TeamCredits
 from quota.services.credits import adjust_lot, expire_lots, freeze_lot, set_team_credits

@@ -15,8 +15,10 @@ from django.db.models import Sum
 
 from quota.hot_path import gathered as gathered_module
 from quota.hot_path.authorize import Authorization
+from quota.hot_path.batches import LEFT, LOCKED
 from quota.hot_path.draws import Report
-from quota.hot_path.gathered import LEFT, LOCKED, Ask, SettleAsk, authorize_gathered, settle_gathered
+from quota.hot_path.gathered import Ask, authorize_gathered
+from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.state import locked_call_state
 from quota.models import Reservation, UsageBucket, UsageEvent

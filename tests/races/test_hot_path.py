@@ -15,10 +15,11 @@ from django.db.models import Sum
 
 from quota.errors import NoUsableResources, QuotaExhausted, UsageOwed
 from quota.hot_path import authorize as authorize_module
-from quota.hot_path import events as events_module
+from quota.hot_path import bulk
 from quota.hot_path import state as state_module
-from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
+from quota.hot_path.bulk import record_events, settle_many
+from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import (
     CreditGrant,
@@ -234,7 +235,7 @@ def test_what_a_batch_accepted_is_on_the_disk_when_it_answers(batch: Callable[[S
             return int(cursor.fetchone()[0])
 
     written = [""]
-    flush = events_module._flush
+    flush = bulk._flush
 
     def note_and_flush() -> None:
         with connection.cursor() as cursor:
@@ -245,7 +246,7 @@ def test_what_a_batch_accepted_is_on_the_disk_when_it_answers(batch: Callable[[S
 
     behind: list[int] = []
     with pytest.MonkeyPatch.context() as patch, connection.cursor() as session:
-        patch.setattr(events_module, "_flush", note_and_flush)
+        patch.setattr(bulk, "_flush", note_and_flush)
         # As a server is set up that must not lose anything; that of the tests may.
         session.execute("SET synchronous_commit = on")
         for number in range(20):

@@ -4,8 +4,9 @@ Each race opens with a control: without what keeps it, both go through, or one o
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,18 +14,22 @@ from django.db import IntegrityError, connection
 
 from quota.errors import EventIdReused, RequestIdReused
 from quota.hot_path import authorize as authorize_module
+from quota.hot_path import bulk, gathered_events
 from quota.hot_path import draws as draws_module
 from quota.hot_path import events as events_module
 from quota.hot_path import state as state_module
-from quota.hot_path.charges import record_charge
+from quota.hot_path.batches import write_charges
+from quota.hot_path.bulk import record_events
+from quota.hot_path.charges import Charging, record_charge
 from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import settle
 from quota.models import Reservation, UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from tests.helpers.factories import T0, Desk, Scene, key_of, make_member, make_scene, make_seat
 from tests.helpers.hot_path import PENNY
 from tests.helpers.races import race
+from tests.helpers.roads import go_alone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,7 +74,7 @@ def test_of_two_keys_with_one_request_id_at_once_the_second_is_refused() -> None
     assert Reservation.objects.filter(request_id="one").count() == 1
 
 
-def reported_under_two_keys_race() -> tuple[list[list[Any]], Scene]:
+def reported_under_two_keys_race(*, at_once: bool) -> tuple[list[list[Any]], Scene]:
     """What two batches get whose second rows are of two members and have the same event id."""
     scene = make_scene()
     member = make_member(scene.team)
@@ -89,20 +94,29 @@ def reported_under_two_keys_race() -> tuple[list[list[Any]], Scene]:
         outcomes = record_events(gateway=scene.desk.gateway, events=rows, at=T0)
         return [type(outcome.refusal) if outcome.refusal else outcome.is_new for outcome in outcomes]
 
+    def write_together(charged: Sequence[Charging], at: datetime) -> None:
+        meeting.wait(30)
+        write_charges(charged, at)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events_module, "record_charge", charge_together)
+        if at_once:
+            patch.setattr(gathered_events, "write_charges", write_together)
+        else:
+            go_alone(patch)
+            patch.setattr(events_module, "record_charge", charge_together)
         outcomes = race(lambda: report(0), lambda: report(1))
         return [outcome for outcome in outcomes if isinstance(outcome, list)], scene
 
 
 def test_control_two_keys_with_one_event_id_both_find_it_unused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events_module, "broken_constraint", lambda error: "")  # as before it was told apart
-    results, _ = reported_under_two_keys_race()
+    monkeypatch.setattr(bulk, "broken_constraint", lambda error: "")  # as before it was told apart
+    results, _ = reported_under_two_keys_race(at_once=False)
     assert sorted(results, key=str) == [[True, IntegrityError, True], [True, True, True]]
 
 
-def test_of_two_keys_with_one_event_id_at_once_one_row_is_refused_alone() -> None:
-    results, scene = reported_under_two_keys_race()
+@pytest.mark.parametrize("at_once", [False, True])
+def test_of_two_keys_with_one_event_id_at_once_one_row_is_refused_alone(at_once: bool) -> None:
+    results, scene = reported_under_two_keys_race(at_once=at_once)
     assert sorted(results, key=str) == [[True, EventIdReused, True], [True, True, True]]
     assert UsageEvent.objects.count() == 5
     assert UsageEvent.objects.filter(gateway=scene.desk.gateway, external_id="one").count() == 1

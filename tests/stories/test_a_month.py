@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quota.errors import NoUsableResources, QuotaExhausted
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.models import CreditLedgerEntry, UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from quota.services.credits import adjust_lot, expire_lots, grant_credits, set_credit_access

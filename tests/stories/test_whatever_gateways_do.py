@@ -14,7 +14,8 @@ import pytest
 from django.db import transaction
 
 from quota.hot_path.authorize import Authorization
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.extend import Extension, extend
 from quota.hot_path.settle import release
 from quota.models import Reservation, UsageEvent

@@ -50,6 +50,11 @@ def refused_by(**refusals: type[Refusal]) -> Iterator[None]:
         raise refusal() from error
 
 
+def state_of(error: Exception) -> str:
+    """The SQLSTATE of what the database refused, or "" where it said nothing."""
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
 def broken_constraint(error: IntegrityError) -> str:
     """The name of the constraint, or "" where the database names none."""
     diagnosis = getattr(error.__cause__, "diag", None)

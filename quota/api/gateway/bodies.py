@@ -14,8 +14,8 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
-from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, Settlement
+from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.extend import Extension
 from quota.hot_path.holds import AuthorizeRequest
 from quota.money import MAX_NANOUSD

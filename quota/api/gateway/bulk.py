@@ -20,7 +20,7 @@ from quota.api.fields import METERS, TAGS
 from quota.api.gateway import bodies
 from quota.api.gateway.base import GatewayView
 from quota.api.gateway.settle import DrawSerializer
-from quota.hot_path.events import RowResult, record_events, settle_many
+from quota.hot_path.bulk import RowResult, record_events, settle_many
 from quota.models import QuarantinedRow
 from quota.services.quarantine import RejectedRow
 from tokenplan.kit.api import Shape

@@ -20,8 +20,10 @@ from quota.api.gateway.base import SmallJSONParser
 from quota.api.gateway.rate_limits import rate_limit_fields
 from quota.api.receipts import receipt_json
 from quota.hot_path.authorize import Authorization
+from quota.hot_path.batches import NotHere
 from quota.hot_path.credentials import hash_of_credential, is_credential
-from quota.hot_path.gathered import Ask, NotHere, SettleAsk
+from quota.hot_path.gathered import Ask
+from quota.hot_path.gathered_draws import SettleAsk
 from quota.models import UsageEvent
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.parsers import parse_json

@@ -1,11 +1,12 @@
-"""Every test of this room is run twice: the second time its calls go the road for many calls first."""
+"""Every test of this room is run twice: the second time its calls, and its rows in bulk, go the road for many
+first.
+"""
 
 import pytest
 
-from tests.helpers.roads import gather
+from tests.helpers.roads import gather, go_alone
 
 
 @pytest.fixture(autouse=True, params=["alone", pytest.param("gathered", marks=pytest.mark.slow)])
 def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "gathered":
-        gather(monkeypatch)
+    (gather if request.param == "gathered" else go_alone)(monkeypatch)

@@ -10,8 +10,9 @@ import pytest
 
 from quota.errors import NoUsableResources, RequestIdReused, ReservationUnknown, UsageOwed
 from quota.hot_path.authorize import Authorization, authorize
+from quota.hot_path.bulk import record_events
 from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.extend import Extension, extend
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import draw, release, settle

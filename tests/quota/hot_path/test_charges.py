@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from quota.errors import QuotaExhausted
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.buckets import sum_into_buckets
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import CreditLedgerEntry, UsageBucket, UsageEvent
 from quota.selectors.reconcile import _first_use_buckets

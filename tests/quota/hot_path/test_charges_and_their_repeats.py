@@ -10,7 +10,7 @@ from uuid import UUID
 
 from quota.hot_path.charges import usage_hash
 from quota.hot_path.draws import Report, digest_of
-from quota.hot_path.events import ReportedEvent, _event_hash
+from quota.hot_path.events import ReportedEvent, hash_of_event
 from quota.hot_path.holds import AuthorizeRequest, hash_of_request
 from teams.keytext import key_text
 from tests.helpers.factories import T0
@@ -39,10 +39,10 @@ def test_of_a_draw() -> None:
 
 def test_of_an_event() -> None:
     event = ReportedEvent("e", KEY, "talker", USAGE, T0, "a", UUID(int=1), ("t",))
-    assert _event_hash(event) == "a412c0638e6622be262012f5a9cb037beaafa52000b56e7dc0574373543e6462"
-    assert _event_hash(replace(event, usage=REVERSED, occurred_at=EAST)) == _event_hash(event)
+    assert hash_of_event(event) == "a412c0638e6622be262012f5a9cb037beaafa52000b56e7dc0574373543e6462"
+    assert hash_of_event(replace(event, usage=REVERSED, occurred_at=EAST)) == hash_of_event(event)
     by_handle = ReportedEvent("e", "", "talker", USAGE, T0, key_handle=f"kh-{PUBLIC_ID}")
-    assert _event_hash(by_handle) == "77938aae9c6a8199347d16e73f9ef375c6953829c340663417dc9d141ceef285"
+    assert hash_of_event(by_handle) == "77938aae9c6a8199347d16e73f9ef375c6953829c340663417dc9d141ceef285"
 
 
 def test_of_a_request() -> None:

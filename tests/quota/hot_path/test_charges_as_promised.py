@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from quota.errors import EventIdReused
-from quota.hot_path import events as events_module
-from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
+from quota.hot_path import bulk
+from quota.hot_path.bulk import record_events, settle_many
+from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, Reservation, UsageEvent
 from quota.services.credits import freeze_lot
@@ -151,13 +152,13 @@ def test_a_batch_waits_for_the_disk_once_and_after_its_rows(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     recorded: list[int] = []
-    flush = events_module._flush
+    flush = bulk._flush
 
     def count_and_flush() -> None:
         recorded.append(UsageEvent.objects.count())
         flush()
 
-    monkeypatch.setattr(events_module, "_flush", count_and_flush)
+    monkeypatch.setattr(bulk, "_flush", count_and_flush)
     if kind == "settlements":
         report = Report(usage={"calls": 1})
         rows = [Settlement(scene.desk.ask().reservation_id, report) for _ in range(2)]

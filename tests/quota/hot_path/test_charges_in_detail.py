@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from quota.hot_path.charges import HeldParts
+from quota.hot_path.bulk import record_events
 from quota.hot_path.catalog import windows_then
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.charges import HeldParts
+from quota.hot_path.events import ReportedEvent
 from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, UsageBucket, UsageEvent
 from quota.services.credits import freeze_lot
 from quota.windows import Limit, Policy, Rule

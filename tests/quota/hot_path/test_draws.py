@@ -16,8 +16,9 @@ from quota.errors import (
     NoUsableResources,
     QuotaExhausted,
 )
-from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
+from quota.hot_path.bulk import record_events, settle_many
+from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditMonth, Reservation, UsageEvent
 from quota.selectors.reconcile import differences

@@ -1,5 +1,6 @@
 """Usage in bulk and late: it counts once, in the window of its moment."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,12 +10,14 @@ from django.db import OperationalError
 
 from quota.errors import AlreadySettled
 from quota.hot_path import events as events_module
+from quota.hot_path import gathered_events
 from quota.hot_path.authorize import Authorization
-from quota.hot_path.charges import record_charge
-from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
+from quota.hot_path.bulk import record_events, settle_many
+from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import Reservation, UsageBucket, UsageEvent
+from quota.pricing import Card, Charge, charge
 from quota.selectors.usage_bar import usage_bar
 from quota.services.credits import set_credit_access, set_team_credits
 from quota.services.reservations import expire_reservations
@@ -307,13 +310,16 @@ def test_a_key_that_was_rotated_or_revoked_since_may_still_report_its_call(scene
 def test_a_row_that_fails_for_an_unforeseen_reason_fails_alone(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail_once(**arguments: Any) -> UsageEvent:
-        if arguments["call"].external_id == "poison":
+    def fail_once(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
+        if usage == {"calls": 13}:
             raise ZeroDivisionError
-        return record_charge(**arguments)
+        return charge(card, model, usage)
 
-    monkeypatch.setattr(events_module, "record_charge", fail_once)
-    rows = [event(scene.desk.key, name, 1, 1) for name in ("before", "poison", "after")]
+    for module in (events_module, gathered_events):
+        monkeypatch.setattr(module, "charge", fail_once)
+    rows = [
+        event(scene.desk.key, name, calls, 1) for name, calls in (("before", 1), ("poison", 13), ("after", 1))
+    ]
     assert results(scene, *rows) == [True, "internal_error", True]
     assert used(scene) == [2 * PENNY, 2 * PENNY]
 
@@ -321,10 +327,11 @@ def test_a_row_that_fails_for_an_unforeseen_reason_fails_alone(
 def test_an_outage_ends_the_batch(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not a row's fault: the gateway sends all of it again, and nothing counts twice."""
 
-    def away(**_: Any) -> UsageEvent:
+    def away(*_: Any) -> Charge:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(events_module, "record_charge", away)
+    for module in (events_module, gathered_events):
+        monkeypatch.setattr(module, "charge", away)
     with pytest.raises(OperationalError):
         results(scene, event(scene.desk.key, "a", 1, 1))
     assert UsageEvent.objects.count() == 0

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from quota.errors import EventIdReused, MomentOutOfRange
-from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, Settlement, record_events, settle_many
+from quota.hot_path.bulk import record_events, settle_many
+from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import Reservation, UsageEvent
 from tests.helpers.factories import (

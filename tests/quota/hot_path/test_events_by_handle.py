@@ -9,7 +9,8 @@ import pytest
 
 from quota.errors import AlreadySettled, MomentOutOfRange
 from quota.hot_path.authorize import Authorization
-from quota.hot_path.events import ReportedEvent, RowResult, record_events, replay
+from quota.hot_path.bulk import RowResult, record_events, replay
+from quota.hot_path.events import ReportedEvent
 from quota.models import ApiKeyMonth, UsageEvent
 from quota.services.balance import add_to_balance
 from teams import keytext

@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.models import UsageEvent
 from tests.helpers.factories import T0, Scene, key_of, make_desk, make_member, make_scene, make_team, owner_of
 from tests.helpers.hot_path import MINUTE, counts

@@ -15,15 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from quota.hot_path.authorize import Authorization
+from quota.hot_path.batches import LEFT, NotHere
 from quota.hot_path.draws import Report
-from quota.hot_path.gathered import (
-    LEFT,
-    Ask,
-    NotHere,
-    SettleAsk,
-    authorize_gathered,
-    settle_gathered,
-)
+from quota.hot_path.gathered import Ask, authorize_gathered
+from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import release
 from quota.hot_path.sql import fetch_all
@@ -225,7 +220,8 @@ def test_a_batch_takes_two_statements_however_many_calls_it_has(
         trips.append(sql)
         return fetch_all(sql, params)
 
-    monkeypatch.setattr("quota.hot_path.gathered.fetch_all", counted)
+    for module in ("gathered", "gathered_draws", "batches"):
+        monkeypatch.setattr(f"quota.hot_path.{module}.fetch_all", counted)
     with CaptureQueriesContext(connection) as queries:
         held = authorize_gathered(rounds[1], at=T0)
     settles = [report(one, 1, gateway) for one in held]

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from quota.hot_path.authorize import Authorization
+from quota.hot_path.batches import LEFT
 from quota.hot_path.draws import Report
-from quota.hot_path.gathered import LEFT, Ask, SettleAsk, authorize_gathered, settle_gathered
+from quota.hot_path.gathered import Ask, authorize_gathered
+from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.models import Gateway, Reservation, UsageEvent
 from tests.helpers.factories import T0, Desk, Scene, limits, make_scene

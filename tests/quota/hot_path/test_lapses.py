@@ -12,8 +12,8 @@ from quota.errors import (
     ReservationLapsed,
 )
 from quota.hot_path.authorize import Authorization
-from quota.hot_path.draws import Report
-from quota.hot_path.events import Settlement, replay
+from quota.hot_path.bulk import replay
+from quota.hot_path.draws import Report, Settlement
 from quota.hot_path.extend import Extension, extend
 from quota.hot_path.lapses import AT_THE_END
 from quota.hot_path.settle import release

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.models import UsageEvent
 from teams.errors import KeyInvalid
 from teams.keytext import key_id_of

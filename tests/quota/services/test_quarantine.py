@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from quota.errors import AlreadySettled, ModelUnknown, NotInQuarantine
-from quota.hot_path.draws import Report
-from quota.hot_path.events import ReportedEvent, Settlement, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import Gateway, QuarantinedRow, RefusalCount, UsageEvent
 from quota.selectors.reconcile import differences

@@ -9,7 +9,8 @@ import pytest
 from django.core import mail as outbox
 from django.core.management import CommandError, call_command
 
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
 from quota.selectors.reconcile import Difference, differences

@@ -10,7 +10,8 @@ import time_machine
 from django.core.mail import EmailMessage
 
 from quota import tasks
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.models import UsageEvent
 from quota.services.rate_cards import load_rate_card
 from quota.services.unpriced import MONTH, RECENT, report_unpriced

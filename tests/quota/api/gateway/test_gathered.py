@@ -11,9 +11,11 @@ from uuid import UUID
 import pytest
 
 from quota.api.gateway import gathered
+from quota.hot_path.batches import LEFT, LOCKED
 from quota.hot_path.credentials import hash_of_credential
 from quota.hot_path.draws import Report
-from quota.hot_path.gathered import LEFT, LOCKED, Ask, SettleAsk
+from quota.hot_path.gathered import Ask
+from quota.hot_path.gathered_draws import SettleAsk
 from quota.hot_path.holds import AuthorizeRequest
 from tests.helpers.api_client import relayed
 from tokenplan.kit.problems import TooBusy

@@ -1,0 +1,163 @@
+"""Usage in bulk, for gateways that flush. What is usual is charged many rows at once; every other row is a
+transaction of its own, so a bad one rejects itself alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+
+from quota.hot_path.batches import LEFT, REPEATED, NotHere
+from quota.hot_path.draws import Drawn, Settlement, draw_from
+from quota.hot_path.events import ReportedEvent, record_event
+from quota.hot_path.gathered_draws import draw_gathered
+from quota.hot_path.gathered_events import record_gathered
+from quota.hot_path.state import locked_reservation_state
+from quota.models import Gateway, Reservation, UsageEvent
+from tokenplan.kit.problems import UNAVAILABLE
+from tokenplan.kit.transactions import broken_constraint, state_of
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
+# What was recorded; None: it was recorded before.
+Made = Drawn | UsageEvent | None
+ONE_EVENT_PER_ID = "one_event_per_id"
+# States of SQL: a deadlock, a lock or a statement that took too long. The database is there.
+IN_THE_WAY = ("40P01", "55P03", "57014")
+# So many rows are one transaction: few enough that the seats which it locks are soon free for calls again.
+ROWS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of a row: recorded, seen before, or refused (or failed, for a reason nobody foresaw).
+    `ended`: the hold it names, if its key or seat has gone.
+    """
+
+    is_new: bool = False
+    refusal: Exception | None = None
+    ended: UUID | None = None
+
+
+def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: datetime) -> list[RowResult]:
+    """Draw each from its hold; results in the order given. All that is accepted is durable when this
+    returns.
+    """
+    return _each(
+        settlements,
+        at_once=lambda rows: draw_gathered(rows, gateway=gateway, at=at),
+        alone=lambda row: _settle(gateway, row, at, replayed_from=None),
+    )
+
+
+def record_events(*, gateway: Gateway, events: Sequence[ReportedEvent], at: datetime) -> list[RowResult]:
+    """Record each; results in the order given. All that is accepted is durable when this returns."""
+    return _each(
+        events,
+        at_once=lambda rows: record_gathered(rows, gateway=gateway, at=at),
+        alone=lambda row: record_event(gateway=gateway, event=row, at=at),
+    )
+
+
+def replay(*, gateway: Gateway, row: Settlement | ReportedEvent, received_at: datetime, at: datetime) -> bool:
+    """Record a row for an operator, in the caller's transaction: however late, and though its hold is closed.
+    What names no moment counts when it was received. Whether it was new. Raises what recording it raises.
+    """
+    if isinstance(row, ReportedEvent):
+        return _result_of(record_event(gateway=gateway, event=row, at=at, replayed_from=received_at)).is_new
+    return _settle(gateway, row, at, replayed_from=received_at).is_new
+
+
+def _settle(gateway: Gateway, row: Settlement, at: datetime, *, replayed_from: datetime | None) -> Drawn:
+    locked = locked_reservation_state(row.reservation_id, at=at)
+    return draw_from(
+        locked, row.report, gateway=gateway, closes=row.closes, at=at, replayed_from=replayed_from
+    )
+
+
+def _each(
+    rows: Sequence[Row],
+    *,
+    at_once: Callable[[Sequence[Row]], Sequence[Made | NotHere]],
+    alone: Callable[[Row], Made],
+) -> list[RowResult]:
+    """What became of each row. What is left of some is done before the next are begun."""
+    results: list[RowResult] = []
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[first : first + ROWS_AT_ONCE]
+        for row, answer in zip(some, _at_once(at_once, some), strict=True):
+            if answer is REPEATED:
+                results.append(RowResult())
+            elif isinstance(answer, NotHere):
+                results.append(_row(partial(alone, row)))
+            else:
+                results.append(_result_of(answer))
+    _flush()
+    return results
+
+
+def _at_once(
+    work: Callable[[Sequence[Row]], Sequence[Made | NotHere]], rows: Sequence[Row]
+) -> Sequence[Made | NotHere]:
+    """The answers of one transaction; where it failed, all of it is undone and each row is left."""
+    try:
+        return _committed(lambda: work(rows))
+    except Exception as error:
+        if isinstance(error, UNAVAILABLE) and state_of(error) not in IN_THE_WAY:
+            raise
+        # One of them is wrong, or another connection was first with one of the ids. Alone each says so.
+        logger.info("%s rows go alone: %s", len(rows), error)
+        return [LEFT] * len(rows)
+
+
+def _result_of(made: Drawn | UsageEvent | None) -> RowResult:
+    if not isinstance(made, Drawn):
+        return RowResult(is_new=made is not None)
+    ended = made.event.reservation_id if made.state == Reservation.State.ENDED else None
+    return RowResult(is_new=made.is_new, ended=ended)
+
+
+def _row(record: Callable[[], Made]) -> RowResult:
+    """One row, in a transaction of its own. What is wrong with it is its result, and the others go on; only
+    an outage, which is no row's fault, ends it all.
+
+    Rows do not wait for the disk one by one: `_flush` does, once, before the answer leaves.
+    """
+    try:
+        return _result_of(_committed(record))
+    except UNAVAILABLE:
+        raise
+    except IntegrityError as error:
+        if broken_constraint(error) != ONE_EVENT_PER_ID:
+            return RowResult(refusal=error)
+    except Exception as error:
+        return RowResult(refusal=error)
+    # Another connection was first with this id, under another key. It has committed, so now it is found.
+    return _row(record)
+
+
+Value = TypeVar("Value")
+
+
+def _committed(record: Callable[[], Value]) -> Value:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")
+        return record()
+
+
+def _flush() -> None:
+    """Wait until every commit so far is on the disk: the log is written in order, so one such wait is enough.
+
+    PostgreSQL waits only for a transaction that wrote something; an empty message in its log is something.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_logical_emit_message(true, 'tokenplan', '')")
