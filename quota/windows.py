@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property, lru_cache
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -40,28 +41,30 @@ class Policy(StrEnum):
     FIRST_USE = "first_use"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
-    """How a window moves. Two limits with equal rules share their buckets, whatever their plan."""
+    """How a window moves. Two limits with equal rules share their buckets, whatever their plan. What follows
+    from its fields is worked out once.
+    """
 
     policy: Policy
     length_seconds: int
     anchor: datetime | None = None
 
-    @property
+    @cached_property
     def length(self) -> timedelta:
         return timedelta(seconds=self.length_seconds)
 
-    @property
+    @cached_property
     def step(self) -> timedelta:
         return self.length / STEPS
 
-    @property
+    @cached_property
     def origin(self) -> datetime:
         """A moment at which a bucket begins; others begin whole buckets before and after it."""
         return self.anchor or EPOCH
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Stored with every bucket: `rolling/18000`, `fixed/604800@345600`, `first_use/18000`."""
         key = f"{self.policy}/{self.length_seconds}"
@@ -71,6 +74,7 @@ class Rule:
         return key
 
     @classmethod
+    @lru_cache(maxsize=256)
     def from_key(cls, key: str) -> Rule:
         """The rule with this key.
 
