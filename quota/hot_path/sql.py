@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import psycopg
 from django.db import connection
 from django.db.models import JSONField, Model
@@ -67,4 +68,4 @@ class Columns:
 
     def json(self, rows: Sequence[Model]) -> str:
         """The rows as a JSON array, for `json_populate_recordset`."""
-        return json.dumps([{name: getattr(row, name) for name in self._all} for row in rows], default=str)
+        return orjson.dumps([{name: getattr(row, name) for name in self._all} for row in rows]).decode()

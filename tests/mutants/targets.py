@@ -16,6 +16,10 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.authorize": ("_INSERT", "_INSERT_OF_API_KEY"),
     "quota.hot_path.holds": (),
     "quota.hot_path.gathered": (),
+    "quota.hot_path.gathered_draws": (),
+    "quota.hot_path.gathered_events": (),
+    "quota.hot_path.batches": (),
+    "quota.hot_path.bulk": (),
     "quota.hot_path.credentials": ("_RECOGNISE",),
     "quota.hot_path.refusals": (),
     "quota.hot_path.settle": (),
@@ -36,8 +40,10 @@ MIGRATIONS = (
     "quota.migrations.0003_states_of_calls",
     "quota.migrations.0006_pay_as_you_go",
     "quota.migrations.0014_gathering",
+    "quota.migrations.0019_many_at_once",
 )
-# Which functions of `quota/hot_path` ask each database function.
+# The modules of `quota/hot_path` that ask database functions, and which of their functions ask each.
+CALLING = ("state", "accounts", "gathered", "gathered_draws", "gathered_events", "batches")
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),
     "quota_seat_usages": (
@@ -50,11 +56,13 @@ CALLERS = {
     "quota_lock_credits": ("accounts.usable_credits", "accounts.usable_in_account"),
     "quota_usable_credits": ("accounts.usable_credits",),
     "quota_memberships_of_one_person": ("accounts.usable_credits",),
-    "quota_limit_batch": ("gathered._authorized", "gathered._settled"),
+    "quota_limit_batch": ("gathered._authorized",),
     "quota_gather_calls": ("gathered._authorized",),
-    "quota_gather_holds": ("gathered._settled",),
+    "quota_gather_holds": ("gathered_draws._drawn",),
+    "quota_lease_works": ("state.locked_reservation_state",),
+    "quota_gather_events": ("gathered_events.record_gathered",),
     "quota_write_holds": ("gathered._write_holds",),
-    "quota_write_charges": ("gathered._write_charges",),
+    "quota_write_charges": ("batches.write_charges",),
     "quota_api_text_works": ("state.locked_call_state", "state.locked_reservation_state"),
     "quota_api_call_state": ("state.locked_call_state",),
     "quota_usable_balance": ("accounts.usable_in_account",),
@@ -74,14 +82,14 @@ def files_of(faults: Iterable[Fault]) -> frozenset[str]:
 
 
 def _calling_lines() -> dict[str, tuple[str, frozenset[int]]]:
-    files = {name: ROOT / "quota" / "hot_path" / f"{name}.py" for name in ("state", "accounts", "gathered")}
+    files = {name: ROOT / "quota" / "hot_path" / f"{name}.py" for name in CALLING}
     functions = {
         f"{module}.{node.name}": frozenset(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
         for module, file in files.items()
         for node in ast.parse(file.read_text()).body
         if isinstance(node, ast.FunctionDef)
     }
-    # The callers of a database function stand in one module.
+    # Of a database function, the callers that are named stand in one module.
     return {
         name: (
             str(files[callers[0].partition(".")[0]]),

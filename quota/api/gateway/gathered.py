@@ -6,11 +6,11 @@ batch leaves, is for those views: every refusal, every mistake in a body, every 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+import orjson
 from django.utils import timezone, translation
 from rest_framework.exceptions import APIException
 
@@ -53,7 +53,7 @@ def answer_authorize(authorization: Authorization | NotHere | None) -> Answer | 
         return None
     fields = rate_limit_fields(authorization.windows, timezone.now())
     headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
-    return 201, [*headers, *_HEADERS], json.dumps(authorization_json(authorization)).encode()
+    return 201, [*headers, *_HEADERS], orjson.dumps(authorization_json(authorization))
 
 
 def refuse_authorize(ask: Ask, error: TooBusy) -> Answer:
@@ -76,7 +76,7 @@ def answer_settle(event: UsageEvent | NotHere | None) -> Answer | None:
     """The receipt, as the view's; None where the batch has none."""
     if not isinstance(event, UsageEvent):
         return None
-    return 200, _HEADERS, json.dumps(receipt_json(event)).encode()
+    return 200, _HEADERS, orjson.dumps(receipt_json(event))
 
 
 def refuse_settle(ask: SettleAsk, error: TooBusy) -> Answer:

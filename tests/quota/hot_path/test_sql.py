@@ -21,7 +21,7 @@ def test_json_is_given_to_the_database_as_text_and_nothing_else_is() -> None:
     given = [column for column in columns.placeholders.split(", ") if column.endswith("::jsonb")]
     assert given == ["%(tags)s::jsonb"]
     values = columns.values(Reservation(tags=["a"], windows=[], agent="b"))
-    assert (values["tags"], values["windows"], values["agent"]) == ('["a"]', "[]", "b")
+    assert (values["tags"], values["windows"], values["agent"]) == ('["a"]', [], "b")
 
 
 @pytest.mark.django_db
