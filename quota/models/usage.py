@@ -98,11 +98,8 @@ class Reservation(models.Model):
     left_balance_nanousd = models.BigIntegerField(
         default=0, db_default=0, help_text=_("What draws have left of the API balance part.")
     )
-    windows = ArrayField(
-        models.BigIntegerField(null=True),
-        default=list,
-        help_text=_("The windows as the authorize answered them (quota/stored_windows.py)."),
-    )
+    # As the authorize answered them (quota/stored_windows.py).
+    windows = ArrayField(models.BigIntegerField(null=True), default=list)
     state = models.CharField(max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
