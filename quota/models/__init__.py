@@ -1,5 +1,6 @@
 """The rows of quota, one module a subject."""
 
+from quota.models.buckets import ClosedWindow, UsageBucket
 from quota.models.credits import (
     Account,
     ApiKeyMonth,
@@ -17,7 +18,7 @@ from quota.models.member_requests import CreditRequest, SeatRequest
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.quarantine import QuarantinedRow
 from quota.models.refusals import RefusalCount, RefusedCall
-from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
+from quota.models.usage import Reservation, UsageEvent
 
 __all__ = [
     "Account",

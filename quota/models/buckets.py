@@ -1,0 +1,63 @@
+"""Usage summed: the buckets that decide how much room is left, and the history of windows that have ended."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from quota import querysets
+from teams.models import Seat, Team
+
+
+class UsageBucket(models.Model):
+    """The sum of a seat's usage (quota part and overrun) in one interval of one window rule.
+
+    Kept in the transaction that records the event. `rule` is `Rule.key`; the interval is a step of a rolling
+    window, or a whole window of the other policies.
+    """
+
+    pk = models.CompositePrimaryKey("seat_id", "rule", "starts_at")
+    # No index of its own: the primary key begins with it. With two, the planner might pick the
+    # one that reads all buckets of the seat.
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+", db_index=False)
+    rule = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    used_nanousd = models.BigIntegerField()
+
+    objects = querysets.UsageBucketQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_bucket_is_not_negative")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class ClosedWindow(models.Model):
+    """History: what a seat used in a window that has ended.
+
+    Derived from the buckets; a late event rewrites it.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="closed_windows")
+    name = models.CharField(max_length=20)
+    rule = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    limit_nanousd = models.BigIntegerField()
+    used_nanousd = models.BigIntegerField()
+    written_at = models.DateTimeField()
+
+    objects = querysets.ClosedWindowQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["seat", "rule", "starts_at"], name="a_window_closes_once"),
+            models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_closed_window_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seat} {self.name} {self.starts_at:%Y-%m-%d %H:%M}"
