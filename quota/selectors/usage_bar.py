@@ -59,8 +59,8 @@ def _room_at(usage: SeatUsage, plan: PlanTerms, at: datetime) -> datetime | None
 
 
 _BARS = """
-SELECT b.membership_id, b.seat_id, b.plan_id, b.ends_at, b.renews_at, b.suspended, b.access, b.overflow, b.month_cap,
-    b.month_used, b.balance, b.usable, b.owed, (b.usage).*
+SELECT b.membership_id, b.seat_id, b.plan_id, b.ends_at, b.renews_at, b.suspended, b.access, b.overflow,
+    b.month_cap, b.month_used, b.balance, b.usable, b.owed, (b.usage).*
 FROM quota_usage_bars(%(memberships)s, %(at)s) b
 """
 

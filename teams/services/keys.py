@@ -85,7 +85,7 @@ def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
 
 
 def recognise_keys(*, texts: Iterable[str], at: datetime) -> dict[str, SubscriptionKey]:
-    """By its text each key that `recognise_key` would find, by one query; what has no root here is left out."""
+    """By its text each key that `recognise_key` would find; one whose root is not here is left out."""
     ids = {text: key_id for text in texts if (key_id := key_id_of(text)) is not None}
     keys = {key.key_id: key for key in _working_keys(at).filter(key_id__in=set(ids.values()))}
     found: dict[str, SubscriptionKey] = {}
