@@ -36,11 +36,10 @@ BEGIN
         -- The month and what is owed are the person's: who leaves and comes back has another membership and the same.
         (SELECT coalesce(sum(c.used_nanousd), 0)::bigint FROM quota_creditmonth c
             WHERE c.membership_id = ANY(person.ids) AND c.month = date_trunc('month', p_at AT TIME ZONE 'UTC')::date),
-        (SELECT coalesce(sum(g.remaining_nanousd), 0)::bigint FROM quota_creditgrant g
-            WHERE g.team_id = f.team_id AND g.account = 'credits' AND g.remaining_nanousd > 0
-            AND g.frozen_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > p_at)),
-        quota_usable_credits(
-            f.team_id, f.id, f.plan_id IS NOT NULL AND NOT f.suspended, p_at, p_at, p_at, NULL, false),
+        pool.balance,
+        -- Of an empty pool nobody may use anything.
+        CASE WHEN pool.balance > 0 THEN quota_usable_credits(
+            f.team_id, f.id, f.plan_id IS NOT NULL AND NOT f.suspended, p_at, p_at, p_at, NULL, false) ELSE 0 END,
         (SELECT coalesce(sum(o.left_nanousd), 0)::bigint FROM quota_owedusage o
             WHERE o.membership_id = ANY(person.ids) AND o.account = 'credits' AND o.left_nanousd > 0),
         u.usage
@@ -48,6 +47,11 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT array_agg(own.id) AS ids FROM quota_memberships_of_one_person(f.id) AS own (id)
         ) person
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(g.remaining_nanousd), 0)::bigint AS balance FROM quota_creditgrant g
+            WHERE g.team_id = f.team_id AND g.account = 'credits' AND g.remaining_nanousd > 0
+                AND g.frozen_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > p_at)
+        ) pool
         LEFT JOIN quota_creditaccess a ON a.membership_id = f.id
         LEFT JOIN quota_teamcredits t ON t.team_id = f.team_id
         LEFT JOIN (seats CROSS JOIN LATERAL quota_seat_usages(seats.ids, seats.moments, p_at) u) ON u.seat_id = f.seat_id;

@@ -80,24 +80,24 @@ def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
 
     For showing: nothing is locked, so only `authorize` may decide by a key. Raises KeyRootMissing.
     """
-    key = _working_keys(at).filter(key_id=key_id_of(text)).first()
+    working = SubscriptionKey.objects.working(at).select_related("membership__team", "membership__user")
+    key = working.filter(key_id=key_id_of(text)).first()
     return key if key is not None and has_text(key, text) else None
 
 
 def recognise_keys(*, texts: Iterable[str], at: datetime) -> dict[str, SubscriptionKey]:
-    """By its text each key that `recognise_key` would find; one whose root is not here is left out."""
+    """By its text each key that `recognise_key` would find, with its membership and Team; none whose root is
+    not here.
+    """
     ids = {text: key_id for text in texts if (key_id := key_id_of(text)) is not None}
-    keys = {key.key_id: key for key in _working_keys(at).filter(key_id__in=set(ids.values()))}
+    working = SubscriptionKey.objects.working(at).select_related("membership__team")
+    keys = {key.key_id: key for key in working.filter(key_id__in=set(ids.values()))}
     found: dict[str, SubscriptionKey] = {}
     for text, key_id in ids.items():
         with suppress(KeyRootMissing):
             if key_id in keys and has_text(keys[key_id], text):
                 found[text] = keys[key_id]
     return found
-
-
-def _working_keys(at: datetime) -> QuerySet[SubscriptionKey]:
-    return SubscriptionKey.objects.working(at).select_related("membership__team", "membership__user")
 
 
 def has_text(key: KeyText, text: str) -> bool:

@@ -1,7 +1,7 @@
 """The bar for many key holders at once, without Django's request and response.
 
-Reads what is usual and answers it as `usage` and `trackers` would. What it does not read, and keys that do not
-work, are for those views: every refusal, and every header or query that could change the answer.
+Reads what is usual and answers it as `usage` and `trackers` would. What it does not read, and keys that
+do not work, are for those views: every refusal, and every header or query that could change the answer.
 """
 
 from __future__ import annotations
