@@ -50,7 +50,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(g.remaining_nanousd), 0)::bigint AS balance FROM quota_creditgrant g
             WHERE g.team_id = f.team_id AND g.account = 'credits' AND g.remaining_nanousd > 0
-                AND g.frozen_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > p_at)
+                AND g.frozen_at IS NULL AND g.expires_at > p_at
         ) pool
         LEFT JOIN quota_creditaccess a ON a.membership_id = f.id
         LEFT JOIN quota_teamcredits t ON t.team_id = f.team_id
