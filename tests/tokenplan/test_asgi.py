@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from tests.helpers.event_loop import run
-from tokenplan.asgi import in_batches, is_our_host
+from tokenplan.asgi import batches, in_batches, is_our_host, reads, roads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +36,23 @@ def test_batches_share_one_connection() -> None:
     ours = backend()
     first, second = answered(lambda asks: [backend()], 2)
     assert first == second != ours
+
+
+def test_what_is_only_shown_has_a_connection_of_its_own() -> None:
+    gatherings = [in_batches(lambda asks: [backend()], thread=thread) for thread in (batches, reads)]
+    assert [gathering._thread for gathering in gatherings] == [batches, reads]
+
+    async def one_of_each() -> list[Any]:
+        return [await gathering.answer("x") for gathering in gatherings]
+
+    try:
+        of_calls, of_bars = run(one_of_each())
+    finally:
+        for gathering in gatherings:
+            gathering._thread.submit(connections.close_all).result()
+    assert of_calls != of_bars
+    threads = {road.gathering._thread for road in roads if road.method == "GET"}
+    assert threads == {reads}
 
 
 def test_a_connection_that_ends_between_two_batches_is_left() -> None:
