@@ -95,7 +95,7 @@ def window_bar(window: QuotaWindow, *, compact: bool = False) -> dict[str, Any]:
         "title": _("%(label)s window") % {"label": label},
         "is_full": window.is_full,
         "state": "is-full" if window.is_full else "is-high" if window.used_percent >= HIGH else "",
-        "percent": window.used_percent,
+        "share": f"{window.used_percent}%" if compact else _share(window),
         "used_width": f"{used_width:.2f}",
         "held_width": f"{held_width:.2f}",
         "filled": f"{filled:.2f}",
@@ -110,6 +110,10 @@ def window_bar(window: QuotaWindow, *, compact: bool = False) -> dict[str, Any]:
         "held": _held(window, held, compact=compact) if window.held else "",
         "outlook": "" if compact else _outlook(window),
     }
+
+
+def _share(window: QuotaWindow) -> str:
+    return _("%(percent)s%% used") % {"percent": window.used_percent}
 
 
 def _held(window: QuotaWindow, held: str, *, compact: bool) -> SafeString:

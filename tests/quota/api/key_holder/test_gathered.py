@@ -146,7 +146,7 @@ def test_keys_that_do_not_work_are_for_the_view_and_take_no_other_with_them(
     assert {by_the_view(path, text)[0] for text in dead} == {401 if path.path == USAGE else 200}
 
 
-def test_the_texts_of_one_key_and_a_forged_one_are_told_apart_in_one_batch() -> None:
+def test_one_batch_may_have_two_texts_of_a_member_and_a_forged_one() -> None:
     office = make_office()
     owner = office.scene.owner
     forged = factories.forged_key_of(owner)
