@@ -28,7 +28,7 @@ MOMENTS = [T0 + MINUTE, T0 + HOUR, T0 + 2 * HOUR, T0 + 4 * HOUR, T0 + 40 * 24 * 
 def read_plainly(member: Membership, at: datetime) -> dict[str, object]:
     """The bar without what follows from its other parts."""
     holding = SeatHolding.objects.filter(membership=member).at(at).first()
-    of_seat = Entitlement.objects.filter(seat_id=holding.seat_id if holding else None).at(at)
+    of_seat = Entitlement.objects.filter(seat__in=[holding.seat_id] if holding else []).at(at)
     entitlement = of_seat.order_by("-starts_at").first()
     suspended = entitlement is not None and entitlement.is_suspended(at)
     plan = plan_terms(entitlement.plan_id) if entitlement and not suspended else None

@@ -32,7 +32,7 @@ def window(
 
 
 def shown(one: QuotaWindow, *, compact: bool = False) -> str:
-    page = engines["django"].from_string("{% load amounts %}{% window_bar one compact=compact %}")  # type: ignore[attr-defined]
+    page = engines["django"].from_string("{% load amounts %}{% window_bar one compact=compact %}")
     text: str = page.render({"one": one, "compact": compact})
     return re.sub(r"\s+", " ", text)
 
