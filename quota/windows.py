@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -98,8 +99,9 @@ class Rule:
         return self.origin + (moment - self.origin) // width * width
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
+    """A tuple, because each window is worked out from up to 60 of them, at every call and for every bar."""
+
     starts_at: datetime
     used: int
 
@@ -217,20 +219,27 @@ def _rolling_window(
     rule = limit.rule
     end = rule.bucket_start(moment) + rule.step
     first = end - rule.length
-    inside = [b for b in buckets if first <= b.starts_at < end and b.used]
+    inside = [bucket for bucket in buckets if first <= bucket.starts_at < end and bucket.used]
     held = [h for h in holds if h.counts_between(first, end) and h.nanousd]
     counting_since = [max(h.at, moment) if h.is_lease else h.at for h in held]
-    newest = max([b.starts_at for b in inside] + counting_since, default=None)
+    oldest, newest = (min(inside), max(inside).starts_at) if inside else (None, None)
+    newest = max([newest, *counting_since] if newest else counting_since, default=None)
     resets_at = rule.length + (rule.bucket_start(newest) if newest else moment)
-    oldest = min(inside, key=lambda b: b.starts_at, default=None)
     return QuotaWindow(
         limit,
-        used=sum(b.used for b in inside),
+        used=sum([used for _, used in inside]),
         held=sum(h.nanousd for h in held),
         starts_at=resets_at - rule.length,
         resets_at=resets_at,
         next_release=Release(oldest.starts_at + rule.length, oldest.used) if oldest else None,
     )
+
+
+def _rolling_room(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], end: datetime) -> int:
+    """What the rolling window that ends with this step has room for, as `_rolling_window` says."""
+    first = end - limit.rule.length
+    used = sum([used for starts_at, used in buckets if first <= starts_at < end])
+    return limit.nanousd - used - sum([h.nanousd for h in holds if h.counts_between(first, end)])
 
 
 def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occurred_at: datetime) -> int:
@@ -241,15 +250,14 @@ def room_for(limit: Limit, buckets: Sequence[Bucket], holds: Sequence[Hold], occ
     one.
     """
     rule = limit.rule
-    room = window_at(limit, buckets, holds, occurred_at).room
     if rule.policy is not Policy.ROLLING:
-        return room
+        return window_at(limit, buckets, holds, occurred_at).room
     end = rule.bucket_start(occurred_at) + rule.step
     last_end = end - rule.step + rule.length
     # A window only grows where usage begins to count, so the fullest one begins to count some.
-    later = [b.starts_at for b in buckets] + [h.at for h in holds]
-    steps = {rule.bucket_start(start) for start in later if end <= start < last_end}
-    return min([room, *(_rolling_window(limit, buckets, holds, step).room for step in steps)])
+    later = [starts_at for starts_at, _ in buckets] + [h.at for h in holds]
+    ends = {rule.bucket_start(start) + rule.step for start in later if end <= start < last_end}
+    return min([_rolling_room(limit, buckets, holds, each) for each in (end, *ends)])
 
 
 def fits_at(

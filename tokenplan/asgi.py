@@ -14,6 +14,7 @@ from django.db import close_old_connections, connection
 from django.http.request import split_domain_port, validate_host
 
 from quota.api.gateway import gathered
+from quota.api.key_holder import gathered as key_holders
 from quota.hot_path.batches import LOCKED
 from quota.hot_path.gathered import authorize_gathered
 from quota.hot_path.gathered_draws import settle_gathered
@@ -25,6 +26,8 @@ from tokenplan.web.gathering import Gathering, Road
 from tokenplan.web.threads import Threads
 
 batches = ThreadPoolExecutor(1, thread_name_prefix="batches")
+# What is only shown has a thread and a connection of its own, so that it delays no charge.
+reads = ThreadPoolExecutor(1, thread_name_prefix="reads")
 
 
 @lru_cache(maxsize=64)
@@ -33,7 +36,9 @@ def is_our_host(host: bytes) -> bool:
     return validate_host(split_domain_port(host.decode("latin-1"))[0], settings.ALLOWED_HOSTS)
 
 
-def in_batches(work: Callable[[Sequence[Any]], Sequence[Any]]) -> Gathering:
+def in_batches(
+    work: Callable[[Sequence[Any]], Sequence[Any]], *, thread: ThreadPoolExecutor = batches
+) -> Gathering:
     """The thread keeps its connection from batch to batch; one that has ended, or that failed, is left."""
 
     def with_connection(asks: Sequence[Any]) -> Sequence[Any]:
@@ -45,9 +50,11 @@ def in_batches(work: Callable[[Sequence[Any]], Sequence[Any]]) -> Gathering:
             connection.close()
             raise
 
-    return Gathering(with_connection, thread=batches, locked=LOCKED)
+    return Gathering(with_connection, thread=thread, locked=LOCKED)
 
 
+# One for all addresses that show the bar: the more meet in a batch, the less each of them costs.
+bars = in_batches(key_holders.bars_of_keys, thread=reads)
 roads = [
     Road(
         gathered.AUTHORIZE,
@@ -62,6 +69,23 @@ roads = [
         in_batches(settle_gathered),
         gathered.answer_settle,
         gathered.refuse_settle,
+    ),
+    Road(
+        key_holders.USAGE,
+        key_holders.read_usage,
+        bars,
+        key_holders.answer_usage,
+        key_holders.refuse_usage,
+        method="GET",
+    ),
+    Road(
+        key_holders.REMAINS,
+        key_holders.read_remains,
+        bars,
+        key_holders.answer_remains,
+        key_holders.refuse_remains,
+        method="GET",
+        ignores_query=True,
     ),
 ]
 

@@ -5,17 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Sum
-
-from quota.hot_path.accounts import usable_credits
-from quota.models import (
-    CreditAccess,
-    CreditGrant,
-    CreditLedgerEntry,
-    CreditMonth,
-    OwedUsage,
-    TeamCredits,
-)
+from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, OwedUsage, TeamCredits
 from teams.models import Membership, Team
 
 
@@ -61,23 +51,3 @@ def team_credits(team_id: int) -> TeamCredits:
 def credit_access(membership: Membership) -> CreditAccess:
     """The member's access to the Team's Credits, or the default where none is stored (then not saved)."""
     return CreditAccess.objects.of_one(membership)
-
-
-def member_credits(membership: Membership, *, seated: bool, at: datetime) -> MemberCredits:
-    """`seated`: the member's calls use a seat first, so Credits are for what goes beyond its quota."""
-    access = credit_access(membership)
-    rules = team_credits(membership.team_id)
-    both_allow = access.overflow == "allow" and rules.overflow == "allow"
-    month = at.date().replace(day=1)
-    # Of the person: who has left and come back has another membership and the same month.
-    used = CreditMonth.objects.filter(
-        membership__team=membership.team_id, membership__user=membership.user_id, month=month
-    ).aggregate(total=Sum("used_nanousd"))
-    return MemberCredits(
-        access=access.allowed,
-        balance=team_balance(membership.team_id, at),
-        usable=usable_credits(team_id=membership.team_id, membership_id=membership.pk, seated=seated, at=at),
-        overflow="allow" if both_allow else "never",
-        month_cap=access.month_cap_nanousd,
-        month_used=used["total"] or 0,
-    )

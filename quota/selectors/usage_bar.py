@@ -5,15 +5,18 @@ Pages, the API and the trackers' endpoint all show this.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
-from quota.hot_path.state import NO_SEAT, SeatUsage, seat_usage
-from quota.models import Entitlement, OwedUsage
-from quota.selectors.credits import MemberCredits, member_credits
+from quota.hot_path.sql import fetch_all
+from quota.hot_path.state import SeatUsage, seat_usage, take_usage_of
+from quota.models import Entitlement
+from quota.selectors.credits import MemberCredits
 from quota.windows import FOREVER, QuotaWindow
-from teams.models import Membership, SeatHolding
+from teams.models import Membership
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +58,48 @@ def _room_at(usage: SeatUsage, plan: PlanTerms, at: datetime) -> datetime | None
     return max(moments) if max(moments) > at else None
 
 
+_BARS = """
+SELECT b.membership_id, b.seat_id, b.plan_id, b.ends_at, b.renews_at, b.suspended, b.access, b.overflow,
+    b.month_cap, b.month_used, b.balance, b.usable, b.owed, (b.usage).*
+FROM quota_usage_bars(%(memberships)s, %(at)s) b
+"""
+
+
 def usage_bar(membership: Membership, at: datetime) -> UsageBar:
     """The bar of a live membership at a moment."""
-    holding = SeatHolding.objects.filter(membership=membership).at(at).first()
-    entitlement = (
-        Entitlement.objects.filter(seat_id=holding.seat_id).at(at).order_by("-starts_at").first()
-        if holding
-        else None
-    )
-    suspended = entitlement is not None and entitlement.is_suspended(at)
-    working = entitlement if entitlement and not suspended else None
-    plan = plan_terms(working.plan_id) if working else None
-    usage = seat_usage(working.seat_id, at) if working else NO_SEAT
+    (bar,) = usage_bars([membership], at)
+    return bar
+
+
+def usage_bars(memberships: Sequence[Membership], at: datetime) -> list[UsageBar]:
+    """The bars of live memberships at a moment, in their order, by one statement. Nothing is locked."""
+    ids = [membership.pk for membership in memberships]
+    rows = {row["membership_id"]: row for row in fetch_all(_BARS, {"memberships": ids, "at": at})}
+    return [_bar(membership, rows[membership.pk], at) for membership in memberships]
+
+
+def _bar(membership: Membership, row: dict[str, Any], at: datetime) -> UsageBar:
+    plan = plan_terms(row["plan_id"]) if row["plan_id"] and not row["suspended"] else None
+    usage = take_usage_of(dict(row))
     return UsageBar(
         membership=membership,
-        seat_id=holding.seat_id if holding else None,
+        seat_id=row["seat_id"],
         plan=plan,
-        ends_at=entitlement.ends_at if entitlement else None,
-        renews_at=entitlement.renews_at if entitlement else None,
-        suspended=suspended,
+        ends_at=row["ends_at"],
+        renews_at=row["renews_at"],
+        suspended=row["suspended"],
         windows=usage.windows(plan.limits, at) if plan else [],
         agents=len(usage.agents(at)),
-        credits=member_credits(membership, seated=plan is not None, at=at),
+        credits=MemberCredits(
+            access=row["access"],
+            balance=row["balance"],
+            usable=row["usable"],
+            overflow="allow" if row["overflow"] else "never",
+            month_cap=row["month_cap"],
+            month_used=row["month_used"],
+        ),
         room_at=_room_at(usage, plan, at) if plan else None,
-        owed=OwedUsage.objects.of_person(membership).credits().left(),
+        owed=row["owed"],
     )
 
 

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
@@ -22,7 +23,7 @@ from quota.selectors.member_requests import (
     plan_names,
     plans_above,
 )
-from quota.selectors.usage_bar import UsageBar, usage_bar
+from quota.selectors.usage_bar import UsageBar, usage_bar, usage_bars
 from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, SubscriptionKey, User
@@ -60,16 +61,19 @@ def account(request: PersonRequest) -> HttpResponse:
     requests = own_requests(memberships)
     current = SubscriptionKey.objects.current().filter(membership__in=memberships)
     keys = {row.membership_id: row for row in current}
-    cards = [_card(row, keys.get(row.pk), requests.get(row.pk), at) for row in memberships]
+    cards = [
+        _card(bar, keys.get(bar.membership.pk), requests.get(bar.membership.pk), at)
+        for bar in usage_bars(memberships, at)
+    ]
     cards.sort(key=lambda card: card.bar.plan is None)
     context = {"cards": cards, "now": at, "plan_names": plan_names()}
     return _private(render(request, "quota/account.html", context))
 
 
-def _card(membership: Membership, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime) -> Card:
+def _card(bar: UsageBar, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime) -> Card:
     lately = own.lately(at) if own else []
-    makes_api_keys = may(membership, Right.MAKE_API_KEYS)
-    return Card(usage_bar(membership, at), key, own, lately, has_all_access(membership), makes_api_keys)
+    makes_api_keys = may(bar.membership, Right.MAKE_API_KEYS)
+    return Card(bar, key, own, lately, has_all_access(bar.membership), makes_api_keys)
 
 
 @team_page(get=Right.USE)
@@ -77,7 +81,7 @@ def bar(request: TeamRequest) -> HttpResponse:
     """The bar alone: what the account page asks for every few seconds."""
     at = timezone.now()
     context = {"bar": usage_bar(request.membership, at), "now": at}
-    return _private(show(request, "quota/includes/bar.html", context))
+    return _private(HttpResponse(render_to_string("quota/includes/bar.html", context)))
 
 
 @team_page(get=Right.USE, post=Right.USE)

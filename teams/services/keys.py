@@ -5,6 +5,7 @@ same for API keys (`api_keys`) is written here for both.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypedDict
 
@@ -82,6 +83,21 @@ def recognise_key(*, text: str, at: datetime) -> SubscriptionKey | None:
     working = SubscriptionKey.objects.working(at).select_related("membership__team", "membership__user")
     key = working.filter(key_id=key_id_of(text)).first()
     return key if key is not None and has_text(key, text) else None
+
+
+def recognise_keys(*, texts: Iterable[str], at: datetime) -> dict[str, SubscriptionKey]:
+    """By its text each key that `recognise_key` would find, with its membership and Team; none whose root is
+    not here.
+    """
+    ids = {text: key_id for text in texts if (key_id := key_id_of(text)) is not None}
+    working = SubscriptionKey.objects.working(at).select_related("membership__team")
+    keys = {key.key_id: key for key in working.filter(key_id__in=set(ids.values()))}
+    found: dict[str, SubscriptionKey] = {}
+    for text, key_id in ids.items():
+        with suppress(KeyRootMissing):
+            if key_id in keys and has_text(keys[key_id], text):
+                found[text] = keys[key_id]
+    return found
 
 
 def has_text(key: KeyText, text: str) -> bool:

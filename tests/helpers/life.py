@@ -17,7 +17,7 @@ from quota.hot_path.bulk import record_events
 from quota.hot_path.events import ReportedEvent
 from quota.models import Account, CreditGrant, CreditLedgerEntry, CreditRequest, Gateway, Plan, SeatRequest
 from quota.selectors import notices
-from quota.selectors.credits import member_credits, team_balance
+from quota.selectors.credits import team_balance
 from quota.selectors.roster import roster
 from quota.selectors.seats import free_seats, seat_history, seats_of
 from quota.selectors.usage_bar import seat_windows, usage_bar
@@ -329,8 +329,8 @@ class Life:
             "members": [
                 (
                     member.user.email,
-                    member_credits(member, seated=False, at=NOW),
-                    (bar := usage_bar(member, NOW)).agents,
+                    (bar := usage_bar(member, NOW)).credits,
+                    bar.agents,
                     bar.owed,
                     bar.usable,
                     [(window.used, window.held) for window in bar.windows],

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, connections
 
+from tests.helpers.api_client import make_office
+from tests.helpers.asgi import ask, request
 from tests.helpers.event_loop import run
-from tokenplan.asgi import in_batches, is_our_host
+from tokenplan.asgi import application, batches, in_batches, is_our_host, reads, roads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +39,23 @@ def test_batches_share_one_connection() -> None:
     ours = backend()
     first, second = answered(lambda asks: [backend()], 2)
     assert first == second != ours
+
+
+def test_what_is_only_shown_has_a_connection_of_its_own() -> None:
+    gatherings = [in_batches(lambda asks: [backend()], thread=thread) for thread in (batches, reads)]
+    assert [gathering._thread for gathering in gatherings] == [batches, reads]
+
+    async def one_of_each() -> list[Any]:
+        return [await gathering.answer("x") for gathering in gatherings]
+
+    try:
+        of_calls, of_bars = run(one_of_each())
+    finally:
+        for gathering in gatherings:
+            gathering._thread.submit(connections.close_all).result()
+    assert of_calls != of_bars
+    threads = {road.gathering._thread for road in roads if road.method == "GET"}
+    assert threads == {reads}
 
 
 def test_a_connection_that_ends_between_two_batches_is_left() -> None:
@@ -85,6 +105,31 @@ def test_a_batch_that_the_database_refuses_is_nobodys_and_its_connection_is_left
 
     assert answered(work, 2) == [None, "worked"]
     assert seen[0] != seen[1]
+
+
+def test_bars_of_key_holders_are_answered_before_django(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = make_office().key
+    headers = {"authorization": f"Bearer {key}", "accept": "*/*"}
+
+    async def by_django(environ: dict[str, Any]) -> Any:
+        raise AssertionError(environ["PATH_INFO"])
+
+    monkeypatch.setattr(application.threads, "answer", by_django)
+    paths = [
+        "/api/v1/usage",
+        "/v1/token_plan/remains",
+        "/v1/api/openplatform/coding_plan/remains?GroupId=123",
+    ]
+    try:
+        answers = [ask(application, request(path, headers=headers)) for path in paths]
+    finally:
+        reads.submit(connections.close_all).result()
+    assert [(status, sorted(json.loads(body))) for status, _, body in answers] == [
+        (200, ["agents", "credits", "seat", "suspended", "team", "usable", "windows"]),
+        (200, ["base_resp", "model_remains"]),
+        (200, ["base_resp", "model_remains"]),
+    ]
+    assert ask(application, request("/api/v1/usage?format=json", headers=headers))[0] == 500
 
 
 @pytest.mark.parametrize(

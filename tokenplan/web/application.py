@@ -92,10 +92,8 @@ class Application:
 
     async def _gathered(self, scope: Scope, body: bytes) -> Answer | None:
         """The answer of the batch that the request was gathered into; None where it is no such request."""
-        if scope["method"] != "POST" or scope["query_string"]:
-            return None
         for road in self.roads:
-            if (match := road.path.fullmatch(scope["raw_path"])) is None:
+            if (match := road.leads_to(scope)) is None:
                 continue
             headers = scope["headers"]
             if not all(self.is_our_host(value) for name, value in headers if name == b"host"):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenplan.kit.problems import TooBusy
+from tokenplan.web.messages import Scope
 from tokenplan.web.wsgi_calls import Answer
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class Gathering:
 class Road:
     """An address whose usual requests are answered in batches. `read` and `answer` know what is usual: what
     they make None of is answered as every other address is. `refuse` says in its words that it is too busy.
+    A query is usual only where it `ignores_query`.
     """
 
     path: re.Pattern[bytes]
@@ -112,6 +114,14 @@ class Road:
     gathering: Gathering
     answer: Callable[[Any], tuple[int, list[tuple[bytes, bytes]], bytes] | None]
     refuse: Callable[[Any, TooBusy], tuple[int, list[tuple[bytes, bytes]], bytes]]
+    method: str = "POST"
+    ignores_query: bool = False
+
+    def leads_to(self, scope: Scope) -> re.Match[bytes] | None:
+        """The parts of the request's path, if it is a request of this road."""
+        if scope["method"] != self.method or (scope["query_string"] and not self.ignores_query):
+            return None
+        return self.path.fullmatch(scope["raw_path"])
 
     async def answered(
         self, path: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]], body: bytes

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from quota.selectors.usage_bar import usage_bar
+from quota.selectors.usage_bar import UsageBar, usage_bar
 from quota.windows import EPOCH, QuotaWindow
 from teams.services.keys import recognise_key
 from tokenplan.kit.api import JSONAlone
@@ -124,14 +124,18 @@ class Remains(TrackerView):
         key = recognise_key(text=bearer(request) or "", at=now)
         if key is None:
             return WRONG_KEY
-        bar = usage_bar(key.membership, now)
-        if not bar.windows:
-            return NO_SEAT
-        return {"model_remains": [general_row(bar.windows, now)], "base_resp": SUCCESS}
+        return remains_json(usage_bar(key.membership, now), now)
 
 
 def always(body: dict[str, Any]) -> Response:
     return Response(body, headers={"Cache-Control": "no-store"})
+
+
+def remains_json(bar: UsageBar, now: datetime) -> dict[str, Any]:
+    """The bar of a moment in the trackers' words."""
+    if not bar.windows:
+        return NO_SEAT
+    return {"model_remains": [general_row(bar.windows, now)], "base_resp": SUCCESS}
 
 
 def general_row(windows: list[QuotaWindow], now: datetime) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from quota.models import (
     CreditMonth,
     OwedUsage,
 )
-from quota.selectors.credits import member_credits
+from quota.selectors.usage_bar import usage_bar
 from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
 from quota.services.entitlements import suspend_seat
 from teams.models import Membership, Team
@@ -135,7 +135,7 @@ def test_a_month_cap_is_the_persons_also_after_leaving_and_coming_back(scene: Sc
     end_membership(membership=member, by=None, at=T0 + SECOND)
     back = make_member(scene.team, member.user, at=T0 + 2 * SECOND)
     allow_credits(back, month_cap=10 * PENNY)
-    assert member_credits(back, seated=False, at=T0 + MINUTE).month_used == 4 * PENNY
+    assert usage_bar(back, T0 + MINUTE).credits.month_used == 4 * PENNY
     with pytest.raises(NoUsableResources):
         make_desk(back).ask(4, at=T0 + MINUTE)
     assert make_desk(back).ask(3, at=T0 + MINUTE).from_credits_nanousd == 3 * PENNY

@@ -6,7 +6,8 @@ import pytest
 
 from quota.hot_path.accounts import usable_credits
 from quota.models import CreditAccess
-from quota.selectors.credits import credit_access, member_credits
+from quota.selectors.credits import credit_access
+from quota.selectors.usage_bar import usage_bar
 from quota.services.credits import set_credit_access
 from teams.models import Membership
 from teams.services.memberships import end_membership
@@ -33,7 +34,7 @@ def test_who_made_the_team_may_use_its_credits_and_anyone_else_may_not(pool: Sce
     assert not CreditAccess.objects.exists()
     for member, allowed in ((pool.owner, True), (guest, False)):
         assert credit_access(member).allowed is allowed
-        assert member_credits(member, seated=False, at=T0).access is allowed
+        assert usage_bar(member, T0).credits.access is allowed
         assert enforced(member) == (POOL if allowed else 0)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from teams.keytext import key_id_of
 from teams.models import AuditEntry, Membership, SubscriptionKey
-from teams.services.keys import recognise_key, reveal_key, revoke_keys, rotate_key
+from teams.services.keys import recognise_key, recognise_keys, reveal_key, revoke_keys, rotate_key
 from tests.helpers.factories import forged_key_of
 from tests.helpers.people import NOON, team
 from tokenplan.kit.errors import InvalidValue
@@ -101,6 +102,23 @@ def test_a_text_with_the_right_id_and_checksum_and_another_secret_is_no_key(owne
     assert key_id_of(forged) == key_id_of(right)
     assert recognise_key(text=forged, at=NOON) is None
     assert recognise_key(text=right, at=NOON) == owner.keys.get()
+
+
+def test_many_texts_are_recognised_as_each_of_them_is_alone(
+    owner: Membership, django_assert_num_queries: Any
+) -> None:
+    old, other, dead = owner.keys.get(), team("Globex").keys.get(), team("Initech")
+    rotate(owner, HOUR)
+    texts = [reveal_key(key) for key in (old, other, owner.keys.get(replaced_at=None), dead.keys.get())]
+    texts += [forged_key_of(owner), "sk-cp-", ""]
+    revoke_keys(membership=dead, at=NOON, by=None)
+    for at in (NOON, NOON + HOUR):
+        alone = {text: key for text in texts if (key := recognise_key(text=text, at=at))}
+        with django_assert_num_queries(1):
+            together = recognise_keys(texts=texts, at=at)
+            assert [key.membership.team.slug for key in together.values()]
+        assert together == alone
+    assert len(alone) == 2
 
 
 def test_each_text_is_another(owner: Membership) -> None:

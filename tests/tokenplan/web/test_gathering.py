@@ -131,7 +131,7 @@ def test_a_client_who_leaves_takes_no_answer_from_others() -> None:
     assert run(one_leaves()) == 4
 
 
-def road(answer: Callable[[Any], Any], work: Callable[[Any], Any] = lambda asks: asks) -> Road:
+def road(answer: Callable[[Any], Any], work: Callable[[Any], Any] = lambda asks: asks, **more: Any) -> Road:
     def refuse(ask: Any, error: TooBusy) -> Any:
         return 503, [(b"x", b"z")], repr(ask).encode()
 
@@ -139,16 +139,20 @@ def road(answer: Callable[[Any], Any], work: Callable[[Any], Any] = lambda asks:
         return (path, headers[b"host"], body) if body else None
 
     gathering = Gathering(work, thread=ThreadPoolExecutor(1), locked=LOCKED, locked_seconds=0)
-    return Road(re.compile(rb"/call/(\d+)"), read, gathering, answer, refuse)
+    return Road(re.compile(rb"/call/(\d+)"), read, gathering, answer, refuse, **more)
 
 
-def answered(scope: dict[str, Any], parts: list[bytes], answer: Callable[[Any], Any] = repr) -> Any:
+def answered(
+    scope: dict[str, Any], parts: list[bytes], answer: Callable[[Any], Any] = repr, **more: Any
+) -> Any:
     def wsgi(environ: dict[str, Any], start: Any) -> list[bytes]:
         start("200 OK", [("Content-Length", "6")])
         return [b"django"]
 
     served = application(wsgi)
-    served.roads = [road(lambda read: (201, [(b"x", b"y")], answer(read).encode()) if answer(read) else None)]
+    served.roads = [
+        road(lambda read: (201, [(b"x", b"y")], answer(read).encode()) if answer(read) else None, **more)
+    ]
     served.is_our_host = lambda host: host == b"localhost"
     return run(asked(served, scope, parts))
 
@@ -176,6 +180,25 @@ def test_a_usual_request_is_answered_by_its_road() -> None:
 def test_any_other_request_is_answered_by_django(path: str, method: str, more: Any, body: bytes) -> None:
     scope = request(path, method=method, headers={**POST, **more})
     assert answered(scope, [body])[::2] == (200, b"django")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/call/7", 201),
+        ("GET", "/call/7?a=b", 200),
+        ("HEAD", "/call/7", 200),
+        ("POST", "/call/7", 200),
+    ],
+)
+def test_a_road_is_for_one_method(method: str, path: str, status: int) -> None:
+    scope = request(path, method=method, headers=POST)
+    assert answered(scope, [b"x"], method="GET")[0] == status
+
+
+def test_a_road_may_ignore_queries() -> None:
+    scope = request("/call/7?a=b", method="POST", headers=POST)
+    assert answered(scope, [b"x"], ignores_query=True)[0] == 201
 
 
 def test_a_request_with_a_header_twice_is_answered_by_django() -> None:
