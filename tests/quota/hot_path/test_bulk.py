@@ -184,9 +184,9 @@ class Twin:
 
     def event(self, who: int, name: str, calls: int, minutes: int, *, by_handle: bool) -> ReportedEvent:
         key = self.desks[who].key
-        named = {"key_text": "", "key_handle": f"kh-{key[6:18]}"} if by_handle else {"key_text": key}
-        moment = T0 - minutes * MINUTE
-        return ReportedEvent(id=name, model="penny", usage={"calls": calls}, occurred_at=moment, **named)
+        handle = f"kh-{key[6:18]}" if by_handle else ""
+        moment, usage = T0 - minutes * MINUTE, {"calls": calls}
+        return ReportedEvent(name, "" if handle else key, "penny", usage, moment, key_handle=handle)
 
     def draw(self, who: int, name: str, calls: int, *, of_lease: bool, closes: bool) -> Settlement:
         held = (self.leases if of_lease else self.calls)[who]
