@@ -5,7 +5,6 @@ default `var/`.
 """
 
 import hmac
-from typing import Any
 
 from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _

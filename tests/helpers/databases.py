@@ -54,7 +54,8 @@ def empty_tables_quickly() -> None:
 
 def migrated_template() -> str:
     """The name of a database to copy, which all migrations have been applied to: made when a migration or a
-    locked package is another than before, or a limit of time. Of several test processes one makes it, and the others wait.
+    locked package is another than before, or a limit of time. Of several test processes one makes it, and the
+    others wait.
     """
     name = TEMPLATE + _version()
     with (settings.DATA / "template.lock").open("w") as lock:

@@ -11,8 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tokenplan.kit.errors import Refusal
 
 # How long the database lets anything take, in milliseconds. A service sets them for its own transaction; what
-# sets none (a page that only reads, the admin, a command) has those of the role: `limit_role`. The functions of
-# the hot path, which save the round trip, have the same ones written in them.
+# sets none (a page that only reads, the admin, a command) has those of the role: `limit_role`. The functions
+# of the hot path, which save the round trip, have the same ones written in them.
 LOCK_TIMEOUT_MS = 3000
 IDLE_TIMEOUT_MS = 60_000
 STATEMENT_TIMEOUT_MS = 30_000

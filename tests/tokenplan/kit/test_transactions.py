@@ -59,7 +59,7 @@ def test_whatever_sets_no_limits_has_those_of_the_role() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_roles_limits_follow_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    with transaction.atomic(), connected() as fresh:
+    with transaction.atomic():
         monkeypatch.setitem(LIMITS_OF_ROLE, "lock_timeout", 1234)
         with CaptureQueriesContext(connection) as first:
             limit_role(connection)

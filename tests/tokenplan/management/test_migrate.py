@@ -60,7 +60,7 @@ def test_a_migration_has_no_limit_but_for_locks_and_what_follows_it_has_its_own(
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '7s'")
     call_command("migrate", verbosity=0)
-    assert seen == [["1000", "0", "0"]]
+    assert seen == [["500", "0", "0"]]
     assert limits() == limits("reset_val")
 
 
@@ -119,7 +119,7 @@ def test_another_failure_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def read_behind_a_migration() -> Exception | None:
-    """What becomes of a read that waits for locks as long as a call does, behind a migration, behind a reader."""
+    """What becomes of a read behind a migration behind a reader, if it waits as long as a call does."""
     with reader(), ThreadPoolExecutor(1) as pool:
         migration = pool.submit(_migrate)
         waiting("relation", 1)

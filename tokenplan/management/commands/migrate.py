@@ -1,8 +1,8 @@
 """Django's command, which waits for no lock for long, and in which a statement may take as long as it takes.
 
-A change of a table waits until everybody who reads it is done, and whoever comes meanwhile waits behind it: one
-long report, and no call of a gateway is answered. So a migration that gets no lock within a second is undone,
-those behind it go on, and it is tried again (docs/decisions/0059).
+A change of a table waits until everybody who reads it is done, and whoever comes meanwhile waits behind it:
+one long report, and no call of a gateway is answered. So a migration that gets no lock within half a second is
+undone, those behind it go on, and it is tried again (docs/decisions/0059).
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from tokenplan.kit.transactions import limit_role
 
-# Shorter than calls wait for a lock (3 s), so that those behind a migration are answered late, and not refused.
-LOCK_TIMEOUT_MS = 1000
+# Shorter than calls wait for a lock (a batch of them 1 s, one call 3 s), so that those behind a migration are
+# answered late, and not refused.
+LOCK_TIMEOUT_MS = 500
 PAUSE_SECONDS = 5.0
 # So often within five minutes.
 TRIES = 50
@@ -133,8 +134,8 @@ def lead(connection: Any, settings_dict: dict[str, Any]) -> None:
 
 
 def refuse_pooler(connection: Any) -> None:
-    """Raises CommandError where a pooler stands before the database: what is set for a session would stay with
-    whoever gets that session next. A pooler hands out process numbers of its own.
+    """Raises CommandError where a pooler stands before the database: what is set for a session would stay
+    with whoever gets that session next. A pooler hands out process numbers of its own.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
@@ -148,8 +149,8 @@ def refuse_pooler(connection: Any) -> None:
 
 @contextmanager
 def without_limits(connection: Any) -> Iterator[None]:
-    """Inside, a statement may take as long as it takes, but it waits for no lock for long: an index of a large
-    table is no runaway query.
+    """Inside, a statement may take as long as it takes, but it waits for no lock for long: an index of a
+    large table is no runaway query.
     """
     with connection.cursor() as cursor:
         cursor.execute(
