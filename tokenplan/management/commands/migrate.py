@@ -1,8 +1,8 @@
 """Django's command, which waits for no lock for long, and in which a statement may take as long as it takes.
 
 A change of a table waits until everybody who reads it is done, and whoever comes meanwhile waits behind it:
-one long report, and no call of a gateway is answered. So a migration that gets no lock within half a second is
-undone, those behind it go on, and it is tried again (docs/decisions/0059).
+one long report, and no call of a gateway is answered. So a migration that gets no lock within half a second
+is undone, those behind it go on, and it is tried again (docs/decisions/0059).
 """
 
 from __future__ import annotations
