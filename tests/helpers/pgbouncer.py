@@ -47,12 +47,16 @@ class Bouncer:
 
     def show(self, what: str) -> list[dict[str, Any]]:
         """What PgBouncer says of itself, as in `SHOW POOLS`."""
+        return self.say(f"SHOW {what}")
+
+    def say(self, command: str) -> list[dict[str, Any]]:
+        """Gives it a command. The rows of its answer."""
         where = f"host=127.0.0.1 port={self.port} user=postgres dbname=pgbouncer"
         with closing(psycopg.connect(where, autocommit=True)) as connection:
             # It knows the simple protocol alone.
-            found = psycopg.ClientCursor(connection).execute(f"SHOW {what}")
+            found = psycopg.ClientCursor(connection).execute(command)
             names = [column.name for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found]
+            return [dict(zip(names, row, strict=True)) for row in found] if names else []
 
 
 @contextmanager

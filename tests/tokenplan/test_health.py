@@ -53,7 +53,7 @@ def test_readyz_names_the_roots_of_keys_that_are_not_here(settings: Settings) ->
 def test_readyz_has_a_connection_of_its_own_while_requests_have_all_others() -> None:
     connection.close()
     pool = connection.pool  # type: ignore[attr-defined]  # not in the stubs
-    taken = []
+    taken: list[object] = []
     try:
         while len(taken) < pool.max_size:
             taken.append(pool.getconn())
