@@ -16,11 +16,13 @@ import psycopg
 from tests.helpers.serving import free_port, wait_for
 from tokenplan.runtime.embedded import POSTGRES_ACCOUNT
 
-# Fewer connections to PostgreSQL than there are clients: each takes whichever is free, at every transaction.
+# Of the product's database, fewer connections to PostgreSQL than there are clients: each takes whichever is
+# free, at every transaction. Tests of races, in databases of their own, have many transactions open at once.
 POOL_SIZE = 6
 CONFIGURATION = """
 [databases]
-* = host={sockets} port=5432
+tokenplan = host={sockets} port=5432 pool_size={pool_size}
+* = host={sockets} port=5432 pool_size=60
 
 [pgbouncer]
 listen_addr = 127.0.0.1
@@ -30,7 +32,6 @@ auth_type = trust
 auth_file = {users}
 admin_users = postgres
 pool_mode = transaction
-default_pool_size = {pool_size}
 max_client_conn = 500
 logfile = {log}
 """
