@@ -88,16 +88,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         postgres.stop()
 
 
-def test_migrations_ask_for_the_database_itself(server: Server, tmp_path: Path) -> None:
-    variables = {**os.environ, "DATA": str(tmp_path), "DATABASE_URL": server.bouncer.url("postgres")}
-    variables |= {"DJANGO_SETTINGS_MODULE": "tokenplan.settings"}
-    refused = subprocess.run(
-        [sys.executable, "manage.py", "migrate"],
+def managed(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a command of manage.py says, with these variables."""
+    return subprocess.run(
+        [sys.executable, "manage.py", command],
         cwd=folders.ROOT,
-        env=variables,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tokenplan.settings", **variables},
         capture_output=True,
         text=True,
     )
+
+
+def test_migrations_ask_for_the_database_itself(server: Server, tmp_path: Path) -> None:
+    refused = managed("migrate", DATA=str(tmp_path), DATABASE_URL=server.bouncer.url("postgres"))
     assert refused.returncode == 1
     assert "Migrations need PostgreSQL itself: set DATABASE_DIRECT_URL to its address." in refused.stderr
     with closing(psycopg.connect(server.direct("postgres"), autocommit=True)) as connection:
@@ -112,6 +115,9 @@ def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "DATABASE_DIRECT_URL": server.direct("tokenplan"),
     }
     data = tmp_path_factory.mktemp("served") / "data"
+    # `up` does the same, but this may take longer than a test waits for `up`.
+    migrated = managed("migrate", DATA=str(data), **urls)
+    assert migrated.returncode == 0, migrated.stderr
     with installed(data, DEMO="1", SMALL_GATEWAY="0", WEB_THREADS="8", **urls) as installation:
         yield installation
 
@@ -205,13 +211,7 @@ def test_who_signs_up_gets_the_mail_that_a_worker_sends(browser: httpx.Client, s
 
 def test_sweeps_and_commands(served: Installation) -> None:
     for name in COMMANDS:
-        done = subprocess.run(
-            [sys.executable, "manage.py", name],
-            cwd=folders.ROOT,
-            env=served.environment,
-            capture_output=True,
-            text=True,
-        )
+        done = managed(name, **served.environment)
         assert done.returncode == 0, (name, done.stdout, done.stderr)
 
 

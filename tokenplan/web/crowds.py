@@ -44,7 +44,7 @@ class Crowds:
         turn_seconds: float = TURN_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
-        self.places = Places(threads, name="gateway", wait_seconds=wait_seconds)
+        self.places = Places(threads, name="crowd", wait_seconds=wait_seconds)
         self._below = below
         self._shares_of = shares_of
         self._most_waiting = most_waiting
