@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -73,19 +74,21 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     program = pgbouncer(settings.DATA)
     if program is None:
         pytest.skip("There is no PgBouncer here: set PGBOUNCER, or apt install pgbouncer")
-    folder = tmp_path_factory.mktemp("bounced")
-    postgres = Postgres(folder / "data", durable=False)
-    with servers_locked(folder / "data"):
-        postgres.start()
-    try:
-        with bouncing(program, sockets=postgres.sockets, folder=folder / "bouncer") as bouncer:
-            yield Server(bouncer, postgres.sockets)
-    finally:
-        postgres.stop()
+    # Not below pytest's folders: each run of pytest locks out the account that PgBouncer runs as.
+    with TemporaryDirectory(prefix="bounced-") as folder:
+        data = Path(folder) / "data"
+        postgres = Postgres(data, durable=False)
+        with servers_locked(data):
+            postgres.start()
+        try:
+            with bouncing(program, sockets=postgres.sockets, folder=Path(folder) / "bouncer") as bouncer:
+                yield Server(bouncer, postgres.sockets)
+        finally:
+            postgres.stop()
 
 
 def managed(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
