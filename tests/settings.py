@@ -18,7 +18,7 @@ os.environ.pop("STRIPE_SECRET_KEY", None)
 os.environ.setdefault("TEST_DATABASE_NAME", f"test_tokenplan_{os.getpid()}")
 
 from tokenplan.settings import *  # noqa: F403
-from tokenplan.settings import DATABASES
+from tokenplan.settings import DATABASES, DIRECT_DATABASE
 
 # Argon2 is slow on purpose, and the suite signs in a thousand times.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -26,6 +26,9 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WHITENOISE_AUTOREFRESH = True
 # Tests of races need many connections, and may have to wait for one on a busy machine.
 DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 24, "timeout": 30}
+# Behind PgBouncer, what migrations change directly is the test database too (not under xdist).
+if DIRECT_DATABASE:
+    DIRECT_DATABASE["NAME"] = os.environ["TEST_DATABASE_NAME"]
 # Each of several test processes has queues of its own on the broker they share.
 _worker = f"{os.environ['TEST_DATABASE_NAME']}-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 _queues = {name: f"{_worker}-{name}" for name in QUEUES}

@@ -4,24 +4,27 @@
 from tokenplan.wsgi import application as django
 
 # isort: split
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connection
 from django.http.request import split_domain_port, validate_host
 
-from quota.api.gateway import gathered
+from quota.api.gateway import crowds, gathered
 from quota.api.key_holder import gathered as key_holders
 from quota.hot_path.batches import LOCKED
 from quota.hot_path.gathered import authorize_gathered
 from quota.hot_path.gathered_draws import settle_gathered
 from tokenplan.health import Health
 from tokenplan.kit.postgresql.base import has_ended
+from tokenplan.kit.problems import UNAVAILABLE
 from tokenplan.web.application import Application
 from tokenplan.web.bodies import Bodies
+from tokenplan.web.crowds import Crowds
 from tokenplan.web.gathering import Gathering, Road
 from tokenplan.web.threads import Threads
 
@@ -37,9 +40,14 @@ def is_our_host(host: bytes) -> bool:
 
 
 def in_batches(
-    work: Callable[[Sequence[Any]], Sequence[Any]], *, thread: ThreadPoolExecutor = batches
+    work: Callable[[Sequence[Any]], Sequence[Any]],
+    *,
+    thread: ThreadPoolExecutor = batches,
+    about: Callable[[Any], Hashable] = id,
 ) -> Gathering:
-    """The thread keeps its connection from batch to batch; one that has ended, or that failed, is left."""
+    """`about`: what an ask is about. The thread keeps its connection from batch to batch; one that has ended,
+    or that failed, is left.
+    """
 
     def with_connection(asks: Sequence[Any]) -> Sequence[Any]:
         if connection.connection is not None and has_ended(connection.connection):
@@ -50,7 +58,7 @@ def in_batches(
             connection.close()
             raise
 
-    return Gathering(with_connection, thread=thread, locked=LOCKED)
+    return Gathering(with_connection, thread=thread, locked=LOCKED, about=about)
 
 
 # One for all addresses that show the bar: the more meet in a batch, the less each of them costs.
@@ -59,14 +67,14 @@ roads = [
     Road(
         gathered.AUTHORIZE,
         gathered.read_authorize,
-        in_batches(authorize_gathered),
+        in_batches(authorize_gathered, about=attrgetter("request.key_text")),
         gathered.answer_authorize,
         gathered.refuse_authorize,
     ),
     Road(
         gathered.SETTLE,
         gathered.read_settle,
-        in_batches(settle_gathered),
+        in_batches(settle_gathered, about=attrgetter("reservation_id")),
         gathered.answer_settle,
         gathered.refuse_settle,
     ),
@@ -90,6 +98,19 @@ roads = [
 ]
 
 
+def shares_of(environ: dict[str, Any]) -> list[tuple[Hashable, int]]:
+    """What a gateway's request names, for its credential alone: who has none of ours takes nobody's turn."""
+    body = environ["wsgi.input"]
+    try:
+        shares = crowds.shares_of(environ["PATH_INFO"], body.getvalue())
+    except UNAVAILABLE:
+        shares = [("unknown", crowds.OF_ANYTHING_ELSE)]  # the view says that the database is away
+    finally:
+        close_old_connections()
+    credential = environ.get("HTTP_AUTHORIZATION", "")
+    return [((credential, name), of) for name, of in shares]
+
+
 def serving(below: bytes) -> Application:
     """All paths that begin with this, and health."""
     return Application(
@@ -98,6 +119,7 @@ def serving(below: bytes) -> Application:
             django,
             threads=settings.WEB_THREADS,
             streams=settings.WEB_STREAMS,
+            crowds=Crowds(crowds.GATEWAY, threads=settings.GATEWAY_THREADS, shares_of=shares_of),
             after_call=close_old_connections,
         ),
         readiness=Health().readiness,
@@ -110,4 +132,4 @@ def serving(below: bytes) -> Application:
 
 # The first is for a port of the console's own, the second for one that answers gateways alone.
 application = serving(b"/")
-gateway_api = serving(b"/api/v1/gateway/")
+gateway_api = serving(crowds.GATEWAY.encode())

@@ -5,13 +5,12 @@ default `var/`.
 """
 
 import hmac
-from typing import Any
 
 from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
-from tokenplan.runtime import addresses, away, environment, folders
+from tokenplan.runtime import addresses, away, databases, environment, folders
 from tokenplan.runtime.queues import QUEUES
 from tokenplan.runtime.secret_store import read_secrets
 
@@ -96,53 +95,18 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
-# Web server. Each process answers in so many threads, and sends long answers, such as CSV, in so many more.
+# Web server. Each process answers pages in so many threads, gateways in so many others, so that neither
+# waits for the other, and sends long answers, such as CSV, in so many more.
 WEB_THREADS = environment.number("WEB_THREADS", 8, least=1)
+GATEWAY_THREADS = environment.number("GATEWAY_THREADS", 8, least=1)
 WEB_STREAMS = 2
 
-# Database. No session state is kept between transactions, so PgBouncer in transaction mode may be used.
+# Database
 
-_pool = {
-    "min_size": 1,
-    # One for each thread that answers requests, and a few for what runs beside them.
-    "max_size": environment.number("DATABASE_POOL_SIZE", WEB_THREADS + WEB_STREAMS + 4, least=1),
-    # Seconds to wait for a free connection, or for the database to come back, before a request is refused.
-    "timeout": 3,
-    # After so many seconds the pool gives up, and the next request starts it afresh. By default it would try
-    # less and less often, and need another minute to notice a database that was away for one.
-    "reconnect_timeout": 2,
-}
-_ENGINE = "tokenplan.kit.postgresql"
-DATABASE_URL = environment.text("DATABASE_URL")
-EMBEDDED_DATABASE = not DATABASE_URL
-_database: dict[str, Any] = (
-    {**addresses.database_settings(DATABASE_URL), "ENGINE": _ENGINE}
-    if DATABASE_URL
-    else {
-        "ENGINE": _ENGINE,
-        "NAME": "tokenplan",
-        "USER": "postgres",
-        "HOST": str(folders.socket_folder(DATA)),
-        "PORT": "5432",
-    }
-)
-DATABASES = {
-    "default": {
-        **_database,
-        "OPTIONS": {
-            **_database.get("OPTIONS", {}),
-            "pool": _pool,
-            "connect_timeout": 3,
-            "application_name": "tokenplan",
-            "server_side_binding": False,
-        },
-        "CONN_MAX_AGE": 0,  # the pool keeps connections open
-        # A check is a round trip on every request, a tenth of the hot path; the engine looks at the socket.
-        "CONN_HEALTH_CHECKS": False,
-        "DISABLE_SERVER_SIDE_CURSORS": True,
-        "TEST": {"NAME": environment.text("TEST_DATABASE_NAME") or None},
-    }
-}
+EMBEDDED_DATABASE = not environment.text("DATABASE_URL")
+DATABASES = databases.databases(data=DATA, threads=WEB_THREADS + GATEWAY_THREADS + WEB_STREAMS)
+# What `manage.py migrate` connects to, where that is another one.
+DIRECT_DATABASE = databases.direct_database()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Shared by all processes; holds rate limits of sign-in. In the database, so that sign-in needs nothing else.
@@ -278,7 +242,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Without a key of Stripe's, `manage.py up` starts a local Stripe, one port above the console.
 STRIPE_SECRET_KEY = environment.secret("STRIPE_SECRET_KEY", "sk_", "rk_")
 # Whether `manage.py up` makes people to try everything with.
-DEMO = away.demo(ADDRESS, has_key=bool(STRIPE_SECRET_KEY), has_database=bool(DATABASE_URL))
+DEMO = away.demo(ADDRESS, has_key=bool(STRIPE_SECRET_KEY), has_database=not EMBEDDED_DATABASE)
 # The gateway that `manage.py up` serves beside the console, so that keys answer on a laptop; or none.
 SMALL_GATEWAY = away.small_gateway(ADDRESS, has_demo=DEMO)
 LOCAL_STRIPE = away.local_stripe(ADDRESS, has_key=bool(STRIPE_SECRET_KEY))

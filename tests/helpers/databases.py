@@ -54,7 +54,8 @@ def empty_tables_quickly() -> None:
 
 def migrated_template() -> str:
     """The name of a database to copy, which all migrations have been applied to: made when a migration or a
-    locked package is another than before. Of several test processes one makes it, and the others wait.
+    locked package is another than before, or a limit of time. Of several test processes one makes it, and the
+    others wait.
     """
     name = TEMPLATE + _version()
     with (settings.DATA / "template.lock").open("w") as lock:
@@ -84,7 +85,7 @@ def copy_role_settings(template: str) -> None:
 def _version() -> str:
     loader = MigrationLoader(None, ignore_no_migrations=True)
     modules = {loader.migrations_module(label)[0] for label in ("teams", "quota", "billing")}
-    paths = [folders.ROOT / "requirements.lock"]
+    paths = [folders.ROOT / "requirements.lock", folders.ROOT / "tokenplan/kit/transactions.py"]
     for module in sorted(str(module) for module in modules):
         paths += sorted((folders.ROOT / module.replace(".", "/")).glob("*.py"))
     digest = hashlib.sha256()

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from psycopg_pool import PoolTimeout
 from pytest_django.fixtures import Settings
 
 from tests.helpers.event_loop import run
@@ -45,6 +47,27 @@ def test_readyz_names_the_roots_of_keys_that_are_not_here(settings: Settings) ->
     assert found["checks"]["key_roots"] == (
         f"{lost} not configured, so its keys cannot work; run manage.py key_roots"
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readyz_has_a_connection_of_its_own_while_requests_have_all_others() -> None:
+    connection.close()
+    pool = connection.pool  # type: ignore[attr-defined]  # not in the stubs
+    taken: list[object] = []
+    try:
+        while len(taken) < pool.max_size:
+            taken.append(pool.getconn())
+        with pytest.raises(PoolTimeout):
+            pool.getconn(timeout=0.01)
+        with contextlib.closing(Health()) as health:
+            for _ in range(10):  # as above
+                status, found = run(health.readiness())
+                if "does not answer" not in str(found["checks"]["database"]):
+                    break
+        assert (status, found["checks"]["database"]) == (200, "ok")
+    finally:
+        for one in taken:
+            pool.putconn(one)
 
 
 def test_readyz_says_what_does_not_answer(tmp_path: Path) -> None:

@@ -6,13 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import IntegrityError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenplan.kit.errors import Refusal
 
+# How long the database lets anything take, in milliseconds. A service sets them for its own transaction; what
+# sets none (a page that only reads, the admin, a command) has those of the role: `limit_role`. The functions
+# of the hot path, which save the round trip, have the same ones written in them.
 LOCK_TIMEOUT_MS = 3000
-STATEMENT_TIMEOUT_MS = 30_000
 IDLE_TIMEOUT_MS = 60_000
+STATEMENT_TIMEOUT_MS = 30_000
+READ_STATEMENT_TIMEOUT_MS = 60_000  # of what is read outside of a service
 SWEEP_STATEMENT_TIMEOUT_MS = 300_000  # for sweeps, whose statements go through many rows
+LIMITS_OF_ROLE = {
+    "lock_timeout": LOCK_TIMEOUT_MS,
+    "statement_timeout": READ_STATEMENT_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+}
 
 
 @contextmanager
@@ -31,6 +41,33 @@ def one_transaction(*, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> Iter
                 f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
             )
         yield
+
+
+_OF_ROLE = """
+SELECT split_part(one, '=', 1), split_part(one, '=', 2) FROM pg_db_role_setting, unnest(setconfig) AS one
+WHERE setrole = current_user::regrole AND setdatabase = (
+    SELECT oid FROM pg_database WHERE datname = current_database()
+)
+"""
+
+
+def limit_role(connection: BaseDatabaseWrapper) -> None:
+    """Whoever connects to this database as this role, from now on, has LIMITS_OF_ROLE until they set others.
+
+    A setting of the role, since one of a session would be lost, or become somebody else's, behind PgBouncer.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_ROLE)
+        there = dict(cursor.fetchall())
+        for name, milliseconds in LIMITS_OF_ROLE.items():
+            if there.get(name) == f"{milliseconds}ms":
+                continue  # two who write the same row at once refuse each other
+            cursor.execute(
+                "SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %%I SET %%I = %%L',"
+                " current_database(), %s::text, %s::text)",
+                [name, f"{milliseconds}ms"],
+            )
+            cursor.execute(cursor.fetchone()[0])
 
 
 @contextmanager

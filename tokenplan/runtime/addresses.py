@@ -81,19 +81,21 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
-def database_settings(url: str) -> dict[str, Any]:
-    """Django's settings for a PostgreSQL. Raises InvalidEnvironment; the message never has the password."""
+def database_settings(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
+    """Django's settings for a PostgreSQL, which the variable `name` has. Raises InvalidEnvironment; the
+    message never has the password.
+    """
     scheme = url.partition(":")[0]
     example = "as in postgres://user:password@host:5432/name"
     if scheme not in POSTGRES_SCHEMES or "://" not in url:
-        raise InvalidEnvironment(f"DATABASE_URL must name a PostgreSQL, {example}, not {scheme[:20]!r}.")
-    _split("DATABASE_URL", url)
+        raise InvalidEnvironment(f"{name} must name a PostgreSQL, {example}, not {scheme[:20]!r}.")
+    _split(name, url)
     try:
         settings = dict(dj_database_url.parse(url))
     except ValueError:
-        raise InvalidEnvironment(f"DATABASE_URL cannot be read; it must look {example[3:]}.") from None
+        raise InvalidEnvironment(f"{name} cannot be read; it must look {example[3:]}.") from None
     if not settings["NAME"]:
-        raise InvalidEnvironment(f"DATABASE_URL must name a database after the last slash, {example}.")
+        raise InvalidEnvironment(f"{name} must name a database after the last slash, {example}.")
     return settings
 
 

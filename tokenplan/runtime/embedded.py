@@ -134,7 +134,7 @@ class Postgres:
             "unix_socket_directories": str(self.sockets),
             # Authentication is `trust`: the socket's owner is the only one who may connect.
             "unix_socket_permissions": "0700",
-            "max_connections": "200",
+            "max_connections": "300",
             "shared_buffers": "256MB",
             "max_wal_size": "2GB",
             # Short statements only: compiling one takes longer than running it.

@@ -74,9 +74,7 @@ class Application:
     async def _answer_by_django(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with self.bodies.whole(scope, receive) as body:
-                answer = await self._gathered(scope, body) or await self.threads.answer(
-                    environ_of(scope, body)
-                )
+                answer = await self._whole_answer(scope, body)
             if answer.rest is None:
                 await send_answer(send, status=answer.status, headers=answer.headers, body=answer.body)
             else:
@@ -90,20 +88,32 @@ class Application:
             logger.exception("A request was not answered")
             await refuse(INTERNAL_ERROR, send)
 
-    async def _gathered(self, scope: Scope, body: bytes) -> Answer | None:
-        """The answer of the batch that the request was gathered into; None where it is no such request."""
+    async def _whole_answer(self, scope: Scope, body: bytes) -> Answer:
+        """Of the batch that the request is gathered into, where it is such a request; else of Django."""
+        road, asked = self._road(scope), (scope["headers"], body)
+        answer = await road[0].answered(road[1], *asked) if road else None
+        if answer is not None:
+            return answer
+        try:
+            return await self.threads.answer(environ_of(scope, body))
+        except TooBusy as busy:
+            refused = road[0].refused(road[1], *asked, busy) if road else None
+            if refused is None:
+                raise
+            return refused
+
+    def _road(self, scope: Scope) -> tuple[Road, Sequence[bytes]] | None:
+        """The road of the request's address, and what its path names."""
         for road in self.roads:
             if (match := road.leads_to(scope)) is None:
                 continue
-            headers = scope["headers"]
-            if not all(self.is_our_host(value) for name, value in headers if name == b"host"):
-                return None
-            return await road.answered(match.groups(), headers, body)
+            if all(self.is_our_host(value) for name, value in scope["headers"] if name == b"host"):
+                return road, match.groups()
         return None
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with door(web_door(self._data, os.getpid()), self.threads.calls.stuck_seconds):
+        async with door(web_door(self._data, os.getpid()), self.threads.stuck_seconds):
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})

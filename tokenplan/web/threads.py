@@ -1,77 +1,32 @@
-"""The threads that Django runs in: a fixed number, and a bounded wait for one of them."""
+"""The threads that Django runs in: some for gateways, some for everything else, some for long answers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from tokenplan.kit.problems import TooBusy
+from tokenplan.web.crowds import Crowds
 from tokenplan.web.messages import Disconnected, Send
+from tokenplan.web.places import WAIT_SECONDS, Places
 from tokenplan.web.wsgi_calls import Answer, Application, call
 
 logger = logging.getLogger(__name__)
 
-# How long a request waits for a free thread before it is refused.
-WAIT_SECONDS = 10.0
 # How long one part of a long answer may take to leave. Whoever reads slower is cut off.
 SEND_SECONDS = 30.0
 # A long answer, which is sent as it is made, leaves in parts of about this size.
 PART_BYTES = 64 * 1024
 
 
-class Places:
-    """So many threads, and at most `wait_seconds` of waiting for one of them."""
-
-    def __init__(self, count: int, *, name: str, wait_seconds: float = WAIT_SECONDS) -> None:
-        self.count = count
-        self.wait_seconds = wait_seconds
-        self._free = asyncio.Semaphore(count)
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
-        self._started: dict[object, float] = {}
-
-    @asynccontextmanager
-    async def one(self) -> Any:
-        """A thread is ours inside: what is passed to the value runs in it. Raises TooBusy."""
-        try:
-            async with asyncio.timeout(self.wait_seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            raise TooBusy from None
-        try:
-            yield self._run
-        finally:
-            self._free.release()
-
-    def stuck_seconds(self) -> float:
-        """For how long no thread has begun anything, where all are at work; else 0."""
-        if len(self._started) < self.count:
-            return 0.0
-        return time.monotonic() - max(self._started.values())
-
-    async def _run(self, function: Callable[..., Any], *arguments: object) -> Any:
-        with self._counted():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        work = object()
-        self._started[work] = time.monotonic()
-        try:
-            yield
-        finally:
-            del self._started[work]
-
-
 class Threads:
     """Answers requests by a WSGI application.
 
     Long answers have threads of their own, so that slow readers of them keep nobody else from being answered.
+    So have the paths of `crowds`, if there are any: nothing that is asked elsewhere keeps those waiting.
     """
 
     def __init__(
@@ -80,21 +35,28 @@ class Threads:
         *,
         threads: int,
         streams: int,
+        crowds: Crowds | None = None,
         after_call: Callable[[], None] = lambda: None,
         wait_seconds: float = WAIT_SECONDS,
         send_seconds: float = SEND_SECONDS,
     ) -> None:
         self.calls = Places(threads, name="call", wait_seconds=wait_seconds)
         self.streams = Places(streams, name="stream", wait_seconds=wait_seconds)
+        self.crowds = crowds
         self.send_seconds = send_seconds
         self._application = application
         self._after_call = after_call
 
     async def answer(self, environ: dict[str, Any]) -> Answer:
         """What the application answers; what it needs is released. Raises TooBusy."""
-        async with self.calls.one() as run:
+        crowds = self.crowds if self.crowds and self.crowds.has(environ) else None
+        async with crowds.one(environ) if crowds else self.calls.one() as run:
             answer: Answer = await run(self._call, environ)
             return answer
+
+    def stuck_seconds(self) -> float:
+        """For how long no thread of one kind has begun anything, where all of them are at work; else 0."""
+        return max(self.calls.stuck_seconds(), self.crowds.places.stuck_seconds() if self.crowds else 0.0)
 
     def _call(self, environ: dict[str, Any]) -> Answer:
         answer = call(self._application, environ)

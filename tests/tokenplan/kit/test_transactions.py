@@ -1,10 +1,14 @@
 """How long a transaction of a service may wait, run and sit still."""
 
+from typing import Any
+
 import psycopg
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from psycopg.errors import LockNotAvailable
 
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.transactions import LIMITS_OF_ROLE, limit_role, one_transaction
 
 
 def settings() -> list[str]:
@@ -35,10 +39,48 @@ def test_a_statement_that_takes_too_long_is_an_error_of_the_database() -> None:
     ):
         cursor.execute("SELECT count(*) FROM generate_series(1, 1000000000)")
     with transaction.atomic():
-        assert settings()[0] != "3s"
+        assert settings() == ["3s", "1min", "1min"]
+
+
+def connected() -> psycopg.Connection[Any]:
+    """As any program connects that has our address: a page's read, an operator's command, psql."""
+    return psycopg.connect(**{**connection.get_connection_params(), "cursor_factory": None})
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_read_outside_of_a_transaction_ends_after_a_minute() -> None:
-    with psycopg.connect(**{**connection.get_connection_params(), "cursor_factory": None}) as fresh:
-        assert fresh.execute("SHOW statement_timeout").fetchone() == ("1min",)
+def test_whatever_sets_no_limits_has_those_of_the_role() -> None:
+    with connected() as fresh:
+        found = {
+            name: fresh.execute("SELECT setting::int FROM pg_settings WHERE name = %s", [name]).fetchone()
+            for name in LIMITS_OF_ROLE
+        }
+    assert found == {name: (milliseconds,) for name, milliseconds in LIMITS_OF_ROLE.items()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_roles_limits_follow_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction.atomic():
+        monkeypatch.setitem(LIMITS_OF_ROLE, "lock_timeout", 1234)
+        with CaptureQueriesContext(connection) as first:
+            limit_role(connection)
+        with CaptureQueriesContext(connection) as again:
+            limit_role(connection)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase"
+                " WHERE datname = current_database() AND setrole = current_user::regrole"
+            )
+            (there,) = cursor.fetchone()
+        transaction.set_rollback(True)
+    assert [query["sql"] for query in first][-1].endswith("SET lock_timeout = '1234ms'")
+    assert len(again) == 1  # it only looks
+    assert {"lock_timeout=1234ms", "statement_timeout=60000ms"} <= {*there}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_plain_write_waits_for_a_lock_as_long_as_a_service_does() -> None:
+    """The admin, for one, writes in transactions that set no limits."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE teams_team IN EXCLUSIVE MODE")
+        with connected() as fresh, pytest.raises(LockNotAvailable):
+            fresh.execute("UPDATE teams_team SET name = name")

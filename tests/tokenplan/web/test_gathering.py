@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from tests.helpers.asgi import application, asked, request
 from tests.helpers.event_loop import run
 from tokenplan.kit.problems import TooBusy
 from tokenplan.web.gathering import Gathering, Road
+from tokenplan.web.places import Places
 
 LOCKED = object()
 
@@ -113,6 +115,50 @@ def test_when_too_many_wait_the_next_is_refused_at_once() -> None:
         return [await one for one in [first, *others]]
 
     assert run(crowd()) == [0, 2, 4]
+
+
+def test_a_crowd_about_one_thing_is_refused_at_once_and_others_are_not() -> None:
+    work = Counter()
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), about=lambda ask: ask % 2, most_of_one=2)
+
+    async def crowd() -> list[Any]:
+        waiting = [asyncio.create_task(gathering.answer(number)) for number in (1, 3)]
+        while not work.batches:
+            await asyncio.sleep(0)
+        with pytest.raises(TooBusy):
+            await gathering.answer(5)
+        waiting.append(asyncio.create_task(gathering.answer(2)))
+        await asyncio.sleep(0)
+        work.free.set()
+        answers = [await one for one in waiting]
+        return [*answers, await gathering.answer(5)]  # there is room again
+
+    assert run(crowd()) == [2, 6, 4, 10]
+    assert not gathering._of_one
+
+
+def test_what_is_locked_takes_a_part_of_a_batch_and_leaves_the_rest_to_what_is_new() -> None:
+    batches: list[list[str]] = []
+    free: list[bool] = []
+
+    def work(asks: list[Any]) -> Sequence[Any]:
+        batches.append(asks)
+        return [ask if free or ask == "new" else LOCKED for ask in asks]
+
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), locked=LOCKED, most=50)
+
+    async def crowd() -> None:
+        locked = [asyncio.create_task(gathering.answer("locked")) for _ in range(100)]
+        while len(batches) < 4:
+            await asyncio.sleep(0)
+        assert await gathering.answer("new") == "new"
+        free.append(True)
+        await asyncio.gather(*locked)
+
+    run(crowd())
+    assert max(map(len, batches)) <= 50
+    (with_new,) = [batch for batch in batches if "new" in batch]
+    assert (len(with_new), with_new[0]) == (33, "new")
 
 
 def test_a_client_who_leaves_takes_no_answer_from_others() -> None:
@@ -234,3 +280,26 @@ def test_a_road_says_in_its_own_words_that_it_is_too_busy() -> None:
     assert answer
     assert (answer.status, answer.headers) == (503, [(b"x", b"z"), (b"content-length", b"21")])
     assert answer.body == b"((b'7',), b'h', b'x')"
+
+
+def test_a_request_that_is_left_and_gets_no_thread_is_refused_in_the_words_of_its_road() -> None:
+    def wsgi(environ: dict[str, Any], start: Any) -> list[bytes]:
+        raise AssertionError
+
+    served = application(wsgi)
+    served.roads = [road(lambda read: None)]
+    served.threads.calls = Places(1, name="taken", wait_seconds=0)
+
+    async def both() -> list[Any]:
+        scope = request("/call/7", method="POST", headers=POST)
+        async with served.threads.calls.one():
+            return [
+                await asked(served, scope, [b"x"]),
+                await asked(served, request("/call/7"), []),
+                await asked(served, scope, [b""]),  # which the road does not read
+            ]
+
+    usual, other, unread = run(both())
+    assert usual == (503, {"x": "z", "content-length": "29"}, b"((b'7',), b'localhost', b'x')")
+    for status, headers, body in (other, unread):
+        assert (status, headers["retry-after"], json.loads(body)["code"]) == (503, "1", "unavailable")
