@@ -15,6 +15,14 @@ from quota.models.credits import (
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.member_requests import CreditRequest, SeatRequest
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
+from quota.models.progress import (
+    CrowdedSeat,
+    JobProgress,
+    ReconcileFinding,
+    ReconcileRun,
+    UncheckedSum,
+    WindowToClose,
+)
 from quota.models.quarantine import QuarantinedRow
 from quota.models.refusals import RefusalCount, RefusedCall
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
@@ -28,9 +36,11 @@ __all__ = [
     "CreditLedgerEntry",
     "CreditMonth",
     "CreditRequest",
+    "CrowdedSeat",
     "Entitlement",
     "Gateway",
     "GatewayCredential",
+    "JobProgress",
     "OwedUsage",
     "PastCreditAccess",
     "PastTeamOverflow",
@@ -40,11 +50,15 @@ __all__ = [
     "RateCard",
     "RateCardAlias",
     "RateCardPrice",
+    "ReconcileFinding",
+    "ReconcileRun",
     "RefusalCount",
     "RefusedCall",
     "Reservation",
     "SeatRequest",
     "TeamCredits",
+    "UncheckedSum",
     "UsageBucket",
     "UsageEvent",
+    "WindowToClose",
 ]

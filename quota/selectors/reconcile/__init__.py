@@ -1,0 +1,51 @@
+"""Every balance, meter and charge, recomputed beside what the rows say.
+
+All of it is made here, by SQL and by a little Python that share nothing with the code that keeps the rows, so
+that no mistake is in both (a contract of the imports keeps that). All amounts are nano-dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from quota.selectors.reconcile.calls import (
+    ALL,
+    Slice,
+    differences_of_entries,
+    differences_of_events,
+    differences_of_holds,
+)
+from quota.selectors.reconcile.difference import Difference
+from quota.selectors.reconcile.now import differences_now
+from quota.selectors.reconcile.sums import SUMS, Touched, differences_of_sums, everything
+
+__all__ = [
+    "ALL",
+    "SUMS",
+    "Difference",
+    "Slice",
+    "Touched",
+    "differences",
+    "differences_now",
+    "differences_of_entries",
+    "differences_of_events",
+    "differences_of_holds",
+    "differences_of_sums",
+    "everything",
+]
+
+_MOST_ENTRIES = 2**63 - 1
+
+
+def differences(at: datetime) -> Iterator[Difference]:
+    """All there are; `at` is the moment that live holds are judged at.
+
+    The caller gives all of it one snapshot, or what is recorded meanwhile looks like a difference.
+    """
+    for kind in SUMS:
+        yield from differences_of_sums(kind, everything(kind))
+    yield from differences_of_events(ALL)
+    yield from differences_of_entries(0, _MOST_ENTRIES)
+    yield from differences_of_holds(ALL)
+    yield from differences_now(at)
