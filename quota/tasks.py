@@ -54,7 +54,7 @@ def send_notices() -> int:
 def reconcile() -> int:
     """Nightly: all of history written, every meter checked. Drift is logged as an error and mailed."""
     now = timezone.now()
-    windows_history.close_windows(at=now, recheck_for=None)
+    windows_history.close_windows(at=now)
     found = reconciliation.reconcile(at=now)
     for difference in found:
         logger.error("Drift: %s", difference)

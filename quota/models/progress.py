@@ -54,9 +54,18 @@ class WindowToClose(models.Model):
 
 
 class CrowdedSeat(models.Model):
-    """A seat of which a window may have reached the share that is mailed of."""
+    """A seat of which a window may have reached the share that is mailed of, under a plan that it has or will
+    have. Nothing new is to be mailed before `look_at`, unless it is used, or has another holder or plan.
+    """
 
     seat = models.OneToOneField(Seat, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    look_at = models.DateTimeField(help_text=_("When its windows are to be looked at."))
+    used_until = models.DateTimeField(help_text=_("When the newest usage that was seen occurred, or will."))
+    membership_id = models.BigIntegerField(null=True, help_text=_("Who held it when it was looked at."))
+    plan_id = models.BigIntegerField(null=True, help_text=_("Its plan when it was looked at."))
+
+    class Meta:
+        indexes = [models.Index(fields=["look_at"], name="crowded_seats_to_look_at")]
 
     def __str__(self) -> str:
         return str(self.seat_id)

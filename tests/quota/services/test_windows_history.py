@@ -96,7 +96,7 @@ def test_history_older_than_any_late_report_is_left_alone_unless_all_of_it_is_as
     close_windows(at=T0 + timedelta(days=30))
     ClosedWindow.objects.filter(seat=scene.seat, starts_at=TILE).update(used_nanousd=1)
     assert close_windows(at=T0 + timedelta(days=30)) == 0
-    assert close_windows(at=T0 + timedelta(days=30), recheck_for=None) == 1
+    assert close_windows(at=T0 + timedelta(days=30), everything=True) == 1
     assert rows(scene.seat)[0][3] == 3 * CENT
 
 

@@ -1,0 +1,68 @@
+"""Which rows are new since a job last looked: what it may take as read for good, and what it reads again.
+
+A row becomes visible when its transaction commits, which may be after rows with higher ids. So a job notes
+how far ids went at some moment, and takes rows up to there as read only when it has read them after every
+transaction of that moment was over. Ids of calls begin with the time of the server that made them, and two
+servers' clocks differ: of those, it leaves the last minute out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection
+
+# More than clocks of servers differ by.
+CLOCKS_APART = timedelta(minutes=1)
+
+_NOTHING = UUID(int=0)
+_MS_SHIFT = 80  # of the 128 bits of an id, the first 48 are milliseconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How far ids went at a moment, and the first transaction that had not begun then."""
+
+    usage: UUID
+    holds: UUID
+    entries: int
+    entitlements: int
+    transaction: int
+
+
+_HORIZON = """
+SELECT (SELECT v.id FROM quota_usageevent v ORDER BY v.id DESC LIMIT 1),
+    (SELECT r.id FROM quota_reservation r ORDER BY r.id DESC LIMIT 1),
+    (SELECT coalesce(max(l.id), 0) FROM quota_creditledgerentry l),
+    (SELECT coalesce(max(e.id), 0) FROM quota_entitlement e),
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+    extract(epoch FROM clock_timestamp()) * 1000
+"""
+
+
+def horizon() -> Horizon:
+    """As of now. Rows up to it are all there once `is_over` says so of its transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HORIZON)
+        usage, holds, entries, entitlements, transaction, now_ms = cursor.fetchone()
+    latest = int(now_ms)
+    return Horizon(_before(usage, latest), _before(holds, latest), entries, entitlements, transaction)
+
+
+def _before(newest: UUID | None, now_ms: int) -> UUID:
+    """The last id of the millisecond that lies `CLOCKS_APART` before the newest row, or before now."""
+    if newest is None:
+        return _NOTHING
+    apart_ms = CLOCKS_APART // timedelta(milliseconds=1)
+    last_ms = max(min(newest.int >> _MS_SHIFT, now_ms) - apart_ms, 0)
+    return UUID(int=((last_ms + 1) << _MS_SHIFT) - 1)
+
+
+def is_over(transaction: int) -> bool:
+    """Whether every transaction below this one has ended, so that what it wrote can be seen from now on."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= %s", [transaction])
+        (over,) = cursor.fetchone()
+    return bool(over)
