@@ -75,7 +75,7 @@ class ReconcileRun(models.Model):
     """A run that checks what is new since the last one, or everything. At most one is open.
 
     `…_from` and `…_upto` are what it reads: all rows with ids above the first, up to the second. It moves the
-    first, so that it is taken up there after it was cut short.
+    first, so that it is taken up there after it was cut short. The next run reads from `…_next` on.
     """
 
     is_whole = models.BooleanField(default=False, help_text=_("Everything there is, not what is new."))
@@ -85,10 +85,13 @@ class ReconcileRun(models.Model):
     replaced = models.BooleanField(default=False, help_text=_("It did not end: a whole run took its place."))
     usage_from = models.UUIDField(default=NOTHING_READ)
     usage_upto = models.UUIDField(default=NOTHING_READ)
+    usage_next = models.UUIDField(default=NOTHING_READ)
     holds_from = models.UUIDField(default=NOTHING_READ)
     holds_upto = models.UUIDField(default=NOTHING_READ)
+    holds_next = models.UUIDField(default=NOTHING_READ)
     entries_from = models.BigIntegerField(default=0)
     entries_upto = models.BigIntegerField(default=0)
+    differences = models.PositiveIntegerField(default=0, help_text=_("How many it has found."))
     after_transaction = models.BigIntegerField(
         help_text=_("It reads once all transactions below this one, which were under way, are over.")
     )
@@ -122,7 +125,7 @@ class UncheckedSum(models.Model):
 
 
 class ReconcileFinding(models.Model):
-    """A difference that a run has found."""
+    """A difference that a run has found: of many, the first thousand."""
 
     run = models.ForeignKey(ReconcileRun, on_delete=models.CASCADE, related_name="findings")
     about = models.CharField(max_length=200)

@@ -23,10 +23,13 @@ _MS_SHIFT = 80  # of the 128 bits of an id, the first 48 are milliseconds since 
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """How far ids went at a moment, and the first transaction that had not begun then."""
+    """How far ids went at a moment, and the first transaction that had not begun then. `usage` leaves out
+    what clocks may differ by, `newest_…` do not.
+    """
 
     usage: UUID
-    holds: UUID
+    newest_usage: UUID
+    newest_hold: UUID
     entries: int
     entitlements: int
     transaction: int
@@ -46,18 +49,23 @@ def horizon() -> Horizon:
     """As of now. Rows up to it are all there once `is_over` says so of its transaction."""
     with connection.cursor() as cursor:
         cursor.execute(_HORIZON)
-        usage, holds, entries, entitlements, transaction, now_ms = cursor.fetchone()
-    latest = int(now_ms)
-    return Horizon(_before(usage, latest), _before(holds, latest), entries, entitlements, transaction)
+        usage, hold, entries, entitlements, transaction, now_ms = cursor.fetchone()
+    newest_usage, newest_hold = usage or _NOTHING, hold or _NOTHING
+    now = UUID(int=int(now_ms) << _MS_SHIFT)
+    return Horizon(
+        usage=earlier(min(newest_usage, now), CLOCKS_APART),
+        newest_usage=newest_usage,
+        newest_hold=newest_hold,
+        entries=entries,
+        entitlements=entitlements,
+        transaction=transaction,
+    )
 
 
-def _before(newest: UUID | None, now_ms: int) -> UUID:
-    """The last id of the millisecond that lies `CLOCKS_APART` before the newest row, or before now."""
-    if newest is None:
-        return _NOTHING
-    apart_ms = CLOCKS_APART // timedelta(milliseconds=1)
-    last_ms = max(min(newest.int >> _MS_SHIFT, now_ms) - apart_ms, 0)
-    return UUID(int=((last_ms + 1) << _MS_SHIFT) - 1)
+def earlier(id: UUID, by: timedelta) -> UUID:
+    """The last id of the millisecond that lies so much before that of this id."""
+    last_ms = max((id.int >> _MS_SHIFT) - by // timedelta(milliseconds=1), 0)
+    return UUID(int=(last_ms << _MS_SHIFT) + (1 << _MS_SHIFT) - 1) if last_ms else _NOTHING
 
 
 def is_over(transaction: int) -> bool:

@@ -51,7 +51,9 @@ def lock_progress(*, job: str) -> JobProgress:
 
 
 def have_read(*, job: str, usage: UUID | None = None, entitlements: int | None = None) -> None:
-    """The job has read events, or entitlements, up to here for good; in the transaction that has used them."""
+    """The job has read events, or entitlements, up to here for good. It is said in the
+    transaction that used them.
+    """
     row = lock_progress(job=job)
     row.usage_done = max(row.usage_done, usage or row.usage_done)
     row.entitlements_done = max(row.entitlements_done, entitlements or 0)

@@ -15,10 +15,18 @@ from quota.selectors.reconcile.calls import (
     differences_of_entries,
     differences_of_events,
     differences_of_holds,
+    first_of_slice,
 )
 from quota.selectors.reconcile.difference import Difference
 from quota.selectors.reconcile.now import differences_now
-from quota.selectors.reconcile.sums import SUMS, Touched, differences_of_sums, everything
+from quota.selectors.reconcile.sums import (
+    SUMS,
+    Touched,
+    all_of,
+    differences_of_sums,
+    touched_by_entries,
+    touched_by_events,
+)
 
 __all__ = [
     "ALL",
@@ -26,13 +34,16 @@ __all__ = [
     "Difference",
     "Slice",
     "Touched",
+    "all_of",
     "differences",
     "differences_now",
     "differences_of_entries",
     "differences_of_events",
     "differences_of_holds",
     "differences_of_sums",
-    "everything",
+    "first_of_slice",
+    "touched_by_entries",
+    "touched_by_events",
 ]
 
 _MOST_ENTRIES = 2**63 - 1
@@ -43,8 +54,10 @@ def differences(at: datetime) -> Iterator[Difference]:
 
     The caller gives all of it one snapshot, or what is recorded meanwhile looks like a difference.
     """
+    touched = touched_by_events(ALL.after, ALL.upto)
     for kind in SUMS:
-        yield from differences_of_sums(kind, everything(kind))
+        ids = {one.id for one in [*all_of(kind), *touched.get(kind, ())]}
+        yield from differences_of_sums(kind, [Touched(id) for id in sorted(ids)])
     yield from differences_of_events(ALL)
     yield from differences_of_entries(0, _MOST_ENTRIES)
     yield from differences_of_holds(ALL)

@@ -25,6 +25,18 @@ class Slice:
 ALL = Slice(UUID(int=0), UUID(int=2**128 - 1))
 
 
+def first_of_slice(table: str, of: Slice, most: int) -> Slice:
+    """The beginning of a slice of `quota_usageevent` or `quota_reservation`, of so many rows."""
+    found = rows_of(
+        f"SELECT id FROM {table} WHERE id > %(after)s AND id <= %(upto)s"  # noqa: S608  (a name of ours)
+        " ORDER BY id OFFSET %(most)s - 1 LIMIT 1",
+        after=of.after,
+        upto=of.upto,
+        most=most,
+    )
+    return Slice(of.after, found[0][0]) if found else of
+
+
 def differences_of_events(of: Slice) -> Iterator[Difference]:
     """What does not agree about the charges of the slice."""
     for sql in EVENT_CHECKS:

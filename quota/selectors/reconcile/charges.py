@@ -32,20 +32,20 @@ ORDER BY v.id
 _JSON_COLUMNS = (3, 4, 9, 10)  # usage, prices, windows before and after
 
 # (over, unit size, nano-dollars) of each meter of a model.
-_Tiers = dict[str, list[tuple[int, int, int]]]
+Tiers = dict[str, list[tuple[int, int, int]]]
 
 
 @dataclass(slots=True)
 class _Terms:
     """Rate cards and limits of plans, each read once. Neither changes once it is used."""
 
-    _cards: dict[int, dict[str, _Tiers]] = field(default_factory=dict)
+    _cards: dict[int, dict[str, Tiers]] = field(default_factory=dict)
     _plans: dict[int, dict[str, int]] = field(default_factory=dict)
 
-    def card(self, card_id: int) -> Mapping[str, _Tiers]:
+    def card(self, card_id: int) -> Mapping[str, Tiers]:
         """The prices of each model."""
         if card_id not in self._cards:
-            models: dict[str, _Tiers] = {}
+            models: dict[str, Tiers] = {}
             for model, meter, *tier in rows_of(_PRICES, card=card_id):
                 over, unit_size, nanousd = tier
                 models.setdefault(model, {}).setdefault(meter, []).append((over, unit_size, nanousd))
@@ -112,7 +112,7 @@ def _of_price(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
             yield Difference(f"amount of event {charged.id}", f"at most {held}", str(charged.amount))
         return
     card = terms.card(charged.card_id) if charged.card_id else {}
-    price = _price_of(charged.usage, card.get(charged.model))
+    price = price_of(charged.usage, card.get(charged.model))
     if price is None:
         about = f"model of event {charged.id}"
         yield Difference(about, f"one of rate card {charged.card_id}", charged.model)
@@ -129,7 +129,7 @@ def _of_price(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Price:
+class Price:
     """What a usage costs; its prices as a receipt has them; whether something of it has no price."""
 
     amount: int
@@ -142,7 +142,7 @@ _CACHED = ("cache_read_tokens", "cache_write_tokens")
 _HALF = Fraction(1, 2)
 
 
-def _price_of(usage: Mapping[str, int], tiers: _Tiers | None) -> _Price | None:
+def price_of(usage: Mapping[str, int], tiers: Tiers | None) -> Price | None:
     """What `usage` (meter to quantity) of a model with these prices costs; None where it has none. Exact in
     fractions, then rounded once, half up.
     """
@@ -162,7 +162,7 @@ def _price_of(usage: Mapping[str, int], tiers: _Tiers | None) -> _Price | None:
         prices.append(
             {"meter": meter, "unit_size": unit_size, "nanousd_per_unit": nanousd, "context_over": over}
         )
-    return _Price(floor(total + _HALF), prices, unpriced)
+    return Price(floor(total + _HALF), prices, unpriced)
 
 
 def _tier(tiers: Sequence[tuple[int, int, int]], size: int) -> tuple[int, int, int] | None:

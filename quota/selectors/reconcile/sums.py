@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from quota.selectors.reconcile.difference import Difference, found_by, rows_of
 from quota.selectors.reconcile.first_use import EVER, FOREVER, differences_of_first_use
@@ -39,19 +40,45 @@ def differences_of_sums(kind: str, touched: Sequence[Touched]) -> Iterator[Diffe
             yield from differences_of_first_use(one.id, one.since, one.until)
 
 
-def everything(kind: str) -> list[Touched]:
-    """All rows of the kind that have sums."""
-    return [Touched(id) for (id,) in rows_of(EVERYTHING[kind])]
+def all_of(kind: str) -> list[Touched]:
+    """All rows of the kind that sums are kept of."""
+    return [Touched(id) for (id,) in rows_of(ALL_OF[kind])]
 
 
-EVERYTHING = {
+def touched_by_events(after: UUID, upto: UUID) -> dict[str, list[Touched]]:
+    """What the charges count in that have ids above `after`, up to `upto`, by kind."""
+    return {
+        kind: [Touched(*row) for row in rows_of(sql, after=after, upto=upto)]
+        for kind, sql in TOUCHED_BY_EVENTS.items()
+    }
+
+
+def touched_by_entries(after: int, upto: int) -> dict[str, list[Touched]]:
+    """The lots of the ledger entries that have ids above `after`, up to `upto`."""
+    return {"lot": [Touched(id) for (id,) in rows_of(LOTS_TOUCHED, after=after, upto=upto)]}
+
+
+def _touched(column: str, which: str) -> str:
+    return f"""
+SELECT v.{column}, min(v.occurred_at), max(v.occurred_at) FROM quota_usageevent v
+WHERE v.id > %(after)s AND v.id <= %(upto)s AND {which} GROUP BY 1
+"""  # noqa: S608  (its parts are constants of ours)
+
+
+TOUCHED_BY_EVENTS = {
+    "seat": _touched("seat_id", "v.seat_id IS NOT NULL"),
+    "member": _touched("membership_id", "v.from_credits_nanousd <> 0"),
+    "api_key": _touched("api_key_id", "v.from_balance_nanousd <> 0"),
+}
+LOTS_TOUCHED = """
+SELECT DISTINCT l.grant_id FROM quota_creditledgerentry l WHERE l.id > %(after)s AND l.id <= %(upto)s
+"""
+ALL_OF = {
     "seat": "SELECT DISTINCT seat_id FROM (SELECT seat_id FROM quota_entitlement"
     " UNION ALL SELECT seat_id FROM quota_usagebucket) s ORDER BY 1",
     "lot": "SELECT id FROM quota_creditgrant ORDER BY 1",
-    "member": "SELECT DISTINCT membership_id FROM (SELECT membership_id FROM quota_creditmonth"
-    " UNION ALL SELECT membership_id FROM quota_usageevent WHERE from_credits_nanousd <> 0) m ORDER BY 1",
-    "api_key": "SELECT DISTINCT api_key_id FROM (SELECT api_key_id FROM quota_apikeymonth"
-    " UNION ALL SELECT api_key_id FROM quota_usageevent WHERE from_balance_nanousd <> 0) k ORDER BY 1",
+    "member": "SELECT DISTINCT membership_id FROM quota_creditmonth ORDER BY 1",
+    "api_key": "SELECT DISTINCT api_key_id FROM quota_apikeymonth ORDER BY 1",
 }
 
 _SCOPE = """scope AS (
