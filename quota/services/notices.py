@@ -122,7 +122,7 @@ def _notify_holder(held: HeldSeat, at: datetime) -> int:
     sent = sum(_notify_of_window(held, plan, window, at) for window in windows)
     later = min((_due_again(held, plan, window, at) for window in windows), default=FOREVER)
     # Usage may have been seen meanwhile: then the seat is looked at again.
-    seen = CrowdedSeat.objects.filter(seat=held.seat_id, look_at=held.look_at)
+    seen = CrowdedSeat.objects.filter(seat=held.seat_id, look_at=held.look_at or at)
     used_until = seen.values_list("used_until", flat=True).first()
     if used_until is not None:
         # What was reported ahead of the clock begins to count then.

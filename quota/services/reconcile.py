@@ -27,7 +27,7 @@ from quota.selectors.reconcile import (
     differences_of_events,
     differences_of_holds,
     differences_of_sums,
-    first_of_slice,
+    end_of_part,
     touched_by_entries,
     touched_by_events,
 )
@@ -124,22 +124,24 @@ def _snapshot() -> Iterator[None]:
 
 def _check_events(run: ReconcileRun, at: datetime) -> None:
     with _snapshot():
-        of = first_of_slice("quota_usageevent", Slice(run.usage_from, run.usage_upto), ROWS_PER_PART)
+        upto = end_of_part("quota_usageevent", run.usage_from, run.usage_upto, ROWS_PER_PART)
+        of = Slice(run.usage_from, upto)
         found = list(differences_of_events(of))
         touched = touched_by_events(of.after, of.upto)
-    _keep(run, "usage_from", of.upto, found, touched, at)
+    _keep(run, "usage_from", upto, found, touched, at)
 
 
 def _check_holds(run: ReconcileRun, at: datetime) -> None:
     with _snapshot():
-        of = first_of_slice("quota_reservation", Slice(run.holds_from, run.holds_upto), ROWS_PER_PART)
+        upto = end_of_part("quota_reservation", run.holds_from, run.holds_upto, ROWS_PER_PART)
+        of = Slice(run.holds_from, upto)
         found = list(differences_of_holds(of))
-    _keep(run, "holds_from", of.upto, found, {}, at)
+    _keep(run, "holds_from", upto, found, {}, at)
 
 
 def _check_entries(run: ReconcileRun, at: datetime) -> None:
-    upto = min(run.entries_from + ROWS_PER_PART, run.entries_upto)
     with _snapshot():
+        upto = end_of_part("quota_creditledgerentry", run.entries_from, run.entries_upto, ROWS_PER_PART)
         found = list(differences_of_entries(run.entries_from, upto))
         touched = touched_by_entries(run.entries_from, upto)
     _keep(run, "entries_from", upto, found, touched, at)
@@ -223,7 +225,7 @@ ON CONFLICT (kind, of_id) DO UPDATE
 def _note(touched: Mapping[str, Sequence[Touched]]) -> None:
     with connection.cursor() as cursor:
         for kind, of_kind in touched.items():
-            values = {
+            values: dict[str, Any] = {
                 "kind": kind,
                 "ids": [one.id for one in of_kind],
                 "since": [one.since for one in of_kind],

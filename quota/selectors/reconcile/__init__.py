@@ -15,7 +15,7 @@ from quota.selectors.reconcile.calls import (
     differences_of_entries,
     differences_of_events,
     differences_of_holds,
-    first_of_slice,
+    end_of_part,
 )
 from quota.selectors.reconcile.difference import Difference
 from quota.selectors.reconcile.now import differences_now
@@ -41,7 +41,7 @@ __all__ = [
     "differences_of_events",
     "differences_of_holds",
     "differences_of_sums",
-    "first_of_slice",
+    "end_of_part",
     "touched_by_entries",
     "touched_by_events",
 ]

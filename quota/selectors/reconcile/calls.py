@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from quota.selectors.reconcile.charges import differences_of_charges
@@ -25,16 +26,20 @@ class Slice:
 ALL = Slice(UUID(int=0), UUID(int=2**128 - 1))
 
 
-def first_of_slice(table: str, of: Slice, most: int) -> Slice:
-    """The beginning of a slice of `quota_usageevent` or `quota_reservation`, of so many rows."""
+Id = TypeVar("Id", UUID, int)
+
+
+def end_of_part(table: str, after: Id, upto: Id, most: int) -> Id:
+    """The id up to which there are so many rows of the table above `after`, or else `upto`."""
     found = rows_of(
         f"SELECT id FROM {table} WHERE id > %(after)s AND id <= %(upto)s"  # noqa: S608  (a name of ours)
         " ORDER BY id OFFSET %(most)s - 1 LIMIT 1",
-        after=of.after,
-        upto=of.upto,
+        after=after,
+        upto=upto,
         most=most,
     )
-    return Slice(of.after, found[0][0]) if found else of
+    end: Id = found[0][0] if found else upto
+    return end
 
 
 def differences_of_events(of: Slice) -> Iterator[Difference]:

@@ -55,7 +55,7 @@ class _Terms:
     def limits(self, plan_id: int) -> Mapping[str, int]:
         """Nano-dollars by the name of the window."""
         if plan_id not in self._plans:
-            self._plans[plan_id] = dict(rows_of(_LIMITS, plan=plan_id))  # type: ignore[arg-type]
+            self._plans[plan_id] = dict(rows_of(_LIMITS, plan=plan_id))
         return self._plans[plan_id]
 
 

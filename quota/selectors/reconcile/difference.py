@@ -31,4 +31,5 @@ def rows_of(sql: str, **values: Any) -> list[tuple[Any, ...]]:
     """All rows that a statement reads. JSON is text."""
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
