@@ -49,7 +49,7 @@ _VOUCHERS = f"""
 SELECT format('lot of the voucher for invoice %s', i.stripe_id), {_GIVEN}, {_FOUND}
 FROM billing_invitevoucher v JOIN billing_invoice i ON i.id = v.invoice_id
     JOIN quota_creditgrant g ON g.id = v.lot_id
-    JOIN billing_invitee e ON e.id = v.invitee_id JOIN teams_team t ON t.default_for_id = e.inviter_id
+    JOIN billing_invitee e ON e.user_id = v.invitee_id JOIN teams_team t ON t.default_for_id = e.inviter_id
 WHERE {_GIVEN} <> {_FOUND}
 ORDER BY i.id
 """  # noqa: S608

@@ -83,7 +83,7 @@ def test_the_first_run_reads_everything_and_the_next_one_what_is_new() -> None:
     new = scene.desk.use(20, at=T0 + 7 * HOUR)
     plant("UPDATE quota_usageevent SET unpriced = true WHERE id = %s", str(new.pk))
     third = ended(begin_run(at=T0 + 2 * HOUR))
-    # What the new charge counts in is summed up anew: its lot, its month, its buckets, its windows of history.
+    # What the new charge counts in is summed up anew: lot, month, buckets, windows of history.
     words = Counter(line.split(" ")[0] for line in third)
     assert words == {"Credits": 2, "closed": 2, "usage": 1, "whether": 1}
     assert f"whether all of event {new.pk} has a price: True expected, False found" in third
