@@ -69,8 +69,14 @@ def earlier(id: UUID, by: timedelta) -> UUID:
 
 
 def is_over(transaction: int) -> bool:
-    """Whether every transaction below this one has ended, so that what it wrote can be seen from now on."""
+    """Whether every transaction below this one has ended, so that what it wrote can be seen from now on. One
+    that is ahead of all there are was noted by a server whose data was restored into this one: they have.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= %s", [transaction])
+        cursor.execute(
+            "SELECT pg_snapshot_xmin(s)::text::bigint >= %(id)s OR pg_snapshot_xmax(s)::text::bigint < %(id)s"
+            " FROM pg_current_snapshot() s",
+            {"id": transaction},
+        )
         (over,) = cursor.fetchone()
     return bool(over)

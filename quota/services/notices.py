@@ -125,8 +125,8 @@ def _notify_holder(held: HeldSeat, at: datetime) -> int:
     seen = CrowdedSeat.objects.filter(seat=held.seat_id, look_at=held.look_at or at)
     used_until = seen.values_list("used_until", flat=True).first()
     if used_until is not None:
-        # What was reported ahead of the clock begins to count then.
-        look_at = min(later, used_until) if used_until > at else later
+        # What was reported ahead of the clock may begin to count at any moment until then.
+        look_at = at if used_until > at else later
         seen.update(look_at=look_at, membership_id=held.membership.pk, plan_id=plan.id)
     return sent
 
