@@ -26,7 +26,7 @@ class JobProgress(models.Model):
     usage_next = models.UUIDField(default=NOTHING_READ)
     entitlements_next = models.BigIntegerField(default=0)
     next_after_transaction = models.BigIntegerField(
-        null=True, help_text=_("The first transaction that had not begun when that was noted.")
+        null=True, help_text=_("One that is newer than all that had written when that was noted.")
     )
     ran_at = models.DateTimeField(null=True, help_text=_("The moment that the last whole run was of."))
 
@@ -55,17 +55,17 @@ class WindowToClose(models.Model):
 
 class CrowdedSeat(models.Model):
     """A seat of which a window may have reached the share that is mailed of, under a plan that it has or will
-    have. Nothing new is to be mailed before `look_at`, unless it is used, or has another holder or plan.
+    have. Nothing new is to be mailed before `due_at`, unless it is used, or has another holder or plan.
     """
 
     seat = models.OneToOneField(Seat, primary_key=True, on_delete=models.PROTECT, related_name="+")
-    look_at = models.DateTimeField(help_text=_("When its windows are to be looked at."))
+    due_at = models.DateTimeField(help_text=_("When its windows are to be looked at."))
     used_until = models.DateTimeField(help_text=_("When the newest usage that was seen occurred, or will."))
     membership_id = models.BigIntegerField(null=True, help_text=_("Who held it when it was looked at."))
     plan_id = models.BigIntegerField(null=True, help_text=_("Its plan when it was looked at."))
 
     class Meta:
-        indexes = [models.Index(fields=["look_at"], name="crowded_seats_to_look_at")]
+        indexes = [models.Index(fields=["due_at"], name="crowded_seats_due")]
 
     def __str__(self) -> str:
         return str(self.seat_id)
@@ -93,7 +93,7 @@ class ReconcileRun(models.Model):
     entries_upto = models.BigIntegerField(default=0)
     differences = models.PositiveIntegerField(default=0, help_text=_("How many it has found."))
     after_transaction = models.BigIntegerField(
-        help_text=_("It reads once all transactions below this one, which were under way, are over.")
+        help_text=_("It reads once all transactions that are older than this one are over.")
     )
 
     class Meta:

@@ -16,11 +16,11 @@ from teams.models import Membership, Team
 
 @dataclass(frozen=True, slots=True)
 class HeldSeat:
-    """A seat at work and its holder; `look_at` says when it was to be looked at, None where it never was."""
+    """A seat at work and its holder; `due_at` says when it was to be looked at, None where it never was."""
 
     seat_id: int
     membership: Membership
-    look_at: datetime | None = None
+    due_at: datetime | None = None
 
 
 def crowded_seats(at: datetime, percent: int) -> Iterator[HeldSeat]:
@@ -32,7 +32,7 @@ def crowded_seats(at: datetime, percent: int) -> Iterator[HeldSeat]:
     return _held(_CROWDED.format(watched=""), at, percent)
 
 
-def seats_to_look_at(at: datetime, percent: int) -> Iterator[HeldSeat]:
+def seats_due(at: datetime, percent: int) -> Iterator[HeldSeat]:
     """Those of `crowded_seats` of which something may be due: they were used since they were looked at, or
     have another holder or plan, or their moment has come.
     """
@@ -46,17 +46,17 @@ def _held(sql: str, at: datetime, percent: int) -> Iterator[HeldSeat]:
     members = Membership.objects.select_related("user", "team").in_bulk(
         [membership_id for _, membership_id, _ in found]
     )
-    for seat_id, membership_id, look_at in found:
-        yield HeldSeat(seat_id, members[membership_id], look_at)
+    for seat_id, membership_id, due_at in found:
+        yield HeldSeat(seat_id, members[membership_id], due_at)
 
 
 _WATCHED = """
     AND w.seat_id IS NOT NULL
-    AND (w.look_at <= %(at)s OR (w.membership_id, w.plan_id) IS DISTINCT FROM (h.membership_id, e.plan_id))
+    AND (w.due_at <= %(at)s OR (w.membership_id, w.plan_id) IS DISTINCT FROM (h.membership_id, e.plan_id))
 """
 
 _CROWDED = """
-SELECT DISTINCT e.seat_id, h.membership_id, w.look_at
+SELECT DISTINCT e.seat_id, h.membership_id, w.due_at
 FROM quota_entitlement e
 JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.limit_nanousd > 0
 JOIN teams_seatholding h ON h.seat_id = e.seat_id AND h.ended_at IS NULL

@@ -23,8 +23,8 @@ _MS_SHIFT = 80  # of the 128 bits of an id, the first 48 are milliseconds since 
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """How far ids went at a moment, and the first transaction that had not begun then. `usage` leaves out
-    what clocks may differ by, `newest_…` do not.
+    """How far ids went at a moment, and a transaction that is newer than all that had written until then.
+    `usage` leaves out what clocks may differ by, `newest_…` do not.
     """
 
     usage: UUID
@@ -40,13 +40,17 @@ SELECT (SELECT v.id FROM quota_usageevent v ORDER BY v.id DESC LIMIT 1),
     (SELECT r.id FROM quota_reservation r ORDER BY r.id DESC LIMIT 1),
     (SELECT coalesce(max(l.id), 0) FROM quota_creditledgerentry l),
     (SELECT coalesce(max(e.id), 0) FROM quota_entitlement e),
-    pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+    pg_current_xact_id()::text::bigint,
     extract(epoch FROM clock_timestamp()) * 1000
 """
 
 
 def horizon() -> Horizon:
-    """As of now. Rows up to it are all there once `is_over` says so of its transaction."""
+    """As of now. Rows up to it are all there once `is_over` says so of its transaction.
+
+    It gives the present transaction its number, which must not have one yet: the statement reads first, and
+    whoever has made an id until then has an older number. So ask before anything is written or locked.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_HORIZON)
         usage, hold, entries, entitlements, transaction, now_ms = cursor.fetchone()
@@ -69,8 +73,8 @@ def earlier(id: UUID, by: timedelta) -> UUID:
 
 
 def is_over(transaction: int) -> bool:
-    """Whether every transaction below this one has ended, so that what it wrote can be seen from now on. One
-    that is ahead of all there are was noted by a server whose data was restored into this one: they have.
+    """Whether every older transaction has ended, so that what it wrote can be seen from now on. One that is
+    ahead of all there are was noted by a server whose data was restored into this one: they have.
     """
     with connection.cursor() as cursor:
         cursor.execute(

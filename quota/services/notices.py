@@ -16,9 +16,9 @@ from django.db import connection
 from quota.hot_path.catalog import PlanTerms
 from quota.models import Account, CrowdedSeat
 from quota.selectors.credits import MemberCredits
-from quota.selectors.notices import HeldSeat, LowPool, gains, last_refill, low_pools, seats_to_look_at
+from quota.selectors.notices import HeldSeat, LowPool, gains, last_refill, low_pools, seats_due
 from quota.selectors.usage_bar import seat_windows, usage_bar
-from quota.services.progress import News, have_read, have_run, lock_progress, look_for_news
+from quota.services.progress import News, find_news, have_read, have_run, lock_progress
 from quota.windows import FOREVER, Policy, QuotaWindow
 from teams.models import Mail, Membership
 from teams.permissions import Right, may
@@ -41,8 +41,8 @@ def send_notices(*, at: datetime) -> int:
     It looks at seats that were used since the last run and are crowded, and at crowded ones that have another
     holder or plan, or of which a mail becomes due by the clock.
     """
-    _watch(look_for_news(job=JOB), at)
-    sent = sum(_notify_holder(held, at) for held in seats_to_look_at(at, min(THRESHOLDS)))
+    _watch(find_news(job=JOB), at)
+    sent = sum(_notify_holder(held, at) for held in seats_due(at, min(THRESHOLDS)))
     have_run(job=JOB, at=at)
     return sent + sum(_notify_managers(pool, at) for pool in low_pools(at))
 
@@ -90,10 +90,10 @@ _IS_CROWDED = """EXISTS (
         )
 )"""
 _WATCH = f"""
-    INSERT INTO quota_crowdedseat AS w (seat_id, look_at, used_until)
+    INSERT INTO quota_crowdedseat AS w (seat_id, due_at, used_until)
     SELECT s.seat_id, %(at)s, s.used_until FROM seat s WHERE {_IS_CROWDED}
     ON CONFLICT (seat_id) DO UPDATE
-        SET look_at = EXCLUDED.look_at, used_until = greatest(w.used_until, EXCLUDED.used_until)
+        SET due_at = EXCLUDED.due_at, used_until = greatest(w.used_until, EXCLUDED.used_until)
 """  # noqa: S608  (its parts are constants of ours)
 _WATCH_USED = f"""
 WITH news AS (
@@ -122,12 +122,12 @@ def _notify_holder(held: HeldSeat, at: datetime) -> int:
     sent = sum(_notify_of_window(held, plan, window, at) for window in windows)
     later = min((_due_again(held, plan, window, at) for window in windows), default=FOREVER)
     # Usage may have been seen meanwhile: then the seat is looked at again.
-    seen = CrowdedSeat.objects.filter(seat=held.seat_id, look_at=held.look_at or at)
+    seen = CrowdedSeat.objects.filter(seat=held.seat_id, due_at=held.due_at or at)
     used_until = seen.values_list("used_until", flat=True).first()
     if used_until is not None:
         # What was reported ahead of the clock may begin to count at any moment until then.
-        look_at = at if used_until > at else later
-        seen.update(look_at=look_at, membership_id=held.membership.pk, plan_id=plan.id)
+        due_at = at if used_until > at else later
+        seen.update(due_at=due_at, membership_id=held.membership.pk, plan_id=plan.id)
     return sent
 
 

@@ -24,10 +24,11 @@ class News:
 
 
 @one_transaction()
-def look_for_news(*, job: str) -> News:
+def find_news(*, job: str) -> News:
     """What a run of the job that begins now has to read. A run that takes nothing as read for good, since it
     is cut short, takes nothing from the next one.
     """
+    now = horizon()
     JobProgress.objects.get_or_create(job=job)
     row = lock_progress(job=job)
     settled = row.next_after_transaction is not None and is_over(row.next_after_transaction)
@@ -38,7 +39,6 @@ def look_for_news(*, job: str) -> News:
         row.entitlements_next if settled else row.entitlements_done,
     )
     if settled or row.next_after_transaction is None:
-        now = horizon()
         row.usage_next = max(row.usage_done, now.usage)
         row.entitlements_next, row.next_after_transaction = now.entitlements, now.transaction
         row.save()

@@ -59,6 +59,7 @@ def begin_run(*, at: datetime, everything: bool = False) -> ReconcileRun:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('quota.reconcile'))")
+    now = horizon()
     found = ReconcileRun.objects.filter(ended_at=None).first()
     if found and (found.is_whole or not everything):
         return found
@@ -67,7 +68,6 @@ def begin_run(*, at: datetime, everything: bool = False) -> ReconcileRun:
         found.save()
     last = ReconcileRun.objects.filter(replaced=False).order_by("pk").last()
     is_whole = everything or last is None
-    now = horizon()
     holds = earlier(now.newest_hold, HOLDS_LATER)
     run = ReconcileRun(
         is_whole=is_whole,

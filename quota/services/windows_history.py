@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connection
 
 from quota.models import Entitlement
-from quota.services.progress import News, have_read, have_run, look_for_news
+from quota.services.progress import News, find_news, have_read, have_run
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 JOB = "close_windows"
@@ -33,7 +33,7 @@ def close_windows(*, at: datetime, everything: bool = False) -> int:
     Each part is one transaction, so a run that is cut short has kept what it did. While another run is at it,
     this one does nothing.
     """
-    news = look_for_news(job=JOB)
+    news = find_news(job=JOB)
     if everything:
         _note_everything()
     if not (_note_usage(news) and _note_entitlements(news)):

@@ -34,9 +34,9 @@ def keys_of_mails() -> list[str]:
     return list(mails.order_by("dedupe_key").values_list("dedupe_key", flat=True))
 
 
-def if_every_seat_was_looked_at(at: datetime, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def if_every_seat_was_read(at: datetime, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     with transaction.atomic(), monkeypatch.context() as patch:
-        patch.setattr(notices, "seats_to_look_at", crowded_seats)
+        patch.setattr(notices, "seats_due", crowded_seats)
         send_notices(at=at)
         found = keys_of_mails()
         transaction.set_rollback(True)
@@ -52,7 +52,7 @@ def record(scene: Scene, chance: random.Random, step: int, at: datetime) -> None
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_same_mails_are_sent_as_if_every_seat_was_looked_at(
+def test_the_same_mails_are_sent_as_if_every_seat_was_read(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
@@ -92,13 +92,13 @@ def test_the_same_mails_are_sent_as_if_every_seat_was_looked_at(
                     record(scene, chance, step, at)
         except Refusal:
             pass
-        expected = if_every_seat_was_looked_at(at, monkeypatch)
+        expected = if_every_seat_was_read(at, monkeypatch)
         send_notices(at=at)
         assert keys_of_mails() == expected
     assert len(keys_of_mails()) > 1
 
 
-def looked_at(at: datetime, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def seats_read(at: datetime, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The seats whose windows a run reads."""
     found: list[int] = []
     read = seat_windows
@@ -113,6 +113,14 @@ def looked_at(at: datetime, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+def test_a_seat_that_is_not_crowded_is_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make_scene(limits(10 * CENT, 100 * USD))
+    scene.desk.use(7)
+    assert seats_read(T0, monkeypatch) == []
+    scene.desk.use(1)
+    assert seats_read(T0, monkeypatch) == [scene.seat.pk]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_crowded_seat_is_read_when_it_is_used_and_when_a_mail_may_be_due(
     monkeypatch: pytest.MonkeyPatch,
@@ -121,12 +129,12 @@ def test_a_crowded_seat_is_read_when_it_is_used_and_when_a_mail_may_be_due(
     scene = make_scene(limits(10 * CENT, 100 * USD))
     scene.desk.use(9)
     seat, five_hours = [scene.seat.pk], timedelta(hours=5)
-    assert looked_at(T0, monkeypatch) == seat
+    assert seats_read(T0, monkeypatch) == seat
     # What was there when the first run began is read for good by the second.
-    assert looked_at(T0 + timedelta(minutes=1), monkeypatch) == seat
-    assert looked_at(T0 + timedelta(minutes=2), monkeypatch) == []
+    assert seats_read(T0 + timedelta(minutes=1), monkeypatch) == seat
+    assert seats_read(T0 + timedelta(minutes=2), monkeypatch) == []
     scene.desk.use(1, at=T0 + timedelta(hours=4))
-    assert looked_at(T0 + timedelta(hours=4), monkeypatch) == seat
-    assert CrowdedSeat.objects.get().look_at == T0 + five_hours
-    assert looked_at(T0 + timedelta(days=2), monkeypatch) == []
+    assert seats_read(T0 + timedelta(hours=4), monkeypatch) == seat
+    assert CrowdedSeat.objects.get().due_at == T0 + five_hours
+    assert seats_read(T0 + timedelta(days=2), monkeypatch) == []
     assert not CrowdedSeat.objects.exists()
