@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from celery import shared_task
 from django.utils import timezone
 
-from quota.services import credits, notices, refusals, reservations, unpriced, windows_history
+from quota.services import (
+    credits,
+    notices,
+    reconcile_alarms,
+    refusals,
+    reservations,
+    unpriced,
+    windows_history,
+)
 from quota.services import reconcile as reconciliation
+from quota.services.reconcile import Progress
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
 
@@ -42,24 +52,43 @@ def forget_refusals() -> int:
 
 @shared_task(name="quota.send_notices")
 def send_notices() -> int:
-    """Queues the notices that are due, and has them delivered."""
+    """Queues the notices that are due, and has them delivered. It also looks whether the nightly check is
+    done, which could not say so itself, and has one that was cut short taken up.
+    """
     now = timezone.now()
     queued = notices.send_notices(at=now) + unpriced.report_unpriced(at=now)
-    if queued:
+    if reconcile_alarms.is_interrupted(at=now):
+        enqueue(reconcile)
+    if reconcile_alarms.report_late(at=now) or queued:
         enqueue(deliver_mail)
     return queued
 
 
+# A task is ended after ten minutes; what is left then is for the next message.
+WORK_SECONDS = 420
+PAUSE_SECONDS = 0.2
+
+
 @shared_task(name="quota.reconcile")
 def reconcile() -> int:
-    """Nightly: all of history written, every meter checked. Drift is logged as an error and mailed."""
-    now = timezone.now()
-    windows_history.close_windows(at=now, recheck_for=None)
-    found = reconciliation.reconcile(at=now)
-    for difference in found:
-        logger.error("Drift: %s", difference)
-    if found:
-        reconciliation.report_drift(found=found, at=now)
-    if unpriced.report_unpriced(at=now, reach=unpriced.MONTH) or found:
+    """Nightly: history is written, and all that is new is checked, part by part; what takes longer than a
+    task may is taken up by the next one. Drift is logged as an error and mailed. Returns how many differences
+    there were, once all is done.
+    """
+    began = time.monotonic()
+    windows_history.close_windows(at=timezone.now())
+    if unpriced.report_unpriced(at=timezone.now(), reach=unpriced.MONTH):
         enqueue(deliver_mail)
-    return len(found)
+    run = reconciliation.begin_run(at=timezone.now())
+    while (progress := reconciliation.work_on(run=run, at=timezone.now())) is not Progress.ENDED:
+        if time.monotonic() - began > WORK_SECONDS:
+            enqueue(reconcile)
+            return 0
+        if progress is Progress.WAITS:
+            time.sleep(PAUSE_SECONDS)
+    run.refresh_from_db()
+    for difference in run.findings.order_by("pk"):
+        logger.error("Drift: %s", difference)
+    if run.differences:
+        enqueue(deliver_mail)
+    return run.differences

@@ -28,6 +28,7 @@ from billing.models import (
     Refund,
     Subscription,
 )
+from billing.selectors.purchase_lots import differences_of_lots
 from billing.services.customers import mark_reconciled
 from billing.services.invite_vouchers import keep_voucher
 from billing.services.promotions import apply_promotion
@@ -146,6 +147,7 @@ def reconcile(*, at: datetime, everything: bool = False) -> Report:
         raise PaymentsUnavailable(retry_after=60)
     _take_what_came_back(report, at)
     report.unrepaired += _granted_without_payment()
+    report.unrepaired += differences_of_lots()
     return report
 
 

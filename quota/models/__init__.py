@@ -16,6 +16,14 @@ from quota.models.credits import (
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.member_requests import CreditRequest, SeatRequest
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
+from quota.models.progress import (
+    CrowdedSeat,
+    JobProgress,
+    ReconcileFinding,
+    ReconcileRun,
+    UncheckedSum,
+    WindowToClose,
+)
 from quota.models.quarantine import QuarantinedRow
 from quota.models.refusals import RefusalCount, RefusedCall
 from quota.models.usage import Reservation, UsageEvent
@@ -29,9 +37,11 @@ __all__ = [
     "CreditLedgerEntry",
     "CreditMonth",
     "CreditRequest",
+    "CrowdedSeat",
     "Entitlement",
     "Gateway",
     "GatewayCredential",
+    "JobProgress",
     "OwedUsage",
     "PastCreditAccess",
     "PastTeamOverflow",
@@ -41,11 +51,15 @@ __all__ = [
     "RateCard",
     "RateCardAlias",
     "RateCardPrice",
+    "ReconcileFinding",
+    "ReconcileRun",
     "RefusalCount",
     "RefusedCall",
     "Reservation",
     "SeatRequest",
     "TeamCredits",
+    "UncheckedSum",
     "UsageBucket",
     "UsageEvent",
+    "WindowToClose",
 ]

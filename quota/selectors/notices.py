@@ -16,8 +16,11 @@ from teams.models import Membership, Team
 
 @dataclass(frozen=True, slots=True)
 class HeldSeat:
+    """A seat at work and its holder; `due_at` says when it was to be looked at, None where it never was."""
+
     seat_id: int
     membership: Membership
+    due_at: datetime | None = None
 
 
 def crowded_seats(at: datetime, percent: int) -> Iterator[HeldSeat]:
@@ -26,25 +29,43 @@ def crowded_seats(at: datetime, percent: int) -> Iterator[HeldSeat]:
     It counts every bucket that began within a window's length, so it misses no seat and may name some whose
     windows have not reached it.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_CROWDED, {"at": at, "percent": percent})
-        pairs = cursor.fetchall()
-    members = Membership.objects.select_related("user", "team").in_bulk(
-        [membership_id for _, membership_id in pairs]
-    )
-    for seat_id, membership_id in pairs:
-        yield HeldSeat(seat_id, members[membership_id])
+    return _held(_CROWDED.format(watched=""), at, percent)
 
+
+def seats_due(at: datetime, percent: int) -> Iterator[HeldSeat]:
+    """Those of `crowded_seats` of which something may be due: they were used since they were looked at, or
+    have another holder or plan, or their moment has come.
+    """
+    return _held(_CROWDED.format(watched=_WATCHED), at, percent)
+
+
+def _held(sql: str, at: datetime, percent: int) -> Iterator[HeldSeat]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"at": at, "percent": percent})
+        found = cursor.fetchall()
+    members = Membership.objects.select_related("user", "team").in_bulk(
+        [membership_id for _, membership_id, _ in found]
+    )
+    for seat_id, membership_id, due_at in found:
+        yield HeldSeat(seat_id, members[membership_id], due_at)
+
+
+_WATCHED = """
+    AND w.seat_id IS NOT NULL
+    AND (w.due_at <= %(at)s OR (w.membership_id, w.plan_id) IS DISTINCT FROM (h.membership_id, e.plan_id))
+"""
 
 _CROWDED = """
-SELECT DISTINCT e.seat_id, h.membership_id
+SELECT DISTINCT e.seat_id, h.membership_id, w.due_at
 FROM quota_entitlement e
 JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.limit_nanousd > 0
 JOIN teams_seatholding h ON h.seat_id = e.seat_id AND h.ended_at IS NULL
 JOIN teams_team t ON t.id = h.team_id AND t.deleted_at IS NULL
+LEFT JOIN quota_crowdedseat w ON w.seat_id = e.seat_id
 WHERE e.starts_at <= %(at)s AND (e.ends_at IS NULL OR e.ends_at > %(at)s)
     AND (e.superseded_at IS NULL OR e.superseded_at > %(at)s)
     AND (e.suspended_at IS NULL OR e.suspended_at > %(at)s)
+    {watched}
     AND l.limit_nanousd::numeric * %(percent)s <= 100 * (
         SELECT sum(b.used_nanousd) FROM quota_usagebucket b
         WHERE b.seat_id = e.seat_id AND b.rule = l.rule_key

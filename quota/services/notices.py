@@ -8,18 +8,25 @@ at once write the same key and the database keeps one.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
 
 from quota.hot_path.catalog import PlanTerms
-from quota.models import Account
+from quota.models import Account, CrowdedSeat
 from quota.selectors.credits import MemberCredits
-from quota.selectors.notices import HeldSeat, LowPool, crowded_seats, gains, last_refill, low_pools
+from quota.selectors.notices import HeldSeat, LowPool, gains, last_refill, low_pools, seats_due
 from quota.selectors.usage_bar import seat_windows, usage_bar
-from quota.windows import Policy, QuotaWindow
+from quota.services.progress import News, find_news, have_read, have_run, lock_progress
+from quota.windows import FOREVER, Policy, QuotaWindow
 from teams.models import Mail, Membership
 from teams.permissions import Right, may
 from teams.services.mail import queue
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
+JOB = "notices"
+EVENTS_PER_TRANSACTION = 20_000
 THRESHOLDS = (100, 80)  # percent; the highest that is reached is mailed, and no lower one after it
 
 
@@ -30,9 +37,81 @@ def send_notices(*, at: datetime) -> int:
     once in its length. With another plan or another holder it begins anew. To Owner and Admins: once each
     time the Team's Credits fall below the balance they are to be warned at. A late run
     reports the present state, not windows that have passed. Each seat and each Team is one transaction.
+
+    It looks at seats that were used since the last run and are crowded, and at crowded ones that have another
+    holder or plan, or of which a mail becomes due by the clock.
     """
-    sent = sum(_notify_holder(held, at) for held in crowded_seats(at, min(THRESHOLDS)))
+    _watch(find_news(job=JOB), at)
+    sent = sum(_notify_holder(held, at) for held in seats_due(at, min(THRESHOLDS)))
+    have_run(job=JOB, at=at)
     return sent + sum(_notify_managers(pool, at) for pool in low_pools(at))
+
+
+def _watch(news: News, at: datetime) -> None:
+    """Note which seats may have become crowded by what is new, and forget those that no longer are."""
+    after: UUID | None = news.usage_after
+    while after is not None:
+        last, count = _watch_some(after, news, at)
+        after = last if count == EVENTS_PER_TRANSACTION else None
+    with one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS):
+        lock_progress(job=JOB)
+        values = {"after": news.entitlements_after, "at": at, "percent": min(THRESHOLDS)}
+        _execute(_WATCH_ENTITLED, **values)
+        have_read(job=JOB, entitlements=news.entitlements_settled)
+        _execute(_FORGET, at=at, percent=min(THRESHOLDS))
+
+
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
+def _watch_some(after: UUID, news: News, at: datetime) -> tuple[UUID, int]:
+    """The id of the last event that was read, and how many were."""
+    lock_progress(job=JOB)
+    values = {"after": after, "most": EVENTS_PER_TRANSACTION, "at": at, "percent": min(THRESHOLDS)}
+    last, count = _execute(_WATCH_USED, **values)
+    read = min(last, news.usage_settled) if count == EVENTS_PER_TRANSACTION else news.usage_settled
+    have_read(job=JOB, usage=read)
+    return last, count
+
+
+def _execute(sql: str, **values: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchone() if cursor.description else None
+
+
+# Whether a window may be crowded under a plan that the seat has or will have; time alone only lowers the sum.
+_IS_CROWDED = """EXISTS (
+    SELECT 1 FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.limit_nanousd > 0
+    WHERE e.seat_id = s.seat_id AND (e.ends_at IS NULL OR e.ends_at > %(at)s)
+        AND (e.superseded_at IS NULL OR e.superseded_at > %(at)s)
+        AND l.limit_nanousd::numeric * %(percent)s <= 100 * (
+            SELECT sum(b.used_nanousd) FROM quota_usagebucket b
+            WHERE b.seat_id = e.seat_id AND b.rule = l.rule_key
+                AND b.starts_at > %(at)s - make_interval(secs => l.length_seconds)
+        )
+)"""
+_WATCH = f"""
+    INSERT INTO quota_crowdedseat AS w (seat_id, due_at, used_until)
+    SELECT s.seat_id, %(at)s, s.used_until FROM seat s WHERE {_IS_CROWDED}
+    ON CONFLICT (seat_id) DO UPDATE
+        SET due_at = EXCLUDED.due_at, used_until = greatest(w.used_until, EXCLUDED.used_until)
+"""  # noqa: S608  (its parts are constants of ours)
+_WATCH_USED = f"""
+WITH news AS (
+    SELECT v.id, v.seat_id, v.occurred_at FROM quota_usageevent v
+    WHERE v.id > %(after)s ORDER BY v.id LIMIT %(most)s
+), seat AS (
+    SELECT n.seat_id, max(n.occurred_at) AS used_until FROM news n WHERE n.seat_id IS NOT NULL
+    GROUP BY n.seat_id ORDER BY n.seat_id
+), watched AS ({_WATCH})
+SELECT (SELECT n.id FROM news n ORDER BY n.id DESC LIMIT 1), (SELECT count(*) FROM news)
+"""  # noqa: S608
+_WATCH_ENTITLED = f"""
+WITH seat AS (
+    SELECT DISTINCT e.seat_id, %(at)s::timestamptz AS used_until FROM quota_entitlement e
+    WHERE e.id > %(after)s ORDER BY e.seat_id
+) {_WATCH}
+"""  # noqa: S608
+_FORGET = f"DELETE FROM quota_crowdedseat s WHERE NOT {_IS_CROWDED}"  # noqa: S608
 
 
 @one_transaction()
@@ -40,14 +119,37 @@ def _notify_holder(held: HeldSeat, at: datetime) -> int:
     plan, windows = seat_windows(held.seat_id, at)
     if plan is None:
         return 0
-    return sum(_notify_of_window(held, plan, window, at) for window in windows)
+    sent = sum(_notify_of_window(held, plan, window, at) for window in windows)
+    later = min((_due_again(held, plan, window, at) for window in windows), default=FOREVER)
+    # Usage may have been seen meanwhile: then the seat is looked at again.
+    seen = CrowdedSeat.objects.filter(seat=held.seat_id, due_at=held.due_at or at)
+    used_until = seen.values_list("used_until", flat=True).first()
+    if used_until is not None:
+        # What was reported ahead of the clock may begin to count at any moment until then.
+        due_at = at if used_until > at else later
+        seen.update(due_at=due_at, membership_id=held.membership.pk, plan_id=plan.id)
+    return sent
+
+
+def _due_again(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: datetime) -> datetime:
+    """When the window, if it stays as it is, is mailed of again: a rolling one a length after its mail."""
+    if window.limit.rule.policy is not Policy.ROLLING:
+        return FOREVER
+    sent = Mail.objects.filter(dedupe_key__startswith=_about(held, plan, window))
+    ends = (created + window.limit.rule.length for created in sent.values_list("created_at", flat=True))
+    return min((end for end in ends if end > at), default=FOREVER)
+
+
+def _about(held: HeldSeat, plan: PlanTerms, window: QuotaWindow) -> str:
+    """What the dedupe keys of the mails about a window begin with."""
+    return f"quota:{held.seat_id}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
 
 
 def _notify_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: datetime) -> int:
     threshold = next((t for t in THRESHOLDS if window.used * 100 >= window.limit.nanousd * t), None)
     if threshold is None or window.limit.nanousd == 0:
         return 0
-    about = f"quota:{held.seat_id}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
+    about = _about(held, plan, window)
     sent = Mail.objects.filter(dedupe_key__startswith=about)
     rolling = window.limit.rule.policy is Policy.ROLLING
     since = at - window.limit.rule.length if rolling else window.starts_at

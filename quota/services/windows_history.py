@@ -1,96 +1,208 @@
-"""Windows that have ended, written into history from the buckets. No decision reads it."""
+"""Windows that have ended, written into history from the buckets. No decision reads it.
+
+Every charge notes the windows that it counts in; a window that has ended is then summed up once. So the work
+follows what is used and how many windows end, and not how many seats there are.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from quota.models import Entitlement
+from quota.services.progress import News, find_news, have_read, have_run
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
+JOB = "close_windows"
+EVENTS_PER_TRANSACTION = 20_000
+WINDOWS_PER_TRANSACTION = 2_000
 SEATS_PER_TRANSACTION = 200
-# Usage may be reported 7 days late (services/events.py). The hour is for clocks that differ, and for
-# transactions that were under way when the windows were last written.
-LATEST_REPORT = timedelta(days=7, hours=1)
 
 
-def close_windows(*, at: datetime, recheck_for: timedelta | None = LATEST_REPORT) -> int:
+def close_windows(*, at: datetime, everything: bool = False) -> int:
     """Write what each seat used in each window that ended by `at`. Returns how many rows changed.
 
     One row a window in which something was used. A rolling window has no end of its own: its history is
     kept in intervals of its length, laid end to end from 1970-01-01 UTC. The limit is that of the plan in
-    force at the window's end. A window is compared again while a late report may still change it, which is
-    `recheck_for` after it was written; None compares all windows ever, for reservations settled even later.
+    force at the window's end. Usage that is reported later, however late, writes its windows anew;
+    `everything` compares all windows ever.
 
-    Each batch of seats is one transaction, so a run that is cut short has kept what it did. While another
-    run is at it, this one does nothing.
+    Each part is one transaction, so a run that is cut short has kept what it did. While another run is at it,
+    this one does nothing.
     """
+    news = find_news(job=JOB)
+    if everything:
+        _note_everything()
+    if not (_note_usage(news) and _note_entitlements(news)):
+        return 0
     changed = 0
-    seat_ids = list(Entitlement.objects.order_by("seat_id").values_list("seat_id", flat=True).distinct())
-    for first in range(0, len(seat_ids), SEATS_PER_TRANSACTION):
-        of_batch = _close(seat_ids[first : first + SEATS_PER_TRANSACTION], at, recheck_for)
-        if of_batch is None:
+    while True:
+        closed = _close_some(at)
+        if closed is None:
+            return changed
+        changed += closed[0]
+        if closed[1] < WINDOWS_PER_TRANSACTION:
             break
-        changed += of_batch
+    have_run(job=JOB, at=at)
     return changed
 
 
+def _note_usage(news: News) -> bool:
+    """Whether it could; not while another run is at it."""
+    after: UUID | None = news.usage_after
+    while after is not None:
+        noted = _note_some_usage(after, news)
+        if noted is None:
+            return False
+        last, count = noted
+        after = last if count == EVENTS_PER_TRANSACTION else None
+    return True
+
+
 @one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
-def _close(seat_ids: list[int], at: datetime, recheck_for: timedelta | None) -> int | None:
-    """Rows changed; None when another run has the lock."""
+def _note_some_usage(after: UUID, news: News) -> tuple[UUID, int] | None:
+    """The id of the last event that was read, and how many were; None when another run has the lock."""
+    if not _alone():
+        return None
+    last, count = _row(_NOTE_USAGE, after=after, most=EVENTS_PER_TRANSACTION)
+    read = min(last, news.usage_settled) if count == EVENTS_PER_TRANSACTION else news.usage_settled
+    have_read(job=JOB, usage=read)
+    return last, count
+
+
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
+def _note_entitlements(news: News) -> bool:
+    """Another plan has other limits, and perhaps other rules, in the windows that end after it began."""
+    if not _alone():
+        return False
     with connection.cursor() as cursor:
-        # Two runs at once could write the older sums over the newer ones.
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('quota.close_windows'))")
-        if cursor.fetchone() == (False,):
-            return None
-        seconds = recheck_for.total_seconds() if recheck_for else None
-        cursor.execute(_CLOSE, {"seat_ids": seat_ids, "at": at, "recheck_for": seconds})
-        (changed,) = cursor.fetchone()
-        return int(changed)
+        cursor.execute(_NOTE_ENTITLEMENTS, {"after": news.entitlements_after})
+    have_read(job=JOB, entitlements=news.entitlements_settled)
+    return True
 
 
-# One statement writes all that changed in the history of a seat and rule, so the history is right up to its
-# newest `written_at`. Windows that are older than that by more than `recheck_for` are left alone, so that the
-# work does not grow with the age of a seat.
-_CLOSE = """
-WITH seat_rule AS (
-    SELECT DISTINCT e.team_id, e.seat_id, l.rule_key AS rule, l.policy,
-        make_interval(secs => l.length_seconds) AS length
+def _note_everything() -> None:
+    seat_ids = list(Entitlement.objects.order_by("seat_id").values_list("seat_id", flat=True).distinct())
+    for first in range(0, len(seat_ids), SEATS_PER_TRANSACTION):
+        with one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS), connection.cursor() as cursor:
+            of_batch = seat_ids[first : first + SEATS_PER_TRANSACTION]
+            cursor.execute(_NOTE_ALL_OF_SEATS, {"seat_ids": of_batch})
+
+
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
+def _close_some(at: datetime) -> tuple[int, int] | None:
+    """How many rows of history changed and how many windows were due; None when another run has the lock."""
+    if not _alone():
+        return None
+    changed, due = _row(_CLOSE, at=at, most=WINDOWS_PER_TRANSACTION)
+    return changed, due
+
+
+def _alone() -> bool:
+    """Two runs at once could write the older sums over the newer ones."""
+    return _row("SELECT pg_try_advisory_xact_lock(hashtext('quota.close_windows'))") == (True,)
+
+
+def _row(sql: str, **values: Any) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        row: tuple[Any, ...] = cursor.fetchone()
+        return row
+
+
+# What is noted: windows of first_use and fixed rules as they are, rolling ones by the interval of history.
+_NOTE = "INSERT INTO quota_windowtoclose (seat_id, rule, starts_at, ends_at) SELECT DISTINCT"
+_RULE = """
+    SELECT DISTINCT e.seat_id, l.rule_key AS rule, l.policy,
+        make_interval(secs => l.length_seconds) AS length,
+        'epoch'::timestamptz
+            + make_interval(secs => coalesce(nullif(split_part(l.rule_key, '@', 2), ''), '0')::int) AS origin
     FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id
-    WHERE e.seat_id = ANY(%(seat_ids)s)
-), since AS (
-    SELECT r.*,
-        CASE WHEN policy = 'rolling' THEN date_bin(length, moment, 'epoch') ELSE moment - length END AS start
-    FROM seat_rule r CROSS JOIN LATERAL (
-        SELECT coalesce(max(c.written_at) - make_interval(secs => %(recheck_for)s), 'epoch'::timestamptz)
-            AS moment
-        FROM quota_closedwindow c WHERE c.seat_id = r.seat_id AND c.rule = r.rule
-    ) written
+"""
+_OF_BUCKET = (
+    "CASE r.policy WHEN 'rolling' THEN date_bin(r.length, b.starts_at, r.origin) ELSE b.starts_at END"
+)
+
+# A first_use window may begin up to its length before or after a charge that counts in it.
+_NOTE_USAGE = f"""
+WITH news AS (
+    SELECT v.id, v.seat_id, v.occurred_at FROM quota_usageevent v
+    WHERE v.id > %(after)s ORDER BY v.id LIMIT %(most)s
+), rule AS (
+    {_RULE} WHERE e.seat_id IN (SELECT n.seat_id FROM news n)
+), noted AS (
+    {_NOTE} r.seat_id, r.rule, w.starts_at, w.starts_at + r.length
+    FROM news n JOIN rule r ON r.seat_id = n.seat_id
+        CROSS JOIN LATERAL (
+            SELECT date_bin(r.length, n.occurred_at, r.origin) AS starts_at WHERE r.policy <> 'first_use'
+            UNION ALL
+            SELECT b.starts_at FROM quota_usagebucket b
+            WHERE r.policy = 'first_use' AND b.seat_id = r.seat_id AND b.rule = r.rule
+                AND b.starts_at > n.occurred_at - r.length AND b.starts_at < n.occurred_at + r.length
+        ) w
+    ON CONFLICT DO NOTHING
+)
+SELECT (SELECT n.id FROM news n ORDER BY n.id DESC LIMIT 1), (SELECT count(*) FROM news)
+"""  # noqa: S608  (its parts are constants of ours)
+
+_NOTE_ENTITLEMENTS = f"""
+WITH news AS (
+    SELECT e.seat_id, min(e.starts_at) AS since FROM quota_entitlement e WHERE e.id > %(after)s GROUP BY 1
+), rule AS (
+    {_RULE} WHERE e.seat_id IN (SELECT n.seat_id FROM news n)
+), found AS (
+    SELECT r.seat_id, r.rule, r.length, {_OF_BUCKET} AS starts_at
+    FROM news n JOIN rule r ON r.seat_id = n.seat_id
+        JOIN quota_usagebucket b ON b.seat_id = r.seat_id AND b.rule = r.rule
+            AND b.starts_at > n.since - r.length
+)
+{_NOTE} seat_id, rule, starts_at, starts_at + length FROM found
+ON CONFLICT DO NOTHING
+"""  # noqa: S608
+
+_NOTE_ALL_OF_SEATS = f"""
+WITH rule AS (
+    {_RULE} WHERE e.seat_id = ANY(%(seat_ids)s)
+), found AS (
+    SELECT r.seat_id, r.rule, {_OF_BUCKET} AS starts_at, {_OF_BUCKET} + r.length AS ends_at
+    FROM rule r JOIN quota_usagebucket b ON b.seat_id = r.seat_id AND b.rule = r.rule
+    UNION
+    SELECT c.seat_id, c.rule, c.starts_at, c.ends_at FROM quota_closedwindow c
+    WHERE c.seat_id = ANY(%(seat_ids)s)
+)
+{_NOTE} seat_id, rule, starts_at, ends_at FROM found
+ON CONFLICT DO NOTHING
+"""  # noqa: S608
+
+# The row of a window in which nothing is recorded any more is deleted.
+_CLOSE = """
+WITH due AS (
+    SELECT w.seat_id, w.rule, w.starts_at, w.ends_at FROM quota_windowtoclose w WHERE w.ends_at <= %(at)s
+    ORDER BY w.ends_at LIMIT %(most)s
 ), used AS (
-    SELECT s.team_id, s.seat_id, s.rule, s.length,
-        CASE WHEN s.policy = 'rolling' THEN date_bin(s.length, b.starts_at, 'epoch') ELSE b.starts_at END
-            AS starts_at,
-        sum(b.used_nanousd)::bigint AS nanousd
-    FROM since s JOIN quota_usagebucket b
-        ON b.seat_id = s.seat_id AND b.rule = s.rule AND b.starts_at >= s.start AND b.used_nanousd > 0
-    GROUP BY 1, 2, 3, 4, 5
+    SELECT d.seat_id, d.rule, d.starts_at, d.ends_at, sum(b.used_nanousd)::bigint AS nanousd
+    FROM due d JOIN quota_usagebucket b ON b.seat_id = d.seat_id AND b.rule = d.rule
+        AND b.starts_at >= d.starts_at AND b.starts_at < d.ends_at
+    GROUP BY 1, 2, 3, 4 HAVING sum(b.used_nanousd) > 0
 ), ended AS (
-    SELECT u.team_id, u.seat_id, u.rule, u.starts_at, u.starts_at + u.length AS ends_at, u.nanousd,
-        terms.name, terms.limit_nanousd
+    SELECT u.*, terms.team_id, terms.name, terms.limit_nanousd
     FROM used u CROSS JOIN LATERAL (
-        SELECT l.name, l.limit_nanousd
+        SELECT e.team_id, l.name, l.limit_nanousd
         FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = u.rule
-        WHERE e.seat_id = u.seat_id AND e.starts_at < u.starts_at + u.length
+        WHERE e.seat_id = u.seat_id AND e.starts_at < u.ends_at
             AND (e.superseded_at IS NULL OR e.superseded_at > e.starts_at)
         ORDER BY e.starts_at DESC, e.id DESC LIMIT 1
     ) terms
-    WHERE u.starts_at + u.length <= %(at)s
 ), gone AS (
-    -- The row of a window in which nothing is recorded any more is deleted.
-    DELETE FROM quota_closedwindow c USING since s
-    WHERE c.seat_id = s.seat_id AND c.rule = s.rule AND c.starts_at >= s.start AND c.ends_at <= %(at)s
-        AND (c.seat_id, c.rule, c.starts_at) NOT IN (SELECT seat_id, rule, starts_at FROM ended)
+    DELETE FROM quota_closedwindow c USING due d
+    WHERE c.seat_id = d.seat_id AND c.rule = d.rule AND c.starts_at = d.starts_at
+        AND NOT EXISTS (
+            SELECT 1 FROM ended n
+            WHERE n.seat_id = c.seat_id AND n.rule = c.rule AND n.starts_at = c.starts_at
+        )
     RETURNING 1
 ), written AS (
     INSERT INTO quota_closedwindow AS c
@@ -102,6 +214,9 @@ WITH seat_rule AS (
     WHERE (c.name, c.limit_nanousd, c.used_nanousd)
         IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.limit_nanousd, EXCLUDED.used_nanousd)
     RETURNING 1
+), done AS (
+    DELETE FROM quota_windowtoclose w USING due d
+    WHERE w.seat_id = d.seat_id AND w.rule = d.rule AND w.starts_at = d.starts_at
 )
-SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written)
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written), (SELECT count(*) FROM due)
 """

@@ -15,7 +15,7 @@ from django.core.management import call_command
 
 from quota import tasks
 from quota.errors import NoUsableResources
-from quota.models import ClosedWindow, CreditGrant, Reservation
+from quota.models import ClosedWindow, CreditGrant, ReconcileRun, Reservation
 from quota.services.refusals import remember_refusal
 from teams.models import Mail, User
 from tests.helpers.drift import plant
@@ -87,15 +87,47 @@ def test_the_nightly_task_logs_each_difference_and_mails_the_operators(
 ) -> None:
     operator = make_user()
     User.objects.filter(pk=operator.pk).update(is_staff=True)
-    assert tasks.reconcile() == 0
     plant("UPDATE quota_creditgrant SET remaining_nanousd = remaining_nanousd - 5")
     assert tasks.reconcile() == 1
+    assert tasks.reconcile() == 0  # the lot is not new
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     lot = CreditGrant.objects.get(team=scene.team)
     assert errors == [f"Drift: Credits left in lot {lot.pk}: 50000000 expected, 49999995 found"]
     mail = Mail.objects.get(kind="drift")
     assert (mail.to, mail.context["count"]) == (operator.email, 1)
     assert ClosedWindow.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("a_day_later", "scene")
+def test_a_check_that_takes_longer_than_a_task_may_is_taken_up_by_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    enqueued: list[object] = []
+    monkeypatch.setattr(tasks, "enqueue", enqueued.append)
+    monkeypatch.setattr(tasks, "WORK_SECONDS", -1)
+    parts = 0
+    while not ReconcileRun.objects.filter(ended_at__isnull=False).exists():
+        parts += 1
+        assert tasks.reconcile() == 0
+    assert enqueued == [tasks.reconcile] * (parts - 1)
+    assert parts > 4
+
+
+@pytest.mark.usefixtures("a_day_later")
+def test_the_sweep_of_every_minute_takes_up_a_check_that_was_cut_short_and_says_that_it_is_late(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueued: list[object] = []
+    monkeypatch.setattr(tasks, "enqueue", enqueued.append)
+    operator = make_user()
+    User.objects.filter(pk=operator.pk).update(is_staff=True)
+    long_ago, a_while_ago = T0 - timedelta(days=1), T0 + timedelta(hours=23)
+    ReconcileRun.objects.create(began_at=long_ago, worked_at=long_ago, ended_at=long_ago, after_transaction=3)
+    ReconcileRun.objects.create(began_at=a_while_ago, worked_at=a_while_ago, after_transaction=3)
+    tasks.send_notices()
+    assert enqueued[0] is tasks.reconcile
+    assert Mail.objects.get(kind="reconcile_late").to == operator.email
 
 
 def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:

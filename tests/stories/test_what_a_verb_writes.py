@@ -259,8 +259,8 @@ QUOTA: dict[str, Verb] = {
         "AuditEntry +1, OwedUsage ~1",
     ),
     "lapse": (lambda w: reservations.expire_reservations(at=NOW + HOUR), "Reservation ~9"),
-    "notices": (lambda w: notices.send_notices(at=NOW), "Mail +9"),
-    "close windows": (lambda w: close_windows(at=T0 + 8 * DAY), "ClosedWindow +18"),
+    "notices": (lambda w: notices.send_notices(at=NOW), "JobProgress +1, Mail +9"),
+    "close windows": (lambda w: close_windows(at=T0 + 8 * DAY), "ClosedWindow +18, JobProgress +1"),
 }
 
 

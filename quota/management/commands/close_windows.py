@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from quota.services.windows_history import LATEST_REPORT, close_windows
+from quota.services.windows_history import close_windows
 
 
 class Command(BaseCommand):
@@ -17,10 +17,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--all",
             action="store_true",
-            help="compare all of history, not only what a late report may change",
+            help="compare all of history, not only what usage since the last run may have changed",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        recheck_for = None if options["all"] else LATEST_REPORT
-        changed = close_windows(at=timezone.now(), recheck_for=recheck_for)
+        changed = close_windows(at=timezone.now(), everything=options["all"])
         self.stdout.write(f"{changed} window{'' if changed == 1 else 's'} written.")

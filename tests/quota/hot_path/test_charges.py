@@ -23,7 +23,7 @@ from quota.hot_path.bulk import record_events
 from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import CreditLedgerEntry, UsageBucket, UsageEvent
-from quota.selectors.reconcile import _first_use_buckets
+from quota.selectors.reconcile.first_use import differences_of_first_use
 from quota.selectors.usage_bar import usage_bar
 from quota.windows import Limit, Policy, Rule
 from tests.helpers.factories import MONDAY, T0, Scene, give_credits, make_scene
@@ -164,7 +164,7 @@ def check_books(scene: Scene, model: Model, credits: int) -> None:
     if rule.policy is Policy.FIRST_USE:
         assert list(kept) == sorted(model.opened.used.items())
         assert max(model.quota_of_windows.values(), default=0) <= 20 * PENNY
-        assert not list(_first_use_buckets())
+        assert not list(differences_of_first_use(scene.seat.pk))
     else:
         assert list(kept) == [(bucket.starts_at, bucket.used) for bucket in sum_into_buckets(rule, raw)]
     from_credits = sum(event.from_credits_nanousd for event in events)

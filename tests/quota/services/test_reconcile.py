@@ -6,21 +6,17 @@ import random
 from datetime import datetime, timedelta
 
 import pytest
-from django.core import mail as outbox
 from django.core.management import CommandError, call_command
 
 from quota.hot_path.bulk import record_events
 from quota.hot_path.events import ReportedEvent
 from quota.hot_path.settle import release
 from quota.models import CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
-from quota.selectors.reconcile import Difference, differences
+from quota.selectors.reconcile import differences
 from quota.services.credits import adjust_lot, expire_lots, freeze_lot
 from quota.services.entitlements import entitle_seat
-from quota.services.reconcile import report_drift
 from quota.services.reservations import expire_reservations
 from quota.windows import Limit, Policy, Rule
-from teams.models import Mail, User
-from teams.services.mail import deliver_due
 from tests.helpers.drift import plant
 from tests.helpers.factories import (
     MONDAY,
@@ -32,7 +28,6 @@ from tests.helpers.factories import (
     limits,
     make_plan,
     make_scene,
-    make_user,
 )
 from tokenplan.kit.errors import Refusal
 
@@ -156,7 +151,15 @@ def test_an_event_that_was_changed_is_found_wherever_it_counts() -> None:
         "UPDATE quota_usageevent SET from_quota_nanousd = from_quota_nanousd - 1, "
         "from_credits_nanousd = from_credits_nanousd + 1"
     )
-    assert [line.split(" ")[0] for line in found()] == ["usage", "usage", "Credits", "Credits"]
+    assert [line.split(" ")[0] for line in found()] == [
+        "usage",
+        "usage",
+        "Credits",
+        "Credits",
+        "5h",
+        "week",
+        "Credits",
+    ]
 
 
 def test_a_lot_that_was_changed_is_found() -> None:
@@ -238,32 +241,6 @@ def test_the_command_prints_every_difference_and_fails() -> None:
     with pytest.raises(CommandError, match="2 differences") as refused:
         call_command("reconcile")
     assert refused.value.returncode == 1
-
-
-def operators() -> list[User]:
-    staff = [make_user() for _ in range(2)]
-    User.objects.filter(pk__in=[user.pk for user in staff]).update(is_staff=True)
-    make_user()
-    return staff
-
-
-def test_drift_is_mailed_to_each_operator_once_a_day() -> None:
-    staff = operators()
-    drift = [Difference(f"meter {number}", "1", "2") for number in range(23)]
-    for hours in (0, 1, 24):
-        report_drift(found=drift, at=T0 + timedelta(hours=hours))
-    mails = Mail.objects.filter(kind="drift").order_by("pk")
-    assert sorted(mail.to for mail in mails) == sorted([user.email for user in staff] * 2)
-    context = mails[0].context
-    assert context["count"] == 23
-    assert context["lines"].splitlines()[0] == "meter 0: 1 expected, 2 found"
-    assert context["more"] == 3
-    Mail.objects.exclude(pk=mails[0].pk).delete()
-    deliver_due(at=T0)
-    (message,) = outbox.outbox
-    assert message.subject == "Token Plan: 23 differences between meters and events"
-    assert "meter 19: 1 expected, 2 found\n… and 3 more\n\nAmounts are nano-dollars." in message.body
-    assert f"the nightly check of {T0:%Y-%m-%d %H:%M} UTC recomputed" in message.body
 
 
 @pytest.mark.parametrize(

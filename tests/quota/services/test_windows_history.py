@@ -90,17 +90,6 @@ def test_a_late_event_rewrites_the_windows_it_occurred_in() -> None:
     assert rows(scene.seat)[-1][3] == 8 * CENT
 
 
-def test_history_older_than_any_late_report_is_left_alone_unless_all_of_it_is_asked_for() -> None:
-    scene = make_scene()
-    scene.desk.use(3)
-    scene.desk.use(3, at=T0 + timedelta(days=20))
-    close_windows(at=T0 + timedelta(days=30))
-    ClosedWindow.objects.filter(seat=scene.seat, starts_at=TILE).update(used_nanousd=1)
-    assert close_windows(at=T0 + timedelta(days=30)) == 0
-    assert close_windows(at=T0 + timedelta(days=30), recheck_for=None) == 1
-    assert rows(scene.seat)[0][3] == 3 * CENT
-
-
 def test_the_limit_is_that_of_the_plan_in_force_at_the_windows_end() -> None:
     scene = make_scene()
     scene.desk.use(3)
@@ -142,7 +131,8 @@ def test_runs_at_the_same_time_write_each_row_once() -> None:
     for hour in range(0, 60, 5):
         scene.desk.use(1, at=T0 + timedelta(hours=hour))
     changed = race(*[lambda: close_windows(at=NEXT_WEEK)] * 6)
-    assert sorted(map(str, changed)) == ["0"] * 5 + ["13"]
+    # Where two meet, one leaves the rest to the other.
+    assert sum(int(str(rows)) for rows in changed) == 13
     assert len(rows(scene.seat)) == 13
 
 

@@ -1,0 +1,139 @@
+"""How far sweeps have come that go through what is new: so their cost follows what is new, and a run that was
+cut short is taken up where it was.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q, Value
+from django.utils.translation import gettext_lazy as _
+
+from teams.models import Seat
+
+NOTHING_READ = UUID(int=0)
+
+
+class JobProgress(models.Model):
+    """How far a periodic job has read. `…_done`: all rows with such an id or a lower one have been read for
+    good. `…_next`: as far as they will be, once every transaction that was under way then is over.
+    """
+
+    job = models.CharField(primary_key=True, max_length=20)
+    usage_done = models.UUIDField(default=NOTHING_READ, help_text=_("Of usage events."))
+    entitlements_done = models.BigIntegerField(default=0)
+    usage_next = models.UUIDField(default=NOTHING_READ)
+    entitlements_next = models.BigIntegerField(default=0)
+    next_after_transaction = models.BigIntegerField(
+        null=True, help_text=_("One that is newer than all that had written when that was noted.")
+    )
+    ran_at = models.DateTimeField(null=True, help_text=_("The moment that the last whole run was of."))
+
+    class Meta:
+        verbose_name_plural = _("progress of jobs")
+
+    def __str__(self) -> str:
+        return self.job
+
+
+class WindowToClose(models.Model):
+    """A window in which something was used, or taken back, and that is not in history as it is now."""
+
+    pk = models.CompositePrimaryKey("seat_id", "rule", "starts_at")
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+", db_index=False)
+    rule = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["ends_at"], name="windows_to_close_by_end")]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class CrowdedSeat(models.Model):
+    """A seat of which a window may have reached the share that is mailed of, under a plan that it has or will
+    have. Nothing new is to be mailed before `due_at`, unless it is used, or has another holder or plan.
+    """
+
+    seat = models.OneToOneField(Seat, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    due_at = models.DateTimeField(help_text=_("When its windows are to be looked at."))
+    used_until = models.DateTimeField(help_text=_("When the newest usage that was seen occurred, or will."))
+    membership_id = models.BigIntegerField(null=True, help_text=_("Who held it when it was looked at."))
+    plan_id = models.BigIntegerField(null=True, help_text=_("Its plan when it was looked at."))
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="crowded_seats_due")]
+
+    def __str__(self) -> str:
+        return str(self.seat_id)
+
+
+class ReconcileRun(models.Model):
+    """A run that checks what is new since the last one, or everything. At most one is open.
+
+    `…_from` and `…_upto` are what it reads: all rows with ids above the first, up to the second. It moves the
+    first, so that it is taken up there after it was cut short. The next run reads from `…_next` on.
+    """
+
+    is_whole = models.BooleanField(default=False, help_text=_("Everything there is, not what is new."))
+    began_at = models.DateTimeField()
+    worked_at = models.DateTimeField(help_text=_("When its last part was done."))
+    ended_at = models.DateTimeField(null=True, blank=True)
+    replaced = models.BooleanField(default=False, help_text=_("It did not end: a whole run took its place."))
+    usage_from = models.UUIDField(default=NOTHING_READ)
+    usage_upto = models.UUIDField(default=NOTHING_READ)
+    usage_next = models.UUIDField(default=NOTHING_READ)
+    holds_from = models.UUIDField(default=NOTHING_READ)
+    holds_upto = models.UUIDField(default=NOTHING_READ)
+    holds_next = models.UUIDField(default=NOTHING_READ)
+    entries_from = models.BigIntegerField(default=0)
+    entries_upto = models.BigIntegerField(default=0)
+    differences = models.PositiveIntegerField(default=0, help_text=_("How many it has found."))
+    after_transaction = models.BigIntegerField(
+        help_text=_("It reads once all transactions that are older than this one are over.")
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Value(1), condition=Q(ended_at=None), name="one_reconcile_run_is_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.began_at:%Y-%m-%d %H:%M} UTC"
+
+
+class UncheckedSum(models.Model):
+    """What a charge or a ledger entry that was checked counts in, and that is still to be summed up."""
+
+    class Kind(models.TextChoices):
+        SEAT = "seat", _("Seat")
+        LOT = "lot", _("Lot")
+        MEMBER = "member", _("Member")
+        API_KEY = "api_key", _("API key")
+
+    pk = models.CompositePrimaryKey("kind", "of_id")
+    kind = models.CharField(max_length=7, choices=Kind)
+    of_id = models.BigIntegerField(help_text=_("The id of the seat, lot, member or API key."))
+    since = models.DateTimeField(help_text=_("From when on the charges occurred."))
+    until = models.DateTimeField(help_text=_("Until when they did."))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.of_id}"
+
+
+class ReconcileFinding(models.Model):
+    """A difference that a run has found: of many, the first thousand."""
+
+    run = models.ForeignKey(ReconcileRun, on_delete=models.CASCADE, related_name="findings")
+    about = models.CharField(max_length=200)
+    expected = models.TextField()
+    found = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "about"], name="a_run_finds_a_thing_once")]
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.expected} expected, {self.found} found"

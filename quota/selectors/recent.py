@@ -1,0 +1,86 @@
+"""Which rows are new since a job last looked: what it may take as read for good, and what it reads again.
+
+A row becomes visible when its transaction commits, which may be after rows with higher ids. So a job notes
+how far ids went at some moment, and takes rows up to there as read only when it has read them after every
+transaction of that moment was over. Ids of calls begin with the time of the server that made them, and two
+servers' clocks differ: of those, it leaves the last minute out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection
+
+# More than clocks of servers differ by.
+CLOCKS_APART = timedelta(minutes=1)
+
+_NOTHING = UUID(int=0)
+_MS_SHIFT = 80  # of the 128 bits of an id, the first 48 are milliseconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How far ids went at a moment, and a transaction that is newer than all that had written until then.
+    `usage` leaves out what clocks may differ by, `newest_…` do not.
+    """
+
+    usage: UUID
+    newest_usage: UUID
+    newest_hold: UUID
+    entries: int
+    entitlements: int
+    transaction: int
+
+
+_HORIZON = """
+SELECT (SELECT v.id FROM quota_usageevent v ORDER BY v.id DESC LIMIT 1),
+    (SELECT r.id FROM quota_reservation r ORDER BY r.id DESC LIMIT 1),
+    (SELECT coalesce(max(l.id), 0) FROM quota_creditledgerentry l),
+    (SELECT coalesce(max(e.id), 0) FROM quota_entitlement e),
+    pg_current_xact_id()::text::bigint,
+    extract(epoch FROM clock_timestamp()) * 1000
+"""
+
+
+def horizon() -> Horizon:
+    """As of now. Rows up to it are all there once `is_over` says so of its transaction.
+
+    It gives the present transaction its number, which must not have one yet: the statement reads first, and
+    whoever has made an id until then has an older number. So ask before anything is written or locked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_HORIZON)
+        usage, hold, entries, entitlements, transaction, now_ms = cursor.fetchone()
+    newest_usage, newest_hold = usage or _NOTHING, hold or _NOTHING
+    now = UUID(int=int(now_ms) << _MS_SHIFT)
+    return Horizon(
+        usage=earlier(min(newest_usage, now), CLOCKS_APART),
+        newest_usage=newest_usage,
+        newest_hold=newest_hold,
+        entries=entries,
+        entitlements=entitlements,
+        transaction=transaction,
+    )
+
+
+def earlier(id: UUID, by: timedelta) -> UUID:
+    """The last id of the millisecond that lies so much before that of this id."""
+    last_ms = max((id.int >> _MS_SHIFT) - by // timedelta(milliseconds=1), 0)
+    return UUID(int=(last_ms << _MS_SHIFT) + (1 << _MS_SHIFT) - 1) if last_ms else _NOTHING
+
+
+def is_over(transaction: int) -> bool:
+    """Whether every older transaction has ended, so that what it wrote can be seen from now on. One that is
+    ahead of all there are was noted by a server whose data was restored into this one: they have.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_snapshot_xmin(s)::text::bigint >= %(id)s OR pg_snapshot_xmax(s)::text::bigint < %(id)s"
+            " FROM pg_current_snapshot() s",
+            {"id": transaction},
+        )
+        (over,) = cursor.fetchone()
+    return bool(over)

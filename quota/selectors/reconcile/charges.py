@@ -1,0 +1,225 @@
+"""What each charge says against what its usage costs on its rate card, and what its receipt says of windows.
+
+The prices are worked out here from the rows of the rate card, in fractions, by code that shares nothing with
+`quota.pricing`. All amounts are nano-dollars.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
+from typing import Any
+from uuid import UUID
+
+from quota.selectors.reconcile.difference import Difference, rows_of
+
+_CHARGES = """
+SELECT v.id::text, v.is_undo, v.model, v.usage, v.prices, v.unpriced, v.amount_nanousd, v.from_quota_nanousd,
+    v.overrun_nanousd, v.windows_before, v.windows_after, v.plan_id, r.rate_card_id, card.id,
+    r.from_quota_nanousd, r.from_quota_nanousd + r.from_credits_nanousd + r.from_balance_nanousd,
+    r.charges_at IS NOT NULL
+FROM quota_usageevent v LEFT JOIN quota_reservation r ON r.id = v.reservation_id
+    LEFT JOIN LATERAL (
+        SELECT c.id FROM quota_ratecard c WHERE c.effective_from <= v.occurred_at AND c.withdrawn_at IS NULL
+        ORDER BY c.effective_from DESC LIMIT 1
+    ) card ON true
+WHERE v.id > %(after)s AND v.id <= %(upto)s
+ORDER BY v.id
+"""
+_JSON_COLUMNS = (3, 4, 9, 10)  # usage, prices, windows before and after
+
+# (over, unit size, nano-dollars) of each meter of a model.
+Tiers = dict[str, list[tuple[int, int, int]]]
+
+
+@dataclass(slots=True)
+class _Terms:
+    """Rate cards and limits of plans, each read once. Neither changes once it is used."""
+
+    _cards: dict[int, dict[str, Tiers]] = field(default_factory=dict)
+    _plans: dict[int, dict[str, int]] = field(default_factory=dict)
+
+    def card(self, card_id: int) -> Mapping[str, Tiers]:
+        """The prices of each model."""
+        if card_id not in self._cards:
+            models: dict[str, Tiers] = {}
+            for model, meter, *tier in rows_of(_PRICES, card=card_id):
+                over, unit_size, nanousd = tier
+                models.setdefault(model, {}).setdefault(meter, []).append((over, unit_size, nanousd))
+            self._cards[card_id] = models
+        return self._cards[card_id]
+
+    def limits(self, plan_id: int) -> Mapping[str, int]:
+        """Nano-dollars by the name of the window."""
+        if plan_id not in self._plans:
+            self._plans[plan_id] = dict(rows_of(_LIMITS, plan=plan_id))
+        return self._plans[plan_id]
+
+
+_PRICES = """
+SELECT model, meter, context_over, unit_size, nanousd_per_unit FROM quota_ratecardprice
+WHERE card_id = %(card)s AND meter <> 'default_hold'
+"""
+_LIMITS = "SELECT name, limit_nanousd FROM quota_planlimit WHERE plan_id = %(plan)s"
+
+
+@dataclass(frozen=True, slots=True)
+class _Charged:
+    """A charge as its row says, and what it is judged by: the card and the parts of its hold, if it has one,
+    or the card that was in force when it occurred.
+    """
+
+    id: str
+    is_undo: bool
+    model: str
+    usage: Mapping[str, int]
+    prices: Sequence[Mapping[str, Any]]
+    unpriced: bool
+    amount: int
+    from_quota: int
+    overrun: int
+    windows_before: Sequence[Mapping[str, Any]]
+    windows_after: Sequence[Mapping[str, Any]]
+    plan_id: int | None
+    card_of_hold: int | None
+    card_in_force: int | None
+    quota_held: int | None
+    held: int | None
+    charges_hold: bool
+
+    @property
+    def card_id(self) -> int | None:
+        return self.card_of_hold or self.card_in_force
+
+
+def differences_of_charges(after: UUID, upto: UUID) -> Iterator[Difference]:
+    """Of the charges with ids above `after`, up to `upto`."""
+    terms = _Terms()
+    for row in rows_of(_CHARGES, after=after, upto=upto):
+        charged = _Charged(*(json.loads(v) if n in _JSON_COLUMNS else v for n, v in enumerate(row)))
+        yield from _of_price(charged, terms)
+        yield from _of_windows(charged, terms)
+
+
+def _of_price(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
+    if not charged.usage and charged.charges_hold:
+        # What nobody had reported at the end of its hold: no price, and no more than was held.
+        held = charged.held or 0
+        if abs(charged.amount) > held or charged.prices:
+            yield Difference(f"amount of event {charged.id}", f"at most {held}", str(charged.amount))
+        return
+    card = terms.card(charged.card_id) if charged.card_id else {}
+    price = price_of(charged.usage, card.get(charged.model))
+    if price is None:
+        about = f"model of event {charged.id}"
+        yield Difference(about, f"one of rate card {charged.card_id}", charged.model)
+        return
+    expected, found = _sorted(price.prices), _sorted(charged.prices)
+    if expected != found:
+        yield Difference(f"prices of event {charged.id}", _words(expected), _words(found))
+    if price.unpriced != charged.unpriced:
+        about = f"whether all of event {charged.id} has a price"
+        yield Difference(about, str(not price.unpriced), str(not charged.unpriced))
+    amount = -price.amount if charged.is_undo else price.amount
+    if amount != charged.amount:
+        yield Difference(f"amount of event {charged.id}", str(amount), str(charged.amount))
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a usage costs; its prices as a receipt has them; whether something of it has no price."""
+
+    amount: int
+    prices: list[dict[str, Any]]
+    unpriced: bool
+
+
+# All input decides the tier, and what the cache has is input unless it has a price (docs/rules.md).
+_CACHED = ("cache_read_tokens", "cache_write_tokens")
+_HALF = Fraction(1, 2)
+
+
+def price_of(usage: Mapping[str, int], tiers: Tiers | None) -> Price | None:
+    """What `usage` (meter to quantity) of a model with these prices costs; None where it has none. Exact in
+    fractions, then rounded once, half up.
+    """
+    if tiers is None:
+        return None
+    size = usage.get("input_tokens", 0) + sum(usage.get(meter, 0) for meter in _CACHED)
+    total, prices, unpriced = Fraction(0), [], False
+    for meter, quantity in usage.items():
+        tier = _tier(tiers.get(meter, ()), size)
+        if tier is None and meter in _CACHED:
+            tier = _tier(tiers.get("input_tokens", ()), size)
+        if tier is None:
+            unpriced = unpriced or quantity > 0
+            continue
+        over, unit_size, nanousd = tier
+        total += Fraction(quantity * nanousd, unit_size)
+        prices.append(
+            {"meter": meter, "unit_size": unit_size, "nanousd_per_unit": nanousd, "context_over": over}
+        )
+    return Price(floor(total + _HALF), prices, unpriced)
+
+
+def _tier(tiers: Sequence[tuple[int, int, int]], size: int) -> tuple[int, int, int] | None:
+    """Of tiers (over, unit size, nano-dollars), the last one that the size is over; the first is for all."""
+    return max((tier for tier in tiers if tier[0] == 0 or tier[0] < size), default=None)
+
+
+def _sorted(prices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(prices, key=lambda price: str(price["meter"]))
+
+
+def _words(prices: Sequence[Mapping[str, Any]]) -> str:
+    words = [
+        f"{price['meter']} at {price['nanousd_per_unit']} per {price['unit_size']}"
+        + (f" over {price['context_over']}" if price["context_over"] else "")
+        for price in prices
+    ]
+    return ", ".join(words) or "none"
+
+
+def _sums(limits: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {nanousd}" for name, nanousd in sorted(limits.items())) or "none"
+
+
+def _of_windows(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
+    """The receipt's windows are those of the plan; the charge is what lies between before and after; and
+    quota has paid no more than there was room for, or was held.
+    """
+    limits = terms.limits(charged.plan_id) if charged.plan_id else {}
+    for when, windows in (("before", charged.windows_before), ("after", charged.windows_after)):
+        found = {str(window["name"]): int(window["limit_nanousd"]) for window in windows}
+        if found != limits:
+            about = f"limits of the windows {when} event {charged.id}"
+            yield Difference(about, _sums(limits), _sums(found))
+            return
+    in_window = charged.from_quota + charged.overrun
+    after = {str(window["name"]): window for window in charged.windows_after}
+    for before in charged.windows_before:
+        name = str(before["name"])
+        # Around the moment of a charge that is undone may stand another first_use window than its own.
+        moved = charged.is_undo and before["policy"] == "first_use"
+        expected, found_used = before["used_nanousd"] + in_window, after[name]["used_nanousd"]
+        if expected != found_used and not moved:
+            about = f"{name} window after event {charged.id}"
+            yield Difference(about, f"{expected} used", f"{found_used} used")
+    yield from _of_room(charged)
+
+
+def _of_room(charged: _Charged) -> Iterator[Difference]:
+    if charged.is_undo or not charged.windows_before:
+        return
+    # What the call itself held is counted as held, and pays for it.
+    held = 0 if charged.quota_held is not None else 1
+    room = min(
+        window["limit_nanousd"] - window["used_nanousd"] - held * window["held_nanousd"]
+        for window in charged.windows_before
+    )
+    most = max(room, charged.quota_held or 0, 0)
+    if charged.from_quota > most:
+        yield Difference(f"quota part of event {charged.id}", f"at most {most}", str(charged.from_quota))

@@ -1,0 +1,49 @@
+"""What must be so at a moment: live holds have their lots, members have their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from quota.selectors.reconcile.difference import Difference, found_by
+
+
+def differences_now(at: datetime) -> Iterator[Difference]:
+    """What does not agree at `at`, the moment that live holds are judged at."""
+    yield from found_by(HOLDS, at=at)
+    yield from found_by(KEYS)
+
+
+# What live holds promise out of a Team's lots is there. A lot that was frozen or has expired since still
+# keeps its promise; what an operator took back since does not count against it.
+HOLDS = """
+WITH held AS (
+    SELECT team_id, CASE WHEN api_key_id IS NULL THEN 'credits' ELSE 'balance' END AS account,
+        sum(left_credits_nanousd + left_balance_nanousd) AS nanousd, min(created_at) AS since
+    FROM quota_reservation
+    WHERE state = 'held' AND holds_until > %(at)s AND (from_credits_nanousd > 0 OR from_balance_nanousd > 0)
+    GROUP BY 1, 2
+), backed AS (
+    SELECT h.team_id, h.account, h.nanousd,
+        (SELECT coalesce(sum(g.remaining_nanousd), 0) FROM quota_creditgrant g
+            WHERE g.team_id = h.team_id AND g.account = h.account)
+        - (SELECT coalesce(sum(l.amount_nanousd), 0) FROM quota_creditledgerentry l
+           WHERE l.team_id = h.team_id AND l.account = h.account AND l.kind IN ('refund', 'adjustment')
+               AND l.amount_nanousd < 0 AND l.at >= h.since) AS lots
+    FROM held h
+)
+SELECT format('%%s held in Team %%s',
+        CASE account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, team_id),
+    format('at most %%s', lots), nanousd
+FROM backed WHERE nanousd > lots ORDER BY team_id, account
+"""
+
+KEYS = """
+SELECT format('current key of membership %%s', m.id), 'one', 'none'
+FROM teams_membership m JOIN teams_team t ON t.id = m.team_id
+WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM teams_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
+    )
+ORDER BY m.id
+"""

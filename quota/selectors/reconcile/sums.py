@@ -1,0 +1,235 @@
+"""Sums that are kept, recomputed from the events and the ledger: buckets, history, lots, months.
+
+Each statement looks at the rows of `ids`, as far as charges that occurred from `since` until `until` count in
+them; the three are lists of one length. All amounts are nano-dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from quota.selectors.reconcile.difference import Difference, found_by, rows_of
+from quota.selectors.reconcile.first_use import EVER, FOREVER, differences_of_first_use
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A seat, lot, member or API key by its id, and when the charges occurred that its sums have to be
+    checked for; all of them unless said otherwise.
+    """
+
+    id: int
+    since: datetime = EVER
+    until: datetime = FOREVER
+
+
+def differences_of_sums(kind: str, touched: Sequence[Touched]) -> Iterator[Difference]:
+    """What does not agree about sums of seats, lots, members or API keys, as `kind` says."""
+    scope = {
+        "ids": [one.id for one in touched],
+        "since": [one.since for one in touched],
+        "until": [one.until for one in touched],
+    }
+    for sql in SUMS[kind]:
+        yield from found_by(sql, **scope)
+    if kind == "seat":
+        for one in touched:
+            yield from differences_of_first_use(one.id, one.since, one.until)
+
+
+def all_of(kind: str) -> list[Touched]:
+    """All rows of the kind that sums are kept of."""
+    return [Touched(id) for (id,) in rows_of(ALL_OF[kind])]
+
+
+def touched_by_events(after: UUID, upto: UUID) -> dict[str, list[Touched]]:
+    """What the charges count in that have ids above `after`, up to `upto`, by kind."""
+    return {
+        kind: [Touched(*row) for row in rows_of(sql, after=after, upto=upto)]
+        for kind, sql in TOUCHED_BY_EVENTS.items()
+    }
+
+
+def touched_by_entries(after: int, upto: int) -> dict[str, list[Touched]]:
+    """The lots of the ledger entries that have ids above `after`, up to `upto`."""
+    return {"lot": [Touched(id) for (id,) in rows_of(LOTS_TOUCHED, after=after, upto=upto)]}
+
+
+def _touched(column: str, which: str) -> str:
+    return f"""
+SELECT v.{column}, min(v.occurred_at), max(v.occurred_at) FROM quota_usageevent v
+WHERE v.id > %(after)s AND v.id <= %(upto)s AND {which} GROUP BY 1
+"""  # noqa: S608  (its parts are constants of ours)
+
+
+TOUCHED_BY_EVENTS = {
+    "seat": _touched("seat_id", "v.seat_id IS NOT NULL"),
+    "member": _touched("membership_id", "v.from_credits_nanousd <> 0"),
+    "api_key": _touched("api_key_id", "v.from_balance_nanousd <> 0"),
+}
+LOTS_TOUCHED = """
+SELECT DISTINCT l.grant_id FROM quota_creditledgerentry l WHERE l.id > %(after)s AND l.id <= %(upto)s
+"""
+ALL_OF = {
+    "seat": "SELECT DISTINCT seat_id FROM (SELECT seat_id FROM quota_entitlement"
+    " UNION ALL SELECT seat_id FROM quota_usagebucket) s ORDER BY 1",
+    "lot": "SELECT id FROM quota_creditgrant ORDER BY 1",
+    "member": "SELECT DISTINCT membership_id FROM quota_creditmonth ORDER BY 1",
+    "api_key": "SELECT DISTINCT api_key_id FROM quota_apikeymonth ORDER BY 1",
+}
+
+_SCOPE = """scope AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+        AS scope (id, since, until)
+)"""
+
+# Every window rule that a seat was ever entitled to, but for first_use.
+_SEAT_RULE = """seat_rule AS (
+    SELECT DISTINCT s.id AS seat_id, s.since, s.until, l.rule_key AS rule, l.policy,
+        make_interval(secs => l.length_seconds) AS length,
+        'epoch'::timestamptz
+            + make_interval(secs => coalesce(nullif(split_part(l.rule_key, '@', 2), ''), '0')::int) AS origin
+    FROM scope s JOIN quota_entitlement e ON e.seat_id = s.id JOIN quota_planlimit l ON l.plan_id = e.plan_id
+    WHERE l.policy <> 'first_use'
+)"""
+
+BUCKETS = f"""
+WITH {_SCOPE}, {_SEAT_RULE}, expected AS (
+    SELECT r.seat_id, r.rule, date_bin(w.width, v.occurred_at, r.origin) AS starts_at,
+        sum(v.from_quota_nanousd + v.overrun_nanousd) AS nanousd
+    FROM seat_rule r
+        CROSS JOIN LATERAL (SELECT r.length / CASE r.policy WHEN 'rolling' THEN 60 ELSE 1 END AS width) w
+        JOIN quota_usageevent v ON v.seat_id = r.seat_id
+            AND v.occurred_at > r.since - w.width AND v.occurred_at < r.until + w.width
+            AND date_bin(w.width, v.occurred_at, r.origin) > r.since - w.width
+            AND date_bin(w.width, v.occurred_at, r.origin) <= r.until
+    GROUP BY 1, 2, 3
+), found AS (
+    SELECT b.seat_id, b.rule, b.starts_at, b.used_nanousd AS nanousd
+    FROM seat_rule r JOIN quota_usagebucket b ON b.seat_id = r.seat_id AND b.rule = r.rule
+        AND b.starts_at <= r.until
+        AND b.starts_at > r.since - r.length / CASE r.policy WHEN 'rolling' THEN 60 ELSE 1 END
+)
+SELECT format('usage bucket of seat %%s, %%s, from %%s', seat_id, rule,
+        to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
+    coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
+FROM expected FULL JOIN found USING (seat_id, rule, starts_at)
+WHERE coalesce(expected.nanousd, 0) <> coalesce(found.nanousd, 0)
+ORDER BY seat_id, rule, starts_at
+"""  # noqa: S608  (its parts are constants of ours)
+
+# Only where all of a seat is looked at: its plans say which rules its buckets may have.
+STRAY_BUCKETS = f"""
+WITH {_SCOPE}
+SELECT format('usage buckets of seat %%s, %%s', s.id, b.rule), 'none, since no plan of it has the rule,',
+    count(*)
+FROM scope s JOIN quota_usagebucket b ON b.seat_id = s.id
+WHERE s.since < '0002-01-01Z' AND NOT EXISTS (
+    SELECT 1 FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = b.rule
+    WHERE e.seat_id = s.id
+)
+GROUP BY s.id, b.rule ORDER BY s.id, b.rule
+"""  # noqa: S608
+
+# Windows that had ended when history was last written, and into which nothing was reported since (ten
+# minutes are for servers whose clocks differ).
+CLOSED_WINDOWS = f"""
+WITH {_SCOPE}, {_SEAT_RULE}, written AS (
+    SELECT ran_at AS at FROM quota_jobprogress WHERE job = 'close_windows' AND ran_at IS NOT NULL
+), used AS (
+    SELECT r.seat_id, r.rule, start.at AS starts_at, start.at + r.length AS ends_at, v.recorded_at,
+        v.from_quota_nanousd + v.overrun_nanousd AS nanousd
+    FROM seat_rule r JOIN quota_usageevent v ON v.seat_id = r.seat_id
+            AND v.occurred_at > r.since - r.length AND v.occurred_at < r.until + r.length
+        CROSS JOIN LATERAL (
+            SELECT date_bin(r.length, v.occurred_at,
+                CASE r.policy WHEN 'rolling' THEN 'epoch' ELSE r.origin END) AS at
+        ) start
+    WHERE start.at > r.since - r.length AND start.at <= r.until
+), expected AS (
+    SELECT u.seat_id, u.rule, u.starts_at, max(u.recorded_at) AS recorded_at,
+        CASE WHEN EXISTS (
+            SELECT 1 FROM quota_entitlement e
+                JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = u.rule
+            WHERE e.seat_id = u.seat_id AND e.starts_at < u.ends_at
+                AND (e.superseded_at IS NULL OR e.superseded_at > e.starts_at)
+        ) THEN sum(u.nanousd) ELSE 0 END AS nanousd
+    FROM used u CROSS JOIN written WHERE u.ends_at <= written.at
+    GROUP BY u.seat_id, u.rule, u.starts_at, u.ends_at
+), found AS (
+    SELECT c.seat_id, c.rule, c.starts_at, c.used_nanousd AS nanousd
+    FROM scope s JOIN quota_closedwindow c
+        ON c.seat_id = s.id AND c.ends_at > s.since AND c.starts_at <= s.until
+    WHERE c.rule NOT LIKE 'first_use/%%'
+)
+SELECT format('closed window of seat %%s, %%s, from %%s', seat_id, rule,
+        to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
+    coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
+FROM expected FULL JOIN found USING (seat_id, rule, starts_at) LEFT JOIN written ON true
+WHERE coalesce(expected.nanousd, 0) <> coalesce(found.nanousd, 0)
+    AND (expected.recorded_at IS NULL OR expected.recorded_at <= written.at - interval '10 minutes')
+ORDER BY seat_id, rule, starts_at
+"""  # noqa: S608
+
+LOTS = f"""
+WITH {_SCOPE}
+SELECT format('%%s left in lot %%s',
+        CASE g.account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, g.id),
+    coalesce(sum(l.amount_nanousd), 0), g.remaining_nanousd
+FROM scope s JOIN quota_creditgrant g ON g.id = s.id
+    LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id
+GROUP BY g.id HAVING coalesce(sum(l.amount_nanousd), 0) <> g.remaining_nanousd
+ORDER BY g.id
+"""  # noqa: S608
+
+# What a lot was worth when it was granted is its first entry.
+GRANTS = f"""
+WITH {_SCOPE}
+SELECT format('granted by lot %%s, in the ledger', g.id), g.amount_nanousd,
+    coalesce(sum(l.amount_nanousd), 0)
+FROM scope s JOIN quota_creditgrant g ON g.id = s.id
+    LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id AND l.kind IN ('purchase', 'voucher')
+GROUP BY g.id HAVING coalesce(sum(l.amount_nanousd), 0) <> g.amount_nanousd
+ORDER BY g.id
+"""  # noqa: S608
+
+
+def _months(what: str, column: str, amount: str, table: str) -> str:
+    return f"""
+WITH {_SCOPE}, months AS (
+    SELECT id, date_trunc('month', since AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS since,
+        (date_trunc('month', until AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' AS until
+    FROM scope
+), expected AS (
+    SELECT v.{column}, date_trunc('month', v.occurred_at AT TIME ZONE 'UTC')::date AS month,
+        sum(v.{amount}) AS nanousd
+    FROM months s JOIN quota_usageevent v ON v.{column} = s.id AND v.occurred_at >= s.since
+        AND v.occurred_at < s.until
+    WHERE v.{amount} <> 0 GROUP BY 1, 2
+), found AS (
+    SELECT m.{column}, m.month, m.used_nanousd
+    FROM months s JOIN {table} m ON m.{column} = s.id AND m.month >= (s.since AT TIME ZONE 'UTC')::date
+        AND m.month < (s.until AT TIME ZONE 'UTC')::date
+)
+SELECT format('{what} %%s in %%s', {column}, to_char(month, 'YYYY-MM')),
+    coalesce(expected.nanousd, 0), coalesce(found.used_nanousd, 0)
+FROM expected FULL JOIN found USING ({column}, month)
+WHERE coalesce(expected.nanousd, 0) <> coalesce(found.used_nanousd, 0)
+ORDER BY {column}, month
+"""  # noqa: S608
+
+
+MONTHS = _months("Credits of membership", "membership_id", "from_credits_nanousd", "quota_creditmonth")
+API_KEY_MONTHS = _months(
+    "API balance used by API key", "api_key_id", "from_balance_nanousd", "quota_apikeymonth"
+)
+
+SUMS: dict[str, tuple[str, ...]] = {
+    "seat": (BUCKETS, STRAY_BUCKETS, CLOSED_WINDOWS),
+    "lot": (LOTS, GRANTS),
+    "member": (MONTHS,),
+    "api_key": (API_KEY_MONTHS,),
+}

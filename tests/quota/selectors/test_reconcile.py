@@ -1,0 +1,235 @@
+"""What is wrong with a charge, a window of history or a lot is found, though all sums agree with it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from quota.hot_path.events import ReportedEvent, record_events
+from quota.models import ClosedWindow, CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
+from quota.selectors.reconcile import differences
+from quota.services.corrections import correct_charge
+from quota.services.windows_history import close_windows
+from tests.helpers.drift import plant
+from tests.helpers.factories import (
+    T0,
+    USD,
+    Scene,
+    allow_credits,
+    give_credits,
+    limits,
+    make_member,
+    make_scene,
+    make_seat,
+)
+
+pytestmark = pytest.mark.django_db
+
+CENT = USD // 100
+HOUR = timedelta(hours=1)
+NEXT_WEEK = T0 + timedelta(days=8)
+
+
+def found(at: datetime = T0 + HOUR) -> list[str]:
+    return [str(difference) for difference in differences(at)]
+
+
+def report(scene: Scene, usage: dict[str, int], *, model: str = "penny", at: datetime = T0) -> UsageEvent:
+    """A call that was made without asking."""
+    id = f"e{UsageEvent.objects.count()}"
+    event = ReportedEvent(id, scene.desk.key, model, usage, at)
+    (result,) = record_events(gateway=scene.desk.gateway, events=[event], at=at)
+    assert result.is_new
+    return UsageEvent.objects.get(external_id=id)
+
+
+def test_a_charge_of_a_hundred_times_the_price_is_found_though_every_sum_agrees_with_it() -> None:
+    scene = make_scene(limits(100 * USD, 1000 * USD))
+    event = scene.desk.use(5)
+    assert found() == []
+    plant(
+        "UPDATE quota_usageevent SET amount_nanousd = 100 * amount_nanousd, "
+        "from_quota_nanousd = 100 * from_quota_nanousd, windows_after = "
+        "replace(windows_after::text, '\"used_nanousd\": 50000000,', '\"used_nanousd\": 5000000000,')::jsonb"
+    )
+    for policy in ("rolling", "fixed"):
+        plant(f"UPDATE quota_usagebucket SET used_nanousd = 100 * used_nanousd WHERE rule LIKE '{policy}/%%'")
+    assert found() == [f"amount of event {event.pk}: 50000000 expected, 5000000000 found"]
+
+
+def test_a_price_that_is_not_on_the_rate_card_of_the_hold_is_found() -> None:
+    scene = make_scene()
+    event = scene.desk.use(5)
+    plant("UPDATE quota_usageevent SET prices = jsonb_set(prices, '{0,nanousd_per_unit}', '1000000000')")
+    assert found() == [
+        f"prices of event {event.pk}: calls at 10000000 per 1 expected, calls at 1000000000 per 1 found"
+    ]
+
+
+def test_the_tier_counts_all_input_and_the_cache_without_a_price_is_input() -> None:
+    scene = make_scene()
+    usage = {"input_tokens": 600_000, "cache_read_tokens": 1, "cache_write_tokens": 3, "output_tokens": 7}
+    event = report(scene, usage, model="talker")
+    assert event.amount_nanousd == 360_000_000 + 120 + 3 * 600 + 7 * 2400
+    assert found() == []
+    plant("UPDATE quota_usageevent SET usage = jsonb_set(usage, '{input_tokens}', '511996')")
+    lines = found()
+    assert lines[0] == (
+        f"prices of event {event.pk}: cache_read_tokens at 60000000 per 1000000, "
+        "cache_write_tokens at 300000000 per 1000000, input_tokens at 300000000 per 1000000, "
+        "output_tokens at 1200000000 per 1000000 expected, "
+        "cache_read_tokens at 120000000 per 1000000 over 512000, "
+        "cache_write_tokens at 600000000 per 1000000 over 512000, "
+        "input_tokens at 600000000 per 1000000 over 512000, "
+        "output_tokens at 2400000000 per 1000000 over 512000 found"
+    )
+    assert lines[1:] == [f"amount of event {event.pk}: 153608160 expected, 360018720 found"]
+
+
+def test_a_model_that_is_not_on_the_card_and_usage_without_a_price_are_found() -> None:
+    scene = make_scene()
+    event = scene.desk.use(1)
+    card = Reservation.objects.get().rate_card_id
+    plant("UPDATE quota_usageevent SET unpriced = true")
+    assert found() == [f"whether all of event {event.pk} has a price: True expected, False found"]
+    plant("UPDATE quota_usageevent SET unpriced = false, model = 'gone'")
+    assert found() == [f"model of event {event.pk}: one of rate card {card} expected, gone found"]
+
+
+def test_a_charge_to_another_members_seat_is_found() -> None:
+    scene = make_scene()
+    other = make_member(scene.team)
+    seat = make_seat(scene.team, scene.plan, holder=other)
+    asked, reported = scene.desk.use(1), report(scene, {"calls": 1})
+    plant("UPDATE quota_usageevent SET seat_id = %s WHERE id = %s", seat.pk, str(asked.pk))
+    assert f"seat of event {asked.pk}: {scene.seat.pk} expected, {seat.pk} found" in found()
+    plant("UPDATE quota_usageevent SET seat_id = %s WHERE id = %s", scene.seat.pk, str(asked.pk))
+    assert found() == []
+    plant("UPDATE quota_usageevent SET seat_id = %s WHERE id = %s", seat.pk, str(reported.pk))
+    theirs = f"one that its member held then, with its plan expected, {seat.pk} found"
+    assert f"seat of event {reported.pk}: {theirs}" in found()
+    plant("UPDATE quota_usageevent SET seat_id = %s WHERE id = %s", scene.seat.pk, str(reported.pk))
+    plant("UPDATE quota_reservation SET seat_id = %s", seat.pk)
+    hold = Reservation.objects.get()
+    assert f"seat of reservation {hold.pk}: {theirs}" in found()
+
+
+def test_a_charge_of_another_member_than_its_hold_is_found() -> None:
+    scene = make_scene()
+    other = make_member(scene.team)
+    event = scene.desk.use(1)
+    plant("UPDATE quota_usageevent SET membership_id = %s, key_id = %s", other.pk, other.keys.get().pk)
+    lines = found()
+    assert f"member of event {event.pk}: {scene.owner.pk} expected, {other.pk} found" in lines
+    key = scene.owner.keys.get().pk
+    assert f"key of event {event.pk}: {key} expected, {other.keys.get().pk} found" in lines
+
+
+def test_a_receipt_whose_windows_do_not_follow_from_the_charge_is_found() -> None:
+    scene = make_scene()
+    event = scene.desk.use(5)
+    plant(
+        "UPDATE quota_usageevent SET windows_after = jsonb_set(windows_after, '{0,used_nanousd}', '50000001')"
+    )
+    assert found() == [f"5h window after event {event.pk}: 50000000 used expected, 50000001 used found"]
+    plant("UPDATE quota_usageevent SET windows_after = jsonb_set(windows_before, '{1,limit_nanousd}', '7')")
+    assert found() == [
+        f"limits of the windows after event {event.pk}: 5h 9900000000, week 99000000000 expected, "
+        "5h 9900000000, week 7 found"
+    ]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_quota_that_paid_beyond_the_room_of_its_windows_is_found(asked: bool) -> None:
+    scene = make_scene(limits(5 * CENT, 100 * CENT))
+    event = scene.desk.settle(scene.desk.ask(2), 9) if asked else report(scene, {"calls": 9})
+    assert (event.from_quota_nanousd, event.overrun_nanousd) == (5 * CENT, 4 * CENT)
+    assert found() == []
+    plant("UPDATE quota_usageevent SET from_quota_nanousd = amount_nanousd, overrun_nanousd = 0")
+    assert found() == [f"quota part of event {event.pk}: at most {5 * CENT} expected, {9 * CENT} found"]
+
+
+def test_an_undo_of_another_amount_than_the_charge_is_found() -> None:
+    scene = make_scene()
+    event = scene.desk.use(5)
+    undo = correct_charge(event=event, usage=None, reason="x", at=T0 + HOUR, by=None).undo
+    assert found() == []
+    plant(
+        "UPDATE quota_usageevent SET amount_nanousd = -1, from_quota_nanousd = -1 WHERE id = %s", str(undo.pk)
+    )
+    lines = found()
+    assert f"amount undone by event {undo.pk}: -50000000 expected, -1 found" in lines
+    assert f"quota part undone by event {undo.pk}: -50000000 expected, -1 found" in lines
+    assert f"amount of event {undo.pk}: -50000000 expected, -1 found" in lines
+
+
+def test_a_ledger_entry_of_another_member_is_found() -> None:
+    scene = make_scene(limits(CENT, CENT))
+    give_credits(scene.team, USD)
+    allow_credits(scene.owner)
+    scene.desk.use(5)
+    other = make_member(scene.team)
+    plant("UPDATE quota_creditledgerentry SET membership_id = %s WHERE kind = 'use'", other.pk)
+    entry = CreditLedgerEntry.objects.get(kind="use")
+    assert found() == [f"member of ledger entry {entry.pk}: {scene.owner.pk} expected, {other.pk} found"]
+
+
+def test_a_lot_that_grew_after_it_was_granted_is_found() -> None:
+    scene = make_scene()
+    give_credits(scene.team, USD)
+    plant("UPDATE quota_creditgrant SET amount_nanousd = amount_nanousd + 1")
+    lot = CreditGrant.objects.get()
+    assert found() == [f"granted by lot {lot.pk}, in the ledger: 1000000001 expected, 1000000000 found"]
+
+
+def test_buckets_of_a_rule_that_the_seat_never_had_are_found() -> None:
+    scene = make_scene()
+    plant(
+        "INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd) "
+        "VALUES (%s, 'rolling/7200', %s, 7)",
+        scene.seat.pk,
+        T0,
+    )
+    assert found() == [
+        f"usage buckets of seat {scene.seat.pk}, rolling/7200: none, since no plan of it has the rule, "
+        "expected, 1 found"
+    ]
+
+
+def test_history_that_differs_from_the_charges_is_found() -> None:
+    scene = make_scene()
+    scene.desk.use(5)
+    close_windows(at=NEXT_WEEK)
+    assert (ClosedWindow.objects.count(), found()) == (2, [])
+    plant("UPDATE quota_closedwindow SET used_nanousd = used_nanousd + 1 WHERE name = '5h'")
+    tile = f"closed window of seat {scene.seat.pk}, rolling/18000, from 2026-06-03T07:00:00+00:00"
+    assert found() == [f"{tile}: 50000000 expected, 50000001 found"]
+    plant("DELETE FROM quota_closedwindow WHERE name = '5h'")
+    assert found() == [f"{tile}: 50000000 expected, 0 found"]
+
+
+def test_history_of_windows_that_nothing_was_used_in_is_found() -> None:
+    scene = make_scene()
+    scene.desk.use(5)
+    close_windows(at=NEXT_WEEK)
+    plant("UPDATE quota_closedwindow SET starts_at = starts_at - interval '5 hours' WHERE name = '5h'")
+    about = f"closed window of seat {scene.seat.pk}, rolling/18000, from 2026-06-03T"
+    assert found() == [
+        f"{about}02:00:00+00:00: 0 expected, 50000000 found",
+        f"{about}07:00:00+00:00: 50000000 expected, 0 found",
+    ]
+
+
+def test_history_that_is_not_written_yet_is_no_difference() -> None:
+    scene = make_scene()
+    scene.desk.use(5)
+    assert found(NEXT_WEEK) == []
+    close_windows(at=NEXT_WEEK)
+    late = ReportedEvent("late", scene.desk.key, "penny", {"calls": 1}, NEXT_WEEK - timedelta(days=6))
+    record_events(gateway=scene.desk.gateway, events=[late], at=NEXT_WEEK)
+    assert found(NEXT_WEEK) == []
+    close_windows(at=NEXT_WEEK + HOUR)
+    assert found(NEXT_WEEK + HOUR) == []
+    plant("UPDATE quota_closedwindow SET used_nanousd = used_nanousd - 1 WHERE name = 'week'")
+    assert len(found(NEXT_WEEK + HOUR)) == 1
