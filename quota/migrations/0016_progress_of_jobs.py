@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quota', '0014_gathering'),
+        ('quota', '0015_usage_bars'),
         ('teams', '0003_api_keys'),
     ]
 

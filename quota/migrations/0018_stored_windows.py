@@ -34,7 +34,7 @@ def kept():
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quota', '0014_gathering'),
+        ('quota', '0016_progress_of_jobs'),
     ]
 
     operations = [

@@ -29,10 +29,19 @@ FROM quota_usageevent v LEFT JOIN quota_reservation r ON r.id = v.reservation_id
 WHERE v.id > %(after)s AND v.id <= %(upto)s
 ORDER BY v.id
 """
-_JSON_COLUMNS = (3, 4, 9, 10)  # usage, prices, windows before and after
+_JSON_COLUMNS = (3, 4)  # usage and prices
+# A receipt keeps of each window of its plan, in this order: used, held, and three about time.
+_NUMBERS = 5
 
 # (over, unit size, nano-dollars) of each meter of a model.
 Tiers = dict[str, list[tuple[int, int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    name: str
+    policy: str
+    nanousd: int
 
 
 @dataclass(slots=True)
@@ -40,7 +49,7 @@ class _Terms:
     """Rate cards and limits of plans, each read once. Neither changes once it is used."""
 
     _cards: dict[int, dict[str, Tiers]] = field(default_factory=dict)
-    _plans: dict[int, dict[str, int]] = field(default_factory=dict)
+    _plans: dict[int, list[_Limit]] = field(default_factory=dict)
 
     def card(self, card_id: int) -> Mapping[str, Tiers]:
         """The prices of each model."""
@@ -52,10 +61,10 @@ class _Terms:
             self._cards[card_id] = models
         return self._cards[card_id]
 
-    def limits(self, plan_id: int) -> Mapping[str, int]:
-        """Nano-dollars by the name of the window."""
+    def limits(self, plan_id: int) -> Sequence[_Limit]:
+        """Those of a plan, in the order in which receipts keep its windows."""
         if plan_id not in self._plans:
-            self._plans[plan_id] = dict(rows_of(_LIMITS, plan=plan_id))
+            self._plans[plan_id] = [_Limit(*row) for row in rows_of(_LIMITS, plan=plan_id)]
         return self._plans[plan_id]
 
 
@@ -63,7 +72,9 @@ _PRICES = """
 SELECT model, meter, context_over, unit_size, nanousd_per_unit FROM quota_ratecardprice
 WHERE card_id = %(card)s AND meter <> 'default_hold'
 """
-_LIMITS = "SELECT name, limit_nanousd FROM quota_planlimit WHERE plan_id = %(plan)s"
+_LIMITS = """
+SELECT name, policy, limit_nanousd FROM quota_planlimit WHERE plan_id = %(plan)s ORDER BY length_seconds, name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,8 @@ class _Charged:
     amount: int
     from_quota: int
     overrun: int
-    windows_before: Sequence[Mapping[str, Any]]
-    windows_after: Sequence[Mapping[str, Any]]
+    windows_before: Sequence[int | None]
+    windows_after: Sequence[int | None]
     plan_id: int | None
     card_of_hold: int | None
     card_in_force: int | None
@@ -183,43 +194,39 @@ def _words(prices: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(words) or "none"
 
 
-def _sums(limits: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {nanousd}" for name, nanousd in sorted(limits.items())) or "none"
-
-
 def _of_windows(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
-    """The receipt's windows are those of the plan; the charge is what lies between before and after; and
-    quota has paid no more than there was room for, or was held.
+    """The receipt has a window of each limit of the plan; the charge is what lies between before and after;
+    and quota has paid no more than there was room for, or was held.
     """
-    limits = terms.limits(charged.plan_id) if charged.plan_id else {}
-    for when, windows in (("before", charged.windows_before), ("after", charged.windows_after)):
-        found = {str(window["name"]): int(window["limit_nanousd"]) for window in windows}
-        if found != limits:
-            about = f"limits of the windows {when} event {charged.id}"
-            yield Difference(about, _sums(limits), _sums(found))
+    limits = terms.limits(charged.plan_id) if charged.plan_id else ()
+    for when, numbers in (("before", charged.windows_before), ("after", charged.windows_after)):
+        if len(numbers) != _NUMBERS * len(limits):
+            about = f"numbers of the windows {when} event {charged.id}"
+            yield Difference(about, str(_NUMBERS * len(limits)), str(len(numbers)))
             return
     in_window = charged.from_quota + charged.overrun
-    after = {str(window["name"]): window for window in charged.windows_after}
-    for before in charged.windows_before:
-        name = str(before["name"])
+    used = zip(limits, _each(charged.windows_before, 0), _each(charged.windows_after, 0), strict=True)
+    for limit, before, after in used:
         # Around the moment of a charge that is undone may stand another first_use window than its own.
-        moved = charged.is_undo and before["policy"] == "first_use"
-        expected, found_used = before["used_nanousd"] + in_window, after[name]["used_nanousd"]
-        if expected != found_used and not moved:
-            about = f"{name} window after event {charged.id}"
-            yield Difference(about, f"{expected} used", f"{found_used} used")
-    yield from _of_room(charged)
+        moved = charged.is_undo and limit.policy == "first_use"
+        if before + in_window != after and not moved:
+            about = f"{limit.name} window after event {charged.id}"
+            yield Difference(about, f"{before + in_window} used", f"{after} used")
+    yield from _of_room(charged, limits)
 
 
-def _of_room(charged: _Charged) -> Iterator[Difference]:
-    if charged.is_undo or not charged.windows_before:
+def _each(numbers: Sequence[int | None], place: int) -> list[int]:
+    """The number of each window at this place."""
+    return [number or 0 for number in numbers[place::_NUMBERS]]
+
+
+def _of_room(charged: _Charged, limits: Sequence[_Limit]) -> Iterator[Difference]:
+    if charged.is_undo or not limits:
         return
     # What the call itself held is counted as held, and pays for it.
-    held = 0 if charged.quota_held is not None else 1
-    room = min(
-        window["limit_nanousd"] - window["used_nanousd"] - held * window["held_nanousd"]
-        for window in charged.windows_before
-    )
+    counts = 0 if charged.quota_held is not None else 1
+    windows = zip(limits, _each(charged.windows_before, 0), _each(charged.windows_before, 1), strict=True)
+    room = min(limit.nanousd - used - counts * held for limit, used, held in windows)
     most = max(room, charged.quota_held or 0, 0)
     if charged.from_quota > most:
         yield Difference(f"quota part of event {charged.id}", f"at most {most}", str(charged.from_quota))

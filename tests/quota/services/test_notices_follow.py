@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import transaction
 
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.models import CrowdedSeat, UsageEvent
 from quota.selectors.notices import crowded_seats
 from quota.selectors.usage_bar import seat_windows

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quota.hot_path.events import ReportedEvent, record_events
+from quota.hot_path.bulk import record_events
+from quota.hot_path.events import ReportedEvent
 from quota.models import ClosedWindow, Entitlement, JobProgress, UsageEvent, WindowToClose
 from quota.selectors import recent
 from quota.selectors.reconcile import differences
