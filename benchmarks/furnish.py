@@ -1,4 +1,4 @@
-"""Fills a new database with the shipped plans, one Team for each seat, and a gateway; prints the credentials.
+"""Fills a new database with plans, Teams with seats and Credits, and a gateway; prints the credentials.
 
 `benchmarks.scratch` runs it in a process of its own, in the environment that it has prepared.
 """
@@ -10,22 +10,106 @@ from __future__ import annotations
 import io
 import json
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import django
 
 django.setup()
 
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.utils import timezone
 
-from quota.models import Plan
+from quota.models import Plan, PlanLimit
+from quota.services.credits import grant_credits, set_credit_access, set_team_credits
 from quota.services.entitlements import grant_seat
 from quota.services.gateways import create_gateway
-from teams.models import User
+from teams.models import Membership, Role, Team, User
 from teams.services.keys import reveal_key
+from teams.services.memberships import add_member
 from teams.services.seats import assign_seat
 from teams.services.teams import create_team
+from tokenplan import settings
+
+# So that usage may be recorded in the past.
+SINCE = timedelta(days=100)
+# A lot that no run uses up, and limits that none reaches, or that leave room for nothing.
+MUCH, NOTHING = 900_000 * 1_000_000_000, 0
+
+
+def make_plan(code: str, rank: int, nanousd: int, at: datetime) -> Plan:
+    """A plan with the windows of the shipped ones, and this limit in each."""
+    shipped = Plan.objects.current("ultra")
+    plan = Plan.objects.create(
+        code=code, version=1, name=code.title(), rank=rank, agents_min=1, agents_max=9, created_at=at
+    )
+    for limit in shipped.limits.all():
+        PlanLimit.objects.create(
+            plan=plan,
+            name=limit.name,
+            policy=limit.policy,
+            length_seconds=limit.length_seconds,
+            anchor=limit.anchor,
+            limit_nanousd=nanousd,
+        )
+    plan.published_at, plan.sellable = at, True
+    plan.save()
+    return plan
+
+
+def seat(member: Membership, plan: Plan, at: datetime) -> str:
+    """The member gets a seat with this plan. Returns the text of the key."""
+    made = grant_seat(team=member.team, plan=plan, ends_at=None, source="benchmark", at=at, by=None)
+    assign_seat(seat=made, membership=member, by=None, at=at)
+    return reveal_key(member.keys.get())
+
+
+def with_credits(team: Team, at: datetime) -> None:
+    """The Team has many Credits, which pay for what goes beyond its members' quota."""
+    grant_credits(
+        team=team, nanousd=MUCH, source=f"benchmark {team.pk}", at=at, by=None, expires_at=at + 20 * SINCE
+    )
+    set_team_credits(team=team, overflow="allow", low_balance_nanousd=0, at=at, by=None)
+    for member in Membership.objects.for_team(team).live():
+        set_credit_access(
+            membership=member, allowed=True, overflow="allow", month_cap_nanousd=None, at=at, by=None
+        )
+
+
+def cookie(user: User) -> str:
+    """Of a session in which the user has signed in."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    return f"sessionid={session.session_key}"
+
+
+def furnish(number: int, at: datetime) -> dict[str, object]:
+    """So many keys of each kind; what `Scratch` has of them."""
+    owner = User.objects.create_user(email="owner@benchmark.example")
+    plenty, none = make_plan("benchmark", 90, MUCH, at), make_plan("overflow", 91, NOTHING, at)
+
+    def team(name: str) -> Membership:
+        return create_team(name=name, by=owner, at=at)
+
+    members = [team(f"Benchmark {place}") for place in range(number)]
+    keys = [seat(member, plenty, at) for member in members]
+    crowded = team("Pool").team
+    people = [User.objects.create_user(email=f"m{place}@benchmark.example") for place in range(number)]
+    crowd = [add_member(team=crowded, user=user, role=Role.MEMBER, by=owner, at=at) for user in people]
+    pooled = [seat(member, none, at) for member in crowd]
+    with_credits(crowded, at)
+    alone = [team(f"Apart {place}") for place in range(number)]
+    apart = [seat(member, none, at) for member in alone]
+    for member in alone:
+        with_credits(member.team, at)
+    _, gateway_key = create_gateway(name="benchmark", at=at, by=None)
+    first = {"slug": members[0].team.slug, "key": keys[0], "cookie": cookie(owner)}
+    return {"gateway_key": gateway_key, "keys": keys, "pooled": pooled, "apart": apart, "owner": first}
+
 
 if __name__ == "__main__":
     quiet = io.StringIO()
@@ -34,15 +118,4 @@ if __name__ == "__main__":
     call_command("load_plans", stdout=quiet)
     call_command("load_prices", stdout=quiet)
     call_command("load_rate_card", stdout=quiet)
-    # So that usage may be recorded in the past.
-    at = timezone.now() - timedelta(days=100)
-    owner = User.objects.create_user(email="owner@benchmark.example")
-    plan = Plan.objects.current("ultra")
-    keys = []
-    for number in range(int(sys.argv[1])):
-        membership = create_team(name=f"Benchmark {number}", by=owner, at=at)
-        seat = grant_seat(team=membership.team, plan=plan, ends_at=None, source="benchmark", at=at, by=None)
-        assign_seat(seat=seat, membership=membership, by=None, at=at)
-        keys.append(reveal_key(membership.keys.get()))
-    _, gateway_key = create_gateway(name="benchmark", at=at, by=None)
-    print(json.dumps({"gateway_key": gateway_key, "keys": keys}))
+    print(json.dumps(furnish(int(sys.argv[1]), timezone.now() - SINCE)))
