@@ -43,7 +43,7 @@ CREATE TEMPORARY TABLE place AS
 SELECT row_number() OVER (ORDER BY e.seat_id) - 1 AS place,
     k.team_id, k.membership_id, k.id AS key_id, e.seat_id, e.plan_id
 FROM quota_entitlement e
-    JOIN quota_plan p ON p.id = e.plan_id AND p.code = 'benchmark'
+    JOIN quota_plan p ON p.id = e.plan_id AND p.code = 'ultra'
     JOIN teams_seatholding h ON h.seat_id = e.seat_id AND h.ended_at IS NULL
     JOIN teams_subscriptionkey k ON k.membership_id = h.membership_id AND k.replaced_at IS NULL
 WHERE e.superseded_at IS NULL

@@ -121,7 +121,7 @@ def number(value: float | None, digits: int = 3) -> str:
     """With so many digits that count, and all of those before the point: 0.0312, 4.2, 12,300."""
     if value is None:
         return ""
-    if abs(value) >= 10**digits:
+    if abs(round(value)) >= 10**digits:
         return f"{value:,.0f}"
     text = f"{value:.{digits}g}"
     return f"{value:.10f}".rstrip("0").rstrip(".") if "e" in text else text
@@ -136,8 +136,8 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 def one_line(text: str, most: int = 100) -> str:
-    """The text in one line that can stand in a table."""
-    line = " ".join(text.replace("|", "/").split())
+    """The end of a text in one line that can stand in a table: where a program that failed says why."""
+    line = " ".join((text.strip().splitlines() or [""])[-1].replace("|", "/").split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 

@@ -11,6 +11,7 @@ import io
 import json
 import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import django
 
@@ -21,7 +22,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.utils import timezone
 
-from quota.models import Plan, PlanLimit
+from quota.models import Plan
 from quota.services.credits import grant_credits, set_credit_access, set_team_credits
 from quota.services.entitlements import grant_seat
 from quota.services.gateways import create_gateway
@@ -34,28 +35,11 @@ from tokenplan import settings
 
 # So that usage may be recorded in the past.
 SINCE = timedelta(days=100)
-# A lot that no run uses up, and limits that none reaches, or that leave room for nothing.
-MUCH, NOTHING = 900_000 * 1_000_000_000, 0
-
-
-def make_plan(code: str, rank: int, nanousd: int, at: datetime) -> Plan:
-    """A plan with the windows of the shipped ones, and this limit in each."""
-    shipped = Plan.objects.current("ultra")
-    plan = Plan.objects.create(
-        code=code, version=1, name=code.title(), rank=rank, agents_min=1, agents_max=9, created_at=at
-    )
-    for limit in shipped.limits.all():
-        PlanLimit.objects.create(
-            plan=plan,
-            name=limit.name,
-            policy=limit.policy,
-            length_seconds=limit.length_seconds,
-            anchor=limit.anchor,
-            limit_nanousd=nanousd,
-        )
-    plan.published_at, plan.sellable = at, True
-    plan.save()
-    return plan
+# Of a lot that no run uses up.
+MUCH_NANOUSD = 900_000 * 1_000_000_000
+# The shipped windows; the limits are so high that no run reaches them, or nothing, so that Credits pay.
+PLANS = Path(__file__).parent / "plans.json"
+WITH_ROOM, WITHOUT_ROOM = "ultra", "plus"
 
 
 def seat(member: Membership, plan: Plan, at: datetime) -> str:
@@ -68,7 +52,12 @@ def seat(member: Membership, plan: Plan, at: datetime) -> str:
 def with_credits(team: Team, at: datetime) -> None:
     """The Team has many Credits, which pay for what goes beyond its members' quota."""
     grant_credits(
-        team=team, nanousd=MUCH, source=f"benchmark {team.pk}", at=at, by=None, expires_at=at + 20 * SINCE
+        team=team,
+        nanousd=MUCH_NANOUSD,
+        source=f"benchmark {team.pk}",
+        at=at,
+        by=None,
+        expires_at=at + 20 * SINCE,
     )
     set_team_credits(team=team, overflow="allow", low_balance_nanousd=0, at=at, by=None)
     for member in Membership.objects.for_team(team).live():
@@ -89,8 +78,9 @@ def cookie(user: User) -> str:
 
 def furnish(number: int, at: datetime) -> dict[str, object]:
     """So many keys of each kind; what `Scratch` has of them."""
+    User.objects.create_superuser(email="operator@benchmark.example", password=None)  # who gets alarms
     owner = User.objects.create_user(email="owner@benchmark.example")
-    plenty, none = make_plan("benchmark", 90, MUCH, at), make_plan("overflow", 91, NOTHING, at)
+    plenty, none = Plan.objects.current(WITH_ROOM), Plan.objects.current(WITHOUT_ROOM)
 
     def team(name: str) -> Membership:
         return create_team(name=name, by=owner, at=at)
@@ -115,7 +105,7 @@ if __name__ == "__main__":
     quiet = io.StringIO()
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
-    call_command("load_plans", stdout=quiet)
+    call_command("load_plans", str(PLANS), stdout=quiet)
     call_command("load_prices", stdout=quiet)
     call_command("load_rate_card", stdout=quiet)
     print(json.dumps(furnish(int(sys.argv[1]), timezone.now() - SINCE)))
