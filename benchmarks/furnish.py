@@ -35,6 +35,7 @@ from tokenplan import settings
 
 # So that usage may be recorded in the past.
 SINCE = timedelta(days=100)
+TEN_YEARS = timedelta(days=3650)
 # Of a lot that no run uses up.
 MUCH_NANOUSD = 900_000 * 1_000_000_000
 # The shipped windows; the limits are so high that no run reaches them, or nothing, so that Credits pay.
