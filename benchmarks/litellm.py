@@ -23,7 +23,7 @@ from tokenplan.runtime import processes
 from tokenplan.runtime.litellm_proxy import ENVIRONMENT, KEPT, command, installed
 
 WORKERS = 2
-START_SECONDS = 180
+START_SECONDS = 300
 STOP_SECONDS = 15
 CONFIG = {
     "model_list": [

@@ -44,11 +44,29 @@ class Sizes:
 FULL = Sizes(events=10_000_000, loaded_seats=100_000, calls=1_000_000)
 
 
+def started(make: Callable[[Run], T]) -> cached_property[T]:
+    """A value that is made when it is first asked for. What has failed once is not tried again: it fails the
+    other targets that need it.
+    """
+
+    def once(run: Run) -> T:
+        if failure := run.failures.get(make.__name__):
+            raise failure
+        try:
+            return make(run)
+        except Exception as error:
+            run.failures[make.__name__] = error
+            raise
+
+    return cached_property(once)
+
+
 class Run:
     """Everything in it is started when it is first asked for, and gone after `run_of`."""
 
     def __init__(self, sizes: Sizes, stack: ExitStack) -> None:
         self.sizes = sizes
+        self.failures: dict[str, Exception] = {}
         self._stack = stack
         self._begun = time.monotonic()
 
@@ -56,7 +74,7 @@ class Run:
         """A line of progress, with how many seconds the run has taken so far."""
         print(f"[{time.monotonic() - self._begun:6.0f} s] {text}", flush=True)
 
-    @cached_property
+    @started
     def ours(self) -> Scratch:
         """An installation with many seats and next to no history, warm."""
         self.say(f"An installation with {self.sizes.seats:,} seats")
@@ -64,33 +82,33 @@ class Run:
         add_teams(target, self.sizes.seats)
         return self._warm(target)
 
-    @cached_property
+    @started
     def bare_port(self) -> int:
         """Where the bare view answers, from the database of `ours`."""
         target = self.ours
         self.say("The bare view beside it")
         return self._stack.enter_context(bare_view(target))
 
-    @cached_property
+    @started
     def litellm(self) -> LiteLLM:
         """LiteLLM's proxy, warm."""
         self.say("LiteLLM's proxy")
         return self._stack.enter_context(litellm())
 
-    @cached_property
+    @started
     def pgbench(self) -> Pgbench | StandIn:
         """`pgbench -N` in the database of `ours`."""
         target = self.ours
         self.say("pgbench's tables")
         return simple_update(target)
 
-    @cached_property
+    @started
     def empty(self) -> Scratch:
         """An installation without history."""
         self.say("An installation without history")
         return self._warm(self._stack.enter_context(scratch(min(FEW_KEYS, self.sizes.keys))))
 
-    @cached_property
+    @started
     def loaded(self) -> Scratch:
         """An installation with many events of the last 58 days, nine tenths of them of the first seat, the
         others evenly over all seats. Its periodic tasks have done what they have to.
