@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-import traceback
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.figures import Outcome, table, with_table
+from benchmarks.figures import table, with_table
 from benchmarks.machine import describe_database, describe_machine
-from benchmarks.run import FULL, Run, Sizes, run_of
-from benchmarks.targets import TARGETS, Target
+from benchmarks.report import measured, report
+from benchmarks.run import FULL, Sizes, run_of
+from benchmarks.targets import TARGETS
 from tokenplan.runtime.folders import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results.md"
 README = ROOT / "README.md"
-HEADING = """# Results
-
-Written by `make bench`; [README.md](README.md) says how to read it."""
 SIZES = {
     "seconds": "of each measurement",
     "rounds": "in which what is compared takes turns",
@@ -41,34 +37,14 @@ def main() -> int:
     with run_of(sizes) as run:
         outcomes = [measured(run, target) for target in wanted]
         machine += describe_database(run.ours) if "ours" in vars(run) else []
-    outcomes.sort(key=lambda one: one.number)
-    print(f"\n{table(outcomes)}", flush=True)
-    file = options.results or (None if options.only else RESULTS)
-    if file:
-        file.write_text(report(outcomes, machine, sizes))
-    if file == RESULTS:
-        README.write_text(with_table(README.read_text(), table(outcomes)))
+        outcomes.sort(key=lambda one: one.number)
+        print(f"\n{table(outcomes)}", flush=True)
+        file = options.results or (None if options.only else RESULTS)
+        if file:
+            file.write_text(report(outcomes, machine, sizes))
+        if file == RESULTS:
+            README.write_text(with_table(README.read_text(), table(outcomes)))
     return 1 if any(one.failure for one in outcomes) else 0
-
-
-def measured(run: Run, target: Target) -> Outcome:
-    """What a target yielded. One that fails says why, and the others are measured all the same."""
-    run.say(f"{target.number}. {target.title}")
-    try:
-        found = Outcome(target.number, target.title, target.measure(run))
-    except Exception as error:
-        traceback.print_exc()
-        found = Outcome(target.number, target.title, failure=f"{type(error).__name__}: {error}")
-    for row in found.rows():
-        run.say(row)
-    return found
-
-
-def report(outcomes: Sequence[Outcome], machine: Sequence[tuple[str, str]], sizes: Sizes) -> str:
-    """All of it, as a document."""
-    sized = [f"{name.replace('_', ' ')} {value:,}" for name, value in asdict(sizes).items()]
-    lines = [f"- {name}: {value}" for name, value in [*machine, ("Sizes", ", ".join(sized))]]
-    return "\n".join([HEADING, "", table(outcomes), *lines, ""])
 
 
 def sizes_of(options: argparse.Namespace) -> Sizes:
