@@ -54,6 +54,8 @@ def litellm() -> Iterator[LiteLLM]:
         config, log = Path(folder) / "config.yaml", Path(folder) / "log"
         config.write_text(json.dumps(CONFIG))  # JSON is YAML too
         start = [*command(host=HOST, port=port, config=config), "--num_workers", str(WORKERS)]
+        # On a slow machine a worker that still loads its modules would be taken for dead, again and again.
+        start += ["--timeout_worker_healthcheck", str(START_SECONDS)]
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         own = {"LITELLM_MASTER_KEY": key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         with environment_of({**kept, **own}, alone=True):
