@@ -40,6 +40,8 @@ TEN_YEARS = timedelta(days=3650)
 MUCH_NANOUSD = 900_000 * 1_000_000_000
 # The shipped windows; the limits are so high that no run reaches them, or nothing, so that Credits pay.
 PLANS = Path(__file__).parent / "plans.json"
+# As many callers as are measured on one pool at once.
+MOST_POOLED = 64
 WITH_ROOM, WITHOUT_ROOM = "ultra", "plus"
 
 
@@ -58,7 +60,7 @@ def with_credits(team: Team, at: datetime) -> None:
         source=f"benchmark {team.pk}",
         at=at,
         by=None,
-        expires_at=at + 20 * SINCE,
+        expires_at=at + TEN_YEARS,
     )
     set_team_credits(team=team, overflow="allow", low_balance_nanousd=0, at=at, by=None)
     for member in Membership.objects.for_team(team).live():
@@ -78,7 +80,9 @@ def cookie(user: User) -> str:
 
 
 def furnish(number: int, at: datetime) -> dict[str, object]:
-    """So many keys of each kind; what `Scratch` has of them."""
+    """So many keys, and of those that Credits pay for no more than are called with at once: what `Scratch`
+    has of them.
+    """
     User.objects.create_superuser(email="operator@benchmark.example", password=None)  # who gets alarms
     owner = User.objects.create_user(email="owner@benchmark.example")
     plenty, none = Plan.objects.current(WITH_ROOM), Plan.objects.current(WITHOUT_ROOM)
@@ -89,11 +93,12 @@ def furnish(number: int, at: datetime) -> dict[str, object]:
     members = [team(f"Benchmark {place}") for place in range(number)]
     keys = [seat(member, plenty, at) for member in members]
     crowded = team("Pool").team
-    people = [User.objects.create_user(email=f"m{place}@benchmark.example") for place in range(number)]
+    callers = range(min(number, MOST_POOLED))
+    people = [User.objects.create_user(email=f"m{place}@benchmark.example") for place in callers]
     crowd = [add_member(team=crowded, user=user, role=Role.MEMBER, by=owner, at=at) for user in people]
     pooled = [seat(member, none, at) for member in crowd]
     with_credits(crowded, at)
-    alone = [team(f"Apart {place}") for place in range(number)]
+    alone = [team(f"Apart {place}") for place in callers]
     apart = [seat(member, none, at) for member in alone]
     for member in alone:
         with_credits(member.team, at)

@@ -52,7 +52,7 @@ def test_every_target_is_measured_and_nothing_is_left_running(tmp_path: Path) ->
         env={**os.environ, "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
     )
     assert result.returncode == (0 if with_litellm else 1), result.stdout + result.stderr
     measured = table_in(results.read_text())
