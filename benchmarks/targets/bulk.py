@@ -41,8 +41,8 @@ def measure(run: Run) -> list[Figure]:
 
 
 def _settlements(run: Run) -> float:
-    """Each closes a hold of its own. The holds are of all seats in turn: those that a turn does not come to are
-    then so few on each that no later call takes longer for them.
+    """Each closes a hold of its own. The holds are of all seats in turn: so those that are left over are few
+    on each, and no later call takes longer for them.
     """
     size, target = run.sizes.batch, run.ours
     place = f"n %% {len(target.keys) + run.sizes.seats}"
