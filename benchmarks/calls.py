@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, cycle
 
 from benchmarks.client import Answer, Request, Talk, expect, request, until
@@ -29,7 +29,7 @@ def settlement(gateway_key: str, reservation: str, *, kind: str = SETTLE) -> Req
     return _post(kind, f"reservations/{reservation}/settle", gateway_key, {"usage": USAGE})
 
 
-def reported(kind: str, gateway_key: str, event: dict[str, object]) -> Request:
+def reported(kind: str, gateway_key: str, event: Mapping[str, object]) -> Request:
     """One event alone."""
     return _post(kind, "events", gateway_key, {"events": [event]})
 
