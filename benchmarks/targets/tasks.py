@@ -1,4 +1,6 @@
-"""Whether periodic tasks take longer the more events and seats there are: after a day with some calls and after one without, beside an installation that has those calls alone."""
+"""Whether periodic tasks take longer the more events and seats there are: after a day with some calls, and
+after one without, beside an installation that has those calls alone.
+"""
 
 from __future__ import annotations
 
