@@ -20,7 +20,7 @@ $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM WITH,$(if
 # Where this is set, every process compiles every module anew: a second for each that `up` and the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test test-all test-litellm tools mutants check format lock shots clean
+.PHONY: help setup run test test-all test-litellm tools mutants bench check format lock shots clean
 .DEFAULT_GOAL := help
 
 help: ## These targets
@@ -45,6 +45,9 @@ tools: setup $(TOOLS)/claude-code/.$(CLAUDE_CODE) $(TOOLS)/openclaw/.$(OPENCLAW)
 
 mutants: setup ## Plant faults in the code that must not be wrong; each that no test notices is named. ARGS="--only REGEX"
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+bench: setup $(LITELLM)/.locked ## Measure what is promised of speed, beside LiteLLM's proxy; writes benchmarks/results.md. ARGS=--full, "--only NAME"
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: setup ## Lint, format, types, who imports whom, migrations
 	$(BIN)/ruff check .

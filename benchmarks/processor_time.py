@@ -1,10 +1,10 @@
-"""Processor time of an installation: of its web server, and of its PostgreSQL."""
+"""Processor time and memory of the processes of what is measured."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -21,29 +21,53 @@ class ProcessorTime:
     def __sub__(self, before: ProcessorTime) -> ProcessorTime:
         return ProcessorTime(self.web - before.web, self.database - before.database)
 
+    @property
+    def both(self) -> float:
+        return self.web + self.database
+
 
 def processor_time(target: Scratch) -> ProcessorTime:
-    """So far. The database must be on this machine; the server process of a connection that has ended counts
-    no more, so compare two moments between which none ends.
-    """
+    """So far. The database must be on this machine."""
     with target.connect() as connection:
         row = connection.execute("SELECT pg_backend_pid()").fetchone()
         postmaster = psutil.Process(int(str(row[0] if row else 0))).parent()
-    web = [one for one in psutil.process_iter(["cmdline"]) if _serves(one, target.port)]
-    return ProcessorTime(_seconds(web), _seconds([postmaster] if postmaster else []))
+    return ProcessorTime(seconds_of(target.web_pid), seconds_of(postmaster.pid) if postmaster else 0.0)
 
 
-def _serves(process: psutil.Process, port: int) -> bool:
-    command = process.info["cmdline"] or []
-    return str(port) in command and "granian" in command
-
-
-def _seconds(processes: Iterable[psutil.Process]) -> float:
-    """Of the processes and all below them."""
-    every = {one.pid: one for top in processes for one in [top, *top.children(recursive=True)]}
+def seconds_of(pid: int) -> float:
+    """Of a process and all below it, also of those that have ended."""
     total = 0.0
-    for one in every.values():
+    for one in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
             times = one.cpu_times()
             total += times.user + times.system
+            # Linux adds the time of a child that has ended to its parent's; elsewhere these are nothing.
+            total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     return total
+
+
+def megabytes_of(pid: int) -> list[float]:
+    """The resident memory of each process below this one, in 10^6 bytes, the largest first."""
+    found = []
+    for one in _tree(pid)[1:]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(one.memory_info().rss / 1e6)
+    return sorted(found, reverse=True)
+
+
+def peak_megabytes_of(pid: int) -> list[float]:
+    """The most that each process below this one has had since it began, in 10^6 bytes; where the system does
+    not say, what it has now.
+    """
+    found = []
+    for one in _tree(pid)[1:]:
+        with contextlib.suppress(psutil.NoSuchProcess, OSError):
+            status = Path(f"/proc/{one.pid}/status")
+            said = status.read_text().partition("VmHWM:")[2].split() if status.exists() else []
+            found.append(int(said[0]) * 1024 / 1e6 if said else one.memory_info().rss / 1e6)
+    return sorted(found, reverse=True)
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    top = psutil.Process(pid)
+    return [top, *top.children(recursive=True)]

@@ -7,7 +7,7 @@ import pytest
 from tests.keepers import files
 from tokenplan.runtime.folders import ROOT
 
-FLOORS = ("teams", "quota", "billing", "tokenplan", "integrations")
+FLOORS = ("teams", "quota", "billing", "tokenplan", "integrations", "benchmarks")
 # These are about no single module: whole stories, races, the browser, processes, rules of the tree.
 APART = {"helpers", "journeys", "keepers", "mutants", "processes", "races", "stories"}
 # What a whole room promises, whatever the module.

@@ -1,23 +1,32 @@
-"""The benchmarks run as benchmarks/README.md says, and leave no process behind."""
+"""The benchmarks run in their smallest size, so that none of them rots, and leave no process behind."""
 
 import os
+import re
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tokenplan.runtime import folders
+from benchmarks.figures import table_in
+from benchmarks.targets import TARGETS
+from tokenplan.runtime import folders, litellm_proxy
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
+# So that a measurement takes no longer than it has to.
 SMALL = {
-    "gated_calls": ("--seconds", "1", "--rounds", "1", "--clients", "2", "--seats", "2"),
-    "flat_cost": ("--power", "3", "--calls", "2"),
-    "leased_calls": ("--seconds", "1", "--rounds", "1", "--clients", "2", "--seats", "2", "--batch", "5"),
+    "--seconds": "0.5",
+    "--rounds": "1",
+    "--keys": "4",
+    "--seats": "10",
+    "--events": "100",
+    "--loaded-seats": "5",
+    "--calls": "20",
+    "--batch": "5",
 }
-SAYS = {"gated_calls": "gated calls/s", "flat_cost": "authorize p50", "leased_calls": "leased calls/s"}
 
 
 def processes_naming(folder: Path) -> list[str]:
@@ -33,20 +42,27 @@ def processes_naming(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_a_benchmark_measures_and_leaves_nothing_running(name: str, tmp_path: Path) -> None:
-    command = f"-m benchmarks.{name}"
-    assert f".venv/bin/python {command}\n" in (folders.ROOT / "benchmarks" / "README.md").read_text()
-    # The installation is made in the folder for temporary files.
+def test_every_target_is_measured_and_nothing_is_left_running(tmp_path: Path) -> None:
+    folder, results = tmp_path / "temporary", tmp_path / "results.md"
+    folder.mkdir()
+    with_litellm = litellm_proxy.installed()  # by make test-all
+    # The installations are made in the folder for temporary files.
     result = subprocess.run(
-        [sys.executable, *command.split(), *SMALL[name]],
+        [sys.executable, "-m", "benchmarks", *chain(*SMALL.items()), "--results", str(results)],
         cwd=folders.ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
     )
-    assert result.returncode == 0, result.stderr
-    assert SAYS[name] in result.stdout
-    assert processes_naming(tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+    assert result.returncode == (0 if with_litellm else 1), result.stdout + result.stderr
+    measured = table_in(results.read_text())
+    assert measured in result.stdout
+    rows = re.findall(r"^\| \d+\. ([^|]+) \| (.+?) \|", measured, re.M)
+    missing = [] if with_litellm else ["Processor time", "Gated calls"]
+    assert len(rows) == len(TARGETS)
+    assert [title for title, said in rows if said == "not measured"] == missing
+    assert "LiteLLM is not installed here" in measured or with_litellm
+    assert "- PostgreSQL: " in results.read_text()
+    assert processes_naming(folder) == []
+    assert list(folder.iterdir()) == []
