@@ -12,7 +12,8 @@ from django.db import OperationalError, connection, connections
 from tests.helpers.api_client import make_office
 from tests.helpers.asgi import ask, request
 from tests.helpers.event_loop import run
-from tokenplan.asgi import application, batches, in_batches, is_our_host, reads, roads
+from tokenplan.asgi import application, batches, in_batches, is_our_host, reads, roads, shares_of
+from tokenplan.web.wsgi_calls import environ_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,3 +139,23 @@ def test_bars_of_key_holders_are_answered_before_django(monkeypatch: pytest.Monk
 )
 def test_our_hosts_are_those_that_django_allows(host: bytes, ours: bool) -> None:
     assert is_our_host(host) is ours
+
+
+def named(credential: str) -> list[tuple[object, int]]:
+    scope = request("/api/v1/gateway/events", method="POST", headers={"authorization": credential})
+    return [*shares_of(environ_of(scope, b"{}"))]
+
+
+def test_whoever_has_another_credential_takes_nobodys_turn() -> None:
+    assert named("Bearer a") == [(("Bearer a", "bulk"), 2)]
+    assert named("Bearer b") == [(("Bearer b", "bulk"), 2)]
+
+
+def test_what_a_request_is_about_is_unknown_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(path: str, body: bytes) -> list[tuple[str, int]]:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr("quota.api.gateway.crowds.shares_of", away)
+    assert named("Bearer a") == [(("Bearer a", "unknown"), 2)]
