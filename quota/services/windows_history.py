@@ -196,13 +196,11 @@ WITH due AS (
             AND (e.superseded_at IS NULL OR e.superseded_at > e.starts_at)
         ORDER BY e.starts_at DESC, e.id DESC LIMIT 1
     ) terms
+), empty AS (
+    SELECT d.seat_id, d.rule, d.starts_at FROM due d EXCEPT SELECT n.seat_id, n.rule, n.starts_at FROM ended n
 ), gone AS (
-    DELETE FROM quota_closedwindow c USING due d
-    WHERE c.seat_id = d.seat_id AND c.rule = d.rule AND c.starts_at = d.starts_at
-        AND NOT EXISTS (
-            SELECT 1 FROM ended n
-            WHERE n.seat_id = c.seat_id AND n.rule = c.rule AND n.starts_at = c.starts_at
-        )
+    DELETE FROM quota_closedwindow c USING empty e
+    WHERE c.seat_id = e.seat_id AND c.rule = e.rule AND c.starts_at = e.starts_at
     RETURNING 1
 ), written AS (
     INSERT INTO quota_closedwindow AS c
