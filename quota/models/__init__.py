@@ -17,6 +17,7 @@ from quota.models.member_requests import CreditRequest, SeatRequest
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.quarantine import QuarantinedRow
 from quota.models.refusals import RefusalCount, RefusedCall
+from quota.models.rollups import TagRollup, UsageRollup, UsageStraggler, UsageWatermark
 from quota.models.usage import ClosedWindow, Reservation, UsageBucket, UsageEvent
 
 __all__ = [
@@ -44,7 +45,11 @@ __all__ = [
     "RefusedCall",
     "Reservation",
     "SeatRequest",
+    "TagRollup",
     "TeamCredits",
     "UsageBucket",
     "UsageEvent",
+    "UsageRollup",
+    "UsageStraggler",
+    "UsageWatermark",
 ]
