@@ -154,7 +154,7 @@ def parts_of(start: datetime, end: datetime, *, widest: int) -> Parts:
     moments = start - EPOCH, end - EPOCH
     first, last = _whole(moments, HOUR)
     if first >= last:
-        return Parts([], [], _pieces(moments))
+        return Parts([], [], [(start, end)])
     cut_off = _pieces((moments[0], first), (last, moments[1]))
     first_day, last_day = _whole((first, last), DAY)
     if widest == HOUR or first_day >= last_day:
