@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from quota.services import credits, notices, refusals, reservations, unpriced, windows_history
+from quota.services import credits, notices, refusals, reservations, rollups, unpriced, windows_history
 from quota.services import reconcile as reconciliation
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
@@ -38,6 +38,12 @@ def expire_lots() -> int:
 def forget_refusals() -> int:
     """Forgets refusals of more than a week ago."""
     return refusals.forget_refusals(at=timezone.now())
+
+
+@shared_task(name="quota.roll_up_usage")
+def roll_up_usage() -> int:
+    """Adds new usage to the sums that reports are read from."""
+    return rollups.roll_up()
 
 
 @shared_task(name="quota.send_notices")

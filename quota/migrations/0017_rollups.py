@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('next_transaction', models.BigIntegerField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='there_is_one_watermark_of_usage'), models.CheckConstraint(condition=models.Q(models.Q(('next_id', None), ('next_transaction', None)), models.Q(('next_id__gte', models.F('rolled_up_to')), ('next_transaction__isnull', False)), _connector='OR'), name='the_watermark_of_usage_rises')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='there_is_one_watermark_of_usage'), models.CheckConstraint(condition=models.Q(models.Q(('next_id', None), ('next_transaction', None)), models.Q(('next_id__gte', models.F('rolled_up_to')), ('next_id__isnull', False), ('next_transaction__isnull', False)), _connector='OR'), name='the_watermark_of_usage_rises')],
             },
         ),
         migrations.CreateModel(

@@ -129,7 +129,7 @@ class UsageWatermark(models.Model):
             models.CheckConstraint(condition=Q(id=1), name="there_is_one_watermark_of_usage"),
             models.CheckConstraint(
                 condition=Q(next_id=None, next_transaction=None)
-                | Q(next_id__gte=F("rolled_up_to"), next_transaction__isnull=False),
+                | Q(next_id__isnull=False, next_transaction__isnull=False, next_id__gte=F("rolled_up_to")),
                 name="the_watermark_of_usage_rises",
             ),
         ]

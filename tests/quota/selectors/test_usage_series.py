@@ -172,7 +172,9 @@ def test_every_grouping_of_a_long_history_is_right_at_each_step_of_rolling_it_up
             for groups in GROUPINGS:
                 rows = usage_by(owner, start, end, *groups)
                 assert by_key(rows) == sums_of(events, owner, start, end, *groups)
-                named = [(row.starts_at, row.model, row.modality, row.member and row.member.id) for row in rows]
+                named = [
+                    (row.starts_at, row.model, row.modality, row.member and row.member.id) for row in rows
+                ]
                 assert named == sorted(named, key=lambda names: tuple(str(name) for name in names))
 
 
