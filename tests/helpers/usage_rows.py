@@ -135,7 +135,7 @@ def _beginning(moment: datetime, groups: Sequence[Group]) -> datetime | None:
 def by_key(rows: Sequence[UsageRow]) -> dict[Key, Amounts]:
     """The rows of an answer, each under all that it is grouped by."""
     found = {
-        (row.starts_at, row.model, row.modality, row.member and row.member.id, row.tag): row.amounts
+        (row.starts_at, row.model, row.modality, row.member.id if row.member else None, row.tag): row.amounts
         for row in rows
     }
     assert len(found) == len(rows)
