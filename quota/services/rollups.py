@@ -90,8 +90,8 @@ def _roll_up_some() -> int | None:
     if watermark is None or watermark.next_id is None:
         return None
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        if cursor.fetchone()[0] <= watermark.next_transaction:
+        cursor.execute(_UNDER_WAY, [watermark.next_transaction])
+        if cursor.fetchone()[0]:
             return None
         after, last = watermark.rolled_up_to, watermark.next_id
         up_to = _end_of_slice(cursor, after, last)
@@ -122,6 +122,20 @@ _CLOCK = """
 SELECT clock_timestamp(), EXISTS (
     SELECT 1 FROM pg_trigger WHERE tgrelid = 'quota_usageevent'::regclass
         AND tgname = 'usage_with_an_older_id_is_noted' AND tgenabled IN ('O', 'A'))
+"""
+
+# Whether a transaction up to this number is under way. Those of other databases on the server are none of
+# ours: their numbers are locked by sessions of theirs. What is not known to be one of them is waited for.
+_UNDER_WAY = """
+SELECT EXISTS (
+    SELECT 1 FROM pg_snapshot_xip(pg_current_snapshot()) AS running (id)
+    WHERE running.id::text::bigint <= %s AND NOT EXISTS (
+        SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
+            AND l.transactionid::text::bigint = running.id::text::bigint %% 4294967296
+            AND a.datname <> current_database()
+    )
+)
 """
 
 _SUMS = (

@@ -100,6 +100,23 @@ def test_who_began_to_write_after_a_run_is_not_waited_for_by_the_next(owner: Mem
     assert shown(owner) == rolled_up() == 111
 
 
+def test_nobody_waits_for_what_is_done_in_another_database_of_the_server(owner: Membership) -> None:
+    write_event(owner, 7)
+    elsewhere = connection.copy()
+    elsewhere.settings_dict = {**connection.settings_dict, "NAME": "postgres", "OPTIONS": {}}
+    try:
+        with elsewhere.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT pg_current_xact_id()")
+            with connection.cursor() as ours:
+                ours.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+                assert ours.fetchone()[0] <= int(cursor.fetchone()[0])
+            assert roll_up() == 1
+            cursor.execute("ROLLBACK")
+    finally:
+        elsewhere.close()
+
+
 @pytest.mark.parametrize("noted", [False, True], ids=["control", "as it is"])
 def test_a_call_with_an_id_of_a_slow_clock_is_shown(owner: Membership, noted: bool) -> None:
     write_event(owner, 7)
