@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import StreamingHttpResponse
 
 from quota.api.csv_answers import csv_answer
+from quota.models import UsageEvent
 from quota.querysets import UsageEventQuerySet
 from quota.stored_json import moment_json
+
+Rows: TypeAlias = QuerySet[UsageEvent, tuple[Any, ...]]
 
 ROWS_AT_ONCE = 1000
 COLUMNS = {
@@ -47,23 +50,24 @@ def receipts_csv(
 ) -> StreamingHttpResponse:
     """The events whose calls occurred from `start` on and before `end`, as a file whose name begins so."""
     file = f"{name}-{start:%Y-%m-%d}-{end:%Y-%m-%d}.csv"
-    return csv_answer(file, list(COLUMNS), _rows(events.between(start, end)))
+    ordered = events.between(start, end).order_by("-occurred_at", "-id").values_list(*COLUMNS.values())
+    # Read before there is an answer: what fails here is answered as an error.
+    first = list(ordered[:ROWS_AT_ONCE])
+    return csv_answer(file, list(COLUMNS), _rows(first, ordered))
 
 
-def _rows(events: UsageEventQuerySet) -> Iterator[list[object]]:
-    """Read so many at once, each time those after the last one: a slow reader keeps no transaction open."""
-    ordered = events.order_by("-occurred_at", "-id").values_list(*COLUMNS.values())
-    page = list(ordered[:ROWS_AT_ONCE])
+def _rows(page: list[tuple[Any, ...]], ordered: Rows) -> Iterator[list[object]]:
+    """Those of the page, then of so many at once, each time after the last one: a slow reader keeps no
+    transaction open.
+    """
     while page:
-        yield from map(_cells, page)
+        yield from ([_cell(value) for value in values] for values in page)
+        if len(page) < ROWS_AT_ONCE:
+            return
         id, at = page[-1][:2]
-        # The first condition says the same once more, so that the index is entered there.
+        # By the first condition, which says nothing new, the index is entered at the page.
         older = Q(occurred_at__lte=at) & (Q(occurred_at__lt=at) | Q(id__lt=id))
         page = list(ordered.filter(older)[:ROWS_AT_ONCE])
-
-
-def _cells(values: tuple[Any, ...]) -> list[object]:
-    return [_cell(value) for value in values]
 
 
 def _cell(value: object) -> object:

@@ -116,8 +116,8 @@ def usage_by(owner: Owner, start: datetime, end: datetime, *groups: Group) -> li
 
 
 def stream_usage(owner: Owner, start: datetime, end: datetime, *groups: Group) -> Iterator[UsageRow]:
-    """The rows of `usage_by`, however many they are, in constant memory: they are read as they are taken, in
-    a transaction that is open until then.
+    """The rows of `usage_by`, in constant memory however many they are: they are read as they are taken, and
+    until then a transaction is open. Whoever takes them may not wait for somebody meanwhile.
     """
     question = _Question(owner, start, end, groups)
     with one_transaction(), connection.chunked_cursor() as cursor:
@@ -233,27 +233,31 @@ class _Question:
                 yield self._events(whole, which)
         for width, pieces in ((HOUR, self._parts.hours), (DAY, self._parts.days)):
             for piece in pieces:
-                where = f"{self._of_owner} AND e.width_hours = {width} AND {self._in('starts_at', piece)}"
-                if self._by_tag:
-                    yield self._rollups("quota_usagerollup", "''", f"{where} AND NOT e.tagged")
-                    yield self._rollups("quota_tagrollup", "e.tag", where)
-                else:
-                    yield self._rollups("quota_usagerollup", "", where)
+                yield from self._rollups(width, piece)
+
+    def _rollups(self, width: int, piece: tuple[datetime, datetime]) -> Iterator[str]:
+        where = f"{self._of_owner} AND e.width_hours = {width} AND {self._in('starts_at', piece)}"
+        is_as_wide = width == (HOUR if self._by_hour else DAY)
+        starts_at = "e.starts_at" if is_as_wide else self._beginning("e.starts_at")
+        if self._by_tag:
+            yield f"SELECT {self._columns(starts_at, 'e.tag')}{_OF_ROLLUP} quota_tagrollup e WHERE {where}"
+            where += " AND NOT e.tagged"
+        columns = self._columns(starts_at, "''")
+        yield f"SELECT {columns}{_OF_ROLLUP} quota_usagerollup e WHERE {where}"
 
     def _events(self, piece: tuple[datetime, datetime], which: str = "true") -> str:
-        columns = self._columns(occurred="e.occurred_at", tag="each_tag.tag")
+        columns = self._columns(self._beginning("e.occurred_at"), "each_tag.tag")
         tags = _EACH_TAG if self._by_tag else ""
         where = f"{self._of_owner} AND {self._in('occurred_at', piece)} AND {which}"
         return f"SELECT {columns}{_OF_EVENT}{tags} WHERE {where}"
 
-    def _rollups(self, table: str, tag: str, where: str) -> str:
-        columns = self._columns(occurred="e.starts_at", tag=tag)
-        return f"SELECT {columns}{_OF_ROLLUP} {table} e WHERE {where}"
+    def _beginning(self, moment: str) -> str:
+        """The hour or day that it lies in."""
+        return f"date_trunc('{Group.HOUR if self._by_hour else Group.DAY}', {moment}, 'UTC')"
 
-    def _columns(self, *, occurred: str, tag: str) -> str:
-        width = Group.HOUR if self._by_hour else Group.DAY
+    def _columns(self, starts_at: str, tag: str) -> str:
         of_group = {
-            COLUMNS[width]: f"date_trunc('{width}', {occurred}, 'UTC')",
+            "starts_at": starts_at,
             "model": "e.model",
             "modality": "e.modality",
             "membership_id": "e.membership_id",

@@ -10,7 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from quota.api.csv_answers import csv_answer
+from quota.api.csv_answers import csv_answer_of_one_read
 from quota.api.people.team_usage import GROUP, MEMBER, TeamUsage, UsageView
 from quota.api.receipts_csv import DESCRIPTION, receipts_csv
 from quota.api.usage_series import RANGE_PARAMETERS, SPAN_PARAMETERS, Span, amounts_json, range_of
@@ -38,7 +38,7 @@ class TeamUsageCSV(TeamUsage):
         span = self.span()
         rows = stream_usage(self.whose(), span.start, span.end, *span.groups)
         name = f"usage-{self.team.slug}-{span.start:%Y-%m-%d}-{span.end:%Y-%m-%d}.csv"
-        return csv_answer(name, _heading(span), _cells(span, rows))
+        return csv_answer_of_one_read(name, _heading(span), _cells(span, rows))
 
 
 class TeamReceiptsCSV(UsageView):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from quota.api.csv_answers import csv_answer, csv_lines, safe_cell
+from quota.api import csv_answers
+from quota.api.csv_answers import csv_answer, csv_answer_of_one_read, csv_lines, safe_cell
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
@@ -36,3 +37,34 @@ def test_a_row_is_asked_for_when_its_line_is_sent() -> None:
     assert (next(lines), taken) == (b"n\r\n", [])
     assert (next(lines), taken) == (b"0\r\n", [0])
     assert answer.headers["Content-Disposition"] == 'attachment; filename="x.csv"'
+
+
+@pytest.mark.parametrize("in_memory", [1, 1024], ids=["on disk", "in memory"])
+def test_an_answer_of_one_read_has_its_rows_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr(csv_answers, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(csv_answers, "PART", 7)
+    taken: list[int] = []
+
+    def rows() -> Iterator[list[object]]:
+        for number in range(30):
+            taken.append(number)
+            yield [number, "é"]
+
+    answer = csv_answer_of_one_read("x.csv", ["n", "é"], rows())
+    assert len(taken) == 30
+    assert answer.getvalue().decode() == "n,é\r\n" + "".join(f"{number},é\r\n" for number in range(30))
+    left = csv_answer_of_one_read("x.csv", ["n", "é"], rows())
+    left.close()
+    with pytest.raises(ValueError, match="closed"):
+        next(iter(left))
+
+
+def test_an_answer_of_one_read_that_fails_is_no_answer() -> None:
+    def rows() -> Iterator[list[object]]:
+        yield [1]
+        raise OSError("the database is gone")
+
+    with pytest.raises(OSError, match="the database is gone"):
+        csv_answer_of_one_read("x.csv", ["n"], rows())

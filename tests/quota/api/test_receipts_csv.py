@@ -60,7 +60,8 @@ def test_a_line_says_what_the_receipt_says(office: Office) -> None:
     }
     amounts = {"amount_nanousd": f"{5 * CENT}", "from_quota_nanousd": f"{5 * CENT}"}
     taken_back = {"amount_nanousd": f"{-5 * CENT}", "from_quota_nanousd": f"{-5 * CENT}"}
-    assert lines(answer) == [
+    # Both are of the same moment, and ids of one millisecond have no order.
+    assert sorted(lines(answer), key=lambda line: line["corrects"], reverse=True) == [
         {"id": str(undo.pk), "recorded_at": "2026-06-03T10:02:00Z", "corrects": str(wrong.pk)}
         | of_charge
         | taken_back,
@@ -120,7 +121,7 @@ def test_every_call_is_in_one_line_wherever_a_page_of_the_database_ends(
     events = UsageEvent.objects.order_by("-occurred_at", "-id").values_list("id", flat=True)
     assert [line["id"] for line in found] == [str(id) for id in events]
     asked = [query["sql"] for query in queries if "quota_usageevent" in query["sql"]]
-    assert len(asked) == 5
+    assert len(asked) == 4
     assert not any("OFFSET" in sql or "COUNT" in sql for sql in asked)
 
 
