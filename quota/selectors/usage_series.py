@@ -131,6 +131,16 @@ def total(rows: Iterable[UsageRow]) -> Amounts:
     return sum((row.amounts for row in rows), Amounts())
 
 
+def fold(rows: Iterable[UsageRow], group: Group) -> list[UsageRow]:
+    """Rows by model, modality and member, added up by one of these alone; by name."""
+    sums: dict[Any, Amounts] = {}
+    for row in rows:
+        name = getattr(row, group)
+        sums[name] = sums.get(name, Amounts()) + row.amounts
+    names = sorted(sums, key=lambda name: name.id if isinstance(name, Member) else name)
+    return [UsageRow(sums[name], **{group.value: name}) for name in names]
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """A range, as what is to be read of it: pieces, each with its start and its end."""

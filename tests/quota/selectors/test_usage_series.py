@@ -19,7 +19,7 @@ from quota.ids import first_id_at
 from quota.models import UsageEvent, UsageRollup, UsageWatermark
 from quota.models.rollups import DAY, HOUR
 from quota.selectors import usage_series
-from quota.selectors.usage_series import Amounts, Group, Owner, parts_of, stream_usage, usage_by
+from quota.selectors.usage_series import Amounts, Group, Owner, fold, parts_of, stream_usage, usage_by
 from quota.services import rollups
 from quota.services.rollups import roll_up
 from teams.models import ApiKey, Membership
@@ -176,6 +176,18 @@ def test_every_grouping_of_a_long_history_is_right_at_each_step_of_rolling_it_up
                     (row.starts_at, row.model, row.modality, row.member and row.member.id) for row in rows
                 ]
                 assert named == sorted(named, key=lambda names: tuple(str(name) for name in names))
+
+
+@pytest.mark.django_db
+def test_sums_by_three_names_fold_into_those_by_each_of_them(people: People) -> None:
+    for number in range(30):
+        model, modality = [("penny", "language"), ("painter", "image"), ("artist", "image")][number % 3]
+        write_event(people.spenders[number * 7 % 6], 10**9 + number, model=model, modality=modality)
+    names = (Group.MODEL, Group.MODALITY, Group.MEMBER)
+    for owner in people.owners:
+        rows = usage_by(owner, DAY_0, DAY_0 + timedelta(days=9), *names)
+        for group in names:
+            assert fold(rows, group) == usage_by(owner, DAY_0, DAY_0 + timedelta(days=9), group)
 
 
 @pytest.mark.django_db(transaction=True)
