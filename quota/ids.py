@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 _RANDOM_BITS = 74
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> UUID:
@@ -17,3 +19,10 @@ def new_id() -> UUID:
     random = secrets.randbits(_RANDOM_BITS)
     high, low = random >> 62, random & ((1 << 62) - 1)
     return UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low)
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """No id that was made at the moment (aware) or later is smaller, nor an earlier one larger, to the
+    millisecond.
+    """
+    return UUID(int=(moment - _EPOCH) // timedelta(milliseconds=1) << 80)

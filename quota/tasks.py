@@ -14,6 +14,7 @@ from quota.services import (
     reconcile_alarms,
     refusals,
     reservations,
+    rollups,
     unpriced,
     windows_history,
 )
@@ -48,6 +49,12 @@ def expire_lots() -> int:
 def forget_refusals() -> int:
     """Forgets refusals of more than a week ago."""
     return refusals.forget_refusals(at=timezone.now())
+
+
+@shared_task(name="quota.roll_up_usage")
+def roll_up_usage() -> int:
+    """Adds new usage to the sums that reports are read from."""
+    return rollups.roll_up()
 
 
 @shared_task(name="quota.send_notices")

@@ -148,6 +148,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "quota.expire_reservations": 60,
         "quota.expire_lots": 60,
         "quota.close_windows": 300,
+        "quota.roll_up_usage": 60,
         "quota.forget_refusals": 3600,
         "billing.work_inbox": 30,
         "billing.top_up": 60,
@@ -155,11 +156,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     }.items()
 }
 # At night in UTC and off the hour, after the day's windows have ended.
-CELERY_BEAT_SCHEDULE["quota.reconcile"] = {"task": "quota.reconcile", "schedule": crontab(hour=3, minute=17)}
-CELERY_BEAT_SCHEDULE["billing.reconcile"] = {
-    "task": "billing.reconcile",
-    "schedule": crontab(hour=3, minute=47),
-}
+for _task, _minute in {"quota.reconcile": 17, "billing.reconcile": 47}.items():
+    CELERY_BEAT_SCHEDULE[_task] = {"task": _task, "schedule": crontab(hour=3, minute=_minute)}
 
 # People
 

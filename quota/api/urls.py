@@ -7,7 +7,7 @@ from django.urls import path
 from quota.api import model_list
 from quota.api.gateway import authorize, bulk, rate_card, refusals, reservations, settle
 from quota.api.key_holder import balance as key_balance
-from quota.api.key_holder import trackers, usage
+from quota.api.key_holder import receipts_csv, trackers, usage
 from quota.api.people import (
     api_keys,
     balance,
@@ -73,6 +73,7 @@ people = [
     path("teams/<slug:slug>/balance/ledger", balance.BalanceLedger.as_view(), name="api-balance-ledger"),
     path("teams/<slug:slug>/usage", team_usage.TeamUsage.as_view(), name="api-team-usage"),
     path("teams/<slug:slug>/usage.csv", usage_csv.TeamUsageCSV.as_view(), name="api-team-usage-csv"),
+    path("teams/<slug:slug>/receipts.csv", usage_csv.TeamReceiptsCSV.as_view(), name="api-team-receipts-csv"),
     path("teams/<slug:slug>/receipts", team_usage.TeamReceipts.as_view(), name="api-team-receipts"),
     path("teams/<slug:slug>/receipts/<uuid:pk>", team_usage.TeamReceipt.as_view(), name="api-team-receipt"),
 ]
@@ -97,6 +98,7 @@ urlpatterns = [
     path("balance", key_balance.KeyBalance.as_view(), name="api-balance"),
     path("usage", usage.Usage.as_view(), name="api-usage"),
     path("usage/receipts", usage.Receipts.as_view(), name="api-receipts"),
+    path("usage/receipts.csv", receipts_csv.ReceiptsCSV.as_view(), name="api-receipts-csv"),
     path("usage/receipts/<uuid:pk>", usage.Receipt.as_view(), name="api-receipt"),
     path("usage/refusals", usage.Refusals.as_view(), name="api-usage-refusals"),
     path("usage/series", usage.Series.as_view(), name="api-series"),

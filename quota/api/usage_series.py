@@ -44,10 +44,19 @@ def span_of(request: Request, groups: Sequence[Group], now: datetime) -> Span:
     """
     by = _choice(request, "by", (Group.DAY, Group.HOUR))
     group = _choice(request, "group", groups)
-    longest = LONGEST[by or Group.DAY]
-    end = _moment(request, "to") or _end_of(by or Group.DAY, now)
+    start, end = range_of(request, now, by or Group.DAY)
+    return Span(start, end, by, group)
+
+
+def range_of(request: Request, now: datetime, by: Group = Group.DAY) -> tuple[datetime, datetime]:
+    """`?from=&to=`, for a list of calls or for sums by day or hour; what is left out as in `span_of`.
+
+    Raises InvalidValue.
+    """
+    longest = LONGEST[by]
+    end = _moment(request, "to") or _end_of(by, now)
     try:
-        start = _moment(request, "from") or end - USUAL[by or Group.DAY]
+        start = _moment(request, "from") or end - USUAL[by]
     except OverflowError:
         raise InvalidValue(_("The range starts too early."), pointer="/to") from None
     if not start < end:
@@ -56,7 +65,7 @@ def span_of(request: Request, groups: Sequence[Group], now: datetime) -> Span:
         raise InvalidValue(
             _("The range has at most %(days)s days.") % {"days": longest.days}, pointer="/from"
         )
-    return Span(start, end, by, group)
+    return start, end
 
 
 def _end_of(by: Group, now: datetime) -> datetime:
@@ -130,14 +139,17 @@ def _row_json(span: Span, row: UsageRow) -> dict[str, Any]:
     return answer | amounts_json(row.amounts)
 
 
-SPAN_PARAMETERS = [
-    OpenApiParameter("by", str, enum=["day", "hour"], description="Left out: one sum of the whole range."),
+RANGE_PARAMETERS = [
     OpenApiParameter("from", OpenApiTypes.DATETIME, description="Included; a date or a moment, in UTC."),
     OpenApiParameter(
         "to",
         OpenApiTypes.DATETIME,
         description="Not included; the end of today, or of this hour, unless given.",
     ),
+]
+SPAN_PARAMETERS = [
+    OpenApiParameter("by", str, enum=["day", "hour"], description="Left out: one sum of the whole range."),
+    *RANGE_PARAMETERS,
 ]
 
 

@@ -34,7 +34,7 @@ def kept():
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quota', '0016_progress_of_jobs'),
+        ('quota', '0017_rollups'),
     ]
 
     operations = [

@@ -26,6 +26,7 @@ from quota.models.progress import (
 )
 from quota.models.quarantine import QuarantinedRow
 from quota.models.refusals import RefusalCount, RefusedCall
+from quota.models.rollups import TagRollup, UsageRollup, UsageStraggler, UsageWatermark
 from quota.models.usage import Reservation, UsageEvent
 
 __all__ = [
@@ -57,9 +58,13 @@ __all__ = [
     "RefusedCall",
     "Reservation",
     "SeatRequest",
+    "TagRollup",
     "TeamCredits",
     "UncheckedSum",
     "UsageBucket",
     "UsageEvent",
+    "UsageRollup",
+    "UsageStraggler",
+    "UsageWatermark",
     "WindowToClose",
 ]

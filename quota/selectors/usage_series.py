@@ -1,22 +1,29 @@
 """What was used between two moments, added up by hour, day, model, modality, member or tag.
 
 Pages, the API and CSV all show this. Amounts are whole nano-dollars, moments aware UTC; a range includes its
-start and not its end. A call counts at the moment it occurred. One query each.
+start and not its end. A call counts at the moment it occurred.
+
+Whole days and hours of the range are read from what is rolled up, together with the events that are not yet;
+what the range cuts off of an hour is read from the events. One statement sees it all, so that the sums are
+exact at every moment, whether or not anything has been rolled up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from uuid import UUID
 
-from django.db.models import Case, Count, F, Func, JSONField, Q, Sum, TextField, Value, When
-from django.db.models.functions import TruncDay, TruncHour
+from django.db import connection
+from django.db.models import Count, Q
 
-from quota.models import UsageEvent
+from quota.models.rollups import DAY, HOUR
+from quota.windows import EPOCH
 from teams.models import ApiKey, Membership, Team
+from tokenplan.kit.transactions import one_transaction
 
 Owner: TypeAlias = Team | Membership | ApiKey
 
@@ -32,35 +39,24 @@ class Group(StrEnum):
     TAG = "tag"
 
 
-TIMES = {Group.DAY: TruncDay("occurred_at", tzinfo=UTC), Group.HOUR: TruncHour("occurred_at", tzinfo=UTC)}
 COLUMNS = {
-    Group.DAY: ["starts_at"],
-    Group.HOUR: ["starts_at"],
-    Group.MODEL: ["model"],
-    Group.MODALITY: ["modality"],
-    Group.MEMBER: ["membership_id", "email", "member_name"],
-    Group.TAG: ["tag"],
+    Group.DAY: "starts_at",
+    Group.HOUR: "starts_at",
+    Group.MODEL: "model",
+    Group.MODALITY: "modality",
+    Group.MEMBER: "membership_id",
+    Group.TAG: "tag",
 }
 # A charge that was corrected is one call, or none where it was undone alone.
 CALLS = Count("id", filter=Q(is_undo=False)) - Count("id", filter=Q(is_undo=True))
-SUMMED = [
+SUMMED = (
     "amount_nanousd",
     "from_quota_nanousd",
     "from_credits_nanousd",
     "from_balance_nanousd",
     "overrun_nanousd",
-]
-
-
-class EachTag(Func):
-    """A row for each tag of a call, and one with an empty text for a call that has none."""
-
-    function = "jsonb_array_elements_text"
-    set_returning = True
-    output_field = TextField()
-
-    def __init__(self) -> None:
-        super().__init__(Case(When(tags=[], then=Value([""], JSONField())), default=F("tags")))
+)
+ROWS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,36 +106,186 @@ def usage_by(owner: Owner, start: datetime, end: datetime, *groups: Group) -> li
     """The usage of a Team, of one member or of one API key, added up by all of `groups` together; by time,
     then by name.
 
-    Without groups it is one row, the sum of everything; with them, sums of nothing are left out. A call with
-    several tags counts in full under each of them, and one without any under the empty text.
+    Without groups it is one row, the sum of everything; with them, names and times that no event has are left
+    out. A call with several tags counts in full under each of them, and one without any under the empty text.
     """
-    columns = [column for group in Group if group in groups for column in COLUMNS[group]]
-    events = UsageEvent.objects.between(start, end)
-    events = events.filter(team=owner) if isinstance(owner, Team) else events.of_spender(owner)
-    for group, truncated in TIMES.items():
-        if group in groups:
-            events = events.annotate(starts_at=truncated)
-    if Group.MEMBER in groups:
-        events = events.annotate(email=F("membership__user__email"), member_name=F("membership__user__name"))
-    if Group.TAG in groups:
-        events = events.annotate(tag=EachTag())
-    sums = {name: Sum(name, default=0) for name in SUMMED}
-    if not columns:
-        return [UsageRow(Amounts(**events.aggregate(calls=CALLS, **sums)))]
-    rows = events.values(*columns).annotate(calls=CALLS, **sums).order_by(*columns)
-    return [
-        UsageRow(
-            Amounts(row["calls"], *(row[name] for name in SUMMED)),
-            starts_at=row.get("starts_at"),
-            model=row.get("model"),
-            modality=row.get("modality"),
-            member=Member(row["membership_id"], row["email"], row["member_name"]) if "email" in row else None,
-            tag=row.get("tag"),
-        )
-        for row in rows
-    ]
+    question = _Question(owner, start, end, groups)
+    with connection.cursor() as cursor:
+        cursor.execute(*question.statement(_rolled_up_to()))
+        return [question.row(values) for values in cursor.fetchall()]
+
+
+def stream_usage(owner: Owner, start: datetime, end: datetime, *groups: Group) -> Iterator[UsageRow]:
+    """The rows of `usage_by`, in constant memory however many they are: they are read as they are taken, and
+    until then a transaction is open. Whoever takes them may not wait for somebody meanwhile.
+    """
+    question = _Question(owner, start, end, groups)
+    with one_transaction(), connection.chunked_cursor() as cursor:
+        cursor.execute(*question.statement(_rolled_up_to()))
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from map(question.row, rows)
 
 
 def total(rows: Iterable[UsageRow]) -> Amounts:
     """The sum of the rows; of rows by tag it would count a call once for each of its tags."""
     return sum((row.amounts for row in rows), Amounts())
+
+
+def fold(rows: Iterable[UsageRow], group: Group) -> list[UsageRow]:
+    """Rows by model, modality and member, added up by one of these alone; by name."""
+    sums: dict[Any, Amounts] = {}
+    for row in rows:
+        name = getattr(row, group)
+        sums[name] = sums.get(name, Amounts()) + row.amounts
+    names = sorted(sums, key=lambda name: name.id if isinstance(name, Member) else name)
+    return [UsageRow(sums[name], **{group.value: name}) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A range, as what is to be read of it: pieces, each with its start and its end."""
+
+    days: list[tuple[datetime, datetime]]
+    hours: list[tuple[datetime, datetime]]
+    cut_off: list[tuple[datetime, datetime]]
+
+    @property
+    def whole(self) -> tuple[datetime, datetime] | None:
+        """What the days and hours come to together, which is one piece."""
+        pieces = sorted(self.days + self.hours)
+        return (pieces[0][0], pieces[-1][1]) if pieces else None
+
+
+def parts_of(start: datetime, end: datetime, *, widest: int) -> Parts:
+    """The whole days, the whole hours beside them, and what is cut off of an hour at the ends of the range.
+    `widest` is DAY, or HOUR to have no days.
+    """
+    # As times since 1970: the end of an hour may lie beyond the last moment that a datetime can name.
+    moments = start - EPOCH, end - EPOCH
+    first, last = _whole(moments, HOUR)
+    if first >= last:
+        return Parts([], [], [(start, end)])
+    cut_off = _pieces((moments[0], first), (last, moments[1]))
+    first_day, last_day = _whole((first, last), DAY)
+    if widest == HOUR or first_day >= last_day:
+        return Parts([], _pieces((first, last)), cut_off)
+    return Parts(_pieces((first_day, last_day)), _pieces((first, first_day), (last_day, last)), cut_off)
+
+
+def _whole(moments: tuple[timedelta, timedelta], hours: int) -> tuple[timedelta, timedelta]:
+    """From the first beginning of such a width of time in the range to the last one."""
+    width = timedelta(hours=hours)
+    return -(-moments[0] // width) * width, moments[1] // width * width
+
+
+def _pieces(*pairs: tuple[timedelta, timedelta]) -> list[tuple[datetime, datetime]]:
+    return [(EPOCH + start, EPOCH + end) for start, end in pairs if start < end]
+
+
+def _rolled_up_to() -> UUID:
+    """The watermark, as a number for the planner of the statement that reads it itself."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_WATERMARK}")
+        (watermark,) = cursor.fetchone()
+    return UUID(str(watermark))
+
+
+_WATERMARK = """coalesce(
+    (SELECT rolled_up_to FROM quota_usagewatermark), '00000000-0000-0000-0000-000000000000')"""
+_OF_EVENT = f"""CASE WHEN e.is_undo THEN -1 ELSE 1 END AS calls, {", ".join(f"e.{name}" for name in SUMMED)}
+    FROM quota_usageevent e"""
+_OF_ROLLUP = f"e.calls, {', '.join(f'e.{name}' for name in SUMMED)} FROM"
+_EACH_TAG = """
+    CROSS JOIN LATERAL jsonb_array_elements_text(CASE e.tags WHEN '[]' THEN '[""]' ELSE e.tags END)
+        AS each_tag (tag)"""
+# Events that are not rolled up. Where the watermark that the planner knows is the real one, as always but for
+# the moment in which it is moved, the second has nothing to read, and reads nothing.
+_TAIL = (
+    f"e.id > %(known)s AND e.id > {_WATERMARK}",
+    f"{_WATERMARK} < %(known)s AND e.id > {_WATERMARK} AND e.id <= %(known)s",
+)
+_STRAGGLERS = f"e.id IN (SELECT event_id FROM quota_usagestraggler) AND e.id <= {_WATERMARK}"  # noqa: S608
+
+
+class _Question:
+    """One statement, and how its answer is read. SQL by hand: it reads from four places in one snapshot."""
+
+    def __init__(self, owner: Owner, start: datetime, end: datetime, groups: Sequence[Group]) -> None:
+        self._groups = [group for group in Group if group in groups]
+        self._by_hour = Group.HOUR in groups
+        self._by_tag = Group.TAG in groups
+        self._parts = parts_of(start, end, widest=HOUR if self._by_hour else DAY)
+        column = {Team: "team_id", Membership: "membership_id", ApiKey: "api_key_id"}[type(owner)]
+        self._of_owner = f"e.{column} = %(owner)s"
+        self._values: dict[str, Any] = {"owner": owner.pk}
+
+    def statement(self, known: UUID) -> tuple[str, dict[str, Any]]:
+        """The SQL and its values. `known` is what the planner is to think of as the watermark."""
+        self._values["known"] = known
+        sources = " UNION ALL ".join(self._sources())
+        names = list(dict.fromkeys(COLUMNS[group] for group in self._groups))
+        sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in ("calls", *SUMMED))
+        columns = ", ".join([*names, sums])
+        sql = f"SELECT {columns} FROM ({sources}) AS part"  # noqa: S608  (constants of ours)
+        if names:
+            sql += f" GROUP BY {', '.join(names)}"
+        if Group.MEMBER in self._groups:
+            sql = f"""SELECT summed.*, u.email, u.name AS member_name FROM ({sql}) AS summed
+                JOIN teams_membership m ON m.id = membership_id JOIN teams_user u ON u.id = m.user_id"""  # noqa: S608
+        return sql + (f" ORDER BY {', '.join(names)}" if names else ""), self._values
+
+    def _sources(self) -> Iterator[str]:
+        """What is read from each place: the columns that are grouped by, then those that are added up."""
+        for piece in self._parts.cut_off:
+            yield self._events(piece)
+        if whole := self._parts.whole:
+            for which in (*_TAIL, _STRAGGLERS):
+                yield self._events(whole, which)
+        for width, pieces in ((HOUR, self._parts.hours), (DAY, self._parts.days)):
+            for piece in pieces:
+                yield from self._rollups(width, piece)
+
+    def _rollups(self, width: int, piece: tuple[datetime, datetime]) -> Iterator[str]:
+        where = f"{self._of_owner} AND e.width_hours = {width} AND {self._in('starts_at', piece)}"
+        is_as_wide = width == (HOUR if self._by_hour else DAY)
+        starts_at = "e.starts_at" if is_as_wide else self._beginning("e.starts_at")
+        if self._by_tag:
+            yield f"SELECT {self._columns(starts_at, 'e.tag')}{_OF_ROLLUP} quota_tagrollup e WHERE {where}"
+            where += " AND NOT e.tagged"
+        columns = self._columns(starts_at, "''")
+        yield f"SELECT {columns}{_OF_ROLLUP} quota_usagerollup e WHERE {where}"
+
+    def _events(self, piece: tuple[datetime, datetime], which: str = "true") -> str:
+        columns = self._columns(self._beginning("e.occurred_at"), "each_tag.tag")
+        tags = _EACH_TAG if self._by_tag else ""
+        where = f"{self._of_owner} AND {self._in('occurred_at', piece)} AND {which}"
+        return f"SELECT {columns}{_OF_EVENT}{tags} WHERE {where}"
+
+    def _beginning(self, moment: str) -> str:
+        """The hour or day that it lies in."""
+        return f"date_trunc('{Group.HOUR if self._by_hour else Group.DAY}', {moment}, 'UTC')"
+
+    def _columns(self, starts_at: str, tag: str) -> str:
+        of_group = {
+            "starts_at": starts_at,
+            "model": "e.model",
+            "modality": "e.modality",
+            "membership_id": "e.membership_id",
+            "tag": tag,
+        }
+        names = dict.fromkeys(COLUMNS[group] for group in self._groups)
+        return "".join(f"{of_group[name]} AS {name}, " for name in names)
+
+    def _in(self, column: str, piece: tuple[datetime, datetime]) -> str:
+        names = [f"moment_{len(self._values) + more}" for more in (0, 1)]
+        self._values |= zip(names, piece, strict=True)
+        return f"e.{column} >= %({names[0]})s AND e.{column} < %({names[1]})s"
+
+    def row(self, values: Sequence[Any]) -> UsageRow:
+        """A row of the answer."""
+        names = list(dict.fromkeys(COLUMNS[group] for group in self._groups))
+        named = dict(zip(names, values, strict=False))
+        sums = values[len(names) : len(names) + 1 + len(SUMMED)]
+        member_id = named.pop("membership_id", None)
+        member = None if member_id is None else Member(member_id, *values[-2:])
+        return UsageRow(Amounts(*sums), member=member, **named)

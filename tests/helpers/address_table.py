@@ -140,6 +140,7 @@ API = {
     "api-team-receipts": Address({"GET": MANAGERS}),
     "api-team-usage": Address({"GET": MANAGERS}),
     "api-team-usage-csv": Address({"GET": MANAGERS}),
+    "api-team-receipts-csv": Address({"GET": MANAGERS}),
     "api-transfer": Address({"POST": OWNER}),
 }
 
@@ -178,6 +179,7 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
     "api-balance": {},
     "api-usage": {},
     "api-receipts": {},
+    "api-receipts-csv": {},
     "api-receipt": {"pk": NOBODYS},
     "api-series": {},
 }

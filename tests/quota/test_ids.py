@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122
 
 import time_machine
 
-from quota.ids import new_id
+from quota.ids import first_id_at, new_id
 
 
 def test_an_id_begins_with_the_milliseconds_of_its_time() -> None:
@@ -24,3 +24,13 @@ def test_a_later_id_is_a_larger_one() -> None:
         first = new_id()
         clock.shift(0.001)
         assert new_id() > first
+
+
+def test_the_first_id_of_a_moment_parts_what_was_made_before_it_from_what_was_not() -> None:
+    at = datetime(2026, 6, 3, 10, 2, 0, 123_999, tzinfo=UTC)
+    millisecond = timedelta(milliseconds=1)
+    with time_machine.travel(at, tick=False) as clock:
+        same = new_id()
+        clock.move_to(at - millisecond)
+        assert new_id() < first_id_at(at) < same < first_id_at(at + millisecond)
+    assert first_id_at(at) == first_id_at(at.replace(microsecond=123_000))

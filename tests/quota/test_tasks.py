@@ -15,7 +15,8 @@ from django.core.management import call_command
 
 from quota import tasks
 from quota.errors import NoUsableResources
-from quota.models import ClosedWindow, CreditGrant, ReconcileRun, Reservation
+from quota.models import ClosedWindow, CreditGrant, ReconcileRun, Reservation, UsageRollup
+from quota.services import rollups
 from quota.services.refusals import remember_refusal
 from teams.models import Mail, User
 from tests.helpers.drift import plant
@@ -130,6 +131,15 @@ def test_the_sweep_of_every_minute_takes_up_a_check_that_was_cut_short_and_says_
     assert Mail.objects.get(kind="reconcile_late").to == operator.email
 
 
+@pytest.mark.django_db(transaction=True)
+def test_usage_is_rolled_up_by_task_and_by_command(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollups, "BEHIND", timedelta(0))
+    assert [tasks.roll_up_usage(), tasks.roll_up_usage()] == [1, 0]
+    assert said("roll_up_usage") == "0 events rolled up."
+    assert said("roll_up_usage", "--anew") == "1 event rolled up."
+    assert UsageRollup.objects.get(width_hours=24).amount_nanousd == 9 * CENT
+
+
 def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
     scheduled = {str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert scheduled == {
@@ -139,6 +149,7 @@ def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
         "quota.forget_refusals",
         "quota.expire_reservations",
         "quota.reconcile",
+        "quota.roll_up_usage",
         "quota.send_notices",
         "billing.finish",
         "billing.reconcile",

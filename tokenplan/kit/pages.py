@@ -113,7 +113,8 @@ def page_of(rows: QuerySet[M], request: HttpRequest, *, moment: str = "at", size
     before = _mark_from(request.GET.get("before", ""), rows.model)
     if before is not None:
         at, pk = before
-        rows = rows.filter(Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "pk__lt": pk}))
+        # By the first condition, which says nothing new, an index by moment is entered at the page.
+        rows = rows.filter(Q(**{f"{moment}__lte": at}), Q(**{f"{moment}__lt": at}) | Q(pk__lt=pk))
     found = list(rows.order_by(f"-{moment}", "-pk")[: size + 1])
     shown = found[:size]
     older = f"{getattr(shown[-1], moment).isoformat()}~{shown[-1].pk}" if len(found) > size else ""

@@ -11,6 +11,7 @@ WORKERS: dict[str, tuple[str, ...]] = {
         "quota.expire_lots",
         "quota.close_windows",
         "quota.forget_refusals",
+        "quota.roll_up_usage",
         "quota.reconcile",
     ),
 }

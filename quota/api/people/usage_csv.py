@@ -1,19 +1,23 @@
-"""`/teams/{slug}/usage.csv`: a Team's usage, added up, for a spreadsheet."""
+"""`/teams/{slug}/usage.csv`, `receipts.csv`: a Team's usage, added up or call by call, for spreadsheets."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 
 from django.http import StreamingHttpResponse
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from quota.api.people.team_usage import GROUP, MEMBER, TeamUsage
-from quota.api.usage_series import SPAN_PARAMETERS, Span, amounts_json
-from quota.selectors.usage_series import Amounts, UsageRow, usage_by
+from quota.api.csv_answers import csv_answer_of_one_read
+from quota.api.people.team_usage import GROUP, MEMBER, TeamUsage, UsageView
+from quota.api.receipts_csv import DESCRIPTION, receipts_csv
+from quota.api.usage_series import RANGE_PARAMETERS, SPAN_PARAMETERS, Span, amounts_json, range_of
+from quota.models import UsageEvent
+from quota.selectors.usage_series import Amounts, UsageRow, stream_usage
 from quota.stored_json import moment_json
+from teams.models import Membership
 from tokenplan.kit.api import JSONAlone
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
@@ -32,36 +36,40 @@ class TeamUsageCSV(TeamUsage):
     )
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:  # type: ignore[override]
         span = self.span()
-        rows = usage_by(self.whose(), span.start, span.end, *span.groups)
+        rows = stream_usage(self.whose(), span.start, span.end, *span.groups)
         name = f"usage-{self.team.slug}-{span.start:%Y-%m-%d}-{span.end:%Y-%m-%d}.csv"
-        return StreamingHttpResponse(
-            csv_lines(span, rows),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+        return csv_answer_of_one_read(name, _heading(span), _cells(span, rows))
 
 
-def csv_lines(span: Span, rows: Iterable[UsageRow]) -> Iterator[str]:
-    """The rows as CSV with a heading, a line at a time. Money is whole nano-dollars, as everywhere."""
-    writer = csv.writer(_Line())
-    head = (["starts_at"] if span.by else []) + ([str(span.group)] if span.group else [])
-    yield writer.writerow([*head, *amounts_json(Amounts())])
+class TeamReceiptsCSV(UsageView):
+    content_negotiation_class = JSONAlone
+
+    @extend_schema(
+        operation_id="team_receipts_csv",
+        parameters=[*RANGE_PARAMETERS, MEMBER],
+        responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(NotFound)},
+        summary="Receipts as CSV",
+        description=DESCRIPTION,
+    )
+    def get(self, request: Request, slug: str) -> StreamingHttpResponse:
+        whose = self.whose()
+        start, end = range_of(request, timezone.now())
+        events = UsageEvent.objects.for_team(self.team)
+        if isinstance(whose, Membership):
+            events = events.of_spender(whose)
+        return receipts_csv(f"receipts-{self.team.slug}", events, start, end)
+
+
+def _heading(span: Span) -> list[str]:
+    names = (["starts_at"] if span.by else []) + ([str(span.group)] if span.group else [])
+    return [*names, *amounts_json(Amounts())]
+
+
+def _cells(span: Span, rows: Iterable[UsageRow]) -> Iterator[list[object]]:
     for row in rows:
         cells: list[object] = [moment_json(row.starts_at)] if row.starts_at else []
         if row.member:
-            cells.append(safe_cell(row.member.email))
+            cells.append(row.member.email)
         elif span.group:
-            cells.append(safe_cell(getattr(row, span.group)))
-        yield writer.writerow([*cells, *amounts_json(row.amounts).values()])
-
-
-def safe_cell(text: str) -> str:
-    """Text that a spreadsheet would take for a formula gets a quote before it, and is text again."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-class _Line:
-    """A file for csv.writer that hands each line back."""
-
-    def write(self, line: str) -> str:
-        return line
+            cells.append(getattr(row, span.group))
+        yield [*cells, *amounts_json(row.amounts).values()]

@@ -1,0 +1,78 @@
+"""Answers that are CSV, for a spreadsheet: however many rows they have, they take the same memory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from tempfile import SpooledTemporaryFile
+
+from django.http import StreamingHttpResponse
+
+# Characters of an answer that are kept in memory, when it is made before it is sent; the rest is on disk.
+IN_MEMORY = 1024 * 1024
+PART = 64 * 1024
+
+
+def csv_answer(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
+    """A file of this name with a line for each row. Text that a spreadsheet would run is quoted.
+
+    A row is asked for when its line is sent, after this has returned and in another thread.
+    """
+    return _answer(name, csv_lines(heading, rows))
+
+
+def csv_answer_of_one_read(
+    name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
+    """The same, with all rows read before this returns: what they are read from is free again, however slowly
+    the answer is taken, and what fails is answered as an error.
+    """
+    return _answer(name, _Spool(csv_lines(heading, rows)))
+
+
+def _answer(name: str, lines: Iterable[str]) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        lines,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def csv_lines(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """A line at a time, as a file has them."""
+    writer = csv.writer(_Line())
+    yield writer.writerow(heading)
+    for row in rows:
+        yield writer.writerow([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
+
+
+def safe_cell(text: str) -> str:
+    """Text that a spreadsheet would take for a formula gets a quote before it, and is text again."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+class _Spool:
+    """A file that is read once, in parts, and is gone when the answer is closed."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        with ExitStack() as undone:
+            file = undone.enter_context(SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline=""))
+            file.writelines(lines)
+            file.seek(0)
+            undone.pop_all()  # it stays open
+        self._file = file
+
+    def __iter__(self) -> Iterator[str]:
+        while part := self._file.read(PART):
+            yield part
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Line:
+    """A file for csv.writer that hands each line back."""
+
+    def write(self, line: str) -> str:
+        return line

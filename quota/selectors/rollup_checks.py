@@ -1,0 +1,51 @@
+"""What is rolled up, beside the same sums of the events that it says it holds: checks for `reconcile`."""
+
+# As in quota/selectors/reconcile.py: what does not agree, what is expected, what was found.
+ROLLUPS = """
+WITH counted AS (
+    SELECT * FROM quota_usageevent e
+    WHERE e.id <= (SELECT rolled_up_to FROM quota_usagewatermark)
+        AND NOT EXISTS (SELECT 1 FROM quota_usagestraggler s WHERE s.event_id = e.id)
+), event AS (
+    SELECT membership_id, coalesce(api_key_id, 0) AS api_key, model, modality, is_undo, occurred_at, kind.*,
+        team_id, amount_nanousd, from_quota_nanousd, from_credits_nanousd, from_balance_nanousd,
+        overrun_nanousd
+    FROM counted CROSS JOIN LATERAL (
+        SELECT CASE tags WHEN '[]' THEN 'no tags' ELSE 'some tags' END AS kind, '' AS tag
+        UNION ALL
+        SELECT 'tag', jsonb_array_elements_text(tags)
+    ) AS kind
+), expected AS (
+    SELECT team_id, membership_id, api_key, model, modality, kind, tag, width.hours,
+        date_bin(make_interval(hours => width.hours), occurred_at, 'epoch') AS starts_at,
+        count(*) FILTER (WHERE NOT is_undo) - count(*) FILTER (WHERE is_undo) AS calls,
+        sum(amount_nanousd) AS amount, sum(from_quota_nanousd) AS quota, sum(from_credits_nanousd) AS credits,
+        sum(from_balance_nanousd) AS balance, sum(overrun_nanousd) AS overrun
+    FROM event CROSS JOIN (VALUES (1), (24)) AS width (hours)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+), found AS (
+    SELECT team_id, membership_id, coalesce(api_key_id, 0) AS api_key, model, modality,
+        CASE WHEN tagged THEN 'some tags' ELSE 'no tags' END AS kind, '' AS tag,
+        width_hours::integer AS hours, starts_at, calls, amount_nanousd AS amount,
+        from_quota_nanousd AS quota, from_credits_nanousd AS credits, from_balance_nanousd AS balance,
+        overrun_nanousd AS overrun
+    FROM quota_usagerollup
+    UNION ALL
+    SELECT team_id, membership_id, coalesce(api_key_id, 0), model, modality, 'tag', tag, width_hours::integer,
+        starts_at, calls, amount_nanousd, from_quota_nanousd, from_credits_nanousd, from_balance_nanousd,
+        overrun_nanousd
+    FROM quota_tagrollup
+)
+SELECT format('usage rolled up of membership %%s, %%s hours from %%s, %%s, %%s', membership_id, hours,
+        to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"'), model,
+        concat_ws(' ', kind, nullif(tag, ''))),
+    format('%%s calls, %%s + %%s + %%s + %%s nano-dollars', coalesce(e.calls, 0), coalesce(e.quota, 0),
+        coalesce(e.credits, 0), coalesce(e.balance, 0), coalesce(e.overrun, 0)),
+    format('%%s calls, %%s + %%s + %%s + %%s nano-dollars', coalesce(f.calls, 0), coalesce(f.quota, 0),
+        coalesce(f.credits, 0), coalesce(f.balance, 0), coalesce(f.overrun, 0))
+FROM expected e
+    FULL JOIN found f USING (team_id, membership_id, api_key, model, modality, kind, tag, hours, starts_at)
+WHERE (e.calls, e.amount, e.quota, e.credits, e.balance, e.overrun)
+    IS DISTINCT FROM (f.calls, f.amount, f.quota, f.credits, f.balance, f.overrun)
+ORDER BY membership_id, starts_at, hours, model, kind, tag
+"""

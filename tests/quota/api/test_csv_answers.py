@@ -1,0 +1,78 @@
+"""CSV is made line by line, and no cell of it is run by a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.http import StreamingHttpResponse
+
+from quota.api import csv_answers
+from quota.api.csv_answers import csv_answer, csv_answer_of_one_read, csv_lines, safe_cell
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_text_that_a_spreadsheet_would_run_is_text_again(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "a=b", "'=1", "2026-06-03", "{}", " =1"])
+def test_other_text_stays_as_it_is(text: str) -> None:
+    assert safe_cell(text) == text
+
+
+def test_numbers_stay_numbers_and_text_is_quoted_where_it_must_be() -> None:
+    assert list(csv_lines(["a", "b", "c"], [["=1", -5, 'x,"y"']])) == ["a,b,c\r\n", '\'=1,-5,"x,""y"""\r\n']
+
+
+def test_a_row_is_asked_for_when_its_line_is_sent() -> None:
+    taken = []
+
+    def rows() -> Iterator[list[object]]:
+        for number in range(3):
+            taken.append(number)
+            yield [number]
+
+    answer = csv_answer("x.csv", ["n"], rows())
+    lines = iter(answer)
+    assert (next(lines), taken) == (b"n\r\n", [])
+    assert (next(lines), taken) == (b"0\r\n", [0])
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="x.csv"'
+
+
+def close(answer: StreamingHttpResponse) -> None:
+    """What the server does with an answer that is sent or given up, but for the end of the request."""
+    for release in answer._resource_closers:  # type: ignore[attr-defined]
+        release()
+
+
+@pytest.mark.parametrize("in_memory", [1, 1024], ids=["on disk", "in memory"])
+def test_an_answer_of_one_read_has_its_rows_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr(csv_answers, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(csv_answers, "PART", 7)
+    taken: list[int] = []
+
+    def rows() -> Iterator[list[object]]:
+        for number in range(30):
+            taken.append(number)
+            yield [number, "é"]
+
+    answer = csv_answer_of_one_read("x.csv", ["n", "é"], rows())
+    assert len(taken) == 30
+    assert answer.getvalue().decode() == "n,é\r\n" + "".join(f"{number},é\r\n" for number in range(30))
+    close(answer)
+    left = csv_answer_of_one_read("x.csv", ["n", "é"], rows())
+    close(left)
+    with pytest.raises(ValueError, match="closed"):
+        next(iter(left))
+
+
+def test_an_answer_of_one_read_that_fails_is_no_answer() -> None:
+    def rows() -> Iterator[list[object]]:
+        yield [1]
+        raise OSError("the database is gone")
+
+    with pytest.raises(OSError, match="the database is gone"):
+        csv_answer_of_one_read("x.csv", ["n"], rows())
