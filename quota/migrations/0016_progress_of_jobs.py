@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             name='UncheckedSum',
             fields=[
                 ('pk', models.CompositePrimaryKey('kind', 'of_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('seat', 'Seat'), ('lot', 'Lot'), ('member', 'Member'), ('api_key', 'API key')], max_length=7)),
+                ('kind', models.CharField(choices=[('seat', 'Seat'), ('lot', 'Lot'), ('member', 'Member'), ('reports', 'What is rolled up of a member'), ('api_key', 'API key')], max_length=7)),
                 ('of_id', models.BigIntegerField(help_text='The id of the seat, lot, member or API key.')),
                 ('since', models.DateTimeField(help_text='From when on the charges occurred.')),
                 ('until', models.DateTimeField(help_text='Until when they did.')),

@@ -112,6 +112,7 @@ class UncheckedSum(models.Model):
         SEAT = "seat", _("Seat")
         LOT = "lot", _("Lot")
         MEMBER = "member", _("Member")
+        REPORTS = "reports", _("What is rolled up of a member")
         API_KEY = "api_key", _("API key")
 
     pk = models.CompositePrimaryKey("kind", "of_id")

@@ -1,4 +1,4 @@
-"""Sums that are kept, recomputed from the events and the ledger: buckets, history, lots, months.
+"""Sums that are kept, recomputed from the events and the ledger: buckets, history, lots, months, rollups.
 
 Each statement looks at the rows of `ids`, as far as charges that occurred from `since` until `until` count in
 them; the three are lists of one length. All amounts are nano-dollars.
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from quota.selectors.reconcile.difference import Difference, found_by, rows_of
 from quota.selectors.reconcile.first_use import EVER, FOREVER, differences_of_first_use
+from quota.selectors.reconcile.rollups import ROLLUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ WHERE v.id > %(after)s AND v.id <= %(upto)s AND {which} GROUP BY 1
 TOUCHED_BY_EVENTS = {
     "seat": _touched("seat_id", "v.seat_id IS NOT NULL"),
     "member": _touched("membership_id", "v.from_credits_nanousd <> 0"),
+    "reports": _touched("membership_id", "true"),
     "api_key": _touched("api_key_id", "v.from_balance_nanousd <> 0"),
 }
 LOTS_TOUCHED = """
@@ -78,6 +80,7 @@ ALL_OF = {
     " UNION ALL SELECT seat_id FROM quota_usagebucket) s ORDER BY 1",
     "lot": "SELECT id FROM quota_creditgrant ORDER BY 1",
     "member": "SELECT DISTINCT membership_id FROM quota_creditmonth ORDER BY 1",
+    "reports": "SELECT DISTINCT membership_id FROM quota_usagerollup ORDER BY 1",
     "api_key": "SELECT DISTINCT api_key_id FROM quota_apikeymonth ORDER BY 1",
 }
 
@@ -231,5 +234,6 @@ SUMS: dict[str, tuple[str, ...]] = {
     "seat": (BUCKETS, STRAY_BUCKETS, CLOSED_WINDOWS),
     "lot": (LOTS, GRANTS),
     "member": (MONTHS,),
+    "reports": (ROLLUPS,),
     "api_key": (API_KEY_MONTHS,),
 }

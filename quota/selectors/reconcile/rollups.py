@@ -1,9 +1,15 @@
-"""What is rolled up, beside the same sums of the events that it says it holds: checks for `reconcile`."""
+"""What is rolled up of members, beside the same sums of the events that it says it holds."""
 
-# As in quota/selectors/reconcile.py: what does not agree, what is expected, what was found.
+# Of the members `ids`, whole days of UTC, from that of `since` to that of `until`.
 ROLLUPS = """
-WITH counted AS (
-    SELECT * FROM quota_usageevent e
+WITH scope AS (
+    SELECT id, date_bin('1 day', since, 'epoch') AS since, date_bin('1 day', until, 'epoch') AS until
+    FROM unnest(%(ids)s::bigint[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+        AS scope (id, since, until)
+), counted AS (
+    SELECT e.* FROM scope s
+        JOIN quota_usageevent e ON e.membership_id = s.id
+            AND e.occurred_at >= s.since AND e.occurred_at < s.until + interval '1 day'
     WHERE e.id <= (SELECT rolled_up_to FROM quota_usagewatermark)
         AND NOT EXISTS (SELECT 1 FROM quota_usagestraggler s WHERE s.event_id = e.id)
 ), event AS (
@@ -29,12 +35,14 @@ WITH counted AS (
         width_hours::integer AS hours, starts_at, calls, amount_nanousd AS amount,
         from_quota_nanousd AS quota, from_credits_nanousd AS credits, from_balance_nanousd AS balance,
         overrun_nanousd AS overrun
-    FROM quota_usagerollup
+    FROM scope s JOIN quota_usagerollup r ON r.membership_id = s.id
+        AND r.starts_at >= s.since AND r.starts_at < s.until + interval '1 day'
     UNION ALL
     SELECT team_id, membership_id, coalesce(api_key_id, 0), model, modality, 'tag', tag, width_hours::integer,
         starts_at, calls, amount_nanousd, from_quota_nanousd, from_credits_nanousd, from_balance_nanousd,
         overrun_nanousd
-    FROM quota_tagrollup
+    FROM scope s JOIN quota_tagrollup r ON r.membership_id = s.id
+        AND r.starts_at >= s.since AND r.starts_at < s.until + interval '1 day'
 )
 SELECT format('usage rolled up of membership %%s, %%s hours from %%s, %%s, %%s', membership_id, hours,
         to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"'), model,
