@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
 
 from django.http import StreamingHttpResponse
@@ -56,12 +55,9 @@ class _Spool:
     """A file that is read once, in parts, and is gone when the answer is closed."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        with ExitStack() as undone:
-            file = undone.enter_context(SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline=""))
-            file.writelines(lines)
-            file.seek(0)
-            undone.pop_all()  # it stays open
-        self._file = file
+        self._file = SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="")  # noqa: SIM115
+        self._file.writelines(lines)
+        self._file.seek(0)
 
     def __iter__(self) -> Iterator[str]:
         while part := self._file.read(PART):
@@ -69,6 +65,10 @@ class _Spool:
 
     def close(self) -> None:
         self._file.close()
+
+    def __del__(self) -> None:
+        """Rows that could not be read, or an answer that is dropped unread, as one to HEAD is."""
+        self.close()
 
 
 class _Line:
