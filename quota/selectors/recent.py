@@ -72,15 +72,26 @@ def earlier(id: UUID, by: timedelta) -> UUID:
     return UUID(int=(last_ms << _MS_SHIFT) + (1 << _MS_SHIFT) - 1) if last_ms else _NOTHING
 
 
+# A snapshot knows the transactions of all databases of the server; those of another one are not waited for.
+# Where nobody says whose one is, since it has just ended or is prepared, it counts as ours.
+_OVER = """
+SELECT pg_snapshot_xmax(s)::text::bigint < %(id)s OR NOT EXISTS (
+    SELECT 1 FROM pg_snapshot_xip(s) x
+        LEFT JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = x.x::xid
+            AND l.mode = 'ExclusiveLock' AND l.granted
+        LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE x.x::text::bigint < %(id)s
+        AND (a.datid IS NULL OR a.datname = current_database())
+)
+FROM pg_current_snapshot() s
+"""
+
+
 def is_over(transaction: int) -> bool:
     """Whether every older transaction has ended, so that what it wrote can be seen from now on. One that is
     ahead of all there are was noted by a server whose data was restored into this one: they have.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_snapshot_xmin(s)::text::bigint >= %(id)s OR pg_snapshot_xmax(s)::text::bigint < %(id)s"
-            " FROM pg_current_snapshot() s",
-            {"id": transaction},
-        )
+        cursor.execute(_OVER, {"id": transaction})
         (over,) = cursor.fetchone()
     return bool(over)
