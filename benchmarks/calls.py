@@ -53,14 +53,19 @@ def gated_calls(gateway_key: str, keys: Sequence[str], seconds: float) -> Talk:
         yield from gated_call(gateway_key, key)
 
 
-def held_calls(gateway_key: str, key: str, seconds: float) -> Talk:
-    """Asks for calls with a key that somebody holds locked: 503 is an answer too."""
-    for _passed in until(seconds):
+def tried_calls(gateway_key: str, keys: Sequence[str], seconds: float, done: list[str]) -> Talk:
+    """As `gated_calls`, with keys that others hold locked: 503 is an answer too. The reservations of the
+    calls that were charged are added to `done`.
+    """
+    for key, _passed in zip(cycle(keys), until(seconds), strict=False):
         answer = yield authorization(gateway_key, key)
         expect(answer, 201, 503)
         if answer.status == 201:
-            answer = yield settlement(gateway_key, reservation_of(answer))
+            reservation = reservation_of(answer)
+            answer = yield settlement(gateway_key, reservation)
             expect(answer, 200, 503)
+            if answer.status == 200:
+                done.append(reservation)
 
 
 def refused_calls(gateway_key: str, key: str, seconds: float) -> Talk:

@@ -9,14 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from statistics import median
 
-from benchmarks.calls import (
-    AUTHORIZE,
-    SETTLE,
-    gated_calls,
-    held_calls,
-    refused_calls,
-    shared_out,
-)
+from benchmarks.calls import AUTHORIZE, refused_calls, shared_out, tried_calls
 from benchmarks.client import Talk, Times, converse
 from benchmarks.figures import Figure, Goal, percentile
 from benchmarks.run import Run
@@ -41,9 +34,12 @@ def measure(run: Run) -> list[Figure]:
 
 
 def _beside(run: Run, what: str, hot: Sequence[str], other: str, separate: Sequence[str]) -> Figure:
+    """Calls that were charged; what is refused because it has waited too long counts for nothing."""
+
     def rate_of(keys: Sequence[str]) -> float:
-        talks = [_calls(run, share) for share in shared_out(keys, CALLERS)]
-        return converse(run.ours.port, talks).rate(SETTLE)
+        done: list[str] = []
+        times = converse(run.ours.port, [_calls(run, share, done) for share in shared_out(keys, CALLERS)])
+        return len(done) / times.seconds
 
     rate_of(hot), rate_of(separate)  # warms both up
     ours, others = run.in_turns(lambda: rate_of(hot), lambda: rate_of(separate))
@@ -51,31 +47,36 @@ def _beside(run: Run, what: str, hot: Sequence[str], other: str, separate: Seque
 
 
 def _strangers(run: Run) -> list[Figure]:
-    """How long strangers wait beside a busy key, and beside one that is stuck."""
+    """How long strangers wait beside a busy key and beside a stuck one, and whether they are refused."""
     target, key = run.ours, run.ours.keys[0]
-    others = target.keys[1:]
+    others, kind = target.keys[1:], STRANGER + AUTHORIZE
+    refused = 0
 
-    def strangers(crowd: list[Talk]) -> Times:
-        own = [_named(STRANGER, _calls(run, share)) for share in shared_out(others, STRANGERS)]
-        return converse(target.port, [*own, *crowd])
+    def strangers(crowd: Sequence[Sequence[str]]) -> Times:
+        nonlocal refused
+        done: list[str] = []
+        own = [_named(STRANGER, _calls(run, share, done)) for share in shared_out(others, STRANGERS)]
+        times = converse(target.port, [*own, *[_calls(run, keys, []) for keys in crowd]])
+        refused += len(times.of[kind]) - len(done)
+        return times
 
-    def stuck() -> Times:
+    def beside_stuck() -> Times:
         with locked(target, key):
-            return strangers([_held(run, key) for _ in range(CROWD)])
+            return strangers([[key]] * CROWD)
 
     run.say("Strangers beside a busy key and beside a stuck one")
-    busy, spread, beside_stuck, alone = run.in_turns(
-        lambda: strangers([_calls(run, [key]) for _ in range(CROWD)]),
-        lambda: strangers([_calls(run, share) for share in shared_out(others, CROWD)]),
-        stuck,
+    busy, spread, stuck, alone = run.in_turns(
+        lambda: strangers([[key]] * CROWD),
+        lambda: strangers(shared_out(others, CROWD)),
+        beside_stuck,
         lambda: strangers([]),
     )
-    kind = STRANGER + AUTHORIZE
     return [
         _compared("strangers beside 48 on one key", busy, "48 on separate keys", spread, kind, 50),
         _compared("strangers beside 48 on one key", busy, "48 on separate keys", spread, kind, 99),
-        _compared("strangers beside a stuck key", beside_stuck, "alone", alone, kind, 50),
-        _compared("strangers beside a stuck key", beside_stuck, "alone", alone, kind, 99),
+        _compared("strangers beside a stuck key", stuck, "alone", alone, kind, 50),
+        _compared("strangers beside a stuck key", stuck, "alone", alone, kind, 99),
+        Figure("strangers refused in all of these", refused, "calls", Goal(most=0)),
     ]
 
 
@@ -98,12 +99,8 @@ def _forged(run: Run) -> list[Figure]:
     return [_compared("forged secret, stuck key", stuck, "a free key", free, AUTHORIZE, 50)]
 
 
-def _calls(run: Run, keys: Sequence[str]) -> Talk:
-    return gated_calls(run.ours.gateway_key, keys, run.sizes.seconds)
-
-
-def _held(run: Run, key: str) -> Talk:
-    return held_calls(run.ours.gateway_key, key, run.sizes.seconds)
+def _calls(run: Run, keys: Sequence[str], done: list[str]) -> Talk:
+    return tried_calls(run.ours.gateway_key, keys, run.sizes.seconds, done)
 
 
 def _compared(
