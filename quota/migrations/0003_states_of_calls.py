@@ -46,7 +46,7 @@ BEGIN
                     -- The first_use window before it, too, and the one before that: which one is a live hold in?
                     * CASE WHEN rule_key LIKE 'first_use/%' THEN 3 ELSE 1 END
             -- Kept apart from the join, so that it is one range of the primary key a rule. Joined, the planner may
-            -- read every bucket the seat ever had and then drop all but sixty (benchmarks/flat_cost.py).
+            -- read every bucket the seat ever had and then drop all but sixty (benchmarks/targets/flat.py).
             OFFSET 0
         ) b
     ) used

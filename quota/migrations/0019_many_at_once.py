@@ -25,7 +25,6 @@ CALL_STATES = """
 -- the server that made, replaced or revoked the key may have another clock. After a call its moment decides; it may lie
 -- 5 s before the key was made, by another clock.
 -- A seat without a working plan is no seat: Credits alone may pay for the call. But it is held (held_seat_id).
--- What is owed stands in the way before a call alone.
 CREATE FUNCTION quota_call_states(
     p_key_public_ids text[], p_moments timestamptz[], p_before boolean, p_at timestamptz
 ) RETURNS TABLE (
@@ -65,7 +64,7 @@ BEGIN
         FROM (SELECT f.seat_id, min(f.moment) AS moment FROM facts f WHERE f.plan_id IS NOT NULL GROUP BY f.seat_id) f
     )
     SELECT f.number, f.public_id::text, f.id, f.salt, f.root::text, f.works, f.membership_id, f.team_id, f.slug::text,
-        p_before AND EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
+        EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
             AND o.membership_id IN (SELECT quota_memberships_of_one_person(f.membership_id))),
         (SELECT c.id FROM quota_ratecard c
             WHERE c.effective_from <= f.moment AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1),
