@@ -6,7 +6,8 @@ one (`record_event`), which writes nothing before; and with it all later calls o
 charged in their order. Both roads decide by the same functions (`charge`, `worked_out`), so they give the
 same answers.
 
-Nothing here waits for a lock: what another transaction has locked is answered `LOCKED`.
+Keys and seats are locked in the order of locks, and waited for: many reports at once are mostly about the
+same keys, and would else leave each other's calls to the road for one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quota.allocation import split
-from quota.hot_path.batches import LEFT, LOCKED, REPEATED, NotHere, write_charges
+from quota.hot_path.batches import LEFT, REPEATED, NotHere, write_charges
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, AfterDraw, Call, Charging, room_of, worked_out
 from quota.hot_path.draws import CLOCKS_APART, MAX_AHEAD
@@ -32,7 +33,7 @@ from teams.models import SubscriptionKey
 from tokenplan.kit.errors import Refusal, Unavailable
 
 _GATHER_EVENTS = """
-SELECT number, is_key, recorded_hash, recorded_of, key_id, key_works, membership_id, team_id, rate_card_id,
+SELECT number, recorded_hash, recorded_of, key_id, key_works, membership_id, team_id, rate_card_id,
     seat_id, plan_id, (usage).*
 FROM quota_gather_events(%(keys)s, %(moments)s, %(ids)s, %(at)s)
 """
@@ -126,8 +127,8 @@ class _Batch:
     def next(self, event: ReportedEvent, row: dict[str, Any]) -> UsageEvent | NotHere:
         """What becomes of the next call."""
         usage = take_usage_of(row)
-        if row["key_id"] is None or row["seat_id"] is None:
-            return LOCKED if row["is_key"] and row["key_id"] is None else LEFT
+        if row["seat_id"] is None:
+            return LEFT
         seat_id: int = row["seat_id"]
         usage = self.usages.setdefault(seat_id, usage)
         answer = LEFT if seat_id in self.left else self._recorded(event, row, usage)

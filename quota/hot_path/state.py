@@ -234,7 +234,7 @@ SELECT {_columns(CallState)} FROM quota_api_call_state(
 ) s
 """  # noqa: S608
 _SEAT_USAGE = """
-SELECT (u.usage).* FROM quota_seat_usages(%s::bigint[], %s::timestamptz[], %s) u
+SELECT (u.usage).* FROM quota_seat_usages(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s) u
 """
 _RESERVATION_STATE = f"""
 SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s) s
@@ -360,7 +360,7 @@ def seat_usage_around(seat_id: int | None, occurred_at: datetime, at: datetime) 
     """As `seat_usage`, as far as windows around a moment that may have passed need it. None is no seat, of
     which nothing was used.
     """
-    return take_usage_of(only_row(_SEAT_USAGE, [[seat_id], [occurred_at], at]))
+    return take_usage_of(only_row(_SEAT_USAGE, [[seat_id], [occurred_at], [occurred_at], at]))
 
 
 def take_usage_of(row: dict[str, Any]) -> SeatUsage:

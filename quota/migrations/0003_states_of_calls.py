@@ -15,7 +15,7 @@ BEGIN
 END $$;
 """
 
-SEAT_USAGES = """
+SEAT_USAGE = """
 -- Of each seat: the window rules of all plans it was ever entitled to, the buckets that a window around its moment or
 -- later may count, and the live holds. Read by `quota.hot_path.state`.
 CREATE TYPE quota_seat_usage_row AS (
@@ -23,45 +23,6 @@ CREATE TYPE quota_seat_usage_row AS (
     hold_ids uuid[], hold_starts timestamptz[], hold_nanousd bigint[], hold_agents text[], hold_ends timestamptz[],
     hold_leases boolean[], hold_agents_until timestamptz[]
 );
-
-CREATE FUNCTION quota_seat_usages(p_seat_ids bigint[], p_moments timestamptz[], p_at timestamptz)
-RETURNS TABLE (seat_id bigint, usage quota_seat_usage_row)
-LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY SELECT asked.seat_id, row(
-        ruled.rules, used.rules, used.starts, used.nanousd, held.ids, held.starts, held.nanousd, held.agents, held.ends,
-        held.leases, held.agents_until)::quota_seat_usage_row
-    FROM unnest(p_seat_ids, p_moments) AS asked (seat_id, moment)
-    CROSS JOIN LATERAL (
-        SELECT array_agg(DISTINCT l.rule_key::text) AS rules
-        FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id WHERE e.seat_id = asked.seat_id
-    ) ruled
-    CROSS JOIN LATERAL (
-        SELECT array_agg(b.rule::text) AS rules, array_agg(b.starts_at) AS starts, array_agg(b.used_nanousd) AS nanousd
-        FROM unnest(ruled.rules) AS rule_key CROSS JOIN LATERAL (
-            SELECT u.rule, u.starts_at, u.used_nanousd FROM quota_usagebucket u
-            WHERE u.seat_id = asked.seat_id AND u.rule = rule_key AND u.starts_at > asked.moment
-                - make_interval(secs => split_part(split_part(rule_key, '/', 2), '@', 1)::integer)
-                    -- The first_use window before it, too, and the one before that: which one is a live hold in?
-                    * CASE WHEN rule_key LIKE 'first_use/%' THEN 3 ELSE 1 END
-            -- Kept apart from the join, so that it is one range of the primary key a rule. Joined, the planner may
-            -- read every bucket the seat ever had and then drop all but sixty (benchmarks/targets/flat.py).
-            OFFSET 0
-        ) b
-    ) used
-    -- A lease that is charged at its end counts from then on as it will be charged, whether or not it was yet.
-    CROSS JOIN LATERAL (
-        SELECT array_agg(r.id) AS ids,
-            array_agg(CASE WHEN r.model = '' AND r.charges_at <= p_at THEN r.expires_at ELSE r.created_at END) AS starts,
-            array_agg(r.left_quota_nanousd) AS nanousd, array_agg(r.agent::text) AS agents,
-            array_agg(r.holds_until) AS ends,
-            array_agg(r.model = '' AND coalesce(r.charges_at > p_at, true)) AS leases,
-            array_agg(coalesce(r.charges_at, r.holds_until)) AS agents_until
-        FROM quota_reservation r
-        WHERE r.seat_id = asked.seat_id AND r.state = 'held' AND r.holds_until > p_at
-    ) held;
-END $$;
 """
 
 HELD_SEAT = """
@@ -74,45 +35,6 @@ RETURNS TABLE (seat_id bigint) LANGUAGE sql STABLE AS $$
         ELSE h.started_at <= p_occurred_at AND (h.ended_at IS NULL OR h.ended_at > p_occurred_at) END)
     ORDER BY h.started_at DESC LIMIT 1
 $$;
-"""
-
-RESERVATION_STATE = """
--- Locks a reservation, its key and its seat, in this order, and then reads. No row: no such reservation.
--- key_works, seat_works: whether a lease may still be drawn from (quota_lease_works).
-CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz) RETURNS TABLE (
-    id uuid, gateway_id bigint, state text, expired boolean, created_at timestamptz, expires_at timestamptz,
-    holds_until timestamptz, charges_at timestamptz, raised_at timestamptz, team_id bigint, membership_id bigint, key_id bigint,
-    seat_id bigint, plan_id bigint, model text, agent text, tags jsonb, left_quota_nanousd bigint, left_credits_nanousd bigint, rate_card_id bigint,
-    key_works boolean, seat_works boolean, api_key_id bigint, api_text_id bigint, left_balance_nanousd bigint,
-    usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
-#variable_conflict use_variable
--- A bare name is a column of the answer; columns of tables are written with the table's letter.
-BEGIN
-    PERFORM quota_limit_transaction();
-    SELECT r.id, r.gateway_id, r.state, r.expired, r.created_at, r.expires_at, r.holds_until, r.charges_at, r.raised_at,
-            r.team_id, r.membership_id, r.key_id, r.seat_id, r.plan_id, r.model, r.agent, r.tags, r.left_quota_nanousd, r.left_credits_nanousd,
-            r.rate_card_id, r.api_key_id, r.api_text_id, r.left_balance_nanousd
-        INTO id, gateway_id, state, expired, created_at, expires_at, holds_until, charges_at, raised_at,
-            team_id, membership_id, key_id, seat_id, plan_id, model, agent, tags, left_quota_nanousd, left_credits_nanousd, rate_card_id,
-            api_key_id, api_text_id, left_balance_nanousd
-        FROM quota_reservation r WHERE r.id = p_reservation_id FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    PERFORM 1 FROM teams_subscriptionkey k WHERE k.id = key_id FOR NO KEY UPDATE;
-    PERFORM 1 FROM teams_seat s WHERE s.id = seat_id FOR NO KEY UPDATE;
-    SELECT w.key_works, w.seat_works INTO key_works, seat_works
-        FROM quota_lease_works(key_id, seat_id, membership_id, p_at) w;
-    IF api_text_id IS NOT NULL THEN
-        PERFORM 1 FROM teams_apikeytext x WHERE x.id = api_text_id FOR NO KEY UPDATE;
-        key_works := quota_api_text_works(api_text_id, p_at);
-    END IF;
-    IF seat_id IS NOT NULL THEN
-        usage := (SELECT u.usage FROM quota_seat_usages(ARRAY[seat_id], ARRAY[created_at], p_at) u);
-    END IF;
-    RETURN NEXT;
-END $$;
 """
 
 LOCK_CREDITS = """
@@ -220,9 +142,7 @@ DROP = """
 DROP FUNCTION quota_memberships_of_one_person(bigint);
 DROP FUNCTION quota_usable_credits(bigint, bigint, boolean, timestamptz, timestamptz, timestamptz, uuid, boolean);
 DROP FUNCTION quota_lock_credits(bigint);
-DROP FUNCTION quota_reservation_state(uuid, timestamptz);
 DROP FUNCTION quota_held_seat(bigint, boolean, timestamptz);
-DROP FUNCTION quota_seat_usages(bigint[], timestamptz[], timestamptz);
 DROP TYPE quota_seat_usage_row;
 DROP FUNCTION quota_limit_transaction();
 """
@@ -233,6 +153,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            LIMITS + SEAT_USAGES + HELD_SEAT + RESERVATION_STATE + LOCK_CREDITS + USABLE_CREDITS, DROP
+            LIMITS + SEAT_USAGE + HELD_SEAT + LOCK_CREDITS + USABLE_CREDITS, DROP
         )
     ]

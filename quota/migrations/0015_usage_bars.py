@@ -54,7 +54,7 @@ BEGIN
         ) pool
         LEFT JOIN quota_creditaccess a ON a.membership_id = f.id
         LEFT JOIN quota_teamcredits t ON t.team_id = f.team_id
-        LEFT JOIN (seats CROSS JOIN LATERAL quota_seat_usages(seats.ids, seats.moments, p_at) u) ON u.seat_id = f.seat_id;
+        LEFT JOIN (seats CROSS JOIN LATERAL quota_seat_usages(seats.ids, seats.moments, seats.moments, p_at) u) ON u.seat_id = f.seat_id;
 END $$;
 """
 

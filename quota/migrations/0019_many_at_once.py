@@ -1,8 +1,8 @@
 """What many calls, draws or reported events are decided by, locked and read in one statement, and what is written of them in
 another one: for batches of calls (`quota.hot_path.gathered`) and for rows in bulk (`gathered_draws`, `gathered_events`).
 
-Each statement inside of a function of PL/pgSQL sees afresh, so what is read is never older than the locks. Nothing is waited
-for: what another transaction has locked is left out.
+Each statement inside of a function of PL/pgSQL sees afresh, so what is read is never older than the locks. Calls and draws
+wait for nothing: what another transaction has locked is left out.
 """
 
 from django.db import migrations
@@ -20,7 +20,7 @@ DROP FUNCTION IF EXISTS quota_call_states(text[], boolean, timestamptz, timestam
 
 CALL_STATES = """
 -- All that authorize and the recording of an event need to know about each key at its moment. No row: no such key. It
--- locks nothing. The usage of a seat is read as far as windows around the first of its moments need it.
+-- locks nothing. The usage of a seat is read as far as windows around all of its moments need it.
 -- Before a call (p_before) the rows as they stand decide, and the caller's clock about nothing but the end of an overlap:
 -- the server that made, replaced or revoked the key may have another clock. After a call its moment decides; it may lie
 -- 5 s before the key was made, by another clock.
@@ -60,8 +60,9 @@ BEGIN
                 ORDER BY e.starts_at DESC LIMIT 1
             ) plan ON true
     ), seats AS (
-        SELECT array_agg(f.seat_id) AS ids, array_agg(f.moment) AS moments
-        FROM (SELECT f.seat_id, min(f.moment) AS moment FROM facts f WHERE f.plan_id IS NOT NULL GROUP BY f.seat_id) f
+        SELECT array_agg(f.seat_id) AS ids, array_agg(f.first) AS first, array_agg(f.last) AS last
+        FROM (SELECT f.seat_id, min(f.moment) AS first, max(f.moment) AS last
+            FROM facts f WHERE f.plan_id IS NOT NULL GROUP BY f.seat_id) f
     )
     SELECT f.number, f.public_id::text, f.id, f.salt, f.root::text, f.works, f.membership_id, f.team_id, f.slug::text,
         EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
@@ -69,7 +70,7 @@ BEGIN
         (SELECT c.id FROM quota_ratecard c
             WHERE c.effective_from <= f.moment AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1),
         f.seat_id, CASE WHEN f.plan_id IS NOT NULL THEN f.seat_id END, f.plan_id, u.usage
-    FROM facts f LEFT JOIN (seats CROSS JOIN LATERAL quota_seat_usages(seats.ids, seats.moments, p_at) u)
+    FROM facts f LEFT JOIN (seats CROSS JOIN LATERAL quota_seat_usages(seats.ids, seats.first, seats.last, p_at) u)
         ON u.seat_id = f.seat_id AND f.plan_id IS NOT NULL;
 END $$;
 
@@ -172,7 +173,7 @@ HOLDS = """
 -- One row for each draw, by its number from 1 on. `is_open`: its hold is on a seat, and open. `id` and what follows are NULL
 -- unless this transaction has locked the hold and its seat. `by_gateway_id` is NULL where the credential does not work.
 -- `drawn_hash`: what the draw of this id, which is recorded already, had reported. `usage` is NULL but for the first draw of
--- each seat, and then as the oldest of their holds needs it. The moment is p_at, or else the clock after the locks.
+-- each seat, and then as all of their holds need it. The moment is p_at, or else the clock after the locks.
 CREATE FUNCTION quota_gather_holds(p_ids uuid[], p_draw_ids text[], p_credential_hashes text[], p_at timestamptz)
 RETURNS TABLE (
     number bigint, at timestamptz, is_open boolean, by_gateway_id bigint, drawn_hash text,
@@ -199,8 +200,10 @@ BEGIN
         FROM quota_reservation r CROSS JOIN LATERAL quota_lease_works(r.key_id, r.seat_id, r.membership_id, v_at) w
         WHERE r.id = ANY(v_ids)
     ), seat AS (
-        SELECT array_agg(s.seat_id) AS ids, array_agg(s.moment) AS moments
-        FROM (SELECT h.seat_id, min(h.created_at) AS moment FROM hold h GROUP BY h.seat_id) s
+        SELECT array_agg(s.seat_id) AS ids, array_agg(s.first) AS first, array_agg(s.last) AS last
+        FROM (SELECT h.seat_id, min(h.created_at) AS first,
+                max(quota_last_moment(h.model, h.created_at, h.expires_at, v_at)) AS last
+            FROM hold h GROUP BY h.seat_id) s
     )
     SELECT asked.number, v_at, o.id IS NOT NULL, g.id, v.usage_hash::text,
         h.id, h.gateway_id, h.state::text, h.expired, h.created_at, h.expires_at, h.holds_until, h.charges_at, h.raised_at,
@@ -214,7 +217,7 @@ BEGIN
         LEFT JOIN quota_reservation o ON o.id = asked.id AND o.state = 'held' AND o.seat_id IS NOT NULL
         LEFT JOIN hold h ON h.id = asked.id
         LEFT JOIN quota_usageevent v ON v.reservation_id = h.id AND v.draw_id = asked.draw_id AND asked.draw_id <> ''
-        LEFT JOIN (seat CROSS JOIN LATERAL quota_seat_usages(seat.ids, seat.moments, v_at) u) ON u.seat_id = h.seat_id
+        LEFT JOIN (seat CROSS JOIN LATERAL quota_seat_usages(seat.ids, seat.first, seat.last, v_at) u) ON u.seat_id = h.seat_id
     ORDER BY asked.number;
 END $$;
 
@@ -239,45 +242,39 @@ $$;
 """
 
 EVENTS = """
--- One row for each call that is reported, by its number from 1 on. `is_key`: its member holds a seat at the call's moment.
--- `key_id` and what follows are NULL unless this transaction has locked the key and that seat. `recorded_hash`: what the
--- event of this id, which the Team has already, had reported; `recorded_of`: the hold that it was drawn from. `usage` is NULL
--- but for the first call of each seat, and then as the oldest of them needs it.
+-- One row for each call that is reported, by its number from 1 on. `key_id` and what follows are NULL unless its key was locked,
+-- and with it the seat that its member held at the call's moment. `recorded_hash`: what the event of this id, which the Team
+-- has already, had reported; `recorded_of`: the hold that it was drawn from. `usage` is NULL but for the first call of each
+-- seat, and then as all of them need it.
+-- Keys and then seats are waited for, each kind by its primary key, as everybody else takes them: of many reports at once
+-- about the same keys one is recorded after another.
 CREATE FUNCTION quota_gather_events(p_key_public_ids text[], p_moments timestamptz[], p_event_ids text[], p_at timestamptz)
 RETURNS TABLE (
-    number bigint, is_key boolean, recorded_hash text, recorded_of uuid,
+    number bigint, recorded_hash text, recorded_of uuid,
     key_id bigint, key_works boolean, membership_id bigint, team_id bigint, rate_card_id bigint,
     seat_id bigint, plan_id bigint, usage quota_seat_usage_row
 ) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
 #variable_conflict use_column
 DECLARE
-    v_keys text[]; v_seats bigint[];
+    v_seats bigint[];
 BEGIN
     PERFORM quota_limit_batch();
-    SELECT coalesce(array_agg(l.key_id), '{}'), coalesce(array_agg(l.seat_id), '{}') INTO v_keys, v_seats FROM (
-        SELECT k.key_id::text, s.id AS seat_id
-        FROM teams_subscriptionkey k JOIN teams_seatholding h ON h.membership_id = k.membership_id
-            JOIN teams_seat s ON s.id = h.seat_id
-        WHERE k.key_id = ANY(p_key_public_ids) AND EXISTS (
-            SELECT 1 FROM unnest(p_key_public_ids, p_moments) AS asked (public_id, moment)
-            WHERE asked.public_id = k.key_id
-                AND h.started_at <= asked.moment AND (h.ended_at IS NULL OR h.ended_at > asked.moment))
-        FOR NO KEY UPDATE OF k, s SKIP LOCKED
+    PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = ANY(p_key_public_ids) ORDER BY k.id FOR NO KEY UPDATE;
+    SELECT coalesce(array_agg(l.id), '{}') INTO v_seats FROM (
+        SELECT s.id FROM teams_seat s WHERE s.id IN (
+            SELECT held.seat_id FROM unnest(p_key_public_ids, p_moments) AS asked (public_id, moment)
+                JOIN teams_subscriptionkey k ON k.key_id = asked.public_id
+                CROSS JOIN LATERAL quota_held_seat(k.membership_id, false, asked.moment) held)
+        ORDER BY s.id FOR NO KEY UPDATE
     ) l;
     RETURN QUERY
-    SELECT asked.number,
-        EXISTS (SELECT 1 FROM teams_subscriptionkey k JOIN teams_seatholding h ON h.membership_id = k.membership_id
-            WHERE k.key_id = asked.public_id
-                AND h.started_at <= asked.moment AND (h.ended_at IS NULL OR h.ended_at > asked.moment)),
-        v.usage_hash::text, v.reservation_id,
+    SELECT asked.number, v.usage_hash::text, v.reservation_id,
         state.key_id, state.key_works, state.membership_id, state.team_id, state.rate_card_id, state.seat_id, state.plan_id,
         CASE WHEN row_number() OVER (PARTITION BY state.seat_id ORDER BY asked.number) = 1 THEN state.usage END
     FROM unnest(p_key_public_ids, p_moments, p_event_ids) WITH ORDINALITY AS asked (public_id, moment, event_id, number)
-        -- The seat that was used must be one that is locked with the key.
-        LEFT JOIN (quota_call_states(p_key_public_ids, p_moments, false, p_at) state
-            JOIN unnest(v_keys, v_seats) AS lock (key_public_id, seat_id)
-                ON lock.key_public_id = state.key_public_id AND lock.seat_id = state.held_seat_id)
-            ON state.number = asked.number
+        -- The seat that was used must be one that is locked.
+        LEFT JOIN quota_call_states(p_key_public_ids, p_moments, false, p_at) state
+            ON state.number = asked.number AND state.held_seat_id = ANY(v_seats)
         LEFT JOIN quota_usageevent v ON v.team_id = state.team_id AND v.external_id = asked.event_id
     ORDER BY asked.number;
 END $$;

@@ -41,6 +41,7 @@ MIGRATIONS = (
     "quota.migrations.0006_pay_as_you_go",
     "quota.migrations.0014_gathering",
     "quota.migrations.0019_many_at_once",
+    "quota.migrations.0020_usage_around_a_moment",
 )
 # The modules of `quota/hot_path` that ask database functions, and which of their functions ask each.
 CALLING = ("state", "accounts", "gathered", "gathered_draws", "gathered_events", "batches")
@@ -52,6 +53,7 @@ CALLERS = {
     "quota_held_seat": ("state.locked_call_state",),
     "quota_call_states": ("state.locked_call_state",),
     "quota_call_state": ("state.locked_call_state",),
+    "quota_last_moment": ("state.locked_reservation_state",),
     "quota_reservation_state": ("state.locked_reservation_state",),
     "quota_lock_credits": ("accounts.usable_credits", "accounts.usable_in_account"),
     "quota_usable_credits": ("accounts.usable_credits",),

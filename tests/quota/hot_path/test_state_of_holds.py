@@ -14,12 +14,22 @@ from django.db.models import Model, QuerySet
 
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.state import LiveHold, ReservationState, locked_reservation_state, seat_usage
-from quota.models import Entitlement, RateCard, Reservation
+from quota.models import Entitlement, RateCard, Reservation, UsageBucket
 from quota.windows import Hold
 from teams.models import Membership, SeatHolding, SubscriptionKey, User
 from teams.services.keys import rotate_key
 from teams.services.seats import assign_seat, free_seat
-from tests.helpers.factories import T0, USD, Scene, give_credits, make_desk, make_member, make_plan, make_seat
+from tests.helpers.factories import (
+    FIVE_HOURS,
+    T0,
+    USD,
+    Scene,
+    give_credits,
+    make_desk,
+    make_member,
+    make_plan,
+    make_seat,
+)
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, charging
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +95,21 @@ def test_a_state_is_all_of_its_own_hold_and_of_no_other(scene: Scene) -> None:
             call.reservation_id, Hold(T0, 0, T0 + 15 * MINUTE, is_lease=False), "reader", T0 + 15 * MINUTE
         ),
     }
+
+
+def test_of_a_hold_that_is_over_usage_is_read_around_its_own_moments_however_late(scene: Scene) -> None:
+    call, lease = scene.desk.ask(1), scene.desk.lease(PENNY, seconds=3600)
+    for hours in (5, 6, 7, 1000):
+        at = T0 + hours * HOUR
+        UsageBucket.objects.create(seat=scene.seat, rule=FIVE_HOURS.key, starts_at=at, used_nanousd=1)
+
+    def hours_of(held: Authorization, at: datetime) -> list[float]:
+        (buckets,) = state_of(held, at).usage.buckets.values()
+        return sorted((bucket.starts_at - T0) / HOUR for bucket in buckets)
+
+    assert [hours_of(held, T0 + MINUTE) for held in (call, lease)] == [[5, 6, 7, 1000]] * 2
+    late = T0 + 59 * 24 * HOUR
+    assert [hours_of(held, late) for held in (call, lease)] == [[5], [5, 6]]
 
 
 @pytest.mark.parametrize(
