@@ -43,10 +43,9 @@ def record_gathered(
     events: Sequence[ReportedEvent], *, gateway: Gateway, at: datetime
 ) -> list[UsageEvent | NotHere]:
     """What became of each, in their order, written in the caller's transaction."""
-    answers: list[UsageEvent | NotHere] = [LEFT] * len(events)
     keys = _keys_of(events, at)
     if not keys:
-        return answers
+        return [LEFT] * len(events)
     chosen = [events[number] for number in keys]
     rows = fetch_all(
         _GATHER_EVENTS,
@@ -57,9 +56,8 @@ def record_gathered(
             "at": at,
         },
     )
-    batch = _Batch(gateway, at)
-    for number, event, row in zip(keys, chosen, rows, strict=True):
-        answers[number] = batch.next(event, row)
+    batch, row_of = _Batch(gateway, at), dict(zip(keys, rows, strict=True))
+    answers = [batch.next(event, row_of.get(number)) for number, event in enumerate(events)]
     if batch.charged:
         write_charges(batch.charged, at)
     return answers
@@ -120,12 +118,18 @@ class _Batch:
     gateway: Gateway
     at: datetime
     usages: dict[int, SeatUsage] = field(default_factory=dict)
-    seen: set[tuple[int, str]] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
     left: set[int] = field(default_factory=set)
     charged: list[Charging] = field(default_factory=list)
 
-    def next(self, event: ReportedEvent, row: dict[str, Any]) -> UsageEvent | NotHere:
-        """What becomes of the next call."""
+    def next(self, event: ReportedEvent, row: dict[str, Any] | None) -> UsageEvent | NotHere:
+        """What becomes of the next call; None: it is not for here."""
+        answer = self._next(event, row) if row else LEFT
+        # Also of one that is left: whoever has the same id comes after it.
+        self.ids.add(event.id)
+        return answer
+
+    def _next(self, event: ReportedEvent, row: dict[str, Any]) -> UsageEvent | NotHere:
         usage = take_usage_of(row)
         if row["seat_id"] is None:
             return LEFT
@@ -134,7 +138,6 @@ class _Batch:
         answer = LEFT if seat_id in self.left else self._recorded(event, row, usage)
         if answer is LEFT:
             self.left.add(seat_id)
-        self.seen.add((row["team_id"], event.id))
         return answer
 
     def _recorded(
@@ -144,7 +147,7 @@ class _Batch:
         if row["recorded_hash"] is not None:
             same = (row["recorded_hash"], row["recorded_of"]) == (digest, None)
             return REPEATED if same else LEFT
-        if not row["key_works"] or (row["team_id"], event.id) in self.seen:
+        if not row["key_works"] or event.id in self.ids:
             return LEFT
         call = Call(
             gateway_id=self.gateway.pk,

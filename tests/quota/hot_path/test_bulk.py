@@ -13,11 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quota.errors import ModelUnknown
 from quota.hot_path import bulk
 from quota.hot_path.bulk import record_events, settle_many
 from quota.hot_path.draws import Report, Settlement
 from quota.hot_path.events import ReportedEvent
 from quota.models import Reservation, UsageBucket, UsageEvent
+from teams.errors import KeyInvalid
 from teams.services.keys import revoke_keys
 from tests.helpers.factories import (
     T0,
@@ -162,6 +164,17 @@ def test_a_row_that_is_not_usual_is_answered_as_alone_and_those_beside_it_are_re
     assert sorted(of_twin.values_list("external_id", "amount_nanousd")) == counted
     of_seat = UsageBucket.objects.filter(seat=twin.seat)
     assert sorted(of_seat.values_list("rule", "starts_at", "used_nanousd")) == buckets
+
+
+def test_of_two_rows_with_one_id_the_first_is_answered_first_though_it_goes_alone(
+    scene: Scene, alone: list[Any]
+) -> None:
+    before = replace(event(scene.desk, "twice"), occurred_at=T0 - HOUR)  # of before there was a key
+    rows = [before, event(scene.desk, "twice"), replace(event(scene.desk, "odd"), model="nobody")]
+    rows += [event(scene.desk, "odd"), event(scene.desk, "new")]
+    found = outcomes(record_events(gateway=scene.desk.gateway, events=rows, at=T0))
+    assert found == [KeyInvalid, (True, False), ModelUnknown, (True, False), (True, False)]
+    assert alone == rows
 
 
 SHOWN = (
