@@ -253,7 +253,7 @@ RETURNS TABLE (
     number bigint, recorded_hash text, recorded_of uuid,
     key_id bigint, key_works boolean, membership_id bigint, team_id bigint, rate_card_id bigint,
     seat_id bigint, plan_id bigint, usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '1s' SET plan_cache_mode = 'force_generic_plan' AS $$
 #variable_conflict use_column
 DECLARE
     v_seats bigint[];
