@@ -57,7 +57,7 @@ def test_readyz_has_a_connection_of_its_own_while_requests_have_all_others() -> 
     try:
         with contextlib.suppress(PoolTimeout):  # threads of other tests may have some for good
             while len(taken) < pool.max_size:
-                taken.append(pool.getconn(timeout=5))
+                taken.append(pool.getconn(timeout=1))
         with pytest.raises(PoolTimeout):
             pool.getconn(timeout=0.01)
         with contextlib.closing(Health()) as health:

@@ -64,6 +64,7 @@ def said(bar: UsageBar) -> dict[str, object]:
     return {name: getattr(bar, name) for name in names}
 
 
+@pytest.mark.slow
 def test_whatever_state_members_are_in_the_bars_say_what_the_rows_say() -> None:
     seen: list[UsageBar] = []
     for seed in range(6):

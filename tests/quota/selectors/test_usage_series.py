@@ -133,6 +133,7 @@ def kill_in_slice(number: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(UsageWatermark, "save", killed)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_whatever_is_rolled_up_each_sum_is_that_of_the_events(
     people: People, monkeypatch: pytest.MonkeyPatch

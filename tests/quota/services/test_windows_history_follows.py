@@ -67,7 +67,7 @@ def worked_out(scene: Scene, at: datetime) -> set[Row]:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
 def test_what_follows_is_what_is_worked_out_of_everything(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "CLOCKS_APART", timedelta())
     monkeypatch.setattr(windows_history, "EVENTS_PER_TRANSACTION", 2)

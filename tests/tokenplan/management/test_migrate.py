@@ -152,6 +152,7 @@ def test_calls_that_come_behind_a_migration_are_answered(monkeypatch: pytest.Mon
     assert read_behind_a_migration() is None
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_they_were_not_while_a_migration_waited_for_its_lock_without_end(
     monkeypatch: pytest.MonkeyPatch,
