@@ -1,4 +1,4 @@
-"""What batches have in common: why one has no answer, and how all that it charges is written at once."""
+"""What batches have in common: why one has no answer, what is usual, and how charges are written at once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
-from quota.hot_path.charges import Charging
+from quota.allocation import split
+from quota.hot_path.charges import AfterDraw, Call, Charging, HeldParts, room_of, worked_out
 from quota.hot_path.sql import Columns, fetch_all
+from quota.hot_path.state import SeatUsage, check_genuine, id_and_kind_of
 from quota.models import UsageEvent
+from quota.pricing import Charge
+from teams import keytext
+from tokenplan.kit.errors import Refusal, Unavailable
 
 
 class NotHere(Enum):
@@ -23,6 +28,37 @@ class NotHere(Enum):
 
 
 LEFT, LOCKED, REPEATED = NotHere.LEFT, NotHere.LOCKED, NotHere.REPEATED
+
+
+def genuine_subscription_key(key_text: str) -> str | None:
+    """The public id of the Subscription Key that has just this text; None for any other text, of which the
+    road for one says what is wrong. Nothing is locked.
+    """
+    try:
+        public_id, kind = id_and_kind_of(key_text)
+        if kind is not keytext.SUBSCRIPTION_KEY:
+            return None
+        check_genuine(key_text, public_id, kind)
+    except (Refusal, Unavailable):
+        return None
+    return public_id
+
+
+def covered(
+    call: Call,
+    price: Charge,
+    *,
+    seat_usage: SeatUsage,
+    held: HeldParts,
+    at: datetime,
+    becomes: AfterDraw = AfterDraw.STAYS,
+) -> Charging | None:
+    """The charge, if what is held or the windows cover all of it; None: somebody else has to pay."""
+    parts = split(price.amount, room=held.room(room_of(call, seat_usage, held)), credits=0)
+    if parts.uncovered:
+        return None
+    return worked_out(call, price, parts, seat_usage=seat_usage, held=held, at=at, becomes=becomes)
+
 
 _EVENT = Columns(UsageEvent)
 _WRITE_CHARGES = """

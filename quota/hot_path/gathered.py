@@ -19,20 +19,17 @@ from typing import Any
 from django.db import transaction
 
 from quota.hot_path.authorize import LAST_USED_RESOLUTION, Authorization, authorization_of
-from quota.hot_path.batches import LEFT, LOCKED, NotHere
+from quota.hot_path.batches import LEFT, LOCKED, NotHere, genuine_subscription_key
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.sql import Columns, fetch_all
 from quota.hot_path.state import (
     CallState,
     SeatUsage,
-    check_genuine,
-    id_and_kind_of,
     take_usage_of,
 )
 from quota.models import Gateway, Reservation
 from quota.windows import Policy
-from teams import keytext
-from tokenplan.kit.errors import Refusal, Unavailable
+from tokenplan.kit.errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +75,7 @@ def _usual_id(request: AuthorizeRequest) -> str | None:
     """The public id of the genuine Subscription Key that asks for a call; None for any other request. What is
     forged is refused by the other road, which locks nothing for it either.
     """
-    try:
-        public_id, kind = id_and_kind_of(request.key_text)
-        if request.hold_nanousd is not None or kind is not keytext.SUBSCRIPTION_KEY:
-            return None
-        check_genuine(request.key_text, public_id, kind)
-    except (Refusal, Unavailable):
-        return None
-    return public_id
+    return genuine_subscription_key(request.key_text) if request.hold_nanousd is None else None
 
 
 def _authorized(

@@ -18,10 +18,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from quota.allocation import split
-from quota.hot_path.batches import LEFT, LOCKED, REPEATED, NotHere, write_charges
-from quota.hot_path.charges import AfterDraw, Charging, room_of, worked_out
-from quota.hot_path.draws import Draw, Drawn, Report, Settlement, check_open, digest_of, draw_of
+from quota.hot_path.batches import LEFT, LOCKED, REPEATED, NotHere, covered, write_charges
+from quota.hot_path.charges import AfterDraw, Charging
+from quota.hot_path.draws import Drawn, Report, Settlement, check_open, digest_of, draw_of
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import ReservationState, SeatUsage, take_usage_of
 from quota.models import Gateway, Reservation, UsageEvent
@@ -156,13 +155,6 @@ def _charged(hold: ReservationState, draw: Settlement, gateway: Gateway, at: dat
         found = draw_of(hold, draw.report, gateway=gateway, closes=draw.closes, at=at, received_at=at)
     except Refusal:
         return None
-    return _covered(found, hold.usage, at)
-
-
-def _covered(draw: Draw, usage: SeatUsage, at: datetime) -> Charging | None:
-    parts = split(draw.price.amount, room=draw.held.room(room_of(draw.call, usage, draw.held)), credits=0)
-    if parts.uncovered:
-        return None
-    return worked_out(
-        draw.call, draw.price, parts, seat_usage=usage, held=draw.held, at=at, becomes=draw.becomes
+    return covered(
+        found.call, found.price, seat_usage=hold.usage, held=found.held, at=at, becomes=found.becomes
     )

@@ -18,19 +18,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from quota.allocation import split
-from quota.hot_path.batches import LEFT, REPEATED, NotHere, write_charges
+from quota.hot_path.batches import (
+    LEFT,
+    REPEATED,
+    NotHere,
+    covered,
+    genuine_subscription_key,
+    write_charges,
+)
 from quota.hot_path.catalog import rate_card
-from quota.hot_path.charges import NOTHING_HELD, AfterDraw, Call, Charging, room_of, worked_out
+from quota.hot_path.charges import NOTHING_HELD, Call, Charging
 from quota.hot_path.draws import CLOCKS_APART, MAX_AHEAD
 from quota.hot_path.events import MAX_LATE, ReportedEvent, hash_of_event
 from quota.hot_path.sql import fetch_all
-from quota.hot_path.state import SeatUsage, check_genuine, id_and_kind_of, take_usage_of
+from quota.hot_path.state import SeatUsage, take_usage_of
 from quota.models import Gateway, UsageEvent
 from quota.pricing import charge
 from teams import keytext
 from teams.models import SubscriptionKey
-from tokenplan.kit.errors import Refusal, Unavailable
+from tokenplan.kit.errors import Refusal
 
 _GATHER_EVENTS = """
 SELECT number, recorded_hash, recorded_of, key_id, key_works, membership_id, team_id, rate_card_id,
@@ -74,7 +80,7 @@ def _keys_of(events: Sequence[ReportedEvent], at: datetime) -> dict[int, str]:
     texts = _texts_of(handles) if handles else {}
     keys = {}
     for number, event in usual.items():
-        key = _of_handle(event, texts) if event.key_handle else _of_text(event.key_text)
+        key = _of_handle(event, texts) if event.key_handle else genuine_subscription_key(event.key_text)
         if key is not None:
             keys[number] = key
     return keys
@@ -97,18 +103,6 @@ def _of_handle(event: ReportedEvent, texts: Mapping[str, Sequence[tuple[datetime
     of_member = texts.get(event.key_handle, ())
     made = bisect_right(of_member, event.occurred_at + CLOCKS_APART, key=lambda text: text[0])
     return of_member[made - 1][1] if made else None
-
-
-def _of_text(key_text: str) -> str | None:
-    """The public id of a genuine Subscription Key; None for any other text."""
-    try:
-        public_id, kind = id_and_kind_of(key_text)
-        if kind is not keytext.SUBSCRIPTION_KEY:
-            return None
-        check_genuine(key_text, public_id, kind)
-    except (Refusal, Unavailable):
-        return None
-    return public_id
 
 
 @dataclass
@@ -179,7 +173,4 @@ def _covered(call: Call, rate_card_id: int | None, usage: SeatUsage, at: datetim
         price = charge(rate_card(rate_card_id) if rate_card_id else None, call.model, call.usage)
     except Refusal:
         return None
-    parts = split(price.amount, room=room_of(call, usage, NOTHING_HELD), credits=0)
-    if parts.uncovered:
-        return None
-    return worked_out(call, price, parts, seat_usage=usage, held=NOTHING_HELD, at=at, becomes=AfterDraw.STAYS)
+    return covered(call, price, seat_usage=usage, held=NOTHING_HELD, at=at)

@@ -22,6 +22,7 @@ from django.db.backends.utils import CursorWrapper
 from quota.ids import first_id_at
 from quota.models import TagRollup, UsageRollup, UsageWatermark
 from quota.models.rollups import KEY
+from quota.selectors.recent import is_over
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 EVENTS_PER_TRANSACTION = 20_000
@@ -87,12 +88,11 @@ def _roll_up_some() -> int | None:
     that may still write an id of before `next_id` is under way.
     """
     watermark = _locked_watermark()
-    if watermark is None or watermark.next_id is None:
+    if watermark is None or watermark.next_id is None or watermark.next_transaction is None:
+        return None
+    if not is_over(watermark.next_transaction):
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_UNDER_WAY, [watermark.next_transaction])
-        if cursor.fetchone()[0]:
-            return None
         after, last = watermark.rolled_up_to, watermark.next_id
         up_to = _end_of_slice(cursor, after, last)
         cursor.execute(_ROLL_UP, {"after": after, "up_to": up_to, "most": EVENTS_PER_TRANSACTION})
@@ -122,20 +122,6 @@ _CLOCK = """
 SELECT clock_timestamp(), EXISTS (
     SELECT 1 FROM pg_trigger WHERE tgrelid = 'quota_usageevent'::regclass
         AND tgname = 'usage_with_an_older_id_is_noted' AND tgenabled IN ('O', 'A'))
-"""
-
-# Whether a transaction up to this number is under way. Those of other databases on the server are none of
-# ours: their numbers are locked by sessions of theirs. What is not known to be one of them is waited for.
-_UNDER_WAY = """
-SELECT EXISTS (
-    SELECT 1 FROM pg_snapshot_xip(pg_current_snapshot()) AS running (id)
-    WHERE running.id::text::bigint <= %s AND NOT EXISTS (
-        SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-        WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
-            AND l.transactionid::text::bigint = running.id::text::bigint %% 4294967296
-            AND a.datname <> current_database()
-    )
-)
 """
 
 _SUMS = (
