@@ -34,6 +34,10 @@ class TooBusy(Unavailable):
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, Unavailable)
 
 
+# A status, headers but for the length, and the body.
+RawAnswer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a problem document says, in the language that is active when the document is made.
@@ -72,6 +76,12 @@ class Problem:
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         return JsonResponse(self.document(), status=self.status, headers=headers, content_type=MEDIA_TYPE)
+
+    def raw(self) -> RawAnswer:
+        """The same without Django."""
+        response = self.response()
+        headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+        return self.status, headers, response.content
 
 
 NOT_FOUND = Problem("not_found", 404, _("There is nothing here"), _("Check the address and the method."))

@@ -121,7 +121,6 @@ class Application:
 
 async def refuse(problem: Problem, send: Send) -> None:
     """Answers with a problem document. The connection ends: what is left of the body is not waited for."""
-    response = problem.response()
-    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-    headers += [(b"connection", b"close"), (b"content-length", str(len(response.content)).encode())]
-    await send_answer(send, status=problem.status, headers=headers, body=response.content)
+    status, headers, content = problem.raw()
+    headers += [(b"connection", b"close"), (b"content-length", str(len(content)).encode())]
+    await send_answer(send, status=status, headers=headers, body=content)

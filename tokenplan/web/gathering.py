@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from tokenplan.kit.problems import TooBusy
+from tokenplan.kit.problems import RawAnswer, TooBusy
 from tokenplan.web.messages import Scope
 from tokenplan.web.wsgi_calls import Answer
 
@@ -131,8 +131,8 @@ class Road:
     path: re.Pattern[bytes]
     read: Callable[[Sequence[bytes], Mapping[bytes, bytes], bytes], Any]
     gathering: Gathering
-    answer: Callable[[Any], tuple[int, list[tuple[bytes, bytes]], bytes] | None]
-    refuse: Callable[[Any, TooBusy], tuple[int, list[tuple[bytes, bytes]], bytes]]
+    answer: Callable[[Any], RawAnswer | None]
+    refuse: Callable[[Any, TooBusy], RawAnswer]
     method: str = "POST"
     ignores_query: bool = False
 

@@ -27,14 +27,12 @@ from quota.hot_path.gathered_draws import SettleAsk
 from quota.models import UsageEvent
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.parsers import parse_json
-from tokenplan.kit.problems import Problem, TooBusy, problem_of
+from tokenplan.kit.problems import RawAnswer, TooBusy, problem_of
 
 AUTHORIZE = re.compile(rb"/api/v1/gateway/authorize")
 SETTLE = re.compile(rb"/api/v1/gateway/reservations/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/settle")
 UNREAD = (APIException, Refusal)
 
-# A status, headers but for the length, and the body.
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 _HEADERS = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
 
 
@@ -47,7 +45,7 @@ def read_authorize(path: Sequence[bytes], headers: Mapping[bytes, bytes], body: 
         return None
 
 
-def answer_authorize(authorization: Authorization | NotHere | None) -> Answer | None:
+def answer_authorize(authorization: Authorization | NotHere | None) -> RawAnswer | None:
     """The answer, as the view's; None where the batch has none."""
     if not isinstance(authorization, Authorization):
         return None
@@ -56,11 +54,11 @@ def answer_authorize(authorization: Authorization | NotHere | None) -> Answer | 
     return 201, [*headers, *_HEADERS], orjson.dumps(authorization_json(authorization))
 
 
-def refuse_authorize(ask: Ask, error: TooBusy) -> Answer:
+def refuse_authorize(ask: Ask, error: TooBusy) -> RawAnswer:
     """The refusal, as the view's: with what the gateway hands to its caller."""
     view = Authorize(request_id=ask.request.request_id)
     with translation.override(None):
-        return _refusal(view.problem(error))
+        return view.problem(error).raw()
 
 
 def read_settle(path: Sequence[bytes], headers: Mapping[bytes, bytes], body: bytes) -> SettleAsk | None:
@@ -72,22 +70,16 @@ def read_settle(path: Sequence[bytes], headers: Mapping[bytes, bytes], body: byt
         return None
 
 
-def answer_settle(event: UsageEvent | NotHere | None) -> Answer | None:
+def answer_settle(event: UsageEvent | NotHere | None) -> RawAnswer | None:
     """The receipt, as the view's; None where the batch has none."""
     if not isinstance(event, UsageEvent):
         return None
     return 200, _HEADERS, orjson.dumps(receipt_json(event))
 
 
-def refuse_settle(ask: SettleAsk, error: TooBusy) -> Answer:
+def refuse_settle(ask: SettleAsk, error: TooBusy) -> RawAnswer:
     """The refusal, as the view's."""
-    return _refusal(problem_of(error))
-
-
-def _refusal(problem: Problem) -> Answer:
-    response = problem.response()
-    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-    return problem.status, headers, response.content
+    return problem_of(error).raw()
 
 
 def _read(headers: Mapping[bytes, bytes], body: bytes) -> tuple[str, object] | None:

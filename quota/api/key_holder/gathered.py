@@ -19,15 +19,13 @@ from quota.api.usage_bar import usage_bar_json
 from quota.selectors.usage_bar import UsageBar, usage_bars
 from teams.keytext import key_id_of
 from teams.services.keys import recognise_keys
-from tokenplan.kit.problems import TooBusy, problem_of
+from tokenplan.kit.problems import RawAnswer, TooBusy, problem_of
 
 USAGE = re.compile(rb"/api/v1/usage")
 REMAINS = re.compile(rb"/v1/(?:token_plan|api/openplatform/coding_plan)/remains")
 
 # A bar, and the moment that it is of.
 Found = tuple[UsageBar, datetime]
-# A status, headers but for the length, and the body.
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 _HEADERS = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
 _NO_STORE = (b"cache-control", b"no-store")
 _JSON = {b"*/*", b"application/*", b"application/json"}
@@ -53,30 +51,27 @@ def bars_of_keys(texts: Sequence[str]) -> list[Found | None]:
     return [(bars[key.membership_id], at) if (key := keys.get(text)) else None for text in texts]
 
 
-def answer_usage(found: Found | None) -> Answer | None:
+def answer_usage(found: Found | None) -> RawAnswer | None:
     """The answer, as the view's; None where the batch has none."""
     return _answer(usage_bar_json(found[0])) if found else None
 
 
-def answer_remains(found: Found | None) -> Answer | None:
+def answer_remains(found: Found | None) -> RawAnswer | None:
     """As above, in the trackers' words."""
     return _answer(remains_json(*found), _NO_STORE) if found else None
 
 
-def refuse_usage(text: str, error: TooBusy) -> Answer:
+def refuse_usage(text: str, error: TooBusy) -> RawAnswer:
     """The refusal, as the view's."""
-    problem = problem_of(error)
-    response = problem.response()
-    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-    return problem.status, headers, response.content
+    return problem_of(error).raw()
 
 
-def refuse_remains(text: str, error: TooBusy) -> Answer:
+def refuse_remains(text: str, error: TooBusy) -> RawAnswer:
     """As the view answers whatever went wrong: with 200."""
     return _answer(UNKNOWN_ERROR, _NO_STORE)
 
 
-def _answer(body: dict[str, Any], *more: tuple[bytes, bytes]) -> Answer:
+def _answer(body: dict[str, Any], *more: tuple[bytes, bytes]) -> RawAnswer:
     # The views' own renderer: it decides how text that is not ASCII is written.
     return 200, [*_HEADERS, *more], JSONRenderer().render(body)
 
