@@ -62,6 +62,19 @@ def go_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bulk, name, lambda rows, **_: [LEFT] * len(rows))
 
 
+def note_rows_alone(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """A list to which, from here on, each row of a bulk report is added that goes the road for one."""
+    noted: list[Any] = []
+    row = bulk._row
+
+    def note(record: Any) -> Any:
+        noted.append(record.args[0])
+        return row(record)
+
+    monkeypatch.setattr(bulk, "_row", note)
+    return noted
+
+
 _ROADS: list[tuple[re.Pattern[bytes], Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = [
     (gathered.AUTHORIZE, gathered.read_authorize, authorize_gathered, gathered.answer_authorize),
     (gathered.SETTLE, gathered.read_settle, settle_gathered, gathered.answer_settle),

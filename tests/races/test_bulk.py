@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import pytest
 from django.db import connection
 
-from quota.hot_path import bulk, gathered_events
+from quota.hot_path import gathered_events
 from quota.hot_path.batches import write_charges
 from quota.hot_path.bulk import record_events, settle_many
 from quota.hot_path.charges import Charging
@@ -33,6 +32,7 @@ from tests.helpers.factories import (
 )
 from tests.helpers.hot_path import MINUTE, PENNY
 from tests.helpers.races import race
+from tests.helpers.roads import note_rows_alone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,15 +51,7 @@ def members(many: int) -> list[Desk]:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """A note for each row that goes alone."""
-    noted: list[object] = []
-    row = bulk._row
-
-    def note(record: Any) -> Any:
-        noted.append(record)
-        return row(record)
-
-    monkeypatch.setattr(bulk, "_row", note)
-    return noted
+    return note_rows_alone(monkeypatch)
 
 
 def test_reports_about_the_same_keys_in_other_orders_are_recorded_one_after_another(

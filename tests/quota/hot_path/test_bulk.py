@@ -33,7 +33,7 @@ from tests.helpers.factories import (
     make_seat,
 )
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, used
-from tests.helpers.roads import go_alone
+from tests.helpers.roads import go_alone, note_rows_alone
 
 pytestmark = pytest.mark.django_db
 
@@ -46,15 +46,7 @@ def road() -> None:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A note for each row that goes alone."""
-    noted: list[Any] = []
-    row = bulk._row
-
-    def note(record: Any) -> Any:
-        noted.append(record.args[0])
-        return row(record)
-
-    monkeypatch.setattr(bulk, "_row", note)
-    return noted
+    return note_rows_alone(monkeypatch)
 
 
 def event(desk: Desk, name: str, calls: int = 1, **more: Any) -> ReportedEvent:
