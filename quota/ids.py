@@ -7,7 +7,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+# Smaller than any id.
+NO_ID = UUID(int=0)
 _RANDOM_BITS = 74
+_MS_SHIFT = 80  # of the 128 bits, the first 48 are milliseconds since 1970
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -18,11 +21,17 @@ def new_id() -> UUID:
     milliseconds = time.time_ns() // 1_000_000
     random = secrets.randbits(_RANDOM_BITS)
     high, low = random >> 62, random & ((1 << 62) - 1)
-    return UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low)
+    return UUID(int=milliseconds << _MS_SHIFT | 7 << 76 | high << 64 | 2 << 62 | low)
 
 
 def first_id_at(moment: datetime) -> UUID:
     """No id that was made at the moment (aware) or later is smaller, nor an earlier one larger, to the
     millisecond.
     """
-    return UUID(int=(moment - _EPOCH) // timedelta(milliseconds=1) << 80)
+    return UUID(int=(moment - _EPOCH) // timedelta(milliseconds=1) << _MS_SHIFT)
+
+
+def earlier(id: UUID, by: timedelta) -> UUID:
+    """The last id of the millisecond that lies so much before that of this id."""
+    last_ms = max((id.int >> _MS_SHIFT) - by // timedelta(milliseconds=1), 0)
+    return UUID(int=(last_ms << _MS_SHIFT) + (1 << _MS_SHIFT) - 1) if last_ms else NO_ID

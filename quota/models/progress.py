@@ -4,15 +4,12 @@ cut short is taken up where it was.
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db import models
 from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from quota.ids import NO_ID
 from teams.models import Seat
-
-NOTHING_READ = UUID(int=0)
 
 
 class JobProgress(models.Model):
@@ -21,9 +18,9 @@ class JobProgress(models.Model):
     """
 
     job = models.CharField(primary_key=True, max_length=20)
-    usage_done = models.UUIDField(default=NOTHING_READ, help_text=_("Of usage events."))
+    usage_done = models.UUIDField(default=NO_ID, help_text=_("Of usage events."))
     entitlements_done = models.BigIntegerField(default=0)
-    usage_next = models.UUIDField(default=NOTHING_READ)
+    usage_next = models.UUIDField(default=NO_ID)
     entitlements_next = models.BigIntegerField(default=0)
     next_after_transaction = models.BigIntegerField(
         null=True, help_text=_("One that is newer than all that had written when that was noted.")
@@ -83,12 +80,12 @@ class ReconcileRun(models.Model):
     worked_at = models.DateTimeField(help_text=_("When its last part was done."))
     ended_at = models.DateTimeField(null=True, blank=True)
     replaced = models.BooleanField(default=False, help_text=_("It did not end: a whole run took its place."))
-    usage_from = models.UUIDField(default=NOTHING_READ)
-    usage_upto = models.UUIDField(default=NOTHING_READ)
-    usage_next = models.UUIDField(default=NOTHING_READ)
-    holds_from = models.UUIDField(default=NOTHING_READ)
-    holds_upto = models.UUIDField(default=NOTHING_READ)
-    holds_next = models.UUIDField(default=NOTHING_READ)
+    usage_from = models.UUIDField(default=NO_ID)
+    usage_upto = models.UUIDField(default=NO_ID)
+    usage_next = models.UUIDField(default=NO_ID)
+    holds_from = models.UUIDField(default=NO_ID)
+    holds_upto = models.UUIDField(default=NO_ID)
+    holds_next = models.UUIDField(default=NO_ID)
     entries_from = models.BigIntegerField(default=0)
     entries_upto = models.BigIntegerField(default=0)
     differences = models.PositiveIntegerField(default=0, help_text=_("How many it has found."))

@@ -14,11 +14,10 @@ from uuid import UUID
 
 from django.db import connection
 
+from quota.ids import NO_ID, earlier, first_id_at
+
 # More than clocks of servers differ by.
 CLOCKS_APART = timedelta(minutes=1)
-
-_NOTHING = UUID(int=0)
-_MS_SHIFT = 80  # of the 128 bits of an id, the first 48 are milliseconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ SELECT (SELECT v.id FROM quota_usageevent v ORDER BY v.id DESC LIMIT 1),
     (SELECT coalesce(max(l.id), 0) FROM quota_creditledgerentry l),
     (SELECT coalesce(max(e.id), 0) FROM quota_entitlement e),
     pg_current_xact_id()::text::bigint,
-    extract(epoch FROM clock_timestamp()) * 1000
+    clock_timestamp()
 """
 
 
@@ -53,23 +52,16 @@ def horizon() -> Horizon:
     """
     with connection.cursor() as cursor:
         cursor.execute(_HORIZON)
-        usage, hold, entries, entitlements, transaction, now_ms = cursor.fetchone()
-    newest_usage, newest_hold = usage or _NOTHING, hold or _NOTHING
-    now = UUID(int=int(now_ms) << _MS_SHIFT)
+        usage, hold, entries, entitlements, transaction, now = cursor.fetchone()
+    newest_usage, newest_hold = usage or NO_ID, hold or NO_ID
     return Horizon(
-        usage=earlier(min(newest_usage, now), CLOCKS_APART),
+        usage=earlier(min(newest_usage, first_id_at(now)), CLOCKS_APART),
         newest_usage=newest_usage,
         newest_hold=newest_hold,
         entries=entries,
         entitlements=entitlements,
         transaction=transaction,
     )
-
-
-def earlier(id: UUID, by: timedelta) -> UUID:
-    """The last id of the millisecond that lies so much before that of this id."""
-    last_ms = max((id.int >> _MS_SHIFT) - by // timedelta(milliseconds=1), 0)
-    return UUID(int=(last_ms << _MS_SHIFT) + (1 << _MS_SHIFT) - 1) if last_ms else _NOTHING
 
 
 # A snapshot knows the transactions of all databases of the server; those of another one are not waited for.

@@ -14,8 +14,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from quota.ids import earlier
 from quota.models import ReconcileFinding, ReconcileRun, UncheckedSum
-from quota.selectors.recent import earlier, horizon, is_over
+from quota.selectors.recent import horizon, is_over
 from quota.selectors.reconcile import (
     SUMS,
     Difference,

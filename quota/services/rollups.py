@@ -19,17 +19,17 @@ from uuid import UUID
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from quota.ids import first_id_at
+from quota.ids import NO_ID, first_id_at
 from quota.models import TagRollup, UsageRollup, UsageWatermark
 from quota.models.rollups import KEY
 from quota.selectors.recent import is_over
+from quota.selectors.usage_series import SUMMED
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 EVENTS_PER_TRANSACTION = 20_000
 # More than the 5 seconds after which the database notes an id as a straggler: its clock may step back by the
 # difference, as when another server takes over.
 BEHIND = timedelta(seconds=10)
-NOTHING = UUID(int=0)
 
 
 def roll_up() -> int:
@@ -39,7 +39,7 @@ def roll_up() -> int:
     counted twice. While another run is at it, this one does nothing. Where the database does not note
     stragglers, since it has no triggers, nothing is rolled up: sums are right without.
     """
-    UsageWatermark.objects.get_or_create(pk=1, defaults={"rolled_up_to": NOTHING})
+    UsageWatermark.objects.get_or_create(pk=1, defaults={"rolled_up_to": NO_ID})
     # As far as the last run has found, then as far as this one finds; that waits for what is under way now.
     rolled = _roll_up_to_next()
     _find_next()
@@ -52,7 +52,7 @@ def start_anew() -> None:
     UsageWatermark.objects.select_for_update(no_key=True).filter(pk=1).first()
     for model in (UsageRollup, TagRollup):
         model.objects.all()._raw_delete(model.objects.db)
-    UsageWatermark.objects.filter(pk=1).update(rolled_up_to=NOTHING, next_id=None, next_transaction=None)
+    UsageWatermark.objects.filter(pk=1).update(rolled_up_to=NO_ID, next_id=None, next_transaction=None)
 
 
 def _roll_up_to_next() -> int:
@@ -124,28 +124,21 @@ SELECT clock_timestamp(), EXISTS (
         AND tgname = 'usage_with_an_older_id_is_noted' AND tgenabled IN ('O', 'A'))
 """
 
-_SUMS = (
-    "amount_nanousd",
-    "from_quota_nanousd",
-    "from_credits_nanousd",
-    "from_balance_nanousd",
-    "overrun_nanousd",
-)
 _NAMES = ", ".join(
     field if field in ("width_hours", "starts_at", "model", "modality") else f"{field}_id" for field in KEY
 )
 _READ = f"""e.id, e.team_id, e.membership_id, e.api_key_id, e.model, e.modality, e.tags, e.occurred_at,
-        e.is_undo, {", ".join(f"e.{name}" for name in _SUMS)}"""
-_ADDED = ", ".join(f"{name} = r.{name} + EXCLUDED.{name}" for name in ("calls", *_SUMS))
+        e.is_undo, {", ".join(f"e.{name}" for name in SUMMED)}"""
+_ADDED = ", ".join(f"{name} = r.{name} + EXCLUDED.{name}" for name in ("calls", *SUMMED))
 
 
 def _insert(table: str, column: str, value: str, more: str) -> str:
     """Adds the slice to the rows of a table, by hour and by day."""
     return f"""
-    INSERT INTO {table} AS r ({_NAMES}, {column}, calls, {", ".join(_SUMS)})
+    INSERT INTO {table} AS r ({_NAMES}, {column}, calls, {", ".join(SUMMED)})
     SELECT team_id, width.hours, date_trunc(width.name, occurred_at, 'UTC'), membership_id, api_key_id, model,
         modality, {value}, sum(CASE WHEN is_undo THEN -1 ELSE 1 END),
-        {", ".join(f"sum({name})" for name in _SUMS)}
+        {", ".join(f"sum({name})" for name in SUMMED)}
     FROM slice CROSS JOIN (VALUES (1, 'hour'), (24, 'day')) AS width (hours, name) {more}
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     ON CONFLICT ({_NAMES}, {column}) DO UPDATE SET {_ADDED}

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from quota.ids import new_id
+from quota.ids import earlier, new_id
 from quota.models import CreditLedgerEntry, Entitlement, Reservation, UsageEvent
-from quota.selectors.recent import earlier, horizon, is_over
+from quota.selectors.recent import horizon, is_over
 from tests.helpers.factories import USD, give_credits, make_scene
 from tests.helpers.races import race
 
