@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import RFC_4122
+from uuid import RFC_4122, UUID
 
 import time_machine
 
-from quota.ids import first_id_at, new_id
+from quota.ids import earlier, first_id_at, new_id
 
 
 def test_an_id_begins_with_the_milliseconds_of_its_time() -> None:
@@ -34,3 +34,10 @@ def test_the_first_id_of_a_moment_parts_what_was_made_before_it_from_what_was_no
         clock.move_to(at - millisecond)
         assert new_id() < first_id_at(at) < same < first_id_at(at + millisecond)
     assert first_id_at(at) == first_id_at(at.replace(microsecond=123_000))
+
+
+def test_an_earlier_id_is_the_last_of_its_millisecond() -> None:
+    id = UUID(int=5_000_123 << 80 | 7)
+    assert earlier(id, timedelta(minutes=1)) == UUID(int=((5_000_123 - 60_000 + 1) << 80) - 1)
+    assert earlier(id, timedelta()) == UUID(int=((5_000_123 + 1) << 80) - 1)
+    assert earlier(id, timedelta(days=1)) == UUID(int=0)

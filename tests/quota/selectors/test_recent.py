@@ -17,13 +17,6 @@ from tests.helpers.races import race
 MINUTE = timedelta(minutes=1)
 
 
-def test_an_earlier_id_is_the_last_of_its_millisecond() -> None:
-    id = UUID(int=5_000_123 << 80 | 7)
-    assert earlier(id, MINUTE) == UUID(int=((5_000_123 - 60_000 + 1) << 80) - 1)
-    assert earlier(id, timedelta()) == UUID(int=((5_000_123 + 1) << 80) - 1)
-    assert earlier(id, timedelta(days=1)) == UUID(int=0)
-
-
 @pytest.mark.django_db
 def test_the_horizon_of_nothing_is_nothing() -> None:
     found = horizon()
