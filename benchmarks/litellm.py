@@ -5,7 +5,6 @@ It runs from an environment of its own, which `make bench` builds.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import secrets
@@ -21,6 +20,7 @@ from benchmarks.calls import MODEL
 from benchmarks.scratch import HOST, environment_of, free_port
 from tokenplan.runtime import processes
 from tokenplan.runtime.litellm_proxy import ENVIRONMENT, KEPT, command, installed
+from tokenplan.runtime.supervisor import answers
 
 WORKERS = 2
 START_SECONDS = 300
@@ -80,18 +80,7 @@ def version() -> str:
 
 def _wait(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not _answers(port):
+    while not answers(HOST, port, "/health/liveliness", seconds=5):
         if time.monotonic() > deadline or child.poll() is not None:
             raise RuntimeError(f"LiteLLM did not start: {log.read_text(errors='replace')[-1000:]}")
         time.sleep(0.5)
-
-
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
-    try:
-        connection.request("GET", "/health/liveliness")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -170,10 +170,6 @@ class OwedUsageQuerySet(InAccount["OwedUsage"]):
         total: int = self.aggregate(total=Sum("left_nanousd", default=0))["total"]
         return total
 
-    def of_person(self, membership: Membership) -> Self:
-        """Of all memberships that the person ever had in the Team: who comes back owes the same."""
-        return self.filter(membership__user=membership.user_id, membership__team=membership.team_id)
-
 
 class CreditAccessQuerySet(QuerySet["CreditAccess"]):
     def of(self, memberships: Iterable[Membership]) -> dict[int, CreditAccess]:

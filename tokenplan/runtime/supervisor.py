@@ -215,11 +215,11 @@ class Supervisor:
             yield
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether the web server answers `/healthz` with 200."""
-    connection = http.client.HTTPConnection(host, port, timeout=2)
+def answers(host: str, port: int, path: str = "/healthz", *, seconds: float = 2) -> bool:
+    """Whether a web server answers this path with 200 within so many seconds."""
+    connection = http.client.HTTPConnection(host, port, timeout=seconds)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

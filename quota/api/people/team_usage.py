@@ -17,7 +17,7 @@ from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_series import SPAN_PARAMETERS, SeriesSerializer, Span, series_json, span_of
 from quota.models import UsageEvent
-from quota.selectors.usage_bar import usage_bar
+from quota.selectors.usage_bar import usage_bar, usage_bars
 from quota.selectors.usage_series import Group
 from teams.api.views import PersonView, TeamView
 from teams.models import Membership, Team
@@ -46,7 +46,7 @@ class MyUsage(PersonView):
     def get(self, request: Request) -> Response:
         now = timezone.now()
         mine = Membership.objects.live().filter(user=self.person).select_related("team", "user")
-        return self.page_built(mine, lambda page: [usage_bar_json(usage_bar(own, now)) for own in page])
+        return self.page_built(mine, lambda page: [usage_bar_json(bar) for bar in usage_bars(page, now)])
 
 
 class MemberUsage(TeamView):

@@ -47,7 +47,9 @@ def read_plainly(member: Membership, at: datetime) -> dict[str, object]:
         "suspended": suspended,
         "windows": usage.windows(plan.limits, at) if usage and plan else [],
         "agents": len(usage.agents(at)) if usage else 0,
-        "owed": OwedUsage.objects.of_person(member).credits().left(),
+        "owed": OwedUsage.objects.filter(membership__user=member.user_id, membership__team=member.team_id)
+        .credits()
+        .left(),
         "credits": MemberCredits(
             access=access.allowed,
             balance=team_balance(member.team_id, at),
