@@ -56,6 +56,13 @@ class Installation:
             self.command(), env={**self.environment, **changes}, capture_output=True, text=True, timeout=30
         )
 
+    def kill(self) -> None:
+        """Ends whatever of it still runs."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        if self.up:
+            self.up.wait(40)
+
     def processes(self) -> dict[int, str]:
         """Every process of this installation: it carries DATA in its environment or its command line."""
         found = {}
@@ -89,5 +96,4 @@ def installed(data: Path, **environment: str) -> Iterator[Installation]:
         yield installation
         installation.signal(signal.SIGINT)
     finally:
-        for pid in installation.processes():
-            os.kill(pid, signal.SIGKILL)
+        installation.kill()

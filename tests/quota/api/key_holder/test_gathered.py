@@ -22,7 +22,7 @@ from tests.helpers.api_client import make_office
 from tests.helpers.crowds import Crowd
 from tests.helpers.factories import T0, key_of, make_member
 from tests.helpers.hot_path import HOUR
-from tokenplan.kit.problems import TooBusy
+from tokenplan.kit.problems import RawAnswer, TooBusy
 
 USAGE, REMAINS = "/api/v1/usage", "/v1/token_plan/remains"
 LEGACY = "/v1/api/openplatform/coding_plan/remains"
@@ -40,7 +40,7 @@ class Path:
 
     path: str
     read: Callable[..., str | None]
-    answer: Callable[..., gathered.Answer | None]
+    answer: Callable[..., RawAnswer | None]
 
     def ask(self, text: str, **more: str) -> str | None:
         headers = {"authorization": f"Bearer {text}", **more}
@@ -60,20 +60,20 @@ def path(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-def by_the_view(path: Path, text: str) -> gathered.Answer:
+def by_the_view(path: Path, text: str) -> RawAnswer:
     response = Client().get(path.path, headers={"Authorization": f"Bearer {text}"})
     headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
     return response.status_code, headers, response.content
 
 
-def compared(answer: gathered.Answer | None) -> tuple[int, dict[bytes, bytes], bytes]:
+def compared(answer: RawAnswer | None) -> tuple[int, dict[bytes, bytes], bytes]:
     assert answer is not None
     status, headers, body = answer
     ignored = {b"content-length", *(name.encode() for name in OF_BROWSERS)}
     return status, {name: value for name, value in headers if name not in ignored}, body
 
 
-def gathered_answers(path: Path, *texts: str) -> list[gathered.Answer | None]:
+def gathered_answers(path: Path, *texts: str) -> list[RawAnswer | None]:
     return [path.answer(found) for found in gathered.bars_of_keys(texts)]
 
 
