@@ -20,14 +20,19 @@ from pytest_django import DjangoDbBlocker
 
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.chromium import FLAGS, chromium
-from tests.helpers.databases import copy_role_settings, empty_tables_quickly, migrated_template
+from tests.helpers.databases import (
+    copy_role_settings,
+    empty_tables_quickly,
+    migrated_template,
+    wait_for_no_disk,
+)
 from tokenplan.runtime.embedded import embedded_servers, servers_in_use
 
 _servers = contextlib.ExitStack()
 
 # The same examples in every run, and no time limit for one; `make test-all` tries more of them.
 # HYPOTHESIS_PROFILE=search tries new examples.
-hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.register_profile("all", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 # A property that fails has noticed the planted fault (tests/mutants); nobody needs the smallest example.
@@ -85,9 +90,11 @@ def django_db_modify_db_settings(
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The test database. At the end every connection to it is closed, so that it can be dropped."""
-    if template := connection.settings_dict["TEST"].get("TEMPLATE"):
-        with django_db_blocker.unblock():
+    with django_db_blocker.unblock():
+        if template := connection.settings_dict["TEST"].get("TEMPLATE"):
             copy_role_settings(template)
+        else:
+            wait_for_no_disk()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(

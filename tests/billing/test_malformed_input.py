@@ -117,6 +117,7 @@ def test_a_change_of_any_kind_survives_malformed_input(shop: Shop) -> None:
         shop.unchanged(kind)
 
 
+@pytest.mark.slow
 def test_seats_are_not_bought_by_malformed_input(shop: Shop) -> None:
     client, url = shop.page("team-subscribe", shop.new)
 

@@ -36,18 +36,18 @@ TEMPLATE = "test_template_"
 
 def empty_tables_quickly() -> None:
     """From here on the tables are emptied by DELETE after a test that commits, and that of the cache too,
-    which has the rate limits of sign-in. Where DATABASE_URL names a server, where we may not be allowed to,
-    as Django does.
+    which has the rate limits of sign-in. Where DATABASE_URL names a role that may not, as Django does.
     """
     flush: Callable[[TransactionTestCase], None] = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def empty(case: TransactionTestCase) -> None:
-        if not settings.EMBEDDED_DATABASE:
-            flush(case)
-            cache.clear()
-            return
         with connection.cursor() as cursor:
-            cursor.execute(EMPTY)
+            cursor.execute("SELECT current_setting('is_superuser')::boolean")
+            if cursor.fetchone() == (True,):
+                cursor.execute(EMPTY)
+                return
+        flush(case)
+        cache.clear()
 
     TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
 
@@ -77,9 +77,20 @@ def copy_role_settings(template: str) -> None:
         f" WHERE datname = '{template}'"
     ):
         _run(statement)
+    _connect_anew()
+
+
+def wait_for_no_disk() -> None:
+    """Where DATABASE_URL names a server that waits for its disk, the test database does not."""
+    _run(f'ALTER DATABASE "{connection.settings_dict["NAME"]}" SET synchronous_commit = off')
+    _connect_anew()
+
+
+def _connect_anew() -> None:
+    """A connection has the settings of the moment it was made."""
     database: Any = connection
     database.close()
-    database.close_pool()  # a connection has the settings of the moment it was made
+    database.close_pool()
 
 
 def _version() -> str:
@@ -103,8 +114,7 @@ def _make(name: str) -> None:
     try:
         database.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     finally:
-        database.close()
-        database.close_pool()
+        _connect_anew()
         database.settings_dict["TEST"]["NAME"] = test
         database.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = product
     _run(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')

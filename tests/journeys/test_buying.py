@@ -124,6 +124,7 @@ def buyer(page: Page, url: str) -> Team:
     return Team.objects.get(default_for=ada)
 
 
+@pytest.mark.slow
 def test_a_declined_card_is_refused_there_and_another_one_pays(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:
@@ -218,6 +219,7 @@ def test_two_tabs_cannot_make_two_subscriptions(
     assert len(api().payment_intents.list({}).data) == 1
 
 
+@pytest.mark.slow
 def test_an_upgrade_is_seen_with_its_money_and_then_works(
     page: Page, account: StripeAccount, live_server: LiveServer
 ) -> None:

@@ -40,6 +40,7 @@ def team(account: StripeAccount) -> Team:
     return team
 
 
+@pytest.mark.slow
 def test_credits_are_bought_used_up_and_topped_up_by_themselves(
     browser_page: Page, live_server: LiveServer, team: Team
 ) -> None:

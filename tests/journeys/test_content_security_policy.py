@@ -9,6 +9,7 @@ from tests.helpers.factories import allow_credits, make_seat, make_team, make_us
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.slow
 def test_a_person_signs_in_and_every_link_opens(browser_page: Page, live_server: LiveServer) -> None:
     owner = make_user("olivia@example.com", password="correct horse battery")
     team = make_team("Acme", owner=owner)

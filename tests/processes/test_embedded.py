@@ -83,6 +83,7 @@ def test_a_pid_file_with_the_number_of_another_process_is_ignored(data: Path) ->
     postgres.stop()
 
 
+@pytest.mark.slow
 def test_redis_keeps_what_it_stored_through_a_kill(data: Path) -> None:
     server = Redis(data)
     with servers_locked(data):

@@ -23,6 +23,7 @@ from tests.helpers.stripe_account import StripeAccount
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.slow
 def test_a_balance_that_a_top_up_takes_meanwhile_is_not_made_up_for_by_the_card(
     stripe_account: StripeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:

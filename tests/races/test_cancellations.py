@@ -15,6 +15,7 @@ from tests.helpers.stripe_account import StripeAccount
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.slow
 def test_a_call_that_arrives_late_does_not_hold(
     stripe_account: StripeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,7 @@ def test_control_without_the_lots_lock_two_members_take_the_same_credits(
     assert Reservation.objects.aggregate(total=Sum("from_credits_nanousd"))["total"] == 12 * PENNY
 
 
+@pytest.mark.slow
 def test_two_hundred_calls_at_once_never_exceed_a_shared_pool() -> None:
     scene = make_scene()
     give_credits(scene.team, 60 * PENNY)
@@ -134,6 +135,7 @@ def test_two_hundred_calls_at_once_never_exceed_a_shared_pool() -> None:
     assert Reservation.objects.aggregate(total=Sum("from_credits_nanousd"))["total"] == 100 * PENNY
 
 
+@pytest.mark.slow
 def test_two_hundred_calls_at_once_never_exceed_a_members_cap() -> None:
     scene = make_scene()
     give_credits(scene.team, USD)

@@ -71,6 +71,7 @@ def test_webhooks_for_one_invoice_at_once_make_one_voucher(
     assert Mail.objects.filter(kind="invite_voucher").count() == 1
 
 
+@pytest.mark.slow
 def test_two_who_hear_of_one_invoice_wait_for_each_other(
     stripe_account: StripeAccount, link: InviteLink, friend: Story
 ) -> None:
@@ -91,6 +92,7 @@ def test_two_who_hear_of_one_invoice_wait_for_each_other(
     is_lost_without_locks_alone(heard_twice)
 
 
+@pytest.mark.slow
 def test_a_refund_beside_the_payment_leaves_a_voucher_of_the_rest(
     stripe_account: StripeAccount, link: InviteLink, friend: Story
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_refund_beside_the_payment_leaves_a_voucher_of_the_rest(
     assert [lot.remaining_nanousd for lot in vouchers_of(link)] == [6 * USD]
 
 
+@pytest.mark.slow
 def test_a_person_who_opens_two_links_at_once_comes_by_one(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -126,6 +129,7 @@ def test_a_person_who_opens_two_links_at_once_comes_by_one(
     is_lost_without_locks_alone(two_links)
 
 
+@pytest.mark.slow
 def test_a_person_who_asks_for_a_link_in_two_tabs_gets_one(stripe_account: StripeAccount) -> None:
     at = stripe_account.at
 

@@ -300,6 +300,7 @@ def walk(thread: Thread, call: Call, wrong: list[tuple[str, str, int, object]]) 
     raise AssertionError(f"{call.method} {call.url} never came to its end")
 
 
+@pytest.mark.slow
 def test_after_a_restart_of_the_database_no_request_meets_a_connection_from_before(thread: Thread) -> None:
     """Three threads each had one, which wait in the pool when all of them end at once."""
     probe = Call("probe", "GET", PROBE)

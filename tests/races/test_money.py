@@ -22,6 +22,7 @@ from billing.workflows.refunds import refund_payment
 from billing.workflows.top_ups import top_up_all
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.credits import team_balance
+from tests.helpers.cases import many
 from tests.helpers.factories import CREDIT, USD, make_user
 from tests.helpers.races import race
 from tests.helpers.story import Story
@@ -72,6 +73,7 @@ def test_operators_who_pay_back_at_once_pay_back_once(story: Story) -> None:
         refund_payment(payment=payment, amount_nanousd=USD, reason="more", at=at, by=operators[0])
 
 
+@pytest.mark.slow
 def test_a_button_that_is_pressed_five_times_pays_back_once(story: Story) -> None:
     payment, at, operator, request = credits_of(story), story.account.at, make_user(), uuid4()
 
@@ -129,9 +131,10 @@ def agree(story: Story) -> None:
 
 
 # Threads meet in another way each time; once is enough for a short run.
-TURNS = [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in (1, 2))]
+TURNS = many(range(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", TURNS)
 def test_dropped_and_paid_in_the_same_moment_is_one_of_the_two(story: Story, turn: int) -> None:
     story.subscribe(max=1)

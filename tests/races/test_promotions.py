@@ -108,6 +108,7 @@ def test_without_the_lock_the_constraint_refuses_the_second_use(
     assert PromotionRedemption.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_tabs_that_subscribe_with_one_code_at_once_use_it_once(story: Story) -> None:
     make_code("HALF", percent_hundredths=5_000)
 

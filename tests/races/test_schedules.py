@@ -87,6 +87,7 @@ def test_a_seat_that_is_added_while_another_is_given_up_stays(
     assert story.paid()[2:] == [7_000 if is_scheduled else 12_000]
 
 
+@pytest.mark.slow
 def test_of_two_plans_at_once_the_later_one_is_scheduled(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:

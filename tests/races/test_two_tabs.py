@@ -58,6 +58,7 @@ def test_without_a_row_each_tab_has_a_page_of_its_own_and_each_is_paid(story: St
     assert len(live(story)) == TABS
 
 
+@pytest.mark.slow
 def test_tabs_that_subscribe_at_once_make_one_subscription(story: Story) -> None:
     def tab(seats: int) -> Checkout:
         checkout = story.begin_checkout(max=seats)
@@ -100,6 +101,7 @@ def test_without_a_row_each_tab_changes_the_subscription_and_each_is_charged(sto
     assert len(story.paid()) == 3
 
 
+@pytest.mark.slow
 def test_tabs_that_change_at_once_are_charged_once(story: Story) -> None:
     story.subscribe(max=1)
     story.account.advance(timedelta(days=10))

@@ -69,6 +69,7 @@ def agrees(story: Story) -> None:
     assert reconcile(at=story.account.at, everything=True).unrepaired == []
 
 
+@pytest.mark.slow
 def test_two_that_hear_of_one_refund_at_once_undo_once(story: Story) -> None:
     answers = race(*[lambda: hear(story)] * 3)
     wrong = [answer for answer in answers if isinstance(answer, Exception)]
@@ -83,6 +84,7 @@ STEPS: list[tuple[Any, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "after", [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")]
 )

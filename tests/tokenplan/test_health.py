@@ -49,6 +49,7 @@ def test_readyz_names_the_roots_of_keys_that_are_not_here(settings: Settings) ->
     )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_readyz_has_a_connection_of_its_own_while_requests_have_all_others() -> None:
     connection.close()

@@ -68,6 +68,7 @@ def test_a_stale_amount_is_refused_with_the_new_one_in_the_answer(shop: Shop) ->
     assert not Change.objects.exists()
 
 
+@pytest.mark.slow
 def test_giving_up_keeping_canceling_and_resuming_are_planned(shop: Shop) -> None:
     shop.subscribe({"max": 2})
     first = shop.get("subscription").body["seats"][0]["id"]
@@ -106,6 +107,7 @@ def test_an_unpaid_change_waits_and_is_dropped(shop: Shop) -> None:
     assert shop.charges() == [5_000]
 
 
+@pytest.mark.slow
 def test_an_unpaid_change_is_done_once_it_was_paid(shop: Shop) -> None:
     shop.subscribe({"max": 1})
     shop.use_card("pm_card_authenticationRequired")

@@ -14,6 +14,7 @@ from tests.helpers.stripe_account import StripeAccount
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_ones_link_is_made_once_and_says_what_it_has_brought(stripe_account: StripeAccount) -> None:
     link = make_inviter(stripe_account)
     InviteLink.objects.all().delete()

@@ -73,6 +73,7 @@ def test_the_portal_is_a_link(shop: Shop) -> None:
     assert owner.body["url"].startswith(shop.account.url)
 
 
+@pytest.mark.slow
 def test_a_promotion_code_in_the_body_is_taken_or_refused_with_its_code(shop: Shop) -> None:
     make_code("HALF", percent_hundredths=5_000)
     make_code("PACKS", scope="credits")

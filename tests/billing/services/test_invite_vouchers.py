@@ -43,7 +43,7 @@ from tests.helpers.promotions import make_code
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import DISPUTED, GOOD, StripeAccount
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 CENT = USD // 100
 DAY = timedelta(days=1)
@@ -103,7 +103,6 @@ def test_who_came_pays_less_and_the_inviter_gets_a_share_of_what_was_paid(
     assert f"/teams/{link.user.default_team.slug}/balance/" in sent.body
 
 
-@pytest.mark.slow
 def test_upgrades_and_renewals_are_cheaper_too_and_bring_a_voucher_each(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -123,7 +122,6 @@ def test_upgrades_and_renewals_are_cheaper_too_and_bring_a_voucher_each(
     ]
 
 
-@pytest.mark.slow
 def test_what_is_paid_after_the_campaign_brings_nothing_and_keeps_its_discount(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -138,7 +136,6 @@ def test_what_is_paid_after_the_campaign_brings_nothing_and_keeps_its_discount(
     assert len(vouchers_of(link)) == 1
 
 
-@pytest.mark.slow
 def test_a_discount_on_the_first_invoice_alone_is_not_on_the_next(stripe_account: StripeAccount) -> None:
     link = make_inviter(stripe_account)
     make_campaign(stripe_account.at, duration="once", off_hundredths=2_000, voucher_hundredths=500)
@@ -151,7 +148,6 @@ def test_a_discount_on_the_first_invoice_alone_is_not_on_the_next(stripe_account
     assert [lot.amount_nanousd for lot in vouchers_of(link)] == [4 * USD, 5 * USD]
 
 
-@pytest.mark.slow
 def test_a_typed_code_takes_the_place_of_the_discount_and_the_share_is_of_what_was_paid(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -201,7 +197,6 @@ def test_a_refund_takes_its_share_of_the_voucher_back(
     assert left(link) == [0]
 
 
-@pytest.mark.slow
 def test_what_of_a_voucher_is_spent_stays_spent(stripe_account: StripeAccount, link: InviteLink) -> None:
     friend = bought(stripe_account, link)
     (lot,) = vouchers_of(link)
@@ -216,7 +211,6 @@ def test_what_of_a_voucher_is_spent_stays_spent(stripe_account: StripeAccount, l
     assert taken.amount_nanousd == -2 * USD
 
 
-@pytest.mark.slow
 def test_what_comes_back_to_a_voucher_after_its_refund_is_taken_in_the_night(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -256,7 +250,6 @@ def test_what_comes_back_to_a_voucher_after_its_refund_is_taken_in_the_night(
     assert not list(differences(stripe_account.at))
 
 
-@pytest.mark.slow
 def test_a_refund_that_failed_gives_back_what_it_took(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -270,7 +263,6 @@ def test_a_refund_that_failed_gives_back_what_it_took(
     assert left(link) == [9 * USD]
 
 
-@pytest.mark.slow
 def test_a_refund_that_is_heard_of_before_the_payment_leaves_a_voucher_of_the_rest(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -285,7 +277,6 @@ def test_a_refund_that_is_heard_of_before_the_payment_leaves_a_voucher_of_the_re
     assert InviteVoucher.objects.get().clawed_nanousd == 0
 
 
-@pytest.mark.slow
 def test_what_was_refunded_whole_before_it_was_heard_of_brings_nothing(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -349,7 +340,6 @@ def test_a_card_stays_the_inviters_though_they_hand_the_team_on_that_paid_with_i
     assert (friend.paid(), left(link)) == ([9_000], [])
 
 
-@pytest.mark.slow
 def test_the_share_is_of_what_was_paid_without_tax(
     stripe_account: StripeAccount, link: InviteLink, settings: Any
 ) -> None:
@@ -362,7 +352,6 @@ def test_the_share_is_of_what_was_paid_without_tax(
     assert left(link) == [6 * USD]
 
 
-@pytest.mark.slow
 def test_a_blocked_link_brings_nothing_more_and_what_was_given_stays(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -384,7 +373,6 @@ def test_a_team_that_nobody_invited_brings_nothing(stripe_account: StripeAccount
     assert keep_voucher(invoice=Invoice.objects.get(team=other.team), at=stripe_account.at) == []
 
 
-@pytest.mark.slow
 def test_the_nightly_comparison_gives_what_no_event_has_named(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:

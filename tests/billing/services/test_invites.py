@@ -56,6 +56,7 @@ def test_whoever_pays_has_one_link_for_good(stripe_account: StripeAccount) -> No
     assert AuditEntry.objects.filter(action="invite.link_made", subject=link.code, by=link.user).count() == 1
 
 
+@pytest.mark.slow
 def test_who_used_to_pay_gets_a_link_and_who_never_did_gets_none(stripe_account: StripeAccount) -> None:
     story = Story(stripe_account, make_team(owner=make_person(stripe_account.at)))
     with pytest.raises(InvitesAfterPaying):
@@ -111,6 +112,7 @@ def test_nobody_comes_by_the_link_of_somebody_of_a_team_of_theirs(
     refused(stripe_account, link, former.user, InviteFromATeam)
 
 
+@pytest.mark.slow
 def test_only_who_has_paid_for_nothing_comes_by_a_link(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:
@@ -142,6 +144,7 @@ def test_who_has_paid_is_no_newcomer_by_handing_the_team_on(
     assert come_by_link(code=link.code, at=stripe_account.at, by=someone).user == someone
 
 
+@pytest.mark.slow
 def test_nobody_comes_by_two_links(stripe_account: StripeAccount, link: InviteLink) -> None:
     friend = make_friend(stripe_account, link)
 

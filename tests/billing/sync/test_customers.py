@@ -31,6 +31,7 @@ def stranger(**about: Any) -> str:
     return str(customer.id)
 
 
+@pytest.mark.slow
 def test_a_customer_that_is_deleted_at_stripe_ends_and_can_begin_anew(story: Story) -> None:
     story.subscribe(max=1)
     before = story.customer
@@ -53,6 +54,7 @@ def test_after_a_transfer_stripe_writes_to_the_new_owner(story: Story) -> None:
     assert reconcile(at=story.account.at).repaired == []
 
 
+@pytest.mark.slow
 def test_a_customer_of_a_lost_answer_is_nobodys_until_it_has_paid(story: Story) -> None:
     story.subscribe(max=1)
     stray = stranger(metadata={"team": str(story.team.pk)})

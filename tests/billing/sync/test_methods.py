@@ -84,6 +84,7 @@ def test_an_older_card_that_was_chosen_in_the_portal_pays_the_renewal(story: Sto
     assert charged_last(story) == "visa"
 
 
+@pytest.mark.slow
 def test_a_card_that_paid_an_invoice_on_its_page_pays_what_follows(story: Story) -> None:
     attach(story, "pm_card_chargeCustomerFail")
     story.account.advance(MONTH)
@@ -111,6 +112,7 @@ def test_a_bank_account_beside_a_card_is_shown_and_not_charged(story: Story, is_
     assert (charged_last(story), story.paid()) == ("visa", [2_000, 2_000])
 
 
+@pytest.mark.slow
 def test_with_a_bank_account_alone_the_renewal_is_debited_and_said(story: Story) -> None:
     card = default(story)
     attach(story, BANK)
@@ -126,6 +128,7 @@ def test_with_a_bank_account_alone_the_renewal_is_debited_and_said(story: Story)
     assert story.at_stripe.payment_settings.payment_method_types is None
 
 
+@pytest.mark.slow
 def test_a_detached_card_is_forgotten_and_link_takes_its_place(story: Story) -> None:
     card = default(story)
     attach(story, "pm_link", default=False)

@@ -71,6 +71,7 @@ def test_a_cancellation_that_was_not_heard_ends_the_new_period_and_pays_it_back(
     assert (Refund.objects.count(), Mail.objects.filter(kind="cancellation_missed").count()) == (1, 1)
 
 
+@pytest.mark.slow
 def test_before_the_card_is_charged_nothing_is_charged(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stripe's draft of the renewal stands for an hour."""
     canceled_unheard(story, monkeypatch)
@@ -85,6 +86,7 @@ def test_before_the_card_is_charged_nothing_is_charged(story: Story, monkeypatch
     assert renewal.status == "void"
 
 
+@pytest.mark.slow
 def test_a_renewal_that_could_not_be_charged_is_void(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     canceled_unheard(story, monkeypatch)
     story.use_card("pm_card_chargeCustomerFail")
@@ -95,6 +97,7 @@ def test_a_renewal_that_could_not_be_charged_is_void(story: Story, monkeypatch: 
     assert not api().invoices.list({"subscription": story.row.stripe_id, "status": "open"}).data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["end_subscription", "refund"])
 @pytest.mark.parametrize(
     "after", [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")]
@@ -124,6 +127,7 @@ def test_whoever_dies_meanwhile_is_made_up_for_and_pays_back_once(
     assert Mail.objects.filter(kind="cancellation_missed").count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_cancellation_that_reached_stripe_just_after_the_end_ends_the_period_before(
     story: Story, monkeypatch: pytest.MonkeyPatch, answered: bool
@@ -152,6 +156,7 @@ def test_a_cancellation_that_reached_stripe_just_after_the_end_ends_the_period_b
     assert Mail.objects.filter(kind="cancellation_missed").count() == 1
 
 
+@pytest.mark.slow
 def test_a_cancellation_that_was_heard_charges_and_pays_back_nothing(story: Story) -> None:
     story.subscribe(max=1)
     story.cancel()

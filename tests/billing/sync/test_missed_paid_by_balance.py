@@ -38,6 +38,7 @@ def balance(story: Story) -> int:
     return int(api().customers.retrieve(story.customer).balance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "late"),
     [

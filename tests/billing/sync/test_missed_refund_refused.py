@@ -18,6 +18,7 @@ from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 
 
+@pytest.mark.slow
 def test_the_owner_and_operators_get_a_mail_that_nothing_is_paid_back(
     stripe_account: StripeAccount, monkeypatch: pytest.MonkeyPatch, mailoutbox: list[EmailMessage]
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_lot_that_was_corrected_meanwhile_takes_no_more_than_its_size(
     assert Mail.objects.filter(kind="refund_failed").count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["period", "change"])
 def test_operators_hear_which_seats_a_refund_ended_that_failed_later(
     stripe_account: StripeAccount, mailoutbox: list[EmailMessage], what: str

@@ -109,12 +109,12 @@ def a_schedule_that_was_released(story: Story) -> None:
         (wrong_status, "subscription "),
         pytest.param(wrong_period, "", marks=pytest.mark.slow),
         pytest.param(other_quantities, "", marks=pytest.mark.slow),
-        (a_lost_seat, "seat "),
+        pytest.param(a_lost_seat, "seat ", marks=pytest.mark.slow),
         pytest.param(a_suspended_seat, "seat ", marks=pytest.mark.slow),
         pytest.param(an_unpaid_invoice, "invoice ", marks=pytest.mark.slow),
         pytest.param(a_forgotten_invoice, "invoice ", marks=pytest.mark.slow),
         pytest.param(an_unpaid_payment, "payment ", marks=pytest.mark.slow),
-        (a_forgotten_payment, "payment "),
+        pytest.param(a_forgotten_payment, "payment ", marks=pytest.mark.slow),
         pytest.param(an_open_checkout, "checkout ", marks=pytest.mark.slow),
         pytest.param(another_card, "customer ", marks=pytest.mark.slow),
         pytest.param(a_forgotten_promotion, "promotion ", marks=pytest.mark.slow),
@@ -139,12 +139,14 @@ def test_what_differs_is_made_to_agree_and_said(
     assert (again.repaired, again.unrepaired) == ([], [])
 
 
+@pytest.mark.slow
 def test_credits_for_a_payment_that_stripe_does_not_know_are_reported(story: Story) -> None:
     CreditPurchase.objects.update(payment_id="pi_of_another_account")
     (line,) = reconcile(at=story.account.at).unrepaired
     assert "got Credits for the payment pi_of_another_account, which Stripe does not know" in line
 
 
+@pytest.mark.slow
 def test_a_second_live_subscription_is_reported_and_changes_nothing(story: Story) -> None:
     story.use_card("pm_card_visa")
     price = api().prices.list({"lookup_keys": ["max_v1_month"]}).data[0].id
@@ -204,6 +206,7 @@ def test_an_item_that_is_not_ours_never_stops_the_seats_that_are(story: Story) -
     assert line.endswith(f" bills {price}, which is not a seat of ours")
 
 
+@pytest.mark.slow
 def test_seats_are_changed_beside_an_item_that_is_not_ours_and_it_stays(story: Story) -> None:
     price = another_item(story)
     story.account.deliver()

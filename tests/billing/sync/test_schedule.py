@@ -24,6 +24,7 @@ def story(stripe_account: StripeAccount) -> Story:
     return Story(stripe_account)
 
 
+@pytest.mark.slow
 def test_what_is_planned_is_scheduled_again_when_somebody_released_the_schedule(story: Story) -> None:
     story.subscribe(max=2)
     story.give_up(story.seats()[0])

@@ -53,6 +53,7 @@ def test_a_refunded_period_ends_its_seats_and_their_renewal(story: Story) -> Non
     assert reconcile(at=story.account.at).repaired == []
 
 
+@pytest.mark.slow
 def test_a_part_of_a_period_or_an_earlier_period_that_is_refunded_ends_nothing(story: Story) -> None:
     story.subscribe(max=1)
     first = period_payment(story)
@@ -86,6 +87,7 @@ def test_a_period_lost_in_a_dispute_ends_its_seats(story: Story) -> None:
     assert (story.row.status, story.plans()) == ("canceled", [])
 
 
+@pytest.mark.slow
 def test_a_refunded_change_undoes_that_change_alone(story: Story) -> None:
     story.subscribe(plus=1, max=1)
     plus, big = story.seats()

@@ -39,6 +39,7 @@ def seats_of(story: Story, plan: str) -> list[int]:
     return [seat_id for seat_id, code in seat_plans(story).items() if code == plan]
 
 
+@pytest.mark.slow
 def test_the_seats_that_moved_move_back_and_no_other(story: Story) -> None:
     story.subscribe(plus=2, max=1)
     before = seat_plans(story)
@@ -46,6 +47,7 @@ def test_the_seats_that_moved_move_back_and_no_other(story: Story) -> None:
     assert seat_plans(story) == before
 
 
+@pytest.mark.slow
 def test_the_seat_that_was_added_leaves_and_what_is_planned_stays(story: Story) -> None:
     story.subscribe(max=2)
     given_up, kept = story.seats()

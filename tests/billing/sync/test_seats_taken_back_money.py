@@ -48,6 +48,7 @@ def asked(change: Change | None) -> float | None:
     return dollars(change.amount_nanousd) if change is not None else None
 
 
+@pytest.mark.slow
 def test_what_was_refunded_costs_the_same_again(story: Story) -> None:
     story.subscribe(plus=1)
     for _ in range(3):
@@ -103,6 +104,7 @@ def refund_period(story: Story) -> None:
     story.account.deliver()
 
 
+@pytest.mark.slow
 def test_a_refunded_period_ends_its_own_seats_and_not_those_that_were_paid_since(story: Story) -> None:
     story.subscribe(plus=1, max=1)
     story.add("ultra", 2)

@@ -73,6 +73,7 @@ def costs_of(buyer: Buyer, seats: int, asked: Counter[str]) -> Costs:
     return costs
 
 
+@pytest.mark.slow
 def test_many_seats_cost_as_many_questions_as_few(stripe_account: StripeAccount, asked: Counter[str]) -> None:
     few, many = Buyer(stripe_account), Buyer(stripe_account)
     costs = costs_of(few, 2, asked)

@@ -73,6 +73,7 @@ def test_an_invoice_that_was_written_off_is_unpaid(story: Story) -> None:
     assert Mail.objects.filter(kind="payment_recovered").count() == 1
 
 
+@pytest.mark.slow
 def test_the_subscription_is_heard_of_before_the_invoice_that_was_written_off(story: Story) -> None:
     story.account.advance(9 * DAY)
     story.account.deliver()

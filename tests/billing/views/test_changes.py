@@ -121,6 +121,7 @@ def test_an_upgrade_shows_both_windows_before_and_after_and_resets_no_usage(
     assert [state.plan.code, *(window.used for window in state.windows)] == ["max", 2 * USD, 2 * USD]
 
 
+@pytest.mark.slow
 def test_moving_down_and_giving_up_are_planned_and_taken_back(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 3})
     first, second, _ = PurchasedSeat.objects.order_by("pk").values_list("pk", flat=True)
@@ -146,6 +147,7 @@ def test_moving_down_and_giving_up_are_planned_and_taken_back(as_user: AsUser, b
     assert not Change.objects.exists()
 
 
+@pytest.mark.slow
 def test_yearly_is_at_once_monthly_again_at_the_periods_end(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 1})
     client = as_user(buyer.user)
@@ -161,6 +163,7 @@ def test_yearly_is_at_once_monthly_again_at_the_periods_end(as_user: AsUser, buy
     assert Subscription.objects.get().next_interval == "month"
 
 
+@pytest.mark.slow
 def test_canceling_says_until_when_everything_works_and_can_be_taken_back(
     as_user: AsUser, buyer: Buyer
 ) -> None:

@@ -185,6 +185,7 @@ def test_a_payment_that_comes_later_is_under_way_until_then(as_user: AsUser, buy
         assert buyer.plans() == ["max"]
 
 
+@pytest.mark.slow
 def test_a_payment_that_fails_later_buys_nothing_and_one_may_choose_again(
     as_user: AsUser, buyer: Buyer
 ) -> None:

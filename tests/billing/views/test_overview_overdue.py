@@ -73,6 +73,7 @@ def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
     assert buyer.charges() == [5_000, 5_000]
 
 
+@pytest.mark.slow
 def test_while_a_payment_is_overdue_only_canceling_is_possible(as_user: AsUser, buyer: Buyer) -> None:
     with buyer.later(31 * DAY):
         buyer.account.deliver()

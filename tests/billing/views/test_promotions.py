@@ -172,6 +172,7 @@ def test_the_campaign_says_what_each_side_gets_for_whom_and_when(
     assert "Enter a code" not in page
 
 
+@pytest.mark.slow
 def test_whoever_pays_gets_their_link_there_and_sees_what_it_brought(
     stripe_account: StripeAccount, link: InviteLink
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_page_with_a_discount_is_left_once_the_campaign_has_ended(
     assert api().checkout.sessions.retrieve(without.stripe_id).amount_total == 5_000
 
 
+@pytest.mark.slow
 def test_a_year_is_cheaper_too(stripe_account: StripeAccount) -> None:
     friend = make_friend_of_a_campaign(stripe_account)
 
@@ -103,6 +104,7 @@ def make_friend_of_a_campaign(account: StripeAccount) -> Story:
     return make_friend(account, link)
 
 
+@pytest.mark.slow
 def test_what_is_off_the_first_invoice_alone_is_off_the_first_seats_of_a_team_alone(
     stripe_account: StripeAccount,
 ) -> None:

@@ -54,6 +54,7 @@ def test_canceled_works_until_the_periods_end_and_resumed_goes_on(story: Story) 
     ]
 
 
+@pytest.mark.slow
 def test_a_cancellation_that_was_asked_for_is_done_by_the_next_sync(story: Story) -> None:
     """The process died between our row and Stripe."""
     story.subscribe(max=2)

@@ -65,6 +65,7 @@ def test_a_hundred_ultra_for_the_last_hour_cost_seven_days(story: Story) -> None
     assert charged(story) == [280_000, 1_202_000]
 
 
+@pytest.mark.slow
 def test_a_seat_raised_in_the_last_hour_pays_the_difference_of_seven_days(story: Story) -> None:
     story.subscribe(plus=2)
     before_the_end(story, HOUR)

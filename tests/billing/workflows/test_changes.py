@@ -317,6 +317,7 @@ def test_a_second_click_that_names_its_seats_in_another_order_is_the_same_change
     assert len(story.paid()) == 2
 
 
+@pytest.mark.slow
 def test_another_change_that_was_shown_in_the_same_second_is_neither_a_repeat_nor_done(story: Story) -> None:
     story.subscribe(max=1)
     one, two = (change_request(kind="add", plan="max", count=count) for count in (1, 2))
@@ -327,6 +328,7 @@ def test_another_change_that_was_shown_in_the_same_second_is_neither_a_repeat_no
     assert (story.billed(), len(story.paid()), Change.objects.count()) == ({"max_v1_month": 2}, 2, 1)
 
 
+@pytest.mark.slow
 def test_what_an_operator_changed_at_stripe_is_seen_before_anything_is_worked_out(story: Story) -> None:
     story.subscribe(max=1)
     item = story.at_stripe["items"].data[0].id
@@ -349,6 +351,7 @@ def test_while_a_payment_is_overdue_nothing_changes_but_it_can_be_canceled(story
     assert story.row.cancel_at == story.row.period_end
 
 
+@pytest.mark.slow
 def test_a_version_that_is_no_longer_sold_is_kept_and_not_bought(story: Story) -> None:
     story.subscribe(max=1, plus=1)
     old, plus = Plan.objects.get(code="max"), story.seats()[0]
@@ -360,6 +363,7 @@ def test_a_version_that_is_no_longer_sold_is_kept_and_not_bought(story: Story) -
     assert story.billed() == {"max_v1_year": 1, "plus_v1_year": 1}
 
 
+@pytest.mark.slow
 def test_a_default_team_has_one_seat(stripe_account: StripeAccount) -> None:
     story = Story(stripe_account, make_user().default_team)
     story.subscribe(plus=1)
@@ -369,6 +373,7 @@ def test_a_default_team_has_one_seat(stripe_account: StripeAccount) -> None:
     assert story.plans() == ["max"]
 
 
+@pytest.mark.slow
 def test_a_promotion_goes_on_through_a_planned_change(story: Story) -> None:
     """Half the price for good: a schedule that names no discounts would lose it."""
     make_code("HALF", duration="forever", percent_hundredths=5_000)

@@ -60,6 +60,7 @@ def test_a_change_that_a_debit_would_pay_is_refused_before_anything_is_asked(sto
     assert story.paid() == [2_000]
 
 
+@pytest.mark.slow
 def test_what_waits_for_the_periods_end_needs_no_card(story: Story) -> None:
     story.add("plus", 2)
     use_debit(story, COMES)

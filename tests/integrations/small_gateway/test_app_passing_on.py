@@ -219,6 +219,7 @@ def test_a_caller_who_leaves_before_the_model_has_written_pays_nothing(
     upstream.go_on.set()
 
 
+@pytest.mark.slow
 def test_a_caller_who_leaves_a_call_that_is_not_streamed_pays_for_it(
     gateway: str, key: str, upstream: FakeModel
 ) -> None:

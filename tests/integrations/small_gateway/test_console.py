@@ -86,6 +86,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_and_nothing_is_held_twice(
     assert only_event().usage["input_tokens"] == 125
 
 
+@pytest.mark.slow
 def test_a_settlement_whose_answer_was_lost_is_charged_once(openai: Client, line: Line) -> None:
     stream = openai.chat.completions.create(model=MODEL, messages=HELLO, stream=True)
     next(iter(stream))

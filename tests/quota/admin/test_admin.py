@@ -22,6 +22,7 @@ from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, SeatHolding, SubscriptionKey, User
 from tests.helpers.admin_forms import hidden
 from tests.helpers.admin_urls import change_url, verb_url
+from tests.helpers.cases import many
 from tests.helpers.factories import (
     CREDIT,
     RATE_CARD,
@@ -57,7 +58,7 @@ def operator() -> Client:
     return client
 
 
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.model_name)
+@pytest.mark.parametrize("model", many(OURS, quick=2), ids=lambda model: model._meta.model_name)
 def test_lists_and_rows_open_and_nothing_can_be_edited_or_deleted(
     scene: Scene, operator: Client, model: type
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from quota.models import CreditGrant, CreditMonth, Reservation, UsageBucket, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.windows import Limit, Policy, Rule
+from tests.helpers.cases import many
 from tests.helpers.factories import T0, Scene, give_credits, limits, make_scene
 from tests.helpers.hot_path import HOUR, PENNY, windows_after, windows_before
 
@@ -58,7 +59,7 @@ def written(scene: Scene) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", many(range(3)))
 @pytest.mark.parametrize("windows", WINDOWS)
 def test_calls_over_one_lease_end_as_single_calls_do(windows: str, seed: int) -> None:
     chance = random.Random(seed)

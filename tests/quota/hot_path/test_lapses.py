@@ -24,6 +24,7 @@ from quota.services.corrections import correct_charge
 from quota.services.credits import adjust_lot, expire_lots
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
 from teams.services.keys import reveal_key, revoke_keys
+from tests.helpers.cases import many
 from tests.helpers.factories import T0, Desk, Scene, give_credits, make_api_key, make_scene
 from tests.helpers.hot_path import (
     HOUR,
@@ -364,7 +365,7 @@ def test_a_gateways_ids_are_its_own_whatever_they_say(scene: Scene) -> None:
     assert not list(differences(LATER))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", many(range(6)))
 def test_however_it_is_reported_around_its_end_it_comes_to_what_was_used(scene: Scene, seed: int) -> None:
     chance = random.Random(seed)
     give_credits(scene.team, 100 * PENNY, expires_at=T0 + 40 * 24 * HOUR)

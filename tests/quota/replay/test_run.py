@@ -104,6 +104,7 @@ def test_the_same_batch_again_charges_nothing_again(trace: Path, demo: Path) -> 
     assert Reservation.objects.count() == UsageEvent.objects.count() == 16
 
 
+@pytest.mark.slow
 def test_calls_are_dealt_to_keys_in_turn(trace: Path, demo: Path) -> None:
     replayed(trace, demo, "--limit", "10", "--batch-id", "b")
     keys = [entry["key"] for entry in json.loads(demo.read_text())["keys"]]
@@ -120,12 +121,14 @@ def test_what_a_gateway_cannot_know_yet_is_estimated(trace: Path, demo: Path) ->
     assert UsageEvent.objects.get().usage == {"input_tokens": 100, "output_tokens": 0}
 
 
+@pytest.mark.slow
 def test_recorded_gaps_are_kept_at_speed(trace: Path, demo: Path) -> None:
     said = replayed(trace, demo, "--limit", "11", "--speed", "2")  # a second of trace
     seconds = float(said["calls"].split(" in ")[1].split(" s:")[0])
     assert 0.5 <= seconds < 5
 
 
+@pytest.mark.slow
 def test_keys_may_be_given_by_hand_or_in_files(trace: Path, demo: Path, tmp_path: Path) -> None:
     content = json.loads(demo.read_text())
     keys = [entry["key"] for entry in content["keys"]]

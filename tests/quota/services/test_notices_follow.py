@@ -20,6 +20,7 @@ from quota.services.notices import send_notices
 from quota.windows import Limit, Policy, Rule
 from teams.models import Mail
 from teams.services.seats import move_seat
+from tests.helpers.cases import many
 from tests.helpers.factories import MONDAY, T0, USD, Scene, limits, make_member, make_plan, make_scene
 from tokenplan.kit.errors import Refusal
 
@@ -52,7 +53,7 @@ def record(scene: Scene, chance: random.Random, step: int, at: datetime) -> None
     record_events(gateway=scene.desk.gateway, events=[event], at=at)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
+@pytest.mark.parametrize("seed", many(range(5)))
 def test_the_same_mails_are_sent_as_if_every_seat_was_read(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

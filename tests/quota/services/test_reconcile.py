@@ -17,6 +17,7 @@ from quota.services.credits import adjust_lot, expire_lots, freeze_lot
 from quota.services.entitlements import entitle_seat
 from quota.services.reservations import expire_reservations
 from quota.windows import Limit, Policy, Rule
+from tests.helpers.cases import many
 from tests.helpers.drift import plant
 from tests.helpers.factories import (
     MONDAY,
@@ -50,7 +51,7 @@ def found() -> list[str]:
     return [str(difference) for difference in differences(T0 + timedelta(minutes=5))]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", many(range(6)))
 def test_whatever_the_services_did_nothing_differs(seed: int) -> None:
     chance = random.Random(seed)
     scene = make_scene(limits(40 * CENT, 300 * CENT))

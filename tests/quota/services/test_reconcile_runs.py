@@ -100,6 +100,7 @@ def test_a_whole_run_finds_what_is_found_in_one_snapshot(monkeypatch: pytest.Mon
         assert ended(begin_run(at=T0, everything=True)) == expected
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_in_any_part_is_taken_up_and_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     scene_with_charges()
     spoil()

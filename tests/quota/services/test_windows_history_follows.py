@@ -21,6 +21,7 @@ from quota.services.corrections import correct_charge
 from quota.services.entitlements import entitle_seat
 from quota.services.windows_history import close_windows
 from quota.windows import Limit, Policy, Rule
+from tests.helpers.cases import many
 from tests.helpers.crashes import Died
 from tests.helpers.factories import FIVE_HOURS, MONDAY, T0, USD, WEEK, Scene, limits, make_plan, make_scene
 from tokenplan.kit.errors import Refusal
@@ -67,7 +68,7 @@ def worked_out(scene: Scene, at: datetime) -> set[Row]:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
+@pytest.mark.parametrize("seed", many(range(4)))
 def test_what_follows_is_what_is_worked_out_of_everything(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "CLOCKS_APART", timedelta())
     monkeypatch.setattr(windows_history, "EVENTS_PER_TRANSACTION", 2)

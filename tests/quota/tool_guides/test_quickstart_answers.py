@@ -45,6 +45,7 @@ def team(live_server: LiveServer, settings: Settings) -> Iterator[Team]:
         yield team
 
 
+@pytest.mark.slow
 def test_every_command_is_answered_and_the_last_receipt_shows_by_itself(team: Team, tmp_path: Path) -> None:
     client = Client()
     client.force_login(owner_of(team).user)

@@ -77,6 +77,7 @@ def test_the_roles_limits_follow_the_code(monkeypatch: pytest.MonkeyPatch) -> No
     assert {"lock_timeout=1234ms", "statement_timeout=60000ms"} <= {*there}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_plain_write_waits_for_a_lock_as_long_as_a_service_does() -> None:
     """The admin, for one, writes in transactions that set no limits."""

@@ -61,6 +61,7 @@ def test_every_call_takes_what_the_sdk_sends(call: Route) -> None:
     assert list(faults_of_params(call.method, call.path, call.spec, call.required)) == []
 
 
+@pytest.mark.slow
 def test_every_object_is_what_the_sdk_expects(busy: Account) -> None:
     rows = kept(busy)
     assert {row["object"] for row in rows} >= {

@@ -90,6 +90,7 @@ def test_a_migration_behind_a_reader_is_tried_again_and_says_who_that_is(
     assert limits() == limits("reset_val")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_migration_that_never_gets_its_lock_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrate, "TRIES", 2)

@@ -76,6 +76,7 @@ def test_a_start_puts_back_nothing_that_an_operator_changed(settings: Settings) 
     assert (list(Plan.objects.order_by("pk").values()), Plan.objects.current("max")) == (before, newer)
 
 
+@pytest.mark.slow
 def test_elsewhere_it_does_not_start_with_the_demos_people_until_they_are_removed(settings: Settings) -> None:
     call_command("demo")
     away(settings)

@@ -19,6 +19,7 @@ from teams.services import keys
 from teams.services.memberships import end_membership
 from tests.helpers import factories
 from tests.helpers.api_client import make_office
+from tests.helpers.cases import many
 from tests.helpers.crowds import Crowd
 from tests.helpers.factories import T0, key_of, make_member
 from tests.helpers.hot_path import HOUR
@@ -77,7 +78,7 @@ def gathered_answers(path: Path, *texts: str) -> list[RawAnswer | None]:
     return [path.answer(found) for found in gathered.bars_of_keys(texts)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", many(range(3)))
 def test_both_roads_answer_the_same_whatever_state_members_are_in(
     seed: int, clock: time_machine.Traveller
 ) -> None:

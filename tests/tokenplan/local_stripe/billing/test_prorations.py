@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import pytest
 import stripe
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,7 @@ def cost(seats: dict[str, int]) -> int:
     return sum(CENTS[key] * count for key, count in seats.items())
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     first=SEATS,

@@ -49,6 +49,7 @@ def test_a_deleted_clock_takes_its_customers_with_it(shop: World) -> None:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     stops=st.lists(st.integers(1, 58 * 24), max_size=6),

@@ -1,5 +1,7 @@
 """The front page shows the account, and its switches make things happen."""
 
+import pytest
+
 from tests.helpers.local_stripe.account import DAY, Account
 from tests.helpers.local_stripe.busy_account import be_busy
 from tokenplan.local_stripe.payments import disputes
@@ -14,6 +16,7 @@ def test_a_delayed_payment_is_settled_once(account: Account) -> None:
     assert account.kinds()[-1] == "checkout.session.async_payment_failed"
 
 
+@pytest.mark.slow
 def test_the_front_page_shows_a_busy_account_and_advances_its_clocks(account: Account) -> None:
     be_busy(account)
     shown = account.get("/")
