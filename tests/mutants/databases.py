@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, connections
+import pytest
+from django.db import DatabaseError, connection, connections
 from pytest_django import DjangoDbBlocker
 
 from tests.mutants.planting import database_functions
@@ -45,6 +47,7 @@ class Copies:
         self.drop(copy)
         self._run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", self.original)
         self._run(f'CREATE DATABASE "{copy.name}" TEMPLATE "{self.original}"')
+        self._run(f"ALTER DATABASE \"{copy.name}\" SET track_functions = 'all'")
         copy.fresh, copy.planted = True, False
 
     def drop(self, copy: Copy) -> None:
@@ -62,3 +65,25 @@ class Copies:
     def _run(self, sql: str, *values: str) -> None:
         with self.blocker.unblock(), connection._nodb_cursor() as cursor:
             cursor.execute(sql, values or None)
+
+
+class FunctionsCalled:
+    """A plug-in of pytest that says which database functions a test has called."""
+
+    def __init__(self, blocker: DjangoDbBlocker) -> None:
+        self.blocker = blocker
+        self.names: list[str] | None = None
+
+    def begin(self) -> None:
+        """What was called until now is no longer counted."""
+        self.names = None
+        with self.blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_force_next_flush()")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Asks in the test's own transaction, before it is undone. None where there is none to ask in."""
+        if connection.in_atomic_block:
+            with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
+                cursor.execute("SELECT funcname FROM pg_stat_xact_user_functions WHERE calls > 0")
+                self.names = [name for (name,) in cursor.fetchall()]

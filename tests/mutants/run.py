@@ -25,7 +25,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from pytest_django import DjangoDbBlocker
 
-from tests.mutants.databases import Copies, Copy
+from tests.mutants.databases import Copies, Copy, FunctionsCalled
 from tests.mutants.faults import Fault
 from tests.mutants.targets import files_of
 
@@ -38,13 +38,14 @@ SURVIVED, NOTICED, NOT_PLANTED, BROKEN = 0, 1, 2, 3
 
 @dataclass
 class Reached:
-    """What a test reaches without any fault: lines by file; and how long it takes, and of that works itself,
-    which does not depend on what else the machine does.
+    """What a test reaches without any fault: lines by file, and functions of the database (None: not known);
+    and how long it takes, and of that works itself, which does not depend on what else the machine does.
     """
 
     seconds: float
     working: float
     lines: dict[str, frozenset[int]]
+    functions: frozenset[str] | None
 
 
 @dataclass
@@ -171,7 +172,9 @@ def scan(
         mine = wanted[part::many]
 
         def work(tell: Callable[[str], None], copy: Copy, mine: list[int] = mine, part: int = part) -> int:
-            found = {at: _reached(tests, at, files) for at in mine}
+            called = FunctionsCalled(tests.copies.blocker)
+            tests.items[mine[0]].config.pluginmanager.register(called)
+            found = {at: _reached(tests, at, files, called) for at in mine}
             with open(f"{path}.{part}", "w") as file:  # noqa: PTH123
                 json.dump(found, file)
             return 0
@@ -185,9 +188,10 @@ def scan(
             if status:
                 raise RuntimeError("\n".join(child.lines))
             with open(f"{path}.{child.job}") as file:  # noqa: PTH123
-                for at, (failed, seconds, working, lines) in json.load(file).items():
+                for at, (failed, seconds, working, lines, functions) in json.load(file).items():
                     numbers = {name: frozenset(of_file) for name, of_file in lines.items()}
-                    reached[int(at)] = Reached(seconds, working, numbers)
+                    names = None if functions is None else frozenset(functions)
+                    reached[int(at)] = Reached(seconds, working, numbers, names)
                     if failed:
                         failing.append(tests.items[int(at)].nodeid)
                         del reached[int(at)]
@@ -195,8 +199,10 @@ def scan(
     return reached, failing
 
 
-def _reached(tests: Tests, at: int, files: frozenset[str]) -> tuple[bool, float, float, dict[str, list[int]]]:
-    """Whether the test fails, its seconds, those in which it worked, and the lines it reaches."""
+def _reached(
+    tests: Tests, at: int, files: frozenset[str], called: FunctionsCalled
+) -> tuple[bool, float, float, dict[str, list[int]], list[str] | None]:
+    """Whether the test fails, its seconds, those in which it worked, and what it reaches."""
     lines: dict[str, set[int]] = defaultdict(set)
 
     def of_line(frame: FrameType, event: str, _: Any) -> Any:
@@ -206,6 +212,7 @@ def _reached(tests: Tests, at: int, files: frozenset[str]) -> tuple[bool, float,
     def of_call(frame: FrameType, event: str, _: Any) -> Any:
         return of_line if frame.f_code.co_filename in files else None
 
+    called.begin()
     begun, worked = time.monotonic(), time.process_time()
     threading.settrace(of_call)
     sys.settrace(of_call)
@@ -215,7 +222,7 @@ def _reached(tests: Tests, at: int, files: frozenset[str]) -> tuple[bool, float,
         sys.settrace(None)
         threading.settrace(None)
     seconds, working = time.monotonic() - begun, time.process_time() - worked
-    return failed, seconds, working, {file: sorted(found) for file, found in lines.items()}
+    return failed, seconds, working, {file: sorted(found) for file, found in lines.items()}, called.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +268,16 @@ def _near(tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: Coun
     others and the long ones last; then those that noticed another fault beside it, then the quickest.
     """
 
+    function = fault.place.rpartition("::")[2]
+    # PostgreSQL counts no calls of a function that it writes into the statement.
+    seen = {name for of_test in reached.values() for name in of_test.functions or ()}
+
     def reaches(at: int) -> bool:
         if not tests.items[at].nodeid.startswith(fault.near):
             return False
+        functions = reached[at].functions
+        if fault.sql and functions is not None and function in seen:
+            return function in functions
         lines = reached[at].lines.get(fault.file, frozenset())
         return bool(fault.lines & lines) if fault.lines else True
 
