@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import TextChoices
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -87,11 +88,11 @@ def require(membership: Membership, right: Right) -> None:
 def membership_of(user: User, slug: str) -> Membership:
     """The user's membership in the Team that a URL names, with its Team.
 
-    NotFound for a Team that the user is not a member of, as for one that does not exist.
+    NotFound for a Team that the user is not a member of, as for one that does not exist. Read from the
+    primary: whoever is removed sees nothing from that moment on.
     """
-    membership = (
-        Membership.objects.live().filter(user=user, team__slug=slug).select_related("team", "user").first()
-    )
+    memberships = Membership.objects.using(DEFAULT_DB_ALIAS).live()
+    membership = memberships.filter(user=user, team__slug=slug).select_related("team", "user").first()
     if membership is None:
         raise NotFound(gettext("There is no such Team among yours."))
     return membership

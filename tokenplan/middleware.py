@@ -1,11 +1,14 @@
-"""The security headers of every answer, and the limit on the size of every request's body."""
+"""The security headers of every answer, the limit on the size of every body, and where pages read."""
 
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest, HttpResponse
 
-from tokenplan.kit.problems import body_too_large, problem_of
+from tokenplan.kit import replica
+from tokenplan.kit.problems import UNAVAILABLE, body_too_large, problem_of
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -45,3 +48,64 @@ class BodyLimit:
         if length.isdecimal() and int(length) > limit:
             return problem_of(body_too_large(limit)).response()
         return self.get_response(request)
+
+
+class ReplicaReads:
+    """What a browser asks for is read from the replica, where there is one, for as long as it is near enough
+    behind and has what this browser wrote last (docs/decisions/0065).
+
+    Operators' pages and those of sign-in read from the primary, as do all who come without a session.
+    """
+
+    COOKIE = "wrote_at"
+    # The clocks of the two databases may differ by this many seconds.
+    CLOCKS_APART = 60
+    ON_PRIMARY = ("/admin/", "/accounts/")
+
+    def __init__(self, get_response: Answer) -> None:
+        if replica.REPLICA not in settings.DATABASES:
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+        self._nearness = replica.Nearness(settings.DATABASE_REPLICA_SECONDS)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return self.get_response(request)
+        with replica.reading(self._alias(request)) as reads:
+            response = self.get_response(request)
+        if reads.wrote:
+            self._remember(response)
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Where the replica went away in the middle of a page, the page is made again from the primary."""
+        match = request.resolver_match
+        if match is None or not isinstance(exception, UNAVAILABLE) or replica.reads_from() != replica.REPLICA:
+            return None
+        self._nearness.note_away(exception)
+        replica.go_to_primary()
+        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        return response
+
+    def _alias(self, request: HttpRequest) -> str:
+        if request.method not in ("GET", "HEAD") or request.path.startswith(self.ON_PRIMARY):
+            return DEFAULT_DB_ALIAS
+        wrote_at = request.COOKIES.get(self.COOKIE, replica.NO_POSITION)
+        if not replica.POSITION.fullmatch(wrote_at):
+            return DEFAULT_DB_ALIAS
+        return replica.REPLICA if self._nearness.is_near(wrote_at, UNAVAILABLE) else DEFAULT_DB_ALIAS
+
+    def _remember(self, response: HttpResponse) -> None:
+        """Until the replica is so far, this browser reads from the primary."""
+        try:
+            wrote_at = replica.position()
+        except UNAVAILABLE:
+            wrote_at = replica.LAST_POSITION
+        response.set_cookie(
+            self.COOKIE,
+            wrote_at,
+            max_age=settings.DATABASE_REPLICA_SECONDS + self.CLOCKS_APART,
+            httponly=True,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )

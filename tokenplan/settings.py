@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tokenplan.middleware.BodyLimit",
+    "tokenplan.middleware.ReplicaReads",
     "django.contrib.sessions.middleware.SessionMiddleware",
     # After the session and before whatever makes a text. It chooses among LANGUAGES.
     "django.middleware.locale.LocaleMiddleware",
@@ -105,6 +106,9 @@ WEB_STREAMS = 2
 
 EMBEDDED_DATABASE = not environment.text("DATABASE_URL")
 DATABASES = databases.databases(data=DATA, threads=WEB_THREADS + GATEWAY_THREADS + WEB_STREAMS)
+# Where there is a replica, pages read it while it is less than so many seconds behind.
+DATABASE_ROUTERS = ["tokenplan.kit.replica.Router"] if "replica" in DATABASES else []
+DATABASE_REPLICA_SECONDS = environment.number("DATABASE_REPLICA_SECONDS", 10, least=1, most=3600)
 # What `manage.py migrate` connects to, where that is another one.
 DIRECT_DATABASE = databases.direct_database()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -17,12 +17,13 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from django.db import connection
+from django.db import connections
 from django.db.models import Count, Q
 
 from quota.models.rollups import DAY, HOUR
 from quota.windows import EPOCH
 from teams.models import ApiKey, Membership, Team
+from tokenplan.kit.replica import reading_connection, reads_from
 from tokenplan.kit.transactions import one_transaction
 
 Owner: TypeAlias = Team | Membership | ApiKey
@@ -110,8 +111,8 @@ def usage_by(owner: Owner, start: datetime, end: datetime, *groups: Group) -> li
     out. A call with several tags counts in full under each of them, and one without any under the empty text.
     """
     question = _Question(owner, start, end, groups)
-    with connection.cursor() as cursor:
-        cursor.execute(*question.statement(_rolled_up_to()))
+    with reading_connection().cursor() as cursor:
+        cursor.execute(*question.statement(_rolled_up_to(reads_from())))
         return [question.row(values) for values in cursor.fetchall()]
 
 
@@ -119,9 +120,12 @@ def stream_usage(owner: Owner, start: datetime, end: datetime, *groups: Group) -
     """The rows of `usage_by`, in constant memory however many they are: they are read as they are taken, and
     until then a transaction is open. Whoever takes them may not wait for somebody meanwhile.
     """
-    question = _Question(owner, start, end, groups)
-    with one_transaction(), connection.chunked_cursor() as cursor:
-        cursor.execute(*question.statement(_rolled_up_to()))
+    return _streamed(_Question(owner, start, end, groups), reads_from())
+
+
+def _streamed(question: _Question, alias: str) -> Iterator[UsageRow]:
+    with one_transaction(reads_from=alias), connections[alias].chunked_cursor() as cursor:
+        cursor.execute(*question.statement(_rolled_up_to(alias)))
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
             yield from map(question.row, rows)
 
@@ -182,9 +186,9 @@ def _pieces(*pairs: tuple[timedelta, timedelta]) -> list[tuple[datetime, datetim
     return [(EPOCH + start, EPOCH + end) for start, end in pairs if start < end]
 
 
-def _rolled_up_to() -> UUID:
+def _rolled_up_to(alias: str) -> UUID:
     """The watermark, as a number for the planner of the statement that reads it itself."""
-    with connection.cursor() as cursor:
+    with connections[alias].cursor() as cursor:
         cursor.execute(f"SELECT {_WATERMARK}")
         (watermark,) = cursor.fetchone()
     return UUID(str(watermark))

@@ -155,9 +155,12 @@ def commits(item: pytest.Item) -> bool:
 
 
 def is_slow(item: pytest.Item) -> bool:
-    """Whether the test needs a new copy of the database after it, or tries many examples on it."""
+    """Whether `make test` leaves it out, or the database has to be copied again after it, or it tries many
+    examples there.
+    """
     tries_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-    return commits(item) or (tries_examples and needs_database(item))
+    left_out = bool(item.get_closest_marker("slow"))
+    return left_out or commits(item) or (tries_examples and needs_database(item))
 
 
 def scan(
@@ -244,7 +247,7 @@ def judge(
     while waiting or tests.children:
         while waiting and tests.free:
             fault = waiting.pop()
-            near = _near(tests, fault, reached, noticed[fault.place])
+            near = _near(tests, fault, reached, (noticed[fault.place], noticed[fault.file]))
             tests.start((fault, near), _work(tests, fault, near))
         for child, status in tests.wait(lambda child: reached[child.at].seconds * SLOWER + SECONDS):
             fault, near = child.job
@@ -257,16 +260,21 @@ def judge(
                 continue
             if status != SURVIVED and child.at >= 0:
                 noticed[fault.place][child.at] += 1
+                noticed[fault.file][child.at] += 1
             by = "" if status == SURVIVED else tests.items[child.at].nodeid
             verdicts.append(Verdict(fault, status == SURVIVED, by if status is not None else f"{by} (hangs)"))
             say(verdicts[-1])
     return verdicts
 
 
-def _near(tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: Counter[int]) -> list[int]:
+def _near(
+    tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: tuple[Counter[int], Counter[int]]
+) -> list[int]:
     """The tests that reach the fault, in the order in which they are asked: those of its module before
-    others and the long ones last; then those that noticed another fault beside it, then the quickest.
+    others and the long ones last; then those that noticed another fault beside it, then one in the same file,
+    then the quickest. `noticed`: which test has noticed how many faults, there and there.
     """
+    beside, in_file = noticed
 
     function = fault.place.rpartition("::")[2]
     # PostgreSQL counts no calls of a function that it writes into the statement.
@@ -281,10 +289,10 @@ def _near(tests: Tests, fault: Fault, reached: dict[int, Reached], noticed: Coun
         lines = reached[at].lines.get(fault.file, frozenset())
         return bool(fault.lines & lines) if fault.lines else True
 
-    def asked_late(at: int) -> tuple[bool, bool, int, float]:
+    def asked_late(at: int) -> tuple[bool, bool, int, int, float]:
         is_of_module = tests.items[at].path.stem.startswith(f"test_{Path(fault.file).stem}")
         working = reached[at].working
-        return working > LONG, not is_of_module, -noticed[at], working
+        return working > LONG, not is_of_module, -beside[at], -in_file[at], working
 
     return sorted((at for at in reached if reaches(at)), key=asked_late)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenplan.kit.errors import Refusal
+from tokenplan.kit.replica import go_to_primary
 
 # How long the database lets anything take, in milliseconds. A service sets them for its own transaction; what
 # sets none (a page that only reads, the admin, a command) has those of the role: `limit_role`. The functions
@@ -26,14 +27,19 @@ LIMITS_OF_ROLE = {
 
 
 @contextmanager
-def one_transaction(*, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS) -> Iterator[None]:
+def one_transaction(
+    *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, reads_from: str = DEFAULT_DB_ALIAS
+) -> Iterator[None]:
     """Everything inside is written, or nothing. Also a decorator; inside a transaction it joins that one.
+    `reads_from` is for what only reads, in one snapshot.
 
     Waiting more than 3 s for a lock raises OperationalError, which interfaces answer as `unavailable`; so
     does a statement that takes too long, and the database ends a transaction whose process sits still in it.
     """
-    with transaction.atomic():
-        with connection.cursor() as cursor:
+    if reads_from == DEFAULT_DB_ALIAS:
+        go_to_primary(to_write=True)
+    with transaction.atomic(using=reads_from):
+        with connections[reads_from].cursor() as cursor:
             # LOCAL ends with the transaction, so the next user of a pooled connection is not affected.
             cursor.execute(
                 f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS};"

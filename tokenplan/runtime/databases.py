@@ -13,6 +13,7 @@ from tokenplan.runtime import addresses, environment, folders
 ENGINE = "tokenplan.kit.postgresql"
 # Seconds to wait for a free connection, or for the database to come back, before a request is refused.
 CONNECTION_SECONDS = 3
+REPLICA_CONNECTION_SECONDS = 1
 # Where the machine of the database is gone without a word, libpq waits for its answer for ever, and the
 # database's own limits end nothing here. So the operating system asks whether it is there, and gives up
 # after 20 s: 10 of silence, and two questions that nobody answers.
@@ -26,27 +27,36 @@ NOTICES_SILENCE = {
 
 
 def databases(*, data: Path, threads: int) -> dict[str, dict[str, Any]]:
-    """DATABASES. `threads`: how many of a process may use a connection at once. Raises InvalidEnvironment."""
+    """DATABASES; with a `replica` where DATABASE_REPLICA_URL names one. `threads`: how many of a process may
+    use a connection at once. Raises InvalidEnvironment.
+    """
     url = environment.text("DATABASE_URL")
-    at = addresses.database_settings(url) if url else embedded(data)
+    size = environment.number("DATABASE_POOL_SIZE", threads + 4, least=1)
+    found = {"default": _database(addresses.database_settings(url) if url else embedded(data), pool(size))}
+    found["default"]["TEST"] = {"NAME": environment.text("TEST_DATABASE_NAME") or None}
+    if replica := environment.text("DATABASE_REPLICA_URL"):
+        at = addresses.database_settings(replica, name="DATABASE_REPLICA_URL")
+        # A page waits no longer for it than it would take to be read on the primary.
+        found["replica"] = _database(at, {**pool(size), "timeout": REPLICA_CONNECTION_SECONDS})
+        found["replica"]["TEST"] = {"MIRROR": "default"}
+    return found
+
+
+def _database(at: dict[str, Any], pool: dict[str, Any]) -> dict[str, Any]:
     return {
-        "default": {
-            **at,
-            "ENGINE": ENGINE,
-            "OPTIONS": {
-                **at.get("OPTIONS", {}),
-                **NOTICES_SILENCE,
-                "pool": pool(environment.number("DATABASE_POOL_SIZE", threads + 4, least=1)),
-                "application_name": "tokenplan",
-                "server_side_binding": False,
-            },
-            "CONN_MAX_AGE": 0,  # the pool keeps connections open
-            # A check is a round trip on every request, a tenth of the hot path; the engine looks at the
-            # socket.
-            "CONN_HEALTH_CHECKS": False,
-            "DISABLE_SERVER_SIDE_CURSORS": True,
-            "TEST": {"NAME": environment.text("TEST_DATABASE_NAME") or None},
-        }
+        **at,
+        "ENGINE": ENGINE,
+        "OPTIONS": {
+            **at.get("OPTIONS", {}),
+            **NOTICES_SILENCE,
+            "pool": pool,
+            "application_name": "tokenplan",
+            "server_side_binding": False,
+        },
+        "CONN_MAX_AGE": 0,  # the pool keeps connections open
+        # A check is a round trip on every request, a tenth of the hot path; the engine looks at the socket.
+        "CONN_HEALTH_CHECKS": False,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 
 

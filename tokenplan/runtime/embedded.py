@@ -95,7 +95,7 @@ class Postgres:
         folders.private_folder(self.log.parent)
         account = _server_account()
         if account:
-            _let_through(self.programs)
+            let_through(self.programs)
         version = self.cluster / "PG_VERSION"
         if version.exists():
             refuse_cluster_of_another_major(version)
@@ -104,7 +104,7 @@ class Postgres:
         if account:
             os.chown(self.sockets, account.pw_uid, account.pw_gid)
             for path in (self.sockets, self.cluster):
-                _let_through(path)
+                let_through(path)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if time.monotonic() > deadline:
@@ -175,7 +175,7 @@ class Postgres:
         folders.private_folder(draft)
         if account:
             os.chown(draft, account.pw_uid, account.pw_gid)
-            _let_through(draft)
+            let_through(draft)
         # Text sorts by bytes on every machine, whatever its C library, so a dump can be restored anywhere.
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
         initdb = processes.spawn(
@@ -352,7 +352,7 @@ def _server_account() -> pwd.struct_passwd | None:
         return pwd.getpwnam(POSTGRES_ACCOUNT)
 
 
-def _let_through(path: Path) -> None:
+def let_through(path: Path) -> None:
     """Lets every account pass through the folders above this one, without listing them."""
     for folder in path.resolve().parents:
         mode = folder.stat().st_mode

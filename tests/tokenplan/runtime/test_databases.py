@@ -10,7 +10,10 @@ from tokenplan.runtime.databases import databases, direct_database
 from tokenplan.runtime.environment import InvalidEnvironment
 from tokenplan.runtime.folders import socket_folder
 
-VARIABLES = ("DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_POOL_SIZE", "TEST_DATABASE_NAME")
+VARIABLES = (
+    *("DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL", "DATABASE_POOL_SIZE"),
+    "TEST_DATABASE_NAME",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +73,22 @@ def test_migrations_may_have_an_address_of_their_own(monkeypatch: pytest.MonkeyP
         direct_database()
     assert str(refused.value).startswith("DATABASE_DIRECT_URL must name a PostgreSQL, ")
     assert "secret" not in str(refused.value)
+
+
+def test_a_replica_is_another_database_that_nobody_waits_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "replica" not in databases(data=tmp_path, threads=18)
+    monkeypatch.setenv("DATABASE_REPLICA_URL", "postgres://me@replica.example/plan")
+    found = databases(data=tmp_path, threads=18)
+    assert (found["replica"]["HOST"], found["replica"]["NAME"]) == ("replica.example", "plan")
+    assert found["replica"]["OPTIONS"]["pool"] == {
+        "min_size": 1,
+        "max_size": 22,
+        "timeout": 1,
+        "reconnect_timeout": 2,
+    }
+    assert found["default"]["OPTIONS"]["pool"]["timeout"] == 3
+    monkeypatch.setenv("DATABASE_REPLICA_URL", "replica.example")
+    with pytest.raises(InvalidEnvironment, match="DATABASE_REPLICA_URL"):
+        databases(data=tmp_path, threads=18)
