@@ -46,6 +46,17 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeMenus(null);
 });
 
+// Of many Teams, those whose names have these letters.
+for (const input of document.querySelectorAll("[data-filter]")) {
+  input.hidden = false;
+  input.addEventListener("input", () => {
+    const wanted = input.value.trim().toLowerCase();
+    for (const item of document.querySelector(input.dataset.filter).children) {
+      item.hidden = !item.textContent.toLowerCase().includes(wanted);
+    }
+  });
+}
+
 // What was chosen before the scripts ran, and what the browser filled in again on a reload, is told as a change.
 window.addEventListener("load", () => {
   for (const form of document.forms) {

@@ -6,7 +6,7 @@ Pages, the API and the trackers' endpoint all show this.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,9 @@ from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import SeatUsage, seat_usage, take_usage_of
 from quota.models import Entitlement
+from quota.outlook import Outlook, lasts, pace_of, releases_of
 from quota.selectors.credits import MemberCredits
-from quota.windows import FOREVER, QuotaWindow
+from quota.windows import FOREVER, Bucket, Limit, Policy, QuotaWindow
 from teams.models import Membership
 
 
@@ -25,7 +26,7 @@ class UsageBar:
 
     `suspended`: the seat that the member holds waits for a payment. `owed`, in nano-dollars: usage that
     nothing covered; until it is paid, no call is allowed. `room_at`: when every window has room for a small
-    call again; None where they have it now.
+    call again; None where they have it now. `usage` is what the windows were worked out from, `at` when.
     """
 
     membership: Membership
@@ -39,6 +40,8 @@ class UsageBar:
     credits: MemberCredits
     owed: int
     room_at: datetime | None
+    usage: SeatUsage
+    at: datetime
 
     @property
     def usable(self) -> bool:
@@ -47,6 +50,28 @@ class UsageBar:
             return False
         return (bool(self.windows) and self.room_at is None) or self.credits.usable > 0
 
+    @property
+    def shown(self) -> list[tuple[QuotaWindow, Outlook]]:
+        """Each window with what lies ahead of it."""
+        return list(zip(self.windows, self._outlooks(), strict=True))
+
+    def _outlooks(self) -> list[Outlook]:
+        rolling = [window.limit for window in self.windows if window.limit.rule.policy is Policy.ROLLING]
+        shortest = min(rolling, key=lambda limit: limit.rule.length, default=None)
+        pace = pace_of(shortest, self._buckets(shortest), self.at) if shortest else None
+        outlooks = []
+        for window in self.windows:
+            releases = releases_of(window.limit, self._buckets(window.limit), self.at)
+            room_at = _room_in(window.limit, self.usage, self.at)
+            time = lasts(window, releases, pace, self.at)
+            outlooks.append(Outlook(self.at, releases, room_at if room_at > self.at else None, time))
+        # The window that is full first stops the pace of all.
+        first = min((outlook.lasts for outlook in outlooks if outlook.lasts is not None), default=None)
+        return [replace(outlook, lasts=first if outlook.lasts == first else None) for outlook in outlooks]
+
+    def _buckets(self, limit: Limit) -> Sequence[Bucket]:
+        return self.usage.buckets.get(limit.rule.key, ())
+
 
 # Nano-dollars: what the windows have less room for is no call, though they are not quite full.
 SMALL_CALL = 100_000
@@ -54,8 +79,13 @@ SMALL_CALL = 100_000
 
 def _room_at(usage: SeatUsage, plan: PlanTerms, at: datetime) -> datetime | None:
     """When every window has room for a small call again; None where they have it now."""
-    moments = [usage.fits_at(limit, min(SMALL_CALL, limit.nanousd), at) or FOREVER for limit in plan.limits]
-    return max(moments) if max(moments) > at else None
+    last = max(_room_in(limit, usage, at) for limit in plan.limits)
+    return last if last > at else None
+
+
+def _room_in(limit: Limit, usage: SeatUsage, at: datetime) -> datetime:
+    """When this window has room for a small call; now, where it has it now."""
+    return usage.fits_at(limit, min(SMALL_CALL, limit.nanousd), at) or FOREVER
 
 
 _BARS = """
@@ -100,6 +130,8 @@ def _bar(membership: Membership, row: dict[str, Any], at: datetime) -> UsageBar:
         ),
         room_at=_room_at(usage, plan, at) if plan else None,
         owed=row["owed"],
+        usage=usage,
+        at=at,
     )
 
 

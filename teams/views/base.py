@@ -20,6 +20,8 @@ M = TypeVar("M", bound=Model)
 
 
 PAGE_SIZE = 50
+# In the session: the address of the Team that was looked at last.
+LAST_TEAM = "team"
 
 
 class PersonRequest(HttpRequest):
@@ -62,6 +64,7 @@ def team_page(
             def answer() -> HttpResponse:
                 team_request.membership = membership_of(team_request.user, slug)
                 team_request.team = team_request.membership.team
+                _remember(team_request)
                 right = rights.get(request.method or "")
                 if right is None:
                     return HttpResponseNotAllowed([method for method, needed in rights.items() if needed])
@@ -73,6 +76,12 @@ def team_page(
         return sign_in_first(page)
 
     return wrap
+
+
+def _remember(request: TeamRequest) -> None:
+    """Pages that are about no Team offer those of the one that was looked at last."""
+    if request.session.get(LAST_TEAM) != request.team.slug:
+        request.session[LAST_TEAM] = request.team.slug
 
 
 def show(

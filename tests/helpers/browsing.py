@@ -84,3 +84,16 @@ def overhang(page: Page) -> int:
 def settled(page: Page) -> None:
     """Until every part that asks for itself once has its answer."""
     expect(page.locator("[hx-trigger=load], .htmx-request")).to_have_count(0)
+
+
+def open_own_menu(page: Page) -> None:
+    """The menu at the foot of the sidebar, which is a drawer on a phone."""
+    drawer = page.get_by_role("button", name="Menu", exact=True)
+    if drawer.is_visible():
+        drawer.click()
+    page.locator("summary", has_text="Your account:").click()
+
+
+def sign_out(page: Page) -> None:
+    open_own_menu(page)
+    page.get_by_role("button", name="Sign out").click()

@@ -59,6 +59,8 @@ def test_a_member_asks_for_a_higher_seat_and_for_credits_and_the_owner_buys_and_
     page.get_by_role("link", name=f"Raise seat {seat.pk} to Max").click()
     expect(page.get_by_role("heading", name=f"Seat {seat.pk}, held by mia@example.com")).to_be_visible()
     page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="Menu", exact=True).click()
+    page.get_by_role("link", name="People", exact=True).click()
     page.get_by_role("link", name="Requests").click()
     expect(page.get_by_label("Seat to give")).to_have_value(str(seat.pk))
     page.get_by_role("button", name="Assign this seat").click()

@@ -11,7 +11,14 @@ from playwright.sync_api import CDPSession, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from teams.models import User
-from tests.helpers.browsing import PASSWORD, confirm_password, overhang, sign_in
+from tests.helpers.browsing import (
+    PASSWORD,
+    confirm_password,
+    open_own_menu,
+    overhang,
+    sign_in,
+    sign_out,
+)
 from tests.helpers.factories import make_team, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -60,15 +67,10 @@ def ada() -> User:
     return user
 
 
-def sign_out(page: Page) -> None:
-    page.get_by_text("You", exact=True).click()
-    page.get_by_role("button", name="Sign out").click()
-
-
 def add_a_passkey(page: Page, url: str) -> None:
     """By the menu, after the password."""
     sign_in(page, url, "ada@example.com")
-    page.get_by_text("You", exact=True).click()
+    open_own_menu(page)
     page.get_by_role("link", name="Passkeys").click()
     page.get_by_role("link", name="Add a passkey").click()
     confirm_password(page)

@@ -112,8 +112,8 @@ def test_an_upgrade_shows_both_windows_before_and_after_and_resets_no_usage(
     shown = read(client, billing(buyer.team, f"change/?kind=move&plan=max&seats={seat.pk}"))
 
     assert f"Seat {seat.pk}, held by {buyer.user.email}: Plus becomes Max" in shown
-    assert "Now: Plus 5-hour 60.60% $2.00 of $3.30 used Weekly 6.06% $2.00 of $33.00 used" in shown
-    assert "Then: Max 5-hour 20.20% $2.00 of $9.90 used Weekly 2.02% $2.00 of $99.00 used" in shown
+    assert "Now: Plus 5-hour 60% $1.30 left of $3.30 Weekly 6% $31.00 left of $33.00" in shown
+    assert "Then: Max 5-hour 20% $7.90 left of $9.90 Weekly 2% $97.00 left of $99.00" in shown
     page = confirm(client, buyer.team, f"kind=move&plan=max&seats={seat.pk}")
     assert f"Done: Move seat {seat.pk} to Max." in page
     (state,) = seats_of(buyer.team, T0)

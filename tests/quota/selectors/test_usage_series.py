@@ -202,7 +202,7 @@ def test_the_number_for_the_planner_decides_nothing(people: People, monkeypatch:
     (whole,) = usage_by(owner.team, DAY_0, DAY_0 + timedelta(days=1))
     assert whole.amounts.amount_nanousd == 407
     for known in (UUID(int=0), UUID(int=2**128 - 1), *UsageEvent.objects.values_list("pk", flat=True)):
-        monkeypatch.setattr(usage_series, "_rolled_up_to", lambda known=known: known)
+        monkeypatch.setattr(usage_series, "_rolled_up_to", lambda alias, known=known: known)
         assert usage_by(owner.team, DAY_0, DAY_0 + timedelta(days=1)) == [whole]
 
 

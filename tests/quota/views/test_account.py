@@ -44,10 +44,15 @@ def test_the_bar_says_used_held_limit_percent_and_what_releases_when(as_user: As
 
     page = read(as_user(scene.owner.user), "/account/")
 
-    assert "5-hour window 41.01% used $4.06 of $9.90 used, $0.50 held for calls in progress" in page
-    assert "Releases $3.00 at Wed 3 Jun, 14:00 UTC; everything is released by Wed 3 Jun, 15:00 UTC." in page
-    assert "Weekly window 4.10% used $4.06 of $99.00 used, $0.50 held" in page
-    assert "Resets Mon 8 Jun, 00:00 UTC." in page
+    assert "5-hour window 41% What comes back over the next 5 h; the most, $3.00, at 14:00 UTC" in page
+    assert (
+        "$5.34 left of $9.90 · $0.50 held for calls in progress · $3.00 back in 3 h 58 min ( 14:00 UTC )"
+        " · all free by 15:00 UTC At the pace of the last half hour it lasts about 2 h 17 min."
+    ) in page
+    assert (
+        "Weekly window 4% $94.44 left of $99.00 · $0.50 held for calls in progress"
+        " · resets Mon 8 Jun, 00:00 UTC (in 4 days)"
+    ) in page
     assert "1 agent at work. Max is made for 4 to 5 at once." in page
 
 
@@ -58,7 +63,8 @@ def test_the_bar_is_drawn_to_scale_and_speaks_to_a_screen_reader(as_user: AsUser
 
     page = " ".join(as_user(scene.owner.user).get("/account/").content.decode().split())
 
-    assert 'aria-valuenow="46.06" aria-valuetext="$4.06 used and $0.50 held of $9.90"' in page
+    spoken = "41 percent used, $0.50 held; $4.06 comes back at 15:00 UTC"
+    assert f'aria-valuenow="46.06" aria-valuetext="{spoken}"' in page
     assert '<rect class="used" x="0" y="0" height="4" width="41.01">' in page
     assert '<rect class="held" x="41.01" y="0" height="4" width="5.05">' in page
 
@@ -69,7 +75,8 @@ def test_a_full_window_says_so_and_what_can_be_done(as_user: AsUser) -> None:
 
     page = read(as_user(scene.owner.user), "/account/")
 
-    assert "A window is full, and Credits do not pay for further calls." in page
+    refused = "A window is full, and Credits do not pay for further calls: they are refused until"
+    assert f"{refused} 3 Jun, 15:00 UTC. See below what you can do." in page
     assert "Credits could pay for further calls, but there are none at the moment." in page
     assert "Wait. There is room again on Wed 3 Jun, 15:00 UTC." in page
     assert (
@@ -80,7 +87,8 @@ def test_a_full_window_says_so_and_what_can_be_done(as_user: AsUser) -> None:
     give_credits(scene.team, 5000 * CREDIT)
     page = read(as_user(scene.owner.user), "/account/")
 
-    assert "A window is full: calls are paid from Credits until it has room again." in page
+    paid = "A window is full: until 3 Jun, 15:00 UTC calls are paid from Credits, of which 5,000 are left"
+    assert f"{paid} for you." in page
     assert "Credits pay for calls when a window is full: 5,000 are left for you." in page
 
 
@@ -89,7 +97,7 @@ def test_what_has_no_room_for_a_small_call_is_full_though_a_little_is_left(as_us
     scene.desk.use(100)
     UsageBucket.objects.update(used_nanousd=USD - 99_999)
     page = read(as_user(scene.owner.user), "/account/")
-    assert "A window is full, and Credits do not pay for further calls." in page
+    assert "A window is full, and Credits do not pay for further calls: they are refused until" in page
     assert "There is room again on Wed 3 Jun, 15:00 UTC." in page
 
     UsageBucket.objects.update(used_nanousd=USD - 100_000)
@@ -205,7 +213,7 @@ def test_the_fragment_is_the_bar_alone_as_of_now_and_kept_nowhere(as_user: AsUse
     with time_machine.travel(T0 + timedelta(seconds=15), tick=False):
         response = client.get(f"/account/bars/{scene.team.slug}/")
 
-    assert "10.10% used $1.00 of $9.90" in words(response)
+    assert "10% $8.90 left of $9.90" in words(response)
     assert "As of 10:02:15 UTC" in words(response)
     assert "<html" not in response.content.decode()
     assert "no-store" in response.headers["Cache-Control"]

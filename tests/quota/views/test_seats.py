@@ -35,8 +35,8 @@ def test_every_seat_shows_plan_holder_and_windows(as_user: AsUser) -> None:
     page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
     assert "2 seats, 1 free." in page
-    assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10.00% $0.99 of $9.90 used" in page
-    assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0.00%" in page
+    assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10% $8.91 left of $9.90" in page
+    assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0% $3.30 left of $3.30" in page
 
 
 def test_a_seat_that_is_paid_for_again_and_again_says_when(as_user: AsUser) -> None:
@@ -67,7 +67,7 @@ def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(as_user: AsUs
     moved = submit(client, f"{url}assign/", member=mia.pk)
 
     assert f"mia@example.com holds Seat {scene.seat.pk} now." in moved
-    assert "10.00% used $0.99 of $9.90" in read(as_user(mia.user), "/account/")
+    assert "10% $8.91 left of $9.90" in read(as_user(mia.user), "/account/")
     make_desk(mia).use(1, at=T0 + timedelta(seconds=1))
     page = read(client, url)
     assert "mia@example.com 2026-06-03 10:02 now $0.01" in page
@@ -75,7 +75,7 @@ def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(as_user: AsUs
 
     assert f"Seat {scene.seat.pk} is free. Its usage stays with it." in submit(client, f"{url}free/")
     assert "Nobody holds this seat." in read(client, url)
-    assert "10.10% used $1.00 of $9.90" in read(client, url)
+    assert "10% $8.90 left of $9.90" in read(client, url)
     assert "Nobody holds this seat." in submit(client, f"{url}free/")
     assert SeatHolding.objects.current().count() == 0
 
