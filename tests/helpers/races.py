@@ -8,9 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
+
+from tokenplan.kit.transactions import state_of
 
 T = TypeVar("T")
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 def race(*runners: Callable[[], T]) -> list[T | Exception]:
@@ -28,6 +31,16 @@ def race(*runners: Callable[[], T]) -> list[T | Exception]:
 
     with ThreadPoolExecutor(len(runners)) as pool:
         return list(pool.map(run, runners))
+
+
+def patient(act: Callable[[], T]) -> T:
+    """Asks again where a lock was waited for too long: on a busy machine a queue of many may last longer."""
+    while True:
+        try:
+            return act()
+        except OperationalError as error:
+            if state_of(error) != LOCK_NOT_AVAILABLE:
+                raise
 
 
 def waiting(kind: str, many: int, seconds: float = 10) -> None:

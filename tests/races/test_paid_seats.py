@@ -17,7 +17,7 @@ from teams.models import Membership, Seat, SeatHolding
 from teams.services import seats
 from teams.services.memberships import add_member
 from tests.helpers.factories import T0, make_user
-from tests.helpers.races import race, waiting
+from tests.helpers.races import patient, race, waiting
 from tests.helpers.stripe_says import Bill, put_on_sale
 from tokenplan.kit.errors import NotFound
 
@@ -43,7 +43,7 @@ def test_two_hundred_who_want_ten_bought_seats_never_hold_more_than_are_paid_for
         return [taken(seat, member) for seat in bought]
 
     def hears() -> list[object]:
-        return list(bill.say({"max": billed_meanwhile}, at=T0 + SECOND))
+        return list(patient(lambda: bill.say({"max": billed_meanwhile}, at=T0 + SECOND)))
 
     runners: list[Callable[[], list[object]]] = [lambda member=member: wants(member) for member in members]  # type: ignore[misc]
     answers = race(*runners, hears)
@@ -66,7 +66,7 @@ def test_two_hundred_who_want_ten_bought_seats_never_hold_more_than_are_paid_for
 
 def taken(seat: Seat, member: Membership) -> object:
     try:
-        return seats.assign_seat(seat=seat, membership=member, by=None, at=T0)
+        return patient(lambda: seats.assign_seat(seat=seat, membership=member, by=None, at=T0))
     except (SeatTaken, MemberHasSeat, NotFound) as refusal:
         return refusal
 

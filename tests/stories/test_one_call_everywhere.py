@@ -82,8 +82,8 @@ def test_every_place_that_shows_a_call_says_the_same() -> None:
 
         client.force_login(owner.user)
         page = read(client, "/account/")
-        assert "5-hour window 100.00% used $9.90 of $9.90 used" in page
-        assert "Weekly window 10.00% used $9.90 of $99.00 used" in page
+        assert "5-hour window ■ full, Credits pay 100% $0.00 left of $9.90 · $9.90 back in" in page
+        assert "Weekly window 10% $89.10 left of $99.00 · resets Mon 8 Jun, 00:00 UTC" in page
         assert "Balance of the Team 11,851.8516 You may use them Yes" in page
 
         report = client.get("/api/v1/teams/acme/usage?by=day&group=model").json()

@@ -42,8 +42,8 @@ def test_a_receipt_says_prices_parts_and_windows_before_and_after(as_user: AsUse
     assert f"Seat and plan Seat {scene.seat.pk}, Max Model penny (language)" in page
     assert "Price $0.25 From quota $0.10 From Credits 150 Credits ($0.15) Quota overrun $0.00" in page
     assert "calls 25 $0.01 per 1" in page
-    assert "5h until 3 Jun, 15:00 UTC $0.90 90% $1.00 100% $1.00" in page
-    assert "week until 8 Jun, 00:00 UTC $0.90 9% $1.00 10% $10.00" in page
+    assert "5-hour until 3 Jun, 15:00 UTC $0.90 90% $1.00 100% $1.00" in page
+    assert "Weekly until 8 Jun, 00:00 UTC $0.90 9% $1.00 10% $10.00" in page
 
 
 def test_a_receipt_says_its_tags_and_what_is_estimated_or_corrected(as_user: AsUser) -> None:

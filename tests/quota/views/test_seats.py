@@ -36,7 +36,7 @@ def test_every_seat_shows_plan_holder_and_windows(as_user: AsUser) -> None:
 
     assert "2 seats, 1 free." in page
     assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10% $8.91 left of $9.90" in page
-    assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0% $3.30 left of $3.30" in page
+    assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0% $9.90 left of $9.90" in page
 
 
 def test_a_seat_that_is_paid_for_again_and_again_says_when(as_user: AsUser) -> None:
