@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.mutants.memory import Memory
 from tests.mutants.tests_near import TESTS
 
 if TYPE_CHECKING:
@@ -43,12 +44,17 @@ class Mutants:
         every = all_faults()
         faults = [fault for fault in every if re.search(self.chosen.only, fault.name)]
         gone = self.known - {fault.name for fault in every}
+        self.memory = Memory(fault.name for fault in every)
         if self.chosen.list:
             for fault in faults:
                 self.say(fault.name)
             self.succeeded = True
         else:
             failing, verdicts = self.judged(session, faults)
+            for verdict in verdicts:
+                if verdict.survived:
+                    self.memory.note(verdict.fault.name, "")
+            self.memory.save()
             self.succeeded = self.report(verdicts, gone) and not failing
         return True
 
@@ -64,6 +70,17 @@ class Mutants:
         verdicts: dict[str, Verdict] = {}
         tests = Tests(session.items, session.config.stash[blocking_manager_key], self.chosen.at_a_time)
         try:
+            places = {item.nodeid: at for at, item in enumerate(session.items)}
+            remembered = {fault.name: places.get(self.memory.test_of(fault.name), -1) for fault in faults}
+            again = [fault for fault in faults if remembered[fault.name] >= 0]
+            with tempfile.TemporaryDirectory() as folder:
+                asked = sorted({remembered[fault.name] for fault in again})
+                reached, _ = scan(tests, again, asked, f"{folder}/reached")
+            again = [fault for fault in again if remembered[fault.name] in reached]
+            self.say(f"{len(again)} faults, each shown to the test that noticed it the last time")
+            found = judge(tests, again, reached, self.say_noticed, remembered)
+            verdicts |= {verdict.fault.name: verdict for verdict in found if not verdict.survived}
+            faults = [fault for fault in faults if fault.name not in verdicts]
             for slow in (False,) if self.chosen.quick else (False, True):
                 chosen = [
                     at
@@ -91,7 +108,10 @@ class Mutants:
         self.reporter.write_line(line)
 
     def say_noticed(self, verdict: Verdict) -> None:
-        if VERBOSE and not verdict.survived:
+        if verdict.survived:
+            return
+        self.memory.note(verdict.fault.name, verdict.by.removesuffix(" (hangs)"))
+        if VERBOSE:
             self.say(f"noticed: {verdict.fault.name} by {verdict.by}")
 
     def report(self, verdicts: list[Verdict], gone: set[str]) -> bool:

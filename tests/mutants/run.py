@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -240,16 +240,25 @@ class Verdict:
 
 
 def judge(
-    tests: Tests, faults: Sequence[Fault], reached: dict[int, Reached], say: Callable[[Verdict], None]
+    tests: Tests,
+    faults: Sequence[Fault],
+    reached: dict[int, Reached],
+    say: Callable[[Verdict], None],
+    remembered: Mapping[str, int] | None = None,
 ) -> list[Verdict]:
-    """Plant each fault, and run the tests that reach it until one fails."""
+    """Plant each fault, and run the tests that reach it until one fails; of a fault that is `remembered` by
+    its name that one test alone.
+    """
     noticed: dict[str, Counter[int]] = defaultdict(Counter)
     verdicts: list[Verdict] = []
     waiting = list(reversed(faults))
     while waiting or tests.children:
         while waiting and tests.free:
             fault = waiting.pop()
-            near = _near(tests, fault, reached, (noticed[fault.place], noticed[fault.file]))
+            if remembered is None:
+                near = _near(tests, fault, reached, (noticed[fault.place], noticed[fault.file]))
+            else:
+                near = [remembered[fault.name]]
             tests.start((fault, near), _work(tests, fault, near))
         for child, status in tests.wait(lambda child: reached[child.at].seconds * SLOWER + SECONDS):
             fault, near = child.job
