@@ -35,6 +35,14 @@ for (const input of document.querySelectorAll("[data-price]")) {
 // On a phone the tabs of a Team are wider than the screen.
 document.querySelector(".team-tabs .active")?.scrollIntoView({ block: "nearest", inline: "center" });
 
+// Whoever follows a link to what is folded wants to read it.
+const unfold = () => {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  if (target instanceof HTMLDetailsElement) target.open = true;
+};
+window.addEventListener("hashchange", unfold);
+unfold();
+
 // Menus are <details>: one is open at a time, and Escape or a click elsewhere closes it.
 const closeMenus = (but) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -55,6 +63,75 @@ for (const input of document.querySelectorAll("[data-filter]")) {
       item.hidden = !item.textContent.toLowerCase().includes(wanted);
     }
   });
+}
+
+// The palette: every link of the sidebar by what it is called, and what the server finds, while one types.
+const palette = document.getElementById("palette");
+if (palette) {
+  const text = document.getElementById("palette-text");
+  const pages = document.getElementById("palette-pages");
+  const found = document.getElementById("palette-found");
+  const nothing = document.getElementById("palette-nothing");
+  const links = () => [...palette.querySelectorAll("a")].filter((link) => !link.hidden);
+  for (const link of document.querySelectorAll(".sidebar .nav-link, .sidebar .dropdown-item[href]")) {
+    const copy = document.createElement("a");
+    copy.className = "dropdown-item";
+    copy.href = link.href;
+    copy.textContent = link.textContent.replace(/\s+/g, " ").trim();
+    pages.append(copy);
+  }
+  let asked = 0;
+  const search = async () => {
+    const wanted = text.value.trim().toLowerCase();
+    for (const link of pages.children) link.hidden = !link.textContent.toLowerCase().includes(wanted);
+    const question = (asked += 1);
+    let answer = "";
+    if (wanted.length > 1) {
+      // Of a whole key only its beginning leaves this page: addresses stand in logs.
+      const sent = text.value.trim().replace(/^(sk-(?:cp|api)-\w{12}).*$/, "$1");
+      const response = await fetch(`${text.dataset.found}?q=${encodeURIComponent(sent)}`);
+      answer = response.ok && !response.redirected ? await response.text() : "";
+    }
+    if (question !== asked) return; // somebody typed on meanwhile
+    found.innerHTML = answer;
+    nothing.textContent = links().length ? "" : nothing.dataset.nothing;
+  };
+  const open = () => {
+    document.getElementById("sidebar").hidePopover?.();
+    text.value = "";
+    search();
+    if (!palette.open) palette.showModal();
+    text.focus();
+  };
+  let waits;
+  text.addEventListener("input", () => {
+    clearTimeout(waits);
+    waits = setTimeout(search, 150);
+  });
+  palette.addEventListener("keydown", (event) => {
+    const all = links();
+    const at = all.indexOf(document.activeElement);
+    if (event.key === "ArrowDown") (all[at + 1] ?? all[0])?.focus();
+    else if (event.key === "ArrowUp") (at > 0 ? all[at - 1] : text).focus();
+    else if (event.key === "Escape") palette.close(); // a field for searches would be emptied first
+    else if (event.key === "Enter" && document.activeElement === text) all[0]?.click();
+    else return;
+    event.preventDefault();
+  });
+  palette.addEventListener("click", (event) => {
+    if (event.target === palette) palette.close();
+  });
+  document.addEventListener("keydown", (event) => {
+    const types = event.target.closest?.("input, textarea, select, [contenteditable]");
+    const wants = (event.key === "k" && (event.metaKey || event.ctrlKey)) || (event.key === "/" && !types);
+    if (!wants || event.altKey) return;
+    event.preventDefault();
+    open();
+  });
+  for (const button of document.querySelectorAll("[data-palette]")) {
+    button.hidden = false;
+    button.addEventListener("click", open);
+  }
 }
 
 // What was chosen before the scripts ran, and what the browser filled in again on a reload, is told as a change.

@@ -9,11 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import models
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.utils.translation import gettext_lazy as _
+
 from quota.hot_path.catalog import PlanTerms, plan_terms
-from quota.models import CreditAccess, CreditMonth, Entitlement
+from quota.models import CreditAccess, CreditMonth, Entitlement, UsageEvent
 from teams.models import Membership, Role, SeatHolding, SubscriptionKey, Team
 
 ORDER = {Role.OWNER.value: 0, Role.ADMIN.value: 1, Role.MEMBER.value: 2}
+
+
+class Shown(models.TextChoices):
+    """Which members a list shows."""
+
+    EVERYONE = "", _("Everyone")
+    MANAGERS = "managers", _("Owner and Admins")
+    ON_A_SEAT = "seat", _("On a seat")
+    WITHOUT_A_SEAT = "no-seat", _("Without a seat")
+    UNUSED_KEY = "unused", _("Whose key was never used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +48,30 @@ class RosterRow:
 
 def roster(team: Team, at: datetime) -> list[RosterRow]:
     """The live members: Owner, Admins, Members, each by e-mail address."""
-    members = list(Membership.objects.for_team(team).live().select_related("user", "team"))
-    members.sort(key=lambda member: (ORDER[member.role], member.user.email))
-    return rows_of(members, at)
+    return rows_of(list(members_of(team)), at)
+
+
+def members_of(team: Team, *, search: str = "", shown: str = Shown.EVERYONE) -> QuerySet[Membership]:
+    """The live members in the order of `roster`, with their users: those whose name or address has `search`
+    in it, in any case, and of these the ones that are `shown`. What is no `Shown` is everyone.
+    """
+    members = Membership.objects.for_team(team).live().select_related("user", "team")
+    if search:
+        members = members.filter(Q(user__email__contains=search.lower()) | Q(user__name__icontains=search))
+    holdings = SeatHolding.objects.current().filter(membership=OuterRef("pk"))
+    used = SubscriptionKey.objects.filter(membership=OuterRef("pk"), last_used_at__isnull=False)
+    charged = UsageEvent.objects.filter(membership=OuterRef("pk"))
+    match shown:
+        case Shown.MANAGERS:
+            members = members.managers()
+        case Shown.ON_A_SEAT:
+            members = members.filter(Exists(holdings))
+        case Shown.WITHOUT_A_SEAT:
+            members = members.filter(~Exists(holdings))
+        case Shown.UNUSED_KEY:
+            members = members.filter(~Exists(used), ~Exists(charged))
+    rank = Case(*(When(role=role, then=place) for role, place in ORDER.items()), default=len(ORDER))
+    return members.order_by(rank, "user__email", "pk")
 
 
 def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:

@@ -63,6 +63,12 @@ def window_bar(
     }
 
 
+@register.filter
+def window_share(window: QuotaWindow) -> str:
+    """A window in two words: `5-hour 83%`."""
+    return f"{window.limit.label.capitalize()} {_share(window)}"
+
+
 def _state(window: QuotaWindow, outlook: Outlook | None, bar: UsageBar | None) -> tuple[str, str]:
     """Its class, and a word for whoever sees no colours. Full is what has no room for a small call."""
     if window.is_full or (outlook and outlook.room_at):

@@ -15,6 +15,8 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 
 from quota.forms import CreditRequestForm, SeatRequestForm
+from quota.models import UsageEvent
+from quota.selectors.key_use import KeyUse, key_use
 from quota.selectors.member_requests import (
     AnyRequest,
     OwnRequests,
@@ -49,6 +51,14 @@ class Card:
     makes_api_keys: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """What a newcomer does first, in one Team."""
+
+    bar: UsageBar
+    use: KeyUse
+
+
 @person_page
 def account(request: PersonRequest) -> HttpResponse:
     """Every Team of the person: those with a plan first, and the Default Team before others."""
@@ -66,8 +76,22 @@ def account(request: PersonRequest) -> HttpResponse:
         for bar in usage_bars(memberships, at)
     ]
     cards.sort(key=lambda card: card.bar.plan is None)
-    context = {"cards": cards, "now": at, "plan_names": plan_names()}
+    context = {"cards": cards, "now": at, "plan_names": plan_names(), "first": _first_steps(cards)}
     return _private(render(request, "quota/account.html", context))
+
+
+def _first_steps(cards: list[Card]) -> FirstSteps | None:
+    """In the Team where there is something to spend, or else where somebody may give some; None once a call
+    was made with any of the person's keys.
+    """
+    members = [card.bar.membership for card in cards]
+    if any(card.key is None or card.key.last_used_at for card in cards):
+        return None
+    if UsageEvent.objects.filter(membership__in=members).exists():
+        return None
+    bars = [card.bar for card in cards]
+    bar = min(bars, key=lambda bar: (not bar.usable, bar.membership.team.is_default))
+    return FirstSteps(bar, key_use(bar.membership))
 
 
 def _card(bar: UsageBar, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime) -> Card:

@@ -7,13 +7,12 @@ from datetime import timedelta
 from django.http import HttpResponse
 from django.utils import timezone
 
+from quota.selectors.attention import attention
 from quota.selectors.credits import team_balance
 from quota.selectors.member_requests import open_requests
-from quota.selectors.roster import roster
-from quota.selectors.seats import seats_of
 from quota.selectors.usage_bar import usage_bar
 from quota.selectors.usage_series import usage_by
-from teams.models import Invitation
+from teams.models import Invitation, Membership, Seat
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, show, team_page
 
@@ -29,8 +28,9 @@ def overview(request: TeamRequest) -> HttpResponse:
     if may(request.membership, Right.VIEW_USAGE):
         month = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         context |= {
-            "members": len(roster(request.team, at)),
-            "seats": seats_of(request.team, at),
+            "members": Membership.objects.for_team(request.team).live().count(),
+            "seats": Seat.objects.for_team(request.team).live().count(),
+            "attention": attention(request.team, at),
             "balance": team_balance(request.team.pk, at),
             "month": usage_by(request.team, month, at + AHEAD)[0].amounts,
             "open_requests": open_requests(request.team),

@@ -155,6 +155,7 @@ OWN_PAGES = {
     "account-tokens",
     "invite-link",
     "plans-choose",
+    "search",
     "team-new",
 } | PASSKEY_PAGES
 # A row of somebody else does not exist there (tests/teams/views).

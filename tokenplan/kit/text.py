@@ -45,6 +45,14 @@ def clean_name(value: str, *, pointer: str, limit: int = 100, required: bool = T
     return name
 
 
+def searched(value: str) -> str:
+    """What somebody typed to search for: at most 100 signs on one line, without control signs, which no name
+    has and which the database refuses.
+    """
+    plain = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in value[:100])
+    return " ".join(plain.split())
+
+
 ADDRESS_HINT = _lazy("Letters a to z, digits and signs; a domain in other letters as it begins with xn--.")
 
 

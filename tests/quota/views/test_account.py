@@ -31,6 +31,7 @@ from tests.helpers.factories import (
     owner_of,
 )
 from tests.helpers.reading import read, submit, words
+from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -76,7 +77,7 @@ def test_a_full_window_says_so_and_what_can_be_done(as_user: AsUser) -> None:
     page = read(as_user(scene.owner.user), "/account/")
 
     refused = "A window is full, and Credits do not pay for further calls: they are refused until"
-    assert f"{refused} 3 Jun, 15:00 UTC. See below what you can do." in page
+    assert f"{refused} 3 Jun, 15:00 UTC. What you can do" in page
     assert "Credits could pay for further calls, but there are none at the moment." in page
     assert "Wait. There is room again on Wed 3 Jun, 15:00 UTC." in page
     assert (
@@ -358,3 +359,32 @@ def test_who_owes_reads_how_much_and_who_can_pay_it(as_user: AsUser) -> None:
 
     make_seat(scene.team, scene.plan, holder=member)
     assert owed in read(as_user(member.user), bar)
+
+
+def test_a_newcomer_reads_what_to_do_first_until_the_first_call(as_user: AsUser) -> None:
+    newcomer = make_user()
+    page = read(as_user(newcomer), "/account/")
+    assert (
+        "First steps Get something to spend. Compare plans · Buy Credits (First steps) Copy your key."
+        " See the key (First steps) Set up your tool. All tools · Or curl and Python, in five minutes"
+        " Make the first call. ○ Not used yet. This turns green by itself after the first call."
+    ) in page
+
+    scene = make_scene()
+    address = f'hx-get="/account/key-used/{scene.team.slug}/?seen='
+    html = as_user(scene.owner.user).get("/account/").content.decode()
+    assert address in html
+    assert "✓</span> You have something to spend: a Max seat." in html
+    member = make_member(scene.team)
+    assert "Get something to spend. Ask for a seat" in read(as_user(member.user), "/account/")
+
+    scene.desk.use(1)
+    assert "First steps" not in read(as_user(scene.owner.user), "/account/")
+    assert "First steps" in read(as_user(member.user), "/account/")
+
+
+def test_who_was_charged_in_bulk_alone_is_no_newcomer(as_user: AsUser) -> None:
+    owner = owner_of(make_team())
+    assert "First steps" in read(as_user(owner.user), "/account/")
+    write_event(owner, 3, at=T0)
+    assert "First steps" not in read(as_user(owner.user), "/account/")

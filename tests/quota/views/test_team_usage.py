@@ -111,22 +111,3 @@ def test_the_link_downloads_the_same_range_as_csv(as_user: AsUser, scene: Scene)
     lines = answer.getvalue().decode().splitlines()
     assert len(lines) == 3
     assert "mia@example.com" in lines[1] + lines[2]
-
-
-def test_the_overview_shows_the_team_in_figures(as_user: AsUser, scene: Scene) -> None:
-    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
-
-    assert "Members 2 See members" in page
-    assert "Seats 1 See seats" in page
-    assert "Credits 4,970 See Credits" in page
-    assert "Used this month $1.10 See usage 3 calls" in page
-
-
-def test_a_member_sees_their_own_bar_alone(as_user: AsUser, scene: Scene) -> None:
-    mia = User.objects.get(email="mia@example.com")
-
-    page = read(as_user(mia), f"/teams/{scene.team.slug}/")
-
-    assert "See members" not in page
-    assert "Calls are paid from Credits." in page
-    assert "Leave the Team…" in page

@@ -1,4 +1,4 @@
-"""The one form of an e-mail address."""
+"""The one form of an e-mail address, and what is searched for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from tokenplan.kit.errors import InvalidValue
-from tokenplan.kit.text import canonical_email, clean_email
+from tokenplan.kit.text import canonical_email, clean_email, searched
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_an_address_with_another_sign_has_no_such_form(sign: str) -> None:
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(InvalidValue):
         clean_email(address, pointer="/email")
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [("  mia  moreau ", "mia moreau"), ("a\x00b\nc\td", "a b c d"), ("x" * 101, "x" * 100), ("\x00", "")],
+)
+def test_what_is_searched_for_is_one_line_that_the_database_can_read(typed: str, text: str) -> None:
+    assert searched(typed) == text

@@ -1,0 +1,134 @@
+"""What of a Team somebody should look at."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from quota.selectors.attention import Attention, attention
+from quota.services.entitlements import suspend_seat
+from quota.services.notices import send_notices
+from teams.models import Membership
+from teams.services.seats import free_seat
+from tests.helpers.factories import (
+    CREDIT,
+    T0,
+    USD,
+    Desk,
+    Scene,
+    give_credits,
+    key_of,
+    limits,
+    make_member,
+    make_scene,
+    make_seat,
+    make_team,
+)
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+NOTHING = Attention([], [], 0, 0, 0, None)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A dollar in five hours, ten a week."""
+    return make_scene(limits(five_hours=USD, week=10 * USD))
+
+
+def member_on_a_seat(scene: Scene, *, uses: int = 0) -> Membership:
+    member = make_member(scene.team)
+    make_seat(scene.team, scene.plan, holder=member)
+    if uses:
+        Desk(scene.desk.gateway, key_of(member)).use(uses)
+    return member
+
+
+def test_of_a_team_where_all_is_well_there_is_nothing(scene: Scene) -> None:
+    scene.desk.use(10)
+    send_notices(at=T0)
+    assert attention(scene.team, T0) == NOTHING
+    assert attention(make_team(), T0) == NOTHING
+
+
+def test_who_is_near_a_limit_is_named_and_whose_calls_are_refused_first(scene: Scene) -> None:
+    scene.desk.use(85)
+    stopped = member_on_a_seat(scene, uses=100)
+    member_on_a_seat(scene, uses=79)
+    send_notices(at=T0)
+    found = attention(scene.team, T0).near_limit
+    assert [bar.membership for bar in found] == [stopped, scene.owner]
+    assert [bar.usable for bar in found] == [False, True]
+    assert attention(scene.team, T0 + timedelta(hours=6)).near_limit == []
+
+
+def test_whom_credits_carry_comes_after_who_is_stopped(scene: Scene) -> None:
+    give_credits(scene.team, 1000 * CREDIT)
+    scene.desk.use(100)
+    stopped = member_on_a_seat(scene, uses=100)
+    send_notices(at=T0)
+    assert [bar.membership for bar in attention(scene.team, T0).near_limit] == [stopped, scene.owner]
+
+
+def test_a_seat_that_its_holder_has_not_used_for_two_weeks_is_idle(scene: Scene) -> None:
+    member = member_on_a_seat(scene)
+    scene.desk.use(1)
+    later = T0 + 14 * DAY
+    found = attention(scene.team, later - timedelta(seconds=1))
+    assert (found.idle, found.idle_count) == ([], 0)
+    found = attention(scene.team, later)
+    assert (found.idle, found.idle_count) == ([member], 1)
+    found = attention(scene.team, later + timedelta(seconds=1))
+    assert (found.idle, found.idle_count) == ([scene.owner, member], 2)
+
+
+def test_of_many_idle_seats_five_are_named(scene: Scene) -> None:
+    members = [scene.owner, *(member_on_a_seat(scene) for _ in range(6))]
+    found = attention(scene.team, T0 + 14 * DAY)
+    assert (found.idle, found.idle_count) == (members[:5], 7)
+
+
+def test_a_seat_that_works_and_that_nobody_holds_is_free(scene: Scene) -> None:
+    make_seat(scene.team, scene.plan)
+    make_seat(scene.team, scene.plan, ends_at=T0 + DAY)
+    assert attention(scene.team, T0).free_seats == 2
+    assert attention(scene.team, T0 + DAY).free_seats == 1
+    free_seat(seat=scene.seat, by=None, at=T0)
+    assert attention(scene.team, T0).free_seats == 3
+
+
+def test_a_seat_that_is_suspended_is_neither_free_nor_idle(scene: Scene) -> None:
+    suspend_seat(seat=make_seat(scene.team, scene.plan), at=T0, by=None)
+    suspend_seat(seat=scene.seat, at=T0, by=None)
+    found = attention(scene.team, T0 + 14 * DAY)
+    assert (found.free_seats, found.idle_count) == (0, 0)
+
+
+def test_credits_that_expire_within_two_weeks_are_added_up(scene: Scene) -> None:
+    give_credits(scene.team, 5 * CREDIT)
+    give_credits(scene.team, 7 * CREDIT, expires_at=T0 + 20 * DAY)
+    give_credits(scene.team, 11 * CREDIT, expires_at=T0 + 14 * DAY)
+    give_credits(scene.team, 13 * CREDIT, expires_at=T0 + 3 * DAY)
+    found = attention(scene.team, T0)
+    assert (found.expiring_nanousd, found.expires_at) == (24 * CREDIT, T0 + 3 * DAY)
+    found = attention(scene.team, T0 + 3 * DAY)
+    assert (found.expiring_nanousd, found.expires_at) == (11 * CREDIT, T0 + 14 * DAY)
+
+
+def test_it_takes_as_many_queries_for_many_as_for_one(scene: Scene) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            attention(scene.team, T0 + timedelta(minutes=1))
+        return len(queries)
+
+    scene.desk.use(90)
+    send_notices(at=T0)
+    few = asked()
+    for _ in range(6):
+        member_on_a_seat(scene, uses=90)
+    send_notices(at=T0 + timedelta(minutes=1))
+    assert len(attention(scene.team, T0 + timedelta(minutes=1)).near_limit) == 7
+    assert asked() == few

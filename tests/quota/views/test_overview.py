@@ -1,0 +1,91 @@
+"""A Team's first page: what needs attention, the Team in figures, one's own bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from quota.services.notices import send_notices
+from teams.models import User
+from tests.helpers.factories import (
+    CREDIT,
+    T0,
+    USD,
+    Desk,
+    Scene,
+    allow_credits,
+    give_credits,
+    key_of,
+    limits,
+    make_desk,
+    make_member,
+    make_scene,
+    make_seat,
+    make_user,
+)
+from tests.helpers.reading import read
+
+pytestmark = pytest.mark.django_db
+AsUser = Callable[[User], Client]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    scene = make_scene(at=T0 - timedelta(days=3))
+    mia = make_member(scene.team, make_user("mia@example.com"), credits=True, at=T0 - timedelta(days=3))
+    give_credits(scene.team, 5000 * CREDIT, at=T0 - timedelta(days=3))
+    scene.desk.use(100, at=T0 - timedelta(days=2))
+    scene.desk.use(7)
+    make_desk(mia).use(3)
+    return scene
+
+
+def test_the_overview_shows_the_team_in_figures(as_user: AsUser, scene: Scene) -> None:
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
+
+    assert "Needs attention Nothing: nobody is at a limit, no seat is free or idle, no request waits." in page
+    assert "Members 2 See members" in page
+    assert "Seats 1 See seats" in page
+    assert "Credits 4,970 See Credits" in page
+    assert "Used this month $1.10 See usage 3 calls" in page
+
+
+def test_a_member_sees_their_own_bar_alone(as_user: AsUser, scene: Scene) -> None:
+    mia = User.objects.get(email="mia@example.com")
+
+    page = read(as_user(mia), f"/teams/{scene.team.slug}/")
+
+    assert "See members" not in page
+    assert "Calls are paid from Credits." in page
+    assert "Leave the Team…" in page
+
+
+def test_the_overview_says_what_needs_attention(as_user: AsUser) -> None:
+    scene = make_scene(limits(five_hours=USD, week=10 * USD))
+    scene.desk.use(100)
+    ann = make_member(scene.team)
+    make_seat(scene.team, scene.plan, holder=ann)
+    Desk(scene.desk.gateway, key_of(ann)).use(85)
+    make_seat(scene.team, scene.plan)
+    give_credits(scene.team, 5 * CREDIT, expires_at=T0 + timedelta(days=2))
+    allow_credits(scene.owner, overflow="never")
+    send_notices(at=T0)
+
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
+
+    owner = scene.owner.user.display_name
+    assert (
+        f"Needs attention ■ {owner} is stopped until 3 Jun, 15:00 UTC: a window is full, and no Credits pay."
+        f" 5-hour 100% Weekly 10% See the Max seat ({owner})"
+        f" ▲ {ann.user.display_name} is near a limit 5-hour 85% Weekly 8% See the Max seat"
+    ) in page
+    assert "5 Credits expire within 14 days, the first on 5 Jun 2026, 10:02 UTC. See Credits" in page
+    assert "1 seat is free. Give it to somebody" in page
+    assert "Nothing:" not in page
+
+    allow_credits(scene.owner)
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
+    assert f"■ {owner} is on Credits until 3 Jun, 15:00 UTC. 5-hour 100%" in page

@@ -1,0 +1,42 @@
+"""The answer of the palette: links alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from teams.models import User
+from tests.helpers.factories import make_api_key, make_member, make_seat, make_team, make_user, owner_of
+
+pytestmark = pytest.mark.django_db
+AsUser = Callable[[User], Client]
+
+
+def test_it_links_people_seats_and_keys_with_their_teams(as_user: AsUser) -> None:
+    owner = owner_of(make_team("Acme"))
+    mia = make_user("mia+1@example.com")
+    seat = make_seat(owner.team, holder=make_member(owner.team, mia))
+    key = make_api_key(owner, "mia's build")
+    answer = as_user(owner.user).get("/search/?q=mia")
+    html = answer.content.decode()
+    assert 'href="/teams/acme/members/?q=mia%2B1%40example.com"' in html
+    assert f'href="/teams/acme/seats/{seat.pk}/"' in html
+    assert f"Seat {seat.pk} of mia+1@example.com" in html
+    assert f'href="/teams/acme/api-keys/{key.pk}/"' in html
+    assert "API key mia&#x27;s build" in html
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "<html" not in html
+
+
+def test_nothing_is_found_without_a_text_or_with_one_that_is_too_long(as_user: AsUser) -> None:
+    client = as_user(owner_of(make_team()).user)
+    assert client.get("/search/").content.decode().strip() == ""
+    assert client.get("/search/", {"q": "x" * 5000}).content.decode().strip() == ""
+    assert client.get("/search/", {"q": "\x00\x00"}).status_code == 200
+
+
+def test_who_is_not_signed_in_is_asked_to() -> None:
+    assert Client().get("/search/?q=mia").status_code == 302
+    assert Client().post("/search/").status_code in (302, 403, 405)
