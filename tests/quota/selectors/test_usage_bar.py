@@ -62,7 +62,7 @@ def read_plainly(member: Membership, at: datetime) -> dict[str, object]:
 
 
 def said(bar: UsageBar) -> dict[str, object]:
-    names = [name for name in UsageBar.__dataclass_fields__ if name != "room_at"]
+    names = [name for name in UsageBar.__dataclass_fields__ if name not in ("room_at", "usage", "at")]
     return {name: getattr(bar, name) for name in names}
 
 
@@ -75,7 +75,14 @@ def test_whatever_state_members_are_in_the_bars_say_what_the_rows_say() -> None:
             bars = usage_bars(members, at)
             assert [said(bar) for bar in bars] == [read_plainly(member, at) for member in members]
             assert bars == [usage_bar(member, at) for member in members]
+            assert {bar.at for bar in bars} == {at}
             seen += bars
+    for bar in seen:
+        for window, outlook in bar.shown:
+            given_back = sum(release.nanousd for release in outlook.releases)
+            assert given_back == (window.used if window.limit.rule.policy is Policy.ROLLING else 0)
+        moments = [outlook.room_at for _, outlook in bar.shown if outlook.room_at]
+        assert bar.room_at == max(moments, default=None)
     # All kinds of states were among them.
     assert {bar.usable for bar in seen} == {bar.suspended for bar in seen} == {True, False}
     assert {bar.credits.overflow for bar in seen} == {"allow", "never"}
