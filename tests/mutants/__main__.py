@@ -20,7 +20,7 @@ from tests.mutants.tests_near import TESTS
 
 if TYPE_CHECKING:
     from tests.mutants.faults import Fault
-    from tests.mutants.run import Verdict
+    from tests.mutants.run import Tests, Verdict
 
 EQUIVALENTS = Path(__file__).parent / "equivalents.toml"
 VERBOSE = bool(os.environ.get("VERBOSE"))
@@ -70,15 +70,7 @@ class Mutants:
         verdicts: dict[str, Verdict] = {}
         tests = Tests(session.items, session.config.stash[blocking_manager_key], self.chosen.at_a_time)
         try:
-            places = {item.nodeid: at for at, item in enumerate(session.items)}
-            remembered = {fault.name: places.get(self.memory.test_of(fault.name), -1) for fault in faults}
-            again = [fault for fault in faults if remembered[fault.name] >= 0]
-            with tempfile.TemporaryDirectory() as folder:
-                asked = sorted({remembered[fault.name] for fault in again})
-                reached, _ = scan(tests, again, asked, f"{folder}/reached")
-            again = [fault for fault in again if remembered[fault.name] in reached]
-            self.say(f"{len(again)} faults, each shown to the test that noticed it the last time")
-            found = judge(tests, again, reached, self.say_noticed, remembered)
+            found = self.judged_again(tests, faults)
             verdicts |= {verdict.fault.name: verdict for verdict in found if not verdict.survived}
             faults = [fault for fault in faults if fault.name not in verdicts]
             for slow in (False,) if self.chosen.quick else (False, True):
@@ -103,6 +95,20 @@ class Mutants:
         finally:
             tests.close()
         return failing, list(verdicts.values())
+
+    def judged_again(self, tests: Tests, faults: list[Fault]) -> list[Verdict]:
+        """Each fault of which it is remembered, shown to the test that noticed it the last time."""
+        from tests.mutants.run import judge, scan  # noqa: PLC0415
+
+        places = {item.nodeid: at for at, item in enumerate(tests.items)}
+        tested = {fault.name: places.get(self.memory.test_of(fault.name), -1) for fault in faults}
+        again = [fault for fault in faults if tested[fault.name] >= 0]
+        asked = sorted({tested[fault.name] for fault in again})
+        with tempfile.TemporaryDirectory() as folder:
+            reached, _ = scan(tests, again, asked, f"{folder}/reached")
+        again = [fault for fault in again if tested[fault.name] in reached]
+        self.say(f"{len(again)} faults, each shown to the test that noticed it the last time")
+        return judge(tests, again, reached, self.say_noticed, tested)
 
     def say(self, line: str) -> None:
         self.reporter.write_line(line)

@@ -178,7 +178,7 @@ def scan(
 
         def work(tell: Callable[[str], None], copy: Copy, mine: list[int] = mine, part: int = part) -> int:
             called = FunctionsCalled(tests.copies.blocker)
-            tests.items[mine[0]].config.pluginmanager.register(called)
+            tests.items[0].config.pluginmanager.register(called)
             found = {at: _reached(tests, at, files, called) for at in mine}
             with open(f"{path}.{part}", "w") as file:  # noqa: PTH123
                 json.dump(found, file)
