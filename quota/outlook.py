@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 from quota.windows import Bucket, Limit, Policy, QuotaWindow, Release
 
+# Percent of a window from which on it is mailed of, its bar warns, and the Overview names its holder.
+NEARLY_FULL = 80
 # The pace is that of so many steps of a rolling window: of the 5-hour one the last half hour.
 STEPS_OF_PACE = 6
 YEAR = timedelta(days=366)

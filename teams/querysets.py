@@ -50,6 +50,11 @@ class MembershipQuerySet(TeamOwned["Membership"]):
         """With its user; None for a Team that was deleted."""
         return self.for_team(team).live().filter(role="owner").select_related("user").first()
 
+    def named_like(self, text: str) -> Self:
+        """Those with this text in their name or address, in any case."""
+        # Addresses are kept in small letters.
+        return self.filter(Q(user__email__contains=text.lower()) | Q(user__name__icontains=text))
+
     def managers(self) -> Self:
         """The Owner and the Admins."""
         return self.filter(role__in=["owner", "admin"])

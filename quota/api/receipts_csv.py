@@ -51,7 +51,7 @@ def receipts_csv(
 ) -> StreamingHttpResponse:
     """The events whose calls occurred from `start` on and before `end`, as a file whose name begins so."""
     file = f"{name}-{start:%Y-%m-%d}-{end:%Y-%m-%d}.csv"
-    # The pages after the first one are read elsewhere, and where the first one was.
+    # The pages after the first one are read in another thread, and from the same database.
     ordered = (
         events.using(reads_from())
         .between(start, end)

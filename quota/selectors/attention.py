@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, Min, OuterRef
 
 from quota.models import CreditGrant, CrowdedSeat, Entitlement, UsageEvent
+from quota.outlook import NEARLY_FULL
+from quota.selectors.seats import free_seats
 from quota.selectors.usage_bar import UsageBar, usage_bars
-from teams.models import Membership, Seat, SeatHolding, Team
-from teams.querysets import SeatHoldingQuerySet, SeatQuerySet
+from teams.models import Membership, SeatHolding, Team
+from teams.querysets import SeatHoldingQuerySet
 
 IDLE_AFTER = timedelta(days=14)
 EXPIRING_WITHIN = timedelta(days=14)
-# Percent of a window, as the first notice to its holder.
-NEAR = 80
 # So many people are named; the others are counted.
 NAMED = 5
 # So many bars are read at most.
@@ -49,7 +49,7 @@ def attention(team: Team, at: datetime) -> Attention:
         near_limit=_near_limit(team, at),
         idle=[holding.membership for holding in idle.select_related("membership__user")[:NAMED]],
         idle_count=idle.count(),
-        free_seats=_free(team, at).count(),
+        free_seats=free_seats(team, at).count(),
         expiring_nanousd=expiring,
         expires_at=lots.aggregate(first=Min("expires_at"))["first"] if expiring else None,
     )
@@ -60,7 +60,7 @@ def _near_limit(team: Team, at: datetime) -> list[UsageBar]:
     crowded = CrowdedSeat.objects.filter(seat=OuterRef("seat"))
     holdings = SeatHolding.objects.for_team(team).filter(Exists(crowded)).at(at).order_by("pk")
     members = [holding.membership for holding in holdings.select_related("membership__user")[:MOST_BARS]]
-    bars = [bar for bar in usage_bars(members, at) if _fullest(bar) >= NEAR]
+    bars = [bar for bar in usage_bars(members, at) if _fullest(bar) >= NEARLY_FULL]
     return sorted(bars, key=lambda bar: (bar.usable, -_fullest(bar), bar.membership.pk))
 
 
@@ -74,9 +74,3 @@ def _idle(team: Team, at: datetime) -> SeatHoldingQuerySet:
     works = Entitlement.objects.filter(seat=OuterRef("seat")).working(at)
     held = SeatHolding.objects.for_team(team).at(at).filter(started_at__lte=since)
     return held.filter(Exists(works), ~Exists(used)).order_by("started_at", "pk")
-
-
-def _free(team: Team, at: datetime) -> SeatQuerySet:
-    held = SeatHolding.objects.filter(seat=OuterRef("pk")).at(at)
-    works = Entitlement.objects.filter(seat=OuterRef("pk")).working(at)
-    return Seat.objects.for_team(team).live().filter(Exists(works), ~Exists(held))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models import Case, Exists, OuterRef, QuerySet, When
 from django.utils.translation import gettext_lazy as _
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
@@ -57,7 +57,7 @@ def members_of(team: Team, *, search: str = "", shown: str = Shown.EVERYONE) -> 
     """
     members = Membership.objects.for_team(team).live().select_related("user", "team")
     if search:
-        members = members.filter(Q(user__email__contains=search.lower()) | Q(user__name__icontains=search))
+        members = members.named_like(search)
     holdings = SeatHolding.objects.current().filter(membership=OuterRef("pk"))
     used = SubscriptionKey.objects.filter(membership=OuterRef("pk"), last_used_at__isnull=False)
     charged = UsageEvent.objects.filter(membership=OuterRef("pk"))

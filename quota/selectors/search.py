@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from teams.keytext import API_KEY, ID_LENGTH, SUBSCRIPTION_KEY
+from teams.keytext import API_KEY, HANDLE_PREFIX, ID_LENGTH, SUBSCRIPTION_KEY
 from teams.models import ApiKey, Membership, SeatHolding, SubscriptionKey, User
 from teams.permissions import Right, may
 
@@ -53,17 +53,17 @@ def _teams(memberships: Iterable[Membership], right: Right) -> list[int]:
 
 def _key_id(text: str) -> str:
     """The beginning of a key's id, if the text begins as a key, or its handle, does; else ""."""
-    for begins in (SUBSCRIPTION_KEY.prefix, API_KEY.prefix, "kh-"):
+    for begins in (SUBSCRIPTION_KEY.prefix, API_KEY.prefix, HANDLE_PREFIX):
         if text.startswith(begins):
             return text.removeprefix(begins)[:ID_LENGTH].rstrip("…")
     return ""
 
 
 def _people(teams: list[int], text: str, key_id: str) -> list[Membership]:
+    members = Membership.objects.live().filter(team__in=teams)
     if key_id:
         keys = SubscriptionKey.objects.current().filter(key_id__startswith=key_id, team__in=teams)
-        wanted = Q(pk__in=keys.values("membership"))
+        found = members.filter(pk__in=keys.values("membership"))
     else:
-        wanted = Q(user__email__contains=text.lower()) | Q(user__name__icontains=text)
-    found = Membership.objects.live().filter(wanted, team__in=teams)
+        found = members.named_like(text)
     return list(found.select_related("team", "user").order_by("user__email", "team__name", "pk")[:MOST])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, F, OuterRef, Subquery, Sum, Value
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
@@ -15,6 +15,7 @@ from quota.hot_path.state import seat_usage
 from quota.models import Entitlement, UsageEvent
 from quota.windows import QuotaWindow
 from teams.models import Membership, Seat, SeatHolding, Team
+from teams.querysets import SeatQuerySet
 
 # Later than any usage: the end of a holding that has none.
 FOREVER = Value(datetime.max.replace(tzinfo=UTC))
@@ -52,9 +53,11 @@ def seat_state(seat: Seat, at: datetime) -> SeatState:
     return states_of([seat], at)[0]
 
 
-def free_seats(team: Team, at: datetime) -> list[SeatState]:
+def free_seats(team: Team, at: datetime) -> SeatQuerySet:
     """Those that nobody holds and that have a plan that works."""
-    return [state for state in seats_of(team, at) if state.holder is None and state.windows]
+    held = SeatHolding.objects.filter(seat=OuterRef("pk")).at(at)
+    works = Entitlement.objects.filter(seat=OuterRef("pk")).working(at)
+    return Seat.objects.for_team(team).live().filter(Exists(works), ~Exists(held))
 
 
 def states_of(seats: Iterable[Seat], at: datetime) -> list[SeatState]:

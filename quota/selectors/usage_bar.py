@@ -25,8 +25,8 @@ class UsageBar:
     """What a member may use. `plan` is None where no seat works; `windows` is then empty.
 
     `suspended`: the seat that the member holds waits for a payment. `owed`, in nano-dollars: usage that
-    nothing covered; until it is paid, no call is allowed. `room_at`: when every window has room for a small
-    call again; None where they have it now. `usage` is what the windows were worked out from, `at` when.
+    nothing covered; until it is paid, no call is allowed. `rooms`: when each window has room for a small
+    call, which is now where it has it now. `usage` is what the windows were worked out from, `at` when.
     """
 
     membership: Membership
@@ -39,9 +39,15 @@ class UsageBar:
     agents: int
     credits: MemberCredits
     owed: int
-    room_at: datetime | None
+    rooms: list[datetime]
     usage: SeatUsage
     at: datetime
+
+    @property
+    def room_at(self) -> datetime | None:
+        """When every window has room for a small call again; None where they have it now."""
+        last = max(self.rooms, default=self.at)
+        return last if last > self.at else None
 
     @property
     def usable(self) -> bool:
@@ -60,9 +66,8 @@ class UsageBar:
         shortest = min(rolling, key=lambda limit: limit.rule.length, default=None)
         pace = pace_of(shortest, self._buckets(shortest), self.at) if shortest else None
         outlooks = []
-        for window in self.windows:
+        for window, room_at in zip(self.windows, self.rooms, strict=True):
             releases = releases_of(window.limit, self._buckets(window.limit), self.at)
-            room_at = _room_in(window.limit, self.usage, self.at)
             time = lasts(window, releases, pace, self.at)
             outlooks.append(Outlook(self.at, releases, room_at if room_at > self.at else None, time))
         # The window that is full first stops the pace of all.
@@ -75,12 +80,6 @@ class UsageBar:
 
 # Nano-dollars: what the windows have less room for is no call, though they are not quite full.
 SMALL_CALL = 100_000
-
-
-def _room_at(usage: SeatUsage, plan: PlanTerms, at: datetime) -> datetime | None:
-    """When every window has room for a small call again; None where they have it now."""
-    last = max(_room_in(limit, usage, at) for limit in plan.limits)
-    return last if last > at else None
 
 
 def _room_in(limit: Limit, usage: SeatUsage, at: datetime) -> datetime:
@@ -128,7 +127,7 @@ def _bar(membership: Membership, row: dict[str, Any], at: datetime) -> UsageBar:
             month_cap=row["month_cap"],
             month_used=row["month_used"],
         ),
-        room_at=_room_at(usage, plan, at) if plan else None,
+        rooms=[_room_in(limit, usage, at) for limit in plan.limits] if plan else [],
         owed=row["owed"],
         usage=usage,
         at=at,

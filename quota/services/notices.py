@@ -15,6 +15,7 @@ from django.db import connection
 
 from quota.hot_path.catalog import PlanTerms
 from quota.models import Account, CrowdedSeat
+from quota.outlook import NEARLY_FULL
 from quota.selectors.credits import MemberCredits
 from quota.selectors.notices import HeldSeat, LowPool, gains, last_refill, low_pools, seats_due
 from quota.selectors.usage_bar import seat_windows, usage_bar
@@ -27,7 +28,7 @@ from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transacti
 
 JOB = "notices"
 EVENTS_PER_TRANSACTION = 20_000
-THRESHOLDS = (100, 80)  # percent; the highest that is reached is mailed, and no lower one after it
+THRESHOLDS = (100, NEARLY_FULL)  # percent; the highest that is reached is mailed, and no lower one after it
 
 
 def send_notices(*, at: datetime) -> int:

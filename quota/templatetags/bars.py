@@ -15,15 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from quota.money import percent, usd_text
-from quota.outlook import Outlook
+from quota.outlook import NEARLY_FULL, Outlook
 from quota.selectors.usage_bar import UsageBar
 from quota.templatetags.amounts import about_usd
 from quota.windows import STEPS, Policy, QuotaWindow, Release
 
 register = template.Library()
 
-# A bar turns to its warning colour at the percentage at which the first notice is sent.
-HIGH = 80
 # A strip of what a window gives back: a column for each step, so high at most.
 STRIP_HEIGHT = 10
 
@@ -75,7 +73,7 @@ def _state(window: QuotaWindow, outlook: Outlook | None, bar: UsageBar | None) -
         if bar and not bar.owed and bar.credits.usable > 0:
             return "is-credits", _("■ full, Credits pay")
         return "is-full", _("■ full")
-    if window.used_percent >= HIGH:
+    if window.used_percent >= NEARLY_FULL:
         return "is-high", _("▲ nearly full")
     if bar and bar.room_at:
         return "is-dimmed", ""

@@ -62,7 +62,7 @@ def read_plainly(member: Membership, at: datetime) -> dict[str, object]:
 
 
 def said(bar: UsageBar) -> dict[str, object]:
-    names = [name for name in UsageBar.__dataclass_fields__ if name not in ("room_at", "usage", "at")]
+    names = [name for name in UsageBar.__dataclass_fields__ if name not in ("rooms", "usage", "at")]
     return {name: getattr(bar, name) for name in names}
 
 

@@ -20,11 +20,9 @@ from tests.helpers.factories import (
     give_credits,
     key_of,
     limits,
-    make_desk,
     make_member,
     make_scene,
     make_seat,
-    make_user,
 )
 from tests.helpers.reading import read
 
@@ -32,19 +30,8 @@ pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
 
 
-@pytest.fixture
-def scene() -> Scene:
-    scene = make_scene(at=T0 - timedelta(days=3))
-    mia = make_member(scene.team, make_user("mia@example.com"), credits=True, at=T0 - timedelta(days=3))
-    give_credits(scene.team, 5000 * CREDIT, at=T0 - timedelta(days=3))
-    scene.desk.use(100, at=T0 - timedelta(days=2))
-    scene.desk.use(7)
-    make_desk(mia).use(3)
-    return scene
-
-
-def test_the_overview_shows_the_team_in_figures(as_user: AsUser, scene: Scene) -> None:
-    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
+def test_the_overview_shows_the_team_in_figures(as_user: AsUser, used: Scene) -> None:
+    page = read(as_user(used.owner.user), f"/teams/{used.team.slug}/")
 
     assert "Needs attention Nothing: nobody is at a limit, no seat is free or idle, no request waits." in page
     assert "Members 2 See members" in page
@@ -53,10 +40,10 @@ def test_the_overview_shows_the_team_in_figures(as_user: AsUser, scene: Scene) -
     assert "Used this month $1.10 See usage 3 calls" in page
 
 
-def test_a_member_sees_their_own_bar_alone(as_user: AsUser, scene: Scene) -> None:
+def test_a_member_sees_their_own_bar_alone(as_user: AsUser, used: Scene) -> None:
     mia = User.objects.get(email="mia@example.com")
 
-    page = read(as_user(mia), f"/teams/{scene.team.slug}/")
+    page = read(as_user(mia), f"/teams/{used.team.slug}/")
 
     assert "See members" not in page
     assert "Calls are paid from Credits." in page
