@@ -61,7 +61,10 @@ call AS MATERIALIZED (
 )"""
 
 RECORD = """
-WITH {calls}, reserved AS (
+WITH {calls}, named AS (
+    INSERT INTO quota_requestid (team_id, request_id, reservation_id)
+    SELECT c.team_id, %(run)s || '-' || c.n, c.id FROM call c
+), reserved AS (
     INSERT INTO quota_reservation ({hold_columns})
     SELECT {hold_values} FROM call c, quota_reservation t WHERE t.id = %(hold)s
 ), used AS (
@@ -81,7 +84,10 @@ ON CONFLICT (seat_id, rule, starts_at) DO UPDATE SET used_nanousd = b.used_nanou
 """
 
 HOLD = """
-WITH {calls}
+WITH {calls}, named AS (
+    INSERT INTO quota_requestid (team_id, request_id, reservation_id)
+    SELECT c.team_id, %(run)s || '-' || c.n, c.id FROM call c
+)
 INSERT INTO quota_reservation ({hold_columns})
 SELECT {hold_values} FROM call c, quota_reservation t WHERE t.id = %(hold)s
 RETURNING id

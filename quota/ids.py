@@ -31,6 +31,11 @@ def first_id_at(moment: datetime) -> UUID:
     return UUID(int=(moment - _EPOCH) // timedelta(milliseconds=1) << _MS_SHIFT)
 
 
+def moment_of(id: UUID) -> datetime:
+    """When it was made, in UTC, to the millisecond."""
+    return _EPOCH + timedelta(milliseconds=id.int >> _MS_SHIFT)
+
+
 def earlier(id: UUID, by: timedelta) -> UUID:
     """The last id of the millisecond that lies so much before that of this id."""
     last_ms = max((id.int >> _MS_SHIFT) - by // timedelta(milliseconds=1), 0)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
+from uuid import UUID
 
 from django.db.models import Q, QuerySet, Sum
 
+from quota.ids import NO_ID, earlier
 from teams.models import ApiKey, Membership
 from teams.querysets import M, TeamOwned
 
@@ -113,6 +115,13 @@ class RefusalCountQuerySet(QuerySet["RefusalCount"]):
 
 
 class UsageEventQuerySet(TeamOwned["UsageEvent"]):
+    def of_holds(self, *ids: UUID) -> Self:
+        """The draws from these holds. None is older than its hold, but for what clocks may differ by: so no
+        older partition is searched.
+        """
+        since = earlier(min(ids), by=timedelta(days=1)) if ids else NO_ID
+        return self.filter(reservation_id__in=ids, pk__gte=since)
+
     def between(self, start: datetime, end: datetime) -> Self:
         return self.filter(occurred_at__gte=start, occurred_at__lt=end)
 

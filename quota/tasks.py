@@ -11,6 +11,7 @@ from django.utils import timezone
 from quota.services import (
     credits,
     notices,
+    partitions,
     reconcile_alarms,
     refusals,
     reservations,
@@ -49,6 +50,13 @@ def expire_lots() -> int:
 def forget_refusals() -> int:
     """Forgets refusals of more than a week ago."""
     return refusals.forget_refusals(at=timezone.now())
+
+
+@shared_task(name="quota.keep_partitions")
+def keep_partitions() -> int:
+    """Makes the months of calls that are to come, and drops those that are no longer kept."""
+    kept = partitions.keep_partitions(at=timezone.now())
+    return len(kept.made) + len(kept.dropped)
 
 
 @shared_task(name="quota.roll_up_usage")

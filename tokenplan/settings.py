@@ -154,6 +154,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "quota.close_windows": 300,
         "quota.roll_up_usage": 60,
         "quota.forget_refusals": 3600,
+        "quota.keep_partitions": 3600,
         "billing.work_inbox": 30,
         "billing.top_up": 60,
         "billing.finish": 120,
@@ -226,6 +227,9 @@ ALLAUTH_TRUSTED_PROXY_COUNT = away.proxies(ADDRESS, behind_tls_proxy=BEHIND_TLS_
 
 # How long an authorized call may hold what it may cost, unless settled or released before.
 RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS", 900, least=1)
+# So many whole months of single calls are kept beside the present one; 0 keeps all. Not fewer than three:
+# usage may be reported for 60 days, and is corrected after that.
+RETENTION_MONTHS = environment.number("RETENTION_MONTHS", 0, least=3, most=1200, or_zero=True)
 
 # Mail
 

@@ -17,7 +17,8 @@ from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_req
 from quota.hot_path.refusals import no_room
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import CallState, id_and_kind_of, locked_call_state
-from quota.models import Gateway, Reservation
+from quota.models import Gateway, RequestId, Reservation
+from quota.models.usage import LAPSED
 from quota.windows import QuotaWindow
 from teams import keytext
 from teams.errors import KeyInvalid
@@ -67,39 +68,39 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
         if not state.key_works:
             raise KeyInvalid
         request_hash = hash_of_request(key_public_id, request, card_of(state))
-        if state.prior_reservation_id:
-            return _repeated(state, key_public_id, request.request_id, request_hash, at)
+        if prior_id := state.prior_reservation_id:
+            return _repeated(state, prior_id, key_public_id, request.request_id, request_hash, at)
         hold = hold_for(request, request_hash, gateway=gateway, state=state, at=at)
         if _write(hold):
             open_first_use_windows(state.seat_id, state.usage, at)
             return authorization_of(hold, key_public_id, state.team_slug)
-        if Reservation.objects.filter(team=state.team_id, request_id=request.request_id).exists():
-            return _repeated(state, key_public_id, request.request_id, request_hash, at)
+        if prior := RequestId.objects.filter(team=state.team_id, request_id=request.request_id).first():
+            return _repeated(state, prior.reservation_id, key_public_id, request.request_id, request_hash, at)
         usable = usable_in_account(state.payer, seated=hold.plan is not None, at=at)
         estimate = hold.reservation.estimate_nanousd
         raise no_room(state.usage, hold.plan, estimate, usable=usable, account=state.payer.account, at=at)
 
 
 def _repeated(
-    state: CallState, key_public_id: str, request_id: str, request_hash: str, at: datetime
+    state: CallState, prior_id: UUID, key_public_id: str, request_id: str, request_hash: str, at: datetime
 ) -> Authorization:
     """The answer that the request got before, while its hold is open.
 
     Raises RequestIdReused when it was another request, ReservationClosed when nothing is held for it any
-    more.
+    more. Of a hold that is no longer kept it is not known what was asked, but its lifetime is over.
     """
-    prior = Reservation.objects.select_related("plan").get(team=state.team_id, request_id=request_id)
-    if prior.request_hash != request_hash:
+    prior = Reservation.objects.select_related("plan").filter(pk=prior_id).first()
+    if prior is not None and prior.request_hash != request_hash:
         detail = _("The request_id %(request_id)r was used for another request")
         raise RequestIdReused(detail % {"request_id": request_id}, pointer="/request_id")
-    of_prior = prior.state_at(at)
-    if of_prior != Reservation.State.HELD:
+    of_prior = prior.state_at(at) if prior else LAPSED
+    if prior is None or of_prior != Reservation.State.HELD:
         detail = _(
             "The request_id %(request_id)r belongs to a call that is %(state)s; nothing is held. "
             "Send a new request_id."
         )
         raise ReservationClosed(
-            detail % {"request_id": request_id, "state": of_prior}, reservation_id=prior.pk, state=of_prior
+            detail % {"request_id": request_id, "state": of_prior}, reservation_id=prior_id, state=of_prior
         )
     plan_code = prior.plan.code if prior.plan else None
     windows = windows_then(prior.plan_id, prior.windows)
@@ -147,11 +148,15 @@ _INSERT = f"""
 WITH used_key AS (
     UPDATE teams_subscriptionkey SET last_used_at = %(at)s
     WHERE id = %(key_id)s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
+), taken AS (
+    INSERT INTO quota_requestid (team_id, request_id, reservation_id)
+    SELECT %(team_id)s, %(request_id)s, %(id)s::uuid
+    WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {USABLE_CREDITS} >= %(credits_needed)s END
+    ON CONFLICT (team_id, request_id) DO NOTHING
+    RETURNING reservation_id
 )
 INSERT INTO quota_reservation ({_COLUMNS.names})
-SELECT {_COLUMNS.placeholders}
-WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {USABLE_CREDITS} >= %(credits_needed)s END
-ON CONFLICT (team_id, request_id) DO NOTHING
+SELECT {_COLUMNS.placeholders} FROM taken
 RETURNING id
 """  # noqa: S608  (its parts are constants of ours)
 

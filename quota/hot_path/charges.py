@@ -299,6 +299,9 @@ WITH drawn AS (
     FROM unnest(%(rules)s::text[], %(starts)s::timestamptz[]) AS bucket (rule, starts_at)
     ON CONFLICT (seat_id, rule, starts_at)
     DO UPDATE SET used_nanousd = quota_usagebucket.used_nanousd + EXCLUDED.used_nanousd
+), named AS (
+    INSERT INTO quota_eventid (team_id, external_id, event_id)
+    SELECT %(team_id)s, %(external_id)s, %(id)s::uuid WHERE %(external_id)s IS NOT NULL
 )
 INSERT INTO quota_usageevent ({_COLUMNS.names}) VALUES ({_COLUMNS.placeholders})
 """  # noqa: S608  (its parts are constants of ours)

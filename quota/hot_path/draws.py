@@ -229,7 +229,7 @@ def _prior(locked: ReservationState, report: Report) -> UsageEvent | None:
     """
     if not report.draw_id and locked.state != Reservation.State.SETTLED:
         return None
-    return UsageEvent.objects.filter(reservation=locked.id, draw_id=report.draw_id).first()
+    return UsageEvent.objects.of_holds(locked.id).filter(draw_id=report.draw_id).first()
 
 
 def _check_repeat(prior: UsageEvent, report: Report, model: str, digest: str) -> None:

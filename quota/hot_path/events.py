@@ -22,7 +22,7 @@ from quota.hot_path.state import (
     locked_call_state,
     locked_reservation_state,
 )
-from quota.models import Gateway, Reservation, UsageEvent
+from quota.models import EventId, Gateway, Reservation, UsageEvent
 from quota.pricing import charge
 from teams import keytext
 from teams.errors import KeyInvalid
@@ -179,11 +179,14 @@ def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime, 
 
     Asked after the key's lock: a second connection with the same event has waited for the first.
     """
-    prior = UsageEvent.objects.filter(team=team_id, external_id=event.id).first()
-    if prior is None:
+    recorded = EventId.objects.filter(team=team_id, external_id=event.id).first()
+    if recorded is None:
         if not (replaying or at - MAX_LATE <= event.occurred_at) or event.occurred_at > at + MAX_AHEAD:
             raise MomentOutOfRange(pointer="/occurred_at")
-    elif (prior.usage_hash, prior.reservation_id) != (digest, event.reservation_id):
+        return False
+    # What is no longer kept cannot be compared.
+    prior = UsageEvent.objects.filter(pk=recorded.event_id).first()
+    if prior is not None and (prior.usage_hash, prior.reservation_id) != (digest, event.reservation_id):
         detail = _("The event id %(id)r was used for another event")
         raise EventIdReused(detail % {"id": event.id}, pointer="/id")
-    return prior is not None
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -21,6 +21,9 @@ from quota.models import Account, Gateway, Reservation
 from quota.pricing import estimated
 from teams.errors import KeyInvalid
 from tokenplan.kit.errors import InvalidValue
+
+# However often it is lengthened: among older ids nobody looks for open holds (quota/models/usage.py).
+LONGEST_LIFE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ def extend(*, reservation_id: UUID, extension: Extension, at: datetime) -> Reser
         # The limits are those of the gateway that authorized the hold.
         gateway = Gateway.objects.get(pk=locked.gateway_id)
         lifetime = check_lifetime(gateway, extension.lifetime_seconds)
+        if at + lifetime > row.created_at + LONGEST_LIFE:
+            detail = _("A hold lives for %(days)s days at most; ask for a new one")
+            raise InvalidValue(detail % {"days": LONGEST_LIFE.days}, pointer="/lifetime_seconds")
         row.expires_at = max(row.expires_at, at + lifetime)
         # Whether it is charged at its end was said at its authorize.
         charged = row.charges_at is not None

@@ -85,12 +85,12 @@ def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState,
 
 def _charges_of_its_end(locked: ReservationState) -> QuerySet[UsageEvent]:
     """Those that were made here, whatever has become of them: they alone have no usage."""
-    return UsageEvent.objects.filter(reservation=locked.id, usage={}, is_undo=False)
+    return UsageEvent.objects.of_holds(locked.id).filter(usage={}, is_undo=False)
 
 
 def _charge_that_stands(locked: ReservationState) -> UsageEvent | None:
     """The charge of the hold's end, or what has taken its place; None if it was undone and nothing has."""
-    event = UsageEvent.objects.filter(reservation=locked.id, draw_id=AT_THE_END).first()
+    event = UsageEvent.objects.of_holds(locked.id).filter(draw_id=AT_THE_END).first()
     while event is not None and UsageEvent.objects.filter(corrects=event).exists():
         event = UsageEvent.objects.filter(corrects=event, is_undo=False).first()
     return event

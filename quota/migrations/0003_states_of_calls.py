@@ -67,6 +67,9 @@ DECLARE
     -- A call that is decided now is judged by the rows as they stand, whatever another server's clock wrote into them.
     v_late boolean := p_occurred_at < p_at;
     v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
+    -- No open hold is older than 91 days, and a day is for clocks: so no older partition is searched.
+    v_oldest uuid := quota_first_id(least(p_at, clock_timestamp()) - interval '92 days');
+    v_newest uuid := quota_first_id(greatest(p_at, clock_timestamp()) + interval '1 day');
 BEGIN
     IF p_lock THEN
         PERFORM quota_lock_credits(p_team_id);
@@ -111,6 +114,7 @@ BEGIN
                 AND g.frozen_at IS NULL AND g.expires_at > moment)
             - (SELECT coalesce(sum(r.left_credits_nanousd), 0) FROM quota_reservation r
                 WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0
+                AND r.id >= v_oldest AND r.id < v_newest
                 AND r.holds_until > p_at AND r.created_at >= moment AND r.id IS DISTINCT FROM p_except_id)
         ) INTO v_free FROM moments;
     IF v_cap IS NULL THEN
@@ -121,7 +125,7 @@ BEGIN
     SELECT coalesce(sum(r.left_credits_nanousd), 0) INTO v_member_held
         FROM quota_reservation r
         WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_credits_nanousd > 0 AND r.holds_until > p_at
-        AND r.id IS DISTINCT FROM p_except_id
+        AND r.id IS DISTINCT FROM p_except_id AND r.id >= v_oldest AND r.id < v_newest
         AND v_month BETWEEN date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date
             AND date_trunc('month', (CASE WHEN r.model = '' THEN r.expires_at ELSE r.created_at END)
                 AT TIME ZONE 'UTC')::date

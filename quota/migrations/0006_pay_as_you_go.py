@@ -57,8 +57,8 @@ BEGIN
     SELECT c.id INTO rate_card_id FROM quota_ratecard c
         WHERE c.effective_from <= p_occurred_at AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1;
     IF p_request_id IS NOT NULL THEN
-        SELECT r.id INTO prior_reservation_id FROM quota_reservation r
-            WHERE r.team_id = team_id AND r.request_id = p_request_id;
+        SELECT i.reservation_id INTO prior_reservation_id FROM quota_requestid i
+            WHERE i.team_id = team_id AND i.request_id = p_request_id;
     END IF;
     RETURN NEXT;
 END $$;
@@ -76,6 +76,9 @@ CREATE FUNCTION quota_usable_balance(
 DECLARE
     v_cap bigint; v_free bigint; v_used bigint; v_held bigint;
     v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;
+    -- As for Credits.
+    v_oldest uuid := quota_first_id(least(p_at, clock_timestamp()) - interval '92 days');
+    v_newest uuid := quota_first_id(greatest(p_at, clock_timestamp()) + interval '1 day');
 BEGIN
     IF p_lock THEN
         PERFORM quota_lock_credits(p_team_id);
@@ -94,6 +97,7 @@ BEGIN
                 AND g.frozen_at IS NULL AND coalesce(g.expires_at, 'infinity') > moment)
             - (SELECT coalesce(sum(r.left_balance_nanousd), 0) FROM quota_reservation r
                 WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_balance_nanousd > 0
+                AND r.id >= v_oldest AND r.id < v_newest
                 AND r.holds_until > p_at AND r.created_at >= moment AND r.id IS DISTINCT FROM p_except_id)
         ) INTO v_free FROM moments;
     SELECT a.month_cap_nanousd INTO v_cap FROM teams_apikey a WHERE a.id = p_api_key_id;
@@ -104,6 +108,7 @@ BEGIN
         FROM quota_reservation r
         WHERE r.team_id = p_team_id AND r.state = 'held' AND r.from_balance_nanousd > 0 AND r.holds_until > p_at
         AND r.id IS DISTINCT FROM p_except_id AND r.api_key_id = p_api_key_id
+        AND r.id >= v_oldest AND r.id < v_newest
         AND v_month BETWEEN date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date
             AND date_trunc('month', (CASE WHEN r.model = '' THEN r.expires_at ELSE r.created_at END)
                 AT TIME ZONE 'UTC')::date;

@@ -25,8 +25,13 @@ DECLARE
 BEGIN
     UPDATE teams_subscriptionkey k SET last_used_at = p_at
         WHERE k.id = ANY(p_key_ids) AND (k.last_used_at IS NULL OR k.last_used_at < p_last_used_before);
-    INSERT INTO quota_reservation SELECT * FROM json_populate_recordset(NULL::quota_reservation, p_rows)
-        ON CONFLICT (team_id, request_id) DO NOTHING;
+    WITH hold AS MATERIALIZED (
+        SELECT * FROM json_populate_recordset(NULL::quota_reservation, p_rows)
+    ), taken AS (
+        INSERT INTO quota_requestid (team_id, request_id, reservation_id) SELECT team_id, request_id, id FROM hold
+        ON CONFLICT (team_id, request_id) DO NOTHING RETURNING reservation_id
+    )
+    INSERT INTO quota_reservation SELECT h.* FROM hold h JOIN taken t ON t.reservation_id = h.id;
     GET DIAGNOSTICS v_written = ROW_COUNT;
     RETURN v_written;
 END $$;

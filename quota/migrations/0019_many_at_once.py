@@ -111,8 +111,8 @@ BEGIN
     owes := v_state.owes; rate_card_id := v_state.rate_card_id;
     seat_id := v_state.seat_id; plan_id := v_state.plan_id; usage := v_state.usage;
     IF p_request_id IS NOT NULL THEN
-        SELECT r.id INTO prior_reservation_id FROM quota_reservation r
-            WHERE r.team_id = team_id AND r.request_id = p_request_id;
+        SELECT i.reservation_id INTO prior_reservation_id FROM quota_requestid i
+            WHERE i.team_id = team_id AND i.request_id = p_request_id;
     END IF;
     RETURN NEXT;
 END $$;
@@ -149,7 +149,7 @@ BEGIN
     SELECT asked.number, v_at,
         EXISTS (SELECT 1 FROM teams_subscriptionkey k JOIN teams_seatholding h ON h.membership_id = k.membership_id
             WHERE k.key_id = asked.key_public_id AND h.ended_at IS NULL),
-        r.id IS NOT NULL,
+        i.reservation_id IS NOT NULL,
         g.id, g.max_lifetime_seconds, g.charge_hold,
         state.key_id, state.key_salt, state.key_root, state.key_works, state.membership_id, state.team_id, state.team_slug,
         state.owes, state.rate_card_id, state.seat_id, state.plan_id,
@@ -164,7 +164,7 @@ BEGIN
             JOIN unnest(v_keys, v_seats) AS lock (key_public_id, seat_id)
                 ON lock.key_public_id = state.key_public_id AND lock.seat_id = state.held_seat_id)
             ON state.key_public_id = asked.key_public_id
-        LEFT JOIN quota_reservation r ON r.team_id = state.team_id AND r.request_id = asked.request_id
+        LEFT JOIN quota_requestid i ON i.team_id = state.team_id AND i.request_id = asked.request_id
     ORDER BY asked.number;
 END $$;
 """
@@ -186,6 +186,9 @@ RETURNS TABLE (
 #variable_conflict use_column
 DECLARE
     v_ids uuid[]; v_at timestamptz;
+    -- No draw is older than its hold, and a day is for clocks: so no older partition is searched.
+    v_oldest uuid := quota_day_before((SELECT d.id FROM unnest(p_ids) AS d (id) ORDER BY d.id LIMIT 1));
+    v_newest uuid := quota_first_id(greatest(p_at, clock_timestamp()) + interval '1 day');
 BEGIN
     PERFORM quota_limit_batch();
     SELECT coalesce(array_agg(l.id), '{}') INTO v_ids FROM (
@@ -217,6 +220,7 @@ BEGIN
         LEFT JOIN quota_reservation o ON o.id = asked.id AND o.state = 'held' AND o.seat_id IS NOT NULL
         LEFT JOIN hold h ON h.id = asked.id
         LEFT JOIN quota_usageevent v ON v.reservation_id = h.id AND v.draw_id = asked.draw_id AND asked.draw_id <> ''
+            AND v.id >= v_oldest AND v.id < v_newest
         LEFT JOIN (seat CROSS JOIN LATERAL quota_seat_usages(seat.ids, seat.first, seat.last, v_at) u) ON u.seat_id = h.seat_id
     ORDER BY asked.number;
 END $$;
@@ -245,7 +249,7 @@ EVENTS = """
 -- One row for each call that is reported, by its number from 1 on. `key_id` and what follows are NULL unless its key was locked,
 -- and with it the seat that its member held at the call's moment. `recorded_hash`: what the event of this id, which the Team
 -- has already, had reported; `recorded_of`: the hold that it was drawn from. `usage` is NULL but for the first call of each
--- seat, and then as all of them need it.
+-- seat, and then as all of them need it. Of an event that is no longer kept the hash is empty.
 -- Keys and then seats are waited for, each kind by its primary key, as everybody else takes them: of many reports at once
 -- about the same keys one is recorded after another.
 CREATE FUNCTION quota_gather_events(p_key_public_ids text[], p_moments timestamptz[], p_event_ids text[], p_at timestamptz)
@@ -268,14 +272,15 @@ BEGIN
         ORDER BY s.id FOR NO KEY UPDATE
     ) l;
     RETURN QUERY
-    SELECT asked.number, v.usage_hash::text, v.reservation_id,
+    SELECT asked.number, CASE WHEN i.event_id IS NOT NULL THEN coalesce(v.usage_hash, '')::text END, v.reservation_id,
         state.key_id, state.key_works, state.membership_id, state.team_id, state.rate_card_id, state.seat_id, state.plan_id,
         CASE WHEN row_number() OVER (PARTITION BY state.seat_id ORDER BY asked.number) = 1 THEN state.usage END
     FROM unnest(p_key_public_ids, p_moments, p_event_ids) WITH ORDINALITY AS asked (public_id, moment, event_id, number)
         -- The seat that was used must be one that is locked.
         LEFT JOIN quota_call_states(p_key_public_ids, p_moments, false, p_at) state
             ON state.number = asked.number AND state.held_seat_id = ANY(v_seats)
-        LEFT JOIN quota_usageevent v ON v.team_id = state.team_id AND v.external_id = asked.event_id
+        LEFT JOIN quota_eventid i ON i.team_id = state.team_id AND i.external_id = asked.event_id
+        LEFT JOIN quota_usageevent v ON v.id = i.event_id
     ORDER BY asked.number;
 END $$;
 """
@@ -298,7 +303,13 @@ BEGIN
     INSERT INTO quota_usagebucket AS b (seat_id, rule, starts_at, used_nanousd)
         SELECT * FROM unnest(p_seat_ids, p_rules, p_starts, p_used)
         ON CONFLICT (seat_id, rule, starts_at) DO UPDATE SET used_nanousd = b.used_nanousd + EXCLUDED.used_nanousd;
-    INSERT INTO quota_usageevent SELECT * FROM json_populate_recordset(NULL::quota_usageevent, p_rows);
+    WITH event AS MATERIALIZED (
+        SELECT * FROM json_populate_recordset(NULL::quota_usageevent, p_rows)
+    ), named AS (
+        INSERT INTO quota_eventid (team_id, external_id, event_id)
+        SELECT team_id, external_id, id FROM event WHERE external_id IS NOT NULL
+    )
+    INSERT INTO quota_usageevent SELECT * FROM event;
 END $$;
 """
 

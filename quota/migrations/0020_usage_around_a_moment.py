@@ -18,6 +18,10 @@ CREATE FUNCTION quota_seat_usages(
 ) RETURNS TABLE (seat_id bigint, usage quota_seat_usage_row)
 LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
 #variable_conflict use_column
+DECLARE
+    -- No open hold is older than 91 days, and a day is for clocks: so no older partition is searched.
+    v_oldest uuid := quota_first_id(least(p_at, clock_timestamp()) - interval '92 days');
+    v_newest uuid := quota_first_id(greatest(p_at, clock_timestamp()) + interval '1 day');
 BEGIN
     RETURN QUERY SELECT asked.seat_id, row(
         ruled.rules, used.rules, used.starts, used.nanousd, held.ids, held.starts, held.nanousd, held.agents, held.ends,
@@ -52,6 +56,7 @@ BEGIN
             array_agg(coalesce(r.charges_at, r.holds_until)) AS agents_until
         FROM quota_reservation r
         WHERE r.seat_id = asked.seat_id AND r.state = 'held' AND r.holds_until > p_at
+            AND r.id >= v_oldest AND r.id < v_newest
     ) held;
 END $$;
 """

@@ -14,6 +14,7 @@ from quota.models.credits import (
     TeamCredits,
 )
 from quota.models.gateways import Gateway, GatewayCredential
+from quota.models.kept import EventId, KeptCalls, RequestId
 from quota.models.member_requests import CreditRequest, SeatRequest
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.progress import (
@@ -40,9 +41,11 @@ __all__ = [
     "CreditRequest",
     "CrowdedSeat",
     "Entitlement",
+    "EventId",
     "Gateway",
     "GatewayCredential",
     "JobProgress",
+    "KeptCalls",
     "OwedUsage",
     "PastCreditAccess",
     "PastTeamOverflow",
@@ -56,6 +59,7 @@ __all__ = [
     "ReconcileRun",
     "RefusalCount",
     "RefusedCall",
+    "RequestId",
     "Reservation",
     "SeatRequest",
     "TagRollup",

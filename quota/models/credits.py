@@ -121,7 +121,10 @@ class CreditLedgerEntry(models.Model):
     grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="entries")
     kind = models.CharField(max_length=10, choices=Kind)
     amount_nanousd = models.BigIntegerField(help_text=_("Signed: what the lot gained."))
-    event = models.ForeignKey(UsageEvent, null=True, on_delete=models.PROTECT, related_name="credit_entries")
+    # An old call may no longer be kept, and its entry is.
+    event = models.ForeignKey(
+        UsageEvent, null=True, on_delete=models.PROTECT, db_constraint=False, related_name="credit_entries"
+    )
     membership = models.ForeignKey(Membership, null=True, on_delete=models.PROTECT, related_name="+")
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     cause = models.CharField(max_length=200)
@@ -300,7 +303,9 @@ class OwedUsage(models.Model):
         max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
     )
 
-    event = models.OneToOneField(UsageEvent, primary_key=True, on_delete=models.PROTECT, related_name="owed")
+    event = models.OneToOneField(
+        UsageEvent, primary_key=True, on_delete=models.PROTECT, db_constraint=False, related_name="owed"
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
     owed_nanousd = models.BigIntegerField()

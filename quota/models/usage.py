@@ -3,11 +3,17 @@
 The database does not check the foreign keys of the busy tables: the rows they lead to are never deleted, and
 the checks cost more than all else that a call writes. `reconcile` looks for rows that lead nowhere, or to
 another Team's. Nor has any an index of its own: every question is answered by a composite one.
+
+Holds and events are partitioned by month, by the time in their ids, and old months may be dropped
+(`quota.services.partitions`). A key can be unique in a partition alone. So what has to be unique for longer
+has a lean table of its own (`quota.models.kept`). That a draw is charged once, by hold and `draw_id`, and
+that a charge is corrected once, by `corrects` and `is_undo`, is unique in each partition; beyond that, the
+lock of the hold, or of the Team's Credits, sees to it.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -21,6 +27,8 @@ from quota.models.plans import Plan, RateCard
 from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team
 
 LAPSED = "lapsed"
+# As long as a hold may be lengthened, the days in which its usage may be reported, and the time to flush.
+KEPT_FOR_AT_MOST = timedelta(days=91)
 # Begins the id of a draw that no gateway made. A gateway may take its ids from whoever calls, and none of
 # them has this sign: bodies with it are refused.
 OWN_DRAW = "\x1f"
@@ -103,6 +111,7 @@ class Reservation(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    # Within KEPT_FOR_AT_MOST: among older ids nobody looks for open holds.
     holds_until = models.DateTimeField(help_text=_("Its room is kept so long, for draws that come late."))
     charges_at = models.DateTimeField(
         null=True,
@@ -121,7 +130,6 @@ class Reservation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["team", "request_id"], name="one_reservation_per_request_id"),
             models.CheckConstraint(
                 condition=Q(
                     estimate_nanousd=F("from_quota_nanousd")
@@ -159,6 +167,10 @@ class Reservation(models.Model):
             models.CheckConstraint(
                 condition=Q(holds_until__gte=F("expires_at"), expires_at__gt=F("created_at")),
                 name="a_hold_keeps_its_room_for_its_lifetime",
+            ),
+            models.CheckConstraint(
+                condition=Q(holds_until__lte=F("created_at") + KEPT_FOR_AT_MOST),
+                name="a_hold_is_kept_for_91_days_at_most",
             ),
             models.CheckConstraint(
                 condition=Q(charges_at=None)
@@ -287,6 +299,7 @@ class UsageEvent(models.Model):
         null=True,
         on_delete=models.PROTECT,
         db_index=False,
+        db_constraint=False,
         related_name="corrections",
         help_text=_("A charge that was wrong: this one undoes it, or charges what is right."),
     )
@@ -296,8 +309,6 @@ class UsageEvent(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["team", "external_id"], name="one_event_per_id"),
-            models.UniqueConstraint(fields=["reservation", "draw_id"], name="a_draw_is_charged_once"),
             models.CheckConstraint(
                 condition=Q(
                     amount_nanousd=F("from_quota_nanousd")
@@ -313,11 +324,6 @@ class UsageEvent(models.Model):
                 | Q(from_quota_nanousd__lte=0, from_credits_nanousd__lte=0, overrun_nanousd__lte=0)
                 & Q(from_balance_nanousd__lte=0, is_undo=True, corrects__isnull=False),
                 name="no_part_of_a_charge_is_negative",
-            ),
-            models.UniqueConstraint(
-                fields=["corrects", "is_undo"],
-                condition=Q(corrects__isnull=False),
-                name="a_charge_is_corrected_once",
             ),
             models.CheckConstraint(
                 condition=Q(key__isnull=False, api_key=None, api_text=None, from_balance_nanousd=0)

@@ -20,6 +20,7 @@ from uuid import UUID
 from django.db import connections
 from django.db.models import Count, Q
 
+from quota.ids import moment_of
 from quota.models.rollups import DAY, HOUR
 from quota.windows import EPOCH
 from teams.models import ApiKey, Membership, Team
@@ -112,7 +113,7 @@ def usage_by(owner: Owner, start: datetime, end: datetime, *groups: Group) -> li
     """
     question = _Question(owner, start, end, groups)
     with reading_connection().cursor() as cursor:
-        cursor.execute(*question.statement(_rolled_up_to(reads_from())))
+        cursor.execute(*question.statement(*_what_there_is(reads_from())))
         return [question.row(values) for values in cursor.fetchall()]
 
 
@@ -125,7 +126,7 @@ def stream_usage(owner: Owner, start: datetime, end: datetime, *groups: Group) -
 
 def _streamed(question: _Question, alias: str) -> Iterator[UsageRow]:
     with one_transaction(reads_from=alias), connections[alias].chunked_cursor() as cursor:
-        cursor.execute(*question.statement(_rolled_up_to(alias)))
+        cursor.execute(*question.statement(*_what_there_is(alias)))
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
             yield from map(question.row, rows)
 
@@ -186,16 +187,30 @@ def _pieces(*pairs: tuple[timedelta, timedelta]) -> list[tuple[datetime, datetim
     return [(EPOCH + start, EPOCH + end) for start, end in pairs if start < end]
 
 
-def _rolled_up_to(alias: str) -> UUID:
-    """The watermark, as a number for the planner of the statement that reads it itself."""
+def _what_there_is(alias: str) -> tuple[UUID, datetime]:
+    """The watermark, as a number for the planner of the statement that reads it itself; and since when single
+    calls are kept.
+    """
     with connections[alias].cursor() as cursor:
-        cursor.execute(f"SELECT {_WATERMARK}")
-        (watermark,) = cursor.fetchone()
-    return UUID(str(watermark))
+        cursor.execute(f"SELECT {_WATERMARK}, {_EVENTS_FROM}")
+        watermark, events_from = cursor.fetchone()
+    return UUID(str(watermark)), moment_of(UUID(str(events_from)))
+
+
+def _next_hour(moment: datetime, kept_since: datetime) -> datetime:
+    """The moment itself where single calls are kept; before that the beginning of the next hour, since of an
+    hour there is only its sum. A call may have been recorded some minutes before it occurred.
+    """
+    if moment >= kept_since + timedelta(hours=HOUR) or kept_since <= EPOCH:
+        return moment
+    width = timedelta(hours=HOUR)
+    return EPOCH + -(-(moment - EPOCH) // width) * width
 
 
 _WATERMARK = """coalesce(
     (SELECT rolled_up_to FROM quota_usagewatermark), '00000000-0000-0000-0000-000000000000')"""
+_EVENTS_FROM = """coalesce(
+    (SELECT events_from FROM quota_keptcalls), '00000000-0000-0000-0000-000000000000')"""
 _OF_EVENT = f"""CASE WHEN e.is_undo THEN -1 ELSE 1 END AS calls, {", ".join(f"e.{name}" for name in SUMMED)}
     FROM quota_usageevent e"""
 _OF_ROLLUP = f"e.calls, {', '.join(f'e.{name}' for name in SUMMED)} FROM"
@@ -218,14 +233,18 @@ class _Question:
         self._groups = [group for group in Group if group in groups]
         self._by_hour = Group.HOUR in groups
         self._by_tag = Group.TAG in groups
-        self._parts = parts_of(start, end, widest=HOUR if self._by_hour else DAY)
+        self._range = start, end
         column = {Team: "team_id", Membership: "membership_id", ApiKey: "api_key_id"}[type(owner)]
         self._of_owner = f"e.{column} = %(owner)s"
         self._values: dict[str, Any] = {"owner": owner.pk}
 
-    def statement(self, known: UUID) -> tuple[str, dict[str, Any]]:
-        """The SQL and its values. `known` is what the planner is to think of as the watermark."""
+    def statement(self, known: UUID, kept_since: datetime) -> tuple[str, dict[str, Any]]:
+        """The SQL and its values. `known` is what the planner is to think of as the watermark. Of the hours
+        before `kept_since` there are sums alone.
+        """
         self._values["known"] = known
+        start, end = (_next_hour(moment, kept_since) for moment in self._range)
+        self._parts = parts_of(start, end, widest=HOUR if self._by_hour else DAY)
         sources = " UNION ALL ".join(self._sources())
         names = list(dict.fromkeys(COLUMNS[group] for group in self._groups))
         sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in ("calls", *SUMMED))

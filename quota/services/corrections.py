@@ -49,9 +49,10 @@ def correct_charge(
     What fell on a lot that has expired since comes back as a lot of 30 days. Raises ChargeCorrected for a
     charge that is undone already, or is the undoing of one; InvalidUsage, ModelUnknown.
     """
+    # A report of what lapsed undoes the charge of its end, too. An old hold may no longer be kept.
+    hold = None
     if event.reservation_id is not None:
-        # A report of what lapsed undoes the charge of its end, too.
-        Reservation.objects.select_for_update(no_key=True).get(pk=event.reservation_id)
+        hold = Reservation.objects.select_for_update(no_key=True).filter(pk=event.reservation_id).first()
     if event.seat_id is not None:
         Seat.objects.select_for_update(no_key=True).get(pk=event.seat_id)
     lock_credits(event.team)
@@ -59,7 +60,7 @@ def correct_charge(
         raise ChargeCorrected
     undo = undo_charge(event, at=at, by=by)
     _renew_what_expired(event, at, by)
-    right = None if usage is None else _charge_again(event, usage, model or event.model, at)
+    right = None if usage is None else _charge_again(event, hold, usage, model or event.model, at)
     details = {
         "receipt": str(event.pk),
         "before": amount_details(Account.BALANCE, event.amount_nanousd)["usd"],
@@ -95,9 +96,11 @@ def _renew_what_expired(event: UsageEvent, at: datetime, by: User | None) -> Non
         )
 
 
-def _charge_again(event: UsageEvent, usage: Mapping[str, int], model: str, at: datetime) -> UsageEvent:
+def _charge_again(
+    event: UsageEvent, hold: Reservation | None, usage: Mapping[str, int], model: str, at: datetime
+) -> UsageEvent:
     in_force = RateCard.objects.in_force(event.occurred_at)
-    card_id = event.reservation.rate_card_id if event.reservation else in_force.pk if in_force else None
+    card_id = hold.rate_card_id if hold else in_force.pk if in_force else None
     price = charge(rate_card(card_id) if card_id else None, model, usage)
     call = Call(
         gateway_id=event.gateway_id,

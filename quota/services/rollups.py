@@ -20,7 +20,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from quota.ids import NO_ID, first_id_at
-from quota.models import TagRollup, UsageRollup, UsageWatermark
+from quota.models import KeptCalls, TagRollup, UsageRollup, UsageWatermark
 from quota.models.rollups import KEY
 from quota.selectors.recent import is_over
 from quota.selectors.usage_series import SUMMED
@@ -30,6 +30,10 @@ EVENTS_PER_TRANSACTION = 20_000
 # More than the 5 seconds after which the database notes an id as a straggler: its clock may step back by the
 # difference, as when another server takes over.
 BEHIND = timedelta(seconds=10)
+
+
+class SumsAreAllThereIs(Exception):
+    """Old calls have been dropped, and these sums are what is left of them."""
 
 
 def roll_up() -> int:
@@ -48,7 +52,12 @@ def roll_up() -> int:
 
 @one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def start_anew() -> None:
-    """Forget all that is rolled up: until `roll_up` has done it again, sums are read from the events."""
+    """Forget all that is rolled up: until `roll_up` has done it again, sums are read from the events.
+
+    Raises SumsAreAllThereIs where events have been dropped, which could not be added up again.
+    """
+    if KeptCalls.objects.exclude(events_from=NO_ID).exists():
+        raise SumsAreAllThereIs
     UsageWatermark.objects.select_for_update(no_key=True).filter(pk=1).first()
     for model in (UsageRollup, TagRollup):
         model.objects.all()._raw_delete(model.objects.db)

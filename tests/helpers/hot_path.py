@@ -21,6 +21,7 @@ PENNY = 10_000_000
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 def used(scene: Scene) -> list[int]:

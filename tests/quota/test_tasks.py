@@ -12,6 +12,7 @@ import time_machine
 from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
+from django.utils import timezone
 
 from quota import tasks
 from quota.errors import NoUsableResources
@@ -140,6 +141,18 @@ def test_usage_is_rolled_up_by_task_and_by_command(scene: Scene, monkeypatch: py
     assert UsageRollup.objects.get(width_hours=24).amount_nanousd == 9 * CENT
 
 
+@pytest.mark.django_db
+def test_months_are_made_by_task_and_by_command() -> None:
+    year = timedelta(days=365)
+    with time_machine.travel(timezone.now() + year, tick=False):
+        made = tasks.keep_partitions()
+        assert 20 <= made <= 24
+        assert tasks.keep_partitions() == 0
+        assert said("keep_partitions") == "All months are as they should be."
+    with time_machine.travel(timezone.now() + year + timedelta(days=31), tick=False):
+        assert said("keep_partitions").startswith("Made quota_reservation_")
+
+
 def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
     scheduled = {str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert scheduled == {
@@ -147,6 +160,7 @@ def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
         "quota.close_windows",
         "quota.expire_lots",
         "quota.forget_refusals",
+        "quota.keep_partitions",
         "quota.expire_reservations",
         "quota.reconcile",
         "quota.roll_up_usage",

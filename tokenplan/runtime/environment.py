@@ -26,15 +26,16 @@ def flag(name: str, default: bool = False) -> bool:
     raise InvalidEnvironment(f"{name} must be 1 or 0, not {value!r}.")
 
 
-def number(name: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -> int:
-    """A whole number from `least` to `most`."""
+def number(name: str, default: int, *, least: int = 0, most: int = 2**31 - 1, or_zero: bool = False) -> int:
+    """A whole number from `least` to `most`; with `or_zero` also 0."""
     value = text(name)
     if not value:
         return default
     if not re.fullmatch(r"-?[0-9]{1,18}", value):
         raise InvalidEnvironment(f"{name} must be a whole number, not {value!r}.")
-    if not least <= int(value) <= most:
-        raise InvalidEnvironment(f"{name} must be from {least} to {most}, not {value}.")
+    if not least <= int(value) <= most and not (or_zero and int(value) == 0):
+        bounds = f"0, or from {least} to {most}" if or_zero else f"from {least} to {most}"
+        raise InvalidEnvironment(f"{name} must be {bounds}, not {value}.")
     return int(value)
 
 

@@ -12,6 +12,7 @@ WORKERS: dict[str, tuple[str, ...]] = {
         "quota.close_windows",
         "quota.forget_refusals",
         "quota.roll_up_usage",
+        "quota.keep_partitions",
         "quota.reconcile",
     ),
 }

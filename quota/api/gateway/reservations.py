@@ -74,7 +74,7 @@ class ReservationSerializer(Shape):
 
 def reservations_json(rows: Sequence[Reservation], at: datetime) -> list[dict[str, Any]]:
     """The holds, with what was drawn from each: one query for all of them."""
-    draws = UsageEvent.objects.filter(reservation__in=rows).values_list("reservation")
+    draws = UsageEvent.objects.of_holds(*(row.pk for row in rows)).values_list("reservation")
     drawn = {pk: of_hold for pk, *of_hold in draws.annotate(nanousd=Sum("amount_nanousd"), calls=CALLS)}
     return [_reservation_json(row, *drawn.get(row.pk, (0, 0)), at=at) for row in rows]
 

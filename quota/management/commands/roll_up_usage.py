@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from quota.services.rollups import roll_up, start_anew
+from quota.services.rollups import SumsAreAllThereIs, roll_up, start_anew
 
 
 class Command(BaseCommand):
@@ -21,6 +21,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["anew"]:
-            start_anew()
+            try:
+                start_anew()
+            except SumsAreAllThereIs as error:
+                raise CommandError(
+                    "Old calls have been dropped (RETENTION_MONTHS), and their sums cannot be made anew."
+                ) from error
         rolled = roll_up()
         self.stdout.write(f"{rolled} event{'' if rolled == 1 else 's'} rolled up.")

@@ -12,7 +12,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from quota.selectors.reconcile.charges import differences_of_charges
-from quota.selectors.reconcile.difference import Difference, found_by, rows_of
+from quota.selectors.reconcile.difference import Difference, found_by, kept_calls, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,18 @@ def end_of_part(table: str, after: Id, upto: Id, most: int) -> Id:
 
 def differences_of_events(of: Slice) -> Iterator[Difference]:
     """What does not agree about the charges of the slice."""
+    holds_from = kept_calls().holds_from
     for sql in EVENT_CHECKS:
-        yield from found_by(sql, after=of.after, upto=of.upto)
-    yield from differences_of_charges(of.after, of.upto)
+        yield from found_by(sql, after=of.after, upto=of.upto, holds_from=holds_from)
+    yield from differences_of_charges(of.after, of.upto, holds_from)
 
 
 def differences_of_holds(of: Slice) -> Iterator[Difference]:
     """What does not agree about the holds of the slice."""
+    kept = kept_calls()
     for sql in HOLD_CHECKS:
-        yield from found_by(sql, after=of.after, upto=of.upto)
+        scope = {"after": of.after, "upto": of.upto, "events_since": kept.events_since}
+        yield from found_by(sql, holds_from=kept.holds_from, **scope)
 
 
 def differences_of_entries(after: int, upto: int) -> Iterator[Difference]:
@@ -185,10 +188,11 @@ HOLDERS_OF_EVENTS = _holders(
     _EVENTS.replace("v.", "c.") + " AND c.reservation_id IS NULL",
 )
 
+# The events of a hold that was closed long ago may have been dropped, and it is kept.
 STATES = f"""
 SELECT format('state of reservation %%s', r.id), 'an event, since it is settled,', 'none'
 FROM quota_reservation r
-WHERE {_HOLDS} AND r.state = 'settled'
+WHERE {_HOLDS} AND r.state = 'settled' AND (r.closed_at IS NULL OR r.closed_at >= %(events_since)s)
     AND NOT EXISTS (SELECT 1 FROM quota_usageevent v WHERE v.reservation_id = r.id)
 ORDER BY r.id
 """  # noqa: S608
@@ -219,7 +223,7 @@ WHERE m.id IS NULL OR g.id IS NULL
     OR (c.key_id IS NOT NULL AND k.id IS NULL) OR (c.api_key_id IS NOT NULL AND a.id IS NULL)
     OR (c.api_text_id IS NOT NULL AND x.id IS NULL) OR (c.seat_id IS NOT NULL AND s.id IS NULL)
     OR (c.plan_id IS NOT NULL AND p.id IS NULL) OR (c.rate_card_id IS NOT NULL AND r.id IS NULL)
-    OR (c.reservation_id IS NOT NULL AND h.id IS NULL)
+    OR (c.reservation_id >= %(holds_from)s AND h.id IS NULL)
 ORDER BY c.id
 """  # noqa: S608
 

@@ -27,6 +27,7 @@ FROM quota_usageevent v LEFT JOIN quota_reservation r ON r.id = v.reservation_id
         ORDER BY c.effective_from DESC LIMIT 1
     ) card ON true
 WHERE v.id > %(after)s AND v.id <= %(upto)s
+    AND (v.reservation_id IS NULL OR v.reservation_id >= %(holds_from)s)
 ORDER BY v.id
 """
 _JSON_COLUMNS = (3, 4)  # usage and prices
@@ -106,10 +107,10 @@ class _Charged:
         return self.card_of_hold or self.card_in_force
 
 
-def differences_of_charges(after: UUID, upto: UUID) -> Iterator[Difference]:
-    """Of the charges with ids above `after`, up to `upto`."""
+def differences_of_charges(after: UUID, upto: UUID, holds_from: UUID) -> Iterator[Difference]:
+    """Of the charges with ids above `after`, up to `upto`; not those whose hold is no longer kept."""
     terms = _Terms()
-    for row in rows_of(_CHARGES, after=after, upto=upto):
+    for row in rows_of(_CHARGES, after=after, upto=upto, holds_from=holds_from):
         charged = _Charged(*(json.loads(v) if n in _JSON_COLUMNS else v for n, v in enumerate(row)))
         yield from _of_price(charged, terms)
         yield from _of_windows(charged, terms)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -19,6 +21,34 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.about}: {self.expected} expected, {self.found} found"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """From which ids on events and holds are kept; smaller ones have been dropped."""
+
+    events_from: UUID
+    holds_from: UUID
+
+    @property
+    def events_since(self) -> datetime:
+        """All events are kept that were recorded from here on."""
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.events_from.int >> 80)
+
+    @property
+    def sums_since(self) -> datetime | None:
+        """From here on every event is kept that counts in a sum: the second month, since a call may have been
+        recorded some minutes before it occurred. None: nothing was dropped.
+        """
+        if not self.events_from.int:
+            return None
+        return (self.events_since + timedelta(days=32)).replace(day=1)
+
+
+def kept_calls() -> Kept:
+    """What there is to check."""
+    found = rows_of("SELECT events_from, holds_from FROM quota_keptcalls")
+    return Kept(*found[0]) if found else Kept(UUID(int=0), UUID(int=0))
 
 
 def found_by(sql: str, **values: Any) -> Iterator[Difference]:

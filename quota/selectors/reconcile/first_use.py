@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from quota.selectors.reconcile.difference import Difference, rows_of
+from quota.selectors.reconcile.difference import Difference, kept_calls, rows_of
 
 EVER = datetime.min.replace(tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -48,6 +48,8 @@ def _of_rule(
     used = rows_of(_USED, **of_rule)
     # What was used before the seat had the rule was laid out when it got it: from the first of it on.
     unnamed = [(moment, nanousd) for moment, nanousd, named in used if named is None]
+    if unnamed and kept_calls().sums_since:
+        return  # what was used first may no longer be kept
     if unnamed and since > EVER:
         yield from _of_rule(seat_id, rule, length, EVER, FOREVER)
         return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from quota.selectors.reconcile.difference import Difference, found_by, rows_of
+from quota.selectors.reconcile.difference import Difference, found_by, kept_calls, rows_of
 from quota.selectors.reconcile.first_use import EVER, FOREVER, differences_of_first_use
 from quota.selectors.reconcile.rollups import ROLLUPS
 
@@ -28,8 +28,14 @@ class Touched:
 
 
 def differences_of_sums(kind: str, touched: Sequence[Touched]) -> Iterator[Difference]:
-    """What does not agree about sums of seats, lots, members or API keys, as `kind` says."""
+    """What does not agree about sums of seats, lots, members or API keys, as `kind` says. Those of which
+    events have been dropped are left out.
+    """
+    whole = [one.id for one in touched if one.since == EVER]
+    if kind != "lot" and (since := kept_calls().sums_since):
+        touched = [Touched(one.id, max(one.since, since), one.until) for one in touched if one.until >= since]
     scope = {
+        "whole": whole,
         "ids": [one.id for one in touched],
         "since": [one.since for one in touched],
         "until": [one.until for one in touched],
@@ -125,17 +131,16 @@ ORDER BY seat_id, rule, starts_at
 """  # noqa: S608  (its parts are constants of ours)
 
 # Only where all of a seat is looked at: its plans say which rules its buckets may have.
-STRAY_BUCKETS = f"""
-WITH {_SCOPE}
+STRAY_BUCKETS = """
 SELECT format('usage buckets of seat %%s, %%s', s.id, b.rule), 'none, since no plan of it has the rule,',
     count(*)
-FROM scope s JOIN quota_usagebucket b ON b.seat_id = s.id
-WHERE s.since < '0002-01-01Z' AND NOT EXISTS (
+FROM unnest(%(whole)s::bigint[]) AS s (id) JOIN quota_usagebucket b ON b.seat_id = s.id
+WHERE NOT EXISTS (
     SELECT 1 FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = b.rule
     WHERE e.seat_id = s.id
 )
 GROUP BY s.id, b.rule ORDER BY s.id, b.rule
-"""  # noqa: S608
+"""
 
 # Windows that had ended when history was last written, and into which nothing was reported since (ten
 # minutes are for servers whose clocks differ).

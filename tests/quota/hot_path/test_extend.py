@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,7 @@ from quota.selectors.reconcile import differences
 from teams.errors import KeyInvalid
 from teams.services.keys import revoke_keys
 from tests.helpers.factories import T0, USD, Scene, give_credits, make_desk, make_member
-from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND
+from tests.helpers.hot_path import DAY, HOUR, MINUTE, PENNY, SECOND
 from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,19 @@ def test_the_longest_lifetime_is_that_of_the_gateway_that_authorized(scene: Scen
     for seconds in (61, 9):
         error = refused(held, InvalidValue, lifetime_seconds=seconds)
         assert (error.pointer, "from 10 to 60 seconds" in str(error)) == ("/lifetime_seconds", True)
+
+
+def test_a_hold_ends_after_30_days_however_often_it_is_lengthened(scene: Scene) -> None:
+    Gateway.objects.filter(pk=scene.desk.gateway.pk).update(max_lifetime_seconds=7 * 86_400, charge_hold=True)
+    gateway = Gateway.objects.get(pk=scene.desk.gateway.pk)
+    held = replace(scene.desk, gateway=gateway).lease(PENNY, seconds=7 * 86_400)
+    for day in (6, 12, 18, 23):
+        row = ask(held, T0 + day * DAY, lifetime_seconds=7 * 86_400)
+    assert row.expires_at == T0 + 30 * DAY
+    error = refused(held, InvalidValue, at=T0 + 29 * DAY, lifetime_seconds=86_401)
+    assert (error.pointer, "30 days at most" in str(error)) == ("/lifetime_seconds", True)
+    row.refresh_from_db()
+    assert (row.expires_at, row.holds_until) == (T0 + 30 * DAY, T0 + 90 * DAY + 15 * MINUTE)
 
 
 def test_a_call_is_raised_to_another_estimate_and_never_lowered(scene: Scene) -> None:

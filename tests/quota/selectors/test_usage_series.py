@@ -22,6 +22,7 @@ from quota.selectors import usage_series
 from quota.selectors.usage_series import Amounts, Group, Owner, fold, parts_of, stream_usage, usage_by
 from quota.services import rollups
 from quota.services.rollups import roll_up
+from quota.windows import EPOCH
 from teams.models import ApiKey, Membership
 from tests.helpers.factories import make_api_key, make_member, make_team, owner_of
 from tests.helpers.usage_rows import by_key, forget_usage, sums_of, write_event, write_undo
@@ -202,7 +203,7 @@ def test_the_number_for_the_planner_decides_nothing(people: People, monkeypatch:
     (whole,) = usage_by(owner.team, DAY_0, DAY_0 + timedelta(days=1))
     assert whole.amounts.amount_nanousd == 407
     for known in (UUID(int=0), UUID(int=2**128 - 1), *UsageEvent.objects.values_list("pk", flat=True)):
-        monkeypatch.setattr(usage_series, "_rolled_up_to", lambda alias, known=known: known)
+        monkeypatch.setattr(usage_series, "_what_there_is", lambda alias, known=known: (known, EPOCH))
         assert usage_by(owner.team, DAY_0, DAY_0 + timedelta(days=1)) == [whole]
 
 

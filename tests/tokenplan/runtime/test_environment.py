@@ -44,6 +44,17 @@ def test_a_number_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.number("A", 5, least=1, most=9) == 9
 
 
+def test_a_number_may_be_nothing_or_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.number("A", 0, least=3, most=9, or_zero=True) == 0
+    for value in ("1", "2"):
+        monkeypatch.setenv("A", value)
+        with pytest.raises(InvalidEnvironment, match=f"A must be 0, or from 3 to 9, not {value}"):
+            environment.number("A", 0, least=3, most=9, or_zero=True)
+    for value, number in (("0", 0), ("3", 3), ("9", 9)):
+        monkeypatch.setenv("A", value)
+        assert environment.number("A", 0, least=3, most=9, or_zero=True) == number
+
+
 def test_a_secret_of_another_kind_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.secret("A", "sk_") == ""
     monkeypatch.setenv("A", "sk_test_1")

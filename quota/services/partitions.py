@@ -1,0 +1,178 @@
+"""The months of calls: partitions of holds and events are made ahead, and dropped when they are older than
+calls are kept.
+
+No call waits for this. A hold or an event that is newer than the last month goes into a partition for
+whatever comes later, which becomes a month of its own here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError, connection
+
+from quota.ids import first_id_at, moment_of
+from quota.models import JobProgress, KeptCalls, ReconcileRun, Reservation, UsageStraggler, UsageWatermark
+from quota.models.usage import KEPT_FOR_AT_MOST
+from tokenplan.kit.transactions import one_transaction
+
+logger = logging.getLogger(__name__)
+
+HOLDS, EVENTS = "quota_reservation", "quota_usageevent"
+# Whoever calls meanwhile waits for it: where it is not had at once, the next run tries again.
+LOCK_TIMEOUT_MS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Of a table: the rows with ids from `start` to before `end`."""
+
+    name: str
+    start: UUID
+    end: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The names of the partitions that a run has made and dropped."""
+
+    made: list[str]
+    dropped: list[str]
+
+
+def keep_partitions(*, at: datetime) -> Kept:
+    """Make the months up to the end of the next one, and drop those that are older than `RETENTION_MONTHS`.
+
+    What is dropped is added up in the rollups, in history and in the months of caps; jobs and reconcile have
+    read all of it. Where they have not, or another transaction is in the way, it stays until a later run.
+    """
+    made: list[str] = []
+    dropped: list[str] = []
+    for table in (HOLDS, EVENTS):
+        with _unless_in_the_way(table):
+            made += _make_months(table=table, at=at)
+    if settings.RETENTION_MONTHS:
+        oldest = _month(at, -settings.RETENTION_MONTHS)
+        # A draw may come so long after its hold was made: no event outlives its hold.
+        for table, since in ((EVENTS, oldest), (HOLDS, oldest - KEPT_FOR_AT_MOST - timedelta(days=1))):
+            for partition in partitions_of(table):
+                if partition.end > first_id_at(since):
+                    break
+                with _unless_in_the_way(table):
+                    dropped += _drop(table=table, partition=partition)
+    return Kept(made, dropped)
+
+
+def partitions_of(table: str) -> list[Partition]:
+    """The table's partitions by month, the oldest first; not the one for whatever comes later."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PARTITIONS, [table])
+        rows = cursor.fetchall()
+    return [Partition(name, UUID(start or "0" * 32), UUID(end)) for name, start, end in rows]
+
+
+_PARTITIONS = """
+SELECT name, substring(bound FROM $$FROM \\('([0-9a-f-]+)'\\)$$),
+    substring(bound FROM $$TO \\('([0-9a-f-]+)'\\)$$) AS end_id
+FROM (
+    SELECT c.relname::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass
+) AS partition WHERE bound <> 'DEFAULT' ORDER BY end_id
+"""
+
+
+@contextmanager
+def _unless_in_the_way(table: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        logger.warning("The partitions of %s stay as they are until the next run: %s", table, error)
+
+
+@one_transaction()
+def _make_months(*, table: str, at: datetime) -> list[str]:
+    """The names of those that were missing up to the end of the next month."""
+    made = []
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        end = partitions_of(table)[-1].end
+        cursor.execute(f"SELECT id FROM {table}_later ORDER BY id DESC LIMIT 1")  # noqa: S608
+        if newest := cursor.fetchone():
+            end = first_id_at(_month(moment_of(newest[0]), 1))
+            made.append(_close_later(table, end))
+        while moment_of(end) < _month(at, 2):
+            start, end = end, first_id_at(_month(moment_of(end), 1))
+            name = f"{table}_{moment_of(start):%Y_%m}"
+            cursor.execute("SELECT quota_add_partition(%s, %s, %s, %s)", [table, name, start, end])
+            made.append(name)
+    return made
+
+
+def _close_later(table: str, end: UUID) -> str:
+    """What came before its month was made becomes a partition up to `end`; what comes later has a new one."""
+    later, start = f"{table}_later", partitions_of(table)[-1].end
+    name = f"{table}_{moment_of(start):%Y_%m}_late"
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {later}")
+        cursor.execute(f"ALTER TABLE {later} RENAME TO {name}")
+        if table == EVENTS:
+            for index in ("draws", "corrections"):
+                cursor.execute(f"ALTER INDEX {later}_{index} RENAME TO {name}_{index}")
+        cursor.execute(
+            f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
+        )
+        cursor.execute(f"CREATE TABLE {later} PARTITION OF {table} DEFAULT")
+        cursor.execute("SELECT quota_fit_partition(%s, %s)", [table, later])
+    return name
+
+
+@one_transaction()
+def _drop(*, table: str, partition: Partition) -> list[str]:
+    """Its name, if all that is made of its rows has been made."""
+    KeptCalls.objects.get_or_create(pk=1)
+    kept = KeptCalls.objects.select_for_update(no_key=True).get(pk=1)
+    if not (_is_summed_up(partition) if table == EVENTS else _has_ended(partition, kept)):
+        return []
+    if table == EVENTS:
+        kept.events_from = partition.end
+    else:
+        kept.holds_from = partition.end
+    kept.save()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name}")
+        cursor.execute(f"DROP TABLE {partition.name}")
+    return [partition.name]
+
+
+def _is_summed_up(partition: Partition) -> bool:
+    """Whether reports, jobs and reconcile have read its events for good."""
+    watermark = UsageWatermark.objects.filter(pk=1).first()
+    checked = ReconcileRun.objects.filter(replaced=False, ended_at__isnull=False).order_by("pk").last()
+    return bool(
+        watermark
+        and watermark.rolled_up_to >= partition.end
+        and not UsageStraggler.objects.filter(event_id__lt=partition.end).exists()
+        and not JobProgress.objects.filter(usage_done__lt=partition.end).exists()
+        and checked
+        and checked.usage_next >= partition.end
+        and not ReconcileRun.objects.filter(ended_at=None).exists()
+    )
+
+
+def _has_ended(partition: Partition, kept: KeptCalls) -> bool:
+    """Whether no hold of it is open, and no event is kept that may be of one."""
+    is_open = Reservation.objects.filter(pk__lt=partition.end, state=Reservation.State.HELD).exists()
+    return partition.end <= kept.events_from and not is_open
+
+
+def _month(moment: datetime, more: int) -> datetime:
+    """The beginning of the month of UTC that lies so many after that of the moment."""
+    months = moment.astimezone(UTC).year * 12 + moment.astimezone(UTC).month - 1 + more
+    return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
