@@ -87,7 +87,7 @@ class GatewayCredentialQuerySet(QuerySet["GatewayCredential"]):
 class ReservationQuerySet(TeamOwned["Reservation"]):
     def lapsed(self, at: datetime) -> Self:
         """Those that hold nothing any more, by the clock, and that no sweep has marked yet."""
-        return self.filter(state="held", holds_until__lte=at)
+        return self.filter(state="held", expired=False, holds_until__lte=at)
 
     def to_charge(self, at: datetime) -> Self:
         """Those whose end has come and of which what is left is charged, and not yet charged."""

@@ -186,14 +186,17 @@ RETURNS TABLE (
 #variable_conflict use_column
 DECLARE
     v_ids uuid[]; v_at timestamptz;
+    -- Where they are: of a list of ids the planner does not know which partitions they are in.
+    v_first uuid := (SELECT h.id FROM unnest(p_ids) AS h (id) ORDER BY h.id LIMIT 1);
+    v_last uuid := (SELECT h.id FROM unnest(p_ids) AS h (id) ORDER BY h.id DESC LIMIT 1);
     -- No draw is older than its hold, and a day is for clocks: so no older partition is searched.
-    v_oldest uuid := quota_day_before((SELECT d.id FROM unnest(p_ids) AS d (id) ORDER BY d.id LIMIT 1));
+    v_oldest uuid := quota_day_before(v_first);
     v_newest uuid := quota_first_id(greatest(p_at, clock_timestamp()) + interval '1 day');
 BEGIN
     PERFORM quota_limit_batch();
     SELECT coalesce(array_agg(l.id), '{}') INTO v_ids FROM (
         SELECT r.id FROM quota_reservation r JOIN teams_seat s ON s.id = r.seat_id
-        WHERE r.id = ANY(p_ids) AND r.state = 'held'
+        WHERE r.id = ANY(p_ids) AND r.id BETWEEN v_first AND v_last AND r.state = 'held'
         FOR NO KEY UPDATE OF r, s SKIP LOCKED
     ) l;
     v_at := coalesce(p_at, clock_timestamp());
@@ -201,7 +204,7 @@ BEGIN
     WITH hold AS MATERIALIZED (
         SELECT r.*, w.key_works, w.seat_works
         FROM quota_reservation r CROSS JOIN LATERAL quota_lease_works(r.key_id, r.seat_id, r.membership_id, v_at) w
-        WHERE r.id = ANY(v_ids)
+        WHERE r.id = ANY(v_ids) AND r.id BETWEEN v_first AND v_last
     ), seat AS (
         SELECT array_agg(s.seat_id) AS ids, array_agg(s.first) AS first, array_agg(s.last) AS last
         FROM (SELECT h.seat_id, min(h.created_at) AS first,
@@ -217,7 +220,8 @@ BEGIN
         LEFT JOIN quota_gatewaycredential c ON c.token_hash = asked.credential_hash
             AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > v_at)
         LEFT JOIN quota_gateway g ON g.id = c.gateway_id AND g.revoked_at IS NULL
-        LEFT JOIN quota_reservation o ON o.id = asked.id AND o.state = 'held' AND o.seat_id IS NOT NULL
+        LEFT JOIN quota_reservation o ON o.id = asked.id AND o.id BETWEEN v_first AND v_last
+            AND o.state = 'held' AND o.seat_id IS NOT NULL
         LEFT JOIN hold h ON h.id = asked.id
         LEFT JOIN quota_usageevent v ON v.reservation_id = h.id AND v.draw_id = asked.draw_id AND asked.draw_id <> ''
             AND v.id >= v_oldest AND v.id < v_newest
@@ -280,7 +284,9 @@ BEGIN
         LEFT JOIN quota_call_states(p_key_public_ids, p_moments, false, p_at) state
             ON state.number = asked.number AND state.held_seat_id = ANY(v_seats)
         LEFT JOIN quota_eventid i ON i.team_id = state.team_id AND i.external_id = asked.event_id
-        LEFT JOIN quota_usageevent v ON v.id = i.event_id
+        LEFT JOIN LATERAL (
+            SELECT e.usage_hash, e.reservation_id FROM quota_usageevent e WHERE e.id = i.event_id OFFSET 0
+        ) v ON true
     ORDER BY asked.number;
 END $$;
 """
@@ -292,6 +298,9 @@ CREATE FUNCTION quota_write_charges(
     p_rows json, p_at timestamptz, p_ids uuid[], p_drawn_quota bigint[], p_drawn_credits bigint[], p_becomes text[],
     p_seat_ids bigint[], p_rules text[], p_starts timestamptz[], p_used bigint[]
 ) RETURNS void LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+DECLARE
+    v_first uuid := (SELECT h.id FROM unnest(p_ids) AS h (id) ORDER BY h.id LIMIT 1);
+    v_last uuid := (SELECT h.id FROM unnest(p_ids) AS h (id) ORDER BY h.id DESC LIMIT 1);
 BEGIN
     UPDATE quota_reservation r SET
             left_quota_nanousd = r.left_quota_nanousd - d.drawn_quota,
@@ -299,7 +308,7 @@ BEGIN
             state = CASE d.becomes WHEN '' THEN r.state ELSE d.becomes END,
             closed_at = CASE d.becomes WHEN '' THEN r.closed_at ELSE p_at END
         FROM unnest(p_ids, p_drawn_quota, p_drawn_credits, p_becomes) AS d (id, drawn_quota, drawn_credits, becomes)
-        WHERE r.id = d.id;
+        WHERE r.id = d.id AND r.id BETWEEN v_first AND v_last;
     INSERT INTO quota_usagebucket AS b (seat_id, rule, starts_at, used_nanousd)
         SELECT * FROM unnest(p_seat_ids, p_rules, p_starts, p_used)
         ON CONFLICT (seat_id, rule, starts_at) DO UPDATE SET used_nanousd = b.used_nanousd + EXCLUDED.used_nanousd;

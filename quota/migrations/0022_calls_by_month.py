@@ -194,6 +194,18 @@ class Migration(migrations.Migration):
                 name="a_hold_is_kept_for_91_days_at_most",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="reservation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(models.Q(("state", "held"), _negated=True), ("expired", False), _connector="OR"),
+                name="an_open_hold_has_not_expired",
+            ),
+        ),
+        migrations.RemoveIndex(model_name="reservation", name="holds_by_end"),
+        migrations.AddIndex(
+            model_name="reservation",
+            index=models.Index(condition=models.Q(("expired", False), ("state", "held")), fields=["holds_until"], name="holds_by_end"),
+        ),
         migrations.RunSQL(FIRST_ID + ADD_PARTITION + PARTITION + IDS),
         migrations.RunSQL(functions_anew()),
     ]
