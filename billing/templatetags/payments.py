@@ -59,6 +59,7 @@ def seat_offer(
         "owner": Membership.objects.owner_of(membership.team),
         "offer": offer_of(membership.team, seat_id),
         "seat_id": seat_id,
+        "number": held.seat.number if held else None,
         "plan_code": plan_code,
         "plan": plan,
     }

@@ -78,7 +78,9 @@ def has_all_access(membership: Membership) -> bool:
 def own_requests(memberships: Iterable[Membership]) -> dict[int, OwnRequests]:
     """By membership id."""
     found = {row.pk: OwnRequests(who_answers(row)) for row in memberships if not row.is_owner}
-    for seat in SeatRequest.objects.filter(membership__in=found).select_related("closed_by", "membership"):
+    for seat in SeatRequest.objects.filter(membership__in=found).select_related(
+        "closed_by", "membership", "seat"
+    ):
         _sort(found[seat.membership_id], seat)
     for credit in CreditRequest.objects.filter(membership__in=found).select_related(
         "closed_by", "membership"
@@ -119,7 +121,9 @@ def open_requests(team: Team) -> int:
 
 def answered_in(team: Team, limit: int) -> list[AnyRequest]:
     """The last answers of the Team, the latest first."""
-    seats = SeatRequest.objects.for_team(team).answered().select_related("membership__user", "closed_by")
+    seats = SeatRequest.objects.for_team(team).answered().select_related(
+        "membership__user", "closed_by", "seat"
+    )
     of_credits = CreditRequest.objects.for_team(team).answered()
     rows: list[AnyRequest] = [
         *seats[:limit],

@@ -11,7 +11,7 @@ from django.db.models import BigIntegerField, Exists, F, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
-from quota.hot_path.state import seat_usage
+from quota.hot_path.state import SeatUsage, seat_usages
 from quota.models import Entitlement, UsageEvent
 from quota.windows import QuotaWindow
 from teams.models import Membership, Seat, SeatHolding, Team
@@ -66,16 +66,28 @@ def states_of(seats: Iterable[Seat], at: datetime) -> list[SeatState]:
     holdings = SeatHolding.objects.filter(seat__in=seats).at(at).select_related("membership__user")
     holders = {holding.seat_id: holding.membership for holding in holdings}
     entitlements = {row.seat_id: row for row in Entitlement.objects.filter(seat__in=seats).at(at)}
-    return [_state(seat, holders.get(seat.pk), entitlements.get(seat.pk), at) for seat in seats]
+    usages = seat_usages([pk for pk, row in entitlements.items() if not row.is_suspended(at)], at)
+    return [
+        _state(seat, holders.get(seat.pk), entitlements.get(seat.pk), usages.get(seat.pk), at)
+        for seat in seats
+    ]
 
 
-def _state(seat: Seat, holder: Membership | None, entitlement: Entitlement | None, at: datetime) -> SeatState:
+def _state(
+    seat: Seat,
+    holder: Membership | None,
+    entitlement: Entitlement | None,
+    usage: SeatUsage | None,
+    at: datetime,
+) -> SeatState:
+    """`usage` is None where no plan of the seat works."""
     if entitlement is None:
         return SeatState(seat, holder, None, None, None, suspended=False, windows=[])
     plan = plan_terms(entitlement.plan_id)
-    suspended = entitlement.is_suspended(at)
-    windows = [] if suspended else seat_usage(seat.pk, at).windows(plan.limits, at)
-    return SeatState(seat, holder, plan, entitlement.ends_at, entitlement.renews_at, suspended, windows)
+    windows = usage.windows(plan.limits, at) if usage else []
+    return SeatState(
+        seat, holder, plan, entitlement.ends_at, entitlement.renews_at, suspended=usage is None, windows=windows
+    )
 
 
 def seat_history(seat: Seat) -> list[HoldingUsage]:

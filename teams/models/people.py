@@ -189,21 +189,26 @@ class Invitation(models.Model):
 class Seat(models.Model):
     """A place in a Team that one member at a time can hold (`SeatHolding`).
 
-    It can be bought and removed; the row stays as history.
+    It can be bought and removed; the row stays as history. People know it by its `number`, which counts the
+    seats that the Team ever had and is given once.
     """
 
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seats")
+    number = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.SeatQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "id"], name="seat_in_team")]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "id"], name="seat_in_team"),
+            models.UniqueConstraint(fields=["team", "number"], name="a_number_is_of_one_seat_of_a_team"),
+        ]
 
     def __str__(self) -> str:
-        return f"Seat {self.pk}"
+        return f"Seat {self.number}"
 
 
 class SeatHolding(models.Model):

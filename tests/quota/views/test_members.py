@@ -51,7 +51,7 @@ def test_members_are_listed_with_role_seat_key_and_credits(team: Team, owner: Cl
     page = read(owner, "/teams/acme/members/")
 
     assert (
-        f"mia@example.com since 3 Jun 2026 Member Seat {seat.pk} Plus {key.prefix} never used "
+        f"mia@example.com since 3 Jun 2026 Member Seat {seat.number} Plus {key.prefix} never used "
         "May use, up to 5,000 a month" in page
     )
 

@@ -23,7 +23,7 @@ def test_it_links_people_seats_and_keys_with_their_teams(as_user: AsUser) -> Non
     html = answer.content.decode()
     assert 'href="/teams/acme/members/?q=mia%2B1%40example.com"' in html
     assert f'href="/teams/acme/seats/{seat.pk}/"' in html
-    assert f"Seat {seat.pk} of mia+1@example.com" in html
+    assert f"Seat {seat.number} of mia+1@example.com" in html
     assert f'href="/teams/acme/api-keys/{key.pk}/"' in html
     assert "API key mia&#x27;s build" in html
     assert "no-store" in answer.headers["Cache-Control"]

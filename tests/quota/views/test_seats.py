@@ -35,8 +35,8 @@ def test_every_seat_shows_plan_holder_and_windows(as_user: AsUser) -> None:
     page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
     assert "2 seats, 1 free." in page
-    assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10% $8.91 left of $9.90" in page
-    assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0% $9.90 left of $9.90" in page
+    assert f"Seat {scene.seat.number} Max {scene.owner.user.email} 5-hour 10% $8.91 left of $9.90" in page
+    assert f"Seat {free.number} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0% $9.90 left of $9.90" in page
 
 
 def test_a_seat_that_is_paid_for_again_and_again_says_when(as_user: AsUser) -> None:
@@ -54,7 +54,7 @@ def test_a_seat_that_is_paid_for_again_and_again_says_when(as_user: AsUser) -> N
     )
     client = as_user(scene.owner.user)
     assert "renews 3 Jul 2026, 10:02 UTC" in read(client, f"/teams/{scene.team.slug}/seats/")
-    assert f"Seat {scene.seat.pk}, renews 3 Jul 2026, 10:02 UTC" in read(client, "/account/")
+    assert f"Seat {scene.seat.number}, renews 3 Jul 2026, 10:02 UTC" in read(client, "/account/")
 
 
 def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(as_user: AsUser) -> None:
@@ -66,14 +66,14 @@ def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(as_user: AsUs
 
     moved = submit(client, f"{url}assign/", member=mia.pk)
 
-    assert f"mia@example.com holds Seat {scene.seat.pk} now." in moved
+    assert f"mia@example.com holds Seat {scene.seat.number} now." in moved
     assert "10% $8.91 left of $9.90" in read(as_user(mia.user), "/account/")
     make_desk(mia).use(1, at=T0 + timedelta(seconds=1))
     page = read(client, url)
     assert "mia@example.com 2026-06-03 10:02 now $0.01" in page
     assert f"{scene.owner.user.email} 2026-06-03 09:02 2026-06-03 10:02 $0.99" in page
 
-    assert f"Seat {scene.seat.pk} is free. Its usage stays with it." in submit(client, f"{url}free/")
+    assert f"Seat {scene.seat.number} is free. Its usage stays with it." in submit(client, f"{url}free/")
     assert "Nobody holds this seat." in read(client, url)
     assert "10% $8.90 left of $9.90" in read(client, url)
     assert "Nobody holds this seat." in submit(client, f"{url}free/")
@@ -141,7 +141,7 @@ def test_a_seat_whose_plan_has_ended_has_none(as_user: AsUser) -> None:
 
     page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
-    assert f"Seat {ended.pk} No plan Free Give it to a member, see its history" in page
+    assert f"Seat {ended.number} No plan Free Give it to a member, see its history" in page
 
 
 def test_a_suspended_seat_is_marked(as_user: AsUser) -> None:

@@ -37,7 +37,7 @@ def test_a_seat_is_assigned_freed_and_assigned_again_with_its_history() -> None:
     assert list(rows) == [(bob.pk, NOON, LATER), (eve.pk, LATER, None)]
     log = AuditEntry.objects.filter(action__startswith="seat.").order_by("pk")
     assert list(log.values_list("action", "subject")) == [
-        ("seat.added", f"Seat {seat.pk}"),
+        ("seat.added", f"Seat {seat.number}"),
         ("seat.assigned", "bob@example.com"),
         ("seat.freed", "bob@example.com"),
         ("seat.assigned", "eve@example.com"),
@@ -239,3 +239,15 @@ def test_nobody_gets_a_seat_while_leaving(locked: bool, monkeypatch: pytest.Monk
         assert not SeatHolding.objects.exists()
     else:
         assert SeatHolding.objects.current().get().membership == bob
+
+
+def test_seats_are_numbered_within_their_team_and_a_number_is_given_once() -> None:
+    first, other = team().team, team().team
+    one, two = seats.add_seats(team=first, count=2, by=None, at=NOON)
+    theirs = seats.add_seat(team=other, by=None, at=NOON)
+    assert [one.number, two.number, theirs.number] == [1, 2, 1]
+    assert [str(one), str(two), str(theirs)] == ["Seat 1", "Seat 2", "Seat 1"]
+    seats.remove_seat(seat=two, by=None, at=NOON)
+    assert seats.add_seat(team=first, by=None, at=NOON).number == 3
+    with pytest.raises(IntegrityError, match="a_number_is_of_one_seat_of_a_team"), transaction.atomic():
+        Seat.objects.create(team=first, number=2, created_at=NOON)
