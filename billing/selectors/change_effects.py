@@ -16,8 +16,8 @@ from teams.models import Seat, SeatHolding, Team
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """`seat_id` and `number` are None for seats that are added, `count` of them. A plan that is None: no seat before, or
-    after. The windows are those of now: usage stays as it is, only the limits change.
+    """`seat_id` and `number` are None for seats that are added, `count` of them. A plan that is None: no
+    seat before, or after. The windows are those of now: usage stays as it is, only the limits change.
     """
 
     seat_id: int | None

@@ -143,7 +143,9 @@ def _seats(row: Subscription) -> tuple[PaidSeat, ...]:
     holdings = SeatHolding.objects.current().filter(seat__purchase__in=bought)
     holders = {holding.seat_id: holding.membership for holding in holdings.select_related("membership__user")}
     return tuple(
-        PaidSeat(seat.seat_id, seat.seat.number, seat.plan, holders.get(seat.seat_id), seat.next_plan, seat.leaves)
+        PaidSeat(
+            seat.seat_id, seat.seat.number, seat.plan, holders.get(seat.seat_id), seat.next_plan, seat.leaves
+        )
         for seat in bought.order_by("plan__rank", "plan__version", "seat_id")
     )
 

@@ -121,8 +121,8 @@ def open_requests(team: Team) -> int:
 
 def answered_in(team: Team, limit: int) -> list[AnyRequest]:
     """The last answers of the Team, the latest first."""
-    seats = SeatRequest.objects.for_team(team).answered().select_related(
-        "membership__user", "closed_by", "seat"
+    seats = (
+        SeatRequest.objects.for_team(team).answered().select_related("membership__user", "closed_by", "seat")
     )
     of_credits = CreditRequest.objects.for_team(team).answered()
     rows: list[AnyRequest] = [

@@ -21,4 +21,23 @@ class Migration(migrations.Migration):
             "seat",
             models.UniqueConstraint(fields=["team", "number"], name="a_number_is_of_one_seat_of_a_team"),
         ),
+        migrations.AddField(
+            "invitation",
+            "seat_plan_code",
+            models.SlugField(blank=True, db_default="", default="", max_length=30),
+        ),
+        migrations.AddField(
+            "invitation", "gives_credits", models.BooleanField(db_default=False, default=False)
+        ),
+        migrations.AddField(
+            "invitation", "month_cap_nanousd", models.BigIntegerField(blank=True, null=True)
+        ),
+        migrations.AddConstraint(
+            "invitation",
+            models.CheckConstraint(
+                condition=models.Q(month_cap_nanousd=None)
+                | models.Q(gives_credits=True, month_cap_nanousd__gte=0),
+                name="a_promised_cap_is_one_of_promised_credits",
+            ),
+        ),
     ]

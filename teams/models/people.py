@@ -149,6 +149,9 @@ class Membership(models.Model):
 class Invitation(models.Model):
     """An offer to one e-mail address. The token in its link is not stored, only its SHA-256; sending again
     makes a new token.
+
+    It may promise what `quota` gives on joining: a seat of the plan `seat_plan_code`, and access to the
+    Team's Credits, up to `month_cap_nanousd` a calendar month (None: no cap).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -156,6 +159,9 @@ class Invitation(models.Model):
     email = models.EmailField(max_length=254)
     role = models.CharField(max_length=10, choices=[(Role.ADMIN, _("Admin")), (Role.MEMBER, _("Member"))])
     token_hash = models.CharField(max_length=64, unique=True)
+    seat_plan_code = models.SlugField(max_length=30, blank=True, default="", db_default="")
+    gives_credits = models.BooleanField(default=False, db_default=False)
+    month_cap_nanousd = models.BigIntegerField(null=True, blank=True)
     times_sent = models.PositiveIntegerField(default=1)
     invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
@@ -179,6 +185,10 @@ class Invitation(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(role__in=[Role.ADMIN, Role.MEMBER]), name="nobody_is_invited_as_owner"
+            ),
+            models.CheckConstraint(
+                condition=Q(month_cap_nanousd=None) | Q(gives_credits=True, month_cap_nanousd__gte=0),
+                name="a_promised_cap_is_one_of_promised_credits",
             ),
         ]
 

@@ -63,9 +63,12 @@ def assign_seat(*, seat: Seat, membership: Membership, by: User | None, at: date
 
 
 @one_transaction()
-def free_seat(*, seat: Seat, by: User | None, at: datetime) -> SeatHolding:
-    """The seat's holder no longer holds it. Raises SeatNotHeld, NotFound."""
-    return _end_current(lock_seat(seat), by=by, at=at)
+def free_seat(*, seat: Seat, by: User | None, at: datetime, held_by: Membership | None = None) -> SeatHolding:
+    """The seat's holder no longer holds it: this member, if one is named. Raises SeatNotHeld, NotFound."""
+    seat = lock_seat(seat)
+    if held_by is not None and not seat.holdings.current().filter(membership=held_by).exists():
+        raise SeatNotHeld
+    return _end_current(seat, by=by, at=at)
 
 
 @one_transaction()

@@ -42,7 +42,9 @@ def test_a_request_is_granted_with_a_free_seat(as_user: AsUser) -> None:
 
     assert f"mia@example.com holds Seat {better.number} now." in page
     by = owner_of(team).user.display_name
-    assert f"mia@example.com · A Max seat Seat {better.number} (Max) assigned by {by} 3 Jun 2026, 10:02" in page
+    assert (
+        f"mia@example.com · A Max seat Seat {better.number} (Max) assigned by {by} 3 Jun 2026, 10:02" in page
+    )
     assert SeatHolding.objects.current().get().seat == better
     assert SeatHolding.objects.get(seat=old).ended_at == T0
     assert Mail.objects.filter(kind="seat_requested").count() == 1
