@@ -232,7 +232,7 @@ class NewApiKeyForm(ApiKeyForm):
     def clean_expires_at(self) -> datetime | None:
         """When it ends, where it does."""
         day: date | None = self.cleaned_data["expires_at"]
-        return None if day is None else _midnight(day) + timedelta(days=1)
+        return None if day is None else midnight(day) + timedelta(days=1)
 
 
 class RangeForm(forms.Form):
@@ -252,8 +252,9 @@ class RangeForm(forms.Form):
 
     def moments(self) -> tuple[datetime, datetime]:
         """The start of the first day and the end of the last."""
-        return _midnight(self.cleaned_data["start"]), _midnight(self.cleaned_data["end"]) + timedelta(days=1)
+        return midnight(self.cleaned_data["start"]), midnight(self.cleaned_data["end"]) + timedelta(days=1)
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When a day begins (UTC)."""
     return datetime.combine(day, time(), UTC)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from teams.views import access_tokens, audit, keys, members, passkeys, profile, proof, teams
+from teams.views import access_tokens, keys, members, passkeys, profile, proof, teams
 
 TEAM = "teams/<slug:slug>"
 PASSKEYS = "account/passkeys"
@@ -36,5 +36,4 @@ urlpatterns = [
     path(f"{TEAM}/members/<int:pk>/remove/", members.remove, name="team-member-remove"),
     path(f"{TEAM}/members/<int:pk>/revoke-key/", members.revoke_key, name="team-member-revoke-key"),
     path(f"{TEAM}/members/<int:pk>/transfer/", members.transfer, name="team-transfer"),
-    path(f"{TEAM}/audit/", audit.audit, name="team-audit"),
 ]

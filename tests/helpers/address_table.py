@@ -46,6 +46,7 @@ PAGES = {
     "team-api-keys": page(MANAGERS, MANAGERS),
     "team-api-keys-policy": page(None, MANAGERS),
     "team-audit": page(MANAGERS),
+    "team-audit-csv": page(MANAGERS),
     "team-balance": page(MANAGERS),
     "team-balance-alert": page(OWNER, OWNER),
     "team-billing": page(OWNER),
