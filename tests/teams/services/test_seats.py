@@ -242,7 +242,7 @@ def test_nobody_gets_a_seat_while_leaving(locked: bool, monkeypatch: pytest.Monk
 
 
 def test_seats_are_numbered_within_their_team_and_a_number_is_given_once() -> None:
-    first, other = team().team, team().team
+    first, other = team().team, team("Globex").team
     one, two = seats.add_seats(team=first, count=2, by=None, at=NOON)
     theirs = seats.add_seat(team=other, by=None, at=NOON)
     assert [one.number, two.number, theirs.number] == [1, 2, 1]
