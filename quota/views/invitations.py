@@ -65,6 +65,9 @@ def invitations(request: TeamRequest) -> HttpResponse:
     return show(request, "quota/invitations.html", context, status=422 if form.errors else 200)
 
 
+EXAMPLE = "mia@example.com\nnoah@example.com, admin\nzoe@example.com, {plan}, 5000"
+
+
 @dataclass(frozen=True, slots=True)
 class LineRow:
     """A line, and what is wrong with it, or became of it."""
@@ -82,7 +85,7 @@ def invite_many(request: TeamRequest) -> HttpResponse:
     context: dict[str, object] = {
         "form": form,
         "plan_names": plan_names(),
-        "example_plan": next(iter(plans.values()), "Max"),
+        "example": EXAMPLE.format(plan=next(iter(plans.values()), "Max")),
     }
     if request.method == "POST" and form.is_valid() and (lines := _lines(form, plans)):
         if "confirm" in request.POST:

@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from teams.errors import MemberHasSeat, SeatNotHeld, SeatTaken
-from teams.models import AuditEntry, Mail, Membership, Seat, SeatHolding
+from teams.models import AuditEntry, Mail, Membership, Seat, SeatHolding, Team
 from teams.services import memberships, seats
 from tests.helpers.people import NOON, everything, member, team
 from tests.helpers.races import race
@@ -251,3 +251,25 @@ def test_seats_are_numbered_within_their_team_and_a_number_is_given_once() -> No
     assert seats.add_seat(team=first, by=None, at=NOON).number == 3
     with pytest.raises(IntegrityError, match="a_number_is_of_one_seat_of_a_team"), transaction.atomic():
         Seat.objects.create(team=first, number=2, created_at=NOON)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_seats_that_are_added_at_once_have_numbers_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = team()
+
+    def add() -> list[int]:
+        return [seat.number for seat in seats.add_seats(team=owner.team, count=2, by=None, at=NOON)]
+
+    added = race(*[add] * 6)
+    assert sorted(number for numbers in added for number in numbers) == list(range(1, 13))  # type: ignore[union-attr]
+
+    # As if the Team were not locked: two count the same seats, and the constraint keeps one of them out.
+    counted = threading.Barrier(2, timeout=10)
+
+    def count_together(of: Team) -> Team:
+        counted.wait()
+        return of
+
+    monkeypatch.setattr(seats, "lock_team", count_together)
+    outcomes = race(add, add)
+    assert any(isinstance(outcome, IntegrityError) for outcome in outcomes)
