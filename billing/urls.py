@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.views import (
+    audit,
     balance,
     changes,
     checkouts,
@@ -40,6 +41,8 @@ urlpatterns = [
     path(f"{BALANCE}/top-up/", balance.top_up, name="team-balance-top-up"),
     path(f"{BALANCE}/auto-top-up/", top_ups.balance_auto_top_up, name="team-balance-auto-top-up"),
     path(f"{BALANCE}/purchases/", balance.purchases, name="team-balance-purchases"),
+    path("teams/<slug:slug>/audit/", audit.audit, name="team-audit"),
+    path("teams/<slug:slug>/audit/file/", audit.audit_csv, name="team-audit-csv"),
     path("teams/<slug:slug>/delete/", teams.delete, name="team-delete"),
     # With and without the slash: Stripe follows no redirect.
     path("webhooks/stripe", webhooks.stripe, name="stripe-webhook"),

@@ -177,6 +177,11 @@ class SeatNotEntitled(Refusal):
     title = _("This seat has no plan")
 
 
+class NoFreeSeat(Refusal):
+    code = "no_free_seat"
+    title = _("No seat of this plan is free")
+
+
 class CreditsNotEnough(Refusal):
     code = "credits_not_enough"
     title = _("The lot holds less than that")

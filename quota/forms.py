@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from quota.invitation_lines import MOST_LINES
 from quota.models import CreditRequest, Plan
 from quota.money import nanousd_from_credits, nanousd_from_usd, usd_text
+from quota.selectors.seats import PlanCount
 from quota.services.seat_requests import MAX_MESSAGE
-from teams.models import Membership
+from teams.models import Role
+from teams.services.invitations import Promise
+from tokenplan.kit.text import ADDRESS_HINT
 
 LONGEST_RANGE = timedelta(days=366)
 
@@ -78,12 +82,74 @@ class CreditRequestForm(forms.Form):
 
 
 class AssignForm(forms.Form):
-    """Whom a seat goes to: `members` are those who may hold it."""
+    """Whom a seat goes to, by the id of the membership."""
 
-    def __init__(self, members: Iterable[Membership], data: QueryDict | None = None) -> None:
+    member = forms.IntegerField(label=_("Member"), min_value=1, max_value=2**63 - 1)
+
+
+class InvitationForm(forms.Form):
+    """Of one person. `plans`: names by code of those whose seat can be promised."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        help_text=ADDRESS_HINT,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    role = forms.ChoiceField(
+        label=_("Role"), choices=[(role.value, role.label) for role in (Role.MEMBER, Role.ADMIN)]
+    )
+    gives_credits = forms.BooleanField(label=_("May use the Team's Credits"), required=False)
+    month_cap = CreditsField(
+        label=_("At most, a calendar month"), required=False, help_text=_("In Credits. Empty: no cap.")
+    )
+
+    def __init__(self, plans: Mapping[str, str], data: QueryDict | None = None) -> None:
         super().__init__(data)
-        choices = [(member.pk, member.user.display_name) for member in members]
-        self.fields["member"] = forms.TypedChoiceField(label=_("Member"), choices=choices, coerce=int)
+        choices = [("", _("None")), *plans.items()]
+        self.fields["plan"] = forms.ChoiceField(label=_("Seat"), required=False, choices=choices)
+
+    def promise(self) -> Promise:
+        """What was typed, once it is valid. A cap alone means Credits up to it."""
+        cap = self.cleaned_data["month_cap"]
+        gives = self.cleaned_data["gives_credits"] or cap is not None
+        return Promise(self.cleaned_data["plan"], gives, cap)
+
+
+class ManyInvitationsForm(forms.Form):
+    """Many people, a line each."""
+
+    lines = forms.CharField(
+        label=_("One person a line"),
+        max_length=MOST_LINES * 400,
+        widget=forms.Textarea(attrs={"rows": 8, "autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class CapForm(forms.Form):
+    """Of Credits that many members may use from now on."""
+
+    month_cap = CreditsField(
+        label=_("At most, a calendar month, each"),
+        required=False,
+        help_text=_("In Credits. Empty: no cap."),
+    )
+
+
+class PlanForm(forms.Form):
+    """A plan of which the Team has seats; `plans` says how many are free."""
+
+    def __init__(self, plans: Iterable[PlanCount], data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        choices = [
+            (
+                plan.code,
+                ngettext("%(plan)s: %(free)s seat free", "%(plan)s: %(free)s seats free", plan.free)
+                % {"plan": plan.name, "free": plan.free},
+            )
+            for plan in plans
+        ]
+        self.fields["plan"] = forms.ChoiceField(label=_("Plan"), choices=choices)
 
 
 class AccessForm(forms.Form):
@@ -166,7 +232,7 @@ class NewApiKeyForm(ApiKeyForm):
     def clean_expires_at(self) -> datetime | None:
         """When it ends, where it does."""
         day: date | None = self.cleaned_data["expires_at"]
-        return None if day is None else _midnight(day) + timedelta(days=1)
+        return None if day is None else midnight(day) + timedelta(days=1)
 
 
 class RangeForm(forms.Form):
@@ -186,8 +252,9 @@ class RangeForm(forms.Form):
 
     def moments(self) -> tuple[datetime, datetime]:
         """The start of the first day and the end of the last."""
-        return _midnight(self.cleaned_data["start"]), _midnight(self.cleaned_data["end"]) + timedelta(days=1)
+        return midnight(self.cleaned_data["start"]), midnight(self.cleaned_data["end"]) + timedelta(days=1)
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When a day begins (UTC)."""
     return datetime.combine(day, time(), UTC)

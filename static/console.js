@@ -54,6 +54,16 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeMenus(null);
 });
 
+// One box ticks all of a page. What a search brings in is found when it is needed.
+document.addEventListener("change", ({ target }) => {
+  if (target.dataset?.all) for (const box of document.getElementsByName(target.dataset.all)) box.checked = target.checked;
+});
+const showAll = () => {
+  for (const box of document.querySelectorAll("[data-all]")) box.closest("[hidden]")?.removeAttribute("hidden");
+};
+document.addEventListener("htmx:afterSwap", showAll);
+showAll();
+
 // Of many Teams, those whose names have these letters.
 for (const input of document.querySelectorAll("[data-filter]")) {
   input.hidden = false;

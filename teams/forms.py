@@ -8,22 +8,9 @@ from django import forms
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from teams.models import PersonalAccessToken, Role, Team
+from teams.models import PersonalAccessToken, Team
 from teams.services.access_tokens import LONGEST_DAYS
 from teams.services.keys import DEFAULT_OVERLAP
-from tokenplan.kit.text import ADDRESS_HINT
-
-INVITED_ROLES = [(role.value, role.label) for role in (Role.MEMBER, Role.ADMIN)]
-
-
-class InvitationForm(forms.Form):
-    email = forms.EmailField(
-        label=_("E-mail address"),
-        max_length=254,
-        help_text=ADDRESS_HINT,
-        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
-    )
-    role = forms.ChoiceField(label=_("Role"), choices=INVITED_ROLES)
 
 
 class TeamNameForm(forms.Form):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import TextChoices
+from django.db.models import Case, TextChoices, When
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -13,6 +13,8 @@ from tokenplan.kit.errors import NotFound, PermissionRefused
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
 MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
 OWNER = frozenset({Role.OWNER})
+# So many people are named to ask.
+NAMED = 3
 
 
 class Right(TextChoices):
@@ -78,11 +80,19 @@ def may(membership: Membership, right: Right) -> bool:
 
 
 def require(membership: Membership, right: Right) -> None:
-    """Raises PermissionRefused unless the member may."""
+    """Raises PermissionRefused, which says whom to ask, unless the member may."""
     if not may(membership, right):
         roles = gettext(" or ").join(str(role.label) for role in Role if role in TABLE[right])
-        refused = gettext("To %(action)s, you need to be %(roles)s of this Team.")
-        raise PermissionRefused(refused % {"action": right.label, "roles": roles})
+        refused = gettext("To %(action)s, you need to be %(roles)s of this Team. Ask %(names)s.")
+        names = gettext(" or ").join(_who_may(membership.team, right))
+        raise PermissionRefused(refused % {"action": right.label, "roles": roles, "names": names})
+
+
+def _who_may(team: Team, right: Right) -> list[str]:
+    """A few people with this right, by name: the Owner first."""
+    members = Membership.objects.for_team(team).live().filter(role__in=TABLE[right]).select_related("user")
+    owner_first = members.order_by(Case(When(role=Role.OWNER, then=0), default=1), "pk")
+    return [member.user.display_name for member in owner_first[:NAMED]]
 
 
 def membership_of(user: User, slug: str) -> Membership:

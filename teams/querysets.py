@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -69,6 +70,10 @@ class InvitationQuerySet(TeamOwned["Invitation"]):
 class SeatQuerySet(TeamOwned["Seat"]):
     def live(self) -> Self:
         return self.filter(removed_at=None)
+
+    def numbers(self, ids: Iterable[int | None]) -> dict[int, int]:
+        """What people call these seats, by id."""
+        return dict(self.filter(pk__in={pk for pk in ids if pk is not None}).values_list("pk", "number"))
 
 
 class SeatHoldingQuerySet(TeamOwned["SeatHolding"]):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from teams.views import access_tokens, audit, invitations, keys, members, passkeys, profile, proof, teams
+from teams.views import access_tokens, keys, members, passkeys, profile, proof, teams
 
 TEAM = "teams/<slug:slug>"
 PASSKEYS = "account/passkeys"
@@ -29,7 +29,6 @@ urlpatterns = [
     path("account/keys/<slug:slug>/", keys.key, name="account-key"),
     path("account/keys/<slug:slug>/rotate/", keys.rotate, name="account-key-rotate"),
     path("account/keys/<slug:slug>/revoke/", keys.revoke, name="account-key-revoke"),
-    path("invitations/<str:token>/", invitations.join, name="join"),
     path("new-team/", teams.new, name="team-new"),
     path(f"{TEAM}/settings/", teams.settings, name="team-settings"),
     path(f"{TEAM}/leave/", teams.leave, name="team-leave"),
@@ -37,8 +36,4 @@ urlpatterns = [
     path(f"{TEAM}/members/<int:pk>/remove/", members.remove, name="team-member-remove"),
     path(f"{TEAM}/members/<int:pk>/revoke-key/", members.revoke_key, name="team-member-revoke-key"),
     path(f"{TEAM}/members/<int:pk>/transfer/", members.transfer, name="team-transfer"),
-    path(f"{TEAM}/invitations/", invitations.invitations, name="team-invitations"),
-    path(f"{TEAM}/invitations/<uuid:pk>/resend/", invitations.resend, name="team-invitation-resend"),
-    path(f"{TEAM}/invitations/<uuid:pk>/revoke/", invitations.revoke, name="team-invitation-revoke"),
-    path(f"{TEAM}/audit/", audit.audit, name="team-audit"),
 ]

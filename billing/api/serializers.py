@@ -61,6 +61,7 @@ class PaidSeatSerializer(Shape):
     """A paid seat. At the period's end it leaves, or becomes one of `next_plan`, or stays."""
 
     id = serializers.IntegerField()
+    number = serializers.IntegerField(help_text="What pages and mails call it.")
     plan = PlanSerializer()
     holder = MemberSerializer(allow_null=True)
     next_plan = PlanSerializer(allow_null=True)
@@ -147,6 +148,7 @@ class EffectSerializer(Shape):
     """A seat before and after; `seat` is null for `count` new ones. Usage is never reset."""
 
     seat = serializers.IntegerField(source="seat_id", allow_null=True)
+    number = serializers.IntegerField(allow_null=True, help_text="What pages and mails call the seat.")
     count = serializers.IntegerField()
     holder = serializers.CharField(help_text="Empty: nobody.")
     before = PlanSerializer(allow_null=True)

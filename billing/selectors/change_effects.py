@@ -11,16 +11,17 @@ from billing.seat_plans import LEAVES
 from quota.hot_path.state import NO_SEAT, SeatUsage, seat_usage
 from quota.models import Plan
 from quota.windows import QuotaWindow
-from teams.models import SeatHolding, Team
+from teams.models import Seat, SeatHolding, Team
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """`seat_id` is None for seats that are added, `count` of them. A plan that is None: no seat before, or
-    after. The windows are those of now: usage stays as it is, only the limits change.
+    """`seat_id` and `number` are None for seats that are added, `count` of them. A plan that is None: no
+    seat before, or after. The windows are those of now: usage stays as it is, only the limits change.
     """
 
     seat_id: int | None
+    number: int | None
     count: int
     holder: str
     before: Plan | None
@@ -34,10 +35,10 @@ def effects_of(
 ) -> tuple[Effect, ...]:
     """Of the seats that the request names, and of those that it adds. `plans` by id, with their limits."""
     added = [
-        Effect(None, count, "", None, plans[plan_id], (), _windows(NO_SEAT, plans[plan_id], at))
+        Effect(None, None, count, "", None, plans[plan_id], (), _windows(NO_SEAT, plans[plan_id], at))
         for plan_id, count in change.added.items()
     ]
-    holders = _holders(team, change)
+    holders, numbers = _holders(team, change), Seat.objects.for_team(team).numbers(change.named)
     planned_after = {seat.id: seat.next_plan_id for seat in change.seats}
     effects = []
     for seat in change.terms.seats:
@@ -49,6 +50,7 @@ def effects_of(
             effects.append(
                 Effect(
                     seat_id=seat.id,
+                    number=numbers[seat.id],
                     count=1,
                     holder=holders.get(seat.id, ""),
                     before=before,

@@ -33,6 +33,7 @@ class PaidSeat:
     `next_plan`, or stays."""
 
     id: int
+    number: int
     plan: Plan
     holder: Membership | None
     next_plan: Plan | None
@@ -138,11 +139,13 @@ def overdue(row: Subscription) -> Overdue | None:
 
 
 def _seats(row: Subscription) -> tuple[PaidSeat, ...]:
-    bought = PurchasedSeat.objects.live().filter(subscription=row).select_related("plan", "next_plan")
+    bought = PurchasedSeat.objects.live().filter(subscription=row).select_related("plan", "next_plan", "seat")
     holdings = SeatHolding.objects.current().filter(seat__purchase__in=bought)
     holders = {holding.seat_id: holding.membership for holding in holdings.select_related("membership__user")}
     return tuple(
-        PaidSeat(seat.seat_id, seat.plan, holders.get(seat.seat_id), seat.next_plan, seat.leaves)
+        PaidSeat(
+            seat.seat_id, seat.seat.number, seat.plan, holders.get(seat.seat_id), seat.next_plan, seat.leaves
+        )
         for seat in bought.order_by("plan__rank", "plan__version", "seat_id")
     )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
+from billing.models import PurchasedSeat
 from billing.selectors.overview import overdue_of
 from billing.selectors.seat_offers import seat_offer as offer_of
 from quota.selectors.seats import SeatState
@@ -45,6 +48,22 @@ def overdue_banner(membership: Membership) -> dict[str, Any]:
     }
 
 
+@register.simple_tag
+def planned_for_seats(states: Sequence[SeatState]) -> dict[int, str]:
+    """What is planned for these seats at the period's end, by id; nothing of those that stay as they are."""
+    seats = [state.seat.pk for state in states]
+    bought = PurchasedSeat.objects.live().filter(seat__in=seats).select_related("next_plan")
+    planned = {row.seat_id: _("Given up") for row in bought if row.leaves}
+    becomes = _("Becomes %(plan)s")
+    return planned | {row.seat_id: becomes % {"plan": row.next_plan.name} for row in bought if row.next_plan}
+
+
+@register.filter
+def of_seat(planned: Mapping[int, str], seat_id: int) -> str:
+    """What is planned for this one; "" for nothing."""
+    return planned.get(seat_id, "")
+
+
 @register.inclusion_tag("billing/includes/seat_offer.html")
 def seat_offer(
     membership: Membership, *, plan_code: str, plan: str, held: SeatState | None
@@ -59,6 +78,7 @@ def seat_offer(
         "owner": Membership.objects.owner_of(membership.team),
         "offer": offer_of(membership.team, seat_id),
         "seat_id": seat_id,
+        "number": held.seat.number if held else None,
         "plan_code": plan_code,
         "plan": plan,
     }

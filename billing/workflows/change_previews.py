@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,7 +32,7 @@ from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.schedule import too_late
 from billing.sync.subscriptions import agreed_subscription
 from quota.models import Plan
-from teams.models import Team
+from teams.models import Seat, Team
 from tokenplan.kit.errors import InvalidValue
 
 NAMED_SEATS = 5
@@ -112,6 +112,7 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     # A preview from before this period began says nothing about this period.
     moment = moment if moment >= snapshot.period_start else at.replace(microsecond=0)
     plans = {plan.pk: plan for plan in Plan.objects.prefetch_related("limits")}
+    numbers = Seat.objects.for_team(row.team).numbers(seat.id for seat in terms.seats)
     kept = stripe_api.kept_discounts(snapshot, change.now.interval)
     later = stripe_api.preview_change(snapshot, prices_of(change.later), at=None, discounts=kept)
     invoice = later
@@ -125,7 +126,7 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
         carried, renewal = max(0, balance), due_nanousd(later.total_nanousd, balance)
     a_year_begins = change.now.interval != row.interval
     preview = Preview(
-        text=text_of(request, plans),
+        text=text_of(request, plans, numbers),
         at_once=change.at_once,
         amount_nanousd=invoice.due_nanousd,
         lines=invoice.lines,
@@ -139,7 +140,7 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
         ends_discount=kept is not None,
     )
     with override(settings.LANGUAGE_CODE):
-        stored_text = text_of(request, plans)
+        stored_text = text_of(request, plans, numbers)
     return PricedChange(request, row, snapshot, change, preview, stored_text)
 
 
@@ -173,9 +174,9 @@ def _is_sold(plan_id: int) -> bool:
     return Plan.objects.sellable().filter(pk=plan_id).exists()
 
 
-def text_of(request: ChangeRequest, plans: Mapping[int, Plan]) -> str:
+def text_of(request: ChangeRequest, plans: Mapping[int, Plan], numbers: Mapping[int, int]) -> str:
     """What the request is called on pages, in the active language. For people only: of many seats it names
-    the first few. `plans` by id.
+    the first few. `plans` and the `numbers` of seats by id.
     """
     match request:
         case AddSeats(plan_id, count):
@@ -184,27 +185,27 @@ def text_of(request: ChangeRequest, plans: Mapping[int, Plan]) -> str:
         case MoveSeats(plan_id, seat_ids):
             count, plan = len(seat_ids), plans[plan_id].name
             text = ngettext("Move seat %(seats)s to %(plan)s", "Move seats %(seats)s to %(plan)s", count)
-            return text % {"seats": _seats_text(seat_ids), "plan": plan}
+            return text % {"seats": _seats_text([numbers[seat_id] for seat_id in seat_ids]), "plan": plan}
         case GiveUpSeats(seat_ids):
             text = ngettext(
                 "Give up seat %(seats)s at the period's end",
                 "Give up seats %(seats)s at the period's end",
                 len(seat_ids),
             )
-            return text % {"seats": _seats_text(seat_ids)}
+            return text % {"seats": _seats_text([numbers[seat_id] for seat_id in seat_ids])}
         case KeepSeats(seat_ids):
             text = ngettext("Keep seat %(seats)s as now", "Keep seats %(seats)s as now", len(seat_ids))
-            return text % {"seats": _seats_text(seat_ids)}
+            return text % {"seats": _seats_text([numbers[seat_id] for seat_id in seat_ids])}
         case SwitchInterval(interval):
             return _("Pay by the year") if interval == Interval.YEAR else _("Pay by the month")
         case _:
             raise TypeError(f"{request!r} has no text")
 
 
-def _seats_text(seat_ids: tuple[int, ...]) -> str:
+def _seats_text(numbers: Sequence[int]) -> str:
     """`3, 4, 5, 6, 7 and 2 more`."""
-    few = ", ".join(str(seat_id) for seat_id in seat_ids[:NAMED_SEATS])
-    more = len(seat_ids) - NAMED_SEATS
+    few = ", ".join(map(str, numbers[:NAMED_SEATS]))
+    more = len(numbers) - NAMED_SEATS
     return _("%(seats)s and %(count)s more") % {"seats": few, "count": more} if more > 0 else few
 
 

@@ -84,7 +84,7 @@ class EntitlementAdmin(ReadOnlyAdmin[Entitlement]):
 class SeatAdmin(VerbsAdmin[Seat]):
     """A seat, with what it is entitled to."""
 
-    list_display = ("id", "team", "created_at", "removed_at")
+    list_display = ("id", "team", "number", "created_at", "removed_at")
     list_filter = (("removed_at", admin.EmptyFieldListFilter),)
     list_select_related = ("team",)
     search_fields = ("=id", "team__slug", "team__name")

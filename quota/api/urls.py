@@ -13,6 +13,7 @@ from quota.api.people import (
     balance,
     credit_requests,
     credits,
+    invitations,
     members,
     seat_requests,
     seats,
@@ -21,6 +22,7 @@ from quota.api.people import (
 )
 
 people = [
+    path("invitations/accept", invitations.AcceptInvitation.as_view(), name="api-invitation-accept"),
     path("me/usage", team_usage.MyUsage.as_view(), name="api-my-usage"),
     path("teams/<slug:slug>/members", members.MemberList.as_view(), name="api-members"),
     path("teams/<slug:slug>/members/<int:pk>", members.MemberDetail.as_view(), name="api-member"),

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from quota.errors import ReservationUnknown
 from quota.hot_path.accounts import Payer
-from quota.hot_path.sql import fetch_row, only_row
+from quota.hot_path.sql import fetch_all, fetch_row, only_row
 from quota.models import Reservation
 from quota.windows import Bucket, Hold, Limit, QuotaWindow, Rule, fits_at, room_for, window_at
 from teams import keytext
@@ -236,6 +236,11 @@ SELECT {_columns(CallState)} FROM quota_api_call_state(
 _SEAT_USAGE = """
 SELECT (u.usage).* FROM quota_seat_usages(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s) u
 """
+_SEAT_USAGES = """
+SELECT u.seat_id, (u.usage).* FROM quota_seat_usages(
+    %(seats)s::bigint[], %(moments)s::timestamptz[], %(moments)s::timestamptz[], %(at)s::timestamptz
+) u
+"""
 _RESERVATION_STATE = f"""
 SELECT {_columns(ReservationState)} FROM quota_reservation_state(%s, %s) s
 """  # noqa: S608
@@ -349,6 +354,13 @@ def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> Reservati
     usage = take_usage_of(row)
     tags = json.loads(row.pop("tags"))  # Django leaves the JSON of a statement by hand as text.
     return ReservationState(**row, tags=tags, usage=usage)
+
+
+def seat_usages(seat_ids: Sequence[int], at: datetime) -> dict[int, SeatUsage]:
+    """As `seat_usage`, of many seats by one statement."""
+    moments = [at] * len(seat_ids)
+    rows = fetch_all(_SEAT_USAGES, {"seats": list(seat_ids), "moments": moments, "at": at})
+    return {row.pop("seat_id"): take_usage_of(row) for row in rows}
 
 
 def seat_usage(seat_id: int, at: datetime) -> SeatUsage:

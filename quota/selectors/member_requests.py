@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from quota.models import CreditRequest, Entitlement, Plan, SeatRequest
 from quota.selectors.credits import credit_access
-from quota.selectors.seats import SeatState, seats_of
-from teams.models import Membership, SeatHolding, Team
+from quota.selectors.seats import SeatState, free_seats, states_of
+from teams.models import Membership, Seat, SeatHolding, Team
 
 # For how long the account page shows an answer.
 FRESH = timedelta(days=30)
@@ -78,7 +80,9 @@ def has_all_access(membership: Membership) -> bool:
 def own_requests(memberships: Iterable[Membership]) -> dict[int, OwnRequests]:
     """By membership id."""
     found = {row.pk: OwnRequests(who_answers(row)) for row in memberships if not row.is_owner}
-    for seat in SeatRequest.objects.filter(membership__in=found).select_related("closed_by", "membership"):
+    for seat in SeatRequest.objects.filter(membership__in=found).select_related(
+        "closed_by", "membership", "seat"
+    ):
         _sort(found[seat.membership_id], seat)
     for credit in CreditRequest.objects.filter(membership__in=found).select_related(
         "closed_by", "membership"
@@ -100,9 +104,16 @@ def _sort(own: OwnRequests, row: AnyRequest) -> None:
 
 def waiting_for_seats(team: Team, at: datetime) -> list[WaitingForSeat]:
     """The Team's open requests for seats, the oldest first."""
-    rows = SeatRequest.objects.for_team(team).open().select_related("membership__user", "membership__team")
-    working = [state for state in seats_of(team, at) if state.windows]
-    return [_waiting(row, working) for row in rows.order_by("created_at", "pk")]
+    found = SeatRequest.objects.for_team(team).open().select_related("membership__user", "membership__team")
+    rows = list(found.order_by("created_at", "pk"))
+    if not rows:
+        return []
+    # Of a Team of thousands, the seats that matter here are few: the free ones, and those of who asks.
+    held = SeatHolding.objects.filter(membership__in=[row.membership_id for row in rows]).at(at)
+    free = free_seats(team, at).values("pk")
+    seats = Seat.objects.for_team(team).live().filter(Q(pk__in=free) | Q(pk__in=held.values("seat")))
+    working = [state for state in states_of(seats.order_by("pk"), at) if state.windows]
+    return [_waiting(row, working) for row in rows]
 
 
 def waiting_for_credits(team: Team) -> list[CreditRequest]:
@@ -119,7 +130,9 @@ def open_requests(team: Team) -> int:
 
 def answered_in(team: Team, limit: int) -> list[AnyRequest]:
     """The last answers of the Team, the latest first."""
-    seats = SeatRequest.objects.for_team(team).answered().select_related("membership__user", "closed_by")
+    seats = (
+        SeatRequest.objects.for_team(team).answered().select_related("membership__user", "closed_by", "seat")
+    )
     of_credits = CreditRequest.objects.for_team(team).answered()
     rows: list[AnyRequest] = [
         *seats[:limit],

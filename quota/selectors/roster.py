@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, QuerySet, When
+from django.db.models import Case, Exists, OuterRef, When
 from django.utils.translation import gettext_lazy as _
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.models import CreditAccess, CreditMonth, Entitlement, UsageEvent
 from teams.models import Membership, Role, SeatHolding, SubscriptionKey, Team
+from teams.querysets import MembershipQuerySet
 
 ORDER = {Role.OWNER.value: 0, Role.ADMIN.value: 1, Role.MEMBER.value: 2}
 
@@ -40,6 +41,7 @@ class RosterRow:
 
     membership: Membership
     seat_id: int | None
+    seat_number: int | None
     plan: PlanTerms | None
     key: SubscriptionKey | None
     access: CreditAccess
@@ -51,7 +53,7 @@ def roster(team: Team, at: datetime) -> list[RosterRow]:
     return rows_of(list(members_of(team)), at)
 
 
-def members_of(team: Team, *, search: str = "", shown: str = Shown.EVERYONE) -> QuerySet[Membership]:
+def members_of(team: Team, *, search: str = "", shown: str = Shown.EVERYONE) -> MembershipQuerySet:
     """The live members in the order of `roster`, with their users: those whose name or address has `search`
     in it, in any case, and of these the ones that are `shown`. What is no `Shown` is everyone.
     """
@@ -76,9 +78,9 @@ def members_of(team: Team, *, search: str = "", shown: str = Shown.EVERYONE) -> 
 
 def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
     """These live members, in their order."""
-    holdings = SeatHolding.objects.filter(membership__in=members).at(at)
-    seat_ids = {holding.membership_id: holding.seat_id for holding in holdings}
-    working = Entitlement.objects.filter(seat__in=seat_ids.values()).working(at)
+    holdings = SeatHolding.objects.filter(membership__in=members).at(at).select_related("seat")
+    held = {holding.membership_id: holding.seat for holding in holdings}
+    working = Entitlement.objects.filter(seat__in=held.values()).working(at)
     plans = {row.seat_id: plan_terms(row.plan_id) for row in working}
     keys = {
         row.membership_id: row for row in SubscriptionKey.objects.current().filter(membership__in=members)
@@ -93,8 +95,9 @@ def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
     return [
         RosterRow(
             membership=member,
-            seat_id=seat_ids.get(member.pk),
-            plan=plans.get(seat_ids[member.pk]) if member.pk in seat_ids else None,
+            seat_id=held[member.pk].pk if member.pk in held else None,
+            seat_number=held[member.pk].number if member.pk in held else None,
+            plan=plans.get(held[member.pk].pk) if member.pk in held else None,
             key=keys.get(member.pk),
             access=accesses[member.pk],
             month_used=used.get(member.pk, 0),

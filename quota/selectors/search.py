@@ -42,7 +42,7 @@ def find(user: User, text: str) -> Found:
     api_keys = ApiKey.objects.filter(named, team__in=_teams(mine, Right.MANAGE_API_KEYS), revoked_at=None)
     return Found(
         people,
-        list(holdings.select_related("team", "membership__user").order_by("pk")),
+        list(holdings.select_related("team", "seat", "membership__user").order_by("pk")),
         list(api_keys.select_related("team").distinct().order_by("name", "pk")[:MOST]),
     )
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import models
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
-from quota.hot_path.state import seat_usage
+from quota.hot_path.state import SeatUsage, seat_usages
 from quota.models import Entitlement, UsageEvent
+from quota.money import percent
 from quota.windows import QuotaWindow
 from teams.models import Membership, Seat, SeatHolding, Team
-from teams.querysets import SeatQuerySet
+from teams.querysets import SeatHoldingQuerySet, SeatQuerySet
 
 # Later than any usage: the end of a holding that has none.
 FOREVER = Value(datetime.max.replace(tzinfo=UTC))
@@ -37,10 +40,78 @@ class SeatState:
 
 @dataclass(frozen=True, slots=True)
 class HoldingUsage:
-    """A time in which a member held a seat, and what the member used of its quota then, overrun included."""
+    """A time in which a member held a seat, and what the member used of its quota then, overrun included.
+    `share`: whole percent of what all its holders used, rounded down; None where nothing was.
+    """
 
     holding: SeatHolding
     used_nanousd: int
+    share: int | None = None
+
+
+class Shown(models.TextChoices):
+    """Which seats a list shows."""
+
+    ALL = "", _("All seats")
+    FREE = "free", _("Free")
+    HELD = "held", _("Held")
+    SUSPENDED = "suspended", _("Suspended")
+    NO_PLAN = "no-plan", _("Without a plan")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCount:
+    """How many seats of a plan a Team has, and how many of these somebody can be given."""
+
+    code: str
+    name: str
+    seats: int
+    free: int
+
+
+def seats_found(
+    team: Team, at: datetime, *, search: str = "", plan_code: str = "", shown: str = Shown.ALL
+) -> SeatQuerySet:
+    """The Team's seats, the highest plan first, then by number: those whose number or holder's name or
+    address has `search` in it, of this plan, and that are `shown`. What is no `Shown` is all of them.
+    """
+    entitled = Entitlement.objects.filter(seat=OuterRef("pk")).at(at)
+    works = Entitlement.objects.filter(seat=OuterRef("pk")).working(at)
+    held = SeatHolding.objects.filter(seat=OuterRef("pk")).at(at)
+    seats = Seat.objects.for_team(team).live()
+    if search:
+        named = Membership.objects.for_team(team).named_like(search).values("pk")
+        number = int(search) if search.isascii() and search.isdecimal() and len(search) < 10 else None
+        seats = seats.filter(models.Q(number=number) | Exists(held.filter(membership__in=named)))
+    if plan_code:
+        seats = seats.filter(Exists(entitled.filter(plan__code=plan_code)))
+    match shown:
+        case Shown.FREE:
+            seats = seats.filter(Exists(works), ~Exists(held))
+        case Shown.HELD:
+            seats = seats.filter(Exists(held))
+        case Shown.SUSPENDED:
+            seats = seats.filter(Exists(entitled), ~Exists(works))
+        case Shown.NO_PLAN:
+            seats = seats.filter(~Exists(entitled))
+    rank = Subquery(entitled.values("plan__rank")[:1])
+    return seats.annotate(rank=Coalesce(rank, Value(-1))).order_by("-rank", "number")
+
+
+def plan_counts(team: Team, at: datetime) -> list[PlanCount]:
+    """The plans of which the Team has seats that work, the smallest first."""
+    held = SeatHolding.objects.filter(seat=OuterRef("seat")).at(at)
+    working = Entitlement.objects.for_team(team).filter(seat__removed_at=None).working(at)
+    rows = (
+        working.values("plan__code", "plan__rank")
+        .annotate(
+            name=models.Max("plan__name"),
+            seats=models.Count("pk"),
+            free=models.Count("pk", filter=~Exists(held)),
+        )
+        .order_by("plan__rank", "plan__code")
+    )
+    return [PlanCount(row["plan__code"], row["name"], row["seats"], row["free"]) for row in rows]
 
 
 def seats_of(team: Team, at: datetime) -> list[SeatState]:
@@ -53,10 +124,12 @@ def seat_state(seat: Seat, at: datetime) -> SeatState:
     return states_of([seat], at)[0]
 
 
-def free_seats(team: Team, at: datetime) -> SeatQuerySet:
-    """Those that nobody holds and that have a plan that works."""
+def free_seats(team: Team, at: datetime, *, plan_code: str = "") -> SeatQuerySet:
+    """Those that nobody holds and that have a plan that works; this one, if one is named."""
     held = SeatHolding.objects.filter(seat=OuterRef("pk")).at(at)
     works = Entitlement.objects.filter(seat=OuterRef("pk")).working(at)
+    if plan_code:
+        works = works.filter(plan__code=plan_code)
     return Seat.objects.for_team(team).live().filter(Exists(works), ~Exists(held))
 
 
@@ -66,20 +139,50 @@ def states_of(seats: Iterable[Seat], at: datetime) -> list[SeatState]:
     holdings = SeatHolding.objects.filter(seat__in=seats).at(at).select_related("membership__user")
     holders = {holding.seat_id: holding.membership for holding in holdings}
     entitlements = {row.seat_id: row for row in Entitlement.objects.filter(seat__in=seats).at(at)}
-    return [_state(seat, holders.get(seat.pk), entitlements.get(seat.pk), at) for seat in seats]
+    usages = seat_usages([pk for pk, row in entitlements.items() if not row.is_suspended(at)], at)
+    return [
+        _state(seat, holders.get(seat.pk), entitlements.get(seat.pk), usages.get(seat.pk), at)
+        for seat in seats
+    ]
 
 
-def _state(seat: Seat, holder: Membership | None, entitlement: Entitlement | None, at: datetime) -> SeatState:
+def _state(
+    seat: Seat,
+    holder: Membership | None,
+    entitlement: Entitlement | None,
+    usage: SeatUsage | None,
+    at: datetime,
+) -> SeatState:
+    """`usage` is None where no plan of the seat works."""
     if entitlement is None:
         return SeatState(seat, holder, None, None, None, suspended=False, windows=[])
     plan = plan_terms(entitlement.plan_id)
-    suspended = entitlement.is_suspended(at)
-    windows = [] if suspended else seat_usage(seat.pk, at).windows(plan.limits, at)
-    return SeatState(seat, holder, plan, entitlement.ends_at, entitlement.renews_at, suspended, windows)
+    windows = usage.windows(plan.limits, at) if usage else []
+    return SeatState(
+        seat,
+        holder,
+        plan,
+        entitlement.ends_at,
+        entitlement.renews_at,
+        suspended=usage is None,
+        windows=windows,
+    )
 
 
 def seat_history(seat: Seat) -> list[HoldingUsage]:
     """Who held the seat, the latest first, with `holding.membership.user` at hand, and what each used."""
+    rows = list(_with_usage(SeatHolding.objects.filter(seat=seat)))
+    total = sum(row.used for row in rows)
+    return [HoldingUsage(row, row.used, int(percent(row.used, total)) if total else None) for row in rows]
+
+
+def holdings_of(member: Membership) -> list[HoldingUsage]:
+    """The seats that the member holds and held, the latest first, and what was used of each then."""
+    rows = _with_usage(SeatHolding.objects.filter(membership=member))
+    return [HoldingUsage(row, row.used) for row in rows]
+
+
+def _with_usage(holdings: SeatHoldingQuerySet) -> Iterable[Any]:  # the type of a row does not know `used`
     used = (
         UsageEvent.objects.filter(
             seat=OuterRef("seat"),
@@ -92,10 +195,8 @@ def seat_history(seat: Seat) -> list[HoldingUsage]:
         .annotate(used=Sum(F("from_quota_nanousd") + F("overrun_nanousd")))
         .values("used")
     )
-    holdings: Iterable[Any] = (  # the type of a row does not know the annotation
-        SeatHolding.objects.filter(seat=seat)
-        .select_related("membership__user")
+    return (
+        holdings.select_related("seat", "membership__user")
         .annotate(used=Coalesce(Subquery(used, output_field=BigIntegerField()), 0))
         .order_by("-started_at", "-id")
     )
-    return [HoldingUsage(holding, holding.used) for holding in holdings]

@@ -118,7 +118,7 @@ def answer_request(
             "answer": "granted" if granted else "declined",
             "by": by.display_name,
             "at": at.isoformat(),
-            **({"seat": seat.pk, "seat_plan": given.name} if seat and given else {}),
+            **({"seat": seat.number, "seat_plan": given.name} if seat and given else {}),
         },
         dedupe_key=f"seat_request_answered:{locked.pk}",
         at=at,

@@ -61,6 +61,19 @@ def window_bar(
     }
 
 
+@register.inclusion_tag("quota/includes/window_fill.html")
+def window_fill(window: QuotaWindow) -> dict[str, str]:
+    """A window in a row of a long table: a short bar and its share."""
+    state, words = _state(window, None, None)
+    return {
+        "label": window.limit.label.capitalize(),
+        "state": state,
+        "words": words.lstrip("■▲ "),
+        "share": _share(window),
+        "width": f"{min(window.used_percent, Decimal(100)):.0f}",
+    }
+
+
 @register.filter
 def window_share(window: QuotaWindow) -> str:
     """A window in two words: `5-hour 83%`."""

@@ -28,7 +28,7 @@ from quota.selectors.member_requests import (
 from quota.selectors.usage_bar import UsageBar, usage_bar, usage_bars
 from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
-from teams.models import Membership, SubscriptionKey, User
+from teams.models import Membership, Seat, SubscriptionKey, User
 from teams.permissions import Right, may
 from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
@@ -44,6 +44,7 @@ class Card:
     """
 
     bar: UsageBar
+    seat_number: int | None
     key: SubscriptionKey | None
     own: OwnRequests | None
     lately: list[AnyRequest]
@@ -71,9 +72,17 @@ def account(request: PersonRequest) -> HttpResponse:
     requests = own_requests(memberships)
     current = SubscriptionKey.objects.current().filter(membership__in=memberships)
     keys = {row.membership_id: row for row in current}
+    bars = usage_bars(memberships, at)
+    numbers = Seat.objects.numbers(bar.seat_id for bar in bars)
     cards = [
-        _card(bar, keys.get(bar.membership.pk), requests.get(bar.membership.pk), at)
-        for bar in usage_bars(memberships, at)
+        _card(
+            bar,
+            numbers.get(bar.seat_id or 0),
+            keys.get(bar.membership.pk),
+            requests.get(bar.membership.pk),
+            at,
+        )
+        for bar in bars
     ]
     cards.sort(key=lambda card: card.bar.plan is None)
     context = {"cards": cards, "now": at, "plan_names": plan_names(), "first": _first_steps(cards)}
@@ -94,10 +103,12 @@ def _first_steps(cards: list[Card]) -> FirstSteps | None:
     return FirstSteps(bar, key_use(bar.membership))
 
 
-def _card(bar: UsageBar, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime) -> Card:
+def _card(
+    bar: UsageBar, number: int | None, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime
+) -> Card:
     lately = own.lately(at) if own else []
     makes_api_keys = may(bar.membership, Right.MAKE_API_KEYS)
-    return Card(bar, key, own, lately, has_all_access(bar.membership), makes_api_keys)
+    return Card(bar, number, key, own, lately, has_all_access(bar.membership), makes_api_keys)
 
 
 @team_page(get=Right.USE)

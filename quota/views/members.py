@@ -1,18 +1,34 @@
-"""The members of a Team."""
+"""The members of a Team: the list, one of them, and a verb for many."""
 
 from __future__ import annotations
 
+from django import forms
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from quota.forms import CapForm, PlanForm
 from quota.selectors.roster import Shown, members_of, rows_of
-from teams.permissions import Right
+from quota.selectors.seats import holdings_of, plan_counts
+from quota.selectors.usage_bar import usage_bar
+from quota.services.members import Terms, Verb, act_on_each, counted
+from quota.services.seats import give_seat_of_plan
+from teams.models import Membership
+from teams.permissions import Right, may, member_of, require
+from teams.querysets import MembershipQuerySet
+from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.pages import attempt
 from tokenplan.kit.text import searched
 
-# A row has what can be done to its member, so that it weighs three kilobytes.
 PAGE_SIZE = 40
+# A verb for many is one request: for more people, somebody does it again.
+MOST_AT_ONCE = 500
 
 
 @team_page(get=Right.VIEW_MEMBERS)
@@ -27,5 +43,101 @@ def team_members(request: TeamRequest) -> HttpResponse:
         "search": search,
         "shown": shown if shown in Shown.values else Shown.EVERYONE,
         "choices": Shown.choices,
+        "verbs": [verb for verb in Verb if may(request.membership, verb.right)],
+        "most": MOST_AT_ONCE,
     }
     return show(request, "quota/members.html", context)
+
+
+@team_page(get=Right.VIEW_MEMBERS)
+def member(request: TeamRequest, pk: int) -> HttpResponse:
+    """One member: what they may use, which seats they held, and what can be done."""
+    at = timezone.now()
+    row = member_of(request.team, pk)
+    context = {
+        "row": rows_of([row], at)[0],
+        "bar": usage_bar(row, at),
+        "history": holdings_of(row),
+        "plans": plan_counts(request.team, at),
+        "now": at,
+    }
+    return show(request, "quota/member.html", context)
+
+
+@team_page(post=Right.ASSIGN_SEAT)
+def give_seat(request: TeamRequest, pk: int) -> HttpResponse:
+    """A free seat of a plan."""
+    row = member_of(request.team, pk)
+    plan_code = request.POST.get("plan", "")
+    given = attempt(
+        request,
+        lambda: give_seat_of_plan(membership=row, plan_code=plan_code, by=request.user, at=timezone.now()),
+        _("%(name)s has a seat now.") % {"name": row.user.display_name},
+    )
+    if given:
+        enqueue(deliver_mail)
+    return redirect("team-member", request.team.slug, row.pk)
+
+
+@team_page(post=Right.VIEW_MEMBERS)
+def act(request: TeamRequest) -> HttpResponse:
+    """A verb for those that were chosen: first who they are and what it needs, then what became of each."""
+    verb = next((verb for verb in Verb if verb == request.POST.get("verb")), None)
+    if verb is None:
+        messages.error(request, _("Choose what to do."))
+        return redirect("team-members", request.team.slug)
+    require(request.membership, verb.right)
+    try:
+        members = _chosen(request)
+    except InvalidValue as refusal:
+        messages.error(request, refusal.detail)
+        return redirect("team-members", request.team.slug)
+    form = _form(request, verb)
+    context: dict[str, object] = {"verb": verb, "members": members, "form": form}
+    if "confirm" in request.POST and (form is None or form.is_valid()):
+        typed = form.cleaned_data if form else {}
+        terms = Terms(typed.get("plan", ""), typed.get("month_cap"))
+        outcomes = act_on_each(verb=verb, members=members, terms=terms, by=request.user, at=timezone.now())
+        enqueue(deliver_mail)
+        context |= {"outcomes": outcomes, "counted": counted(outcomes)}
+    wrong = form is not None and bool(form.errors)
+    return show(request, "quota/members_act.html", context, status=422 if wrong else 200)
+
+
+def _form(request: TeamRequest, verb: Verb) -> forms.Form | None:
+    """What the verb needs beside the people; what was typed counts once it was shown."""
+    data = request.POST if "confirm" in request.POST else None
+    match verb:
+        case Verb.GIVE_SEAT:
+            return PlanForm(plan_counts(request.team, timezone.now()), data)
+        case Verb.ALLOW_CREDITS:
+            return CapForm(data)
+    return None
+
+
+def _chosen(request: TeamRequest) -> list[Membership]:
+    """Those whose boxes were ticked, or all that were found. Raises InvalidValue for none, or too many."""
+    if request.POST.get("scope") == "found":
+        search, shown = searched(request.POST.get("q", "")), request.POST.get("show", "")
+        found = members_of(request.team, search=search, shown=shown)
+    else:
+        found = members_of(request.team).filter(pk__in=_ids(request))
+    return _at_most(found)
+
+
+def _ids(request: TeamRequest) -> list[int]:
+    """From the boxes of the list, or from the page that asks to confirm, which has them in one field."""
+    typed = [*request.POST.getlist("member"), *request.POST.get("members", "").split(",")]
+    return [int(text) for text in typed if text.isascii() and text.isdecimal() and len(text) < 19]
+
+
+def _at_most(found: MembershipQuerySet) -> list[Membership]:
+    members = list(found[: MOST_AT_ONCE + 1])
+    if not members:
+        raise InvalidValue(_("Nobody is chosen: tick the boxes of some members first."))
+    if len(members) > MOST_AT_ONCE:
+        raise InvalidValue(
+            _("These are more than %(most)s people. Search or filter, so that they are fewer.")
+            % {"most": MOST_AT_ONCE}
+        )
+    return members

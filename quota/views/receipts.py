@@ -50,7 +50,7 @@ def team_receipt(request: TeamRequest, pk: UUID) -> HttpResponse:
 
 
 def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
-    events = UsageEvent.objects.for_team(request.team).select_related("membership__user", "plan")
+    events = UsageEvent.objects.for_team(request.team).select_related("membership__user", "plan", "seat")
     if own:
         events = events.filter(membership=request.membership)
     event = events.filter(pk=pk).first()

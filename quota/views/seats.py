@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -10,9 +11,17 @@ from django.utils.translation import gettext as _
 
 from quota.forms import AssignForm
 from quota.models import Entitlement
-from quota.selectors.roster import roster
-from quota.selectors.seats import SeatState, seat_history, seat_state, seats_of
-from teams.models import Membership, Seat
+from quota.selectors import roster
+from quota.selectors.seats import (
+    SeatState,
+    Shown,
+    plan_counts,
+    seat_history,
+    seat_state,
+    seats_found,
+    states_of,
+)
+from teams.models import Seat
 from teams.permissions import Right, member_of
 from teams.services import seats as service
 from teams.tasks import deliver_mail
@@ -20,14 +29,34 @@ from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import attempt, attempt_form
+from tokenplan.kit.text import searched
+
+PAGE_SIZE = 40
+# People to give a seat to: who is not among them is searched for.
+NAMED = 8
 
 
 @team_page(get=Right.VIEW_MEMBERS)
 def team_seats(request: TeamRequest) -> HttpResponse:
-    """Every seat with plan, holder and windows."""
+    """Every seat with plan, holder and windows, or those that are searched for."""
     at = timezone.now()
-    states = seats_of(request.team, at)
-    context = {"states": states, "free": sum(state.holder is None for state in states), "now": at}
+    search, shown = searched(request.GET.get("q", "")), request.GET.get("show", "")
+    plans = plan_counts(request.team, at)
+    plan = request.GET.get("plan", "")
+    plan_code = plan if plan in {count.code for count in plans} else ""
+    found = seats_found(request.team, at, search=search, plan_code=plan_code, shown=shown)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "states": states_of(page.object_list, at),
+        "page": page,
+        "plans": plans,
+        "plan_code": plan_code,
+        "search": search,
+        "shown": shown if shown in Shown.values else Shown.ALL,
+        "choices": Shown.choices,
+        "is_filtered": bool(search or plan_code or shown in Shown.values[1:]),
+        "now": at,
+    }
     return show(request, "quota/seats.html", context)
 
 
@@ -36,7 +65,7 @@ def seat(request: TeamRequest, pk: int) -> HttpResponse:
     """One seat: its windows, who held it when and used how much of it, and the plans it had."""
     row = _of_team(request, pk)
     state = seat_state(row, timezone.now())
-    return show(request, "quota/seat.html", _seat_context(state, AssignForm(_without_seat(request))))
+    return show(request, "quota/seat.html", _seat_context(request, state, AssignForm()))
 
 
 @team_page(post=Right.ASSIGN_SEAT)
@@ -44,23 +73,23 @@ def assign(request: TeamRequest, pk: int) -> HttpResponse:
     """Gives a free seat to a member, or moves a held one. What was used of it stays used."""
     at = timezone.now()
     state = seat_state(_of_team(request, pk), at)
-    form = AssignForm(_without_seat(request), request.POST)
+    form = AssignForm(request.POST)
 
-    def give() -> None:
-        to = member_of(request.team, form.cleaned_data["member"])
+    def give() -> str:
+        to = member_of(request.team, form.cleaned_data["member"], pointer="/member")
         if state.holder is None:
             service.assign_seat(seat=state.seat, membership=to, by=request.user, at=at)
         else:
             service.move_seat(seat=state.seat, to=to, by=request.user, at=at)
+        return to.user.display_name
 
-    if attempt_form(form, give):
+    if given := attempt_form(form, give):
         enqueue(deliver_mail)
-        to = member_of(request.team, form.cleaned_data["member"])
         messages.success(
-            request, _("%(name)s holds %(seat)s now.") % {"name": to.user.display_name, "seat": state.seat}
+            request, _("%(name)s holds %(seat)s now.") % {"name": given.value, "seat": state.seat}
         )
         return redirect("team-seat", request.team.slug, state.seat.pk)
-    return show(request, "quota/seat.html", _seat_context(state, form), status=422)
+    return show(request, "quota/seat.html", _seat_context(request, state, form), status=422)
 
 
 @team_page(post=Right.ASSIGN_SEAT)
@@ -75,19 +104,24 @@ def free(request: TeamRequest, pk: int) -> HttpResponse:
     return redirect("team-seat", request.team.slug, row.pk)
 
 
-def _seat_context(state: SeatState, form: AssignForm) -> dict[str, object]:
+def _seat_context(request: TeamRequest, state: SeatState, form: AssignForm) -> dict[str, object]:
+    search = searched(request.GET.get("q", ""))
+    people = roster.members_of(request.team, search=search, shown=roster.Shown.WITHOUT_A_SEAT)
+    history = seat_history(state.seat)
+    # Who held it before may have it back with one click: nobody who left, or has another seat since.
+    before = [row.holding.membership_id for row in history if row.holding.ended_at is not None][:1]
     return {
         "state": state,
         "form": form,
-        "history": seat_history(state.seat),
+        "search": search,
+        "people": people[: NAMED + 1],
+        "named": NAMED,
+        "before": people.filter(pk__in=before).first() if not search else None,
+        "history": history,
         "entitlements": Entitlement.objects.filter(seat=state.seat)
         .select_related("plan")
         .order_by("-starts_at", "-pk"),
     }
-
-
-def _without_seat(request: TeamRequest) -> list[Membership]:
-    return [row.membership for row in roster(request.team, timezone.now()) if row.seat_id is None]
 
 
 def _of_team(request: TeamRequest, pk: int) -> Seat:

@@ -1,4 +1,4 @@
-"""/teams/{slug}/invitations: invite, send again, revoke; /invitations/accept: join."""
+"""/teams/{slug}/invitations: invite, send again, revoke."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from rest_framework.response import Response
 
 from teams.api.serializers import (
     InvitationSerializer,
-    InvitationTokenSerializer,
     NewInvitationSerializer,
-    TeamSerializer,
 )
-from teams.api.views import PersonView, TeamView
-from teams.errors import AlreadyMember, InvitationForAnotherAddress, InvitationNotUsable
+from teams.api.views import TeamView
 from teams.models import Invitation
 from teams.permissions import Right
 from teams.services import invitations
@@ -25,7 +22,6 @@ from teams.tasks import deliver_mail
 from tokenplan.kit.api import checked
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import NotFound
-from tokenplan.kit.openapi import refusals
 from tokenplan.kit.paging import Cursor
 
 
@@ -83,19 +79,3 @@ class InvitationResend(InvitationView):
         invitation = invitations.resend(invitation=self.invitation(pk), by=self.person, at=now)
         enqueue(deliver_mail)
         return Response(InvitationSerializer(invitation, context={"now": now}).data)
-
-
-class AcceptInvitation(PersonView):
-    @extend_schema(
-        request=InvitationTokenSerializer,
-        responses={
-            201: TeamSerializer,
-            **refusals(InvitationNotUsable, InvitationForAnotherAddress, AlreadyMember),
-        },
-        summary="Join a Team by an invitation",
-        description="The invited address must be one of yours, verified.",
-    )
-    def post(self, request: Request) -> Response:
-        body = checked(InvitationTokenSerializer, request)
-        membership = invitations.accept_invitation(token=body["token"], by=self.person, at=timezone.now())
-        return Response(TeamSerializer(membership).data, status=201)

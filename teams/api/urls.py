@@ -10,7 +10,6 @@ urlpatterns = [
     path("me", me.Me.as_view(), name="api-me"),
     path("me/tokens", me.Tokens.as_view(), name="api-tokens"),
     path("me/tokens/<int:pk>", me.Token.as_view(), name="api-token"),
-    path("invitations/accept", invitations.AcceptInvitation.as_view(), name="api-invitation-accept"),
     path("teams", teams.TeamList.as_view(), name="api-teams"),
     path("teams/<slug:slug>/leave", teams.Leave.as_view(), name="api-leave"),
     path("teams/<slug:slug>/transfer", teams.Transfer.as_view(), name="api-transfer"),

@@ -149,6 +149,9 @@ class Membership(models.Model):
 class Invitation(models.Model):
     """An offer to one e-mail address. The token in its link is not stored, only its SHA-256; sending again
     makes a new token.
+
+    It may promise what `quota` gives on joining: a seat of the plan `seat_plan_code`, and access to the
+    Team's Credits, up to `month_cap_nanousd` a calendar month (None: no cap).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -156,6 +159,9 @@ class Invitation(models.Model):
     email = models.EmailField(max_length=254)
     role = models.CharField(max_length=10, choices=[(Role.ADMIN, _("Admin")), (Role.MEMBER, _("Member"))])
     token_hash = models.CharField(max_length=64, unique=True)
+    seat_plan_code = models.SlugField(max_length=30, blank=True, default="", db_default="")
+    gives_credits = models.BooleanField(default=False, db_default=False)
+    month_cap_nanousd = models.BigIntegerField(null=True, blank=True)
     times_sent = models.PositiveIntegerField(default=1)
     invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
@@ -180,6 +186,10 @@ class Invitation(models.Model):
             models.CheckConstraint(
                 condition=Q(role__in=[Role.ADMIN, Role.MEMBER]), name="nobody_is_invited_as_owner"
             ),
+            models.CheckConstraint(
+                condition=Q(month_cap_nanousd=None) | Q(gives_credits=True, month_cap_nanousd__gte=0),
+                name="a_promised_cap_is_one_of_promised_credits",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -189,21 +199,26 @@ class Invitation(models.Model):
 class Seat(models.Model):
     """A place in a Team that one member at a time can hold (`SeatHolding`).
 
-    It can be bought and removed; the row stays as history.
+    It can be bought and removed; the row stays as history. People know it by its `number`, which counts the
+    seats that the Team ever had and is given once.
     """
 
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seats")
+    number = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.SeatQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "id"], name="seat_in_team")]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "id"], name="seat_in_team"),
+            models.UniqueConstraint(fields=["team", "number"], name="a_number_is_of_one_seat_of_a_team"),
+        ]
 
     def __str__(self) -> str:
-        return f"Seat {self.pk}"
+        return f"Seat {self.number}"
 
 
 class SeatHolding(models.Model):

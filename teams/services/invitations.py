@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -26,8 +27,34 @@ from tokenplan.kit.transactions import one_transaction, refused_by
 LIFETIME = timedelta(days=7)
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What an invitation says that joining brings. It is kept here and given by `quota`, which knows plans:
+    `seat_plan_code` is "" for no seat.
+    """
+
+    seat_plan_code: str = ""
+    gives_credits: bool = False
+    month_cap_nanousd: int | None = None
+
+    @property
+    def details(self) -> audit.Details:
+        """For the audit log: what is promised, and nothing of what is not."""
+        said: dict[str, str | int | bool | None] = {}
+        if self.seat_plan_code:
+            said["plan"] = self.seat_plan_code
+        if self.gives_credits:
+            said |= {"credits": True, "month_cap_nanousd": self.month_cap_nanousd}
+        return said
+
+
+NOTHING = Promise()
+
+
 @one_transaction()
-def invite(*, team: Team, email: str, role: str, by: User, at: datetime) -> Invitation:
+def invite(
+    *, team: Team, email: str, role: str, by: User, at: datetime, promise: Promise = NOTHING
+) -> Invitation:
     """The address gets a mail with a link.
 
     An address has one open invitation per Team: send that one again instead.
@@ -49,6 +76,9 @@ def invite(*, team: Team, email: str, role: str, by: User, at: datetime) -> Invi
             team=team,
             email=email,
             role=role,
+            seat_plan_code=promise.seat_plan_code,
+            gives_credits=promise.gives_credits,
+            month_cap_nanousd=promise.month_cap_nanousd,
             token_hash=hash_of(token_of(invitation_id, 1)),
             invited_by=by,
             created_at=at,
@@ -125,6 +155,11 @@ def find_open(*, token: str, at: datetime) -> Invitation:
     return invitation
 
 
+def promise_of(invitation: Invitation) -> Promise:
+    """What joining by it brings."""
+    return Promise(invitation.seat_plan_code, invitation.gives_credits, invitation.month_cap_nanousd)
+
+
 def _lock_open(invitation: Invitation) -> Invitation:
     locked = (
         Invitation.objects.select_related("team", "invited_by")
@@ -165,5 +200,9 @@ def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
         action="invitation.sent",
         subject=invitation.email,
         at=at,
-        details={"role": invitation.role, "times_sent": invitation.times_sent},
+        details={
+            "role": invitation.role,
+            "times_sent": invitation.times_sent,
+            **promise_of(invitation).details,
+        },
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from teams.errors import MemberHasSeat, SeatNotHeld, SeatTaken
@@ -25,9 +26,12 @@ def add_seat(*, team: Team, by: User | None, at: datetime) -> Seat:
 
 @one_transaction()
 def add_seats(*, team: Team, count: int, by: User | None, at: datetime) -> list[Seat]:
-    """As `add_seat`, many at once."""
+    """As `add_seat`, many at once. They have the numbers that follow those of all seats the Team ever had."""
     team = lock_team(team)
-    made = Seat.objects.bulk_create(Seat(team=team, created_at=at) for _ in range(count))
+    last = Seat.objects.for_team(team).aggregate(last=Max("number"))["last"] or 0
+    made = Seat.objects.bulk_create(
+        Seat(team=team, number=last + place, created_at=at) for place in range(1, count + 1)
+    )
     subjects: dict[str, audit.Details] = {str(seat): {"seat": seat.pk} for seat in made}
     audit.record_all(team=team, by=by, action="seat.added", subjects=subjects, at=at)
     return made
@@ -59,9 +63,12 @@ def assign_seat(*, seat: Seat, membership: Membership, by: User | None, at: date
 
 
 @one_transaction()
-def free_seat(*, seat: Seat, by: User | None, at: datetime) -> SeatHolding:
-    """The seat's holder no longer holds it. Raises SeatNotHeld, NotFound."""
-    return _end_current(lock_seat(seat), by=by, at=at)
+def free_seat(*, seat: Seat, by: User | None, at: datetime, held_by: Membership | None = None) -> SeatHolding:
+    """The seat's holder no longer holds it: this member, if one is named. Raises SeatNotHeld, NotFound."""
+    seat = lock_seat(seat)
+    if held_by is not None and not seat.holdings.current().filter(membership=held_by).exists():
+        raise SeatNotHeld
+    return _end_current(seat, by=by, at=at)
 
 
 @one_transaction()

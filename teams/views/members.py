@@ -32,7 +32,7 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
         done % {"name": name},
     ):
         enqueue(deliver_mail)
-    return redirect("team-members", request.team.slug)
+    return redirect("team-member", request.team.slug, member.pk)
 
 
 @team_page(post=Right.REMOVE_MEMBER)
@@ -55,7 +55,7 @@ def revoke_key(request: TeamRequest, pk: int) -> HttpResponse:
     member = member_of(request.team, pk)
     done = _("The key of %(name)s no longer works.") % {"name": member.user.display_name}
     attempt(request, lambda: revoke_keys(membership=member, at=timezone.now(), by=request.user), done)
-    return redirect("team-members", request.team.slug)
+    return redirect("team-member", request.team.slug, member.pk)
 
 
 @team_page(post=Right.TRANSFER)
@@ -70,4 +70,4 @@ def transfer(request: TeamRequest, pk: int) -> HttpResponse:
         done,
     ):
         enqueue(deliver_mail)
-    return redirect("team-members", request.team.slug)
+    return redirect("team-member", request.team.slug, member.pk)

@@ -56,8 +56,8 @@ def test_a_member_asks_for_a_higher_seat_and_for_credits_and_the_owner_buys_and_
     page.goto(f"{url}/teams/acme/requests/")
     assert overhang(page) <= 0
     expect(main).to_contain_text("No Max seat is free.")
-    page.get_by_role("link", name=f"Raise seat {seat.pk} to Max").click()
-    expect(page.get_by_role("heading", name=f"Seat {seat.pk}, held by mia@example.com")).to_be_visible()
+    page.get_by_role("link", name=f"Raise seat {seat.number} to Max").click()
+    expect(page.get_by_role("heading", name=f"Seat {seat.number}, held by mia@example.com")).to_be_visible()
     page.get_by_role("button", name="Confirm").click()
     page.get_by_role("button", name="Menu", exact=True).click()
     page.get_by_role("link", name="People", exact=True).click()
@@ -67,7 +67,7 @@ def test_a_member_asks_for_a_higher_seat_and_for_credits_and_the_owner_buys_and_
     page.get_by_label("At most, a calendar month").fill("2000")
     page.get_by_role("button", name="Give this access").click()
     answered = page.get_by_role("region", name="Answered requests")
-    expect(answered).to_contain_text(f"Seat {seat.pk} (Max) assigned by ann@example.com")
+    expect(answered).to_contain_text(f"Seat {seat.number} (Max) assigned by ann@example.com")
     assert overhang(page) <= 0
     expect(answered).to_contain_text("at most 2,000 Credits a calendar month")
 
@@ -76,5 +76,5 @@ def test_a_member_asks_for_a_higher_seat_and_for_credits_and_the_owner_buys_and_
     assert subjects[-2:] == ["You have a seat of the plan Max in Acme", "You may use the Credits of Acme"]
     page.context.clear_cookies()
     arrive(page, url, mia)
-    expect(main).to_contain_text(f"Seat {seat.pk} (Max) assigned by ann@example.com")
+    expect(main).to_contain_text(f"Seat {seat.number} (Max) assigned by ann@example.com")
     expect(main).to_contain_text("Access to Credits given by ann@example.com: at most 2,000 Credits")

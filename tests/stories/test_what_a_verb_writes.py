@@ -17,11 +17,14 @@ from quota.services import (
     credits,
     entitlements,
     gateways,
+    members,
     notices,
     owed,
     reservations,
     seat_requests,
 )
+from quota.services import invitations as promises
+from quota.services import seats as seats_of_plans
 from quota.services.windows_history import close_windows
 from teams.invitation_tokens import token_of
 from teams.models import Mail
@@ -36,6 +39,7 @@ from teams.services import (
     seats,
     teams,
 )
+from teams.services.invitations import Promise
 from tests.helpers.factories import T0, USD
 from tests.helpers.life import HOUR, NOW
 from tests.helpers.verbs_of_billing import BILLING, Verb
@@ -251,6 +255,31 @@ QUOTA: dict[str, Verb] = {
     "decline Credits that were asked for": (
         lambda w: credit_requests.decline_credit_request(request=w.credit_request, at=NOW, by=w.owner_user),
         "AuditEntry +1, CreditRequest ~1, Mail +1",
+    ),
+    "give a seat of a plan": (
+        lambda w: seats_of_plans.give_seat_of_plan(membership=w.dan, plan_code="plus", by=None, at=NOW),
+        "AuditEntry +1, Mail +1, SeatHolding +1",
+    ),
+    "invite with a promise": (
+        lambda w: promises.invite(
+            team=w.team,
+            email="promised@example.com",
+            role="member",
+            promise=Promise("max"),
+            by=w.owner_user,
+            at=NOW,
+        ),
+        "AuditEntry +1, Invitation +1, Mail +1",
+    ),
+    "join": (
+        lambda w: promises.join(token=token_of(w.invitation.pk, 1), by=w.new, at=NOW),
+        "AuditEntry +2, Invitation ~1, Membership +1, SubscriptionKey +1",
+    ),
+    "remove many": (
+        lambda w: members.act_on_each(
+            verb=members.Verb.REMOVE, members=[w.dan], terms=members.Terms(), by=w.owner_user, at=NOW
+        ),
+        "AuditEntry +2, Mail +1, Membership ~1, SubscriptionKey ~1",
     ),
     "waive": (
         lambda w: owed.waive_owed_usage(

@@ -40,6 +40,9 @@ class SeatSerializer(Shape):
     """A seat; a suspended one has a plan but no windows."""
 
     id = serializers.IntegerField(source="seat.pk")
+    number = serializers.IntegerField(
+        source="seat.number", help_text="What pages and mails call it; no other seat of the Team has it."
+    )
     plan = PlanSerializer(allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True)
     renews_at = serializers.DateTimeField(

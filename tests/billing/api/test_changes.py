@@ -27,7 +27,7 @@ def test_a_preview_has_the_money_and_both_windows_of_each_seat(shop: Shop) -> No
     with shop.later(15 * DAY):
         body = shop.post("subscription/preview", {"kind": "move", "plan": "max", "seats": [seat]}).body
 
-    assert body["text"] == f"Move seat {seat} to Max"
+    assert body["text"] == "Move seat 1 to Max"
     assert body["at_once"] is True
     assert body["amount_nanousd"] == 15 * USD
     assert sum(line["amount_nanousd"] for line in body["lines"]) == 15 * USD

@@ -96,7 +96,7 @@ def test_granting_a_seat_to_a_member(scene: Scene, operator: Client) -> None:
     page = submit(operator, verb_url(scene.team, "grant-seat"), **form)
 
     holding = SeatHolding.objects.get(membership=member)
-    assert f"Seat {holding.seat_id}, Max, is held by {member.user.email}." in page
+    assert f"Seat {holding.seat.number}, Max, is held by {member.user.email}." in page
     entitlement = Entitlement.objects.get(seat=holding.seat)
     assert entitlement.source == "operator: pilot"
     assert f"{entitlement.ends_at:%Y-%m-%d %H:%M}" == "2026-07-03 00:00"

@@ -24,7 +24,7 @@ def test_a_seat_is_granted_to_a_member_until_a_day() -> None:
         "grant", "seat", "--team", team.slug, "--plan", "max", "--to", email.upper(), "--until", "2099-03-01"
     )
     seat = Seat.objects.get()
-    assert words == [f"Seat {seat.pk} of Acme: Max v1, held by {email.upper()}."]
+    assert words == [f"Seat {seat.number} of Acme: Max v1, held by {email.upper()}."]
     assert SeatHolding.objects.get(seat=seat).membership == member
     assert Entitlement.objects.get(seat=seat).ends_at == datetime(2099, 3, 1, tzinfo=UTC)
 

@@ -118,7 +118,7 @@ def test_a_granted_request_names_the_seat_its_plan_and_who_gave_it(mia: Membersh
         "answer": "granted",
         "by": owner_of(mia.team).user.display_name,
         "at": T0.isoformat(),
-        "seat": seat.pk,
+        "seat": seat.number,
         "seat_plan": "Ultra",
     }
     assert AuditEntry.objects.get(action="seat.request_answered").details == {
@@ -140,7 +140,7 @@ def test_the_mail_says_which_seat_was_given_or_that_none_was(mia: Membership) ->
     assert declined.subject == "Your request for a Max seat in Acme was declined"
     assert f"{by} declined it at 2026-06-03 10:02 UTC: no seat was assigned" in str(declined.body)
     assert given.subject == "You have a seat of the plan Ultra in Acme"
-    assert f"{by} assigned seat {seat.pk} to you at 2026-06-03 10:02 UTC" in str(given.body)
+    assert f"{by} assigned seat {seat.number} to you at 2026-06-03 10:02 UTC" in str(given.body)
     assert "its plan is Ultra." in str(given.body)
 
 

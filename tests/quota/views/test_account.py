@@ -288,7 +288,7 @@ def test_who_can_grant_is_named_and_what_was_done_is_said(as_user: AsUser) -> No
     answer_request(request=SeatRequest.objects.get(), granted=True, seat=seat, at=T0, by=by)
     page = read(client, "/account/")
     assert "5,000 Credits a month Declined by ann@example.com 3 Jun 2026, 10:02 UTC" in page
-    assert f"A Max seat Seat {seat.pk} (Max) assigned by ann@example.com 3 Jun 2026, 10:02 UTC" in page
+    assert f"A Max seat Seat {seat.number} (Max) assigned by ann@example.com 3 Jun 2026, 10:02 UTC" in page
     assert "Earlier requests A Max seat Seat" in read(client, url)
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from quota.views.members import PAGE_SIZE
-from teams.models import Role, SubscriptionKey, Team, User
+from teams.models import Role, SeatHolding, SubscriptionKey, Team, User
 from tests.helpers.factories import (
     CREDIT,
     T0,
@@ -23,7 +23,7 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
-from tests.helpers.reading import read
+from tests.helpers.reading import read, submit, words
 from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
@@ -51,9 +51,16 @@ def test_members_are_listed_with_role_seat_key_and_credits(team: Team, owner: Cl
     page = read(owner, "/teams/acme/members/")
 
     assert (
-        f"mia@example.com since 3 Jun 2026 Member Seat {seat.pk} Plus {key.prefix} never used "
+        f"mia@example.com since 3 Jun 2026 Member Seat {seat.number} Plus {key.prefix} never used "
         "May use, up to 5,000 a month" in page
     )
+    assert "Members (2) Invited (0) Requests (0)" in page_with_tabs(owner)
+
+
+def page_with_tabs(client: Client) -> str:
+    """The words of the page with what stands above its main part."""
+    html = client.get("/teams/acme/members/").content.decode()
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def listed(page: str) -> list[str]:
@@ -111,6 +118,8 @@ def test_many_members_come_in_pages_of_one_weight_and_as_many_queries(team: Team
     many, first = asked("/teams/acme/members/")
     assert many == few
     assert len(first.encode()) < 200_000
+    row = first.partition("<tbody>")[2].partition("</tbody>")[0].split("</tr>")[1]
+    assert len(row.encode()) < 2_000
     assert len(listed(first)) == PAGE_SIZE
     assert f"{PAGE_SIZE + 6} members, page 1 of 2" in " ".join(first.split())
     second = found(owner, "page=2")
@@ -120,3 +129,121 @@ def test_many_members_come_in_pages_of_one_weight_and_as_many_queries(team: Team
     assert found(owner, "page=x") == listed(first)
     assert found(owner, "page=-1") == second
     assert 'href="?q=m0&amp;page=2"' in owner.get("/teams/acme/members/?q=m0").content.decode()
+
+
+def test_a_members_page_has_seat_key_credits_and_what_can_be_done(team: Team, owner: Client) -> None:
+    mia = make_member(team, make_user("mia@example.com"))
+    seat = make_seat(team, make_plan("plus"), holder=mia)
+    allow_credits(mia, month_cap=5000 * CREDIT)
+    url = f"/teams/acme/members/{mia.pk}/"
+
+    page = read(owner, url)
+
+    assert "Seat 1 Plus 5-hour window 0%" in page
+    assert "Move the seat to somebody else Take the seat…" in page
+    assert "May use the Team's Credits, up to 5,000 a calendar month." in page
+    assert "Seat 1 2026-06-03 10:02 now $0.00" in page
+    assert "Make Admin Make Owner…" in page
+    assert f'href="/teams/acme/seats/{seat.pk}/#give"' in owner.get(url).content.decode()
+    own = read(owner, f"/teams/acme/members/{owner_of(team).pk}/")
+    assert "Remove from the Team" not in own
+    assert "Role: Owner" not in own
+
+
+def test_an_admin_reads_that_only_the_owner_changes_roles(team: Team, as_user: AsUser) -> None:
+    admin = make_member(team, role=Role.ADMIN)
+    mia = make_member(team)
+    page = read(as_user(admin.user), f"/teams/acme/members/{mia.pk}/")
+    assert "Only the Owner changes roles." in page
+    assert "Make Owner" not in page
+
+
+def test_a_member_gets_a_free_seat_with_one_click(team: Team, owner: Client) -> None:
+    plan = make_plan("max")
+    make_seat(team, plan)
+    mia = make_member(team, make_user("mia@example.com"))
+    url = f"/teams/acme/members/{mia.pk}/"
+    assert "Give a Max seat 1 free" in read(owner, url)
+
+    page = submit(owner, f"{url}seat/", plan="max")
+
+    assert "mia@example.com has a seat now." in page
+    assert SeatHolding.objects.current().get().membership == mia
+    assert "This member already holds a seat in this Team." in submit(owner, f"{url}seat/", plan="max")
+    noah = make_member(team)
+    none = submit(owner, f"/teams/acme/members/{noah.pk}/seat/", plan="max")
+    assert "No seat of this plan is free." in none
+
+
+def test_a_verb_for_many_says_first_for_whom_and_then_what_became_of_each(team: Team, owner: Client) -> None:
+    ann, bob = (make_member(team, make_user(f"{name}@example.com")) for name in ("ann", "bob"))
+    make_seat(team, make_plan("max"))
+    url = "/teams/acme/members/act/"
+
+    asked = words(owner.post(url, {"verb": "give-seat", "scope": "chosen", "member": [ann.pk, bob.pk]}))
+    assert "This is for 2 people: ann@example.com bob@example.com" in asked
+    assert "Max: 1 seat free" in asked
+    assert not SeatHolding.objects.exists()
+
+    wrong = owner.post(
+        url, {"verb": "give-seat", "members": f"{ann.pk},{bob.pk}", "confirm": 1, "plan": "gold"}
+    )
+    assert wrong.status_code == 422
+    assert not SeatHolding.objects.exists()
+    done = words(
+        owner.post(url, {"verb": "give-seat", "members": f"{ann.pk},{bob.pk}", "confirm": 1, "plan": "max"})
+    )
+    assert "Done for 1 person. 1 was refused." in done
+    assert "ann@example.com ✓ Holds Seat 1 now." in done
+    assert "bob@example.com Refused No seat of this plan is free" in done
+
+
+def test_a_verb_for_all_that_were_found_is_for_them_alone(team: Team, owner: Client) -> None:
+    make_member(team, make_user("ann@example.com"))
+    bob = make_member(team, make_user("bob@example.com"))
+    asked = words(owner.post("/teams/acme/members/act/", {"verb": "remove", "scope": "found", "q": "bob"}))
+    assert "This is for one person: bob@example.com Their keys stop working" in asked
+    done = words(owner.post("/teams/acme/members/act/", {"verb": "remove", "members": bob.pk, "confirm": 1}))
+    assert "Is no longer a member. The key stopped working." in done
+    assert team.memberships.live().count() == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"verb": "explode", "member": 1}, "Choose what to do."),
+        ({"verb": "remove"}, "Nobody is chosen: tick the boxes of some members first."),
+        ({"verb": "remove", "members": "x,,\x00,99999999999999999999,1", "confirm": 1}, "Nobody is chosen"),
+        ({"verb": "remove", "scope": "found", "q": "zzz"}, "Nobody is chosen"),
+    ],
+)
+def test_a_verb_for_nobody_changes_nothing(
+    team: Team, owner: Client, data: dict[str, object], said: str
+) -> None:
+    stranger = make_member(make_team())
+    assert said in submit(owner, "/teams/acme/members/act/", **data, more=stranger.pk)
+    assert said in submit(owner, "/teams/acme/members/act/", **{"members": stranger.pk, **data})
+    stranger.refresh_from_db()
+    assert stranger.ended_at is None
+
+
+def test_more_people_than_one_request_can_serve_are_refused(
+    team: Team, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quota.views.members.MOST_AT_ONCE", 1)
+    make_member(team)
+    page = submit(owner, "/teams/acme/members/act/", verb="remove", scope="found")
+    assert "These are more than 1 people. Search or filter, so that they are fewer." in page
+    assert team.memberships.live().count() == 2
+
+
+def test_an_admin_does_to_many_what_an_admin_may(team: Team, as_user: AsUser) -> None:
+    admin = make_member(team, role=Role.ADMIN)
+    mia = make_member(team)
+    client = as_user(admin.user)
+    assert "Make Admin" not in read(client, "/teams/acme/members/")
+    answer = client.post("/teams/acme/members/act/", {"verb": "make-admin", "members": mia.pk, "confirm": 1})
+    assert answer.status_code == 403
+    assert f"Ask {owner_of(team).user.email}." in words(answer)
+    mia.refresh_from_db()
+    assert mia.role == Role.MEMBER

@@ -39,7 +39,7 @@ def test_a_receipt_says_prices_parts_and_windows_before_and_after(as_user: AsUse
 
     page = read(as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/{event.pk}/")
 
-    assert f"Seat and plan Seat {scene.seat.pk}, Max Model penny (language)" in page
+    assert f"Seat and plan Seat {scene.seat.number}, Max Model penny (language)" in page
     assert "Price $0.25 From quota $0.10 From Credits 150 Credits ($0.15) Quota overrun $0.00" in page
     assert "calls 25 $0.01 per 1" in page
     assert "5-hour until 3 Jun, 15:00 UTC $0.90 90% $1.00 100% $1.00" in page

@@ -17,13 +17,14 @@ AsUser = Callable[[User], Client]
 def test_it_links_people_seats_and_keys_with_their_teams(as_user: AsUser) -> None:
     owner = owner_of(make_team("Acme"))
     mia = make_user("mia+1@example.com")
-    seat = make_seat(owner.team, holder=make_member(owner.team, mia))
+    member = make_member(owner.team, mia)
+    seat = make_seat(owner.team, holder=member)
     key = make_api_key(owner, "mia's build")
     answer = as_user(owner.user).get("/search/?q=mia")
     html = answer.content.decode()
-    assert 'href="/teams/acme/members/?q=mia%2B1%40example.com"' in html
+    assert f'href="/teams/acme/members/{member.pk}/"' in html
     assert f'href="/teams/acme/seats/{seat.pk}/"' in html
-    assert f"Seat {seat.pk} of mia+1@example.com" in html
+    assert f"Seat {seat.number} of mia+1@example.com" in html
     assert f'href="/teams/acme/api-keys/{key.pk}/"' in html
     assert "API key mia&#x27;s build" in html
     assert "no-store" in answer.headers["Cache-Control"]

@@ -40,9 +40,11 @@ def test_a_request_is_granted_with_a_free_seat(as_user: AsUser) -> None:
     assert f'<option value="{better.pk}" selected>' in inbox.content.decode()
     page = submit(client, f"/teams/acme/requests/{row.pk}/", answer="grant", seat=better.pk)
 
-    assert f"mia@example.com holds Seat {better.pk} now." in page
+    assert f"mia@example.com holds Seat {better.number} now." in page
     by = owner_of(team).user.display_name
-    assert f"mia@example.com · A Max seat Seat {better.pk} (Max) assigned by {by} 3 Jun 2026, 10:02" in page
+    assert (
+        f"mia@example.com · A Max seat Seat {better.number} (Max) assigned by {by} 3 Jun 2026, 10:02" in page
+    )
     assert SeatHolding.objects.current().get().seat == better
     assert SeatHolding.objects.get(seat=old).ended_at == T0
     assert Mail.objects.filter(kind="seat_requested").count() == 1

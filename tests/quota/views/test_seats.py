@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from quota.services.entitlements import entitle_seat, suspend_seat, withdraw_seat
+from quota.views.seats import PAGE_SIZE
 from teams.models import SeatHolding, User
 from tests.helpers.factories import (
     T0,
@@ -34,9 +38,10 @@ def test_every_seat_shows_plan_holder_and_windows(as_user: AsUser) -> None:
 
     page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
-    assert "2 seats, 1 free." in page
-    assert f"Seat {scene.seat.pk} Max {scene.owner.user.email} 5-hour 10% $8.91 left of $9.90" in page
-    assert f"Seat {free.pk} Plus Free ends 3 Jul 2026, 10:02 UTC 5-hour 0% $9.90 left of $9.90" in page
+    assert "Plus 1 seat, 1 free Max 1 seat, 0 free" in page
+    assert f"Seat 1 Max {scene.owner.user.email} 5-hour 10% Weekly 1% no end Move (Seat 1)" in page
+    assert "Seat 2 Plus Free 5-hour 0% Weekly 0% ends 3 Jul 2026 Give (Seat 2)" in page
+    assert free.number == 2
 
 
 def test_a_seat_that_is_paid_for_again_and_again_says_when(as_user: AsUser) -> None:
@@ -53,8 +58,8 @@ def test_a_seat_that_is_paid_for_again_and_again_says_when(as_user: AsUser) -> N
         by=None,
     )
     client = as_user(scene.owner.user)
-    assert "renews 3 Jul 2026, 10:02 UTC" in read(client, f"/teams/{scene.team.slug}/seats/")
-    assert f"Seat {scene.seat.pk}, renews 3 Jul 2026, 10:02 UTC" in read(client, "/account/")
+    assert "renews 3 Jul 2026" in read(client, f"/teams/{scene.team.slug}/seats/")
+    assert f"Seat {scene.seat.number}, renews 3 Jul 2026, 10:02 UTC" in read(client, "/account/")
 
 
 def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(as_user: AsUser) -> None:
@@ -66,14 +71,14 @@ def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(as_user: AsUs
 
     moved = submit(client, f"{url}assign/", member=mia.pk)
 
-    assert f"mia@example.com holds Seat {scene.seat.pk} now." in moved
+    assert f"mia@example.com holds Seat {scene.seat.number} now." in moved
     assert "10% $8.91 left of $9.90" in read(as_user(mia.user), "/account/")
     make_desk(mia).use(1, at=T0 + timedelta(seconds=1))
     page = read(client, url)
-    assert "mia@example.com 2026-06-03 10:02 now $0.01" in page
-    assert f"{scene.owner.user.email} 2026-06-03 09:02 2026-06-03 10:02 $0.99" in page
+    assert "mia@example.com 2026-06-03 10:02 now $0.01 1%" in page
+    assert f"{scene.owner.user.email} 2026-06-03 09:02 2026-06-03 10:02 $0.99 99%" in page
 
-    assert f"Seat {scene.seat.pk} is free. Its usage stays with it." in submit(client, f"{url}free/")
+    assert f"Seat {scene.seat.number} is free. Its usage stays with it." in submit(client, f"{url}free/")
     assert "Nobody holds this seat." in read(client, url)
     assert "10% $8.90 left of $9.90" in read(client, url)
     assert "Nobody holds this seat." in submit(client, f"{url}free/")
@@ -93,15 +98,10 @@ def test_a_member_holds_one_seat(as_user: AsUser) -> None:
     assert SeatHolding.objects.filter(seat=other).count() == 0
 
 
-def test_a_seat_given_at_the_same_time_is_refused_in_words(
-    as_user: AsUser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_seat_given_at_the_same_time_is_refused_in_words(as_user: AsUser) -> None:
     scene = make_scene()
     mia = make_member(scene.team)
     other = make_seat(scene.team, scene.plan, holder=mia)
-    # As the page was when it was opened, before somebody else gave mia a seat.
-    monkeypatch.setattr("quota.views.seats._without_seat", lambda request: [mia])
-
     answer = as_user(scene.owner.user).post(
         f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/assign/", {"member": mia.pk}
     )
@@ -141,7 +141,7 @@ def test_a_seat_whose_plan_has_ended_has_none(as_user: AsUser) -> None:
 
     page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
 
-    assert f"Seat {ended.pk} No plan Free Give it to a member, see its history" in page
+    assert f"Seat {ended.number} No plan Free No quota no end Give (Seat 2)" in page
 
 
 def test_a_suspended_seat_is_marked(as_user: AsUser) -> None:
@@ -152,3 +152,78 @@ def test_a_suspended_seat_is_marked(as_user: AsUser) -> None:
     assert "Max Suspended" in read(client, f"/teams/{scene.team.slug}/seats/")
     page = read(client, f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/")
     assert "This seat gives no quota at the moment." in page
+
+
+def test_seats_are_found_by_holder_number_plan_and_state(as_user: AsUser) -> None:
+    scene = make_scene()
+    plus = make_plan("plus")
+    make_seat(scene.team, plus, holder=make_member(scene.team, make_user("mia@example.com")))
+    suspended = make_seat(scene.team, plus)
+    suspend_seat(seat=suspended, at=T0, by=None)
+    make_seat(scene.team, plus)
+    make_seat(make_team(), plus)
+    client = as_user(scene.owner.user)
+
+    def found(query: str) -> list[str]:
+        page = client.get(f"/teams/{scene.team.slug}/seats/?{query}").content.decode()
+        return re.findall(r"Seat (\d+)</a></th>", page)
+
+    assert found("") == ["1", "2", "3", "4"]
+    assert found("q=MIA") == ["2"]
+    assert found("q=3") == ["3"]
+    assert found("plan=plus") == ["2", "3", "4"]
+    assert found("plan=nothing&show=nothing") == ["1", "2", "3", "4"]
+    assert found("show=free") == ["4"]
+    assert found("show=held") == ["1", "2"]
+    assert found("show=suspended") == ["3"]
+    assert found("show=no-plan") == []
+    assert "No seat is found." in read(client, f"/teams/{scene.team.slug}/seats/?show=no-plan")
+
+
+def test_a_seat_goes_back_to_who_held_it_before(as_user: AsUser) -> None:
+    scene = make_scene()
+    mia = make_member(scene.team, make_user("mia@example.com"))
+    client = as_user(scene.owner.user)
+    url = f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/"
+    submit(client, f"{url}assign/", member=mia.pk)
+    back = f"Back to {scene.owner.user.email} who held it before"
+    assert back in read(client, url)
+    submit(client, f"{url}assign/", member=scene.owner.pk)
+    assert "Back to mia@example.com" in read(client, url)
+
+
+def test_people_to_give_a_seat_to_are_searched_for(as_user: AsUser) -> None:
+    scene = make_scene()
+    for number in range(9):
+        make_member(scene.team, make_user(f"m{number}@example.com"))
+    client = as_user(scene.owner.user)
+    url = f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/"
+    page = read(client, url)
+    assert "m7@example.com There are more: search for a name." in page
+    assert "m8@example.com" not in page
+    found = read(client, f"{url}?q=m8")
+    assert "Move to m8@example.com" in found
+    assert "m7@example.com" not in found
+    assert "Nobody without a seat is found." in read(client, f"{url}?q=x8")
+    assert client.get(f"{url}?q=%00").status_code == 200
+
+
+def test_many_seats_come_in_pages_of_one_weight_and_as_many_queries(as_user: AsUser) -> None:
+    scene = make_scene()
+    client = as_user(scene.owner.user)
+    url = f"/teams/{scene.team.slug}/seats/"
+    client.get(url)  # the session notes the Team
+
+    def asked() -> tuple[int, str]:
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(url)
+        return len(queries), answer.content.decode()
+
+    make_seat(scene.team, scene.plan, holder=make_member(scene.team))
+    few, _ = asked()
+    for _number in range(PAGE_SIZE + 3):
+        make_seat(scene.team, scene.plan, holder=make_member(scene.team))
+    many, page = asked()
+    assert many == few
+    assert page.count("</a></th>") == PAGE_SIZE
+    assert len(page.encode()) < 200_000

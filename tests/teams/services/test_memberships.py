@@ -161,7 +161,8 @@ def test_a_right_that_is_missing_is_refused_by_name() -> None:
     with pytest.raises(PermissionRefused) as refused:
         require(bob, Right.INVITE)
     assert refused.value.detail == (
-        "To invite people, and send again or revoke invitations, you need to be Owner or Admin of this Team."
+        "To invite people, and send again or revoke invitations, you need to be Owner or Admin of this Team. "
+        f"Ask {owner.user.email}."
     )
 
 

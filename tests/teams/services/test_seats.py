@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from teams.errors import MemberHasSeat, SeatNotHeld, SeatTaken
-from teams.models import AuditEntry, Mail, Membership, Seat, SeatHolding
+from teams.models import AuditEntry, Mail, Membership, Seat, SeatHolding, Team
 from teams.services import memberships, seats
 from tests.helpers.people import NOON, everything, member, team
 from tests.helpers.races import race
@@ -37,7 +37,7 @@ def test_a_seat_is_assigned_freed_and_assigned_again_with_its_history() -> None:
     assert list(rows) == [(bob.pk, NOON, LATER), (eve.pk, LATER, None)]
     log = AuditEntry.objects.filter(action__startswith="seat.").order_by("pk")
     assert list(log.values_list("action", "subject")) == [
-        ("seat.added", f"Seat {seat.pk}"),
+        ("seat.added", f"Seat {seat.number}"),
         ("seat.assigned", "bob@example.com"),
         ("seat.freed", "bob@example.com"),
         ("seat.assigned", "eve@example.com"),
@@ -239,3 +239,37 @@ def test_nobody_gets_a_seat_while_leaving(locked: bool, monkeypatch: pytest.Monk
         assert not SeatHolding.objects.exists()
     else:
         assert SeatHolding.objects.current().get().membership == bob
+
+
+def test_seats_are_numbered_within_their_team_and_a_number_is_given_once() -> None:
+    first, other = team().team, team("Globex").team
+    one, two = seats.add_seats(team=first, count=2, by=None, at=NOON)
+    theirs = seats.add_seat(team=other, by=None, at=NOON)
+    assert [one.number, two.number, theirs.number] == [1, 2, 1]
+    assert [str(one), str(two), str(theirs)] == ["Seat 1", "Seat 2", "Seat 1"]
+    seats.remove_seat(seat=two, by=None, at=NOON)
+    assert seats.add_seat(team=first, by=None, at=NOON).number == 3
+    with pytest.raises(IntegrityError, match="a_number_is_of_one_seat_of_a_team"), transaction.atomic():
+        Seat.objects.create(team=first, number=2, created_at=NOON)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_seats_that_are_added_at_once_have_numbers_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = team()
+
+    def add() -> list[int]:
+        return [seat.number for seat in seats.add_seats(team=owner.team, count=2, by=None, at=NOON)]
+
+    added = race(*[add] * 6)
+    assert sorted(number for numbers in added for number in numbers) == list(range(1, 13))  # type: ignore[union-attr]
+
+    # As if the Team were not locked: two count the same seats, and the constraint keeps one of them out.
+    counted = threading.Barrier(2, timeout=10)
+
+    def count_together(of: Team) -> Team:
+        counted.wait()
+        return of
+
+    monkeypatch.setattr(seats, "lock_team", count_together)
+    outcomes = race(add, add)
+    assert any(isinstance(outcome, IntegrityError) for outcome in outcomes)

@@ -14,8 +14,11 @@ from teams.invitation_tokens import token_of
 from teams.models import Invitation, Mail, Membership, Role, SubscriptionKey, Team, User
 from teams.services import invitations
 from tests.helpers.factories import (
+    CREDIT,
     T0,
     make_member,
+    make_plan,
+    make_seat,
     make_team,
     make_user,
     owner_of,
@@ -166,3 +169,96 @@ def test_a_member_already_reads_so(as_user: AsUser, team: Team, link: str) -> No
     make_member(team, user)
 
     assert "This person is already a member of the Team." in submit(as_user(user), link)
+
+
+def test_one_invitation_promises_a_seat_and_credits(team: Team, owner: Client, as_user: AsUser) -> None:
+    make_seat(team, make_plan("max"))
+    url = "/teams/acme/invitations/"
+    said = {"email": "new@example.com", "role": "member", "plan": "max", "month_cap": "5,000"}
+    assert "new@example.com is invited." in submit(owner, url, **said)
+    assert "Max seat, up to 5,000 Credits a month" in read(owner, url)
+    invitation = Invitation.objects.get()
+    newcomer = as_user(make_user("new@example.com"))
+    link = f"/invitations/{token_of(invitation.pk, 1)}/"
+    assert "You get on joining: Max seat, up to 5,000 Credits a month." in read(newcomer, link)
+
+    page = submit(newcomer, link)
+
+    assert "You hold Seat 1." in page
+    assert "Show your key" in page
+
+
+def test_whoever_joins_when_no_seat_is_free_reads_that_one_is_asked_for(
+    team: Team, owner: Client, as_user: AsUser
+) -> None:
+    make_plan("max")
+    submit(owner, "/teams/acme/invitations/", email="new@example.com", role="member", plan="max")
+    assert "1 Max seat is promised, and 0 free." in read(owner, "/teams/acme/invitations/")
+    link = f"/invitations/{token_of(Invitation.objects.get().pk, 1)}/"
+    page = submit(as_user(make_user("new@example.com")), link)
+    assert "No seat of the promised plan is free now. We asked the Team for one." in page
+    assert "asks for a Max seat." in read(owner, "/teams/acme/requests/")
+
+
+MANY = """new@example.com
+bad
+ann@example.com, admin
+two@example.com, Max, 5000
+
+new@example.com, admin"""
+
+
+def test_many_lines_are_checked_before_anybody_is_invited(team: Team, owner: Client) -> None:
+    make_plan("max")
+    make_member(team, make_user("ann@example.com"))
+    page = words(owner.post("/teams/acme/invitations/many/", {"lines": MANY}))
+    assert "1 new@example.com Member – ✓ Will be invited." in page
+    assert "2 bad – – Not invited This is not an e-mail address." in page
+    assert "3 ann@example.com Admin – Not invited Is a member of this Team already." in page
+    assert "4 two@example.com Member Max, up to 5,000 Credits a month ✓ Will be invited." in page
+    assert "6 new@example.com – – Not invited This address stands in line 1 already." in page
+    assert "1 Max seat is promised, and 0 free." in page
+    assert "Invite 2 people" in page
+    assert not Invitation.objects.exists()
+
+
+def test_many_are_invited_each_by_itself_and_again_nobody_twice(team: Team, owner: Client) -> None:
+    make_plan("max")
+    make_member(team, make_user("ann@example.com"))
+    url = "/teams/acme/invitations/many/"
+    page = words(owner.post(url, {"lines": MANY, "confirm": 1}))
+    assert "2 of 5 lines were invited." in page
+    assert "3 ann@example.com Admin – Not invited This person is already a member of the Team" in page
+    rows = Invitation.objects.order_by("email").values_list(
+        "email", "role", "seat_plan_code", "gives_credits", "month_cap_nanousd"
+    )
+    assert list(rows) == [
+        ("new@example.com", "member", "", False, None),
+        ("two@example.com", "member", "max", True, 5000 * CREDIT),
+    ]
+    assert Mail.objects.filter(kind="invitation").count() == 2
+
+    again = words(owner.post(url, {"lines": MANY, "confirm": 1}))
+    assert "0 of 5 lines were invited." in again
+    assert "This address already has an open invitation" in again
+    checked = words(owner.post(url, {"lines": MANY}))
+    assert "Is invited already: send that invitation again, or revoke it." in checked
+    assert Invitation.objects.count() == 2
+
+
+def test_too_many_lines_are_refused_at_their_field(team: Team, owner: Client) -> None:
+    lines = "\n".join(f"p{number}@example.com" for number in range(201))
+    answer = owner.post("/teams/acme/invitations/many/", {"lines": lines, "confirm": 1})
+    assert answer.status_code == 422
+    assert "These are 201 lines; send at most 200 at a time." in words(answer)
+    assert not Invitation.objects.exists()
+
+
+def test_invitations_are_found_by_a_part_of_the_address(team: Team, owner: Client) -> None:
+    by = owner_of(team).user
+    for name in ("mia", "noah"):
+        invitations.invite(team=team, email=f"{name}@example.com", role="member", by=by, at=T0)
+    page = read(owner, "/teams/acme/invitations/?q=MIA")
+    assert "mia@example.com" in page
+    assert "noah@example.com" not in page
+    assert "No invited address has this text." in read(owner, "/teams/acme/invitations/?q=zoe")

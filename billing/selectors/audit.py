@@ -1,0 +1,112 @@
+"""The audit log of a Team as people read it: a sentence an entry, found by person, kind and day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+import billing.audit_sentences
+import quota.audit_sentences
+import teams.audit_sentences
+from quota.selectors.member_requests import plan_names
+from teams.audit_sentences import Said, Sentence
+from teams.models import AuditEntry, Seat, Team
+from teams.querysets import AuditEntryQuerySet
+
+SENTENCES: dict[str, Sentence] = {
+    **teams.audit_sentences.SENTENCES,
+    **quota.audit_sentences.SENTENCES,
+    **billing.audit_sentences.SENTENCES,
+}
+
+
+class Kind(models.TextChoices):
+    """What entries are about."""
+
+    ALL = "", _("Everything")
+    PEOPLE = "people", _("People and roles")
+    SEATS = "seats", _("Seats")
+    KEYS = "keys", _("Keys")
+    CREDITS = "credits", _("Credits and API balance")
+    BILLING = "billing", _("Billing")
+
+
+# By what stands before the dot of an action.
+SUBJECTS = {
+    Kind.PEOPLE: ("team", "member", "role", "ownership", "invitation"),
+    Kind.SEATS: ("seat",),
+    Kind.KEYS: ("key", "api_key"),
+    Kind.CREDITS: ("credits", "balance", "usage"),
+    Kind.BILLING: ("subscription", "payment", "checkout", "promotion"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry and what it says."""
+
+    entry: AuditEntry
+    text: str
+
+
+def entries_found(
+    team: Team,
+    *,
+    person: str = "",
+    kind: str = Kind.ALL,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> AuditEntryQuerySet:
+    """The Team's entries, with who did it: those by or about a person with this text in name or address, of
+    this kind, from `since` and before `until`. What is no `Kind` is everything.
+    """
+    found = AuditEntry.objects.for_team(team).select_related("by")
+    if person:
+        by = Q(by__email__contains=person.lower()) | Q(by__name__icontains=person)
+        found = found.filter(by | Q(subject__icontains=person))
+    subjects = SUBJECTS.get(kind, ()) if kind in Kind.values else ()  # type: ignore[call-overload]
+    if subjects:
+        found = found.filter(
+            Q.create([("action__startswith", f"{subject}.") for subject in subjects], connector=Q.OR)
+        )
+    if since is not None:
+        found = found.filter(at__gte=since)
+    if until is not None:
+        found = found.filter(at__lt=until)
+    return found
+
+
+def lines_of(entries: Iterable[AuditEntry], *, numbers: dict[int, int] | None = None) -> Iterator[Line]:
+    """Each with its sentence. `numbers` of seats by id, for entries that are not read yet; else those of
+    these entries are looked up, by one query.
+    """
+    if numbers is None:
+        entries = list(entries)
+        numbers = Seat.objects.numbers(_seat_id(entry) for entry in entries)
+    plans = plan_names()
+    for entry in entries:
+        yield Line(entry, _text(entry, numbers, plans))
+
+
+def numbers_of_all(team: Team) -> dict[int, int]:
+    """Of every seat that the Team ever had."""
+    return dict(Seat.objects.for_team(team).values_list("pk", "number"))
+
+
+def _seat_id(entry: AuditEntry) -> int | None:
+    seat = entry.details.get("seat")
+    return seat if isinstance(seat, int) else None
+
+
+def _text(entry: AuditEntry, numbers: dict[int, int], plans: dict[str, str]) -> str:
+    number = numbers.get(_seat_id(entry) or 0)
+    seat = str(Seat(number=number)) if number is not None else ""
+    sentence = SENTENCES.get(entry.action)
+    if sentence is None:  # written by an earlier version of the console
+        return f"{entry.action.replace('.', ' ').replace('_', ' ').capitalize()}: {entry.subject}."
+    return sentence(Said(entry.subject, entry.details, seat, plans))

@@ -1,0 +1,57 @@
+"""The audit log of a Team: a page, and a file."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+
+from billing.forms import AuditFilterForm
+from billing.selectors.audit import entries_found, lines_of, numbers_of_all
+from quota.api.csv_answers import csv_answer_of_one_read
+from teams.permissions import Right
+from teams.querysets import AuditEntryQuerySet
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.pages import page_of
+from tokenplan.kit.text import searched
+
+
+@team_page(get=Right.VIEW_AUDIT)
+def audit(request: TeamRequest) -> HttpResponse:
+    """Every change of access or money, newest first, or those that are searched for."""
+    form = AuditFilterForm(request.GET)
+    page = page_of(_found(request, form), request)
+    context = {"page": page, "lines": list(lines_of(page.rows)), "form": form}
+    return show(request, "billing/audit.html", context)
+
+
+@team_page(get=Right.VIEW_AUDIT)  # type: ignore[arg-type]  # an answer that is streamed is one too
+def audit_csv(request: TeamRequest) -> HttpResponseBase:
+    """All of what is searched for, for a spreadsheet."""
+    found = _found(request, AuditFilterForm(request.GET)).order_by("-at", "-pk")
+    lines = lines_of(found.iterator(), numbers=numbers_of_all(request.team))
+    rows = (
+        (
+            line.entry.at.isoformat(timespec="seconds"),
+            line.entry.by.email if line.entry.by else "",
+            line.entry.action,
+            line.entry.subject,
+            line.text,
+        )
+        for line in lines
+    )
+    heading = (_("When (UTC)"), _("Who"), _("Kind"), _("About"), _("What"))
+    return csv_answer_of_one_read(f"audit-{request.team.slug}.csv", heading, rows)
+
+
+def _found(request: TeamRequest, form: AuditFilterForm) -> AuditEntryQuerySet:
+    """What the form asks for; a field that cannot be read asks for nothing."""
+    form.is_valid()
+    since, until = form.moments()
+    return entries_found(
+        request.team,
+        person=searched(request.GET.get("q", "")),
+        kind=form.cleaned_data.get("kind", ""),
+        since=since,
+        until=until,
+    )

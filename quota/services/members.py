@@ -1,0 +1,128 @@
+"""One verb for many members of a Team: each by a transaction of its own, with an outcome for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from quota.selectors.credits import credit_access
+from quota.services.credits import set_credit_access
+from quota.services.seats import give_seat_of_plan
+from teams.errors import SeatNotHeld
+from teams.models import Membership, Role, User
+from teams.permissions import Right
+from teams.services import memberships, seats
+from tokenplan.kit.errors import InvalidValue, Refusal
+
+
+class Verb(TextChoices):
+    """What can be done to many members at once."""
+
+    GIVE_SEAT = "give-seat", _("Give a seat")
+    TAKE_SEAT = "take-seat", _("Take the seat")
+    ALLOW_CREDITS = "allow-credits", _("Allow Credits")
+    STOP_CREDITS = "stop-credits", _("Stop Credits")
+    MAKE_ADMIN = "make-admin", _("Make Admin")
+    MAKE_MEMBER = "make-member", _("Make Member")
+    REMOVE = "remove", _("Remove from the Team")
+
+    @property
+    def right(self) -> Right:
+        """What somebody needs for it."""
+        return _RIGHTS[self]
+
+
+_RIGHTS = {
+    Verb.GIVE_SEAT: Right.ASSIGN_SEAT,
+    Verb.TAKE_SEAT: Right.ASSIGN_SEAT,
+    Verb.ALLOW_CREDITS: Right.SWITCH_CREDITS,
+    Verb.STOP_CREDITS: Right.SWITCH_CREDITS,
+    Verb.MAKE_ADMIN: Right.CHANGE_ROLE,
+    Verb.MAKE_MEMBER: Right.CHANGE_ROLE,
+    Verb.REMOVE: Right.REMOVE_MEMBER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one member: `text` says it, or why it was refused."""
+
+    member: Membership
+    done: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a verb needs: the plan of the seats that are given, the cap of Credits (None: no cap)."""
+
+    plan_code: str = ""
+    month_cap_nanousd: int | None = None
+
+
+def act_on_each(
+    *, verb: Verb, members: Iterable[Membership], terms: Terms, by: User, at: datetime
+) -> list[Outcome]:
+    """In the order of the members. A refusal of one changes nothing for that one, and stops no other."""
+    return [_outcome(verb, member, terms, by, at) for member in members]
+
+
+def _outcome(verb: Verb, member: Membership, terms: Terms, by: User, at: datetime) -> Outcome:
+    try:
+        return Outcome(member, True, _act(verb, member, terms, by, at))
+    except Refusal as refusal:
+        return Outcome(member, False, refusal.detail)
+
+
+def _act(verb: Verb, member: Membership, terms: Terms, by: User, at: datetime) -> str:
+    """Does it, and says what was done. Raises the refusals of the services."""
+    match verb:
+        case Verb.GIVE_SEAT:
+            seat = give_seat_of_plan(membership=member, plan_code=terms.plan_code, by=by, at=at)
+            return gettext("Holds %(seat)s now.") % {"seat": seat}
+        case Verb.TAKE_SEAT:
+            holding = member.holdings.current().select_related("seat").first()
+            if holding is None:
+                raise SeatNotHeld(gettext("Holds no seat."))
+            seats.free_seat(seat=holding.seat, held_by=member, by=by, at=at)
+            return gettext("%(seat)s is free now.") % {"seat": holding.seat}
+        case Verb.ALLOW_CREDITS | Verb.STOP_CREDITS:
+            return _set_access(member, verb is Verb.ALLOW_CREDITS, terms, by, at)
+        case Verb.MAKE_ADMIN | Verb.MAKE_MEMBER:
+            role = Role.ADMIN if verb is Verb.MAKE_ADMIN else Role.MEMBER
+            memberships.change_role(membership=member, role=role, by=by, at=at)
+            return gettext("Is an Admin now.") if role is Role.ADMIN else gettext("Is a Member now.")
+        case Verb.REMOVE:
+            if member.user_id == by.pk:
+                raise InvalidValue(gettext("This is you: leave the Team on its Overview."))
+            memberships.end_membership(membership=member, by=by, at=at)
+            return gettext("Is no longer a member. The key stopped working.")
+
+
+def _set_access(member: Membership, allowed: bool, terms: Terms, by: User, at: datetime) -> str:
+    set_credit_access(
+        membership=member,
+        allowed=allowed,
+        overflow=credit_access(member).overflow,
+        month_cap_nanousd=terms.month_cap_nanousd if allowed else None,
+        at=at,
+        by=by,
+    )
+    return gettext("May use Credits now.") if allowed else gettext("May not use Credits any more.")
+
+
+def counted(outcomes: Iterable[Outcome]) -> str:
+    """How many were done, and how many refused, in words."""
+    results = [outcome.done for outcome in outcomes]
+    done, refused = results.count(True), results.count(False)
+    text = ngettext("Done for %(count)s person.", "Done for %(count)s people.", done) % {"count": done}
+    if refused:
+        text += " " + ngettext("%(count)s was refused.", "%(count)s were refused.", refused) % {
+            "count": refused
+        }
+    return text

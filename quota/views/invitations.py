@@ -1,0 +1,197 @@
+"""Inviting people by e-mail, one or many: the Team's open invitations, and the page that their links open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from quota.forms import InvitationForm, ManyInvitationsForm
+from quota.invitation_lines import Line, read_lines
+from quota.selectors.invitations import invitations_found, plans_to_promise, problems_of, promised_seats
+from quota.selectors.member_requests import plan_names
+from quota.services import invitations as service
+from quota.views.members import PAGE_SIZE
+from teams.errors import InvitationNotUsable
+from teams.models import Invitation, User
+from teams.permissions import Right
+from teams.services import invitations as of_teams
+from teams.services.invitations import Promise
+from teams.tasks import deliver_mail
+from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.enqueue import enqueue
+from tokenplan.kit.errors import InvalidValue, NotFound, Refusal
+from tokenplan.kit.pages import attempt, attempt_form
+from tokenplan.kit.text import searched
+
+
+@team_page(get=Right.INVITE, post=Right.INVITE)
+def invitations(request: TeamRequest) -> HttpResponse:
+    """The open invitations, and a form for a new one."""
+    at = timezone.now()
+    form = InvitationForm(plans_to_promise(), request.POST or None)
+    if request.method == "POST" and attempt_form(
+        form,
+        lambda: service.invite(
+            team=request.team,
+            email=form.cleaned_data["email"],
+            role=form.cleaned_data["role"],
+            promise=form.promise(),
+            by=request.user,
+            at=at,
+        ),
+    ):
+        enqueue(deliver_mail)
+        messages.success(request, _("%(address)s is invited.") % {"address": form.cleaned_data["email"]})
+        return redirect("team-invitations", request.team.slug)
+    search = searched(request.GET.get("q", ""))
+    found = invitations_found(request.team, search=search)
+    context = {
+        "form": form,
+        "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
+        "search": search,
+        "plan_names": plan_names(),
+        "promised": promised_seats(request.team, at),
+        "now": at,
+    }
+    return show(request, "quota/invitations.html", context, status=422 if form.errors else 200)
+
+
+EXAMPLE = "mia@example.com\nnoah@example.com, admin\nzoe@example.com, {plan}, 5000"
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """A line, and what is wrong with it, or became of it."""
+
+    line: Line
+    done: bool
+    text: str
+
+
+@team_page(get=Right.INVITE, post=Right.INVITE)
+def invite_many(request: TeamRequest) -> HttpResponse:
+    """A line a person: first what would become of each, then, once it is confirmed, what did."""
+    at, plans = timezone.now(), plans_to_promise()
+    form = ManyInvitationsForm(request.POST or None)
+    context: dict[str, object] = {
+        "form": form,
+        "plan_names": plan_names(),
+        "example": EXAMPLE.format(plan=next(iter(plans.values()), "Max")),
+    }
+    if request.method == "POST" and form.is_valid() and (lines := _lines(form, plans)):
+        if "confirm" in request.POST:
+            rows = [_invite(request, line, at) for line in lines]
+            enqueue(deliver_mail)
+            context |= {"results": rows, "done": sum(row.done for row in rows)}
+        else:
+            problems = problems_of(request.team, lines)
+            rows = [_checked(line, problems) for line in lines]
+            context |= {
+                "rows": rows,
+                "sound": sum(row.done for row in rows),
+                "promised": promised_seats(
+                    request.team, at, (row.line.plan_code for row in rows if row.done)
+                ),
+            }
+    return show(request, "quota/invite_many.html", context, status=422 if form.errors else 200)
+
+
+def _lines(form: ManyInvitationsForm, plans: dict[str, str]) -> list[Line]:
+    """Those that were typed; none, and the form says why, where they are too many."""
+    try:
+        return read_lines(form.cleaned_data["lines"], plans)
+    except InvalidValue as refusal:
+        form.add_error("lines", refusal.detail)
+        return []
+
+
+def _checked(line: Line, problems: dict[int, str]) -> LineRow:
+    problem = line.problem or problems.get(line.number, "")
+    return LineRow(line, not problem, problem or _("Will be invited."))
+
+
+def _invite(request: TeamRequest, line: Line, at: datetime) -> LineRow:
+    """Each line by itself: what is wrong with one stops no other."""
+    if line.problem:
+        return LineRow(line, False, line.problem)
+    promise = Promise(line.plan_code, line.credits, line.month_cap_nanousd)
+    try:
+        service.invite(
+            team=request.team, email=line.email, role=line.role, promise=promise, by=request.user, at=at
+        )
+    except Refusal as refusal:
+        return LineRow(line, False, refusal.detail)
+    return LineRow(line, True, _("Is invited."))
+
+
+@team_page(post=Right.INVITE)
+def resend(request: TeamRequest, pk: UUID) -> HttpResponse:
+    """A new mail with a new link."""
+    invitation = _of_team(request, pk)
+    done = _("The invitation of %(address)s was sent again. The earlier link no longer works.")
+    if attempt(
+        request,
+        lambda: of_teams.resend(invitation=invitation, by=request.user, at=timezone.now()),
+        done % {"address": invitation.email},
+    ):
+        enqueue(deliver_mail)
+    return redirect("team-invitations", request.team.slug)
+
+
+@team_page(post=Right.INVITE)
+def revoke(request: TeamRequest, pk: UUID) -> HttpResponse:
+    """The link stops working."""
+    invitation = _of_team(request, pk)
+    done = _("The invitation of %(address)s is revoked.") % {"address": invitation.email}
+    attempt(request, lambda: of_teams.revoke(invitation=invitation, by=request.user, at=timezone.now()), done)
+    return redirect("team-invitations", request.team.slug)
+
+
+def join(request: HttpRequest, token: str) -> HttpResponse:
+    """The page that an invitation's link opens; whoever it was sent to can accept it there."""
+    at = timezone.now()
+    try:
+        invitation = of_teams.find_open(token=token, at=at)
+    except InvitationNotUsable:
+        return render(request, "quota/join.html", {"invitation": None}, status=410)
+    user = request.user
+    if isinstance(user, User) and request.method == "POST":
+        joined = attempt(
+            request,
+            lambda: service.join(token=token, by=user, at=at),
+            _("You are now a member of %(team)s.") % {"team": invitation.team.name},
+        )
+        if joined is None:
+            return redirect("join", token)
+        enqueue(deliver_mail)
+        _say_what_came(request, joined.value)
+        return redirect("team", joined.value.membership.team.slug)
+    is_for_me = isinstance(user, User) and (
+        EmailAddress.objects.filter(user=user, verified=True, email=invitation.email).exists()
+    )
+    context = {"invitation": invitation, "is_for_me": is_for_me, "plan_names": plan_names()}
+    return render(request, "quota/join.html", context)
+
+
+def _say_what_came(request: HttpRequest, joined: service.Joined) -> None:
+    """Of the seat that was promised."""
+    if joined.seat:
+        messages.success(request, _("You hold %(seat)s.") % {"seat": joined.seat})
+    elif joined.waits:
+        messages.info(request, _("No seat of the promised plan is free now. We asked the Team for one."))
+
+
+def _of_team(request: TeamRequest, pk: UUID) -> Invitation:
+    invitation = Invitation.objects.for_team(request.team).filter(pk=pk).first()
+    if invitation is None:
+        raise NotFound(_("This invitation does not exist."))
+    return invitation

@@ -1,0 +1,120 @@
+"""What an entry of the audit log says, in words people read. Each floor has the sentences of its own verbs;
+the page of the log has all of them (`billing/selectors/audit.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from teams.models import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An entry as a sentence needs it. `seat` is what people call the seat that it names, such as `Seat 3`;
+    `plans` are names by code.
+    """
+
+    subject: str
+    details: Mapping[str, Any]
+    seat: str
+    plans: Mapping[str, str]
+
+    def role(self, name: str = "role") -> str:
+        """The role in this detail, by its label."""
+        role = self.details.get(name)
+        return str(Role(role).label) if role in Role.values else str(role or "")
+
+    def plan(self, name: str = "plan") -> str:
+        """The plan in this detail, by its name."""
+        code = str(self.details.get(name) or "")
+        return self.plans.get(code, code)
+
+    def text(self, name: str) -> str:
+        """This detail as it stands; "" where there is none."""
+        value = self.details.get(name)
+        return "" if value is None else str(value)
+
+
+Sentence = Callable[[Said], str]
+
+
+def plain(text: str | Promise) -> Sentence:
+    """A sentence that names no more than `subject` and `seat`."""
+    return lambda said: str(text) % {"subject": said.subject, "seat": said.seat or said.subject}
+
+
+def _team_renamed(said: Said) -> str:
+    text = _("Renamed the Team from %(before)s to %(after)s.")
+    return text % {"before": said.text("before"), "after": said.subject}
+
+
+def _joined(said: Said) -> str:
+    return _("%(subject)s joined as %(role)s.") % {"subject": said.subject, "role": said.role()}
+
+
+def _role_changed(said: Said) -> str:
+    text = _("Changed the role of %(subject)s from %(before)s to %(after)s.")
+    return text % {"subject": said.subject, "before": said.role("before"), "after": said.role("after")}
+
+
+def _transferred(said: Said) -> str:
+    text = _("Made %(after)s the Owner in place of %(before)s.")
+    return text % {"after": said.text("after"), "before": said.text("before")}
+
+
+def _handed_over(said: Said) -> str:
+    return f"{_transferred(said)} {_('Reason: %(reason)s') % {'reason': said.text('reason')}}"
+
+
+def _accepted(said: Said) -> str:
+    text = _("Accepted the invitation of %(subject)s and joined as %(role)s.")
+    return text % {"subject": said.subject, "role": said.role()}
+
+
+def _key_rotated(said: Said) -> str:
+    hours = int(said.details.get("overlap_seconds") or 0) / 3600
+    if not hours:
+        return _("Rotated a key: %(key)s is new, the one before stopped at once.") % {"key": said.subject}
+    return _("Rotated a key: %(key)s is new, the one before works %(hours)g hours more.") % {
+        "key": said.subject,
+        "hours": hours,
+    }
+
+
+def _api_key_policy(said: Said) -> str:
+    return (
+        _("Let every member make API keys.")
+        if said.details.get("members_make")
+        else _("Let only the Owner and the Admins make API keys.")
+    )
+
+
+SENTENCES: dict[str, Sentence] = {
+    "team.created": plain(_lazy("Created the Team %(subject)s.")),
+    "team.renamed": _team_renamed,
+    "team.deleted": plain(_lazy("Deleted the Team %(subject)s.")),
+    "member.joined": _joined,
+    "member.left": plain(_lazy("%(subject)s left the Team.")),
+    "member.removed": plain(_lazy("Removed %(subject)s from the Team.")),
+    "role.changed": _role_changed,
+    "ownership.transferred": _transferred,
+    "ownership.handed_over": _handed_over,
+    "invitation.accepted": _accepted,
+    "invitation.revoked": plain(_lazy("Revoked the invitation of %(subject)s.")),
+    "seat.added": plain(_lazy("%(seat)s was added.")),
+    "seat.removed": plain(_lazy("%(seat)s was removed.")),
+    "seat.assigned": plain(_lazy("Gave %(seat)s to %(subject)s.")),
+    "seat.freed": plain(_lazy("Took %(seat)s from %(subject)s.")),
+    "key.rotated": _key_rotated,
+    "key.revoked": plain(_lazy("Revoked the key %(subject)s.")),
+    "api_key.rotated": plain(_lazy("Gave the API key %(subject)s a new text.")),
+    "api_key.revoked": plain(_lazy("Revoked the API key %(subject)s.")),
+    "api_key.policy": _api_key_policy,
+}

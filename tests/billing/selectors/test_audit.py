@@ -1,0 +1,93 @@
+"""Every kind of entry that a Team can have has a sentence, which names no column."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from billing.selectors.audit import SENTENCES, SUBJECTS, lines_of
+from teams.audit_sentences import Said
+from teams.models import AuditEntry
+from tests.helpers.factories import T0, make_seat, make_team, owner_of
+from tests.keepers import files
+
+# Entries of no Team, which operators alone read.
+OF_OPERATORS = {
+    *("access_token", "account", "campaign", "gateway", "invite", "passkey", "plan", "quarantine"),
+    *("rate_card", "stripe_event"),
+}
+# Of a promotion, whose other entries are of a Team's checkouts.
+PROMOTION = {"promotion.asked", "promotion.terms_set", "promotion.activated", "promotion.deactivated"}
+ACTION = re.compile(r'action\s*=\s*(f?)"([^"]+)"|"([a-z_]+\.[a-z_]+)" if \w+ else "([a-z_]+\.[a-z_]+)"')
+EVERY = {
+    "{account}": ("credits", "balance"),
+    "{owed.account}": ("credits", "balance"),
+    "{purchase.account}": ("credits", "balance"),
+    "{lot.account}": ("credits", "balance"),
+    "{kind}": ("refund", "adjustment"),
+    "{'frozen' if frozen else 'unfrozen'}": ("frozen", "unfrozen"),
+    "{checkout.state}": ("open", "processing", "paid", "failed", "expired"),
+}
+
+
+def expanded(name: str) -> set[str]:
+    for part, values in EVERY.items():
+        if part in name:
+            return {one for value in values for one in expanded(name.replace(part, value, 1))}
+    return {name}
+
+
+def recorded() -> set[str]:
+    """Every action that a service records for a Team."""
+    found: set[str] = set()
+    for file in files("teams/services", "quota/services", "billing/services", suffix=".py"):
+        for _is_f, name, yes, no in ACTION.findall(file.read_text()):
+            found |= {one for text in (name, yes, no) if text for one in expanded(text)}
+    whole = {name for name in found if "." in name and "{" not in name}
+    return {name for name in whole if name.partition(".")[0] not in OF_OPERATORS} - PROMOTION
+
+
+def test_every_action_has_a_sentence_and_a_kind() -> None:
+    actions = recorded()
+    assert len(actions) > 50
+    assert actions - SENTENCES.keys() == set()
+    known = {subject for subjects in SUBJECTS.values() for subject in subjects}
+    assert {action.partition(".")[0] for action in SENTENCES} == known
+
+
+@pytest.mark.parametrize("action", sorted(SENTENCES))
+def test_a_sentence_can_be_read_whatever_its_entry_has(action: str) -> None:
+    bare = SENTENCES[action](Said("mia@example.com", {}, "", {}))
+    full = {
+        **dict.fromkeys(("month_cap_nanousd", "amount_nanousd", "refunded_nanousd"), 5_000_000_000),
+        **dict.fromkeys(("plan", "before", "seat_plan"), "max"),
+        **{"role": "admin", "after": "member", "granted": True, "overflow": "allow", "allowed": True},
+        **{"credits": "12.500", "threshold": "10.000", "target": "20.000", "month_cap": "$9.00"},
+        **{"enabled": True, "until": "2026-07-03", "times_sent": 2, "overlap_seconds": 3600},
+        **{"wanted_credits": "7.000", "low_balance_credits": "1.000", "dispute": "lost"},
+    }
+    said = SENTENCES[action](Said("mia@example.com", full, "Seat 3", {"max": "Max"}))
+    for text in (bare, said):
+        assert text
+        assert not re.search(r"_|%\(|nanousd|None|5000000000", text), text
+
+
+@pytest.mark.django_db
+def test_an_entry_of_before_names_the_seat_as_people_know_it() -> None:
+    other, team = make_team(), make_team()
+    make_seat(other)
+    seat = make_seat(team)
+    AuditEntry.objects.create(
+        team=team,
+        by=owner_of(team).user,
+        action="seat.removed",
+        subject=f"Seat {seat.pk}",
+        details={"seat": seat.pk},
+        at=T0 + timedelta(days=1),
+    )
+    AuditEntry.objects.create(team=team, action="moon.landed_on", subject="Eagle", at=T0)
+    newest, *_, unknown = lines_of(AuditEntry.objects.for_team(team).order_by("-at", "-action"))
+    assert newest.text == "Seat 1 was removed."
+    assert "Moon landed on: Eagle." in {line.text for line in (newest, *_, unknown)}

@@ -1,0 +1,73 @@
+"""People of a Team in a real browser: many invitations, joining with a seat, moving it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.helpers.browsing import arrive, last_link, overhang, path_of
+from tests.helpers.factories import make_plan, make_seat, make_team, make_user, owner_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_many_are_invited_one_joins_with_a_seat_and_it_is_moved_back(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, url, at = browser_page, live_server.url, timezone.now() - timedelta(hours=1)
+    team = make_team("Acme", at=at)
+    owner = owner_of(team).user
+    make_seat(team, make_plan("max", at=at), at=at)
+    main = page.get_by_role("main")
+
+    page.set_viewport_size({"width": 320, "height": 640})
+    arrive(page, url, owner)
+    page.goto(f"{url}/teams/acme/invitations/")
+    page.get_by_role("link", name="Invite many at once").click()
+    page.get_by_label("One person a line").fill("nobody\nkim@example.com, Max, 5000")
+    page.get_by_role("button", name="Check the lines").click()
+    expect(main).to_contain_text("This is not an e-mail address.")
+    assert overhang(page) == 0
+    page.get_by_role("button", name="Invite one person").click()
+    expect(main).to_contain_text("1 of 2 lines were invited.")
+    link = path_of(last_link())
+
+    page.context.clear_cookies()
+    arrive(page, url, make_user("kim@example.com", at=at))
+    page.goto(f"{url}{link}")
+    expect(main).to_contain_text("You get on joining: Max seat, up to 5,000 Credits a month.")
+    page.get_by_role("button", name="Accept and join").click()
+    expect(main).to_contain_text("You hold Seat 1.")
+    expect(page.get_by_role("meter", name="5-hour window")).to_be_visible()
+
+    page.context.clear_cookies()
+    arrive(page, url, owner)
+    page.goto(f"{url}/teams/acme/members/")
+    page.get_by_role("button", name="Change kim@example.com").click()
+    assert overhang(page) == 0
+    page.get_by_role("link", name="Move or take the seat").click()
+    page.get_by_role("link", name="Move the seat to somebody else").click()
+    page.get_by_role("button", name=f"Move to {owner.email}").click()
+    expect(main).to_contain_text(f"{owner.email} holds Seat 1 now.")
+    page.get_by_role("button", name="Back to kim@example.com").click()
+    expect(main).to_contain_text("kim@example.com holds Seat 1 now.")
+
+
+def test_all_of_a_page_are_ticked_with_one_box_also_after_a_search(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, url = browser_page, live_server.url
+    team = make_team("Acme")
+    arrive(page, url, owner_of(team).user)
+    page.goto(f"{url}/teams/acme/members/?show=managers")
+    page.get_by_label("Show").select_option("")
+    page.wait_for_url("**/members/?q=&show=")
+    page.get_by_label("All on this page").check()
+    expect(page.get_by_label(owner_of(team).user.email, exact=True)).to_be_checked()
+    page.get_by_label("What to do").select_option("stop-credits")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("main")).to_contain_text("This is for one person:")

@@ -1,0 +1,98 @@
+"""One verb for many members, each by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from quota.models import CreditAccess
+from quota.services.members import Terms, Verb, act_on_each, counted
+from teams.models import Membership, Role, SeatHolding, Team
+from tests.helpers.factories import (
+    CREDIT,
+    T0,
+    allow_credits,
+    make_member,
+    make_plan,
+    make_seat,
+    make_team,
+    make_user,
+    owner_of,
+)
+
+pytestmark = pytest.mark.django_db
+LATER = T0 + timedelta(hours=1)
+NOTHING = Terms()
+
+
+@pytest.fixture
+def team() -> Team:
+    return make_team("Acme")
+
+
+@pytest.fixture
+def people(team: Team) -> list[Membership]:
+    """The Owner and two members."""
+    return [owner_of(team), *(make_member(team, make_user(f"{name}@example.com")) for name in ("ann", "bob"))]
+
+
+def done(verb: Verb, people: list[Membership], terms: Terms = NOTHING) -> list[tuple[bool, str]]:
+    by = owner_of(people[0].team).user
+    outcomes = act_on_each(verb=verb, members=people, terms=terms, by=by, at=LATER)
+    assert [outcome.member for outcome in outcomes] == people
+    return [(outcome.done, outcome.text) for outcome in outcomes]
+
+
+def test_seats_of_a_plan_are_given_as_long_as_there_are_some(team: Team, people: list[Membership]) -> None:
+    plan = make_plan("max")
+    make_seat(team, make_plan("plus"))
+    make_seat(team, plan, holder=people[0])
+    make_seat(team, plan)
+    assert done(Verb.GIVE_SEAT, people, Terms(plan_code="max")) == [
+        (False, "This member already holds a seat in this Team"),
+        (True, "Holds Seat 3 now."),
+        (False, "No seat of this plan is free"),
+    ]
+    held = SeatHolding.objects.current().filter(membership__in=people)
+    assert {holding.membership: holding.seat.number for holding in held} == {people[0]: 2, people[1]: 3}
+
+
+def test_seats_are_taken_from_those_who_hold_some(team: Team, people: list[Membership]) -> None:
+    make_seat(team, holder=people[1])
+    assert done(Verb.TAKE_SEAT, people[1:]) == [(True, "Seat 1 is free now."), (False, "Holds no seat.")]
+    assert not SeatHolding.objects.current().exists()
+
+
+def test_access_to_credits_is_given_with_a_cap_and_taken(people: list[Membership]) -> None:
+    allow_credits(people[1], overflow="never")
+    terms = Terms(month_cap_nanousd=7 * CREDIT)
+    assert done(Verb.ALLOW_CREDITS, people[1:], terms) == [(True, "May use Credits now.")] * 2
+    access = CreditAccess.objects.of(people[1:])
+    # What happens when a window is full stays as it was for each.
+    assert [(row.allowed, row.overflow, row.month_cap_nanousd) for row in access.values()] == [
+        (True, "never", 7 * CREDIT),
+        (True, "allow", 7 * CREDIT),
+    ]
+    assert done(Verb.STOP_CREDITS, people[1:2]) == [(True, "May not use Credits any more.")]
+    assert not CreditAccess.objects.get(membership=people[1]).allowed
+    assert CreditAccess.objects.get(membership=people[2]).allowed
+
+
+def test_roles_change_but_for_the_owner(people: list[Membership]) -> None:
+    outcomes = done(Verb.MAKE_ADMIN, people)
+    assert [is_done for is_done, _text in outcomes] == [False, True, True]
+    assert {member.role for member in Membership.objects.filter(pk__in=[row.pk for row in people[1:]])} == {
+        Role.ADMIN
+    }
+    assert done(Verb.MAKE_MEMBER, people[1:2]) == [(True, "Is a Member now.")]
+
+
+def test_members_are_removed_but_for_the_owner_and_oneself(team: Team, people: list[Membership]) -> None:
+    admin = make_member(team, role=Role.ADMIN)
+    outcomes = act_on_each(verb=Verb.REMOVE, members=[*people, admin], terms=NOTHING, by=admin.user, at=LATER)
+    assert [outcome.done for outcome in outcomes] == [False, True, True, False]
+    assert outcomes[3].text == "This is you: leave the Team on its Overview."
+    assert set(Membership.objects.for_team(team).live()) == {people[0], admin}
+    assert counted(outcomes) == "Done for 2 people. 2 were refused."
+    assert counted(outcomes[1:2]) == "Done for 1 person."
