@@ -151,6 +151,8 @@ CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
 OWN_PAGES = {
     "account",
     "account-profile",
+    "account-session-end",
+    "account-sessions-end-others",
     "account-token-revoke",
     "account-tokens",
     "invite-link",
@@ -159,7 +161,7 @@ OWN_PAGES = {
     "team-new",
 } | PASSKEY_PAGES
 # A row of somebody else does not exist there (tests/teams/views).
-OWN_ROWS = {"account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
+OWN_ROWS = {"account-session-end", "account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
 OWN_API = {
     *("api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"),
     *("api-own-invite", "api-invite-accept"),
