@@ -15,6 +15,7 @@ from quota.models.credits import (
 )
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.member_requests import CreditRequest, SeatRequest
+from quota.models.notice_settings import NoticeSettings
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.progress import (
     CrowdedSeat,
@@ -43,6 +44,7 @@ __all__ = [
     "Gateway",
     "GatewayCredential",
     "JobProgress",
+    "NoticeSettings",
     "OwedUsage",
     "PastCreditAccess",
     "PastTeamOverflow",

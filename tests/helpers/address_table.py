@@ -29,6 +29,7 @@ PAGES = {
     "team-balance-purchases": page(OWNER),
     "team-balance-auto-top-up": page(OWNER, OWNER),
     "account-bar": page(ALL),
+    "account-own-cap": page(ALL, ALL),
     "account-key": page(ALL),
     "account-key-rotate": page(ALL, ALL),
     "account-key-revoke": page(None, ALL),
@@ -150,6 +151,7 @@ CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
 # One's own, whatever the Team: a page asks to sign in, the API answers 401.
 OWN_PAGES = {
     "account",
+    "account-notices",
     "account-profile",
     "account-session-end",
     "account-sessions-end-others",
