@@ -126,7 +126,7 @@ class OwnCapForm(forms.Form):
     month_cap = CreditsField(
         label=_("My own limit, a calendar month"),
         required=False,
-        help_text=_("In Credits, in UTC. 1 Credit is $0.001."),
+        help_text=_("In Credits; the month is counted in UTC. 1 Credit is $0.001."),
     )
 
     @staticmethod

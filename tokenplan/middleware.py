@@ -8,8 +8,10 @@ from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from teams.models import User
 from teams.services.sessions import note_seen
 from teams.sessions import SEEN, SEEN_EVERY
+from teams.time_zones import zone_of
 from tokenplan.kit import replica
 from tokenplan.kit.problems import UNAVAILABLE, body_too_large, problem_of
 
@@ -51,6 +53,22 @@ class BodyLimit:
         if length.isdecimal() and int(length) > limit:
             return problem_of(body_too_large(limit)).response()
         return self.get_response(request)
+
+
+class LocalTimes:
+    """Whoever is signed in reads times in their own zone. The API, and the operators' pages, are in UTC."""
+
+    IN_UTC = ("/admin/", "/api/")
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if not has_session or request.path.startswith(self.IN_UTC) or not isinstance(request.user, User):
+            return self.get_response(request)
+        with timezone.override(zone_of(request.user.time_zone)):
+            return self.get_response(request)
 
 
 class SeenSessions:
