@@ -59,7 +59,9 @@ def test_the_member_lets_less_be_used_than_was_granted(as_user: AsUser, mia: Mem
 def test_not_without_me_and_back(as_user: AsUser, mia: Membership) -> None:
     client = as_user(mia.user)
 
-    assert "You let no Credits be used without you. Change" in submit(client, page_of(mia), use="none")
+    said = submit(client, page_of(mia), use="none")
+    assert "You let no Credits be used without you. Change" in said
+    assert "When a window is full Stop" in said
     assert caps(mia) == (5_000 * CREDIT, 0, 0)
 
     assert "Limit what is used without you" in submit(client, page_of(mia), use="any", month_cap="?")
