@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quota.invitation_lines import MOST_LINES
 from quota.models import CreditRequest, Plan
-from quota.money import nanousd_from_credits, nanousd_from_usd, usd_text
+from quota.money import credits_text, nanousd_from_credits, nanousd_from_usd, usd_text
 from quota.selectors.seats import PlanCount
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Role
@@ -177,6 +177,63 @@ class GrantCreditsForm(forms.Form):
         super().__init__(data, initial=initial, auto_id=f"id_{request.pk}_%s")
 
 
+class OwnCapForm(forms.Form):
+    """Cleaned, `month_cap` is the member's own cap: None for no own one, 0 for not without the member."""
+
+    use = forms.ChoiceField(
+        label=_("When calls would be paid from Credits"),
+        choices=[
+            ("any", _("Pay from Credits, as far as I may")),
+            ("cap", _("Pay up to my own limit a month")),
+            ("none", _("Not without me: refuse the call, and I change this if I want it")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    month_cap = CreditsField(
+        label=_("My own limit, a calendar month"),
+        required=False,
+        help_text=_("In Credits; the month is counted in UTC. 1 Credit is $0.001."),
+    )
+
+    @staticmethod
+    def initial_of(nanousd: int | None) -> dict[str, str]:
+        if not nanousd:
+            return {"use": "any" if nanousd is None else "none"}
+        return {"use": "cap", "month_cap": plain_credits(nanousd)}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("use") != "cap":
+            cleaned["month_cap"] = 0 if cleaned.get("use") == "none" else None
+            self.errors.pop("month_cap", None)
+        elif cleaned.get("month_cap") is None and "month_cap" not in self.errors:
+            self.add_error("month_cap", _("Say how many Credits a month."))
+        return cleaned
+
+
+class NoticesForm(forms.Form):
+    thresholds = forms.TypedMultipleChoiceField(
+        label=_("When so much of a quota window of my seat is used"),
+        choices=[("50", _("50 %")), ("80", _("80 %")), ("95", _("95 %")), ("100", _("100 %: it is full"))],
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("The highest that is reached is mailed, once in a window. None of them: no such mails."),
+    )
+    credits_low = forms.BooleanField(
+        label=_("When the Credits of a Team run low"),
+        required=False,
+        help_text=_(
+            "For the Owner and the Admins, below the balance that the Team's rules for Credits name."
+        ),
+    )
+    balance_low = forms.BooleanField(
+        label=_("When the API balance of a Team runs low"),
+        required=False,
+        help_text=_("For the Owner and the Admins, where the Team is warned of it."),
+    )
+
+
 class PolicyForm(forms.Form):
     overflow = forms.ChoiceField(
         label=_("When a window of a seat is full"),
@@ -186,6 +243,11 @@ class PolicyForm(forms.Form):
     low_balance = CreditsField(
         label=_("Warn below"), help_text=_("In Credits. The Owner and the Admins get a mail.")
     )
+
+
+def plain_credits(nanousd: int) -> str:
+    """Credits as a person would type them, without trailing zeros."""
+    return credits_text(nanousd).rstrip("0").rstrip(".")
 
 
 def plain_usd(nanousd: int | None) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Sum
 
 from quota.ids import NO_ID, earlier
-from teams.models import ApiKey, Membership
+from teams.models import ApiKey, Membership, User
 from teams.querysets import M, TeamOwned
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Entitlement,
         Gateway,
         GatewayCredential,
+        NoticeSettings,
         OwedUsage,
         Plan,
         QuarantinedRow,
@@ -186,12 +187,21 @@ class CreditAccessQuerySet(QuerySet["CreditAccess"]):
         members = list(memberships)
         stored = {row.membership_id: row for row in self.filter(membership__in=members)}
         return {
-            member.pk: stored.get(member.pk) or self.model(membership=member, allowed=member.is_founder)
+            member.pk: stored.get(member.pk)
+            or self.model(membership=member, allowed=member.is_founder, month_cap_nanousd=None)
             for member in members
         }
 
     def of_one(self, membership: Membership) -> CreditAccess:
         return self.of([membership])[membership.pk]
+
+
+class NoticeSettingsQuerySet(QuerySet["NoticeSettings"]):
+    def of(self, users: Iterable[User]) -> dict[int, NoticeSettings]:
+        """By user id: the stored row, or an unsaved one with the default."""
+        people = list(users)
+        stored = {row.user_id: row for row in self.filter(user__in=people)}
+        return {person.pk: stored.get(person.pk) or self.model(user=person) for person in people}
 
 
 class MemberRequestQuerySet(TeamOwned[M]):

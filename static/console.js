@@ -19,6 +19,17 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// A button chooses the time zone of this device in the field that it names, where the field offers it.
+for (const button of document.querySelectorAll("[data-zone]")) {
+  const field = document.querySelector(button.dataset.zone);
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  button.hidden = field.value === timeZone || ![...field.options].some(({ value }) => value === timeZone);
+  button.addEventListener("click", () => {
+    field.value = timeZone;
+    button.hidden = true;
+  });
+}
+
 // A button says what an amount of Credits costs: 1,000 are a dollar, and a valid amount is whole dollars.
 for (const input of document.querySelectorAll("[data-price]")) {
   const button = document.querySelector(input.dataset.price);

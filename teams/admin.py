@@ -11,6 +11,8 @@ from allauth.account import admin as _library_admin  # noqa: F401  (registers wh
 from allauth.account.models import EmailAddress
 from allauth.mfa import admin as _library_mfa_admin  # noqa: F401  (and so does this)
 from allauth.mfa.models import Authenticator
+from allauth.usersessions import admin as _library_sessions_admin  # noqa: F401  (and this)
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
@@ -36,8 +38,9 @@ from teams.tasks import deliver_mail
 from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator, small_letters
 from tokenplan.kit.enqueue import enqueue
 
-# Registered by Django and the sign-in library with forms that change what they list.
-admin.site.unregister([Group, EmailAddress, Authenticator])
+# Registered by Django and the sign-in library with forms that change what they list. Sessions are shown to
+# their person alone.
+admin.site.unregister([Group, EmailAddress, Authenticator, UserSession])
 
 
 @admin.register(Group)
@@ -67,7 +70,9 @@ class EmailAddressAdmin(ReadOnlyAdmin[EmailAddress]):
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
-    """Passkeys and recovery codes: nobody plants one on somebody else's account, or reads what checks it."""
+    """Passkeys, authenticator apps and recovery codes: nobody plants one on somebody else's account, or reads
+    what checks it.
+    """
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type",)
@@ -78,7 +83,10 @@ class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
     actions = ("remove_all",)
 
     @admin.action(
-        description=_("Remove all passkeys and recovery codes of the account, which has lost them"),
+        description=_(
+            "Remove all passkeys, the authenticator app and the recovery codes of the account, which has lost"
+            " them"
+        ),
         permissions=["act"],
     )
     def remove_all(self, request: HttpRequest, rows: QuerySet[Authenticator]) -> None:
@@ -88,7 +96,7 @@ class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
         self.act(
             request,
             chosen,
-            gettext("accounts without passkeys now"),
+            gettext("accounts that the password alone signs in to now"),
             lambda row, by, at: passkeys.remove_all(user=row.user, by=by, at=at),
         )
         enqueue(deliver_mail)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from teams.models import PersonalAccessToken, Team
 from teams.services.access_tokens import LONGEST_DAYS
 from teams.services.keys import DEFAULT_OVERLAP
+from teams.time_zones import offered_names
 
 
 class TeamNameForm(forms.Form):
@@ -40,6 +41,11 @@ class ProfileForm(forms.Form):
         required=False,
         help_text=_("What the members of your Teams see. If it is empty, they see your e-mail address."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        choices=lambda: [(name, name.replace("_", " ")) for name in offered_names()],
+        help_text=_("Pages and mails show you times in it. Weekly windows and months are counted in UTC."),
     )
 
 

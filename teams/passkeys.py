@@ -1,7 +1,8 @@
-"""Passkeys and recovery codes, as far as they are ours; the sign-in library checks and keeps them.
+"""Passkeys, the authenticator app and recovery codes, as far as they are ours; the sign-in library checks and
+keeps them.
 
-A passkey is made for one host, BASE_URL's (docs/decisions/0029). Recovery codes are derived from a seed that
-is sealed with SECRET_KEY, so that a copy of the database has no code that works.
+A passkey is made for one host, BASE_URL's (docs/decisions/0029). What codes are derived from is sealed with
+SECRET_KEY, so that a copy of the database has no code that works.
 """
 
 from __future__ import annotations
@@ -42,14 +43,26 @@ def passkeys_of(user: User) -> QuerySet[Authenticator]:
     return rows
 
 
+def app_of(user: User) -> Authenticator | None:
+    """The row of the person's authenticator app, which shows a code every 30 seconds (TOTP)."""
+    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether the password alone does not sign in: there is a passkey or an authenticator app."""
+    return passkeys_of(user).exists() or app_of(user) is not None
+
+
 def recovery_codes_of(user: User) -> Authenticator | None:
-    """The row of the person's recovery codes; every account with a passkey has one."""
+    """The row of the person's recovery codes; every account with a second factor has one."""
     return Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
 
 
 def codes_can_be_read(row: Authenticator) -> bool:
-    """No more once SECRET_KEY is another one: then none of them works, and new ones have to be made."""
-    return unsealed(row.data["seed"]) is not None
+    """Of recovery codes or of an app. No more once SECRET_KEY is another one: then none of them works, and
+    they have to be set up anew.
+    """
+    return unsealed(row.data["secret" if row.type == Authenticator.Type.TOTP else "seed"]) is not None
 
 
 def sealed(text: str) -> str:

@@ -1,6 +1,7 @@
 """Recent proof: whatever would make an account out of a stolen session asks first whether it is the person.
 
-The proof is the password, a passkey, or, where a person has neither, a code by mail. The sign-in library asks
+The proof is the password, a passkey, a code of the authenticator app, or, where a person has none of these, a
+code by mail. The sign-in library asks
 for it and remembers it in the session; signing in alone is none. It is good for
 ACCOUNT_REAUTHENTICATION_TIMEOUT seconds. Pages ask for it by `needs_proof` (teams/views/proof.py), API views
 by their attribute `proof` (teams/api/views.py); tests/keepers/test_tenancy.py has the list of addresses.
@@ -22,7 +23,7 @@ from teams.models import User
 def has_recent_proof(request: HttpRequest, *, at: datetime) -> bool:
     """Whether the person has proved in this session, a short while before `at`, to be who they are.
 
-    The library's own question says yes for whoever has neither password nor passkey; this one does not.
+    The library's own question says yes for whoever has none of these; this one does not.
     """
     user = request.user
     if not isinstance(user, User):

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from teams.views import access_tokens, keys, members, passkeys, profile, proof, teams
+from teams.views import (
+    access_tokens,
+    keys,
+    members,
+    passkeys,
+    profile,
+    proof,
+    security,
+    teams,
+    totp,
+)
 
 TEAM = "teams/<slug:slug>"
 PASSKEYS = "account/passkeys"
@@ -13,10 +23,15 @@ urlpatterns = [
         proof.ConfirmByCode.as_view(),
         name="account_reauthenticate_by_code",
     ),
+    path("accounts/reauthenticate/app/", totp.confirm, name="mfa_reauthenticate"),
     path("accounts/reauthenticate/passkey/", passkeys.confirm, name="mfa_reauthenticate_webauthn"),
     path("accounts/passkey/", passkeys.sign_in, name="mfa_login_webauthn"),
     path("accounts/second-factor/", passkeys.second_factor, name="mfa_authenticate"),
-    path(f"{PASSKEYS}/", passkeys.passkeys, name="mfa_index"),
+    path("account/security/", security.security, name="mfa_index"),
+    path("account/authenticator-app/add/", totp.add, name="mfa_activate_totp"),
+    path("account/authenticator-app/remove/", totp.remove, name="mfa_deactivate_totp"),
+    path("account/sessions/<int:pk>/end/", security.end, name="account-session-end"),
+    path("account/sessions/end-others/", security.end_others, name="account-sessions-end-others"),
     path(f"{PASSKEYS}/add/", passkeys.add, name="mfa_add_webauthn"),
     path(f"{PASSKEYS}/<int:pk>/rename/", passkeys.rename, name="mfa_edit_webauthn"),
     path(f"{PASSKEYS}/<int:pk>/remove/", passkeys.remove, name="mfa_remove_webauthn"),

@@ -111,7 +111,9 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
         visitor.shoot(f"/account/tools/{owner['team']}/quickstart/", "account-quickstart")
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
-        visitor.shoot("/account/passkeys/")
+        visitor.shoot("/account/security/")
+        visitor.shoot("/account/notices/")
+        visitor.shoot(f"/account/credits/{owner['team']}/", "account-own-cap")
         visitor.shoot("/new-team/")
         visitor.shoot("/plans/choose/?plan=max")
         team = f"/teams/{owner['team']}/"

@@ -23,10 +23,11 @@ from django.utils.translation import gettext_lazy as _
 from billing.services.invites import come_by_link
 from billing.views.promotions import REMEMBERED
 from teams.models import User
-from teams.passkeys import passkeys_of
+from teams.passkeys import app_of, passkeys_of
 from teams.proof import address_for_code
 from teams.services import mail
 from teams.services.accounts import open_account
+from teams.sessions import SEEN
 from teams.tasks import deliver_mail
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import Refusal
@@ -47,6 +48,7 @@ MAILS = {
 PROOFS: list[tuple[StrOrPromise, str, Callable[[User], bool]]] = [
     (_("Use your password"), "account_reauthenticate", User.has_usable_password),
     (_("Use a passkey"), "mfa_reauthenticate_webauthn", lambda user: passkeys_of(user).exists()),
+    (_("Use your authenticator app"), "mfa_reauthenticate", lambda user: app_of(user) is not None),
 ]
 
 
@@ -66,9 +68,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         return saved
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
-        """The password, a passkey, or for whoever has neither a code by mail (teams/proof.py).
+        """The password, a passkey, the authenticator app, or for whoever has none of them a code by mail
+        (teams/proof.py).
 
-        A recovery code is none of them: it stands in for a passkey at sign-in alone.
+        A recovery code is none of them: it stands in for the second factor at sign-in alone.
         """
         if not isinstance(user, User):
             return []
@@ -97,8 +100,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Makes the Default Team at the first sign-in of an account that an operator or a command made."""
-        open_account(user=user, at=timezone.now())
+        at = timezone.now()
+        open_account(user=user, at=at)
         super().login(request, user)
+        request.session[SEEN] = at.timestamp()
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Queues the mail: where it has a link, the row that the link is about, from which it is made when

@@ -6,7 +6,12 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
+from teams.models import User
+from teams.services.sessions import note_seen
+from teams.sessions import SEEN, SEEN_EVERY
+from teams.time_zones import zone_of
 from tokenplan.kit import replica
 from tokenplan.kit.problems import UNAVAILABLE, body_too_large, problem_of
 
@@ -47,6 +52,37 @@ class BodyLimit:
         limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if length.isdecimal() and int(length) > limit:
             return problem_of(body_too_large(limit)).response()
+        return self.get_response(request)
+
+
+class LocalTimes:
+    """Whoever is signed in reads times in their own zone. The API, and the operators' pages, are in UTC."""
+
+    IN_UTC = ("/admin/", "/api/")
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if not has_session or request.path.startswith(self.IN_UTC) or not isinstance(request.user, User):
+            return self.get_response(request)
+        with timezone.override(zone_of(request.user.time_zone)):
+            return self.get_response(request)
+
+
+class SeenSessions:
+    """Notes when a session is used, for the list of one's sessions: once in ten minutes."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            at, seen = timezone.now(), request.session.get(SEEN)
+            if seen is not None and at.timestamp() - seen >= SEEN_EVERY.total_seconds():
+                request.session[SEEN] = at.timestamp()
+                note_seen(session_key=str(request.session.session_key), at=at)
         return self.get_response(request)
 
 

@@ -1,8 +1,9 @@
-"""What we tell the sign-in library about passkeys and recovery codes."""
+"""What we tell the sign-in library about passkeys, authenticator apps and recovery codes."""
 
 from __future__ import annotations
 
 import secrets
+from base64 import b32encode
 from typing import Any
 
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -20,20 +21,34 @@ class PasskeyAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # the library ha
     error_messages = {
         **DefaultMFAAdapter.error_messages,
         "add_email_blocked": _(
-            "An account with a passkey takes no further address. Remove the passkeys, add and confirm the"
-            " address, then add them again."
+            "An account with a passkey or an authenticator app takes no further address. Remove them, add and"
+            " confirm the address, then add them again."
         ),
-        "cannot_generate_recovery_codes": _("Add a passkey first: recovery codes stand in for it."),
+        "cannot_generate_recovery_codes": _(
+            "Add a passkey or an authenticator app first: recovery codes stand in for it."
+        ),
         "incorrect_code": _("That was not accepted. Try again."),
-        "unverified_email": _("Confirm or remove your other e-mail addresses before you add a passkey."),
+        "unverified_email": _(
+            "Confirm or remove your other e-mail addresses before you add a passkey or an authenticator app."
+        ),
     }
 
     def encrypt(self, text: str) -> str:
         return sealed(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Under another SECRET_KEY the codes are lost: what is answered then matches none of them."""
-        return unsealed(encrypted_text) or secrets.token_hex(40)
+        """Under another SECRET_KEY the codes are lost: what is answered then matches none of them. It is
+        in base 32, as the secrets of authenticator apps are.
+        """
+        return unsealed(encrypted_text) or b32encode(secrets.token_bytes(40)).decode()
+
+    def get_totp_issuer(self) -> str:
+        """What the app calls us."""
+        return "Token Plan"
+
+    def build_totp_svg(self, url: str) -> str:
+        """None: the key is typed, or opened on the phone (docs/decisions/0069)."""
+        return ""
 
     def generate_authenticator_name(self, user: User, *_kind: Authenticator.Type) -> str:
         number = passkeys_of(user).count() + 1

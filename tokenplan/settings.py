@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -73,6 +74,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tokenplan.middleware.LocalTimes",
+    "tokenplan.middleware.SeenSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -205,18 +208,23 @@ ACCOUNT_FORMS = {
     "reset_password": "tokenplan.account_forms.ResetPasswordForm",
     "add_email": "tokenplan.account_forms.AddEmailForm",
 }
-# Passkeys, and recovery codes for whoever has lost theirs (docs/decisions/0029).
+# Passkeys, authenticator apps, and recovery codes for whoever has lost theirs (docs/decisions/0029, 0069).
 MFA_ADAPTER = "tokenplan.passkeys.PasskeyAdapter"
-MFA_SUPPORTED_TYPES = ["webauthn", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 # The device asks for a finger, a face or a PIN: a key that is left plugged in proves nothing.
 MFA_WEBAUTHN_USER_VERIFICATION = "required"
 MFA_RATE_LIMITS = {"webauthn_login": "30/m/ip"}  # each sign-in asks twice
+# A code of the moment before is taken too: typing takes time, and clocks differ.
+MFA_TOTP_TOLERANCE = 1
 MFA_FORMS = {
+    "activate_totp": "teams.totp_forms.AddAppForm",
+    "authenticate": "teams.totp_forms.SecondFactorCodeForm",
     "add_webauthn": "teams.passkey_forms.AddPasskeyForm",
     "authenticate_webauthn": "teams.passkey_forms.SecondFactorForm",
     "edit_webauthn": "teams.passkey_forms.RenamePasskeyForm",
     "login_webauthn": "teams.passkey_forms.SignInForm",
+    "reauthenticate": "teams.totp_forms.ProofCodeForm",
     "reauthenticate_webauthn": "teams.passkey_forms.ProofForm",
 }
 # How many proxies in front of the server append to X-Forwarded-For; 0 believes the connection alone.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -23,14 +23,14 @@ register = template.Library()
 
 @register.filter
 def moment(text: str) -> str:
-    """A moment in ISO 8601, as mails say it: `3 June 2026, 10:02 UTC`."""
-    return date_format(datetime.fromisoformat(text).astimezone(UTC), "j F Y, H:i") + " UTC"
+    """A moment in ISO 8601, as mails say it, by the reader's clock: `3 June 2026, 12:02 CEST`."""
+    return date_format(timezone.localtime(datetime.fromisoformat(text)), "j F Y, H:i T")
 
 
 @register.filter
 def day(text: str) -> str:
-    """The day (UTC) of a moment in ISO 8601, as mails say it: `3 June 2026`."""
-    return date_format(datetime.fromisoformat(text).astimezone(UTC), "j F Y")
+    """The reader's day of a moment in ISO 8601, as mails say it: `3 June 2026`."""
+    return date_format(timezone.localtime(datetime.fromisoformat(text)), "j F Y")
 
 
 @register.inclusion_tag("billing/includes/overdue.html")

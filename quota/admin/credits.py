@@ -113,7 +113,13 @@ class CreditLedgerEntryAdmin(ReadOnlyAdmin[CreditLedgerEntry]):
 
 @admin.register(CreditAccess)
 class CreditAccessAdmin(ReadOnlyAdmin[CreditAccess]):
-    list_display = ("membership", "allowed", "overflow", "month_cap_nanousd")
+    list_display = (
+        "membership",
+        "allowed",
+        "overflow",
+        "granted_month_cap_nanousd",
+        "own_month_cap_nanousd",
+    )
     list_select_related = ("membership__user", "membership__team")
     search_fields = ("membership__user__email__contains", "membership__team__slug")
     ordering = ("-membership",)

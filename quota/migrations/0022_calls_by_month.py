@@ -130,7 +130,7 @@ def of_team():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("quota", "0020_usage_around_a_moment"), ("teams", "0003_api_keys")]
+    dependencies = [("quota", "0021_own_settings"), ("teams", "0003_api_keys")]
 
     operations = [
         migrations.CreateModel(

@@ -16,6 +16,7 @@ from quota.models.credits import (
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.kept import EventId, KeptCalls, RequestId
 from quota.models.member_requests import CreditRequest, SeatRequest
+from quota.models.notice_settings import NoticeSettings
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.progress import (
     CrowdedSeat,
@@ -46,6 +47,7 @@ __all__ = [
     "GatewayCredential",
     "JobProgress",
     "KeptCalls",
+    "NoticeSettings",
     "OwedUsage",
     "PastCreditAccess",
     "PastTeamOverflow",

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Least
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -190,7 +191,8 @@ class CreditAccess(models.Model):
     """May this member draw on the Team's Credits, beyond quota or without a seat, up to how much a month.
 
     A member without a row has the default: who made the Team may, anyone else may not; no cap. The SQL of
-    `quota_usable_credits` says the same.
+    `quota_usable_credits` says the same. What it reads is `month_cap_nanousd`, the lower of the cap that was
+    granted and the member's own.
     """
 
     membership = models.OneToOneField(
@@ -200,8 +202,17 @@ class CreditAccess(models.Model):
     overflow = models.CharField(
         max_length=10, choices=[("never", _("never")), ("allow", _("allow"))], default="allow"
     )
-    month_cap_nanousd = models.BigIntegerField(
+    granted_month_cap_nanousd = models.BigIntegerField(
         null=True, blank=True, help_text=_("Of a calendar month in UTC; empty: none.")
+    )
+    own_month_cap_nanousd = models.BigIntegerField(
+        null=True, blank=True, help_text=_("The member's own, of a calendar month in UTC; empty: none.")
+    )
+    # PostgreSQL's LEAST passes over what is null.
+    month_cap_nanousd = models.GeneratedField(
+        expression=Least("granted_month_cap_nanousd", "own_month_cap_nanousd"),
+        output_field=models.BigIntegerField(null=True),
+        db_persist=True,
     )
 
     objects = querysets.CreditAccessQuerySet.as_manager()
@@ -213,13 +224,23 @@ class CreditAccess(models.Model):
                 condition=Q(overflow__in=["never", "allow"]), name="a_member_overflow_policy"
             ),
             models.CheckConstraint(
-                condition=Q(month_cap_nanousd=None) | Q(month_cap_nanousd__gte=0),
+                condition=Q(granted_month_cap_nanousd=None) | Q(granted_month_cap_nanousd__gte=0),
                 name="a_month_cap_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(own_month_cap_nanousd=None) | Q(own_month_cap_nanousd__gte=0),
+                name="an_own_month_cap_is_not_negative",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.membership}: {'may' if self.allowed else 'may not'} use Credits"
+
+    @property
+    def is_capped_by_member(self) -> bool:
+        """Is the cap that holds the member's own? Of two equal ones the granted one."""
+        own, granted = self.own_month_cap_nanousd, self.granted_month_cap_nanousd
+        return own is not None and (granted is None or own < granted)
 
 
 class PastCreditAccess(models.Model):

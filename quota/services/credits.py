@@ -172,32 +172,62 @@ def set_credit_access(
     """
     if overflow not in OVERFLOW:
         raise InvalidValue(_("Overflow is never or allow."), pointer="/overflow")
-    if month_cap_nanousd is not None and not 0 <= month_cap_nanousd <= MAX_NANOUSD:
+    _check_cap(month_cap_nanousd)
+    return _change_access(
+        membership,
+        {"allowed": allowed, "overflow": overflow, "granted_month_cap_nanousd": month_cap_nanousd},
+        action="credits.access",
+        at=at,
+        by=by,
+    )
+
+
+@one_transaction()
+def set_own_cap(
+    *, membership: Membership, month_cap_nanousd: int | None, at: datetime, by: User
+) -> CreditAccess:
+    """The member's own cap on the Team's Credits, of a calendar month (UTC). 0: none are used without asking
+    the member; None: no own cap. It counts for calls from `at` on, and the lower of it and the cap that was
+    granted holds. Raises InvalidValue, NotFound.
+    """
+    _check_cap(month_cap_nanousd)
+    changes: dict[str, bool | str | int | None] = {"own_month_cap_nanousd": month_cap_nanousd}
+    return _change_access(membership, changes, action="credits.own_cap", at=at, by=by)
+
+
+def _check_cap(nanousd: int | None) -> None:
+    if nanousd is not None and not 0 <= nanousd <= MAX_NANOUSD:
         raise InvalidValue(
             _("A cap is from 0 to %(most)s Credits.") % {"most": credits_text(MAX_NANOUSD)},
             pointer="/month_cap",
         )
+
+
+def _change_access(
+    membership: Membership,
+    now: dict[str, bool | str | int | None],
+    *,
+    action: str,
+    at: datetime,
+    by: User | None,
+) -> CreditAccess:
+    """What was before is kept for late usage, which is judged by the access of its own moment."""
     membership = lock_membership(membership)
     access, _is_new = CreditAccess.objects.select_for_update(no_key=True).get_or_create(
         membership=membership, defaults={"allowed": membership.is_founder}
     )
-    now: dict[str, bool | str | int | None] = {
-        "allowed": allowed,
-        "overflow": overflow,
-        "month_cap_nanousd": month_cap_nanousd,
-    }
     changed = {name: value for name, value in now.items() if getattr(access, name) != value}
     if changed:
-        PastCreditAccess.objects.create(
-            membership=membership, until=at, **{name: getattr(access, name) for name in now}
-        )
+        past = {name: getattr(access, name) for name in ("allowed", "overflow", "month_cap_nanousd")}
+        PastCreditAccess.objects.create(membership=membership, until=at, **past)
         for name, value in changed.items():
             setattr(access, name, value)
         access.save(update_fields=list(changed))
+        access.refresh_from_db(fields=["month_cap_nanousd"])
         record(
             team=membership.team,
             by=by,
-            action="credits.access",
+            action=action,
             subject=membership.user.email,
             details=changed,
             at=at,

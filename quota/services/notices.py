@@ -1,5 +1,5 @@
-"""Notices: a window at 80 % and at 100 %, Credits and API balance that run low. Once each, however often the
-sweep runs.
+"""Notices: a window that is used to what its person chose (80 % and 100 % unless they did), Credits and API
+balance that run low. Once each, however often the sweep runs.
 
 What was sent is known from the mails themselves. A mail's `dedupe_key` names the one before it, so two runs
 at once write the same key and the database keeps one.
@@ -7,6 +7,7 @@ at once write the same key and the database keeps one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,8 +15,8 @@ from uuid import UUID
 from django.db import connection
 
 from quota.hot_path.catalog import PlanTerms
-from quota.models import Account, CrowdedSeat
-from quota.outlook import NEARLY_FULL
+from quota.models import Account, CreditAccess, CrowdedSeat, NoticeSettings
+from quota.models.notice_settings import THRESHOLDS
 from quota.selectors.credits import MemberCredits
 from quota.selectors.notices import HeldSeat, LowPool, gains, last_refill, low_pools, seats_due
 from quota.selectors.usage_bar import seat_windows, usage_bar
@@ -28,16 +29,16 @@ from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transacti
 
 JOB = "notices"
 EVENTS_PER_TRANSACTION = 20_000
-THRESHOLDS = (100, NEARLY_FULL)  # percent; the highest that is reached is mailed, and no lower one after it
 
 
 def send_notices(*, at: datetime) -> int:
     """Queue the notices that are due at `at`. Returns how many mails.
 
-    To a seat's holder: once for each `fixed` or `first_use` window; for a `rolling` one, which never ends,
-    once in its length. With another plan or another holder it begins anew. To Owner and Admins: once each
-    time the Team's Credits fall below the balance they are to be warned at. A late run
-    reports the present state, not windows that have passed. Each seat and each Team is one transaction.
+    To a seat's holder, at the thresholds of their own: once for each `fixed` or `first_use` window; for a
+    `rolling` one, which never ends, once in its length. With another plan or another holder it begins anew.
+    To the Owner and Admins who want it: once each time the Team's Credits fall below the balance they are to
+    be warned at. A late run reports the present state, not windows that have passed. Each seat and each Team
+    is one transaction.
 
     It looks at seats that were used since the last run and are crowded, and at crowded ones that have another
     holder or plan, or of which a mail becomes due by the clock.
@@ -120,7 +121,8 @@ def _notify_holder(held: HeldSeat, at: datetime) -> int:
     plan, windows = seat_windows(held.seat_id, at)
     if plan is None:
         return 0
-    sent = sum(_notify_of_window(held, plan, window, at) for window in windows)
+    chosen = _settings_of([held.membership])[held.membership.user_id].thresholds
+    sent = sum(_notify_of_window(held, plan, window, chosen, at) for window in windows)
     later = min((_due_again(held, plan, window, at) for window in windows), default=FOREVER)
     # Usage may have been seen meanwhile: then the seat is looked at again.
     seen = CrowdedSeat.objects.filter(seat=held.seat_id, due_at=held.due_at or at)
@@ -146,10 +148,14 @@ def _about(held: HeldSeat, plan: PlanTerms, window: QuotaWindow) -> str:
     return f"quota:{held.seat_id}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
 
 
-def _notify_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: datetime) -> int:
-    threshold = next((t for t in THRESHOLDS if window.used * 100 >= window.limit.nanousd * t), None)
-    if threshold is None or window.limit.nanousd == 0:
+def _notify_of_window(
+    held: HeldSeat, plan: PlanTerms, window: QuotaWindow, chosen: Sequence[int], at: datetime
+) -> int:
+    """`chosen`: the holder's thresholds. The highest that is reached is mailed, and no lower one after it."""
+    reached = [t for t in chosen if window.used * 100 >= window.limit.nanousd * t]
+    if not reached or window.limit.nanousd == 0:
         return 0
+    threshold = max(reached)
     about = _about(held, plan, window)
     sent = Mail.objects.filter(dedupe_key__startswith=about)
     rolling = window.limit.rule.policy is Policy.ROLLING
@@ -174,7 +180,7 @@ def _notify_of_window(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: 
             "is_owner": membership.is_owner,
             "makes_api_keys": may(membership, Right.MAKE_API_KEYS),
             **_window_values(window),
-            **_credits_values(usage_bar(membership, at).credits),
+            **_credits_values(membership, usage_bar(membership, at).credits),
         },
         dedupe_key=f"{about}{threshold}:{before or 0}",
         at=at,
@@ -204,7 +210,7 @@ def _window_values(window: QuotaWindow) -> dict[str, str | int]:
     }
 
 
-def _credits_values(credits: MemberCredits) -> dict[str, str | int]:
+def _credits_values(membership: Membership, credits: MemberCredits) -> dict[str, str | int]:
     """Whether Credits pay for what goes beyond the window, and if not, why not, as values of a mail."""
     if credits.usable > 0:
         state = "usable"
@@ -212,6 +218,8 @@ def _credits_values(credits: MemberCredits) -> dict[str, str | int]:
         state = "access_off"
     elif credits.overflow != "allow":
         state = "overflow_off"
+    elif credits.cap_is_reached and CreditAccess.objects.of_one(membership).is_capped_by_member:
+        state = "own_cap_reached"
     elif credits.cap_is_reached:
         state = "month_cap_reached"
     elif credits.balance <= 0:
@@ -225,7 +233,7 @@ def _credits_values(credits: MemberCredits) -> dict[str, str | int]:
     }
 
 
-# The mail about a pool that is low.
+# The mail about a pool that is low; the field of NoticeSettings has the same name.
 LOW = {Account.CREDITS: "credits_low", Account.BALANCE: "balance_low"}
 
 
@@ -241,7 +249,9 @@ def _notify_managers(pool: LowPool, at: datetime) -> int:
     if crossing is None:
         return 0
     managers = Membership.objects.for_team(pool.team).live().managers().select_related("user").order_by("pk")
-    for manager in managers:
+    settings = _settings_of(managers)
+    wanting = [manager for manager in managers if getattr(settings[manager.user_id], kind)]
+    for manager in wanting:
         queue(
             kind=kind,
             to=manager.user.email,
@@ -255,4 +265,9 @@ def _notify_managers(pool: LowPool, at: datetime) -> int:
             dedupe_key=f"{about}{crossing}:{manager.user_id}",
             at=at,
         )
-    return len(managers)
+    return len(wanting)
+
+
+def _settings_of(members: Iterable[Membership]) -> dict[int, NoticeSettings]:
+    """By user id: what each wants to be mailed."""
+    return NoticeSettings.objects.of([membership.user for membership in members])

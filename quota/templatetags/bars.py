@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -194,8 +195,8 @@ def _aloud(window: QuotaWindow, outlook: Outlook | None, words: str) -> str:
     text = ", ".join(parts)
     if outlook and outlook.releases:
         first = outlook.releases[0]
-        comes = _("%(amount)s comes back at %(time)s UTC")
-        text += "; " + comes % {"amount": about_usd(first.nanousd), "time": f"{first.at:%H:%M}"}
+        comes = _("%(amount)s comes back at %(time)s")
+        text += "; " + comes % {"amount": about_usd(first.nanousd), "time": _clock(first.at)}
     return text
 
 
@@ -210,14 +211,14 @@ def _strip(window: QuotaWindow, releases: Sequence[Release], at: datetime) -> di
         height = max(STRIP_HEIGHT * release.nanousd / most, 0.5)
         columns.append(f"M{column} {STRIP_HEIGHT}v-{height:.2f}h.8v{height:.2f}z")
     highest = max(releases, key=lambda release: release.nanousd)
-    words = _("What comes back over the next %(time)s; the most, %(amount)s, at %(moment)s UTC")
+    words = _("What comes back over the next %(time)s; the most, %(amount)s, at %(moment)s")
     return {
         "path": "".join(columns),
         "words": words
         % {
             "time": _span(window.limit.rule.length),
             "amount": about_usd(highest.nanousd),
-            "moment": f"{highest.at:%H:%M}",
+            "moment": _clock(highest.at),
         },
     }
 
@@ -243,10 +244,14 @@ def _in(time: timedelta) -> str:
 
 
 def _moment(at: datetime, since: datetime | None = None) -> SafeString:
-    """Without its day, where that is the day of `since`."""
-    if since is not None and at.date() == since.date():
-        words = f"{at:%H:%M}"
-    else:
-        # As the filter `date` writes "D j M, H:i", in a quarter of its time.
-        words = f"{WEEKDAYS_ABBR[at.weekday()]} {at.day} {str(MONTHS_3[at.month]).title()}, {at:%H:%M}"
-    return format_html('<time datetime="{}">{} UTC</time>', at.isoformat(), words)
+    """By the reader's clock; without its day, where that is the day of `since`."""
+    local, words = timezone.localtime(at), _clock(at)
+    if since is None or local.date() != timezone.localtime(since).date():
+        # As the filter `date` writes "D j M, H:i T", in a quarter of its time.
+        words = f"{WEEKDAYS_ABBR[local.weekday()]} {local.day} {str(MONTHS_3[local.month]).title()}, {words}"
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), words)
+
+
+def _clock(at: datetime) -> str:
+    """`12:02 CEST`."""
+    return f"{timezone.localtime(at):%H:%M %Z}"

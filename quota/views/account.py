@@ -15,7 +15,8 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 
 from quota.forms import CreditRequestForm, SeatRequestForm
-from quota.models import UsageEvent
+from quota.models import CreditAccess, UsageEvent
+from quota.selectors.credits import credit_access
 from quota.selectors.key_use import KeyUse, key_use
 from quota.selectors.member_requests import (
     AnyRequest,
@@ -45,6 +46,7 @@ class Card:
 
     bar: UsageBar
     seat_number: int | None
+    access: CreditAccess
     key: SubscriptionKey | None
     own: OwnRequests | None
     lately: list[AnyRequest]
@@ -74,10 +76,12 @@ def account(request: PersonRequest) -> HttpResponse:
     keys = {row.membership_id: row for row in current}
     bars = usage_bars(memberships, at)
     numbers = Seat.objects.numbers(bar.seat_id for bar in bars)
+    access = CreditAccess.objects.of(memberships)
     cards = [
         _card(
             bar,
             numbers.get(bar.seat_id or 0),
+            access[bar.membership.pk],
             keys.get(bar.membership.pk),
             requests.get(bar.membership.pk),
             at,
@@ -104,11 +108,16 @@ def _first_steps(cards: list[Card]) -> FirstSteps | None:
 
 
 def _card(
-    bar: UsageBar, number: int | None, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime
+    bar: UsageBar,
+    number: int | None,
+    access: CreditAccess,
+    key: SubscriptionKey | None,
+    own: OwnRequests | None,
+    at: datetime,
 ) -> Card:
     lately = own.lately(at) if own else []
     makes_api_keys = may(bar.membership, Right.MAKE_API_KEYS)
-    return Card(bar, number, key, own, lately, has_all_access(bar.membership), makes_api_keys)
+    return Card(bar, number, access, key, own, lately, has_all_access(access), makes_api_keys)
 
 
 @team_page(get=Right.USE)
@@ -158,7 +167,7 @@ def credit_request(request: TeamRequest) -> HttpResponse:
         ),
     ):
         return _asked(request)
-    has_all = has_all_access(request.membership)
+    has_all = has_all_access(credit_access(request.membership))
     nothing = _("You may use the Team's Credits already, without a cap.") if has_all else ""
     waiting = own.credits if own else None
     return _ask_page(request, "quota/credit_request.html", form, waiting=waiting, nothing=nothing)

@@ -8,9 +8,8 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.forms import AccessForm, PolicyForm
+from quota.forms import AccessForm, PolicyForm, plain_credits
 from quota.models import CreditGrant, CreditLedgerEntry
-from quota.money import credits_text
 from quota.selectors.credits import credit_access, team_balance, team_credits, team_owes
 from quota.selectors.roster import roster
 from quota.services.credits import set_credit_access, set_team_credits
@@ -46,7 +45,7 @@ def overview(request: TeamRequest) -> HttpResponse:
 def policy(request: TeamRequest) -> HttpResponse:
     """May usage beyond a seat's quota fall to Credits, and below which balance are managers warned."""
     rules = team_credits(request.team.pk)
-    initial = {"overflow": rules.overflow, "low_balance": _plain(rules.low_balance_nanousd)}
+    initial = {"overflow": rules.overflow, "low_balance": plain_credits(rules.low_balance_nanousd)}
     form = PolicyForm(request.POST or None, initial=initial)
     if request.method == "POST" and attempt_form(
         form,
@@ -68,11 +67,11 @@ def access(request: TeamRequest, pk: int) -> HttpResponse:
     """One member's access to the pool, and its cap."""
     member = member_of(request.team, pk)
     row = credit_access(member)
-    cap = row.month_cap_nanousd
+    cap = row.granted_month_cap_nanousd
     initial = {
         "allowed": row.allowed,
         "overflow": row.overflow,
-        "month_cap": "" if cap is None else _plain(cap),
+        "month_cap": "" if cap is None else plain_credits(cap),
     }
     form = AccessForm(request.POST or None, initial=initial)
     if request.method == "POST" and attempt_form(
@@ -90,8 +89,3 @@ def access(request: TeamRequest, pk: int) -> HttpResponse:
         return redirect("team-credits", request.team.slug)
     context = {"form": form, "member": member}
     return show(request, "quota/credits_access.html", context, status=422 if form.errors else 200)
-
-
-def _plain(nanousd: int) -> str:
-    """Credits as a person would type them, without trailing zeros."""
-    return credits_text(nanousd).rstrip("0").rstrip(".")

@@ -11,7 +11,7 @@ WHERE n.id = s.id;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("teams", "0003_api_keys")]
+    dependencies = [("teams", "0004_time_zone")]
 
     operations = [
         migrations.AddField("seat", "number", models.PositiveIntegerField(null=True)),

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from teams import querysets
+from teams.time_zones import DEFAULT as DEFAULT_ZONE
 from teams.user_manager import UserManager
 
 # ASCII in small letters: what `canonical_email` makes of an address.
@@ -34,6 +35,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("closed at"), null=True, blank=True, help_text=_("Usage from before this moment still counts.")
     )
     is_staff = models.BooleanField(default=False)
+    # In which the person reads times; all of them are kept in UTC.
+    time_zone = models.CharField(max_length=64, default=DEFAULT_ZONE, db_default=DEFAULT_ZONE)
     # The only model that reads the clock: the sign-in library makes the row, and passes no moment.
     date_joined = models.DateTimeField(default=timezone.now)  # noqa: TID251
 
@@ -48,6 +51,10 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(fields=["email"], name="one_user_per_email"),
             models.CheckConstraint(
                 condition=Q(email__regex=CANONICAL), name="the_address_of_an_account_is_in_its_one_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(time_zone__regex=r"^[A-Za-z0-9_+/-]+$"),
+                name="a_time_zone_has_a_name_as_of_the_iana_database",
             ),
             models.CheckConstraint(
                 condition=Q(is_active=True, deactivated_at=None)

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from teams.models import Membership, User
 from teams.services import audit
 from teams.services.locks import lock_account
 from teams.services.teams import found, insert_with_free_slug
+from teams.time_zones import known_names
+from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.text import clean_name
 from tokenplan.kit.transactions import one_transaction
 
@@ -58,6 +61,18 @@ def deactivate(*, user: User, by: User | None, at: datetime) -> User:
         user.save(update_fields=["is_active", "deactivated_at"])
         audit.record(team=None, by=by, action="account.closed", subject=user.email, at=at)
     return user
+
+
+@one_transaction()
+def set_profile(*, user: User, name: str, time_zone: str) -> User:
+    """Sets the display name, as `set_name` does, and the zone in which times are shown to the person. Raises
+    InvalidValue.
+    """
+    if time_zone not in known_names():
+        raise InvalidValue(_("Choose one of the time zones."), pointer="/time_zone")
+    user.time_zone = time_zone
+    user.save(update_fields=["time_zone"])
+    return set_name(user=user, name=name)
 
 
 @one_transaction()

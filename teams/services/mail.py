@@ -8,15 +8,17 @@ from __future__ import annotations
 import logging
 import smtplib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template import Context, Engine
+from django.utils import timezone
 
 from teams.models import Mail, User
 from teams.services.mail_secrets import secrets_of
+from teams.time_zones import DEFAULT, zone_of
 from tokenplan.kit.transactions import one_transaction
 
 logger = logging.getLogger(__name__)
@@ -136,15 +138,17 @@ def _claim(*, at: datetime) -> Mail | None:
 
 
 def _message(mail: Mail) -> EmailMessage | None:
-    """The mail as it is sent, in the language that is active; None when its cause is gone: it is not sent."""
+    """The mail as it is sent, in the language that is active and with the times of its reader; None when its
+    cause is gone: it is not sent.
+    """
     secrets = secrets_of(mail)
     if secrets is None:
         return None
     context = {**mail.context, **secrets, "base_url": settings.BASE_URL}
     # Plain text: names appear as they are, not escaped for HTML.
-    text = (
-        Engine.get_default().get_template(f"mail/{mail.kind}.txt").render(Context(context, autoescape=False))
-    )
+    template = Engine.get_default().get_template(f"mail/{mail.kind}.txt")
+    with timezone.override(_zone_of(mail.to)):
+        text = template.render(Context(context, autoescape=False))
     subject, _, body = text.partition("\n")
     message_id = f"<mail-{mail.pk}@{urlsplit(settings.BASE_URL).hostname}>"
     return EmailMessage(
@@ -153,3 +157,8 @@ def _message(mail: Mail) -> EmailMessage | None:
         to=[mail.to],
         headers={"Message-ID": message_id},
     )
+
+
+def _zone_of(address: str) -> tzinfo:
+    """Of the account that has the address; UTC for whoever has none."""
+    return zone_of(User.objects.filter(email=address).values_list("time_zone", flat=True).first() or DEFAULT)

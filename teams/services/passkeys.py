@@ -1,4 +1,4 @@
-"""Passkeys: what is recorded of them, and how an operator helps whoever has lost theirs."""
+"""Second factors: what is recorded of them, and how an operator helps whoever has lost theirs."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from tokenplan.kit.transactions import one_transaction
 
 
 @one_transaction()
-def record(*, user: User, action: str, name: str, by: User, at: datetime) -> None:
-    """Records what the person did to a passkey of theirs, called `name`; the sign-in library writes the row.
+def record(*, user: User, action: str, by: User, at: datetime, name: str = "") -> None:
+    """Records what the person did to a second factor of theirs, a passkey called `name`; the sign-in library
+    writes the row.
 
     Call it in the transaction of that.
     """
-    audit.record(
-        team=None, by=by, action=f"passkey.{action}", subject=user.email, at=at, details={"name": name}
-    )
+    details = {"name": name} if name else {}
+    audit.record(team=None, by=by, action=action, subject=user.email, at=at, details=details)
 
 
 @one_transaction()
 def remove_all(*, user: User, by: User, at: datetime) -> None:
-    """An operator removes all passkeys and recovery codes of somebody who has lost them: the password alone
-    signs in then. Every confirmed address of the account gets a mail.
+    """An operator removes all passkeys, the authenticator app and the recovery codes of somebody who has lost
+    them: the password alone signs in then. Every confirmed address of the account gets a mail.
 
     Raises PermissionRefused for a superuser's account unless a superuser acts, and NotFound when there is
     nothing to remove.
     """
     if not by.is_staff or (user.is_superuser and not by.is_superuser):
-        raise PermissionRefused(_("Only a superuser removes the passkeys of a superuser."))
+        raise PermissionRefused(_("Only a superuser removes the second factors of a superuser."))
     lock_account(user)
     count, _kinds = Authenticator.objects.filter(user=user).delete()
     if not count:
-        raise NotFound(_("This account has no passkeys."))
+        raise NotFound(_("This account has no passkeys and no authenticator app."))
     entry = audit.record(team=None, by=by, action="passkey.all_removed", subject=user.email, at=at)
     for address in EmailAddress.objects.filter(user=user, verified=True).order_by("email"):
         mail.queue(

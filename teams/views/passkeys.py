@@ -31,27 +31,23 @@ from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
 from teams.models import User
 from teams.passkey_forms import REFUSED
-from teams.passkeys import codes_can_be_read, passkey_host, passkeys_of, recovery_codes_of
+from teams.passkeys import (
+    app_of,
+    codes_can_be_read,
+    has_second_factor,
+    passkey_host,
+    passkeys_of,
+    recovery_codes_of,
+)
 from teams.services import passkeys as service
 from teams.services.locks import lock_account
 from teams.views.base import PersonRequest, person_page
 from teams.views.proof import needs_proof
 from tokenplan.kit.pages import View
 from tokenplan.kit.transactions import one_transaction
-
-
-@person_page
-@require_safe
-def passkeys(request: PersonRequest) -> HttpResponse:
-    """The person's passkeys, and how many recovery codes are left."""
-    row = recovery_codes_of(request.user)
-    left = len(row.wrap().get_unused_codes()) if row and codes_can_be_read(row) else 0
-    context = {"passkeys": [one.wrap() for one in passkeys_of(request.user)], "codes_left": left}
-    return render(request, "teams/passkeys.html", {**context, "host": passkey_host()})
 
 
 class AddPasskey(library.AddWebAuthnView):  # type: ignore[misc]  # the library has no types
@@ -77,7 +73,7 @@ class RenamePasskey(library.EditWebAuthnView):  # type: ignore[misc]
 
 
 class RemovePasskey(library.RemoveWebAuthnView):  # type: ignore[misc]
-    """With the last passkey the recovery codes go too."""
+    """With the last second factor the recovery codes go too."""
 
     template_name = "teams/passkey_remove.html"
     success_url = reverse_lazy("mfa_index")
@@ -116,20 +112,22 @@ class SignInByPasskey(NextRedirectMixin, library.LoginWebAuthnView):  # type: ig
 
 
 class SecondFactor(AuthenticateView):  # type: ignore[misc]
-    """After the password: a passkey, or a recovery code."""
+    """After the password: a passkey, a code of the authenticator app, or a recovery code."""
 
     template_name = "account/second_factor.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user = self.stage.login.user
         with account_locked(user):
-            if not passkeys_of(user).exists():  # as the library does where there was none before
+            if not has_second_factor(user):  # as the library does where there was none before
                 return redirect("account_login")
             response: HttpResponse = super().post(request, *args, **kwargs)
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "host": passkey_host()}
+        user = self.stage.login.user
+        host = passkey_host() if passkeys_of(user).exists() else None
+        return {**super().get_context_data(**kwargs), "host": host, "has_app": app_of(user) is not None}
 
 
 class ConfirmByPasskey(library.ReauthenticateWebAuthnView):  # type: ignore[misc]
@@ -166,12 +164,12 @@ def _say_why(request: HttpRequest, form: Form) -> None:
 
 def _record(request: HttpRequest, action: str, name: str) -> None:
     person: Any = request.user
-    service.record(user=person, action=action, name=name, by=person, at=timezone.now())
+    service.record(user=person, action=f"passkey.{action}", name=name, by=person, at=timezone.now())
 
 
 @contextmanager
 def account_locked(user: User) -> Iterator[None]:
-    """One transaction, in which nobody else changes the person's passkeys and recovery codes."""
+    """One transaction, in which nobody else changes the person's second factors and recovery codes."""
     with one_transaction():
         lock_account(user)
         yield
@@ -193,16 +191,21 @@ def where_one_can_be_added(view: View) -> View:
 
     @wraps(view)
     def page(request: PersonRequest) -> HttpResponse:
-        host, sentences = passkey_host(), []
-        try:
-            validate_can_add_authenticator(request.user)
-        except ValidationError as refusal:
-            sentences = refusal.messages
+        host, sentences = passkey_host(), against_adding(request.user)
         if host and not sentences:
             return view(request)
         return render(request, "teams/passkey_refused.html", {"host": host, "sentences": sentences})
 
     return page
+
+
+def against_adding(user: User) -> list[str]:
+    """Why the account takes no second factor: an address of it is not confirmed."""
+    try:
+        validate_can_add_authenticator(user)
+    except ValidationError as refusal:
+        return list(refusal.messages)
+    return []
 
 
 def of_ones_own(view: View) -> View:
@@ -217,12 +220,12 @@ def of_ones_own(view: View) -> View:
     return page
 
 
-def with_a_passkey(view: View) -> View:
-    """Recovery codes stand in for a passkey, so that there are none without one."""
+def with_a_second_factor(view: View) -> View:
+    """Recovery codes stand in for a second factor, so that there are none without one."""
 
     @wraps(view)
     def page(request: PersonRequest) -> HttpResponse:
-        return view(request) if passkeys_of(request.user).exists() else redirect("mfa_index")
+        return view(request) if has_second_factor(request.user) else redirect("mfa_index")
 
     return page
 
@@ -233,7 +236,7 @@ def with_a_passkey(view: View) -> View:
 @needs_proof("GET", "POST")
 @in_one_tab
 def add(request: PersonRequest) -> HttpResponse:
-    return _shown(AddPasskey, request)
+    return shown(AddPasskey, request)
 
 
 @never_cache
@@ -242,7 +245,7 @@ def add(request: PersonRequest) -> HttpResponse:
 @needs_proof("GET", "POST")
 @in_one_tab
 def rename(request: PersonRequest, pk: int) -> HttpResponse:
-    return _shown(RenamePasskey, request, pk=pk)
+    return shown(RenamePasskey, request, pk=pk)
 
 
 @never_cache
@@ -251,12 +254,12 @@ def rename(request: PersonRequest, pk: int) -> HttpResponse:
 @needs_proof("GET", "POST")
 @in_one_tab
 def remove(request: PersonRequest, pk: int) -> HttpResponse:
-    return _shown(RemovePasskey, request, pk=pk)
+    return shown(RemovePasskey, request, pk=pk)
 
 
 @never_cache
 @person_page
-@with_a_passkey
+@with_a_second_factor
 @needs_proof("GET")
 @in_one_tab
 def codes(request: PersonRequest) -> HttpResponse:
@@ -265,7 +268,7 @@ def codes(request: PersonRequest) -> HttpResponse:
 
 @never_cache
 @person_page
-@with_a_passkey
+@with_a_second_factor
 @needs_proof("GET")
 @in_one_tab
 def codes_file(request: PersonRequest) -> HttpResponse:
@@ -274,11 +277,11 @@ def codes_file(request: PersonRequest) -> HttpResponse:
 
 @never_cache
 @person_page
-@with_a_passkey
+@with_a_second_factor
 @needs_proof("GET", "POST")
 @in_one_tab
 def new_codes(request: PersonRequest) -> HttpResponse:
-    return _shown(NewRecoveryCodes, request)
+    return shown(NewRecoveryCodes, request)
 
 
 sign_in = never_cache(SignInByPasskey.as_view())
@@ -286,7 +289,7 @@ second_factor = never_cache(SecondFactor.as_view())
 confirm = never_cache(ConfirmByPasskey.as_view())
 
 
-def _shown(view: Any, request: PersonRequest, **kwargs: int) -> HttpResponse:
+def shown(view: Any, request: PersonRequest, **kwargs: int) -> HttpResponse:
     response: HttpResponse = view.as_view()(request, **kwargs)
     return response
 
@@ -296,4 +299,4 @@ def _of_readable_codes(view: Any, request: PersonRequest) -> HttpResponse:
     row = recovery_codes_of(request.user)
     if row is None or not codes_can_be_read(row):
         return redirect("mfa_generate_recovery_codes")
-    return _shown(view, request)
+    return shown(view, request)

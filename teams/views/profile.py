@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from teams.forms import ProfileForm
-from teams.services.accounts import set_name
+from teams.services.accounts import set_profile
 from teams.views.base import PersonRequest, person_page
 from tokenplan.kit.pages import attempt_form
 
@@ -17,10 +17,11 @@ from tokenplan.kit.pages import attempt_form
 @person_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: PersonRequest) -> HttpResponse:
-    """The person's display name."""
-    form = ProfileForm(request.POST or None, initial={"name": request.user.name})
+    """The person's display name and time zone."""
+    initial = {"name": request.user.name, "time_zone": request.user.time_zone}
+    form = ProfileForm(request.POST or None, initial=initial)
     if request.method == "POST" and attempt_form(
-        form, lambda: set_name(user=request.user, name=form.cleaned_data["name"])
+        form, lambda: set_profile(user=request.user, **form.cleaned_data)
     ):
         messages.success(request, _("You are shown as %(name)s.") % {"name": request.user.display_name})
         return redirect("account-profile")

@@ -29,6 +29,7 @@ PAGES = {
     "team-balance-purchases": page(OWNER),
     "team-balance-auto-top-up": page(OWNER, OWNER),
     "account-bar": page(ALL),
+    "account-own-cap": page(ALL, ALL),
     "account-key": page(ALL),
     "account-key-rotate": page(ALL, ALL),
     "account-key-revoke": page(None, ALL),
@@ -155,7 +156,10 @@ CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
 # One's own, whatever the Team: a page asks to sign in, the API answers 401.
 OWN_PAGES = {
     "account",
+    "account-notices",
     "account-profile",
+    "account-session-end",
+    "account-sessions-end-others",
     "account-token-revoke",
     "account-tokens",
     "invite-link",
@@ -164,7 +168,7 @@ OWN_PAGES = {
     "team-new",
 } | PASSKEY_PAGES
 # A row of somebody else does not exist there (tests/teams/views).
-OWN_ROWS = {"account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
+OWN_ROWS = {"account-session-end", "account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
 OWN_API = {
     *("api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"),
     *("api-own-invite", "api-invite-accept"),

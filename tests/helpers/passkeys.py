@@ -20,7 +20,9 @@ from fido2.webauthn import AttestationObject, AttestedCredentialData, Authentica
 ADD = "/account/passkeys/add/"
 # A person's own, by the names that the sign-in library knows them by.
 PAGES = {
+    "mfa_activate_totp",
     "mfa_add_webauthn",
+    "mfa_deactivate_totp",
     "mfa_download_recovery_codes",
     "mfa_edit_webauthn",
     "mfa_generate_recovery_codes",

@@ -71,7 +71,7 @@ def add_a_passkey(page: Page, url: str) -> None:
     """By the menu, after the password."""
     sign_in(page, url, "ada@example.com")
     open_own_menu(page)
-    page.get_by_role("link", name="Passkeys").click()
+    page.get_by_role("link", name="Security").click()
     page.get_by_role("link", name="Add a passkey").click()
     confirm_password(page)
     page.get_by_label("Name").fill("my laptop")
@@ -95,7 +95,7 @@ def test_a_passkey_is_added_signs_in_confirms_and_is_removed(browser_page: Page,
     page.get_by_role("button", name="Use a passkey").click()
     assert KEY.match(page.locator("#key").inner_text())
 
-    page.goto(f"{url}/account/passkeys/")
+    page.goto(f"{url}/account/security/")
     page.get_by_role("link", name="Remove… my laptop").click()
     page.get_by_role("button", name="Remove the passkey").click()
     expect(page.get_by_role("status")).to_contain_text("no longer signs you in")
@@ -117,7 +117,7 @@ def test_after_the_password_a_passkey_or_a_code_on_a_phone(browser_page: Page, u
     Authenticator(page)
     add_a_passkey(page, url)
     code = page.locator("#codes li").first.inner_text()
-    for path in ("/account/passkeys/", "/account/passkeys/add/", "/account/passkeys/recovery-codes/"):
+    for path in ("/account/security/", "/account/passkeys/add/", "/account/passkeys/recovery-codes/"):
         page.goto(url + path)
         assert overhang(page) <= 0, path
     sign_out(page)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.db import transaction
 from django.test import Client
@@ -28,6 +29,7 @@ from tests.helpers.address_table import OWN_ROWS, TEAMS
 from tests.helpers.factories import T0
 from tests.helpers.passkeys import ADD, SoftPasskey, options
 from tests.helpers.proof import prove
+from tests.helpers.totp import app_shown
 from tests.keepers import files
 from tests.keepers.test_tenancy import Scene, make_everything
 from tokenplan.runtime.folders import ROOT
@@ -38,10 +40,14 @@ PROVED = {
     "account-key": {"GET"},
     "account-key-rotate": {"GET", "POST"},
     "account-tool": {"GET"},
+    "account-session-end": {"POST"},
+    "account-sessions-end-others": {"POST"},
     "account-tokens": {"POST"},
     "account_email": {"POST"},
     "account_set_password": {"GET", "POST"},
+    "mfa_activate_totp": {"GET", "POST"},
     "mfa_add_webauthn": {"GET", "POST"},
+    "mfa_deactivate_totp": {"GET", "POST"},
     "mfa_download_recovery_codes": {"GET"},
     "mfa_edit_webauthn": {"GET", "POST"},
     "mfa_generate_recovery_codes": {"GET", "POST"},
@@ -66,8 +72,10 @@ PROVED = {
 ASKS = [(name, method) for name, methods in PROVED.items() for method in sorted(methods)]
 # Stripe is away here, so these write nothing even with the proof.
 AT_STRIPE = {"team-portal", "api-portal"}
-# These are about a passkey that is there.
-PASSKEYS = {name for name in PROVED if name.startswith("mfa_") and name != "mfa_add_webauthn"}
+# These add a second factor; the others are about one that is there.
+ADDING = {"mfa_activate_totp", "mfa_add_webauthn"}
+SESSION = "account-session-end"
+PASSKEYS = {name for name in PROVED if name.startswith("mfa_") and name not in ADDING}
 TOKEN = {"name": "ci", "scope": "manage", "expires_in_days": 7}
 # What each address would do at once with the proof; transfer and deletion get the row's own values below.
 BODIES: dict[str, dict[str, Any]] = {
@@ -149,19 +157,30 @@ def undone() -> Iterator[None]:
 def url_of(scene: Scene, name: str) -> str:
     if name in TEAMS:
         return scene.url(name)
-    rows = Authenticator.objects.filter(type="webauthn")
+    rows = UserSession.objects.all() if name == SESSION else Authenticator.objects.filter(type="webauthn")
     return reverse(name, kwargs={"pk": rows.get().pk} if name in OWN_ROWS else None)
+
+
+def a_phone(owner: User) -> None:
+    """Where the Owner is signed in too."""
+    session = session_of(owner).session
+    UserSession.objects.create(
+        user=owner, session_key=session.session_key, ip="127.0.0.1", user_agent="phone", created_at=T0
+    )
 
 
 def with_a_passkey(scene: Scene, name: str) -> str:
     """Where a recent proof is asked for first, now that the Owner has what the address is about."""
+    owner = scene.people["owner"]
+    if "session" in name:
+        a_phone(owner)
     if name not in PASSKEYS:
         return "/accounts/reauthenticate/code/"
-    owner = scene.people["owner"]
     Authenticator.objects.create(user=owner, type="webauthn", data={"name": "phone"})
     codes = Authenticator.objects.create(user=owner, type="recovery_codes", data={"used_mask": 0})
     codes.data["seed"] = sealed("0" * 80)
     codes.save()
+    Authenticator.objects.create(user=owner, type="totp", data={"secret": sealed("A" * 32)})
     return "/accounts/reauthenticate/passkey/"
 
 
@@ -185,6 +204,10 @@ def ask(client: Client, scene: Scene, name: str, method: str, **headers: str) ->
 def passkey_made_by(client: Client) -> dict[str, str]:
     made = SoftPasskey().made(options(client.get(ADD)))
     return {"name": "phone", "credential": json.dumps(made)}
+
+
+def code_made_by(client: Client) -> dict[str, str]:
+    return {"code": app_shown(client.get(reverse("mfa_activate_totp")).content.decode()).code()}
 
 
 def everything() -> dict[str, list[Any]]:
@@ -272,10 +295,11 @@ def test_control_with_the_proof_the_same_request_is_done(scene: Scene, name: str
         scene.people["owner"].memberships.get(team__slug=scene.slug).team.seats.update(removed_at=T0)
     with_a_passkey(scene, name)
     client = prove(session_of(owner))
-    body = passkey_made_by(client) if name == "mfa_add_webauthn" else None
+    made = {"mfa_add_webauthn": passkey_made_by, "mfa_activate_totp": code_made_by}.get(name)
+    body = made(client) if made else None
     before = everything()
 
-    answer = client.post(ADD, body) if body else ask(client, scene, name, method)
+    answer = client.post(reverse(name), body) if body else ask(client, scene, name, method)
 
     assert answer.status_code in (200, 201, 204, 302), answer
     if not name.endswith("key-reveal"):

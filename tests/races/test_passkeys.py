@@ -22,8 +22,9 @@ from tests.helpers.races import waiting
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PASSWORD = "correct-horse-battery"
-PAGE = "/account/passkeys/"
-CODES = f"{PAGE}recovery-codes/"
+PAGE = "/account/security/"
+PASSKEYS = "/account/passkeys/"
+CODES = f"{PASSKEYS}recovery-codes/"
 Post = Callable[[], Any]
 
 
@@ -80,7 +81,7 @@ def adding(client: Client) -> Post:
 
 
 def removing(client: Client, row: Authenticator) -> Post:
-    return lambda: client.post(f"{PAGE}{row.pk}/remove/")
+    return lambda: client.post(f"{PASSKEYS}{row.pk}/remove/")
 
 
 def rows() -> list[str]:
@@ -189,7 +190,7 @@ def test_a_passkey_that_is_renamed_while_it_is_removed_stays_removed(ada: User) 
     row = passkeys()[0]
 
     _early, late = while_uncommitted(
-        removing(mine, row), lambda: other.post(f"{PAGE}{row.pk}/rename/", {"name": "old phone"})
+        removing(mine, row), lambda: other.post(f"{PASSKEYS}{row.pk}/rename/", {"name": "old phone"})
     )
 
     assert late.status_code == 404

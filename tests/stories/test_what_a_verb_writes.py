@@ -18,6 +18,7 @@ from quota.services import (
     entitlements,
     gateways,
     members,
+    notice_settings,
     notices,
     owed,
     reservations,
@@ -189,6 +190,16 @@ QUOTA: dict[str, Verb] = {
             membership=w.bob, allowed=False, overflow="never", month_cap_nanousd=None, at=NOW, by=None
         ),
         "AuditEntry +1, CreditAccess ~1, PastCreditAccess +1",
+    ),
+    "set an own cap": (
+        lambda w: credits.set_own_cap(membership=w.bob, month_cap_nanousd=0, at=NOW, by=w.shared),
+        "AuditEntry +1, CreditAccess ~1, PastCreditAccess +1",
+    ),
+    "choose notices": (
+        lambda w: notice_settings.set_notices(
+            user=w.shared, thresholds=[50], credits_low=True, balance_low=False
+        ),
+        "NoticeSettings +1",
     ),
     "set the policy": (
         lambda w: credits.set_team_credits(

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "correct-horse-battery"
 OTHER = {"password1": "another-horse-battery", "password2": "another-horse-battery"}
 WORK = "o'ada@work.example"
-PAGE = "/account/passkeys/"
+PASSKEYS = "/account/passkeys/"
 CHANGED = """\
 Hello,
 
@@ -32,8 +32,8 @@ your account with Token Plan was changed:
 
 It came from the address 127.0.0.1, with the browser Ada's & <Firefox>, on 3 Jun 2026, 10:02 UTC.
 
-If it was not you: reset your password, look through your e-mail addresses and passkeys, and revoke your \
-keys and access tokens."""
+If it was not you: reset your password, look through your e-mail addresses, passkeys and sessions, and \
+revoke your keys and access tokens."""
 CODE = """\
 Hello,
 
@@ -94,7 +94,7 @@ def address(client: Client, action: str) -> None:
 
 
 def remove_a_passkey(client: Client) -> None:
-    client.post(f"{PAGE}{Authenticator.objects.get(type='webauthn').pk}/remove/")
+    client.post(f"{PASSKEYS}{Authenticator.objects.get(type='webauthn').pk}/remove/")
 
 
 def choose_a_password(client: Client) -> None:
@@ -156,7 +156,7 @@ CHANGES: list[tuple[Step, Step, str, str]] = [
     ),
     (
         has_a_passkey,
-        lambda client: client.post(f"{PAGE}recovery-codes/new/"),
+        lambda client: client.post(f"{PASSKEYS}recovery-codes/new/"),
         "New recovery codes for your account",
         "New recovery codes were made for your account, and the earlier ones no longer work.",
     ),

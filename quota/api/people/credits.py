@@ -32,7 +32,9 @@ class AccessSerializer(serializers.Serializer[CreditAccess]):
     allowed = serializers.BooleanField()
     overflow = serializers.ChoiceField(OVERFLOW)
     month_cap = CreditsField(
-        source="month_cap_nanousd", allow_null=True, help_text="Of a calendar month in UTC; null: none."
+        source="granted_month_cap_nanousd",
+        allow_null=True,
+        help_text="Of a calendar month in UTC; null: none.",
     )
 
 
@@ -154,5 +156,12 @@ class Access(TeamView):
     )
     def put(self, request: Request, slug: str, pk: int) -> Response:
         member, body = member_of(self.team, pk), checked(AccessSerializer, request)
-        access = set_credit_access(membership=member, at=timezone.now(), by=self.person, **body)
+        access = set_credit_access(
+            membership=member,
+            allowed=body["allowed"],
+            overflow=body["overflow"],
+            month_cap_nanousd=body["granted_month_cap_nanousd"],
+            at=timezone.now(),
+            by=self.person,
+        )
         return Response(AccessSerializer(access).data)

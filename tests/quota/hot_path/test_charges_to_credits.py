@@ -16,7 +16,7 @@ from quota.models import (
     OwedUsage,
 )
 from quota.selectors.usage_bar import usage_bar
-from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_team_credits
+from quota.services.credits import expire_lots, freeze_lot, set_credit_access, set_own_cap, set_team_credits
 from quota.services.entitlements import suspend_seat
 from teams.models import Membership, Team
 from teams.services.memberships import end_membership
@@ -120,6 +120,45 @@ def test_a_month_cap_bounds_what_is_used_and_held(scene: Scene) -> None:
     with pytest.raises(NoUsableResources):
         desk.ask(1, at=T0.replace(day=30, hour=23, minute=59))
     assert desk.ask(10, at=T0.replace(month=7, day=1, hour=0, minute=0)).from_credits_nanousd == 10 * PENNY
+
+
+def test_the_lower_of_the_granted_cap_and_the_members_own_holds_to_the_nanodollar(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team)
+    allow_credits(member, month_cap=10 * PENNY)
+    desk = make_desk(member)
+    set_own_cap(membership=member, month_cap_nanousd=6 * PENNY, at=T0, by=member.user)
+    assert desk.use(4, at=T0 + SECOND).from_credits_nanousd == 4 * PENNY
+    assert usage_bar(member, T0 + MINUTE).credits.usable == 2 * PENNY
+    with pytest.raises(NoUsableResources):
+        desk.ask(3, at=T0 + MINUTE)
+
+    set_own_cap(membership=member, month_cap_nanousd=0, at=T0 + MINUTE, by=member.user)
+    with pytest.raises(NoUsableResources):
+        desk.ask(1, at=T0 + 2 * MINUTE)
+
+    set_own_cap(membership=member, month_cap_nanousd=None, at=T0 + 2 * MINUTE, by=member.user)
+    assert desk.ask(6, at=T0 + 3 * MINUTE).from_credits_nanousd == 6 * PENNY
+    with pytest.raises(NoUsableResources):
+        desk.ask(1, at=T0 + 3 * MINUTE)
+
+
+def test_not_without_me_leaves_the_quota_and_stops_behind_it(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    set_own_cap(membership=scene.owner, month_cap_nanousd=0, at=T0, by=scene.owner.user)
+    scene.desk.use(985, at=T0 + SECOND)
+    with pytest.raises(QuotaExhausted):
+        scene.desk.ask(12, at=T0 + SECOND)
+    assert scene.desk.ask(5, at=T0 + SECOND).from_quota_nanousd == 5 * PENNY
+
+
+def test_late_usage_is_judged_by_the_own_cap_of_its_moment(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team, credits=True)
+    set_own_cap(membership=member, month_cap_nanousd=0, at=T0 + 10 * MINUTE, by=member.user)
+    set_own_cap(membership=member, month_cap_nanousd=PENNY, at=T0 + 20 * MINUTE, by=member.user)
+
+    assert [usable(member, moment * MINUTE) for moment in (9, 10, 20)] == [USD, 0, PENNY]
 
 
 def test_a_month_cap_is_the_persons_also_after_leaving_and_coming_back(scene: Scene) -> None:

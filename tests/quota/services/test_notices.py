@@ -9,6 +9,7 @@ import pytest
 from django.core import mail as outbox
 
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry
+from quota.models.notice_settings import THRESHOLDS
 from quota.services.balance import add_to_balance, set_balance_alert
 from quota.services.credits import adjust_lot, freeze_lot, set_team_credits
 from quota.services.entitlements import entitle_seat, suspend_seat
@@ -45,7 +46,7 @@ SHORT = limits(10 * CENT, 100 * USD)  # the window of five hours fills, the week
 
 def kinds(scene: Scene) -> list[str]:
     """What was mailed, in order."""
-    mails = Mail.objects.filter(kind__in=["quota_80", "quota_100", "credits_low", "balance_low"])
+    mails = Mail.objects.filter(kind__in=[*(f"quota_{t}" for t in THRESHOLDS), "credits_low", "balance_low"])
     return list(mails.order_by("pk").values_list("kind", flat=True))
 
 
@@ -222,7 +223,7 @@ def test_a_mail_keeps_values_and_makes_its_sentences_when_it_is_sent() -> None:
     [
         ({"allowed": False}, "your access to the Team's Credits is off"),
         ({"overflow": "never"}, "this is switched off, for you or for the Team"),
-        ({"month_cap_nanousd": 0}, "your 0 Credits of this month are used"),
+        ({"granted_month_cap_nanousd": 0}, "your 0 Credits of this month are used"),
     ],
 )
 def test_the_mail_says_why_credits_do_not_pay(rules: dict[str, object], reason: str) -> None:

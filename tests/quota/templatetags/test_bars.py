@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.template import engines
+from django.utils import timezone
 
 from quota.outlook import Outlook
 from quota.templatetags.bars import window_bar
@@ -96,6 +97,19 @@ LEFT = '<span title="$10.00">$10.00</span> left of $10.00'
 )
 def test_it_says_what_is_left_and_when_there_is_more(one: QuotaWindow, text: str) -> None:
     assert lines(one) == text
+
+
+def test_its_times_are_those_of_its_reader() -> None:
+    """In Tokyo it is the next day at 15:00 UTC, and there it is also midnight between NOW and then."""
+    one = window(used=3 * USD, released=2 * USD)
+
+    with timezone.override("Asia/Tokyo"):
+        alone, now = lines(one), lines(one, outlook=Outlook(NOW))
+
+    end = '<time datetime="2026-06-03T15:00:00+00:00">Thu 4 Jun, 00:00 JST</time>'
+    soon = '<time datetime="2026-06-03T14:00:00+00:00">23:00 JST</time>'
+    assert f"all free by {end}" in alone
+    assert now.endswith(f"({soon}) · all free by {end}")
 
 
 def test_with_the_moment_it_says_how_long_that_is() -> None:

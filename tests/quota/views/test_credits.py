@@ -40,7 +40,7 @@ def test_balance_lots_and_ledger_with_exact_numbers(as_user: AsUser) -> None:
     assert "Balance 4,750 $4.75" in page
     # The lot that expires first is empty, so only the other is left.
     late, soon = CreditGrant.objects.order_by("-expires_at")
-    assert f"Expires (UTC) {late.pk} 4,750 5,000 2026-06-03 2027-06-03 10:02 Who may" in page
+    assert f"Expires {late.pk} 4,750 5,000 2026-06-03 2027-06-03 10:02 Who may" in page
     assert f"Use -1,000 {soon.pk} usage of penny" in page
     assert f"Use -250 {late.pk} usage of penny" in page
     assert f"Purchase +5,000 {late.pk}" in page

@@ -9,6 +9,7 @@ from teams.services import accounts
 from teams.services.teams import create_team, insert_with_free_slug
 from tests.helpers.people import NOON, person
 from tests.helpers.races import race
+from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import refused_by
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,24 @@ def test_a_person_may_take_a_name_and_drop_it() -> None:
     assert user.display_name == "ann@example.com"
     assert accounts.set_name(user=user, name="  Ann   Lee ").display_name == "Ann Lee"
     assert accounts.set_name(user=user, name="").display_name == "ann@example.com"
+
+
+@pytest.mark.parametrize("zone", ["", "utc", "Mars/Base", "Europe/Berlin "])
+def test_a_time_zone_is_one_of_those_there_are(zone: str) -> None:
+    user = person("ann@example.com")
+    accounts.set_profile(user=user, name="Ann", time_zone="Europe/Berlin")
+
+    with pytest.raises(InvalidValue) as refusal:
+        accounts.set_profile(user=user, name="Eve", time_zone=zone)
+
+    assert refusal.value.pointer == "/time_zone"
+    user.refresh_from_db()
+    assert (user.name, user.time_zone) == ("Ann", "Europe/Berlin")
+
+
+def test_the_database_refuses_a_time_zone_of_another_shape() -> None:
+    with pytest.raises(IntegrityError, match="a_time_zone_has_a_name_as_of_the_iana_database"):
+        User.objects.create_user("ann@example.com", "x", time_zone="Mars Base")
 
 
 def test_a_superuser_is_staff() -> None:

@@ -8,7 +8,7 @@ from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
-from teams.models import Mail
+from teams.models import Mail, User
 from teams.services import mail
 from teams.tasks import deliver_mail
 from tests.helpers.people import NOON
@@ -186,6 +186,29 @@ def test_the_task_and_the_command_send_what_waits(mailoutbox: list[EmailMessage]
     call_command("deliver_mail", stdout=out)
     assert out.getvalue().endswith("0 mails sent.\n")
     assert len(mailoutbox) == 3
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [("UTC", "2026-06-03 22:02 UTC"), ("Europe/Berlin", "2026-06-04 00:02 CEST"), (None, "22:02 UTC")],
+)
+def test_its_times_are_those_of_its_reader(
+    zone: str | None, said: str, mailoutbox: list[EmailMessage]
+) -> None:
+    if zone:
+        User.objects.create_user("bob@example.com", "x", time_zone=zone)
+    context: dict[str, str | int] = {
+        "team": "Acme",
+        "slug": "acme",
+        "balance_nanousd": 1,
+        "threshold_nanousd": 2,
+        "at": "2026-06-03T22:02:00+00:00",
+    }
+    mail.queue(kind="credits_low", to="bob@example.com", context=context, dedupe_key="k", at=NOON)
+
+    mail.deliver_due(at=NOON)
+
+    assert f"{said}. That is below" in mailoutbox[0].body
 
 
 @pytest.mark.parametrize(

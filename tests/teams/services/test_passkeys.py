@@ -43,8 +43,8 @@ def test_all_are_removed_recorded_and_mailed_to_every_confirmed_address(
     assert (entry.action, entry.subject, entry.by) == ("passkey.all_removed", "ada@example.com", operator)
     mail.deliver_due(at=T0)
     assert sorted(one.to[0] for one in mailoutbox) == ["ada@example.com", "ada@work.example"]
-    assert {one.subject for one in mailoutbox} == {"An operator removed your passkeys"}
-    assert "/account/passkeys/" in mailoutbox[0].body
+    assert {one.subject for one in mailoutbox} == {"An operator removed your passkeys and authenticator app"}
+    assert "/account/security/" in mailoutbox[0].body
 
 
 def test_there_has_to_be_one() -> None:

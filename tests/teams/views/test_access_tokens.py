@@ -179,21 +179,3 @@ def test_another_persons_token_is_neither_listed_nor_there(client: Client, as_us
     assert client.post(f"{URL}{token.pk}/revoke/").status_code == 404
     assert me(text) == 200
     assert "secret plan" in read(as_user(other), URL)
-
-
-def test_the_display_name_is_changed_and_taken_away(client: Client) -> None:
-    assert "You are shown as Ada Lovelace." in submit(client, "/account/profile/", name="  Ada  Lovelace ")
-    assert User.objects.get(email="ada@example.com").name == "Ada Lovelace"
-    assert 'value="Ada Lovelace"' in client.get("/account/profile/").content.decode()
-
-    assert "You are shown as ada@example.com." in submit(client, "/account/profile/", name="")
-    assert User.objects.get(email="ada@example.com").name == ""
-
-
-@pytest.mark.parametrize("name", ["x" * 101, "a\u202eb"])
-def test_a_name_that_is_refused_changes_nothing(client: Client, name: str) -> None:
-    answer = client.post("/account/profile/", {"name": name})
-
-    assert answer.status_code == 422
-    assert 'id="id_name_error"' in answer.content.decode()
-    assert User.objects.get(email="ada@example.com").name == ""

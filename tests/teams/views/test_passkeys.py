@@ -22,8 +22,9 @@ from tests.helpers.reading import read, words
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
 PASSWORD = "correct-horse-battery"
-PAGE = "/account/passkeys/"
-CODES = f"{PAGE}recovery-codes/"
+PAGE = "/account/security/"
+PASSKEYS = "/account/passkeys/"
+CODES = f"{PASSKEYS}recovery-codes/"
 
 
 @pytest.fixture(autouse=True)
@@ -217,8 +218,8 @@ def test_renaming(client: Client) -> None:
     SoftPasskey().add_to(client)
     row = Authenticator.objects.get(type="webauthn")
 
-    assert client.post(f"{PAGE}{row.pk}/rename/", {"name": "old phone"}).headers["Location"] == PAGE
-    assert client.post(f"{PAGE}{row.pk}/rename/", {"name": "x" * 101}).status_code == 200
+    assert client.post(f"{PASSKEYS}{row.pk}/rename/", {"name": "old phone"}).headers["Location"] == PAGE
+    assert client.post(f"{PASSKEYS}{row.pk}/rename/", {"name": "x" * 101}).status_code == 200
 
     assert "old phone" in read(client, PAGE)
 
@@ -226,9 +227,9 @@ def test_renaming(client: Client) -> None:
 def test_the_last_passkey_takes_the_codes_with_it(client: Client, ada: User) -> None:
     SoftPasskey().add_to(client, name="my phone")
     row = Authenticator.objects.get(type="webauthn")
-    assert "my phone will no longer sign you in" in read(client, f"{PAGE}{row.pk}/remove/")
+    assert "my phone will no longer sign you in" in read(client, f"{PASSKEYS}{row.pk}/remove/")
 
-    client.post(f"{PAGE}{row.pk}/remove/")
+    client.post(f"{PASSKEYS}{row.pk}/remove/")
 
     assert not Authenticator.objects.exists()
     assert "A passkey was removed from your account" in said_by_mail()
@@ -246,8 +247,8 @@ def test_a_passkey_of_somebody_else_does_not_exist(client: Client, as_user: AsUs
 
     for visitor in (as_user(eve), stolen_session(eve)):  # nor is a proof asked for
         for verb in ("rename", "remove"):
-            assert visitor.get(f"{PAGE}{row.pk}/{verb}/").status_code == 404
-            assert visitor.post(f"{PAGE}{row.pk}/{verb}/", {"name": "mine"}).status_code == 404
+            assert visitor.get(f"{PASSKEYS}{row.pk}/{verb}/").status_code == 404
+            assert visitor.post(f"{PASSKEYS}{row.pk}/{verb}/", {"name": "mine"}).status_code == 404
 
     row.refresh_from_db()
     assert row.data["name"] == "phone"
@@ -343,7 +344,7 @@ def test_an_account_with_a_passkey_takes_no_unconfirmed_address(client: Client) 
 
     answer = client.post("/accounts/email/", {"email": "victim@example.com", "action_add": ""})
 
-    assert "An account with a passkey takes no further address." in words(answer)
+    assert "An account with a passkey or an authenticator app takes no further address." in words(answer)
 
 
 @pytest.mark.parametrize(

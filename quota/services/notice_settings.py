@@ -1,0 +1,33 @@
+"""What a person chooses to be mailed about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.utils.translation import gettext as _
+
+from quota.models import NoticeSettings
+from quota.models.notice_settings import THRESHOLDS
+from teams.models import User
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.transactions import one_transaction
+
+
+@one_transaction()
+def set_notices(
+    *, user: User, thresholds: Collection[int], credits_low: bool, balance_low: bool
+) -> NoticeSettings:
+    """At how many percent of a window of their seats the person is mailed (none: never), and whether of a
+    Team's Credits, or API balance, that run low, where they manage the Team. Raises InvalidValue.
+    """
+    if not set(thresholds) <= set(THRESHOLDS):
+        raise InvalidValue(_("Choose among 50, 80, 95 and 100 percent."), pointer="/thresholds")
+    settings, _is_new = NoticeSettings.objects.update_or_create(
+        user=user,
+        defaults={
+            "thresholds": sorted(set(thresholds)),
+            "credits_low": credits_low,
+            "balance_low": balance_low,
+        },
+    )
+    return settings
