@@ -218,6 +218,11 @@ class CreditAccess(models.Model):
     def __str__(self) -> str:
         return f"{self.membership}: {'may' if self.allowed else 'may not'} use Credits"
 
+    @property
+    def is_unlimited(self) -> bool:
+        """For everything and without a cap."""
+        return self.allowed and self.overflow == "allow" and self.month_cap_nanousd is None
+
 
 class PastCreditAccess(models.Model):
     """What a member's access to Credits was until a change: a late report is judged by the access of its own

@@ -71,8 +71,7 @@ def plan_names() -> dict[str, str]:
 
 def has_all_access(membership: Membership) -> bool:
     """The member may use the Team's Credits already, for everything and without a cap."""
-    access = credit_access(membership)
-    return access.allowed and access.overflow == "allow" and access.month_cap_nanousd is None
+    return credit_access(membership).is_unlimited
 
 
 def own_requests(memberships: Iterable[Membership]) -> dict[int, OwnRequests]:

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
@@ -25,11 +24,12 @@ from quota.selectors.member_requests import (
     plan_names,
     plans_above,
 )
-from quota.selectors.usage_bar import UsageBar, usage_bar, usage_bars
+from quota.selectors.shown_bars import ShownBar, shown_bars
+from quota.selectors.usage_bar import UsageBar, usage_bar
 from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, SubscriptionKey, User
-from teams.permissions import Right, may
+from teams.permissions import Right
 from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
 from teams.views.base import PersonRequest, TeamRequest, person_page, show, team_page
@@ -39,16 +39,16 @@ from tokenplan.kit.pages import attempt_form
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One Team on the account page. `own`: what the member asked for there; None for its Owner. `has_all`:
-    there is no access to Credits left to ask for. `makes_api_keys`: the member may make API keys.
-    """
+    """One Team on the account page. `own`: what the member asked for there; None for its Owner."""
 
-    bar: UsageBar
+    shown: ShownBar
     key: SubscriptionKey | None
     own: OwnRequests | None
     lately: list[AnyRequest]
-    has_all: bool
-    makes_api_keys: bool
+
+    @property
+    def bar(self) -> UsageBar:
+        return self.shown.bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def account(request: PersonRequest) -> HttpResponse:
     current = SubscriptionKey.objects.current().filter(membership__in=memberships)
     keys = {row.membership_id: row for row in current}
     cards = [
-        _card(bar, keys.get(bar.membership.pk), requests.get(bar.membership.pk), at)
-        for bar in usage_bars(memberships, at)
+        _card(shown, keys.get(shown.bar.membership.pk), requests.get(shown.bar.membership.pk), at)
+        for shown in shown_bars(memberships, at, viewer_id=request.user.pk, all_ways=True)
     ]
     cards.sort(key=lambda card: card.bar.plan is None)
     context = {"cards": cards, "now": at, "plan_names": plan_names(), "first": _first_steps(cards)}
@@ -94,18 +94,8 @@ def _first_steps(cards: list[Card]) -> FirstSteps | None:
     return FirstSteps(bar, key_use(bar.membership))
 
 
-def _card(bar: UsageBar, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime) -> Card:
-    lately = own.lately(at) if own else []
-    makes_api_keys = may(bar.membership, Right.MAKE_API_KEYS)
-    return Card(bar, key, own, lately, has_all_access(bar.membership), makes_api_keys)
-
-
-@team_page(get=Right.USE)
-def bar(request: TeamRequest) -> HttpResponse:
-    """The bar alone: what the account page asks for every few seconds."""
-    at = timezone.now()
-    context = {"bar": usage_bar(request.membership, at), "now": at}
-    return _private(HttpResponse(render_to_string("quota/includes/bar.html", context)))
+def _card(shown: ShownBar, key: SubscriptionKey | None, own: OwnRequests | None, at: datetime) -> Card:
+    return Card(shown, key, own, own.lately(at) if own else [])
 
 
 @team_page(get=Right.USE, post=Right.USE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -12,6 +14,7 @@ from quota.forms import AssignForm
 from quota.models import Entitlement
 from quota.selectors.roster import roster
 from quota.selectors.seats import SeatState, seat_history, seat_state, seats_of
+from quota.selectors.shown_bars import shown_bars
 from teams.models import Membership, Seat
 from teams.permissions import Right, member_of
 from teams.services import seats as service
@@ -35,8 +38,9 @@ def team_seats(request: TeamRequest) -> HttpResponse:
 def seat(request: TeamRequest, pk: int) -> HttpResponse:
     """One seat: its windows, who held it when and used how much of it, and the plans it had."""
     row = _of_team(request, pk)
-    state = seat_state(row, timezone.now())
-    return show(request, "quota/seat.html", _seat_context(state, AssignForm(_without_seat(request))))
+    at = timezone.now()
+    context = _seat_context(request, seat_state(row, at), AssignForm(_without_seat(request)), at)
+    return show(request, "quota/seat.html", context)
 
 
 @team_page(post=Right.ASSIGN_SEAT)
@@ -60,7 +64,7 @@ def assign(request: TeamRequest, pk: int) -> HttpResponse:
             request, _("%(name)s holds %(seat)s now.") % {"name": to.user.display_name, "seat": state.seat}
         )
         return redirect("team-seat", request.team.slug, state.seat.pk)
-    return show(request, "quota/seat.html", _seat_context(state, form), status=422)
+    return show(request, "quota/seat.html", _seat_context(request, state, form, at), status=422)
 
 
 @team_page(post=Right.ASSIGN_SEAT)
@@ -75,9 +79,14 @@ def free(request: TeamRequest, pk: int) -> HttpResponse:
     return redirect("team-seat", request.team.slug, row.pk)
 
 
-def _seat_context(state: SeatState, form: AssignForm) -> dict[str, object]:
+def _seat_context(
+    request: TeamRequest, state: SeatState, form: AssignForm, at: datetime
+) -> dict[str, object]:
+    holders = [member_of(request.team, state.holder.pk)] if state.holder else []
+    shown = shown_bars(holders, at, viewer_id=request.user.pk)
     return {
         "state": state,
+        "shown": shown[0] if shown else None,
         "form": form,
         "history": seat_history(state.seat),
         "entitlements": Entitlement.objects.filter(seat=state.seat)

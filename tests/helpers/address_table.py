@@ -28,7 +28,6 @@ PAGES = {
     "team-balance-top-up": page(OWNER, OWNER),
     "team-balance-purchases": page(OWNER),
     "team-balance-auto-top-up": page(OWNER, OWNER),
-    "account-bar": page(ALL),
     "account-key": page(ALL),
     "account-key-rotate": page(ALL, ALL),
     "account-key-revoke": page(None, ALL),
@@ -150,6 +149,7 @@ CREDIT_ACCESS = {"allowed": True, "overflow": "allow", "month_cap": None}
 # One's own, whatever the Team: a page asks to sign in, the API answers 401.
 OWN_PAGES = {
     "account",
+    "account-bars",
     "account-profile",
     "account-token-revoke",
     "account-tokens",

@@ -151,4 +151,4 @@ def test_a_suspended_seat_is_marked(as_user: AsUser) -> None:
 
     assert "Max Suspended" in read(client, f"/teams/{scene.team.slug}/seats/")
     page = read(client, f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/")
-    assert "This seat gives no quota at the moment." in page
+    assert "This seat is suspended because a payment failed. Until it is paid, calls are refused." in page
