@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -20,14 +20,14 @@ register = template.Library()
 
 @register.filter
 def moment(text: str) -> str:
-    """A moment in ISO 8601, as mails say it: `3 June 2026, 10:02 UTC`."""
-    return date_format(datetime.fromisoformat(text).astimezone(UTC), "j F Y, H:i") + " UTC"
+    """A moment in ISO 8601, as mails say it, in the present time zone: `3 June 2026, 10:02 UTC`."""
+    return date_format(timezone.localtime(datetime.fromisoformat(text)), "j F Y, H:i T")
 
 
 @register.filter
 def day(text: str) -> str:
-    """The day (UTC) of a moment in ISO 8601, as mails say it: `3 June 2026`."""
-    return date_format(datetime.fromisoformat(text).astimezone(UTC), "j F Y")
+    """The day of a moment in ISO 8601, as mails say it, in the present time zone: `3 June 2026`."""
+    return date_format(timezone.localtime(datetime.fromisoformat(text)), "j F Y")
 
 
 @register.inclusion_tag("billing/includes/overdue.html")

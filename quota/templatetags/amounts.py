@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
+from django.utils import timezone
 
 from quota.models import Account
 from quota.money import NANOUSD_PER_USD, credits_words, usd_text
@@ -53,9 +54,11 @@ def signed_credits(nanousd: int) -> str:
 
 
 @register.filter
-def utc(iso: str) -> str:
-    """A moment that a mail's context holds in ISO 8601, to the minute: `2026-06-03 10:02 UTC`."""
-    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def local(iso: str) -> str:
+    """A moment that a mail's context holds in ISO 8601, to the minute, in the present time zone:
+    `2026-06-03 10:02 UTC`.
+    """
+    return f"{timezone.localtime(datetime.fromisoformat(iso)):%Y-%m-%d %H:%M %Z}"
 
 
 @register.filter("window_label")

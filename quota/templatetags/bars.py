@@ -35,6 +35,8 @@ register = template.Library()
 STRIP_HEIGHT = 10
 # What Credits have paid takes so many percent of a bar at least, so that it is seen, and at most.
 LEAST_PAID, MOST_PAID = 6, 60
+# Mail programs know no variables: the colours of static/console.css.
+MAIL_NORMAL, MAIL_HIGH, MAIL_FULL = "#0b66c3", "#c05d00", "#c92a2a"
 
 
 @register.inclusion_tag("quota/includes/usage_bar.html")
@@ -103,6 +105,15 @@ def window_values(
         "lines": [amounts_of(window)] if compact else list(lines_of(window, outlook, bar)),
         "strip": _strip(window, outlook.releases, outlook.at) if outlook and not compact else "",
     }
+
+
+@register.simple_tag
+def mail_bar(used: str) -> dict[str, Any]:
+    """A window as cells of a table, for mails: `used` percent of it, as a decimal string."""
+    share = Decimal(used)
+    width = min(int(share), 100)
+    colour = MAIL_FULL if share >= 100 else MAIL_HIGH if share >= NEARLY_FULL else MAIL_NORMAL
+    return {"used": width, "free": 100 - width, "share": f"{int(share)}%", "colour": colour}
 
 
 @register.filter

@@ -99,9 +99,7 @@ def test_the_bar_keeps_itself_up_to_date_while_it_is_seen(
     expect(news).to_have_text("")  # the state is what it was
 
     # A question that is not answered is written to the console, which the test would fail for.
-    page.evaluate(
-        "() => { window.asks = fetch; window.fetch = () => Promise.reject(new Error('away')); }"
-    )
+    page.evaluate("() => { window.asks = fetch; window.fetch = () => Promise.reject(new Error('away')); }")
     page.clock.run_for(4000)
     expect(page.locator(".usage-bar.is-stale").first).to_contain_text("Not updated since")
     page.evaluate("() => { window.fetch = window.asks; }")
