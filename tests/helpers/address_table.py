@@ -32,6 +32,7 @@ PAGES = {
     "account-key-rotate": page(ALL, ALL),
     "account-key-revoke": page(None, ALL),
     "account-key-used": page(ALL),
+    "account-refused": page(ALL),
     "account-receipt": page(ALL, pk="own event"),
     "account-credit-request": page(ALL, ALL),
     "account-seat-request": page(ALL, ALL),

@@ -53,7 +53,7 @@ def test_a_long_sentence_before_the_button_stays_and_lists_have_none() -> None:
         "<a href=x>",
     ],
 )
-def test_what_only_looks_like_a_link_of_ours_is_text(text: str) -> None:
+def test_no_other_link_than_ours_is_more_than_text(text: str) -> None:
     assert blocks(text) == (Block((line(text),)),)
 
 
