@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.template import Context, Engine, TemplateDoesNotExist
@@ -20,10 +21,9 @@ def html_of(letter: Letter, *, kind: str, context: Mapping[str, Any]) -> str:
     `mail/<kind>.html` is the picture.
     """
     engine = Engine.get_default()
-    try:
-        picture = engine.get_template(f"mail/{kind}.html").render(Context(dict(context)))
-    except TemplateDoesNotExist:
-        picture = ""
+    picture = ""
+    with suppress(TemplateDoesNotExist):
+        picture = str(engine.get_template(f"mail/{kind}.html").render(Context(dict(context))))
     values = {
         "letter": letter,
         "above": letter.blocks[:BEFORE_THE_PICTURE],
