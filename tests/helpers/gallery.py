@@ -32,6 +32,7 @@ FIVE_HOURS = Limit("5h", Rule(Policy.ROLLING, 5 * 3600), 9_900_000_000)
 WEEK = Limit("week", Rule(Policy.FIXED, 7 * 86400, datetime(2026, 1, 5, tzinfo=UTC)), 99 * USD)
 MAX = PlanTerms(1, "max", 1, "Max", 2, (4, 5), agents_enforced=False, limits=(FIVE_HOURS, WEEK))
 NO_CREDITS = MemberCredits(False, 0, 0, "allow", None, 0)
+NONE_LEFT = MemberCredits(True, 0, 0, "allow", None, 0)
 SOME_CREDITS = MemberCredits(True, 12_000 * CREDIT, 3_400 * CREDIT, "allow", 5_000 * CREDIT, 1_600 * CREDIT)
 PAGE = """{% extends "base.html" %}{% load bars %}{% block title %}The usage bar{% endblock %}
 {% block content %}
@@ -114,7 +115,7 @@ def states() -> dict[str, ShownBar]:
         "normal": ShownBar(bar(seat_usage(WORK, agents=2, held=90, week=2000), credits=SOME_CREDITS)),
         "near": ShownBar(bar(seat_usage([*WORK, (25, 410)], agents=6, held=50))),
         "on-credits": ShownBar(bar(seat_usage(full, agents=1), credits=SOME_CREDITS), on_credits=on_credits),
-        "stopped": ShownBar(bar(seat_usage(full)), ways=WaysOut(makes_api_keys=True)),
+        "stopped": ShownBar(bar(seat_usage(full), credits=NONE_LEFT), ways=WaysOut(makes_api_keys=True)),
         "stopped-for-a-moment": ShownBar(bar(seat_usage(soon), role=Role.MEMBER), owner=owner, ways=asked),
         "week-full": ShownBar(bar(seat_usage(WORK, week=9500), role=Role.MEMBER), owner=owner),
         "over": ShownBar(bar(seat_usage([*full, (20, 110)]), credits=SOME_CREDITS), on_credits=on_credits),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -19,6 +21,7 @@ from tests.helpers.factories import (
     T0,
     USD,
     Scene,
+    allow_credits,
     give_credits,
     limits,
     make_desk,
@@ -189,3 +192,24 @@ def test_a_manager_reads_what_happens_to_the_member_and_no_ways_out(as_user: AsU
     give_credits(scene.team, 5000 * CREDIT)
     page = words(client.get(bar_of(member)))
     assert "calls are paid from Credits, of which 5,000 are left for mia@example.com." in page
+
+
+@pytest.mark.parametrize(
+    ("credits", "access", "button", "page"),
+    [
+        (0, {}, "Buy Credits", "credits/buy/"),
+        (5000, {"overflow": "never"}, "See Credits", "credits/"),
+        (5000, {"month_cap": 0}, "Change your access", "credits/access/"),
+    ],
+)
+def test_an_owner_who_is_stopped_is_led_to_what_lets_credits_pay(
+    as_user: AsUser, scene: Scene, credits: int, access: dict[str, Any], button: str, page: str
+) -> None:
+    if credits:
+        give_credits(scene.team, credits * CREDIT)
+    allow_credits(scene.owner, **access)
+    scene.desk.use(100)
+
+    html = as_user(scene.owner.user).get(bar_of(scene.owner)).content.decode()
+
+    assert re.search(rf'btn-primary" href="/teams/{scene.team.slug}/{page}(\d+/)?">{button}<', html)
