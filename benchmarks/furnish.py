@@ -103,7 +103,12 @@ def furnish(number: int, at: datetime) -> dict[str, object]:
     for member in alone:
         with_credits(member.team, at)
     _, gateway_key = create_gateway(name="benchmark", at=at, by=None)
-    first = {"slug": members[0].team.slug, "key": keys[0], "cookie": cookie(owner)}
+    first = {
+        "slug": members[0].team.slug,
+        "membership": members[0].pk,
+        "key": keys[0],
+        "cookie": cookie(owner),
+    }
     return {"gateway_key": gateway_key, "keys": keys, "pooled": pooled, "apart": apart, "owner": first}
 
 

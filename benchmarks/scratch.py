@@ -38,9 +38,12 @@ VARIABLES = {"DJANGO_SETTINGS_MODULE": "tokenplan.settings", "LOG_LEVEL": "ERROR
 
 @dataclass(frozen=True)
 class Person:
-    """A Team's Owner who is signed in: the Team's address, the key, and the cookie of the session."""
+    """A Team's Owner who is signed in: the Team's address, the id of the membership, the key, and the cookie
+    of the session.
+    """
 
     slug: str
+    membership: int
     key: str
     cookie: str
 

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import django
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.helpers.chromium import FLAGS, chromium
@@ -84,13 +88,27 @@ class Visitor:
         self.page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
         self.page.wait_for_url("**/account/")
 
-    def open_first(self, path: str, link: str, name: str) -> None:
-        """Takes a picture of the page that the first link with this text leads to, if there is one."""
+    def open_first(self, path: str, link: str, name: str, *, shows: str) -> None:
+        """Takes a picture of the page that the first link with such a text leads to, if there is one. A page
+        at another address than `shows` is not what the name says: no picture is taken then.
+        """
         self.page.goto(self.url + path)
-        links = self.page.get_by_role("main").get_by_role("link", name=link)
-        if links.count():
-            links.first.click()
+        links = self.page.get_by_role("main").get_by_role("link", name=re.compile(link))
+        if not links.count():
+            return
+        links.first.click()
+        if re.search(shows, self.page.url):
             self.picture(name)
+        else:
+            print(f"{self.folder.name}/{name}: not taken, for the link leads to {self.page.url}")
+
+    def gallery(self) -> None:
+        """The usage bar in each of its states, all on one page and each alone."""
+        gallery = importlib.import_module("tests.helpers.gallery")  # its models need Django's set-up
+        gallery.show_gallery(self.page, self.url)
+        self.picture("usage-bars")
+        for name in gallery.states():
+            self.page.locator(f"#{name}").screenshot(path=self.folder / f"usage-bar-{name}.png")
 
 
 def shoot_all(demo: dict[str, Any], out: Path) -> None:
@@ -99,16 +117,21 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
     for visitor in _visitors(demo["url"], out):
         for path in ANONYMOUS:
             visitor.shoot(path)
+        visitor.gallery()
         owner = by_role["owner"]
         visitor.sign_in(owner["email"], owner["password"])
         visitor.shoot("/account/")
-        visitor.open_first("/account/", "Show key", "account-confirm-password")
+        visitor.open_first(
+            "/account/", "^Show key", "account-confirm-password", shows="reauthenticate|/keys?/"
+        )
         if visitor.page.get_by_label("Password").count():
             visitor.page.get_by_label("Password").fill(owner["password"])
             visitor.page.get_by_role("button", name="Confirm").click()
             visitor.picture("account-key")
-        visitor.open_first("/account/", "Rotate", "account-rotate")
+        visitor.open_first("/account/", "^Rotate", "account-rotate", shows="/rotate/")
         visitor.shoot(f"/account/tools/{owner['team']}/quickstart/", "account-quickstart")
+        visitor.shoot(f"/account/usage/{owner['team']}/", "account-usage")
+        visitor.shoot(f"/account/refused/{owner['team']}/", "account-refused")
         visitor.shoot("/account/profile/")
         visitor.shoot("/account/tokens/")
         visitor.shoot("/account/security/")
@@ -119,14 +142,15 @@ def shoot_all(demo: dict[str, Any], out: Path) -> None:
         team = f"/teams/{owner['team']}/"
         for page in TEAM_PAGES:
             visitor.shoot(team + page, f"team-{page}")
-        visitor.open_first(team + "seats/", "Seat", "team-seat")
-        visitor.open_first(team + "charges/", "Receipt", "team-receipt")
-        visitor.open_first(team + "credits/", "Change (", "team-credits-access")
+        visitor.open_first(team + "seats/", r"^Seat \d+", "team-seat", shows=r"/seats/\d+/$")
+        visitor.open_first(team + "charges/", "^Receipt", "team-receipt", shows=r"/charges/[\w-]+/$")
+        visitor.open_first(team + "credits/", r"^Change \(", "team-credits-access", shows=r"/access/\d+/$")
         visitor.page.context.clear_cookies()
         member = by_role["member"]
         visitor.sign_in(member["email"], member["password"])
         visitor.picture("account-of-a-member")
-        visitor.open_first("/account/", "Ask for a", "account-seat-request")
+        for what in ("seat", "credit"):
+            visitor.shoot(f"/account/{what}-requests/{member['team']}/", f"account-{what}-request")
         visitor.page.context.clear_cookies()
         visitor.sign_in(by_role["operator"]["email"], by_role["operator"]["password"])
         visitor.shoot("/admin/")
@@ -174,6 +198,8 @@ def main() -> None:
     parser.add_argument("--bar", type=Path, help="take this one picture instead, of a usage bar")
     given = parser.parse_args()
     demo = json.loads(given.demo.read_text())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
+    django.setup()
     if given.bar:
         shoot_bar(demo, given.bar)
     else:

@@ -31,7 +31,7 @@ def measure(run: Run) -> list[Figure]:
         return converse(target.port, talks).rate(READ)
 
     def fragment() -> float:
-        path = f"/account/bars/{target.owner.slug}/"
+        path = f"/account/bars/?of=bar-{target.owner.membership}"
         talks = [reads(path, seconds, Cookie=target.owner.cookie) for _ in range(CONNECTIONS)]
         return converse(target.port, talks).rate(READ)
 

@@ -64,6 +64,12 @@ def of_seat(planned: Mapping[int, str], seat_id: int) -> str:
     return planned.get(seat_id, "")
 
 
+@register.inclusion_tag("billing/includes/pay_overdue.html")
+def pay_overdue(membership: Membership) -> dict[str, Any]:
+    """The button by which the Owner pays what is overdue."""
+    return {"overdue": overdue_of(membership.team), "team": membership.team}
+
+
 @register.inclusion_tag("billing/includes/seat_offer.html")
 def seat_offer(
     membership: Membership, *, plan_code: str, plan: str, held: SeatState | None

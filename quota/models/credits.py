@@ -242,6 +242,11 @@ class CreditAccess(models.Model):
         own, granted = self.own_month_cap_nanousd, self.granted_month_cap_nanousd
         return own is not None and (granted is None or own < granted)
 
+    @property
+    def is_unlimited(self) -> bool:
+        """For everything and without a cap but the member's own: there is no more to ask for."""
+        return self.allowed and self.overflow == "allow" and self.granted_month_cap_nanousd is None
+
 
 class PastCreditAccess(models.Model):
     """What a member's access to Credits was until a change: a late report is judged by the access of its own

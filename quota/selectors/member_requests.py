@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from quota.models import CreditAccess, CreditRequest, Entitlement, Plan, SeatRequest
+from quota.models import CreditRequest, Entitlement, Plan, SeatRequest
 from quota.selectors.seats import SeatState, free_seats, states_of
 from teams.models import Membership, Seat, SeatHolding, Team
 
@@ -68,11 +68,6 @@ def plans_above(membership: Membership, at: datetime) -> list[Plan]:
 def plan_names() -> dict[str, str]:
     """By code, as the newest version has it."""
     return dict(Plan.objects.order_by("version").values_list("code", "name"))
-
-
-def has_all_access(access: CreditAccess) -> bool:
-    """The member may use the Team's Credits already, for everything and without a cap but their own."""
-    return access.allowed and access.overflow == "allow" and access.granted_month_cap_nanousd is None
 
 
 def own_requests(memberships: Iterable[Membership]) -> dict[int, OwnRequests]:

@@ -10,7 +10,7 @@ from quota.errors import CreditRequestClosed, CreditRequestOpen
 from quota.models import CreditRequest
 from quota.money import MAX_NANOUSD, credits_text
 from quota.selectors.credits import credit_access, team_balance, team_credits
-from quota.selectors.member_requests import has_all_access, who_answers
+from quota.selectors.member_requests import who_answers
 from quota.services.credits import set_credit_access
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Membership, User
@@ -40,7 +40,7 @@ def request_credits(
             _("Ask for more than 0 Credits, and at most %(most)s.") % {"most": credits_text(MAX_NANOUSD)},
             pointer="/wanted",
         )
-    if has_all_access(credit_access(membership)):
+    if credit_access(membership).is_unlimited:
         raise InvalidValue(_("You may use the Team's Credits already, without a cap."))
     message = clean_name(message, pointer="/message", limit=MAX_MESSAGE, required=False)
     with refused_by(one_open_credit_request_per_member=CreditRequestOpen):

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from quota.models import Account
 from quota.money import NANOUSD_PER_USD, credits_words, usd_text
-from quota.selectors.usage_bar import UsageBar
 from quota.windows import window_label
 
 register = template.Library()
@@ -66,12 +65,6 @@ def local(iso: str) -> str:
 def label_of_window(name: str, length_seconds: int) -> str:
     """A window by the name and length of its limit: `5-hour`, `weekly`."""
     return window_label(name, length_seconds)
-
-
-@register.filter
-def at_the_limit(bar: UsageBar) -> bool:
-    """Has a window no room for a small call, so that Credits pay or calls are refused?"""
-    return bar.room_at is not None
 
 
 @register.filter

@@ -1,63 +1,108 @@
-"""A window as a bar: how full it is, in a picture and in words, and what lies ahead."""
+"""Usage bars: how full each window is, in a picture and in words, and what the person can do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django import template
-from django.utils import timezone
-from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from quota.money import percent, usd_text
+from quota.money import percent
 from quota.outlook import NEARLY_FULL, Outlook
+from quota.selectors.shown_bars import OnCredits, ShownBar
 from quota.selectors.usage_bar import UsageBar
 from quota.templatetags.amounts import about_usd
+from quota.templatetags.bar_words import (
+    aloud,
+    amounts_of,
+    clock,
+    in_words,
+    lines_of,
+    moment_of,
+    share_of,
+    span,
+    state_of,
+)
 from quota.windows import STEPS, Policy, QuotaWindow, Release
 
 register = template.Library()
 
 # A strip of what a window gives back: a column for each step, so high at most.
 STRIP_HEIGHT = 10
+# What Credits have paid takes so many percent of a bar at least, so that it is seen, and at most.
+LEAST_PAID, MOST_PAID = 6, 60
+# Mail programs know no variables: the colours of static/console.css.
+MAIL_NORMAL, MAIL_HIGH, MAIL_FULL = "#0b66c3", "#c05d00", "#c92a2a"
+
+
+@register.inclusion_tag("quota/includes/usage_bar.html")
+def usage_bar(shown: ShownBar, *, live: bool = True) -> dict[str, Any]:
+    """The whole bar of a member: windows, agents, what happens at the limit and the ways out. It keeps itself
+    up to date where the page has a script for it; not `live`: it shows a moment that is past.
+    """
+    return {"shown": shown, "live": live, "now": shown.bar.at}
+
+
+@register.inclusion_tag("quota/includes/bar.html")
+def bar_of(shown: ShownBar, *, live: bool = True) -> dict[str, Any]:
+    """What of the bar changes by itself."""
+    bar = shown.bar
+    windows = [
+        window_values(window, outlook=outlook, bar=bar, on_credits=shown.on_credits)
+        for window, outlook in bar.shown
+    ]
+    return {
+        "shown": shown,
+        "live": live,
+        "bar": bar,
+        "team": bar.membership.team,
+        "state": " ".join([shown.state, *(window["state"] for window in windows)]),
+        "said": _said(shown, windows),
+        "windows": windows,
+        "agents": agent_dots(bar),
+        "cap": cap_meter(bar),
+        "now": bar.at,
+    }
 
 
 @register.inclusion_tag("quota/includes/window.html")
-def window_bar(
+def window_bar(window: QuotaWindow, *, compact: bool = False) -> dict[str, Any]:
+    """One window alone, whoever it is of; `compact` for a row of a table."""
+    return {"window": window_values(window, compact=compact)}
+
+
+def window_values(
     window: QuotaWindow,
     *,
     compact: bool = False,
     outlook: Outlook | None = None,
     bar: UsageBar | None = None,
+    on_credits: OnCredits | None = None,
 ) -> dict[str, Any]:
-    """One window as a bar with its figures; `compact` for a row of a table. `bar` is the whole bar that the
-    window is of: who pays once it is full, and whether another one is.
+    """One window as a bar with its figures. `bar` is the whole bar that the window is of: who pays once it is
+    full, and whether another one is; `on_credits` what Credits have paid.
 
     The texts are made here: a page may have a hundred bars, and each is asked for every few seconds.
     """
     limit = window.limit.nanousd
-    used_width = float(min(window.used_percent, Decimal(100)))
-    held_width = min(float(percent(window.held, limit)), 100 - used_width) if limit else 0
     label = window.limit.label.capitalize()
-    state, words = _state(window, outlook, bar)
+    state, words = state_of(window, outlook, bar, on_credits)
     return {
         "compact": compact,
         "label": label,
         "title": _("%(label)s window") % {"label": label},
         "state": state,
         "words": words,
-        "share": _share(window),
-        "used_width": f"{used_width:.2f}",
-        "held_width": f"{held_width:.2f}",
+        "share": share_of(window),
+        **_widths(window, state, on_credits),
         "elapsed": _elapsed(window, outlook),
-        "filled": f"{percent(window.used + window.held, limit):.2f}",
-        "aloud": _aloud(window, outlook, words),
-        "lines": [_amounts(window)] if compact else list(_lines(window, outlook, bar)),
+        "filled": f"{min(percent(window.used + window.held, limit), Decimal(100)):.2f}",
+        "aloud": aloud(window, outlook, words),
+        "lines": [amounts_of(window)] if compact else list(lines_of(window, outlook, bar)),
         "strip": _strip(window, outlook.releases, outlook.at) if outlook and not compact else "",
     }
 
@@ -65,39 +110,106 @@ def window_bar(
 @register.inclusion_tag("quota/includes/window_fill.html")
 def window_fill(window: QuotaWindow) -> dict[str, str]:
     """A window in a row of a long table: a short bar and its share."""
-    state, words = _state(window, None, None)
+    state, words = state_of(window, None, None, None)
     return {
         "label": window.limit.label.capitalize(),
         "state": state,
         "words": words.lstrip("■▲ "),
-        "share": _share(window),
+        "share": share_of(window),
         "width": f"{min(window.used_percent, Decimal(100)):.0f}",
     }
+
+
+@register.simple_tag
+def mail_bar(used: str) -> dict[str, Any]:
+    """A window as cells of a table, for mails: `used` percent of it, as a decimal string."""
+    share = Decimal(used)
+    width = min(int(share), 100)
+    colour = MAIL_FULL if share >= 100 else MAIL_HIGH if share >= NEARLY_FULL else MAIL_NORMAL
+    return {"used": width, "free": 100 - width, "share": f"{int(share)}%", "colour": colour}
 
 
 @register.filter
 def window_share(window: QuotaWindow) -> str:
     """A window in two words: `5-hour 83%`."""
-    return f"{window.limit.label.capitalize()} {_share(window)}"
+    return f"{window.limit.label.capitalize()} {share_of(window)}"
 
 
-def _state(window: QuotaWindow, outlook: Outlook | None, bar: UsageBar | None) -> tuple[str, str]:
-    """Its class, and a word for whoever sees no colours. Full is what has no room for a small call."""
-    if window.is_full or (outlook and outlook.room_at):
-        if bar and not bar.owed and bar.credits.usable > 0:
-            return "is-credits", _("■ full, Credits pay")
-        return "is-full", _("■ full")
-    if window.used_percent >= NEARLY_FULL:
-        return "is-high", _("▲ nearly full")
-    if bar and bar.room_at:
-        return "is-dimmed", ""
-    return ("", "") if window.used or window.held else ("is-empty", "")
+@register.filter
+def local_moment(at: datetime, since: datetime | None = None) -> SafeString:
+    """A moment in the reader's time zone, without its day where that is the day of `since`."""
+    return moment_of(at, since)
 
 
-def _share(window: QuotaWindow) -> str:
-    """Whole percent, rounded down: it says 100% when the window is full, and not before."""
-    whole = int(window.used_percent)
-    return "<1%" if window.used and not whole else f"{whole}%"
+@register.filter
+def wait_until(at: datetime, since: datetime) -> str:
+    """How long it is from `since` until then: `in 12 min`."""
+    return in_words(at - since)
+
+
+@register.filter("clock")
+def clock_of(at: datetime, since: datetime | None = None) -> str:
+    """The same as plain text."""
+    return clock(at, since)
+
+
+def agent_dots(bar: UsageBar) -> dict[str, str]:
+    """Agents at work as dots against the guideline: `●●○○`, and those beyond it apart."""
+    most = bar.plan.agents[1] if bar.plan else 0
+    beyond = max(bar.agents - most, 0)
+    return {
+        "within": "●" * min(bar.agents, most),
+        "free": "○" * max(most - bar.agents, 0),
+        "beyond": "●" * beyond if beyond <= most else "",
+        "more": f"+{beyond}" if beyond > most else "",
+    }
+
+
+def cap_meter(bar: UsageBar) -> dict[str, str] | None:
+    """How much of a member's Credits of this month is used; None without a cap."""
+    cap = bar.credits.month_cap
+    if cap is None:
+        return None
+    used = percent(bar.credits.month_used, cap) if cap else Decimal(100)
+    state = "is-full" if bar.credits.cap_is_reached else "is-high" if used >= NEARLY_FULL else ""
+    width = f"{min(used, Decimal(100)):.2f}"
+    return {"state": state, "width": width, "share": f"{int(used)}%", "whole": f"{int(used)}"}
+
+
+def _said(shown: ShownBar, windows: Sequence[dict[str, Any]]) -> str:
+    """What is read aloud when the state changes."""
+    parts = [f"{window['title']}: {window['aloud']}" for window in windows]
+    if shown.state == "stopped" and shown.bar.room_at:
+        text = _("Calls are refused until %(time)s")
+        parts.append(text % {"time": clock(shown.bar.room_at, shown.bar.at)})
+    elif shown.state == "suspended":
+        parts.append(_("The seat is suspended"))
+    elif shown.state == "nothing":
+        parts.append(_("Nothing to spend yet"))
+    return f"{shown.bar.membership.team.name}. {'. '.join(parts)}."
+
+
+def _widths(window: QuotaWindow, state: str, on_credits: OnCredits | None) -> dict[str, str]:
+    """What the picture is drawn with, each of 100: what is used; what is held begins where that ends; what
+    Credits pay is at the end; the notch says where the limit is, when more was used.
+    """
+    limit = window.limit.nanousd
+    used = window.used_percent
+    over = used > 100
+    paid = 0.0
+    if state == "is-credits":
+        spent = on_credits.nanousd if on_credits else 0
+        paid = min(max(float(percent(spent, limit + spent)) if limit else 0, LEAST_PAID), MOST_PAID)
+    width = min(float(used), 100.0)
+    end = 100 - paid if paid else min(width + float(percent(window.held, limit)) if limit else 100, 100.0)
+    width = min(width, end)
+    return {
+        "used_width": f"{width:.2f}",
+        "held_end": f"{end:.2f}" if window.held and end > width else "",
+        "paid_from": f"{100 - paid:.2f}" if paid else "",
+        "paid_width": f"{paid:.2f}",
+        "notch": f"{100 * (100 / float(used)):.2f}" if over else "",
+    }
 
 
 def _elapsed(window: QuotaWindow, outlook: Outlook | None) -> str:
@@ -105,99 +217,6 @@ def _elapsed(window: QuotaWindow, outlook: Outlook | None) -> str:
     if outlook is None or window.limit.rule.policy is Policy.ROLLING or window.starts_at > outlook.at:
         return ""
     return f"{100 * ((outlook.at - window.starts_at) / window.limit.rule.length):.2f}"
-
-
-def _amounts(window: QuotaWindow) -> SafeString:
-    """What is left, and of how much; what is held."""
-    limit = about_usd(window.limit.nanousd)
-    if window.used > window.limit.nanousd:
-        over = window.used - window.limit.nanousd
-        text = format_html(
-            _('<span title="{exact}">{over}</span> over {limit}: the last call cost more than was left'),
-            exact=usd_text(over),
-            over=about_usd(over),
-            limit=limit,
-        )
-    else:
-        text = format_html(
-            _('<span title="{exact}">{left}</span> left of {limit}'),
-            exact=usd_text(window.remaining),
-            left=about_usd(window.remaining),
-            limit=limit,
-        )
-    if not window.held:
-        return text
-    return format_html(
-        _('{text} · <span title="{exact}">{held}</span> held for calls in progress'),
-        text=text,
-        exact=usd_text(window.held),
-        held=about_usd(window.held),
-    )
-
-
-def _lines(window: QuotaWindow, outlook: Outlook | None, bar: UsageBar | None) -> Iterator[SafeString | str]:
-    """What is left, and what lies ahead."""
-    policy = window.limit.rule.policy
-    if not window.used and not window.held:
-        if policy is Policy.FIXED:
-            yield format_html("{} · {}", _amounts(window), _resets(window, outlook))
-        elif policy is Policy.FIRST_USE:
-            yield format_html(_("{left} · starts with the next call"), left=_amounts(window))
-        else:
-            yield _("Nothing used. %(limit)s is ready.") % {"limit": about_usd(window.limit.nanousd)}
-        return
-    parts = [_amounts(window)]
-    if policy is Policy.ROLLING:
-        parts += _given_back(window, outlook)
-    else:
-        parts.append(_resets(window, outlook))
-    yield format_html(" · ".join(["{}"] * len(parts)), *parts)
-    if outlook and outlook.room_at:
-        yield format_html(
-            _("<strong>Room again at {moment}</strong> ({wait})"),
-            moment=_moment(outlook.room_at, outlook.at),
-            wait=_in(outlook.room_at - outlook.at),
-        )
-    elif bar and bar.room_at:
-        yield _("This window has room; another one has none.")
-    elif outlook and outlook.lasts is not None:
-        yield _("At the pace of the last half hour it lasts about %(time)s.") % {"time": _span(outlook.lasts)}
-
-
-def _given_back(window: QuotaWindow, outlook: Outlook | None) -> Iterator[SafeString]:
-    """The next of what a rolling window gives back, and when all of it is back."""
-    since = outlook.at if outlook else None
-    if release := window.next_release:
-        text = _("{amount} back at {moment}") if since is None else _("{amount} back {wait} ({moment})")
-        yield format_html(
-            text,
-            amount=about_usd(release.nanousd),
-            moment=_moment(release.at, since),
-            wait=_in(release.at - since) if since else "",
-        )
-    yield format_html(_("all free by {moment}"), moment=_moment(window.resets_at, since))
-
-
-def _resets(window: QuotaWindow, outlook: Outlook | None) -> SafeString:
-    if outlook is None:
-        return format_html(_("resets {moment}"), moment=_moment(window.resets_at))
-    wait = _in(window.resets_at - outlook.at)
-    return format_html(_("resets {moment} ({wait})"), moment=_moment(window.resets_at), wait=wait)
-
-
-def _aloud(window: QuotaWindow, outlook: Outlook | None, words: str) -> str:
-    """All of it, for whoever sees no picture."""
-    parts = [_("%(percent)s percent used") % {"percent": int(window.used_percent)}]
-    if words:
-        parts.append(words.lstrip("■▲ "))
-    if window.held:
-        parts.append(_("%(amount)s held") % {"amount": about_usd(window.held)})
-    text = ", ".join(parts)
-    if outlook and outlook.releases:
-        first = outlook.releases[0]
-        comes = _("%(amount)s comes back at %(time)s")
-        text += "; " + comes % {"amount": about_usd(first.nanousd), "time": _clock(first.at)}
-    return text
 
 
 def _strip(window: QuotaWindow, releases: Sequence[Release], at: datetime) -> dict[str, str] | str:
@@ -216,42 +235,8 @@ def _strip(window: QuotaWindow, releases: Sequence[Release], at: datetime) -> di
         "path": "".join(columns),
         "words": words
         % {
-            "time": _span(window.limit.rule.length),
+            "time": span(window.limit.rule.length),
             "amount": about_usd(highest.nanousd),
-            "moment": _clock(highest.at),
+            "moment": clock(highest.at, at),
         },
     }
-
-
-def _span(time: timedelta) -> str:
-    """A length of time, as somebody says it: `12 min`, `2 h 10 min`, `3 days`."""
-    minutes = -(-time // timedelta(minutes=1))
-    if minutes < 60:
-        return _("%(minutes)s min") % {"minutes": max(minutes, 1)}
-    if minutes < 24 * 60:
-        hours, rest = divmod(minutes, 60)
-        return (
-            _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": rest}
-            if rest
-            else _("%(hours)s h") % {"hours": hours}
-        )
-    days = minutes // (24 * 60)
-    return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
-
-
-def _in(time: timedelta) -> str:
-    return _("in %(time)s") % {"time": _span(time)}
-
-
-def _moment(at: datetime, since: datetime | None = None) -> SafeString:
-    """By the reader's clock; without its day, where that is the day of `since`."""
-    local, words = timezone.localtime(at), _clock(at)
-    if since is None or local.date() != timezone.localtime(since).date():
-        # As the filter `date` writes "D j M, H:i T", in a quarter of its time.
-        words = f"{WEEKDAYS_ABBR[local.weekday()]} {local.day} {str(MONTHS_3[local.month]).title()}, {words}"
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), words)
-
-
-def _clock(at: datetime) -> str:
-    """`12:02 CEST`."""
-    return f"{timezone.localtime(at):%H:%M %Z}"

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
@@ -21,16 +20,16 @@ from quota.selectors.key_use import KeyUse, key_use
 from quota.selectors.member_requests import (
     AnyRequest,
     OwnRequests,
-    has_all_access,
     own_requests,
     plan_names,
     plans_above,
 )
-from quota.selectors.usage_bar import UsageBar, usage_bar, usage_bars
+from quota.selectors.shown_bars import ShownBar, shown_bars
+from quota.selectors.usage_bar import UsageBar, usage_bar
 from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Membership, Seat, SubscriptionKey, User
-from teams.permissions import Right, may
+from teams.permissions import Right
 from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
 from teams.views.base import PersonRequest, TeamRequest, person_page, show, team_page
@@ -40,18 +39,18 @@ from tokenplan.kit.pages import attempt_form
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One Team on the account page. `own`: what the member asked for there; None for its Owner. `has_all`:
-    there is no access to Credits left to ask for. `makes_api_keys`: the member may make API keys.
-    """
+    """One Team on the account page. `own`: what the member asked for there; None for its Owner."""
 
-    bar: UsageBar
+    shown: ShownBar
     seat_number: int | None
     access: CreditAccess
     key: SubscriptionKey | None
     own: OwnRequests | None
     lately: list[AnyRequest]
-    has_all: bool
-    makes_api_keys: bool
+
+    @property
+    def bar(self) -> UsageBar:
+        return self.shown.bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +73,19 @@ def account(request: PersonRequest) -> HttpResponse:
     requests = own_requests(memberships)
     current = SubscriptionKey.objects.current().filter(membership__in=memberships)
     keys = {row.membership_id: row for row in current}
-    bars = usage_bars(memberships, at)
-    numbers = Seat.objects.numbers(bar.seat_id for bar in bars)
+    bars = shown_bars(memberships, at, viewer_id=request.user.pk, all_ways=True)
+    numbers = Seat.objects.numbers(shown.bar.seat_id for shown in bars)
     access = CreditAccess.objects.of(memberships)
     cards = [
         _card(
-            bar,
-            numbers.get(bar.seat_id or 0),
-            access[bar.membership.pk],
-            keys.get(bar.membership.pk),
-            requests.get(bar.membership.pk),
+            shown,
+            numbers.get(shown.bar.seat_id or 0),
+            access[shown.bar.membership.pk],
+            keys.get(shown.bar.membership.pk),
+            requests.get(shown.bar.membership.pk),
             at,
         )
-        for bar in bars
+        for shown in bars
     ]
     cards.sort(key=lambda card: card.bar.plan is None)
     context = {"cards": cards, "now": at, "plan_names": plan_names(), "first": _first_steps(cards)}
@@ -108,24 +107,14 @@ def _first_steps(cards: list[Card]) -> FirstSteps | None:
 
 
 def _card(
-    bar: UsageBar,
+    shown: ShownBar,
     number: int | None,
     access: CreditAccess,
     key: SubscriptionKey | None,
     own: OwnRequests | None,
     at: datetime,
 ) -> Card:
-    lately = own.lately(at) if own else []
-    makes_api_keys = may(bar.membership, Right.MAKE_API_KEYS)
-    return Card(bar, number, access, key, own, lately, has_all_access(access), makes_api_keys)
-
-
-@team_page(get=Right.USE)
-def bar(request: TeamRequest) -> HttpResponse:
-    """The bar alone: what the account page asks for every few seconds."""
-    at = timezone.now()
-    context = {"bar": usage_bar(request.membership, at), "now": at}
-    return _private(HttpResponse(render_to_string("quota/includes/bar.html", context)))
+    return Card(shown, number, access, key, own, own.lately(at) if own else [])
 
 
 @team_page(get=Right.USE, post=Right.USE)
@@ -167,7 +156,7 @@ def credit_request(request: TeamRequest) -> HttpResponse:
         ),
     ):
         return _asked(request)
-    has_all = has_all_access(credit_access(request.membership))
+    has_all = credit_access(request.membership).is_unlimited
     nothing = _("You may use the Team's Credits already, without a cap.") if has_all else ""
     waiting = own.credits if own else None
     return _ask_page(request, "quota/credit_request.html", form, waiting=waiting, nothing=nothing)

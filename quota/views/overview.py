@@ -10,7 +10,7 @@ from django.utils import timezone
 from quota.selectors.attention import attention
 from quota.selectors.credits import team_balance
 from quota.selectors.member_requests import open_requests
-from quota.selectors.usage_bar import usage_bar
+from quota.selectors.shown_bars import shown_bars
 from quota.selectors.usage_series import usage_by
 from teams.models import Invitation, Membership, Seat
 from teams.permissions import Right, may
@@ -24,7 +24,8 @@ AHEAD = timedelta(days=1)
 def overview(request: TeamRequest) -> HttpResponse:
     """One's own bar, and for managers the Team in figures."""
     at = timezone.now()
-    context: dict[str, object] = {"bar": usage_bar(request.membership, at), "now": at}
+    (shown,) = shown_bars([request.membership], at, viewer_id=request.user.pk)
+    context: dict[str, object] = {"shown": shown, "now": at}
     if may(request.membership, Right.VIEW_USAGE):
         month = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         context |= {

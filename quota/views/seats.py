@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -21,6 +23,7 @@ from quota.selectors.seats import (
     seats_found,
     states_of,
 )
+from quota.selectors.shown_bars import shown_bars
 from teams.models import Seat
 from teams.permissions import Right, member_of
 from teams.services import seats as service
@@ -64,8 +67,8 @@ def team_seats(request: TeamRequest) -> HttpResponse:
 def seat(request: TeamRequest, pk: int) -> HttpResponse:
     """One seat: its windows, who held it when and used how much of it, and the plans it had."""
     row = _of_team(request, pk)
-    state = seat_state(row, timezone.now())
-    return show(request, "quota/seat.html", _seat_context(request, state, AssignForm()))
+    at = timezone.now()
+    return show(request, "quota/seat.html", _seat_context(request, seat_state(row, at), AssignForm(), at))
 
 
 @team_page(post=Right.ASSIGN_SEAT)
@@ -89,7 +92,7 @@ def assign(request: TeamRequest, pk: int) -> HttpResponse:
             request, _("%(name)s holds %(seat)s now.") % {"name": given.value, "seat": state.seat}
         )
         return redirect("team-seat", request.team.slug, state.seat.pk)
-    return show(request, "quota/seat.html", _seat_context(request, state, form), status=422)
+    return show(request, "quota/seat.html", _seat_context(request, state, form, at), status=422)
 
 
 @team_page(post=Right.ASSIGN_SEAT)
@@ -104,14 +107,19 @@ def free(request: TeamRequest, pk: int) -> HttpResponse:
     return redirect("team-seat", request.team.slug, row.pk)
 
 
-def _seat_context(request: TeamRequest, state: SeatState, form: AssignForm) -> dict[str, object]:
+def _seat_context(
+    request: TeamRequest, state: SeatState, form: AssignForm, at: datetime
+) -> dict[str, object]:
     search = searched(request.GET.get("q", ""))
     people = roster.members_of(request.team, search=search, shown=roster.Shown.WITHOUT_A_SEAT)
     history = seat_history(state.seat)
     # Who held it before may have it back with one click: nobody who left, or has another seat since.
     before = [row.holding.membership_id for row in history if row.holding.ended_at is not None][:1]
+    holders = [member_of(request.team, state.holder.pk)] if state.holder else []
+    shown = shown_bars(holders, at, viewer_id=request.user.pk)
     return {
         "state": state,
+        "shown": shown[0] if shown else None,
         "form": form,
         "search": search,
         "people": people[: NAMED + 1],

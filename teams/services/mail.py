@@ -12,11 +12,13 @@ from datetime import datetime, timedelta, tzinfo
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template import Context, Engine
 from django.utils import timezone
 
+from teams.mail_text import read_letter
 from teams.models import Mail, User
+from teams.services.mail_html import html_of
 from teams.services.mail_secrets import secrets_of
 from teams.time_zones import DEFAULT, zone_of
 from tokenplan.kit.transactions import one_transaction
@@ -149,14 +151,14 @@ def _message(mail: Mail) -> EmailMessage | None:
     template = Engine.get_default().get_template(f"mail/{mail.kind}.txt")
     with timezone.override(_zone_of(mail.to)):
         text = template.render(Context(context, autoescape=False))
-    subject, _, body = text.partition("\n")
+        letter = read_letter(text, base_url=settings.BASE_URL)
+        html = html_of(letter, kind=mail.kind, context=context)
     message_id = f"<mail-{mail.pk}@{urlsplit(settings.BASE_URL).hostname}>"
-    return EmailMessage(
-        subject.removeprefix("Subject:").strip(),
-        body.strip() + "\n",
-        to=[mail.to],
-        headers={"Message-ID": message_id},
+    message = EmailMultiAlternatives(
+        letter.subject, letter.body, to=[mail.to], headers={"Message-ID": message_id}
     )
+    message.attach_alternative(html, "text/html")
+    return message
 
 
 def _zone_of(address: str) -> tzinfo:

@@ -69,9 +69,7 @@ def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     if "/accounts/login/" in page.url:
         sign_in(page, url, "ada@example.com")
     page.goto(f"{url}/account/")
-    expect(page.get_by_role("main")).to_contain_text(
-        "Your key is valid, but its calls are refused until you hold a seat"
-    )
+    expect(page.get_by_role("main")).to_contain_text("Your key is real; there is nothing to spend yet.")
 
     ada = Membership.objects.get(user__email="ada@example.com")
     grant_seat_as_operator(page.context.browser, url, ada)

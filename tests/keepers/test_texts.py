@@ -29,8 +29,8 @@ MODULES = [
 # What people read of the roof: signing in.
 MODULES += [ROOT / "tokenplan" / name for name in ("account_forms.py", "passkeys.py")]
 
-# The brand, a unit, and the header of a mail: the same in every language.
-SAME_EVERYWHERE = re.compile(r"Token Plan|\bUTC\b|^Subject:", re.M)
+# The brand, a unit, and the headers of a mail: the same in every language.
+SAME_EVERYWHERE = re.compile(r"Token Plan|\bUTC\b|^(?:Subject|Button):", re.M)
 ADDRESS = re.compile(r"\S*/\S*")
 READ_ALOUD = {"title", "aria-label", "aria-valuetext", "alt", "placeholder"}
 # Elements that hold no sentences: samples of code.

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.template import engines
 from django.test import Client
 
 from quota.selectors.seats import seats_of
-from teams.models import User
+from teams.models import Membership, User
 from teams.services.seats import assign_seat
 from tests.helpers.buyer import Buyer
-from tests.helpers.factories import T0, make_member, make_user
+from tests.helpers.factories import T0, make_member, make_user, owner_of
 from tests.helpers.reading import words
 from tests.helpers.stripe_account import StripeAccount
 
@@ -36,6 +37,12 @@ def whole(as_user: AsUser, user: User, path: str) -> tuple[str, str]:
     """The page's words, the banner's too, and its markup."""
     html = as_user(user).get(path).content.decode()
     return words(type("Whole", (), {"content": html.replace("<main", "<div").encode()})()), html
+
+
+def button(member: Membership) -> str:
+    """What a suspended bar has for the Owner."""
+    template = engines["django"].from_string("{% load payments %}{% pay_overdue member %}")
+    return str(template.render({"member": member}))
 
 
 def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
@@ -61,7 +68,10 @@ def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
     with buyer.later(8 * DAY):
         text, _ = whole(as_user, buyer.user, path)
         assert f"The seats have been suspended since {stops[1]} UTC; calls are paid from Credits" in text
-        assert f"The seat has been suspended since {stops[1]} UTC" in whole(as_user, mia.user, path)[0]
+        of_mia = whole(as_user, mia.user, path)[0]
+        assert f"The seat has been suspended since {stops[1]} UTC" in of_mia
+        assert f"Ask {buyer.user.display_name} to pay it." in of_mia
+        assert f'href="{pay[1]}">Pay $50.00</a>' in button(owner_of(buyer.team))
         assert buyer.plans() == []
 
         buyer.account.pay(pay[1], "4242 4242 4242 4242")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,8 @@ from django.template import engines
 from django.utils import timezone
 
 from quota.outlook import Outlook
-from quota.templatetags.bars import window_bar
+from quota.selectors.shown_bars import OnCredits
+from quota.templatetags.bars import window_values
 from quota.windows import Limit, Policy, QuotaWindow, Release, Rule
 
 NOW = datetime(2026, 6, 3, 12, 2, tzinfo=UTC)
@@ -34,6 +35,9 @@ class Bar:
     credits: Credits
     owed: int = 0
     room_at: datetime | None = None
+    at: datetime = NOW
+    windows: list[QuotaWindow] = field(default_factory=list)
+    rooms: list[datetime] = field(default_factory=list)
 
 
 def window(
@@ -52,11 +56,13 @@ def window(
 
 
 def shown(one: QuotaWindow, **more: Any) -> str:
-    page = engines["django"].from_string(
-        "{% load bars %}{% window_bar one compact=compact outlook=outlook bar=bar %}"
-    )
-    text: str = page.render({"one": one, "compact": False, "outlook": None, "bar": None, **more})
+    page = engines["django"].from_string('{% include "quota/includes/window.html" %}')
+    text: str = page.render({"window": window_values(one, **more)})
     return re.sub(r"\s+", " ", text)
+
+
+def values(one: QuotaWindow, **more: Any) -> dict[str, Any]:
+    return window_values(one, **more)
 
 
 def lines(one: QuotaWindow, **more: Any) -> str:
@@ -90,8 +96,7 @@ LEFT = '<span title="$10.00">$10.00</span> left of $10.00'
         ),
         (
             window(used=11 * USD),
-            '<span title="$1.00">$1.00</span> over $10.00: the last call cost more than was left'
-            f" · all free by {END_TEXT}",
+            f'The last calls ran <span title="$1.00">$1.00</span> over $10.00 · all free by {END_TEXT}',
         ),
     ],
 )
@@ -131,15 +136,17 @@ def test_what_lies_ahead_is_said_in_its_second_line() -> None:
     full = window(used=10 * USD)
     at = END - timedelta(minutes=30)
     assert lines(full, outlook=Outlook(NOW, room_at=at)).endswith(
-        '<br><strong>Room again at <time datetime="2026-06-03T14:30:00+00:00">14:30 UTC</time></strong>'
-        " (in 2 h 28 min)"
+        "<br><strong>Room again in 2 h 28 min</strong>"
+        ' (<time datetime="2026-06-03T14:30:00+00:00">14:30 UTC</time>)'
     )
     some = window(used=USD)
     assert lines(some, outlook=Outlook(NOW, lasts=timedelta(minutes=40))).endswith(
         "<br>At the pace of the last half hour it lasts about 40 min."
     )
-    assert lines(some, outlook=Outlook(NOW), bar=Bar(Credits(), room_at=END)).endswith(
-        "<br>This window has room; another one has none."
+    week = window(Policy.FIXED, used=10 * USD, name="week", seconds=7 * 86_400)
+    other = Bar(Credits(), room_at=END, windows=[some, week], rooms=[NOW, END])
+    assert lines(some, outlook=Outlook(NOW), bar=other).endswith(
+        "<br>The 5-hour window has room; the weekly one has none."
     )
     assert "<br>" not in lines(some, outlook=Outlook(NOW))
 
@@ -160,11 +167,12 @@ def test_its_picture_has_what_is_used_and_what_is_held() -> None:
     assert "<strong>5-hour window</strong></span> <span>45%</span>" in text
     assert 'aria-label="5-hour window"' in text
     assert 'aria-valuenow="45.70" aria-valuetext="45 percent used, $0.001 held"' in text
-    assert 'width="45.69"></rect> <rect class="held" x="45.69" y="0" height="4" width="0.01">' in text
+    assert 'class="used" height="100%" width="45.69%"></rect> <line class="held"' in text
+    assert 'x1="45.69%" x2="45.70%"></line>' in text
 
 
 def test_it_is_never_wider_than_its_frame_and_says_its_state_by_a_word_too() -> None:
-    bars = {used: window_bar(window(used=used * USD // 10, held=USD)) for used in (79, 80, 90, 120)}
+    bars = {used: window_values(window(used=used * USD // 10, held=USD)) for used in (79, 80, 90, 120)}
     assert {used: (bar["state"], bar["words"], bar["share"]) for used, bar in bars.items()} == {
         79: ("", "", "79%"),
         80: ("is-high", "▲ nearly full", "80%"),
@@ -172,15 +180,17 @@ def test_it_is_never_wider_than_its_frame_and_says_its_state_by_a_word_too() -> 
         120: ("is-full", "■ full", "120%"),
     }
     assert [bar["used_width"] for bar in bars.values()] == ["79.00", "80.00", "90.00", "100.00"]
-    assert [bar["held_width"] for bar in bars.values()] == ["10.00", "10.00", "10.00", "0.00"]
-    nothing = window_bar(window(limit=0))
-    assert (nothing["used_width"], nothing["held_width"]) == ("100.00", "0.00")
+    assert [bar["held_end"] for bar in bars.values()] == ["89.00", "90.00", "100.00", ""]
+    assert [bar["filled"] for bar in bars.values()] == ["89.00", "90.00", "100.00", "100.00"]
+    assert [bar["notch"] for bar in bars.values()] == ["", "", "", "83.33"]
+    nothing = window_values(window(limit=0))
+    assert (nothing["used_width"], nothing["held_end"], nothing["notch"]) == ("100.00", "", "")
 
 
 def test_it_says_less_than_a_percent_and_hundred_only_when_it_is_full() -> None:
-    assert window_bar(window(used=1))["share"] == "<1%"
-    assert window_bar(window())["share"] == "0%"
-    assert window_bar(window(used=10 * USD - 1))["share"] == "99%"
+    assert window_values(window(used=1))["share"] == "<1%"
+    assert window_values(window())["share"] == "0%"
+    assert window_values(window(used=10 * USD - 1))["share"] == "99%"
     assert "<span>&lt;1%</span>" in shown(window(used=1))
 
 
@@ -201,7 +211,7 @@ def test_its_colour_says_who_pays_and_whether_another_window_is_full(
 
 
 def test_a_line_shows_where_time_stands_in_a_window_that_resets() -> None:
-    assert '<rect class="elapsed" x="50.00"' in shown(
+    assert '<rect class="elapsed" height="100%" x="50.00%"' in shown(
         window(Policy.FIXED, used=1), outlook=Outlook(END - timedelta(hours=2, minutes=30))
     )
     assert "elapsed" not in shown(window(used=1), outlook=Outlook(NOW))
@@ -226,4 +236,24 @@ def test_the_name_of_a_window_is_text_and_no_markup() -> None:
 
 def test_what_has_no_room_for_a_small_call_is_full_though_a_little_is_left() -> None:
     text = shown(window(used=10 * USD - 1), outlook=Outlook(NOW, room_at=END))
-    assert '<span class="bar-words is-full">■ full</span> 99%' in text
+    assert '<span class="bar-words is-full">■ stopped until 15:00 UTC</span> 99%' in text
+
+
+def test_what_credits_have_paid_is_a_part_of_the_bar_and_says_since_when() -> None:
+    full, bar = window(used=10 * USD), Bar(Credits(1))
+    paid = OnCredits(NOW - timedelta(hours=1, minutes=57), 2_500_000_000)
+    text = shown(full, outlook=Outlook(NOW, room_at=END), bar=bar, on_credits=paid)
+    assert '<span class="bar-words is-credits">■ on Credits since 10:05 UTC</span> 100%' in text
+    assert 'class="used" height="100%" width="80.00%"' in text
+    assert 'class="paid" height="100%" x="80.00%" width="20.00%"' in text
+    little = values(full, bar=bar, on_credits=OnCredits(NOW, 1))
+    assert (little["used_width"], little["paid_from"], little["paid_width"]) == ("94.00", "94.00", "6.00")
+    assert values(full, bar=bar)["words"] == "■ full, Credits pay"
+
+
+def test_times_are_those_of_the_zone_that_is_active() -> None:
+    with timezone.override("Asia/Shanghai"):
+        assert "(in 2 h 58 min)" in lines(window(Policy.FIXED, used=USD), outlook=Outlook(NOW))
+        assert lines(window(Policy.FIXED, used=USD), outlook=Outlook(NOW)).endswith(
+            "Wed 3 Jun, 23:00 CST</time> (in 2 h 58 min)"
+        )

@@ -46,7 +46,7 @@ def test_a_member_sees_their_own_bar_alone(as_user: AsUser, used: Scene) -> None
     page = read(as_user(mia), f"/teams/{used.team.slug}/")
 
     assert "See members" not in page
-    assert "Calls are paid from Credits." in page
+    assert "Calls are paid from Credits: " in page
     assert "Leave the Team…" in page
 
 

@@ -151,7 +151,7 @@ def test_a_suspended_seat_is_marked(as_user: AsUser) -> None:
 
     assert "Max Suspended" in read(client, f"/teams/{scene.team.slug}/seats/")
     page = read(client, f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/")
-    assert "This seat gives no quota at the moment." in page
+    assert "This seat is suspended because a payment failed. Until it is paid, calls are refused." in page
 
 
 def test_seats_are_found_by_holder_number_plan_and_state(as_user: AsUser) -> None:

@@ -1,0 +1,30 @@
+"""The calls of a member that were refused in the last days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet, Sum
+
+from quota.models import RefusalCount, RefusedCall
+from teams.models import Membership, SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """`calls` are those that are remembered whole; `counts` how many there were by code, the most first."""
+
+    calls: QuerySet[RefusedCall]
+    counts: dict[str, int]
+
+
+def refused_calls(membership: Membership, since: datetime) -> Refused:
+    """Of every text that the member's Subscription Key in this Team has had."""
+    texts = SubscriptionKey.objects.filter(membership=membership).values_list("key_id", flat=True)
+    of_texts = {"key_public_id__in": list(texts)}
+    counts = RefusalCount.objects.since(since).filter(**of_texts).values("code").order_by()
+    by_code = counts.annotate(total=Sum("refused")).order_by("-total", "code")
+    return Refused(
+        RefusedCall.objects.since(since).filter(**of_texts), dict(by_code.values_list("code", "total"))
+    )

@@ -1,0 +1,70 @@
+"""The usage bars of a page and the Credits beside them, which it asks for every few seconds, all at once."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from hashlib import blake2b
+
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Q
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
+
+from quota.selectors.shown_bars import ShownBar, shown_bars
+from quota.templatetags.bar_words import clock
+from quota.templatetags.bars import bar_of
+from teams.models import Membership
+from teams.permissions import Right, may
+from teams.views.base import PersonRequest, person_page
+
+# A page has fewer; what is asked for beyond them is not answered.
+MOST = 100
+PART = re.compile(r"(bar|credits)-(\d{1,18})", re.ASCII)
+
+
+@person_page
+def bars(request: PersonRequest) -> HttpResponse:
+    """Each part that `of` names, as `bar-7` or `credits-7` by the membership's id, as it stands in a page.
+
+    304 where all of them are what the browser has. A part that the person may not see is left out, as one
+    that does not exist: Credits are one's own, bars also those of the members of Teams that one manages.
+    `X-As-Of` is the moment, as people read it.
+    """
+    at = timezone.now()
+    wanted = [PART.fullmatch(name) for name in request.GET.getlist("of")[:MOST]]
+    parts = [(match[1], int(match[2])) for match in wanted if match]
+    members = _visible(request, {pk for _, pk in parts})
+    shown = {bar.bar.membership.pk: bar for bar in shown_bars(members, at, viewer_id=request.user.pk)}
+    texts = [_part(kind, shown[pk]) for kind, pk in parts if pk in shown]
+    body = "".join(texts).encode()
+    etag = quote_etag(blake2b(body, digest_size=16).hexdigest())
+    response = HttpResponse(body, headers={"ETag": etag})
+    answer = get_conditional_response(request, etag=etag, response=response)
+    assert answer is not None  # noqa: S101  (there is a response to answer with)
+    return _as_of(answer, at)
+
+
+def _part(kind: str, shown: ShownBar) -> str:
+    if kind == "bar":
+        return render_to_string("quota/includes/bar.html", bar_of(shown))
+    return render_to_string("quota/includes/own_credits.html", {"bar": shown.bar}) if shown.mine else ""
+
+
+def _visible(request: PersonRequest, ids: set[int]) -> list[Membership]:
+    """Those of the live memberships that the person may see the bars of; from the primary, as every page."""
+    live = Membership.objects.using(DEFAULT_DB_ALIAS).live().select_related("team", "user")
+    mine = list(live.filter(user=request.user))
+    if ids <= {membership.pk for membership in mine}:
+        return [membership for membership in mine if membership.pk in ids]
+    managed = [membership.team_id for membership in mine if may(membership, Right.VIEW_MEMBERS)]
+    return list(live.filter(Q(user=request.user) | Q(team__in=managed), pk__in=ids).order_by("pk"))
+
+
+def _as_of(response: HttpResponse, at: datetime) -> HttpResponse:
+    response.headers["X-As-Of"] = clock(at, at)
+    response.headers["Cache-Control"] = "no-store, private"
+    return response

@@ -1,0 +1,110 @@
+"""One's own refused calls: in plain words why, and what helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from quota.selectors.refused_calls import refused_calls
+from quota.services.refusals import FORGED, KEPT_FOR
+from teams.permissions import Right
+from teams.views.base import TeamRequest, show_fresh, team_page
+from tokenplan.kit.pages import page_of
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a call was refused, and what helps; `page` is the name of the page where it is done."""
+
+    why: StrOrPromise
+    helps: StrOrPromise
+    page: str = ""
+    label: StrOrPromise = ""
+
+
+YOUR_BAR = _("Your usage bar")
+SEND_AGAIN = _("Nothing is wrong with your key. Send the call again; if it stays so, tell the operator.")
+EXPLAINED = {
+    "quota_exhausted": Explained(
+        _("A window had no room for the call, and Credits did not pay for the rest."),
+        _("Wait until the bar says that there is room, use Credits, or get a higher seat."),
+        "account",
+        YOUR_BAR,
+    ),
+    "larger_than_the_window": Explained(
+        _("The call alone was larger than a whole window, and Credits did not pay for the rest."),
+        _("Ask for less at once, use Credits, or get a higher seat."),
+        "account",
+        YOUR_BAR,
+    ),
+    "no_usable_resources": Explained(
+        _("There was nothing to spend: no seat that works, and no or too few Credits that you may use."),
+        _("Get a seat, or Credits. The same key works as soon as there are some."),
+        "account",
+        YOUR_BAR,
+    ),
+    "usage_owed": Explained(
+        _("Earlier calls used more than Credits covered, and that is owed."),
+        _("The next Credits of the Team pay it; then the key works again."),
+        "account",
+        YOUR_BAR,
+    ),
+    "too_many_agents": Explained(
+        _("More agents were at work than the plan allows at once."),
+        _("Wait until one has finished, or get a higher seat."),
+        "account",
+        YOUR_BAR,
+    ),
+    "model_unknown": Explained(
+        _("There is no model of this name on the price list."),
+        _("Check the name of the model in your tool."),
+        "models",
+        _("Models and prices"),
+    ),
+    "usage_invalid": Explained(
+        _("What the call was to use has no price, or cost more than one call may."),
+        _("Check the model and the size of the call in your tool."),
+        "models",
+        _("Models and prices"),
+    ),
+    "key_invalid": Explained(
+        _("The key in the tool was replaced, revoked or mistyped."),
+        _("Copy the key that works now into the tool."),
+        "account",
+        _("Your keys"),
+    ),
+    FORGED: Explained(
+        _("Somebody sent your key's id with another secret. Nothing was given for it."),
+        _("If it was no slip of yours, rotate the key."),
+        "account",
+        _("Your keys"),
+    ),
+    "lease_not_allowed": Explained(
+        _("The gateway asked for many calls at once, and this plan wants each asked for."), SEND_AGAIN
+    ),
+    "request_id_reused": Explained(_("The gateway used the number of one call for another."), SEND_AGAIN),
+    "reservation_closed": Explained(_("The gateway asked again for a call that was over."), SEND_AGAIN),
+}
+OTHER = Explained(_("The gateway sent what could not be read."), SEND_AGAIN)
+EXPLAINED["invalid"] = OTHER
+
+
+@team_page(get=Right.USE)
+def own_refused(request: TeamRequest) -> HttpResponse:
+    """What was refused to one's own key in the last seven days, the latest first."""
+    refused = refused_calls(request.membership, timezone.now() - KEPT_FOR)
+    page = page_of(refused.calls, request)
+    context = {
+        "page": page,
+        "rows": [(call, EXPLAINED.get(call.code, OTHER)) for call in page.rows],
+        "counts": [(EXPLAINED.get(code, OTHER), count) for code, count in refused.counts.items()],
+        "forged": EXPLAINED[FORGED] if FORGED in refused.counts else None,
+    }
+    return show_fresh(request, "quota/own_refused.html", context)

@@ -1,0 +1,128 @@
+"""The usage bar in a real browser: it is right in every state, and keeps itself up to date."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.helpers.axe import violations
+from tests.helpers.browsing import arrive, overhang
+from tests.helpers.factories import USD, limits, make_scene
+from tests.helpers.gallery import show_gallery, states
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+# From the table of the bar's states: how each is said, in words that need no colour.
+SAID = {
+    "empty": "Nothing used. $9.90 is ready.",
+    "normal": "$0.90 held for calls in progress",
+    "near": "▲ nearly full",
+    "on-credits": "■ on Credits since 14:05 UTC",
+    "stopped": "Stopped until 14:25 UTC.",
+    "stopped-for-a-moment": "There is room again in 17 min (14:30 UTC).",
+    "week-full": "The 5-hour window has room; the weekly one has none.",
+    "over": "The last calls ran $1.10 over $9.90",
+    "suspended": "Pay $170.00",
+    "suspended-of-a-member": "Ask Olivia to pay it.",
+    "credits-alone": "500 of the Team's Credits expire on Fri 12 Jun, 14:13 UTC.",
+    "credits-capped": "4,300 of at most 5,000 Credits used this calendar month (UTC).",
+    "credits-used-up": "Calls are refused until next month, or until the cap is raised.",
+    "nothing-yet": "Your key is real; there is nothing to spend yet.",
+    "nothing-yet-for-a-member": "Ask for a seat",
+    "owed": "Your calls used 1,250 Credits ($1.25) more than was paid for.",
+    "of-somebody-else": "no Credits pay for them.",
+    "stale": "Not updated since 14:13 UTC",
+}
+# How many times lighter a bar's parts are than its track, or darker.
+CONTRAST = """() => {
+    const luminance = (colour) => {
+        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+        const [r, g, b] = parts.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    return [...document.querySelectorAll(".bar")].flatMap((bar) => {
+        const track = luminance(getComputedStyle(bar).backgroundColor);
+        return [...bar.querySelectorAll(".used, .held, .paid, .stripes, .elapsed")].map((part) => {
+            const style = getComputedStyle(part);
+            const light = luminance(part.tagName === "line" ? style.stroke : style.fill);
+            return (Math.max(light, track) + 0.05) / (Math.min(light, track) + 0.05);
+        });
+    });
+}"""
+
+
+@pytest.mark.parametrize("width", [pytest.param(320, marks=pytest.mark.slow), 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_state_can_be_read_by_everybody(
+    browser_page: Page, live_server: LiveServer, theme: str, width: int
+) -> None:
+    page = browser_page
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 900})
+    show_gallery(page, live_server.url)
+
+    assert {name: SAID[name] in page.locator(f"#{name}").inner_text() for name in states()} == dict.fromkeys(
+        SAID, True
+    )
+    assert violations(page) == []
+    assert min(page.evaluate(CONTRAST)) >= 3
+    assert overhang(page) <= 0
+
+
+def test_the_bar_keeps_itself_up_to_date_while_it_is_seen(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, at = browser_page, timezone.now()
+    scene = make_scene(limits(five_hours=USD, week=10 * USD), at=at)
+    scene.desk.use(30, at=at)
+    page.clock.install()
+    arrive(page, live_server.url, scene.owner.user)
+    bar = page.locator(f"[data-live=bar-{scene.owner.pk}]")
+    expect(bar).to_contain_text("30%")
+    meter, news = bar.get_by_role("meter").first, page.locator("#bar-news")
+    meter.evaluate("(node) => { node.isTheSame = true; }")
+    link = page.get_by_role("link", name="Recent charges and receipts").first
+    link.focus()
+
+    scene.desk.use(54, at=timezone.now())
+    page.clock.run_for(4000)
+    expect(bar).to_contain_text("▲ nearly full")
+    expect(news).to_contain_text("5-hour window: 84 percent used, nearly full")
+    assert meter.evaluate("(node) => node.isTheSame")
+    expect(link).to_be_focused()
+
+    news.evaluate("(node) => { node.textContent = ''; }")
+    scene.desk.use(1, at=timezone.now())
+    page.clock.run_for(4000)
+    expect(bar).to_contain_text("85%")
+    expect(news).to_have_text("")  # the state is what it was
+
+    # A question that is not answered is written to the console, which the test would fail for.
+    page.evaluate("() => { window.asks = fetch; window.fetch = () => Promise.reject(new Error('away')); }")
+    page.clock.run_for(4000)
+    expect(page.locator(".usage-bar.is-stale").first).to_contain_text("Not updated since")
+    page.evaluate("() => { window.fetch = window.asks; }")
+    page.clock.run_for(8000)
+    expect(page.locator(".usage-bar.is-stale")).to_have_count(0)
+
+    scene.desk.use(15, at=timezone.now())
+    page.clock.run_for(4000)
+    expect(bar).to_contain_text("Stopped until")
+    expect(bar.get_by_role("link", name="Buy Credits")).to_be_visible()
+
+
+def test_nothing_is_asked_for_while_the_page_is_hidden(browser_page: Page, live_server: LiveServer) -> None:
+    page = browser_page
+    scene = make_scene(at=timezone.now())
+    asked: list[str] = []
+    page.clock.install()
+    arrive(page, live_server.url, scene.owner.user)
+    page.on("request", lambda request: asked.append(request.url) if "/bars/" in request.url else None)
+    page.evaluate("() => { Object.defineProperty(document, 'hidden', { value: true, configurable: true }); }")
+    page.clock.run_for(60_000)
+    assert asked == []
+    with page.expect_request("**/account/bars/?of=bar-*"):
+        page.evaluate(
+            "() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); }"
+        )
