@@ -15,8 +15,8 @@ from quota.views import (
     search,
     seat_requests,
     seats,
-    team_usage,
     tools,
+    usage,
 )
 
 TEAM = "teams/<slug:slug>"
@@ -33,7 +33,7 @@ urlpatterns = [
     path("account/bars/<slug:slug>/", account.bar, name="account-bar"),
     path("account/seat-requests/<slug:slug>/", account.seat_request, name="account-seat-request"),
     path("account/credit-requests/<slug:slug>/", account.credit_request, name="account-credit-request"),
-    path("account/usage/<slug:slug>/", receipts.own_charges, name="account-usage"),
+    path("account/usage/<slug:slug>/", usage.own_usage, name="account-usage"),
     path("account/usage/<slug:slug>/<uuid:pk>/", receipts.own_receipt, name="account-receipt"),
     path(f"{TEAM}/", overview.overview, name="team"),
     path(f"{TEAM}/members/", members.team_members, name="team-members"),
@@ -55,7 +55,7 @@ urlpatterns = [
     path(f"{TEAM}/api-keys/<int:pk>/revoke/", api_keys.revoke, name="team-api-key-revoke"),
     path(f"{TEAM}/balance/", balance.overview, name="team-balance"),
     path(f"{TEAM}/balance/alert/", balance.alert, name="team-balance-alert"),
-    path(f"{TEAM}/usage/", team_usage.team_usage, name="team-usage"),
+    path(f"{TEAM}/usage/", usage.team_usage, name="team-usage"),
     path(f"{TEAM}/charges/", receipts.team_charges, name="team-charges"),
     path(f"{TEAM}/charges/<uuid:pk>/", receipts.team_receipt, name="team-receipt"),
 ]
