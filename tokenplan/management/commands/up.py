@@ -133,8 +133,10 @@ class Command(BaseCommand):
 
 
 def gather_static_files() -> None:
-    """Has the web server serve them compressed and for good, unless somebody has chosen a folder for that."""
-    if not settings.STATIC_ROOT:
+    """Has the web server serve them compressed and for good, unless somebody has chosen a folder for that, or
+    works on them.
+    """
+    if not settings.STATIC_ROOT and not settings.DEBUG:
         os.environ["STATIC_ROOT"] = str(gather(settings.DATA / "static"))
 
 
