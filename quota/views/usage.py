@@ -18,7 +18,6 @@ from quota.api.csv_answers import csv_answer_of_one_read
 from quota.api.usage_series import amounts_json
 from quota.forms import ChargesForm, UsageForm
 from quota.hot_path.lapses import LEASE
-from quota.selectors.usage_bar import usage_bar
 from quota.selectors.usage_chart import Series, Stack, UsageChart, usage_chart
 from quota.selectors.usage_filter import Payer, UsageFilter, charges_of, members_called
 from quota.selectors.usage_series import Amounts, Group, UsageRow, stream_usage, usage_by
@@ -116,8 +115,7 @@ def label_of(row: UsageRow, group: Group) -> str:
 
 
 def _usage(request: TeamRequest, owner: Team | Membership, template: str) -> HttpResponse:
-    now = timezone.now()
-    form = UsageForm(request.GET, of_team=owner == request.team, today=now.date())
+    form = UsageForm(request.GET, of_team=owner == request.team, today=timezone.now().date())
     if not form.is_valid():
         return show(request, template, {"form": form}, status=422)
     wanted = wanted_of(form, request.team)
@@ -149,7 +147,6 @@ def _usage(request: TeamRequest, owner: Team | Membership, template: str) -> Htt
         charges = wanted.charges(charges_of(owner))
         context |= {
             "page": page_of(charges, request, moment="occurred_at"),
-            "bar": usage_bar(owner, now),
             "receipt": "account-receipt",
         }
     return show(request, template, context)
