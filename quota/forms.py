@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from quota.invitation_lines import MOST_LINES
 from quota.models import CreditRequest, Plan
@@ -20,8 +20,6 @@ from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Role
 from teams.services.invitations import Promise
 from tokenplan.kit.text import ADDRESS_HINT
-
-LONGEST_RANGE = timedelta(days=366)
 
 
 class AmountField(forms.CharField):
@@ -295,26 +293,6 @@ class NewApiKeyForm(ApiKeyForm):
         """When it ends, where it does."""
         day: date | None = self.cleaned_data["expires_at"]
         return None if day is None else midnight(day) + timedelta(days=1)
-
-
-class RangeForm(forms.Form):
-    """Two days in UTC, both included."""
-
-    start = DayField(label=_("From"))
-    end = DayField(label=_("To"))
-
-    def clean(self) -> None:
-        start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
-        if start and end and not start <= end < start + LONGEST_RANGE:
-            self.add_error(
-                "end",
-                gettext("The range ends on or after its first day, and has at most %(days)s days.")
-                % {"days": LONGEST_RANGE.days},
-            )
-
-    def moments(self) -> tuple[datetime, datetime]:
-        """The start of the first day and the end of the last."""
-        return midnight(self.cleaned_data["start"]), midnight(self.cleaned_data["end"]) + timedelta(days=1)
 
 
 def midnight(day: date) -> datetime:

@@ -20,8 +20,8 @@ from quota.views import (
     search,
     seat_requests,
     seats,
-    team_usage,
     tools,
+    usage,
 )
 
 TEAM = "teams/<slug:slug>"
@@ -40,7 +40,7 @@ urlpatterns = [
     path("account/credits/<slug:slug>/", own_cap.own_cap, name="account-own-cap"),
     path("account/seat-requests/<slug:slug>/", account.seat_request, name="account-seat-request"),
     path("account/credit-requests/<slug:slug>/", account.credit_request, name="account-credit-request"),
-    path("account/usage/<slug:slug>/", receipts.own_charges, name="account-usage"),
+    path("account/usage/<slug:slug>/", usage.own_usage, name="account-usage"),
     path("account/refused/<slug:slug>/", refused.own_refused, name="account-refused"),
     path("account/usage/<slug:slug>/<uuid:pk>/", receipts.own_receipt, name="account-receipt"),
     path("invitations/<str:token>/", invitations.join, name="join"),
@@ -71,7 +71,7 @@ urlpatterns = [
     path(f"{TEAM}/api-keys/<int:pk>/revoke/", api_keys.revoke, name="team-api-key-revoke"),
     path(f"{TEAM}/balance/", balance.overview, name="team-balance"),
     path(f"{TEAM}/balance/alert/", balance.alert, name="team-balance-alert"),
-    path(f"{TEAM}/usage/", team_usage.team_usage, name="team-usage"),
+    path(f"{TEAM}/usage/", usage.team_usage, name="team-usage"),
     path(f"{TEAM}/charges/", receipts.team_charges, name="team-charges"),
     path(f"{TEAM}/charges/<uuid:pk>/", receipts.team_receipt, name="team-receipt"),
 ]

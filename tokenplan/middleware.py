@@ -1,4 +1,4 @@
-"""The security headers of every answer, the limit on the size of every body, and where pages read."""
+"""The security headers of every answer, the limit on every body, what is compressed, and where pages read."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone
 
 from teams.models import User
@@ -84,6 +86,21 @@ class SeenSessions:
                 request.session[SEEN] = at.timestamp()
                 note_seen(session_key=str(request.session.session_key), at=at)
         return self.get_response(request)
+
+
+class CompressedPages(GZipMiddleware):
+    """Compresses pages, and nothing else: gateways wait for their answers, files are sent as they are read.
+
+    A page that no cache may keep stays as it is. It may show a secret, and how short it gets, compressed with
+    what somebody else put on the page, would tell about it.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        is_secret = "no-store" in response.headers.get("Cache-Control", "")
+        if response.streaming or is_secret or not is_page:
+            return response
+        return super().process_response(request, response)
 
 
 class ReplicaReads:

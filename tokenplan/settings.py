@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "tokenplan.middleware.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tokenplan.middleware.CompressedPages",
     "tokenplan.middleware.BodyLimit",
     "tokenplan.middleware.ReplicaReads",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -302,17 +303,26 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# Static files. The front-end packages come from node_modules; only the folders that pages use are served.
+# Static files. The front-end packages come from node_modules, and only the folders that pages use:
+# Tabler is the console's style sheet; Chart.js draws usage and Credits, the two pages whose pictures answer
+# questions (docs/decisions/0068).
 
 STATIC_URL = "/static/"
-# Set where `manage.py collectstatic` gathers them; else each is served from its own folder.
+# Where they are gathered: by `manage.py up`, or by `manage.py collectstatic` where this is set. In tests, and
+# where Django is started by hand, each is served from its own folder.
 STATIC_ROOT = environment.text("STATIC_ROOT") or None
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/tabler/css", BASE_DIR / "node_modules/@tabler/core/dist/css"),
-    ("vendor/tabler/js", BASE_DIR / "node_modules/@tabler/core/dist/js"),
+    ("vendor/chart.js", BASE_DIR / "node_modules/chart.js/dist"),
 ]
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+if STATIC_ROOT:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "tokenplan.static_files.Gathered"},
+    }
 
 # API
 

@@ -10,10 +10,11 @@ exact at every moment, whether or not anything has been rolled up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -49,6 +50,9 @@ COLUMNS = {
     Group.MEMBER: "membership_id",
     Group.TAG: "tag",
 }
+# Usage of these models, modalities, members (by id) or tags alone, of each group that is named.
+Only: TypeAlias = Mapping[Group, Collection[Any]]
+ALL_USAGE: Only = MappingProxyType({})
 # A charge that was corrected is one call, or none where it was undone alone.
 CALLS = Count("id", filter=Q(is_undo=False)) - Count("id", filter=Q(is_undo=True))
 SUMMED = (
@@ -104,24 +108,29 @@ class UsageRow:
     tag: str | None = None
 
 
-def usage_by(owner: Owner, start: datetime, end: datetime, *groups: Group) -> list[UsageRow]:
+def usage_by(
+    owner: Owner, start: datetime, end: datetime, *groups: Group, only: Only = ALL_USAGE
+) -> list[UsageRow]:
     """The usage of a Team, of one member or of one API key, added up by all of `groups` together; by time,
     then by name.
 
     Without groups it is one row, the sum of everything; with them, names and times that no event has are left
-    out. A call with several tags counts in full under each of them, and one without any under the empty text.
+    out. A call with several tags counts in full under each of them, and one without any under the empty text:
+    so of several tags that are in `only`, without being grouped by, it counts once for each that it has.
     """
-    question = _Question(owner, start, end, groups)
+    question = _Question(owner, start, end, groups, only)
     with reading_connection().cursor() as cursor:
         cursor.execute(*question.statement(*_what_there_is(reads_from())))
         return [question.row(values) for values in cursor.fetchall()]
 
 
-def stream_usage(owner: Owner, start: datetime, end: datetime, *groups: Group) -> Iterator[UsageRow]:
+def stream_usage(
+    owner: Owner, start: datetime, end: datetime, *groups: Group, only: Only = ALL_USAGE
+) -> Iterator[UsageRow]:
     """The rows of `usage_by`, in constant memory however many they are: they are read as they are taken, and
     until then a transaction is open. Whoever takes them may not wait for somebody meanwhile.
     """
-    return _streamed(_Question(owner, start, end, groups), reads_from())
+    return _streamed(_Question(owner, start, end, groups, only), reads_from())
 
 
 def _streamed(question: _Question, alias: str) -> Iterator[UsageRow]:
@@ -134,16 +143,6 @@ def _streamed(question: _Question, alias: str) -> Iterator[UsageRow]:
 def total(rows: Iterable[UsageRow]) -> Amounts:
     """The sum of the rows; of rows by tag it would count a call once for each of its tags."""
     return sum((row.amounts for row in rows), Amounts())
-
-
-def fold(rows: Iterable[UsageRow], group: Group) -> list[UsageRow]:
-    """Rows by model, modality and member, added up by one of these alone; by name."""
-    sums: dict[Any, Amounts] = {}
-    for row in rows:
-        name = getattr(row, group)
-        sums[name] = sums.get(name, Amounts()) + row.amounts
-    names = sorted(sums, key=lambda name: name.id if isinstance(name, Member) else name)
-    return [UsageRow(sums[name], **{group.value: name}) for name in names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +228,18 @@ _STRAGGLERS = f"e.id IN (SELECT event_id FROM quota_usagestraggler) AND e.id <= 
 class _Question:
     """One statement, and how its answer is read. SQL by hand: it reads from four places in one snapshot."""
 
-    def __init__(self, owner: Owner, start: datetime, end: datetime, groups: Sequence[Group]) -> None:
+    def __init__(
+        self, owner: Owner, start: datetime, end: datetime, groups: Sequence[Group], only: Only
+    ) -> None:
         self._groups = [group for group in Group if group in groups]
+        self._only = [group for group in Group if group in only]
         self._by_hour = Group.HOUR in groups
-        self._by_tag = Group.TAG in groups
+        self._by_tag = Group.TAG in groups or Group.TAG in only
         self._range = start, end
         column = {Team: "team_id", Membership: "membership_id", ApiKey: "api_key_id"}[type(owner)]
         self._of_owner = f"e.{column} = %(owner)s"
         self._values: dict[str, Any] = {"owner": owner.pk}
+        self._values |= {f"only_{group}": list(only[group]) for group in self._only}
 
     def statement(self, known: UUID, kept_since: datetime) -> tuple[str, dict[str, Any]]:
         """The SQL and its values. `known` is what the planner is to think of as the watermark. Of the hours
@@ -273,15 +276,17 @@ class _Question:
         is_as_wide = width == (HOUR if self._by_hour else DAY)
         starts_at = "e.starts_at" if is_as_wide else self._beginning("e.starts_at")
         if self._by_tag:
-            yield f"SELECT {self._columns(starts_at, 'e.tag')}{_OF_ROLLUP} quota_tagrollup e WHERE {where}"
+            columns, wanted = self._columns(starts_at, "e.tag"), where + self._wanted("e.tag")
+            yield f"SELECT {columns}{_OF_ROLLUP} quota_tagrollup e WHERE {wanted}"
             where += " AND NOT e.tagged"
-        columns = self._columns(starts_at, "''")
-        yield f"SELECT {columns}{_OF_ROLLUP} quota_usagerollup e WHERE {where}"
+        columns, wanted = self._columns(starts_at, "''"), where + self._wanted("''")
+        yield f"SELECT {columns}{_OF_ROLLUP} quota_usagerollup e WHERE {wanted}"
 
     def _events(self, piece: tuple[datetime, datetime], which: str = "true") -> str:
         columns = self._columns(self._beginning("e.occurred_at"), "each_tag.tag")
         tags = _EACH_TAG if self._by_tag else ""
         where = f"{self._of_owner} AND {self._in('occurred_at', piece)} AND {which}"
+        where += self._wanted("each_tag.tag")
         return f"SELECT {columns}{_OF_EVENT}{tags} WHERE {where}"
 
     def _beginning(self, moment: str) -> str:
@@ -289,15 +294,14 @@ class _Question:
         return f"date_trunc('{Group.HOUR if self._by_hour else Group.DAY}', {moment}, 'UTC')"
 
     def _columns(self, starts_at: str, tag: str) -> str:
-        of_group = {
-            "starts_at": starts_at,
-            "model": "e.model",
-            "modality": "e.modality",
-            "membership_id": "e.membership_id",
-            "tag": tag,
-        }
         names = dict.fromkeys(COLUMNS[group] for group in self._groups)
-        return "".join(f"{of_group[name]} AS {name}, " for name in names)
+        of_name = {"starts_at": starts_at, "tag": tag}
+        return "".join(f"{of_name.get(name, f'e.{name}')} AS {name}, " for name in names)
+
+    def _wanted(self, tag: str) -> str:
+        """What `only` leaves of them."""
+        of_group = {group: f"e.{COLUMNS[group]}" for group in self._only} | {Group.TAG: tag}
+        return "".join(f" AND {of_group[group]} = ANY(%(only_{group})s)" for group in self._only)
 
     def _in(self, column: str, piece: tuple[datetime, datetime]) -> str:
         names = [f"moment_{len(self._values) + more}" for more in (0, 1)]

@@ -10,7 +10,7 @@ from django import template
 from django.utils import timezone
 
 from quota.models import Account
-from quota.money import NANOUSD_PER_USD, credits_words, usd_text
+from quota.money import NANOUSD_PER_CREDIT, NANOUSD_PER_USD, credits_words, usd_text
 from quota.windows import window_label
 
 register = template.Library()
@@ -33,6 +33,25 @@ def about_usd(nanousd: int) -> str:
     step = CENT if abs(nanousd) >= NANOUSD_PER_USD else HUNDREDTH_OF_A_CENT
     steps = int((Decimal(nanousd) / step).quantize(Decimal(1), ROUND_HALF_UP))
     return usd_text(steps * step) if steps or not nanousd else f"<{usd_text(step)}"
+
+
+@register.filter
+def cents(nanousd: int) -> str:
+    """In lists, where receipts are exact: to the cent, rounded half up; less is not called nothing."""
+    rounded = int((Decimal(nanousd) / CENT).quantize(Decimal(1), ROUND_HALF_UP)) * CENT
+    if rounded or not nanousd:
+        return usd_text(rounded)
+    return "<$0.01" if nanousd > 0 else ">-$0.01"
+
+
+@register.filter
+def about_credits(nanousd: int) -> str:
+    """In lists: Credits with at most two decimals, in the same way."""
+    step = NANOUSD_PER_CREDIT // 100
+    rounded = int((Decimal(nanousd) / step).quantize(Decimal(1), ROUND_HALF_UP)) * step
+    if rounded or not nanousd:
+        return credits_words(rounded)
+    return "<0.01" if nanousd > 0 else ">-0.01"
 
 
 @register.filter("credits")

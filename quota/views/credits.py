@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from quota.forms import AccessForm, PolicyForm, plain_credits
 from quota.models import CreditGrant, CreditLedgerEntry
+from quota.selectors.credit_runway import credit_runway
 from quota.selectors.credits import credit_access, team_balance, team_credits, team_owes
 from quota.selectors.roster import roster
 from quota.services.credits import set_credit_access, set_team_credits
@@ -22,7 +23,7 @@ LEDGER_PAGE = 25
 
 @team_page(get=Right.VIEW_CREDITS)
 def overview(request: TeamRequest) -> HttpResponse:
-    """The pool, its lots in the order of drawing, who may use it, and the ledger, newest first."""
+    """The pool, how long it lasts, its lots in the order of drawing, who may use it, and the ledger."""
     at = timezone.now()
     entries = CreditLedgerEntry.objects.for_team(request.team).credits()
     rules = team_credits(request.team.pk)
@@ -36,6 +37,7 @@ def overview(request: TeamRequest) -> HttpResponse:
         "lots": [lot for lot in lots if lot.remaining_nanousd and not lot.is_over(at)],
         "rows": roster(request.team, at),
         "ledger": page_of(entries.select_related("membership__user", "by"), request, size=LEDGER_PAGE),
+        "runway": credit_runway(request.team, at),
         "now": at,
     }
     return show(request, "quota/credits.html", context)

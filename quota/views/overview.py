@@ -10,14 +10,17 @@ from django.utils import timezone
 from quota.selectors.attention import attention
 from quota.selectors.credits import team_balance
 from quota.selectors.member_requests import open_requests
+from quota.selectors.seat_fullness import seat_fullness
 from quota.selectors.shown_bars import shown_bars
-from quota.selectors.usage_series import usage_by
+from quota.selectors.usage_series import Group, usage_by
 from teams.models import Invitation, Membership, Seat
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, show, team_page
 
 # Usage may be reported a little ahead of the clock.
 AHEAD = timedelta(days=1)
+# Before today, of the 30 whose spend is shown.
+DAYS_BEFORE = timedelta(days=29)
 
 
 @team_page(get=Right.VIEW_TEAM)
@@ -27,13 +30,17 @@ def overview(request: TeamRequest) -> HttpResponse:
     (shown,) = shown_bars([request.membership], at, viewer_id=request.user.pk)
     context: dict[str, object] = {"shown": shown, "now": at}
     if may(request.membership, Right.VIEW_USAGE):
-        month = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        today = at.replace(hour=0, minute=0, second=0, microsecond=0)
+        month, spent_from = today.replace(day=1), today - DAYS_BEFORE
         context |= {
             "members": Membership.objects.for_team(request.team).live().count(),
             "seats": Seat.objects.for_team(request.team).live().count(),
             "attention": attention(request.team, at),
             "balance": team_balance(request.team.pk, at),
             "month": usage_by(request.team, month, at + AHEAD)[0].amounts,
+            "spent": usage_by(request.team, spent_from, today + AHEAD, Group.DAY),
+            "spent_from": spent_from,
+            "seat_fullness": seat_fullness(request.team, at),
             "open_requests": open_requests(request.team),
             "open_invitations": Invitation.objects.for_team(request.team).open().count(),
         }

@@ -1,32 +1,24 @@
-"""Charges: one's own, and for managers everyone's. A receipt says who paid and what it did to the windows."""
+"""A Team's charges, and receipts: who paid, and what it did to the windows."""
 
 from __future__ import annotations
 
+from typing import cast
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from quota.api.receipts_csv import receipts_csv
 from quota.hot_path.catalog import windows_then
 from quota.models import UsageEvent
-from quota.selectors.usage_bar import usage_bar
+from quota.selectors.usage_filter import charges_of
+from quota.usage_forms import ChargesForm
+from quota.views.usage import address, offer_what_was_used, wanted_of
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import page_of
-
-
-@team_page(get=Right.USE)
-def own_charges(request: TeamRequest) -> HttpResponse:
-    """What one's own calls cost, newest first."""
-    events = UsageEvent.objects.for_team(request.team).filter(membership=request.membership)
-    context = {
-        "page": page_of(events, request, moment="occurred_at"),
-        "bar": usage_bar(request.membership, timezone.now()),
-        "receipt": "account-receipt",
-    }
-    return show(request, "quota/own_charges.html", context)
 
 
 @team_page(get=Right.USE)
@@ -37,9 +29,23 @@ def own_receipt(request: TeamRequest, pk: UUID) -> HttpResponse:
 
 @team_page(get=Right.VIEW_USAGE)
 def team_charges(request: TeamRequest) -> HttpResponse:
-    """What everyone's calls cost, newest first."""
-    events = UsageEvent.objects.for_team(request.team).select_related("membership__user")
-    context = {"page": page_of(events, request, moment="occurred_at"), "receipt": "team-receipt"}
+    """What everyone's calls cost, newest first: of the last 30 days unless asked otherwise."""
+    form = ChargesForm(request.GET, of_team=True, today=timezone.now().date())
+    if not form.is_valid():
+        return show(request, "quota/team_charges.html", {"form": form}, status=422)
+    wanted = wanted_of(form, request.team)
+    charges = wanted.charges(charges_of(request.team))
+    if request.GET.get("format") == "csv":
+        answer = receipts_csv(f"receipts-{request.team.slug}", charges, wanted.start, wanted.end)
+        return cast(HttpResponse, answer)  # it streams
+    offer_what_was_used(form, request.team)
+    context = {
+        "form": form,
+        "page": page_of(charges.select_related("membership__user"), request, moment="occurred_at"),
+        "receipt": "team-receipt",
+        "everything": address(request, **dict.fromkeys(form.FILTERS, "")),
+        "csv": address(request, format="csv"),
+    }
     return show(request, "quota/team_charges.html", context)
 
 

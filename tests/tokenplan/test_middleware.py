@@ -1,18 +1,18 @@
-"""The security headers of every answer, the limit on the size of a body, and where pages read."""
+"""The security headers of every answer, the limit on a body, what is compressed, and where pages read."""
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse
-from django.test import Client
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.test import Client, RequestFactory
 from django.urls import path
 from pytest_django.fixtures import Settings
 
 from teams.models import Team
 from tokenplan.kit import replica
 from tokenplan.kit.replica import REPLICA, Nearness, Router, reads_from
-from tokenplan.middleware import ReplicaReads
+from tokenplan.middleware import CompressedPages, ReplicaReads
 
 
 @pytest.mark.django_db
@@ -28,6 +28,28 @@ def test_a_huge_body_is_refused_unread(client: Client) -> None:
     assert response.status_code == 413
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.json()["code"] == "body_too_large"
+
+
+@pytest.mark.parametrize(
+    ("headers", "streams", "compressed"),
+    [
+        ({}, False, True),
+        ({"Content-Type": "application/json"}, False, False),
+        ({"Cache-Control": "private, no-store"}, False, False),
+        ({}, True, False),
+    ],
+)
+def test_pages_alone_are_compressed_and_none_that_may_show_a_secret(
+    headers: dict[str, str], streams: bool, compressed: bool
+) -> None:
+    body = b"the same again and again " * 100
+    kind = StreamingHttpResponse if streams else HttpResponse
+    answer = kind([body], headers=headers)
+    asked = RequestFactory().get("/", headers={"Accept-Encoding": "gzip"})
+
+    got = CompressedPages(lambda request: answer).process_response(asked, answer)
+
+    assert (got.headers.get("Content-Encoding") == "gzip") is compressed
 
 
 def show_where(request: HttpRequest) -> HttpResponse:

@@ -19,7 +19,7 @@ from quota.ids import first_id_at
 from quota.models import UsageEvent, UsageRollup, UsageWatermark
 from quota.models.rollups import DAY, HOUR
 from quota.selectors import usage_series
-from quota.selectors.usage_series import Amounts, Group, Owner, fold, parts_of, stream_usage, usage_by
+from quota.selectors.usage_series import Amounts, Group, Only, Owner, parts_of, stream_usage, usage_by
 from quota.services import rollups
 from quota.services.rollups import roll_up
 from quota.windows import EPOCH
@@ -181,15 +181,57 @@ def test_every_grouping_of_a_long_history_is_right_at_each_step_of_rolling_it_up
 
 
 @pytest.mark.django_db
-def test_sums_by_three_names_fold_into_those_by_each_of_them(people: People) -> None:
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_sums_of_some_names_alone_are_those_of_their_events(people: People, rolled_up: bool) -> None:
     for number in range(30):
         model, modality = [("penny", "language"), ("painter", "image"), ("artist", "image")][number % 3]
-        write_event(people.spenders[number * 7 % 6], 10**9 + number, model=model, modality=modality)
-    names = (Group.MODEL, Group.MODALITY, Group.MEMBER)
-    for owner in people.owners:
-        rows = usage_by(owner, DAY_0, DAY_0 + timedelta(days=9), *names)
-        for group in names:
-            assert fold(rows, group) == usage_by(owner, DAY_0, DAY_0 + timedelta(days=9), group)
+        tags = [["a"], [], ["b", "a"]][number % 3]
+        spender = people.spenders[number * 7 % 6]
+        at = DAY_0 + 97 * number * MINUTE
+        write_event(spender, 10**9 + number, at=at, model=model, modality=modality, tags=tags)
+    if rolled_up:
+        roll_up()
+        roll_up()
+        assert UsageRollup.objects.exists()
+    team, mia = people.spenders[0].team, people.spenders[1]
+    events = list(UsageEvent.objects.all())
+    span = DAY_0 + 30 * MINUTE, DAY_0 + timedelta(days=9)
+    asked: list[tuple[Only, list[UsageEvent]]] = [
+        ({Group.MODEL: ["painter"]}, [one for one in events if one.model == "painter"]),
+        ({Group.MODALITY: ["image", "song"]}, [one for one in events if one.modality == "image"]),
+        ({Group.MEMBER: [mia.pk]}, [one for one in events if one.membership_id == mia.pk]),
+        ({Group.MEMBER: []}, []),
+        (
+            {Group.MODEL: ["artist"], Group.MEMBER: [mia.pk]},
+            [one for one in events if (one.model, one.membership_id) == ("artist", mia.pk)],
+        ),
+    ]
+    for only, wanted in asked:
+        for groups in GROUPINGS:
+            rows = usage_by(team, *span, *groups, only=only)
+            assert by_key(rows) == sums_of(wanted, team, *span, *groups)
+            assert list(stream_usage(team, *span, *groups, only=only)) == rows
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_sums_of_one_tag_have_each_of_its_calls_once(people: People, rolled_up: bool) -> None:
+    owner = people.spenders[0]
+    for number, tags in enumerate((["a"], ["a", "b"], [], ["b"])):
+        write_event(owner, 10 ** (number + 2), at=DAY_0, tags=tags)
+    if rolled_up:
+        roll_up()
+        roll_up()
+        assert UsageRollup.objects.exists()
+
+    def amounts(tag: str, *groups: Group) -> list[int]:
+        rows = usage_by(owner.team, DAY_0, DAY_0 + timedelta(days=1), *groups, only={Group.TAG: [tag]})
+        return [row.amounts.amount_nanousd for row in rows]
+
+    assert amounts("a") == [1_100]
+    assert amounts("b", Group.DAY, Group.MODEL) == [101_000]
+    assert amounts("", Group.TAG) == [10_000]
+    assert amounts("c") == [0]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quota.templatetags.amounts import about_usd
+from quota.templatetags.amounts import about_credits, about_usd, cents
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,37 @@ from quota.templatetags.amounts import about_usd
 )
 def test_an_amount_for_a_glance_is_rounded_and_what_there_is_is_not_nothing(nanousd: int, text: str) -> None:
     assert about_usd(nanousd) == text
+
+
+@pytest.mark.parametrize(
+    ("nanousd", "text"),
+    [
+        (0, "$0.00"),
+        (1, "<$0.01"),
+        (4_999_999, "<$0.01"),
+        (5_000_000, "$0.01"),
+        (1_234_567_890, "$1.23"),
+        (12_345_678_901_234, "$12,345.68"),
+        (-1, ">-$0.01"),
+        (-1_235_000_000, "-$1.24"),
+    ],
+)
+def test_in_lists_money_has_two_decimals(nanousd: int, text: str) -> None:
+    assert cents(nanousd) == text
+
+
+@pytest.mark.parametrize(
+    ("nanousd", "text"),
+    [
+        (0, "0"),
+        (1, "<0.01"),
+        (4_999, "<0.01"),
+        (5_000, "0.01"),
+        (1_234_567, "1.23"),
+        (12_000_000_000, "12,000"),
+        (-1, ">-0.01"),
+        (-1_235_000, "-1.24"),
+    ],
+)
+def test_in_lists_credits_have_at_most_two_decimals(nanousd: int, text: str) -> None:
+    assert about_credits(nanousd) == text

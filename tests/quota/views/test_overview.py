@@ -38,6 +38,8 @@ def test_the_overview_shows_the_team_in_figures(as_user: AsUser, used: Scene) ->
     assert "Seats 1 See seats" in page
     assert "Credits 4,970 See Credits" in page
     assert "Used this month $1.10 See usage 3 calls" in page
+    assert "Spent in the last 30 days $1.10 $0.04 a day most on 1 Jun: $1.00 How full the seats are" in page
+    assert "How full the seats are 1 under half full Your usage bar" in page
 
 
 def test_a_member_sees_their_own_bar_alone(as_user: AsUser, used: Scene) -> None:

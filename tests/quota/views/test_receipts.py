@@ -22,9 +22,11 @@ from tests.helpers.factories import (
     make_desk,
     make_member,
     make_scene,
+    make_user,
 )
 from tests.helpers.hot_path import charging
 from tests.helpers.reading import read
+from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -151,7 +153,45 @@ def test_managers_see_everyones_charges(as_user: AsUser) -> None:
     assert UsageEvent.objects.count() == 2
 
 
+def test_charges_are_filtered_and_every_page_and_the_csv_keep_the_filter(as_user: AsUser) -> None:
+    scene = make_scene()
+    give_credits(scene.team, 5000 * CREDIT)
+    mia = make_member(scene.team, make_user("mia@example.com"), credits=True)
+    desk = make_desk(mia)
+    for minute in range(52):
+        desk.use(1, at=T0 + timedelta(minutes=minute))
+    scene.desk.use(3)
+    write_event(scene.owner, 7_000_000, model="painter", modality="image", tags=["night"])
+    scene.desk.use(4, at=T0 - timedelta(days=31))
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/charges/"
+
+    def listed(query: str) -> str:
+        return read(client, f"{url}?{query}").partition("Overrun Receipt ")[2]
+
+    owner = scene.owner.user.email
+    assert listed("member=person").count("Receipt") == 2
+    assert listed("model=painter") == listed("tag=night") == listed("modality=image")
+    assert f"{owner} painter" in listed("tag=night")
+    assert "penny" not in listed("tag=night")
+    assert owner not in listed("payer=credits")
+    assert listed("payer=overrun").count("Receipt") == 1
+    assert f"{owner} penny $0.04" in listed("start=2026-05-01&end=2026-05-31")
+
+    first = client.get(f"{url}?member=mia@example.com").content.decode()
+    older = first.partition('href="?member=mia%40example.com&amp;before=')[2].partition('"')[0]
+    assert first.count("Receipt<span") == 50
+    assert listed(f"member=mia@example.com&before={older}").count("Receipt") == 2
+    link = "?member=mia%40example.com&amp;format=csv"
+    assert f'href="{link}"' in first
+    lines = client.get(url + link.replace("&amp;", "&")).getvalue().decode().splitlines()
+    assert len(lines) == 53
+    assert all(",mia@example.com," in line for line in lines[1:])
+    assert client.get(f"{url}?start=2026-06-03&end=2026-06-01").status_code == 422
+
+
 def test_nothing_used_says_so(as_user: AsUser) -> None:
     scene = make_scene()
 
-    assert "Nothing was used yet." in read(as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/")
+    assert "Nothing was used in these days." in read(
+        as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/"
+    )

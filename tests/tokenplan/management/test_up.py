@@ -107,6 +107,21 @@ def test_it_does_not_start_without_the_secrets_of_the_keys(settings: Settings) -
     Command().prepare_database()
 
 
+@pytest.mark.parametrize(
+    ("chosen", "debug", "gathers"), [("", False, True), ("/srv", False, False), ("", True, False)]
+)
+def test_static_files_are_gathered_unless_somebody_chose_where_or_works_on_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, chosen: str, debug: bool, gathers: bool
+) -> None:
+    monkeypatch.setenv("STATIC_ROOT", chosen)
+    monkeypatch.setattr(up, "gather", lambda folder: folder)
+    settings.STATIC_ROOT, settings.DEBUG = chosen or None, debug
+
+    up.gather_static_files()
+
+    assert os.environ["STATIC_ROOT"] == (str(settings.DATA / "static") if gathers else chosen)
+
+
 def test_it_does_not_start_with_an_older_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_older_postgres()
     monkeypatch.setitem(vars(connections["default"]), "pg_version", 140_011)

@@ -23,6 +23,7 @@ from tokenplan.runtime.failures import ServerFailed
 from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
 from tokenplan.runtime.programs import all_programs, gateway_api_server, litellm, small_gateway
 from tokenplan.runtime.supervisor import AlreadyRunning, Program, Stopped, Supervisor
+from tokenplan.static_files import gather
 
 OLDEST_POSTGRES = 15
 
@@ -57,6 +58,7 @@ class Command(BaseCommand):
             self.say("Starting …")
             with supervisor.started(description=settings.BASE_URL):
                 self.prepare_database()
+                gather_static_files()
                 supervisor.programs = [*programs, *self.small_gateway(host, port)]
                 supervisor.run(host=reachable(host), port=port, serving=self.announce)
         except Stopped:
@@ -128,6 +130,14 @@ class Command(BaseCommand):
         """Prints at once, also into a pipe."""
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def gather_static_files() -> None:
+    """Has the web server serve them compressed and for good, unless somebody has chosen a folder for that, or
+    works on them.
+    """
+    if not settings.STATIC_ROOT and not settings.DEBUG:
+        os.environ["STATIC_ROOT"] = str(gather(settings.DATA / "static"))
 
 
 def refuse_older_postgres() -> None:
