@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from celery import shared_task
 from django.utils import timezone
 
 from billing.errors import PaymentsUnavailable
@@ -15,13 +14,13 @@ from billing.sync import inbox
 from billing.sync import reconcile as reconciliation
 from billing.sync.customers import renew_contacts
 from billing.workflows import campaigns, changes, checkouts, refunds, top_ups
-from teams.tasks import deliver_mail
+from teams.tasks import deliver_mail, job
 from tokenplan.kit.enqueue import enqueue
 
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="billing.work_inbox")
+@job("billing.work_inbox")
 def work_inbox() -> int:
     """Works the events that wait, one batch after the other; also enqueued by the webhook."""
     done = 0
@@ -31,7 +30,7 @@ def work_inbox() -> int:
     return done
 
 
-@shared_task(name="billing.top_up")
+@job("billing.top_up")
 def top_up() -> int:
     """Buys Credits for Teams that are below their threshold."""
     paid = 0
@@ -40,7 +39,7 @@ def top_up() -> int:
     return paid
 
 
-@shared_task(name="billing.finish")
+@job("billing.finish")
 def finish() -> int:
     """Finishes what was interrupted between our rows and Stripe."""
     at = timezone.now()
@@ -71,7 +70,7 @@ def _until_stripe_is_away() -> Iterator[None]:
         enqueue(deliver_mail)
 
 
-@shared_task(name="billing.reconcile")
+@job("billing.reconcile")
 def reconcile() -> int:
     """Nightly: compares everything with Stripe. What cannot be repaired is logged as an error and mailed."""
     now = timezone.now()

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from billing.admin import support
 from billing.views import (
     audit,
     balance,
@@ -47,4 +48,5 @@ urlpatterns = [
     # With and without the slash: Stripe follows no redirect.
     path("webhooks/stripe", webhooks.stripe, name="stripe-webhook"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
+    *support.urlpatterns,
 ]

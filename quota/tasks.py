@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 
-from celery import shared_task
 from django.utils import timezone
 
 from quota.services import (
@@ -21,51 +20,51 @@ from quota.services import (
 )
 from quota.services import reconcile as reconciliation
 from quota.services.reconcile import Progress
-from teams.tasks import deliver_mail
+from teams.tasks import deliver_mail, job
 from tokenplan.kit.enqueue import enqueue
 
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="quota.close_windows")
+@job("quota.close_windows")
 def close_windows() -> int:
     """Writes windows that ended into history."""
     return windows_history.close_windows(at=timezone.now())
 
 
-@shared_task(name="quota.expire_reservations")
+@job("quota.expire_reservations")
 def expire_reservations() -> int:
     """Marks holds whose lifetime is over, or charges them."""
     at = timezone.now()
     return reservations.charge_lapsed_holds(at=at) + reservations.expire_reservations(at=at)
 
 
-@shared_task(name="quota.expire_lots")
+@job("quota.expire_lots")
 def expire_lots() -> int:
     """Writes the expiry of lots into the ledger."""
     return credits.expire_lots(at=timezone.now())
 
 
-@shared_task(name="quota.forget_refusals")
+@job("quota.forget_refusals")
 def forget_refusals() -> int:
     """Forgets refusals of more than a week ago."""
     return refusals.forget_refusals(at=timezone.now())
 
 
-@shared_task(name="quota.keep_partitions")
+@job("quota.keep_partitions")
 def keep_partitions() -> int:
     """Makes the months of calls that are to come, and drops those that are no longer kept."""
     kept = partitions.keep_partitions(at=timezone.now())
     return len(kept.made) + len(kept.dropped)
 
 
-@shared_task(name="quota.roll_up_usage")
+@job("quota.roll_up_usage")
 def roll_up_usage() -> int:
     """Adds new usage to the sums that reports are read from."""
     return rollups.roll_up()
 
 
-@shared_task(name="quota.send_notices")
+@job("quota.send_notices")
 def send_notices() -> int:
     """Queues the notices that are due, and has them delivered. It also looks whether the nightly check is
     done, which could not say so itself, and has one that was cut short taken up.
@@ -84,7 +83,7 @@ WORK_SECONDS = 420
 PAUSE_SECONDS = 0.2
 
 
-@shared_task(name="quota.reconcile")
+@job("quota.reconcile")
 def reconcile() -> int:
     """Nightly: history is written, and all that is new is checked, part by part; what takes longer than a
     task may is taken up by the next one. Drift is logged as an error and mailed. Returns how many differences

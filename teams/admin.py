@@ -5,6 +5,8 @@ Rows that services guard are read-only here; actions call those services.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from allauth.account import admin as _library_admin  # noqa: F401  (registers what is unregistered here)
@@ -33,9 +35,10 @@ from teams.models import (
     SubscriptionKey,
     User,
 )
-from teams.services import access_tokens, accounts, invitations, keys, mail, passkeys
+from teams.services import access_tokens, accounts, invitations, keys, passkeys
+from teams.services import mail as mails
 from teams.tasks import deliver_mail
-from tokenplan.kit.admin import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, operator, small_letters
+from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, Verb, VerbsAdmin, operator
 from tokenplan.kit.enqueue import enqueue
 
 # Registered by Django and the sign-in library with forms that change what they list. Sessions are shown to
@@ -80,32 +83,36 @@ class AuthenticatorAdmin(ReadOnlyAdmin[Authenticator]):
     search_fields = ("user__email__contains",)
     ordering = ("-id",)
     exclude = ("data",)
-    actions = ("remove_all",)
 
-    @admin.action(
-        description=_(
-            "Remove all passkeys, the authenticator app and the recovery codes of the account, which has lost"
-            " them"
-        ),
-        permissions=["act"],
+
+def _close(user: User, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    accounts.deactivate(user=user, reason=values["reason"], by=by, at=at)
+    return gettext("The account %(user)s is closed: its keys and tokens work no more.") % {"user": user}
+
+
+def _reopen(user: User, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    accounts.reactivate(user=user, reason=values["reason"], by=by, at=at)
+    return gettext("The account %(user)s is open again, and so are its keys and tokens.") % {"user": user}
+
+
+def _remove_passkeys(user: User, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    passkeys.remove_all(user=user, reason=values["reason"], by=by, at=at)
+    enqueue(deliver_mail)
+    words = gettext(
+        "The account %(user)s signs in by the password alone now; its addresses get a mail about it."
     )
-    def remove_all(self, request: HttpRequest, rows: QuerySet[Authenticator]) -> None:
-        # Several rows of one account are chosen as easily as one.
-        accounts_of_rows = {row.user_id: row for row in rows.select_related("user")}
-        chosen = rows.filter(pk__in=[row.pk for row in accounts_of_rows.values()])
-        self.act(
-            request,
-            chosen,
-            gettext("accounts that the password alone signs in to now"),
-            lambda row, by, at: passkeys.remove_all(user=row.user, by=by, at=at),
-        )
-        enqueue(deliver_mail)
+    return words % {"user": user}
+
+
+def _is_open(user: User) -> bool:
+    return user.is_active
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin[User]):
+class UserAdmin(VerbsAdmin[User]):
     """People sign up themselves; here an operator closes an account, or opens the operators' pages to it."""
 
+    change_form_template = "admin/teams/user.html"
     list_display = ("email", "name", "is_active", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff")
     search_fields = ("email__contains", "name")
@@ -123,10 +130,24 @@ class UserAdmin(ModelAdmin[User]):
         "last_login",
     )
     filter_horizontal = ("groups", "user_permissions")
+    verbs = (
+        Verb("close", _("Close the account"), ReasonForm, _close, fits=_is_open),
+        Verb(
+            "reopen", _("Open the account again"), ReasonForm, _reopen, fits=lambda user: not _is_open(user)
+        ),
+        Verb(
+            "remove-passkeys",
+            _("Remove all passkeys and recovery codes"),
+            ReasonForm,
+            _remove_passkeys,
+            fits=lambda user: Authenticator.objects.filter(user=user).exists(),
+            right="mfa.change_authenticator",
+        ),
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         # The sign-in library changes the address, with a mail to confirm it. Only a superuser grants rights.
-        fixed = ("email", "deactivated_at", "date_joined", "last_login")
+        fixed = ("email", "is_active", "deactivated_at", "date_joined", "last_login")
         rights = ("is_staff", "is_superuser", "groups", "user_permissions")
         return fixed if operator(request).is_superuser else (*fixed, *rights)
 
@@ -135,21 +156,10 @@ class UserAdmin(ModelAdmin[User]):
             user=obj, changed=form.changed_data, by=operator(request), at=timezone.now()
         )
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
-    ) -> tuple[QuerySet[User], bool]:
-        return super().get_search_results(request, queryset, small_letters(search_term))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """A superuser's account is closed and opened by superusers alone."""
-        may = super().has_change_permission(request, obj)
+        """A superuser's account is changed by superusers alone."""
+        may = self.has_act_permission(request)
         return may and (obj is None or not obj.is_superuser or bool(operator(request).is_superuser))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class HoldingInline(ReadOnlyInline):
@@ -244,16 +254,23 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
     ordering = ("-at", "-id")
 
 
+def _send_again(mail: Mail, values: Mapping[str, Any], by: User, at: datetime) -> str:
+    mails.send_again(mail=mail, reason=values["reason"], by=by, at=at)
+    enqueue(deliver_mail)
+    return gettext("The mail to %(to)s is due now.") % {"to": mail.to}
+
+
 @admin.register(Mail)
-class MailAdmin(ReadOnlyAdmin[Mail]):
+class MailAdmin(VerbsAdmin[Mail]):
     list_display = ("kind", "to", "created_at", "attempts", "next_attempt_at", "sent_at", "last_error")
     list_filter = ("kind", ("sent_at", admin.EmptyFieldListFilter))
     search_fields = ("to", "dedupe_key")
     exclude = ("secret",)
     ordering = ("-id",)
     actions = ("retry",)
+    verbs = (Verb("send-again", _("Send again"), ReasonForm, _send_again),)
 
     @admin.action(description=_("Try again now"), permissions=["act"])
     def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> None:
-        self.act(request, rows, gettext("due now"), lambda row, by, at: mail.retry(mail=row, at=at))
+        self.act(request, rows, gettext("due now"), lambda row, by, at: mails.retry(mail=row, at=at))
         enqueue(deliver_mail)

@@ -89,3 +89,8 @@ class SeatNotHeld(Refusal):
 class TeamHasLiveSeats(Refusal):
     code = "team_has_live_subscription"
     title = _("The Team still has seats that are paid for; end the subscription first")
+
+
+class MailNotKept(Refusal):
+    code = "mail_not_kept"
+    title = _("What this mail said was a secret and is not kept; have the person ask for a new one")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.forms import CampaignForm, ReasonForm, WordsForm, words_of
+from billing.admin.forms import CampaignForm, WordsForm, words_of
 from billing.models import InviteCampaign, Invitee, InviteLink, InviteVoucher
 from billing.services.campaigns import CampaignAsked, end_campaign, set_words
 from billing.services.invites import block_link
@@ -23,7 +23,15 @@ from billing.workflows.campaigns import open_campaign
 from quota.admin.fields import ReasonlessForm
 from quota.money import usd_text
 from teams.models import User
-from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, Verb, VerbsAdmin, form_page, operator
+from tokenplan.kit.admin import (
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    ReasonForm,
+    Verb,
+    VerbsAdmin,
+    form_page,
+    operator,
+)
 from tokenplan.kit.pages import attempt_form
 
 

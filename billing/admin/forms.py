@@ -181,15 +181,6 @@ class WordsForm(forms.Form):
         add_words(self, row.words)
 
 
-class ReasonForm(forms.Form):
-    """Why an operator does it."""
-
-    reason = forms.CharField(max_length=200, help_text=_("Goes into the audit log."))
-
-    def __init__(self, row: object, data: Any) -> None:
-        super().__init__(data)
-
-
 class CampaignForm(forms.Form):
     """An invite campaign. What it gives stays as it was said; it can end earlier."""
 

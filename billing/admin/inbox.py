@@ -22,7 +22,7 @@ from billing.tasks import work_inbox
 from billing.workflows.catalog import EVENTS
 from quota.admin.fields import ReasonlessForm
 from teams.models import User
-from tokenplan.kit.admin import Verb, VerbsAdmin
+from tokenplan.kit.admin import DeskMedia, Verb, VerbsAdmin, why_and_what
 from tokenplan.kit.enqueue import enqueue
 
 
@@ -85,7 +85,8 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(StripeEvent)
 class StripeEventAdmin(VerbsAdmin[StripeEvent]):
-    list_display = ("kind", "subject", "state", "attempts", "gained", "received_at", "next_attempt_at")
+    Media = DeskMedia
+    list_display = ("kind", "subject", "why", "attempts", "gained", "received_at")
     list_filter = (StateFilter, KindFilter)
     search_fields = ("=stripe_id", "=subject", "kind")
     ordering = ("-id",)
@@ -119,6 +120,19 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
     @admin.display(description=_("Changed"))
     def gained(self, event: StripeEvent) -> str:
         return Truncator(event.changed).chars(80) or "-"
+
+    @admin.display(description=_("State, and what to do"))
+    def why(self, event: StripeEvent) -> SafeString:
+        return why_and_what(self.state(event), self._what_to_do(event))
+
+    def _what_to_do(self, event: StripeEvent) -> str:
+        if event.dead_at is not None:
+            return gettext("Look for it in Stripe's dashboard. If it is there, replay; if not, leave it.")
+        if event.done_at is not None or not event.error:
+            return gettext("Nothing.")
+        return gettext("Mend what the error says; it is tried again at %(moment)s UTC, or replay it.") % {
+            "moment": f"{event.next_attempt_at:%H:%M}"
+        }
 
     @admin.display(description=_("As it came"))
     def as_it_came(self, event: StripeEvent) -> SafeString:

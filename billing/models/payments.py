@@ -95,6 +95,7 @@ class Invoice(models.Model):
         indexes = [
             models.Index(fields=["team", "-created_at", "-id"], name="invoices_of_a_team"),
             models.Index(fields=["payment_id"], name="the_invoice_of_a_payment"),
+            models.Index(fields=["number"], name="invoices_by_number"),
         ]
 
     def __str__(self) -> str:

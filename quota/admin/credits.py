@@ -18,7 +18,7 @@ from quota.models import Account, CreditAccess, CreditGrant, CreditLedgerEntry, 
 from quota.services.credits import adjust_lot, freeze_lot
 from quota.services.owed import waive_owed_usage
 from teams.models import User
-from tokenplan.kit.admin import ReadOnlyAdmin, Verb, VerbsAdmin
+from tokenplan.kit.admin import ReadOnlyAdmin, ReasonForm, Verb, VerbsAdmin
 
 
 class LotChangeForm(forms.Form):
@@ -125,15 +125,6 @@ class CreditAccessAdmin(ReadOnlyAdmin[CreditAccess]):
     ordering = ("-membership",)
 
 
-class WaiveForm(forms.Form):
-    """Why the Team need not pay it."""
-
-    reason = forms.CharField(max_length=200, help_text=_("Goes into the audit log."))
-
-    def __init__(self, owed: OwedUsage, data: Any) -> None:
-        super().__init__(data)
-
-
 def _waive(owed: OwedUsage, values: Mapping[str, Any], by: User, at: datetime) -> str:
     waive_owed_usage(owed=owed, reason=values["reason"], at=at, by=by)
     return gettext("Nothing is left to pay of it.")
@@ -141,8 +132,9 @@ def _waive(owed: OwedUsage, values: Mapping[str, Any], by: User, at: datetime) -
 
 @admin.register(OwedUsage)
 class OwedUsageAdmin(VerbsAdmin[OwedUsage]):
+    pk_converter = "uuid"
     list_display = ("membership", "account", "owed_nanousd", "left_nanousd", "waived_nanousd")
     list_select_related = ("membership__user", "membership__team")
     search_fields = ("team__slug", "membership__user__email__contains")
     ordering = ("-left_nanousd",)
-    verbs = (Verb("waive", _("Waive what is left"), WaiveForm, _waive),)
+    verbs = (Verb("waive", _("Waive what is left"), ReasonForm, _waive),)

@@ -10,15 +10,17 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
+from quota.admin.advice import IN_QUARANTINE, SEE_DETAIL
 from quota.api.gateway import bodies
 from quota.models import QuarantinedRow
 from quota.services.quarantine import replay_row, write_off_row
 from teams.models import User
-from tokenplan.kit.admin import Verb, VerbsAdmin
+from tokenplan.kit.admin import DeskMedia, Verb, VerbsAdmin, why_and_what
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.problems import problem_of
 
@@ -58,11 +60,33 @@ def _waits(row: QuarantinedRow) -> bool:
     return row.waits
 
 
+class StateFilter(admin.SimpleListFilter):
+    """What waits for an operator, and what became of the others."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("waiting", gettext("Waiting")),
+            ("replayed", gettext("Replayed")),
+            ("written-off", gettext("Written off")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> QuerySet[QuarantinedRow]:
+        return {
+            "waiting": queryset.filter(replayed_at=None, written_off_at=None),
+            "replayed": queryset.exclude(replayed_at=None),
+            "written-off": queryset.exclude(written_off_at=None),
+        }.get(self.value() or "", queryset)
+
+
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(VerbsAdmin[QuarantinedRow]):
-    list_display = ("received_at", "gateway", "kind", "code", "detail", "times", "state")
+    Media = DeskMedia
+    list_display = ("received_at", "gateway", "kind", "times", "state", "why")
     list_select_related = ("gateway",)
-    list_filter = ("gateway", "kind", "code", ("replayed_at", admin.EmptyFieldListFilter))
+    list_filter = (StateFilter, "gateway", "kind", "code")
     search_fields = ("=digest", "=code")
     ordering = ("-received_at", "-pk")
     actions = ("replay",)
@@ -76,6 +100,11 @@ class QuarantinedRowAdmin(VerbsAdmin[QuarantinedRow]):
         if row.waits:
             return gettext("waits")
         return gettext("replayed") if row.replayed_at else gettext("written off")
+
+    @admin.display(description=_("Why, and what to do"))
+    def why(self, row: QuarantinedRow) -> SafeString:
+        advice = IN_QUARANTINE.get(row.code, SEE_DETAIL) if row.waits else gettext("Nothing.")
+        return why_and_what(f"{row.detail} ({row.code})", advice)
 
     @admin.action(description=_("Replay"), permissions=["act"])
     def replay(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:

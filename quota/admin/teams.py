@@ -153,6 +153,8 @@ class SeatInline(ReadOnlyInline):
 class TeamAdmin(VerbsAdmin[Team]):
     """A Team, with what an operator can give it."""
 
+    change_form_template = "admin/quota/team.html"
+
     list_display = ("name", "slug", "default_for", "created_at", "deleted_at")
     list_filter = (("default_for", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "slug", "memberships__user__email__contains")

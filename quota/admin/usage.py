@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from quota.admin.advice import REFUSED, SEE_DETAIL, of_hold
+from quota.hot_path.catalog import windows_then
 from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
+from quota.models.usage import LAPSED, OWN_DRAW
 from quota.money import credits_text, usd_text
 from quota.services.corrections import correct_charge
 from teams.models import User
-from tokenplan.kit.admin import ReadOnlyAdmin, Verb, VerbsAdmin
+from tokenplan.kit.admin import DeskMedia, ReadOnlyAdmin, Verb, VerbsAdmin, why_and_what
+
+
+class LapsedFilter(admin.SimpleListFilter):
+    """Holds about which their gateway said nothing in time, of calls that were made lately."""
+
+    title = _("lapsed")
+    parameter_name = "lapsed"
+    DAYS: ClassVar = {"day": 1, "week": 7}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("day", gettext("In the last 24 hours")), ("week", gettext("In the last 7 days"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> QuerySet[Reservation]:
+        days = self.DAYS.get(self.value() or "")
+        if days is None:
+            return queryset
+        return queryset.filter(expired=True, created_at__gte=timezone.now() - timedelta(days=days))
 
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
-    list_display = ("id", "team", "model", "estimate", "state", "created_at", "expires_at", "expired")
+    Media = DeskMedia
+    list_display = ("id", "team", "model", "estimate", "created_at", "expires_at", "why")
     list_select_related = ("team",)
-    list_filter = ("state", "expired", "gateway")
+    list_filter = (LapsedFilter, "state", "expired", "gateway")
     search_fields = ("=id", "=request_id", "team__slug")
     ordering = ("-created_at",)
 
     @admin.display(description=_("Estimate"))
     def estimate(self, row: Reservation) -> str:
         return usd_text(row.estimate_nanousd)
+
+    @admin.display(description=_("State, and what to do"), ordering="state")
+    def why(self, row: Reservation) -> SafeString:
+        at = timezone.now()
+        state = gettext("lapsed") if row.state_at(at) == LAPSED else row.get_state_display()
+        return why_and_what(state, of_hold(row, at))
 
 
 class CorrectionForm(forms.Form):
@@ -96,6 +127,35 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
     list_select_related = ("team",)
     search_fields = ("=id", "=external_id", "team__slug", "=model")
     ordering = ("-occurred_at", "-id")
+    # First what answers "why was I charged?", then what the call said, then where it came from.
+    fields = readonly_fields = (
+        "occurred_at",
+        "membership",
+        "model",
+        "usage",
+        "prices",
+        "amount",
+        "quota",
+        "credits",
+        "balance",
+        "overrun",
+        "windows",
+        "unpriced",
+        "estimated",
+        "is_undo",
+        "corrects",
+        "seat",
+        "plan",
+        "key",
+        "api_key",
+        "agent",
+        "tags",
+        "gateway",
+        "reservation",
+        "draw",
+        "external_id",
+        "recorded_at",
+    )
 
     @admin.display(description=_("Price"))
     def amount(self, event: UsageEvent) -> str:
@@ -113,6 +173,26 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
     def credits(self, event: UsageEvent) -> str:
         return credits_text(event.from_credits_nanousd)
 
+    @admin.display(description=_("Its windows, before and after"))
+    def windows(self, row: UsageEvent) -> str:
+        before, after = (windows_then(row.plan_id, kept) for kept in (row.windows_before, row.windows_after))
+        lines = [
+            gettext("%(window)s: %(before)s, then %(after)s of %(limit)s")
+            % {
+                "window": window.limit.label,
+                "before": usd_text(window.used),
+                "after": usd_text(later.used),
+                "limit": usd_text(window.limit.nanousd),
+            }
+            for window, later in zip(before, after, strict=True)
+        ]
+        return "; ".join(lines) or "-"
+
+    @admin.display(description=_("Draw"))
+    def draw(self, row: UsageEvent) -> str:
+        own = row.draw_id.startswith(OWN_DRAW)
+        return gettext("none of the gateway's") if own else row.draw_id or "-"
+
     @admin.display(description=_("Overrun"))
     def overrun(self, event: UsageEvent) -> str:
         return usd_text(event.overrun_nanousd)
@@ -120,11 +200,16 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
 
 @admin.register(RefusedCall)
 class RefusedCallAdmin(ReadOnlyAdmin[RefusedCall]):
-    list_display = ("at", "team", "code", "model", "request_id", "detail")
+    Media = DeskMedia
+    list_display = ("at", "team", "request_id", "why")
     list_select_related = ("team",)
     list_filter = ("code", "gateway")
     search_fields = ("=request_id", "=key_public_id", "team__slug")
     ordering = ("-at", "-pk")
+
+    @admin.display(description=_("Why, and what to do"))
+    def why(self, row: RefusedCall) -> SafeString:
+        return why_and_what(f"{row.detail} ({row.code})", REFUSED.get(row.code, SEE_DETAIL))
 
 
 @admin.register(ClosedWindow)

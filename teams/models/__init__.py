@@ -1,5 +1,6 @@
-"""The rows of teams: people and what they are in, and the keys they hold."""
+"""The rows of teams: people and what they are in, the keys they hold, and runs of jobs."""
 
+from teams.models.jobs import JobRun
 from teams.models.keys import ApiKey, ApiKeyText, KeyRoot, KeyText, SubscriptionKey
 from teams.models.people import (
     AuditEntry,
@@ -19,6 +20,7 @@ __all__ = [
     "ApiKeyText",
     "AuditEntry",
     "Invitation",
+    "JobRun",
     "KeyRoot",
     "KeyText",
     "Mail",

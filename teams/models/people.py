@@ -265,7 +265,7 @@ class AuditEntry(models.Model):
     """A change of access or money. Append-only, by trigger. `by` is empty for the system itself."""
 
     team = models.ForeignKey(Team, null=True, on_delete=models.PROTECT, related_name="audit_entries")
-    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
     action = models.CharField(max_length=50)
     subject = models.CharField(max_length=200)
     details = models.JSONField(default=dict)
@@ -275,7 +275,11 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name_plural = _("audit entries")
-        indexes = [models.Index(fields=["team", "-at", "-id"], name="audit_of_a_team")]
+        indexes = [
+            models.Index(fields=["team", "-at", "-id"], name="audit_of_a_team"),
+            models.Index(fields=["subject", "-at", "-id"], name="audit_about_a_subject"),
+            models.Index(fields=["by", "-at", "-id"], name="audit_by_a_person"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
@@ -341,7 +345,8 @@ class Mail(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="mail_that_waits")
+            models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="mail_that_waits"),
+            models.Index(fields=["to", "-id"], name="mails_to_an_address"),
         ]
 
     def __str__(self) -> str:

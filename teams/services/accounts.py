@@ -13,7 +13,7 @@ from teams.services import audit
 from teams.services.locks import lock_account
 from teams.services.teams import found, insert_with_free_slug
 from teams.time_zones import known_names
-from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.errors import InvalidValue, PermissionRefused
 from tokenplan.kit.text import clean_name
 from tokenplan.kit.transactions import one_transaction
 
@@ -36,11 +36,7 @@ def open_account(*, user: User, at: datetime) -> Membership:
 
 @one_transaction()
 def save_by_operator(*, user: User, changed: Sequence[str], by: User | None, at: datetime) -> None:
-    """Saves and audits what an operator changed of an account: whether it is active, its rights as staff."""
-    if user.is_active:
-        user.deactivated_at = None
-    elif user.deactivated_at is None:
-        user.deactivated_at = at
+    """Saves and audits what an operator changed of an account: its name, its rights as staff."""
     user.save()
     audit.record(
         team=None,
@@ -53,14 +49,43 @@ def save_by_operator(*, user: User, changed: Sequence[str], by: User | None, at:
 
 
 @one_transaction()
-def deactivate(*, user: User, by: User | None, at: datetime) -> User:
-    """Closes the account: sign-in, keys and tokens stop at once; usage from before `at` still counts."""
+def deactivate(*, user: User, reason: str = "", by: User | None, at: datetime) -> User:
+    """Closes the account: sign-in, keys and tokens stop at once; usage from before `at` still counts.
+
+    Raises PermissionRefused for a superuser's account unless a superuser acts.
+    """
+    _check_may_act_on(user, by)
     user = lock_account(user)
     if user.deactivated_at is None:
         user.is_active, user.deactivated_at = False, at
         user.save(update_fields=["is_active", "deactivated_at"])
-        audit.record(team=None, by=by, action="account.closed", subject=user.email, at=at)
+        _record("account.closed", user, reason, by, at)
     return user
+
+
+@one_transaction()
+def reactivate(*, user: User, reason: str, by: User | None, at: datetime) -> User:
+    """Opens a closed account again: whoever has it signs in, and its keys and tokens work, as before.
+
+    Raises PermissionRefused for a superuser's account unless a superuser acts.
+    """
+    _check_may_act_on(user, by)
+    user = lock_account(user)
+    if user.deactivated_at is not None:
+        user.is_active, user.deactivated_at = True, None
+        user.save(update_fields=["is_active", "deactivated_at"])
+        _record("account.reopened", user, reason, by, at)
+    return user
+
+
+def _check_may_act_on(user: User, by: User | None) -> None:
+    if by is not None and user.is_superuser and not by.is_superuser:
+        raise PermissionRefused(_("Only a superuser closes or opens the account of a superuser."))
+
+
+def _record(action: str, user: User, reason: str, by: User | None, at: datetime) -> None:
+    details = {"reason": reason} if reason else {}
+    audit.record(team=None, by=by, action=action, subject=user.email, details=details, at=at)
 
 
 @one_transaction()

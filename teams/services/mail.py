@@ -16,8 +16,10 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template import Context, Engine
 from django.utils import timezone
 
+from teams.errors import MailNotKept
 from teams.mail_text import read_letter
 from teams.models import Mail, User
+from teams.services import audit
 from teams.services.mail_html import html_of
 from teams.services.mail_secrets import secrets_of
 from teams.time_zones import DEFAULT, zone_of
@@ -32,6 +34,8 @@ LONGEST_RETRY = timedelta(hours=6)
 
 # How long a mail with a secret that cannot be made anew may wait: nobody waits longer for it.
 SECRET_LIFETIME = timedelta(minutes=15)
+# Kinds whose text is kept as such a secret.
+WITH_SECRET = {"account_message"}
 # The server does not take mail at all, so it is not asked for each.
 SERVER_AWAY = (
     smtplib.SMTPServerDisconnected,
@@ -126,6 +130,36 @@ def _server_is_away(error: Exception) -> bool:
 def retry(*, mail: Mail, at: datetime) -> None:
     """An unsent mail is due now instead of at its next attempt; one that was sent stays sent."""
     Mail.objects.filter(pk=mail.pk, sent_at=None).update(next_attempt_at=at)
+
+
+@one_transaction()
+def send_again(*, mail: Mail, reason: str, by: User | None, at: datetime) -> Mail:
+    """An unsent mail is due now; of one that was sent another one is queued, whose links are made anew.
+
+    Raises MailNotKept for one whose text was a secret: it is gone since it was sent.
+    """
+    mail = Mail.objects.select_for_update(no_key=True).get(pk=mail.pk)
+    if mail.sent_at is not None and mail.kind in WITH_SECRET:
+        raise MailNotKept
+    entry = audit.record(
+        team=None,
+        by=by,
+        action="mail.sent_again",
+        subject=mail.to,
+        details={"mail": mail.kind, "first": mail.created_at.isoformat(), "reason": reason},
+        at=at,
+    )
+    if mail.sent_at is None:
+        retry(mail=mail, at=at)
+        return mail
+    return Mail.objects.create(
+        kind=mail.kind,
+        to=mail.to,
+        context=mail.context,
+        dedupe_key=f"again:{entry.pk}",
+        created_at=at,
+        next_attempt_at=at,
+    )
 
 
 @one_transaction()

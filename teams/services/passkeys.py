@@ -27,7 +27,7 @@ def record(*, user: User, action: str, by: User, at: datetime, name: str = "") -
 
 
 @one_transaction()
-def remove_all(*, user: User, by: User, at: datetime) -> None:
+def remove_all(*, user: User, reason: str = "", by: User, at: datetime) -> None:
     """An operator removes all passkeys, the authenticator app and the recovery codes of somebody who has lost
     them: the password alone signs in then. Every confirmed address of the account gets a mail.
 
@@ -40,7 +40,10 @@ def remove_all(*, user: User, by: User, at: datetime) -> None:
     count, _kinds = Authenticator.objects.filter(user=user).delete()
     if not count:
         raise NotFound(_("This account has no passkeys and no authenticator app."))
-    entry = audit.record(team=None, by=by, action="passkey.all_removed", subject=user.email, at=at)
+    details = {"reason": reason} if reason else {}
+    entry = audit.record(
+        team=None, by=by, action="passkey.all_removed", subject=user.email, details=details, at=at
+    )
     for address in EmailAddress.objects.filter(user=user, verified=True).order_by("email"):
         mail.queue(
             kind="passkeys_removed",

@@ -285,6 +285,15 @@ def an_account_closed_twice() -> Case:
     )
 
 
+def an_account_opened_again_twice() -> Case:
+    user = accounts.deactivate(user=make_user(), by=None, at=NOON)
+    return Case(
+        lambda: accounts.reactivate(user=user, reason="x", by=None, at=NOON),
+        lambda: accounts.reactivate(user=user, reason="x", by=None, at=LATER),
+        lambda: AuditEntry.objects.filter(action="account.reopened", subject=user.email).count() == 1,
+    )
+
+
 CASES: list[Callable[[], Case]] = [
     invited_to_a_team_that_is_deleted,
     joins_a_team_that_is_deleted,
@@ -308,6 +317,7 @@ CASES: list[Callable[[], Case]] = [
     a_seat_freed_while_it_is_moved,
     a_holder_leaves_while_the_seat_is_moved,
     an_account_closed_twice,
+    an_account_opened_again_twice,
 ]
 
 

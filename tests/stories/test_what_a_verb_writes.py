@@ -62,6 +62,12 @@ TEAMS: dict[str, Verb] = {
         lambda w: accounts.deactivate(user=w.shared, by=None, at=NOW),
         "AuditEntry +1, User ~1",
     ),
+    "close and reopen an account": (
+        lambda w: accounts.reactivate(
+            user=accounts.deactivate(user=w.shared, by=None, at=NOW), reason="x", by=None, at=NOW
+        ),
+        "AuditEntry +2",
+    ),
     "open an account": (lambda w: accounts.open_account(user=w.shared, at=NOW), ""),
     "send an invitation again": (
         lambda w: invitations.resend(invitation=w.invitation, by=w.owner_user, at=NOW),
@@ -149,6 +155,10 @@ TEAMS: dict[str, Verb] = {
     "try a mail again": (
         lambda w: mail.retry(mail=Mail.objects.filter(to=w.new.email)[0], at=NOW),
         "Mail ~1",
+    ),
+    "send a mail again": (
+        lambda w: mail.send_again(mail=Mail.objects.filter(to=w.new.email)[0], reason="x", by=None, at=NOW),
+        "AuditEntry +1, Mail ~1",
     ),
 }
 

@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 
 from teams.models import AuditEntry, User
-from tests.helpers.admin_urls import change_url
+from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.factories import make_user
+from tests.helpers.reading import read, submit
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:mfa_authenticator_changelist")
@@ -58,13 +59,19 @@ def test_nobody_adds_edits_or_reads_one(rows: list[Authenticator]) -> None:
     assert list(Authenticator.objects.order_by("pk").values_list("user__email")) == [("ada@example.com",)] * 2
 
 
-def test_whoever_may_removes_all_of_an_account_once(rows: list[Authenticator]) -> None:
-    chosen = {"action": "remove_all", "_selected_action": [row.pk for row in rows]}
-    staff("view_authenticator").post(LIST, chosen)
+def test_whoever_may_change_accounts_and_passkeys_removes_all_of_one_with_a_reason(
+    rows: list[Authenticator],
+) -> None:
+    ada = rows[0].user
+    url = verb_url(ada, "remove-passkeys")
+    for rights in (("view_user", "change_user"), ("view_user", "change_authenticator")):
+        assert staff(*rights).post(url, {"reason": "lost"}).status_code == 403
     assert Authenticator.objects.count() == 2
 
-    answer = staff("view_authenticator", "change_authenticator").post(LIST, chosen, follow=True)
+    page = submit(staff("view_user", "change_user", "change_authenticator"), url, reason="Lost phone")
 
-    assert "1 accounts that the password alone signs in to now." in answer.content.decode()
+    assert "The account ada@example.com signs in by the password alone now" in page
     assert not Authenticator.objects.exists()
-    assert AuditEntry.objects.filter(action="passkey.all_removed").count() == 1
+    entry = AuditEntry.objects.get(action="passkey.all_removed")
+    assert (entry.subject, entry.details) == ("ada@example.com", {"reason": "Lost phone"})
+    assert "Remove all passkeys" not in read(staff(superuser=True), change_url(ada))

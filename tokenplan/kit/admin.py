@@ -16,7 +16,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.forms import Form
+from django.forms import CharField, Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -25,7 +25,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import attempt_form, sentence
@@ -127,9 +131,29 @@ class ReadOnlyAdmin(ModelAdmin[M]):
             )
 
 
+def why_and_what(why: str, advice: str | Promise) -> SafeString:
+    """A cell of a list, named `why`, that says what is so and, below it, what an operator can do about it."""
+    return format_html('{}<br><span class="quiet">{}</span>', why, advice)
+
+
+class DeskMedia:
+    """What a list with such a cell is dressed in."""
+
+    css: ClassVar = {"all": ("desk.css",)}
+
+
 def operator(request: HttpRequest) -> Any:
     """The user who acts; the admin lets nobody else in."""
     return request.user
+
+
+class ReasonForm(Form):
+    """Why an operator does it."""
+
+    reason = CharField(label=_lazy("Reason"), max_length=200, help_text=_lazy("Goes into the audit log."))
+
+    def __init__(self, row: object, data: Any) -> None:
+        super().__init__(data)
 
 
 @dataclass(frozen=True)
@@ -147,7 +171,8 @@ class Verb(Generic[M]):
     `call` gets the row, the form's values, the operator and the moment, and returns a sentence that says what
     was done; if it is `shown_once`, it returns a credential instead, which only this answer shows. With a
     `preview`, its sentences are shown first and must be confirmed, and below them its table, whose first row
-    is the head. A row that the verb does not fit has no button for it.
+    is the head. A row that the verb does not fit has no button for it. It is for staff with the right to
+    change such rows, and with the permission `right` too, where that is named.
     """
 
     name: str
@@ -157,6 +182,7 @@ class Verb(Generic[M]):
     preview: Callable[[M, Mapping[str, Any]], Sequence[str] | Preview] | None = None
     fits: Callable[[M], bool] = lambda _row: True
     shown_once: bool = False
+    right: str = ""
 
 
 class VerbsAdmin(ReadOnlyAdmin[M]):
@@ -186,36 +212,44 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        row = self.get_object(request, object_id) if self.has_act_permission(request) else None
-        verbs = [verb for verb in self.verbs if row is not None and verb.fits(row)]
+        row = self.get_object(request, object_id)
+        verbs = [
+            verb for verb in self.verbs if row is not None and self._may(request, verb) and verb.fits(row)
+        ]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "verbs": verbs})
+
+    def _may(self, request: HttpRequest, verb: Verb[M]) -> bool:
+        return self.has_act_permission(request) and (
+            not verb.right or bool(operator(request).has_perm(verb.right))
+        )
 
     def _page(self, verb: Verb[M]) -> Callable[..., HttpResponseBase]:
         def page(request: HttpRequest, pk: int | UUID) -> HttpResponse:
-            if not self.has_act_permission(request):
+            if not self._may(request, verb):
                 raise PermissionDenied
             row = self.get_queryset(request).filter(pk=pk).first()
             if row is None:
                 raise Http404
             form = verb.form(row, request.POST if request.method == "POST" else None)
+            back = self._back(request, row)
             title = _("%(verb)s: %(row)s") % {"verb": verb.label, "row": row}
             submitted = request.method == "POST" or not form.visible_fields()
             if verb.preview and submitted and "confirmed" not in request.POST:
                 form, preview = verb.form(row, request.POST), verb.preview
                 shown = attempt_form(form, lambda: preview(row, form.cleaned_data))
                 sentences = shown.value if shown else ()
-                return form_page(self, request, form, title=title, back=self._url(row), preview=sentences)
+                return form_page(self, request, form, title=title, back=back, preview=sentences)
             at = timezone.now()
             if request.method == "POST":
                 called = attempt_form(form, lambda: verb.call(row, form.cleaned_data, operator(request), at))
                 if called and verb.shown_once:
-                    return shown_once_page(self, request, called.value, title=title, back=self._url(row))
+                    return shown_once_page(self, request, called.value, title=title, back=back)
                 if called:
                     self.message_user(request, called.value)
-                    return redirect(self._url(row))
+                    return redirect(self._back(request, row))
                 if verb.preview and not form.visible_fields():
                     return self._shown_again(verb, request, form, row, title)
-            return form_page(self, request, form, title=title, back=self._url(row))
+            return form_page(self, request, form, title=title, back=back)
 
         return page
 
@@ -236,7 +270,14 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
             for errors in refused.errors.values():
                 form.add_error(None, list(errors))
         sentences = shown.value if shown else ()
-        return form_page(self, request, form, title=title, back=self._url(row), preview=sentences)
+        back = self._back(request, row)
+        return form_page(self, request, form, title=title, back=back, preview=sentences)
+
+    def _back(self, request: HttpRequest, row: M) -> str:
+        """The operators' page that the verb was called from, as `?back=` says; else the row's own."""
+        asked = request.GET.get("back", "")
+        ours = asked.startswith(reverse("admin:index")) and url_has_allowed_host_and_scheme(asked, None)
+        return asked if ours else self._url(row)
 
     def _url(self, row: M) -> str:
         """The row's page, or all rows where the verb has deleted it."""

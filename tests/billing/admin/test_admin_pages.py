@@ -314,6 +314,7 @@ def test_the_inbox_shows_an_event_as_it_came_and_why_it_waits(scene: Scene, oper
     kept = inbox.claim(at=T0)
     assert kept is not None
     inbox.fail(event=kept, error="payments_unavailable: The payment service does not answer", at=T0)
+    kept.refresh_from_db()
 
     page = read(operator, change_url(kept))
 
@@ -322,8 +323,9 @@ def test_the_inbox_shows_an_event_as_it_came_and_why_it_waits(scene: Scene, oper
     assert '"object": "invoice"' in page
     row = read(operator, reverse("admin:billing_stripeevent_changelist"))
     assert (
-        "invoice.paid in_1 Failed so far: payments_unavailable: The payment service does not answer 1" in row
-    )
+        "invoice.paid in_1 Failed so far: payments_unavailable: The payment service does not answer "
+        f"Mend what the error says; it is tried again at {kept.next_attempt_at:%H:%M} UTC, or replay it. 1"
+    ) in row
     url = reverse("admin:billing_stripeevent_changelist")
     assert [
         ("in_1" in read(operator, f"{url}?state={state}")) for state in ("waiting", "failing", "done")

@@ -8,7 +8,8 @@ from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
-from teams.models import Mail, User
+from teams.errors import MailNotKept
+from teams.models import AuditEntry, Mail, User
 from teams.services import mail
 from teams.tasks import deliver_mail
 from tests.helpers.people import NOON
@@ -173,6 +174,48 @@ def test_an_operator_may_ask_for_an_attempt_now(mailoutbox: list[EmailMessage]) 
     assert mail.deliver_due(at=NOON) == 1
     mail.retry(mail=Mail.objects.get(), at=NOON)
     assert mail.deliver_due(at=NOON) == 0
+
+
+def test_a_mail_that_was_sent_is_sent_again_as_another_one_with_the_reason_in_the_audit(
+    mailoutbox: list[EmailMessage],
+) -> None:
+    queue()
+    mail.deliver_due(at=NOON)
+    first = Mail.objects.get()
+
+    again = mail.send_again(mail=first, reason="Ticket 7", by=None, at=NOON + A_MINUTE)
+
+    assert mail.deliver_due(at=NOON + A_MINUTE) == 1
+    assert [(m.to, m.subject, m.body) for m in mailoutbox] == [
+        (mailoutbox[0].to, mailoutbox[0].subject, mailoutbox[0].body)
+    ] * 2
+    assert mailoutbox[0].extra_headers["Message-ID"] != mailoutbox[1].extra_headers["Message-ID"]
+    entry = AuditEntry.objects.get()
+    assert (again.kind, again.context, again.dedupe_key) == (first.kind, first.context, f"again:{entry.pk}")
+    assert (entry.action, entry.subject) == ("mail.sent_again", first.to)
+    assert entry.details == {"mail": first.kind, "first": NOON.isoformat(), "reason": "Ticket 7"}
+
+
+def test_a_mail_that_was_not_sent_yet_stays_one_and_is_due_now() -> None:
+    queue()
+    Mail.objects.update(next_attempt_at=NOON + 99 * A_MINUTE)
+
+    mail.send_again(mail=Mail.objects.get(), reason="Ticket 7", by=None, at=NOON)
+
+    assert Mail.objects.get().next_attempt_at == NOON
+    assert AuditEntry.objects.get().details["reason"] == "Ticket 7"
+
+
+def test_a_mail_whose_text_was_a_secret_is_not_sent_again(mailoutbox: list[EmailMessage]) -> None:
+    secret = {"subject": "Your code", "body": "12345"}
+    mail.queue(kind="account_message", to="a@example.com", context={}, secret=secret, dedupe_key="k", at=NOON)
+    mail.deliver_due(at=NOON)
+
+    with pytest.raises(MailNotKept):
+        mail.send_again(mail=Mail.objects.get(), reason="Ticket 7", by=None, at=NOON)
+
+    assert Mail.objects.count() == len(mailoutbox) == 1
+    assert not AuditEntry.objects.exists()
 
 
 def test_the_task_and_the_command_send_what_waits(mailoutbox: list[EmailMessage]) -> None:

@@ -1,0 +1,154 @@
+"""The support desk: one search box, a page of a person and one of a Team.
+
+Beyond what it says itself, a page shows the operator only what the admin would, and links to the verbs
+that stand there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from billing.selectors.support import Person, TeamFile
+from billing.selectors.support_search import find, public_part
+from quota.admin.fields import MomentField
+from quota.models import Reservation, UsageEvent
+from quota.money import usd_text
+from teams.models import ApiKeyText, PersonalAccessToken, SubscriptionKey, Team, User
+from tokenplan.kit.admin import operator
+from tokenplan.kit.text import searched
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was found, as a link."""
+
+    kind: str
+    text: str
+    detail: str
+    url: str
+
+
+@sensitive_post_parameters("q")
+@require_http_methods(["GET", "HEAD", "POST"])
+def search(request: HttpRequest) -> HttpResponse:
+    """What one line of text finds; where it names just one thing, that thing's page. The text is posted, so
+    that no address has it; of a credential only what is public is used and shown.
+    """
+    text = searched(public_part(request.POST.get("q", "")))
+    by = operator(request)
+    hits = find(text, lambda model: bool(by.has_perm(_right_to_see(model))))
+    exact = [hit for hit in hits if hit.exact]
+    if len(exact) == 1:
+        return redirect(_result(exact[0].row).url)
+    results = [_result(hit.row) for hit in hits]
+    return _page(request, "search", title=_("Search"), text=text, results=results)
+
+
+def _right_to_see(model: type[Model]) -> str:
+    return f"{model._meta.app_label}.view_{model._meta.model_name}"
+
+
+def _result(row: Model) -> Result:
+    meta = row._meta
+    kind = str(meta.verbose_name).capitalize()
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]) if _has_page(row) else ""
+    match row:
+        case User():
+            return Result(_("Person"), row.email, row.name, reverse("support-person", args=[row.pk]))
+        case Team():
+            return Result(_("Team"), row.name, row.slug, reverse("support-team", args=[row.pk]))
+        case SubscriptionKey():
+            person = reverse("support-person", args=[row.membership.user_id])
+            return Result(_("Key"), row.prefix, str(row.membership), person)
+        case ApiKeyText():
+            return Result(
+                _("API key"), row.prefix, str(row.team), reverse("support-team", args=[row.team_id])
+            )
+        case PersonalAccessToken():
+            return Result(_("Access token"), f"{row.prefix}…", str(row.user), url)
+        case UsageEvent():
+            return Result(_("Charge"), str(row), f"{row.model}, {usd_text(row.amount_nanousd)}", url)
+        case Reservation():
+            return Result(_("Hold"), str(row), f"{row.model}, {row.get_state_display()}", url)
+    return Result(kind, str(row), str(getattr(row, "team", "")), url)
+
+
+def _has_page(row: Model) -> bool:
+    return type(row) in admin.site._registry
+
+
+class MomentForm(forms.Form):
+    """As at which moment; none: now."""
+
+    at = MomentField(label=_lazy("As at"), help_text=_lazy("In UTC. Empty: now."))
+
+    def __init__(self, data: Any, now: datetime) -> None:
+        super().__init__(data)
+        self.now = now
+
+    def clean_at(self) -> datetime | None:
+        at: datetime | None = self.cleaned_data["at"]
+        if at is not None and at > self.now:
+            raise ValidationError(_("This moment has not come yet."))
+        return at
+
+
+@require_safe
+def person(request: HttpRequest, pk: int) -> HttpResponse:
+    """A person: where they are, what they used as at a moment, what was paid, sent and done."""
+    user, now = _seen(request, User, pk), timezone.now()
+    form = MomentForm(request.GET, now)
+    moment = form.cleaned_data["at"] if form.is_valid() else None
+    shown = Person(user, now, moment)
+    return _page(
+        request, "person", title=user.display_name, person=shown, form=form, back=request.get_full_path()
+    )
+
+
+@require_safe
+def team(request: HttpRequest, pk: int) -> HttpResponse:
+    """A Team: who owns it, what it has and what it owes."""
+    row = _seen(request, Team, pk)
+    shown = TeamFile(row, timezone.now())
+    return _page(request, "team", title=row.name, file=shown, back=request.get_full_path())
+
+
+def _seen(request: HttpRequest, model: type[M], pk: int) -> M:
+    if not operator(request).has_perm(_right_to_see(model)):
+        raise PermissionDenied
+    return get_object_or_404(model, pk=pk)
+
+
+def _page(request: HttpRequest, name: str, **context: object) -> HttpResponse:
+    shown = {**admin.site.each_context(request), **context}
+    return TemplateResponse(request, f"admin/support/{name}.html", shown)
+
+
+def _address(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+    return path(f"admin/support/{route}", admin.site.admin_view(view), name=name)
+
+
+urlpatterns = [
+    _address("search/", search, "support-search"),
+    _address("people/<int:pk>/", person, "support-person"),
+    _address("teams/<int:pk>/", team, "support-team"),
+]

@@ -1,0 +1,103 @@
+"""How the periodic jobs are: when each ran last, with what, and when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from celery.schedules import crontab
+from django.conf import settings
+from django.db.models import Count, Q
+
+from teams.models import JobRun
+
+# Nothing is late before that: a worker may be at something else.
+GRACE = timedelta(minutes=5)
+
+
+class State(StrEnum):
+    NEVER = "never"
+    AWAITED = "awaited"
+    RUNNING = "running"
+    CUT_SHORT = "cut_short"
+    FAILED = "failed"
+    LATE = "late"
+    FINE = "fine"
+
+
+@dataclass(frozen=True, slots=True)
+class JobHealth:
+    """`last` is the run that began last, `failure` the last one that failed; `failures` are those of 30 days
+    that failed or were cut short. `due_at` is None where nobody can tell: of a job that never ran, but for
+    those of the night. What never ran though it ought to have run within minutes is not well.
+    """
+
+    job: str
+    last: JobRun | None
+    failure: JobRun | None
+    failures: int
+    due_at: datetime | None
+    state: State
+
+    @property
+    def is_well(self) -> bool:
+        return self.state in (State.FINE, State.RUNNING, State.AWAITED)
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long the last run took; None while it is under way, or was cut short."""
+        return self.last.ended_at - self.last.began_at if self.last and self.last.ended_at else None
+
+
+def job_health(at: datetime) -> list[JobHealth]:
+    """Of every job on the schedule, in its order."""
+    longest = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
+    newest = JobRun.objects.order_by("job", "-began_at", "-pk").distinct("job")
+    last = {run.job: run for run in newest}
+    failed = {run.job: run for run in newest.exclude(error="")}
+    over = Q(ended_at=None, began_at__lt=at - longest) | ~Q(error="")
+    counts = dict(JobRun.objects.filter(over).order_by().values_list("job").annotate(number=Count("pk")))
+    return [
+        _health(str(entry["task"]), entry["schedule"], last, failed, counts, at)
+        for entry in settings.CELERY_BEAT_SCHEDULE.values()
+    ]
+
+
+def _health(
+    job: str,
+    schedule: object,
+    last: Mapping[str, JobRun],
+    failed: Mapping[str, JobRun],
+    counts: Mapping[str, int],
+    at: datetime,
+) -> JobHealth:
+    run = last.get(job)
+    if run is None:
+        nightly = isinstance(schedule, crontab)
+        due_at = _due(schedule, at) if nightly else None
+        state = State.AWAITED if nightly or _due(schedule, at) > at + GRACE else State.NEVER
+        return JobHealth(job, None, None, counts.get(job, 0), due_at, state)
+    due_at = _due(schedule, run.began_at)
+    return JobHealth(job, run, failed.get(job), counts.get(job, 0), due_at, _state(run, due_at, at))
+
+
+def _due(schedule: object, began_at: datetime) -> datetime:
+    """When a job that began then is to begin again."""
+    if isinstance(schedule, crontab):
+        since, delta, _now = schedule.remaining_delta(began_at)
+        due: datetime = since + delta
+        return due
+    if isinstance(schedule, int):
+        return began_at + timedelta(seconds=schedule)
+    raise TypeError(f"A job's schedule is a number of seconds or a crontab, not {schedule!r}")
+
+
+def _state(run: JobRun, due_at: datetime, at: datetime) -> State:
+    if run.ended_at is None:
+        longest = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
+        return State.CUT_SHORT if run.began_at < at - longest else State.RUNNING
+    if run.error:
+        return State.FAILED
+    return State.LATE if due_at < at - GRACE else State.FINE

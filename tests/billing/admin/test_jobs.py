@@ -1,0 +1,60 @@
+"""How the jobs are, as the operators' pages say it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from billing.admin.jobs import JOBS, STATES
+from billing.selectors.job_health import State
+from teams.models import User
+from teams.services.jobs import begin_run, end_run
+from tests.helpers.factories import T0, make_user
+from tests.helpers.reading import read
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:teams_jobrun_changelist")
+
+
+def test_every_job_and_every_state_is_said_in_words() -> None:
+    assert set(JOBS) == {str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert set(STATES) == set(State)
+
+
+def test_each_job_says_when_it_ran_what_it_did_and_why_it_failed() -> None:
+    operator = Client()
+    operator.force_login(User.objects.create_superuser("root@example.com", "x"))
+    second = timedelta(seconds=1)
+    well = begin_run(job="teams.deliver_mail", at=T0 - 10 * second)
+    end_run(run=well, result=1234, at=T0 - 8 * second)
+    failed = begin_run(job="quota.expire_lots", at=T0 - 20 * second)
+    end_run(run=failed, result=None, error="ValueError: no", at=T0 - 20 * second)
+
+    page = read(operator, LIST)
+
+    assert (
+        "Send the mails that are due teams.deliver_mail fine 2026-06-03 10:01:50 2.00 s 1,234 "
+        "2026-06-03 10:02:20 0 –" in page
+    )
+    assert (
+        "Write expired lots into the ledger quota.expire_lots failed: what it left waits for the next run "
+        "2026-06-03 10:01:40 0.00 s – 2026-06-03 10:02:40 1 2026-06-03 10:01:40: ValueError: no" in page
+    )
+    assert "quota.reconcile has not run yet – – – 2026-06-04 03:17:00 0 –" in page
+    assert "Jobs that are not well" in read(operator, reverse("admin:index"))
+
+
+def test_staff_without_the_right_do_not_see_them() -> None:
+    user = make_user()
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    client = Client()
+    client.force_login(user)
+    assert client.get(LIST).status_code == 403
+
+    user.user_permissions.add(Permission.objects.get(codename="view_jobrun"))
+    assert client.get(LIST).status_code == 200

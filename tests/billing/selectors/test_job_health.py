@@ -1,0 +1,80 @@
+"""How the jobs are, at a moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.selectors.job_health import JobHealth, State, job_health
+from teams.models import JobRun
+from teams.services.jobs import begin_run, end_run
+from tests.helpers.factories import T0
+
+pytestmark = pytest.mark.django_db
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+MAIL, NIGHTLY, HOURLY = "teams.deliver_mail", "quota.reconcile", "quota.forget_refusals"
+
+
+def ran(job: str, at: datetime, *, result: int | None = 4, error: str = "") -> JobRun:
+    run = begin_run(job=job, at=at)
+    end_run(run=run, result=result, error=error, at=at + 2 * SECOND)
+    return run
+
+
+def of(job: str, at: datetime = T0) -> JobHealth:
+    return next(one for one in job_health(at) if one.job == job)
+
+
+def test_a_job_that_ran_is_due_a_period_later_and_late_five_minutes_after_that() -> None:
+    ran(MAIL, T0)
+
+    health = of(MAIL, T0 + 30 * SECOND)
+
+    assert (health.state, health.due_at, health.took) == (State.FINE, T0 + 30 * SECOND, 2 * SECOND)
+    assert (health.failures, health.failure, health.is_well) == (0, None, True)
+    assert of(MAIL, T0 + 30 * SECOND + 5 * MINUTE).state == State.FINE
+    late = of(MAIL, T0 + 31 * SECOND + 5 * MINUTE)
+    assert (late.state, late.is_well) == (State.LATE, False)
+
+
+def test_a_job_of_the_night_is_due_at_its_minute() -> None:
+    assert (of(NIGHTLY).state, of(NIGHTLY).due_at) == (State.AWAITED, datetime(2026, 6, 4, 3, 17, tzinfo=UTC))
+    ran(NIGHTLY, datetime(2026, 6, 3, 3, 17, 1, tzinfo=UTC))
+
+    health = of(NIGHTLY, datetime(2026, 6, 4, 3, 21, tzinfo=UTC))
+
+    assert (health.state, health.due_at) == (State.FINE, datetime(2026, 6, 4, 3, 17, tzinfo=UTC))
+    assert of(NIGHTLY, datetime(2026, 6, 4, 3, 22, 1, tzinfo=UTC)).state == State.LATE
+
+
+def test_what_never_ran_is_not_well_where_it_ought_to_have_run_within_minutes() -> None:
+    assert (of(MAIL).state, of(MAIL).is_well, of(MAIL).last, of(MAIL).took) == (
+        State.NEVER,
+        False,
+        None,
+        None,
+    )
+    assert (of(HOURLY).state, of(HOURLY).is_well, of(HOURLY).due_at) == (State.AWAITED, True, None)
+
+
+def test_a_failure_is_said_until_the_next_run_goes_well_and_counted_for_30_days() -> None:
+    first = ran(MAIL, T0, result=None, error="ValueError: one")
+    second = ran(MAIL, T0 + MINUTE, result=None, error="ValueError: two")
+    failed = of(MAIL, T0 + MINUTE)
+    assert (failed.state, failed.failure, failed.failures) == (State.FAILED, second, 2)
+
+    ran(MAIL, T0 + 2 * MINUTE)
+
+    well = of(MAIL, T0 + 2 * MINUTE)
+    assert (well.state, well.failure, well.failures) == (State.FINE, second, 2)
+    assert JobRun.objects.filter(pk=first.pk).exists()
+
+
+def test_a_run_without_an_end_is_under_way_for_as_long_as_a_task_may_take_and_then_was_cut_short() -> None:
+    begin_run(job=MAIL, at=T0)
+
+    running, cut_short = of(MAIL, T0 + 10 * MINUTE), of(MAIL, T0 + 10 * MINUTE + SECOND)
+
+    assert (running.state, running.is_well, running.failures) == (State.RUNNING, True, 0)
+    assert (cut_short.state, cut_short.is_well, cut_short.failures) == (State.CUT_SHORT, False, 1)
