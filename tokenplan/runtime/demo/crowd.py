@@ -104,4 +104,4 @@ def work_of(number: int) -> Work | None:
     if number % NEVER_USED[0] == NEVER_USED[1]:
         return None
     menu = ("code", "sound", "code", "film")[number % 4]
-    return Work(menu, 1, every=9, ended=16 if number % IDLE[0] == IDLE[1] else 0)
+    return Work(menu, 1, every=6, ended=16 if number % IDLE[0] == IDLE[1] else 0)

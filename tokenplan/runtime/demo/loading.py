@@ -19,8 +19,9 @@ from django.db.models import QuerySet
 from quota.hot_path.credentials import recognise_gateway
 from quota.models import Gateway
 from quota.services.gateways import create_gateway, revoke_gateway
+from quota.services.notices import send_notices
 from quota.services.windows_history import close_windows
-from teams.models import User
+from teams.models import Mail, User
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 from tokenplan.runtime.demo import credentials
 from tokenplan.runtime.demo.cast import OPERATOR, SMALL, TEAMS, DemoTeam, crowd_of, names
@@ -64,7 +65,11 @@ def load_demo(*, file: Path, url: str, at: datetime) -> bool:
             credentials.write(file, {**present, "url": url})
         return False
     credentials.write(file, {"url": url, **_make(at)})
+    # What the sweeps would do in their first minutes: history, and who is near a limit.
     close_windows(at=at)
+    send_notices(at=at)
+    # Of a month that nobody has lived: whoever opens the folder of mails wants those of their own.
+    Mail.objects.filter(sent_at=None, created_at__lte=at, to__in=names()).update(sent_at=at)
     return True
 
 
@@ -87,7 +92,7 @@ def _make(at: datetime) -> dict[str, Any]:
         users = open_accounts(people, password=hashed, at=begins)
         crowd = [email for team in teams for email in crowd_of(team)]
         User.objects.filter(email__in=crowd).update(password=hashed)
-        gateway, gateway_key = _gateway(begins)
+        gateway, gateway_key = _gateway(begins, at)
         if shop:
             World(users, hashed, gateway, shop, at).make(missing)
         else:
@@ -114,13 +119,13 @@ def _who_is_who(teams: tuple[DemoTeam, ...], password: str, at: datetime) -> dic
     return {"people": [*people, {**operator, "shows": "the admin: /admin/"}], "keys": keys}
 
 
-def _gateway(at: datetime) -> tuple[Gateway, str]:
-    """A new gateway and its credential. Those of earlier demos are revoked."""
+def _gateway(since: datetime, at: datetime) -> tuple[Gateway, str]:
+    """A gateway that has been there `since` then, and its credential. Those of earlier demos are revoked."""
     before = demo_gateways()
     for gateway in before.filter(revoked_at=None):
         revoke_gateway(gateway=gateway, at=at, by=None)
     name = f"{GATEWAY} {before.count() + 1}" if before else GATEWAY
-    return create_gateway(name=name, at=at, by=None)
+    return create_gateway(name=name, at=since, by=None)
 
 
 def demo_gateways() -> QuerySet[Gateway]:

@@ -44,8 +44,8 @@ class Shop:
     clock: Clock
 
     def go_to(self, moment: datetime) -> None:
-        """Time passes there. What fell due meanwhile, such as renewals, is done, and our rows follow as they do
-        after the events of it.
+        """Time passes there. What fell due meanwhile, such as renewals, is done, and our rows follow as they
+        do after the events of it.
         """
         self.clock.at = max(self.clock.at, moment)
         if self.stripe.tick():

@@ -15,7 +15,7 @@ from quota.typical_calls import typical_call
 from tokenplan.runtime.demo.cast import Work
 
 DAYS = 30
-# No call of a day is later before its end than this: the 5 hours until now are told by `bars` alone.
+# No call of a day is later before its end than this: what the 5 hours until now show is for `bars` to say.
 QUIET = timedelta(hours=5, minutes=30)
 DAY_OF_WORK = timedelta(hours=9)
 # Two days of seven there is less to do.
@@ -53,6 +53,7 @@ MENUS = {
         Dish("lyrics-generation", 2, 1, 3),
         Dish("MiniMax-M2.5", 2, 8, 20),
     ),
+    "voice": (Dish("speech-2.8-hd", 3, 5, 9), Dish("music-2.6", 1, 1, 3)),
     "small": (Dish("MiniMax-M2.5", 3, 1, 8), Dish("image-01", 2, 1, 8)),
     "service": (
         Dish("MiniMax-M2.5", 5, 5, 20),
@@ -64,6 +65,7 @@ TAGS = {
     "code": ("repo:console", "repo:mobile", "ticket:bugs"),
     "film": ("campaign:spring", "campaign:launch", "client:orbit"),
     "sound": ("podcast", "campaign:launch", "support-line"),
+    "voice": ("podcast", "audiobook"),
     "small": ("trying-out",),
     "service": ("production", "nightly"),
 }
@@ -72,11 +74,14 @@ AGENTS = {"code": ("claude-code", "cursor", "openclaw")}
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Whoever makes calls: `name` tells one from another, `key_text` is what they call with."""
+    """Whoever makes calls: `name` tells one from another, `key_text` is what they call with. `seated`: there
+    is a quota for it.
+    """
 
     name: str
     key_text: str
     work: Work
+    seated: bool = True
 
 
 def calls_of_day(
@@ -96,7 +101,8 @@ def _calls_of(worker: Worker, days_ago: int, now: datetime, card: Card) -> Itera
     if chance.randrange(worker.work.every):
         return
     menu = [dish for dish in MENUS[worker.work.menu] if dish.model in card.models]
-    calls = chance.randint(worker.work.calls // 2, worker.work.calls + 2) if menu else 0
+    usual = worker.work.calls
+    calls = chance.randint((usual + 1) // 2, usual + usual // 4) if menu else 0
     if days_ago % 7 in DAYS_OFF:
         calls = calls // 4
     last = now - timedelta(days=days_ago) - QUIET
@@ -116,7 +122,8 @@ def _calls_of(worker: Worker, days_ago: int, now: datetime, card: Card) -> Itera
         )
 
 
-# What `calls_worth` pays with: the first by the typical call, the second by the character, the last by the token.
+# What `calls_worth` is made of: the first by the typical call, the second by the character, the last by the
+# token.
 TURNS, TURNS_AT_ONCE = "MiniMax-M2.7", 20
 SPEECH, CHARACTERS_AT_ONCE = "speech-2.8-hd", 9_000
 SMALLEST, SMALLEST_METER = "MiniMax-M2.5", "cache_read_tokens"
@@ -125,8 +132,8 @@ ModelAndUsage = tuple[str, dict[str, int]]
 
 
 def calls_worth(nanousd: int, card: Card) -> list[ModelAndUsage]:
-    """Calls that cost so many nano-dollars together: to the last one at the shipped prices, whose amounts are
-    multiples of 30; never more. None where the card lacks one of the models.
+    """Calls that cost so many nano-dollars together, or up to 29 less: no token of the shipped price list is
+    cheaper. None where the card lacks one of the models.
     """
     if not {TURNS, SPEECH, SMALLEST} <= card.models.keys():
         return []
@@ -135,10 +142,14 @@ def calls_worth(nanousd: int, card: Card) -> list[ModelAndUsage]:
     count = min(nanousd // (10 * turn.nanousd * TURNS_AT_ONCE), 3)
     calls: list[ModelAndUsage] = [(TURNS, turns)] * count
     left = nanousd - sum(charge(card, model, usage).amount for model, usage in calls)
-    characters, left = divmod(left, _price_of_one(card, SPEECH, "characters"))
+    character = _price_of_one(card, SPEECH, "characters")
+    token = _price_of_one(card, SMALLEST, SMALLEST_METER)
+    characters, left = divmod(left, character)
+    while characters and left % token and left < 3 * character:
+        characters, left = characters - 1, left + character
     whole, rest = divmod(characters, CHARACTERS_AT_ONCE)
     calls += [(SPEECH, {"characters": size}) for size in [CHARACTERS_AT_ONCE] * whole + [rest] if size]
-    if tokens := left // _price_of_one(card, SMALLEST, SMALLEST_METER):
+    if tokens := left // token:
         calls.append((SMALLEST, {SMALLEST_METER: tokens}))
     return calls
 
@@ -166,7 +177,7 @@ def spread(
             model=model,
             usage=usage,
             occurred_at=since + number * step,
-            tags=("today",),
+            tags=("release",),
         )
         for number, (model, usage) in enumerate(calls)
     ]

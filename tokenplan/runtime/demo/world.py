@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from quota.hot_path.bulk import record_events
+from quota.hot_path.events import record_event
 from quota.models import Gateway
 from quota.money import nanousd_from_credits
 from quota.pricing import Card
@@ -17,12 +18,12 @@ from quota.services.balance import give_voucher
 from quota.services.credit_requests import request_credits
 from quota.services.credits import grant_credits
 from quota.services.seat_requests import request_seat
-from teams.models import Mail, Membership, Role, Seat, SubscriptionKey, Team, User
+from teams.models import Membership, Role, Seat, SubscriptionKey, Team, User
 from teams.services.api_keys import create_api_key
 from teams.services.invitations import invite
 from teams.services.keys import reveal_key
 from tokenplan.runtime.demo.bars import Holder, fill_bars
-from tokenplan.runtime.demo.cast import ACME, GLOBEX, HOOLI, INITECH, DemoTeam, Now, Work, crowd_of, names
+from tokenplan.runtime.demo.cast import ACME, GLOBEX, HOOLI, INITECH, DemoTeam, Now, Work, crowd_of
 from tokenplan.runtime.demo.crowd import CROWDED, add_crowd, seat_crowd, work_of
 from tokenplan.runtime.demo.people import found_team, give_seats, key_text
 from tokenplan.runtime.demo.purchases import Shop, month_before
@@ -61,8 +62,6 @@ class World:
         self.shop.go_to(self.now)
         fill_bars(self.bars, gateway=self.gateway, card=self._card(), at=self.now)
         self._ask()
-        # Of a month that nobody has lived: whoever opens the folder of mails wants those of their own.
-        Mail.objects.filter(sent_at=None, created_at__lt=self.now, to__in=names()).update(sent_at=self.now)
 
     def _founded_at(self, team: DemoTeam) -> datetime:
         paid = self.now - timedelta(days=team.paid)
@@ -85,7 +84,7 @@ class World:
             text = key_text(member, at=at)
             name = f"{made.slug} {person.email}"
             if person.work:
-                self.workers.append(Worker(name, text, person.work))
+                self.workers.append(Worker(name, text, person.work, seated=bool(person.plan)))
             self.bars.append(Holder(name, member, text, person.now))
         if team is GLOBEX:
             self._open_api_account(members[0])
@@ -113,7 +112,7 @@ class World:
         self.shop.buy_balance(team=owner.team, nanousd=100 * USD, card=GLOBEX.card, by=user)
         give_voucher(
             team=owner.team,
-            nanousd=10 * USD,
+            nanousd=25 * USD,
             expires_at=self.now + EXPIRE_IN,
             source=f"demo: voucher of {owner.team.slug}",
             reason="Welcome to the API",
@@ -124,13 +123,20 @@ class World:
             key = create_api_key(
                 membership=owner, name=name, month_cap_nanousd=cap, expires_at=None, at=at, by=user
             )
-            self.workers.append(Worker(f"api {name}", reveal_key(key.texts.get()), Work("service", calls)))
+            self.workers.append(
+                Worker(f"api {name}", reveal_key(key.texts.get()), Work("service", calls), False)
+            )
 
     def _live_a_day(self, days_ago: int) -> None:
         end = self.now - timedelta(days=days_ago)
         self.shop.go_to(end)
-        calls = calls_of_day(self.workers, days_ago=days_ago, now=self.now, card=self._card())
+        by_quota = [worker for worker in self.workers if worker.seated]
+        prepaid = [worker for worker in self.workers if not worker.seated]
+        calls = calls_of_day(by_quota, days_ago=days_ago, now=self.now, card=self._card())
         record_events(gateway=self.gateway, events=calls, at=end)
+        # Each when it was made: their ledger says when.
+        for call in calls_of_day(prepaid, days_ago=days_ago, now=self.now, card=self._card()):
+            record_event(gateway=self.gateway, event=call, at=call.occurred_at)
 
     def _card(self) -> Card:
         card = models_in_force(self.now).card
@@ -144,7 +150,7 @@ class World:
             team=self.teams[ACME],
             nanousd=nanousd_from_credits(ACME.expiring),
             source=f"demo: expiring {self.teams[ACME].slug}",
-            cause="A present for the summer",
+            cause="A present from us",
             expires_at=self.now + EXPIRE_IN,
             at=self.now - timedelta(hours=5),
             by=None,
@@ -153,12 +159,8 @@ class World:
     def _ask(self) -> None:
         """What waits for an answer: requests, and invitations."""
         self._request_seat(ACME, "lena@acme.example", "max", "My limit is reached before lunch.", hours=3)
-        self._request_seat(
-            INITECH, "nadia@initech.example", "max", "I join the migration on Monday.", hours=20
-        )
-        self._request_credits(
-            INITECH, "stefan@initech.example", "5000", "Stopped in the middle of a release."
-        )
+        self._request_seat(INITECH, "nadia@initech.example", "max", "I begin on Monday.", hours=20)
+        self._request_credits(INITECH, "stefan@initech.example", "5000", "Stopped during a release.")
         for member, hours in zip(self.crowd[-3:], (2, 26, 50), strict=False):
             at = self.now - timedelta(hours=hours)
             request_seat(membership=member, plan_code="plus", message="", at=at, by=member.user)
