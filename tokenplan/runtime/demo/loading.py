@@ -7,7 +7,7 @@ in `DATA/demo.json` alone, which only the account that runs the installation can
 from __future__ import annotations
 
 import secrets
-from contextlib import ExitStack
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -79,14 +79,14 @@ def _make(at: datetime) -> dict[str, Any]:
     """
     teams = TEAMS if settings.LOCAL_STRIPE else SMALL
     missing = [team for team in teams if team_of(team) is None]
-    with ExitStack() as stack:
-        shop = None
-        if missing and settings.LOCAL_STRIPE:
-            shop = stack.enter_context(open_shop(at=at - BEGINS))
-        stack.enter_context(one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS))
+    buys = bool(missing) and settings.LOCAL_STRIPE
+    begins = at - BEGINS if buys else at
+    with (
+        open_shop(at=begins) if buys else nullcontext() as shop,
+        one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS),
+    ):
         password = secrets.token_urlsafe(9)
         hashed = make_password(password)  # once: it is slow on purpose
-        begins = at - BEGINS if shop else at
         emails = {OPERATOR, *(person.email for team in teams for person in team.people)}
         people = {email: name for email, name in names().items() if email in emails}
         users = open_accounts(people, password=hashed, at=begins)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
@@ -13,7 +13,7 @@ from quota.money import nanousd_from_credits
 from quota.services.credits import grant_credits, set_credit_access
 from quota.services.entitlements import grant_seat
 from teams.errors import KeyInvalid, KeyRootMissing
-from teams.models import Membership, Role, Seat, SubscriptionKey, Team, User
+from teams.models import Membership, Seat, SubscriptionKey, Team, User
 from teams.services.accounts import open_account
 from teams.services.keys import reveal_key, rotate_key
 from teams.services.memberships import add_member
@@ -75,23 +75,22 @@ def found_team(team: DemoTeam, users: Mapping[str, User], *, at: datetime) -> li
 
 
 def give_seats(
-    team: DemoTeam, members: Iterable[Membership], seats: Mapping[str, list[Seat]], *, at: datetime
+    team: DemoTeam, members: Sequence[Membership], seats: Mapping[str, list[Seat]], *, at: datetime
 ) -> None:
-    """Each of its people holds a seat of their plan, and may use Credits or not. Takes the seats out of
-    `seats`, which are by plan code.
+    """Each of its people, the Owner first, holds a seat of their plan, and may use Credits or not. Takes the
+    seats out of `seats`, which are by plan code.
     """
+    owner = members[0].user
     for person, member in zip(team.people, members, strict=True):
-        owner = member if person.role == Role.OWNER else None
-        by = owner.user if owner else member.team.memberships.get(role=Role.OWNER).user
         if person.plan:
-            assign_seat(seat=seats[person.plan].pop(0), membership=member, by=by, at=at)
+            assign_seat(seat=seats[person.plan].pop(0), membership=member, by=owner, at=at)
         set_credit_access(
             membership=member,
             allowed=person.credits,
             overflow="allow",
             month_cap_nanousd=nanousd_from_credits(person.month_cap) if person.month_cap else None,
             at=at,
-            by=by,
+            by=owner,
         )
 
 

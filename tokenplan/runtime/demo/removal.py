@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -54,12 +54,17 @@ def remove_demo(*, file: Path, at: datetime) -> int:
 
 def _end_at_local_stripe(subscriptions: Iterable[Subscription], at: datetime) -> None:
     """So that none renews there, and comes back with the next event."""
-    with ExitStack() as stack:
-        with suppress(OSError):  # `make run` serves it already
-            stack.enter_context(open_shop(at=at))
-        for row in subscriptions:
-            with suppress(Refusal):
-                stripe_api.end_subscription(row.stripe_id)
+    try:
+        with open_shop(at=at):
+            _end_there(subscriptions)
+    except OSError:  # `make run` serves it already
+        _end_there(subscriptions)
+
+
+def _end_there(subscriptions: Iterable[Subscription]) -> None:
+    for row in subscriptions:
+        with suppress(Refusal):
+            stripe_api.end_subscription(row.stripe_id)
 
 
 def _end(row: Subscription, at: datetime) -> None:

@@ -47,7 +47,6 @@ class World:
     teams: dict[DemoTeam, Team] = field(default_factory=dict)
     members: dict[DemoTeam, list[Membership]] = field(default_factory=dict)
     crowd: list[Membership] = field(default_factory=list)
-    holders: list[Membership] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     bars: list[Holder] = field(default_factory=list)
 
@@ -104,7 +103,7 @@ class World:
             if work:
                 self.workers.append(Worker(name, text, work))
             self.bars.append(Holder(name, member, text, CROWDED.get(number, Now())))
-        self.crowd, self.holders = members, holders
+        self.crowd = members
 
     def _open_api_account(self, owner: Membership) -> None:
         """$100 that were paid in, a voucher, and two keys."""
