@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from billing.models import Customer, Subscription
 from quota.hot_path.credentials import recognise_gateway
@@ -67,10 +68,12 @@ def test_a_removed_demo_lets_nobody_in_and_its_history_is_kept(demo_file: Path, 
     assert changed.count() == demo_people().count()
 
 
-def test_a_removed_demo_does_not_come_back(demo_file: Path) -> None:
+def test_a_removed_demo_does_not_come_back(data: Path, settings: Settings) -> None:
+    settings.LOCAL_STRIPE = False  # the small demo
+    call_command("demo")
     call_command("demo", "--remove")
     call_command("demo", "--remove")
     with pytest.raises(CommandError, match="The demo was removed from this data"):
         call_command("demo")
     assert not demo_people().filter(is_active=True).exists()
-    assert not demo_file.exists()
+    assert not (data / "demo.json").exists()

@@ -126,7 +126,7 @@ def _has_subscriptions() -> None:
         "globex": ("active", "year"),
         "hooli": ("active", "month"),
         "initech": ("active", "month"),
-        "soylent": ("unpaid", "month"),
+        "soylent": ("past_due", "month"),
         "umbrella": ("past_due", "month"),
     }
     of_acme = Invoice.objects.filter(team__slug="acme").values_list("status", "total_nanousd")
