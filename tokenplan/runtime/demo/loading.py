@@ -37,7 +37,7 @@ from tokenplan.runtime.demo.people import (
     team_of,
 )
 from tokenplan.runtime.demo.purchases import open_shop
-from tokenplan.runtime.demo.world import BEGINS, World
+from tokenplan.runtime.demo.world import BEGINS, INVITED, World
 
 GATEWAY = "demo"
 
@@ -69,7 +69,7 @@ def load_demo(*, file: Path, url: str, at: datetime) -> bool:
     close_windows(at=at)
     send_notices(at=at)
     # Of a month that nobody has lived: whoever opens the folder of mails wants those of their own.
-    Mail.objects.filter(sent_at=None, created_at__lte=at, to__in=names()).update(sent_at=at)
+    Mail.objects.filter(sent_at=None, created_at__lte=at, to__in=[*names(), *INVITED]).update(sent_at=at)
     return True
 
 

@@ -27,6 +27,7 @@ from tokenplan.runtime.demo.cast import names
 from tokenplan.runtime.demo.loading import demo_gateways
 from tokenplan.runtime.demo.people import demo_people
 from tokenplan.runtime.demo.purchases import open_shop
+from tokenplan.runtime.demo.world import INVITED
 
 
 def remove_demo(*, file: Path, at: datetime) -> int:
@@ -119,4 +120,4 @@ def _lock_out(people: Iterable[User], at: datetime) -> None:
     for gateway in demo_gateways().filter(revoked_at=None):
         revoke_gateway(gateway=gateway, at=at, by=None)
     # Nobody reads them.
-    Mail.objects.filter(sent_at=None, to__in=names(), secret={}).update(sent_at=at)
+    Mail.objects.filter(sent_at=None, to__in=[*names(), *INVITED], secret={}).update(sent_at=at)

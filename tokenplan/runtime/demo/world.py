@@ -33,6 +33,11 @@ USD = 1_000_000_000
 # Before the first Team is founded, and before its people have accounts.
 BEGINS = timedelta(days=50)
 EXPIRE_IN = timedelta(days=9)
+# Who has not answered yet.
+INVITED = {
+    "new.colleague@acme.example": (ACME, Role.MEMBER),
+    "auditor@hooli.example": (HOOLI, Role.ADMIN),
+}
 
 
 @dataclass
@@ -163,10 +168,7 @@ class World:
         for member, hours in zip(self.crowd[-3:], (2, 26, 50), strict=False):
             at = self.now - timedelta(hours=hours)
             request_seat(membership=member, plan_code="plus", message="", at=at, by=member.user)
-        for team, email, role in (
-            (ACME, "new.colleague@acme.example", Role.MEMBER),
-            (HOOLI, "auditor@hooli.example", Role.ADMIN),
-        ):
+        for email, (team, role) in INVITED.items():
             if team in self.teams:
                 owner, at = self.members[team][0].user, self.now - timedelta(days=1)
                 invite(team=self.teams[team], email=email, role=role, at=at, by=owner)

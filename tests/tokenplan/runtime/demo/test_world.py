@@ -82,6 +82,7 @@ def demo(data: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
+@pytest.mark.django_db(transaction=True)  # reconcile begins transactions of its own
 def test_the_demo_is_a_living_product(demo: dict[str, object], data: Path) -> None:
     assert recognise_gateway(text=str(demo["gateway_key"]), at=timezone.now())
     now, acme, globex = timezone.now(), Team.objects.get(slug="acme"), Team.objects.get(slug="globex")
