@@ -37,8 +37,8 @@ class Installation:
             self.up = subprocess.Popen(
                 self.command(), env=self.environment, stdout=output, stderr=output, start_new_session=True
             )
-        # A first start makes a database, and the machine of the tests may be busy.
-        wait_for(lambda: b"Ctrl-C" in self.output.read_bytes() or self.stopped(), 120)
+        # A first start makes a database and a demo, and the machine of the tests may be busy.
+        wait_for(lambda: b"Ctrl-C" in self.output.read_bytes() or self.stopped(), 240)
         assert not self.stopped(), self.output.read_text()
 
     def stopped(self) -> bool:

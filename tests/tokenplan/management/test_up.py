@@ -42,6 +42,7 @@ class Kept:
 @pytest.fixture(autouse=True)
 def _prepared(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DATA = tmp_path
+    settings.LOCAL_STRIPE = False  # the small demo
     monkeypatch.setattr(up, "connections", Kept())
 
 

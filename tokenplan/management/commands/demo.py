@@ -1,4 +1,4 @@
-"""`manage.py demo`: two Teams to try everything with. Their credentials are in DATA/demo.json."""
+"""`manage.py demo`: Teams to try everything with. Their credentials are in DATA/demo.json."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from billing.models import Price
 from quota.models import Plan, RateCard
-from tokenplan.runtime.demo import DemoRemoved, load_demo, remove_demo
+from tokenplan.runtime.demo import DemoRemoved, load_demo, remove_demo, sign_ins
 
 
 class Command(BaseCommand):
-    help = "Makes demo Teams, keys and a gateway, with the shipped plans and prices. Twice is once."
+    help = "Makes demo Teams with a month of usage, keys and a gateway. Twice is once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -41,6 +41,12 @@ class Command(BaseCommand):
             made = load_demo(file=file, url=settings.BASE_URL, at=timezone.now())
         except DemoRemoved as error:
             raise CommandError("The demo was removed from this data. To have one, use other DATA.") from error
+        except OSError as error:
+            raise CommandError(
+                f"The demo buys at the local Stripe, which cannot be served: {error}. Stop `make run` first."
+            ) from error
+        for line in sign_ins(file=file):
+            self.stdout.write(line)
         self.stdout.write(f"{'Made' if made else 'Kept'} the demo; its credentials are in {file}")
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import ipaddress
-import json
 import os
 import socket
 from io import StringIO
@@ -17,7 +16,14 @@ from django.utils import timezone
 from teams.services.key_roots import missing_roots, note_roots, what_to_do
 from tokenplan.management.commands.demo import load_catalog
 from tokenplan.runtime import environment, litellm_proxy
-from tokenplan.runtime.demo import DemoRemoved, demo_people, gateway_key, load_demo, write_gateway_url
+from tokenplan.runtime.demo import (
+    DemoRemoved,
+    demo_people,
+    gateway_key,
+    load_demo,
+    sign_ins,
+    write_gateway_url,
+)
 from tokenplan.runtime.embedded import embedded_servers
 from tokenplan.runtime.failures import ServerFailed
 from tokenplan.runtime.older_data import OlderData, refuse_data_of_another_version
@@ -114,9 +120,8 @@ class Command(BaseCommand):
         self.say(f"\n  Token Plan serves {self.style.SUCCESS(settings.BASE_URL)}\n")
         demo_file = settings.DATA / "demo.json"
         if settings.DEMO and demo_file.exists():
-            for person in json.loads(demo_file.read_text("utf-8-sig"))["people"]:
-                where = f"{person['role']} of {person['team']}" if person["team"] else person["role"]
-                self.say(f"  sign in as {person['email']:<22} password {person['password']}   ({where})")
+            for line in sign_ins(file=demo_file):
+                self.say(f"  {line}")
             self.say(f"\n  Keys and the gateway's credential: {demo_file}")
         if self.gateway_url:
             self.say(f"  Keys answer at {self.gateway_url}{anthropic_root() or '/'} and /v1: {model()}")

@@ -1,4 +1,4 @@
-"""The demo that `make run` loads."""
+"""The demo as it is loaded where nothing can be bought: two Teams, quickly."""
 
 import json
 from dataclasses import replace
@@ -10,19 +10,18 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from quota.hot_path.credentials import recognise_gateway
-from quota.models import CreditGrant, Gateway, RateCard
+from quota.models import Gateway, RateCard
 from quota.services.gateways import create_gateway, revoke_gateway
-from teams.models import AuditEntry, Membership, SubscriptionKey, Team, User
-from teams.services.keys import recognise_key
-from tests.helpers.factories import T0, make_member
-from tokenplan.runtime.demo import demo_people, gateway_key, write_gateway_url
+from teams.models import Membership, Team, User
+from tests.helpers.factories import T0
+from tokenplan.runtime.demo.credentials import gateway_key, sign_ins, write_gateway_url
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def demo_file(tmp_path: Path, settings: Settings) -> Path:
-    settings.DATA = tmp_path
+    settings.DATA, settings.LOCAL_STRIPE = tmp_path, False
     call_command("demo")
     return tmp_path / "demo.json"
 
@@ -51,6 +50,28 @@ def test_the_people_of_the_demo_can_sign_in(demo_file: Path, client: Client) -> 
     response = client.post("/accounts/login/", {"login": person["email"], "password": person["password"]})
     assert response.status_code == 302, response.content.decode()
     assert "_auth_user_id" in client.session
+
+
+def test_the_operator_reads_who_is_who(demo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    password = json.loads(demo_file.read_text())["people"][0]["password"]
+    first, *people = sign_ins(file=demo_file)
+    assert first == f"The password of all of them is {password}"
+    assert people[2] == "mia@acme.example            acme, member      two Teams, two keys, two bars"
+    assert len(people) == 11
+    call_command("demo")
+    assert people[2] in capsys.readouterr().out.splitlines()
+
+
+def test_of_an_earlier_demo_each_has_a_password(demo_file: Path) -> None:
+    demo = json.loads(demo_file.read_text())
+    known = [{"email": f"{name}@acme.example", "password": f"of {name}"} for name in ("olivia", "adam")]
+    people = [{**person, "team": "acme", "role": "member"} for person in known]
+    demo_file.write_text(json.dumps({**demo, "people": people}))
+    assert sign_ins(file=demo_file) == [
+        "olivia@acme.example         of olivia  acme, member",
+        "adam@acme.example           of adam  acme, member",
+    ]
+    assert sign_ins(file=demo_file.with_name("none.json")) == []
 
 
 def test_loading_it_again_changes_nothing_but_the_url(demo_file: Path, settings: Settings) -> None:
@@ -96,48 +117,6 @@ def test_credentials_are_made_anew_when_the_file_and_the_roots_are_gone(
     assert [key["plan"] for key in after["keys"]] == [key["plan"] for key in before["keys"]]
     assert not {key["key"] for key in after["keys"]} & {key["key"] for key in before["keys"]}
     assert Team.objects.filter(default_for=None).count() == 2
-
-
-@pytest.mark.slow
-def test_a_removed_demo_lets_nobody_in_and_its_history_is_kept(demo_file: Path, client: Client) -> None:
-    demo = json.loads(demo_file.read_text())
-    person = demo["people"][0]
-    session = client.post("/accounts/login/", {"login": person["email"], "password": person["password"]})
-    assert session.status_code == 302
-    made = create_gateway(name="demo-eu", at=T0, by=None)[1]
-    visitor = make_member(Team.objects.get(slug="acme"))
-    kept = (Team.objects.count(), Membership.objects.count(), CreditGrant.objects.count())
-
-    call_command("demo", "--remove")
-
-    assert not demo_people().filter(is_active=True).exists()
-    assert not User.objects.filter(is_staff=True).exists()
-    assert not User.objects.filter(is_superuser=True).exists()
-    for entry in demo["keys"]:
-        assert recognise_key(text=entry["key"], at=T0) is None
-    mine = SubscriptionKey.objects.filter(membership__user__in=demo_people(), revoked_at=None)
-    assert not mine.exists()
-    assert recognise_gateway(text=demo["gateway_key"], at=T0) is None
-    assert client.get("/account/").status_code == 302  # signed out
-    again = Client().post("/accounts/login/", {"login": person["email"], "password": person["password"]})
-    assert again.status_code == 200
-    assert not demo_file.exists()
-    # What is not the demo's stays.
-    assert recognise_gateway(text=made, at=T0)
-    assert visitor.keys.get().revoked_at is None
-    assert (Team.objects.count(), Membership.objects.count(), CreditGrant.objects.count()) == kept
-    changed = AuditEntry.objects.filter(action="account.changed", by=None)
-    assert changed.count() == demo_people().count()
-
-
-@pytest.mark.slow
-def test_a_removed_demo_does_not_come_back(demo_file: Path) -> None:
-    call_command("demo", "--remove")
-    call_command("demo", "--remove")
-    with pytest.raises(CommandError, match="The demo was removed from this data"):
-        call_command("demo")
-    assert not demo_people().filter(is_active=True).exists()
-    assert not demo_file.exists()
 
 
 def test_no_demo_is_made_where_the_console_is_not_on_this_machine(tmp_path: Path, settings: Settings) -> None:
