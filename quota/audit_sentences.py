@@ -23,8 +23,8 @@ def _invited(said: Said) -> str:
     return " ".join(parts)
 
 
-def _cap(said: Said) -> str:
-    cap = said.details.get("month_cap_nanousd")
+def _cap(said: Said, name: str = "month_cap_nanousd") -> str:
+    cap = said.details.get(name)
     return _("without a cap") if cap is None else _("at most %(cap)s a month") % {"cap": credits_words(cap)}
 
 
@@ -82,8 +82,10 @@ def _access(said: Said) -> str:
     changed = []
     if "allowed" in said.details:
         changed.append(_("may use them") if said.details["allowed"] else _("may not use them"))
-    if "month_cap_nanousd" in said.details:
-        changed.append(_cap(said))
+    # Entries of before members had caps of their own name it by the first word.
+    for name in ("month_cap_nanousd", "granted_month_cap_nanousd"):
+        if name in said.details:
+            changed.append(_cap(said, name))
     if "overflow" in said.details:
         changed.append(_overflow(said))
     return f"{parts[0]} {', '.join(changed)}."
@@ -182,6 +184,7 @@ SENTENCES: dict[str, Sentence] = {
     "seat.requested": _seat_requested,
     "seat.request_answered": _seat_answered,
     "credits.access": _access,
+    "credits.own_cap": plain(_lazy("%(subject)s changed their own limit on Credits.")),
     "credits.policy": _credits_policy,
     "credits.requested": _credits_requested,
     "credits.request_answered": _credits_answered,

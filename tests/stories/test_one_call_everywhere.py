@@ -82,7 +82,7 @@ def test_every_place_that_shows_a_call_says_the_same() -> None:
 
         client.force_login(owner.user)
         page = read(client, "/account/")
-        assert "5-hour window ■ full, Credits pay 100% $0.00 left of $9.90 · $9.90 back in" in page
+        assert "5-hour window ■ on Credits since 10:03 UTC 100% $0.00 left of $9.90 · $9.90 back in" in page
         assert "Weekly window 10% $89.10 left of $99.00 · resets Mon 8 Jun, 00:00 UTC" in page
         assert "Balance of the Team 11,851.8516 You may use them Yes" in page
 

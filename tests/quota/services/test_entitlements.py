@@ -120,7 +120,7 @@ def test_an_entitlement_that_ends_before_it_begins_is_refused(scene: Scene) -> N
 
 
 def test_a_seat_without_a_plan_cannot_be_suspended() -> None:
-    seat = Seat.objects.create(team=make_team(), created_at=T0)
+    seat = Seat.objects.create(team=make_team(), number=1, created_at=T0)
     with pytest.raises(SeatNotEntitled):
         suspend_seat(seat=seat, at=T0, by=None)
 

@@ -156,6 +156,7 @@ def test_a_suspended_seat_is_marked(as_user: AsUser) -> None:
 
 def test_seats_are_found_by_holder_number_plan_and_state(as_user: AsUser) -> None:
     scene = make_scene()
+    type(scene.owner.user).objects.filter(pk=scene.owner.user.pk).update(email="olivia@example.com")
     plus = make_plan("plus")
     make_seat(scene.team, plus, holder=make_member(scene.team, make_user("mia@example.com")))
     suspended = make_seat(scene.team, plus)

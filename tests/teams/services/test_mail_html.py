@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
-from django.utils import timezone
 
-from teams.models import Mail
+from teams.models import Mail, User
 from teams.services import mail
 from tests.helpers.people import NOON
 
@@ -98,9 +97,9 @@ def test_nothing_outside_is_asked_for_and_dark_screens_are_thought_of(
     assert "@media (prefers-color-scheme: dark)" in html
 
 
-def test_times_are_those_of_the_zone_that_is_active(mailoutbox: list[EmailMultiAlternatives]) -> None:
-    with timezone.override("Asia/Shanghai"):
-        text, html = sent("quota_80", mailoutbox, **NEAR)
+def test_times_are_those_of_the_zone_of_whoever_gets_it(mailoutbox: list[EmailMultiAlternatives]) -> None:
+    User.objects.create_user("mia@example.com", time_zone="Asia/Shanghai")
+    text, html = sent("quota_80", mailoutbox, **NEAR)
     moment = f"{NOON.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d %H:%M} CST"
     assert moment in text
     assert moment in words(html)

@@ -113,6 +113,7 @@ def _lock_out(people: Iterable[User], at: datetime) -> None:
             revoke_keys(membership=membership, at=at, by=None)
             revoke_api_key_texts_of(membership=membership, at=at, by=None)
         user.is_active = user.is_staff = user.is_superuser = False
+        user.deactivated_at = at
         user.set_unusable_password()
         save_by_operator(user=user, changed=["is_active", "is_staff", "password"], by=None, at=at)
     for invitation in Invitation.objects.open().filter(invited_by__in=people).order_by("pk"):
