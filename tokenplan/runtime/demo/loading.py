@@ -14,7 +14,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.db import connection
 from django.db.models import QuerySet
 
 from quota.hot_path.credentials import recognise_gateway
@@ -86,9 +85,6 @@ def _make(at: datetime) -> dict[str, Any]:
         open_shop(at=begins) if buys else nullcontext() as shop,
         one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS),
     ):
-        with connection.cursor() as cursor:
-            # The tables are empty to the planner until the end, and thousands of rows are read by then.
-            cursor.execute("SET LOCAL enable_seqscan = off")
         password = secrets.token_urlsafe(9)
         hashed = make_password(password)  # once: it is slow on purpose
         emails = {OPERATOR, *(person.email for team in teams for person in team.people)}

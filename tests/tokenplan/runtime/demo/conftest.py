@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from pytest_django.fixtures import Settings
 
 from tests.helpers.serving import free_port
@@ -14,9 +13,6 @@ from tests.helpers.serving import free_port
 @pytest.fixture
 def data(db: None, tmp_path: Path, settings: Settings) -> Path:
     """Where the demo is made, with a local Stripe of its own."""
-    with connection.cursor() as cursor:
-        # A month of calls is slow by plans that were made while the tables were empty.
-        cursor.execute("DISCARD PLANS")
     settings.DATA = tmp_path
     settings.STRIPE_API_BASE = f"http://127.0.0.1:{free_port()}"
     settings.STRIPE_WEBHOOK_SECRET = "whsec_test"
