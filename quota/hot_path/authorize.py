@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -16,14 +16,12 @@ from quota.hot_path.catalog import windows_then
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.refusals import no_room
 from quota.hot_path.sql import Columns
-from quota.hot_path.state import CallState, id_and_kind_of, locked_call_state
+from quota.hot_path.state import LAST_USED_RESOLUTION, CallState, id_and_kind_of, locked_call_state
 from quota.models import Gateway, RequestId, Reservation
 from quota.models.usage import LAPSED
 from quota.windows import QuotaWindow
 from teams import keytext
 from teams.errors import KeyInvalid
-
-LAST_USED_RESOLUTION = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from quota.errors import EventIdReused, MomentOutOfRange, ReservationUnknown
@@ -15,6 +15,7 @@ from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
 from quota.hot_path.draws import CLOCKS_APART, MAX_AHEAD, Drawn, Report, digest_of, draw_from
 from quota.hot_path.state import (
+    LAST_USED_RESOLUTION,
     ReservationState,
     id_and_kind_of,
     key_of_handle,
@@ -143,7 +144,15 @@ def _record_without_hold(
     )
     card = rate_card(state.rate_card_id) if state.rate_card_id else None
     price = charge(card, event.model, event.usage)
+    _note_use(state.key_id, kind, occurred_at)
     return record_charge(call=call, price=price, seat_usage=state.usage, held=NOTHING_HELD, at=at)
+
+
+def _note_use(key_id: int, kind: KeyKind, occurred_at: datetime) -> None:
+    """The key, which is locked, was last used then, if no later use is noted."""
+    keys = ApiKeyText.objects if kind is keytext.API_KEY else SubscriptionKey.objects
+    earlier = Q(last_used_at=None) | Q(last_used_at__lt=occurred_at - LAST_USED_RESOLUTION)
+    keys.filter(earlier, pk=key_id).update(last_used_at=occurred_at)
 
 
 def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, KeyKind]:

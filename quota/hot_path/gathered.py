@@ -18,11 +18,12 @@ from typing import Any
 
 from django.db import transaction
 
-from quota.hot_path.authorize import LAST_USED_RESOLUTION, Authorization, authorization_of
+from quota.hot_path.authorize import Authorization, authorization_of
 from quota.hot_path.batches import LEFT, LOCKED, NotHere, genuine_subscription_key
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.sql import Columns, fetch_all
 from quota.hot_path.state import (
+    LAST_USED_RESOLUTION,
     CallState,
     SeatUsage,
     take_usage_of,

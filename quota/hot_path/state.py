@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,9 @@ from teams import keytext
 from teams.errors import KeyInvalid
 from teams.models import ApiKeyText, SubscriptionKey
 from teams.services.keys import refused_text, root_secret
+
+# When a key was last used is noted no more often than that.
+LAST_USED_RESOLUTION = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,6 +317,11 @@ BEGIN
     ), named AS (
         INSERT INTO quota_eventid (team_id, external_id, event_id)
         SELECT team_id, external_id, id FROM event WHERE external_id IS NOT NULL
+    ), used AS (
+        -- Of a call that was asked for, its authorize has noted that. These keys are locked.
+        UPDATE teams_subscriptionkey k SET last_used_at = e.at
+        FROM (SELECT key_id, max(occurred_at) AS at FROM event WHERE reservation_id IS NULL GROUP BY key_id) e
+        WHERE k.id = e.key_id AND (k.last_used_at IS NULL OR k.last_used_at < e.at - interval '1 minute')
     )
     INSERT INTO quota_usageevent SELECT * FROM event;
 END $$;

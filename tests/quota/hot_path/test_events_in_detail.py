@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from django.db import connection
@@ -96,3 +96,18 @@ def test_rows_do_not_wait_for_the_disk_one_by_one(scene: Scene) -> None:
         record_events(gateway=scene.desk.gateway, events=[row], at=T0)
         cursor.execute("SHOW synchronous_commit")
         assert cursor.fetchone() == ("off",)
+
+
+def test_a_key_was_last_used_when_its_latest_reported_call_was_made(scene: Scene) -> None:
+    other = make_scene()
+
+    def last_used(minutes: int) -> datetime | None:
+        event = ReportedEvent(f"at {minutes}", scene.desk.key, "penny", {"calls": 1}, T0 + minutes * MINUTE)
+        (result,) = record_events(gateway=scene.desk.gateway, events=[event], at=T0 + 60 * MINUTE)
+        assert result.is_new
+        return scene.owner.keys.get().last_used_at
+
+    # Not again within a minute.
+    moments = [last_used(minutes) for minutes in (5, 2, 6, 7)]
+    assert moments == [T0 + minutes * MINUTE for minutes in (5, 5, 5, 7)]
+    assert other.owner.keys.get().last_used_at is None
