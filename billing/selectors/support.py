@@ -27,8 +27,10 @@ from quota.models import (
     UsageEvent,
 )
 from quota.selectors.balance import account_balance
+from quota.selectors.kept import calls_kept_since
 from quota.selectors.roster import RosterRow, members_of, rows_of
 from quota.selectors.seats import free_seats
+from quota.selectors.shown_bars import LONGEST
 from quota.selectors.usage_bar import UsageBar, usage_bars
 from quota.selectors.usage_then import UsageThen, usage_then
 from quota.services.refusals import KEPT_FOR
@@ -105,6 +107,12 @@ class Person:
     @cached_property
     def ended(self) -> list[Membership]:
         return [row for row in self.memberships if row not in self.live]
+
+    @cached_property
+    def dropped_before(self) -> datetime | None:
+        """The moment before which single calls are no longer kept, where windows of then are asked for."""
+        since = calls_kept_since() if self.moment else None
+        return since if since and self.moment and self.moment < since + LONGEST else None
 
     @cached_property
     def bars(self) -> Sequence[UsageBar] | Sequence[UsageThen]:

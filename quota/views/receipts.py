@@ -14,7 +14,7 @@ from quota.hot_path.catalog import windows_then
 from quota.models import UsageEvent
 from quota.selectors.usage_filter import charges_of
 from quota.usage_forms import ChargesForm
-from quota.views.usage import address, offer_what_was_used, wanted_of
+from quota.views.usage import address, dropped_before, offer_what_was_used, wanted_of
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.errors import NotFound
@@ -43,6 +43,7 @@ def team_charges(request: TeamRequest) -> HttpResponse:
         "form": form,
         "page": page_of(charges.select_related("membership__user"), request, moment="occurred_at"),
         "receipt": "team-receipt",
+        "kept_since": dropped_before(wanted),
         "everything": address(request, **dict.fromkeys(form.FILTERS, "")),
         "csv": address(request, format="csv"),
     }

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from quota.api.csv_answers import csv_answer_of_one_read
 from quota.api.usage_series import amounts_json
 from quota.hot_path.lapses import LEASE
+from quota.selectors.kept import calls_kept_since
 from quota.selectors.usage_chart import Series, Stack, UsageChart, usage_chart
 from quota.selectors.usage_filter import Payer, UsageFilter, charges_of, members_called
 from quota.selectors.usage_series import Amounts, Group, UsageRow, stream_usage, usage_by
@@ -90,6 +91,12 @@ def offer_what_was_used(form: ChargesForm, owner: Team | Membership) -> None:
     form.offer("modality", [(row.modality, modality_name(row.modality)) for row in used if row.modality])
 
 
+def dropped_before(wanted: UsageFilter) -> datetime | None:
+    """The moment before which single calls are no longer kept, where they are asked for."""
+    since = calls_kept_since()
+    return since if since and wanted.start < since else None
+
+
 def address(request: TeamRequest, **changes: str) -> str:
     """The query that asks for the same with these changes; what is changed to nothing is left out."""
     query = request.GET.copy()
@@ -148,6 +155,7 @@ def _usage(request: TeamRequest, owner: Team | Membership, template: str) -> Htt
         context |= {
             "page": page_of(charges, request, moment="occurred_at"),
             "receipt": "account-receipt",
+            "kept_since": dropped_before(wanted),
         }
     return show(request, template, context)
 

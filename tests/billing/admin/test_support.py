@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from quota.errors import ModelUnknown
-from quota.models import CreditGrant, OwedUsage, UsageEvent
+from quota.ids import first_id_at
+from quota.models import CreditGrant, KeptCalls, OwedUsage, UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from quota.services.refusals import remember_refusal
 from teams.models import AuditEntry, Mail, User
@@ -223,6 +224,11 @@ def test_bars_are_as_at_the_moment_that_is_asked_for(scene: Scene, operator: Cli
     assert "As at 2026-06-03 08:30 UTC: what the charges say that were recorded by then." in then
     assert then.count("Correct 2026-06-03") == 1
     assert "This moment has not come yet." in at("2026-06-03T10:03")
+    assert "no longer kept" not in then
+    KeptCalls.objects.create(events_from=first_id_at(datetime(2026, 6, 1, tzinfo=UTC)))
+    assert "Calls of before 2026-06-01 are no longer kept: their windows show too little." in at(
+        "2026-06-03T08:30"
+    )
     assert "A member of no Team then." in at("2025-01-01T00:00")
     assert "There was no account yet." in at("0001-01-01T00:00")
     assert "Refused calls are kept for 7 days: those of that moment are gone." in at("2026-05-27T10:01")

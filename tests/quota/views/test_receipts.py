@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 
-from quota.models import UsageEvent
+from quota.ids import first_id_at
+from quota.models import KeptCalls, UsageEvent
 from quota.services.corrections import correct_charge
 from quota.services.reservations import charge_lapsed_holds
 from teams.models import User
@@ -187,6 +188,20 @@ def test_charges_are_filtered_and_every_page_and_the_csv_keep_the_filter(as_user
     assert len(lines) == 53
     assert all(",mia@example.com," in line for line in lines[1:])
     assert client.get(f"{url}?start=2026-06-03&end=2026-06-01").status_code == 422
+
+
+@pytest.mark.parametrize("address", ["/account/usage/{}/", "/teams/{}/charges/"])
+def test_where_calls_were_dropped_the_list_says_since_when_they_are_kept(
+    as_user: AsUser, address: str
+) -> None:
+    scene = make_scene()
+    url = address.format(scene.team.slug)
+    client = as_user(scene.owner.user)
+    assert "no longer kept" not in read(client, f"{url}?start=2026-05-20&end=2026-06-03")
+    KeptCalls.objects.create(events_from=first_id_at(datetime(2026, 6, 1, tzinfo=UTC)))
+    said = "Single calls of before 1 Jun 2026 are no longer kept. What they came to is still in the sums."
+    assert said in read(client, f"{url}?start=2026-05-20&end=2026-06-03")
+    assert "no longer kept" not in read(client, f"{url}?start=2026-06-01&end=2026-06-03")
 
 
 def test_nothing_used_says_so(as_user: AsUser) -> None:
