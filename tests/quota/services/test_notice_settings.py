@@ -121,7 +121,7 @@ def test_each_of_these_mails_says_where_to_choose() -> None:
         "Your 5-hour quota",
     ]
     for one in notices:
-        assert "you choose here: http" in one.body
+        assert "account/notices/ which of these notices you get, and when." in one.body
         assert one.body.endswith("/account/notices/\n")
 
 
