@@ -15,6 +15,7 @@ from tests.helpers.factories import make_plan, make_seat, make_team, make_user, 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.slow
 def test_many_are_invited_one_joins_with_a_seat_and_it_is_moved_back(
     browser_page: Page, live_server: LiveServer
 ) -> None:

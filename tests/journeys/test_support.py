@@ -18,6 +18,7 @@ from tests.helpers.factories import make_scene, make_user
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.slow
 def test_a_person_is_found_by_a_pasted_key_and_a_charge_is_corrected(
     browser_page: Page, live_server: LiveServer
 ) -> None:

@@ -43,6 +43,7 @@ def gateway(settings: Any) -> None:
     settings.GATEWAY_OPENAI_URL = "https://gateway.example/v1"
 
 
+@pytest.mark.slow
 def test_from_a_guide_over_the_key_and_copy_to_green_after_the_first_call(
     browser_page: Page, live_server: LiveServer
 ) -> None:

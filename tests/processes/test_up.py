@@ -37,6 +37,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     installation.kill()
 
 
+@pytest.mark.slow
 def test_up_serves_refuses_a_second_one_and_stops(installation: Installation) -> None:
     """All in one test: starting an installation takes time, so it is started as seldom as possible."""
     installation.environment["DEMO"] = "0"

@@ -16,7 +16,6 @@ from django.urls import reverse
 from quota.errors import ModelUnknown
 from quota.ids import first_id_at
 from quota.models import CreditGrant, KeptCalls, OwedUsage, UsageEvent
-from quota.selectors.usage_bar import usage_bar
 from quota.services.refusals import remember_refusal
 from teams.models import AuditEntry, Mail, User
 from teams.services import accounts
@@ -226,9 +225,8 @@ def test_bars_are_as_at_the_moment_that_is_asked_for(scene: Scene, operator: Cli
     assert "This moment has not come yet." in at("2026-06-03T10:03")
     assert "no longer kept" not in then
     KeptCalls.objects.create(events_from=first_id_at(datetime(2026, 6, 1, tzinfo=UTC)))
-    assert "Calls of before 2026-06-01 are no longer kept: their windows show too little." in at(
-        "2026-06-03T08:30"
-    )
+    dropped = "Calls of before 2026-06-01 are no longer kept: their windows show too little."
+    assert dropped in at("2026-06-03T08:30")
     assert "A member of no Team then." in at("2025-01-01T00:00")
     assert "There was no account yet." in at("0001-01-01T00:00")
     assert "Refused calls are kept for 7 days: those of that moment are gone." in at("2026-05-27T10:01")
@@ -397,5 +395,4 @@ def test_the_number_of_queries_does_not_grow_with_what_there_is(scene: Scene, op
         give_credits(scene.team, CREDIT, at=T0)
 
     assert [queries(operator, url) for url in urls] == before
-    assert len(usage_bar(scene.owner, T0).windows) == 2
     assert UsageEvent.objects.count() == 7

@@ -257,6 +257,7 @@ def test_a_payment_has_one_refund_under_way_and_a_refused_one_makes_room() -> No
     ]
 
 
+@pytest.mark.slow
 class AnyStoryOfAPayment(TestCase):
     """However it is used, refunded, disputed, and refunded less: the books balance."""
 

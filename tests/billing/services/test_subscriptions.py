@@ -104,6 +104,7 @@ def test_a_seat_of_another_team_cannot_be_put_on_a_subscription() -> None:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
+@pytest.mark.slow
 class AnswersInAnyOrder(TestCase):
     """Whatever order answers arrive in, twice or never: the newest decides."""
 

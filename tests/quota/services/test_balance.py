@@ -192,6 +192,7 @@ MOVES = st.one_of(
 )
 
 
+@pytest.mark.slow
 class TestTheLedger(TestCase):
     """Whatever happens to the lots: the balance is the sum of the ledger, and neither is ever negative."""
 

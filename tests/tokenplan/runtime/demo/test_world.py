@@ -39,6 +39,7 @@ def state_of(bar: UsageBar) -> tuple[list[int], bool, bool]:
     return [int(window.used_percent) for window in bar.windows], bar.usable, bar.credits.usable > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data")
 def test_each_state_of_the_bar_has_its_person() -> None:
     load_catalog(StringIO())
