@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db.models import F
 
 from quota.hot_path.state import SeatUsage
-from quota.models import Reservation, UsageBucket, UsageEvent
+from quota.models import KeptCalls, Reservation, UsageBucket, UsageEvent
 from quota.windows import Bucket, Policy, Rule, first_use_buckets
 
 
@@ -68,5 +68,9 @@ def open_first_use_windows(seat_id: int | None, usage: SeatUsage, moment: dateti
 def _usage_of(seat_id: int) -> list[tuple[datetime, int]]:
     """When and how many nano-dollars of the seat's windows each event used, overrun included."""
     in_window = F("from_quota_nanousd") + F("overrun_nanousd")
+    kept = KeptCalls.objects.first()
     events = UsageEvent.objects.filter(seat_id=seat_id).annotate(in_window=in_window)
+    if kept:
+        # What corrects a charge that was dropped would take back what is not there.
+        events = events.exclude(corrects_id__lt=kept.events_from)
     return list(events.exclude(in_window=0).values_list("occurred_at", "in_window"))

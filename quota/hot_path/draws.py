@@ -20,7 +20,7 @@ from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import AfterDraw, Call, HeldParts, call_of_hold, record_charge, usage_hash
 from quota.hot_path.lapses import charge_at_end, reopen
 from quota.hot_path.state import ReservationState, locked_reservation_state
-from quota.models import Gateway, Reservation, UsageEvent
+from quota.models import Gateway, KeptCalls, Reservation, UsageEvent
 from quota.models.usage import LAPSED
 from quota.pricing import Charge, charge
 from tokenplan.kit.errors import InvalidValue
@@ -113,6 +113,8 @@ def draw_from(
         return Drawn(prior, is_new=False, state=_state(locked))
     if replayed_from is None:
         check_open(locked, at)
+    elif KeptCalls.objects.filter(events_from__gt=locked.id).exists():
+        raise ReportedTooLate  # whether it was drawn is no longer known
     locked, charged = reopen(locked, at=at)
     corrects_id = charged.pk if charged and closes else None
     draw = draw_of(

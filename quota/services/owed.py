@@ -19,7 +19,7 @@ def pay_what_is_owed(*, lot: CreditGrant, at: datetime) -> None:
     of the Team's Credits.
     """
     unpaid = OwedUsage.objects.for_team(lot.team).of_account(lot.account).unpaid()
-    for owed in unpaid.order_by("event__occurred_at", "pk"):
+    for owed in unpaid.order_by("event_id"):
         part = min(owed.left_nanousd, lot.remaining_nanousd)
         if part == 0:
             break

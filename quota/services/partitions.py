@@ -18,13 +18,23 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from quota.ids import first_id_at, moment_of
-from quota.models import JobProgress, KeptCalls, ReconcileRun, Reservation, UsageStraggler, UsageWatermark
+from quota.models import (
+    JobProgress,
+    KeptCalls,
+    OwedUsage,
+    ReconcileRun,
+    Reservation,
+    UsageStraggler,
+    UsageWatermark,
+)
 from quota.models.usage import KEPT_FOR_AT_MOST
 from tokenplan.kit.transactions import one_transaction
 
 logger = logging.getLogger(__name__)
 
 HOLDS, EVENTS = "quota_reservation", "quota_usageevent"
+# As long as draws of a hold may come, and a day for clocks.
+LONGEST_HOLD = KEPT_FOR_AT_MOST + timedelta(days=1)
 # Whoever calls meanwhile waits for it: where it is not had at once, the next run tries again.
 LOCK_TIMEOUT_MS = 300
 
@@ -58,14 +68,11 @@ def keep_partitions(*, at: datetime) -> Kept:
         with _unless_in_the_way(table):
             made += _make_months(table=table, at=at)
     if settings.RETENTION_MONTHS:
-        oldest = _month(at, -settings.RETENTION_MONTHS)
+        # No shorter than a hold takes draws: their repeats are known by their events.
+        oldest = min(_month(at, -settings.RETENTION_MONTHS), at - LONGEST_HOLD)
         # A draw may come so long after its hold was made: no event outlives its hold.
-        for table, since in ((EVENTS, oldest), (HOLDS, oldest - KEPT_FOR_AT_MOST - timedelta(days=1))):
-            for partition in partitions_of(table):
-                if partition.end > first_id_at(since):
-                    break
-                with _unless_in_the_way(table):
-                    dropped += _drop(table=table, partition=partition)
+        for table, since in ((EVENTS, oldest), (HOLDS, oldest - LONGEST_HOLD)):
+            dropped += _drop_months(table, since)
     return Kept(made, dropped)
 
 
@@ -103,7 +110,8 @@ def _make_months(*, table: str, at: datetime) -> list[str]:
         cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
         end = partitions_of(table)[-1].end
         cursor.execute(f"SELECT id FROM {table}_later ORDER BY id DESC LIMIT 1")  # noqa: S608
-        if newest := cursor.fetchone():
+        newest = cursor.fetchone()
+        if newest and newest[0] >= end:
             end = first_id_at(_month(moment_of(newest[0]), 1))
             made.append(_close_later(table, end))
         while moment_of(end) < _month(at, 2):
@@ -132,6 +140,21 @@ def _close_later(table: str, end: UUID) -> str:
     return name
 
 
+def _drop_months(table: str, since: datetime) -> list[str]:
+    """The oldest first, and none out of its order; the last month stays."""
+    dropped: list[str] = []
+    for partition in partitions_of(table)[:-1]:
+        if partition.end > first_id_at(since):
+            break
+        done: list[str] = []
+        with _unless_in_the_way(table):
+            done = _drop(table=table, partition=partition)
+        if not done:
+            break
+        dropped += done
+    return dropped
+
+
 @one_transaction()
 def _drop(*, table: str, partition: Partition) -> list[str]:
     """Its name, if all that is made of its rows has been made."""
@@ -152,8 +175,9 @@ def _drop(*, table: str, partition: Partition) -> list[str]:
 
 
 def _is_summed_up(partition: Partition) -> bool:
-    """Whether reports, jobs and reconcile have read its events for good."""
-    watermark = UsageWatermark.objects.filter(pk=1).first()
+    """Whether reports, jobs and reconcile have read its events for good, and nothing is owed for one."""
+    # Locked: whoever makes all sums anew has it.
+    watermark = UsageWatermark.objects.select_for_update(no_key=True).filter(pk=1).first()
     checked = ReconcileRun.objects.filter(replaced=False, ended_at__isnull=False).order_by("pk").last()
     return bool(
         watermark
@@ -163,13 +187,17 @@ def _is_summed_up(partition: Partition) -> bool:
         and checked
         and checked.usage_next >= partition.end
         and not ReconcileRun.objects.filter(ended_at=None).exists()
+        and not OwedUsage.objects.filter(left_nanousd__gt=0, event_id__lt=partition.end).exists()
     )
 
 
 def _has_ended(partition: Partition, kept: KeptCalls) -> bool:
     """Whether no hold of it is open, and no event is kept that may be of one."""
+    if not kept.events_from.int:
+        return False
+    drawn_since = first_id_at(moment_of(kept.events_from) - LONGEST_HOLD)
     is_open = Reservation.objects.filter(pk__lt=partition.end, state=Reservation.State.HELD).exists()
-    return partition.end <= kept.events_from and not is_open
+    return partition.end <= drawn_since and not is_open
 
 
 def _month(moment: datetime, more: int) -> datetime:

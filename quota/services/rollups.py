@@ -56,9 +56,10 @@ def start_anew() -> None:
 
     Raises SumsAreAllThereIs where events have been dropped, which could not be added up again.
     """
+    # Whoever drops a month has this row, too.
+    UsageWatermark.objects.select_for_update(no_key=True).filter(pk=1).first()
     if KeptCalls.objects.exclude(events_from=NO_ID).exists():
         raise SumsAreAllThereIs
-    UsageWatermark.objects.select_for_update(no_key=True).filter(pk=1).first()
     for model in (UsageRollup, TagRollup):
         model.objects.all()._raw_delete(model.objects.db)
     UsageWatermark.objects.filter(pk=1).update(rolled_up_to=NO_ID, next_id=None, next_transaction=None)

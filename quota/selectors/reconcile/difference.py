@@ -37,12 +37,12 @@ class Kept:
 
     @property
     def sums_since(self) -> datetime | None:
-        """From here on every event is kept that counts in a sum: the second month, since a call may have been
-        recorded some minutes before it occurred. None: nothing was dropped.
+        """From here on every event is kept that counts in a sum: the beginning of a month, 31 days later at
+        least, since a window may be as long. None: nothing was dropped.
         """
         if not self.events_from.int:
             return None
-        return (self.events_since + timedelta(days=32)).replace(day=1)
+        return (self.events_since + timedelta(days=62)).replace(day=1)
 
 
 def kept_calls() -> Kept:

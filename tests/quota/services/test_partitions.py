@@ -12,13 +12,16 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from quota.errors import ReservationClosed
+from quota.errors import ReportedTooLate, ReservationClosed
 from quota.hot_path.bulk import record_events
+from quota.hot_path.draws import Report, Settlement, draw_from
 from quota.hot_path.events import ReportedEvent
+from quota.hot_path.state import locked_reservation_state
 from quota.ids import first_id_at, moment_of, new_id
 from quota.models import (
     EventId,
     KeptCalls,
+    OwedUsage,
     ReconcileRun,
     Reservation,
     UsageEvent,
@@ -37,6 +40,8 @@ committed = pytest.mark.django_db(transaction=True)
 
 CENT = USD // 100
 DAY = timedelta(days=1)
+# Three months may be fewer days than a hold takes draws for.
+A_WHILE = 9 * DAY
 
 
 def month(more: int) -> datetime:
@@ -173,7 +178,7 @@ def test_only_what_was_rolled_up_read_and_checked_is_dropped(
 ) -> None:
     settings.RETENTION_MONTHS = 3
     old_and_new(make_scene(), monkeypatch)
-    at, end = month(5), first_id_at(month(2))
+    at, end = month(5) + A_WHILE, first_id_at(month(2))
     assert keep_partitions(at=at).dropped == []
     everything_was_read(end)
     run = ReconcileRun.objects.get()
@@ -206,12 +211,12 @@ def test_holds_are_kept_as_long_as_usage_of_them_may_come(
     old_and_new(scene, monkeypatch)
     everything_was_read(first_id_at(month(9)))
     scene.desk.ask(1, request_id="open")
-    keep_partitions(at=month(8))
+    keep_partitions(at=month(8) + A_WHILE)
     assert Reservation.objects.filter(pk__lt=first_id_at(month(2))).count() == 3
     first = partitions_of(HOLDS)[0].name
-    assert keep_partitions(at=month(9)).dropped == [f"{EVENTS}_{month(5):%Y_%m}"]
+    assert keep_partitions(at=month(9) + A_WHILE).dropped == [f"{EVENTS}_{month(5):%Y_%m}"]
     Reservation.objects.filter(request_id="open").update(state="released", left_quota_nanousd=0)
-    assert keep_partitions(at=month(9)).dropped == [first]
+    assert keep_partitions(at=month(9) + A_WHILE).dropped == [first]
 
 
 @committed
@@ -226,7 +231,7 @@ def test_what_was_dropped_is_still_summed_up_proved_and_not_taken_twice(
     before = [total(usage_by(scene.team, *one)) for one in ranges]
     assert before[0].calls == 3
     everything_was_read(first_id_at(month(12)))
-    assert len(keep_partitions(at=month(9)).dropped) == 6
+    assert len(keep_partitions(at=month(9) + A_WHILE).dropped) == 6
     assert (UsageEvent.objects.count(), Reservation.objects.count()) == (0, 1)
     assert [total(usage_by(scene.team, *one)) for one in ranges] == before
     assert list(differences(month(9))) == []
@@ -244,6 +249,43 @@ def test_what_was_dropped_is_still_summed_up_proved_and_not_taken_twice(
 
 
 @committed
+def test_a_month_stays_while_usage_of_it_is_owed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RETENTION_MONTHS = 3
+    scene = make_scene()
+    old_and_new(scene, monkeypatch)
+    everything_was_read(first_id_at(month(2)))
+    event = UsageEvent.objects.earliest("pk")
+    whose = {"team": scene.team, "membership": scene.owner}
+    owed = OwedUsage.objects.create(event=event, owed_nanousd=7, left_nanousd=7, **whose)
+    assert keep_partitions(at=month(5) + A_WHILE).dropped == []
+    give_credits(scene.team, 10 * CREDIT)
+    owed.refresh_from_db()
+    assert owed.left_nanousd == 0
+    assert len(keep_partitions(at=month(5) + A_WHILE).dropped) == 1
+
+
+@committed
+def test_what_is_replayed_is_not_charged_again_where_its_event_may_have_been_dropped(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RETENTION_MONTHS = 3
+    scene = make_scene()
+    lease = scene.desk.lease(50 * CENT, seconds=86_400)
+    row = Settlement(lease.reservation_id, Report(draw_id="one", usage={"calls": 5}, model="penny"))
+    scene.desk.draw(lease, 5, draw_id="one")
+    old_and_new(scene, monkeypatch)
+    everything_was_read(first_id_at(month(2)))
+    keep_partitions(at=month(5) + A_WHILE)
+    with transaction.atomic():
+        locked = locked_reservation_state(lease.reservation_id, at=month(5))
+        with pytest.raises(ReportedTooLate):
+            draw_from(
+                locked, row.report, gateway=scene.desk.gateway, closes=False, at=month(5), replayed_from=T0
+            )
+    assert UsageEvent.objects.filter(reservation=lease.reservation_id).count() == 0
+
+
+@committed
 def test_of_an_hour_that_was_dropped_there_is_its_sum_alone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,7 +295,7 @@ def test_of_an_hour_that_was_dropped_there_is_its_sum_alone(
     hour, half = T0.replace(minute=0), timedelta(minutes=10)
     assert total(usage_by(scene.team, hour, hour + half)).calls == 2
     everything_was_read(first_id_at(month(12)))
-    keep_partitions(at=month(5))
+    keep_partitions(at=month(5) + A_WHILE)
     assert total(usage_by(scene.team, hour, hour + half)).calls == 3
     assert total(usage_by(scene.team, hour + half, hour + DAY)).calls == 0
 
@@ -269,9 +311,9 @@ def test_where_somebody_reads_the_table_a_run_leaves_it_for_the_next_one(
     try:
         with other.cursor() as cursor:
             cursor.execute(f"BEGIN; SELECT count(*) FROM {EVENTS}")
-            assert keep_partitions(at=month(5)) == Kept([], [])
+            assert keep_partitions(at=month(5) + A_WHILE) == Kept([], [])
             assert UsageEvent.objects.count() == 4
             cursor.execute("ROLLBACK")
-        assert len(keep_partitions(at=month(5)).dropped) == 1
+        assert len(keep_partitions(at=month(5) + A_WHILE).dropped) == 1
     finally:
         other.close()
