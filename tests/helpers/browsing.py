@@ -76,7 +76,10 @@ def pay(page: Page, card: str = GOOD) -> None:
 
 
 def overhang(page: Page) -> int:
-    """How many pixels the page is wider than the screen."""
+    """How many pixels the page is wider than the screen.
+
+    Expect something of the page first: a click does not wait for the page it leads to.
+    """
     width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     return int(page.evaluate(width))
 

@@ -36,9 +36,11 @@ def test_an_app_is_set_up_on_a_phone_and_asked_for_and_a_recovery_code_works_onc
     sign_in(page, url, "ada@example.com")
     open_own_menu(page)
     page.get_by_role("link", name="Security").click()
+    expect(page.get_by_role("heading", name="Security", exact=True)).to_be_visible()
     assert overhang(page) <= 0
     page.get_by_role("link", name="Set up an app").click()
     confirm_password(page)
+    expect(page.get_by_label("The code that the app shows")).to_be_visible()
     assert overhang(page) <= 0
     app = app_shown(page.content())
     page.get_by_label("The code that the app shows").fill(app.code())
