@@ -114,17 +114,19 @@ def work_on(*, run: ReconcileRun, at: datetime) -> Progress:
 
 
 @contextmanager
-def _snapshot() -> Iterator[None]:
+def snapshot() -> Iterator[None]:
     """All that is read inside is of one moment, and what is recorded meanwhile is no difference."""
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute(f"SET LOCAL statement_timeout = {SWEEP_STATEMENT_TIMEOUT_MS}")
+            # Before the snapshot is taken, which LOCK does not do: no month is dropped while it is read.
+            cursor.execute("LOCK TABLE quota_keptcalls IN SHARE MODE")
         yield
 
 
 def _check_events(run: ReconcileRun, at: datetime) -> None:
-    with _snapshot():
+    with snapshot():
         upto = end_of_part("quota_usageevent", run.usage_from, run.usage_upto, ROWS_PER_PART)
         of = Slice(run.usage_from, upto)
         found = list(differences_of_events(of))
@@ -133,7 +135,7 @@ def _check_events(run: ReconcileRun, at: datetime) -> None:
 
 
 def _check_holds(run: ReconcileRun, at: datetime) -> None:
-    with _snapshot():
+    with snapshot():
         upto = end_of_part("quota_reservation", run.holds_from, run.holds_upto, ROWS_PER_PART)
         of = Slice(run.holds_from, upto)
         found = list(differences_of_holds(of))
@@ -141,7 +143,7 @@ def _check_holds(run: ReconcileRun, at: datetime) -> None:
 
 
 def _check_entries(run: ReconcileRun, at: datetime) -> None:
-    with _snapshot():
+    with snapshot():
         upto = end_of_part("quota_creditledgerentry", run.entries_from, run.entries_upto, ROWS_PER_PART)
         found = list(differences_of_entries(run.entries_from, upto))
         touched = touched_by_entries(run.entries_from, upto)
@@ -159,7 +161,7 @@ def _unchecked(run: ReconcileRun) -> tuple[str, list[UncheckedSum]] | None:
 
 
 def _check_sums(run: ReconcileRun, kind: str, rows: Sequence[UncheckedSum], at: datetime) -> None:
-    with _snapshot():
+    with snapshot():
         touched = [Touched(row.of_id, row.since, row.until) for row in rows]
         found = list(differences_of_sums(kind, touched))
     with one_transaction():
@@ -169,7 +171,7 @@ def _check_sums(run: ReconcileRun, kind: str, rows: Sequence[UncheckedSum], at: 
 
 
 def _end(run: ReconcileRun, at: datetime) -> Progress:
-    with _snapshot():
+    with snapshot():
         found = list(differences_now(at))
     with one_transaction():
         if _locked(run) is not None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from quota.selectors.reconcile.charges import differences_of_charges
 from quota.selectors.reconcile.difference import Difference, found_by, kept_calls, rows_of
+from quota.selectors.reconcile.orphans import orphans_of_entries, orphans_of_events, orphans_of_holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,20 @@ def end_of_part(table: str, after: Id, upto: Id, most: int) -> Id:
 
 def differences_of_events(of: Slice) -> Iterator[Difference]:
     """What does not agree about the charges of the slice."""
-    holds_from = kept_calls().holds_from
+    kept = kept_calls()
     for sql in EVENT_CHECKS:
-        yield from found_by(sql, after=of.after, upto=of.upto, holds_from=holds_from)
-    yield from differences_of_charges(of.after, of.upto, holds_from)
+        yield from found_by(sql, after=of.after, upto=of.upto, holds_from=kept.holds_from)
+    yield from differences_of_charges(of.after, of.upto, kept.holds_from)
+    yield from orphans_of_events(of.after, of.upto, kept.events_from)
 
 
 def differences_of_holds(of: Slice) -> Iterator[Difference]:
     """What does not agree about the holds of the slice."""
     kept = kept_calls()
     for sql in HOLD_CHECKS:
-        scope = {"after": of.after, "upto": of.upto, "events_since": kept.events_since}
-        yield from found_by(sql, holds_from=kept.holds_from, **scope)
+        scope = {"after": of.after, "upto": of.upto, "events_from": kept.events_from}
+        yield from found_by(sql, holds_from=kept.holds_from, events_since=kept.events_since, **scope)
+    yield from orphans_of_holds(of.after, of.upto)
 
 
 def differences_of_entries(after: int, upto: int) -> Iterator[Difference]:
@@ -63,6 +66,7 @@ def differences_of_entries(after: int, upto: int) -> Iterator[Difference]:
     charges that they are of, which may be old: a new lot pays what was owed.
     """
     yield from found_by(ENTRY_LINKS, after=after, upto=upto)
+    yield from orphans_of_entries(after, upto, kept_calls().events_from)
     events = rows_of(
         "SELECT DISTINCT event_id FROM quota_creditledgerentry WHERE id > %(after)s AND id <= %(upto)s"
         " AND event_id IS NOT NULL",
@@ -188,11 +192,13 @@ HOLDERS_OF_EVENTS = _holders(
     _EVENTS.replace("v.", "c.") + " AND c.reservation_id IS NULL",
 )
 
-# The events of a hold that was closed long ago may have been dropped, and it is kept.
+# The events of an older hold may have been dropped, and it is kept: those of a lease were draws long before
+# it was closed; those of another are of when it was closed.
 STATES = f"""
 SELECT format('state of reservation %%s', r.id), 'an event, since it is settled,', 'none'
 FROM quota_reservation r
-WHERE {_HOLDS} AND r.state = 'settled' AND (r.closed_at IS NULL OR r.closed_at >= %(events_since)s)
+WHERE {_HOLDS} AND r.state = 'settled'
+    AND (r.id >= %(events_from)s OR (r.model <> '' AND r.closed_at >= %(events_since)s))
     AND NOT EXISTS (SELECT 1 FROM quota_usageevent v WHERE v.reservation_id = r.id)
 ORDER BY r.id
 """  # noqa: S608

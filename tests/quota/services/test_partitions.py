@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from quota.selectors.reconcile import differences
 from quota.selectors.usage_series import total, usage_by
 from quota.services import rollups
 from quota.services.partitions import EVENTS, HOLDS, Kept, keep_partitions, partitions_of
+from quota.services.reconcile import snapshot
 from quota.services.rollups import SumsAreAllThereIs, roll_up, start_anew
 from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, give_credits, make_scene
 
@@ -317,3 +319,22 @@ def test_where_somebody_reads_the_table_a_run_leaves_it_for_the_next_one(
         assert len(keep_partitions(at=month(5) + A_WHILE).dropped) == 1
     finally:
         other.close()
+
+
+def keep_in_another_connection(at: datetime) -> Kept:
+    try:
+        return keep_partitions(at=at)
+    finally:
+        connection.close()
+
+
+@committed
+def test_a_month_stays_while_reconcile_reads(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RETENTION_MONTHS = 3
+    old_and_new(make_scene(), monkeypatch)
+    everything_was_read(first_id_at(month(2)))
+    at = month(5) + A_WHILE
+    with ThreadPoolExecutor(max_workers=1) as another, snapshot():
+        assert another.submit(keep_in_another_connection, at).result() == Kept([], [])
+    assert UsageEvent.objects.count() == 4
+    assert len(keep_partitions(at=at).dropped) == 1
