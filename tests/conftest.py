@@ -9,15 +9,19 @@ import gc
 import os
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 
 import hypothesis
 import pytest
+import time_machine
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 
+from quota.api.gateway.base import GatewayView
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.chromium import FLAGS, chromium
 from tests.helpers.databases import (
@@ -101,6 +105,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+@pytest.fixture(autouse=True)
+def gateways_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test travels in time, what gateways ask is decided then: the database's clock does not."""
+
+    def moment(view: GatewayView) -> datetime | None:
+        return timezone.now() if time_machine.escape_hatch.is_travelling() else None
+
+    monkeypatch.setattr(GatewayView, "at", property(moment))
 
 
 @pytest.fixture

@@ -44,9 +44,10 @@ class Authorization:
     windows: list[QuotaWindow]
 
 
-def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
+def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime | None = None) -> Authorization:
     """Hold what the call may cost, or what the lease asks for: quota first, Credits for the rest; for an API
-    key, the Team's API balance. Or refuse.
+    key, the Team's API balance. Or refuse. `at` is the moment of the call, UTC; None: the database's clock
+    after the locks, so that servers with different clocks agree.
 
     Raises KeyInvalid, RequestIdReused, ReservationClosed, UsageOwed, ModelUnknown, InvalidUsage, InvalidValue
     for a lifetime that the gateway may not ask for, NoUsableResources, QuotaExhausted, LargerThanTheWindow,
@@ -63,6 +64,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> A
             occurred_at=at,
             at=at,
         )
+        at = state.at
         if not state.key_works:
             raise KeyInvalid
         request_hash = hash_of_request(key_public_id, request, card_of(state))

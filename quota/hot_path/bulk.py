@@ -19,6 +19,7 @@ from quota.hot_path.draws import Drawn, Settlement, draw_from
 from quota.hot_path.events import ReportedEvent, record_event
 from quota.hot_path.gathered_draws import draw_gathered
 from quota.hot_path.gathered_events import record_gathered
+from quota.hot_path.sql import database_clock
 from quota.hot_path.state import locked_reservation_state
 from quota.models import Gateway, Reservation, UsageEvent
 from tokenplan.kit.problems import UNAVAILABLE
@@ -47,9 +48,11 @@ class RowResult:
     ended: UUID | None = None
 
 
-def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: datetime) -> list[RowResult]:
+def settle_many(
+    *, gateway: Gateway, settlements: Sequence[Settlement], at: datetime | None = None
+) -> list[RowResult]:
     """Draw each from its hold; results in the order given. All that is accepted is durable when this
-    returns.
+    returns. `at` is the moment of each, UTC; None: the database's clock after the locks.
     """
     return _each(
         settlements,
@@ -58,12 +61,17 @@ def settle_many(*, gateway: Gateway, settlements: Sequence[Settlement], at: date
     )
 
 
-def record_events(*, gateway: Gateway, events: Sequence[ReportedEvent], at: datetime) -> list[RowResult]:
-    """Record each; results in the order given. All that is accepted is durable when this returns."""
+def record_events(
+    *, gateway: Gateway, events: Sequence[ReportedEvent], at: datetime | None = None
+) -> list[RowResult]:
+    """Record each; results in the order given. All that is accepted is durable when this returns. Each call
+    counts at its own moment; `at`, UTC, is when they are reported; None: the database's clock.
+    """
+    reported_at = at or database_clock()
     return _each(
         events,
-        at_once=lambda rows: record_gathered(rows, gateway=gateway, at=at),
-        alone=lambda row: record_event(gateway=gateway, event=row, at=at),
+        at_once=lambda rows: record_gathered(rows, gateway=gateway, at=reported_at),
+        alone=lambda row: record_event(gateway=gateway, event=row, at=reported_at),
     )
 
 
@@ -76,10 +84,12 @@ def replay(*, gateway: Gateway, row: Settlement | ReportedEvent, received_at: da
     return _settle(gateway, row, at, replayed_from=received_at).is_new
 
 
-def _settle(gateway: Gateway, row: Settlement, at: datetime, *, replayed_from: datetime | None) -> Drawn:
+def _settle(
+    gateway: Gateway, row: Settlement, at: datetime | None, *, replayed_from: datetime | None
+) -> Drawn:
     locked = locked_reservation_state(row.reservation_id, at=at)
     return draw_from(
-        locked, row.report, gateway=gateway, closes=row.closes, at=at, replayed_from=replayed_from
+        locked, row.report, gateway=gateway, closes=row.closes, at=locked.at, replayed_from=replayed_from
     )
 
 

@@ -38,15 +38,16 @@ class Extension:
 
 
 @transaction.atomic
-def extend(*, reservation_id: UUID, extension: Extension, at: datetime) -> Reservation:
+def extend(*, reservation_id: UUID, extension: Extension, at: datetime | None = None) -> Reservation:
     """Lengthen the hold, raise it, or both; or refuse, and it stays as it was. It never gets shorter or
-    lower.
+    lower. `at` is the moment, UTC; None: the database's clock after the locks.
 
     Raises ReservationUnknown, ReservationLapsed, AlreadySettled, AlreadyReleased; KeyInvalid for a lease, or
     a raise, of a key or seat that has gone; InvalidValue, InvalidUsage, NoUsableResources, QuotaExhausted,
     LargerThanTheWindow.
     """
     locked = locked_reservation_state(reservation_id, at=at)
+    at = locked.at
     _check_open(locked, at)
     nanousd = _wanted(locked, extension)
     if not (locked.key_works and locked.seat_works) and (locked.is_lease or nanousd is not None):

@@ -51,7 +51,7 @@ class _Conflict(Exception):
 
 _KEY_FIELDS = [field.name for field in fields(CallState) if field.name not in _OF_KEYS]
 _GATHER_CALLS = f"""
-SELECT number, at, seated, asked_before, gateway_id, max_lifetime_seconds, charge_hold,
+SELECT number, seated, asked_before, gateway_id, max_lifetime_seconds, charge_hold,
     {", ".join(_KEY_FIELDS)}, (usage).*
 FROM quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s)
 """  # noqa: S608  (its parts are constants of ours)

@@ -49,7 +49,7 @@ def settle_gathered(asks: Sequence[SettleAsk], *, at: datetime | None = None) ->
 
 
 def draw_gathered(
-    settlements: Sequence[Settlement], *, gateway: Gateway, at: datetime
+    settlements: Sequence[Settlement], *, gateway: Gateway, at: datetime | None
 ) -> list[Drawn | NotHere]:
     """What became of each draw of one report, in their order, written in the caller's transaction."""
     return _drawn(settlements, [None] * len(settlements), gateway, at)
@@ -59,7 +59,7 @@ def draw_gathered(
 _OF_HOLDS = {"usage": None, "api_key_id": None, "api_text_id": None, "left_balance_nanousd": 0}
 _HOLD_FIELDS = [field.name for field in fields(ReservationState) if field.name not in _OF_HOLDS]
 _GATHER_HOLDS = f"""
-SELECT number, at, is_open, by_gateway_id, drawn_hash, {", ".join(_HOLD_FIELDS)}, (usage).*
+SELECT number, is_open, by_gateway_id, drawn_hash, {", ".join(_HOLD_FIELDS)}, (usage).*
 FROM quota_gather_holds(%(ids)s, %(draw_ids)s, %(credentials)s::text[], %(at)s)
 """  # noqa: S608  (its parts are constants of ours)
 

@@ -1,4 +1,8 @@
-"""After a call: its hold is charged and closed, drawn from, or released."""
+"""After a call: its hold is charged and closed, drawn from, or released.
+
+`at` is the moment, UTC; None: the database's clock after the locks, so that servers with different clocks
+agree.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from quota.models import Gateway, Reservation
 
 
 @transaction.atomic
-def settle(*, gateway: Gateway, reservation_id: UUID, report: Report, at: datetime) -> Drawn:
+def settle(*, gateway: Gateway, reservation_id: UUID, report: Report, at: datetime | None = None) -> Drawn:
     """The last draw: charge what was used, at the prices of the moment of the authorize, and close the hold.
 
     Settling twice with the same report gives the same event. Usage beyond what was held is recorded all the
@@ -24,22 +28,22 @@ def settle(*, gateway: Gateway, reservation_id: UUID, report: Report, at: dateti
     another report), AlreadyReleased, ReportedTooLate, MomentOutOfRange, InvalidUsage, ModelUnknown.
     """
     locked = locked_reservation_state(reservation_id, at=at)
-    return draw_from(locked, report, gateway=gateway, closes=True, at=at)
+    return draw_from(locked, report, gateway=gateway, closes=True, at=locked.at)
 
 
 @transaction.atomic
-def draw(*, gateway: Gateway, reservation_id: UUID, report: Report, at: datetime) -> Drawn:
+def draw(*, gateway: Gateway, reservation_id: UUID, report: Report, at: datetime | None = None) -> Drawn:
     """Charge one call as a part of what is held, which shrinks by it; the hold stays open.
 
     The same draw twice is charged once. Raises ReservationUnknown, AlreadySettled, AlreadyReleased,
     ReportedTooLate, EventIdReused, MomentOutOfRange, InvalidUsage, ModelUnknown.
     """
     locked = locked_reservation_state(reservation_id, at=at)
-    return draw_from(locked, report, gateway=gateway, closes=False, at=at)
+    return draw_from(locked, report, gateway=gateway, closes=False, at=locked.at)
 
 
 @transaction.atomic
-def release(*, reservation_id: UUID, at: datetime) -> Reservation:
+def release(*, reservation_id: UUID, at: datetime | None = None) -> Reservation:
     """Let go of what is held, or of what draws have left of it; what was charged of it at its end is given
     back. Releasing twice is the same as once.
 
@@ -48,10 +52,10 @@ def release(*, reservation_id: UUID, at: datetime) -> Reservation:
     locked = locked_reservation_state(reservation_id, at=at)
     if locked.state == Reservation.State.SETTLED:
         raise AlreadySettled(_("The reservation is settled and cannot be released"))
-    reopen(locked, at=at)
+    reopen(locked, at=locked.at)
     reservation = Reservation.objects.get(pk=reservation_id)
     if reservation.state == Reservation.State.HELD or reservation.expired:
         reservation.state, reservation.expired = Reservation.State.RELEASED, False
-        reservation.closed_at = reservation.closed_at or at
+        reservation.closed_at = reservation.closed_at or locked.at
         reservation.save()
     return reservation

@@ -131,10 +131,11 @@ NO_SEAT = SeatUsage((), {}, ())
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """A key, and the seat and plan it may use. `seat_id` and `plan_id` are both None when no seat works, and
-    of an API key: then `api_key_id` names it, and `key_id` is its text's.
+    """A key, and the seat and plan it may use, at the moment `at`. `seat_id` and `plan_id` are both None when
+    no seat works, and of an API key: then `api_key_id` names it, and `key_id` is its text's.
     """
 
+    at: datetime
     key_id: int
     key_salt: bytes
     key_root: str
@@ -157,12 +158,13 @@ class CallState:
 
 @dataclass(frozen=True, slots=True)
 class ReservationState:
-    """A reservation and the seat it holds quota of.
+    """A reservation and the seat it holds quota of, at the moment `at`.
 
     `seat_id` and `plan_id` are both None when Credits alone pay. `model` is empty for a lease; `key_works`
     and `seat_works` say whether it may still be drawn from.
     """
 
+    at: datetime
     id: UUID
     gateway_id: int
     state: str
@@ -214,18 +216,10 @@ def _columns(state: type[CallState | ReservationState]) -> str:
     return ", ".join([*flat, "(s.usage).*"])
 
 
-_USAGE_COLUMNS = [
-    *("rules", "bucket_rules", "bucket_starts", "bucket_used"),
-    *(
-        "hold_ids",
-        "hold_starts",
-        "hold_nanousd",
-        "hold_agents",
-        "hold_ends",
-        "hold_leases",
-        "hold_agents_until",
-    ),
-]
+_USAGE_COLUMNS = (
+    *("rules", "bucket_rules", "bucket_starts", "bucket_used", "hold_ids", "hold_starts", "hold_nanousd"),
+    *("hold_agents", "hold_ends", "hold_leases", "hold_agents_until"),
+)
 _CALL_STATE = f"""
 SELECT {_columns(CallState).replace("s.api_key_id", "NULL::bigint AS api_key_id")} FROM quota_call_state(
     %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
@@ -266,10 +260,11 @@ def locked_call_state(
     key_text: str | None,
     kind: keytext.KeyKind = keytext.SUBSCRIPTION_KEY,
     request_id: str | None,
-    occurred_at: datetime,
-    at: datetime,
+    occurred_at: datetime | None,
+    at: datetime | None,
 ) -> CallState:
-    """The state of a key of this kind as of `occurred_at`. It and its seat stay locked.
+    """The state of a key of this kind as of `occurred_at`; None: `at`, and where that is None, the database's
+    clock after the locks. The key and its seat stay locked.
 
     Raises KeyInvalid unless the key has exactly this text, KeyRootMissing where nobody can tell; a key that
     was named by its handle has no text to compare. Whether it worked then is `key_works`.
@@ -346,8 +341,9 @@ def _check_text(text: str, key_public_id: str, root: str, salt: bytes, kind: key
         raise refused_text(root)
 
 
-def locked_reservation_state(reservation_id: UUID, *, at: datetime) -> ReservationState:
-    """The state of a reservation, whichever gateway it was made for. It, its key and its seat stay locked.
+def locked_reservation_state(reservation_id: UUID, *, at: datetime | None) -> ReservationState:
+    """The state of a reservation, whichever gateway it was made for, at the moment `at`; None: by the
+    database's clock after the locks. It, its key and its seat stay locked.
 
     Raises ReservationUnknown.
     """

@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, connection, connections
 from pytest_django import DjangoDbBlocker
 
-from tests.mutants.planting import database_functions
+from tests.mutants.planting import functions_in_force
 from tests.mutants.targets import MIGRATIONS
 
 
@@ -59,8 +59,8 @@ class Copies:
             settings["NAME"] = copy.name
         if copy.planted:
             with self.blocker.unblock(), connection.cursor() as cursor:
-                for migration in MIGRATIONS:
-                    cursor.execute(";\n".join(database_functions(migration).values()))
+                for functions in functions_in_force(MIGRATIONS).values():
+                    cursor.execute(";\n".join(functions.values()))
 
     def _run(self, sql: str, *values: str) -> None:
         with self.blocker.unblock(), connection._nodb_cursor() as cursor:

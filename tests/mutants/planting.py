@@ -7,7 +7,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -136,10 +136,22 @@ def database_functions(migration: str) -> dict[str, str]:
     return {name: f"CREATE OR REPLACE FUNCTION {name}{body}" for name, body in found}
 
 
-def faults_of_database(migration: str, lines: dict[str, tuple[str, frozenset[int]]]) -> Iterator[Fault]:
-    """Every fault of the functions of a migration. `lines`: the file and lines that call each."""
+def functions_in_force(migrations: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Of each of these migrations, in their order, the functions that none of the later ones makes anew."""
+    made = {migration: database_functions(migration) for migration in migrations}
+    last = {name: migration for migration, functions in made.items() for name in functions}
+    return {
+        migration: {name: sql for name, sql in functions.items() if last[name] == migration}
+        for migration, functions in made.items()
+    }
+
+
+def faults_of_database(
+    migration: str, functions: dict[str, str], lines: dict[str, tuple[str, frozenset[int]]]
+) -> Iterator[Fault]:
+    """Every fault of these functions of a migration. `lines`: the file and lines that call each."""
     file = str(importlib.import_module(migration).__file__).removeprefix(f"{ROOT}/")
-    for name, sql in database_functions(migration).items():
+    for name, sql in functions.items():
         faults = [
             Fault(f"{file}::{name}", change, lines[name][0], lines[name][1], _into_database(text), text)
             for change, text in sql_faults(sql)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tests.mutants.faults import Fault
-from tests.mutants.planting import faults_of_database, faults_of_module
+from tests.mutants.planting import faults_of_database, faults_of_module, functions_in_force
 from tests.mutants.tests_near import HOT_PATH, PURE
 from tokenplan.runtime.folders import ROOT
 
@@ -42,6 +42,7 @@ MIGRATIONS = (
     "quota.migrations.0014_gathering",
     "quota.migrations.0019_many_at_once",
     "quota.migrations.0020_usage_around_a_moment",
+    "quota.migrations.0025_the_clock_after_the_locks",
 )
 # The modules of `quota/hot_path` that ask database functions, and which of their functions ask each.
 CALLING = ("state", "accounts", "gathered", "gathered_draws", "gathered_events", "batches")
@@ -74,7 +75,8 @@ CALLERS = {
 def all_faults() -> list[Fault]:
     pure = [replace(fault, near=near) for module, near in PURE.items() for fault in faults_of_module(module)]
     lines = _calling_lines()
-    hot = [fault for migration in MIGRATIONS for fault in faults_of_database(migration, lines)]
+    made = functions_in_force(MIGRATIONS)
+    hot = [fault for migration in made for fault in faults_of_database(migration, made[migration], lines)]
     hot += [fault for module, names in STATEMENTS.items() for fault in faults_of_module(module, names)]
     return [*(replace(fault, near=HOT_PATH) for fault in hot), *pure]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -130,20 +129,19 @@ class Authorize(GatewayView):
         body = request.data
         parsed = bodies.authorize_request(body)
         self.request_id = parsed.request_id
-        at = timezone.now()
         try:
             with usage_at("/estimate"):
-                held = authorize(gateway=self.gateway, request=parsed, at=at)
+                held = authorize(gateway=self.gateway, request=parsed, at=self.at)
         except Refusal as refusal:
-            self._remember(parsed, refusal, at)
+            self._remember(parsed, refusal)
             raise
         return JsonResponse(
             authorization_json(held),
             status=200 if held.repeated else 201,
-            headers=rate_limit_fields(held.windows, at),
+            headers=rate_limit_fields(held.windows, timezone.now()),
         )
 
-    def _remember(self, asked: AuthorizeRequest, refusal: Refusal, at: datetime) -> None:
+    def _remember(self, asked: AuthorizeRequest, refusal: Refusal) -> None:
         """For whoever asks why. A text that is no key of ours asks the database nothing."""
         kind = keytext.kind_of(asked.key_text)
         if kind is None or keytext.key_id_of(asked.key_text, kind) is None:
@@ -155,7 +153,7 @@ class Authorize(GatewayView):
                 request_id=asked.request_id,
                 model=asked.model,
                 refusal=refusal,
-                at=at,
+                at=timezone.now(),
             )
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

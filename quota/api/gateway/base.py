@@ -36,6 +36,8 @@ class GatewayView(APIView):
     permission_classes = []
     parser_classes = [SmallJSONParser]
     content_negotiation_class = JSONAlone
+    # Of a decision; None: the database's clock after its locks, so that servers with different clocks agree.
+    at: datetime | None = None
 
     @property
     def gateway(self) -> Gateway:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 from django.http import HttpResponse, JsonResponse
@@ -103,7 +102,6 @@ class BulkView(GatewayView):
         self,
         kind: QuarantinedRow.Kind,
         rows: Sequence[object],
-        at: datetime,
         read: Callable[[object], Row],
         record: Callable[[Sequence[Row]], Sequence[RowResult]],
     ) -> HttpResponse:
@@ -133,7 +131,7 @@ class BulkView(GatewayView):
         problems = {index: problem_of(refused[index]) for index in sorted(refused)}
         kept = [RejectedRow(rows[index], found.code, str(found.detail)) for index, found in problems.items()]
         if kept:
-            self.keep(kind, kept, at)
+            self.keep(kind, kept, timezone.now())
         rejected = [_rejection(index, rows[index], found) for index, found in problems.items()]
         counts = {"accepted": accepted, "duplicates": duplicates}
         return JsonResponse({**counts, "rejected": rejected, "ended": sorted(ended)})
@@ -172,13 +170,11 @@ class Settlements(BulkView):
     )
     def post(self, request: Request) -> HttpResponse:
         rows = bodies.rows(request.data, "settlements")
-        at = timezone.now()
         return self.answer(
             QuarantinedRow.Kind.SETTLEMENT,
             rows,
-            at,
             bodies.settlement,
-            lambda good: settle_many(gateway=self.gateway, settlements=good, at=at),
+            lambda good: settle_many(gateway=self.gateway, settlements=good, at=self.at),
         )
 
 
@@ -194,11 +190,9 @@ class Events(BulkView):
     )
     def post(self, request: Request) -> HttpResponse:
         rows = bodies.rows(request.data, "events")
-        at = timezone.now()
         return self.answer(
             QuarantinedRow.Kind.EVENT,
             rows,
-            at,
             bodies.event,
-            lambda good: record_events(gateway=self.gateway, events=good, at=at),
+            lambda good: record_events(gateway=self.gateway, events=good, at=self.at),
         )

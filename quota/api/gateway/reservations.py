@@ -171,7 +171,6 @@ class Extend(GatewayView):
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
         extension = bodies.extension(request.data)
-        at = timezone.now()
         with usage_at("/estimate"):
-            row = extend(reservation_id=reservation, extension=extension, at=at)
-        return JsonResponse(reservations_json([row], at)[0])
+            row = extend(reservation_id=reservation, extension=extension, at=self.at)
+        return JsonResponse(reservations_json([row], timezone.now())[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpResponse, JsonResponse
@@ -78,7 +77,7 @@ class ReportView(GatewayView):
     """A report of usage: what is refused of it is kept for the operator, as a row of settlements is."""
 
     @contextmanager
-    def kept(self, request: Request, reservation: UUID, at: datetime, **more: bool) -> Iterator[None]:
+    def kept(self, request: Request, reservation: UUID, **more: bool) -> Iterator[None]:
         try:
             yield
         except (Refusal, serializers.ValidationError) as error:
@@ -86,7 +85,7 @@ class ReportView(GatewayView):
             row = {**said, "reservation": str(reservation), **more}
             found = problem_of(error)
             rejected = RejectedRow(row, found.code, str(found.detail))
-            self.keep(QuarantinedRow.Kind.SETTLEMENT, [rejected], at)
+            self.keep(QuarantinedRow.Kind.SETTLEMENT, [rejected], timezone.now())
             raise
 
 
@@ -100,10 +99,9 @@ class Settle(ReportView):
         tags=["gateway"],
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
-        at = timezone.now()
-        with self.kept(request, reservation, at), usage_at("/usage"):
+        with self.kept(request, reservation), usage_at("/usage"):
             report = bodies.settle(request.data)
-            drawn = settle(gateway=self.gateway, reservation_id=reservation, report=report, at=at)
+            drawn = settle(gateway=self.gateway, reservation_id=reservation, report=report, at=self.at)
         return JsonResponse(receipt_json(drawn.event))
 
 
@@ -117,10 +115,9 @@ class Draw(ReportView):
         tags=["gateway"],
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
-        at = timezone.now()
-        with self.kept(request, reservation, at, final=False), usage_at("/usage"):
+        with self.kept(request, reservation, final=False), usage_at("/usage"):
             report = bodies.draw(request.data)
-            drawn = draw(gateway=self.gateway, reservation_id=reservation, report=report, at=at)
+            drawn = draw(gateway=self.gateway, reservation_id=reservation, report=report, at=self.at)
         return JsonResponse({**receipt_json(drawn.event), "state": drawn.state})
 
 
@@ -137,5 +134,5 @@ class Release(GatewayView):
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
         bodies.nothing(request.data)
-        row = release(reservation_id=reservation, at=timezone.now())
+        row = release(reservation_id=reservation, at=self.at)
         return JsonResponse({"reservation": str(row.pk), "state": row.state})

@@ -92,7 +92,7 @@ def test_each_state_has_the_columns_of_its_database_function(state: Any, functio
 
 
 @pytest.mark.parametrize(
-    ("state", "first"), [(CallState, "s.key_id, s.key_salt, "), (ReservationState, "s.id, ")]
+    ("state", "first"), [(CallState, "s.at, s.key_id, "), (ReservationState, "s.at, s.id, ")]
 )
 def test_a_state_is_read_by_its_fields_and_its_usage_by_the_columns_of_that(state: Any, first: str) -> None:
     columns = _columns(state).split(", ")

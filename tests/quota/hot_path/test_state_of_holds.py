@@ -60,6 +60,7 @@ def test_a_state_is_all_of_its_own_hold_and_of_no_other(scene: Scene) -> None:
     state = state_of(held, T0 + SECOND)
     row = Reservation.objects.get(pk=held.reservation_id)
     assert state == ReservationState(
+        at=T0 + SECOND,
         id=held.reservation_id,
         gateway_id=scene.desk.gateway.pk,
         state="held",
