@@ -4,6 +4,7 @@ and expired here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -183,6 +184,26 @@ def set_credit_access(
 
 
 @one_transaction()
+def allow_credits(
+    *, membership: Membership, month_cap_nanousd: int | None, at: datetime, by: User | None
+) -> CreditAccess:
+    """The member may use the Team's Credits, up to so many a calendar month (UTC; None: no cap). Whether they
+    pay when a window is full stays as it is. It counts for calls from `at` on. Raises InvalidValue, NotFound.
+    """
+    _check_cap(month_cap_nanousd)
+    changes = {"allowed": True, "granted_month_cap_nanousd": month_cap_nanousd}
+    return _change_access(membership, changes, action="credits.access", at=at, by=by)
+
+
+@one_transaction()
+def stop_credits(*, membership: Membership, at: datetime, by: User | None) -> CreditAccess:
+    """The member may not use the Team's Credits from `at` on. The cap stays, for when they may again. Raises
+    NotFound.
+    """
+    return _change_access(membership, {"allowed": False}, action="credits.access", at=at, by=by)
+
+
+@one_transaction()
 def set_own_cap(
     *, membership: Membership, month_cap_nanousd: int | None, at: datetime, by: User
 ) -> CreditAccess:
@@ -205,7 +226,7 @@ def _check_cap(nanousd: int | None) -> None:
 
 def _change_access(
     membership: Membership,
-    now: dict[str, bool | str | int | None],
+    now: Mapping[str, bool | str | int | None],
     *,
     action: str,
     at: datetime,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +11,16 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.selectors.credits import credit_access
-from quota.services.credits import set_credit_access
+from quota.services.credits import allow_credits, stop_credits
 from quota.services.seats import give_seat_of_plan
 from teams.errors import SeatNotHeld
 from teams.models import Membership, Role, User
 from teams.permissions import Right
 from teams.services import memberships, seats
 from tokenplan.kit.errors import InvalidValue, Refusal
+from tokenplan.kit.problems import UNAVAILABLE
+
+logger = logging.getLogger(__name__)
 
 
 class Verb(TextChoices):
@@ -68,7 +71,9 @@ class Terms:
 def act_on_each(
     *, verb: Verb, members: Iterable[Membership], terms: Terms, by: User, at: datetime
 ) -> list[Outcome]:
-    """In the order of the members. A refusal of one changes nothing for that one, and stops no other."""
+    """In the order of the members. What is refused for one, or fails, changes nothing for that one and stops
+    no other; only an outage of the database ends it all.
+    """
     return [_outcome(verb, member, terms, by, at) for member in members]
 
 
@@ -77,6 +82,11 @@ def _outcome(verb: Verb, member: Membership, terms: Terms, by: User, at: datetim
         return Outcome(member, True, _act(verb, member, terms, by, at))
     except Refusal as refusal:
         return Outcome(member, False, refusal.detail)
+    except UNAVAILABLE:
+        raise
+    except Exception:
+        logger.exception("%s failed for membership %s", verb, member.pk)
+        return Outcome(member, False, gettext("Failed for a reason that is not known. It was logged."))
 
 
 def _act(verb: Verb, member: Membership, terms: Terms, by: User, at: datetime) -> str:
@@ -91,8 +101,12 @@ def _act(verb: Verb, member: Membership, terms: Terms, by: User, at: datetime) -
                 raise SeatNotHeld(gettext("Holds no seat."))
             seats.free_seat(seat=holding.seat, held_by=member, by=by, at=at)
             return gettext("%(seat)s is free now.") % {"seat": holding.seat}
-        case Verb.ALLOW_CREDITS | Verb.STOP_CREDITS:
-            return _set_access(member, verb is Verb.ALLOW_CREDITS, terms, by, at)
+        case Verb.ALLOW_CREDITS:
+            allow_credits(membership=member, month_cap_nanousd=terms.month_cap_nanousd, by=by, at=at)
+            return gettext("May use Credits now.")
+        case Verb.STOP_CREDITS:
+            stop_credits(membership=member, by=by, at=at)
+            return gettext("May not use Credits any more.")
         case Verb.MAKE_ADMIN | Verb.MAKE_MEMBER:
             role = Role.ADMIN if verb is Verb.MAKE_ADMIN else Role.MEMBER
             memberships.change_role(membership=member, role=role, by=by, at=at)
@@ -102,18 +116,6 @@ def _act(verb: Verb, member: Membership, terms: Terms, by: User, at: datetime) -
                 raise InvalidValue(gettext("This is you: leave the Team on its Overview."))
             memberships.end_membership(membership=member, by=by, at=at)
             return gettext("Is no longer a member. The key stopped working.")
-
-
-def _set_access(member: Membership, allowed: bool, terms: Terms, by: User, at: datetime) -> str:
-    set_credit_access(
-        membership=member,
-        allowed=allowed,
-        overflow=credit_access(member).overflow,
-        month_cap_nanousd=terms.month_cap_nanousd if allowed else None,
-        at=at,
-        by=by,
-    )
-    return gettext("May use Credits now.") if allowed else gettext("May not use Credits any more.")
 
 
 def counted(outcomes: Iterable[Outcome]) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from quota.errors import NoFreeSeat
 from quota.selectors.seats import free_seats
-from teams.errors import MemberHasSeat, SeatTaken
+from teams.errors import MemberHasSeat
 from teams.models import Membership, Seat, User
 from teams.services import seats
-from teams.services.locks import lock_membership
+from teams.services.locks import lock_membership, lock_seat
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.transactions import one_transaction
 
@@ -29,8 +29,11 @@ def give_seat_of_plan(*, membership: Membership, plan_code: str, by: User | None
     # In the order of all locks: a seat's number follows its id.
     for seat in free_seats(membership.team, at, plan_code=plan_code).order_by("pk")[:TRIED]:
         try:
-            seats.assign_seat(seat=seat, membership=membership, by=by, at=at)
-        except (SeatTaken, NotFound):
+            lock_seat(seat)
+            # As it is under the lock: it may have been taken, or have got another plan, meanwhile.
+            if free_seats(membership.team, at, plan_code=plan_code).filter(pk=seat.pk).exists():
+                seats.assign_seat(seat=seat, membership=membership, by=by, at=at)
+                return seat
+        except NotFound:
             continue
-        return seat
     raise NoFreeSeat

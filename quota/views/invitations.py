@@ -183,11 +183,13 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _say_what_came(request: HttpRequest, joined: service.Joined) -> None:
-    """Of the seat that was promised."""
+    """Of what was promised."""
     if joined.seat:
         messages.success(request, _("You hold %(seat)s.") % {"seat": joined.seat})
     elif joined.waits:
-        messages.info(request, _("No seat of the promised plan is free now. We asked the Team for one."))
+        messages.info(request, _("The promised seat could not be given now. We asked the Team for one."))
+    if joined.credits_wait:
+        messages.info(request, _("The promised Credits could not be given. We asked the Team for them."))
 
 
 def _of_team(request: TeamRequest, pk: UUID) -> Invitation:

@@ -26,7 +26,8 @@ class AcceptInvitation(PersonView):
         },
         summary="Join a Team by an invitation",
         description="The invited address must be one of yours, verified. A seat and Credits that the "
-        "invitation promised are yours at once; where no such seat is free, a request for one is made.",
+        "invitation promised are yours at once; where no such seat is free, or who promised it may no "
+        "longer give it, a request is made.",
     )
     def post(self, request: Request) -> Response:
         body = checked(InvitationTokenSerializer, request)

@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from quota.models import CreditAccess, SeatRequest
+from quota.models import CreditAccess, CreditRequest, SeatRequest
 from quota.selectors.invitations import promised_seats
 from quota.services.invitations import invite, join
 from teams.invitation_tokens import token_of
 from teams.models import AuditEntry, Invitation, SeatHolding, Team
 from teams.services.invitations import Promise
+from teams.services.memberships import change_role, end_membership
 from tests.helpers.factories import (
     CREDIT,
     T0,
@@ -82,6 +83,30 @@ def test_without_a_free_seat_joining_goes_on_and_a_request_waits() -> None:
     assert (joined.seat, joined.waits) == (None, True)
     request = SeatRequest.objects.get()
     assert (request.membership, request.plan_code, request.closed_at) == (joined.membership, "max", None)
+
+
+@pytest.mark.parametrize("gone", ["demoted", "left"])
+def test_who_may_no_longer_give_has_promised_in_vain_and_it_is_asked_for(gone: str) -> None:
+    team = make_team()
+    make_seat(team, make_plan("max"))
+    admin = make_member(team, role="admin")
+    promise = Promise("max", gives_credits=True, month_cap_nanousd=5000 * CREDIT)
+    invitation = invite(
+        team=team, email="new@example.com", role="member", promise=promise, by=admin.user, at=T0
+    )
+    if gone == "left":
+        end_membership(membership=admin, by=admin.user, at=T0)
+    else:
+        change_role(membership=admin, role="member", by=owner_of(team).user, at=T0)
+
+    joined = join(token=token_of(invitation.pk, 1), by=make_user("new@example.com"), at=LATER)
+
+    assert (joined.seat, joined.waits, joined.credits_wait) == (None, True, True)
+    assert not SeatHolding.objects.current().filter(membership=joined.membership).exists()
+    assert not CreditAccess.objects.filter(membership=joined.membership, allowed=True).exists()
+    asked = SeatRequest.objects.get(membership=joined.membership)
+    assert (asked.plan_code, asked.closed_at) == ("max", None)
+    assert CreditRequest.objects.get(membership=joined.membership).wanted_nanousd == 5000 * CREDIT
 
 
 def test_a_plan_that_is_no_longer_sold_is_not_asked_for() -> None:

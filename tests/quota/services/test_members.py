@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from quota.models import CreditAccess
+from quota.services.credits import set_credit_access
 from quota.services.members import Terms, Verb, act_on_each, counted
 from teams.models import Membership, Role, SeatHolding, Team
+from teams.services import memberships
 from tests.helpers.factories import (
     CREDIT,
     T0,
@@ -77,6 +81,46 @@ def test_access_to_credits_is_given_with_a_cap_and_taken(people: list[Membership
     assert done(Verb.STOP_CREDITS, people[1:2]) == [(True, "May not use Credits any more.")]
     assert not CreditAccess.objects.get(membership=people[1]).allowed
     assert CreditAccess.objects.get(membership=people[2]).allowed
+
+
+def test_who_is_stopped_keeps_the_cap_and_what_happens_at_a_full_window(people: list[Membership]) -> None:
+    set_credit_access(
+        membership=people[1], allowed=True, overflow="never", month_cap_nanousd=7 * CREDIT, at=T0, by=None
+    )
+    done(Verb.STOP_CREDITS, people[1:2])
+    access = CreditAccess.objects.get(membership=people[1])
+    assert (access.allowed, access.overflow, access.month_cap_nanousd) == (False, "never", 7 * CREDIT)
+    done(Verb.ALLOW_CREDITS, people[1:2], Terms(month_cap_nanousd=9 * CREDIT))
+    access.refresh_from_db()
+    assert (access.allowed, access.overflow, access.month_cap_nanousd) == (True, "never", 9 * CREDIT)
+
+
+def test_what_fails_for_one_is_said_and_stops_no_other(
+    people: list[Membership], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = memberships.change_role
+
+    def fails_for_one(*, membership: Membership, **more: Any) -> Membership:
+        if membership == people[1]:
+            raise ZeroDivisionError
+        return change(membership=membership, **more)
+
+    monkeypatch.setattr(memberships, "change_role", fails_for_one)
+    assert done(Verb.MAKE_ADMIN, people[1:]) == [
+        (False, "Failed for a reason that is not known. It was logged."),
+        (True, "Is an Admin now."),
+    ]
+    roles = {member.user.email: member.role for member in Membership.objects.filter(team=people[0].team)}
+    assert (roles["ann@example.com"], roles["bob@example.com"]) == (Role.MEMBER, Role.ADMIN)
+
+
+def test_an_outage_ends_it_all(people: list[Membership], monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(memberships, "change_role", away)
+    with pytest.raises(OperationalError):
+        done(Verb.MAKE_ADMIN, people[1:])
 
 
 def test_roles_change_but_for_the_owner(people: list[Membership]) -> None:

@@ -196,7 +196,7 @@ def test_whoever_joins_when_no_seat_is_free_reads_that_one_is_asked_for(
     assert "1 Max seat is promised, and 0 free." in read(owner, "/teams/acme/invitations/")
     link = f"/invitations/{token_of(Invitation.objects.get().pk, 1)}/"
     page = submit(as_user(make_user("new@example.com")), link)
-    assert "No seat of the promised plan is free now. We asked the Team for one." in page
+    assert "The promised seat could not be given now. We asked the Team for one." in page
     assert "asks for a Max seat." in read(owner, "/teams/acme/requests/")
 
 
