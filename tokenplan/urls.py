@@ -38,7 +38,7 @@ urlpatterns = [
     path("faq/", documents.faq, name="faq"),
     path("docs/", documents.docs, name="docs"),
     path("docs/found/", documents.found, name="docs-found"),
-    path("docs/<slug:page>/", documents.page, name="docs-page"),
+    path("docs/<str:page>/", documents.page, name="docs-page"),
     path("", include("billing.urls")),
     path("", include("quota.urls")),
     path("", include("teams.urls")),

@@ -17,8 +17,8 @@ BASE = "{BASE}"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`path`, `body` and `credential` may name variables of the shell. `keeps` is a variable for what the answer
-    has under `field`, which later examples use. `status` is what the server answers.
+    """`path`, `body` and `credential` may name variables of the shell. `keeps` is a variable for what the
+    answer has under `field`, which later examples use. `status` is what the server answers.
     """
 
     name: str
@@ -56,7 +56,7 @@ def _recorded(name: str) -> str:
 
 def _in_shell(variable: str) -> str:
     """A variable within a body that stands between single quotes."""
-    return f"\"'\"${variable}\"'\""
+    return f'"\'"${variable}"\'"'
 
 
 V1 = "/api/v1"
@@ -75,6 +75,7 @@ EXAMPLES = (
     Example("balance", f"{V1}/balance", "API_KEY"),
     Example("query-balance", "/account/query_balance", "API_KEY"),
     Example("me", f"{V1}/me", "PAT"),
+    Example("teams", f"{V1}/teams", "PAT"),
     Example("members", f"{TEAM}/members", "PAT"),
     Example("seats", f"{TEAM}/seats", "PAT"),
     Example("credits", f"{TEAM}/credits", "PAT"),
@@ -122,7 +123,8 @@ EXAMPLES = (
         f"{GATEWAY}/reservations/$LEASE/draw",
         "GATEWAY",
         method="POST",
-        body='{"id": "draw-1", "model": "MiniMax-M2.7",\n       "usage": {"input_tokens": 100, "output_tokens": 20}}',
+        body='{"id": "draw-1", "model": "MiniMax-M2.7",\n'
+        '       "usage": {"input_tokens": 100, "output_tokens": 20}}',
     ),
     Example(
         "refused",

@@ -49,8 +49,8 @@ class WindowFigures:
 
 @dataclass(frozen=True, slots=True)
 class OfferFigures:
-    """A plan on sale. `quotas` are nano-dollars, in the order of the windows of all plans; None where it has no
-    such window.
+    """A plan on sale. `quotas` are nano-dollars, in the order of the windows of all plans; None where it has
+    no such window.
     """
 
     name: str
@@ -73,8 +73,8 @@ class Figures:
     credits_per_pack: int = CREDITS_PER_PACK
     pack_nanousd: int = PACKS["credits"].nanousd
     most_packs: int = PACKS["credits"].most
-    balance_least_nanousd: int = PACKS["api"].least_nanousd
-    balance_most_nanousd: int = PACKS["api"].most_nanousd
+    balance_least_nanousd: int = PACKS["balance"].least_nanousd
+    balance_most_nanousd: int = PACKS["balance"].most_nanousd
     lot_days: int = LOT_LIFETIME.days
     grace_days: int = GRACE.days
     invitation_days: int = INVITATION_LIFETIME.days

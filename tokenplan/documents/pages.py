@@ -13,8 +13,8 @@ LANGUAGES = (SOURCE, "zh-hans")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A page. `address` is the name of one that is a page of its own elsewhere, with this text as a part of it;
-    else it is read under /docs/.
+    """A page. `address` is the name of one that is a page of its own elsewhere, with this text as a part of
+    it; else it is read under /docs/.
     """
 
     slug: str

@@ -18,7 +18,7 @@ from tokenplan.documents.pages import DOCUMENTS, LANGUAGES, SOURCE, Document
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What of a reader's own is filled into examples: the beginning of a key, never its text, and its Team."""
+    """What is filled into examples: the beginning of the reader's key, never its text, and its Team."""
 
     key_prefix: str
     team_slug: str
@@ -30,7 +30,7 @@ NOBODY = Reader("sk-cp-…", "acme", "")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one heading, or one question, is about. `level` is the heading's; a question is folded, and has 3."""
+    """What a heading, or a question, is about. `level` is the heading's; a question has 3."""
 
     anchor: str
     title: str

@@ -17,10 +17,11 @@ AROUND = 70
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 TERM = re.compile(rf"[{HAN}]+|[^\W{HAN}][\w./-]*")
 # Words of questions: they stand in every text.
-STOP_WORDS = frozenset(
-    "a an and are can do does for how i if in is it me my of on or the there to what when where which who why "
-    "will with 的 了 吗 呢 是 我 怎么 什么 如何".split()
-)
+_ASKED = """
+a an and are can do does for how i if in is it me my of on or the there to what when where which who why will
+with 的 了 吗 呢 是 我 怎么 什么 如何
+"""
+STOP_WORDS = frozenset(_ASKED.split())
 ENDINGS = re.compile(r"(?:ing|ed|es|s)$")
 
 
@@ -38,7 +39,7 @@ class Hit:
 
 
 def find(documents: Iterable[Rendered], text: str) -> list[Hit]:
-    """The best first. Where no section has all that was typed, those that have the most of it, at least half."""
+    """The best first. Where no section has all that was typed, those with the most of it, at least half."""
     terms = terms_of(text)
     if not terms:
         return []

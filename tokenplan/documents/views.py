@@ -29,8 +29,8 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def page(request: HttpRequest, page: str) -> HttpResponse:
-    """A document with its contents, and the beginning of the reader's own key in its examples. One that is not
-    there is answered by 404 with those that are.
+    """A document with its contents, and the beginning of the reader's own key in its examples. One that is
+    not there is answered by 404 with those that are.
     """
     document = BY_SLUG.get(page)
     if document is None:

@@ -46,10 +46,9 @@ def example(context: Context, name: str) -> dict[str, Any]:
     return {"example": found, "answer": found.answer(context["base_url"])}
 
 
-
 @register.inclusion_tag("docs/includes/variables.html")
 def variables(name: str, **values: str) -> dict[str, str]:
-    """Lines that set variables of the shell, for the examples after them. Of a secret the reader has to fill in
-    the rest.
+    """Lines that set variables of the shell, for the examples after them. Of a secret the reader has to fill
+    in the rest.
     """
     return {"name": name, "text": "\n".join(f"export {key}='{value}'" for key, value in values.items())}
