@@ -30,7 +30,7 @@ NOBODY = Reader("sk-cp-…", "acme", "")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What a heading, or a question, is about. `level` is the heading's; a question has 3."""
+    """What a heading, or a question, is about. `level` is the heading's; a question has 4."""
 
     anchor: str
     title: str
@@ -40,7 +40,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """`lead` is the first paragraph, which also describes the page to search engines."""
+    """`lead` is the first paragraph, which also describes the page to search engines; `html` is what follows."""
 
     document: Document
     title: str
@@ -50,8 +50,8 @@ class Rendered:
 
     @property
     def contents(self) -> list[Section]:
-        """What the table of contents lists."""
-        return [section for section in self.sections if section.level == 2]
+        """What the table of contents lists: headings, and no questions."""
+        return [section for section in self.sections if section.level < 4]
 
 
 def language_of_reader() -> str:
@@ -108,7 +108,7 @@ class _Sections(HTMLParser):
         self.into = ""  # title, lead, heading, skip
 
     def feed(self, data: str) -> None:
-        self.body = data.partition("</h1>")[2]
+        self.body = data.partition('<p class="lead">')[2].partition("</p>")[2]
         super().feed(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -122,7 +122,7 @@ class _Sections(HTMLParser):
             self.parts.append(_Part(anchor, int(tag[1])))
             self.into = "heading"
         elif tag == "details" and anchor:
-            self.parts.append(_Part(anchor, 3))
+            self.parts.append(_Part(anchor, 4))
         elif tag == "summary":
             self.into = "heading"
         elif tag == "button" or "snippet-head" in (values.get("class") or ""):

@@ -45,7 +45,7 @@ def find(documents: Iterable[Rendered], text: str) -> list[Hit]:
         return []
     found = []
     for rendered in documents:
-        for section in rendered.sections:
+        for section in (row for row in rendered.sections if row.text):  # a mere group of questions has none
             matched, score = _score(rendered, section, terms, text.casefold().strip())
             if 2 * matched >= len(terms):
                 found.append((matched, score, rendered, section))
@@ -90,7 +90,11 @@ def _score(rendered: Rendered, section: Section, terms: list[str], whole: str) -
 
 
 def _excerpt(section: Section, terms: list[str]) -> tuple[tuple[str, bool], ...]:
-    any_term = re.compile("|".join(_pattern(term).pattern for term in terms), re.IGNORECASE)
+    # Of a word all of it is marked.
+    whole = [
+        _pattern(term).pattern + ("" if re.match(f"[{HAN}]", term) else rf"[^\W{HAN}_]*") for term in terms
+    ]
+    any_term = re.compile("|".join(whole), re.IGNORECASE)
     first = any_term.search(section.text)
     middle = first.start() if first else 0
     start, end = max(middle - AROUND, 0), middle + 2 * AROUND

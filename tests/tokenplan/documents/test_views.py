@@ -110,7 +110,7 @@ def test_what_is_typed_is_found_as_sections_and_shown_as_text(client: Client) ->
     answer = client.get("/docs/", {"q": "<b>refund"})
     assert "<b>refund" not in answer.content.decode()
     page = read(client, "/docs/?q=refund")
-    assert "sections for “refund”" in page
+    assert "Found for “refund”" in page
     assert '<a href="/faq/#refunds">' in client.get("/docs/?q=refund").content.decode()
     assert "Nothing is found." in read(client, "/docs/?q=zebra")
 
