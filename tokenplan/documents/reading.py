@@ -40,7 +40,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """`lead` is the first paragraph, which also describes the page to search engines; `html` is what follows."""
+    """`lead` is the first paragraph, which also describes the page to search engines; `html` is
+    what follows it.
+    """
 
     document: Document
     title: str

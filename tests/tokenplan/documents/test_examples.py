@@ -120,7 +120,7 @@ def _refuse(console_url: str, key: str) -> None:
 def ask(command: str, folder: Path, variables: dict[str, str]) -> tuple[int, Any]:
     """What a command that was copied is answered: the status, and the body."""
     (folder / ".curlrc").write_text(r'write-out = "\n%{http_code}"')
-    body, _, status = run_in_a_shell([command], folder, **variables).rpartition("\n")
+    body, _, status = run_in_a_shell([command], folder, seconds=60, **variables).rpartition("\n")
     return int(status), json.loads(body)
 
 
