@@ -27,11 +27,14 @@ ENDINGS = re.compile(r"(?:ing|ed|es|s)$")
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A section that was found. `excerpt` is plain text in parts, each with whether it was searched for."""
+    """A section that was found. `excerpt` is plain text in parts, each with whether it was searched for.
+    `is_complete`: the section has all that was typed.
+    """
 
     rendered: Rendered
     section: Section
     excerpt: tuple[tuple[str, bool], ...]
+    is_complete: bool
 
     @property
     def url(self) -> str:
@@ -51,7 +54,10 @@ def find(documents: Iterable[Rendered], text: str) -> list[Hit]:
                 found.append((matched, score, rendered, section))
     most = max((row[0] for row in found), default=0)
     best = sorted((row for row in found if row[0] == most), key=lambda row: -row[1])
-    return [Hit(rendered, section, _excerpt(section, terms)) for _, _, rendered, section in best[:MOST]]
+    return [
+        Hit(rendered, section, _excerpt(section, terms), most == len(terms))
+        for _, _, rendered, section in best[:MOST]
+    ]
 
 
 def terms_of(text: str) -> list[str]:

@@ -49,9 +49,9 @@ def faq(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def found(request: HttpRequest) -> HttpResponse:
-    """What the palette shows of the documents while somebody types: links alone."""
-    hits = _find(searched(request.GET.get("q", "")))[:MOST_IN_PALETTE]
-    return render(request, "docs/includes/found.html", {"hits": hits})
+    """What the palette shows of the documents while somebody types: links to what has all of it."""
+    hits = [hit for hit in _find(searched(request.GET.get("q", ""))) if hit.is_complete]
+    return render(request, "docs/includes/found.html", {"hits": hits[:MOST_IN_PALETTE]})
 
 
 def _find(text: str) -> list[Hit]:
