@@ -110,8 +110,12 @@ if (palette) {
     if (wanted.length > 1) {
       // Of a whole key only its beginning leaves this page: addresses stand in logs.
       const sent = text.value.trim().replace(/^(sk-(?:cp|api)-\w{12}).*$/, "$1");
-      const response = await fetch(`${text.dataset.found}?q=${encodeURIComponent(sent)}`);
-      answer = response.ok && !response.redirected ? await response.text() : "";
+      // Each answers for itself: while one fails, the other's results are shown.
+      const answers = text.dataset.found.split(" ").map(async (address) => {
+        const response = await fetch(`${address}?q=${encodeURIComponent(sent)}`);
+        return response.ok && !response.redirected ? response.text() : "";
+      });
+      answer = (await Promise.allSettled(answers)).map(({ value }) => value ?? "").join("");
     }
     if (question !== asked) return; // somebody typed on meanwhile
     found.innerHTML = answer;

@@ -11,13 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
 from django.urls import reverse
-from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.selectors.offers import offers
 from tokenplan.kit import problems
 from tokenplan.middleware import CONTENT_SECURITY_POLICY
 
@@ -27,12 +25,6 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("account")
     return render(request, "pages/landing.html")
-
-
-@require_safe
-def faq(request: HttpRequest) -> HttpResponse:
-    """What people ask before they buy, and when something does not work; with the plans on sale."""
-    return render(request, "pages/faq.html", {"offers": offers()})
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

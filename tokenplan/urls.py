@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView
 from quota.api.urls import tracker_patterns
 from teams.views.proof import needs_proof
 from tokenplan import pages
+from tokenplan.documents import views as documents
 from tokenplan.kit import problems
 
 admin.site.site_header = _("Token Plan, operators' pages")
@@ -34,7 +35,10 @@ urlpatterns = [
     # Addresses are tried in this order, and those of gateways are the busy ones.
     path("api/v1/", include("quota.api.urls")),
     path("", pages.home, name="home"),
-    path("faq/", pages.faq, name="faq"),
+    path("faq/", documents.faq, name="faq"),
+    path("docs/", documents.docs, name="docs"),
+    path("docs/found/", documents.found, name="docs-found"),
+    path("docs/<str:page>/", documents.page, name="docs-page"),
     path("", include("billing.urls")),
     path("", include("quota.urls")),
     path("", include("teams.urls")),

@@ -197,6 +197,7 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
 
 # For everyone, with nobody else's data. An invitation's token is a credential; trackers' bodies say who.
 OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
+OPEN |= {"docs", "docs-found", "docs-page"}
 OPEN |= {
     "invite",
     "api-promotions",

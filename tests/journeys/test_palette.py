@@ -26,7 +26,10 @@ def test_a_page_and_a_person_are_reached_by_the_keyboard(browser_page: Page, liv
     box = page.get_by_role("searchbox", name="A page, a person, a key")
     expect(box).to_be_focused()
     box.press_sequentially("audit")
-    expect(page.get_by_role("dialog").get_by_role("link")).to_have_count(1)
+    expect(page.get_by_role("dialog").get_by_role("link", name="Audit log", exact=True)).to_be_visible()
+    expect(
+        page.get_by_role("dialog").get_by_role("link", name="The audit log API by example")
+    ).to_be_visible()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/teams/acme/audit/"))
 

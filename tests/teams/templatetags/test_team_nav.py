@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
 
 YOU = ["Home", "Keys & tools", "My usage"]
-HELP = ["Quickstart", "Models & prices", "Plans", "Promotions", "FAQ"]
+HELP = ["Docs", "Quickstart", "Models & prices", "Plans", "Promotions", "FAQ"]
 
 
 def sidebar(client: Client, path: str) -> str:

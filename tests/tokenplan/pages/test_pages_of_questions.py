@@ -13,7 +13,7 @@ from tests.helpers.reading import read
 
 pytestmark = pytest.mark.django_db
 
-FOOT = ["/quickstart/", "/tools/", "/models/", "/plans/", "/promotions/", "/faq/"]
+FOOT = ["/quickstart/", "/tools/", "/models/", "/plans/", "/promotions/", "/faq/", "/docs/"]
 
 
 def test_the_faq_answers_with_the_plans_on_sale(client: Client) -> None:
@@ -27,7 +27,7 @@ def test_the_faq_answers_with_the_plans_on_sale(client: Client) -> None:
     for question in (
         "Is there a quota for each model, or for text, images and speech apart? No.",
         "Can I use several tools at once? Yes",
-        "How are Credits counted? 1,000 Credits are $1",
+        "How are Credits counted? 1,000 Credits are a dollar",
         "What happens at the limit? Credits pay for further calls",
         "Can I have Credits without a plan? Yes",
         "What is an API key, and can I mix both kinds? An API key begins with sk-api-.",

@@ -1,0 +1,127 @@
+"""The documents as pages: for everyone, in the reader's language, with the reader's own address and key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from django.utils import translation
+from pytest_django.fixtures import Settings
+
+from teams.models import Membership
+from tests.helpers.catalog import load_shipped
+from tests.helpers.factories import key_of, make_team, make_user, owner_of
+from tests.helpers.markup import faults
+from tests.helpers.reading import read, words
+from tokenplan.documents.pages import DOCUMENTS, LANGUAGES
+
+pytestmark = pytest.mark.django_db
+PATHS = ["/docs/", "/docs/?q=credits", "/docs/?q=zebra", "/docs/nothing/", *(row.url for row in DOCUMENTS)]
+
+
+@pytest.fixture(autouse=True)
+def _both_languages(settings: Settings) -> None:
+    settings.LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+    settings.GATEWAY_OPENAI_URL = "https://gateway.example/v1"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_markup_of_each_page_is_in_order(client: Client, language: str) -> None:
+    load_shipped()
+    answers = {path: client.get(path, headers={"accept-language": language}) for path in PATHS}
+    found = {path: faults(answer.content.decode()) for path, answer in answers.items()}
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+    for path, answer in answers.items():
+        assert re.search(r'<meta name="description" content="[^"]{10,}">', answer.content.decode()), path
+
+
+def test_a_page_is_in_the_language_of_the_reader_or_in_english(client: Client) -> None:
+    chinese = client.get("/docs/plans-and-credits/", headers={"accept-language": "zh-hans"})
+    assert "达到上限时" in words(chinese)
+    assert "At the limit" in words(client.get("/docs/plans-and-credits/", headers={"accept-language": "de"}))
+
+
+def test_its_figures_are_those_of_the_plans_on_sale(client: Client) -> None:
+    assert "No plan is on sale at present." in read(client, "/docs/plans-and-credits/")
+    load_shipped()
+    page = read(client, "/docs/plans-and-credits/")
+    assert "Plus $20.00 $200.00 3–4 $3.30 $33.00" in page
+    assert "The weekly window begins anew each Monday, 00:00 UTC." in page
+    assert "2 of twelve months are free" in page
+
+
+def test_it_leads_to_the_one_before_and_the_next(client: Client) -> None:
+    for path, ways in {
+        "/quickstart/": ["/docs/plans-and-credits/"],
+        "/promotions/": ["/docs/plans-and-credits/", "/docs/api/"],
+        "/faq/": ["/docs/api/"],
+    }.items():
+        foot = client.get(path).content.decode().partition('class="docs-foot')[2].partition("</nav>")[0]
+        assert re.findall(r'href="([^"]+)"', foot) == ways
+
+
+def test_every_link_within_the_documents_leads_to_a_section(client: Client) -> None:
+    load_shipped()
+    pages = {row.url: client.get(row.url).content.decode() for row in DOCUMENTS}
+    for html in pages.values():
+        for path, anchor in re.findall(r'href="(/[^"#?]*)#([\w-]+)"', html):
+            assert f'id="{anchor}"' in pages[path], (path, anchor)
+
+
+def test_examples_have_the_readers_address_and_the_beginning_of_the_key(
+    client: Client, settings: Settings
+) -> None:
+    settings.BASE_URL = "https://console.example"
+    stranger = read(client, "/docs/api/")
+    assert "export BASE='https://console.example'" in stranger
+    assert "export KEY='sk-cp-…'" in stranger
+
+    ada = make_user("ada@example.com")
+    make_team("Acme", owner=ada)
+    membership = Membership.objects.get(user=ada, team__default_for=ada)
+    client.force_login(ada)
+    answer = client.get("/docs/api/")
+    assert f"export KEY='{membership.keys.get().prefix}'" in words(answer).replace("&#x27;", "'")
+    assert key_of(membership) not in answer.content.decode()
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_they_are_of_the_team_that_was_opened_last(client: Client) -> None:
+    team = make_team("Acme")
+    client.force_login(owner_of(team).user)
+    client.get(f"/teams/{team.slug}/")
+    assert f"TEAM='{team.slug}'" in read(client, "/docs/api/")
+    assert "The beginning of your key for Acme is filled in" in read(client, "/docs/api/")
+
+
+def test_a_page_that_is_not_there_names_those_that_are(client: Client) -> None:
+    answer = client.get("/docs/nothing/")
+    assert answer.status_code == 404
+    assert "There is no such page in the docs" in words(answer)
+    assert 'href="/docs/api/"' in answer.content.decode()
+
+
+def test_a_document_that_is_a_page_of_its_own_is_there(client: Client) -> None:
+    assert client.get("/docs/faq/").headers["Location"] == "/faq/"
+
+
+def test_what_is_typed_is_found_as_sections_and_shown_as_text(client: Client) -> None:
+    answer = client.get("/docs/", {"q": "<b>refund"})
+    assert "<b>refund" not in answer.content.decode()
+    page = read(client, "/docs/?q=refund")
+    assert "Found for “refund”" in page
+    assert '<a href="/faq/#refunds">' in client.get("/docs/?q=refund").content.decode()
+    assert "Nothing is found." in read(client, "/docs/?q=zebra")
+
+
+def test_the_palette_is_answered_with_links_alone(client: Client) -> None:
+    html = client.get("/docs/found/?q=refund").content.decode()
+    assert 'href="/faq/#refunds"' in html
+    assert "<html" not in html
+    assert "<a" in client.get("/docs/?q=refund zebra").content.decode().partition('class="found')[2]
+    assert client.get("/docs/found/?q=refund zebra").content.decode().strip() == ""
+    assert client.get("/docs/found/").content.decode().strip() == ""
+    with translation.override("zh-hans"):
+        assert client.get("/docs/found/?q=x" + "y" * 4000).status_code == 200
+    assert client.post("/docs/found/").status_code == 405
