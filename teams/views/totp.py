@@ -16,6 +16,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 
 from teams.passkeys import app_of
@@ -37,7 +38,9 @@ class AddApp(library.ActivateTOTPView):  # type: ignore[misc]  # the library has
         context: dict[str, Any] = super().get_context_data(**kwargs)
         secret = context["form"].secret
         groups = [secret[start : start + 4] for start in range(0, len(secret), 4)]
-        return {**context, "key": " ".join(groups)}
+        # Made here, of nothing that somebody typed into it.
+        picture = mark_safe(context["totp_svg"])  # noqa: S308
+        return {**context, "key": " ".join(groups), "picture": picture}
 
     def form_valid(self, form: Form) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import segno
 import time_machine
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -20,7 +22,7 @@ from teams.services.mail import deliver_due
 from tests.helpers.factories import T0, make_user
 from tests.helpers.passkeys import SECOND_FACTOR
 from tests.helpers.reading import read, words
-from tests.helpers.totp import ADD, CONFIRM, REMOVE, SoftApp, add_app
+from tests.helpers.totp import ADD, CONFIRM, REMOVE, SoftApp, add_app, app_shown
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -203,3 +205,19 @@ def test_another_app_has_another_key(client: Client) -> None:
 
     assert SoftApp(first).key != SoftApp(second).key
     assert len(SoftApp(first).key) == 32
+
+
+def test_the_picture_to_scan_is_of_the_key_that_is_shown_and_black_on_white(client: Client) -> None:
+    page = client.get(ADD).content.decode()
+    link = html.unescape(re.findall(r'href="(otpauth:[^"]+)"', page)[0])
+    assert f"secret={app_shown(page).key}&" in link
+    (picture,) = re.findall(r'<svg[^>]* class="totp-picture".*?</svg>', page, re.S)
+    drawn = segno.make(link, error="m", micro=False)
+    width, _height = drawn.symbol_size(scale=4, border=4)
+    assert f'width="{width}"' in picture
+    assert picture == drawn.svg_inline(
+        scale=4, border=4, dark="#000", light="#fff", svgclass="totp-picture", lineclass=None
+    )
+    assert 'fill="#fff"' in picture
+    assert 'stroke="#000"' in picture
+    assert "style=" not in picture
