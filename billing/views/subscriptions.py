@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,7 +32,9 @@ def subscribe(request: TeamRequest) -> HttpResponse:
     if now.subscription is not None:
         if now.seats:
             messages.info(request, _("This Team has a subscription already. Change it here."))
-        return redirect("team-billing", request.team.slug)
+        # The plan that was chosen elsewhere is chosen there too.
+        chosen = {"plan": plan} if (plan := request.GET.get("plan")) else None
+        return redirect(reverse("team-billing", args=[request.team.slug], query=chosen))
     on_sale = offers()
     posted = request.method == "POST"
     form = SubscribeForm(

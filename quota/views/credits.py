@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -12,13 +13,14 @@ from quota.forms import AccessForm, PolicyForm, plain_credits
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.credit_runway import credit_runway
 from quota.selectors.credits import credit_access, team_balance, team_credits, team_owes
-from quota.selectors.roster import roster
+from quota.selectors.roster import members_of, rows_of
 from quota.services.credits import set_credit_access, set_team_credits
 from teams.permissions import Right, member_of
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.pages import attempt_form, page_of
 
 LEDGER_PAGE = 25
+ACCESS_PAGE = 40
 
 
 @team_page(get=Right.VIEW_CREDITS)
@@ -29,13 +31,15 @@ def overview(request: TeamRequest) -> HttpResponse:
     rules = team_credits(request.team.pk)
     balance = team_balance(request.team.pk, at)
     lots = list(CreditGrant.objects.for_team(request.team).credits().order_by("expires_at", "pk"))
+    members = Paginator(members_of(request.team), ACCESS_PAGE).get_page(request.GET.get("page"))
     context = {
         "balance": balance,
         "owed": team_owes(request.team),
         "rules": rules,
         "is_low": bool(lots) and balance < rules.low_balance_nanousd,
         "lots": [lot for lot in lots if lot.remaining_nanousd and not lot.is_over(at)],
-        "rows": roster(request.team, at),
+        "rows": rows_of(list(members.object_list), at),
+        "members": members,
         "ledger": page_of(entries.select_related("membership__user", "by"), request, size=LEDGER_PAGE),
         "runway": credit_runway(request.team, at),
         "now": at,

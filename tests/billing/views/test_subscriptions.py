@@ -14,7 +14,7 @@ from tests.helpers.factories import make_team, owner_of
 from tests.helpers.promotions import make_code
 from tests.helpers.reading import read, words
 from tests.helpers.stripe_account import StripeAccount
-from tests.helpers.stripe_says import put_on_sale
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -66,3 +66,14 @@ def test_with_a_code_it_is_said_what_follows(as_user: AsUser, buyer: Buyer, dura
     assert then in words(client.get(url, {**MAX, "promotion_code": "half"}))
     yearly = words(client.get(url, {**MAX, "interval": "year", "promotion_code": "half"}))
     assert "$500.00 every year." in yearly
+
+
+def test_a_plan_that_was_chosen_is_still_chosen_where_the_subscription_is_changed(as_user: AsUser) -> None:
+    put_on_sale()
+    bill = Bill()
+    bill.say({"plus": 1})
+    client, url = as_user(owner_of(bill.team).user), f"/teams/{bill.team.slug}/billing/"
+    answer = client.get(f"{url}subscribe/?plan=max&interval=year")
+    assert (answer.status_code, answer["Location"]) == (302, f"{url}?plan=max")
+    assert '<option value="max" selected>' in client.get(answer["Location"]).content.decode()
+    assert client.get(f"{url}subscribe/")["Location"] == url

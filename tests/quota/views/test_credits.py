@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from quota.models import CreditAccess, CreditGrant, TeamCredits
+from quota.views.credits import ACCESS_PAGE
 from teams.models import AuditEntry, User
 from tests.helpers.factories import (
     CREDIT,
@@ -148,3 +149,17 @@ def test_a_member_of_another_team_is_not_there(as_user: AsUser) -> None:
     assert as_user(scene.owner.user).get(url).status_code == 404
     assert as_user(scene.owner.user).post(url, {"overflow": "never"}).status_code == 404
     assert CreditAccess.objects.of_one(stranger).allowed is True
+
+
+def test_who_may_use_them_comes_in_pages(as_user: AsUser) -> None:
+    scene = make_scene()
+    for number in range(ACCESS_PAGE):
+        make_member(scene.team, make_user(f"m{number:03}@example.com"))
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/credits/"
+    first, second = client.get(url), client.get(f"{url}?page=2")
+    # The Owner and the scene's member come besides those that were made here.
+    assert len(first.context["rows"]) == ACCESS_PAGE
+    shown = [row.membership.pk for page in (first, second) for row in page.context["rows"]]
+    assert len(shown) == len(set(shown)) == scene.team.memberships.live().count() > ACCESS_PAGE
+    assert 'rel="next" href="?page=2"' in first.content.decode()
+    assert 'rel="prev" href="?page=1"' in second.content.decode()
