@@ -199,6 +199,7 @@ OTHER_CREDENTIALS: dict[str, dict[str, str]] = {
 OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", "faq", "join", "schema"}
 OPEN |= {
     "invite",
+    "language",
     "api-promotions",
     "api-plans",
     "api-models",

@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.response import HttpResponseBase
-from django.utils import timezone, translation
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -157,11 +156,6 @@ class Authorize(GatewayView):
                 refusal=refusal,
                 at=at,
             )
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # What is relayed reaches clients that parse it, whatever language the gateway asks for.
-        with translation.override(None):
-            return super().dispatch(request, *args, **kwargs)
 
     def problem(self, error: Exception) -> Problem:
         problem = super().problem(error)
