@@ -301,7 +301,6 @@ LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each by its own 
 # What a visitor has chosen; whoever is signed in has it with the account.
 LANGUAGE_COOKIE_NAME = "language"
 LANGUAGE_COOKIE_AGE = 31_536_000
-LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SECURE = _https
 # How moments and numbers look in each.

@@ -12,6 +12,7 @@ from django.utils import timezone
 from quota.models import Account
 from quota.money import NANOUSD_PER_CREDIT, NANOUSD_PER_USD, credits_words, usd_text
 from quota.windows import window_label
+from tokenplan.kit.stored_texts import said_again
 
 register = template.Library()
 
@@ -78,6 +79,12 @@ def local(iso: str) -> str:
     `2026-06-03 12:02 CEST`.
     """
     return f"{timezone.localtime(datetime.fromisoformat(iso)):%Y-%m-%d %H:%M %Z}"
+
+
+@register.filter
+def cause(text: str) -> str:
+    """Why the ledger has an entry: our own words in the reader's language, what somebody wrote as it is."""
+    return said_again(text)
 
 
 @register.filter("window_label")

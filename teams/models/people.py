@@ -13,6 +13,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from teams import querysets
@@ -230,6 +231,11 @@ class Seat(models.Model):
         ]
 
     def __str__(self) -> str:
+        return gettext("Seat %(number)s") % {"number": self.number}
+
+    @property
+    def logged_name(self) -> str:
+        """What the audit log keeps, whatever language is active."""
         return f"Seat {self.number}"
 
 

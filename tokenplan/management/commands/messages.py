@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management.base import CommandParser
 from django.core.management.commands import makemessages
 from django.utils.translation import to_locale
 
@@ -41,7 +41,7 @@ class Command(makemessages.Command):
     xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=_lazy"]
     msguniq_options = ["--to-code=utf-8", "--sort-output"]
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(
             locale=list(PLURAL), ignore_patterns=NOT_OURS, add_location="file", no_wrap=True, no_obsolete=True
