@@ -35,14 +35,14 @@ def test_an_owner_who_reads_chinese_gets_chinese_while_the_actor_reads_english(
     reader("ann@example.com", "en")
     values = {"team": "Acme", "slug": "acme"}
     for name in ("li", "ann", "nobody"):
-        mail.queue(
-            kind="seat_assigned", to=f"{name}@example.com", context=values, dedupe_key=name, at=NOON
-        )
+        mail.queue(kind="seat_assigned", to=f"{name}@example.com", context=values, dedupe_key=name, at=NOON)
 
     with translation.override("zh-hans" if not mailoutbox else "en"):  # the worker's is of no account
         mail.deliver_due(at=NOON)
 
-    assert "您" in sent("li@example.com", mailoutbox).body or "席位" in sent("li@example.com", mailoutbox).body
+    assert (
+        "您" in sent("li@example.com", mailoutbox).body or "席位" in sent("li@example.com", mailoutbox).body
+    )
     assert 'lang="zh-hans"' in str(sent("li@example.com", mailoutbox).alternatives[0][0])  # type: ignore[attr-defined]
     for name in ("ann", "nobody"):
         assert "席位" not in sent(f"{name}@example.com", mailoutbox).body
