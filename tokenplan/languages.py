@@ -35,6 +35,7 @@ class VisitorsLanguage(LocaleMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         answer = super().process_response(request, response)
+        translation.deactivate()  # the thread goes on to others
         if not request.path.startswith(API):
             patch_vary_headers(answer, ("Cookie",))
         return answer
