@@ -20,7 +20,7 @@ $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM WITH,$(if
 # Where this is set, every process compiles every module anew: a second for each that `up` and the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test test-all test-litellm tools mutants bench check format lock shots clean
+.PHONY: help setup run test test-all test-litellm tools mutants bench check format messages lock shots clean
 .DEFAULT_GOAL := help
 
 help: ## These targets
@@ -63,6 +63,9 @@ format: setup ## Put the code in its one format
 
 shots: setup ## Pictures of every page of the running demo, into DATA/shots
 	$(BIN)/python -m tests.shots --demo $(or $(DATA),var)/demo.json --out $(or $(DATA),var)/shots
+
+messages: setup ## Write the catalogues of locale/ anew from the texts in the code, and compile them; needs GNU gettext
+	@$(BIN)/python manage.py messages
 
 lock: setup ## Write requirements.lock and package-lock.json anew. UPGRADE=1 takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \

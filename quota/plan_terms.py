@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import dateformat
 from django.utils.translation import gettext as _
 
 from quota.errors import PlanListInvalid
@@ -47,7 +48,10 @@ def _window(limit: Limit) -> str:
         return words
     # The first window from the epoch on: anchors that give the same windows are shown as one.
     begins = EPOCH + (limit.rule.anchor - EPOCH) % timedelta(seconds=limit.rule.length_seconds)
-    return _("%(window)s from %(moment)s UTC") % {"window": words, "moment": f"{begins:%a %Y-%m-%d %H:%M:%S}"}
+    return _("%(window)s from %(moment)s UTC") % {
+        "window": words,
+        "moment": dateformat.format(begins, "D Y-m-d H:i:s"),
+    }
 
 
 @dataclass(frozen=True, slots=True)

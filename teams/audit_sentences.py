@@ -70,7 +70,8 @@ def _transferred(said: Said) -> str:
 
 
 def _handed_over(said: Said) -> str:
-    return f"{_transferred(said)} {_('Reason: %(reason)s') % {'reason': said.text('reason')}}"
+    reason = _("Reason: %(reason)s") % {"reason": said.text("reason")}
+    return f"{_transferred(said)} {reason}"
 
 
 def _accepted(said: Said) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -46,6 +47,12 @@ class ProfileForm(forms.Form):
         label=_("Time zone"),
         choices=lambda: [(name, name.replace("_", " ")) for name in offered_names()],
         help_text=_("Pages and mails show you times in it. Weekly windows and months are counted in UTC."),
+    )
+    language = forms.ChoiceField(
+        label=_("Language"),
+        required=False,
+        choices=lambda: [("", _("As the browser asks")), *settings.LANGUAGES],
+        help_text=_("Of the pages you see and the mails you get."),
     )
 
 

@@ -5,6 +5,7 @@ from django.urls import path
 from teams.views import (
     access_tokens,
     keys,
+    language,
     members,
     passkeys,
     profile,
@@ -38,6 +39,7 @@ urlpatterns = [
     path(f"{PASSKEYS}/recovery-codes/", passkeys.codes, name="mfa_view_recovery_codes"),
     path(f"{PASSKEYS}/recovery-codes/file/", passkeys.codes_file, name="mfa_download_recovery_codes"),
     path(f"{PASSKEYS}/recovery-codes/new/", passkeys.new_codes, name="mfa_generate_recovery_codes"),
+    path("language/", language.switch, name="language"),
     path("account/profile/", profile.profile, name="account-profile"),
     path("account/tokens/", access_tokens.tokens, name="account-tokens"),
     path("account/tokens/<int:pk>/revoke/", access_tokens.revoke, name="account-token-revoke"),

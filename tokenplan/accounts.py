@@ -18,6 +18,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from billing.services.invites import come_by_link
@@ -57,7 +58,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
 
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
         """Writes a new account and its Default Team in one transaction, and that it came by an invite link if
-        this browser has opened one."""
+        this browser has opened one. The language of the page is the person's from then on."""
+        user.language = get_language() or ""
         with transaction.atomic():
             saved: User = super().save_user(request, user, form, commit=commit)
             if commit:
@@ -109,6 +111,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         """Queues the mail: where it has a link, the row that the link is about, from which it is made when
         the mail is sent. A mail that is not in MAILS, as one with a code, is kept as text until it is sent.
         """
+        language = _language_of(context.get("user"))
         kind, about, secret = MAILS.get(template_prefix, "account_message"), {}, {}
         if kind == "confirm_address":
             address = EmailAddress.objects.get_for_user(context["user"], email)
@@ -116,7 +119,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         elif kind == "reset_password":
             about = {"user_id": context["user"].pk}
         elif kind == "account_message":
-            message = self.render_mail(template_prefix, email, {"email": email, **context})
+            reader = context.get("user")
+            with mail.as_read_at(reader.email if isinstance(reader, User) else email, language):
+                message = self.render_mail(template_prefix, email, {"email": email, **context})
             secret = {"subject": str(message.subject), "body": str(message.body)}
         mail.queue(
             kind=kind,
@@ -125,5 +130,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
             secret=secret,
             dedupe_key=f"{kind}:{uuid4()}",
             at=timezone.now(),
+            language=language,
         )
         enqueue(deliver_mail)
+
+
+def _language_of(reader: object) -> str:
+    """What the person has chosen, also at an address that is not the account's; else the present page's."""
+    return (reader.language if isinstance(reader, User) else "") or get_language() or ""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
 from django.urls import reverse
+from django.utils.translation import override
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -52,6 +54,16 @@ def sign_in_of_operators(request: HttpRequest, **_: Any) -> HttpResponse:
 def password_of_operators(request: HttpRequest, **_: Any) -> HttpResponse:
     """Nor have they a form of their own for a new password."""
     return redirect("account_change_password")
+
+
+class Schema(SpectacularAPIView):
+    """The OpenAPI document, in the default language whoever asks: programs are written from it."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with override(settings.LANGUAGE_CODE):
+            response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+            return response
 
 
 class ApiDocs(SpectacularSwaggerSplitView):

@@ -7,7 +7,6 @@ default `var/`.
 import hmac
 
 from celery.schedules import crontab
-from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
 from tokenplan.runtime import addresses, away, databases, environment, folders
@@ -71,10 +70,11 @@ MIDDLEWARE = [
     "tokenplan.middleware.ReplicaReads",
     "django.contrib.sessions.middleware.SessionMiddleware",
     # After the session and before whatever makes a text. It chooses among LANGUAGES.
-    "django.middleware.locale.LocaleMiddleware",
+    "tokenplan.languages.VisitorsLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tokenplan.languages.OwnLanguage",
     "tokenplan.middleware.LocalTimes",
     "tokenplan.middleware.SeenSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -297,7 +297,14 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 LANGUAGE_CODE = "en"
 # Only languages that everything is translated into: what a library has in others would stand between ours.
-LANGUAGES = [("en", _("English"))]
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each by its own name, so that its readers find it
+# What a visitor has chosen; whoever is signed in has it with the account.
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SECURE = _https
+# How moments and numbers look in each.
+FORMAT_MODULE_PATH = "tokenplan.formats"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True

@@ -4,7 +4,6 @@ from allauth.account import urls as sign_in_library
 from django.contrib import admin
 from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.views import SpectacularAPIView
 
 from quota.api.urls import tracker_patterns
 from teams.views.proof import needs_proof
@@ -47,6 +46,6 @@ urlpatterns = [
     path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("teams.api.urls")),
     path("", include(tracker_patterns)),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", pages.Schema.as_view(), name="schema"),
     path("api/docs/", pages.ApiDocs.as_view(url_name="schema"), name="api-docs"),
 ]

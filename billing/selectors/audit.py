@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 import billing.audit_sentences
 import quota.audit_sentences
 import teams.audit_sentences
+from billing.stored_texts import in_readers_words
 from quota.selectors.member_requests import plan_names
 from teams.audit_sentences import Said, Sentence
 from teams.models import AuditEntry, Seat, Team
@@ -109,4 +110,9 @@ def _text(entry: AuditEntry, numbers: dict[int, int], plans: dict[str, str]) -> 
     sentence = SENTENCES.get(entry.action)
     if sentence is None:  # written by an earlier version of the console
         return f"{entry.action.replace('.', ' ').replace('_', ' ').capitalize()}: {entry.subject}."
-    return sentence(Said(entry.subject, entry.details, seat, plans))
+    subject, details = entry.subject, entry.details
+    if entry.action.startswith(("checkout.", "subscription.", "promotion.")):
+        subject = in_readers_words(subject)
+        texts = {name: in_readers_words(str(details[name])) for name in ("what", "reason") if name in details}
+        details = {**details, **texts}
+    return sentence(Said(subject, details, seat, plans))

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.models import InvitedTeam, InviteVoucher, Invoice, Payment
 from billing.money import share_of_payment
@@ -66,12 +68,14 @@ def _give(invoice: Invoice, payment: Payment, at: datetime) -> list[str]:
     inviters = Team.objects.filter(default_for=invitee.inviter_id).first()
     if nanousd == 0 or inviters is None:
         return []
+    with override(settings.LANGUAGE_CODE):  # it is stored
+        reason = _("Somebody came by your invite link and paid")
     lot = give_voucher(
         team=inviters,
         nanousd=nanousd,
         expires_at=at + timedelta(days=campaign.voucher_days),
         source=f"invite {invoice.stripe_id}",
-        reason=_("Somebody came by your invite link and paid"),
+        reason=reason,
         at=at,
         by=None,
     )

@@ -22,6 +22,7 @@ from billing.services.refunds import close_refund
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.schedule import Missed, MissedEnd, release_to_undo
+from tokenplan.kit.errors import stored_detail
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def make_good(row: Subscription, snapshot: SubscriptionSnapshot, missed: Missed,
         stripe_api.rebill_period(snapshot, missed.prices, request=change.pk, was_billed=was_billed)
     except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
         logger.exception("What was planned for %s is not made good: %s", row, refusal.detail)
-        refuse_change(change=change, reason=refusal.detail, at=at)
+        refuse_change(change=change, reason=stored_detail(refusal), at=at)
         return []
     return [f"subscription {row.stripe_id}: bills what was planned for {missed.since:%Y-%m-%d %H:%M}"]
 
@@ -124,7 +125,7 @@ def _pay_back(refund: Refund, at: datetime) -> None:
     try:
         id = stripe_api.refund(refund.payment.stripe_id, nanousd=refund.amount_nanousd, request=refund.pk)
     except (PaymentDeclined, StripeRefused, StripeMissing) as refusal:
-        close_refund(refund=refund, error=refusal.detail, at=at)
+        close_refund(refund=refund, error=stored_detail(refusal), at=at)
     else:
         close_refund(refund=refund, stripe_id=id, at=at)
 

@@ -27,6 +27,7 @@ from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.schedule import release_to_undo
 from billing.sync.subscriptions import only_ours, sync_subscription
 from teams.models import Team
+from tokenplan.kit.errors import stored_detail
 
 # Stripe's words for the invoice of a whole period.
 PERIOD_REASONS = ("subscription_create", "subscription_cycle")
@@ -48,7 +49,7 @@ def take_back_seats(team: Team, payment_id: str, at: datetime) -> list[str]:
     try:
         return _take_back(payment, at)
     except (StripeRefused, StripeMissing) as refusal:
-        notify_of_what_does_not_follow(payment=payment, reason=refusal.detail, at=at)
+        notify_of_what_does_not_follow(payment=payment, reason=stored_detail(refusal), at=at)
         raise
 
 
@@ -168,5 +169,5 @@ def _send(
         release_to_undo(now)
         stripe_api.change_back(now, wanted, at=at, mark=mark, request=undo.pk)
     except (StripeRefused, StripeMissing) as refusal:
-        refuse_change(change=undo, reason=refusal.detail, at=at)
+        refuse_change(change=undo, reason=stored_detail(refusal), at=at)
         raise

@@ -12,6 +12,7 @@ from billing.errors import AmountChanged
 from billing.forms import ChangeForm, ConfirmForm
 from billing.models import Change
 from billing.selectors.change_requests import CANCEL, RESUME
+from billing.stored_texts import in_readers_words
 from billing.workflows import cancellations, changes
 from billing.workflows.change_previews import Preview, preview_change
 from teams.permissions import Right
@@ -124,6 +125,6 @@ def drop(request: TeamRequest) -> HttpResponse:
         attempt(
             request,
             lambda: changes.drop_change(change=found, at=timezone.now()),
-            _("Dropped: %(change)s. Nothing was charged.") % {"change": change.text},
+            _("Dropped: %(change)s. Nothing was charged.") % {"change": in_readers_words(change.text)},
         )
     return redirect("team-billing", request.team.slug)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing import stripe_api
 from billing.change_requests import ChangeRequest
@@ -25,6 +27,7 @@ from billing.workflows.batches import work_each
 from billing.workflows.change_previews import PricedChange, price_change
 from quota.money import usd_text
 from teams.models import Team, User
+from tokenplan.kit.errors import stored_detail
 
 # How long a preview can be confirmed; the proration counts from the moment at which it was shown.
 SHOWN_FOR = timedelta(minutes=15)
@@ -117,7 +120,7 @@ def _change_at_once(priced: PricedChange, at: datetime, by: User) -> Change:
             discounts=kept,
         )
     except (AmountChanged, PaymentDeclined, StripeRefused, StripeMissing, AddressNeeded) as refusal:
-        changes.refuse_change(change=change, reason=refusal.detail, at=at)
+        changes.refuse_change(change=change, reason=stored_detail(refusal), at=at)
         sync_subscription(priced.row.stripe_id, at)
         if isinstance(refusal, PaymentDeclined) and not waits:
             raise PaymentDeclined(
@@ -150,7 +153,9 @@ def settle_change(*, change: Change, at: datetime) -> Change:
     sync_subscription(change.subscription.stripe_id, at)
     change.refresh_from_db()
     if change.state == Change.State.OPEN and change.created_at + SENT_FOR <= at:
-        changes.refuse_change(change=change, reason=_("The payment service did not get it."), at=at)
+        with override(settings.LANGUAGE_CODE):  # it is stored
+            reason = _("The payment service did not get it.")
+        changes.refuse_change(change=change, reason=reason, at=at)
         sync_subscription(change.subscription.stripe_id, at)
     change.refresh_from_db()
     return change

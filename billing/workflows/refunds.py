@@ -13,7 +13,7 @@ from billing.services import refunds
 from billing.sync.payments import sync_payment
 from billing.workflows.batches import work_each
 from teams.models import User
-from tokenplan.kit.errors import Refusal
+from tokenplan.kit.errors import Refusal, stored_detail
 
 # A refund that was opened so long ago and is not closed was interrupted.
 SENT_FOR = timedelta(minutes=5)
@@ -51,7 +51,7 @@ def send_refund(*, refund: Refund, at: datetime) -> Refund:
     try:
         id = stripe_api.refund(payment.stripe_id, nanousd=refund.amount_nanousd, request=refund.pk)
     except (StripeRefused, StripeMissing, PaymentDeclined) as refusal:
-        refunds.close_refund(refund=refund, error=refusal.detail, at=at)
+        refunds.close_refund(refund=refund, error=stored_detail(refusal), at=at)
         raise
     refund = refunds.close_refund(refund=refund, stripe_id=id, at=at)
     with suppress(Refusal):

@@ -21,6 +21,7 @@ from billing.workflows.checkouts import purchase_metadata
 from billing.workflows.customers import ensure_customer
 from quota.models import Account
 from teams.models import Team
+from tokenplan.kit.errors import stored_detail
 
 
 def top_up_all(*, at: datetime) -> int:
@@ -54,7 +55,7 @@ def top_up(*, team: Team, account: Account = Account.CREDITS, at: datetime) -> b
     try:
         invoice = _charged(purchase, at)
     except (PaymentDeclined, StripeRefused, StripeMissing, NotOnSale, AddressNeeded) as refusal:
-        return _give_up(purchase, refusal.detail, at)
+        return _give_up(purchase, stored_detail(refusal), at)
     if invoice is None:
         return False
     sync_invoice(invoice.id, at)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db.models import F
-from django.utils.translation import gettext as _
 
 from quota.hot_path.accounts import Payer
 from quota.hot_path.catalog import limits_of
@@ -125,7 +124,7 @@ def enter(
         event=undo,
         membership_id=undo.membership_id if undo else None,
         by=by,
-        cause=_("a charge that was corrected"),
+        cause=CreditLedgerEntry.CORRECTED,
         at=at,
     )
     CreditGrant.objects.filter(pk=lot.pk).update(remaining_nanousd=F("remaining_nanousd") + nanousd)

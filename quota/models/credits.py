@@ -114,6 +114,8 @@ class CreditLedgerEntry(models.Model):
 
     # The `cause` of what a new lot pays at once of usage that was owed.
     OWED_USAGE = "usage that was owed"
+    # Of what a correction gives back. Kept in the default language, as every cause of ours.
+    CORRECTED = "a charge that was corrected"
 
     account = models.CharField(
         max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS

@@ -51,7 +51,7 @@ class PriceChange:
             return _("new:     %(subject)s: %(price)s") % {"subject": self.subject, "price": self.after}
         if not self.after:
             return _("gone:    %(subject)s: %(price)s") % {"subject": self.subject, "price": self.before}
-        return f"{_('changed:')} {self.subject}: {self.before} -> {self.after}"
+        return _("changed:") + f" {self.subject}: {self.before} -> {self.after}"
 
 
 def rows_of(card: RateCard | None) -> RateCardList:

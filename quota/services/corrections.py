@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils.translation import gettext as _
-
 from quota.errors import ChargeCorrected
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
@@ -89,7 +87,7 @@ def _renew_what_expired(event: UsageEvent, at: datetime, by: User | None) -> Non
             team=event.team,
             nanousd=-use.amount_nanousd,
             source=f"correction of {event.pk}, lot {use.grant_id}, entry {use.pk}",
-            cause=_("a charge that was corrected"),
+            cause=CreditLedgerEntry.CORRECTED,
             expires_at=at + LOT_OF_A_CORRECTION,
             at=at,
             by=by,

@@ -187,7 +187,7 @@ def _set_suspended(
             "seat": seat.pk,
             "from": date_format(suspended_at, "Y-m-d H:i") if suspended_at else None,
         }
-        record(team=seat.team, by=by, action=action, subject=str(seat), details=details, at=at)
+        record(team=seat.team, by=by, action=action, subject=seat.logged_name, details=details, at=at)
     return entitlement
 
 

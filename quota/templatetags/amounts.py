@@ -8,12 +8,20 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from quota.models import Account
 from quota.money import NANOUSD_PER_CREDIT, NANOUSD_PER_USD, credits_words, usd_text
 from quota.windows import window_label
+from tokenplan.kit.stored_texts import said_again
 
 register = template.Library()
+
+# What services write into the ledger, for the catalogue.
+USAGE_OF = gettext_noop("usage of %(model)s")
+gettext_noop("usage that was owed")
+gettext_noop("a charge that was corrected")
+gettext_noop("expired")
 
 CENT = NANOUSD_PER_USD // 100
 HUNDREDTH_OF_A_CENT = CENT // 100
@@ -78,6 +86,12 @@ def local(iso: str) -> str:
     `2026-06-03 12:02 CEST`.
     """
     return f"{timezone.localtime(datetime.fromisoformat(iso)):%Y-%m-%d %H:%M %Z}"
+
+
+@register.filter
+def cause(text: str) -> str:
+    """Why the ledger has an entry: our own words in the reader's language, what somebody wrote as it is."""
+    return said_again(text, [(USAGE_OF, "")])
 
 
 @register.filter("window_label")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
+from django.utils.formats import get_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -18,6 +19,8 @@ from quota.selectors.shown_bars import OnCredits
 from quota.selectors.usage_bar import UsageBar
 from quota.templatetags.amounts import about_usd
 from quota.windows import FOREVER, Policy, QuotaWindow
+
+DAY_AND_TIME = "D j M, H:i"
 
 
 def state_of(
@@ -189,7 +192,9 @@ def clock(at: datetime, since: datetime | None = None) -> str:
     zone = local.tzname()
     if since is not None and local.date() == timezone.localtime(since).date():
         return f"{local:%H:%M} {zone}"
-    # As the filter `date` writes "D j M, H:i", in a quarter of its time.
+    if (pattern := get_format(DAY_AND_TIME)) != DAY_AND_TIME:
+        return f"{dateformat.format(local, pattern)} {zone}"
+    # As the filter `date` writes it, in a quarter of its time.
     month = str(MONTHS_3[local.month]).title()
     return f"{WEEKDAYS_ABBR[local.weekday()]} {local.day} {month}, {local:%H:%M} {zone}"
 

@@ -13,6 +13,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from teams import querysets
@@ -37,6 +38,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     # In which the person reads times; all of them are kept in UTC.
     time_zone = models.CharField(max_length=64, default=DEFAULT_ZONE, db_default=DEFAULT_ZONE)
+    # In which the person reads; "" while none was chosen: pages are in the browser's, mails in the default.
+    language = models.CharField(max_length=20, blank=True, default="", db_default="")
     # The only model that reads the clock: the sign-in library makes the row, and passes no moment.
     date_joined = models.DateTimeField(default=timezone.now)  # noqa: TID251
 
@@ -55,6 +58,9 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(
                 condition=Q(time_zone__regex=r"^[A-Za-z0-9_+/-]+$"),
                 name="a_time_zone_has_a_name_as_of_the_iana_database",
+            ),
+            models.CheckConstraint(
+                condition=Q(language__regex=r"^[a-z0-9-]*$"), name="a_language_has_a_code_or_is_not_chosen"
             ),
             models.CheckConstraint(
                 condition=Q(is_active=True, deactivated_at=None)
@@ -225,6 +231,11 @@ class Seat(models.Model):
         ]
 
     def __str__(self) -> str:
+        return gettext("Seat %(number)s") % {"number": self.number}
+
+    @property
+    def logged_name(self) -> str:
+        """What the audit log keeps, whatever language is active."""
         return f"Seat {self.number}"
 
 
@@ -326,6 +337,13 @@ class Mail(models.Model):
     kind = models.CharField(max_length=40)
     to = models.EmailField(max_length=254)
     context = models.JSONField(default=dict)
+    language = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of whoever has no account, or has chosen none."),
+    )
     secret = models.JSONField(default=dict, blank=True, editable=False)
     secret_until = models.DateTimeField(null=True, blank=True)
     dedupe_key = models.CharField(max_length=200, unique=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from teams.languages import is_known
 from teams.models import Membership, User
 from teams.services import audit
 from teams.services.locks import lock_account
@@ -89,15 +90,26 @@ def _record(action: str, user: User, reason: str, by: User | None, at: datetime)
 
 
 @one_transaction()
-def set_profile(*, user: User, name: str, time_zone: str) -> User:
-    """Sets the display name, as `set_name` does, and the zone in which times are shown to the person. Raises
-    InvalidValue.
+def set_profile(*, user: User, name: str, time_zone: str, language: str) -> User:
+    """Sets the display name, as `set_name` does, the zone in which times are shown to the person, and the
+    language, as `set_language` does. Raises InvalidValue.
     """
     if time_zone not in known_names():
         raise InvalidValue(_("Choose one of the time zones."), pointer="/time_zone")
     user.time_zone = time_zone
     user.save(update_fields=["time_zone"])
+    set_language(user=user, language=language)
     return set_name(user=user, name=name)
+
+
+@one_transaction()
+def set_language(*, user: User, language: str) -> User:
+    """Sets the language of the person's pages and mails; "" leaves it to the browser. Raises InvalidValue."""
+    if language and not is_known(language):
+        raise InvalidValue(_("Choose one of the languages."), pointer="/language")
+    user.language = language
+    user.save(update_fields=["language"])
+    return user
 
 
 @one_transaction()

@@ -193,6 +193,7 @@ def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
         },
         dedupe_key=f"invitation:{invitation.pk}:{invitation.times_sent}",
         at=at,
+        language=by.language,  # whoever is not known here is asked in the words of who asks
     )
     audit.record(
         team=invitation.team,

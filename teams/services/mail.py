@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template import Context, Engine
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from teams.errors import MailNotKept
+from teams.languages import language_of
 from teams.mail_text import read_letter
 from teams.models import Mail, User
 from teams.services import audit
@@ -53,12 +55,14 @@ def queue(
     dedupe_key: str,
     at: datetime,
     secret: Mapping[str, str] | None = None,
+    language: str = "",
 ) -> None:
     """The template `mail/<kind>.txt` will be sent to `to`, once per `dedupe_key`. Call it in a transaction.
 
-    The context holds values, not texts: the template says them in the reader's language. What is secret is
-    derived when the mail is sent (`mail_secrets`). `secret` is for what cannot be derived: it is kept until
-    the mail is sent, or for SECRET_LIFETIME, after which it is not sent.
+    The context holds values, not texts: the template says them in the reader's language, which is `language`
+    where the address has no account, or its person has chosen none. What is secret is derived when the mail
+    is sent (`mail_secrets`). `secret` is for what cannot be derived: it is kept until the mail is sent, or
+    for SECRET_LIFETIME, after which it is not sent.
     """
     Mail.objects.bulk_create(
         [
@@ -66,6 +70,7 @@ def queue(
                 kind=kind,
                 to=to,
                 context=dict(context),
+                language=language,
                 secret=dict(secret or {}),
                 secret_until=at + SECRET_LIFETIME if secret else None,
                 dedupe_key=dedupe_key,
@@ -156,6 +161,7 @@ def send_again(*, mail: Mail, reason: str, by: User | None, at: datetime) -> Mai
         kind=mail.kind,
         to=mail.to,
         context=mail.context,
+        language=mail.language,
         dedupe_key=f"again:{entry.pk}",
         created_at=at,
         next_attempt_at=at,
@@ -174,8 +180,8 @@ def _claim(*, at: datetime) -> Mail | None:
 
 
 def _message(mail: Mail) -> EmailMessage | None:
-    """The mail as it is sent, in the language that is active and with the times of its reader; None when its
-    cause is gone: it is not sent.
+    """The mail as it is sent, in the language and with the times of its reader; None when its cause is gone:
+    it is not sent.
     """
     secrets = secrets_of(mail)
     if secrets is None:
@@ -183,7 +189,7 @@ def _message(mail: Mail) -> EmailMessage | None:
     context = {**mail.context, **secrets, "base_url": settings.BASE_URL}
     # Plain text: names appear as they are, not escaped for HTML.
     template = Engine.get_default().get_template(f"mail/{mail.kind}.txt")
-    with timezone.override(_zone_of(mail.to)):
+    with as_read_at(mail.to, mail.language):
         text = template.render(Context(context, autoescape=False))
         letter = read_letter(text, base_url=settings.BASE_URL)
         html = html_of(letter, kind=mail.kind, context=context)
@@ -195,6 +201,12 @@ def _message(mail: Mail) -> EmailMessage | None:
     return message
 
 
-def _zone_of(address: str) -> tzinfo:
-    """Of the account that has the address; UTC for whoever has none."""
-    return zone_of(User.objects.filter(email=address).values_list("time_zone", flat=True).first() or DEFAULT)
+@contextmanager
+def as_read_at(address: str, language: str = "") -> Iterator[None]:
+    """Texts are made in the language and the times of the account that has the address. Whoever has none, or
+    has chosen none, reads `language`, else the default, and UTC.
+    """
+    row = User.objects.filter(email=address).values_list("language", "time_zone").first()
+    chosen, zone = row or ("", DEFAULT)
+    with translation.override(language_of(chosen, language)), timezone.override(zone_of(zone)):
+        yield

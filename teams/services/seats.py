@@ -32,7 +32,7 @@ def add_seats(*, team: Team, count: int, by: User | None, at: datetime) -> list[
     made = Seat.objects.bulk_create(
         Seat(team=team, number=last + place, created_at=at) for place in range(1, count + 1)
     )
-    subjects: dict[str, audit.Details] = {str(seat): {"seat": seat.pk} for seat in made}
+    subjects: dict[str, audit.Details] = {seat.logged_name: {"seat": seat.pk} for seat in made}
     audit.record_all(team=team, by=by, action="seat.added", subjects=subjects, at=at)
     return made
 
@@ -46,7 +46,12 @@ def remove_seat(*, seat: Seat, by: User | None, at: datetime) -> Seat:
     seat.removed_at = at
     seat.save(update_fields=["removed_at"])
     audit.record(
-        team=seat.team, by=by, action="seat.removed", subject=str(seat), at=at, details={"seat": seat.pk}
+        team=seat.team,
+        by=by,
+        action="seat.removed",
+        subject=seat.logged_name,
+        at=at,
+        details={"seat": seat.pk},
     )
     return seat
 

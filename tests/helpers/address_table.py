@@ -200,6 +200,7 @@ OPEN = {"home", "plans", "promotions", "models", "quickstart", "tools", "tool", 
 OPEN |= {"docs", "docs-found", "docs-page"}
 OPEN |= {
     "invite",
+    "language",
     "api-promotions",
     "api-plans",
     "api-models",

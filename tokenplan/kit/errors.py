@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 
 class Refusal(Exception):
@@ -28,6 +30,16 @@ class Refusal(Exception):
         super().__init__(self.detail)
         self.pointer = pointer
         self.retry_after = retry_after
+
+
+def stored_detail(refusal: Refusal) -> str:
+    """What a row keeps of the refusal: its title in the default language, in which others are said it again
+    (`stored_texts`); a detail of its own as it was raised.
+    """
+    if refusal.detail != str(refusal.title):
+        return refusal.detail
+    with override(settings.LANGUAGE_CODE):
+        return str(refusal.title)
 
 
 class Unavailable(Exception):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.response import HttpResponseBase
-from django.utils import timezone, translation
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -155,11 +154,6 @@ class Authorize(GatewayView):
                 refusal=refusal,
                 at=timezone.now(),
             )
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # What is relayed reaches clients that parse it, whatever language the gateway asks for.
-        with translation.override(None):
-            return super().dispatch(request, *args, **kwargs)
 
     def problem(self, error: Exception) -> Problem:
         problem = super().problem(error)

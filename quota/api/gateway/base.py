@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import translation
 from rest_framework.views import APIView
 
 from quota.api.authentication import GatewayAuthentication
@@ -42,6 +44,11 @@ class GatewayView(APIView):
     @property
     def gateway(self) -> Gateway:
         return cast(Gateway, self.request.auth)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # What is kept or relayed reaches programs that parse it, whatever language is asked for.
+        with translation.override(None):
+            return super().dispatch(request, *args, **kwargs)
 
     def keep(self, kind: QuarantinedRow.Kind, rows: Sequence[RejectedRow], at: datetime) -> None:
         """Quarantine what was rejected."""

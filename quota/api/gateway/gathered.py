@@ -79,7 +79,8 @@ def answer_settle(event: UsageEvent | NotHere | None) -> RawAnswer | None:
 
 def refuse_settle(ask: SettleAsk, error: TooBusy) -> RawAnswer:
     """The refusal, as the view's."""
-    return problem_of(error).raw()
+    with translation.override(None):
+        return problem_of(error).raw()
 
 
 def _read(headers: Mapping[bytes, bytes], body: bytes) -> tuple[str, object] | None:

@@ -95,10 +95,10 @@ def test_a_person_may_take_a_name_and_drop_it() -> None:
 @pytest.mark.parametrize("zone", ["", "utc", "Mars/Base", "Europe/Berlin "])
 def test_a_time_zone_is_one_of_those_there_are(zone: str) -> None:
     user = person("ann@example.com")
-    accounts.set_profile(user=user, name="Ann", time_zone="Europe/Berlin")
+    accounts.set_profile(user=user, name="Ann", time_zone="Europe/Berlin", language="")
 
     with pytest.raises(InvalidValue) as refusal:
-        accounts.set_profile(user=user, name="Eve", time_zone=zone)
+        accounts.set_profile(user=user, name="Eve", time_zone=zone, language="")
 
     assert refusal.value.pointer == "/time_zone"
     user.refresh_from_db()

@@ -1,0 +1,28 @@
+"""What rows keep of changes and purchases as a text, in the default language, said again in the reader's."""
+
+from __future__ import annotations
+
+from tokenplan.kit.stored_texts import Pattern, said_again
+
+# As `change_previews`, `checkouts`, `undos` and their kin write them.
+PATTERNS: list[Pattern] = list(
+    {
+        "Undo: %(change)s": "",
+        "End of the seats of invoice %(invoice)s": "",
+        "The subscription %(subscription)s has ended.": "",
+        "Add %(count)s seat of %(plan)s": "Add %(count)s seats of %(plan)s",
+        "Move seat %(seats)s to %(plan)s": "Move seats %(seats)s to %(plan)s",
+        "Give up seat %(seats)s at the period's end": "Give up seats %(seats)s at the period's end",
+        "Keep seat %(seats)s as now": "Keep seats %(seats)s as now",
+        "%(seats)s and %(count)s more": "",
+        "%(seats)s, paid yearly": "",
+        "%(seats)s, paid monthly": "",
+        "%(credits)s Credits": "",
+        "%(amount)s of API balance": "",
+    }.items()
+)
+
+
+def in_readers_words(text: str) -> str:
+    """A text of a change, a checkout or a purchase, or the reason of one, in the active language."""
+    return said_again(text, PATTERNS)

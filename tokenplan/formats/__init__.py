@@ -1,0 +1,1 @@
+"""How dates and numbers look in each language; Django looks its modules up by name."""

@@ -1,0 +1,38 @@
+"""Texts that rows keep in the default language, said again in the reader's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from django.utils.translation import gettext as translated
+from django.utils.translation import ngettext as translated_of
+
+# A text as gettext knows it; with a plural where it counts something.
+Pattern = tuple[str, str]
+
+
+def said_again(text: str, patterns: Sequence[Pattern] = ()) -> str:
+    """The text in the active language: one that gettext knows, or one made of a pattern, whose values are
+    said again likewise. Any other stays as it is. The code marks each pattern where it stores the text.
+    """
+    if not text:
+        return text
+    if (exact := translated(text)) != text:
+        return exact
+    for one, many in patterns:
+        match = _matcher(one).fullmatch(text) or (_matcher(many).fullmatch(text) if many else None)
+        if match:
+            values = {name: said_again(value, patterns) for name, value in match.groupdict().items()}
+            count = 1 if _matcher(one).fullmatch(text) else 2
+            return (translated_of(one, many, count) if many else translated(one)) % values
+    return text
+
+
+@cache
+def _matcher(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"%\((\w+)\)s", pattern)
+    return re.compile(
+        "".join(f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts)), re.S
+    )
