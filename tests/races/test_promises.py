@@ -30,11 +30,11 @@ def test_without_the_locks_many_find_the_same_seat_free_and_fail_to_take_it() ->
     team = make_team()
     seat = make_seat(team, make_plan("max"))
     members = [make_member(team) for _ in range(MANY)]
-    all_have_looked = threading.Barrier(MANY)
+    all_have_read = threading.Barrier(MANY)
 
     def take(member: Membership) -> bool:
         found = free_seats(team, LATER, plan_code="max").get()
-        all_have_looked.wait(30)
+        all_have_read.wait(30)
         SeatHolding.objects.create(team=team, seat=found, membership=member, started_at=LATER)
         return True
 
