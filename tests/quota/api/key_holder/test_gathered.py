@@ -61,8 +61,9 @@ def path(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-def by_the_view(path: Path, text: str) -> RawAnswer:
-    response = Client().get(path.path, headers={"Authorization": f"Bearer {text}"})
+def by_the_view(path: Path, text: str, *, language: str = "en") -> RawAnswer:
+    asked = {"Authorization": f"Bearer {text}", "Accept-Language": language}
+    response = Client().get(path.path, headers=asked)
     headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
     return response.status_code, headers, response.content
 
@@ -199,5 +200,10 @@ def test_the_addresses_are_those_of_the_views() -> None:
         assert not gathered.REMAINS.fullmatch(other.encode())
 
 
-def test_there_is_one_language_so_answers_need_not_say_which_they_are_in() -> None:
-    assert len(settings.LANGUAGES) == 1
+def test_an_answer_is_the_same_in_every_language(clock: time_machine.Traveller) -> None:
+    texts = [key_of(member) for member in Crowd(0).members]
+    clock.move_to(T0 + HOUR)
+    for path in PATHS:
+        for text, answer in zip(texts, gathered_answers(path, *texts), strict=True):
+            for code, _name in settings.LANGUAGES:
+                assert compared(answer) == compared(by_the_view(path, text, language=code))
