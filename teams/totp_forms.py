@@ -22,10 +22,11 @@ LONGEST_CODE = 20
 def good_once(app: Authenticator, code: str) -> None:
     """Keeps the code from being taken again for as long as the app's clock would allow it.
 
-    The library remembers a used code for one period, and takes those of several.
+    The library remembers a used code for one period, and takes those of several; the one that an app was set
+    up with it does not remember at all.
     """
     periods = 2 * app_settings.TOTP_TOLERANCE + 1
-    cache.touch(app.wrap()._get_used_cache_key(code), timeout=periods * app_settings.TOTP_PERIOD)
+    cache.set(app.wrap()._get_used_cache_key(code), "y", timeout=periods * app_settings.TOTP_PERIOD)
 
 
 class CodeField:

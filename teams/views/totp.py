@@ -21,6 +21,7 @@ from django.views.decorators.cache import never_cache
 
 from teams.passkeys import app_of
 from teams.services import passkeys as service
+from teams.totp_forms import good_once
 from teams.views.base import PersonRequest, person_page
 from teams.views.passkeys import account_locked, against_adding, in_one_tab, shown
 from teams.views.proof import needs_proof
@@ -44,6 +45,9 @@ class AddApp(library.ActivateTOTPView):  # type: ignore[misc]  # the library has
 
     def form_valid(self, form: Form) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
+        app = app_of(self.request.user)
+        if app is not None:
+            good_once(app, form.cleaned_data["code"])
         _record(self.request, "totp.added")
         return response
 

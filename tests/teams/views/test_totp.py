@@ -14,6 +14,7 @@ import time_machine
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -93,6 +94,7 @@ def test_the_key_is_sealed_in_the_database(client: Client) -> None:
 @pytest.mark.parametrize(("periods", "taken"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
 def test_a_code_of_the_period_before_or_after_is_taken_too(client: Client, periods: int, taken: bool) -> None:
     app, _ = add_app(client)
+    cache.clear()  # the code that it was set up with is good once, too
 
     assert is_in(with_code(app.code(periods=periods))) is taken
 
@@ -179,7 +181,7 @@ def test_its_code_is_a_recent_proof_and_a_recovery_code_is_none(client: Client, 
     assert "That was not accepted." in words(refused)
     assert session.get(REMOVE).status_code == 302
 
-    assert session.post(CONFIRM, {"code": app.code(), "next": REMOVE}).headers["Location"] == REMOVE
+    assert session.post(CONFIRM, {"code": app.code(periods=1), "next": REMOVE}).headers["Location"] == REMOVE
     assert session.get(REMOVE).status_code == 200
     assert "10 codes are left." in read(session, PAGE)
 
@@ -221,3 +223,10 @@ def test_the_picture_to_scan_is_of_the_key_that_is_shown_and_black_on_white(clie
     assert 'fill="#fff"' in picture
     assert 'stroke="#000"' in picture
     assert "style=" not in picture
+
+
+def test_the_code_that_an_app_was_set_up_with_is_not_good_again(client: Client) -> None:
+    app, _answer = add_app(client)
+    client.post("/accounts/logout/")
+    assert not is_in(with_code(app.code()))
+    assert is_in(with_code(app.code(periods=1)))
