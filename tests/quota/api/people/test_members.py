@@ -21,6 +21,7 @@ def test_members_are_listed_with_seat_key_and_credits() -> None:
         "id": member.pk,
         "user": {"email": member.user.email, "name": ""},
         "role": "admin",
+        "manages_billing": False,
         "joined_at": "2026-06-03T10:02:00Z",
         "seat": None,
         "plan": None,
@@ -53,3 +54,31 @@ def test_a_removed_member_loses_key_seat_and_sight_of_the_team() -> None:
     assert person(scene.owner.user).delete(path).status == 404
     owner = person(scene.owner.user).delete(f"teams/{scene.team.slug}/members/{scene.owner.pk}")
     assert owner.code == "owner_must_transfer_first"
+
+
+def test_the_owner_changes_role_and_billing_right_in_one_request_or_nothing() -> None:
+    scene = factories.make_scene()
+    member = factories.make_member(scene.team)
+    admin = factories.make_member(scene.team, role=Role.ADMIN)
+    path = f"teams/{scene.team.slug}/members/{member.pk}"
+    owner = person(scene.owner.user)
+
+    done = owner.patch(path, {"role": "admin", "manages_billing": True})
+    assert (done.body["role"], done.body["manages_billing"]) == ("admin", True)
+    assert person(member.user).get(f"teams/{scene.team.slug}").body["manages_billing"] is True
+    assert person(member.user).get(f"teams/{scene.team.slug}/subscription").status == 200
+    for body in (
+        {},
+        {"role": "king", "manages_billing": False},
+        {"manages_billing": "perhaps"},
+        {"billing": False},
+    ):
+        assert owner.patch(path, body).status == 422
+    assert person(admin.user).patch(path, {"manages_billing": False}).status == 403
+    member.refresh_from_db()
+    assert (member.role, member.manages_billing) == (Role.ADMIN, True)
+    of_owner = owner.patch(f"teams/{scene.team.slug}/members/{scene.owner.pk}", {"manages_billing": True})
+    assert (of_owner.status, of_owner.body["errors"][0]["pointer"]) == (422, "/manages_billing")
+
+    assert owner.patch(path, {"manages_billing": False}).body["role"] == "admin"
+    assert person(member.user).get(f"teams/{scene.team.slug}/subscription").status == 403
