@@ -12,7 +12,7 @@ from tokenplan.kit.errors import NotFound, PermissionRefused
 OF_EVERYONE = {Right.USE, Right.VIEW_TEAM}
 OF_THE_OWNER = {
     *(Right.CHANGE_ROLE, Right.RENAME, Right.SET_OVERFLOW, Right.MANAGE_BILLING),
-    *(Right.TRANSFER, Right.DELETE_TEAM),
+    *(Right.TRANSFER, Right.DELETE_TEAM, Right.INVITE_ADMIN),
 }
 OF_MANAGERS = set(Right) - OF_EVERYONE - OF_THE_OWNER
 
