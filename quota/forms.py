@@ -122,7 +122,7 @@ class ManyInvitationsForm(forms.Form):
 
     lines = forms.CharField(
         label=_("One person a line"),
-        max_length=MOST_LINES * 400,
+        max_length=MOST_LINES * 200,
         widget=forms.Textarea(attrs={"rows": 8, "autocomplete": "off", "spellcheck": "false"}),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
@@ -19,8 +20,9 @@ from quota.invitation_lines import Line, read_lines
 from quota.selectors.invitations import invitations_found, plans_to_promise, problems_of, promised_seats
 from quota.selectors.member_requests import plan_names
 from quota.services import invitations as service
+from quota.services.bulk_actions import start_inviting
 from quota.services.outcomes import outcome_of
-from quota.views.members import PAGE_SIZE
+from quota.views.members import PAGE_SIZE, to_bulk_action
 from teams.errors import InvitationNotUsable, InviterMayNotInvite
 from teams.models import Invitation, Role, User
 from teams.permissions import Right, may, right_to_invite
@@ -68,6 +70,10 @@ def invitations(request: TeamRequest) -> HttpResponse:
 EXAMPLE = "mia@example.com\nnoah@example.com, admin\nzoe@example.com, {plan}, 5000"
 
 
+# So many lines are one request; more are a bulk action, which is worked while one looks on.
+AT_ONCE = 200
+
+
 @dataclass(frozen=True, slots=True)
 class LineRow:
     """A line, and what is wrong with it, or became of it."""
@@ -88,6 +94,10 @@ def invite_many(request: TeamRequest) -> HttpResponse:
         "example": EXAMPLE.format(plan=next(iter(plans.values()), "Max")),
     }
     if request.method == "POST" and form.is_valid() and (lines := _lines(form, plans)):
+        is_bulk = len(lines) > AT_ONCE
+        if "confirm" in request.POST and is_bulk:
+            start = partial(start_inviting, team=request.team, lines=lines, by=request.user, at=at)
+            return to_bulk_action(request, start)
         if "confirm" in request.POST:
             rows = [_invited(request, line, at) for line in lines]
             enqueue(deliver_mail)
@@ -96,7 +106,8 @@ def invite_many(request: TeamRequest) -> HttpResponse:
             problems = problems_of(request.team, lines)
             rows = [_checked(request, line, problems) for line in lines]
             context |= {
-                "rows": rows,
+                "rows": [row for row in rows if not row.done][:AT_ONCE] if is_bulk else rows,
+                "lines_in_bulk": len(rows) if is_bulk else 0,
                 "sound": sum(row.done for row in rows),
                 "promised": promised_seats(
                     request.team, at, (row.line.plan_code for row in rows if row.done)

@@ -51,6 +51,8 @@ PAGES = {
     "team-balance": page(MANAGERS),
     "team-balance-alert": page(OWNER, OWNER),
     "team-billing": page(OWNER),
+    "team-bulk-action": page(MANAGERS, pk="bulk action"),
+    "team-bulk-action-stop": page(None, MANAGERS, pk="bulk action"),
     "team-change": page(OWNER, OWNER),
     "team-change-drop": page(None, OWNER),
     "team-charges": page(MANAGERS),

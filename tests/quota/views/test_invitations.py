@@ -249,10 +249,10 @@ def test_many_are_invited_each_by_itself_and_again_nobody_twice(team: Team, owne
 
 
 def test_too_many_lines_are_refused_at_their_field(team: Team, owner: Client) -> None:
-    lines = "\n".join(f"p{number}@example.com" for number in range(201))
+    lines = "\n".join(f"p{number}@example.com" for number in range(5001))
     answer = owner.post("/teams/acme/invitations/many/", {"lines": lines, "confirm": 1})
     assert answer.status_code == 422
-    assert "These are 201 lines; send at most 200 at a time." in words(answer)
+    assert "These are 5001 lines; send at most 5000 at a time." in words(answer)
     assert not Invitation.objects.exists()
 
 
