@@ -102,6 +102,20 @@ def _accepted(said: Said) -> str:
     return text % {"subject": said.subject, "role": said.role()}
 
 
+def _seat_assigned(said: Said) -> str:
+    text = _("Gave %(seat)s to %(subject)s.")
+    if said.details.get("undone"):
+        text = _("Gave %(seat)s back to %(subject)s: what was done to it before was undone.")
+    return text % {"seat": said.seat or said.subject, "subject": said.subject}
+
+
+def _seat_freed(said: Said) -> str:
+    text = _("Took %(seat)s from %(subject)s.")
+    if said.details.get("undone"):
+        text = _("Took %(seat)s from %(subject)s again: what was done to it before was undone.")
+    return text % {"seat": said.seat or said.subject, "subject": said.subject}
+
+
 def _key_rotated(said: Said) -> str:
     hours = int(said.details.get("overlap_seconds") or 0) / 3600
     if not hours:
@@ -134,8 +148,8 @@ SENTENCES: dict[str, Sentence] = {
     "invitation.revoked": plain(_lazy("Revoked the invitation of %(subject)s.")),
     "seat.added": plain(_lazy("%(seat)s was added.")),
     "seat.removed": plain(_lazy("%(seat)s was removed.")),
-    "seat.assigned": plain(_lazy("Gave %(seat)s to %(subject)s.")),
-    "seat.freed": plain(_lazy("Took %(seat)s from %(subject)s.")),
+    "seat.assigned": _seat_assigned,
+    "seat.freed": _seat_freed,
     "key.rotated": _key_rotated,
     "key.revoked": plain(_lazy("Revoked the key %(subject)s.")),
     "api_key.rotated": plain(_lazy("Gave the API key %(subject)s a new text.")),

@@ -94,6 +94,13 @@ class SeatNotHeld(Refusal):
     title = _("Nobody holds this seat")
 
 
+class SeatNotUndone(Refusal):
+    """Too late, or something else happened to the seat since."""
+
+    code = "seat_not_undone"
+    title = _("This cannot be undone any more: it is too long ago, or the seat has changed hands since")
+
+
 class TeamHasLiveSeats(Refusal):
     code = "team_has_live_subscription"
     title = _("The Team still has seats that are paid for; end the subscription first")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import override
@@ -102,7 +103,8 @@ def work_next_line(*, at: datetime) -> bool:
 
 def _work(action: BulkAction, line: BulkLine, at: datetime) -> str:
     if line.membership is None:
-        return invite_line(team=action.team, line=Line(**line.asked), by=action.by, at=at)
+        asked: dict[str, Any] = line.asked or {}
+        return invite_line(team=action.team, line=Line(**asked), by=action.by, at=at)
     terms = Terms(action.plan_code, action.month_cap_nanousd)
     return act_on(verb=Verb(action.verb), member=line.membership, terms=terms, by=action.by, at=at)
 

@@ -21,7 +21,8 @@ from quota.services import bulk_actions
 from quota.services.members import Terms, Verb, act_on_each, counted
 from quota.services.seats import give_seat_of_plan
 from quota.tasks import work_bulk_actions
-from teams.models import Membership
+from quota.views.seat_changes import address_to_undo
+from teams.models import Membership, Seat
 from teams.permissions import Right, may, member_of, require
 from teams.querysets import MembershipQuerySet
 from teams.tasks import deliver_mail
@@ -82,10 +83,17 @@ def give_seat(request: TeamRequest, pk: int) -> HttpResponse:
         request,
         lambda: give_seat_of_plan(membership=row, plan_code=plan_code, by=request.user, at=timezone.now()),
         _("%(name)s has a seat now.") % {"name": row.user.display_name},
+        undo=lambda seat: _address_to_undo(request, row, seat),
     )
     if given:
         enqueue(deliver_mail)
     return redirect("team-member", request.team.slug, row.pk)
+
+
+def _address_to_undo(request: TeamRequest, row: Membership, seat: Seat) -> str:
+    """ "" where the member does not hold it any more."""
+    holding = seat.holdings.current().filter(membership=row).first()
+    return address_to_undo(request.team.slug, holding, before=None) if holding else ""
 
 
 @team_page(post=Right.VIEW_MEMBERS)

@@ -170,7 +170,7 @@ def find_open(*, token: str, at: datetime) -> Invitation:
     )
     if invitation is None:
         raise InvitationNotUsable
-    if not invitation.inviter_may:
+    if not getattr(invitation, "inviter_may", False):
         raise InviterMayNotInvite
     return invitation
 
@@ -227,7 +227,8 @@ def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
             "role": invitation.role,
             "seat_plan_code": invitation.seat_plan_code,
             "gives_credits": invitation.gives_credits,
-            "month_cap_nanousd": invitation.month_cap_nanousd,
+            "month_cap_nanousd": invitation.month_cap_nanousd or 0,
+            "is_capped": invitation.month_cap_nanousd is not None,
         },
         dedupe_key=f"invitation:{invitation.pk}:{invitation.times_sent}",
         at=at,

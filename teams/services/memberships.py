@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from teams.errors import AlreadyMember, DefaultTeamIsPersonal, OwnerMustTransferFirst
@@ -116,5 +117,5 @@ def void_invitations(*, team: Team, of: User, at: datetime) -> audit.Details:
     work for it (docs/decisions/0075).
     """
     sent = Invitation.objects.for_team(team).open().filter(invited_by=of, expires_at__gt=at)
-    count = with_inviters(sent).filter(inviter_may=False).count()
+    count = with_inviters(sent).filter(Q(inviter_may=False)).count()
     return {"invitations": count} if count else {}

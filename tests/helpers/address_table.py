@@ -86,6 +86,7 @@ PAGES = {
     "team-seat": page(MANAGERS, pk="seat"),
     "team-seat-assign": page(None, MANAGERS, pk="seat"),
     "team-seat-free": page(None, MANAGERS, pk="seat"),
+    "team-seat-undo": page(None, MANAGERS, pk="seat"),
     "team-seats": page(MANAGERS),
     "team-settings": page(OWNER, OWNER),
     "team-subscribe": page(OWNER, OWNER),

@@ -264,7 +264,7 @@ def left(admin: Membership, owner: Membership) -> None:
     memberships.end_membership(membership=admin, by=admin.user, at=LATER)
 
 
-LOST = {
+LOST: dict[Callable[[Membership, Membership], None], str] = {
     demoted: "Changed the role of ann@example.com from Admin to Member.",
     removed: "Removed ann@example.com from the Team.",
     left: "ann@example.com left the Team.",
