@@ -70,7 +70,7 @@ def invitations(request: TeamRequest) -> HttpResponse:
 EXAMPLE = "mia@example.com\nnoah@example.com, admin\nzoe@example.com, {plan}, 5000"
 
 
-# So many lines are one request; more are a bulk action, which is worked while one looks on.
+# So many lines are one request; more are a bulk action, which is worked in the background.
 AT_ONCE = 200
 
 

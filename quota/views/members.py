@@ -33,7 +33,7 @@ from tokenplan.kit.pages import attempt
 from tokenplan.kit.text import searched
 
 PAGE_SIZE = 40
-# A verb for so many is one request; for more it is a bulk action, which is worked while one looks on.
+# A verb for so many is one request; for more it is a bulk action, which is worked in the background.
 MOST_AT_ONCE = 500
 MOST_IN_BULK = 10_000
 # Names that are shown before it is confirmed.

@@ -41,9 +41,7 @@ def removing(team: Team, owner: Client) -> tuple[str, list[Membership]]:
     return answer.headers["Location"], people
 
 
-def test_more_people_than_a_request_waits_for_are_worked_while_one_looks_on(
-    team: Team, owner: Client
-) -> None:
+def test_more_people_than_a_request_waits_for_are_worked_in_the_background(team: Team, owner: Client) -> None:
     url, people = removing(team, owner)
     assert url == f"/teams/acme/bulk/{BulkAction.objects.get().pk}/"
     page = read(owner, url)

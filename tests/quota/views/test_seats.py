@@ -10,7 +10,6 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -28,7 +27,7 @@ from tests.helpers.factories import (
     make_team,
     make_user,
 )
-from tests.helpers.reading import read, submit, words
+from tests.helpers.reading import Page, read, submit, words
 
 pytestmark = pytest.mark.django_db
 
@@ -234,7 +233,7 @@ def test_many_seats_come_in_pages_of_one_weight_and_as_many_queries(as_user: AsU
     assert len(page.encode()) < 200_000
 
 
-def undo_address(response: HttpResponse) -> str:
+def undo_address(response: Page) -> str:
     """Where the button beside the message leads."""
     (address,) = re.findall(r'action="([^"]*/undo/[^"]*)"', response.content.decode())
     return html.unescape(str(address))

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from teams.audit_sentences import SENTENCES, Said
-from teams.errors import MemberHasSeat, SeatNotUndone
+from teams.errors import MemberHasSeat, SeatNotHeld, SeatNotUndone
 from teams.models import AuditEntry, Mail, Membership, Seat, SeatHolding
 from teams.services import memberships, seats
 from teams.services.seats import UNDO_FOR, Change
@@ -173,6 +173,6 @@ def test_a_seat_is_moved_from_the_member_that_was_meant() -> None:
     scene = Scene()
     scene.moved()
     before = everything()
-    with pytest.raises(seats.SeatNotHeld, match="This member no longer holds the seat"):
+    with pytest.raises(SeatNotHeld, match="This member no longer holds the seat"):
         seats.move_seat(seat=scene.seat, to=scene.owner, held_by=scene.bob, by=None, at=SOON)
     assert everything() == before
