@@ -86,9 +86,9 @@ BULK_SECONDS = 20
 @job("quota.work_bulk_actions")
 def work_bulk_actions() -> int:
     """Works the lines of bulk actions; what takes longer than its turn is taken up by the next message. Also
-    enqueued by whoever started one.
+    enqueued by whoever started one. Forgets those that ended long ago.
     """
-    began, worked = time.monotonic(), 0
+    began, worked = time.monotonic(), bulk_actions.forget_bulk_actions(at=timezone.now())
     while bulk_actions.work_next_line(at=timezone.now()):
         worked += 1
         if time.monotonic() - began > BULK_SECONDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,10 @@ from tokenplan.kit.transactions import one_transaction, refused_by
 
 INVITE = "invite"
 NO_TERMS = Terms()
+# Lines that are inserted by one statement.
+BATCH = 1_000
+# What became of each line is kept so long after the end; the audit log keeps what was done.
+KEPT = timedelta(days=90)
 
 
 def right_for(action: BulkAction) -> Right:
@@ -40,8 +44,11 @@ def start_for_members(
     """
     action = _start(team, verb.value, terms, by, at)
     BulkLine.objects.bulk_create(
-        BulkLine(action=action, place=place, membership=member)
-        for place, member in enumerate((member for member in members if member.team_id == team.pk), 1)
+        (
+            BulkLine(action=action, place=place, membership=member)
+            for place, member in enumerate((member for member in members if member.team_id == team.pk), 1)
+        ),
+        batch_size=BATCH,
     )
     return action
 
@@ -54,7 +61,8 @@ def start_inviting(*, team: Team, lines: Iterable[Line], by: User, at: datetime)
     """
     action = _start(team, INVITE, NO_TERMS, by, at)
     BulkLine.objects.bulk_create(
-        BulkLine(action=action, place=line.number, asked=asdict(line)) for line in lines
+        (BulkLine(action=action, place=line.number, asked=asdict(line)) for line in lines),
+        batch_size=BATCH,
     )
     return action
 
@@ -122,3 +130,9 @@ def stop(*, action: BulkAction, by: User, at: datetime) -> BulkAction:
     locked.ended_at, locked.stopped_by = at, by
     locked.save(update_fields=["ended_at", "stopped_by"])
     return locked
+
+
+@one_transaction()
+def forget_bulk_actions(*, at: datetime) -> int:
+    """Those that ended long ago, with their lines. Returns how many."""
+    return BulkAction.objects.filter(ended_at__lt=at - KEPT).delete()[1].get("quota.BulkAction", 0)

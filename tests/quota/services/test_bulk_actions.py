@@ -14,7 +14,14 @@ from quota.invitation_lines import read_lines
 from quota.models import BulkAction, BulkLine
 from quota.selectors.bulk_actions import lines_of, progress_of, result_of
 from quota.services import bulk_actions
-from quota.services.bulk_actions import start_for_members, start_inviting, stop, work_next_line
+from quota.services.bulk_actions import (
+    KEPT,
+    forget_bulk_actions,
+    start_for_members,
+    start_inviting,
+    stop,
+    work_next_line,
+)
 from quota.services.members import Terms, Verb
 from teams.models import AuditEntry, Invitation, Membership, Role, SeatHolding, Team
 from teams.services import memberships
@@ -211,3 +218,14 @@ def test_the_database_refuses_half_a_result(people: list[Membership]) -> None:
     with pytest.raises(IntegrityError, match=named), transaction.atomic():
         BulkAction.objects.update(stopped_by=people[0].user)
     assert bulk_actions.right_for(BulkAction.objects.get()) == Verb.REMOVE.right
+
+
+def test_what_became_of_lines_is_forgotten_long_after_the_end(people: list[Membership]) -> None:
+    action = start(people)
+    assert forget_bulk_actions(at=LATER + KEPT + timedelta(days=1)) == 0
+    work()
+    other = start([make_member(make_team("Globex"))])
+    assert forget_bulk_actions(at=LATER + KEPT) == 0
+    assert forget_bulk_actions(at=LATER + KEPT + timedelta(microseconds=1)) == 1
+    assert [row.action for row in BulkLine.objects.all()] == [other]
+    assert not BulkAction.objects.filter(pk=action.pk).exists()
