@@ -95,9 +95,10 @@ def require_now(user: User, team: Team, right: Right) -> Membership:
     """As `require`, by what the user is in the Team at this moment: for each step of what goes on after its
     request was let in. NotFound for who is no longer a member, or has no open account any more.
     """
-    membership = membership_of(user, team.slug)
-    if not membership.user.is_active:
-        raise NotFound(gettext("There is no such Team among yours."))
+    memberships = Membership.objects.using(DEFAULT_DB_ALIAS).for_team(team).live()
+    membership = memberships.filter(user=user, user__is_active=True).select_related("team", "user").first()
+    if membership is None:
+        raise NotFound(gettext("Whoever asked for this is no longer a member of the Team."))
     require(membership, right)
     return membership
 

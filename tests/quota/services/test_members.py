@@ -151,7 +151,7 @@ def test_each_verb_asks_for_each_whether_the_actor_is_still_there(
     terms = Terms("max")
     outcomes = act_on_each(verb=verb, members=people[1:2], terms=terms, by=people[2].user, at=LATER)
     assert [(outcome.done, outcome.text) for outcome in outcomes] == [
-        (False, "There is no such Team among yours.")
+        (False, "Whoever asked for this is no longer a member of the Team.")
     ]
     assert everything() == before
 
