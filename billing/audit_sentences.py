@@ -47,6 +47,25 @@ def _asked(said: Said) -> str:
     }
 
 
+def _contacts(said: Said) -> str:
+    after = said.text("after")
+    if not after:
+        return _("No further address gets the mails about payments.")
+    return _("The mails about payments also go to %(emails)s.") % {"emails": after}
+
+
+def _invoice_details(said: Said) -> str:
+    names = {
+        "name": _("company"),
+        "email": _("where they are sent"),
+        "tax_id": _("tax id"),
+        "purchase_order": _("purchase order number"),
+    }
+    after = [name for name in said.details if not name.endswith("_before") and name != "tax_id_type"]
+    changed = sorted({names.get(name, _("address")) for name in after})
+    return _("Changed what stands on invoices: %(names)s.") % {"names": ", ".join(changed)}
+
+
 def _not_done(said: Said) -> str:
     text = _("Not done: %(subject)s. %(reason)s")
     return text % {"subject": said.subject, "reason": said.text("reason")}
@@ -134,6 +153,8 @@ SENTENCES: dict[str, Sentence] = {
     "subscription.cancel_asked": plain(_lazy("Canceled the subscription: it ends with its period.")),
     "subscription.resume_asked": plain(_lazy("Resumed the subscription: it renews again.")),
     "subscription.end_missed": _end_missed,
+    "billing.contacts": _contacts,
+    "billing.invoice_details": _invoice_details,
     "payment.changed": _payment,
     "payment.refund_asked": _refund_asked,
     "payment.refunded": _refund,

@@ -142,6 +142,8 @@ SENTENCES: dict[str, Sentence] = {
     "member.left": _left,
     "member.removed": _removed,
     "role.changed": _role_changed,
+    "billing_right.given": plain(_lazy("Gave %(subject)s the Billing right.")),
+    "billing_right.taken": plain(_lazy("Took the Billing right from %(subject)s.")),
     "ownership.transferred": _transferred,
     "ownership.handed_over": _handed_over,
     "invitation.accepted": _accepted,

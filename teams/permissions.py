@@ -1,9 +1,9 @@
-"""Which role has which right in a Team. Pages and API decide by this table alone."""
+"""Which role has which right in a Team, and what the Billing right adds. Pages and API decide by this."""
 
 from __future__ import annotations
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Case, Exists, OuterRef, TextChoices, When
+from django.db.models import Case, Exists, OuterRef, Q, TextChoices, When
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -75,9 +75,17 @@ TABLE: dict[Right, frozenset[Role]] = {
 }
 
 
+# What the Owner gives with the Billing right, whatever the role: to see what is bought, and to pay.
+BILLING = frozenset({Right.MANAGE_BILLING, Right.VIEW_CREDITS})
+
+
 def may(membership: Membership, right: Right) -> bool:
-    """Does the member's role have this right? Of API keys the Team may let every member make some."""
+    """Has the member this right, by the role or by the Billing right? Of API keys the Team may let every
+    member make some.
+    """
     if right is Right.MAKE_API_KEYS and membership.team.members_make_api_keys:
+        return True
+    if membership.manages_billing and right in BILLING:
         return True
     return membership.role in TABLE[right]
 
@@ -87,7 +95,11 @@ def require(membership: Membership, right: Right) -> None:
     if not may(membership, right):
         roles = gettext(" or ").join(str(role.label) for role in Role if role in TABLE[right])
         refused = gettext("To %(action)s, you need to be %(roles)s of this Team. Ask %(names)s.")
-        names = gettext(" or ").join(_who_may(membership.team, right))
+        if right in BILLING:
+            refused = gettext(
+                "To %(action)s, you need to be %(roles)s of this Team, or its Billing right. Ask %(names)s."
+            )
+        names = gettext(" or ").join(who_may(membership.team, right))
         raise PermissionRefused(refused % {"action": right.label, "roles": roles, "names": names})
 
 
@@ -120,9 +132,12 @@ def with_inviters(invitations: InvitationQuerySet) -> InvitationQuerySet:
     return invitations.annotate(inviter_may=Case(*by_role))
 
 
-def _who_may(team: Team, right: Right) -> list[str]:
+def who_may(team: Team, right: Right) -> list[str]:
     """A few people with this right, by name: the Owner first."""
-    members = Membership.objects.for_team(team).live().filter(role__in=TABLE[right]).select_related("user")
+    allowed = Q(role__in=TABLE[right])
+    if right in BILLING:
+        allowed |= Q(manages_billing=True)
+    members = Membership.objects.for_team(team).live().filter(allowed).select_related("user")
     owner_first = members.order_by(Case(When(role=Role.OWNER, then=0), default=1), "pk")
     return [member.user.display_name for member in owner_first[:NAMED]]
 

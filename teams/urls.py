@@ -50,6 +50,7 @@ urlpatterns = [
     path(f"{TEAM}/settings/", teams.settings, name="team-settings"),
     path(f"{TEAM}/leave/", teams.leave, name="team-leave"),
     path(f"{TEAM}/members/<int:pk>/role/", members.change_role, name="team-member-role"),
+    path(f"{TEAM}/members/<int:pk>/billing-right/", members.billing_right, name="team-member-billing"),
     path(f"{TEAM}/members/<int:pk>/remove/", members.remove, name="team-member-remove"),
     path(f"{TEAM}/members/<int:pk>/revoke-key/", members.revoke_key, name="team-member-revoke-key"),
     path(f"{TEAM}/members/<int:pk>/transfer/", members.transfer, name="team-transfer"),

@@ -2,6 +2,7 @@
 
 from billing.models.campaigns import InviteCampaign, InvitedTeam, Invitee, InviteLink, InviteVoucher
 from billing.models.catalog import Interval, Price
+from billing.models.contacts import BillingContact
 from billing.models.inbox import StripeEvent
 from billing.models.payments import AutoTopUp, Checkout, CreditPurchase, Invoice, Payment, Refund
 from billing.models.promotions import Promotion, PromotionRedemption
@@ -9,6 +10,7 @@ from billing.models.subscriptions import Change, Customer, PurchasedSeat, Subscr
 
 __all__ = [
     "AutoTopUp",
+    "BillingContact",
     "Change",
     "Checkout",
     "CreditPurchase",

@@ -293,7 +293,14 @@ class AutoTopUp(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text=_("Who saved it last: it is off once another person owns the Team. Empty: the system."),
+        help_text=_("Who saved it last: it is off once they do not manage billing. Empty: the system."),
+    )
+    owner = models.ForeignKey(
+        User,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Who owned the Team then: it is off once another person does."),
     )
     changed_at = models.DateTimeField()
 

@@ -11,7 +11,7 @@ from django.utils.translation import override
 
 from billing.errors import ChangeInProgress, NothingToChange, NotSubscribed
 from billing.models import Payment, Refund, Subscription
-from billing.services.notifications import notify_owner
+from billing.services.notifications import notify_payers
 from billing.services.refunds import open_refund
 from quota.money import usd_text
 from teams.models import AuditEntry, Team, User
@@ -133,7 +133,7 @@ def open_missed_end(
             by=None,
         )
     if refund is None:
-        notify_owner(
+        notify_payers(
             team=team,
             kind="cancellation_missed",
             dedupe_key=once,

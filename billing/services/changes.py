@@ -19,7 +19,7 @@ from billing.errors import (
 from billing.models import Change, PurchasedSeat, Subscription
 from billing.seat_plans import LEAVES
 from billing.selectors.prices import prices_of
-from billing.services.notifications import notify_owner
+from billing.services.notifications import notify_payers
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from teams.models import Team, User
 from teams.services.audit import record
@@ -276,7 +276,7 @@ def refuse_debited_change(*, change: Change, reason: str, at: datetime) -> None:
     if change.closed_at is not None:
         return
     _close(change, State.REFUSED, reason, at)
-    notify_owner(
+    notify_payers(
         team=team,
         kind="change_not_paid",
         dedupe_key=f"change_not_paid:{change.pk}",
@@ -305,7 +305,7 @@ def _close(change: Change, state: str, reason: str, at: datetime) -> None:
         undone = Change.objects.get(pk=change.request["change"])
         note_undone(change=undone, at=at)
     if state == State.DONE and change.request["kind"] == MISSED:
-        notify_owner(
+        notify_payers(
             team=change.team,
             kind="plan_missed",
             dedupe_key=f"plan_missed:{change.subscription.stripe_id}:{change.request['since']}",

@@ -13,7 +13,7 @@ from billing.models import Checkout, CreditPurchase, Subscription
 from billing.selectors.checkouts import open_checkout, sells_the_same
 from billing.selectors.promotions import usable_promotion
 from billing.services.invites import mark_invited
-from billing.services.notifications import notify_owner
+from billing.services.notifications import notify_payers
 from billing.services.redemptions import close_redemption, reserve_promotion
 from billing.stripe_api.snapshots import CheckoutSnapshot
 from quota.models import Account
@@ -147,7 +147,7 @@ def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
 
 def _notify_of_delayed_payment(checkout: Checkout, at: datetime) -> None:
     """By mail, since whoever pays in a way that takes days has left the page by now."""
-    notify_owner(
+    notify_payers(
         team=checkout.team,
         kind="delayed_payment",
         dedupe_key=f"delayed_payment:{checkout.pk}",

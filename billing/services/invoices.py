@@ -6,7 +6,7 @@ from datetime import datetime
 
 from billing.fetch import Fetched
 from billing.models import Invoice
-from billing.services.notifications import notify_owner
+from billing.services.notifications import notify_payers
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from teams.models import Team
 from teams.services.locks import lock_kept_team
@@ -33,5 +33,5 @@ def apply_invoice(*, team: Team, fetched: Fetched[InvoiceSnapshot], at: datetime
     row.save()
     if snapshot.status == "draft" and snapshot.needs_address and snapshot.subscription_id:
         once = f"address_needed:{snapshot.id}"
-        notify_owner(team=team, kind="address_needed", dedupe_key=once, at=at)
+        notify_payers(team=team, kind="address_needed", dedupe_key=once, at=at)
     return [f"invoice {row}: {row.status}"] if before != (row.status, row.paid_nanousd) else []

@@ -1,19 +1,20 @@
-"""Mails about money, queued in the transaction that causes them: to the Owner of a Team, and to operators."""
+"""Mails about money, queued in the transaction that causes them: to who pays for a Team, and to operators."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing.models import Change, Payment, Refund, Subscription
+from billing.models import BillingContact, Change, Payment, Refund, Subscription
 from billing.stripe_api.snapshots import RefundSnapshot
 from teams.models import Membership, Team
 from teams.services import mail
 from tokenplan.kit.transactions import one_transaction
 
 
-def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **context: str | int) -> None:
-    """Queues a mail, once per `dedupe_key`; none for a Team that was deleted.
+def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **context: str | int) -> None:
+    """Queues a mail to the Owner, to whoever has the Billing right, and to the Team's billing contacts, each
+    once per `dedupe_key`; none for a Team that was deleted.
 
     `context` holds values, which the template words when the mail is sent: moments in ISO 8601, amounts in
     nano-dollars, ids. `team`, `slug` and `at` are added to it.
@@ -21,8 +22,18 @@ def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **cont
     owner = Membership.objects.owner_of(team)
     if owner is None:
         return
-    shared: dict[str, str | int] = {"team": team.name, "slug": team.slug, "at": at.isoformat()}
-    mail.queue(kind=kind, to=owner.user.email, context={**shared, **context}, dedupe_key=dedupe_key, at=at)
+    shared = {"team": team.name, "slug": team.slug, "at": at.isoformat(), **context}
+    mail.queue(kind=kind, to=owner.user.email, context=shared, dedupe_key=dedupe_key, at=at)
+    addressed = {owner.user.email}
+    for member in team.memberships.live().filter(manages_billing=True).select_related("user"):
+        addressed.add(member.user.email)
+        once = f"{dedupe_key}:{member.user_id}"
+        mail.queue(kind=kind, to=member.user.email, context=shared, dedupe_key=once, at=at)
+    for contact in BillingContact.objects.for_team(team).exclude(email__in=addressed):
+        about = {**shared, "contact_of": team.name}
+        once = f"{dedupe_key}:contact:{contact.email}"
+        language = owner.user.language
+        mail.queue(kind=kind, to=contact.email, context=about, dedupe_key=once, at=at, language=language)
 
 
 def notify_of_failed_refund(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from billing.models import Subscription
-from billing.services.notifications import notify_owner
+from billing.services.notifications import notify_payers
 from quota.models import Entitlement
 from quota.services import entitlements
 from teams.models import Seat
@@ -25,7 +25,7 @@ def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | 
     team, since = subscription.team, subscription.past_due_since
     # What was behind an older invoice that is paid now is old news, unless there is still time to pay it.
     if since not in (None, overdue_before) and (overdue_before is None or at < since + GRACE):
-        notify_owner(
+        notify_payers(
             team=team,
             kind="payment_failed",
             dedupe_key=f"payment_failed:{subscription.stripe_id}:{since.isoformat()}",
@@ -34,7 +34,7 @@ def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | 
         )
     elif overdue_before and since is None and subscription.status in (Status.ACTIVE, Status.TRIALING):
         once = f"payment_recovered:{subscription.stripe_id}:{overdue_before.isoformat()}"
-        notify_owner(team=team, kind="payment_recovered", dedupe_key=once, at=at)
+        notify_payers(team=team, kind="payment_recovered", dedupe_key=once, at=at)
 
 
 def stops_at(*, subscription: Subscription, overdue_since: datetime | None, at: datetime) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from billing.fetch import Fetched
 from billing.models import CreditPurchase, Payment
-from billing.services.notifications import notify_owner
+from billing.services.notifications import notify_payers
 from billing.services.refunds import adjust_credits_to_payment
 from billing.stripe_api.snapshots import PaymentSnapshot
 from quota.models import CreditGrant
@@ -75,8 +75,8 @@ def _notify(row: Payment, before: _Shown, purchase: CreditPurchase | None, at: d
             "in_all": row.refunded_nanousd,
         }
         once = f"refunded:{row.stripe_id}:{row.refunded_nanousd}"
-        notify_owner(team=row.team, kind="refunded", dedupe_key=once, at=at, **about)
+        notify_payers(team=row.team, kind="refunded", dedupe_key=once, at=at, **about)
     if row.dispute and row.dispute != before.dispute:
         once = f"payment_disputed:{row.stripe_id}:{row.dispute}"
         about["state"] = row.dispute
-        notify_owner(team=row.team, kind="payment_disputed", dedupe_key=once, at=at, **about)
+        notify_payers(team=row.team, kind="payment_disputed", dedupe_key=once, at=at, **about)

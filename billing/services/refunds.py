@@ -14,7 +14,7 @@ from billing.errors import ChangeInProgress, RefundTooHigh
 from billing.models import CreditPurchase, InviteVoucher, Invoice, Payment, Refund
 from billing.money import NANOUSD_PER_CENT
 from billing.selectors.refunds import owed_of
-from billing.services.notifications import notify_of_failed_refund, notify_of_refused_refund, notify_owner
+from billing.services.notifications import notify_of_failed_refund, notify_of_refused_refund, notify_payers
 from billing.services.undos import ended_by
 from billing.stripe_api.snapshots import RefundSnapshot
 from quota.hot_path.locks import lock_lot
@@ -111,7 +111,7 @@ def close_refund(*, refund: Refund, stripe_id: str = "", error: str = "", at: da
             notify_of_refused_refund(refund=refund, at=at)
         if refund.by is None:
             bills = Invoice.objects.for_team(refund.payment.team).filter(payment_id=refund.payment.stripe_id)
-            notify_owner(
+            notify_payers(
                 team=refund.payment.team,
                 kind="cancellation_missed",
                 dedupe_key=f"cancellation_missed:{refund.pk}",

@@ -14,7 +14,7 @@ from billing.fetch import Fetched
 from billing.models import Price, Subscription, SubscriptionItem
 from billing.services.cancellations import end_where_no_seat_stays
 from billing.services.changes import bill_ahead, close_change_by_bill, keep_plan, plans_of_seats
-from billing.services.notifications import notify_owner
+from billing.services.notifications import notify_payers
 from billing.services.overdue import notify_of_payment
 from billing.services.paid_seats import entitle_paid_seats, make_paid_seats
 from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot
@@ -128,7 +128,7 @@ def _write(
     notify_of_payment(subscription=row, overdue_before=overdue_before, at=at)
     if row.ended_at is not None and before[0] in HAS_SEATS:
         once, unpaid = f"subscription_ended:{row.stripe_id}", "yes" if overdue_before else ""
-        notify_owner(team=row.team, kind="subscription_ended", dedupe_key=once, at=at, unpaid=unpaid)
+        notify_payers(team=row.team, kind="subscription_ended", dedupe_key=once, at=at, unpaid=unpaid)
     if before == (row.status, row.cancel_at, row.period_start):
         return []
     details: Details = {

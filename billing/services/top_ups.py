@@ -11,12 +11,13 @@ from django.utils.translation import gettext
 from billing.models import AutoTopUp, CreditPurchase
 from billing.money import PACKS
 from billing.selectors.top_ups import spent_this_month
-from billing.services.notifications import notify_owner
+from billing.services.notifications import notify_payers
 from quota.models import Account
 from quota.money import MAX_NANOUSD
 from quota.selectors.balance import account_balance
 from quota.services.lots import amount_details
 from teams.models import Membership, Team, User
+from teams.permissions import Right, may
 from teams.services.audit import Details, record
 from teams.services.locks import lock_team
 from tokenplan.kit.errors import InvalidValue
@@ -60,6 +61,7 @@ def set_auto_top_up(
         refused = gettext("The cap is at most %(amount)s") % {"amount": account.words(MAX_NANOUSD)}
         raise InvalidValue(refused, pointer="/month_cap")
     team = lock_team(team)
+    owner = Membership.objects.owner_of(team)
     order, _ = AutoTopUp.objects.update_or_create(
         team=team,
         account=account,
@@ -70,6 +72,7 @@ def set_auto_top_up(
             "month_cap_nanousd": month_cap_nanousd,
             "failures": 0,
             "by": by,
+            "owner": owner.user if owner else None,
             "changed_at": at,
         },
     )
@@ -87,14 +90,14 @@ def set_auto_top_up(
 def begin_top_up(*, team: Team, account: Account = Account.CREDITS, at: datetime) -> CreditPurchase | None:
     """The purchase that is due now, or the one that waits already; None where nothing is to be bought.
 
-    An order of somebody who does not own the Team any more is switched off, and the Owner told: nobody's
-    card is charged by what another person has ordered.
+    An order of somebody who does not manage the Team's billing any more, or from before another person owned
+    the Team, is switched off, and who pays is told: nobody's card is charged by what another has ordered.
 
     It closes the whole gap to the target, in whole packs, or is not made: where the month's cap does not
     allow it, the Owner is notified, once a month.
     """
     team = lock_team(team)
-    order = _order_of_owner(team, account, at)
+    order = _order_in_force(team, account, at)
     waiting = CreditPurchase.objects.filter(
         team=team, account=account, kind=CreditPurchase.Kind.TOP_UP, state=State.WAITING
     ).first()
@@ -115,7 +118,7 @@ def begin_top_up(*, team: Team, account: Account = Account.CREDITS, at: datetime
             "balance": balance,
         }
         once = _once("top_up_cap", account, f"{team.pk}:{at:%Y-%m}")
-        notify_owner(team=team, kind="top_up_cap", dedupe_key=once, at=at, **context)
+        notify_payers(team=team, kind="top_up_cap", dedupe_key=once, at=at, **context)
         return None
     purchase = CreditPurchase.objects.create(
         account=account,
@@ -135,14 +138,17 @@ def _once(kind: str, account: Account, about: str) -> str:
     return f"{kind}:{about}" if account is Account.CREDITS else f"{kind}:{account}:{about}"
 
 
-def _order_of_owner(team: Team, account: Account, at: datetime) -> AutoTopUp | None:
-    """What is switched on, by who still owns the Team; else it is off from now on."""
+def _order_in_force(team: Team, account: Account, at: datetime) -> AutoTopUp | None:
+    """What is switched on, by who still manages billing under the same Owner; else it is off from now on."""
     orders = AutoTopUp.objects.filter(team=team, account=account, enabled=True)
     order = orders.select_related("by").first()
     if order is None or order.by is None:
         return order
-    owner = Membership.objects.owner_of(team)
-    if owner is not None and owner.user_id == order.by_id:
+    asked = team.memberships.live().filter(user__in=[order.by_id, order.owner_id]).select_related("team")
+    still_manages = any(
+        member.user_id == order.by_id and may(member, Right.MANAGE_BILLING) for member in asked
+    )
+    if still_manages and any(member.user_id == order.owner_id and member.is_owner for member in asked):
         return order
     order.enabled = False
     order.save(update_fields=["enabled"])
@@ -155,7 +161,7 @@ def _order_of_owner(team: Team, account: Account, at: datetime) -> AutoTopUp | N
         "by": order.by.email,
     }
     once = _once("top_up_off", account, f"{team.pk}:{order.changed_at.isoformat()}")
-    notify_owner(team=team, kind="top_up_off", dedupe_key=once, at=at, **context)
+    notify_payers(team=team, kind="top_up_off", dedupe_key=once, at=at, **context)
     return None
 
 
@@ -193,7 +199,7 @@ def fail_top_up(*, purchase: CreditPurchase, reason: str, at: datetime) -> None:
             "off": "" if order.enabled else "yes",
         }
         once = f"top_up_failed:{purchase.pk}"
-        notify_owner(team=purchase.team, kind="top_up_failed", dedupe_key=once, at=at, **context)
+        notify_payers(team=purchase.team, kind="top_up_failed", dedupe_key=once, at=at, **context)
     details: Details = {"reason": purchase.reason, "switched_off": not order.enabled}
     record(
         team=purchase.team,
@@ -214,7 +220,7 @@ def forget_failures_of_paid_top_up(*, purchase: CreditPurchase, at: datetime) ->
         order.failures = 0
         order.save(update_fields=["failures"])
     once = f"topped_up:{purchase.pk}"
-    notify_owner(team=purchase.team, kind="topped_up", dedupe_key=once, at=at, **_about(purchase, at))
+    notify_payers(team=purchase.team, kind="topped_up", dedupe_key=once, at=at, **_about(purchase, at))
 
 
 def _about(purchase: CreditPurchase, at: datetime) -> dict[str, str | int]:

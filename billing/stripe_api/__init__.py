@@ -38,6 +38,7 @@ from billing.stripe_api.customers import (
     set_contact,
     set_default_method,
 )
+from billing.stripe_api.invoice_details import InvoiceDetails, invoice_details, set_invoice_details
 from billing.stripe_api.payments import (
     bill_credits,
     disputed,
@@ -68,6 +69,7 @@ from billing.stripe_api.subscriptions import (
 )
 
 __all__ = [
+    "InvoiceDetails",
     "PriceSnapshot",
     "bill_credits",
     "change_back",
@@ -92,6 +94,7 @@ __all__ = [
     "find_checkout",
     "give_back_balance",
     "invoice",
+    "invoice_details",
     "invoices",
     "invoices_listed",
     "kept_discounts",
@@ -112,6 +115,7 @@ __all__ = [
     "refunded",
     "set_contact",
     "set_default_method",
+    "set_invoice_details",
     "set_methods",
     "set_promotion_active",
     "subscribe_endpoint",

@@ -16,7 +16,7 @@ from billing.selectors.overview import overdue_of
 from billing.selectors.seat_offers import seat_offer as offer_of
 from quota.selectors.seats import SeatState
 from teams.models import Membership
-from teams.permissions import Right, may
+from teams.permissions import Right, may, who_may
 
 register = template.Library()
 
@@ -35,14 +35,14 @@ def day(text: str) -> str:
 
 @register.inclusion_tag("billing/includes/overdue.html")
 def overdue_banner(membership: Membership) -> dict[str, Any]:
-    """A payment of the Team is overdue: shown to its Owner and Admins, and to whoever holds a seat."""
+    """A payment of the Team is overdue: shown to who pays, to Admins, and to whoever holds a seat."""
     overdue = overdue_of(membership.team)
     holds_seat = overdue is not None and membership.holdings.current().exists()
     return {
         "overdue": overdue,
         "team": membership.team,
         "pays": may(membership, Right.MANAGE_BILLING),
-        "manages": may(membership, Right.ASSIGN_SEAT),
+        "manages": may(membership, Right.ASSIGN_SEAT) or may(membership, Right.MANAGE_BILLING),
         "holds_seat": holds_seat,
         "stopped": overdue is not None and overdue.is_stopped(timezone.now()),
     }
@@ -66,7 +66,7 @@ def of_seat(planned: Mapping[int, str], seat_id: int) -> str:
 
 @register.inclusion_tag("billing/includes/pay_overdue.html")
 def pay_overdue(membership: Membership) -> dict[str, Any]:
-    """The button by which the Owner pays what is overdue."""
+    """The button by which what is overdue is paid."""
     return {"overdue": overdue_of(membership.team), "team": membership.team}
 
 
@@ -81,7 +81,7 @@ def seat_offer(
     return {
         "team": membership.team,
         "buys": may(membership, Right.MANAGE_BILLING),
-        "owner": Membership.objects.owner_of(membership.team),
+        "buyers": _(" or ").join(who_may(membership.team, Right.MANAGE_BILLING)),
         "offer": offer_of(membership.team, seat_id),
         "seat_id": seat_id,
         "number": held.seat.number if held else None,

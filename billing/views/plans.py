@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -27,7 +28,7 @@ def plans(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A Team that the person owns, and where a plan for it is bought, or changed."""
+    """A Team whose billing the person manages, and where a plan for it is bought, or changed."""
 
     team: Team
     url: str
@@ -39,8 +40,9 @@ class Choice:
 def choose(request: PersonRequest) -> HttpResponse:
     """Asks for which of one's own Teams, the Default Team first; who has no other is led on at once."""
     given = {name: request.GET[name] for name in ("plan", "interval") if request.GET.get(name)}
-    owned = Membership.objects.live().filter(user=request.user, role=Role.OWNER).select_related("team")
-    teams = [row.team for row in owned.order_by("team__default_for", "team__name", "pk")]
+    memberships = Membership.objects.live().filter(user=request.user).select_related("team")
+    paid_for = memberships.filter(Q(role=Role.OWNER) | Q(manages_billing=True))
+    teams = [row.team for row in paid_for.order_by("team__default_for", "team__name", "pk")]
     paying = set(Subscription.objects.live().filter(team__in=teams).values_list("team_id", flat=True))
     choices = [_choice(team, given, has_plan=team.pk in paying) for team in teams]
     if len(choices) == 1:

@@ -22,7 +22,7 @@ from quota.selectors.member_requests import (
 )
 from quota.services.seat_requests import answer_request
 from teams.models import Membership, Seat, Team
-from teams.permissions import Right
+from teams.permissions import Right, who_may
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.enqueue import enqueue
@@ -56,6 +56,7 @@ def show_inbox(request: TeamRequest, forms: Mapping[int, GrantCreditsForm]) -> H
             WaitingForCredits(row, access[row.membership_id], forms.get(row.pk) or _form(row))
             for row in of_credits
         ],
+        "buyers": _(" or ").join(who_may(request.team, Right.MANAGE_BILLING)),
         "owner": Membership.objects.owner_of(request.team),
         "answered": answered_in(request.team, ANSWERED_SHOWN),
         "balance": team_balance(request.team.pk, at),

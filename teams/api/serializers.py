@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -12,6 +13,7 @@ from teams.models import AuditEntry, Invitation, Membership, PersonalAccessToken
 from teams.services.invitations import NOTHING, Promise, promise_of
 from tokenplan.kit.api import Shape
 
+MANAGES_BILLING = "Has the Billing right, beside the role. The Owner manages billing without it."
 INVITED_ROLES = [(Role.ADMIN.value, Role.ADMIN.label), (Role.MEMBER.value, Role.MEMBER.label)]
 
 
@@ -54,6 +56,7 @@ class TeamSerializer(serializers.Serializer[Membership]):
     name = serializers.CharField(source="team.name")
     is_default = serializers.BooleanField(source="team.is_default")
     role = serializers.ChoiceField(Role.choices)
+    manages_billing = serializers.BooleanField(help_text=MANAGES_BILLING)
     joined_at = serializers.DateTimeField()
 
 
@@ -72,11 +75,20 @@ class MemberSerializer(serializers.Serializer[Membership]):
     id = serializers.IntegerField()
     user = PersonSerializer()
     role = serializers.ChoiceField(Role.choices)
+    manages_billing = serializers.BooleanField(help_text=MANAGES_BILLING)
     joined_at = serializers.DateTimeField()
 
 
-class RoleChangeSerializer(serializers.Serializer[Membership]):
-    role = serializers.ChoiceField(INVITED_ROLES)
+class MemberChangeSerializer(serializers.Serializer[Membership]):
+    """What is left out stays as it is."""
+
+    role = serializers.ChoiceField(INVITED_ROLES, required=False)
+    manages_billing = serializers.BooleanField(required=False, help_text=MANAGES_BILLING)
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        if not values:
+            raise serializers.ValidationError(gettext("Name a role, manages_billing, or both."))
+        return values
 
 
 class TransferSerializer(serializers.Serializer[Membership]):

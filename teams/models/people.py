@@ -125,6 +125,11 @@ class Membership(models.Model):
     is_founder = models.BooleanField(
         default=False, help_text=_("Made the Team, whatever the role is now. Never changes.")
     )
+    manages_billing = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("Has the Billing right beside the role; the Owner manages billing without it."),
+    )
     joined_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -144,6 +149,10 @@ class Membership(models.Model):
             ),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="a_role_is_owner_admin_or_member"),
             models.CheckConstraint(
+                condition=Q(manages_billing=False) | ~Q(role=Role.OWNER),
+                name="the_owner_manages_billing_by_role",
+            ),
+            models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("joined_at")),
                 name="a_membership_ends_after_it_began",
             ),
@@ -157,6 +166,11 @@ class Membership(models.Model):
     @property
     def is_owner(self) -> bool:
         return self.role == Role.OWNER
+
+    @property
+    def pays(self) -> bool:
+        """Manages the Team's billing, by role or by the Billing right."""
+        return self.is_owner or self.manages_billing
 
 
 class Invitation(models.Model):

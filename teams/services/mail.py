@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template import Context, Engine
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from teams.errors import MailNotKept
 from teams.languages import language_of
@@ -190,7 +191,7 @@ def _message(mail: Mail) -> EmailMessage | None:
     # Plain text: names appear as they are, not escaped for HTML.
     template = Engine.get_default().get_template(f"mail/{mail.kind}.txt")
     with as_read_at(mail.to, mail.language):
-        text = template.render(Context(context, autoescape=False))
+        text = template.render(Context(context, autoescape=False)) + _why_it_comes(context)
         letter = read_letter(text, base_url=settings.BASE_URL)
         html = html_of(letter, kind=mail.kind, context=context)
     message_id = f"<mail-{mail.pk}@{urlsplit(settings.BASE_URL).hostname}>"
@@ -199,6 +200,14 @@ def _message(mail: Mail) -> EmailMessage | None:
     )
     message.attach_alternative(html, "text/html")
     return message
+
+
+def _why_it_comes(context: Mapping[str, str | int]) -> str:
+    """The last paragraph for an address that a Team has named, and that may belong to no account."""
+    if "contact_of" not in context:
+        return ""
+    text = gettext("This address gets the mails about payments of %(team)s because the Team has named it.")
+    return f"\n\n{text % {'team': context['contact_of']}}\n"
 
 
 @contextmanager

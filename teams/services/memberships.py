@@ -45,8 +45,7 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
     if role not in (Role.ADMIN, Role.MEMBER):
         raise InvalidValue(_("A role is admin or member; ownership is transferred."), pointer="/role")
     team = lock_team(membership.team)
-    if by is not None and not team.memberships.live().filter(user=by, role=Role.OWNER).exists():
-        raise PermissionRefused(_("Only the Owner changes roles."))
+    _require_owner(team, by, _("Only the Owner changes roles."))
     membership = lock_membership(membership)
     if membership.is_owner:
         raise OwnerMustTransferFirst
@@ -70,6 +69,57 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
         at=at,
     )
     return membership
+
+
+@one_transaction()
+def set_billing_right(*, membership: Membership, allowed: bool, by: User | None, at: datetime) -> Membership:
+    """The member may see and pay what the Team buys, whatever the role, or may not any more. The Owner gives
+    and takes it; what the member has ordered for good ends with it (`billing.services.top_ups`).
+
+    Raises NotFound, PermissionRefused, and InvalidValue for the Owner, who manages billing by role.
+    """
+    team = lock_team(membership.team)
+    _require_owner(team, by, _("Only the Owner gives and takes the Billing right."))
+    membership = lock_membership(membership)
+    if membership.is_owner:
+        raise InvalidValue(_("The Owner manages billing already."), pointer="/manages_billing")
+    if allowed == membership.manages_billing:
+        return membership
+    membership.manages_billing = allowed
+    membership.save(update_fields=["manages_billing"])
+    entry = audit.record(
+        team=team,
+        by=by,
+        action="billing_right.given" if allowed else "billing_right.taken",
+        subject=membership.user.email,
+        at=at,
+    )
+    mail.queue(
+        kind="billing_right",
+        to=membership.user.email,
+        context={"team": team.name, "slug": team.slug, "allowed": "yes" if allowed else ""},
+        dedupe_key=f"billing_right:{entry.pk}",
+        at=at,
+    )
+    return membership
+
+
+@one_transaction()
+def change_member(
+    *, membership: Membership, role: str | None, manages_billing: bool | None, by: User | None, at: datetime
+) -> Membership:
+    """Another role, the Billing right, or both at once; None leaves it. Raises what either does."""
+    if role is not None:
+        membership = change_role(membership=membership, role=role, by=by, at=at)
+    if manages_billing is not None:
+        membership = set_billing_right(membership=membership, allowed=manages_billing, by=by, at=at)
+    return membership
+
+
+def _require_owner(team: Team, by: User | None, refused: str) -> None:
+    """Under the Team's lock: whoever asks owns the Team at this moment. None is the system."""
+    if by is not None and not team.memberships.live().filter(user=by, role=Role.OWNER).exists():
+        raise PermissionRefused(refused)
 
 
 @one_transaction()

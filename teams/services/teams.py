@@ -168,10 +168,10 @@ def _owner_among(members: Mapping[int, Membership]) -> Membership:
 
 
 def _change_owner(before: Membership, after: Membership) -> None:
-    """In this order: a Team has at most one Owner at any moment."""
+    """In this order: a Team has at most one Owner at any moment. The Billing right is no Owner's."""
     for member, role in ((before, Role.ADMIN), (after, Role.OWNER)):
-        member.role = role
-        member.save(update_fields=["role"])
+        member.role, member.manages_billing = role, False
+        member.save(update_fields=["role", "manages_billing"])
 
 
 def _notify_both(

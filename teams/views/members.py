@@ -35,6 +35,23 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
     return redirect("team-member", request.team.slug, member.pk)
 
 
+@team_page(post=Right.CHANGE_ROLE)
+def billing_right(request: TeamRequest, pk: int) -> HttpResponse:
+    """The member manages the Team's billing too, or does not any more."""
+    member = member_of(request.team, pk)
+    allowed = request.POST.get("allowed") == "yes"
+    given, taken = _("%(name)s manages billing now."), _("%(name)s does not manage billing any more.")
+    if attempt(
+        request,
+        lambda: memberships.set_billing_right(
+            membership=member, allowed=allowed, by=request.user, at=timezone.now()
+        ),
+        (given if allowed else taken) % {"name": member.user.display_name},
+    ):
+        enqueue(deliver_mail)
+    return redirect("team-member", request.team.slug, member.pk)
+
+
 @team_page(post=Right.REMOVE_MEMBER)
 def remove(request: TeamRequest, pk: int) -> HttpResponse:
     """The member is removed: the key stops working at once, the seat is free."""

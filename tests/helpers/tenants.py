@@ -12,6 +12,7 @@ from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Role, Team, User
 from teams.services import invitations
+from teams.services.memberships import set_billing_right
 from tests.helpers.factories import CREDIT, T0, give_credits, make_api_key, make_desk, make_member, make_scene
 
 
@@ -26,14 +27,16 @@ class Made:
 
 
 def make_rows() -> Made:
-    """One Team with one of each role, and one of each kind of row that an address ends in."""
+    """One Team with one of each role, a payer, and one of each kind of row that an address ends in."""
     scene = make_scene(at=T0 - timedelta(hours=1))
     team = scene.team
     give_credits(team, 10_000 * CREDIT)
     admin = make_member(team, role=Role.ADMIN, credits=True, at=T0 - timedelta(hours=1))
     member = make_member(team, credits=True, at=T0 - timedelta(hours=1))
     spare = make_member(team)
-    people = {"owner": scene.owner, "admin": admin, "member": member}
+    payer = make_member(team, credits=True, at=T0 - timedelta(hours=1))
+    set_billing_right(membership=payer, allowed=True, by=scene.owner.user, at=T0)
+    people = {"owner": scene.owner, "admin": admin, "member": member, "payer": payer}
     events = {role: make_desk(membership).use(1).pk for role, membership in people.items()}
     invitation = invitations.invite(
         team=team, email="new@example.com", role=Role.MEMBER, by=scene.owner.user, at=T0

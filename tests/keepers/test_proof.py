@@ -57,6 +57,8 @@ PROVED = {
     "team-api-key-show": {"GET"},
     "team-api-keys": {"POST"},
     "team-delete": {"POST"},
+    "team-billing-contacts": {"POST"},
+    "team-invoice-details": {"POST"},
     "team-portal": {"POST"},
     "team-transfer": {"POST"},
     "api-api-key-reveal": {"POST"},
@@ -71,7 +73,7 @@ PROVED = {
 }
 ASKS = [(name, method) for name, methods in PROVED.items() for method in sorted(methods)]
 # Stripe is away here, so these write nothing even with the proof.
-AT_STRIPE = {"team-portal", "api-portal"}
+AT_STRIPE = {"team-invoice-details", "team-portal", "api-portal"}
 # These add a second factor; the others are about one that is there.
 ADDING = {"mfa_activate_totp", "mfa_add_webauthn"}
 SESSION = "account-session-end"
@@ -88,6 +90,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "api-key-rotate": {"overlap_seconds": 0},
     "api-tokens": TOKEN,
     "mfa_edit_webauthn": {"name": "other"},
+    "team-billing-contacts": {"contacts": "books@example.com"},
     "team-api-key-rotate": {"overlap": "0"},
     "team-api-keys": {"name": "batch"},
 }

@@ -38,6 +38,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PROBE = "/api/v1/plans"
 # Of pages that differ by a word in their address.
 PAGES_OF = {"tool": "quickstart", "docs-page": "api"}
+# After which statements of a page: what is left open there is left open by the first ones, or at the end.
+READ = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233)
 NOBODYS = "0b8f6a2e-7c4a-4a54-9f1e-0d3b9d0d3b9d"
 
 
@@ -287,8 +289,10 @@ def test_whatever_statement_loses_its_connection_no_thread_keeps_the_fault(threa
 
 
 def walk(thread: Thread, call: Call, wrong: list[tuple[str, str, int, object]]) -> int:
-    """Ends the connection after each statement of the call in turn; how many they are."""
-    for after in range(200):
+    """Ends the connection after each statement of the call in turn, of one that only reads after ever fewer of
+    them; how many they are.
+    """
+    for walked, after in enumerate(READ if call.method == "GET" else range(200)):
         status, lost = thread.answer_and_lose(call, after=after)
         if status == 500:
             wrong.append((call.name, call.method, after, status))
@@ -298,7 +302,7 @@ def walk(thread: Thread, call: Call, wrong: list[tuple[str, str, int, object]]) 
         if probe != 200:
             wrong.append((call.name, call.method, after, f"then {probe}"))
         if not lost:
-            return after
+            return walked
     raise AssertionError(f"{call.method} {call.url} never came to its end")
 
 

@@ -5,7 +5,7 @@ import pytest
 from teams.models import Membership, Role, Team
 from teams.permissions import Right, api_key_of, may, member_of, membership_of, require, require_now
 from teams.services.accounts import deactivate
-from teams.services.memberships import change_role, end_membership
+from teams.services.memberships import change_role, end_membership, set_billing_right
 from tests.helpers.factories import T0, make_api_key, make_member, make_team, make_user, owner_of
 from tokenplan.kit.errors import NotFound, PermissionRefused
 
@@ -37,6 +37,33 @@ def test_a_team_may_let_its_members_make_api_keys_and_nothing_else() -> None:
     membership = Membership(role=Role.MEMBER, team=Team(members_make_api_keys=True))
 
     assert {right for right in Right if may(membership, right)} == OF_EVERYONE | {Right.MAKE_API_KEYS}
+
+
+@pytest.mark.parametrize("role", [Role.MEMBER, Role.ADMIN])
+def test_the_billing_right_adds_seeing_what_is_bought_and_paying_and_nothing_else(role: Role) -> None:
+    without = Membership(role=role, team=Team())
+    membership = Membership(role=role, team=Team(), manages_billing=True)
+
+    found = {right for right in Right if may(membership, right)}
+
+    assert found == {right for right in Right if may(without, right)} | {
+        Right.MANAGE_BILLING,
+        Right.VIEW_CREDITS,
+    }
+    assert (without.pays, membership.pays, Membership(role=Role.OWNER).pays) == (False, True, True)
+
+
+@pytest.mark.django_db
+def test_a_refusal_about_billing_names_whoever_has_the_billing_right_too() -> None:
+    team = make_team(owner=make_user("olivia@example.com"))
+    pia = make_member(team, make_user("pia@example.com"))
+    set_billing_right(membership=pia, allowed=True, by=owner_of(team).user, at=T0)
+    with pytest.raises(PermissionRefused) as refused:
+        require(make_member(team), Right.MANAGE_BILLING)
+    assert refused.value.detail == (
+        "To buy seats, Credits and API balance, change and cancel the subscription, you need to be Owner of "
+        "this Team, or its Billing right. Ask olivia@example.com or pia@example.com."
+    )
 
 
 @pytest.mark.django_db

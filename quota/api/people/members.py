@@ -14,12 +14,17 @@ from quota.api.fields import CreditsField, PlanSerializer
 from quota.api.people.credits import AccessSerializer
 from quota.selectors.roster import rows_of
 from teams.api.key_serializers import KeySerializer
-from teams.api.serializers import MemberSerializer, PersonSerializer, RoleChangeSerializer
+from teams.api.serializers import (
+    MANAGES_BILLING,
+    MemberChangeSerializer,
+    MemberSerializer,
+    PersonSerializer,
+)
 from teams.api.views import TeamView
 from teams.errors import OwnerMustTransferFirst
 from teams.models import Membership
 from teams.permissions import Right, member_of
-from teams.services.memberships import change_role, end_membership
+from teams.services.memberships import change_member, end_membership
 from teams.tasks import deliver_mail
 from tokenplan.kit.api import Shape, checked
 from tokenplan.kit.enqueue import enqueue
@@ -34,6 +39,7 @@ class RosterSerializer(Shape):
     id = serializers.IntegerField(source="membership.pk")
     user = PersonSerializer(source="membership.user")
     role = serializers.CharField(source="membership.role")
+    manages_billing = serializers.BooleanField(source="membership.manages_billing", help_text=MANAGES_BILLING)
     joined_at = serializers.DateTimeField(source="membership.joined_at")
     seat = serializers.IntegerField(source="seat_id", allow_null=True)
     plan = PlanSerializer(allow_null=True)
@@ -73,11 +79,21 @@ class MemberDetail(TeamView):
         row = rows_of([member_of(self.team, pk)], timezone.now())[0]
         return Response(RosterSerializer(row).data)
 
-    @extend_schema(request=RoleChangeSerializer, responses=MemberSerializer, summary="Change a member's role")
+    @extend_schema(
+        request=MemberChangeSerializer,
+        responses=MemberSerializer,
+        summary="Change a member's role, give or take the Billing right",
+    )
     def patch(self, request: Request, slug: str, pk: int) -> Response:
         member = member_of(self.team, pk)
-        body = checked(RoleChangeSerializer, request)
-        member = change_role(membership=member, role=body["role"], by=self.person, at=timezone.now())
+        body = checked(MemberChangeSerializer, request)
+        member = change_member(
+            membership=member,
+            role=body.get("role"),
+            manages_billing=body.get("manages_billing"),
+            by=self.person,
+            at=timezone.now(),
+        )
         enqueue(deliver_mail)
         return Response(MemberSerializer(member).data)
 

@@ -13,6 +13,7 @@ from billing.services import purchases, top_ups
 from quota.models import CreditLedgerEntry
 from quota.services import credits
 from teams.models import AuditEntry, Mail, Team
+from teams.services.memberships import set_billing_right
 from teams.services.teams import transfer_ownership
 from tests.helpers.factories import T0, USD, give_credits, make_member, make_team, owner_of
 from tests.helpers.races import race
@@ -194,6 +195,38 @@ def test_mails_go_to_who_owns_the_team_now() -> None:
     transfer_ownership(team=team, to=heir, by=owner_of(team).user, at=T0)
     paid(team)
     assert Mail.objects.get(kind="topped_up").to == heir.user.email
+
+
+def test_an_order_of_who_has_the_billing_right_ends_with_the_right() -> None:
+    team = make_team()
+    payer = make_member(team)
+    for allowed in (True, False):
+        set_billing_right(membership=payer, allowed=allowed, by=owner_of(team).user, at=T0)
+        if allowed:
+            order(team, by=payer.user)
+            assert begin(team) is not None
+            CreditPurchase.objects.all().delete()
+    assert begin(team) is None
+    assert (AutoTopUp.objects.get().enabled, CreditPurchase.objects.count()) == (False, 0)
+    assert Mail.objects.get(kind="top_up_off").to == owner_of(team).user.email
+    assert begin(team, T0 + HOUR) is None
+    assert Mail.objects.filter(kind="top_up_off").count() == 1
+
+
+def test_an_order_of_who_has_the_billing_right_ends_when_another_person_owns_the_team() -> None:
+    team = make_team()
+    payer, heir = make_member(team), make_member(team)
+    set_billing_right(membership=payer, allowed=True, by=owner_of(team).user, at=T0)
+    order(team, by=payer.user)
+    transfer_ownership(team=team, to=heir, by=owner_of(team).user, at=T0)
+    assert begin(team) is None
+    assert not AutoTopUp.objects.get().enabled
+    assert {mail.to for mail in Mail.objects.filter(kind="top_up_off")} == {
+        heir.user.email,
+        payer.user.email,
+    }
+    order(team, by=payer.user)
+    assert begin(team) is not None
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,7 @@ DRAWS = st.lists(
 
 
 @pytest.mark.slow
+@hypothesis.settings(max_examples=40)
 @given(events=EVENTS, draws=DRAWS)
 def test_whatever_is_reported_both_roads_answer_and_write_the_same(
     events: list[tuple[int, str, int, int, bool]], draws: list[tuple[int, str, int, bool, bool]]

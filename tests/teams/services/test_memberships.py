@@ -7,6 +7,7 @@ from teams.errors import AlreadyMember, DefaultTeamIsPersonal, OwnerMustTransfer
 from teams.models import AuditEntry, Mail, Membership, Role
 from teams.permissions import TABLE, Right, may, membership_of, require
 from teams.services import memberships, seats
+from teams.services.teams import transfer_ownership
 from tests.helpers.people import NOON, everything, member, person, team
 from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
 
@@ -47,6 +48,52 @@ def test_the_owner_changes_roles_and_the_member_gets_a_mail() -> None:
     before = everything()
     memberships.change_role(membership=bob, role=Role.ADMIN, by=owner.user, at=LATER)
     assert everything() == before
+
+
+def test_the_owner_gives_and_takes_the_billing_right_and_the_member_gets_a_mail() -> None:
+    owner = team()
+    bob = member(owner.team, "bob@example.com")
+    for allowed, action in ((True, "billing_right.given"), (False, "billing_right.taken")):
+        changed = memberships.set_billing_right(membership=bob, allowed=allowed, by=owner.user, at=LATER)
+        assert (changed.manages_billing, changed.role) == (allowed, Role.MEMBER)
+        entry = AuditEntry.objects.get(action=action)
+        assert (entry.by, entry.subject) == (owner.user, "bob@example.com")
+        mail = Mail.objects.get(dedupe_key=f"billing_right:{entry.pk}")
+        assert (mail.kind, mail.to) == ("billing_right", "bob@example.com")
+        before = everything()
+        memberships.set_billing_right(membership=bob, allowed=allowed, by=owner.user, at=LATER)
+        assert everything() == before
+
+
+def test_nobody_but_the_owner_gives_the_billing_right_and_the_owner_needs_none() -> None:
+    owner = team()
+    admin, bob = member(owner.team, "admin@example.com", Role.ADMIN), member(owner.team, "bob@example.com")
+    memberships.set_billing_right(membership=bob, allowed=True, by=owner.user, at=NOON)
+    eve = person("eve@example.com")
+    before = everything()
+    for user, target in ((admin.user, admin), (bob.user, admin), (admin.user, bob), (eve, bob)):
+        with pytest.raises(PermissionRefused):
+            memberships.set_billing_right(membership=target, allowed=target == admin, by=user, at=LATER)
+    with pytest.raises(InvalidValue):
+        memberships.set_billing_right(membership=owner, allowed=True, by=owner.user, at=LATER)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Membership.objects.filter(pk=owner.pk).update(manages_billing=True)
+    with pytest.raises(PermissionRefused):
+        memberships.change_member(membership=admin, role=None, manages_billing=True, by=bob.user, at=LATER)
+    with pytest.raises(InvalidValue):
+        memberships.change_member(membership=bob, role="king", manages_billing=False, by=owner.user, at=LATER)
+    assert everything() == before
+
+
+def test_who_becomes_the_owner_has_the_billing_right_by_the_role() -> None:
+    owner = team()
+    bob = member(owner.team, "bob@example.com")
+    memberships.set_billing_right(membership=bob, allowed=True, by=owner.user, at=NOON)
+    transfer_ownership(team=owner.team, to=bob, by=owner.user, at=LATER)
+    bob.refresh_from_db()
+    owner.refresh_from_db()
+    assert (bob.role, bob.manages_billing, bob.pays) == (Role.OWNER, False, True)
+    assert (owner.role, owner.manages_billing, owner.pays) == (Role.ADMIN, False, False)
 
 
 def test_nobody_but_the_owner_changes_roles_least_of_all_their_own() -> None:

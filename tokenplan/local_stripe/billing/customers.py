@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tokenplan.local_stripe.billing import subscription_status, taxes
 from tokenplan.local_stripe.billing.tax_ids import TAX_ID, add_all
 from tokenplan.local_stripe.http.answers import listing
-from tokenplan.local_stripe.http.params import Spec, integer, mapping, merged, one_of, text
+from tokenplan.local_stripe.http.params import Spec, either, integer, mapping, merged, one_of, text
 from tokenplan.local_stripe.http.routing import Call, Router
 from tokenplan.local_stripe.objects.blank import blank
 from tokenplan.local_stripe.objects.clocks import now_of
-from tokenplan.local_stripe.objects.errors import Object
+from tokenplan.local_stripe.objects.errors import ApiError, Object
 from tokenplan.local_stripe.objects.events import emit, emit_updated
 from tokenplan.local_stripe.objects.store import Store
 from tokenplan.local_stripe.payments.payment_methods import ADDRESS, TYPES, attach, owned, usable
@@ -23,8 +25,14 @@ CUSTOMER: Spec = {
     "address": dict(ADDRESS),
     "balance": integer,
     "metadata": mapping,
-    "invoice_settings": {"default_payment_method": text, "footer": text},
+    "invoice_settings": {
+        "custom_fields": either(one_of(""), [{"name": text, "value": text}]),
+        "default_payment_method": text,
+        "footer": text,
+    },
 }
+# Of what every invoice of a customer shows beside its own.
+MOST_FIELDS, LONGEST = 4, {"name": 40, "value": 140}
 TEXTS = ("name", "email", "phone", "description")
 
 
@@ -64,10 +72,23 @@ def _changed(call: Call, customer: Object, now: int) -> Object:
     if settings:
         if settings.get("default_payment_method"):
             _refuse_foreign(call, settings["default_payment_method"], customer["id"], now)
+        _refuse_long(settings.get("custom_fields") or ())
         settings = {name: value or None for name, value in settings.items()}
         after["invoice_settings"] = {**customer["invoice_settings"], **settings}
     after["metadata"] = merged(customer["metadata"], given.get("metadata"))
     return after
+
+
+def _refuse_long(fields: Sequence[Object]) -> None:
+    """Raises ApiError for what no invoice shows: more fields, or longer ones, than there is room for."""
+    param = "invoice_settings[custom_fields]"
+    if len(fields) > MOST_FIELDS:
+        raise ApiError(f"Array {param} exceeded maximum {MOST_FIELDS} allowed elements.", param=param)
+    for index, field in enumerate(fields):
+        for name, longest in LONGEST.items():
+            if not 0 < len(field.get(name, "")) <= longest:
+                at = f"{param}[{index}][{name}]"
+                raise ApiError(f"Invalid string: must be 1 to {longest} characters", param=at)
 
 
 def _refuse_foreign(call: Call, method_id: str, customer_id: str, now: int) -> None:

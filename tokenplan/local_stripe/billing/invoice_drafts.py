@@ -69,6 +69,7 @@ def draft_invoice(store: Store, terms: InvoiceTerms) -> Object:
         billing_reason=terms.reason,
         created=terms.now,
         currency=terms.currency or one_currency(terms.lines, customer),
+        custom_fields=customer["invoice_settings"]["custom_fields"] if customer else None,
         customer=customer["id"] if customer else None,
         default_payment_method=terms.payment_method_id,
         description=terms.description,

@@ -26,6 +26,7 @@ def _invoice(request: Request, invoice: Object, problem: str = "") -> Page:
     context = {
         "invoice": invoice,
         "date": datetime.fromtimestamp(invoice["created"], UTC).date(),
+        "address": [part for part in (invoice["customer_address"] or {}).values() if part],
         "rows": [
             {"name": line["description"], "amount": dollars(line["amount"])}
             for line in invoice["lines"]["data"]

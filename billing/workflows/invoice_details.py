@@ -1,0 +1,58 @@
+"""What a Team has printed on its invoices: kept at Stripe alone, and written when somebody types it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime
+
+from django.utils.translation import gettext
+
+from billing import stripe_api
+from billing.services.customers import customer_row, set_contact_email
+from billing.services.invoice_details import record_details
+from billing.stripe_api import InvoiceDetails
+from billing.tax_id_types import tax_id_type
+from billing.workflows.customers import ensure_customer
+from teams.models import Membership, Team, User
+from tokenplan.kit.errors import InvalidValue
+
+
+def invoice_details(*, team: Team, at: datetime) -> InvoiceDetails:
+    """As they are at Stripe now. Raises what Stripe says."""
+    return stripe_api.invoice_details(ensure_customer(team=team, at=at))
+
+
+def change_invoice_details(*, team: Team, details: InvoiceDetails, by: User, at: datetime) -> InvoiceDetails:
+    """They stand on every invoice that is made from now on. Without an e-mail address invoices go to the
+    Owner's. Returns them as they are then.
+
+    Raises InvalidValue for a tax id without a country, or of one whose type we do not know, and what Stripe
+    says; nothing has changed then.
+    """
+    id = ensure_customer(team=team, at=at)
+    before = stripe_api.invoice_details(id)
+    owner = Membership.objects.owner_of(team)
+    owned_email = owner.user.email if owner else ""
+    kind = tax_id_type(details.country) if details.tax_id else ""
+    if details.tax_id and details.tax_id == before.tax_id:
+        kind = before.tax_id_type  # it may be of a type that is typed on Stripe's page alone
+    if details.tax_id and not kind:
+        refused = gettext("Tax ids of this country are typed on Stripe's page: open “Cards and invoices”.")
+        needs = gettext("Choose the country of the address: a tax id belongs to one.")
+        raise InvalidValue(refused if details.country else needs, pointer="/tax_id")
+    after = replace(details, tax_id_type=kind, email=details.email or owned_email)
+    if after == before:
+        return after
+    stripe_api.set_invoice_details(id, after, before=before)
+    if after.email == owned_email:  # it is ours again, and follows the Owner
+        set_contact_email(customer=customer_row(team=team, at=at), email=after.email)
+    old, new = asdict(before), asdict(after)
+    changed = [name for name in new if new[name] != old[name]]
+    record_details(
+        team=team,
+        before={name: old[name] for name in changed},
+        after={name: new[name] for name in changed},
+        by=by,
+        at=at,
+    )
+    return after
