@@ -230,3 +230,13 @@ class RateCardWithdrawn(Refusal):
 class PlanListInvalid(InvalidValue):
     code = "plan_list_invalid"
     title = _("The list of plans cannot be loaded")
+
+
+class BulkActionOpen(Refusal):
+    code = "bulk_action_open"
+    title = _("Another bulk action of this Team is still under way; wait for its end, or stop it")
+
+
+class BulkActionEnded(Refusal):
+    code = "bulk_action_ended"
+    title = _("This bulk action has ended already")

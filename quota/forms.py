@@ -86,7 +86,9 @@ class AssignForm(forms.Form):
 
 
 class InvitationForm(forms.Form):
-    """Of one person. `plans`: names by code of those whose seat can be promised."""
+    """Of one person. `plans`: names by code of those whose seat can be promised; `roles`: with which the
+    person can be invited.
+    """
 
     email = forms.EmailField(
         label=_("E-mail address"),
@@ -94,16 +96,17 @@ class InvitationForm(forms.Form):
         help_text=ADDRESS_HINT,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
-    role = forms.ChoiceField(
-        label=_("Role"), choices=[(role.value, role.label) for role in (Role.MEMBER, Role.ADMIN)]
-    )
     gives_credits = forms.BooleanField(label=_("May use the Team's Credits"), required=False)
     month_cap = CreditsField(
         label=_("At most, a calendar month"), required=False, help_text=_("In Credits. Empty: no cap.")
     )
 
-    def __init__(self, plans: Mapping[str, str], data: QueryDict | None = None) -> None:
+    def __init__(
+        self, plans: Mapping[str, str], roles: Iterable[Role], data: QueryDict | None = None
+    ) -> None:
         super().__init__(data)
+        named = [(role.value, role.label) for role in roles]
+        self.fields["role"] = forms.ChoiceField(label=_("Role"), choices=named)
         choices = [("", _("None")), *plans.items()]
         self.fields["plan"] = forms.ChoiceField(label=_("Seat"), required=False, choices=choices)
 
@@ -119,7 +122,7 @@ class ManyInvitationsForm(forms.Form):
 
     lines = forms.CharField(
         label=_("One person a line"),
-        max_length=MOST_LINES * 400,
+        max_length=MOST_LINES * 200,
         widget=forms.Textarea(attrs={"rows": 8, "autocomplete": "off", "spellcheck": "false"}),
     )
 

@@ -13,7 +13,7 @@ from quota.money import MAX_NANOUSD, nanousd_from_credits
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.text import clean_email
 
-MOST_LINES = 200
+MOST_LINES = 5_000
 _PARTED = re.compile(r"[,;\t]")
 _AMOUNT = re.compile(r"[0-9][0-9 _.]*(?:\s*credits)?", re.ASCII | re.IGNORECASE)
 

@@ -15,6 +15,7 @@ from teams.querysets import M, TeamOwned
 
 if TYPE_CHECKING:
     from quota.models import (  # noqa: F401
+        BulkAction,
         ClosedWindow,
         CreditAccess,
         CreditGrant,
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
         UsageBucket,
         UsageEvent,
     )
+
+
+class BulkActionQuerySet(TeamOwned["BulkAction"]):
+    def open(self) -> Self:
+        return self.filter(ended_at=None)
 
 
 class PlanQuerySet(QuerySet["Plan"]):

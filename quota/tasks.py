@@ -8,6 +8,7 @@ import time
 from django.utils import timezone
 
 from quota.services import (
+    bulk_actions,
     credits,
     notices,
     partitions,
@@ -76,6 +77,26 @@ def send_notices() -> int:
     if reconcile_alarms.report_late(at=now) or queued:
         enqueue(deliver_mail)
     return queued
+
+
+# Other sweeps have their turn in between.
+BULK_SECONDS = 20
+
+
+@job("quota.work_bulk_actions")
+def work_bulk_actions() -> int:
+    """Works the lines of bulk actions; what takes longer than its turn is taken up by the next message. Also
+    enqueued by whoever started one. Forgets those that ended long ago.
+    """
+    began, worked = time.monotonic(), bulk_actions.forget_bulk_actions(at=timezone.now())
+    while bulk_actions.work_next_line(at=timezone.now()):
+        worked += 1
+        if time.monotonic() - began > BULK_SECONDS:
+            enqueue(work_bulk_actions)
+            break
+    if worked:
+        enqueue(deliver_mail)
+    return worked
 
 
 # A task is ended after ten minutes; what is left then is for the next message.

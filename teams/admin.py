@@ -193,7 +193,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
             request,
             rows,
             gettext("sent again"),
-            lambda row, by, at: invitations.resend(invitation=row, by=by, at=at),
+            lambda row, by, at: invitations.resend(invitation=row, by=by, at=at, for_inviter=True),
         )
         enqueue(deliver_mail)
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 
 from teams.models import Role
 
@@ -59,14 +60,36 @@ def _joined(said: Said) -> str:
     return _("%(subject)s joined as %(role)s.") % {"subject": said.subject, "role": said.role()}
 
 
+def _left(said: Said) -> str:
+    return _with_void(_("%(subject)s left the Team.") % {"subject": said.subject}, said)
+
+
+def _removed(said: Said) -> str:
+    return _with_void(_("Removed %(subject)s from the Team.") % {"subject": said.subject}, said)
+
+
+def _with_void(text: str, said: Said) -> str:
+    """With how many invitations stopped working for it, where some did."""
+    count = int(said.details.get("invitations") or 0)
+    if not count:
+        return text
+    void = ngettext(
+        "%(count)s open invitation of theirs no longer works.",
+        "%(count)s open invitations of theirs no longer work.",
+        count,
+    )
+    return f"{text} {void % {'count': count}}"
+
+
 def _role_changed(said: Said) -> str:
     text = _("Changed the role of %(subject)s from %(before)s to %(after)s.")
-    return text % {"subject": said.subject, "before": said.role("before"), "after": said.role("after")}
+    values = {"subject": said.subject, "before": said.role("before"), "after": said.role("after")}
+    return _with_void(text % values, said)
 
 
 def _transferred(said: Said) -> str:
     text = _("Made %(after)s the Owner in place of %(before)s.")
-    return text % {"after": said.text("after"), "before": said.text("before")}
+    return _with_void(text % {"after": said.text("after"), "before": said.text("before")}, said)
 
 
 def _handed_over(said: Said) -> str:
@@ -77,6 +100,20 @@ def _handed_over(said: Said) -> str:
 def _accepted(said: Said) -> str:
     text = _("Accepted the invitation of %(subject)s and joined as %(role)s.")
     return text % {"subject": said.subject, "role": said.role()}
+
+
+def _seat_assigned(said: Said) -> str:
+    text = _("Gave %(seat)s to %(subject)s.")
+    if said.details.get("undone"):
+        text = _("Gave %(seat)s back to %(subject)s: what was done to it before was undone.")
+    return text % {"seat": said.seat or said.subject, "subject": said.subject}
+
+
+def _seat_freed(said: Said) -> str:
+    text = _("Took %(seat)s from %(subject)s.")
+    if said.details.get("undone"):
+        text = _("Took %(seat)s from %(subject)s again: what was done to it before was undone.")
+    return text % {"seat": said.seat or said.subject, "subject": said.subject}
 
 
 def _key_rotated(said: Said) -> str:
@@ -102,8 +139,8 @@ SENTENCES: dict[str, Sentence] = {
     "team.renamed": _team_renamed,
     "team.deleted": plain(_lazy("Deleted the Team %(subject)s.")),
     "member.joined": _joined,
-    "member.left": plain(_lazy("%(subject)s left the Team.")),
-    "member.removed": plain(_lazy("Removed %(subject)s from the Team.")),
+    "member.left": _left,
+    "member.removed": _removed,
     "role.changed": _role_changed,
     "billing_right.given": plain(_lazy("Gave %(subject)s the Billing right.")),
     "billing_right.taken": plain(_lazy("Took the Billing right from %(subject)s.")),
@@ -113,8 +150,8 @@ SENTENCES: dict[str, Sentence] = {
     "invitation.revoked": plain(_lazy("Revoked the invitation of %(subject)s.")),
     "seat.added": plain(_lazy("%(seat)s was added.")),
     "seat.removed": plain(_lazy("%(seat)s was removed.")),
-    "seat.assigned": plain(_lazy("Gave %(seat)s to %(subject)s.")),
-    "seat.freed": plain(_lazy("Took %(seat)s from %(subject)s.")),
+    "seat.assigned": _seat_assigned,
+    "seat.freed": _seat_freed,
     "key.rotated": _key_rotated,
     "key.revoked": plain(_lazy("Revoked the key %(subject)s.")),
     "api_key.rotated": plain(_lazy("Gave the API key %(subject)s a new text.")),

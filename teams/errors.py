@@ -60,6 +60,14 @@ class InvitationNotUsable(Refusal):
     title = _("This invitation is no longer valid; ask for a new one")
 
 
+class InviterMayNotInvite(Refusal):
+    """Who sent the invitation left the Team since, or has lost the right to invite with its role."""
+
+    code = "inviter_may_not_invite"
+    status = 410
+    title = _("Whoever sent this invitation may no longer invite you to the Team; ask the Team for a new one")
+
+
 class InvitationForAnotherAddress(Refusal):
     code = "invitation_for_another_address"
     status = 403
@@ -84,6 +92,13 @@ class MemberHasSeat(Refusal):
 class SeatNotHeld(Refusal):
     code = "seat_not_held"
     title = _("Nobody holds this seat")
+
+
+class SeatNotUndone(Refusal):
+    """Too late, or something else happened to the seat since."""
+
+    code = "seat_not_undone"
+    title = _("This cannot be undone any more: it is too long ago, or the seat has changed hands since")
 
 
 class TeamHasLiveSeats(Refusal):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Case, Q, TextChoices, When
+from django.db.models import Case, Exists, OuterRef, Q, TextChoices, When
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from teams.models import ApiKey, Membership, Role, Team, User
+from teams.querysets import InvitationQuerySet
 from tokenplan.kit.errors import NotFound, PermissionRefused
 
 EVERYONE = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
@@ -24,6 +25,7 @@ class Right(TextChoices):
     VIEW_TEAM = "view_team", _("see the Team's name and one's own role")
     VIEW_MEMBERS = "view_members", _("see its members and seats")
     INVITE = "invite", _("invite people, and send again or revoke invitations")
+    INVITE_ADMIN = "invite_admin", _("invite somebody as Admin")
     REMOVE_MEMBER = "remove_member", _("remove a member")
     ASSIGN_SEAT = "assign_seat", _("assign, move and free seats, and answer requests for them")
     SWITCH_CREDITS = "switch_credits", _("decide whether a member may use Credits, and how many a month")
@@ -53,6 +55,7 @@ TABLE: dict[Right, frozenset[Role]] = {
     Right.VIEW_TEAM: EVERYONE,
     Right.VIEW_MEMBERS: MANAGERS,
     Right.INVITE: MANAGERS,
+    Right.INVITE_ADMIN: OWNER,
     Right.REMOVE_MEMBER: MANAGERS,
     Right.ASSIGN_SEAT: MANAGERS,
     Right.SWITCH_CREDITS: MANAGERS,
@@ -98,6 +101,35 @@ def require(membership: Membership, right: Right) -> None:
             )
         names = gettext(" or ").join(who_may(membership.team, right))
         raise PermissionRefused(refused % {"action": right.label, "roles": roles, "names": names})
+
+
+def require_now(user: User, team: Team, right: Right) -> Membership:
+    """As `require`, by what the user is in the Team at this moment: for each step of what goes on after its
+    request was let in. NotFound for who is no longer a member, or has no open account any more.
+    """
+    memberships = Membership.objects.using(DEFAULT_DB_ALIAS).for_team(team).live()
+    membership = memberships.filter(user=user, user__is_active=True).select_related("team", "user").first()
+    if membership is None:
+        raise NotFound(gettext("Whoever asked for this is no longer a member of the Team."))
+    require(membership, right)
+    return membership
+
+
+def right_to_invite(role: str) -> Right:
+    """What somebody needs who invites with this role: nobody but who changes roles makes an Admin."""
+    return Right.INVITE_ADMIN if role == Role.ADMIN else Right.INVITE
+
+
+def with_inviters(invitations: InvitationQuerySet) -> InvitationQuerySet:
+    """Each with `inviter_may`: whether who sent it may still invite with its role."""
+    inviters = Membership.objects.live().filter(
+        team=OuterRef("team"), user=OuterRef("invited_by"), user__is_active=True
+    )
+    by_role = [
+        When(role=role, then=Exists(inviters.filter(role__in=TABLE[right_to_invite(role)])))
+        for role in (Role.ADMIN, Role.MEMBER)
+    ]
+    return invitations.annotate(inviter_may=Case(*by_role))
 
 
 def who_may(team: Team, right: Right) -> list[str]:

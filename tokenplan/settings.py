@@ -159,6 +159,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "quota.roll_up_usage": 60,
         "quota.forget_refusals": 3600,
         "quota.keep_partitions": 3600,
+        "quota.work_bulk_actions": 60,
         "billing.work_inbox": 30,
         "billing.top_up": 60,
         "billing.finish": 120,

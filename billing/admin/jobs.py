@@ -25,6 +25,7 @@ JOBS = {
     "quota.roll_up_usage": _("Add new usage to the sums of reports"),
     "quota.forget_refusals": _("Forget calls refused a week ago"),
     "quota.keep_partitions": _("Make the months of calls, and drop old ones"),
+    "quota.work_bulk_actions": _("Work what is done to many people at once"),
     "billing.work_inbox": _("Work the events that Stripe sent"),
     "billing.top_up": _("Buy what auto top-up orders"),
     "billing.finish": _("Finish what was interrupted at Stripe"),

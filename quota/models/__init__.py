@@ -1,6 +1,7 @@
 """The rows of quota, one module a subject."""
 
 from quota.models.buckets import ClosedWindow, UsageBucket
+from quota.models.bulk_actions import BulkAction, BulkLine
 from quota.models.credits import (
     Account,
     ApiKeyMonth,
@@ -34,6 +35,8 @@ from quota.models.usage import Reservation, UsageEvent
 __all__ = [
     "Account",
     "ApiKeyMonth",
+    "BulkAction",
+    "BulkLine",
     "ClosedWindow",
     "CreditAccess",
     "CreditGrant",

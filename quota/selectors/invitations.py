@@ -16,6 +16,7 @@ from quota.models import Plan
 from quota.selectors.member_requests import open_requests, plan_names
 from quota.selectors.seats import plan_counts
 from teams.models import Invitation, Membership, Team
+from teams.permissions import with_inviters
 from teams.querysets import InvitationQuerySet
 
 
@@ -51,8 +52,10 @@ def people_counts(team: Team) -> PeopleCounts:
 
 
 def invitations_found(team: Team, *, search: str = "") -> InvitationQuerySet:
-    """The open invitations with this text in the address, the last one sent first, with who invited."""
-    rows = Invitation.objects.for_team(team).open().select_related("invited_by")
+    """The open invitations with this text in the address, the last one sent first, with who invited, and
+    whether they still may.
+    """
+    rows = with_inviters(Invitation.objects.for_team(team).open()).select_related("invited_by")
     if search:
         rows = rows.filter(email__contains=search.lower())
     return rows.order_by("-sent_at", "pk")

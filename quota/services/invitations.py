@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from quota.errors import NoFreeSeat, SeatRequestOpen
+from quota.errors import NoFreeSeat
+from quota.invitation_lines import Line
 from quota.models import Plan
 from quota.services.credit_requests import request_credits
 from quota.services.credits import allow_credits
@@ -17,21 +18,31 @@ from teams.models import Invitation, Membership, Seat, Team, User
 from teams.permissions import Right, may
 from teams.services import invitations
 from teams.services.invitations import Promise
-from teams.services.locks import lock_membership
-from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.errors import InvalidValue, Refusal
 from tokenplan.kit.transactions import one_transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """`seat` is the one that was promised and given; None where none was promised or could be given: then
-    `waits` says whether a request for it stands in the Team's inbox. `credits_wait` says so of Credits.
+    """What came of the promise. `seat` is the one that was given; where one was promised and could not be,
+    `waits` says whether a request for it stands in the Team's inbox. `has_credits` and `credits_wait` say so
+    of Credits. What was promised and neither came nor waits is gone.
     """
 
     membership: Membership
+    promise: Promise
     seat: Seat | None
     waits: bool
+    has_credits: bool
     credits_wait: bool
+
+    @property
+    def seat_gone(self) -> bool:
+        return bool(self.promise.seat_plan_code) and not (self.seat or self.waits)
+
+    @property
+    def credits_gone(self) -> bool:
+        return self.promise.gives_credits and not (self.has_credits or self.credits_wait)
 
 
 @one_transaction()
@@ -45,60 +56,68 @@ def invite(*, team: Team, email: str, role: str, promise: Promise, by: User, at:
     return invitations.invite(team=team, email=email, role=role, promise=promise, by=by, at=at)
 
 
+def invite_line(*, team: Team, line: Line, by: User, at: datetime) -> str:
+    """One line of many, and what became of it. Raises InvalidValue for what is wrong with it, and what
+    `invite` raises.
+    """
+    if line.problem:
+        raise InvalidValue(line.problem, pointer="/lines")
+    promise = Promise(line.plan_code, line.credits, line.month_cap_nanousd)
+    invite(team=team, email=line.email, role=line.role, promise=promise, by=by, at=at)
+    return _("Is invited.")
+
+
 @one_transaction()
 def join(*, token: str, by: User, at: datetime) -> Joined:
     """`by` joins the Team and gets what the invitation promised, if who promised it may still give it. Where
     that is not so, or no seat of the plan is free, joining goes on without, and a request is made in the name
-    of `by`.
+    of `by`, if it can be made.
 
-    Raises InvitationNotUsable, InvitationForAnotherAddress, AlreadyMember.
+    Raises InvitationNotUsable, InviterMayNotInvite, InvitationForAnotherAddress, AlreadyMember.
     """
     invitation = invitations.find_open(token=token, at=at)
     member = invitations.accept_invitation(token=token, by=by, at=at)
     promise = invitations.promise_of(invitation)
-    inviter = _locked_inviter(invitation)
-    seat, waits = _give_seat(member, promise, inviter, at)
-    credits_wait = promise.gives_credits and not _give_credits(member, promise, inviter, at)
-    return Joined(member, seat, waits, credits_wait)
+    inviter = invitations.lock_inviter(invitation)
+    seat = _give_seat(member, promise, inviter, at) if promise.seat_plan_code else None
+    waits = bool(promise.seat_plan_code) and seat is None and _ask_for_seat(member, promise, at)
+    has_credits = promise.gives_credits and _give_credits(member, promise, inviter, at)
+    credits_wait = promise.gives_credits and not has_credits and _ask_for_credits(member, promise, at)
+    return Joined(member, promise, seat, waits, has_credits, credits_wait)
 
 
-def _locked_inviter(invitation: Invitation) -> Membership | None:
-    """Whose rights stay as they are until the end of the transaction; None: no longer a member."""
-    found = Membership.objects.for_team(invitation.team).live().filter(user=invitation.invited_by).first()
+def _give_seat(member: Membership, promise: Promise, inviter: Membership, at: datetime) -> Seat | None:
+    if not may(inviter, Right.ASSIGN_SEAT):
+        return None
+    plan_code = promise.seat_plan_code
     try:
-        return lock_membership(found) if found else None
-    except NotFound:
+        return give_seat_of_plan(membership=member, plan_code=plan_code, by=inviter.user, at=at)
+    except NoFreeSeat:
         return None
 
 
-def _give_seat(
-    member: Membership, promise: Promise, inviter: Membership | None, at: datetime
-) -> tuple[Seat | None, bool]:
-    plan_code = promise.seat_plan_code
-    if not plan_code:
-        return None, False
+def _give_credits(member: Membership, promise: Promise, inviter: Membership, at: datetime) -> bool:
+    if not may(inviter, Right.SWITCH_CREDITS):
+        return False
+    allow_credits(membership=member, month_cap_nanousd=promise.month_cap_nanousd, at=at, by=inviter.user)
+    return True
+
+
+def _ask_for_seat(member: Membership, promise: Promise, at: datetime) -> bool:
+    """Whether a request waits: a plan that is no longer sold cannot be asked for."""
+    code = promise.seat_plan_code
     try:
-        if inviter and may(inviter, Right.ASSIGN_SEAT):
-            by = inviter.user
-            return give_seat_of_plan(membership=member, plan_code=plan_code, by=by, at=at), False
-    except NoFreeSeat:
-        pass
-    return None, _ask_for_seat(member, plan_code, at)
+        request_seat(membership=member, plan_code=code, message="", at=at, by=member.user)
+    except Refusal:
+        return False
+    return True
 
 
-def _give_credits(member: Membership, promise: Promise, inviter: Membership | None, at: datetime) -> bool:
-    """Whether they were given; else they are asked for."""
-    cap = promise.month_cap_nanousd
-    if inviter and may(inviter, Right.SWITCH_CREDITS):
-        allow_credits(membership=member, month_cap_nanousd=cap, at=at, by=inviter.user)
-        return True
-    request_credits(membership=member, wanted_nanousd=cap or None, message="", at=at, by=member.user)
-    return False
-
-
-def _ask_for_seat(member: Membership, plan_code: str, at: datetime) -> bool:
+def _ask_for_credits(member: Membership, promise: Promise, at: datetime) -> bool:
+    """Whether a request waits."""
+    wanted = promise.month_cap_nanousd or None
     try:
-        request_seat(membership=member, plan_code=plan_code, message="", at=at, by=member.user)
-    except (InvalidValue, SeatRequestOpen):  # a plan that is no longer sold cannot be asked for
+        request_credits(membership=member, wanted_nanousd=wanted, message="", at=at, by=member.user)
+    except Refusal:
         return False
     return True

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.services.credits import allow_credits, stop_credits
+from quota.services.outcomes import outcome_of
 from quota.services.seats import give_seat_of_plan
 from teams.errors import SeatNotHeld
 from teams.models import Membership, Role, User
-from teams.permissions import Right
+from teams.permissions import Right, require_now
 from teams.services import memberships, seats
-from tokenplan.kit.errors import InvalidValue, Refusal
-from tokenplan.kit.problems import UNAVAILABLE
-
-logger = logging.getLogger(__name__)
+from tokenplan.kit.errors import InvalidValue
 
 
 class Verb(TextChoices):
@@ -72,25 +70,20 @@ def act_on_each(
     *, verb: Verb, members: Iterable[Membership], terms: Terms, by: User, at: datetime
 ) -> list[Outcome]:
     """In the order of the members. What is refused for one, or fails, changes nothing for that one and stops
-    no other; only an outage of the database ends it all.
+    no other; only an outage of the database ends it all. Whether `by` may is asked for each: who loses the
+    right meanwhile is refused from then on.
     """
-    return [_outcome(verb, member, terms, by, at) for member in members]
+    outcomes = []
+    for member in members:
+        act = partial(act_on, verb=verb, member=member, terms=terms, by=by, at=at)
+        done, text = outcome_of(act, about=f"{verb} for membership {member.pk}")
+        outcomes.append(Outcome(member, done, text))
+    return outcomes
 
 
-def _outcome(verb: Verb, member: Membership, terms: Terms, by: User, at: datetime) -> Outcome:
-    try:
-        return Outcome(member, True, _act(verb, member, terms, by, at))
-    except Refusal as refusal:
-        return Outcome(member, False, refusal.detail)
-    except UNAVAILABLE:
-        raise
-    except Exception:
-        logger.exception("%s failed for membership %s", verb, member.pk)
-        return Outcome(member, False, gettext("Failed for a reason that is not known. It was logged."))
-
-
-def _act(verb: Verb, member: Membership, terms: Terms, by: User, at: datetime) -> str:
-    """Does it, and says what was done. Raises the refusals of the services."""
+def act_on(*, verb: Verb, member: Membership, terms: Terms, by: User, at: datetime) -> str:
+    """Does it, if `by` may now, and says what was done. Raises the refusals of the services."""
+    require_now(by, member.team, verb.right)
     match verb:
         case Verb.GIVE_SEAT:
             seat = give_seat_of_plan(membership=member, plan_code=terms.plan_code, by=by, at=at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
@@ -19,16 +20,17 @@ from quota.invitation_lines import Line, read_lines
 from quota.selectors.invitations import invitations_found, plans_to_promise, problems_of, promised_seats
 from quota.selectors.member_requests import plan_names
 from quota.services import invitations as service
-from quota.views.members import PAGE_SIZE
-from teams.errors import InvitationNotUsable
-from teams.models import Invitation, User
-from teams.permissions import Right
+from quota.services.bulk_actions import start_inviting
+from quota.services.outcomes import outcome_of
+from quota.views.members import PAGE_SIZE, to_bulk_action
+from teams.errors import InvitationNotUsable, InviterMayNotInvite
+from teams.models import Invitation, Role, User
+from teams.permissions import Right, may, right_to_invite
 from teams.services import invitations as of_teams
-from teams.services.invitations import Promise
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.enqueue import enqueue
-from tokenplan.kit.errors import InvalidValue, NotFound, Refusal
+from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.pages import attempt, attempt_form
 from tokenplan.kit.text import searched
 
@@ -37,7 +39,7 @@ from tokenplan.kit.text import searched
 def invitations(request: TeamRequest) -> HttpResponse:
     """The open invitations, and a form for a new one."""
     at = timezone.now()
-    form = InvitationForm(plans_to_promise(), request.POST or None)
+    form = InvitationForm(plans_to_promise(), _roles(request), request.POST or None)
     if request.method == "POST" and attempt_form(
         form,
         lambda: service.invite(
@@ -68,6 +70,10 @@ def invitations(request: TeamRequest) -> HttpResponse:
 EXAMPLE = "mia@example.com\nnoah@example.com, admin\nzoe@example.com, {plan}, 5000"
 
 
+# So many lines are one request; more are a bulk action, which is worked in the background.
+AT_ONCE = 200
+
+
 @dataclass(frozen=True, slots=True)
 class LineRow:
     """A line, and what is wrong with it, or became of it."""
@@ -88,15 +94,20 @@ def invite_many(request: TeamRequest) -> HttpResponse:
         "example": EXAMPLE.format(plan=next(iter(plans.values()), "Max")),
     }
     if request.method == "POST" and form.is_valid() and (lines := _lines(form, plans)):
+        is_bulk = len(lines) > AT_ONCE
+        if "confirm" in request.POST and is_bulk:
+            start = partial(start_inviting, team=request.team, lines=lines, by=request.user, at=at)
+            return to_bulk_action(request, start)
         if "confirm" in request.POST:
-            rows = [_invite(request, line, at) for line in lines]
+            rows = [_invited(request, line, at) for line in lines]
             enqueue(deliver_mail)
             context |= {"results": rows, "done": sum(row.done for row in rows)}
         else:
             problems = problems_of(request.team, lines)
-            rows = [_checked(line, problems) for line in lines]
+            rows = [_checked(request, line, problems) for line in lines]
             context |= {
-                "rows": rows,
+                "rows": [row for row in rows if not row.done][:AT_ONCE] if is_bulk else rows,
+                "lines_in_bulk": len(rows) if is_bulk else 0,
                 "sound": sum(row.done for row in rows),
                 "promised": promised_seats(
                     request.team, at, (row.line.plan_code for row in rows if row.done)
@@ -114,23 +125,25 @@ def _lines(form: ManyInvitationsForm, plans: dict[str, str]) -> list[Line]:
         return []
 
 
-def _checked(line: Line, problems: dict[int, str]) -> LineRow:
+def _roles(request: TeamRequest) -> list[Role]:
+    """With which this person may invite."""
+    return [role for role in (Role.MEMBER, Role.ADMIN) if may(request.membership, right_to_invite(role))]
+
+
+def _checked(request: TeamRequest, line: Line, problems: dict[int, str]) -> LineRow:
     problem = line.problem or problems.get(line.number, "")
+    if not problem and line.role not in _roles(request):
+        problem = _("Only the Owner invites somebody as Admin.")
     return LineRow(line, not problem, problem or _("Will be invited."))
 
 
-def _invite(request: TeamRequest, line: Line, at: datetime) -> LineRow:
+def _invited(request: TeamRequest, line: Line, at: datetime) -> LineRow:
     """Each line by itself: what is wrong with one stops no other."""
-    if line.problem:
-        return LineRow(line, False, line.problem)
-    promise = Promise(line.plan_code, line.credits, line.month_cap_nanousd)
-    try:
-        service.invite(
-            team=request.team, email=line.email, role=line.role, promise=promise, by=request.user, at=at
-        )
-    except Refusal as refusal:
-        return LineRow(line, False, refusal.detail)
-    return LineRow(line, True, _("Is invited."))
+
+    def invite() -> str:
+        return service.invite_line(team=request.team, line=line, by=request.user, at=at)
+
+    return LineRow(line, *outcome_of(invite, about=f"line {line.number} of invitations"))
 
 
 @team_page(post=Right.INVITE)
@@ -161,8 +174,9 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     at = timezone.now()
     try:
         invitation = of_teams.find_open(token=token, at=at)
-    except InvitationNotUsable:
-        return render(request, "quota/join.html", {"invitation": None}, status=410)
+    except (InvitationNotUsable, InviterMayNotInvite) as refusal:
+        context = {"invitation": None, "inviter_may_not": isinstance(refusal, InviterMayNotInvite)}
+        return render(request, "quota/join.html", context, status=410)
     user = request.user
     if isinstance(user, User) and request.method == "POST":
         joined = attempt(
@@ -178,8 +192,8 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     is_for_me = isinstance(user, User) and (
         EmailAddress.objects.filter(user=user, verified=True, email=invitation.email).exists()
     )
-    context = {"invitation": invitation, "is_for_me": is_for_me, "plan_names": plan_names()}
-    return render(request, "quota/join.html", context)
+    shown = {"invitation": invitation, "is_for_me": is_for_me, "plan_names": plan_names()}
+    return render(request, "quota/join.html", shown)
 
 
 def _say_what_came(request: HttpRequest, joined: service.Joined) -> None:
@@ -188,8 +202,14 @@ def _say_what_came(request: HttpRequest, joined: service.Joined) -> None:
         messages.success(request, _("You hold %(seat)s.") % {"seat": joined.seat})
     elif joined.waits:
         messages.info(request, _("The promised seat could not be given now. We asked the Team for one."))
+    elif joined.seat_gone:
+        code = joined.promise.seat_plan_code
+        gone = _("The promised %(plan)s seat could not be given: it is not sold any more. Ask for another.")
+        messages.warning(request, gone % {"plan": plan_names().get(code, code)})
     if joined.credits_wait:
         messages.info(request, _("The promised Credits could not be given. We asked the Team for them."))
+    elif joined.credits_gone:
+        messages.warning(request, _("The promised Credits could not be given. Ask the Team for them."))
 
 
 def _of_team(request: TeamRequest, pk: UUID) -> Invitation:

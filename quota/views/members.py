@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -11,12 +13,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from quota.forms import CapForm, PlanForm
+from quota.models import BulkAction
 from quota.selectors.roster import Shown, members_of, rows_of
 from quota.selectors.seats import holdings_of, plan_counts
 from quota.selectors.usage_bar import usage_bar
+from quota.services import bulk_actions
 from quota.services.members import Terms, Verb, act_on_each, counted
 from quota.services.seats import give_seat_of_plan
-from teams.models import Membership
+from quota.tasks import work_bulk_actions
+from quota.views.seat_changes import address_to_undo
+from teams.models import Membership, Seat
 from teams.permissions import Right, may, member_of, require
 from teams.querysets import MembershipQuerySet
 from teams.tasks import deliver_mail
@@ -27,8 +33,11 @@ from tokenplan.kit.pages import attempt
 from tokenplan.kit.text import searched
 
 PAGE_SIZE = 40
-# A verb for many is one request: for more people, somebody does it again.
+# A verb for so many is one request; for more it is a bulk action, which is worked in the background.
 MOST_AT_ONCE = 500
+MOST_IN_BULK = 10_000
+# Names that are shown before it is confirmed.
+NAMED = 500
 
 
 @team_page(get=Right.VIEW_MEMBERS)
@@ -44,7 +53,8 @@ def team_members(request: TeamRequest) -> HttpResponse:
         "shown": shown if shown in Shown.values else Shown.EVERYONE,
         "choices": Shown.choices,
         "verbs": [verb for verb in Verb if may(request.membership, verb.right)],
-        "most": MOST_AT_ONCE,
+        "most": MOST_IN_BULK,
+        "bulk_action": BulkAction.objects.for_team(request.team).open().first(),
     }
     return show(request, "quota/members.html", context)
 
@@ -73,10 +83,17 @@ def give_seat(request: TeamRequest, pk: int) -> HttpResponse:
         request,
         lambda: give_seat_of_plan(membership=row, plan_code=plan_code, by=request.user, at=timezone.now()),
         _("%(name)s has a seat now.") % {"name": row.user.display_name},
+        undo=lambda seat: _address_to_undo(request, row, seat),
     )
     if given:
         enqueue(deliver_mail)
     return redirect("team-member", request.team.slug, row.pk)
+
+
+def _address_to_undo(request: TeamRequest, row: Membership, seat: Seat) -> str:
+    """ "" where the member does not hold it any more."""
+    holding = seat.holdings.current().filter(membership=row).first()
+    return address_to_undo(request.team.slug, holding, before=None) if holding else ""
 
 
 @team_page(post=Right.VIEW_MEMBERS)
@@ -93,15 +110,37 @@ def act(request: TeamRequest) -> HttpResponse:
         messages.error(request, refusal.detail)
         return redirect("team-members", request.team.slug)
     form = _form(request, verb)
-    context: dict[str, object] = {"verb": verb, "members": members, "form": form}
+    context: dict[str, object] = {"verb": verb, "members": members, "form": form, "named": NAMED}
     if "confirm" in request.POST and (form is None or form.is_valid()):
         typed = form.cleaned_data if form else {}
         terms = Terms(typed.get("plan", ""), typed.get("month_cap"))
+        if len(members) > MOST_AT_ONCE:
+            return _in_bulk(request, verb, members, terms)
         outcomes = act_on_each(verb=verb, members=members, terms=terms, by=request.user, at=timezone.now())
         enqueue(deliver_mail)
         context |= {"outcomes": outcomes, "counted": counted(outcomes)}
     wrong = form is not None and bool(form.errors)
     return show(request, "quota/members_act.html", context, status=422 if wrong else 200)
+
+
+def _in_bulk(request: TeamRequest, verb: Verb, members: list[Membership], terms: Terms) -> HttpResponse:
+    def start() -> BulkAction:
+        return bulk_actions.start_for_members(
+            team=request.team, verb=verb, members=members, terms=terms, by=request.user, at=timezone.now()
+        )
+
+    return to_bulk_action(request, start)
+
+
+def to_bulk_action(request: TeamRequest, start: Callable[[], BulkAction]) -> HttpResponse:
+    """Starts it, and shows it; where another is under way, that one, with the refusal."""
+    started = attempt(request, start, _("It is under way. You may leave this page: it goes on."))
+    if started:
+        enqueue(work_bulk_actions)
+    action = started.value if started else BulkAction.objects.for_team(request.team).open().first()
+    if action is None:
+        return redirect("team-members", request.team.slug)
+    return redirect("team-bulk-action", request.team.slug, action.pk)
 
 
 def _form(request: TeamRequest, verb: Verb) -> forms.Form | None:
@@ -132,12 +171,12 @@ def _ids(request: TeamRequest) -> list[int]:
 
 
 def _at_most(found: MembershipQuerySet) -> list[Membership]:
-    members = list(found[: MOST_AT_ONCE + 1])
+    members = list(found[: MOST_IN_BULK + 1])
     if not members:
         raise InvalidValue(_("Nobody is chosen: tick the boxes of some members first."))
-    if len(members) > MOST_AT_ONCE:
+    if len(members) > MOST_IN_BULK:
         raise InvalidValue(
             _("These are more than %(most)s people. Search or filter, so that they are fewer.")
-            % {"most": MOST_AT_ONCE}
+            % {"most": MOST_IN_BULK}
         )
     return members

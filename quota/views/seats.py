@@ -24,7 +24,8 @@ from quota.selectors.seats import (
     states_of,
 )
 from quota.selectors.shown_bars import shown_bars
-from teams.models import Seat
+from quota.views.seat_changes import address_to_undo
+from teams.models import Seat, SeatHolding
 from teams.permissions import Right, member_of
 from teams.services import seats as service
 from teams.tasks import deliver_mail
@@ -78,18 +79,19 @@ def assign(request: TeamRequest, pk: int) -> HttpResponse:
     state = seat_state(_of_team(request, pk), at)
     form = AssignForm(request.POST)
 
-    def give() -> str:
+    def give() -> SeatHolding:
         to = member_of(request.team, form.cleaned_data["member"], pointer="/member")
         if state.holder is None:
-            service.assign_seat(seat=state.seat, membership=to, by=request.user, at=at)
-        else:
-            service.move_seat(seat=state.seat, to=to, by=request.user, at=at)
-        return to.user.display_name
+            return service.assign_seat(seat=state.seat, membership=to, by=request.user, at=at)
+        return service.move_seat(seat=state.seat, to=to, held_by=state.holder, by=request.user, at=at)
 
     if given := attempt_form(form, give):
         enqueue(deliver_mail)
+        name = given.value.membership.user.display_name
         messages.success(
-            request, _("%(name)s holds %(seat)s now.") % {"name": given.value, "seat": state.seat}
+            request,
+            _("%(name)s holds %(seat)s now.") % {"name": name, "seat": state.seat},
+            extra_tags=address_to_undo(request.team.slug, given.value, before=state.holder),
         )
         return redirect("team-seat", request.team.slug, state.seat.pk)
     return show(request, "quota/seat.html", _seat_context(request, state, form, at), status=422)
@@ -103,6 +105,7 @@ def free(request: TeamRequest, pk: int) -> HttpResponse:
         request,
         lambda: service.free_seat(seat=row, by=request.user, at=timezone.now()),
         _("%(seat)s is free. Its usage stays with it.") % {"seat": row},
+        undo=lambda ended: address_to_undo(request.team.slug, ended, before=ended.membership),
     )
     return redirect("team-seat", request.team.slug, row.pk)
 

@@ -16,7 +16,7 @@ from teams.api.serializers import (
 )
 from teams.api.views import TeamView
 from teams.models import Invitation
-from teams.permissions import Right
+from teams.permissions import Right, with_inviters
 from teams.services import invitations
 from teams.tasks import deliver_mail
 from tokenplan.kit.api import checked
@@ -44,13 +44,14 @@ class InvitationList(InvitationView):
 
     @extend_schema(responses=InvitationSerializer(many=True), summary="The Team's invitations, newest first")
     def get(self, request: Request, slug: str) -> Response:
-        rows = Invitation.objects.for_team(self.team).select_related("invited_by")
+        rows = with_inviters(Invitation.objects.for_team(self.team)).select_related("invited_by")
         return self.page(rows, InvitationSerializer)
 
     @extend_schema(
         request=NewInvitationSerializer,
         responses={201: InvitationSerializer},
         summary="Invite an e-mail address",
+        description="Owner and Admins invite Members; the Owner alone invites an Admin.",
     )
     def post(self, request: Request, slug: str) -> Response:
         body = checked(NewInvitationSerializer, request)
@@ -72,7 +73,8 @@ class InvitationResend(InvitationView):
         request=None,
         responses=InvitationSerializer,
         summary="Send an invitation again",
-        description="With a new link, good for 7 days; the one sent before stops working.",
+        description="With a new link, good for 7 days; the one sent before stops working. Whoever "
+        "sends it is who invites from then on.",
     )
     def post(self, request: Request, slug: str, pk: UUID) -> Response:
         now = timezone.now()

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from teams.models import AuditEntry, Invitation, Membership, PersonalAccessToken, Role, User
+from teams.services.invitations import NOTHING, Promise, promise_of
 from tokenplan.kit.api import Shape
 
 MANAGES_BILLING = "Has the Billing right, beside the role. The Owner manages billing without it."
@@ -100,6 +102,27 @@ class NewInvitationSerializer(serializers.Serializer[Invitation]):
     role = serializers.ChoiceField(INVITED_ROLES, default=Role.MEMBER.value)
 
 
+class PromiseSerializer(Shape):
+    """What joining brings: a seat of the plan with this code (null: none), and access to Credits, up to the
+    cap a calendar month (null: no cap).
+    """
+
+    plan = serializers.CharField(allow_null=True)
+    credits = serializers.BooleanField()
+    month_cap_nanousd = serializers.IntegerField(allow_null=True)
+
+
+def promised(promise: Promise) -> dict[str, Any] | None:
+    """None for one of nothing."""
+    if promise == NOTHING:
+        return None
+    return {
+        "plan": promise.seat_plan_code or None,
+        "credits": promise.gives_credits,
+        "month_cap_nanousd": promise.month_cap_nanousd,
+    }
+
+
 class InvitationSerializer(serializers.Serializer[Invitation]):
     """An invitation. Its link is in the mail and nowhere else."""
 
@@ -107,6 +130,7 @@ class InvitationSerializer(serializers.Serializer[Invitation]):
     email = serializers.EmailField()
     role = serializers.ChoiceField(INVITED_ROLES)
     status = serializers.SerializerMethodField()
+    promise = serializers.SerializerMethodField()
     invited_by = PersonSerializer()
     times_sent = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -116,13 +140,22 @@ class InvitationSerializer(serializers.Serializer[Invitation]):
     revoked_at = serializers.DateTimeField(allow_null=True)
 
     def get_status(self, invitation: Invitation) -> str:
-        """open, expired (it can be sent again), accepted or revoked."""
+        """open, void (who sent it may no longer invite), expired, accepted or revoked. Open, void and expired
+        ones can be sent again.
+        """
         now: datetime = self.context["now"]
         if invitation.accepted_at:
             return "accepted"
         if invitation.revoked_at:
             return "revoked"
-        return "open" if invitation.expires_at > now else "expired"
+        if invitation.expires_at <= now:
+            return "expired"
+        # Just sent, it has no mark: who sent it may.
+        return "open" if getattr(invitation, "inviter_may", True) else "void"
+
+    @extend_schema_field(PromiseSerializer(allow_null=True))
+    def get_promise(self, invitation: Invitation) -> dict[str, Any] | None:
+        return promised(promise_of(invitation))
 
 
 class AuditEntrySerializer(serializers.Serializer[AuditEntry]):

@@ -15,11 +15,13 @@ from teams.errors import (
     InvitationAlreadyOpen,
     InvitationForAnotherAddress,
     InvitationNotUsable,
+    InviterMayNotInvite,
 )
 from teams.invitation_tokens import hash_of, token_of
 from teams.models import Invitation, Membership, Role, Team, User
+from teams.permissions import may, require_now, right_to_invite, with_inviters
 from teams.services import audit, mail, memberships
-from teams.services.locks import lock_team
+from teams.services.locks import lock_membership, lock_team
 from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.text import clean_email
 from tokenplan.kit.transactions import one_transaction, refused_by
@@ -55,16 +57,18 @@ NOTHING = Promise()
 def invite(
     *, team: Team, email: str, role: str, by: User, at: datetime, promise: Promise = NOTHING
 ) -> Invitation:
-    """The address gets a mail with a link.
+    """The address gets a mail with a link. Only the Owner invites as Admin.
 
     An address has one open invitation per Team: send that one again instead.
 
-    Raises InvalidValue, DefaultTeamIsPersonal, AlreadyMember, InvitationAlreadyOpen.
+    Raises InvalidValue, DefaultTeamIsPersonal, AlreadyMember, InvitationAlreadyOpen, and PermissionRefused
+    or NotFound for who may not invite with this role now.
     """
     email = clean_email(email, pointer="/email")
     if role not in (Role.ADMIN, Role.MEMBER):
         raise InvalidValue(_("A person is invited as admin or member."), pointer="/role")
     team = lock_team(team)
+    require_now(by, team, right_to_invite(role))
     if team.is_default:
         raise DefaultTeamIsPersonal
     if team.memberships.live().filter(user__in=_people_at(email)).exists():
@@ -90,14 +94,24 @@ def invite(
 
 
 @one_transaction()
-def resend(*, invitation: Invitation, by: User, at: datetime) -> Invitation:
-    """A new mail with a new link, good for 7 more days; the link sent before stops working."""
+def resend(*, invitation: Invitation, by: User, at: datetime, for_inviter: bool = False) -> Invitation:
+    """A new mail with a new link, good for 7 more days; the link sent before stops working. `by` is who
+    invites from now on, but for an operator, who sends it for whoever invited.
+
+    Raises InvitationNotUsable, and PermissionRefused or NotFound for who may not invite with this role now;
+    for an operator InviterMayNotInvite.
+    """
     invitation = _lock_open(invitation)
+    if for_inviter:
+        lock_inviter(invitation)
+    else:
+        require_now(by, invitation.team, right_to_invite(invitation.role))
+        invitation.invited_by = by
     invitation.times_sent += 1
     invitation.token_hash = hash_of(token_of(invitation.pk, invitation.times_sent))
     invitation.sent_at = at
     invitation.expires_at = at + LIFETIME
-    invitation.save(update_fields=["times_sent", "token_hash", "sent_at", "expires_at"])
+    invitation.save(update_fields=["times_sent", "invited_by", "token_hash", "sent_at", "expires_at"])
     _send(invitation, by=by, at=at)
     return invitation
 
@@ -114,11 +128,12 @@ def revoke(*, invitation: Invitation, by: User | None, at: datetime) -> Invitati
 
 @one_transaction()
 def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
-    """`by` joins the Team, with a Subscription Key, if the invited address is one of theirs, verified.
+    """`by` joins the Team, with a Subscription Key, if the invited address is one of theirs, verified, and
+    who invited may still do so.
 
     The token works once.
 
-    Raises InvitationNotUsable, InvitationForAnotherAddress, AlreadyMember.
+    Raises InvitationNotUsable, InviterMayNotInvite, InvitationForAnotherAddress, AlreadyMember.
     """
     invitation = find_open(token=token, at=at)
     lock_team(invitation.team)
@@ -127,6 +142,7 @@ def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
         raise InvitationNotUsable  # sent again a moment ago
     if not EmailAddress.objects.filter(user=by, verified=True, email=invitation.email).exists():
         raise InvitationForAnotherAddress
+    lock_inviter(invitation)
     member = memberships.add_member(team=invitation.team, user=by, role=invitation.role, by=by, at=at)
     invitation.accepted_at = at
     invitation.accepted_by = by
@@ -143,16 +159,35 @@ def accept_invitation(*, token: str, by: User, at: datetime) -> Membership:
 
 
 def find_open(*, token: str, at: datetime) -> Invitation:
-    """The invitation that this link opens, with Team and inviter; InvitationNotUsable when there is none."""
+    """The invitation that this link opens, with Team and inviter. Raises InvitationNotUsable when there is
+    none, InviterMayNotInvite.
+    """
     invitation = (
-        Invitation.objects.open()
+        with_inviters(Invitation.objects.open())
         .filter(token_hash=hash_of(token), expires_at__gt=at, team__deleted_at=None)
         .select_related("team", "invited_by")
         .first()
     )
     if invitation is None:
         raise InvitationNotUsable
+    if not getattr(invitation, "inviter_may", False):
+        raise InviterMayNotInvite
     return invitation
+
+
+def lock_inviter(invitation: Invitation) -> Membership:
+    """Who sent it, with rights that stay as they are until the end of the transaction. Raises
+    InviterMayNotInvite once they do not include inviting with its role.
+    """
+    members = Membership.objects.for_team(invitation.team).live()
+    found = members.filter(user=invitation.invited_by_id).first()
+    try:
+        inviter = lock_membership(found) if found else None
+    except NotFound:
+        inviter = None
+    if inviter is None or not inviter.user.is_active or not may(inviter, right_to_invite(invitation.role)):
+        raise InviterMayNotInvite
+    return inviter
 
 
 def promise_of(invitation: Invitation) -> Promise:
@@ -188,12 +223,16 @@ def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
             "invitation_id": str(invitation.pk),
             "times_sent": invitation.times_sent,
             "team": invitation.team.name,
-            "inviter": by.display_name,
+            "inviter": invitation.invited_by.display_name,
             "role": invitation.role,
+            "seat_plan_code": invitation.seat_plan_code,
+            "gives_credits": invitation.gives_credits,
+            "month_cap_nanousd": invitation.month_cap_nanousd or 0,
+            "is_capped": invitation.month_cap_nanousd is not None,
         },
         dedupe_key=f"invitation:{invitation.pk}:{invitation.times_sent}",
         at=at,
-        language=by.language,  # whoever is not known here is asked in the words of who asks
+        language=invitation.invited_by.language,  # to whom is not known here
     )
     audit.record(
         team=invitation.team,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from teams.errors import AlreadyMember, DefaultTeamIsPersonal, OwnerMustTransferFirst
-from teams.models import Membership, Role, Team, User
+from teams.models import Invitation, Membership, Role, Team, User
+from teams.permissions import with_inviters
 from teams.services import audit, mail, seats
 from teams.services.api_keys import revoke_api_key_texts_of
 from teams.services.keys import issue_key, revoke_keys
@@ -57,7 +59,7 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
         action="role.changed",
         subject=membership.user.email,
         at=at,
-        details={"before": before, "after": role},
+        details={"before": before, "after": role, **void_invitations(team=team, of=membership.user, at=at)},
     )
     mail.queue(
         kind="role_changed",
@@ -147,7 +149,7 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
         action="member.left" if left else "member.removed",
         subject=membership.user.email,
         at=at,
-        details={"role": membership.role},
+        details={"role": membership.role, **void_invitations(team=team, of=membership.user, at=at)},
     )
     if not left:
         mail.queue(
@@ -158,3 +160,12 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
             at=at,
         )
     return membership
+
+
+def void_invitations(*, team: Team, of: User, at: datetime) -> audit.Details:
+    """For the audit log, of somebody whose rights have changed: how many open invitations of theirs no longer
+    work for it (docs/decisions/0075).
+    """
+    sent = Invitation.objects.for_team(team).open().filter(invited_by=of, expires_at__gt=at)
+    count = with_inviters(sent).filter(Q(inviter_may=False)).count()
+    return {"invitations": count} if count else {}

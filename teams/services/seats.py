@@ -5,17 +5,33 @@ Usage stays with the seat, whoever holds it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from teams.errors import MemberHasSeat, SeatNotHeld, SeatTaken
+from teams.errors import MemberHasSeat, SeatNotHeld, SeatNotUndone, SeatTaken
 from teams.models import Membership, Seat, SeatHolding, Team, User
 from teams.services import audit, mail
 from teams.services.locks import lock_membership, lock_seat, lock_team
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.transactions import one_transaction, refused_by
+
+# For so long a change of hands can be undone.
+UNDO_FOR = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A seat that changed hands, as it can be undone. `holding_id` is the holding that began then, or ended
+    where the seat is free since; `before_id` is the membership that held it before, None for nobody.
+    """
+
+    holding_id: int
+    is_held: bool
+    before_id: int | None
+    at: datetime
 
 
 @one_transaction()
@@ -77,15 +93,42 @@ def free_seat(*, seat: Seat, by: User | None, at: datetime, held_by: Membership 
 
 
 @one_transaction()
-def move_seat(*, seat: Seat, to: Membership, by: User | None, at: datetime) -> SeatHolding:
-    """The seat goes from its holder to another member, and nobody can take it in between.
+def move_seat(
+    *, seat: Seat, to: Membership, by: User | None, at: datetime, held_by: Membership | None = None
+) -> SeatHolding:
+    """The seat goes from its holder, from this member if one is named, to another member, and nobody can take
+    it in between.
 
     A refusal leaves it with its holder. Raises SeatNotHeld, MemberHasSeat, NotFound.
     """
     to = _lock_member_of(seat, to)
     seat = lock_seat(seat)
+    if held_by is not None and not seat.holdings.current().filter(membership=held_by).exists():
+        raise SeatNotHeld(_("This member no longer holds the seat."))
     _end_current(seat, by=by, at=at)
     return _start(seat, to, by=by, at=at)
+
+
+@one_transaction()
+def undo_change(*, seat: Seat, change: Change, by: User, at: datetime) -> SeatHolding:
+    """The seat is held again by whom it was held before the change, or by nobody. What was used of it stays
+    used.
+
+    Raises SeatNotUndone once it is too late, or where anything else happened to the seat since; MemberHasSeat
+    and NotFound where the member before has another seat by now, or has left.
+    """
+    if at - change.at > UNDO_FOR:
+        raise SeatNotUndone
+    before = None
+    if change.before_id is not None:
+        before = _lock_member_of(seat, Membership.objects.get(pk=change.before_id))
+    seat = lock_seat(seat)
+    newest = seat.holdings.order_by("-pk").first()
+    if newest is None or newest.pk != change.holding_id or (newest.ended_at is None) != change.is_held:
+        raise SeatNotUndone
+    if change.is_held:
+        newest = _end_current(seat, by=by, at=at, undone=True)
+    return _start(seat, before, by=by, at=at, undone=True) if before else newest
 
 
 def end_holding(*, seat: Seat, held_by: Membership, by: User | None, at: datetime) -> None:
@@ -102,7 +145,9 @@ def _lock_member_of(seat: Seat, membership: Membership) -> Membership:
     return lock_membership(membership, pointer="/member")
 
 
-def _start(seat: Seat, membership: Membership, *, by: User | None, at: datetime) -> SeatHolding:
+def _start(
+    seat: Seat, membership: Membership, *, by: User | None, at: datetime, undone: bool = False
+) -> SeatHolding:
     if membership.holdings.current().exists():
         raise MemberHasSeat
     if seat.holdings.current().exists():
@@ -120,19 +165,24 @@ def _start(seat: Seat, membership: Membership, *, by: User | None, at: datetime)
         action="seat.assigned",
         subject=membership.user.email,
         at=at,
-        details={"seat": seat.pk},
+        details=_details(seat, undone),
     )
-    mail.queue(
-        kind="seat_assigned",
-        to=membership.user.email,
-        context={"team": seat.team.name, "slug": seat.team.slug},
-        dedupe_key=f"seat_assigned:{holding.pk}",
-        at=at,
-    )
+    if not undone:  # who has it back was not told that it was gone
+        mail.queue(
+            kind="seat_assigned",
+            to=membership.user.email,
+            context={"team": seat.team.name, "slug": seat.team.slug},
+            dedupe_key=f"seat_assigned:{holding.pk}",
+            at=at,
+        )
     return holding
 
 
-def _end_current(seat: Seat, *, by: User | None, at: datetime) -> SeatHolding:
+def _details(seat: Seat, undone: bool) -> audit.Details:
+    return {"seat": seat.pk, "undone": True} if undone else {"seat": seat.pk}
+
+
+def _end_current(seat: Seat, *, by: User | None, at: datetime, undone: bool = False) -> SeatHolding:
     holding = seat.holdings.current().select_related("membership__user").first()
     if holding is None:
         raise SeatNotHeld
@@ -145,6 +195,6 @@ def _end_current(seat: Seat, *, by: User | None, at: datetime) -> SeatHolding:
         action="seat.freed",
         subject=holding.membership.user.email,
         at=at,
-        details={"seat": seat.pk},
+        details=_details(seat, undone),
     )
     return holding

@@ -17,7 +17,7 @@ from teams.services import audit, mail
 from teams.services.api_keys import revoke_api_key_texts_of
 from teams.services.keys import issue_key, revoke_keys
 from teams.services.locks import lock_team
-from teams.services.memberships import add_member
+from teams.services.memberships import add_member, void_invitations
 from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
 from tokenplan.kit.text import clean_email, clean_name
 from tokenplan.kit.transactions import broken_constraint, one_transaction
@@ -96,7 +96,11 @@ def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datet
     if after == before:
         raise InvalidValue(_("This member already owns the Team."), pointer="/member")
     _change_owner(before, after)
-    about = {"before": before.user.email, "after": after.user.email}
+    about = {
+        "before": before.user.email,
+        "after": after.user.email,
+        **void_invitations(team=team, of=before.user, at=at),
+    }
     entry = audit.record(
         team=team, by=by, action="ownership.transferred", subject=after.user.email, at=at, details=about
     )
@@ -124,7 +128,12 @@ def hand_team_over(*, team: Team, email: str, reason: str, by: User, at: datetim
     before = _owner_among(members)
     after = next(member for member in members.values() if member.user_id == user.pk)
     _change_owner(before, after)
-    about = {"before": before.user.email, "after": after.user.email, "reason": reason}
+    about = {
+        "before": before.user.email,
+        "after": after.user.email,
+        "reason": reason,
+        **void_invitations(team=team, of=before.user, at=at),
+    }
     entry = audit.record(
         team=team, by=by, action="ownership.handed_over", subject=after.user.email, at=at, details=about
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from billing.models import Checkout
+from quota.services.bulk_actions import start_inviting
 from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import Role, Team, User
@@ -45,6 +46,7 @@ def make_rows() -> Made:
     api_key = make_api_key(scene.owner, "batch")
     rows = {
         "api key": api_key.pk,
+        "bulk action": start_inviting(team=team, lines=[], by=scene.owner.user, at=T0).pk,
         "member": spare.pk,
         "seat": scene.seat.pk,
         "invitation": invitation.pk,

@@ -9,6 +9,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from quota.invitation_lines import read_lines
+from quota.services.bulk_actions import start_inviting, work_next_line
+from tests.helpers.axe import violations
 from tests.helpers.browsing import arrive, last_link, overhang, path_of
 from tests.helpers.factories import make_plan, make_seat, make_team, make_user, owner_of
 
@@ -56,6 +59,9 @@ def test_many_are_invited_one_joins_with_a_seat_and_it_is_moved_back(
     expect(main).to_contain_text(f"{owner.email} holds Seat 1 now.")
     page.get_by_role("button", name="Back to kim@example.com").click()
     expect(main).to_contain_text("kim@example.com holds Seat 1 now.")
+    page.get_by_role("button", name="Undo").click()
+    expect(main).to_contain_text("Undone: Seat 1 is as it was before.")
+    expect(main).to_contain_text(f"Held by {owner.email}.")
 
 
 def test_all_of_a_page_are_ticked_with_one_box_also_after_a_search(
@@ -72,3 +78,27 @@ def test_all_of_a_page_are_ticked_with_one_box_also_after_a_search(
     page.get_by_label("What to do").select_option("stop-credits")
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("main")).to_contain_text("This is for one person:")
+
+
+def test_a_bulk_action_says_by_itself_how_far_it_is(browser_page: Page, live_server: LiveServer) -> None:
+    page, url, at = browser_page, live_server.url, timezone.now()
+    team = make_team("Acme")
+    owner = owner_of(team).user
+    lines = read_lines("kim@example.com\nnobody", {})
+    action = start_inviting(team=team, lines=lines, by=owner, at=at)
+    main = page.get_by_role("main")
+    arrive(page, url, owner)
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(f"{url}/teams/acme/bulk/{action.pk}/")
+    expect(main).to_contain_text("Done: 0. Refused: 0. Left: 2.")
+    assert overhang(page) == 0
+    page.get_by_role("button", name="Stop").focus()
+    work_next_line(at=at)
+    expect(main).to_contain_text("Done: 1. Refused: 0. Left: 1.")
+    expect(main).to_contain_text("Is invited.")
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    while work_next_line(at=at):
+        pass
+    expect(main).to_contain_text("All lines are worked.")
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    assert violations(page, "main") == []

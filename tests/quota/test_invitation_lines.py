@@ -68,5 +68,5 @@ def test_lines_keep_their_numbers_and_an_address_counts_once() -> None:
 def test_too_many_lines_are_refused_whole() -> None:
     text = "\n".join(f"p{number}@example.com" for number in range(MOST_LINES))
     assert len(read_lines(text, PLANS)) == MOST_LINES
-    with pytest.raises(InvalidValue, match="These are 201 lines; send at most 200"):
+    with pytest.raises(InvalidValue, match="These are 5001 lines; send at most 5000"):
         read_lines(text + "\none@example.com", PLANS)

@@ -12,12 +12,15 @@ import time_machine
 from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
+from django.test import TestCase
 from django.utils import timezone
 
 from quota import tasks
 from quota.errors import NoUsableResources
+from quota.invitation_lines import read_lines
 from quota.models import ClosedWindow, CreditGrant, ReconcileRun, Reservation, UsageRollup
 from quota.services import rollups
+from quota.services.bulk_actions import start_inviting
 from quota.services.refusals import remember_refusal
 from teams.models import Mail, User
 from tests.helpers.drift import plant
@@ -165,9 +168,30 @@ def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
         "quota.reconcile",
         "quota.roll_up_usage",
         "quota.send_notices",
+        "quota.work_bulk_actions",
         "billing.finish",
         "billing.reconcile",
         "billing.top_up",
         "billing.work_inbox",
     }
     assert scheduled <= set(current_app.tasks)
+
+
+def test_a_bulk_action_is_worked_in_turns(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("tokenplan.kit.enqueue._send", lambda task: sent.append(task.name))
+    start_inviting(
+        team=scene.team,
+        lines=read_lines("one@example.com\ntwo@example.com", {}),
+        by=scene.owner.user,
+        at=T0,
+    )
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        monkeypatch.setattr(tasks, "BULK_SECONDS", -1)
+        assert tasks.work_bulk_actions() == 1
+    assert sent == ["quota.work_bulk_actions", "teams.deliver_mail"]
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        monkeypatch.setattr(tasks, "BULK_SECONDS", 60)
+        assert [tasks.work_bulk_actions(), tasks.work_bulk_actions()] == [2, 0]
+    assert sent[2:] == ["teams.deliver_mail"]
+    assert Mail.objects.filter(kind="invitation").count() == 2

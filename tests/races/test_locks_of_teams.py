@@ -11,7 +11,13 @@ from datetime import timedelta
 
 import pytest
 
-from teams.errors import InvitationNotUsable, OwnerMustTransferFirst, TeamHasLiveSeats
+from teams.errors import (
+    InvitationNotUsable,
+    InviterMayNotInvite,
+    OwnerMustTransferFirst,
+    SeatNotUndone,
+    TeamHasLiveSeats,
+)
 from teams.invitation_tokens import token_of
 from teams.models import AuditEntry, Invitation, Membership, Role, Seat, SeatHolding, Team
 from teams.services import accounts, invitations, keys, memberships, seats, teams
@@ -113,6 +119,31 @@ def accepted_while_it_is_revoked() -> Case:
         lambda: invitations.accept_invitation(token=token_of(invitation.pk, 1), by=we.new, at=LATER),
         lambda: not we.new.memberships.live().filter(team=we.team).exists(),
         InvitationNotUsable,
+    )
+
+
+def accepted_while_who_invited_leaves() -> Case:
+    we = People()
+    admin = make_member(we.team, role=Role.ADMIN)
+    invitation = invitations.invite(team=we.team, email=we.new.email, role="member", by=admin.user, at=NOON)
+    return Case(
+        lambda: we.leave(admin),
+        lambda: invitations.accept_invitation(token=token_of(invitation.pk, 1), by=we.new, at=LATER),
+        lambda: not we.new.memberships.live().filter(team=we.team).exists(),
+        InviterMayNotInvite,
+    )
+
+
+def undone_while_it_moves_on() -> Case:
+    we = People()
+    seat = we.seat()
+    holding = we.assign(seat, we.bob)
+    change = seats.Change(holding.pk, True, None, LATER)
+    return Case(
+        lambda: seats.move_seat(seat=seat, to=we.eve, by=None, at=LATER),
+        lambda: seats.undo_change(seat=seat, change=change, by=we.owner.user, at=LATER),
+        lambda: we.held_by(seat) == [we.eve.pk],
+        SeatNotUndone,
     )
 
 
@@ -300,7 +331,9 @@ CASES: list[Callable[[], Case]] = [
     sent_again_while_it_is_revoked,
     revoked_while_it_is_accepted,
     accepted_while_it_is_revoked,
+    accepted_while_who_invited_leaves,
     a_key_revoked_while_it_is_rotated,
+    undone_while_it_moves_on,
     a_role_given_by_who_hands_over_the_team,
     a_role_given_to_who_leaves,
     removed_while_becoming_the_owner,

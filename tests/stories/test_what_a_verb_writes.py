@@ -41,6 +41,7 @@ from teams.services import (
     teams,
 )
 from teams.services.invitations import Promise
+from teams.services.seats import Change
 from tests.helpers.factories import T0, USD
 from tests.helpers.life import HOUR, NOW
 from tests.helpers.verbs_of_billing import BILLING, Verb
@@ -134,6 +135,15 @@ TEAMS: dict[str, Verb] = {
     "move a seat": (
         lambda w: seats.move_seat(seat=w.seat, to=w.dan, by=None, at=NOW),
         "AuditEntry +2, Mail +1, SeatHolding +1, SeatHolding ~1",
+    ),
+    "undo that a seat was freed": (
+        lambda w: seats.undo_change(
+            seat=w.seat,
+            change=Change(seats.free_seat(seat=w.seat, by=None, at=NOW).pk, False, w.bob.pk, NOW),
+            by=w.owner_user,
+            at=NOW,
+        ),
+        "AuditEntry +2, SeatHolding +1, SeatHolding ~1",
     ),
     "free a seat": (lambda w: seats.free_seat(seat=w.seat, by=None, at=NOW), "AuditEntry +1, SeatHolding ~1"),
     "remove a seat": (

@@ -3,8 +3,9 @@
 import pytest
 
 from teams.models import Membership, Role, Team
-from teams.permissions import Right, api_key_of, may, member_of, membership_of, require
-from teams.services.memberships import end_membership, set_billing_right
+from teams.permissions import Right, api_key_of, may, member_of, membership_of, require, require_now
+from teams.services.accounts import deactivate
+from teams.services.memberships import change_role, end_membership, set_billing_right
 from tests.helpers.factories import T0, make_api_key, make_member, make_team, make_user, owner_of
 from tokenplan.kit.errors import NotFound, PermissionRefused
 
@@ -12,7 +13,7 @@ from tokenplan.kit.errors import NotFound, PermissionRefused
 OF_EVERYONE = {Right.USE, Right.VIEW_TEAM}
 OF_THE_OWNER = {
     *(Right.CHANGE_ROLE, Right.RENAME, Right.SET_OVERFLOW, Right.MANAGE_BILLING),
-    *(Right.TRANSFER, Right.DELETE_TEAM),
+    *(Right.TRANSFER, Right.DELETE_TEAM, Right.INVITE_ADMIN),
 }
 OF_MANAGERS = set(Right) - OF_EVERYONE - OF_THE_OWNER
 
@@ -136,3 +137,17 @@ def test_a_member_of_another_team_is_no_member(team: Team) -> None:
         member_of(team, stranger.pk, pointer="/member")
     assert refusal.value.pointer == "/member"
     assert member_of(team, owner_of(team).pk) == owner_of(team)
+
+
+def test_what_goes_on_after_its_request_is_asked_about_anew(team: Team) -> None:
+    """By the role of this moment, not by that of the membership one holds."""
+    admin = make_member(team, role=Role.ADMIN)
+    assert require_now(admin.user, team, Right.INVITE) == admin
+    change_role(membership=admin, role=Role.MEMBER, by=owner_of(team).user, at=T0)
+    assert require_now(admin.user, team, Right.USE).role == Role.MEMBER
+    with pytest.raises(PermissionRefused):
+        require_now(admin.user, team, Right.INVITE)
+    deactivate(user=admin.user, by=None, at=T0)
+    for user in (admin.user, make_user(), owner_of(make_team(owner=make_user())).user):
+        with pytest.raises(NotFound, match="Whoever asked for this is no longer a member of the Team"):
+            require_now(user, team, Right.USE)

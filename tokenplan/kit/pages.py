@@ -62,14 +62,18 @@ class Done(Generic[T]):
     value: T
 
 
-def attempt(request: HttpRequest, verb: Callable[[], T], done: str) -> Done[T] | None:
-    """Calls the service; the next page shows `done`, or why it was refused. Returns None for a refusal."""
+def attempt(
+    request: HttpRequest, verb: Callable[[], T], done: str, *, undo: Callable[[T], str] | None = None
+) -> Done[T] | None:
+    """Calls the service; the next page shows `done`, or why it was refused. Returns None for a refusal.
+    `undo` has the address where what was done can be undone, which is offered beside it.
+    """
     try:
         value = verb()
     except Refusal as refusal:
         messages.error(request, sentence(refusal.detail))
         return None
-    messages.success(request, done)
+    messages.success(request, done, extra_tags=undo(value) if undo else "")
     return Done(value)
 
 

@@ -13,6 +13,7 @@ WORKERS: dict[str, tuple[str, ...]] = {
         "quota.forget_refusals",
         "quota.roll_up_usage",
         "quota.keep_partitions",
+        "quota.work_bulk_actions",
         "quota.reconcile",
     ),
 }

@@ -8,12 +8,13 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from quota.models import CreditAccess, CreditRequest, SeatRequest
+from quota.money import MAX_NANOUSD
 from quota.selectors.invitations import promised_seats
 from quota.services.invitations import invite, join
 from teams.invitation_tokens import token_of
 from teams.models import AuditEntry, Invitation, SeatHolding, Team
+from teams.permissions import TABLE, Right
 from teams.services.invitations import Promise
-from teams.services.memberships import change_role, end_membership
 from tests.helpers.factories import (
     CREDIT,
     T0,
@@ -85,23 +86,17 @@ def test_without_a_free_seat_joining_goes_on_and_a_request_waits() -> None:
     assert (request.membership, request.plan_code, request.closed_at) == (joined.membership, "max", None)
 
 
-@pytest.mark.parametrize("gone", ["demoted", "left"])
-def test_who_may_no_longer_give_has_promised_in_vain_and_it_is_asked_for(gone: str) -> None:
+def test_what_the_inviter_may_not_give_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     team = make_team()
     make_seat(team, make_plan("max"))
-    admin = make_member(team, role="admin")
-    promise = Promise("max", gives_credits=True, month_cap_nanousd=5000 * CREDIT)
-    invitation = invite(
-        team=team, email="new@example.com", role="member", promise=promise, by=admin.user, at=T0
-    )
-    if gone == "left":
-        end_membership(membership=admin, by=admin.user, at=T0)
-    else:
-        change_role(membership=admin, role="member", by=owner_of(team).user, at=T0)
+    token = invited(team, Promise("max", gives_credits=True, month_cap_nanousd=5000 * CREDIT))
+    for right in (Right.ASSIGN_SEAT, Right.SWITCH_CREDITS):
+        monkeypatch.setitem(TABLE, right, frozenset())
 
-    joined = join(token=token_of(invitation.pk, 1), by=make_user("new@example.com"), at=LATER)
+    joined = join(token=token, by=make_user("new@example.com"), at=LATER)
 
-    assert (joined.seat, joined.waits, joined.credits_wait) == (None, True, True)
+    assert (joined.seat, joined.waits, joined.seat_gone) == (None, True, False)
+    assert (joined.has_credits, joined.credits_wait, joined.credits_gone) == (False, True, False)
     assert not SeatHolding.objects.current().filter(membership=joined.membership).exists()
     assert not CreditAccess.objects.filter(membership=joined.membership, allowed=True).exists()
     asked = SeatRequest.objects.get(membership=joined.membership)
@@ -109,14 +104,23 @@ def test_who_may_no_longer_give_has_promised_in_vain_and_it_is_asked_for(gone: s
     assert CreditRequest.objects.get(membership=joined.membership).wanted_nanousd == 5000 * CREDIT
 
 
-def test_a_plan_that_is_no_longer_sold_is_not_asked_for() -> None:
+def test_what_can_neither_be_given_nor_asked_for_stops_nobody_from_joining(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Credits to which nobody may give access, and of which more are promised than can be asked for."""
     team = make_team()
     plan = make_plan("max")
-    token = invited(team, Promise("max"))
+    token = invited(team, Promise("max", gives_credits=True, month_cap_nanousd=MAX_NANOUSD + 1))
     type(plan).objects.filter(pk=plan.pk).update(sellable=False)
+    monkeypatch.setitem(TABLE, Right.SWITCH_CREDITS, frozenset())
+
     joined = join(token=token, by=make_user("new@example.com"), at=LATER)
-    assert (joined.seat, joined.waits) == (None, False)
+
+    assert (joined.seat, joined.waits, joined.seat_gone) == (None, False, True)
+    assert (joined.has_credits, joined.credits_wait, joined.credits_gone) == (False, False, True)
+    assert joined.membership.ended_at is None
     assert not SeatRequest.objects.exists()
+    assert not CreditRequest.objects.exists()
 
 
 def test_a_plan_that_there_is_not_is_not_promised() -> None:

@@ -24,6 +24,7 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
+from tests.helpers.people import everything
 
 pytestmark = pytest.mark.django_db
 LATER = T0 + timedelta(hours=1)
@@ -112,6 +113,47 @@ def test_what_fails_for_one_is_said_and_stops_no_other(
     ]
     roles = {member.user.email: member.role for member in Membership.objects.filter(team=people[0].team)}
     assert (roles["ann@example.com"], roles["bob@example.com"]) == (Role.MEMBER, Role.ADMIN)
+
+
+def test_who_loses_the_right_in_the_middle_is_refused_from_then_on(
+    team: Team, people: list[Membership], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in another tab: the page that asks for it all was let in while the right was there."""
+    owner, ann, bob = people
+    admin = make_member(team, role=Role.ADMIN)
+    end = memberships.end_membership
+
+    def demoted_after_ann(*, membership: Membership, **more: Any) -> Membership:
+        ended = end(membership=membership, **more)
+        memberships.change_role(membership=admin, role="member", by=owner.user, at=LATER)
+        return ended
+
+    monkeypatch.setattr(memberships, "end_membership", demoted_after_ann)
+    outcomes = act_on_each(verb=Verb.REMOVE, members=[ann, bob], terms=NOTHING, by=admin.user, at=LATER)
+    assert [(outcome.done, outcome.text) for outcome in outcomes] == [
+        (True, "Is no longer a member. The key stopped working."),
+        (
+            False,
+            f"To remove a member, you need to be Owner or Admin of this Team. Ask {owner.user.display_name}.",
+        ),
+    ]
+    assert set(Membership.objects.for_team(team).live()) == {owner, bob, admin}
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_each_verb_asks_for_each_whether_the_actor_is_still_there(
+    verb: Verb, team: Team, people: list[Membership]
+) -> None:
+    make_seat(team, make_plan("max"))
+    make_seat(team, holder=people[1])
+    memberships.end_membership(membership=people[2], by=None, at=T0)
+    before = everything()
+    terms = Terms("max")
+    outcomes = act_on_each(verb=verb, members=people[1:2], terms=terms, by=people[2].user, at=LATER)
+    assert [(outcome.done, outcome.text) for outcome in outcomes] == [
+        (False, "Whoever asked for this is no longer a member of the Team.")
+    ]
+    assert everything() == before
 
 
 def test_an_outage_ends_it_all(people: list[Membership], monkeypatch: pytest.MonkeyPatch) -> None:

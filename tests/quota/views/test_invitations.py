@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -13,6 +14,7 @@ from django.test import Client
 from teams.invitation_tokens import token_of
 from teams.models import Invitation, Mail, Membership, Role, SubscriptionKey, Team, User
 from teams.services import invitations
+from teams.services.memberships import change_role
 from tests.helpers.factories import (
     CREDIT,
     T0,
@@ -247,10 +249,10 @@ def test_many_are_invited_each_by_itself_and_again_nobody_twice(team: Team, owne
 
 
 def test_too_many_lines_are_refused_at_their_field(team: Team, owner: Client) -> None:
-    lines = "\n".join(f"p{number}@example.com" for number in range(201))
+    lines = "\n".join(f"p{number}@example.com" for number in range(5001))
     answer = owner.post("/teams/acme/invitations/many/", {"lines": lines, "confirm": 1})
     assert answer.status_code == 422
-    assert "These are 201 lines; send at most 200 at a time." in words(answer)
+    assert "These are 5001 lines; send at most 5000 at a time." in words(answer)
     assert not Invitation.objects.exists()
 
 
@@ -262,3 +264,92 @@ def test_invitations_are_found_by_a_part_of_the_address(team: Team, owner: Clien
     assert "mia@example.com" in page
     assert "noah@example.com" not in page
     assert "No invited address has this text." in read(owner, "/teams/acme/invitations/?q=zoe")
+
+
+def test_an_admin_invites_members_and_the_owner_alone_an_admin(team: Team, as_user: AsUser) -> None:
+    admin = as_user(make_member(team, make_user("ann@example.com"), role=Role.ADMIN).user)
+    url = "/teams/acme/invitations/"
+    assert 'value="admin"' not in admin.get(url).content.decode()
+    assert admin.post(url, {"email": "new@example.com", "role": "admin"}).status_code == 422
+    lines = {"lines": "new@example.com, admin\ntwo@example.com"}
+    checked = words(admin.post(f"{url}many/", lines))
+    assert "1 new@example.com Admin – Not invited Only the Owner invites somebody as Admin." in checked
+    assert "Invite one person" in checked
+    done = words(admin.post(f"{url}many/", {**lines, "confirm": 1}))
+    assert "1 of 2 lines were invited." in done
+    assert (
+        "1 new@example.com Admin – Not invited To invite somebody as Admin, you need to be Owner of this"
+        in done
+    )
+    assert [(row.email, row.role) for row in Invitation.objects.all()] == [("two@example.com", "member")]
+
+
+def test_who_is_invited_by_somebody_demoted_reads_why_and_the_list_says_so(
+    team: Team, owner: Client, as_user: AsUser
+) -> None:
+    ann = make_member(team, make_user("ann@example.com"), role=Role.ADMIN)
+    made = invitations.invite(team=team, email="new@example.com", role="member", by=ann.user, at=T0)
+    change_role(membership=ann, role="member", by=owner_of(team).user, at=T0)
+    page = read(owner, "/teams/acme/invitations/")
+    assert "No longer works Who sent it may no longer invite. Send it again in your own name" in page
+    client = as_user(make_user("new@example.com"))
+    answer = client.get(f"/invitations/{token_of(made.pk, 1)}/")
+    assert answer.status_code == 410
+    assert "Whoever sent it may no longer invite you to the Team. Ask somebody else there" in words(answer)
+    submit(owner, f"/teams/acme/invitations/{made.pk}/resend/")
+    assert "No longer works" not in read(owner, "/teams/acme/invitations/")
+    assert "You are now a member of Acme." in submit(client, f"/invitations/{token_of(made.pk, 2)}/")
+
+
+def test_who_loses_the_right_between_two_lines_invites_nobody_more(
+    team: Team, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = make_member(team, make_user("ann@example.com"), role=Role.ADMIN)
+    invite = invitations.invite
+
+    def demoted_after_the_first(**asked: Any) -> Invitation:
+        made = invite(**asked)
+        change_role(membership=ann, role="member", by=owner_of(team).user, at=T0)
+        return made
+
+    monkeypatch.setattr(invitations, "invite", demoted_after_the_first)
+    lines = "one@example.com\ntwo@example.com\nthree@example.com"
+    page = words(as_user(ann.user).post("/teams/acme/invitations/many/", {"lines": lines, "confirm": 1}))
+    said = (
+        "To invite people, and send again or revoke invitations, you need to be Owner or Admin of this Team."
+    )
+    assert "1 one@example.com Member – ✓ Is invited." in page
+    assert f"2 two@example.com Member – Not invited {said}" in page
+    assert f"3 three@example.com Member – Not invited {said}" in page
+    assert [row.email for row in Invitation.objects.all()] == ["one@example.com"]
+
+
+def test_what_fails_for_one_line_stops_no_other(
+    team: Team, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invite = invitations.invite
+
+    def fails_for_one(*, email: str, **more: Any) -> Invitation:
+        made = invite(email=email, **more)
+        if email == "one@example.com":
+            raise ZeroDivisionError
+        return made
+
+    monkeypatch.setattr(invitations, "invite", fails_for_one)
+    lines = {"lines": "one@example.com\ntwo@example.com", "confirm": 1}
+    page = words(owner.post("/teams/acme/invitations/many/", lines))
+    assert "1 one@example.com Member – Not invited Failed for a reason that is not known." in page
+    assert "2 two@example.com Member – ✓ Is invited." in page
+    assert [row.email for row in Invitation.objects.all()] == ["two@example.com"]
+    assert Mail.objects.filter(kind="invitation").count() == 1
+
+
+def test_whoever_was_promised_a_plan_that_is_no_longer_sold_reads_so(
+    team: Team, owner: Client, as_user: AsUser
+) -> None:
+    plan = make_plan("max")
+    submit(owner, "/teams/acme/invitations/", email="new@example.com", role="member", plan="max")
+    type(plan).objects.update(sellable=False)
+    link = f"/invitations/{token_of(Invitation.objects.get().pk, 1)}/"
+    page = submit(as_user(make_user("new@example.com")), link)
+    assert "The promised Max seat could not be given: it is not sold any more. Ask for another." in page

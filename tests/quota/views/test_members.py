@@ -227,10 +227,10 @@ def test_a_verb_for_nobody_changes_nothing(
     assert stranger.ended_at is None
 
 
-def test_more_people_than_one_request_can_serve_are_refused(
+def test_more_people_than_a_bulk_action_may_have_are_refused(
     team: Team, owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quota.views.members.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("quota.views.members.MOST_IN_BULK", 1)
     make_member(team)
     page = submit(owner, "/teams/acme/members/act/", verb="remove", scope="found")
     assert "These are more than 1 people. Search or filter, so that they are fewer." in page

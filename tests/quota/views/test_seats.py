@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from quota.services.entitlements import entitle_seat, suspend_seat, withdraw_seat
 from quota.views.seats import PAGE_SIZE
 from teams.models import SeatHolding, User
+from teams.services.seats import UNDO_FOR
 from tests.helpers.factories import (
     T0,
     make_desk,
@@ -24,7 +27,7 @@ from tests.helpers.factories import (
     make_team,
     make_user,
 )
-from tests.helpers.reading import read, submit, words
+from tests.helpers.reading import Page, read, submit, words
 
 pytestmark = pytest.mark.django_db
 
@@ -228,3 +231,37 @@ def test_many_seats_come_in_pages_of_one_weight_and_as_many_queries(as_user: AsU
     assert many == few
     assert page.count("</a></th>") == PAGE_SIZE
     assert len(page.encode()) < 200_000
+
+
+def undo_address(response: Page) -> str:
+    """Where the button beside the message leads."""
+    (address,) = re.findall(r'action="([^"]*/undo/[^"]*)"', response.content.decode())
+    return html.unescape(str(address))
+
+
+def test_what_was_done_to_a_seat_is_undone_with_one_click_for_some_minutes(as_user: AsUser) -> None:
+    scene = make_scene()
+    mia = make_member(scene.team, make_user("mia@example.com"))
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/{scene.seat.pk}/"
+
+    moved = client.post(f"{url}assign/", {"member": mia.pk}, follow=True)
+    assert "mia@example.com holds Seat 1 now. Undo" in words(moved)
+    assert "Undone: Seat 1 is as it was before." in submit(client, undo_address(moved))
+    assert SeatHolding.objects.current().get().membership == scene.owner
+    assert "This cannot be undone any more" in submit(client, undo_address(moved))
+
+    freed = client.post(f"{url}free/", follow=True)
+    with time_machine.travel(T0 + UNDO_FOR + timedelta(seconds=1), tick=False):
+        assert "This cannot be undone any more" in submit(client, undo_address(freed))
+    assert not SeatHolding.objects.current().exists()
+
+    given = client.post(f"/teams/{scene.team.slug}/members/{mia.pk}/seat/", {"plan": "max"}, follow=True)
+    assert "mia@example.com has a seat now. Undo" in words(given)
+    for wrong in ("", "?change=x", "?change=" + undo_address(given)[-40:]):
+        assert "This cannot be undone any more" in submit(client, f"{url}undo/{wrong}")
+    assert SeatHolding.objects.current().get().membership == mia
+    other = make_seat(scene.team, scene.plan)
+    elsewhere = undo_address(given).replace(f"/{scene.seat.pk}/", f"/{other.pk}/")
+    assert "This cannot be undone any more" in submit(client, elsewhere)
+    assert "Undone: Seat 1 is as it was before." in submit(client, undo_address(given))
+    assert not SeatHolding.objects.current().exists()

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from teams.models import Invitation, Mail
-from tests.helpers.people import everything, person, team
+from teams.services.memberships import change_role
+from tests.helpers.people import everything, member, person, team
 from tests.helpers.signed_in_client import send, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +77,24 @@ def test_nobody_is_invited_into_a_default_team() -> None:
     path = f"/teams/{ann.default_team.slug}/invitations"
     status, answer = send(signed_in(own), "POST", path, {"email": "bob@example.com"})
     assert (status, answer["code"]) == (409, "default_team_is_personal")
+
+
+def test_an_admin_invites_no_admin_and_one_whose_sender_was_demoted_is_void() -> None:
+    owner = team()
+    ann = member(owner.team, "ann@example.com", role="admin")
+    admin, path = signed_in(ann), "/teams/acme/invitations"
+    status, answer = send(admin, "POST", path, {"email": "bob@example.com", "role": "admin"})
+    assert (status, answer["code"]) == (403, "permission_denied")
+    assert answer["detail"] == (
+        "To invite somebody as Admin, you need to be Owner of this Team. Ask owner@acme.example."
+    )
+    status, made = send(admin, "POST", path, {"email": "bob@example.com"})
+    assert (status, made["status"], made["promise"]) == (201, "open", None)
+    Invitation.objects.update(seat_plan_code="max", gives_credits=True, month_cap_nanousd=7)
+    change_role(membership=ann, role="member", by=owner.user, at=timezone.now())
+    client = signed_in(owner)
+    [listed] = send(client, "GET", path)[1]["results"]
+    assert (listed["status"], listed["invited_by"]["email"]) == ("void", "ann@example.com")
+    assert listed["promise"] == {"plan": "max", "credits": True, "month_cap_nanousd": 7}
+    again = send(client, "POST", f"{path}/{made['id']}/resend")[1]
+    assert (again["status"], again["invited_by"]["email"]) == ("open", "owner@acme.example")

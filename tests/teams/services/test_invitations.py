@@ -1,25 +1,30 @@
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.mail import EmailMessage
 
+from teams.audit_sentences import SENTENCES, Said
 from teams.errors import (
     AlreadyMember,
     DefaultTeamIsPersonal,
     InvitationAlreadyOpen,
     InvitationForAnotherAddress,
     InvitationNotUsable,
+    InviterMayNotInvite,
 )
 from teams.invitation_tokens import hash_of, token_of
 from teams.models import AuditEntry, Invitation, Mail, Membership, Role, Team
-from teams.services import invitations, mail, memberships
+from teams.services import accounts, invitations, mail, memberships, teams
+from teams.services.invitations import Promise
 from teams.services.locks import lock_team
 from teams.services.teams import delete_team
+from tests.helpers.factories import CREDIT, make_plan
 from tests.helpers.people import NOON, everything, member, person, team
 from tests.helpers.races import race
-from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -245,3 +250,143 @@ def test_a_link_that_is_replaced_while_it_is_being_used_is_refused(monkeypatch: 
         patch.setattr("teams.services.invitations.lock_team", lock_after_resending)
         invitations.accept_invitation(token=token, by=bob, at=LATER)
     assert not owner.team.memberships.filter(user=bob).exists()
+
+
+def demoted(admin: Membership, owner: Membership) -> None:
+    memberships.change_role(membership=admin, role="member", by=owner.user, at=LATER)
+
+
+def removed(admin: Membership, owner: Membership) -> None:
+    memberships.end_membership(membership=admin, by=owner.user, at=LATER)
+
+
+def left(admin: Membership, owner: Membership) -> None:
+    memberships.end_membership(membership=admin, by=admin.user, at=LATER)
+
+
+LOST: dict[Callable[[Membership, Membership], None], str] = {
+    demoted: "Changed the role of ann@example.com from Admin to Member.",
+    removed: "Removed ann@example.com from the Team.",
+    left: "ann@example.com left the Team.",
+}
+
+
+@pytest.mark.parametrize("lose", LOST)
+def test_an_invitation_is_as_good_as_the_right_of_who_sent_it(
+    lose: Callable[[Membership, Membership], None],
+) -> None:
+    owner = team()
+    ann = member(owner.team, "ann@example.com", role="admin")
+    invitation, token = invited(ann)
+    bob = person("bob@example.com")
+    lose(ann, owner)
+
+    entry = AuditEntry.objects.latest("pk")
+    assert entry.details["invitations"] == 1
+    said = SENTENCES[entry.action](Said(entry.subject, entry.details, "", {}))
+    assert said == f"{LOST[lose]} 1 open invitation of theirs no longer works."
+    before = everything()
+    with pytest.raises(InviterMayNotInvite):
+        invitations.find_open(token=token, at=LATER)
+    with pytest.raises(InviterMayNotInvite):
+        invitations.accept_invitation(token=token, by=bob, at=LATER)
+    assert everything() == before
+
+    again = invitations.resend(invitation=invitation, by=owner.user, at=LATER)
+    assert again.invited_by == owner.user
+    joined = invitations.accept_invitation(token=token_of(invitation.pk, 2), by=bob, at=LATER)
+    assert (joined.user, joined.role) == (bob, Role.MEMBER)
+
+
+def test_an_inviter_whose_account_is_closed_invites_nobody() -> None:
+    owner = team()
+    ann = member(owner.team, "ann@example.com", role="admin")
+    _, token = invited(ann)
+    accounts.deactivate(user=ann.user, by=None, at=LATER)
+    with pytest.raises(InviterMayNotInvite):
+        invitations.accept_invitation(token=token, by=person("bob@example.com"), at=LATER)
+
+
+def test_the_right_is_asked_for_under_the_lock_when_it_is_lost_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = team()
+    ann = member(owner.team, "ann@example.com", role="admin")
+    _, token = invited(ann)
+
+    def lock_after_losing(which: Team) -> Team:
+        monkeypatch.undo()
+        demoted(ann, owner)
+        return lock_team(which)
+
+    monkeypatch.setattr("teams.services.invitations.lock_team", lock_after_losing)
+    bob = person("bob@example.com")
+    with pytest.raises(InviterMayNotInvite):
+        invitations.accept_invitation(token=token, by=bob, at=LATER)
+    assert not owner.team.memberships.filter(user=bob).exists()
+
+
+def test_only_the_owner_invites_an_admin() -> None:
+    owner = team()
+    ann = member(owner.team, "ann@example.com", role="admin")
+    ben = member(owner.team, "ben@example.com")
+    invitation, token = invited(owner, role="admin")
+    before = everything()
+    said = "To invite somebody as Admin, you need to be Owner of this Team. Ask owner@acme.example."
+    for admin_of in (
+        lambda: invited(ann, "eve@example.com", role="admin"),
+        lambda: invitations.resend(invitation=invitation, by=ann.user, at=LATER),
+        lambda: invited(ben, "eve@example.com", role="admin"),
+    ):
+        with pytest.raises(PermissionRefused) as refused:
+            admin_of()
+        assert refused.value.detail == said
+    with pytest.raises(PermissionRefused, match="To invite people"):
+        invited(ben, "eve@example.com")
+    assert everything() == before
+    # Who hands the Team over is an Admin then, and no longer makes Admins.
+    teams.transfer_ownership(team=owner.team, to=ann, by=owner.user, at=LATER)
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.details["invitations"]) == ("ownership.transferred", 1)
+    with pytest.raises(InviterMayNotInvite):
+        invitations.accept_invitation(token=token, by=person("bob@example.com"), at=LATER)
+
+
+def test_an_operator_sends_again_for_who_invited() -> None:
+    owner = team()
+    ann = member(owner.team, "ann@example.com", role="admin")
+    invitation, _ = invited(ann)
+    operator = person("operator@example.com")
+    sent = invitations.resend(invitation=invitation, by=operator, at=LATER, for_inviter=True)
+    assert (sent.invited_by, sent.times_sent) == (ann.user, 2)
+    demoted(ann, owner)
+    with pytest.raises(InviterMayNotInvite):
+        invitations.resend(invitation=invitation, by=operator, at=LATER, for_inviter=True)
+    assert Mail.objects.filter(kind="invitation").count() == 2
+
+
+def test_the_mail_names_what_is_promised(mailoutbox: list[EmailMessage]) -> None:
+    owner = team()
+    make_plan("max")
+    promises = {
+        "bob": Promise("max", gives_credits=True, month_cap_nanousd=5000 * CREDIT),
+        "eve": Promise(gives_credits=True),
+        "ann": Promise(),
+    }
+    for name, promise in promises.items():
+        email = f"{name}@example.com"
+        invitations.invite(
+            team=owner.team, email=email, role="member", by=owner.user, at=NOON, promise=promise
+        )
+    mail.deliver_due(at=NOON)
+    bodies = {message.to[0]: str(message.body) for message in mailoutbox}
+    assert (
+        "\n\nOn joining you get:\n\n"
+        "- a Max seat; if none is free then, we ask the Team for one\n"
+        "- the Team's Credits, up to 5,000 a month\n\nTo accept" in bodies["bob@example.com"]
+    )
+    assert (
+        "\n\nOn joining you get:\n\n- the Team's Credits, without a cap\n\nTo accept"
+        in (bodies["eve@example.com"])
+    )
+    assert "as Member.\n\nTo accept" in bodies["ann@example.com"]

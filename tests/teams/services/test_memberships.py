@@ -180,6 +180,7 @@ def test_the_permission_table() -> None:
         "VIEW_TEAM": everyone,
         "VIEW_MEMBERS": managers,
         "INVITE": managers,
+        "INVITE_ADMIN": {"owner"},
         "REMOVE_MEMBER": managers,
         "ASSIGN_SEAT": managers,
         "SWITCH_CREDITS": managers,

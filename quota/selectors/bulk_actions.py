@@ -1,0 +1,80 @@
+"""How far a bulk action has come, and what became of its lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from quota.models import BulkAction, BulkLine
+from teams.models import Team
+from tokenplan.kit.errors import NotFound
+from tokenplan.kit.stored_texts import Pattern, said_again
+
+# As `quota/services/members.py`, and what refuses there, write them.
+PATTERNS: list[Pattern] = [
+    (gettext_noop("Holds %(seat)s now."), ""),
+    (gettext_noop("%(seat)s is free now."), ""),
+    (gettext_noop("Seat %(number)s"), ""),
+    (gettext_noop("To %(action)s, you need to be %(roles)s of this Team. Ask %(names)s."), ""),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """In lines. `left` are not worked: to be worked, or left out since it was stopped."""
+
+    done: int
+    refused: int
+    left: int
+
+    @property
+    def total(self) -> int:
+        return self.done + self.refused + self.left
+
+    @property
+    def percent(self) -> int:
+        """Rounded down: 100 only when all are worked."""
+        return (self.done + self.refused) * 100 // self.total if self.total else 100
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`name` is whom a line is about; `done` is None for one that is not worked."""
+
+    place: int
+    name: str
+    done: bool | None
+    text: str
+
+
+def bulk_action_of(team: Team, pk: int) -> BulkAction:
+    """The Team's, or NotFound."""
+    action = BulkAction.objects.for_team(team).filter(pk=pk).select_related("by", "stopped_by").first()
+    if action is None:
+        raise NotFound(_("This bulk action does not exist."))
+    return action
+
+
+def progress_of(action: BulkAction) -> Progress:
+    counts = action.lines.aggregate(
+        yes=Count("pk", filter=Q(done=True)),
+        no=Count("pk", filter=Q(done=False)),
+        not_yet=Count("pk", filter=Q(done=None)),
+    )
+    return Progress(done=counts["yes"], refused=counts["no"], left=counts["not_yet"])
+
+
+def lines_of(action: BulkAction, *, refused: bool = False) -> QuerySet[BulkLine]:
+    """In their order; or those alone that were refused."""
+    lines = action.lines.select_related("membership__user").order_by("place")
+    return lines.filter(done=False) if refused else lines
+
+
+def result_of(line: BulkLine) -> Result:
+    """In the reader's words."""
+    asked = line.asked or {}
+    name = line.membership.user.display_name if line.membership else asked["email"] or asked["text"]
+    return Result(line.place, name, line.done, said_again(line.text, PATTERNS))

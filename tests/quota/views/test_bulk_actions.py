@@ -1,0 +1,109 @@
+"""What is done to more people than a request waits for: started, looked at while it is worked, stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from quota.models import BulkAction
+from quota.services.bulk_actions import work_next_line
+from teams.models import Invitation, Membership, Team, User
+from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
+from tests.helpers.reading import read, submit, words
+
+pytestmark = pytest.mark.django_db
+
+AsUser = Callable[[User], Client]
+
+
+@pytest.fixture
+def team(monkeypatch: pytest.MonkeyPatch) -> Team:
+    """Where three people, or three lines, are many."""
+    monkeypatch.setattr("quota.views.members.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("quota.views.members.NAMED", 2)
+    monkeypatch.setattr("quota.views.invitations.AT_ONCE", 2)
+    return make_team("Acme")
+
+
+@pytest.fixture
+def owner(team: Team, as_user: AsUser) -> Client:
+    return as_user(owner_of(team).user)
+
+
+def removing(team: Team, owner: Client) -> tuple[str, list[Membership]]:
+    """Three people are about to be removed; the address of the page that says how far that is."""
+    people = [make_member(team, make_user(f"{name}@example.com")) for name in ("ann", "bob", "cleo")]
+    ids = ",".join(str(row.pk) for row in people)
+    answer = owner.post("/teams/acme/members/act/", {"verb": "remove", "members": ids, "confirm": 1})
+    assert answer.status_code == 302
+    return answer.headers["Location"], people
+
+
+def test_more_people_than_a_request_waits_for_are_worked_in_the_background(team: Team, owner: Client) -> None:
+    url, people = removing(team, owner)
+    assert url == f"/teams/acme/bulk/{BulkAction.objects.get().pk}/"
+    page = read(owner, url)
+    assert "Under way. Done: 0. Refused: 0. Left: 3. 0 %" in page
+    assert "1 ann@example.com Waits 2 bob@example.com Waits 3 cleo@example.com Waits" in page
+    assert 'hx-trigger="every 2s"' in owner.get(url).content.decode()
+    assert "A bulk action is under way. See how far it is" in read(owner, "/teams/acme/members/")
+    assert all(row.ended_at is None for row in Membership.objects.filter(pk__in=[row.pk for row in people]))
+
+    work_next_line(at=T0)
+    page = read(owner, url)
+    assert "Done: 1. Refused: 0. Left: 2. 33 %" in page
+    assert "1 ann@example.com ✓ Is no longer a member. The key stopped working. 2 bob" in page
+
+    while work_next_line(at=T0):
+        pass
+    page = read(owner, url)
+    assert "All lines are worked. Done: 3. Refused: 0. Left: 0. 100 %" in page
+    assert "hx-trigger" not in owner.get(url).content.decode()
+    # The page that is open is loaded anew once, and asks no more.
+    assert owner.get(url, headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+
+
+def test_the_names_that_are_asked_about_are_the_first_ones(team: Team, owner: Client) -> None:
+    people = [make_member(team, make_user(f"{name}@example.com")) for name in ("ann", "bob", "cleo")]
+    ids = ",".join(str(row.pk) for row in people)
+    page = words(owner.post("/teams/acme/members/act/", {"verb": "remove", "members": ids}))
+    assert "This is for 3 people: ann@example.com bob@example.com Only the first 2 are named here." in page
+
+
+def test_it_can_be_stopped_and_a_second_one_waits_for_its_end(team: Team, owner: Client) -> None:
+    url, people = removing(team, owner)
+    work_next_line(at=T0)
+    ids = ",".join(str(row.pk) for row in [owner_of(team), *people])
+    again = submit(owner, "/teams/acme/members/act/", verb="stop-credits", members=ids, confirm=1)
+    assert "Another bulk action of this Team is still under way; wait for its end, or stop it." in again
+    assert "Done: 1. Refused: 0. Left: 2." in again
+
+    page = submit(owner, f"{url}stop/")
+    assert "Stopped. What was done stays done." in page
+    assert f"Stopped by {owner_of(team).user.email}. Done: 1. Refused: 0. Left: 2." in page
+    assert "2 bob@example.com Left as it was" in page
+    assert "This bulk action has ended already." in submit(owner, f"{url}stop/")
+    assert not work_next_line(at=T0)
+
+
+def test_many_lines_are_checked_in_short_and_invited_in_bulk(team: Team, owner: Client) -> None:
+    lines = {"lines": "one@example.com\nbad\ntwo@example.com"}
+    page = words(owner.post("/teams/acme/invitations/many/", lines))
+    assert "2 of 3 lines will be invited." in page
+    assert "2 bad – – Not invited This is not an e-mail address." in page
+    assert "Will be invited." not in page
+    assert not BulkAction.objects.exists()
+
+    url = owner.post("/teams/acme/invitations/many/", {**lines, "confirm": 1}).headers["Location"]
+    while work_next_line(at=T0):
+        pass
+    page = read(owner, url)
+    assert "Invite people" in page
+    assert "Done: 2. Refused: 1. Left: 0." in page
+    refused = read(owner, f"{url}?show=refused")
+    assert "2 bad Refused This is not an e-mail address." in refused
+    assert "one@example.com" not in refused
+    invited = Invitation.objects.order_by("email").values_list("email", flat=True)
+    assert list(invited) == ["one@example.com", "two@example.com"]
