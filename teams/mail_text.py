@@ -25,7 +25,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, or a list, of lines; then the button, where `button` is its link."""
+    """A paragraph, or a list, of lines (nothing is an empty list); then the button, where `button` is its
+    link.
+    """
 
     lines: tuple[tuple[Part, ...], ...]
     is_list: bool = False
@@ -52,7 +54,7 @@ def read_letter(text: str, *, base_url: str) -> Letter:
         label, _, rest = rest.removeprefix("Button:").partition("\n")
     body = rest.strip() + "\n"
     link = re.compile(re.escape(base_url) + r"(?![\w.:@-])(?:/[^\s<>\"']*[^\s<>\"'.,;:!?)])?/?")
-    blocks = [_block(paragraph, link) for paragraph in re.split(r"\n[ \t]*\n", body.strip())]
+    blocks = [_block(paragraph, link) for paragraph in re.split(r"\n[ \t]*\n", body)]
     return Letter(subject.removeprefix("Subject:").strip(), body, tuple(_with_button(blocks, label.strip())))
 
 
@@ -78,7 +80,7 @@ def _with_button(blocks: list[Block], label: str) -> list[Block]:
     """The last paragraph that ends in a link has a button in the place of that link."""
     for place in reversed(range(len(blocks))):
         block = blocks[place]
-        if not block.is_list and block.lines and block.lines[-1][-1].url:
+        if not block.is_list and block.lines[-1][-1].url:
             blocks[place] = _button(block, label)
             break
     return blocks
@@ -87,7 +89,7 @@ def _with_button(blocks: list[Block], label: str) -> list[Block]:
 def _button(block: Block, label: str) -> Block:
     last = block.lines[-1]
     lines = tuple(line for line in (*block.lines[:-1], last[:-1]) if line)
-    before = "".join(part.text for line in lines for part in line).strip()
+    before = " ".join("".join(part.text for part in line) for line in lines).strip()
     if not label and len(before) <= LONGEST_LABEL and before.endswith((":", "：")):
         return Block((), button=last[-1].url, label=before[:-1])
     return Block(lines, button=last[-1].url, label=label)

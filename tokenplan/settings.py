@@ -125,7 +125,6 @@ CACHES = {
 # Celery. A lost message only delays: periodic tasks sweep up what waits in the database.
 
 REDIS_URL = addresses.broker_url()
-EMBEDDED_BROKER = not REDIS_URL
 CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{folders.redis_socket(DATA)}?virtual_host=0"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request that enqueues a task must not hang when the broker is gone.

@@ -1,9 +1,8 @@
-"""The plans side by side, for everyone, and the Team that one is chosen for."""
+"""The plans side by side, for everyone, and the Team that one is chosen for; a promotion code goes along."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -22,13 +21,22 @@ def plans(request: HttpRequest) -> HttpResponse:
     """What each plan allows and costs; `?interval=year` for yearly prices, monthly else."""
     yearly = request.GET.get("interval") == Interval.YEAR
     sold = offers()
-    context = {"offers": sold, "months_free": months_free(sold), "yearly": yearly}
+    context = {
+        "offers": sold,
+        "months_free": months_free(sold),
+        "yearly": yearly,
+        "promotion_code": request.GET.get("promotion_code", ""),
+    }
     return render(request, "billing/plans.html", context)
+
+
+# Where something else than a plan is bought, by what `?buy=` says.
+OTHERS = {"credits": "team-credits-buy", "balance": "team-balance-top-up"}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A Team whose billing the person manages, and where a plan for it is bought, or changed."""
+    """A Team whose billing the person manages, and where what was chosen is bought, or its plan changed."""
 
     team: Team
     url: str
@@ -39,18 +47,26 @@ class Choice:
 @person_page
 def choose(request: PersonRequest) -> HttpResponse:
     """Asks for which of one's own Teams, the Default Team first; who has no other is led on at once."""
-    given = {name: request.GET[name] for name in ("plan", "interval") if request.GET.get(name)}
+    names = ("plan", "interval", "promotion_code")
+    given = {name: request.GET[name] for name in names if request.GET.get(name)}
+    buys = request.GET.get("buy", "")
     memberships = Membership.objects.live().filter(user=request.user).select_related("team")
     paid_for = memberships.filter(Q(role=Role.OWNER) | Q(manages_billing=True))
     teams = [row.team for row in paid_for.order_by("team__default_for", "team__name", "pk")]
-    paying = set(Subscription.objects.live().filter(team__in=teams).values_list("team_id", flat=True))
-    choices = [_choice(team, given, has_plan=team.pk in paying) for team in teams]
+    if buys in OTHERS:
+        choices = [_choice(team, OTHERS[buys], given) for team in teams]
+    else:
+        paying = set(Subscription.objects.live().filter(team__in=teams).values_list("team_id", flat=True))
+        choices = [_choice_of_plan(team, given, has_plan=team.pk in paying) for team in teams]
     if len(choices) == 1:
         return redirect(choices[0].url)
     plan = next((offer.plan for offer in offers() if offer.plan.code == given.get("plan")), None)
-    return render(request, "billing/choose.html", {"choices": choices, "plan": plan})
+    return render(request, "billing/choose.html", {"choices": choices, "plan": plan, "buys": buys})
 
 
-def _choice(team: Team, given: dict[str, str], *, has_plan: bool) -> Choice:
-    url = reverse("team-billing" if has_plan else "team-subscribe", args=[team.slug])
-    return Choice(team, f"{url}?{urlencode(given)}" if given else url, has_plan)
+def _choice_of_plan(team: Team, given: dict[str, str], *, has_plan: bool) -> Choice:
+    return _choice(team, "team-billing" if has_plan else "team-subscribe", given, has_plan=has_plan)
+
+
+def _choice(team: Team, address: str, given: dict[str, str], *, has_plan: bool = False) -> Choice:
+    return Choice(team, reverse(address, args=[team.slug], query=given or None), has_plan)

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from billing.models import InviteLink
+from billing.models import InviteLink, Promotion
 from billing.selectors.invites import (
     brought_by,
     campaign_in_force,
@@ -39,10 +40,21 @@ def promotions(request: HttpRequest) -> HttpResponse:
     """
     at = timezone.now()
     campaign = campaign_in_force(at)
-    context = {"promotions": public_promotions(at), "campaign": campaign}
+    listed = public_promotions(at)
+    signed_in = isinstance(request.user, User)
+    context = {"promotions": [(one, _used_at(one, signed_in)) for one in listed], "campaign": campaign}
     if isinstance(request.user, User):
         context |= _own_link(request.user)
     return render(request, "billing/promotions.html", context)
+
+
+def _used_at(promotion: Promotion, signed_in: bool) -> str:
+    """Where what the code is for is bought, with the code filled in; a stranger makes an account first."""
+    code = {"promotion_code": promotion.code}
+    if promotion.scope == Promotion.Scope.SEATS:
+        return reverse("plans", query=code)
+    choose = reverse("plans-choose", query={"buy": promotion.scope, **code})
+    return choose if signed_in else reverse("account_signup", query={"next": choose})
 
 
 def _own_link(user: User) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from quota.api.people import (
     credits,
     invitations,
     members,
+    own_settings,
     seat_requests,
     seats,
     team_usage,
@@ -23,6 +24,7 @@ from quota.api.people import (
 
 people = [
     path("invitations/accept", invitations.AcceptInvitation.as_view(), name="api-invitation-accept"),
+    path("me/notices", own_settings.Notices.as_view(), name="api-notices"),
     path("me/usage", team_usage.MyUsage.as_view(), name="api-my-usage"),
     path("teams/<slug:slug>/members", members.MemberList.as_view(), name="api-members"),
     path("teams/<slug:slug>/members/<int:pk>", members.MemberDetail.as_view(), name="api-member"),
@@ -52,6 +54,7 @@ people = [
         credit_requests.CreditRequestAnswer.as_view(),
         name="api-credit-request-answer",
     ),
+    path("teams/<slug:slug>/own-cap", own_settings.OwnCap.as_view(), name="api-own-cap"),
     path("teams/<slug:slug>/credits", credits.Pool.as_view(), name="api-credits"),
     path("teams/<slug:slug>/credits/policy", credits.Policy.as_view(), name="api-credit-policy"),
     path("teams/<slug:slug>/credits/lots", credits.Lots.as_view(), name="api-credit-lots"),

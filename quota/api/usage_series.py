@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from quota.selectors.usage_filter import UsageFilter
 from quota.selectors.usage_series import Amounts, Group, Owner, UsageRow, total, usage_by
 from quota.stored_json import moment_json
 from quota.windows import EPOCH
@@ -68,6 +69,11 @@ def range_of(request: Request, now: datetime, by: Group = Group.DAY) -> tuple[da
     return start, end
 
 
+def has_range(request: Request) -> bool:
+    """Is a range asked for?"""
+    return any(request.query_params.get(name) for name in ("from", "to"))
+
+
 def _end_of(by: Group, now: datetime) -> datetime:
     """The end of the hour or day that is under way, so that the latest sum is in."""
     width = timedelta(hours=1) if by is Group.HOUR else timedelta(days=1)
@@ -113,11 +119,14 @@ def amounts_json(amounts: Amounts) -> dict[str, int]:
     }
 
 
-def series_json(owner: Owner, span: Span) -> dict[str, Any]:
-    """The rows, and the exact total of the range."""
-    rows = usage_by(owner, span.start, span.end, *span.groups)
+def series_json(owner: Owner, span: Span, wanted: UsageFilter) -> dict[str, Any]:
+    """The rows that are asked for, and the exact total of the range."""
+    only = wanted.only()
+    rows = usage_by(owner, span.start, span.end, *span.groups, only=only)
     # A call with two tags is in two rows, and in the total once.
-    whole = usage_by(owner, span.start, span.end)[0].amounts if span.group is Group.TAG else total(rows)
+    by_tag = span.group is Group.TAG
+    whole = usage_by(owner, span.start, span.end, only=only)[0].amounts if by_tag else total(rows)
+    rows = [row for row in rows if wanted.asks_for(row.amounts)]
     return {
         "by": span.by,
         "group": span.group,
@@ -180,7 +189,8 @@ class SeriesRowSerializer(AmountsSerializer):
 
 class SeriesSerializer(serializers.Serializer[Any]):
     """Usage added up; hours, days and names without usage are left out. By tag, a call with several tags
-    is in the row of each of them, so that the rows may come to more than the total.
+    is in the row of each of them, so that the rows may come to more than the total. Of a `payer`, rows where
+    it paid nothing are left out, and the total is of all.
     """
 
     by = serializers.ChoiceField(["day", "hour"], allow_null=True)

@@ -114,11 +114,6 @@ def plan_counts(team: Team, at: datetime) -> list[PlanCount]:
     return [PlanCount(row["plan__code"], row["name"], row["seats"], row["free"]) for row in rows]
 
 
-def seats_of(team: Team, at: datetime) -> list[SeatState]:
-    """Every seat the Team has, the oldest first."""
-    return states_of(Seat.objects.for_team(team).live().order_by("pk"), at)
-
-
 def seat_state(seat: Seat, at: datetime) -> SeatState:
     """One seat, whether or not it was removed since."""
     return states_of([seat], at)[0]

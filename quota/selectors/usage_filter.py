@@ -67,6 +67,10 @@ class UsageFilter:
         """How much of a sum is asked for: what the payer paid, or all of it."""
         return self.payer.part(amounts) if self.payer else amounts.amount_nanousd
 
+    def asks_for(self, amounts: Amounts) -> bool:
+        """Is any of a sum asked for? Without a payer all of it is, even of calls that cost nothing."""
+        return self.payer is None or bool(self.payer.part(amounts))
+
     def charges(self, events: UsageEventQuerySet) -> UsageEventQuerySet:
         """Those of the events that are asked for."""
         events = events.between(self.start, self.end)

@@ -13,7 +13,7 @@ from teams.api.views import PersonView
 from teams.errors import ReauthenticationRequired
 from teams.services import access_tokens, accounts
 from tokenplan.kit.api import checked
-from tokenplan.kit.errors import NotFound
+from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.openapi import refusals
 
 
@@ -22,10 +22,17 @@ class Me(PersonView):
     def get(self, request: Request) -> Response:
         return Response(MeSerializer(self.person).data)
 
-    @extend_schema(request=MeSerializer, responses=MeSerializer, summary="Change your own name")
+    @extend_schema(
+        request=MeSerializer,
+        responses=MeSerializer,
+        summary="Change your own name, time zone or language",
+        description="What is left out stays.",
+    )
     def patch(self, request: Request) -> Response:
         body = checked(MeSerializer, request)
-        return Response(MeSerializer(accounts.set_name(user=self.person, name=body["name"])).data)
+        if not body:
+            raise InvalidValue(_("Say what to change: name, time_zone or language."), pointer="/name")
+        return Response(MeSerializer(accounts.set_profile(user=self.person, **body)).data)
 
 
 class Tokens(PersonView):

@@ -21,7 +21,18 @@ class MeSerializer(serializers.Serializer[User]):
     """The person who asks."""
 
     email = serializers.EmailField(read_only=True)
-    name = serializers.CharField(allow_blank=True, max_length=100)
+    name = serializers.CharField(required=False, allow_blank=True, max_length=100)
+    time_zone = serializers.CharField(
+        required=False,
+        max_length=64,
+        help_text="In which pages and mails show times, by its name in the IANA database: `Europe/Berlin`.",
+    )
+    language = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=10,
+        help_text="Of pages and mails, such as `en`; empty: as the browser asks.",
+    )
     joined_at = serializers.DateTimeField(source="date_joined", read_only=True)
 
 

@@ -90,16 +90,20 @@ def _record(action: str, user: User, reason: str, by: User | None, at: datetime)
 
 
 @one_transaction()
-def set_profile(*, user: User, name: str, time_zone: str, language: str) -> User:
+def set_profile(
+    *, user: User, name: str | None = None, time_zone: str | None = None, language: str | None = None
+) -> User:
     """Sets the display name, as `set_name` does, the zone in which times are shown to the person, and the
-    language, as `set_language` does. Raises InvalidValue.
+    language, as `set_language` does; what is None stays. Raises InvalidValue.
     """
-    if time_zone not in known_names():
-        raise InvalidValue(_("Choose one of the time zones."), pointer="/time_zone")
-    user.time_zone = time_zone
-    user.save(update_fields=["time_zone"])
-    set_language(user=user, language=language)
-    return set_name(user=user, name=name)
+    if time_zone is not None:
+        if time_zone not in known_names():
+            raise InvalidValue(_("Choose one of the time zones."), pointer="/time_zone")
+        user.time_zone = time_zone
+        user.save(update_fields=["time_zone"])
+    if language is not None:
+        set_language(user=user, language=language)
+    return user if name is None else set_name(user=user, name=name)
 
 
 @one_transaction()

@@ -134,6 +134,7 @@ API = {
     "api-member-usage": Address({"GET": MANAGERS}, "member"),
     "api-members": Address({"GET": MANAGERS}),
     "api-next-invoice": Address({"GET": PAYERS}),
+    "api-own-cap": Address({"GET": ALL, "PUT": ALL}),
     "api-portal": Address({"POST": PAYERS}),
     "api-seat": Address({"GET": MANAGERS}, "seat"),
     "api-seat-assign": Address({"POST": MANAGERS}, "seat"),
@@ -182,6 +183,7 @@ OWN_PAGES = {
 OWN_ROWS = {"account-session-end", "account-token-revoke", "mfa_edit_webauthn", "mfa_remove_webauthn"}
 OWN_API = {
     *("api-me", "api-tokens", "api-token", "api-teams", "api-my-usage", "api-invitation-accept"),
+    "api-notices",
     *("api-own-invite", "api-invite-accept"),
 }
 

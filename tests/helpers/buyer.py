@@ -14,9 +14,9 @@ from billing.stripe_api.client import api
 from billing.sync.checkouts import sync_checkout
 from billing.sync.customers import sync_customer
 from billing.workflows.checkouts import buy_seats
-from quota.selectors.seats import seats_of
 from teams.models import Membership, Team, User
 from tests.helpers.factories import make_team, owner_of
+from tests.helpers.seat_states import seats_of
 from tests.helpers.stripe_account import GOOD, StripeAccount
 
 

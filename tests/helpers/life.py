@@ -19,7 +19,7 @@ from quota.models import Account, CreditGrant, CreditLedgerEntry, CreditRequest,
 from quota.selectors import notices
 from quota.selectors.credits import team_balance
 from quota.selectors.roster import roster
-from quota.selectors.seats import free_seats, seat_history, seats_of
+from quota.selectors.seats import free_seats, seat_history
 from quota.selectors.usage_bar import seat_windows, usage_bar
 from quota.selectors.usage_series import Group, usage_by
 from quota.services import credit_requests, entitlements, seat_requests
@@ -39,6 +39,7 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
+from tests.helpers.seat_states import seats_of
 from tests.helpers.stripe_says import MONTH, Bill, agrees_to_add
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

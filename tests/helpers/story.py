@@ -16,9 +16,9 @@ from billing.workflows import cancellations
 from billing.workflows.change_previews import Preview, preview_change
 from billing.workflows.changes import confirm_change
 from billing.workflows.checkouts import buy_seats
-from quota.selectors.seats import seats_of
 from teams.models import Team, User
 from tests.helpers.factories import USD, make_team, owner_of
+from tests.helpers.seat_states import seats_of
 from tests.helpers.stripe_account import COMES_LATER, FAILS_LATER, GOOD, StripeAccount
 
 SECOND = timedelta(seconds=1)

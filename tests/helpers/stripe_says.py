@@ -18,9 +18,10 @@ from billing.services.plan_lists import load_prices
 from billing.services.subscriptions import apply_subscription
 from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot
 from quota.models import Plan
-from quota.selectors.seats import SeatState, seats_of
+from quota.selectors.seats import SeatState
 from teams.models import Team
 from tests.helpers.factories import T0, USD, limits, make_plan, make_team
+from tests.helpers.seat_states import seats_of
 
 MONTH = timedelta(days=30)
 T = TypeVar("T")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quota.invitation_lines import MOST_LINES, Line, read_lines
+from quota.money import MAX_NANOUSD, credits_text
 from tests.helpers.factories import CREDIT
 from tokenplan.kit.errors import InvalidValue
 
@@ -50,6 +51,15 @@ def test_a_line_says_who_and_what_is_promised(text: str, expected: tuple[object,
             "“1.2.3”: give a number of Credits such as 5000, without commas.",
         ),
         ("mia@example.com, 9999999999", "“9999999999” is more Credits than there can be."),
+        (f"mia@example.com, {'b' * 60}", UNKNOWN.replace("boss", "b" * 50)),
+        (
+            f"mia@example.com, 9999999999{'_' * 60}",
+            f"“9999999999{'_' * 40}” is more Credits than there can be.",
+        ),
+        (
+            f"mia@example.com, {'1.' * 30}",
+            f"“{'1.' * 25}”: give a number of Credits such as 5000, without commas.",
+        ),
     ],
 )
 def test_a_line_that_cannot_be_says_what_is_wrong(text: str, problem: str) -> None:
@@ -65,8 +75,23 @@ def test_lines_keep_their_numbers_and_an_address_counts_once() -> None:
     ]
 
 
+def test_a_line_that_cannot_be_stands_in_no_ones_way() -> None:
+    lines = read_lines("  mia@example.com, boss \nmia@example.com\nmia@example.com, boss", PLANS)
+    assert [(line.text, line.problem) for line in lines] == [
+        ("mia@example.com, boss", UNKNOWN),
+        ("mia@example.com", ""),
+        ("mia@example.com, boss", UNKNOWN),
+    ]
+
+
+def test_as_many_credits_as_there_can_be_can_be_promised() -> None:
+    most = credits_text(MAX_NANOUSD).replace(",", "")
+    assert one(f"mia@example.com, {most}").month_cap_nanousd == MAX_NANOUSD
+
+
 def test_too_many_lines_are_refused_whole() -> None:
     text = "\n".join(f"p{number}@example.com" for number in range(MOST_LINES))
     assert len(read_lines(text, PLANS)) == MOST_LINES
-    with pytest.raises(InvalidValue, match="These are 5001 lines; send at most 5000"):
+    with pytest.raises(InvalidValue, match="These are 5001 lines; send at most 5000") as refused:
         read_lines(text + "\none@example.com", PLANS)
+    assert refused.value.pointer == "/lines"

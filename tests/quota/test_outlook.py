@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quota.outlook import YEAR, Pace, lasts, pace_of, releases_of
+from quota.outlook import NEARLY_FULL, Pace, lasts, pace_of, releases_of
 from quota.windows import Bucket, Limit, Policy, Release, Rule, window_at
 
 NOW = datetime(2026, 6, 3, 12, 2, tzinfo=UTC)
@@ -38,7 +38,21 @@ def test_the_pace_is_that_of_the_last_six_steps() -> None:
 
 def test_a_pace_takes_its_time_up_to_a_year() -> None:
     assert Pace(10, 30 * MINUTE).takes(25) == 75 * MINUTE
-    assert Pace(1, 30 * MINUTE).takes(10**18) == YEAR
+    assert Pace(1, 30 * MINUTE).takes(10**18) == timedelta(days=366)
+
+
+def test_a_window_is_nearly_full_from_80_percent_on() -> None:
+    assert NEARLY_FULL == 80
+
+
+def test_what_is_just_at_the_edge_of_a_window_counts_and_what_begins_after_it_does_not() -> None:
+    first, present = ROLLING.bucket_start(NOW) - 295 * MINUTE, ROLLING.bucket_start(NOW)
+    buckets = [Bucket(first, 20), Bucket(present, 5), Bucket(present + ROLLING.step, 7)]
+    assert releases_of(LIMIT, buckets, NOW) == (
+        Release(first + ROLLING.length, 20),
+        Release(present + ROLLING.length, 5),
+    )
+    assert pace_of(LIMIT, buckets, present) == Pace(5, 25 * MINUTE)
 
 
 def test_the_room_lasts_as_long_as_the_pace_leaves_some() -> None:
@@ -50,6 +64,15 @@ def test_the_room_lasts_as_long_as_the_pace_leaves_some() -> None:
     buckets = buckets_of((1, 100), (239, 300))
     window = window_at(LIMIT, buckets, [], NOW)
     assert lasts(window, releases_of(LIMIT, buckets, NOW), pace, NOW) == 90 * MINUTE
+
+
+def test_the_last_of_the_room_lasts_too_and_what_is_given_back_just_then_counts() -> None:
+    window = window_at(LIMIT, buckets_of((1, 999)), [], NOW)
+    assert lasts(window, (), Pace(1, MINUTE), NOW) == MINUTE
+    # 600 are used up in 58 minutes, when 300 leave.
+    buckets = buckets_of((1, 100), (239, 300))
+    window = window_at(LIMIT, buckets, [], NOW)
+    assert lasts(window, releases_of(LIMIT, buckets, NOW), Pace(600, 58 * MINUTE), NOW) == 87 * MINUTE
 
 
 def test_there_is_nothing_to_say_where_nothing_is_used_or_there_is_no_room_or_it_lasts() -> None:
@@ -64,7 +87,9 @@ def test_there_is_nothing_to_say_where_nothing_is_used_or_there_is_no_room_or_it
     # The week ends on Monday: what would last longer is not said.
     week = window_at(Limit("week", WEEK, 1000), [], [], NOW)
     assert lasts(week, (), Pace(1, timedelta(hours=1)), NOW) is None
+    assert lasts(week, (), Pace(9, timedelta(hours=1)), NOW) is None
     assert lasts(week, (), Pace(10, timedelta(hours=1)), NOW) == timedelta(hours=100)
+    assert lasts(week, (), Pace(1000, week.resets_at - NOW), NOW) is None
 
 
 @given(

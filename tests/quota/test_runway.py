@@ -59,6 +59,18 @@ def test_what_is_left_falls_by_what_is_used_and_what_expires() -> None:
     assert left == [150, 140, 130, 100, 90, 10, 0, 0]
 
 
+def test_it_is_exact_to_the_microsecond_and_a_lot_waits_until_the_one_before_expires() -> None:
+    micro = timedelta(microseconds=1)
+    assert runway([lot(1, 1)], Pace(1, 3 * micro), T0) == Runway(T0 + 3 * micro, ())
+
+    lots = [Lot(5, T0 + 15 * micro), lot(1, 1)]
+    assert runway(lots, Pace(1, 10 * micro), T0) == Runway(T0 + 25 * micro, ((T0 + 15 * micro, 4),))
+
+
+def test_a_lot_in_which_nothing_is_left_changes_nothing() -> None:
+    assert left_at([lot(0, 3), lot(50, 3)], None, T0, T0 + DAY) == 50
+
+
 @given(
     lots=st.lists(st.builds(lot, st.integers(1, 10**15), st.integers(1, 400)), max_size=5),
     pace=st.builds(Pace, st.integers(1, 10**15), st.just(7 * DAY)),

@@ -42,6 +42,38 @@ def test_a_long_sentence_before_the_button_stays_and_lists_have_none() -> None:
     assert choices.lines == (line("one"), (Part("two: "), Part(f"{BASE}/b/", f"{BASE}/b/")))
 
 
+def link(url: str) -> Part:
+    return Part(url, url)
+
+
+A, B = f"{BASE}/a/", f"{BASE}/b/"
+
+
+@pytest.mark.parametrize(
+    ("body", "block"),
+    [
+        (f"{'x' * 39}: {A}", Block((), button=A, label="x" * 39)),
+        (f"{'x' * 40}: {A}", Block((line(f"{'x' * 40}: "),), button=A)),
+        (f"去看看：{A}", Block((), button=A, label="去看看")),
+        (f"Now\ngo on: {A}", Block((), button=A, label="Now go on")),
+        (f"See {A} and: {B}", Block((), button=B, label=f"See {A} and")),
+        (f"See {A}", Block((line("See "),), button=A)),
+        (f"One.\nTwo.\nSee {A}", Block((line("One."), line("Two."), line("See ")), button=A)),
+        (f"{A} or {B} now.", Block(((link(A), Part(" or "), link(B), Part(" now.")),))),
+        ("- one\n  two\n\u3000\nthree", Block((line("- one"), line("two"), line("three")))),
+        ("", Block((), is_list=True)),
+    ],
+)
+def test_what_becomes_of_a_paragraph(body: str, block: Block) -> None:
+    assert blocks(body) == (block,)
+
+
+def test_a_button_with_words_of_its_own_leaves_the_text_before_it() -> None:
+    letter = read_letter(f"Subject: News\nButton: Open\n\nGo: {A}", base_url=BASE)
+    assert letter.blocks == (Block((line("Go: "),), button=A, label="Open"),)
+    assert read_letter("Subject: News\nHello.", base_url=BASE).body == "Hello.\n"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -8,8 +8,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from quota.api.key_holder.usage import REFUSALS, EitherKeyView
+from quota.api.key_holder.usage import FILTER_REFUSALS, EitherKeyView
 from quota.api.receipts_csv import DESCRIPTION, receipts_csv
+from quota.api.usage_filter import FILTER_PARAMETERS, OF_A_RANGE, check_names, filter_of
 from quota.api.usage_series import RANGE_PARAMETERS, range_of
 from quota.models import UsageEvent
 from tokenplan.kit.api import JSONAlone
@@ -22,10 +23,14 @@ class ReceiptsCSV(EitherKeyView):
         operation_id="usage_receipts_csv",
         summary="Receipts of your calls, as CSV",
         description=DESCRIPTION,
-        parameters=RANGE_PARAMETERS,
-        responses={(200, "text/csv"): OpenApiTypes.STR, **REFUSALS},
+        parameters=[*RANGE_PARAMETERS, *FILTER_PARAMETERS],
+        responses={(200, "text/csv"): OpenApiTypes.STR, **FILTER_REFUSALS},
         tags=["usage"],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        start, end = range_of(request, timezone.now())
-        return receipts_csv("receipts", UsageEvent.objects.of_spender(self.spender), start, end)
+        check_names(request, *OF_A_RANGE)
+        now = timezone.now()
+        start, end = range_of(request, now)
+        wanted = filter_of(request, (start, end), now)
+        charges = wanted.charges(UsageEvent.objects.of_spender(self.spender))
+        return receipts_csv("receipts", charges, start, end)

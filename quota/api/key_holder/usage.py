@@ -17,7 +17,17 @@ from quota.api.authentication import EitherKeyAuthentication, KeyAuthentication
 from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.refused_calls import RefusalsSerializer, of_key
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
-from quota.api.usage_series import SPAN_PARAMETERS, SeriesSerializer, series_json, span_of
+from quota.api.usage_filter import EVER, FILTER_PARAMETERS, OF_A_LIST, OF_SUMS, check_names, filter_of
+from quota.api.usage_series import (
+    RANGE_PARAMETERS,
+    SPAN_PARAMETERS,
+    SeriesSerializer,
+    has_range,
+    range_of,
+    series_json,
+    span_of,
+)
+from quota.errors import ModelUnknown
 from quota.models import UsageEvent
 from quota.selectors.usage_bar import usage_bar
 from quota.selectors.usage_series import Group
@@ -28,6 +38,7 @@ from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
 
 REFUSALS = refusals(KeyInvalid)
+FILTER_REFUSALS = refusals(KeyInvalid, ModelUnknown)
 
 
 class EitherKeyView(APIView):
@@ -67,12 +78,16 @@ class Receipts(EitherKeyView):
     @extend_schema(
         operation_id="usage_receipts",
         summary="Receipts of your calls, the latest first",
-        responses={200: ReceiptSerializer(many=True), **REFUSALS},
+        description="Of all times, unless `from` or `to` is given.",
+        parameters=[*RANGE_PARAMETERS, *FILTER_PARAMETERS],
+        responses={200: ReceiptSerializer(many=True), **FILTER_REFUSALS},
         tags=["usage"],
     )
     def get(self, request: Request) -> Response:
-        paginator = LatestCallFirst()
-        events = UsageEvent.objects.of_spender(self.spender)
+        check_names(request, *OF_A_LIST)
+        paginator, now = LatestCallFirst(), timezone.now()
+        wanted = filter_of(request, range_of(request, now) if has_range(request) else EVER, now)
+        events = wanted.charges(UsageEvent.objects.of_spender(self.spender))
         page = paginator.paginate_queryset(events, request, self) or []
         return paginator.get_paginated_response([receipt_json(event) for event in page])
 
@@ -107,10 +122,17 @@ class Series(EitherKeyView):
     @extend_schema(
         operation_id="usage_series",
         summary="Your usage, added up",
-        parameters=[*SPAN_PARAMETERS, OpenApiParameter("group", str, enum=["model", "modality", "tag"])],
-        responses={200: SeriesSerializer, **REFUSALS},
+        parameters=[
+            *SPAN_PARAMETERS,
+            OpenApiParameter("group", str, enum=["model", "modality", "tag"]),
+            *FILTER_PARAMETERS,
+        ],
+        responses={200: SeriesSerializer, **FILTER_REFUSALS},
         tags=["usage"],
     )
     def get(self, request: Request) -> Response:
-        span = span_of(request, (Group.MODEL, Group.MODALITY, Group.TAG), timezone.now())
-        return Response(series_json(self.spender, span))
+        check_names(request, *OF_SUMS)
+        now = timezone.now()
+        span = span_of(request, (Group.MODEL, Group.MODALITY, Group.TAG), now)
+        wanted = filter_of(request, (span.start, span.end), now)
+        return Response(series_json(self.spender, span, wanted))

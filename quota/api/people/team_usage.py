@@ -1,10 +1,12 @@
 """Usage for people: one's own bar in every Team, and a Team's usage and receipts.
 
-A member sees their own usage with `?member=me`; to see everyone's takes a right.
+A member sees their own usage with `?member=me`; to see everyone's takes a right. The filters are those of the
+console's pages.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
@@ -15,9 +17,21 @@ from rest_framework.response import Response
 
 from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
-from quota.api.usage_series import SPAN_PARAMETERS, SeriesSerializer, Span, series_json, span_of
+from quota.api.usage_filter import EVER, FILTER_PARAMETERS, OF_A_LIST, OF_SUMS, check_names, filter_of
+from quota.api.usage_series import (
+    RANGE_PARAMETERS,
+    SPAN_PARAMETERS,
+    SeriesSerializer,
+    Span,
+    has_range,
+    range_of,
+    series_json,
+    span_of,
+)
+from quota.errors import ModelUnknown
 from quota.models import UsageEvent
 from quota.selectors.usage_bar import usage_bar, usage_bars
+from quota.selectors.usage_filter import UsageFilter, charges_of
 from quota.selectors.usage_series import Group
 from teams.api.views import PersonView, TeamView
 from teams.models import Membership, Team
@@ -31,8 +45,10 @@ GROUP = OpenApiParameter("group", str, enum=["model", "modality", "member", "tag
 MEMBER = OpenApiParameter(
     "member",
     str,
-    description="A membership's id, or `me`. Without it the whole Team, for those who may see that.",
+    description="Who is or was a member: a membership's id, an e-mail address (of all memberships that its "
+    "owner has had), or `me`. Without it the whole Team, for those who may see that.",
 )
+ASKED = [MEMBER, *FILTER_PARAMETERS]
 
 
 class MyUsage(PersonView):
@@ -64,34 +80,51 @@ class MemberUsage(TeamView):
 class UsageView(TeamView):
     right = Right.USE
 
-    def whose(self) -> Team | Membership:
-        """What `?member=` names, past members too; PermissionRefused, NotFound, InvalidValue."""
+    def asked(self, span: tuple[datetime, datetime], now: datetime) -> tuple[Team | Membership, UsageFilter]:
+        """Whose usage, and what of it. Raises PermissionRefused, NotFound, InvalidValue, ModelUnknown."""
         text = self.request.query_params.get("member")
         if text == "me":
-            return self.membership
+            return self.membership, filter_of(self.request, span, now)
         require(self.membership, Right.VIEW_USAGE)
         if not text:
-            return self.team
-        if not text.isascii() or not text.isdecimal() or len(text) > 18:
-            raise InvalidValue(_("This is a membership's id, or me."), pointer="/member")
-        member = Membership.objects.for_team(self.team).filter(pk=int(text)).first()
-        if member is None:
+            return self.team, filter_of(self.request, span, now)
+        named = self._named(text)
+        if len(named) == 1:
+            return named[0], filter_of(self.request, span, now)
+        return self.team, filter_of(self.request, span, now, tuple(member.pk for member in named))
+
+    def _named(self, text: str) -> list[Membership]:
+        """Whom `?member=` names, past members too; of an address, all memberships that its owner has had."""
+        members = Membership.objects.for_team(self.team)
+        if "@" in text and "\x00" not in text:
+            members = members.filter(user__email=text.lower())
+        elif text.isascii() and text.isdecimal() and len(text) <= 18:
+            members = members.filter(pk=int(text))
+        else:
+            raise InvalidValue(_("This is a membership's id, an e-mail address, or me."), pointer="/member")
+        found = list(members.select_related("team"))
+        if not found:
             raise NotFound(_("This person was never a member of the Team."), pointer="/member")
-        return member
+        return found
 
 
 class TeamUsage(UsageView):
     @extend_schema(
         operation_id="team_usage",
-        parameters=[*SPAN_PARAMETERS, GROUP, MEMBER],
-        responses={200: SeriesSerializer, **refusals(NotFound)},
+        parameters=[*SPAN_PARAMETERS, GROUP, *ASKED],
+        responses={200: SeriesSerializer, **refusals(NotFound, ModelUnknown)},
         summary="Usage, added up",
     )
     def get(self, request: Request, slug: str) -> Response:
-        return Response(series_json(self.whose(), self.span()))
+        return Response(series_json(*self.sums()))
 
-    def span(self) -> Span:
-        return span_of(self.request, GROUPS, timezone.now())
+    def sums(self) -> tuple[Team | Membership, Span, UsageFilter]:
+        """Whose usage is added up, how, and what of it."""
+        check_names(self.request, *OF_SUMS, MEMBER.name)
+        now = timezone.now()
+        span = span_of(self.request, GROUPS, now)
+        owner, wanted = self.asked((span.start, span.end), now)
+        return owner, span, wanted
 
 
 class TeamReceipts(UsageView):
@@ -99,16 +132,16 @@ class TeamReceipts(UsageView):
 
     @extend_schema(
         operation_id="team_receipts",
-        parameters=[MEMBER],
-        responses={200: ReceiptSerializer(many=True), **refusals(NotFound)},
+        parameters=[*RANGE_PARAMETERS, *ASKED],
+        responses={200: ReceiptSerializer(many=True), **refusals(NotFound, ModelUnknown)},
         summary="Receipts, the latest call first",
+        description="Of all times, unless `from` or `to` is given.",
     )
     def get(self, request: Request, slug: str) -> Response:
-        whose = self.whose()
-        events = UsageEvent.objects.for_team(self.team)
-        if isinstance(whose, Membership):
-            events = events.filter(membership=whose)
-        return self.page(events, ReceiptSerializer)
+        check_names(request, *OF_A_LIST, MEMBER.name)
+        now = timezone.now()
+        owner, wanted = self.asked(range_of(request, now) if has_range(request) else EVER, now)
+        return self.page(wanted.charges(charges_of(owner)), ReceiptSerializer)
 
 
 class TeamReceipt(TeamView):

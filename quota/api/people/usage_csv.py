@@ -11,13 +11,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from quota.api.csv_answers import csv_answer_of_one_read
-from quota.api.people.team_usage import GROUP, MEMBER, TeamUsage, UsageView
+from quota.api.people.team_usage import ASKED, GROUP, MEMBER, TeamUsage, UsageView
 from quota.api.receipts_csv import DESCRIPTION, receipts_csv
+from quota.api.usage_filter import OF_A_RANGE, check_names
 from quota.api.usage_series import RANGE_PARAMETERS, SPAN_PARAMETERS, Span, amounts_json, range_of
-from quota.models import UsageEvent
+from quota.errors import ModelUnknown
+from quota.selectors.usage_filter import charges_of
 from quota.selectors.usage_series import Amounts, UsageRow, stream_usage
 from quota.stored_json import moment_json
-from teams.models import Membership
 from tokenplan.kit.api import JSONAlone
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
@@ -28,15 +29,16 @@ class TeamUsageCSV(TeamUsage):
 
     @extend_schema(
         operation_id="team_usage_csv",
-        parameters=[*SPAN_PARAMETERS, GROUP, MEMBER],
-        responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(NotFound)},
+        parameters=[*SPAN_PARAMETERS, GROUP, *ASKED],
+        responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(NotFound, ModelUnknown)},
         summary="Usage, added up, as CSV",
         description="Money is whole nano-dollars. Text that a spreadsheet would run is quoted. "
         "By tag, a call with several tags is in the row of each of them.",
     )
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:  # type: ignore[override]
-        span = self.span()
-        rows = stream_usage(self.whose(), span.start, span.end, *span.groups)
+        owner, span, wanted = self.sums()
+        sums = stream_usage(owner, span.start, span.end, *span.groups, only=wanted.only())
+        rows = (row for row in sums if wanted.asks_for(row.amounts))
         name = f"usage-{self.team.slug}-{span.start:%Y-%m-%d}-{span.end:%Y-%m-%d}.csv"
         return csv_answer_of_one_read(name, _heading(span), _cells(span, rows))
 
@@ -46,18 +48,18 @@ class TeamReceiptsCSV(UsageView):
 
     @extend_schema(
         operation_id="team_receipts_csv",
-        parameters=[*RANGE_PARAMETERS, MEMBER],
-        responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(NotFound)},
+        parameters=[*RANGE_PARAMETERS, *ASKED],
+        responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(NotFound, ModelUnknown)},
         summary="Receipts as CSV",
         description=DESCRIPTION,
     )
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:
-        whose = self.whose()
-        start, end = range_of(request, timezone.now())
-        events = UsageEvent.objects.for_team(self.team)
-        if isinstance(whose, Membership):
-            events = events.of_spender(whose)
-        return receipts_csv(f"receipts-{self.team.slug}", events, start, end)
+        check_names(request, *OF_A_RANGE, MEMBER.name)
+        now = timezone.now()
+        start, end = range_of(request, now)
+        owner, wanted = self.asked((start, end), now)
+        charges = wanted.charges(charges_of(owner))
+        return receipts_csv(f"receipts-{self.team.slug}", charges, start, end)
 
 
 def _heading(span: Span) -> list[str]:

@@ -11,12 +11,12 @@ from django.test import Client
 
 from billing.models import Change, PurchasedSeat, Subscription
 from billing.stripe_api.client import api
-from quota.selectors.seats import seats_of
 from teams.models import Team, User
 from teams.services.seats import assign_seat
 from tests.helpers.buyer import Buyer
 from tests.helpers.factories import T0, USD, make_desk, make_member, make_user, use_test_rate_card
 from tests.helpers.reading import read, words
+from tests.helpers.seat_states import seats_of
 from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = pytest.mark.django_db

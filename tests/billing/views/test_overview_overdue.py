@@ -10,12 +10,12 @@ import pytest
 from django.template import engines
 from django.test import Client
 
-from quota.selectors.seats import seats_of
 from teams.models import Membership, User
 from teams.services.seats import assign_seat
 from tests.helpers.buyer import Buyer
 from tests.helpers.factories import T0, make_member, make_user, owner_of
 from tests.helpers.reading import words
+from tests.helpers.seat_states import seats_of
 from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = pytest.mark.django_db

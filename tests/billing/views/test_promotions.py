@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -15,7 +18,8 @@ from billing.services.invites import block_link
 from billing.services.promotions import PromotionTerms, set_terms
 from billing.views.promotions import REMEMBERED
 from teams.models import AuditEntry, User
-from tests.helpers.factories import T0, USD, make_user
+from tests.helpers.catalog import load_shipped
+from tests.helpers.factories import T0, USD, make_team, make_user
 from tests.helpers.invites import make_campaign, make_friend, make_inviter, make_person
 from tests.helpers.reading import read, words
 from tests.helpers.stripe_account import StripeAccount
@@ -56,15 +60,57 @@ def test_one_for_credits_and_for_every_payment_says_so(client: Client) -> None:
     promotion(
         "FIVE", amount_nanousd=5 * USD, duration="forever", scope="credits", once_a_team=False, words=TITLE
     )
-    html = client.get("/promotions/").content.decode()
     page = read(client, "/promotions/")
 
     assert "You save $5.00 of each purchase For Credits Who Every Team When No end is set Code FIVE" in page
-    assert 'href="/account/"' in html.partition("<main")[2].partition("</main>")[0]
     promotion("ONCE", amount_nanousd=3 * USD, duration="forever", scope="balance", words=TITLE)
     assert "You save $3.00 of one purchase For API balance Who Every Team, once" in read(
         client, "/promotions/"
     )
+
+
+BOUGHT = {
+    "seats": ("Choose a plan", "subscribe/?plan=max&interval=month"),
+    "credits": ("Buy Credits", "credits/buy/?"),
+    "balance": ("Top up the API balance", "balance/top-up/?"),
+}
+
+
+@pytest.mark.parametrize("scope", BOUGHT)
+def test_a_code_leads_to_where_what_it_is_for_is_bought_and_is_filled_in_there(
+    as_user: Callable[[User], Client], client: Client, scope: str
+) -> None:
+    load_shipped()
+    promotion("TEN&1", scope=scope)
+    ada = make_user()
+    mine = as_user(ada)
+
+    page = mine.get("/promotions/").content.decode()
+    label, bought = BOUGHT[scope]
+    (href,) = re.findall(rf'<a class="btn btn-sm btn-primary" href="([^"]+)">{label}<', page)
+    if scope == "seats":
+        chosen = mine.get(unescape(href)).content.decode()
+        (href,) = re.findall(r'href="(/plans/choose/\?plan=max[^"]+)"', chosen)
+    answer = mine.get(unescape(href), follow=True)
+
+    ((to, _status),) = answer.redirect_chain
+    assert bought in to
+    assert to.endswith("promotion_code=TEN%261")
+    assert 'name="promotion_code"' in answer.content.decode()
+    assert 'value="TEN&amp;1"' in answer.content.decode()
+    make_team("Acme", owner=ada)
+    asked = mine.get(unescape(href)).content.decode()
+    assert "for which Team?" in asked
+    assert "/teams/acme/" in asked
+
+
+def test_whoever_has_no_account_makes_one_and_is_led_on_with_the_code(client: Client) -> None:
+    promotion(scope="credits")
+
+    page = client.get("/promotions/").content.decode()
+
+    led_on = "%2Fplans%2Fchoose%2F%3Fbuy%3Dcredits%26promotion_code%3DTEN"
+    assert f'href="/accounts/signup/?next={led_on}"' in page
 
 
 @pytest.mark.parametrize(

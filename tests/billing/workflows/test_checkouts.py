@@ -17,9 +17,9 @@ from billing.services import checkouts
 from billing.stripe_api.client import api
 from billing.workflows.checkouts import buy_credits, buy_seats, expire_old_checkouts, send_checkout
 from billing.workflows.customers import ensure_customer
-from quota.selectors.seats import seats_of
 from tests.helpers.buyer import Buyer
 from tests.helpers.factories import make_team, owner_of
+from tests.helpers.seat_states import seats_of
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
 

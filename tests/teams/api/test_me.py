@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from teams.models import PersonalAccessToken
+from teams.services.access_tokens import create
 from tests.helpers.people import team
 from tests.helpers.signed_in_client import send, signed_in
 
@@ -26,6 +27,36 @@ def test_a_person_sees_and_changes_their_own_name() -> None:
         status, refused = send(client, "PATCH", "/me", body)
         assert (status, refused["code"], refused["pointer"]) == (422, "invalid", pointer)
     assert send(client, "GET", "/me")[1] == answer
+
+
+def test_a_person_changes_their_time_zone_and_language_alone_or_together() -> None:
+    client = signed_in(team())
+    _, before = send(client, "GET", "/me")
+    assert (before["time_zone"], before["language"]) == ("UTC", "")
+    status, answer = send(client, "PATCH", "/me", {"time_zone": "Europe/Berlin"})
+    assert (status, answer) == (200, before | {"time_zone": "Europe/Berlin"})
+    changes = {"name": "Ann", "time_zone": "Asia/Shanghai", "language": "zh-hans"}
+    assert send(client, "PATCH", "/me", changes)[1] == before | changes
+    for body, pointer in (
+        ({"name": "Bob", "time_zone": "Mars/Olympus"}, "/time_zone"),
+        ({"time_zone": "UTC", "language": "tlh"}, "/language"),
+        ({"time_zone": ""}, "/time_zone"),
+        ({"language": None}, "/language"),
+    ):
+        status, refused = send(client, "PATCH", "/me", body)
+        assert (status, refused["code"], refused["pointer"]) == (422, "invalid", pointer)
+    assert send(client, "GET", "/me")[1] == before | changes
+
+
+def test_a_token_that_reads_changes_nothing_of_its_person() -> None:
+    owner = team()
+    _, token = create(
+        user=owner.user, by=owner.user, name="ci", scope="read", expires_in_days=1, at=timezone.now()
+    )
+    bearer = {"Authorization": f"Bearer {token}"}
+    status, refused = send(Client(), "PATCH", "/me", {"time_zone": "Europe/Berlin"}, **bearer)
+    assert (status, refused["code"]) == (403, "scope_too_narrow")
+    assert send(Client(), "GET", "/me", **bearer)[1]["time_zone"] == "UTC"
 
 
 def test_a_person_makes_lists_and_revokes_tokens() -> None:
