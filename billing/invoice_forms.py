@@ -40,6 +40,9 @@ def _text(label: Any, fills: str, *, most: int, help_text: Any = "") -> forms.Ch
 class InvoiceDetailsForm(forms.Form):
     """All may be left empty: then an invoice says no more than the Team's name and the Owner's address."""
 
+    # Two of these fit beside each other.
+    half_wide = ("postal_code", "city", "state", "country", "tax_id", "purchase_order")
+
     name = _text(_("Company, or your name"), "organization", most=150)
     line1 = _text(_("Address"), "address-line1", most=200)
     line2 = _text(_("Address, second line"), "address-line2", most=200)
