@@ -97,7 +97,8 @@ def require(membership: Membership, right: Right) -> None:
         refused = gettext("To %(action)s, you need to be %(roles)s of this Team. Ask %(names)s.")
         if right in BILLING:
             refused = gettext(
-                "To %(action)s, you need to be %(roles)s of this Team, or its Billing right. Ask %(names)s."
+                "To %(action)s, you need to be %(roles)s of this Team, or have its Billing right. "
+                "Ask %(names)s."
             )
         names = gettext(" or ").join(who_may(membership.team, right))
         raise PermissionRefused(refused % {"action": right.label, "roles": roles, "names": names})

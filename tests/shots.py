@@ -51,6 +51,7 @@ TEAM_PAGES = (
     "credits/policy/",
     "credits/purchases/",
     "billing/",
+    "billing/invoice-details/",
     "billing/change/?kind=cancel",
     "billing/change/?kind=interval&interval=year",
     "billing/change/?kind=add&plan=max&count=2",

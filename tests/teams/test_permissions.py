@@ -62,7 +62,7 @@ def test_a_refusal_about_billing_names_whoever_has_the_billing_right_too() -> No
         require(make_member(team), Right.MANAGE_BILLING)
     assert refused.value.detail == (
         "To buy seats, Credits and API balance, change and cancel the subscription, you need to be Owner of "
-        "this Team, or its Billing right. Ask olivia@example.com or pia@example.com."
+        "this Team, or have its Billing right. Ask olivia@example.com or pia@example.com."
     )
 
 
