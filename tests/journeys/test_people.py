@@ -59,6 +59,7 @@ def test_many_are_invited_one_joins_with_a_seat_and_it_is_moved_back(
     expect(main).to_contain_text(f"{owner.email} holds Seat 1 now.")
     page.get_by_role("button", name="Back to kim@example.com").click()
     expect(main).to_contain_text("kim@example.com holds Seat 1 now.")
+    assert violations(page, "main") == []
     page.get_by_role("button", name="Undo").click()
     expect(main).to_contain_text("Undone: Seat 1 is as it was before.")
     expect(main).to_contain_text(f"Held by {owner.email}.")
