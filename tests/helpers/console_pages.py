@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -12,7 +12,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from billing.services import invites
+from billing.models import InviteLink
 from billing.services.campaigns import ask_campaign, attach_promotion
 from teams.models import User
 from teams.services import access_tokens, invitations
@@ -61,6 +61,9 @@ class Walk:
 
     client: Client
     pages: list[tuple[str, str]]
+
+
+Walker = Callable[[Made, datetime], Walk]
 
 
 def names_of_pages() -> set[str]:
@@ -115,7 +118,7 @@ def nobody(made: Made, at: datetime) -> Walk:
     invitation = path_of(last_link())
     campaign = ask_campaign(request=uuid4(), asked=asked_campaign(at), at=at, by=owner)
     attach_promotion(campaign=campaign, promotion=say_promotion(), at=at)
-    link = invites.make_link(at=at, by=owner)
+    link = InviteLink.objects.create(user=owner, code="a2b3c4d5e6f7", created_at=at)
     confirmation = EmailConfirmationHMAC(EmailAddress.objects.get(user=user))
     pages = [(name, reverse(name)) for name in (*OPEN, *SIGN_IN)]
     pages += [("tool", reverse("tool", args=[tool])) for tool in TOOLS]
@@ -166,8 +169,8 @@ def ones_own(made: Made, at: datetime) -> Walk:
     """Who has an app, a passkey and an access token."""
     user = made.users["owner"]
     client = signed_in(user)
-    add_app(client)
     SoftPasskey().add_to(client)
+    add_app(prove(client))
     access_tokens.create(user=user, name="ci", scope="read", expires_in_days=9, by=user, at=at)
     passkey = Authenticator.objects.get(user=user, type=Authenticator.Type.WEBAUTHN)
     rows = [(name, reverse(name, kwargs={"pk": passkey.pk})) for name in ROWS_OF_ONES_OWN]
@@ -185,4 +188,4 @@ def support(made: Made, at: datetime) -> Walk:
     return Walk(signed_in(user), pages)
 
 
-WALKERS = (nobody, second_factor, newcomer, member, admin, owner, ones_own, support)
+WALKERS: tuple[Walker, ...] = (nobody, second_factor, newcomer, member, admin, owner, ones_own, support)

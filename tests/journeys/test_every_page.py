@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, Request
+from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.helpers.axe import violations
 from tests.helpers.browsing import enter, overhang, settled
-from tests.helpers.console_pages import NOT_WALKED, WALKERS, Walk, names_of_pages
+from tests.helpers.console_pages import NOT_WALKED, WALKERS, Walker, names_of_pages
 from tests.helpers.tenants import make_rows
 from tokenplan.static_files import gather
 
@@ -83,6 +82,13 @@ class Watch:
         self.faults.append(f"{urlsplit(self.page.url).path}: {fault}")
 
 
+@pytest.fixture
+def url(live_server: LiveServer, settings: Settings) -> str:
+    """Passkeys are made for the host of BASE_URL."""
+    settings.BASE_URL = live_server.url
+    return str(live_server.url)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return gather(tmp_path_factory.mktemp("gathered") / "static")
@@ -90,20 +96,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("walker", WALKERS, ids=lambda walker: walker.__name__)
 def test_every_page_can_be_used_by_everybody_on_any_screen(
-    browser_page: Page, live_server: LiveServer, folder: Path, walker
+    browser_page: Page, url: str, folder: Path, walker: Walker
 ) -> None:
     at = timezone.now() - timedelta(minutes=2)
     walk = walker(make_rows(at=at), at)
     if walk.client.cookies:
-        enter(browser_page, live_server.url, walk.client)
+        enter(browser_page, url, walk.client)
     browser_page.set_viewport_size(WIDE)
-    watch = Watch(browser_page, live_server.url, folder)
+    watch = Watch(browser_page, url, folder)
     for _, path in walk.pages:
         watch.look_at(path)
-    assert watch.faults == []
+    assert not watch.faults, "\n".join(watch.faults)
 
 
-def test_every_page_of_the_console_is_walked() -> None:
+def test_every_page_of_the_console_is_walked(url: str) -> None:
     at = timezone.now() - timedelta(minutes=2)
     made = make_rows(at=at)
     walked = {name for walker in WALKERS for name, _ in walker(made, at).pages}
