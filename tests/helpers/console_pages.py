@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from billing.models import InviteLink
 from billing.services.campaigns import ask_campaign, attach_promotion
-from teams.models import User
+from teams.models import Team, User
 from teams.services import access_tokens, invitations
 from tests.helpers.address_table import OWN_PAGES, PAGES
 from tests.helpers.bought import say_promotion
@@ -32,7 +32,7 @@ PART = "it answers a part of a page"
 VERB = "it only takes what a button sends"
 NOT_WALKED = {
     **dict.fromkeys(("query-balance", "remains", "remains-legacy", "schema", "stripe-webhook"), FOR_PROGRAMS),
-    **dict.fromkeys(("account-bars", "account-key-used", "docs-found", "search"), PART),
+    **dict.fromkeys(("account-bars", "account-key-used", "docs-found", "search", "team-next-invoice"), PART),
     **dict.fromkeys((name for name, address in PAGES.items() if "GET" not in address.methods), VERB),
     **dict.fromkeys(("account-session-end", "account-sessions-end-others", "account-token-revoke"), VERB),
     **dict.fromkeys(("invite-link", "language"), VERB),
@@ -48,10 +48,10 @@ SIGN_IN = (
 )
 OF_ONES_OWN = (
     *("account_logout", "account_email", "account_change_password", "account_reauthenticate"),
-    *("account_reauthenticate_by_code", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"),
+    *("mfa_reauthenticate", "mfa_reauthenticate_webauthn"),
 )
 ROWS_OF_ONES_OWN = ("mfa_edit_webauthn", "mfa_remove_webauthn")
-TOOLS = ("claude-code", "openclaw", "cursor", "trae", "hermes-agent", "other")
+GUIDES = ("claude-code", "openclaw", "cursor", "trae", "hermes-agent", "other")
 DOCUMENTS = ("api", "plans-and-credits")
 
 
@@ -80,7 +80,8 @@ def names_of_pages() -> set[str]:
     return {
         str(pattern.name)
         for route, pattern in walk(get_resolver(), "")
-        if not route.startswith(("api/v1/", "__")) and (not route.startswith("admin/") or "/support/" in route)
+        if not route.startswith(("api/v1/", "__"))
+        and (not route.startswith("admin/") or "/support/" in route)
     }
 
 
@@ -93,7 +94,7 @@ def signed_in(user: User) -> Client:
 def of_a_team(made: Made, role: str) -> Iterator[tuple[str, str]]:
     """What the table lets this role open."""
     for name, address in PAGES.items():
-        if name in NOT_WALKED or role not in address.methods["GET"]:
+        if name in NOT_WALKED or name == "team-change" or role not in address.methods["GET"]:
             continue
         kwargs = {"slug": made.team.slug, **address.fixed}
         if address.pk:
@@ -102,7 +103,7 @@ def of_a_team(made: Made, role: str) -> Iterator[tuple[str, str]]:
 
 
 def of_ones_own() -> Iterator[tuple[str, str]]:
-    for name in sorted(OWN_PAGES - set(NOT_WALKED) - set(ROWS_OF_ONES_OWN)):
+    for name in sorted(OWN_PAGES - set(NOT_WALKED) - {*ROWS_OF_ONES_OWN, "mfa_activate_totp"}):
         yield name, reverse(name)
     for name in OF_ONES_OWN:
         yield name, reverse(name)
@@ -121,7 +122,7 @@ def nobody(made: Made, at: datetime) -> Walk:
     link = InviteLink.objects.create(user=owner, code="a2b3c4d5e6f7", created_at=at)
     confirmation = EmailConfirmationHMAC(EmailAddress.objects.get(user=user))
     pages = [(name, reverse(name)) for name in (*OPEN, *SIGN_IN)]
-    pages += [("tool", reverse("tool", args=[tool])) for tool in TOOLS]
+    pages += [("tool", reverse("tool", args=[tool])) for tool in GUIDES]
     pages += [("docs-page", reverse("docs-page", args=[page])) for page in DOCUMENTS]
     pages += [
         ("invite", reverse("invite", args=[link.code])),
@@ -145,11 +146,19 @@ def newcomer(made: Made, at: datetime) -> Walk:
     """Somebody with a Team of their own and nothing else; without a password, with another factor."""
     user = make_user(at=at)
     team = {"slug": user.memberships.get().team.slug}
-    names = ("team", "team-seats", "team-credits", "team-usage", "team-charges", "team-billing", "team-api-keys")
+    names = (
+        "team",
+        "team-seats",
+        "team-credits",
+        "team-usage",
+        "team-charges",
+        "team-billing",
+        "team-api-keys",
+    )
     pages = [("account", reverse("account")), ("mfa_index", reverse("mfa_index"))]
     pages += [(name, reverse(name, kwargs=team)) for name in (*names, "team-audit", "account-usage")]
-    pages += [(name, reverse(name)) for name in ("account_set_password", "account_reauthenticate_by_code")]
-    return Walk(signed_in(user), [*pages, ("plans-choose", reverse("plans-choose") + "?plan=max")])
+    own = ("account_set_password", "account_reauthenticate_by_code", "mfa_activate_totp")
+    return Walk(signed_in(user), [*pages, *((name, reverse(name)) for name in own)])
 
 
 def member(made: Made, at: datetime) -> Walk:
@@ -163,6 +172,15 @@ def admin(made: Made, at: datetime) -> Walk:
 
 def owner(made: Made, at: datetime) -> Walk:
     return Walk(signed_in(made.users["owner"]), list(of_a_team(made, "owner")))
+
+
+def of_a_subscription(team: Team) -> Iterator[tuple[str, str]]:
+    """What shows more, or at all, once a Team pays for seats."""
+    kwargs = {"slug": team.slug}
+    for name in ("team-billing", "team-subscribe", "team-credits-buy", "team-credits-auto-top-up"):
+        yield name, reverse(name, kwargs=kwargs)
+    for asked in ("kind=cancel", "kind=interval&interval=year", "kind=add&plan=max&count=2"):
+        yield "team-change", f"{reverse('team-change', kwargs=kwargs)}?{asked}"
 
 
 def ones_own(made: Made, at: datetime) -> Walk:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +19,16 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.helpers.axe import violations
 from tests.helpers.browsing import enter, overhang, settled
-from tests.helpers.console_pages import NOT_WALKED, WALKERS, Walker, names_of_pages
+from tests.helpers.buyer import Buyer
+from tests.helpers.console_pages import (
+    NOT_WALKED,
+    WALKERS,
+    Walker,
+    names_of_pages,
+    of_a_subscription,
+    signed_in,
+)
+from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.tenants import make_rows
 from tokenplan.static_files import gather
 
@@ -26,6 +37,8 @@ MOST_BYTES = 150_000
 WIDE = {"width": 1280, "height": 900}
 # As wide as a small phone, and as the wide window at 200 %.
 NARROW = {"on 320 px": {"width": 320, "height": 640}, "at 200 %": {"width": 640, "height": 450}}
+THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+STILL = "Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))"
 LOADED = "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
 
 
@@ -44,6 +57,7 @@ class Watch:
         self.page.on("request", self._foreign)
 
     def look_at(self, path: str) -> None:
+        self._show(THEMES[0])
         answer = self.page.goto(self.url + path)
         assert answer
         settled(self.page)
@@ -52,8 +66,8 @@ class Watch:
         weight = self._weight(answer.body())
         if weight > MOST_BYTES:
             self._note(f"{weight} bytes")
-        for theme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        for theme in THEMES:
+            self._show(theme)
             for found in violations(self.page):
                 self._note(f"{theme}: {found}")
         for where, size in NARROW.items():
@@ -61,6 +75,11 @@ class Watch:
             if (wider := overhang(self.page)) > 0:
                 self._note(f"{wider} px too wide {where}")
         self.page.set_viewport_size(WIDE)
+
+    def _show(self, theme: Literal["light", "dark"]) -> None:
+        """The system's theme, which pages follow while nobody has chosen one; until every colour is there."""
+        self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        self.page.evaluate(STILL)
 
     def _weight(self, html: bytes) -> int:
         """As it is sent where the static files are gathered."""
@@ -82,10 +101,20 @@ class Watch:
         self.faults.append(f"{urlsplit(self.page.url).path}: {fault}")
 
 
+def faults(page: Page, url: str, folder: Path, pages: Iterable[tuple[str, str]]) -> list[str]:
+    page.set_viewport_size(WIDE)
+    watch = Watch(page, url, folder)
+    for _, path in pages:
+        watch.look_at(path)
+    return watch.faults
+
+
 @pytest.fixture
 def url(live_server: LiveServer, settings: Settings) -> str:
-    """Passkeys are made for the host of BASE_URL."""
+    """Passkeys are made for the host of BASE_URL; every guide can be followed."""
     settings.BASE_URL = live_server.url
+    settings.GATEWAY_ANTHROPIC_URL = "https://gateway.example/anthropic"
+    settings.GATEWAY_OPENAI_URL = "https://gateway.example/v1"
     return str(live_server.url)
 
 
@@ -102,17 +131,23 @@ def test_every_page_can_be_used_by_everybody_on_any_screen(
     walk = walker(make_rows(at=at), at)
     if walk.client.cookies:
         enter(browser_page, url, walk.client)
-    browser_page.set_viewport_size(WIDE)
-    watch = Watch(browser_page, url, folder)
-    for _, path in walk.pages:
-        watch.look_at(path)
-    assert not watch.faults, "\n".join(watch.faults)
+    assert faults(browser_page, url, folder, walk.pages) == []
+
+
+def test_so_can_every_page_of_a_subscription(
+    browser_page: Page, url: str, folder: Path, account: StripeAccount
+) -> None:
+    buyer = Buyer(account)
+    buyer.subscribe({"max": 2})
+    enter(browser_page, url, signed_in(buyer.user))
+    assert faults(browser_page, url, folder, of_a_subscription(buyer.team)) == []
 
 
 def test_every_page_of_the_console_is_walked(url: str) -> None:
     at = timezone.now() - timedelta(minutes=2)
     made = make_rows(at=at)
     walked = {name for walker in WALKERS for name, _ in walker(made, at).pages}
+    walked |= {name for name, _ in of_a_subscription(made.team)}
     assert names_of_pages() - walked - set(NOT_WALKED) == set(), "Say in tests/helpers/console_pages.py how."
     assert walked & set(NOT_WALKED) == set()
     assert set(NOT_WALKED) - names_of_pages() == set(), "These are gone."
