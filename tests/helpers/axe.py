@@ -15,8 +15,4 @@ def violations(page: Page, within: str = "html") -> list[str]:
     """Each as its rule and the element that breaks it; nothing on a page that everybody can use."""
     page.evaluate(Path(AXE).read_text())  # as the debugger does, which the page's policy does not bind
     found = page.evaluate("(within) => axe.run(within)", within)
-    return [
-        f"{rule['id']}: {node['html'][:200]} {' '.join(node['failureSummary'].split())[-220:]}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in found["violations"] for node in rule["nodes"]]

@@ -110,7 +110,7 @@ def of_ones_own() -> Iterator[tuple[str, str]]:
 
 
 def nobody(made: Made, at: datetime) -> Walk:
-    """Who has got a link to a new password, an invitation, an invite link and a mail to confirm an address."""
+    """Who has got links: to a new password, into a Team, of a friend, and to confirm an address."""
     user, owner = made.users["member"], made.users["owner"]
     client = Client()
     client.post(reverse("account_reset_password"), {"email": user.email})
@@ -156,7 +156,10 @@ def newcomer(made: Made, at: datetime) -> Walk:
         "team-api-keys",
     )
     pages = [("account", reverse("account")), ("mfa_index", reverse("mfa_index"))]
-    pages += [(name, reverse(name, kwargs=team)) for name in (*names, "team-audit", "account-usage")]
+    pages += [
+        (name, reverse(name, kwargs=team))
+        for name in (*names, "team-audit", "team-api-keys", "account-usage")
+    ]
     own = ("account_set_password", "account_reauthenticate_by_code", "mfa_activate_totp")
     return Walk(signed_in(user), [*pages, *((name, reverse(name)) for name in own)])
 

@@ -1,4 +1,4 @@
-"""Every page of the console in both themes: everybody can use it, on any screen, and it is light and alone."""
+"""Every page of the console in both themes: everybody can use it, on any screen; it is light, and alone."""
 
 from __future__ import annotations
 
