@@ -159,6 +159,16 @@ if (palette) {
   }
 }
 
+// `g` and at once `u`: to the usage of this Team. What is typed into a field, or meant for the browser, is not.
+const usage = document.getElementById("sidebar")?.dataset.usage;
+let went = -Infinity;
+document.addEventListener("keydown", (event) => {
+  const types = event.target.closest?.("input, textarea, select, dialog, [contenteditable]");
+  if (!usage || types || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "u" && event.timeStamp - went < 1000) location.assign(usage);
+  went = event.key === "g" ? event.timeStamp : -Infinity;
+});
+
 // What was chosen before the scripts ran, and what the browser filled in again on a reload, is told as a change.
 window.addEventListener("load", () => {
   for (const form of document.forms) {

@@ -38,6 +38,7 @@ NOT_WALKED = {
     **dict.fromkeys(("invite-link", "language"), VERB),
     "api-docs": "Swagger's own page, with Swagger's own weight",
     **dict.fromkeys(("mfa_download_recovery_codes", "team-audit-csv"), "it is a file"),
+    "account_confirm_login_code": "nobody signs in by a code in a mail",
     "mfa_login_webauthn": "it answers the script of the sign-in page",
 }
 # Before anybody has signed in.
