@@ -14,7 +14,7 @@ from tests.helpers.browsing import PASSWORD
 from tests.helpers.factories import make_member, make_plan, make_seat, make_team, make_user, owner_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-# Where the focus is, and whether one sees it: its element, or what stands for it, has a line or a glow around.
+# Where the focus is, and whether one sees it: the element has a line or a glow around it.
 STOP = """() => {
     const at = document.activeElement, box = at.getBoundingClientRect(), style = getComputedStyle(at);
     const lined = style.outlineStyle !== "none" && style.outlineWidth !== "0px";
@@ -54,11 +54,11 @@ def test_whoever_has_a_keyboard_alone_signs_in_moves_a_seat_and_rotates_a_key(
     make_member(team, make_user("mia@example.com", at=at), at=at)
     main, dialog = page.get_by_role("main"), page.get_by_role("dialog")
 
-    page.goto(f"{url}/accounts/login/")
+    page.goto(f"{url}/accounts/login/?next=/teams/acme/")
     type_into(page, "Email", "ada@example.com")
     type_into(page, "Password", PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{url}/account/")
+    page.wait_for_url(f"{url}/teams/acme/")
 
     # The palette: Escape closes it and the focus is where it was.
     opens = page.get_by_role("button", name="Search Ctrl K")
@@ -72,8 +72,7 @@ def test_whoever_has_a_keyboard_alone_signs_in_moves_a_seat_and_rotates_a_key(
     page.keyboard.type("gu people")  # letters, where one types
     page.keyboard.press("Control+a")
     page.keyboard.type("people")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # before the server has answered
     page.wait_for_url(f"{url}/teams/acme/members/")
 
     # A row's menu, and from there the seat to somebody else.
@@ -101,6 +100,8 @@ def test_whoever_has_a_keyboard_alone_signs_in_moves_a_seat_and_rotates_a_key(
     page.wait_for_url(f"{url}/teams/acme/usage/")
 
     page.goto(f"{url}/account/keys/acme/rotate/")
+    type_into(page, "Password", PASSWORD)  # once more, before a key is shown
+    page.keyboard.press("Enter")
     walk_to(page, main.get_by_role("button", name="Rotate the key"))
     page.keyboard.press("Enter")
     expect(main.locator("#key")).to_have_text(re.compile("^sk-cp-"))
