@@ -181,7 +181,7 @@ def owner(made: Made, at: datetime) -> Walk:
 def of_a_subscription(team: Team) -> Iterator[tuple[str, str]]:
     """What shows more, or at all, once a Team pays for seats."""
     kwargs = {"slug": team.slug}
-    for name in ("team-billing", "team-subscribe", "team-credits-buy", "team-credits-auto-top-up"):
+    for name in ("team-billing", "team-credits-buy", "team-credits-auto-top-up"):
         yield name, reverse(name, kwargs=kwargs)
     for asked in ("kind=cancel", "kind=interval&interval=year", "kind=add&plan=max&count=2"):
         yield "team-change", f"{reverse('team-change', kwargs=kwargs)}?{asked}"
