@@ -102,9 +102,12 @@ if (palette) {
     pages.append(copy);
   }
   let asked = 0;
+  const typed = () => text.value.trim().toLowerCase();
+  const filter = () => {
+    for (const link of pages.children) link.hidden = !link.textContent.toLowerCase().includes(typed());
+  };
   const search = async () => {
-    const wanted = text.value.trim().toLowerCase();
-    for (const link of pages.children) link.hidden = !link.textContent.toLowerCase().includes(wanted);
+    const wanted = typed();
     const question = (asked += 1);
     let answer = "";
     if (wanted.length > 1) {
@@ -124,12 +127,14 @@ if (palette) {
   const open = () => {
     document.getElementById("sidebar").hidePopover?.();
     text.value = "";
+    filter();
     search();
     if (!palette.open) palette.showModal();
     text.focus();
   };
   let waits;
   text.addEventListener("input", () => {
+    filter(); // at once: whoever types fast presses Enter before the server has answered
     clearTimeout(waits);
     waits = setTimeout(search, 150);
   });
@@ -148,8 +153,8 @@ if (palette) {
   });
   document.addEventListener("keydown", (event) => {
     const types = event.target.closest?.("input, textarea, select, [contenteditable]");
-    const wants = (event.key === "k" && (event.metaKey || event.ctrlKey)) || (event.key === "/" && !types);
-    if (!wants || event.altKey) return;
+    const opens = (event.key === "k" && (event.metaKey || event.ctrlKey)) || (event.key === "/" && !types);
+    if (!opens || event.altKey) return;
     event.preventDefault();
     open();
   });
@@ -158,6 +163,16 @@ if (palette) {
     button.addEventListener("click", open);
   }
 }
+
+// `g` and at once `u`: to the usage of this Team. What is typed into a field, or meant for the browser, is not.
+const usage = document.getElementById("sidebar")?.dataset.usage;
+let went = -Infinity;
+document.addEventListener("keydown", (event) => {
+  const types = event.target.closest?.("input, textarea, select, dialog, [contenteditable]");
+  if (!usage || types || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "u" && event.timeStamp - went < 1000) location.assign(usage);
+  went = event.key === "g" ? event.timeStamp : -Infinity;
+});
 
 // What was chosen before the scripts ran, and what the browser filled in again on a reload, is told as a change.
 window.addEventListener("load", () => {

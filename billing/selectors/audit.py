@@ -39,11 +39,11 @@ class Kind(models.TextChoices):
 
 # By what stands before the dot of an action.
 SUBJECTS = {
-    Kind.PEOPLE: ("team", "member", "role", "ownership", "invitation"),
+    Kind.PEOPLE: ("team", "member", "role", "billing_right", "ownership", "invitation"),
     Kind.SEATS: ("seat",),
     Kind.KEYS: ("key", "api_key"),
     Kind.CREDITS: ("credits", "balance", "usage"),
-    Kind.BILLING: ("subscription", "payment", "checkout", "promotion"),
+    Kind.BILLING: ("billing", "subscription", "payment", "checkout", "promotion"),
 }
 
 

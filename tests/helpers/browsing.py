@@ -42,9 +42,14 @@ def arrive(page: Page, url: str, user: User) -> None:
     """At one's bars, signed in already: for journeys that begin behind the sign-in page."""
     client = Client()
     client.force_login(user)
+    enter(page, url, client)
+    page.goto(f"{url}/account/")
+
+
+def enter(page: Page, url: str, client: Client) -> None:
+    """The browser goes on where the client is: with its session."""
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
     page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}])
-    page.goto(f"{url}/account/")
 
 
 def confirm_password(page: Page) -> None:

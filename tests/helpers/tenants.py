@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from billing.models import Checkout
@@ -26,23 +26,23 @@ class Made:
     events: dict[str, Any]
 
 
-def make_rows() -> Made:
+def make_rows(*, at: datetime = T0) -> Made:
     """One Team with one of each role, a payer, and one of each kind of row that an address ends in."""
-    scene = make_scene(at=T0 - timedelta(hours=1))
+    scene = make_scene(at=at - timedelta(hours=1))
     team = scene.team
-    give_credits(team, 10_000 * CREDIT)
-    admin = make_member(team, role=Role.ADMIN, credits=True, at=T0 - timedelta(hours=1))
-    member = make_member(team, credits=True, at=T0 - timedelta(hours=1))
-    spare = make_member(team)
-    payer = make_member(team, credits=True, at=T0 - timedelta(hours=1))
-    set_billing_right(membership=payer, allowed=True, by=scene.owner.user, at=T0)
+    give_credits(team, 10_000 * CREDIT, at=at)
+    admin = make_member(team, role=Role.ADMIN, credits=True, at=at - timedelta(hours=1))
+    member = make_member(team, credits=True, at=at - timedelta(hours=1))
+    spare = make_member(team, at=at)
+    payer = make_member(team, credits=True, at=at - timedelta(hours=1))
+    set_billing_right(membership=payer, allowed=True, by=scene.owner.user, at=at)
     people = {"owner": scene.owner, "admin": admin, "member": member, "payer": payer}
-    events = {role: make_desk(membership).use(1).pk for role, membership in people.items()}
+    events = {role: make_desk(membership).use(1, at=at).pk for role, membership in people.items()}
     invitation = invitations.invite(
-        team=team, email="new@example.com", role=Role.MEMBER, by=scene.owner.user, at=T0
+        team=team, email="new@example.com", role=Role.MEMBER, by=scene.owner.user, at=at
     )
-    credit_request = request_credits(membership=spare, wanted_nanousd=None, message="", at=T0, by=spare.user)
-    request = request_seat(membership=spare, plan_code="max", message="", at=T0, by=spare.user)
+    credit_request = request_credits(membership=spare, wanted_nanousd=None, message="", at=at, by=spare.user)
+    request = request_seat(membership=spare, plan_code="max", message="", at=at, by=spare.user)
     api_key = make_api_key(scene.owner, "batch")
     rows = {
         "api key": api_key.pk,
@@ -61,8 +61,8 @@ def make_rows() -> Made:
             prices={},
             text="1 × Max",
             state="expired",
-            created_at=T0,
-            expires_at=T0,
+            created_at=at,
+            expires_at=at,
         ).pk,
     }
     users = {role: membership.user for role, membership in people.items()}

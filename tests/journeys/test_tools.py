@@ -58,7 +58,7 @@ def test_from_a_guide_over_the_key_and_copy_to_green_after_the_first_call(
 
     page.get_by_role("link", name="Set up a tool (Acme)").click()
     page.get_by_role("link", name="Claude Code").click()
-    settings = page.get_by_role("region", name="~/.claude/settings.json")
+    settings = page.get_by_role("group", name="~/.claude/settings.json")
     expect(settings).to_contain_text("sk-cp-YOUR-KEY")
     assert key not in page.content()
 

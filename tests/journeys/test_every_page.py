@@ -1,0 +1,153 @@
+"""Every page of the console in both themes: everybody can use it, on any screen; it is light, and alone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, Request
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from tests.helpers.axe import violations
+from tests.helpers.browsing import enter, overhang, settled
+from tests.helpers.buyer import Buyer
+from tests.helpers.console_pages import (
+    NOT_WALKED,
+    WALKERS,
+    Walker,
+    names_of_pages,
+    of_a_subscription,
+    signed_in,
+)
+from tests.helpers.stripe_account import StripeAccount
+from tests.helpers.tenants import make_rows
+from tokenplan.static_files import gather
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+MOST_BYTES = 150_000
+WIDE = {"width": 1280, "height": 900}
+# As wide as a small phone, and as the wide window at 200 %.
+NARROW = {"on 320 px": {"width": 320, "height": 640}, "at 200 %": {"width": 640, "height": 450}}
+THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+STILL = "Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))"
+LOADED = "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
+
+
+@dataclass
+class Watch:
+    """What a page did that none may do, and what is wrong with it, a line each."""
+
+    page: Page
+    url: str
+    folder: Path
+    faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.files = json.loads((self.folder / "staticfiles.json").read_text())["paths"]
+        self.page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
+        self.page.on("request", self._foreign)
+
+    def look_at(self, path: str) -> None:
+        self._show(THEMES[0])
+        answer = self.page.goto(self.url + path)
+        assert answer
+        settled(self.page)
+        if answer.status != 200 or urlsplit(self.page.url).path != urlsplit(path).path:
+            self._note(f"{path} is answered {answer.status} at {self.page.url}")
+        weight = self._weight(answer.body())
+        if weight > MOST_BYTES:
+            self._note(f"{weight} bytes")
+        for theme in THEMES:
+            self._show(theme)
+            for found in violations(self.page):
+                self._note(f"{theme}: {found}")
+        for where, size in NARROW.items():
+            self.page.set_viewport_size(size)
+            if (wider := overhang(self.page)) > 0:
+                self._note(f"{wider} px too wide {where}")
+        self.page.set_viewport_size(WIDE)
+
+    def _show(self, theme: Literal["light", "dark"]) -> None:
+        """The system's theme, which pages follow while nobody has chosen one; until every colour is there."""
+        self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        self.page.evaluate(STILL)
+
+    def _weight(self, html: bytes) -> int:
+        """As it is sent where the static files are gathered."""
+        files = {self.files[name] for path in self.page.evaluate(LOADED) if (name := self._file(path))}
+        return len(gzip.compress(html)) + sum(self._size(self.folder / name) for name in files)
+
+    def _file(self, path: str) -> str:
+        return path.removeprefix("/static/") if path.startswith("/static/") else ""
+
+    def _size(self, file: Path) -> int:
+        compressed = file.with_name(f"{file.name}.gz")
+        return (compressed if compressed.exists() else file).stat().st_size
+
+    def _foreign(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.url}/", "data:", "blob:")):
+            self._note(f"asks {request.url}")
+
+    def _note(self, fault: str) -> None:
+        self.faults.append(f"{urlsplit(self.page.url).path}: {fault}")
+
+
+def faults(page: Page, url: str, folder: Path, pages: Iterable[tuple[str, str]]) -> list[str]:
+    page.set_viewport_size(WIDE)
+    watch = Watch(page, url, folder)
+    for _, path in pages:
+        watch.look_at(path)
+    return watch.faults
+
+
+@pytest.fixture
+def url(live_server: LiveServer, settings: Settings) -> str:
+    """Passkeys are made for the host of BASE_URL; every guide can be followed."""
+    settings.BASE_URL = live_server.url
+    settings.GATEWAY_ANTHROPIC_URL = "https://gateway.example/anthropic"
+    settings.GATEWAY_OPENAI_URL = "https://gateway.example/v1"
+    return str(live_server.url)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return gather(tmp_path_factory.mktemp("gathered") / "static")
+
+
+@pytest.mark.parametrize("walker", WALKERS, ids=lambda walker: walker.__name__)
+def test_every_page_can_be_used_by_everybody_on_any_screen(
+    browser_page: Page, url: str, folder: Path, walker: Walker
+) -> None:
+    at = timezone.now() - timedelta(minutes=2)
+    walk = walker(make_rows(at=at), at)
+    if walk.client.cookies:
+        enter(browser_page, url, walk.client)
+    assert faults(browser_page, url, folder, walk.pages) == []
+
+
+def test_so_can_every_page_of_a_subscription(
+    browser_page: Page, url: str, folder: Path, account: StripeAccount
+) -> None:
+    buyer = Buyer(account)
+    buyer.subscribe({"max": 2})
+    enter(browser_page, url, signed_in(buyer.user))
+    assert faults(browser_page, url, folder, of_a_subscription(buyer.team)) == []
+
+
+def test_every_page_of_the_console_is_walked(url: str) -> None:
+    at = timezone.now() - timedelta(minutes=2)
+    made = make_rows(at=at)
+    walked = {name for walker in WALKERS for name, _ in walker(made, at).pages}
+    walked |= {name for name, _ in of_a_subscription(made.team)}
+    assert names_of_pages() - walked - set(NOT_WALKED) == set(), "Say in tests/helpers/console_pages.py how."
+    assert walked & set(NOT_WALKED) == set()
+    assert set(NOT_WALKED) - names_of_pages() == set(), "These are gone."
