@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db import connection
+
 from billing.models import CreditPurchase
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, RefusedCall, UsageEvent
 from quota.services.balance import add_to_balance
@@ -41,6 +43,7 @@ class LargeTeam:
         self.member = make_member(self.team, make_user("m0@example.com"))
         make_plan("ultra", at=T0 - timedelta(days=2))
         self.seat = make_seat(self.team, self.scene.plan, holder=self.member)
+        self.free_seat = make_seat(self.team, self.scene.plan)
         allow_credits(self.member, month_cap=CREDIT)
         self.own_event, self.event = (
             write_event(mine, 7 * USD, tags=["web"]) for mine in (self.owner, self.member)
@@ -96,6 +99,8 @@ class LargeTeam:
         copies(RefusedCall.objects.earliest("pk"), number)
         token = PersonalAccessToken.objects.earliest("pk")
         copies(token, number, token_hash=f"lpad(({self.last} + n)::text, 64, '0')")
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")  # as the server does by itself, a minute later
 
     def _members(self, number: int) -> int:
         """The last id of a membership before these, each with account, key, seat and access to Credits."""
@@ -111,6 +116,8 @@ class LargeTeam:
         holding = SeatHolding.objects.get(membership=self.member)
         copies(holding, number, membership_id=f"{member} + n", seat_id=f"{seat} + n")
         copies(self.seat.entitlements.get(), number, seat_id=f"{seat} + n")
+        free = copies(self.free_seat, number, number=f"1000000 + {self.last} + n")
+        copies(self.free_seat.entitlements.get(), number, seat_id=f"{free} + n")
         access = CreditAccess.objects.get(membership=self.member)
         copies(access, number, membership_id=f"{member} + n")
         return member
