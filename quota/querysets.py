@@ -164,8 +164,12 @@ class CreditGrantQuerySet(InAccount["CreditGrant"]):
         """Lots that can be drawn from, in the order of drawing: the soonest-expiring first, what never
         expires last.
         """
+        return self.unspent(at).filter(frozen_at=None)
+
+    def unspent(self, at: datetime) -> Self:
+        """Those in which something is left, frozen ones too, in the order of drawing."""
         unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
-        return self.filter(unexpired, frozen_at=None, remaining_nanousd__gt=0).order_by("expires_at", "id")
+        return self.filter(unexpired, remaining_nanousd__gt=0).order_by("expires_at", "id")
 
     def remaining(self) -> int:
         total: int = self.aggregate(total=Sum("remaining_nanousd", default=0))["total"]

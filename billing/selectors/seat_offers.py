@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from billing.models import PurchasedSeat, Subscription
@@ -18,8 +19,9 @@ class SeatOffer:
     raises: bool
 
 
-def seat_offer(team: Team, seat_id: int | None) -> SeatOffer:
-    """`seat_id`: the seat that the member holds, if any."""
+def seat_offers(team: Team, seat_ids: Collection[int]) -> dict[int | None, SeatOffer]:
+    """By the id of the seat that a member holds, None for one who holds none."""
     is_subscribed = Subscription.objects.for_team(team).live().exists()
-    bought = PurchasedSeat.objects.for_team(team).live().filter(seat=seat_id, leaves=False)
-    return SeatOffer(is_subscribed, raises=is_subscribed and seat_id is not None and bought.exists())
+    bought = PurchasedSeat.objects.for_team(team).live().filter(seat__in=seat_ids, leaves=False)
+    paid = set(bought.values_list("seat", flat=True)) if is_subscribed else set()
+    return {seat_id: SeatOffer(is_subscribed, raises=seat_id in paid) for seat_id in (None, *seat_ids)}

@@ -13,10 +13,12 @@ from django.utils.translation import gettext as _
 
 from billing.models import PurchasedSeat
 from billing.selectors.overview import overdue_of
-from billing.selectors.seat_offers import seat_offer as offer_of
+from billing.selectors.seat_offers import SeatOffer
+from billing.selectors.seat_offers import seat_offers as offers_of
+from quota.selectors.member_requests import WaitingForSeat
 from quota.selectors.seats import SeatState
-from teams.models import Membership
-from teams.permissions import Right, may, who_may
+from teams.models import Membership, Team
+from teams.permissions import Right, may
 
 register = template.Library()
 
@@ -70,21 +72,13 @@ def pay_overdue(membership: Membership) -> dict[str, Any]:
     return {"overdue": overdue_of(membership.team), "team": membership.team}
 
 
-@register.inclusion_tag("billing/includes/seat_offer.html")
-def seat_offer(
-    membership: Membership, *, plan_code: str, plan: str, held: SeatState | None
-) -> dict[str, Any]:
-    """No seat of the plan is free for a member who asks for one, and holds `held`: how to get one, or who
-    can. `membership`: of who reads it.
-    """
-    seat_id = held.seat.pk if held else None
-    return {
-        "team": membership.team,
-        "buys": may(membership, Right.MANAGE_BILLING),
-        "buyers": _(" or ").join(who_may(membership.team, Right.MANAGE_BILLING)),
-        "offer": offer_of(membership.team, seat_id),
-        "seat_id": seat_id,
-        "number": held.seat.number if held else None,
-        "plan_code": plan_code,
-        "plan": plan,
-    }
+@register.simple_tag
+def seat_offers(team: Team, waiting: Sequence[WaitingForSeat]) -> dict[int | None, SeatOffer]:
+    """How the Team can get seats for members who ask, by the id of the seat that each holds."""
+    return offers_of(team, [one.held.seat.pk for one in waiting if one.held])
+
+
+@register.filter
+def offer_to(offers: dict[int | None, SeatOffer], one: WaitingForSeat) -> SeatOffer:
+    """Of these offers the one for a member who asks."""
+    return offers[one.held.seat.pk if one.held else None]

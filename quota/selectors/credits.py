@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, OwedUsage, TeamCredits
+from quota.querysets import CreditGrantQuerySet
 from teams.models import Membership, Team
+
+# Lots that a page lists; how many more there are it says.
+LOTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLots:
+    """Those that are drawn from first, and of the others how many there are and what is left in them."""
+
+    shown: list[CreditGrant]
+    more: int
+    more_nanousd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,14 @@ class MemberCredits:
 def team_balance(team_id: int, at: datetime) -> int:
     """What is left in the Team's lots that can be drawn from."""
     return CreditGrant.objects.filter(team_id=team_id).credits().live(at).remaining()
+
+
+def first_lots(lots: CreditGrantQuerySet, at: datetime) -> FirstLots:
+    """Of these lots, those of which something is left, in the order of drawing."""
+    unspent = lots.unspent(at)
+    shown = list(unspent[:LOTS_SHOWN])
+    left = unspent.remaining() - sum(lot.remaining_nanousd for lot in shown)
+    return FirstLots(shown, unspent.count() - len(shown), left)
 
 
 def team_owes(team: Team) -> int:

@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from quota.models import CreditRequest, Entitlement, Plan, SeatRequest
-from quota.selectors.seats import SeatState, free_seats, states_of
+from quota.selectors.seats import SeatState, free_seats, plan_counts, states_of
 from teams.models import Membership, Seat, SeatHolding, Team
 
 # For how long the account page shows an answer.
 FRESH = timedelta(days=30)
+# Of each plan so many free seats are offered to whoever answers: one is as good as another.
+OFFERED = 20
+ALL = slice(None)
 
 AnyRequest = SeatRequest | CreditRequest
 
@@ -95,30 +98,39 @@ def _sort(own: OwnRequests, row: AnyRequest) -> None:
         own.credits = row
 
 
-def waiting_for_seats(team: Team, at: datetime) -> list[WaitingForSeat]:
-    """The Team's open requests for seats, the oldest first."""
+def waiting_for_seats(team: Team, at: datetime, shown: slice = ALL) -> list[WaitingForSeat]:
+    """The Team's open requests for seats, the oldest first; of these what is `shown`."""
     found = SeatRequest.objects.for_team(team).open().select_related("membership__user", "membership__team")
-    rows = list(found.order_by("created_at", "pk"))
+    rows = list(found.order_by("created_at", "pk")[shown])
     if not rows:
         return []
-    # Of a Team of thousands, the seats that matter here are few: the free ones, and those of who asks.
+    # Of a Team of thousands, the seats that matter here are few: some free ones, and those of who asks.
     held = SeatHolding.objects.filter(membership__in=[row.membership_id for row in rows]).at(at)
-    free = free_seats(team, at).values("pk")
-    seats = Seat.objects.for_team(team).live().filter(Q(pk__in=free) | Q(pk__in=held.values("seat")))
+    wanted = Q(pk__in=held.values("seat"))
+    for plan in plan_counts(team, at):
+        if plan.free:
+            free = free_seats(team, at, plan_code=plan.code).order_by("pk")[:OFFERED]
+            wanted |= Q(pk__in=free.values("pk"))
+    seats = Seat.objects.for_team(team).live().filter(wanted)
     working = [state for state in states_of(seats.order_by("pk"), at) if state.windows]
     return [_waiting(row, working) for row in rows]
 
 
-def waiting_for_credits(team: Team) -> list[CreditRequest]:
-    """The Team's open requests for Credits, the oldest first."""
+def waiting_for_credits(team: Team, shown: slice = ALL) -> list[CreditRequest]:
+    """The Team's open requests for Credits, the oldest first; of these what is `shown`."""
     rows = CreditRequest.objects.for_team(team).open().select_related("membership__user")
-    return list(rows.order_by("created_at", "pk"))
+    return list(rows.order_by("created_at", "pk")[shown])
 
 
 def open_requests(team: Team) -> int:
     """How many wait for an answer."""
+    return sum(open_by_kind(team))
+
+
+def open_by_kind(team: Team) -> tuple[int, int]:
+    """How many wait that ask for a seat, and for Credits."""
     of_credits = CreditRequest.objects.for_team(team).open().count()
-    return SeatRequest.objects.for_team(team).open().count() + of_credits
+    return SeatRequest.objects.for_team(team).open().count(), of_credits
 
 
 def answered_in(team: Team, limit: int) -> list[AnyRequest]:

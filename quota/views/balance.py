@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from quota.forms import BalanceAlertForm
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.balance import api_balance
-from quota.selectors.credits import team_credits
+from quota.selectors.credits import first_lots, team_credits
 from quota.services.balance import set_balance_alert
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
@@ -32,11 +32,7 @@ def overview(request: TeamRequest) -> HttpResponse:
         "balance": balance,
         "rules": rules,
         "is_low": rules.warns_of_balance and lots.exists() and balance.total < rules.low_api_balance_nanousd,
-        "lots": [
-            lot
-            for lot in lots.filter(remaining_nanousd__gt=0).order_by("expires_at", "pk")
-            if not lot.is_over(at)
-        ],
+        "lots": first_lots(lots, at),
         "ledger": page_of(entries.select_related("membership__user", "by"), request, size=LEDGER_PAGE),
     }
     return show(request, "quota/balance.html", context)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from quota.forms import AccessForm, PolicyForm, plain_credits
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.credit_runway import credit_runway
-from quota.selectors.credits import credit_access, team_balance, team_credits, team_owes
+from quota.selectors.credits import credit_access, first_lots, team_balance, team_credits, team_owes
 from quota.selectors.roster import members_of, rows_of
 from quota.services.credits import set_credit_access, set_team_credits
 from teams.permissions import Right, member_of
@@ -30,14 +30,14 @@ def overview(request: TeamRequest) -> HttpResponse:
     entries = CreditLedgerEntry.objects.for_team(request.team).credits()
     rules = team_credits(request.team.pk)
     balance = team_balance(request.team.pk, at)
-    lots = list(CreditGrant.objects.for_team(request.team).credits().order_by("expires_at", "pk"))
+    lots = CreditGrant.objects.for_team(request.team).credits()
     members = Paginator(members_of(request.team), ACCESS_PAGE).get_page(request.GET.get("page"))
     context = {
         "balance": balance,
         "owed": team_owes(request.team),
         "rules": rules,
-        "is_low": bool(lots) and balance < rules.low_balance_nanousd,
-        "lots": [lot for lot in lots if lot.remaining_nanousd and not lot.is_over(at)],
+        "is_low": balance < rules.low_balance_nanousd and lots.exists(),
+        "lots": first_lots(lots, at),
         "rows": rows_of(list(members.object_list), at),
         "members": members,
         "ledger": page_of(entries.select_related("membership__user", "by"), request, size=LEDGER_PAGE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -16,6 +17,7 @@ from quota.money import credits_words
 from quota.selectors.credits import team_balance, team_credits
 from quota.selectors.member_requests import (
     answered_in,
+    open_by_kind,
     plan_names,
     waiting_for_credits,
     waiting_for_seats,
@@ -30,6 +32,7 @@ from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import attempt
 
 ANSWERED_SHOWN = 20
+WAITING_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +49,37 @@ def inbox(request: TeamRequest) -> HttpResponse:
 
 
 def show_inbox(request: TeamRequest, forms: Mapping[int, GrantCreditsForm]) -> HttpResponse:
-    """`forms`: by the id of a request for Credits, what was typed there and refused."""
-    at = timezone.now()
-    of_credits = waiting_for_credits(request.team)
+    """A page of those that wait: who asks for a seat, then who asks for Credits. `forms`: by the id of a
+    request for Credits, what was typed there and refused; the page is then the one with it.
+    """
+    at, team = timezone.now(), request.team
+    seats, credits = open_by_kind(team)
+    paginator = Paginator(range(seats + credits), WAITING_SHOWN)
+    page = paginator.get_page(_page_of(team, forms, seats) if forms else request.GET.get("page"))
+    first, last = page.start_index() - 1, page.end_index()
+    of_credits = waiting_for_credits(team, slice(max(first - seats, 0), max(last - seats, 0)))
     access = CreditAccess.objects.of([row.membership for row in of_credits])
     context = {
-        "for_seats": waiting_for_seats(request.team, at),
+        "page": page,
+        "for_seats": waiting_for_seats(team, at, slice(max(first, 0), last)),
         "for_credits": [
             WaitingForCredits(row, access[row.membership_id], forms.get(row.pk) or _form(row))
             for row in of_credits
         ],
-        "buyers": _(" or ").join(who_may(request.team, Right.MANAGE_BILLING)),
-        "owner": Membership.objects.owner_of(request.team),
-        "answered": answered_in(request.team, ANSWERED_SHOWN),
-        "balance": team_balance(request.team.pk, at),
-        "rules": team_credits(request.team.pk),
+        "buyers": _(" or ").join(who_may(team, Right.MANAGE_BILLING)),
+        "owner": Membership.objects.owner_of(team),
+        "answered": answered_in(team, ANSWERED_SHOWN),
+        "balance": team_balance(team.pk, at),
+        "rules": team_credits(team.pk),
         "plan_names": plan_names(),
     }
     return show(request, "quota/requests.html", context, status=422 if forms else 200)
+
+
+def _page_of(team: Team, forms: Mapping[int, GrantCreditsForm], seats: int) -> int:
+    """The page with the first request for Credits of these, where so many for seats are before them."""
+    places = enumerate(waiting_for_credits(team), seats)
+    return next((place // WAITING_SHOWN + 1 for place, row in places if row.pk in forms), 1)
 
 
 def _form(row: CreditRequest) -> GrantCreditsForm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.selectors.seat_offers import SeatOffer, seat_offer
+from billing.selectors.seat_offers import SeatOffer, seat_offers
 from quota.models import Plan
 from quota.services.entitlements import grant_seat
 from tests.helpers.factories import T0, make_team
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_team_without_a_subscription_buys_its_first_seat() -> None:
-    assert seat_offer(make_team(), None) == SeatOffer(is_subscribed=False, raises=False)
+    assert seat_offers(make_team(), []) == {None: SeatOffer(is_subscribed=False, raises=False)}
 
 
 def test_a_seat_that_the_subscription_pays_for_can_be_raised_and_no_other() -> None:
@@ -26,6 +26,7 @@ def test_a_seat_that_the_subscription_pays_for_can_be_raised_and_no_other() -> N
     plan = Plan.objects.current("plus")
     given = grant_seat(team=bill.team, plan=plan, ends_at=None, source="gift", at=T0, by=None)
 
-    assert seat_offer(bill.team, paid.pk) == SeatOffer(is_subscribed=True, raises=True)
-    for seat_id in (None, given.pk, of_others.pk):
-        assert seat_offer(bill.team, seat_id) == SeatOffer(is_subscribed=True, raises=False)
+    raised, bought = (SeatOffer(is_subscribed=True, raises=raises) for raises in (True, False))
+    offers = seat_offers(bill.team, [paid.pk, given.pk, of_others.pk])
+    assert offers.pop(paid.pk) == raised
+    assert offers == dict.fromkeys((None, given.pk, of_others.pk), bought)

@@ -65,8 +65,7 @@ class Room:
             assert sum(row["amount_nanousd"] for row in calls) == sums["total"]["amount_nanousd"]
             assert sums["total"]["calls"] == len(calls)
         assert [line.split(",")[2] for line in added] == [str(row["amount_nanousd"]) for row in sums["rows"]]
-        total: int = sum(row["amount_nanousd"] for row in calls)
-        return total / CENT
+        return sum(int(row["amount_nanousd"]) for row in calls) / CENT
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from quota.hot_path.accounts import usable_credits
-from quota.models import CreditAccess
-from quota.selectors.credits import credit_access
+from quota.models import CreditAccess, CreditGrant
+from quota.selectors.credits import LOTS_SHOWN, credit_access, first_lots
 from quota.selectors.usage_bar import usage_bar
 from quota.services.credits import set_credit_access
 from teams.models import Membership
@@ -45,6 +47,17 @@ def test_a_transfer_of_ownership_changes_nobodys_access(pool: Scene) -> None:
         member.refresh_from_db()
         assert credit_access(member).allowed is allowed
         assert enforced(member) == (POOL if allowed else 0)
+
+
+def test_of_many_lots_the_first_are_shown_and_the_others_added_up(pool: Scene) -> None:
+    for days in range(1, LOTS_SHOWN + 2):
+        give_credits(pool.team, days * CREDIT, expires_at=T0 + timedelta(days=days))
+    lots = CreditGrant.objects.for_team(pool.team).credits()
+
+    first = first_lots(lots, T0 + timedelta(days=1))
+
+    assert [lot.amount_nanousd for lot in first.shown] == [days * CREDIT for days in range(2, LOTS_SHOWN + 2)]
+    assert (first.more, first.more_nanousd) == (1, POOL)
 
 
 def test_a_stored_row_stands_above_the_default(pool: Scene) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from quota.models import CreditRequest
+from quota.selectors.member_requests import OFFERED
+from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, Mail, Role, SeatHolding, User
 from tests.helpers.factories import (
@@ -123,3 +126,40 @@ def test_a_seat_of_another_plan_is_not_chosen_for_whoever_answers(as_user: AsUse
     assert "No Max seat is free." in words(page)
     make_seat(team, max_plan)
     assert "No Max seat is free." not in read(as_user(owner_of(team).user), "/teams/acme/requests/")
+
+
+def test_many_that_wait_come_in_pages_and_what_was_typed_is_on_its_own(as_user: AsUser) -> None:
+    team = make_team("Acme")
+    make_plan("max")
+    people = [make_member(team, make_user(f"m{number:02}@example.com")) for number in range(13)]
+    for member in people:
+        request_seat(membership=member, plan_code="max", message="", at=T0, by=member.user)
+        request_credits(membership=member, wanted_nanousd=None, message="", at=T0, by=member.user)
+    client, url = as_user(owner_of(team).user), "/teams/acme/requests/"
+
+    first, second = read(client, url), read(client, f"{url}?page=2")
+    assert (first.count("asks for a Max seat"), first.count("asks for Credits")) == (13, 7)
+    assert (second.count("asks for a Max seat"), second.count("asks for Credits")) == (0, 6)
+    assert "m06@example.com asks for Credits" in first
+    assert "m07@example.com asks for Credits" in second
+
+    last = CreditRequest.objects.latest("pk")
+    refused = client.post(
+        f"{url}credits/{last.pk}/", {"answer": "grant", "overflow": "allow", "month_cap": "x"}
+    )
+    assert refused.status_code == 422
+    assert "m12@example.com asks for Credits" in words(refused)
+    assert "Give a number of Credits" in words(refused)
+    assert f'rel="prev" href="{url}?page=1"' in refused.content.decode()
+
+
+def test_of_many_free_seats_some_are_offered(as_user: AsUser) -> None:
+    team, plan = make_team("Acme"), make_plan("max")
+    mia = make_member(team, make_user("mia@example.com"))
+    for _number in range(OFFERED + 2):
+        make_seat(team, plan)
+    request_seat(membership=mia, plan_code="max", message="", at=T0, by=mia.user)
+
+    page = as_user(owner_of(team).user).get("/teams/acme/requests/").content.decode()
+
+    assert page.count("<option value=") == OFFERED

@@ -1,0 +1,109 @@
+"""However large a Team is, each page with a list asks the database as often, and is as light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from django.contrib.admin import site
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from teams.models import User
+from tests.helpers.large_team import LargeTeam
+from tests.helpers.page_fixtures import as_user, at_t0, nothing_enqueued
+
+__all__ = ["as_user", "at_t0", "nothing_enqueued"]
+pytestmark = pytest.mark.django_db
+
+# Of an address of the Team, with what is asked of it.
+OF_THE_TEAM = {
+    **dict.fromkeys(("team", "team-members", "team-invitations", "team-requests", "team-seats"), ""),
+    **dict.fromkeys(("team-usage", "team-charges", "team-credits", "team-credits-purchases"), ""),
+    **dict.fromkeys(("team-api-keys", "team-balance", "team-balance-purchases", "team-audit"), ""),
+    **dict.fromkeys(("account-usage", "account-refused", "team-settings"), ""),
+    **dict.fromkeys(("api-members", "api-seats", "api-invitations", "api-audit", "api-team-receipts"), ""),
+    **dict.fromkeys(("api-seat-requests", "api-credit-requests", "api-api-keys", "api-credit-lots"), ""),
+    **dict.fromkeys(("api-credit-ledger", "api-balance-lots", "api-balance-ledger"), ""),
+    **dict.fromkeys(("api-balance-purchases", "api-credit-purchases"), ""),
+}
+OF_A_PERSON = ("account", "account-bars", "account-tokens", "api-tokens", "api-teams", "api-my-usage")
+WEIGHT = 200_000
+
+
+def addresses(firm: LargeTeam) -> dict[str, str]:
+    found = {name: reverse(name, args=[firm.team.slug]) + asked for name, asked in OF_THE_TEAM.items()}
+    found |= {name: reverse(name) for name in OF_A_PERSON}
+    for stack in ("model", "tag", "payer"):
+        found[f"team-usage by {stack}"] = f"{found['team-usage']}?group={stack}"
+    found["team-members, one found"] = f"{found['team-members']}?q=m1"
+    found["team-member"] = reverse("team-member", args=[firm.team.slug, firm.member.pk])
+    found["team-seat"] = reverse("team-seat", args=[firm.team.slug, firm.seat.pk])
+    found["search"] = f"{reverse('search')}?q=m"
+    return found
+
+
+def of_support(firm: LargeTeam) -> dict[str, str]:
+    """Operators' pages: of the Team, of its Owner, and each list."""
+    found = {
+        f"list of {model._meta.label}": reverse(
+            f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        )
+        for model in site._registry
+    }
+    found["support-team"] = reverse("support-team", args=[firm.team.pk])
+    found["support-person"] = reverse("support-person", args=[firm.owner.user_id])
+    found["support-search"] = reverse("support-search")
+    return found
+
+
+def asked(client: Client, pages: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Of each page how many queries it takes, and how many bytes it has."""
+    found = {}
+    for name, url in pages.items():
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(url)
+        assert answer.status_code == 200, (name, answer.status_code)
+        found[name] = (len(queries), len(answer.content))
+    return found
+
+
+def queries(found: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    return {name: number for name, (number, _) in found.items()}
+
+
+def test_every_list_takes_as_many_queries_of_500_as_of_20(as_user: Callable[[User], Client]) -> None:
+    firm = LargeTeam()
+    client, pages = as_user(firm.owner.user), addresses(firm)
+    firm.grow(20)
+    asked(client, {name: pages[name] for name in ("team", "team-seats")})  # what is read once a process
+    few = asked(client, pages)
+
+    firm.grow(480)
+
+    now = queries(asked(client, pages))
+    assert {name: (number, now[name]) for name, number in queries(few).items() if now[name] != number} == {}
+
+
+@pytest.mark.slow
+def test_every_list_of_5000_takes_as_many_queries_as_of_60_and_is_light(
+    as_user: Callable[[User], Client],
+) -> None:
+    firm = LargeTeam()
+    client, pages = as_user(firm.owner.user), addresses(firm)
+    operator = Client()
+    operator.force_login(User.objects.create_superuser("root@example.com", "x"))
+    support = of_support(firm)
+    firm.grow(60)
+    asked(client, pages)
+    asked(operator, support)
+    few = asked(client, pages) | asked(operator, support)
+
+    firm.grow(4_940)
+
+    many = asked(client, pages) | asked(operator, support)
+    now = queries(many)
+    assert {name: (number, now[name]) for name, number in queries(few).items() if now[name] != number} == {}
+    assert {name: weight for name, (_, weight) in many.items() if weight > WEIGHT} == {}
