@@ -31,7 +31,7 @@ def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **con
         mail.queue(kind=kind, to=member.user.email, context=shared, dedupe_key=once, at=at)
     for contact in BillingContact.objects.for_team(team).exclude(email__in=addressed):
         about = {**shared, "contact_of": team.name}
-        once = f"{dedupe_key}:contact:{contact.email}"
+        once = f"{dedupe_key}:contact:{contact.pk}"
         language = owner.user.language
         mail.queue(kind=kind, to=contact.email, context=about, dedupe_key=once, at=at, language=language)
 
