@@ -110,8 +110,6 @@ def test_whatever_stripe_did_before_it_went_away_saving_again_leaves_one_tax_id(
                 break
             cuts += 1
     assert cuts == 16
-    logged = AuditEntry.objects.filter(action="billing.invoice_details", details__tax_id="GB123456789")
-    assert logged.count() >= cuts
 
 
 @dataclass
