@@ -121,7 +121,8 @@ def test_what_is_wrong_with_a_line_is_kept_in_no_readers_language(team: Team, ow
         pass
     page = read(owner, url)
     assert "2 bad Refused This is not an e-mail address." in page
-    assert "“boss” is neither a role (admin, member) nor a plan (Max) nor a number of Credits." in page
+    english = f"“boss” is neither a role (admin, member) nor a plan ({plan}) nor a number of Credits."
+    assert english in page
     with override("zh-hans"):
         texts = [result_of(line).text for line in BulkAction.objects.get().lines.order_by("place")]
     said = f"“boss”不是角色（admin、member），不是套餐（{plan}），也不是积分数量。"
