@@ -15,7 +15,7 @@ from tokenplan.kit.text import clean_email
 
 MOST_LINES = 5_000
 _PARTED = re.compile(r"[,;\t]")
-_AMOUNT = re.compile(r"[0-9][0-9 _.]*(?:\s*credits)?", re.ASCII | re.IGNORECASE)
+_AMOUNT = re.compile(r"[0-9][0-9 _.]*(?:credits)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

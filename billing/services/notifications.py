@@ -13,8 +13,8 @@ from tokenplan.kit.transactions import one_transaction
 
 
 def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **context: str | int) -> None:
-    """Queues a mail to the Owner, to whoever has the Billing right, and to the Team's billing contacts, each
-    once per `dedupe_key`; none for a Team that was deleted.
+    """Queues a mail to the Owner, to whoever has the Billing right and an open account, and to the Team's
+    billing contacts, each once per `dedupe_key`; none for a Team that was deleted.
 
     `context` holds values, which the template words when the mail is sent: moments in ISO 8601, amounts in
     nano-dollars, ids. `team`, `slug` and `at` are added to it.
@@ -25,13 +25,14 @@ def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **con
     shared = {"team": team.name, "slug": team.slug, "at": at.isoformat(), **context}
     mail.queue(kind=kind, to=owner.user.email, context=shared, dedupe_key=dedupe_key, at=at)
     addressed = {owner.user.email}
-    for member in team.memberships.live().filter(manages_billing=True).select_related("user"):
+    payers = team.memberships.live().filter(manages_billing=True, user__is_active=True)
+    for member in payers.select_related("user"):
         addressed.add(member.user.email)
         once = f"{dedupe_key}:{member.user_id}"
         mail.queue(kind=kind, to=member.user.email, context=shared, dedupe_key=once, at=at)
     for contact in BillingContact.objects.for_team(team).exclude(email__in=addressed):
         about = {**shared, "contact_of": team.name}
-        once = f"{dedupe_key}:contact:{contact.email}"
+        once = f"{dedupe_key}:contact:{contact.pk}"
         language = owner.user.language
         mail.queue(kind=kind, to=contact.email, context=about, dedupe_key=once, at=at, language=language)
 

@@ -139,14 +139,18 @@ def _once(kind: str, account: Account, about: str) -> str:
 
 
 def _order_in_force(team: Team, account: Account, at: datetime) -> AutoTopUp | None:
-    """What is switched on, by who still manages billing under the same Owner; else it is off from now on."""
+    """What is switched on, by who still manages billing under the same Owner, with an account that is open;
+    else it is off from now on.
+    """
     orders = AutoTopUp.objects.filter(team=team, account=account, enabled=True)
     order = orders.select_related("by").first()
     if order is None or order.by is None:
         return order
-    asked = team.memberships.live().filter(user__in=[order.by_id, order.owner_id]).select_related("team")
+    found = team.memberships.live().filter(user__in=[order.by_id, order.owner_id])
+    asked = found.select_related("team", "user")
     still_manages = any(
-        member.user_id == order.by_id and may(member, Right.MANAGE_BILLING) for member in asked
+        member.user_id == order.by_id and member.user.is_active and may(member, Right.MANAGE_BILLING)
+        for member in asked
     )
     if still_manages and any(member.user_id == order.owner_id and member.is_owner for member in asked):
         return order

@@ -38,7 +38,12 @@ from billing.stripe_api.customers import (
     set_contact,
     set_default_method,
 )
-from billing.stripe_api.invoice_details import InvoiceDetails, invoice_details, set_invoice_details
+from billing.stripe_api.invoice_details import (
+    InvoiceDetails,
+    drop_replaced_tax_ids,
+    invoice_details,
+    set_invoice_details,
+)
 from billing.stripe_api.payments import (
     bill_credits,
     disputed,
@@ -86,6 +91,7 @@ __all__ = [
     "customers",
     "delete_endpoint",
     "disputed",
+    "drop_replaced_tax_ids",
     "end_subscription",
     "endpoints_at",
     "event",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +12,8 @@ from billing.stripe_api.client import api, asked, listed
 ADDRESS = ("line1", "line2", "city", "state", "postal_code", "country")
 # The name under which a purchase order's number stands on an invoice; what else stands there is left alone.
 PURCHASE_ORDER = "PO number"
+# In a customer's metadata: the ids of the tax ids in whose place another one is put.
+REPLACED = "replaced_tax_ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,12 @@ def invoice_details(customer_id: str) -> InvoiceDetails:
 
 
 def set_invoice_details(customer_id: str, details: InvoiceDetails, *, before: InvoiceDetails) -> None:
-    """All of them at once, or nothing: a tax id that Stripe refuses leaves the rest as it was. Raises what
-    Stripe says.
+    """All of them at once, or nothing: a tax id that Stripe refuses leaves the rest as it was. The tax id
+    before stays beside it, until `drop_replaced_tax_ids`. Raises what Stripe says.
     """
-    has_other_tax_id = (details.tax_id_type, details.tax_id) != (before.tax_id_type, before.tax_id)
     added = ""
-    if details.tax_id and has_other_tax_id:
+    if details.tax_id and _has_other_tax_id(details, before):
+        _note_replaced(customer_id, _same_tax_ids(customer_id, before))
         given = {"type": details.tax_id_type, "value": details.tax_id}
         added = asked(api().customers.tax_ids.create, customer_id, given)["id"]
     try:
@@ -70,11 +72,40 @@ def set_invoice_details(customer_id: str, details: InvoiceDetails, *, before: In
     except Exception:
         if added:
             asked(api().customers.tax_ids.delete, customer_id, added)
+            _note_replaced(customer_id, [])
         raise
-    if before.tax_id and has_other_tax_id:
-        for row in _tax_ids(customer_id):
-            if row["id"] != added and (row["type"], row["value"]) == (before.tax_id_type, before.tax_id):
-                asked(api().customers.tax_ids.delete, customer_id, row["id"])
+
+
+def drop_replaced_tax_ids(customer_id: str, details: InvoiceDetails, *, before: InvoiceDetails) -> None:
+    """Takes away the tax id before, and what an earlier run that was cut short has replaced and left there.
+    Others, which somebody typed on Stripe's page, stay. Raises what Stripe says.
+    """
+    if not details.tax_id and before.tax_id:
+        for tax_id in _same_tax_ids(customer_id, before):
+            asked(api().customers.tax_ids.delete, customer_id, tax_id)
+        return
+    found = asked(api().customers.retrieve, customer_id)
+    replaced = ((found.get("metadata") or {}).get(REPLACED) or "").split()
+    if not replaced:
+        return
+    for row in list(_tax_ids(customer_id))[1:]:  # the newest is the one that has replaced them
+        if row["id"] in replaced:
+            asked(api().customers.tax_ids.delete, customer_id, row["id"])
+    _note_replaced(customer_id, [])
+
+
+def _has_other_tax_id(details: InvoiceDetails, before: InvoiceDetails) -> bool:
+    return (details.tax_id_type, details.tax_id) != (before.tax_id_type, before.tax_id)
+
+
+def _note_replaced(customer_id: str, tax_ids: Iterable[str]) -> None:
+    """At Stripe, before another one is added: whoever goes on after an interruption finds it there."""
+    asked(api().customers.update, customer_id, {"metadata": {REPLACED: " ".join(tax_ids)[:500]}})
+
+
+def _same_tax_ids(customer_id: str, details: InvoiceDetails) -> list[str]:
+    same = details.tax_id_type, details.tax_id
+    return [row["id"] for row in _tax_ids(customer_id) if (row["type"], row["value"]) == same]
 
 
 def _tax_ids(customer_id: str) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,7 @@ def change_invoice_details(*, team: Team, details: InvoiceDetails, by: User, at:
     Owner's. Returns them as they are then.
 
     Raises InvalidValue for a tax id without a country, or of one whose type we do not know, and what Stripe
-    says; nothing has changed then.
+    says; nothing has changed then. Where Stripe goes away in the middle, saving once more does the rest.
     """
     id = ensure_customer(team=team, at=at)
     before = stripe_api.invoice_details(id)
@@ -42,6 +42,7 @@ def change_invoice_details(*, team: Team, details: InvoiceDetails, by: User, at:
         raise InvalidValue(refused if details.country else needs, pointer="/tax_id")
     after = replace(details, tax_id_type=kind, email=details.email or owned_email)
     if after == before:
+        stripe_api.drop_replaced_tax_ids(id, after, before=before)
         return after
     stripe_api.set_invoice_details(id, after, before=before)
     if after.email == owned_email:  # it is ours again, and follows the Owner
@@ -55,4 +56,5 @@ def change_invoice_details(*, team: Team, details: InvoiceDetails, by: User, at:
         by=by,
         at=at,
     )
+    stripe_api.drop_replaced_tax_ids(id, after, before=before)
     return after

@@ -13,12 +13,21 @@ from teams.models import Team
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.stored_texts import Pattern, said_again
 
-# As `quota/services/members.py`, and what refuses there, write them.
+# As `quota/services/members.py`, `quota/invitation_lines.py`, and what refuses there, write them.
 PATTERNS: list[Pattern] = [
     (gettext_noop("Holds %(seat)s now."), ""),
     (gettext_noop("%(seat)s is free now."), ""),
     (gettext_noop("Seat %(number)s"), ""),
     (gettext_noop("To %(action)s, you need to be %(roles)s of this Team. Ask %(names)s."), ""),
+    (gettext_noop("This address stands in line %(number)s already."), ""),
+    (
+        gettext_noop(
+            "“%(part)s” is neither a role (admin, member) nor a plan (%(plans)s) nor a number of Credits."
+        ),
+        "",
+    ),
+    (gettext_noop("“%(part)s”: give a number of Credits such as 5000, without commas."), ""),
+    (gettext_noop("“%(part)s” is more Credits than there can be."), ""),
 ]
 
 

@@ -15,23 +15,28 @@ from quota.selectors.credit_runway import credit_runway
 from quota.selectors.credits import credit_access, first_lots, team_balance, team_credits, team_owes
 from quota.selectors.roster import members_of, rows_of
 from quota.services.credits import set_credit_access, set_team_credits
-from teams.permissions import Right, member_of
+from teams.models import Membership
+from teams.permissions import Right, may, member_of
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.pages import attempt_form, page_of
 
 LEDGER_PAGE = 25
 ACCESS_PAGE = 40
+NOBODY = Membership.objects.none()
 
 
 @team_page(get=Right.VIEW_CREDITS)
 def overview(request: TeamRequest) -> HttpResponse:
-    """The pool, how long it lasts, its lots in the order of drawing, who may use it, and the ledger."""
+    """The pool, how long it lasts, its lots in the order of drawing, who may use it (for those who see the
+    members), and the ledger.
+    """
     at = timezone.now()
     entries = CreditLedgerEntry.objects.for_team(request.team).credits()
     rules = team_credits(request.team.pk)
     balance = team_balance(request.team.pk, at)
     lots = CreditGrant.objects.for_team(request.team).credits()
-    members = Paginator(members_of(request.team), ACCESS_PAGE).get_page(request.GET.get("page"))
+    shown = members_of(request.team) if may(request.membership, Right.VIEW_MEMBERS) else NOBODY
+    members = Paginator(shown, ACCESS_PAGE).get_page(request.GET.get("page"))
     context = {
         "balance": balance,
         "owed": team_owes(request.team),

@@ -8,12 +8,14 @@ from functools import partial
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from quota.forms import InvitationForm, ManyInvitationsForm
 from quota.invitation_lines import Line, read_lines
@@ -96,7 +98,9 @@ def invite_many(request: TeamRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and (lines := _lines(form, plans)):
         is_bulk = len(lines) > AT_ONCE
         if "confirm" in request.POST and is_bulk:
-            start = partial(start_inviting, team=request.team, lines=lines, by=request.user, at=at)
+            with override(settings.LANGUAGE_CODE):  # what is wrong with a line is kept
+                kept = _lines(form, plans)
+            start = partial(start_inviting, team=request.team, lines=kept, by=request.user, at=at)
             return to_bulk_action(request, start)
         if "confirm" in request.POST:
             rows = [_invited(request, line, at) for line in lines]

@@ -116,7 +116,7 @@ API = {
     "api-checkout": Address({"GET": PAYERS, "DELETE": PAYERS}, "checkout"),
     "api-auto-top-up": Address({"GET": PAYERS, "PUT": PAYERS}),
     "api-credit-purchases": Address({"GET": PAYERS, "POST": PAYERS}),
-    "api-credit-access": Address({"GET": READERS, "PUT": MANAGERS}, "member"),
+    "api-credit-access": Address({"GET": MANAGERS, "PUT": MANAGERS}, "member"),
     "api-credit-ledger": Address({"GET": READERS}),
     "api-credit-lots": Address({"GET": READERS}),
     "api-credit-policy": Address({"PUT": OWNER}),

@@ -95,3 +95,11 @@ def test_too_many_lines_are_refused_whole() -> None:
     with pytest.raises(InvalidValue, match="These are 5001 lines; send at most 5000") as refused:
         read_lines(text + "\none@example.com", PLANS)
     assert refused.value.pointer == "/lines"
+
+
+def test_a_line_of_any_length_is_read_at_once() -> None:
+    """By a pattern that goes back over the spaces for each of them, this would take minutes."""
+    spaces = " " * 200_000
+    assert one(f"mia@example.com, 5{spaces}x").problem.startswith("“5    ")
+    assert one(f"mia@example.com, 5{spaces}credits").month_cap_nanousd == 5 * CREDIT
+    assert one(f"mia@example.com, {'5' * 200_000}").problem.startswith("“555")

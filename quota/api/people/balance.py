@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from quota.api.fields import LARGEST_ID, NANOUSD
-from quota.api.people.credits import NewestLot
+from quota.api.people.credits import LedgerView, NewestLot
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.balance import api_balance
 from quota.selectors.credits import team_credits
@@ -22,7 +22,6 @@ from teams.models import Team
 from teams.permissions import Right
 from tokenplan.kit.api import Shape, checked
 from tokenplan.kit.openapi import refusals
-from tokenplan.kit.paging import NewestFirst
 
 
 class AlertSerializer(Shape):
@@ -58,7 +57,9 @@ class BalanceLotSerializer(serializers.Serializer[CreditGrant]):
 
 
 class BalanceLedgerSerializer(serializers.Serializer[CreditLedgerEntry]):
-    """A change of a lot. `amount_nanousd` is signed: what the lot gained."""
+    """A change of a lot. `amount_nanousd` is signed: what the lot gained. Without the right to see everyone's
+    usage, `member` and `receipt` are null.
+    """
 
     id = serializers.IntegerField()
     at = serializers.DateTimeField()
@@ -120,14 +121,11 @@ class BalanceLots(TeamView):
         return self.page(CreditGrant.objects.for_team(self.team).api_balance(), BalanceLotSerializer)
 
 
-class BalanceLedger(TeamView):
-    right = Right.VIEW_CREDITS
-    pagination_class = NewestFirst
-
+class BalanceLedger(LedgerView):
     @extend_schema(
         responses={200: BalanceLedgerSerializer(many=True)},
         summary="The ledger of the API balance, the latest entry first",
     )
     def get(self, request: Request, slug: str) -> Response:
         entries = CreditLedgerEntry.objects.for_team(self.team).api_balance()
-        return self.page(entries.select_related("membership__user", "by"), BalanceLedgerSerializer)
+        return self.entries(entries, BalanceLedgerSerializer)

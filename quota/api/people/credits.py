@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -17,7 +18,7 @@ from quota.services.credits import set_credit_access, set_team_credits
 from teams.api.serializers import MemberSerializer, PersonSerializer
 from teams.api.views import TeamView
 from teams.models import Team
-from teams.permissions import Right, member_of
+from teams.permissions import Right, may, member_of
 from tokenplan.kit.api import Shape, checked
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
@@ -62,7 +63,9 @@ class LotSerializer(serializers.Serializer[CreditGrant]):
 
 
 class LedgerSerializer(serializers.Serializer[CreditLedgerEntry]):
-    """A change of a lot. `amount` is signed: what the lot gained."""
+    """A change of a lot. `amount` is signed: what the lot gained. Without the right to see everyone's usage,
+    `member` and `receipt` are null.
+    """
 
     id = serializers.IntegerField()
     at = serializers.DateTimeField()
@@ -128,20 +131,34 @@ class Lots(TeamView):
         return self.page(CreditGrant.objects.for_team(self.team).credits(), LotSerializer)
 
 
-class Ledger(TeamView):
+class LedgerView(TeamView):
+    """Of Credits, or of the API balance. Who used what is for those who may see everyone's usage."""
+
     right = Right.VIEW_CREDITS
     pagination_class = NewestFirst
 
+    def entries(
+        self, rows: QuerySet[CreditLedgerEntry], serializer: type[serializers.Serializer[CreditLedgerEntry]]
+    ) -> Response:
+        hidden: dict[str, None] = {}
+        if not may(self.membership, Right.VIEW_USAGE):
+            hidden = {"member": None, "receipt": None}
+        return self.page_built(
+            rows.select_related("membership__user", "by"),
+            lambda page: [{**row, **hidden} for row in serializer(page, many=True).data],
+        )
+
+
+class Ledger(LedgerView):
     @extend_schema(responses={200: LedgerSerializer(many=True)}, summary="The ledger, the latest entry first")
     def get(self, request: Request, slug: str) -> Response:
-        entries = CreditLedgerEntry.objects.for_team(self.team).credits()
-        return self.page(entries.select_related("membership__user", "by"), LedgerSerializer)
+        return self.entries(CreditLedgerEntry.objects.for_team(self.team).credits(), LedgerSerializer)
 
 
 class Access(TeamView):
     """Who has access is in the list of members; here it is changed, whole."""
 
-    right: ClassVar[dict[str, Right]] = {"GET": Right.VIEW_CREDITS, "PUT": Right.SWITCH_CREDITS}
+    right: ClassVar[dict[str, Right]] = {"GET": Right.VIEW_MEMBERS, "PUT": Right.SWITCH_CREDITS}
 
     @extend_schema(
         responses={200: AccessSerializer, **refusals(NotFound)}, summary="A member's access to Credits"

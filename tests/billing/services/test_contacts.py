@@ -88,3 +88,13 @@ def test_mails_about_money_go_once_to_each_of_who_pays_and_to_the_contacts(
         "olivia@example.com": False,
         "pia@example.com": False,
     }
+
+
+def test_the_longest_address_there_can_be_gets_its_mails(team: Team) -> None:
+    domain = ".".join(["d" * 63, "e" * 63, "f" * 57, "com"])
+    longest = f"{'a' * 64}@{domain}"
+    assert len(longest) == 254
+    set_contacts(team=team, emails=[longest], by=None, at=T0)
+    for _ in range(2):
+        notify_payers(team=team, kind="payment_failed", dedupe_key="failed:1", at=T0, works_until="")
+    assert Mail.objects.filter(to=longest).count() == 1

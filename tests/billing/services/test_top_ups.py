@@ -13,6 +13,7 @@ from billing.services import purchases, top_ups
 from quota.models import CreditLedgerEntry
 from quota.services import credits
 from teams.models import AuditEntry, Mail, Team
+from teams.services.accounts import deactivate
 from teams.services.memberships import set_billing_right
 from teams.services.teams import transfer_ownership
 from tests.helpers.factories import T0, USD, give_credits, make_member, make_team, owner_of
@@ -211,6 +212,18 @@ def test_an_order_of_who_has_the_billing_right_ends_with_the_right() -> None:
     assert Mail.objects.get(kind="top_up_off").to == owner_of(team).user.email
     assert begin(team, T0 + HOUR) is None
     assert Mail.objects.filter(kind="top_up_off").count() == 1
+
+
+def test_an_order_ends_with_the_account_of_who_gave_it() -> None:
+    """A closed account manages nothing, and gets no mails about payments; the Owner is told."""
+    team = make_team()
+    payer = make_member(team)
+    set_billing_right(membership=payer, allowed=True, by=owner_of(team).user, at=T0)
+    order(team, by=payer.user)
+    deactivate(user=payer.user, by=None, at=T0)
+    assert begin(team) is None
+    assert (AutoTopUp.objects.get().enabled, CreditPurchase.objects.count()) == (False, 0)
+    assert Mail.objects.get(kind="top_up_off").to == owner_of(team).user.email
 
 
 def test_an_order_of_who_has_the_billing_right_ends_when_another_person_owns_the_team() -> None:

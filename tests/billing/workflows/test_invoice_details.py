@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
 
 import pytest
 
-from billing.errors import StripeRefused
+from billing.errors import PaymentsUnavailable, StripeRefused
 from billing.models import Customer
 from billing.stripe_api import InvoiceDetails
-from billing.stripe_api.client import api
+from billing.stripe_api.client import api, asked
 from billing.sync.customers import renew_contact
 from billing.workflows.invoice_details import change_invoice_details, invoice_details
 from teams.models import AuditEntry
@@ -81,6 +84,48 @@ def test_another_tax_id_takes_the_place_of_the_one_before(story: Story) -> None:
     assert [(row.type, row.value) for row in rows] == [("gb_vat", "GB123456789")]
     assert change(story, replace(ACME, tax_id="")).tax_id == ""
     assert api().customers.tax_ids.list(story.customer).data == []
+
+
+@pytest.mark.slow
+def test_whatever_stripe_did_before_it_went_away_saving_again_leaves_one_tax_id(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut at each request in turn: it is not done, or it is and the answer is lost; nothing is, after it."""
+    british, british_id = replace(ACME, country="GB", tax_id="GB123456789"), ("gb_vat", "GB123456789")
+    cuts = 0
+    for is_lost in (False, True):
+        for cut in range(20):
+            change(story, replace(ACME, tax_id=""))
+            change(story, ACME)
+            with monkeypatch.context() as patch:
+                stripe = GoesAway(cut, is_lost)
+                patch.setattr(import_module("billing.stripe_api.invoice_details"), "asked", stripe)
+                with suppress(PaymentsUnavailable):
+                    change(story, british)
+            change(story, british)
+            rows = api().customers.tax_ids.list(story.customer).data
+            assert [(row.type, row.value) for row in rows] == [british_id], (cut, is_lost)
+            assert found(story) == replace(british, tax_id_type="gb_vat")
+            if stripe.asked <= cut:
+                break
+            cuts += 1
+    assert cuts == 16
+
+
+@dataclass
+class GoesAway:
+    """Answers so many requests; of the next one the answer is lost, or it does not arrive."""
+
+    cut: int
+    is_lost: bool
+    asked: int = 0
+
+    def __call__(self, call: Any, *args: Any) -> dict[str, Any]:
+        self.asked += 1
+        answer = asked(call, *args) if self.asked <= self.cut + self.is_lost else {}
+        if self.asked > self.cut:
+            raise PaymentsUnavailable(retry_after=60)
+        return answer
 
 
 def test_a_tax_id_that_is_none_changes_nothing(story: Story) -> None:

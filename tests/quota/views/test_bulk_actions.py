@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
 from quota.models import BulkAction
+from quota.selectors.bulk_actions import result_of
 from quota.services.bulk_actions import work_next_line
 from teams.models import Invitation, Membership, Team, User
-from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
+from tests.helpers.factories import T0, make_member, make_plan, make_team, make_user, owner_of
 from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +109,21 @@ def test_many_lines_are_checked_in_short_and_invited_in_bulk(team: Team, owner: 
     assert "one@example.com" not in refused
     invited = Invitation.objects.order_by("email").values_list("email", flat=True)
     assert list(invited) == ["one@example.com", "two@example.com"]
+
+
+def test_what_is_wrong_with_a_line_is_kept_in_no_readers_language(team: Team, owner: Client) -> None:
+    """Whoever opens the page reads it in theirs, not in the language of who typed the lines."""
+    plan = make_plan("max").name
+    lines = {"lines": "one@example.com\nbad\nmia@example.com, boss", "confirm": 1}
+    typed_in = {"Accept-Language": "zh-hans"}
+    url = owner.post("/teams/acme/invitations/many/", lines, headers=typed_in).headers["Location"]
+    while work_next_line(at=T0):
+        pass
+    page = read(owner, url)
+    assert "2 bad Refused This is not an e-mail address." in page
+    english = f"“boss” is neither a role (admin, member) nor a plan ({plan}) nor a number of Credits."
+    assert english in page
+    with override("zh-hans"):
+        texts = [result_of(line).text for line in BulkAction.objects.get().lines.order_by("place")]
+    said = f"“boss”不是角色（admin、member），不是套餐（{plan}），也不是积分数量。"
+    assert texts[1:] == ["这不是电子邮件地址。", said]

@@ -11,6 +11,7 @@ from django.test import Client
 from quota.models import CreditAccess, CreditGrant, TeamCredits
 from quota.views.credits import ACCESS_PAGE
 from teams.models import AuditEntry, User
+from teams.services.memberships import change_role, set_billing_right
 from tests.helpers.factories import (
     CREDIT,
     T0,
@@ -163,3 +164,23 @@ def test_who_may_use_them_comes_in_pages(as_user: AsUser) -> None:
     assert len(shown) == len(set(shown)) == scene.team.memberships.live().count() > ACCESS_PAGE
     assert 'rel="next" href="?page=2"' in first.content.decode()
     assert 'rel="prev" href="?page=1"' in second.content.decode()
+
+
+def test_who_pays_sees_what_is_left_and_not_who_used_it(as_user: AsUser) -> None:
+    """The Billing right is about what is bought: neither the members nor their usage are part of it."""
+    scene = make_scene()
+    give_credits(scene.team, 5000 * CREDIT)
+    event = make_desk(make_member(scene.team, make_user("mia@example.com"), credits=True)).use(100)
+    finance, by = make_member(scene.team, make_user("finance@example.com")), scene.owner.user
+    set_billing_right(membership=finance, allowed=True, by=by, at=T0)
+    client, url = as_user(finance.user), f"/teams/{scene.team.slug}/credits/"
+
+    page = read(client, url)
+
+    assert "Balance 4,000 $4.00" in page
+    assert "usage of penny A member" in page
+    assert "Who may use them" not in page
+    assert "mia@example.com" not in page
+    assert str(event.pk) not in client.get(url).content.decode()
+    change_role(membership=finance, role="admin", by=by, at=T0)
+    assert "usage of penny mia@example.com" in read(client, url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quota.models import CreditAccess
 from teams.models import Membership, Role, Team
+from teams.services.memberships import set_billing_right
 from tests.helpers import factories
 from tests.helpers.api_client import Caller, person
 from tests.helpers.factories import CREDIT
@@ -60,3 +61,18 @@ def test_the_overflow_policy_is_the_owners(team: Team, owner: Caller) -> None:
     assert person(admin.user).put(path, body).status == 403
     assert owner.put(path, body).body == {"balance": "0.000", "overflow": "never", "low_balance": "250.000"}
     assert owner.put(path, {"overflow": "never"}).body["pointer"] == "/low_balance"
+
+
+def test_the_billing_right_shows_no_member_and_no_call(
+    scene: factories.Scene, team: Team, member: Membership
+) -> None:
+    factories.give_credits(team, 100 * CREDIT)
+    factories.allow_credits(member)
+    factories.make_desk(member).use(3)
+    finance = factories.make_member(team)
+    set_billing_right(membership=finance, allowed=True, by=None, at=factories.T0)
+    for path in ("credits", "balance"):
+        for row in person(finance.user).get(f"teams/{team.slug}/{path}/ledger").body["results"]:
+            assert (row["member"], row["receipt"]) == (None, None)
+    assert person(finance.user).get(f"teams/{team.slug}/credits/ledger").body["results"][0]["kind"] == "use"
+    assert person(finance.user).get(f"teams/{team.slug}/members/{member.pk}/credits").status == 403
