@@ -56,7 +56,7 @@ class Watch:
         self.page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
         self.page.on("request", self._foreign)
 
-    def look_at(self, path: str) -> None:
+    def check(self, path: str) -> None:
         self._show(THEMES[0])
         answer = self.page.goto(self.url + path)
         assert answer
@@ -105,7 +105,7 @@ def faults(page: Page, url: str, folder: Path, pages: Iterable[tuple[str, str]])
     page.set_viewport_size(WIDE)
     watch = Watch(page, url, folder)
     for _, path in pages:
-        watch.look_at(path)
+        watch.check(path)
     return watch.faults
 
 
