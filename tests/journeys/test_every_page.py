@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, Request
+from playwright.sync_api import Page, Request, ViewportSize
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -34,9 +34,12 @@ from tokenplan.static_files import gather
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 MOST_BYTES = 150_000
-WIDE = {"width": 1280, "height": 900}
+WIDE = ViewportSize(width=1280, height=900)
 # As wide as a small phone, and as the wide window at 200 %.
-NARROW = {"on 320 px": {"width": 320, "height": 640}, "at 200 %": {"width": 640, "height": 450}}
+NARROW = {
+    "on 320 px": ViewportSize(width=320, height=640),
+    "at 200 %": ViewportSize(width=640, height=450),
+}
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 STILL = "Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))"
 LOADED = "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
