@@ -44,6 +44,7 @@ NARROW = {
 }
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 STILL = "Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))"
+HIDES = "[...document.querySelectorAll('.sidebar')].some((bar) => bar.scrollWidth > bar.clientWidth)"
 LOADED = "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
 
 
@@ -71,6 +72,8 @@ class Watch:
         weight = self._weight(answer.body())
         if weight > MOST_BYTES:
             self._note(f"{weight} bytes")
+        if self.page.evaluate(HIDES):
+            self._note("the sidebar is narrower than what is in it")
         for theme in THEMES:
             self._show(theme)
             for found in violations(self.page):
