@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, Request
+from playwright.sync_api import Page, Request, Route, ViewportSize
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -30,15 +31,20 @@ from tests.helpers.console_pages import (
 )
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.tenants import make_rows
+from tokenplan.middleware import CONTENT_SECURITY_POLICY
 from tokenplan.static_files import gather
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 MOST_BYTES = 150_000
-WIDE = {"width": 1280, "height": 900}
+WIDE = ViewportSize(width=1280, height=900)
 # As wide as a small phone, and as the wide window at 200 %.
-NARROW = {"on 320 px": {"width": 320, "height": 640}, "at 200 %": {"width": 640, "height": 450}}
+NARROW = {
+    "on 320 px": ViewportSize(width=320, height=640),
+    "at 200 %": ViewportSize(width=640, height=450),
+}
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 STILL = "Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))"
+HIDES = "[...document.querySelectorAll('.sidebar')].some((bar) => bar.scrollWidth > bar.clientWidth)"
 LOADED = "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
 
 
@@ -56,7 +62,7 @@ class Watch:
         self.page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
         self.page.on("request", self._foreign)
 
-    def look_at(self, path: str) -> None:
+    def check(self, path: str) -> None:
         self._show(THEMES[0])
         answer = self.page.goto(self.url + path)
         assert answer
@@ -66,6 +72,8 @@ class Watch:
         weight = self._weight(answer.body())
         if weight > MOST_BYTES:
             self._note(f"{weight} bytes")
+        if self.page.evaluate(HIDES):
+            self._note("the sidebar is narrower than what is in it")
         for theme in THEMES:
             self._show(theme)
             for found in violations(self.page):
@@ -105,7 +113,7 @@ def faults(page: Page, url: str, folder: Path, pages: Iterable[tuple[str, str]])
     page.set_viewport_size(WIDE)
     watch = Watch(page, url, folder)
     for _, path in pages:
-        watch.look_at(path)
+        watch.check(path)
     return watch.faults
 
 
@@ -141,6 +149,24 @@ def test_so_can_every_page_of_a_subscription(
     buyer.subscribe({"max": 2})
     enter(browser_page, url, signed_in(buyer.user))
     assert faults(browser_page, url, folder, of_a_subscription(buyer.team)) == []
+
+
+def test_so_can_the_page_of_a_refusal(browser_page: Page, url: str, folder: Path) -> None:
+    """As it is answered, but with the status of a page that is there: the browser writes others down."""
+    made = make_rows(at=timezone.now())
+    member = signed_in(made.users["member"])
+    asked = [("404", "/nothing/here/"), ("403", reverse("team-settings", args=[made.team.slug]))]
+    for status, path in asked:
+        answer = member.get(path)
+        assert answer.status_code == int(status)
+        browser_page.route(f"{url}{path}", answered(answer.content))
+    enter(browser_page, url, member)
+    assert faults(browser_page, url, folder, asked) == []
+
+
+def answered(body: bytes) -> Callable[[Route], None]:
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    return lambda route: route.fulfill(body=body, content_type="text/html", headers=headers)
 
 
 def test_every_page_of_the_console_is_walked(url: str) -> None:
