@@ -192,9 +192,9 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
         page = self.act(
             request,
             rows,
-            "resend",
             gettext("sent again"),
             lambda row, why, by, at: invitations.resend(invitation=row, reason=why, by=by, at=at),
+            action="resend",
         )
         enqueue(deliver_mail)
         return page
@@ -204,9 +204,9 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
         return self.act(
             request,
             rows,
-            "revoke",
             gettext("revoked"),
             lambda row, why, by, at: invitations.revoke(invitation=row, reason=why, by=by, at=at),
+            action="revoke",
         )
 
 
@@ -224,9 +224,9 @@ class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
         return self.act(
             request,
             rows,
-            "revoke",
             gettext("revoked"),
             lambda row, why, by, at: access_tokens.revoke(token=row, reason=why, by=by, at=at),
+            action="revoke",
         )
 
 
@@ -245,9 +245,9 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
         return self.act(
             request,
             rows,
-            "revoke",
             gettext("revoked"),
             lambda row, why, by, at: keys.revoke_keys(membership=row.membership, reason=why, at=at, by=by),
+            action="revoke",
         )
 
 
@@ -280,9 +280,9 @@ class MailAdmin(VerbsAdmin[Mail]):
         page = self.act(
             request,
             rows.filter(sent_at=None),
-            "retry",
             gettext("due now"),
             lambda row, why, by, at: mails.send_again(mail=row, reason=why, by=by, at=at),
+            action="retry",
         )
         enqueue(deliver_mail)
         return page

@@ -142,9 +142,9 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
         page = self.act(
             request,
             rows,
-            "replay",
             gettext("due now"),
             lambda row, why, by, at: inbox.replay(event=row, reason=why, at=at, by=by),
+            action="replay",
         )
         enqueue(work_inbox)
         return page

@@ -115,11 +115,11 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
         return self.act(
             request,
             rows,
-            action,
             done,
             lambda row, why, by, at: set_promotion_active(
                 promotion=row, active=active, reason=why, at=at, by=by
             ),
+            action=action,
         )
 
 

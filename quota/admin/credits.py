@@ -84,9 +84,9 @@ class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
         return self.act(
             request,
             rows,
-            "freeze",
             gettext("frozen"),
             lambda row, why, by, at: freeze_lot(lot=row, frozen=True, reason=why, at=at, by=by),
+            action="freeze",
         )
 
     @admin.action(description=_("Unfreeze"), permissions=["act"])
@@ -94,9 +94,9 @@ class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
         return self.act(
             request,
             rows,
-            "unfreeze",
             gettext("unfrozen"),
             lambda row, why, by, at: freeze_lot(lot=row, frozen=False, reason=why, at=at, by=by),
+            action="unfreeze",
         )
 
 

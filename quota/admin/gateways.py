@@ -162,7 +162,7 @@ class GatewayAdmin(VerbsAdmin[Gateway]):
         return self.act(
             request,
             rows,
-            "revoke",
             gettext("revoked"),
             lambda row, why, by, at: gateways.revoke_gateway(gateway=row, reason=why, at=at, by=by),
+            action="revoke",
         )

@@ -101,4 +101,4 @@ class QuarantinedRowAdmin(VerbsAdmin[QuarantinedRow]):
 
     @admin.action(description=_("Replay"), permissions=["act"])
     def replay(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> HttpResponse | None:
-        return self.act(request, rows, "replay", gettext("replayed"), _replay)
+        return self.act(request, rows, gettext("replayed"), _replay, action="replay")

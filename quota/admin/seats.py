@@ -103,7 +103,7 @@ class SeatAdmin(VerbsAdmin[Seat]):
         return self.act(
             request,
             rows,
-            "free",
             gettext("freed"),
             lambda seat, why, by, at: seats.free_seat(seat=seat, reason=why, by=by, at=at),
+            action="free",
         )

@@ -73,7 +73,7 @@ def test_of_a_key_that_is_pasted_no_address_has_more_than_its_beginning(
     page.get_by_role("dialog").get_by_role("link", name="mia@example.com").click()
     page.goto(f"{live_server.url}/teams/acme/members/")
     page.get_by_role("searchbox", name="Name or e-mail address").fill(text)
-    page.wait_for_url(re.compile(f"q={key.prefix}"))
+    page.wait_for_url(re.compile(f"q=sk-cp-{key.key_id}&"))
 
     assert {request.method for request in asked if "/search/" in request.url} == {"POST"}
     assert not [request.url for request in asked if text in request.url + (request.post_data or "")]

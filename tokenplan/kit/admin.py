@@ -109,9 +109,10 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         self,
         request: HttpRequest,
         rows: QuerySet[M],
-        action: str,
         done: str,
         verb: Callable[[M, str, Any, datetime], object],
+        *,
+        action: str,
     ) -> HttpResponse | None:
         """Calls the verb for each row, for the reason that was given, by the operator and at this moment.
 
