@@ -46,7 +46,8 @@ def test_a_button_of_a_row_asks_for_a_reason() -> None:
 def test_an_action_on_rows_asks_for_a_reason_before_it_does_anything() -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("root@example.com", "x"))
-    asked, without = set(), set()
+    asked: set[str] = set()
+    without: set[str] = set()
     for model, page in site._registry.items():
         listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         pk = UUID(int=0) if isinstance(model._meta.pk, UUIDField) else 0

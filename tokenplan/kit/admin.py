@@ -333,7 +333,7 @@ def chosen_page(
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
-        "title": model_admin.get_actions(request)[action][2],
+        "title": dict(model_admin.get_action_choices(request))[action],
         "form": form,
         "back": request.get_full_path(),
         "preview": Preview(()),
