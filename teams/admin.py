@@ -20,7 +20,7 @@ from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -188,22 +188,27 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     actions = ("resend", "revoke")
 
     @admin.action(description=_("Send again, with a new link"), permissions=["act"])
-    def resend(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
-        self.act(
+    def resend(self, request: HttpRequest, rows: QuerySet[Invitation]) -> HttpResponse | None:
+        page = self.act(
             request,
             rows,
             gettext("sent again"),
-            lambda row, by, at: invitations.resend(invitation=row, by=by, at=at, for_inviter=True),
+            lambda row, why, by, at: invitations.resend(
+                invitation=row, reason=why, by=by, at=at, for_inviter=True
+            ),
+            action="resend",
         )
         enqueue(deliver_mail)
+        return page
 
     @admin.action(description=_("Revoke"), permissions=["act"])
-    def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
-        self.act(
+    def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> HttpResponse | None:
+        return self.act(
             request,
             rows,
             gettext("revoked"),
-            lambda row, by, at: invitations.revoke(invitation=row, by=by, at=at),
+            lambda row, why, by, at: invitations.revoke(invitation=row, reason=why, by=by, at=at),
+            action="revoke",
         )
 
 
@@ -217,12 +222,13 @@ class PersonalAccessTokenAdmin(ReadOnlyAdmin[PersonalAccessToken]):
     actions = ("revoke",)
 
     @admin.action(description=_("Revoke"), permissions=["act"])
-    def revoke(self, request: HttpRequest, rows: QuerySet[PersonalAccessToken]) -> None:
-        self.act(
+    def revoke(self, request: HttpRequest, rows: QuerySet[PersonalAccessToken]) -> HttpResponse | None:
+        return self.act(
             request,
             rows,
             gettext("revoked"),
-            lambda row, by, at: access_tokens.revoke(token=row, by=by, at=at),
+            lambda row, why, by, at: access_tokens.revoke(token=row, reason=why, by=by, at=at),
+            action="revoke",
         )
 
 
@@ -237,12 +243,13 @@ class SubscriptionKeyAdmin(ReadOnlyAdmin[SubscriptionKey]):
     actions = ("revoke",)
 
     @admin.action(description=_("Revoke all keys of the member in this Team"), permissions=["act"])
-    def revoke(self, request: HttpRequest, rows: QuerySet[SubscriptionKey]) -> None:
-        self.act(
+    def revoke(self, request: HttpRequest, rows: QuerySet[SubscriptionKey]) -> HttpResponse | None:
+        return self.act(
             request,
             rows,
             gettext("revoked"),
-            lambda row, by, at: keys.revoke_keys(membership=row.membership, at=at, by=by),
+            lambda row, why, by, at: keys.revoke_keys(membership=row.membership, reason=why, at=at, by=by),
+            action="revoke",
         )
 
 
@@ -271,6 +278,13 @@ class MailAdmin(VerbsAdmin[Mail]):
     verbs = (Verb("send-again", _("Send again"), ReasonForm, _send_again),)
 
     @admin.action(description=_("Try again now"), permissions=["act"])
-    def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> None:
-        self.act(request, rows, gettext("due now"), lambda row, by, at: mails.retry(mail=row, at=at))
+    def retry(self, request: HttpRequest, rows: QuerySet[Mail]) -> HttpResponse | None:
+        page = self.act(
+            request,
+            rows.filter(sent_at=None),
+            gettext("due now"),
+            lambda row, why, by, at: mails.send_again(mail=row, reason=why, by=by, at=at),
+            action="retry",
+        )
         enqueue(deliver_mail)
+        return page

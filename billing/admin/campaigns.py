@@ -20,7 +20,6 @@ from billing.models import InviteCampaign, Invitee, InviteLink, InviteVoucher
 from billing.services.campaigns import CampaignAsked, end_campaign, set_words
 from billing.services.invites import block_link
 from billing.workflows.campaigns import open_campaign
-from quota.admin.fields import ReasonlessForm
 from quota.money import usd_text
 from teams.models import User
 from tokenplan.kit.admin import (
@@ -50,7 +49,7 @@ def _set_words(campaign: InviteCampaign, values: Mapping[str, Any], by: User, at
 
 
 def _end(campaign: InviteCampaign, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    end_campaign(campaign=campaign, at=at, by=by)
+    end_campaign(campaign=campaign, reason=values["reason"], at=at, by=by)
     return gettext("The campaign has ended.")
 
 
@@ -89,7 +88,7 @@ class InviteCampaignAdmin(VerbsAdmin[InviteCampaign]):
         Verb(
             "end",
             _("End it now"),
-            ReasonlessForm,
+            ReasonForm,
             _end,
             preview=_preview_end,
             fits=lambda row: row.ends_at > timezone.now(),

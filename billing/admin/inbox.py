@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -20,9 +20,8 @@ from billing.models import StripeEvent
 from billing.services import inbox
 from billing.tasks import work_inbox
 from billing.workflows.catalog import EVENTS
-from quota.admin.fields import ReasonlessForm
 from teams.models import User
-from tokenplan.kit.admin import DeskMedia, Verb, VerbsAdmin, why_and_what
+from tokenplan.kit.admin import DeskMedia, ReasonForm, Verb, VerbsAdmin, why_and_what
 from tokenplan.kit.enqueue import enqueue
 
 
@@ -41,7 +40,7 @@ def _preview(event: StripeEvent, values: Mapping[str, Any]) -> list[str]:
 
 
 def _replay(event: StripeEvent, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    inbox.replay(event=event, at=at, by=by)
+    inbox.replay(event=event, reason=values["reason"], at=at, by=by)
     enqueue(work_inbox)
     return gettext("The event %(event)s is due now.") % {"event": event}
 
@@ -105,7 +104,7 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
         "as_it_came",
     )
     actions = ("replay",)
-    verbs = (Verb("replay", _("Replay"), ReasonlessForm, _replay, preview=_preview),)
+    verbs = (Verb("replay", _("Replay"), ReasonForm, _replay, preview=_preview),)
 
     @admin.display(description=_("State"))
     def state(self, event: StripeEvent) -> str:
@@ -139,6 +138,13 @@ class StripeEventAdmin(VerbsAdmin[StripeEvent]):
         return format_html("<pre>{}</pre>", json.dumps(event.payload, indent=2, ensure_ascii=False))
 
     @admin.action(description=_("Replay: fetch what they are about from Stripe again"), permissions=["act"])
-    def replay(self, request: HttpRequest, rows: QuerySet[StripeEvent]) -> None:
-        self.act(request, rows, gettext("due now"), lambda row, by, at: inbox.replay(event=row, at=at, by=by))
+    def replay(self, request: HttpRequest, rows: QuerySet[StripeEvent]) -> HttpResponse | None:
+        page = self.act(
+            request,
+            rows,
+            gettext("due now"),
+            lambda row, why, by, at: inbox.replay(event=row, reason=why, at=at, by=by),
+            action="replay",
+        )
         enqueue(work_inbox)
+        return page

@@ -20,12 +20,11 @@ from billing.price_lists import INTERVALS, Amounts
 from billing.selectors.plan_versions import holders_of, publication
 from billing.services.plans import change_draft, draft_version
 from billing.workflows.plans import publish_plan
-from quota.admin.fields import ReasonlessForm
 from quota.models import Plan, PlanLimit
 from quota.plan_terms import VersionTerms
 from quota.services.plans import discard_draft, withdraw_plan
 from teams.models import User
-from tokenplan.kit.admin import Preview, ReadOnlyInline, Verb, VerbsAdmin
+from tokenplan.kit.admin import Preview, ReadOnlyInline, ReasonForm, Verb, VerbsAdmin
 
 
 def _is_draft(plan: Plan) -> bool:
@@ -88,7 +87,7 @@ def _publish(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> s
 
 
 def _discard(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    discard_draft(plan=plan, at=at, by=by)
+    discard_draft(plan=plan, reason=values["reason"], at=at, by=by)
     return gettext("The draft %(plan)s is discarded.") % {"plan": plan}
 
 
@@ -98,7 +97,7 @@ def _preview_withdrawal(plan: Plan, values: Mapping[str, Any]) -> list[str]:
 
 
 def _withdraw(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    withdraw_plan(plan=plan, at=at, by=by)
+    withdraw_plan(plan=plan, reason=values["reason"], at=at, by=by)
     return gettext("%(plan)s is not on sale any more.") % {"plan": plan}
 
 
@@ -122,11 +121,11 @@ class PlanAdmin(VerbsAdmin[Plan]):
         Verb("new-version", _("Draft a new version"), PlanVersionForm, _new_version, fits=_is_published),
         Verb("change-draft", _("Change the draft"), PlanVersionForm, _change, fits=_is_draft),
         Verb("publish", _("Publish"), PublishForm, _publish, _preview_publication, _is_draft),
-        Verb("discard", _("Discard the draft"), ReasonlessForm, _discard, fits=_is_draft),
+        Verb("discard", _("Discard the draft"), ReasonForm, _discard, fits=_is_draft),
         Verb(
             "withdraw",
             _("Withdraw from sale"),
-            ReasonlessForm,
+            ReasonForm,
             _withdraw,
             _preview_withdrawal,
             lambda plan: plan.sellable,

@@ -102,19 +102,24 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
         return form_page(self, request, form, title=gettext("Make a promotion code"), back=back)
 
     @admin.action(description=_("Activate"), permissions=["act"])
-    def activate(self, request: HttpRequest, rows: QuerySet[Promotion]) -> None:
-        self._set(request, rows, gettext("activated"), active=True)
+    def activate(self, request: HttpRequest, rows: QuerySet[Promotion]) -> HttpResponse | None:
+        return self._set(request, rows, "activate", gettext("activated"), active=True)
 
     @admin.action(description=_("Deactivate: nobody can redeem it any more"), permissions=["act"])
-    def deactivate(self, request: HttpRequest, rows: QuerySet[Promotion]) -> None:
-        self._set(request, rows, gettext("deactivated"), active=False)
+    def deactivate(self, request: HttpRequest, rows: QuerySet[Promotion]) -> HttpResponse | None:
+        return self._set(request, rows, "deactivate", gettext("deactivated"), active=False)
 
-    def _set(self, request: HttpRequest, rows: QuerySet[Promotion], done: str, *, active: bool) -> None:
-        self.act(
+    def _set(
+        self, request: HttpRequest, rows: QuerySet[Promotion], action: str, done: str, *, active: bool
+    ) -> HttpResponse | None:
+        return self.act(
             request,
             rows,
             done,
-            lambda row, by, at: set_promotion_active(promotion=row, active=active, at=at, by=by),
+            lambda row, why, by, at: set_promotion_active(
+                promotion=row, active=active, reason=why, at=at, by=by
+            ),
+            action=action,
         )
 
 

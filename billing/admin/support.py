@@ -55,11 +55,11 @@ def search(request: HttpRequest) -> HttpResponse:
     """
     text = searched(public_part(request.POST.get("q", "")))
     by = operator(request)
-    hits = find(text, lambda model: bool(by.has_perm(_right_to_see(model))))
+    hits = find(text, lambda model: _may_see(by, model))
     exact = [hit for hit in hits if hit.exact]
-    if len(exact) == 1:
-        return redirect(_result(exact[0].row).url)
-    results = [_result(hit.row) for hit in hits]
+    if len(exact) == 1 and (url := _result(exact[0].row, by).url):
+        return redirect(url)
+    results = [_result(hit.row, by) for hit in hits]
     return _page(request, "search", title=_("Search"), text=text, results=results)
 
 
@@ -67,7 +67,16 @@ def _right_to_see(model: type[Model]) -> str:
     return f"{model._meta.app_label}.view_{model._meta.model_name}"
 
 
-def _result(row: Model) -> Result:
+def _may_see(by: User, model: type[Model]) -> bool:
+    return bool(by.has_perm(_right_to_see(model)))
+
+
+def _result(row: Model, by: User) -> Result:
+    """Of what the row belongs to, it says and leads to only what the operator may see too."""
+
+    def said(other: Model | None) -> str:
+        return str(other) if other is not None and _may_see(by, type(other)) else ""
+
     meta = row._meta
     kind = str(meta.verbose_name).capitalize()
     url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]) if _has_page(row) else ""
@@ -78,18 +87,17 @@ def _result(row: Model) -> Result:
             return Result(_("Team"), row.name, row.slug, reverse("support-team", args=[row.pk]))
         case SubscriptionKey():
             person = reverse("support-person", args=[row.membership.user_id])
-            return Result(_("Key"), row.prefix, str(row.membership), person)
+            return Result(_("Key"), row.prefix, said(row.membership), person if _may_see(by, User) else url)
         case ApiKeyText():
-            return Result(
-                _("API key"), row.prefix, str(row.team), reverse("support-team", args=[row.team_id])
-            )
+            file = reverse("support-team", args=[row.team_id])
+            return Result(_("API key"), row.prefix, said(row.team), file if _may_see(by, Team) else url)
         case PersonalAccessToken():
-            return Result(_("Access token"), f"{row.prefix}…", str(row.user), url)
+            return Result(_("Access token"), f"{row.prefix}…", said(row.user), url)
         case UsageEvent():
             return Result(_("Charge"), str(row), f"{row.model}, {usd_text(row.amount_nanousd)}", url)
         case Reservation():
             return Result(_("Hold"), str(row), f"{row.model}, {row.get_state_display()}", url)
-    return Result(kind, str(row), str(getattr(row, "team", "")), url)
+    return Result(kind, str(row), said(getattr(row, "team", None)), url)
 
 
 def _has_page(row: Model) -> bool:

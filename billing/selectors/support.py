@@ -115,8 +115,13 @@ class Person:
         return since if since and self.moment and self.moment < since + LONGEST else None
 
     @cached_property
-    def bars(self) -> Sequence[UsageBar] | Sequence[UsageThen]:
-        return usage_bars(self.live, self.now) if self.moment is None else usage_then(self.then, self.moment)
+    def bars(self) -> list[tuple[UsageBar | UsageThen, int | None]]:
+        """Each with the number of its seat, if there is one."""
+        found: Sequence[UsageBar] | Sequence[UsageThen] = (
+            usage_bars(self.live, self.now) if self.moment is None else usage_then(self.then, self.moment)
+        )
+        numbers = Seat.objects.numbers(bar.seat_id for bar in found)
+        return [(bar, numbers[bar.seat_id] if bar.seat_id else None) for bar in found]
 
     @cached_property
     def roster(self) -> list[RosterRow]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from billing.errors import CampaignOverlaps
 from billing.models import InviteCampaign, Promotion
 from teams.models import User
-from teams.services.audit import Details, record
+from teams.services.audit import Details, because, record
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction, refused_by
 
@@ -114,11 +114,12 @@ def set_words(*, campaign: InviteCampaign, words: Words, at: datetime, by: User)
 
 
 @one_transaction()
-def end_campaign(*, campaign: InviteCampaign, at: datetime, by: User) -> InviteCampaign:
+def end_campaign(*, campaign: InviteCampaign, reason: str = "", at: datetime, by: User) -> InviteCampaign:
     """It ends now, or before it began. What was bought by it keeps its discount, and vouchers stay."""
     campaign = InviteCampaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if at < campaign.ends_at:
         campaign.ends_at = max(at, campaign.starts_at)
         campaign.save(update_fields=["ends_at"])
-        record(team=None, by=by, action="campaign.ended", subject=campaign.title, at=at)
+        details = because(reason)
+        record(team=None, by=by, action="campaign.ended", subject=campaign.title, details=details, at=at)
     return campaign

@@ -9,7 +9,7 @@ from django.db.models import Max
 from billing.models import StripeEvent
 from billing.stripe_api.snapshots import EventSnapshot
 from teams.models import User
-from teams.services.audit import record
+from teams.services.audit import because, record
 from tokenplan.kit.transactions import one_transaction
 
 # Longer than a batch takes, so that no other process takes the event meanwhile. If Stripe is slow, one may do
@@ -87,10 +87,11 @@ def fail_missing(*, event: StripeEvent, error: str, at: datetime) -> None:
 
 
 @one_transaction()
-def replay(*, event: StripeEvent, at: datetime, by: User) -> None:
+def replay(*, event: StripeEvent, reason: str = "", at: datetime, by: User) -> None:
     """Due again, now. Working an event again only syncs its object again, so it is harmless."""
     StripeEvent.objects.filter(pk=event.pk).update(done_at=None, dead_at=None, next_attempt_at=at)
-    record(team=None, by=by, action="stripe_event.replayed", subject=event.stripe_id, at=at)
+    details = because(reason)
+    record(team=None, by=by, action="stripe_event.replayed", subject=event.stripe_id, details=details, at=at)
 
 
 def _wait(attempts: int) -> timedelta:

@@ -61,8 +61,8 @@ def suspend_or_resume_seat(
     if stops is not None:
         if entitlement.suspended_at != stops and not entitlement.is_suspended(at):
             entitlements.suspend_seat(seat=seat, since=stops, at=at, by=None)
-            return [f"seat {seat.pk} stops at {stops:%Y-%m-%d %H:%M} unless it is paid"]
+            return [f"seat {seat.number} stops at {stops:%Y-%m-%d %H:%M} unless it is paid"]
     elif entitlement.suspended_at is not None and was_overdue:
         entitlements.resume_seat(seat=seat, at=at, by=None)
-        return [f"seat {seat.pk} works again"]
+        return [f"seat {seat.number} works again"]
     return []

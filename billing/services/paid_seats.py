@@ -77,7 +77,7 @@ def _withdraw_and_move(
         entitlements.withdraw_seat(seat=bought[seat_id].seat, at=at, by=None)
         bought[seat_id].ended_at = at
         bought[seat_id].save(update_fields=["ended_at"])
-        changed.append(f"seat {seat_id} is given up")
+        changed.append(f"seat {bought[seat_id].seat.number} is given up")
     for seat_id, plan_id in sorted(plans.plan_ids.items()):
         seat = bought[seat_id]
         if seat.plan_id != plan_id:
@@ -99,7 +99,7 @@ def _add(row: Subscription, plans: SeatPlans, at: datetime) -> list[str]:
     if row.team.is_default:
         for seat in new:
             _give_to_owner(row, seat, at)
-    return [f"seat {seat.pk} is added" for seat in new]
+    return [f"seat {seat.number} is added" for seat in new]
 
 
 def _give_to_owner(row: Subscription, seat: Seat, at: datetime) -> None:
@@ -133,7 +133,7 @@ def entitle_paid_seats(
     after = before | (entitlements.entitle_seats(terms=terms, at=at, by=None) if terms else {})
     for term in terms:
         until = f"{items[term.plan.pk].period_end:%Y-%m-%d %H:%M}"
-        changed.append(f"seat {term.seat.pk} may use {term.plan} until {until}")
+        changed.append(f"seat {term.seat.number} may use {term.plan} until {until}")
         old = before.get(term.seat.pk)
         if old is not None and old.suspended_at is not None and not was_overdue:
             # An operator stopped the seat, for a reason that a new period does not remove.

@@ -16,7 +16,7 @@ from billing.money import NANOUSD_PER_CENT
 from billing.stripe_api.snapshots import PromotionSnapshot
 from quota.money import usd_text
 from teams.models import User
-from teams.services.audit import Details, record
+from teams.services.audit import Details, because, record
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction
 
@@ -127,10 +127,10 @@ def set_terms(*, promotion: Promotion, terms: PromotionTerms, at: datetime, by: 
 
 
 @one_transaction()
-def record_switch(*, promotion: Promotion, active: bool, at: datetime, by: User) -> None:
-    """Records who switches it on or off."""
+def record_switch(*, promotion: Promotion, active: bool, reason: str = "", at: datetime, by: User) -> None:
+    """Records who switches it on or off, and why."""
     action = "promotion.activated" if active else "promotion.deactivated"
-    record(team=None, by=by, action=action, subject=promotion.code, at=at)
+    record(team=None, by=by, action=action, subject=promotion.code, details=because(reason), at=at)
 
 
 @one_transaction()

@@ -54,10 +54,12 @@ def create_promotion(
     return promotions.set_terms(promotion=made, terms=terms, at=at, by=by)
 
 
-def set_promotion_active(*, promotion: Promotion, active: bool, at: datetime, by: User) -> Promotion:
+def set_promotion_active(
+    *, promotion: Promotion, active: bool, reason: str = "", at: datetime, by: User
+) -> Promotion:
     """Whether it can be redeemed; who has redeemed it keeps the discount. Raises what Stripe says."""
     fetched = fetch(lambda: stripe_api.set_promotion_active(promotion.stripe_id, active=active))
-    promotions.record_switch(promotion=promotion, active=active, at=at, by=by)
+    promotions.record_switch(promotion=promotion, active=active, reason=reason, at=at, by=by)
     promotions.apply_promotion(fetched=fetched)
     promotion.refresh_from_db()
     return promotion

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -80,21 +80,23 @@ class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
         return lot.words(lot.remaining_nanousd)
 
     @admin.action(description=_("Freeze: a disputed payment"), permissions=["act"])
-    def freeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> None:
-        self.act(
+    def freeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> HttpResponse | None:
+        return self.act(
             request,
             rows,
             gettext("frozen"),
-            lambda row, by, at: freeze_lot(lot=row, frozen=True, at=at, by=by),
+            lambda row, why, by, at: freeze_lot(lot=row, frozen=True, reason=why, at=at, by=by),
+            action="freeze",
         )
 
     @admin.action(description=_("Unfreeze"), permissions=["act"])
-    def unfreeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> None:
-        self.act(
+    def unfreeze(self, request: HttpRequest, rows: QuerySet[CreditGrant]) -> HttpResponse | None:
+        return self.act(
             request,
             rows,
             gettext("unfrozen"),
-            lambda row, by, at: freeze_lot(lot=row, frozen=False, at=at, by=by),
+            lambda row, why, by, at: freeze_lot(lot=row, frozen=False, reason=why, at=at, by=by),
+            action="unfreeze",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.forms import DateTimeField, DateTimeInput, Form
+from django.forms import DateTimeField, DateTimeInput
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -33,10 +33,3 @@ class UsdField(forms.UsdField):
                 gettext("Give an amount from nothing to %(most)s.") % {"most": usd_text(MAX_NANOUSD)}
             )
         return nanousd
-
-
-class ReasonlessForm(Form):
-    """Asks for nothing but a confirmation."""
-
-    def __init__(self, row: Any, data: Any) -> None:
-        super().__init__(data)

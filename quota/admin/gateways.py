@@ -25,7 +25,15 @@ from quota.models.gateways import (
 )
 from quota.services import gateways
 from teams.models import User
-from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin, form_page, operator, shown_once_page
+from tokenplan.kit.admin import (
+    ReadOnlyInline,
+    ReasonForm,
+    Verb,
+    VerbsAdmin,
+    form_page,
+    operator,
+    shown_once_page,
+)
 from tokenplan.kit.pages import attempt_form
 
 
@@ -47,13 +55,15 @@ class ReplaceForm(forms.Form):
         super().__init__(data, initial={"request": uuid4()})
 
 
-class EndForm(forms.Form):
-    """Which credential stops working at once."""
+class EndForm(ReasonForm):
+    """Which credential stops working at once, and why."""
+
+    field_order = ("credential", "reason")
 
     credential = forms.ModelChoiceField(label=_("Credential"), queryset=GatewayCredential.objects.none())
 
     def __init__(self, gateway: Gateway, data: Any) -> None:
-        super().__init__(data)
+        super().__init__(gateway, data)
         choices = gateway.credentials.working(timezone.now()).order_by("pk")
         self.fields["credential"].queryset = choices  # type: ignore[attr-defined]
 
@@ -86,7 +96,7 @@ def _set_limits(gateway: Gateway, values: Mapping[str, Any], by: User, at: datet
 
 
 def _end(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    gateways.end_credential(credential=values["credential"], at=at, by=by)
+    gateways.end_credential(credential=values["credential"], reason=values["reason"], at=at, by=by)
     return gettext("The credential %(credential)s has ended.") % {"credential": values["credential"]}
 
 
@@ -148,10 +158,11 @@ class GatewayAdmin(VerbsAdmin[Gateway]):
         return form_page(self, request, form, title=gettext("Make a gateway"), back=back)
 
     @admin.action(description=_("Revoke"), permissions=["act"])
-    def revoke(self, request: HttpRequest, rows: QuerySet[Gateway]) -> None:
-        self.act(
+    def revoke(self, request: HttpRequest, rows: QuerySet[Gateway]) -> HttpResponse | None:
+        return self.act(
             request,
             rows,
             gettext("revoked"),
-            lambda row, by, at: gateways.revoke_gateway(gateway=row, at=at, by=by),
+            lambda row, why, by, at: gateways.revoke_gateway(gateway=row, reason=why, at=at, by=by),
+            action="revoke",
         )

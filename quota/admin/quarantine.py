@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -20,34 +20,27 @@ from quota.api.gateway import bodies
 from quota.models import QuarantinedRow
 from quota.services.quarantine import replay_row, write_off_row
 from teams.models import User
-from tokenplan.kit.admin import DeskMedia, Verb, VerbsAdmin, why_and_what
+from tokenplan.kit.admin import DeskMedia, ReasonForm, Verb, VerbsAdmin, why_and_what
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.problems import problem_of
 
 
-class NoForm(forms.Form):
-    """Nothing needs to be said."""
-
-    def __init__(self, row: QuarantinedRow, data: Any) -> None:
-        super().__init__(data)
-
-
-class WriteOffForm(NoForm):
+class WriteOffForm(ReasonForm):
     reason = forms.CharField(max_length=200, label=_("Reason"), help_text=_("Why it is not charged."))
 
 
-def _replay(row: QuarantinedRow, by: User, at: datetime) -> QuarantinedRow:
+def _replay(row: QuarantinedRow, why: str, by: User, at: datetime) -> QuarantinedRow:
     """Raises InvalidValue for a row that cannot be read, and what `replay_row` raises."""
     read = bodies.event if row.kind == QuarantinedRow.Kind.EVENT else bodies.settlement
     try:
         parsed = read(row.row)
     except ValidationError as error:
         raise InvalidValue(str(problem_of(error).detail)) from error
-    return replay_row(row=row, parsed=parsed, at=at, by=by)
+    return replay_row(row=row, parsed=parsed, reason=why, at=at, by=by)
 
 
 def _replayed(row: QuarantinedRow, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    _replay(row, by, at)
+    _replay(row, values["reason"], by, at)
     return gettext("The row is recorded.")
 
 
@@ -91,7 +84,7 @@ class QuarantinedRowAdmin(VerbsAdmin[QuarantinedRow]):
     ordering = ("-received_at", "-pk")
     actions = ("replay",)
     verbs = (
-        Verb("replay", _("Replay"), NoForm, _replayed, fits=_waits),
+        Verb("replay", _("Replay"), ReasonForm, _replayed, fits=_waits),
         Verb("write-off", _("Write off"), WriteOffForm, _written_off, fits=_waits),
     )
 
@@ -107,5 +100,5 @@ class QuarantinedRowAdmin(VerbsAdmin[QuarantinedRow]):
         return why_and_what(f"{row.detail} ({row.code})", advice)
 
     @admin.action(description=_("Replay"), permissions=["act"])
-    def replay(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
-        self.act(request, rows, gettext("replayed"), _replay)
+    def replay(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> HttpResponse | None:
+        return self.act(request, rows, gettext("replayed"), _replay, action="replay")

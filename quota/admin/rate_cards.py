@@ -11,12 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.admin.fields import ReasonlessForm
 from quota.models import RateCard, RateCardPrice
 from quota.selectors.rate_cards import changes_of_withdrawal
 from quota.services.rate_cards import withdraw_rate_card
 from teams.models import User
-from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin
+from tokenplan.kit.admin import ReadOnlyInline, ReasonForm, Verb, VerbsAdmin
 
 
 class PriceInline(ReadOnlyInline):
@@ -42,7 +41,7 @@ def _may_be_withdrawn(card: RateCard) -> bool:
 
 
 def _withdraw(card: RateCard, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    withdraw_rate_card(card=card, at=at, by=by)
+    withdraw_rate_card(card=card, reason=values["reason"], at=at, by=by)
     return gettext("%(card)s is withdrawn.") % {"card": card}
 
 
@@ -51,6 +50,4 @@ class RateCardAdmin(VerbsAdmin[RateCard]):
     list_display = ("effective_from", "loaded_at", "withdrawn_at", "source_sha256")
     ordering = ("-effective_from",)
     inlines = (PriceInline,)
-    verbs = (
-        Verb("withdraw", _("Withdraw"), ReasonlessForm, _withdraw, _preview_withdrawal, _may_be_withdrawn),
-    )
+    verbs = (Verb("withdraw", _("Withdraw"), ReasonForm, _withdraw, _preview_withdrawal, _may_be_withdrawn),)

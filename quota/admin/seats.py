@@ -9,17 +9,17 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.admin.fields import UNTIL, MomentField, ReasonlessForm
+from quota.admin.fields import UNTIL, MomentField
 from quota.models import Entitlement, Plan
 from quota.services import entitlements
 from teams.admin import HoldingInline
 from teams.models import Seat, User
 from teams.services import seats
-from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, Verb, VerbsAdmin
+from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, Verb, VerbsAdmin
 
 
 class EntitlementForm(forms.Form):
@@ -50,17 +50,17 @@ def _entitle(seat: Seat, values: Mapping[str, Any], by: User, at: datetime) -> s
 
 
 def _suspend(seat: Seat, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    entitlements.suspend_seat(seat=seat, at=at, by=by)
+    entitlements.suspend_seat(seat=seat, reason=values["reason"], at=at, by=by)
     return gettext("%(seat)s is suspended. Credits pay for its calls.") % {"seat": seat}
 
 
 def _resume(seat: Seat, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    entitlements.resume_seat(seat=seat, at=at, by=by)
+    entitlements.resume_seat(seat=seat, reason=values["reason"], at=at, by=by)
     return gettext("%(seat)s works again.") % {"seat": seat}
 
 
 def _withdraw(seat: Seat, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    entitlements.withdraw_seat(seat=seat, at=at, by=by)
+    entitlements.withdraw_seat(seat=seat, reason=values["reason"], at=at, by=by)
     return gettext("%(seat)s is withdrawn.") % {"seat": seat}
 
 
@@ -93,13 +93,17 @@ class SeatAdmin(VerbsAdmin[Seat]):
     actions = ("free",)
     verbs = (
         Verb("entitle", _("Give another plan or end"), EntitlementForm, _entitle),
-        Verb("suspend", _("Suspend"), ReasonlessForm, _suspend),
-        Verb("resume", _("Resume"), ReasonlessForm, _resume),
-        Verb("withdraw", _("Withdraw"), ReasonlessForm, _withdraw),
+        Verb("suspend", _("Suspend"), ReasonForm, _suspend),
+        Verb("resume", _("Resume"), ReasonForm, _resume),
+        Verb("withdraw", _("Withdraw"), ReasonForm, _withdraw),
     )
 
     @admin.action(description=_("Free: take from its holder"), permissions=["act"])
-    def free(self, request: HttpRequest, rows: QuerySet[Seat]) -> None:
-        self.act(
-            request, rows, gettext("freed"), lambda seat, by, at: seats.free_seat(seat=seat, by=by, at=at)
+    def free(self, request: HttpRequest, rows: QuerySet[Seat]) -> HttpResponse | None:
+        return self.act(
+            request,
+            rows,
+            gettext("freed"),
+            lambda seat, why, by, at: seats.free_seat(seat=seat, reason=why, by=by, at=at),
+            action="free",
         )

@@ -146,7 +146,7 @@ class MembershipInline(ReadOnlyInline):
 
 class SeatInline(ReadOnlyInline):
     model = Seat
-    fields = ("id", "created_at", "removed_at")
+    fields = ("number", "created_at", "removed_at")
 
 
 @admin.register(Team)

@@ -26,7 +26,7 @@ from quota.models import (
 from quota.money import MAX_NANOUSD, credits_text
 from quota.services.lots import amount_details, grant_lot
 from teams.models import Membership, Team, User
-from teams.services.audit import record
+from teams.services.audit import because, record
 from teams.services.locks import lock_membership
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
@@ -109,14 +109,17 @@ def adjust_lot(
 
 
 @one_transaction()
-def freeze_lot(*, lot: CreditGrant, frozen: bool, at: datetime, by: User | None) -> CreditGrant:
+def freeze_lot(
+    *, lot: CreditGrant, frozen: bool, reason: str = "", at: datetime, by: User | None
+) -> CreditGrant:
     """A frozen lot is not drawn from: its payment is disputed."""
     lot = lock_lot(lot)
     if (lot.frozen_at is not None) != frozen:
         lot.frozen_at = at if frozen else None
         lot.save(update_fields=["frozen_at"])
         action = f"{lot.account}.{'frozen' if frozen else 'unfrozen'}"
-        record(team=lot.team, by=by, action=action, subject=f"lot {lot.pk}", details={}, at=at)
+        subject, details = f"lot {lot.pk}", because(reason)
+        record(team=lot.team, by=by, action=action, subject=subject, details=details, at=at)
     return lot
 
 

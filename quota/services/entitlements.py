@@ -16,7 +16,7 @@ from quota.models import Entitlement, Plan, Reservation, UsageEvent
 from quota.windows import Rule
 from teams.models import Seat, Team, User
 from teams.services import seats
-from teams.services.audit import Details, record, record_all
+from teams.services.audit import Details, because, record, record_all
 from teams.services.locks import lock_seat, lock_seats
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction
@@ -155,23 +155,25 @@ def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule]]:
 
 
 @one_transaction()
-def suspend_seat(*, seat: Seat, since: datetime | None = None, at: datetime, by: User | None) -> Entitlement:
+def suspend_seat(
+    *, seat: Seat, since: datetime | None = None, reason: str = "", at: datetime, by: User | None
+) -> Entitlement:
     """The seat stops working at `since` (now, if left out) until it is resumed; its usage falls to Credits.
 
     A `since` in the future takes effect by itself: each call compares it with the moment of the call.
     Raises SeatNotEntitled.
     """
-    return _set_suspended(seat, since or at, "seat.suspended", at, by)
+    return _set_suspended(seat, since or at, "seat.suspended", reason, at, by)
 
 
 @one_transaction()
-def resume_seat(*, seat: Seat, at: datetime, by: User | None) -> Entitlement:
+def resume_seat(*, seat: Seat, reason: str = "", at: datetime, by: User | None) -> Entitlement:
     """The seat works again, with the usage it has. Raises SeatNotEntitled."""
-    return _set_suspended(seat, None, "seat.resumed", at, by)
+    return _set_suspended(seat, None, "seat.resumed", reason, at, by)
 
 
 def _set_suspended(
-    seat: Seat, suspended_at: datetime | None, action: str, at: datetime, by: User | None
+    seat: Seat, suspended_at: datetime | None, action: str, reason: str, at: datetime, by: User | None
 ) -> Entitlement:
     seat = lock_seat(seat)
     entitlement = Entitlement.objects.open().filter(seat=seat).first()
@@ -186,14 +188,15 @@ def _set_suspended(
         details: Details = {
             "seat": seat.pk,
             "from": date_format(suspended_at, "Y-m-d H:i") if suspended_at else None,
+            **because(reason),
         }
         record(team=seat.team, by=by, action=action, subject=seat.logged_name, details=details, at=at)
     return entitlement
 
 
 @one_transaction()
-def withdraw_seat(*, seat: Seat, at: datetime, by: User | None) -> Seat:
+def withdraw_seat(*, seat: Seat, reason: str = "", at: datetime, by: User | None) -> Seat:
     """The seat is given up now: its entitlement ends, and its holder, if any, is without a seat."""
     seat = lock_seat(seat)
     Entitlement.objects.open().filter(seat=seat).update(superseded_at=at)
-    return seats.remove_seat(seat=seat, by=by, at=at)
+    return seats.remove_seat(seat=seat, reason=reason, by=by, at=at)

@@ -18,7 +18,7 @@ from quota.models.gateways import (
 )
 from teams.keytext import ALPHABET
 from teams.models import User
-from teams.services.audit import record
+from teams.services.audit import because, record
 from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.text import clean_name
 from tokenplan.kit.transactions import one_transaction
@@ -79,12 +79,12 @@ def replace_credentials(
 
 
 @one_transaction()
-def end_credential(*, credential: GatewayCredential, at: datetime, by: User | None) -> None:
+def end_credential(*, credential: GatewayCredential, reason: str = "", at: datetime, by: User | None) -> None:
     """The credential stops working at once; the gateway's others go on. Raises NotFound when it has ended."""
     gateway = _locked(credential.gateway)
     if not gateway.credentials.working(at).filter(pk=credential.pk).update(ended_at=at):
         raise NotFound(_("The credential %(credential)s has ended already.") % {"credential": credential})
-    details = {"prefix": credential.prefix}
+    details = {"prefix": credential.prefix, **because(reason)}
     record(team=None, by=by, action="gateway.credential_ended", subject=gateway.name, details=details, at=at)
 
 
@@ -126,12 +126,13 @@ def set_hold_limits(
 
 
 @one_transaction()
-def revoke_gateway(*, gateway: Gateway, at: datetime, by: User | None) -> Gateway:
+def revoke_gateway(*, gateway: Gateway, reason: str = "", at: datetime, by: User | None) -> Gateway:
     """All its credentials stop working at once. What the gateway holds lapses by itself. Raises NotFound."""
     locked = _locked(gateway)
     locked.revoked_at = at
     locked.save(update_fields=["revoked_at"])
-    record(team=None, by=by, action="gateway.revoked", subject=locked.name, details={}, at=at)
+    details = because(reason)
+    record(team=None, by=by, action="gateway.revoked", subject=locked.name, details=details, at=at)
     return locked
 
 

@@ -16,7 +16,7 @@ from quota.money import MAX_NANOUSD, usd_text
 from quota.plan_terms import VersionTerms
 from quota.windows import Limit
 from teams.models import User
-from teams.services.audit import record
+from teams.services.audit import because, record
 from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.transactions import one_transaction, refused_by
 
@@ -52,12 +52,13 @@ def change_draft(*, plan: Plan, terms: VersionTerms, at: datetime, by: User | No
 
 
 @one_transaction()
-def discard_draft(*, plan: Plan, at: datetime, by: User | None) -> None:
+def discard_draft(*, plan: Plan, reason: str = "", at: datetime, by: User | None) -> None:
     """The draft is gone, with its prices; its number is given to the next draft. Raises PlanPublished for a
     version that is no draft.
     """
     draft = locked_draft(plan)
-    record(team=None, by=by, action="plan.draft_discarded", subject=str(draft), details={}, at=at)
+    details = because(reason)
+    record(team=None, by=by, action="plan.draft_discarded", subject=str(draft), details=details, at=at)
     draft.delete()
 
 
@@ -75,14 +76,15 @@ def put_on_sale(*, plan: Plan, at: datetime, by: User | None) -> Plan:
 
 
 @one_transaction()
-def withdraw_plan(*, plan: Plan, at: datetime, by: User | None) -> None:
+def withdraw_plan(*, plan: Plan, reason: str = "", at: datetime, by: User | None) -> None:
     """Nobody can buy the plan until a newer version is published; holders keep theirs. Raises PlanNotSellable
     for a version that is not on sale.
     """
     if not any(version.pk == plan.pk and version.sellable for version in _locked_versions(plan.code)):
         raise PlanNotSellable
     Plan.objects.filter(pk=plan.pk).update(sellable=False)
-    record(team=None, by=by, action="plan.withdrawn", subject=str(plan), details={}, at=at)
+    details = because(reason)
+    record(team=None, by=by, action="plan.withdrawn", subject=str(plan), details=details, at=at)
 
 
 def locked_draft(plan: Plan) -> Plan:

@@ -20,7 +20,7 @@ from quota.models import Gateway, QuarantinedRow
 from quota.services.refusals import count_forged, storable, storable_detail
 from teams import keytext
 from teams.models import KeyText, User
-from teams.services.audit import record
+from teams.services.audit import because, record
 from teams.services.keys import has_text, named_in
 from tokenplan.kit.transactions import one_transaction
 
@@ -92,7 +92,12 @@ def _without_key(row: object, forged: list[KeyText]) -> object | None:
 
 @one_transaction()
 def replay_row(
-    *, row: QuarantinedRow, parsed: Settlement | ReportedEvent, at: datetime, by: User | None
+    *,
+    row: QuarantinedRow,
+    parsed: Settlement | ReportedEvent,
+    reason: str = "",
+    at: datetime,
+    by: User | None,
 ) -> QuarantinedRow:
     """Record it after all, with its own id and moment, however late. It counts once, whatever comes again.
 
@@ -100,7 +105,7 @@ def replay_row(
     """
     locked = _locked(row)
     replay(gateway=locked.gateway, row=parsed, received_at=locked.received_at, at=at)
-    return _close(locked, "quarantine.replayed", "", at, by, replayed_at=at)
+    return _close(locked, "quarantine.replayed", reason, at, by, replayed_at=at)
 
 
 @one_transaction()
@@ -124,6 +129,6 @@ def _close(
     for name, value in closed.items():
         setattr(row, name, value)
     row.save(update_fields=["reason", "by", *closed])
-    details = {"gateway": row.gateway.name, "code": row.code} | ({"reason": reason} if reason else {})
+    details = {"gateway": row.gateway.name, "code": row.code, **because(reason)}
     record(team=None, by=by, action=action, subject=str(row), details=details, at=at)
     return row

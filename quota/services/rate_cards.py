@@ -16,7 +16,7 @@ from quota.models import RateCard, RateCardAlias, RateCardPrice
 from quota.pricing import DEFAULT_HOLD
 from quota.rate_card_lists import RateCardList, read_rate_card_list
 from teams.models import User
-from teams.services.audit import Details, record
+from teams.services.audit import Details, because, record
 from tokenplan.kit.transactions import one_transaction
 
 
@@ -90,7 +90,7 @@ def load_rate_card(
 
 
 @one_transaction()
-def withdraw_rate_card(*, card: RateCard, at: datetime, by: User | None) -> None:
+def withdraw_rate_card(*, card: RateCard, reason: str = "", at: datetime, by: User | None) -> None:
     """The card is never in force: until another is loaded, the one before it stays so. Its row stays too.
 
     Raises RateCardInForce from its moment on, and RateCardWithdrawn the second time.
@@ -103,7 +103,7 @@ def withdraw_rate_card(*, card: RateCard, at: datetime, by: User | None) -> None
         raise RateCardInForce
     card.withdrawn_at = at
     card.save(update_fields=["withdrawn_at"])
-    details: Details = {"effective_from": card.effective_from.isoformat()}
+    details: Details = {"effective_from": card.effective_from.isoformat(), **because(reason)}
     record(team=None, by=by, action="rate_card.withdrawn", subject=str(card), details=details, at=at)
 
 

@@ -50,11 +50,18 @@ def create(
 
 
 @one_transaction()
-def revoke(*, token: PersonalAccessToken, by: User | None, at: datetime) -> None:
+def revoke(*, token: PersonalAccessToken, reason: str = "", by: User | None, at: datetime) -> None:
     """The token stops working at once; NotFound when it was revoked before."""
     if not PersonalAccessToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at):
         raise NotFound(_("This token does not exist."))
-    audit.record(team=None, by=by, action="access_token.revoked", subject=token.user.email, at=at)
+    audit.record(
+        team=None,
+        by=by,
+        action="access_token.revoked",
+        subject=token.user.email,
+        details=audit.because(reason),
+        at=at,
+    )
 
 
 def recognise(*, text: str, at: datetime) -> tuple[User, str] | None:

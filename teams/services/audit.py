@@ -10,6 +10,11 @@ from teams.models import AuditEntry, Team, User
 Details = Mapping[str, str | int | bool | None]
 
 
+def because(reason: str) -> Details:
+    """What the details of a change say of why an operator made it; nothing where nobody was asked."""
+    return {"reason": reason} if reason else {}
+
+
 def record(
     *,
     team: Team | None,

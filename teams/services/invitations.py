@@ -94,7 +94,9 @@ def invite(
 
 
 @one_transaction()
-def resend(*, invitation: Invitation, by: User, at: datetime, for_inviter: bool = False) -> Invitation:
+def resend(
+    *, invitation: Invitation, reason: str = "", by: User, at: datetime, for_inviter: bool = False
+) -> Invitation:
     """A new mail with a new link, good for 7 more days; the link sent before stops working. `by` is who
     invites from now on, but for an operator, who sends it for whoever invited.
 
@@ -112,17 +114,24 @@ def resend(*, invitation: Invitation, by: User, at: datetime, for_inviter: bool 
     invitation.sent_at = at
     invitation.expires_at = at + LIFETIME
     invitation.save(update_fields=["times_sent", "invited_by", "token_hash", "sent_at", "expires_at"])
-    _send(invitation, by=by, at=at)
+    _send(invitation, reason=reason, by=by, at=at)
     return invitation
 
 
 @one_transaction()
-def revoke(*, invitation: Invitation, by: User | None, at: datetime) -> Invitation:
+def revoke(*, invitation: Invitation, reason: str = "", by: User | None, at: datetime) -> Invitation:
     """The link stops working."""
     invitation = _lock_open(invitation)
     invitation.revoked_at = at
     invitation.save(update_fields=["revoked_at"])
-    audit.record(team=invitation.team, by=by, action="invitation.revoked", subject=invitation.email, at=at)
+    audit.record(
+        team=invitation.team,
+        by=by,
+        action="invitation.revoked",
+        subject=invitation.email,
+        details=audit.because(reason),
+        at=at,
+    )
     return invitation
 
 
@@ -214,7 +223,7 @@ def _people_at(email: str) -> list[int]:
     return list(EmailAddress.objects.filter(verified=True, email=email).values_list("user_id", flat=True))
 
 
-def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
+def _send(invitation: Invitation, *, reason: str = "", by: User, at: datetime) -> None:
     # The mailer derives the token when it sends: neither the mail's row nor the broker ever holds it.
     mail.queue(
         kind="invitation",
@@ -244,5 +253,6 @@ def _send(invitation: Invitation, *, by: User, at: datetime) -> None:
             "role": invitation.role,
             "times_sent": invitation.times_sent,
             **promise_of(invitation).details,
+            **audit.because(reason),
         },
     )

@@ -17,7 +17,7 @@ from teams.errors import KeyInvalid, KeyRootMissing
 from teams.keytext import key_id_of, key_text, kind_of, new_key_id, new_salt, same_text
 from teams.models import ApiKeyText, KeyText, Membership, SubscriptionKey, User
 from teams.services import key_roots
-from teams.services.audit import record
+from teams.services.audit import because, record
 from teams.services.locks import lock_keys, lock_membership
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import one_transaction
@@ -166,9 +166,9 @@ def end_text(*, key: KeyText, end: datetime, at: datetime) -> None:
 
 
 @one_transaction()
-def revoke_keys(*, membership: Membership, at: datetime, by: User | None) -> int:
+def revoke_keys(*, membership: Membership, reason: str = "", at: datetime, by: User | None) -> int:
     """Kill every working text of a member at once. Returns how many there were."""
-    return revoke_texts(keys=lock_keys(membership), at=at, by=by)
+    return revoke_texts(keys=lock_keys(membership), reason=reason, at=at, by=by)
 
 
 @one_transaction()
@@ -186,12 +186,13 @@ def withdraw_root(*, root: str, at: datetime, by: User | None) -> int:
     return count + revoke_texts(keys=of_teams.select_for_update(no_key=True, of=("self",)), at=at, by=by)
 
 
-def revoke_texts(*, keys: Iterable[KeyText], at: datetime, by: User | None) -> int:
+def revoke_texts(*, keys: Iterable[KeyText], reason: str = "", at: datetime, by: User | None) -> int:
     """Of these keys, which are locked, those that still work."""
     live = [key for key in keys if key.revoked_at is None]
     dead = [key for key in live if key.expires_at is None or key.expires_at > at]
     for key in dead:
         key.revoked_at = at
         key.save(update_fields=["revoked_at"])
-        record(team=key.team, by=by, action="key.revoked", subject=key.prefix, details={}, at=at)
+        details = because(reason)
+        record(team=key.team, by=by, action="key.revoked", subject=key.prefix, details=details, at=at)
     return len(dead)

@@ -54,11 +54,11 @@ def add_seats(*, team: Team, count: int, by: User | None, at: datetime) -> list[
 
 
 @one_transaction()
-def remove_seat(*, seat: Seat, by: User | None, at: datetime) -> Seat:
+def remove_seat(*, seat: Seat, reason: str = "", by: User | None, at: datetime) -> Seat:
     """The seat is removed, and taken from its holder if it has one. Its history stays. Raises NotFound."""
     seat = lock_seat(seat)
     if seat.holdings.current().exists():
-        _end_current(seat, by=by, at=at)
+        _end_current(seat, reason=reason, by=by, at=at)
     seat.removed_at = at
     seat.save(update_fields=["removed_at"])
     audit.record(
@@ -67,7 +67,7 @@ def remove_seat(*, seat: Seat, by: User | None, at: datetime) -> Seat:
         action="seat.removed",
         subject=seat.logged_name,
         at=at,
-        details={"seat": seat.pk},
+        details={"seat": seat.pk, **audit.because(reason)},
     )
     return seat
 
@@ -84,12 +84,14 @@ def assign_seat(*, seat: Seat, membership: Membership, by: User | None, at: date
 
 
 @one_transaction()
-def free_seat(*, seat: Seat, by: User | None, at: datetime, held_by: Membership | None = None) -> SeatHolding:
+def free_seat(
+    *, seat: Seat, reason: str = "", by: User | None, at: datetime, held_by: Membership | None = None
+) -> SeatHolding:
     """The seat's holder no longer holds it: this member, if one is named. Raises SeatNotHeld, NotFound."""
     seat = lock_seat(seat)
     if held_by is not None and not seat.holdings.current().filter(membership=held_by).exists():
         raise SeatNotHeld
-    return _end_current(seat, by=by, at=at)
+    return _end_current(seat, reason=reason, by=by, at=at)
 
 
 @one_transaction()
@@ -182,7 +184,9 @@ def _details(seat: Seat, undone: bool) -> audit.Details:
     return {"seat": seat.pk, "undone": True} if undone else {"seat": seat.pk}
 
 
-def _end_current(seat: Seat, *, by: User | None, at: datetime, undone: bool = False) -> SeatHolding:
+def _end_current(
+    seat: Seat, *, reason: str = "", by: User | None, at: datetime, undone: bool = False
+) -> SeatHolding:
     holding = seat.holdings.current().select_related("membership__user").first()
     if holding is None:
         raise SeatNotHeld
@@ -195,6 +199,6 @@ def _end_current(seat: Seat, *, by: User | None, at: datetime, undone: bool = Fa
         action="seat.freed",
         subject=holding.membership.user.email,
         at=at,
-        details=_details(seat, undone),
+        details={**_details(seat, undone), **audit.because(reason)},
     )
     return holding

@@ -6,9 +6,11 @@ import re
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 from pytest_django.live_server_helper import LiveServer
 
+from teams.models import SubscriptionKey
+from teams.services import keys
 from tests.helpers.browsing import PASSWORD, arrive, overhang
 from tests.helpers.factories import make_member, make_team, make_user
 
@@ -51,3 +53,27 @@ def test_a_page_and_a_person_are_reached_by_the_keyboard(browser_page: Page, liv
     assert overhang(page) <= 0
     page.keyboard.press("Escape")
     expect(box).to_be_hidden()
+
+
+def test_of_a_key_that_is_pasted_no_address_has_more_than_its_beginning(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, at = browser_page, timezone.now()
+    owner = make_user("ada@example.com", password=PASSWORD, at=at)
+    team = make_team("Acme", owner=owner, at=at)
+    member = make_member(team, make_user("mia@example.com", at=at), at=at)
+    key = SubscriptionKey.objects.get(membership=member)
+    text = keys.reveal_key(key)
+    arrive(page, live_server.url, owner)
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
+
+    page.keyboard.press("Control+k")
+    page.get_by_role("searchbox", name="A page, a person, a key").fill(text)
+    page.get_by_role("dialog").get_by_role("link", name="mia@example.com").click()
+    page.goto(f"{live_server.url}/teams/acme/members/")
+    page.get_by_role("searchbox", name="Name or e-mail address").fill(text)
+    page.wait_for_url(re.compile(f"q=sk-cp-{key.key_id}&"))
+
+    assert {request.method for request in asked if "/search/" in request.url} == {"POST"}
+    assert not [request.url for request in asked if text in request.url + (request.post_data or "")]

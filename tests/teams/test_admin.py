@@ -15,6 +15,7 @@ from django.utils import timezone
 from teams import models
 from teams.models import AuditEntry, Invitation, Mail, PersonalAccessToken, Seat, SeatHolding, User
 from teams.services import access_tokens, invitations, jobs, seats
+from tests.helpers.admin_forms import hidden
 from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.people import NOON, everything, member, person, team
 from tests.helpers.reading import read, submit, words
@@ -54,11 +55,17 @@ def scene() -> None:
 def run(client: Client, model: type, action: str, *rows: object) -> str:
     answer = client.post(
         reverse(f"admin:teams_{model.__name__.lower()}_changelist"),
-        {"action": action, "_selected_action": [getattr(row, "pk") for row in rows]},  # noqa: B009
+        {"action": action, "_selected_action": [getattr(row, "pk") for row in rows], "reason": "Ticket 7"},  # noqa: B009
         follow=True,
     )
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def reasons(action: str) -> list[object]:
+    """Of the operator's acts of this kind."""
+    done = AuditEntry.objects.filter(action=action, by__email="root@example.com").order_by("pk")
+    return [entry.details["reason"] for entry in done]
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
@@ -126,7 +133,9 @@ def test_an_operator_frees_a_seat_and_reads_when_nobody_holds_it(operator: Clien
     seat = Seat.objects.get()
     assert "1 freed." in run(operator, Seat, "free", seat)
     assert not SeatHolding.objects.current().exists()
-    assert str(AuditEntry.objects.latest("pk").by) == "root@example.com"
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, str(entry.by)) == ("seat.freed", "root@example.com")
+    assert entry.details == {"seat": seat.pk, "reason": "Ticket 7"}
     assert "Nobody holds this seat" in run(operator, Seat, "free", seat)
 
 
@@ -135,6 +144,8 @@ def test_an_operator_sends_an_invitation_again_and_revokes_it(operator: Client, 
     assert "1 sent again." in run(operator, Invitation, "resend", invitation)
     assert "1 revoked." in run(operator, Invitation, "revoke", invitation)
     invitation.refresh_from_db()
+    assert reasons("invitation.sent") == ["Ticket 7"]
+    assert reasons("invitation.revoked") == ["Ticket 7"]
     assert invitation.times_sent == 2
     assert invitation.revoked_at is not None
 
@@ -144,6 +155,26 @@ def test_an_operator_revokes_an_access_token(operator: Client, scene: None) -> N
     assert "1 revoked." in run(operator, PersonalAccessToken, "revoke", token)
     token.refresh_from_db()
     assert token.revoked_at is not None
+    assert reasons("access_token.revoked") == ["Ticket 7"]
+
+
+def test_an_operator_revokes_keys_for_a_reason_once_the_rows_were_shown(
+    operator: Client, scene: None
+) -> None:
+    key = models.SubscriptionKey.objects.get(membership__user__email="bob@example.com", team__slug="acme")
+    listed = reverse("admin:teams_subscriptionkey_changelist")
+    chosen = {"action": ["revoke", ""], "index": "0", "select_across": "0", "_selected_action": key.pk}
+
+    asked = operator.post(listed, chosen)
+    refused = operator.post(listed, {**hidden(asked), "reason": " "})
+
+    assert str(key) in words(asked)
+    assert "Revoke all keys of the member in this Team" in words(asked)
+    assert (refused.status_code, reasons("key.revoked")) == (422, [])
+    assert "1 revoked." in submit(operator, listed, **hidden(refused), reason="Ticket 7")
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert reasons("key.revoked") == ["Ticket 7"]
 
 
 def test_an_operator_has_a_mail_tried_again(operator: Client, scene: None) -> None:
@@ -151,6 +182,7 @@ def test_an_operator_has_a_mail_tried_again(operator: Client, scene: None) -> No
     mail = Mail.objects.first()
     assert "1 due now." in run(operator, Mail, "retry", mail)
     assert Mail.objects.due(timezone.now()).get() == mail
+    assert reasons("mail.sent_again") == ["Ticket 7"]
 
 
 def test_staff_who_may_only_read_have_no_actions(scene: None) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
-from django.views.decorators.http import require_safe
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
 
 from teams.models import Membership, SubscriptionKey, User
 from teams.views.base import LAST_TEAM
@@ -47,10 +48,13 @@ def faq(request: HttpRequest) -> HttpResponse:
     return _shown(request, BY_SLUG["faq"])
 
 
-@require_safe
+@sensitive_post_parameters("q")
+@require_POST
 def found(request: HttpRequest) -> HttpResponse:
-    """What the palette shows of the documents while somebody types: links to what has all of it."""
-    hits = [hit for hit in _find(searched(request.GET.get("q", ""))) if hit.is_complete]
+    """What the palette shows of the documents while somebody types: links to what has all of it. The text is
+    posted, so that no address has it.
+    """
+    hits = [hit for hit in _find(searched(request.POST.get("q", ""))) if hit.is_complete]
     return render(request, "docs/includes/found.html", {"hits": hits[:MOST_IN_PALETTE]})
 
 

@@ -1,7 +1,7 @@
 """What the operators' pages share.
 
-Read-only rows, actions that call a service for each chosen row, and verbs: pages that ask for a few values
-and call one service.
+Read-only rows, actions that ask why and call a service for each chosen row, and verbs: pages that ask for a
+few values and call one service.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.forms import CharField, Form
@@ -109,17 +110,23 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         request: HttpRequest,
         rows: QuerySet[M],
         done: str,
-        verb: Callable[[M, Any, datetime], object],
-    ) -> None:
-        """Calls the verb for each row, by the operator and at this moment.
+        verb: Callable[[M, str, Any, datetime], object],
+        *,
+        action: str,
+    ) -> HttpResponse | None:
+        """Calls the verb for each row, for the reason that was given, by the operator and at this moment.
 
-        The next page shows how many rows were `done` (a translated participle), and why others were refused.
+        First a page shows the rows, what the `action` is called, and asks for the reason. The next one shows
+        how many rows were `done` (a translated participle), and why others were refused.
         """
+        form = ReasonForm(None, request.POST if "reason" in request.POST else None)
+        if not form.is_valid():
+            return chosen_page(self, request, form, rows, action=action)
         by, at = operator(request), timezone.now()
         count = 0
         for row in rows:
             try:
-                verb(row, by, at)
+                verb(row, form.cleaned_data["reason"], by, at)
             except Refusal as refusal:
                 refused = _("%(row)s: %(reason)s") % {"row": row, "reason": sentence(refusal.detail)}
                 self.message_user(request, refused, messages.ERROR)
@@ -129,6 +136,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
             self.message_user(
                 request, _("%(count)s %(done)s.") % {"count": count, "done": done}, messages.SUCCESS
             )
+        return None
 
 
 def why_and_what(why: str, advice: str | Promise) -> SafeString:
@@ -305,6 +313,33 @@ def form_page(
         "form": form,
         "back": back,
         "preview": shown,
+    }
+    return TemplateResponse(request, "admin/kit/form.html", context, status=422 if form.errors else 200)
+
+
+MOST_SHOWN = 20  # of the rows that were chosen, before something is done to them
+KEPT_CHOICE = ("select_across", ACTION_CHECKBOX_NAME)  # what a list was sent with
+
+
+def chosen_page(
+    model_admin: ReadOnlyAdmin[M], request: HttpRequest, form: Form, rows: QuerySet[M], *, action: str
+) -> TemplateResponse:
+    """A page of the admin with the rows that were chosen in a list, and the form to be filled in for them.
+
+    It is sent where the list was sent, with the same choice.
+    """
+    count = rows.count()
+    kept = [(name, value) for name in KEPT_CHOICE for value in request.POST.getlist(name)]
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": dict(model_admin.get_action_choices(request))[action],
+        "form": form,
+        "back": request.get_full_path(),
+        "preview": Preview(()),
+        "chosen": [str(row) for row in rows[:MOST_SHOWN]],
+        "more": max(count - MOST_SHOWN, 0),
+        "kept": [("action", action), *kept],
     }
     return TemplateResponse(request, "admin/kit/form.html", context, status=422 if form.errors else 200)
 

@@ -248,9 +248,9 @@ def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, oper
     )
     pk = Promotion.objects.get().pk
 
-    assert "1 deactivated." in submit(operator, rows, action="deactivate", _selected_action=pk)
+    assert "1 deactivated." in submit(operator, rows, action="deactivate", _selected_action=pk, reason="late")
     assert Promotion.objects.get().active is False
-    assert "1 activated." in submit(operator, rows, action="activate", _selected_action=pk)
+    assert "1 activated." in submit(operator, rows, action="activate", _selected_action=pk, reason="late")
     assert Promotion.objects.get().active is True
     stripe_account.deliver()
     assert Promotion.objects.get().active is True
@@ -311,7 +311,7 @@ def test_replaying_every_event_in_any_order_changes_nothing(
     assert all(event.done_at for event in events)
 
     for event in reversed(events):
-        submit(operator, verb_url(event, "replay"), confirmed="yes")
+        submit(operator, verb_url(event, "replay"), confirmed="yes", reason="again")
         assert work_inbox() == 1
 
     after = everything()

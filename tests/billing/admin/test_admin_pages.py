@@ -269,24 +269,30 @@ def test_a_replayed_event_is_due_now_and_nothing_else_changes(scene: Scene, oper
     lots, entries = CreditGrant.objects.count(), CreditLedgerEntry.objects.count()
     assert "Replay" in read(operator, change_url(kept))
 
-    assert "nothing is granted or charged twice, nobody is notified twice" in read(operator, url)
-    assert "nothing is granted or charged twice, nobody is notified twice" in words(operator.post(url))
+    assert operator.post(url, {"confirmed": "yes"}).status_code == 422
+    shown = words(operator.post(url, {"reason": "Ticket 7"}))
+    assert "nothing is granted or charged twice, nobody is notified twice" in shown
     kept.refresh_from_db()
     assert kept.done_at == T0
 
-    assert "The event invoice.paid evt_1 is due now." in submit(operator, url, confirmed="yes")
+    assert "The event invoice.paid evt_1 is due now." in submit(
+        operator, url, confirmed="yes", reason="Ticket 7"
+    )
     kept = StripeEvent.objects.get()
     assert (kept.done_at, kept.next_attempt_at, kept.changed) == (None, T0, "lot 1 is granted")
     assert (CreditGrant.objects.count(), CreditLedgerEntry.objects.count()) == (lots, entries)
     entry = AuditEntry.objects.get(action="stripe_event.replayed")
     assert (entry.subject, entry.by) == ("evt_1", User.objects.get(email="root@example.com"))
+    assert entry.details == {"reason": "Ticket 7"}
 
 
 def test_several_events_are_replayed_from_the_list(scene: Scene, operator: Client) -> None:
     inbox.finish(event=StripeEvent.objects.get(), changed=[], at=T0)
 
     url = reverse("admin:billing_stripeevent_changelist")
-    page = submit(operator, url, action="replay", _selected_action=StripeEvent.objects.get().pk)
+    page = submit(
+        operator, url, action="replay", _selected_action=StripeEvent.objects.get().pk, reason="late"
+    )
 
     assert "1 due now." in page
     assert StripeEvent.objects.get().next_attempt_at == T0
@@ -302,7 +308,7 @@ def test_the_inbox_shows_what_was_given_up_and_it_can_be_replayed(scene: Scene, 
     for other in ("waiting", "failing", "done"):
         assert "0 events" in read(operator, f"{url}?state={other}").replace("stripe ", ""), other
 
-    submit(operator, url, action="replay", _selected_action=kept.pk)
+    submit(operator, url, action="replay", _selected_action=kept.pk, reason="late")
 
     kept.refresh_from_db()
     assert (kept.dead_at, kept.done_at) == (None, None)

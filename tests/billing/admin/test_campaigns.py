@@ -42,12 +42,13 @@ def test_a_campaign_is_ended_after_a_question_and_its_words_are_changed(operator
 
     operator.post(verb_url(campaign, "words"), {"title_en": "Bring a friend"})
     with time_machine.travel(T0, tick=False):
-        asked = operator.post(verb_url(campaign, "end"))
+        asked = operator.post(verb_url(campaign, "end"), {"reason": "spent"})
         assert "From now on links bring nothing." in words(asked)
-        operator.post(verb_url(campaign, "end"), {"confirmed": "yes"})
+        operator.post(verb_url(campaign, "end"), {"confirmed": "yes", "reason": "spent"})
 
     campaign.refresh_from_db()
     assert (campaign.title, campaign.ends_at) == ("Bring a friend", T0)
+    assert AuditEntry.objects.get(action="campaign.ended").details == {"reason": "spent"}
 
 
 def test_a_voucher_says_what_was_given_and_taken_back(operator: Client) -> None:

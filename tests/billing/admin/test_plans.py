@@ -150,7 +150,7 @@ def test_a_draft_is_discarded_and_another_made(stripe_account: StripeAccount, op
     refused = operator.post(verb_url(max_plan(), "new-version"), FORM)
     assert "The plan has a draft already" in words(refused)
 
-    page = submit(operator, verb_url(draft, "discard"))
+    page = submit(operator, verb_url(draft, "discard"), reason="a typo")
 
     assert "The draft Max v2 is discarded." in page
     assert not Plan.objects.filter(published_at=None).exists()
@@ -160,12 +160,12 @@ def test_a_draft_is_discarded_and_another_made(stripe_account: StripeAccount, op
 def test_a_plan_is_withdrawn_from_sale(stripe_account: StripeAccount, operator: Client) -> None:
     make_seat(make_team(), max_plan())
     url = verb_url(max_plan(), "withdraw")
-    assert "Nobody can buy Max v1" in (shown := read(operator, url))
+    assert "Nobody can buy Max v1" in (shown := words(operator.post(url, {"reason": "sold out"})))
     assert "1 seat has Max v1." in shown
 
-    assert "Max v1 is not on sale any more." in submit(operator, url, confirmed="yes")
+    assert "Max v1 is not on sale any more." in submit(operator, url, confirmed="yes", reason="sold out")
     assert "Max $" not in read(Client(), reverse("plans"))
-    assert operator.post(url, {"confirmed": "yes"}).status_code == 422
+    assert operator.post(url, {"confirmed": "yes", "reason": "sold out"}).status_code == 422
 
 
 def test_what_makes_no_sense_is_no_version(stripe_account: StripeAccount, operator: Client) -> None:

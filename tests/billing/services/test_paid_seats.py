@@ -40,12 +40,12 @@ def test_a_paid_subscription_is_as_many_seats_as_were_bought() -> None:
     first, second, third = Seat.objects.for_team(bill.team).order_by("pk")
     assert changed == [
         f"subscription {bill.id}: active",
-        f"seat {first.pk} is added",
-        f"seat {second.pk} is added",
-        f"seat {third.pk} is added",
-        f"seat {first.pk} may use Plus v1 until 2026-07-03 10:02",
-        f"seat {second.pk} may use Max v1 until 2026-07-03 10:02",
-        f"seat {third.pk} may use Max v1 until 2026-07-03 10:02",
+        f"seat {first.number} is added",
+        f"seat {second.number} is added",
+        f"seat {third.number} is added",
+        f"seat {first.number} may use Plus v1 until 2026-07-03 10:02",
+        f"seat {second.number} may use Max v1 until 2026-07-03 10:02",
+        f"seat {third.number} may use Max v1 until 2026-07-03 10:02",
     ]
     items = SubscriptionItem.objects.order_by("pk").values_list("price__lookup_key", "quantity")
     assert list(items) == [("plus_v1_month", 1), ("max_v1_month", 2)]
@@ -117,7 +117,7 @@ def test_a_seat_given_up_is_the_one_that_was_named_and_its_holder_is_without() -
     named.leaves = True
     named.save()
     changed = bill.say({"max": 1}, at=T0 + DAY)
-    assert f"seat {named.pk} is given up" in changed
+    assert f"seat {named.seat.number} is given up" in changed
     assert [state.seat for state in bill.seats(T0 + DAY)] == [other.seat]
     assert not SeatHolding.objects.current().exists()
     named.refresh_from_db()

@@ -33,7 +33,7 @@ from tests.helpers.factories import (
     make_plan,
     make_scene,
 )
-from tests.helpers.reading import read, submit, words
+from tests.helpers.reading import submit, words
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in site._registry if model._meta.app_label == "quota"]
@@ -136,14 +136,14 @@ def test_another_plan_suspending_resuming_and_withdrawing_a_seat(scene: Scene, o
 
     submit(operator, verb_url(scene.seat, "entitle"), plan=ultra.pk, reason="upgrade")
     assert Entitlement.objects.open().get(seat=scene.seat).plan == ultra
-    submit(operator, verb_url(scene.seat, "suspend"))
+    submit(operator, verb_url(scene.seat, "suspend"), reason="Ticket 7")
     assert usage_bar(scene.owner, T0).suspended
-    submit(operator, verb_url(scene.seat, "resume"))
+    submit(operator, verb_url(scene.seat, "resume"), reason="Ticket 7")
     assert not usage_bar(scene.owner, T0).suspended
-    submit(operator, verb_url(scene.seat, "withdraw"))
+    submit(operator, verb_url(scene.seat, "withdraw"), reason="Ticket 7")
     scene.seat.refresh_from_db()
     assert scene.seat.removed_at == T0
-    assert operator.post(verb_url(scene.seat, "suspend")).status_code == 422
+    assert operator.post(verb_url(scene.seat, "suspend"), {"reason": "Ticket 7"}).status_code == 422
 
 
 def test_a_rate_card_to_come_is_withdrawn_after_what_that_changes_was_shown(
@@ -155,14 +155,14 @@ def test_a_rate_card_to_come_is_withdrawn_after_what_that_changes_was_shown(
     assert "../withdraw/" in operator.get(change_url(card)).content.decode()
     assert "../withdraw/" not in operator.get(change_url(RateCard.objects.earliest("pk"))).content.decode()
 
-    shown = read(operator, url)
+    shown = words(operator.post(url, {"reason": "a typo"}))
 
     assert "will never be in force" in shown
     assert "changed: penny calls: $0.02 for 1 (language) -> $0.01 for 1 (language)" in shown
     assert RateCard.objects.in_force(T0 + timedelta(days=2)) == card
-    assert "is withdrawn." in submit(operator, url, confirmed="yes")
+    assert "is withdrawn." in submit(operator, url, confirmed="yes", reason="a typo")
     assert RateCard.objects.in_force(T0 + timedelta(days=2)) != card
-    assert operator.post(url, {"confirmed": "yes"}).status_code == 422
+    assert operator.post(url, {"confirmed": "yes", "reason": "a typo"}).status_code == 422
 
 
 def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: Client) -> None:
@@ -178,6 +178,7 @@ def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: C
 
     act(operator, "gateway", "revoke", gateway.pk)
     assert recognise_gateway(text=text, at=T0) is None
+    assert AuditEntry.objects.get(action="gateway.revoked").details == {"reason": "Ticket 7"}
 
 
 def test_the_limits_of_a_gateways_holds_are_set(operator: Client) -> None:
@@ -210,14 +211,16 @@ def test_a_gateways_credential_is_replaced_and_ended(operator: Client) -> None:
     assert (text in page, text[:8] in page, first[:8] in page) == (False, True, True)
 
     newest = gateway.credentials.latest("pk")
-    assert "has ended." in submit(operator, verb_url(gateway, "end-credential"), credential=newest.pk)
+    assert "has ended." in submit(
+        operator, verb_url(gateway, "end-credential"), credential=newest.pk, reason="leaked"
+    )
     assert recognise_gateway(text=text, at=T0) is None
     assert recognise_gateway(text=first, at=T0) == gateway
 
 
 def act(operator: Client, model: str, action: str, pk: object, *, floor: str = "quota") -> str:
     url = reverse(f"admin:{floor}_{model}_changelist")
-    return submit(operator, url, action=action, _selected_action=pk)
+    return submit(operator, url, action=action, _selected_action=pk, reason="Ticket 7")
 
 
 def test_giving_a_voucher_twice_for_one_reason_is_two_lots(scene: Scene, operator: Client) -> None:
@@ -252,6 +255,8 @@ def test_freezing_adjusting_and_refunding_a_lot(scene: Scene, operator: Client) 
     assert CreditGrant.objects.get().frozen_at == T0
     act(operator, "creditgrant", "unfreeze", lot.pk)
     assert CreditGrant.objects.get().frozen_at is None
+    log = AuditEntry.objects.filter(action__in=["credits.frozen", "credits.unfrozen"])
+    assert list(log.values_list("details", flat=True)) == [{"reason": "Ticket 7"}, {"reason": "Ticket 7"}]
     page = submit(operator, verb_url(lot, "correct"), kind="refund", amount="-1000", cause="paid back")
     assert "The lot holds 4,000 Credits now." in page
     entry = CreditLedgerEntry.objects.get(kind="refund")

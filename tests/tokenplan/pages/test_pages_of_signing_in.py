@@ -6,6 +6,7 @@ import re
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.test import Client
@@ -15,6 +16,7 @@ from quota.models import CreditAccess
 from teams.models import Membership, SubscriptionKey, User
 from teams.services import mail as mailer
 from tests.helpers.factories import make_user
+from tests.helpers.proof import prove
 from tests.helpers.reading import read, words
 
 pytestmark = pytest.mark.django_db
@@ -126,10 +128,33 @@ def test_changing_the_password_and_signing_out() -> None:
     client.force_login(user)
 
     assert "Change password" in read(client, "/accounts/password/change/")
-    assert "ada@example.com Verified Primary" in read(client, "/accounts/email/")
+    assert "ada@example.com Confirmed Primary" in read(client, "/accounts/email/")
     assert "Sign out?" in read(client, "/accounts/logout/")
     client.post("/accounts/logout/")
     assert client.get("/account/").status_code == 302
+
+
+def test_each_page_of_the_sign_in_library_that_can_be_opened_has_our_words() -> None:
+    user = make_user("ada@example.com")
+    user.set_unusable_password()
+    user.save()
+    client = Client()
+    client.force_login(user)
+    pages = {
+        "/accounts/inactive/": "account/account_inactive.html",
+        "/accounts/password/reset/key/done/": "account/password_reset_from_key_done.html",
+        "/accounts/email/": "account/email.html",
+        "/accounts/password/set/": "account/password_set.html",
+    }
+    for url, name in pages.items():
+        answer = prove(client).get(url)
+        assert answer.status_code == 200
+        ours = str(settings.BASE_DIR / "templates" / name)
+        assert ours in [template.origin.name for template in answer.templates], url
+
+    assert "Sign in with the new one." in read(Client(), "/accounts/password/reset/key/done/")
+    assert "Whoever runs this installation can open it again." in read(Client(), "/accounts/inactive/")
+    assert "Choose the password" in read(prove(client), "/accounts/password/set/")
 
 
 def test_the_front_page_leads_in(client: Client) -> None:

@@ -103,12 +103,12 @@ def test_an_operator_replays_a_row_and_writes_another_off() -> None:
     client = Client()
     client.force_login(staff)
     page = f"/admin/quota/quarantinedrow/{unreadable.pk}"
-    answer = client.post(f"{page}/replay/", follow=True)
+    answer = client.post(f"{page}/replay/", {"reason": "mended"}, follow=True)
     assert (unreadable.waits, "Name from 1 to 40 meters" in answer.content.decode()) == (True, True)
     assert client.post(f"{page}/write-off/", {"reason": "no usage"}, follow=True).status_code == 200
     unreadable.refresh_from_db()
     assert (unreadable.reason, unreadable.by) == ("no usage", staff)
     # The key did not exist then, so it is refused again, and waits.
-    client.post(f"/admin/quota/quarantinedrow/{late.pk}/replay/", follow=True)
+    client.post(f"/admin/quota/quarantinedrow/{late.pk}/replay/", {"reason": "mended"}, follow=True)
     late.refresh_from_db()
     assert (late.waits, UsageEvent.objects.count()) == (True, 0)

@@ -1,0 +1,69 @@
+"""What a result, and a page it leads to, says of other rows: what its reader may see, by people's words."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from teams.models import ApiKeyText, SubscriptionKey, User
+from tests.helpers.admin_urls import change_url
+from tests.helpers.factories import make_api_key, make_scene, make_seat, make_team, make_user
+from tests.helpers.reading import read, words
+
+pytestmark = pytest.mark.django_db
+SEARCH = reverse("support-search")
+
+
+def staff(*rights: str) -> Client:
+    user = make_user()
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_a_seat_has_its_number_in_its_team_and_not_its_id() -> None:
+    make_seat(make_team("Earlier"))
+    scene = make_scene()
+    assert scene.seat.pk > scene.seat.number == 1
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.com", "x"))
+
+    person = read(client, reverse("support-person", args=[scene.owner.user_id]))
+    team = read(client, reverse("support-team", args=[scene.team.pk]))
+
+    assert "Seat 1, Max" in person
+    assert f"Seat {scene.seat.pk}, Max" not in person
+    assert f"{scene.team.name} Owner 1, Max" in person
+    assert "Owner 1, Max" in team
+
+
+def test_a_key_says_whose_it_is_to_those_alone_who_may_see_members_and_people() -> None:
+    scene = make_scene()
+    key = SubscriptionKey.objects.get(membership=scene.owner)
+    beginning = {"q": key.prefix[:10]}
+    email = scene.owner.user.email
+
+    bare = staff("view_subscriptionkey").post(SEARCH, beginning)
+    assert key.prefix in words(bare)
+    assert email not in words(bare)
+    assert f'href="{change_url(key)}"' in bare.content.decode()
+    member = staff("view_subscriptionkey", "view_membership").post(SEARCH, beginning)
+    assert email in words(member)
+    person = staff("view_subscriptionkey", "view_user").post(SEARCH, {"q": key.prefix})
+    assert person.headers["Location"] == reverse("support-person", args=[scene.owner.user_id])
+
+
+def test_an_api_key_says_its_team_to_those_alone_who_may_see_teams() -> None:
+    scene = make_scene()
+    text = ApiKeyText.objects.get(api_key=make_api_key(scene.owner, "build"))
+
+    bare = staff("view_apikeytext").post(SEARCH, {"q": text.prefix})
+
+    assert (bare.status_code, scene.team.name in words(bare)) == (200, False)
+    assert text.prefix in words(bare)
+    seen = staff("view_apikeytext", "view_team").post(SEARCH, {"q": text.prefix})
+    assert seen.headers["Location"] == reverse("support-team", args=[scene.team.pk])

@@ -1,0 +1,60 @@
+"""Whatever an operator does to a row asks for a reason, which the audit keeps."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from django.contrib.admin import ModelAdmin, site
+from django.db.models import UUIDField
+from django.test import Client
+from django.urls import reverse
+
+from teams.models import User
+from tokenplan.kit.admin import VerbsAdmin
+
+pytestmark = pytest.mark.django_db
+
+# What asks none, and why it needs none.
+WITHOUT = {
+    "quota.gateway replace-credential": "makes something new, and takes nothing away before its end",
+    "quota.gateway limits": "says what holds from now on; what was said before is in the audit",
+    "quota.plan new-version": "makes a draft, which changes nothing for anybody",
+    "quota.plan change-draft": "changes a draft, which changes nothing for anybody",
+    "quota.plan publish": "every line that changes was shown before, and is in the version for good",
+    "billing.promotion terms": "says what a code is for; what it said before is in the audit",
+    "billing.invitecampaign words": "only how the campaign is worded",
+}
+
+
+def name_of(page: ModelAdmin[User], act: str) -> str:
+    return f"{page.opts.app_label}.{page.opts.model_name} {act}"
+
+
+def test_a_button_of_a_row_asks_for_a_reason() -> None:
+    without = {
+        name_of(page, verb.name)
+        for page in site._registry.values()
+        if isinstance(page, VerbsAdmin)
+        for verb in page.verbs
+        if not {"reason", "cause"} & set(verb.form.base_fields)  # type: ignore[attr-defined]
+    }
+
+    assert without == set(WITHOUT)
+
+
+def test_an_action_on_rows_asks_for_a_reason_before_it_does_anything() -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.com", "x"))
+    asked: set[str] = set()
+    without: set[str] = set()
+    for model, page in site._registry.items():
+        listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        pk = UUID(int=0) if isinstance(model._meta.pk, UUIDField) else 0
+        for action in page.actions or ():
+            answer = client.post(listed, {"action": action, "_selected_action": pk})
+            ask = b'name="reason"' in answer.content and answer.status_code == 200
+            (asked if ask else without).add(name_of(page, str(action)))
+
+    assert without == set()
+    assert {"teams.subscriptionkey revoke", "quota.creditgrant freeze", "billing.promotion activate"} < asked
