@@ -241,7 +241,11 @@ def test_a_top_up_that_waits_is_given_up_when_the_order_is_switched_off(story: S
 def test_a_top_up_that_waits_is_given_up_when_it_is_more_than_is_ordered_now(story: Story) -> None:
     """By whoever orders less: the same person, or one who has the Team, or the Billing right, since."""
     buys_credits(story)
-    order = {"threshold_nanousd": 20 * USD, "month_cap_nanousd": 100 * USD, "by": story.owner}
+    order: dict[str, Any] = {
+        "threshold_nanousd": 20 * USD,
+        "month_cap_nanousd": 100 * USD,
+        "by": story.owner,
+    }
     purchases = []
     for target in (100, 40):
         top_ups.set_auto_top_up(
