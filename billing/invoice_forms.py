@@ -14,6 +14,8 @@ from django.utils.translation import get_language, gettext, to_locale
 from django.utils.translation import gettext_lazy as _
 
 from billing.stripe_api import InvoiceDetails
+from tokenplan.kit.errors import InvalidValue
+from tokenplan.kit.text import clean_name
 
 # What CLDR names by two letters and is no country that a letter is sent to.
 NO_COUNTRY = frozenset({"EU", "EZ", "UN", "ZZ", "QO", "XA", "XB", "CP", "CQ", "DG", "EA", "IC"})
@@ -32,9 +34,19 @@ def country_choices() -> Iterator[tuple[str, str]]:
     yield from _countries(get_language() or "en")
 
 
+class _LineField(forms.CharField):
+    """As a name: it stands on invoices, in one line, and nothing in it is hidden."""
+
+    def clean(self, value: Any) -> str:
+        try:
+            return clean_name(super().clean(value), pointer="", limit=self.max_length or 0, required=False)
+        except InvalidValue as refusal:
+            raise ValidationError(refusal.detail) from refusal
+
+
 def _text(label: Any, fills: str, *, most: int, help_text: Any = "") -> forms.CharField:
     widget = forms.TextInput(attrs={"autocomplete": fills} if fills else {})
-    return forms.CharField(label=label, max_length=most, required=False, widget=widget, help_text=help_text)
+    return _LineField(label=label, max_length=most, required=False, widget=widget, help_text=help_text)
 
 
 class InvoiceDetailsForm(forms.Form):

@@ -49,6 +49,7 @@ def finish() -> int:
             changes.settle_open_changes,
             changes.keep_plans,
             refunds.send_open_refunds,
+            checkouts.end_checkouts_of_former_payers,
             checkouts.expire_old_checkouts,
             campaigns.finish_campaigns,
             renew_contacts,

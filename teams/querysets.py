@@ -60,6 +60,10 @@ class MembershipQuerySet(TeamOwned["Membership"]):
         """The Owner and the Admins."""
         return self.filter(role__in=["owner", "admin"])
 
+    def payers(self) -> Self:
+        """The Owner and whoever has the Billing right, with an account that is open."""
+        return self.filter(Q(role="owner") | Q(manages_billing=True), user__is_active=True)
+
 
 class InvitationQuerySet(TeamOwned["Invitation"]):
     def open(self) -> Self:

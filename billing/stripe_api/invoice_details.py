@@ -45,7 +45,9 @@ def invoice_details(customer_id: str) -> InvoiceDetails:
         **{part: address.get(part) or "" for part in ADDRESS},
         tax_id_type=newest.get("type", ""),
         tax_id=newest.get("value", ""),
-        purchase_order=_fields(found).get(PURCHASE_ORDER, ""),
+        purchase_order=next(
+            (field["value"] for field in _fields(found) if field["name"] == PURCHASE_ORDER), ""
+        ),
     )
 
 
@@ -59,9 +61,9 @@ def set_invoice_details(customer_id: str, details: InvoiceDetails, *, before: In
         given = {"type": details.tax_id_type, "value": details.tax_id}
         added = asked(api().customers.tax_ids.create, customer_id, given)["id"]
     try:
-        fields = _fields(asked(api().customers.retrieve, customer_id))
-        fields[PURCHASE_ORDER] = details.purchase_order
-        shown = [{"name": name, "value": value} for name, value in fields.items() if value]
+        shown = _fields(asked(api().customers.retrieve, customer_id), but=PURCHASE_ORDER)
+        if details.purchase_order:
+            shown.append({"name": PURCHASE_ORDER, "value": details.purchase_order})
         params: dict[str, Any] = {
             "name": details.name,
             "email": details.email,
@@ -112,6 +114,7 @@ def _tax_ids(customer_id: str) -> Iterator[dict[str, Any]]:
     return listed(partial(api().customers.tax_ids.list, customer_id), {})
 
 
-def _fields(customer: Mapping[str, Any]) -> dict[str, str]:
-    settings = customer.get("invoice_settings") or {}
-    return {field["name"]: field["value"] for field in settings.get("custom_fields") or ()}
+def _fields(customer: Mapping[str, Any], *, but: str = "") -> list[dict[str, str]]:
+    """What stands on every invoice beside the rest; two may have the same name."""
+    fields = (customer.get("invoice_settings") or {}).get("custom_fields") or ()
+    return [{"name": field["name"], "value": field["value"]} for field in fields if field["name"] != but]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from billing.models import Interval, Subscription
 from billing.selectors.offers import months_free, offers
-from teams.models import Membership, Role, Team
+from teams.models import Membership, Team
 from teams.views.base import PersonRequest, person_page
 
 
@@ -50,8 +49,7 @@ def choose(request: PersonRequest) -> HttpResponse:
     names = ("plan", "interval", "promotion_code")
     given = {name: request.GET[name] for name in names if request.GET.get(name)}
     buys = request.GET.get("buy", "")
-    memberships = Membership.objects.live().filter(user=request.user).select_related("team")
-    paid_for = memberships.filter(Q(role=Role.OWNER) | Q(manages_billing=True))
+    paid_for = Membership.objects.live().payers().filter(user=request.user).select_related("team")
     teams = [row.team for row in paid_for.order_by("team__default_for", "team__name", "pk")]
     if buys in OTHERS:
         choices = [_choice(team, OTHERS[buys], given) for team in teams]

@@ -73,8 +73,7 @@ def _charged(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:
     payment = stripe_api.payment(invoice.payment_id) if invoice and invoice.payment_id else None
     if payment is not None and payment.is_under_way:
         return None
-    if not AutoTopUp.objects.filter(team=purchase.team, account=purchase.account, enabled=True).exists():
-        raise PaymentDeclined(_("Auto top-up was switched off."))
+    _refuse_what_is_not_ordered(purchase)
     if payment is not None and payment.failure and payment.status != "succeeded":
         raise PaymentDeclined(payment.failure)
     invoice = invoice or _billed(purchase, at)
@@ -82,6 +81,17 @@ def _charged(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:
         card_id = _card_id(invoice.customer_id)
         invoice = stripe_api.pay_invoice(invoice.id, payment_method_id=card_id)
     return invoice
+
+
+def _refuse_what_is_not_ordered(purchase: CreditPurchase) -> None:
+    """Raises PaymentDeclined for a purchase that waits and is no longer ordered, or is more than the order
+    that holds now would buy.
+    """
+    order = AutoTopUp.objects.filter(team=purchase.team, account=purchase.account, enabled=True).first()
+    if order is None:
+        raise PaymentDeclined(_("Auto top-up was switched off."))
+    if purchase.amount_nanousd > PACKS[order.account].whole(order.target_nanousd):
+        raise PaymentDeclined(_("Auto top-up was changed: it buys less now."))
 
 
 def _found_invoice(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from quota.api.fields import CreditsField
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry
@@ -137,9 +138,7 @@ class LedgerView(TeamView):
     right = Right.VIEW_CREDITS
     pagination_class = NewestFirst
 
-    def entries(
-        self, rows: QuerySet[CreditLedgerEntry], serializer: type[serializers.Serializer[CreditLedgerEntry]]
-    ) -> Response:
+    def entries(self, rows: QuerySet[CreditLedgerEntry], serializer: type[BaseSerializer[Any]]) -> Response:
         hidden: dict[str, None] = {}
         if not may(self.membership, Right.VIEW_USAGE):
             hidden = {"member": None, "receipt": None}

@@ -40,6 +40,9 @@ def test_whoever_has_the_billing_right_types_the_company_and_reads_it_again(
     client = prove(as_user(payer.user))
     url = f"/teams/{story.team.slug}/billing/invoice-details/"
 
+    balance = f"/teams/{story.team.slug}/balance/"
+    assert f'href="{balance}"' in client.get(url).content.decode()
+    assert 'aria-label="API account"' not in client.get(balance).content.decode()
     page = submit(client, url, **TYPED, email="", postal_code="10115", state="", line2="", purchase_order="7")
 
     assert "Saved. Every invoice from now on has it" in page
@@ -54,6 +57,17 @@ def test_whoever_has_the_billing_right_types_the_company_and_reads_it_again(
         "eu_vat",
         "7",
     )
+
+
+@pytest.mark.parametrize("name", ["Acme\nTotal: 0.00", "Acme \u202egpj", "Acme\x00", "Acme\u2028x"])
+def test_no_line_break_and_no_invisible_sign_gets_onto_an_invoice(
+    story: Story, as_user: AsUser, name: str
+) -> None:
+    client = prove(as_user(story.owner))
+    url = f"/teams/{story.team.slug}/billing/invoice-details/"
+    for field in ("name", "line1", "purchase_order"):
+        assert client.post(url, {**TYPED, field: name}).status_code == 422
+    assert invoice_details(team=story.team, at=T0).name == story.team.name
 
 
 def test_a_tax_id_that_is_refused_is_said_at_its_field_and_keeps_what_was_typed(

@@ -150,9 +150,13 @@ def test_a_refusal_of_the_rest_takes_back_the_tax_id_that_was_added_first(story:
 
 def test_other_fields_that_somebody_has_put_on_the_invoices_stay_there(story: Story) -> None:
     change(story, ACME)
-    theirs = [{"name": "Cost center", "value": "42"}]
+    theirs = [{"name": "Cost center", "value": "42"}, {"name": "Cost center", "value": "43"}]
     api().customers.update(story.customer, {"invoice_settings": {"custom_fields": theirs}})
     assert found(story).purchase_order == ""
     change(story, replace(ACME, purchase_order="PO-78"))
     fields = api().customers.retrieve(story.customer).invoice_settings.custom_fields
-    assert [(row.name, row.value) for row in fields] == [("Cost center", "42"), ("PO number", "PO-78")]
+    assert [(row.name, row.value) for row in fields] == [
+        ("Cost center", "42"),
+        ("Cost center", "43"),
+        ("PO number", "PO-78"),
+    ]

@@ -238,6 +238,31 @@ def test_a_top_up_that_waits_is_given_up_when_the_order_is_switched_off(story: S
     assert (AutoTopUp.objects.get().enabled, story.paid()) == (False, [1_000])
 
 
+def test_a_top_up_that_waits_is_given_up_when_it_is_more_than_is_ordered_now(story: Story) -> None:
+    """By whoever orders less: the same person, or one who has the Team, or the Billing right, since."""
+    buys_credits(story)
+    order: dict[str, Any] = {
+        "threshold_nanousd": 20 * USD,
+        "month_cap_nanousd": 100 * USD,
+        "by": story.owner,
+    }
+    purchases = []
+    for target in (100, 40):
+        top_ups.set_auto_top_up(
+            team=story.team, enabled=True, target_nanousd=target * USD, at=story.account.at, **order
+        )
+        purchases.append(top_ups.begin_top_up(team=story.team, at=story.account.at))
+    (purchase, same) = purchases
+    assert purchase is not None and purchase == same
+    assert top_up(team=story.team, at=story.account.at) is False
+    purchase.refresh_from_db()
+    assert (purchase.state, purchase.reason) == ("failed", "Auto top-up was changed: it buys less now.")
+    assert story.paid() == [1000]
+    story.account.advance(HOUR + timedelta(seconds=1))
+    assert top_up(team=story.team, at=story.account.at) is True
+    assert story.paid() == [1000, 3000]
+
+
 def test_who_gave_the_team_away_does_not_pay_for_it_any_more(
     stripe_account: StripeAccount, scene: Scene, team: Team
 ) -> None:
