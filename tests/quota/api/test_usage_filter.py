@@ -65,7 +65,8 @@ class Room:
             assert sum(row["amount_nanousd"] for row in calls) == sums["total"]["amount_nanousd"]
             assert sums["total"]["calls"] == len(calls)
         assert [line.split(",")[2] for line in added] == [str(row["amount_nanousd"]) for row in sums["rows"]]
-        return sum(row["amount_nanousd"] for row in calls) / CENT
+        charged: int = sum(row["amount_nanousd"] for row in calls)
+        return charged / CENT
 
 
 @pytest.fixture

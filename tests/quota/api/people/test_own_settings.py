@@ -39,7 +39,7 @@ def test_a_member_is_asked_before_credits_are_used_or_caps_them(team: Team, mia:
     assert caps(mia) == (5_000 * CREDIT, None)
 
 
-def test_an_own_cap_is_nobody_elses_and_nonsense_changes_nothing(
+def test_an_own_cap_is_nobody_elses_and_malformed_input_changes_nothing(
     team: Team, mia: Membership, owner: Caller
 ) -> None:
     path = f"teams/{team.slug}/own-cap"
