@@ -134,11 +134,12 @@ def with_inviters(invitations: InvitationQuerySet) -> InvitationQuerySet:
 
 
 def who_may(team: Team, right: Right) -> list[str]:
-    """A few people with this right, by name: the Owner first."""
+    """A few people with this right and an open account, by name: the Owner, in any case, first."""
     allowed = Q(role__in=TABLE[right])
     if right in BILLING:
         allowed |= Q(manages_billing=True)
     members = Membership.objects.for_team(team).live().filter(allowed).select_related("user")
+    members = members.filter(Q(role=Role.OWNER) | Q(user__is_active=True))
     owner_first = members.order_by(Case(When(role=Role.OWNER, then=0), default=1), "pk")
     return [member.user.display_name for member in owner_first[:NAMED]]
 

@@ -13,7 +13,7 @@ from django.utils.translation import override
 from billing.models import InvitedTeam, InviteVoucher, Invoice, Payment
 from billing.money import share_of_payment
 from billing.selectors.invites import counts, paid_with_a_card_of
-from billing.services.notifications import notify_payers
+from billing.services.notifications import notify_owner
 from billing.services.refunds import follow_payment
 from quota.services.balance import give_voucher
 from teams.models import Team
@@ -82,7 +82,7 @@ def _give(invoice: Invoice, payment: Payment, at: datetime) -> list[str]:
     InviteVoucher.objects.create(
         invoice=invoice, invitee=invitee, lot=lot, amount_nanousd=nanousd, created_at=at
     )
-    notify_payers(
+    notify_owner(
         team=inviters,
         kind="invite_voucher",
         dedupe_key=f"invite_voucher:{invoice.stripe_id}",

@@ -12,6 +12,14 @@ from teams.services import mail
 from tokenplan.kit.transactions import one_transaction
 
 
+def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **context: str | int) -> None:
+    """As `notify_payers`, to the Owner alone: about what is no payment of the Team's."""
+    owner = Membership.objects.owner_of(team)
+    if owner is not None:
+        shared = {"team": team.name, "slug": team.slug, "at": at.isoformat(), **context}
+        mail.queue(kind=kind, to=owner.user.email, context=shared, dedupe_key=dedupe_key, at=at)
+
+
 def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **context: str | int) -> None:
     """Queues a mail to the Owner, to whoever has the Billing right and an open account, and to the Team's
     billing contacts, each once per `dedupe_key`; none for a Team that was deleted.
@@ -22,8 +30,8 @@ def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **con
     owner = Membership.objects.owner_of(team)
     if owner is None:
         return
+    notify_owner(team=team, kind=kind, dedupe_key=dedupe_key, at=at, **context)
     shared = {"team": team.name, "slug": team.slug, "at": at.isoformat(), **context}
-    mail.queue(kind=kind, to=owner.user.email, context=shared, dedupe_key=dedupe_key, at=at)
     addressed = {owner.user.email}
     payers = team.memberships.live().filter(manages_billing=True, user__is_active=True)
     for member in payers.select_related("user"):

@@ -3,7 +3,16 @@
 import pytest
 
 from teams.models import Membership, Role, Team
-from teams.permissions import Right, api_key_of, may, member_of, membership_of, require, require_now
+from teams.permissions import (
+    Right,
+    api_key_of,
+    may,
+    member_of,
+    membership_of,
+    require,
+    require_now,
+    who_may,
+)
 from teams.services.accounts import deactivate
 from teams.services.memberships import change_role, end_membership, set_billing_right
 from tests.helpers.factories import T0, make_api_key, make_member, make_team, make_user, owner_of
@@ -151,3 +160,10 @@ def test_what_goes_on_after_its_request_is_asked_about_anew(team: Team) -> None:
     for user in (admin.user, make_user(), owner_of(make_team(owner=make_user())).user):
         with pytest.raises(NotFound, match="Whoever asked for this is no longer a member of the Team"):
             require_now(user, team, Right.USE)
+
+
+def test_nobody_is_sent_to_somebody_whose_account_is_closed(team: Team) -> None:
+    admin = make_member(team, role=Role.ADMIN)
+    assert who_may(team, Right.INVITE) == [owner_of(team).user.email, admin.user.email]
+    deactivate(user=admin.user, by=None, at=T0)
+    assert who_may(team, Right.INVITE) == [owner_of(team).user.email]

@@ -113,7 +113,7 @@ def test_many_lines_are_checked_in_short_and_invited_in_bulk(team: Team, owner: 
 
 def test_what_is_wrong_with_a_line_is_kept_in_no_readers_language(team: Team, owner: Client) -> None:
     """Whoever opens the page reads it in theirs, not in the language of who typed the lines."""
-    plan = make_plan("max").name
+    plan = make_plan("max").code
     lines = {"lines": "one@example.com\nbad\nmia@example.com, boss", "confirm": 1}
     typed_in = {"Accept-Language": "zh-hans"}
     url = owner.post("/teams/acme/invitations/many/", lines, headers=typed_in).headers["Location"]

@@ -38,7 +38,7 @@ def test_a_right_one_lacks_is_named(as_user: AsUser) -> None:
 
     assert answer.status_code == 403
     right = "To see the Team's Credits and API balance, and their ledger, "
-    needed = right + "you need to be Owner or Admin of this Team."
+    needed = right + "you need to be Owner or Admin of this Team, or have its Billing right."
     assert needed in words(answer)
 
 
