@@ -13,6 +13,7 @@ from billing.errors import AddressNeeded, NotOnSale, PaymentDeclined, StripeMiss
 from billing.models import AutoTopUp, CreditPurchase, Customer
 from billing.money import PACKS
 from billing.selectors.prices import pack_price_id
+from billing.selectors.top_ups import spent_this_month
 from billing.services import purchases, top_ups
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.sync.invoices import sync_invoice
@@ -85,12 +86,14 @@ def _charged(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:
 
 def _refuse_what_is_not_ordered(purchase: CreditPurchase) -> None:
     """Raises PaymentDeclined for a purchase that waits and is no longer ordered, or is more than the order
-    that holds now would buy.
+    that holds now would buy, or than its cap leaves of the month.
     """
     order = AutoTopUp.objects.filter(team=purchase.team, account=purchase.account, enabled=True).first()
     if order is None:
         raise PaymentDeclined(_("Auto top-up was switched off."))
-    if purchase.amount_nanousd > PACKS[order.account].whole(order.target_nanousd):
+    month = spent_this_month(purchase.team, purchase.created_at, Account(order.account))
+    too_much = purchase.amount_nanousd > PACKS[order.account].whole(order.target_nanousd)
+    if too_much or month > order.month_cap_nanousd:
         raise PaymentDeclined(_("Auto top-up was changed: it buys less now."))
 
 

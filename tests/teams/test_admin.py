@@ -1,5 +1,6 @@
 """The operators' pages: everything opens, nothing with a rule can be edited, actions go through services."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -168,6 +169,11 @@ def test_an_operator_revokes_keys_for_a_reason_once_the_rows_were_shown(
     asked = operator.post(listed, chosen)
     refused = operator.post(listed, {**hidden(asked), "reason": " "})
 
+    # These rows are kept, not that all were chosen: others may have come since.
+    everything = operator.post(listed, {**chosen, "select_across": "1"})
+    assert "select_across" not in hidden(everything)
+    shown = re.findall(r'name="_selected_action" value="(\d+)"', everything.content.decode())
+    assert sorted(map(int, shown)) == sorted(models.SubscriptionKey.objects.values_list("pk", flat=True))
     assert str(key) in words(asked)
     assert "Revoke all keys of the member in this Team" in words(asked)
     assert (refused.status_code, reasons("key.revoked")) == (422, [])

@@ -120,6 +120,10 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         how many rows were `done` (a translated participle), and why others were refused.
         """
         form = ReasonForm(None, request.POST if "reason" in request.POST else None)
+        if rows.count() > MOST_CHOSEN:
+            many = _("Choose at most %(most)s rows at once.") % {"most": MOST_CHOSEN}
+            self.message_user(request, many, messages.ERROR)
+            return None
         if not form.is_valid():
             return chosen_page(self, request, form, rows, action=action)
         by, at = operator(request), timezone.now()
@@ -318,7 +322,7 @@ def form_page(
 
 
 MOST_SHOWN = 20  # of the rows that were chosen, before something is done to them
-KEPT_CHOICE = ("select_across", ACTION_CHECKBOX_NAME)  # what a list was sent with
+MOST_CHOSEN = 500  # and so many at most, each of which the page has in a field of its own
 
 
 def chosen_page(
@@ -326,10 +330,11 @@ def chosen_page(
 ) -> TemplateResponse:
     """A page of the admin with the rows that were chosen in a list, and the form to be filled in for them.
 
-    It is sent where the list was sent, with the same choice.
+    It is sent where the list was sent, with these rows and no others, also where all were chosen and more have
+    come since.
     """
-    count = rows.count()
-    kept = [(name, value) for name in KEPT_CHOICE for value in request.POST.getlist(name)]
+    chosen = list(rows.values_list("pk", flat=True))
+    kept = [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -338,7 +343,7 @@ def chosen_page(
         "back": request.get_full_path(),
         "preview": Preview(()),
         "chosen": [str(row) for row in rows[:MOST_SHOWN]],
-        "more": max(count - MOST_SHOWN, 0),
+        "more": max(len(chosen) - MOST_SHOWN, 0),
         "kept": [("action", action), *kept],
     }
     return TemplateResponse(request, "admin/kit/form.html", context, status=422 if form.errors else 200)

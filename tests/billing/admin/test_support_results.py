@@ -65,5 +65,6 @@ def test_an_api_key_says_its_team_to_those_alone_who_may_see_teams() -> None:
 
     assert (bare.status_code, scene.team.name in words(bare)) == (200, False)
     assert text.prefix in words(bare)
+    assert 'href=""' not in bare.content.decode()
     seen = staff("view_apikeytext", "view_team").post(SEARCH, {"q": text.prefix})
     assert seen.headers["Location"] == reverse("support-team", args=[scene.team.pk])

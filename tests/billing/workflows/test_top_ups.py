@@ -263,6 +263,31 @@ def test_a_top_up_that_waits_is_given_up_when_it_is_more_than_is_ordered_now(sto
     assert story.paid() == [1000, 3000]
 
 
+def test_a_top_up_that_waits_is_given_up_when_it_is_more_than_is_left_of_the_months_cap(story: Story) -> None:
+    buys_credits(story)
+
+    def order(threshold: int, target: int, cap: int) -> CreditPurchase | None:
+        top_ups.set_auto_top_up(
+            team=story.team,
+            enabled=True,
+            threshold_nanousd=threshold * USD,
+            target_nanousd=target * USD,
+            month_cap_nanousd=cap * USD,
+            by=story.owner,
+            at=story.account.at,
+        )
+        return top_ups.begin_top_up(team=story.team, at=story.account.at)
+
+    order(20, 50, 200)
+    assert top_up(team=story.team, at=story.account.at) is True
+    purchase = order(60, 100, 200)
+    assert purchase is not None and purchase == order(20, 50, 60)
+    assert top_up(team=story.team, at=story.account.at) is False
+    purchase.refresh_from_db()
+    assert (purchase.state, purchase.reason) == ("failed", "Auto top-up was changed: it buys less now.")
+    assert story.paid() == [1000, 4000]
+
+
 def test_who_gave_the_team_away_does_not_pay_for_it_any_more(
     stripe_account: StripeAccount, scene: Scene, team: Team
 ) -> None:
