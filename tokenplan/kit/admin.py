@@ -330,8 +330,8 @@ def chosen_page(
 ) -> TemplateResponse:
     """A page of the admin with the rows that were chosen in a list, and the form to be filled in for them.
 
-    It is sent where the list was sent, with these rows and no others, also where all were chosen and more have
-    come since.
+    It is sent where the list was sent, with these rows and no others: also where all were chosen, and others
+    have come since.
     """
     chosen = list(rows.values_list("pk", flat=True))
     kept = [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]
