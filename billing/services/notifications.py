@@ -30,11 +30,10 @@ def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **con
     owner = Membership.objects.owner_of(team)
     if owner is None:
         return
-    notify_owner(team=team, kind=kind, dedupe_key=dedupe_key, at=at, **context)
     shared = {"team": team.name, "slug": team.slug, "at": at.isoformat(), **context}
-    addressed = {owner.user.email}
+    addressed = set()
     payers = team.memberships.live().filter(manages_billing=True, user__is_active=True)
-    for member in payers.select_related("user"):
+    for member in [owner, *payers.select_related("user")]:
         addressed.add(member.user.email)
         once = f"{dedupe_key}:{member.user_id}"
         mail.queue(kind=kind, to=member.user.email, context=shared, dedupe_key=once, at=at)

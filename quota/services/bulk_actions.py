@@ -84,14 +84,15 @@ def _start(team: Team, verb: str, terms: Terms, by: User, at: datetime) -> BulkA
 
 @one_transaction()
 def work_next_line(*, at: datetime) -> bool:
-    """The next line of the oldest action that no other worker has in hand; False where there is none.
+    """The next line of some action that no other worker has in hand; False where there is none. Which one is
+    left to chance: the thousands of lines of one Team, or one that fails each time, hold up nobody else.
 
     What is done to a line and its result are one transaction: killed at any moment, a worker leaves the line
     either done, with its result, or to be done. The action is locked meanwhile, so its lines are worked in
     their order, and each once. Whether the actor may is asked for each.
     """
     rows = BulkAction.objects.open().select_related("team", "by")
-    action = rows.select_for_update(no_key=True, of=("self",), skip_locked=True).order_by("pk").first()
+    action = rows.select_for_update(no_key=True, of=("self",), skip_locked=True).order_by("?").first()
     if action is None:
         return False
     lines = action.lines.filter(worked_at=None).select_related("membership__user", "membership__team")

@@ -11,6 +11,7 @@ from billing.services.notifications import notify_payers
 from teams.models import AuditEntry, Mail, Team
 from teams.services import mail
 from teams.services.memberships import end_membership, set_billing_right
+from teams.services.teams import transfer_ownership
 from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
 from tokenplan.kit.errors import InvalidValue
 
@@ -98,3 +99,15 @@ def test_the_longest_address_there_can_be_gets_its_mails(team: Team) -> None:
     for _ in range(2):
         notify_payers(team=team, kind="payment_failed", dedupe_key="failed:1", at=T0, works_until="")
     assert Mail.objects.filter(to=longest).count() == 1
+
+
+def test_who_owned_the_team_and_who_owns_it_now_get_a_mail_once_each(team: Team) -> None:
+    owner, heir = owner_of(team), make_member(team, make_user("heir@example.com"))
+    set_billing_right(membership=heir, allowed=True, by=owner.user, at=T0)
+    notify_payers(team=team, kind="top_up_cap", dedupe_key="cap:2026-06", at=T0)
+    transfer_ownership(team=team, to=heir, by=owner.user, at=T0)
+    set_billing_right(membership=owner, allowed=True, by=heir.user, at=T0)
+    notify_payers(team=team, kind="top_up_cap", dedupe_key="cap:2026-06", at=T0)
+
+    sent = Mail.objects.filter(kind="top_up_cap").order_by("to").values_list("to", flat=True)
+    assert list(sent) == ["heir@example.com", "olivia@example.com"]

@@ -177,7 +177,7 @@ def test_a_payment_forgets_the_failures_before_it_and_is_mailed() -> None:
     assert AutoTopUp.objects.get(team=team).failures == 0
     (mail,) = Mail.objects.filter(kind="topped_up")
     assert (mail.to, mail.context["credits"]) == (owner_of(team).user.email, 20 * USD)
-    assert mail.dedupe_key == f"topped_up:{purchase.pk}"
+    assert mail.dedupe_key == f"topped_up:{purchase.pk}:{owner_of(team).user_id}"
 
 
 def test_a_purchase_that_is_over_does_not_fail_any_more() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -163,6 +164,25 @@ def test_an_outage_leaves_the_line_for_the_next_time(
     assert progress(action) == (0, 0, 3, 0)
     work()
     assert progress(action) == (3, 0, 0, 100)
+
+
+def test_a_line_that_fails_each_time_holds_up_no_other_team(
+    team: Team, people: list[Membership], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = bulk_actions._work
+
+    def stuck(action: BulkAction, line: BulkLine, at: datetime) -> str:
+        if action.team_id == team.pk:
+            raise OperationalError("a lock is held")
+        return real(action, line, at)
+
+    monkeypatch.setattr(bulk_actions, "_work", stuck)
+    action, theirs = start(people), start([make_member(make_team("Globex"))])
+    for _ in range(100):
+        with suppress(OperationalError):
+            work()
+
+    assert (progress(action), progress(theirs)) == ((0, 0, 3, 0), (1, 0, 0, 100))
 
 
 def test_what_is_stopped_leaves_the_rest_as_it_is(team: Team, people: list[Membership]) -> None:
