@@ -232,7 +232,7 @@ def test_sweeps_and_commands(served: Installation) -> None:
 
 
 def test_nothing_is_left_in_a_session(served: Installation, server: Server) -> None:
-    assert served.ready()
+    wait_for(served.ready)
     held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
     assert server.asked(held, directly=True) == [(0,)]
     for _ in range(3 * POOL_SIZE):

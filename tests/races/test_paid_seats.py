@@ -91,4 +91,4 @@ def test_a_sync_that_gives_up_a_later_seat_and_moves_an_earlier_one_locks_them_b
             waiting("transactionid", 1)
             # In another order the sync would have this one already, and both would wait for ever.
             Seat.objects.select_for_update(no_key=True, nowait=True).get(pk=leaves.seat_id)
-        assert f"seat {leaves.seat_id} is given up" in heard.result(30)
+        assert f"seat {leaves.seat.number} is given up" in heard.result(30)
