@@ -4,9 +4,21 @@ Rows with rules are read-only; what changes them calls a service. Giving seats a
 Team's page.
 """
 
-from quota.admin import credits, gateways, jobs, quarantine, rate_cards, seat_requests, seats, teams, usage
+from quota.admin import (
+    bulk_actions,
+    credits,
+    gateways,
+    jobs,
+    quarantine,
+    rate_cards,
+    seat_requests,
+    seats,
+    teams,
+    usage,
+)
 
 __all__ = [
+    "bulk_actions",
     "credits",
     "gateways",
     "jobs",

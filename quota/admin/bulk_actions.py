@@ -1,0 +1,30 @@
+"""Bulk actions and how far they are, read-only: whoever started one stops it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from quota.models import BulkAction
+from tokenplan.kit.admin import ReadOnlyAdmin
+
+
+@admin.register(BulkAction)
+class BulkActionAdmin(ReadOnlyAdmin[BulkAction]):
+    list_display = ("team", "verb", "by", "created_at", "progress", "ended_at", "stopped_by")
+    list_select_related = ("team", "by", "stopped_by")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter),)
+    search_fields = ("team__slug", "by__email__contains")
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAction]:
+        worked = Count("lines", filter=Q(lines__worked_at__isnull=False))
+        return super().get_queryset(request).annotate(worked=worked, all_lines=Count("lines"))
+
+    @admin.display(description=_("Lines worked"))
+    def progress(self, action: BulkAction) -> str:
+        counts = {"worked": action.worked, "lines": action.all_lines}  # type: ignore[attr-defined]  # annotated
+        return gettext("%(worked)s of %(lines)s") % counts
