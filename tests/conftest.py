@@ -18,18 +18,19 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from quota.api.gateway.base import GatewayView
 from tests.helpers import stripe_account as stripe_accounts
-from tests.helpers.chromium import FLAGS, chromium
+from tests.helpers.chromium import chromium
 from tests.helpers.databases import (
     copy_role_settings,
     empty_tables_quickly,
     migrated_template,
     wait_for_no_disk,
 )
+from tests.helpers.one_browser import OneBrowser, close_window
 from tokenplan.runtime.embedded import embedded_servers, servers_in_use
 
 _servers = contextlib.ExitStack()
@@ -125,12 +126,11 @@ def stripe_account(db: None, client: Client) -> Iterator[stripe_accounts.StripeA
 
 
 @pytest.fixture(scope="session")
-def _browser() -> Iterator[Browser]:
-    executable = chromium(settings.DATA)
+def _browser() -> Iterator[OneBrowser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright runs an event loop in this thread, and Django refuses queries in a thread that has one.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = OneBrowser(playwright, settings.DATA)
         yield browser
         browser.close()
 
@@ -148,11 +148,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Closes the browser before the server and the rows that its page may still ask for are removed."""
     context = item.stash.get(_open_context, None)
     if context is not None:
-        context.close()
+        close_window(context)
 
 
 @pytest.fixture
-def browser_page(_browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+def browser_page(_browser: OneBrowser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of a fresh browser. The test fails if any script fails or any resource is blocked."""
     context = _browser.new_context(locale="en-US", timezone_id="UTC")
     request.node.stash[_open_context] = context
