@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.errors import PaymentsUnavailable
-from billing.invoice_forms import ContactsForm, InvoiceDetailsForm, as_lines
+from billing.invoice_forms import ContactsForm, InvoiceDetailsForm
 from billing.models import BillingContact
 from billing.services.contacts import set_contacts
 from billing.workflows.invoice_details import change_invoice_details
@@ -77,7 +77,7 @@ def contacts(request: TeamRequest) -> HttpResponse:
 
 def _contacts_form(team: Team) -> ContactsForm:
     emails = BillingContact.objects.for_team(team).order_by("email").values_list("email", flat=True)
-    return ContactsForm(initial={"contacts": as_lines(emails)})
+    return ContactsForm(initial={"contacts": "\n".join(emails)})
 
 
 def _page(

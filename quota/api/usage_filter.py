@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
+from quota.api.usage_series import range_of
 from quota.errors import ModelUnknown
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.lapses import LEASE
 from quota.models import RateCard, RateCardPrice
 from quota.selectors.usage_filter import Payer, UsageFilter
-from quota.windows import EPOCH
+from quota.windows import EPOCH, FOREVER
 from tokenplan.kit.errors import InvalidValue
 
 FILTERS = ("model", "modality", "tag", "payer")
 OF_A_RANGE = ("from", "to")
 OF_SUMS = ("by", "group", *OF_A_RANGE)
 OF_A_LIST = ("cursor", "page_size", *OF_A_RANGE)
-EVER = EPOCH, datetime.max.replace(tzinfo=UTC)
+EVER = EPOCH, FOREVER
 LONGEST_TEXT = 100
 
 FILTER_PARAMETERS = [
@@ -58,6 +59,12 @@ def check_names(request: Request, *names: str) -> None:
             raise InvalidValue(_("There is no such parameter."), pointer=pointer)
         if len(values) > 1:
             raise InvalidValue(_("Give this once."), pointer=pointer)
+
+
+def range_or_ever(request: Request, now: datetime) -> tuple[datetime, datetime]:
+    """As `range_of`; without a range, all times."""
+    is_asked = any(request.query_params.get(name) for name in OF_A_RANGE)
+    return range_of(request, now) if is_asked else EVER
 
 
 def filter_of(

@@ -69,11 +69,6 @@ def range_of(request: Request, now: datetime, by: Group = Group.DAY) -> tuple[da
     return start, end
 
 
-def has_range(request: Request) -> bool:
-    """Is a range asked for?"""
-    return any(request.query_params.get(name) for name in ("from", "to"))
-
-
 def _end_of(by: Group, now: datetime) -> datetime:
     """The end of the hour or day that is under way, so that the latest sum is in."""
     width = timedelta(hours=1) if by is Group.HOUR else timedelta(days=1)

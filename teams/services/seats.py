@@ -89,7 +89,7 @@ def free_seat(
 ) -> SeatHolding:
     """The seat's holder no longer holds it: this member, if one is named. Raises SeatNotHeld, NotFound."""
     seat = lock_seat(seat)
-    if held_by is not None and not seat.holdings.current().filter(membership=held_by).exists():
+    if held_by is not None and not _is_held_by(seat, held_by):
         raise SeatNotHeld
     return _end_current(seat, reason=reason, by=by, at=at)
 
@@ -105,7 +105,7 @@ def move_seat(
     """
     to = _lock_member_of(seat, to)
     seat = lock_seat(seat)
-    if held_by is not None and not seat.holdings.current().filter(membership=held_by).exists():
+    if held_by is not None and not _is_held_by(seat, held_by):
         raise SeatNotHeld(_("This member no longer holds the seat."))
     _end_current(seat, by=by, at=at)
     return _start(seat, to, by=by, at=at)
@@ -136,8 +136,12 @@ def undo_change(*, seat: Seat, change: Change, by: User, at: datetime) -> SeatHo
 def end_holding(*, seat: Seat, held_by: Membership, by: User | None, at: datetime) -> None:
     """For a member who leaves: frees the seat, unless this member no longer holds it once it is locked."""
     seat = lock_seat(seat)
-    if seat.holdings.current().filter(membership=held_by).exists():
+    if _is_held_by(seat, held_by):
         _end_current(seat, by=by, at=at)
+
+
+def _is_held_by(seat: Seat, member: Membership) -> bool:
+    return seat.holdings.current().filter(membership=member).exists()
 
 
 def _lock_member_of(seat: Seat, membership: Membership) -> Membership:

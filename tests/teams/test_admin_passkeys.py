@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.models import Permission
-from django.test import Client
 from django.urls import reverse
 
-from teams.models import AuditEntry, User
+from teams.models import AuditEntry
 from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.factories import make_user
 from tests.helpers.reading import read, submit
+from tests.helpers.staff import staff
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:mfa_authenticator_changelist")
@@ -31,15 +30,6 @@ def rows() -> list[Authenticator]:
         ),
         Authenticator.objects.create(user=ada, type="recovery_codes", data={"seed": "s-e-e-d"}),
     ]
-
-
-def staff(*rights: str, superuser: bool = False) -> Client:
-    user = make_user()
-    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=superuser)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_nobody_adds_edits_or_reads_one(rows: list[Authenticator]) -> None:

@@ -17,13 +17,18 @@ from quota.api.authentication import EitherKeyAuthentication, KeyAuthentication
 from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.refused_calls import RefusalsSerializer, of_key
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
-from quota.api.usage_filter import EVER, FILTER_PARAMETERS, OF_A_LIST, OF_SUMS, check_names, filter_of
+from quota.api.usage_filter import (
+    FILTER_PARAMETERS,
+    OF_A_LIST,
+    OF_SUMS,
+    check_names,
+    filter_of,
+    range_or_ever,
+)
 from quota.api.usage_series import (
     RANGE_PARAMETERS,
     SPAN_PARAMETERS,
     SeriesSerializer,
-    has_range,
-    range_of,
     series_json,
     span_of,
 )
@@ -86,7 +91,7 @@ class Receipts(EitherKeyView):
     def get(self, request: Request) -> Response:
         check_names(request, *OF_A_LIST)
         paginator, now = LatestCallFirst(), timezone.now()
-        wanted = filter_of(request, range_of(request, now) if has_range(request) else EVER, now)
+        wanted = filter_of(request, range_or_ever(request, now), now)
         events = wanted.charges(UsageEvent.objects.of_spender(self.spender))
         page = paginator.paginate_queryset(events, request, self) or []
         return paginator.get_paginated_response([receipt_json(event) for event in page])

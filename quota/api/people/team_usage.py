@@ -17,14 +17,19 @@ from rest_framework.response import Response
 
 from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
-from quota.api.usage_filter import EVER, FILTER_PARAMETERS, OF_A_LIST, OF_SUMS, check_names, filter_of
+from quota.api.usage_filter import (
+    FILTER_PARAMETERS,
+    OF_A_LIST,
+    OF_SUMS,
+    check_names,
+    filter_of,
+    range_or_ever,
+)
 from quota.api.usage_series import (
     RANGE_PARAMETERS,
     SPAN_PARAMETERS,
     SeriesSerializer,
     Span,
-    has_range,
-    range_of,
     series_json,
     span_of,
 )
@@ -140,7 +145,7 @@ class TeamReceipts(UsageView):
     def get(self, request: Request, slug: str) -> Response:
         check_names(request, *OF_A_LIST, MEMBER.name)
         now = timezone.now()
-        owner, wanted = self.asked(range_of(request, now) if has_range(request) else EVER, now)
+        owner, wanted = self.asked(range_or_ever(request, now), now)
         return self.page(wanted.charges(charges_of(owner)), ReceiptSerializer)
 
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -38,6 +37,7 @@ from tests.helpers.factories import (
     make_user,
 )
 from tests.helpers.reading import read, submit, words
+from tests.helpers.staff import staff
 from tests.helpers.world import all_rows
 
 pytestmark = pytest.mark.django_db
@@ -55,15 +55,6 @@ def scene() -> Scene:
 def operator() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root@example.com", "x"))
-    return client
-
-
-def staff(*rights: str) -> Client:
-    user = make_user()
-    User.objects.filter(pk=user.pk).update(is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
     return client
 
 

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
 from teams.models import ApiKeyText, SubscriptionKey, User
 from tests.helpers.admin_urls import change_url
-from tests.helpers.factories import make_api_key, make_scene, make_seat, make_team, make_user
+from tests.helpers.factories import make_api_key, make_scene, make_seat, make_team
 from tests.helpers.reading import read, words
+from tests.helpers.staff import staff
 
 pytestmark = pytest.mark.django_db
 SEARCH = reverse("support-search")
-
-
-def staff(*rights: str) -> Client:
-    user = make_user()
-    User.objects.filter(pk=user.pk).update(is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_a_seat_has_its_number_in_its_team_and_not_its_id() -> None:
