@@ -164,7 +164,11 @@ BEGIN
             JOIN unnest(v_keys, v_seats) AS lock (key_public_id, seat_id)
                 ON lock.key_public_id = state.key_public_id AND lock.seat_id = state.held_seat_id)
             ON state.key_public_id = asked.key_public_id
-        LEFT JOIN quota_requestid i ON i.team_id = state.team_id AND i.request_id = asked.request_id
+        -- Kept apart from the join, here and below, so that each row is found by both columns of its index.
+        LEFT JOIN LATERAL (
+            SELECT r.reservation_id FROM quota_requestid r
+            WHERE r.team_id = state.team_id AND r.request_id = asked.request_id OFFSET 0
+        ) i ON true
     ORDER BY asked.number;
 END $$;
 """
@@ -189,9 +193,9 @@ DECLARE
     -- Where they are: of a list of ids the planner does not know which partitions they are in.
     v_first uuid := (SELECT h.id FROM unnest(p_ids) AS h (id) ORDER BY h.id LIMIT 1);
     v_last uuid := (SELECT h.id FROM unnest(p_ids) AS h (id) ORDER BY h.id DESC LIMIT 1);
-    -- No draw is older than its hold, and a day is for clocks: so no older partition is searched.
+    -- No draw is older than its hold, and a day is for clocks: so no older partition is searched. A bound on the other side
+    -- would make the planner take what lies between for little, and read all of it.
     v_oldest uuid := quota_day_before(v_first);
-    v_newest uuid := quota_first_id(greatest(p_at, clock_timestamp()) + interval '1 day');
 BEGIN
     PERFORM quota_limit_batch();
     SELECT coalesce(array_agg(l.id), '{}') INTO v_ids FROM (
@@ -223,8 +227,10 @@ BEGIN
         LEFT JOIN quota_reservation o ON o.id = asked.id AND o.id BETWEEN v_first AND v_last
             AND o.state = 'held' AND o.seat_id IS NOT NULL
         LEFT JOIN hold h ON h.id = asked.id
-        LEFT JOIN quota_usageevent v ON v.reservation_id = h.id AND v.draw_id = asked.draw_id AND asked.draw_id <> ''
-            AND v.id >= v_oldest AND v.id < v_newest
+        LEFT JOIN LATERAL (
+            SELECT e.usage_hash FROM quota_usageevent e
+            WHERE e.reservation_id = h.id AND e.draw_id = asked.draw_id AND asked.draw_id <> '' AND e.id >= v_oldest OFFSET 0
+        ) v ON true
         LEFT JOIN (seat CROSS JOIN LATERAL quota_seat_usages(seat.ids, seat.first, seat.last, v_at) u) ON u.seat_id = h.seat_id
     ORDER BY asked.number;
 END $$;
@@ -283,7 +289,10 @@ BEGIN
         -- The seat that was used must be one that is locked.
         LEFT JOIN quota_call_states(p_key_public_ids, p_moments, false, p_at) state
             ON state.number = asked.number AND state.held_seat_id = ANY(v_seats)
-        LEFT JOIN quota_eventid i ON i.team_id = state.team_id AND i.external_id = asked.event_id
+        LEFT JOIN LATERAL (
+            SELECT r.event_id FROM quota_eventid r
+            WHERE r.team_id = state.team_id AND r.external_id = asked.event_id OFFSET 0
+        ) i ON true
         LEFT JOIN LATERAL (
             SELECT e.usage_hash, e.reservation_id FROM quota_usageevent e WHERE e.id = i.event_id OFFSET 0
         ) v ON true
