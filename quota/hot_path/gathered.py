@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -107,7 +108,8 @@ def _authorized(
         if row["gateway_id"] is None or row["asked_before"] or request in taken:
             continue
         state = CallState(**{**_OF_KEYS, **{name: row[name] for name in _KEY_FIELDS}, "usage": usage})
-        hold = _held(ask.request, public_id, _gateway_of(row), state, row["at"])
+        gateway = _gateway(row["gateway_id"], row["max_lifetime_seconds"], row["charge_hold"])
+        hold = _held(ask.request, public_id, gateway, state, row["at"])
         if hold is None:
             continue
         taken.add(request)
@@ -119,10 +121,10 @@ def _authorized(
     return answers
 
 
-def _gateway_of(row: Mapping[str, Any]) -> Gateway:
-    """As much of it as decides about the hold of a call."""
-    limits = {name: row[name] for name in ("max_lifetime_seconds", "charge_hold")}
-    return Gateway(pk=row["gateway_id"], **limits)
+@lru_cache(maxsize=256)
+def _gateway(id: int, max_lifetime_seconds: int, charge_hold: bool) -> Gateway:  # noqa: FBT001
+    """As much of it as decides about the hold of a call. Nobody changes it."""
+    return Gateway(pk=id, max_lifetime_seconds=max_lifetime_seconds, charge_hold=charge_hold)
 
 
 def _held(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -114,7 +115,8 @@ class _Batch:
         return answer
 
     def _drawn(self, draw: Settlement, row: Mapping[str, Any], usage: SeatUsage) -> Drawn | NotHere:
-        gateway = self.gateway or _gateway_of(row)
+        by = row["by_gateway_id"]
+        gateway = self.gateway or (None if by is None else _gateway(by))
         hold = self.holds.get(draw.reservation_id) or _hold_of(row, usage)
         if gateway is None or hold.state != Reservation.State.HELD:
             return LEFT
@@ -139,9 +141,10 @@ class _Batch:
         return Drawn(charging.event, is_new=True, state=hold.state)
 
 
-def _gateway_of(row: Mapping[str, Any]) -> Gateway | None:
-    """Whose credential it was; None where it does not work."""
-    return Gateway(pk=row["by_gateway_id"]) if row["by_gateway_id"] is not None else None
+@lru_cache(maxsize=256)
+def _gateway(id: int) -> Gateway:
+    """As much of it as matters to a charge. Nobody changes it."""
+    return Gateway(pk=id)
 
 
 def _hold_of(row: Mapping[str, Any], usage: SeatUsage) -> ReservationState:

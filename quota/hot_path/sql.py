@@ -37,7 +37,7 @@ def fetch_all(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         connection.ensure_connection()
         cursor = psycopg.Cursor(connection.connection, row_factory=dict_row)
         cursor.execute(sql, params, binary=True)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall()
 
 
 def only_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any]:
