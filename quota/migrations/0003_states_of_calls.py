@@ -60,7 +60,7 @@ USABLE_CREDITS = """
 CREATE FUNCTION quota_usable_credits(
     p_team_id bigint, p_membership_id bigint, p_seated boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
     p_at timestamptz, p_except_id uuid, p_lock boolean
-) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS bigint LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_founder boolean; v_member boolean; v_may boolean; v_overflow boolean; v_cap bigint;
     v_free bigint; v_used bigint; v_member_held bigint;

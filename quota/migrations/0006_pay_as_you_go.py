@@ -72,7 +72,7 @@ USABLE_BALANCE = """
 CREATE FUNCTION quota_usable_balance(
     p_team_id bigint, p_api_key_id bigint, p_capped boolean, p_occurred_at timestamptz, p_lots_at timestamptz,
     p_at timestamptz, p_except_id uuid, p_lock boolean
-) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS bigint LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_cap bigint; v_free bigint; v_used bigint; v_held bigint;
     v_month date := date_trunc('month', p_occurred_at AT TIME ZONE 'UTC')::date;

@@ -19,7 +19,8 @@ WRITES = """
 -- Writes the holds, which are rows of the table as JSON, and notes that their keys were used, where the last use is of
 -- before p_last_used_before. Answers how many were new: a request id that the Team has used is none.
 CREATE FUNCTION quota_write_holds(p_rows json, p_key_ids bigint[], p_at timestamptz, p_last_used_before timestamptz)
-RETURNS bigint LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+RETURNS bigint LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_written bigint;
 BEGIN

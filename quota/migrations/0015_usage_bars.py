@@ -9,7 +9,8 @@ CREATE FUNCTION quota_usage_bars(p_membership_ids bigint[], p_at timestamptz) RE
     membership_id bigint, seat_id bigint, plan_id bigint, ends_at timestamptz, renews_at timestamptz, suspended boolean,
     access boolean, overflow boolean, month_cap bigint, month_used bigint, balance bigint, usable bigint, owed bigint,
     usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY WITH facts AS MATERIALIZED (

@@ -31,7 +31,8 @@ CREATE FUNCTION quota_call_states(
     number bigint, key_public_id text, key_id bigint, key_salt bytea, key_root text, key_works boolean,
     membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, held_seat_id bigint,
     seat_id bigint, plan_id bigint, usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY WITH facts AS (
@@ -130,7 +131,8 @@ CREATE FUNCTION quota_gather_calls(
     gateway_id bigint, max_lifetime_seconds integer, charge_hold boolean,
     key_id bigint, key_salt bytea, key_root text, key_works boolean, membership_id bigint, team_id bigint, team_slug text,
     owes boolean, rate_card_id bigint, seat_id bigint, plan_id bigint, usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     v_keys text[]; v_seats bigint[]; v_at timestamptz;
@@ -186,7 +188,8 @@ RETURNS TABLE (
     key_id bigint, seat_id bigint, plan_id bigint, model text, agent text, tags jsonb,
     left_quota_nanousd bigint, left_credits_nanousd bigint, rate_card_id bigint, key_works boolean, seat_works boolean,
     usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     v_ids uuid[]; v_at timestamptz;
@@ -267,7 +270,8 @@ RETURNS TABLE (
     number bigint, recorded_hash text, recorded_of uuid,
     key_id bigint, key_works boolean, membership_id bigint, team_id bigint, rate_card_id bigint,
     seat_id bigint, plan_id bigint, usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET lock_timeout = '1s' SET plan_cache_mode = 'force_generic_plan' AS $$
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '1s' SET plan_cache_mode = 'force_generic_plan'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     v_seats bigint[];
@@ -306,7 +310,8 @@ CHARGES = """
 CREATE FUNCTION quota_write_charges(
     p_rows json, p_at timestamptz, p_ids uuid[], p_drawn_quota bigint[], p_drawn_credits bigint[], p_becomes text[],
     p_seat_ids bigint[], p_rules text[], p_starts timestamptz[], p_used bigint[]
-) RETURNS void LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+) RETURNS void LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_first uuid := (SELECT h.id FROM unnest(p_ids) AS h (id) ORDER BY h.id LIMIT 1);
     v_last uuid := (SELECT h.id FROM unnest(p_ids) AS h (id) ORDER BY h.id DESC LIMIT 1);

@@ -16,7 +16,8 @@ SEAT_USAGES = """
 CREATE FUNCTION quota_seat_usages(
     p_seat_ids bigint[], p_since timestamptz[], p_until timestamptz[], p_at timestamptz
 ) RETURNS TABLE (seat_id bigint, usage quota_seat_usage_row)
-LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan' AS $$
+LANGUAGE plpgsql VOLATILE SET plan_cache_mode = 'force_generic_plan'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     -- No open hold is older than 91 days, and a day is for clocks: so no older partition is searched.

@@ -18,7 +18,8 @@ CREATE FUNCTION quota_call_state(
     at timestamptz, key_id bigint, key_salt bytea, key_root text, key_works boolean,
     membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, prior_reservation_id uuid,
     seat_id bigint, plan_id bigint, usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_variable
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 DECLARE
@@ -65,7 +66,8 @@ CREATE FUNCTION quota_api_call_state(
     at timestamptz, key_id bigint, key_salt bytea, key_root text, key_works boolean,
     membership_id bigint, team_id bigint, team_slug text, owes boolean, rate_card_id bigint, prior_reservation_id uuid,
     seat_id bigint, plan_id bigint, api_key_id bigint, usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_variable
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 DECLARE
@@ -118,7 +120,8 @@ CREATE FUNCTION quota_reservation_state(p_reservation_id uuid, p_at timestamptz)
     seat_id bigint, plan_id bigint, model text, agent text, tags jsonb, left_quota_nanousd bigint, left_credits_nanousd bigint, rate_card_id bigint,
     key_works boolean, seat_works boolean, api_key_id bigint, api_text_id bigint, left_balance_nanousd bigint,
     usage quota_seat_usage_row
-) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s' AS $$
+) LANGUAGE plpgsql VOLATILE SET lock_timeout = '3s'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_variable
 -- A bare name is a column of the answer; columns of tables are written with the table's letter.
 BEGIN
