@@ -42,7 +42,13 @@ class Mutants:
 
         self.reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
         every = all_faults()
-        faults = [fault for fault in every if re.search(self.chosen.only, fault.name)]
+        # What is known to be equivalent is noticed by no test, so it costs all of them.
+        faults = [
+            fault
+            for fault in every
+            if re.search(self.chosen.only, fault.name)
+            and (fault.name in self.known) == self.chosen.equivalents
+        ]
         gone = self.known - {fault.name for fault in every}
         self.memory = Memory(fault.name for fault in every)
         if self.chosen.list:
@@ -60,7 +66,7 @@ class Mutants:
 
     def judged(self, session: pytest.Session, faults: list[Fault]) -> tuple[list[str], list[Verdict]]:
         """The tests that fail without any fault, and what became of each fault. Only what survives the
-        quick tests, and is not known to be equivalent, comes to the slow ones.
+        quick tests comes to the slow ones.
         """
         from pytest_django.plugin import blocking_manager_key  # noqa: PLC0415
 
@@ -90,8 +96,7 @@ class Mutants:
                 }
                 found = judge(tests, faults, near, self.say_noticed)
                 verdicts |= {verdict.fault.name: verdict for verdict in found}
-                left = [verdict.fault for verdict in found if verdict.survived]
-                faults = [fault for fault in left if fault.name not in self.known]
+                faults = [verdict.fault for verdict in found if verdict.survived]
         finally:
             tests.close()
         return failing, list(verdicts.values())
@@ -152,6 +157,11 @@ def main() -> int:
     )
     parser.add_argument(
         "--quick", action="store_true", help="leave out the slow tests: races, and properties of the database"
+    )
+    parser.add_argument(
+        "--equivalents",
+        action="store_true",
+        help="only what is known to be equivalent: is none noticed?",
     )
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
     mutants = Mutants(parser.parse_args())
