@@ -40,11 +40,13 @@ async def _ready() -> tuple[int, object]:
     return 200, {"ready": True}
 
 
-def application(wsgi: WSGIApplication, *, limit: int = 2_621_440, seconds: float = 5) -> Application:
+def application(
+    wsgi: WSGIApplication, *, limit: int = 2_621_440, seconds: float = 5, data: Path = Path("/nowhere")
+) -> Application:
     """Ours in front of this one. Made outside of an event loop, as by the web server."""
     threads = Threads(wsgi, threads=2, streams=1, wait_seconds=0.2, send_seconds=0.2)
     bodies = Bodies(limit=limit, seconds=seconds)
-    return Application(bodies=bodies, threads=threads, readiness=_ready, data=Path("/nowhere"))
+    return Application(bodies=bodies, threads=threads, readiness=_ready, data=data)
 
 
 def ask(served: Application, scope: dict[str, Any], parts: Iterable[object] = ()) -> Answered:
