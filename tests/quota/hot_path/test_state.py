@@ -182,7 +182,7 @@ def test_whoever_waits_for_a_lock_in_the_database_waits_for_three_seconds() -> N
         found = dict(cursor.fetchall())
     assert found.pop("quota_gather_events")[0] == "lock_timeout=1s"  # then its rows go alone
     assert len(found) == 4
-    assert set(map(tuple, found.values())) == {("lock_timeout=3s",)}
+    assert {config[0] for config in found.values()} == {"lock_timeout=3s"}
 
 
 @pytest.mark.parametrize("handle", ["", "kh-", "kh-000000000000"])
