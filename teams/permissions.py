@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Case, Exists, OuterRef, Q, TextChoices, When
+from django.db.models import BooleanField, Case, Exists, ExpressionWrapper, OuterRef, Q, TextChoices, When
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -140,8 +140,8 @@ def who_may(team: Team, right: Right) -> list[str]:
         allowed |= Q(manages_billing=True)
     members = Membership.objects.for_team(team).live().filter(allowed).select_related("user")
     members = members.filter(Q(role=Role.OWNER) | Q(user__is_active=True))
-    owner_first = members.order_by(Case(When(role=Role.OWNER, then=0), default=1), "pk")
-    return [member.user.display_name for member in owner_first[:NAMED]]
+    is_owner = ExpressionWrapper(Q(role=Role.OWNER), output_field=BooleanField())
+    return [member.user.display_name for member in members.order_by(is_owner.desc(), "pk")[:NAMED]]
 
 
 def membership_of(user: User, slug: str) -> Membership:

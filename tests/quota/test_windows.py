@@ -176,6 +176,12 @@ def test_usage_that_was_reported_ahead_of_the_clock_takes_room_already() -> None
     assert room_for(ROLLING, [Bucket(on("03T10:05:00"), 900)], [], on("03T10:04:59")) == 100
 
 
+def test_the_oldest_step_takes_room_and_the_next_one_in_a_window_of_its_own() -> None:
+    """From 05:05 to 10:05 there are 500, from 05:10 to 10:10 there are 300; nowhere both."""
+    buckets = [Bucket(on("03T05:05:00"), 500), Bucket(on("03T10:05:00"), 300)]
+    assert room_for(ROLLING, buckets, [], on("03T10:04:59")) == 500
+
+
 @pytest.mark.parametrize(
     ("amount", "fits"),
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from teams.models import Membership, Role, Team
+from teams.models import Invitation, Membership, Role, Team
 from teams.permissions import (
     Right,
     api_key_of,
@@ -11,10 +11,14 @@ from teams.permissions import (
     membership_of,
     require,
     require_now,
+    right_to_invite,
     who_may,
+    with_inviters,
 )
 from teams.services.accounts import deactivate
+from teams.services.invitations import invite
 from teams.services.memberships import change_role, end_membership, set_billing_right
+from teams.services.teams import transfer_ownership
 from tests.helpers.factories import T0, make_api_key, make_member, make_team, make_user, owner_of
 from tokenplan.kit.errors import NotFound, PermissionRefused
 
@@ -167,3 +171,56 @@ def test_nobody_is_sent_to_somebody_whose_account_is_closed(team: Team) -> None:
     assert who_may(team, Right.INVITE) == [owner_of(team).user.email, admin.user.email]
     deactivate(user=admin.user, by=None, at=T0)
     assert who_may(team, Right.INVITE) == [owner_of(team).user.email]
+
+
+def test_the_owner_is_named_even_where_the_account_is_closed(team: Team) -> None:
+    owner = owner_of(team)
+    deactivate(user=owner.user, by=None, at=T0)
+    assert who_may(team, Right.RENAME) == [owner.user.email]
+
+
+def test_the_owner_is_named_first_whoever_was_a_member_before(team: Team) -> None:
+    former, owner = owner_of(team), make_member(team)
+    transfer_ownership(team=team, to=owner, by=former.user, at=T0)
+    assert who_may(team, Right.INVITE) == [owner.user.email, former.user.email]
+    assert who_may(team, Right.RENAME) == [owner.user.email]
+
+
+def test_who_has_the_billing_right_is_named_where_it_is_about_billing_alone(team: Team) -> None:
+    payer = make_member(team)
+    set_billing_right(membership=payer, allowed=True, by=owner_of(team).user, at=T0)
+    assert who_may(team, Right.VIEW_CREDITS) == [owner_of(team).user.email, payer.user.email]
+    assert who_may(team, Right.INVITE) == [owner_of(team).user.email]
+
+
+def test_what_goes_on_after_its_request_ends_with_the_membership(team: Team) -> None:
+    member = make_member(team)
+    assert require_now(member.user, team, Right.USE) == member
+    end_membership(membership=member, by=None, at=T0)
+    with pytest.raises(NotFound, match="no longer a member"):
+        require_now(member.user, team, Right.USE)
+
+
+def test_an_admin_is_invited_by_a_right_of_its_own() -> None:
+    assert right_to_invite(Role.ADMIN) == Right.INVITE_ADMIN
+    assert right_to_invite(Role.MEMBER) == Right.INVITE
+
+
+def test_an_invitation_is_as_good_as_who_sent_it_is_in_its_team_now(team: Team) -> None:
+    owner, admin, member = owner_of(team), make_member(team, role=Role.ADMIN), make_member(team)
+    former, closed = make_member(team, role=Role.ADMIN), make_member(team, role=Role.ADMIN)
+    end_membership(membership=former, by=None, at=T0)
+    deactivate(user=closed.user, by=None, at=T0)
+    elsewhere = owner_of(make_team(owner=make_user()))
+    senders = owner, admin, member, former, closed, elsewhere
+
+    def inviter_may(role: Role) -> list[bool]:
+        invitation = invite(team=team, email=f"{role}@example.com", role=role, by=owner.user, at=T0)
+        found = []
+        for sender in senders:
+            Invitation.objects.update(invited_by=sender.user)
+            found.append(with_inviters(Invitation.objects.all()).get(pk=invitation.pk).inviter_may)
+        return found
+
+    assert inviter_may(Role.MEMBER) == [True, True, False, False, False, False]
+    assert inviter_may(Role.ADMIN) == [True, False, False, False, False, False]
