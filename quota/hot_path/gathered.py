@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from django.db import transaction
 
@@ -122,7 +121,7 @@ def _authorized(
 
 
 @lru_cache(maxsize=256)
-def _gateway(id: int, max_lifetime_seconds: int, charge_hold: bool) -> Gateway:  # noqa: FBT001
+def _gateway(id: int, max_lifetime_seconds: int, charge_hold: bool) -> Gateway:
     """As much of it as decides about the hold of a call. Nobody changes it."""
     return Gateway(pk=id, max_lifetime_seconds=max_lifetime_seconds, charge_hold=charge_hold)
 

@@ -110,7 +110,8 @@ def write_history(desk: Desk) -> None:
         RequestId(team_id=hold.team_id, request_id=hold.request_id, reservation_id=hold.pk) for hold in holds
     )
     EventId.objects.bulk_create(
-        EventId(team_id=one.team_id, external_id=one.external_id, event_id=one.pk) for one in events
+        EventId(team_id=one.team_id, external_id=name, event_id=one.pk)
+        for name, one in zip(names, events, strict=True)
     )
 
 
