@@ -44,6 +44,16 @@ from tokenplan.kit.enqueue import enqueue
 # Registered by Django and the sign-in library with forms that change what they list. Sessions are shown to
 # their person alone.
 admin.site.unregister([Group, EmailAddress, Authenticator, UserSession])
+# The library gives these no names that could be translated.
+Authenticator._meta.verbose_name = _("second factor")
+Authenticator._meta.verbose_name_plural = _("second factors")
+for _field, _name in {
+    "user": _("user"),
+    "type": _("kind"),
+    "created_at": _("created at"),
+    "last_used_at": _("last used at"),
+}.items():
+    Authenticator._meta.get_field(_field).verbose_name = _name  # type: ignore[union-attr]
 
 
 @admin.register(Group)

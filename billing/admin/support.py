@@ -21,6 +21,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.debug import sensitive_post_parameters
@@ -81,7 +82,7 @@ def _result(row: Model, by: User) -> Result:
         return str(other) if other is not None and _may_see(by, type(other)) else ""
 
     meta = row._meta
-    kind = str(meta.verbose_name).capitalize()
+    kind = capfirst(str(meta.verbose_name))
     url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]) if _has_page(row) else ""
     match row:
         case User():
