@@ -64,7 +64,7 @@ def columns(page: ModelAdmin[Any], request: HttpRequest) -> Iterator[Any]:
     """Of the list, and of the page of a row."""
     yield from page.get_list_display(request)
     for _title, options in page.get_fieldsets(request):
-        yield from flatten([options["fields"]] if callable(options["fields"]) else options["fields"])
+        yield from flatten(list(options["fields"]))
 
 
 def names(page: ModelAdmin[Any], request: HttpRequest) -> Iterator[tuple[str, object]]:
@@ -72,14 +72,17 @@ def names(page: ModelAdmin[Any], request: HttpRequest) -> Iterator[tuple[str, ob
     yield "app", meta.app_config.verbose_name
     yield "one", meta.verbose_name
     yield "many", meta.verbose_name_plural
+    edited = page.get_form(request)().fields
     for name in columns(page, request):
-        if name != "__str__":
+        if name in edited:
+            yield f"field {name}", edited[name].label
+        elif name != "__str__":
             yield f"column {name}", label_for_field(name, page.model, page)
     for title, _options in page.get_fieldsets(request):
         yield "part", title or "⟦⟧"
     for inline in page.get_inline_instances(request):
         yield f"below {inline.opts}", inline.opts.verbose_name_plural
-        for name in inline.get_fields(request):
+        for name in flatten(list(inline.get_fields(request))):
             yield f"below {inline.opts} {name}", label_for_field(name, inline.model, inline)
     for action, (_call, _name, label) in page.get_actions(request).items():
         yield f"action {action}", label

@@ -6,11 +6,13 @@ from uuid import UUID
 
 import pytest
 from django.contrib.admin import ModelAdmin, site
+from django.contrib.auth.models import Group
 from django.db.models import UUIDField
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from teams.models import User
+from tests.helpers.admin_urls import change_url
 from tests.helpers.staff import staff
 from tokenplan.kit.admin import VerbsAdmin
 
@@ -33,18 +35,30 @@ def test_a_button_of_a_row_asks_for_a_reason() -> None:
     assert without == set()
 
 
-def test_what_makes_something_new_asks_for_a_reason() -> None:
-    client = staff(superuser=True)
-    opened, without = set(), set()
-    for model, page in site._registry.items():
-        answer = client.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add"))
-        if answer.status_code == 200:
-            opened.add(model._meta.label_lower)
-            if b'name="reason"' not in answer.content:
-                without.add(name_of(page, "add"))
+def test_a_page_that_makes_or_edits_a_row_asks_for_a_reason() -> None:
+    client, group = staff(superuser=True), Group.objects.create(name="support")
+    made = {f"admin:{model._meta.app_label}_{model._meta.model_name}_add" for model in site._registry}
+    opened = {name: client.get(reverse(name)) for name in made}
+    rows = (User.objects.get(), group)
+    edited = [change_url(row) for row in rows]
 
-    assert opened == {"auth.group", "quota.gateway", "billing.promotion", "billing.invitecampaign"}
-    assert without == {"auth.group add"}  # Django's own page: it names rights, and gives nobody any
+    without = {
+        name
+        for name, answer in [*opened.items(), *((url, client.get(url)) for url in edited)]
+        if answer.status_code == 200 and b'name="reason"' not in answer.content
+    }
+
+    assert sum(answer.status_code == 200 for answer in opened.values()) == 4
+    assert without == set()
+
+
+def test_only_accounts_and_groups_are_edited_in_a_form_and_nothing_is_deleted() -> None:
+    request = RequestFactory().get("/admin/")
+    request.user = User.objects.create_superuser("root@example.com", "x")
+    pages = site._registry.items()
+
+    assert {model for model, page in pages if page.has_change_permission(request)} == {User, Group}
+    assert {model for model, page in pages if page.has_delete_permission(request)} == set()
 
 
 def test_an_action_on_rows_asks_for_a_reason_before_it_does_anything() -> None:

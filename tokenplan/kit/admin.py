@@ -17,7 +17,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.forms import CharField, Form
+from django.forms import CharField, Form, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -45,12 +45,18 @@ if TYPE_CHECKING:
     class Inline(admin.TabularInline[Any, Any]):
         pass
 
+    class RowForm(ModelForm[Any]):
+        pass
+
 else:  # Django's own classes take no type parameter when they run
 
     class ModelAdmin(admin.ModelAdmin, Generic[M]):
         pass
 
     class Inline(admin.TabularInline):
+        pass
+
+    class RowForm(ModelForm):
         pass
 
 
@@ -170,6 +176,12 @@ class ReasonForm(Form):
 
     def ask_why_last(self) -> None:
         self.order_fields([name for name in self.fields if name != "reason"])
+
+
+class EditForm(RowForm):
+    """The fields of a row that an operator edits, and why."""
+
+    reason = ReasonForm.base_fields["reason"]
 
 
 @dataclass(frozen=True)
