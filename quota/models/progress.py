@@ -142,7 +142,7 @@ class ReconcileFinding(models.Model):
     """A difference that a run has found: of many, the first thousand."""
 
     run = models.ForeignKey(ReconcileRun, on_delete=models.CASCADE, related_name="findings")
-    about = models.CharField(_("about"), max_length=200)
+    about = models.TextField(_("about"))
     expected = models.TextField(_("expected"))
     found = models.TextField(_("found"))
 

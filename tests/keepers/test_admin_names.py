@@ -82,9 +82,9 @@ def names(page: ModelAdmin[Any], request: HttpRequest) -> Iterator[tuple[str, ob
         yield "part", title or "⟦⟧"
     for inline in page.get_inline_instances(request):
         yield f"below {inline.opts}", inline.opts.verbose_name_plural
-        for name in flatten(list(inline.get_fields(request))):
+        for name in flatten(list(inline.get_fields(request) or ())):
             yield f"below {inline.opts} {name}", label_for_field(name, inline.model, inline)
-    for action, (_call, _name, label) in page.get_actions(request).items():
+    for action, (_call, _name, label) in (page.get_actions(request) or {}).items():
         yield f"action {action}", label
     for verb in page.verbs if isinstance(page, VerbsAdmin) else ():
         yield f"button {verb.name}", verb.label
