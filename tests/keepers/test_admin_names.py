@@ -84,7 +84,7 @@ def names(page: ModelAdmin[Any], request: HttpRequest) -> Iterator[tuple[str, ob
         yield f"below {inline.opts}", inline.opts.verbose_name_plural
         for name in flatten(list(inline.get_fields(request) or ())):
             yield f"below {inline.opts} {name}", label_for_field(name, inline.model, inline)
-    for action, (_call, _name, label) in (page.get_actions(request) or {}).items():
+    for action, label in page.get_action_choices(request, default_choices=[]):
         yield f"action {action}", label
     for verb in page.verbs if isinstance(page, VerbsAdmin) else ():
         yield f"button {verb.name}", verb.label

@@ -91,13 +91,13 @@ def test_a_call_of_another_member_seat_and_key_says_whose_both_are(scene: Scene)
 
     lines = set(found())
 
-    for what, right, wrong in (
+    for what, expected, there in (
         ("Team", f"Team {scene.team.slug}", f"Team {other.team.slug}"),
         ("member", named(scene.owner), named(other.owner)),
         ("seat", named(scene.seat), named(other.seat)),
         ("key", *(f"key sk-cp-{one.owner.keys.get().key_id}" for one in (scene, other))),
     ):
-        assert f"{what} of event {event.pk}: {right} expected, {wrong} found" in lines
+        assert f"{what} of event {event.pk}: {expected} expected, {there} found" in lines
 
 
 def test_two_memberships_of_one_person_in_one_team_are_two_findings(scene: Scene) -> None:
