@@ -19,7 +19,6 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -38,17 +37,49 @@ from teams.models import (
 from teams.services import access_tokens, accounts, invitations, keys, passkeys
 from teams.services import mail as mails
 from teams.tasks import deliver_mail
-from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, Verb, VerbsAdmin, operator
+from tokenplan.kit.admin import (
+    EditForm,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    ReasonForm,
+    Verb,
+    VerbsAdmin,
+    operator,
+)
 from tokenplan.kit.enqueue import enqueue
 
 # Registered by Django and the sign-in library with forms that change what they list. Sessions are shown to
 # their person alone.
 admin.site.unregister([Group, EmailAddress, Authenticator, UserSession])
+# The library gives these no names that could be translated.
+Authenticator._meta.verbose_name = _("second factor")
+Authenticator._meta.verbose_name_plural = _("second factors")
+for _field, _name in {
+    "user": _("user"),
+    "type": _("kind"),
+    "created_at": _("created at"),
+    "last_used_at": _("last used at"),
+}.items():
+    Authenticator._meta.get_field(_field).verbose_name = _name
 
 
 @admin.register(Group)
 class RightsAdmin(GroupAdmin):
-    """Whoever may write a group could widen the one that they are in, so superusers alone may."""
+    """Whoever may write a group could widen the one that they are in, so superusers alone may. None is
+    deleted, which would ask nobody why: one without rights gives none.
+    """
+
+    form = EditForm
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        shown = ("name", "permissions")
+        return (*shown, "reason") if operator(request).is_superuser else shown
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        accounts.record_rights_of_group(
+            group=form.instance, reason=form.cleaned_data["reason"], by=operator(request), at=timezone.now()
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(operator(request).is_superuser)
@@ -57,7 +88,7 @@ class RightsAdmin(GroupAdmin):
         return bool(operator(request).is_superuser)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(operator(request).is_superuser)
+        return False
 
 
 @admin.register(EmailAddress)
@@ -129,6 +160,7 @@ class UserAdmin(VerbsAdmin[User]):
         "date_joined",
         "last_login",
     )
+    form = EditForm
     filter_horizontal = ("groups", "user_permissions")
     verbs = (
         Verb("close", _("Close the account"), ReasonForm, _close, fits=_is_open),
@@ -145,15 +177,22 @@ class UserAdmin(VerbsAdmin[User]):
         ),
     )
 
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        return (*self.fields, "reason") if self.has_change_permission(request, obj) else self.fields
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         # The sign-in library changes the address, with a mail to confirm it. Only a superuser grants rights.
         fixed = ("email", "is_active", "deactivated_at", "date_joined", "last_login")
         rights = ("is_staff", "is_superuser", "groups", "user_permissions")
         return fixed if operator(request).is_superuser else (*fixed, *rights)
 
-    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: EditForm, change: bool) -> None:
         accounts.save_by_operator(
-            user=obj, changed=form.changed_data, by=operator(request), at=timezone.now()
+            user=obj,
+            changed=[name for name in form.changed_data if name != "reason"],
+            reason=form.cleaned_data["reason"],
+            by=operator(request),
+            at=timezone.now(),
         )
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:

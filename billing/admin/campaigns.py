@@ -44,7 +44,7 @@ class InviteeInline(ReadOnlyInline):
 
 
 def _set_words(campaign: InviteCampaign, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    set_words(campaign=campaign, words=words_of(values), at=at, by=by)
+    set_words(campaign=campaign, words=words_of(values), reason=values["reason"], at=at, by=by)
     return gettext("The words are saved.")
 
 
@@ -95,6 +95,14 @@ class InviteCampaignAdmin(VerbsAdmin[InviteCampaign]):
         ),
     )
 
+    @admin.display(description=_("Title"))
+    def title(self, row: InviteCampaign) -> str:
+        return row.title
+
+    @admin.display(description=_("Description"))
+    def description(self, row: InviteCampaign) -> str:
+        return row.description
+
     @admin.display(description=_("Off, for who comes"))
     def off(self, row: InviteCampaign) -> str:
         return row.off
@@ -133,7 +141,7 @@ def _open(values: Mapping[str, Any], by: User, at: datetime) -> InviteCampaign:
         voucher_days=values["voucher_days"],
         words=words_of(values),
     )
-    return open_campaign(request=values["request"], asked=asked, at=at, by=by)
+    return open_campaign(request=values["request"], asked=asked, reason=values["reason"], at=at, by=by)
 
 
 @admin.register(InviteLink)

@@ -20,6 +20,7 @@ from billing.services.promotions import PromotionTerms
 from quota.admin.fields import MomentField, UsdField
 from quota.models import Plan
 from quota.money import usd_text
+from tokenplan.kit.admin import ReasonForm
 
 
 def _request() -> forms.UUIDField:
@@ -27,20 +28,19 @@ def _request() -> forms.UUIDField:
     return forms.UUIDField(widget=forms.HiddenInput)
 
 
-class RefundForm(forms.Form):
+class RefundForm(ReasonForm):
     """How much of a payment is refunded; it suggests all that is left of it."""
 
     amount = UsdField(label=_("Amount, in dollars"))
-    reason = forms.CharField(
-        max_length=200, help_text=_("Goes into the audit log. The Owner does not see it.")
-    )
     request = _request()
 
     def __init__(self, payment: Payment, data: Any) -> None:
-        super().__init__(data, initial={"amount": usd_text(payment.left_nanousd), "request": uuid4()})
+        initial = {"amount": usd_text(payment.left_nanousd), "request": uuid4()}
+        super().__init__(payment, data, initial=initial)
+        self.fields["reason"].help_text = _("Goes into the audit log. The Owner does not see it.")
 
 
-class TermsForm(forms.Form):
+class TermsForm(ReasonForm):
     """What a promotion code is for, for whom, from when on, and in which words, in each language."""
 
     scope = forms.ChoiceField(
@@ -74,11 +74,11 @@ class TermsForm(forms.Form):
         if row is not None and row.scope:
             names = ("scope", "first_purchase", "once_a_team", "listed", "starts_at")
             initial = {name: getattr(row, name) for name in names}
-        super().__init__(data, initial=initial)
+        super().__init__(row, data, initial=initial)
         add_words(self, row.words if row else {})
 
 
-def add_words(form: forms.Form, said: Mapping[str, Mapping[str, str]]) -> None:
+def add_words(form: ReasonForm, said: Mapping[str, Mapping[str, str]]) -> None:
     """Fields for a title and a description in each language of the installation."""
     for language, name in settings.LANGUAGES:
         title = _("Title for people, in %(language)s") % {"language": name}
@@ -90,6 +90,7 @@ def add_words(form: forms.Form, said: Mapping[str, Mapping[str, str]]) -> None:
         form.fields[f"description_{language}"] = forms.CharField(
             label=text, max_length=400, required=False, initial=words.get("description", "")
         )
+    form.ask_why_last()
 
 
 def words_of(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -116,7 +117,9 @@ def terms_of(values: Mapping[str, Any]) -> PromotionTerms:
 class PromotionForm(TermsForm):
     """A promotion code that takes off a percentage or an amount."""
 
-    code = forms.CharField(max_length=40, help_text=_("What people type: letters, digits and dashes."))
+    code = forms.CharField(
+        label=_("Code"), max_length=40, help_text=_("What people type: letters, digits and dashes.")
+    )
     percent = forms.DecimalField(
         label=_("Percent off"),
         required=False,
@@ -128,6 +131,7 @@ class PromotionForm(TermsForm):
     )
     amount = UsdField(label=_("Amount off, in dollars"), required=False)
     duration = forms.ChoiceField(
+        label=_("Duration"),
         choices=[
             ("once", _("The first invoice")),
             ("repeating", _("The invoices of a number of months")),
@@ -136,7 +140,11 @@ class PromotionForm(TermsForm):
         help_text=_("Which invoices of a subscription. A purchase of Credits has only one."),
     )
     months = forms.IntegerField(
-        required=False, min_value=1, max_value=36, help_text=_("Only if it is for a number of months.")
+        label=_("Months"),
+        required=False,
+        min_value=1,
+        max_value=36,
+        help_text=_("Only if it is for a number of months."),
     )
     max_redemptions = forms.IntegerField(
         label=_("Maximum number of redemptions"),
@@ -173,19 +181,20 @@ def _percent(**about: Any) -> forms.DecimalField:
     )
 
 
-class WordsForm(forms.Form):
+class WordsForm(ReasonForm):
     """What people read of an invite campaign."""
 
     def __init__(self, row: InviteCampaign, data: Any) -> None:
-        super().__init__(data)
+        super().__init__(row, data)
         add_words(self, row.words)
 
 
-class CampaignForm(forms.Form):
+class CampaignForm(ReasonForm):
     """An invite campaign. What it gives stays as it was said; it can end earlier."""
 
     off = _percent(label=_("Percent off, for who comes"))
     duration = forms.ChoiceField(
+        label=_("Duration"),
         choices=InviteCampaign.Duration.choices,
         initial=InviteCampaign.Duration.FOREVER,
         help_text=_("Of which invoices the share is taken off. It stays on subscriptions after the end."),
@@ -201,30 +210,32 @@ class CampaignForm(forms.Form):
     request = _request()
 
     def __init__(self, data: Any) -> None:
-        super().__init__(data, initial={"request": uuid4()})
+        super().__init__(None, data, initial={"request": uuid4()})
         add_words(self, {})
 
 
-class PlanVersionForm(forms.Form):
+class PlanVersionForm(ReasonForm):
     """What a version changes. Its windows stay the same kind; a field each says how much."""
 
-    name = forms.CharField(max_length=50)
+    name = forms.CharField(label=_("Name"), max_length=50)
     agents_min = forms.IntegerField(label=_("Agents at once, from"), min_value=1, max_value=1000)
     agents_max = forms.IntegerField(label=_("Agents at once, to"), min_value=1, max_value=1000)
     agents_enforced = forms.BooleanField(label=_("Refuse calls of more agents than that"), required=False)
 
     def __init__(self, plan: Plan, data: Any) -> None:
-        initial = {name: getattr(plan, name) for name in self.base_fields}
+        names = ("name", "agents_min", "agents_max", "agents_enforced")
+        initial = {name: getattr(plan, name) for name in names}
         limits = list(plan.limits.all())
         initial |= {f"limit_{limit.name}": usd_text(limit.limit_nanousd) for limit in limits}
         initial |= {interval: usd_text(amount) for interval, amount in amounts_of(plan).items()}
-        super().__init__(data, initial=initial)
+        super().__init__(plan, data, initial=initial)
         for limit in limits:
             self.fields[f"limit_{limit.name}"] = UsdField(
                 label=gettext("Quota of %(limit)s, in dollars") % {"limit": limit.name}
             )
         self.fields["month"] = PriceField(label=_("Price of a seat a month, in dollars"))
         self.fields["year"] = PriceField(label=_("Price of a seat a year, in dollars"))
+        self.ask_why_last()
 
     def clean(self) -> None:
         low, high = self.cleaned_data.get("agents_min"), self.cleaned_data.get("agents_max")
@@ -242,13 +253,15 @@ class PriceField(UsdField):
         return nanousd
 
 
-class PublishForm(forms.Form):
+class PublishForm(ReasonForm):
     """Carries what the draft said when it was shown, so that nothing else is published.
 
     What is not confirmed yet is shown now, whatever an earlier page carried.
     """
 
-    digest = forms.CharField(widget=forms.HiddenInput)
+    digest = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, plan: Plan, data: Any) -> None:
-        super().__init__(data if data and "confirmed" in data else {"digest": digest_of(plan)})
+        if data is not None and "confirmed" not in data:
+            data = {"reason": data.get("reason", ""), "digest": digest_of(plan)}
+        super().__init__(plan, data)

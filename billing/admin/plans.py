@@ -50,14 +50,16 @@ def _amounts(values: Mapping[str, Any]) -> Amounts:
 
 
 def _new_version(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    made = draft_version(terms=_terms(plan, values), amounts=_amounts(values), at=at, by=by)
+    terms, amounts = _terms(plan, values), _amounts(values)
+    made = draft_version(terms=terms, amounts=amounts, reason=values["reason"], at=at, by=by)
     return gettext("%(plan)s is a draft. Nothing on sale has changed; publish it from its own page.") % {
         "plan": made
     }
 
 
 def _change(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    changed = change_draft(plan=plan, terms=_terms(plan, values), amounts=_amounts(values), at=at, by=by)
+    terms, amounts = _terms(plan, values), _amounts(values)
+    changed = change_draft(plan=plan, terms=terms, amounts=amounts, reason=values["reason"], at=at, by=by)
     return gettext("The draft %(plan)s is changed.") % {"plan": changed}
 
 
@@ -82,7 +84,7 @@ def _seats(plan: Plan, holders: Mapping[int, int]) -> list[str]:
 
 
 def _publish(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    published = publish_plan(plan=plan, digest=values["digest"], at=at, by=by)
+    published = publish_plan(plan=plan, digest=values["digest"], reason=values["reason"], at=at, by=by)
     return gettext("%(plan)s is on sale. Seats on earlier versions keep theirs.") % {"plan": published}
 
 

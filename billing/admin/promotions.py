@@ -36,7 +36,7 @@ class RedemptionInline(ReadOnlyInline):
 
 
 def _set_terms(promotion: Promotion, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    set_terms(promotion=promotion, terms=terms_of(values), at=at, by=by)
+    set_terms(promotion=promotion, terms=terms_of(values), reason=values["reason"], at=at, by=by)
     return gettext("The terms of %(code)s are saved.") % {"code": promotion.code}
 
 
@@ -79,6 +79,14 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
     actions = ("activate", "deactivate")
     inlines = (RedemptionInline,)
     verbs = (Verb("terms", _("Say what it is for"), TermsForm, _set_terms),)
+
+    @admin.display(description=_("Title"))
+    def title(self, row: Promotion) -> str:
+        return row.title
+
+    @admin.display(description=_("Description"))
+    def description(self, row: Promotion) -> str:
+        return row.description
 
     @admin.display(description=_("Takes off"))
     def takes_off(self, row: Promotion) -> str:
@@ -144,4 +152,11 @@ def _create(values: dict[str, Any], by: User, at: datetime) -> Promotion:
         max_redemptions=values["max_redemptions"],
         expires_at=values["expires_at"],
     )
-    return create_promotion(request=values["request"], asked=asked, terms=terms_of(values), at=at, by=by)
+    return create_promotion(
+        request=values["request"],
+        asked=asked,
+        terms=terms_of(values),
+        reason=values["reason"],
+        at=at,
+        by=by,
+    )

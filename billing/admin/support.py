@@ -17,20 +17,24 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing.selectors.support import Person, TeamFile
+from billing.selectors.support import Person, TeamFile, bars_now
 from billing.selectors.support_search import find, public_part
+from billing.templatetags.support import support_bar
 from quota.admin.fields import MomentField
 from quota.models import Reservation, UsageEvent
 from quota.money import usd_text
-from teams.models import ApiKeyText, PersonalAccessToken, SubscriptionKey, Team, User
+from quota.views.bars import as_of, parts_of
+from teams.models import ApiKeyText, Membership, PersonalAccessToken, SubscriptionKey, Team, User
 from tokenplan.kit.admin import operator
 from tokenplan.kit.text import searched
 
@@ -78,7 +82,7 @@ def _result(row: Model, by: User) -> Result:
         return str(other) if other is not None and _may_see(by, type(other)) else ""
 
     meta = row._meta
-    kind = str(meta.verbose_name).capitalize()
+    kind = capfirst(str(meta.verbose_name))
     url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]) if _has_page(row) else ""
     match row:
         case User():
@@ -133,6 +137,21 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
+def bars(request: HttpRequest, pk: int) -> HttpResponse:
+    """What of the person's bars changes by itself, which their page asks for every few seconds: those that
+    `of` names, for whoever may see them there. 304 where the browser has them so.
+    """
+    user, now = _seen(request, User, pk), timezone.now()
+    if not all(_may_see(operator(request), model) for model in (Membership, UsageEvent)):
+        raise PermissionDenied
+    wanted = {pk for kind, pk in parts_of(request) if kind == "bar"}
+    members = Membership.objects.live().filter(user=user, pk__in=wanted).select_related("team").order_by("pk")
+    shown = bars_now(list(members), now)
+    texts = [render_to_string("admin/support/bar.html", support_bar(*bar)) for bar in shown]
+    return as_of(request, texts, now)
+
+
+@require_safe
 def team(request: HttpRequest, pk: int) -> HttpResponse:
     """A Team: who owns it, what it has and what it owes."""
     row = _seen(request, Team, pk)
@@ -158,5 +177,6 @@ def _address(route: str, view: Callable[..., HttpResponse], name: str) -> URLPat
 urlpatterns = [
     _address("search/", search, "support-search"),
     _address("people/<int:pk>/", person, "support-person"),
+    _address("people/<int:pk>/bars/", bars, name="support-bars"),
     _address("teams/<int:pk>/", team, "support-team"),
 ]

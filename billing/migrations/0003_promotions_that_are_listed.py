@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='promotion',
             name='listed',
-            field=models.BooleanField(default=False, help_text='On the Promotions page, with its code, for everyone.'),
+            field=models.BooleanField(default=False, help_text='On the Promotions page, with its code, for everyone.', verbose_name='listed'),
         ),
         migrations.AddConstraint(
             model_name='promotion',

@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='creditpurchase',
             name='account',
-            field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7),
+            field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7, verbose_name='account'),
         ),
         # The Team was the primary key: now it may have an order for each account.
         migrations.SeparateDatabaseAndState(
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 migrations.AddField(
                     model_name='autotopup',
                     name='account',
-                    field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7),
+                    field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7, verbose_name='account'),
                 ),
                 migrations.AddField(
                     model_name='autotopup',
@@ -82,14 +82,14 @@ class Migration(migrations.Migration):
                 migrations.AlterField(
                     model_name='autotopup',
                     name='team',
-                    field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, db_index=False, related_name='auto_top_ups', to='teams.team'),
+                    field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, db_index=False, related_name='auto_top_ups', to='teams.team', verbose_name='Team'),
                 ),
             ],
         ),
         migrations.AlterField(
             model_name='checkout',
             name='kind',
-            field=models.CharField(choices=[('subscription', 'Subscription'), ('credits', 'Credits'), ('balance', 'API balance')], max_length=12),
+            field=models.CharField(choices=[('subscription', 'Subscription'), ('credits', 'Credits'), ('balance', 'API balance')], max_length=12, verbose_name='kind'),
         ),
         migrations.AlterField(
             model_name='creditpurchase',

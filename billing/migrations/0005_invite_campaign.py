@@ -42,14 +42,15 @@ class Migration(migrations.Migration):
             fields=[
                 ('words', models.JSONField(blank=True, default=dict, help_text='Title and description for people, by language.')),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
+                ('starts_at', models.DateTimeField(verbose_name='starts at')),
+                ('ends_at', models.DateTimeField(verbose_name='ends at')),
                 ('off_hundredths', models.PositiveIntegerField(help_text='Hundredths of a percent off, for who comes.')),
-                ('duration', models.CharField(choices=[('once', 'The first invoice'), ('forever', 'Every invoice of the subscription')], max_length=7)),
+                ('duration', models.CharField(choices=[('once', 'The first invoice'), ('forever', 'Every invoice of the subscription')], max_length=7, verbose_name='duration')),
                 ('voucher_hundredths', models.PositiveIntegerField(help_text='Hundredths of a percent of what was paid, for the inviter.')),
-                ('voucher_days', models.PositiveSmallIntegerField(default=90, help_text='How long a voucher is good.')),
-                ('created_at', models.DateTimeField()),
+                ('voucher_days', models.PositiveSmallIntegerField(default=90, help_text='How long a voucher is good.', verbose_name='days a voucher is good')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
             ],
+            options={'verbose_name': 'invite campaign', 'verbose_name_plural': 'invite campaigns'},
         ),
         migrations.CreateModel(
             name='InvitedTeam',
@@ -61,27 +62,30 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Invitee',
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='invitee', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('came_at', models.DateTimeField()),
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='invitee', serialize=False, to=settings.AUTH_USER_MODEL, verbose_name='user who came')),
+                ('came_at', models.DateTimeField(verbose_name='came at')),
             ],
+            options={'verbose_name': 'invitee', 'verbose_name_plural': 'invitees'},
         ),
         migrations.CreateModel(
             name='InviteLink',
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='invite_link', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('code', models.CharField(max_length=20, unique=True)),
-                ('blocked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='invite_link', serialize=False, to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('code', models.CharField(max_length=20, unique=True, verbose_name='code of the link')),
+                ('blocked_at', models.DateTimeField(blank=True, null=True, verbose_name='blocked at')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
             ],
+            options={'verbose_name': 'invite link', 'verbose_name_plural': 'invite links'},
         ),
         migrations.CreateModel(
             name='InviteVoucher',
             fields=[
-                ('invoice', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='invite_voucher', serialize=False, to='billing.invoice')),
+                ('invoice', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='invite_voucher', serialize=False, to='billing.invoice', verbose_name='invoice')),
                 ('amount_nanousd', models.BigIntegerField()),
                 ('clawed_nanousd', models.BigIntegerField(default=0, help_text='The share of what was refunded. What was spent already stays spent.')),
-                ('created_at', models.DateTimeField()),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
             ],
+            options={'verbose_name': 'voucher for an invite', 'verbose_name_plural': 'vouchers for invites'},
         ),
         migrations.RemoveConstraint(
             model_name='promotion',
@@ -100,7 +104,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='promotion',
             name='scope',
-            field=models.CharField(blank=True, choices=[('', 'Nothing yet'), ('seats', "A Team's first seats"), ('credits', 'Credits'), ('balance', 'API balance'), ('invite', 'Who comes by an invite link')], default='', max_length=7),
+            field=models.CharField(blank=True, choices=[('', 'Nothing yet'), ('seats', "A Team's first seats"), ('credits', 'Credits'), ('balance', 'API balance'), ('invite', 'Who comes by an invite link')], default='', max_length=7, verbose_name='scope'),
         ),
         migrations.AddConstraint(
             model_name='promotion',
@@ -109,7 +113,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invitecampaign',
             name='promotion',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='campaign', to='billing.promotion'),
+            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='campaign', to='billing.promotion', verbose_name='promotion'),
         ),
         migrations.AddField(
             model_name='invitee',
@@ -119,7 +123,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invitee',
             name='inviter',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invitees', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invitees', to=settings.AUTH_USER_MODEL, verbose_name='inviter'),
         ),
         migrations.AddField(
             model_name='invitedteam',
@@ -129,12 +133,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invitevoucher',
             name='invitee',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='vouchers', to='billing.invitee'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='vouchers', to='billing.invitee', verbose_name='invitee'),
         ),
         migrations.AddField(
             model_name='invitevoucher',
             name='lot',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='invite_voucher', to='quota.creditgrant'),
+            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='invite_voucher', to='quota.creditgrant', verbose_name='lot'),
         ),
         migrations.AddConstraint(
             model_name='invitecampaign',

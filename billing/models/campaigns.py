@@ -31,22 +31,31 @@ class InviteCampaign(WithWords):
         FOREVER = "forever", _("Every invoice of the subscription")
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(_("ends at"))
     off_hundredths = models.PositiveIntegerField(help_text=_("Hundredths of a percent off, for who comes."))
-    duration = models.CharField(max_length=7, choices=Duration)
+    duration = models.CharField(_("duration"), max_length=7, choices=Duration)
     voucher_hundredths = models.PositiveIntegerField(
         help_text=_("Hundredths of a percent of what was paid, for the inviter.")
     )
-    voucher_days = models.PositiveSmallIntegerField(default=90, help_text=_("How long a voucher is good."))
-    promotion = models.OneToOneField(
-        Promotion, null=True, blank=True, on_delete=models.PROTECT, related_name="campaign"
+    voucher_days = models.PositiveSmallIntegerField(
+        _("days a voucher is good"), default=90, help_text=_("How long a voucher is good.")
     )
-    created_at = models.DateTimeField()
+    promotion = models.OneToOneField(
+        Promotion,
+        verbose_name=_("promotion"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="campaign",
+    )
+    created_at = models.DateTimeField(_("created at"))
 
     objects = querysets.InviteCampaignQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("invite campaign")
+        verbose_name_plural = _("invite campaigns")
         # That no two overlap is an exclusion constraint: a_moment_has_at_most_one_invite_campaign.
         constraints = [
             models.CheckConstraint(
@@ -90,10 +99,16 @@ class InviteCampaign(WithWords):
 class InviteLink(models.Model):
     """A person's link, the same for good. An operator may block it, for good."""
 
-    user = models.OneToOneField(User, primary_key=True, on_delete=models.PROTECT, related_name="invite_link")
-    code = models.CharField(max_length=20, unique=True)
-    blocked_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField()
+    user = models.OneToOneField(
+        User, verbose_name=_("user"), primary_key=True, on_delete=models.PROTECT, related_name="invite_link"
+    )
+    code = models.CharField(_("code of the link"), max_length=20, unique=True)
+    blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("invite link")
+        verbose_name_plural = _("invite links")
 
     def __str__(self) -> str:
         return self.code
@@ -102,12 +117,22 @@ class InviteLink(models.Model):
 class Invitee(models.Model):
     """A person who came by another person's link, once."""
 
-    user = models.OneToOneField(User, primary_key=True, on_delete=models.PROTECT, related_name="invitee")
-    inviter = models.ForeignKey(User, on_delete=models.PROTECT, related_name="invitees")
+    user = models.OneToOneField(
+        User,
+        verbose_name=_("user who came"),
+        primary_key=True,
+        on_delete=models.PROTECT,
+        related_name="invitee",
+    )
+    inviter = models.ForeignKey(
+        User, verbose_name=_("inviter"), on_delete=models.PROTECT, related_name="invitees"
+    )
     campaign = models.ForeignKey(InviteCampaign, on_delete=models.PROTECT, related_name="invitees")
-    came_at = models.DateTimeField()
+    came_at = models.DateTimeField(_("came at"))
 
     class Meta:
+        verbose_name = _("invitee")
+        verbose_name_plural = _("invitees")
         constraints = [
             models.CheckConstraint(condition=~Q(user=F("inviter")), name="nobody_invites_themselves"),
         ]
@@ -133,17 +158,27 @@ class InviteVoucher(models.Model):
     """What the inviter got of a paid invoice, once; and how much of it was to be taken back since."""
 
     invoice = models.OneToOneField(
-        Invoice, primary_key=True, on_delete=models.PROTECT, related_name="invite_voucher"
+        Invoice,
+        verbose_name=_("invoice"),
+        primary_key=True,
+        on_delete=models.PROTECT,
+        related_name="invite_voucher",
     )
-    invitee = models.ForeignKey(Invitee, on_delete=models.PROTECT, related_name="vouchers")
-    lot = models.OneToOneField(CreditGrant, on_delete=models.PROTECT, related_name="invite_voucher")
+    invitee = models.ForeignKey(
+        Invitee, verbose_name=_("invitee"), on_delete=models.PROTECT, related_name="vouchers"
+    )
+    lot = models.OneToOneField(
+        CreditGrant, verbose_name=_("lot"), on_delete=models.PROTECT, related_name="invite_voucher"
+    )
     amount_nanousd = models.BigIntegerField()
     clawed_nanousd = models.BigIntegerField(
         default=0, help_text=_("The share of what was refunded. What was spent already stays spent.")
     )
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(_("created at"))
 
     class Meta:
+        verbose_name = _("voucher for an invite")
+        verbose_name_plural = _("vouchers for invites")
         constraints = [
             models.CheckConstraint(
                 condition=Q(

@@ -24,16 +24,22 @@ class Price(models.Model):
     seats). The prices of a draft are replaced, and gone with it; those of a published plan stay, by trigger.
     """
 
-    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.CASCADE, related_name="prices")
-    interval = models.CharField(max_length=5, choices=Interval, blank=True)
-    amount_nanousd = models.BigIntegerField()
-    lookup_key = models.CharField(max_length=60, unique=True, help_text=_("The price's name at Stripe."))
-    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
-    created_at = models.DateTimeField()
+    plan = models.ForeignKey(
+        Plan, verbose_name=_("plan"), null=True, blank=True, on_delete=models.CASCADE, related_name="prices"
+    )
+    interval = models.CharField(_("interval"), max_length=5, choices=Interval, blank=True)
+    amount_nanousd = models.BigIntegerField(_("amount in nano-dollars"))
+    lookup_key = models.CharField(
+        _("lookup key"), max_length=60, unique=True, help_text=_("The price's name at Stripe.")
+    )
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True, null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"))
 
     objects = querysets.PriceQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("price")
+        verbose_name_plural = _("prices")
         constraints = [
             models.UniqueConstraint(fields=["plan", "interval"], name="one_price_per_plan_and_interval"),
             models.CheckConstraint(

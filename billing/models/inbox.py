@@ -16,24 +16,29 @@ class StripeEvent(models.Model):
     Stripe already.
     """
 
-    stripe_id = models.CharField(max_length=255, unique=True)
-    kind = models.CharField(max_length=100)
-    subject = models.CharField(max_length=255, help_text=_("The object that it is about."))
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True)
+    kind = models.CharField(_("kind"), max_length=100)
+    subject = models.CharField(_("about"), max_length=255, help_text=_("The object that it is about."))
     payload = models.JSONField()
-    created_at = models.DateTimeField(help_text=_("By Stripe."))
-    received_at = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(null=True, blank=True)
-    done_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), help_text=_("By Stripe."))
+    received_at = models.DateTimeField(_("received at"))
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt at"), null=True, blank=True)
+    done_at = models.DateTimeField(_("done at"), null=True, blank=True)
     dead_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("Given up: Stripe does not know what it is about.")
+        _("given up at"),
+        null=True,
+        blank=True,
+        help_text=_("Given up: Stripe does not know what it is about."),
     )
-    error = models.TextField(blank=True)
-    changed = models.TextField(blank=True)
+    error = models.TextField(_("error"), blank=True)
+    changed = models.TextField(_("what changed"), blank=True)
 
     objects = querysets.StripeEventQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("Stripe event")
+        verbose_name_plural = _("Stripe events")
         constraints = [
             models.CheckConstraint(
                 condition=Q(done_at=None, dead_at=None, next_attempt_at__isnull=False)

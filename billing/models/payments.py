@@ -37,21 +37,25 @@ class Checkout(models.Model):
         EXPIRED = "expired", _("Given up")
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=12, choices=Kind)
-    prices = models.JSONField(help_text=_("Stripe's price id to quantity."))
-    text = models.CharField(max_length=200, help_text=_("What is bought."))
-    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
-    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    prices = models.JSONField(_("prices and quantities"), help_text=_("Stripe's price id to quantity."))
+    text = models.CharField(_("what is bought"), max_length=200, help_text=_("What is bought."))
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.OPEN)
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True, null=True, blank=True)
     url = models.URLField(max_length=1000, blank=True)
-    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
+    by = models.ForeignKey(
+        User, verbose_name=_("done by"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"))
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = querysets.CheckoutQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("checkout session")
+        verbose_name_plural = _("checkout sessions")
         constraints = [
             models.UniqueConstraint(fields=["team", "id"], name="checkout_in_team"),
             models.UniqueConstraint(
@@ -72,13 +76,13 @@ class Checkout(models.Model):
 class Invoice(models.Model):
     """A mirror of Stripe's invoice, for the list of them."""
 
-    stripe_id = models.CharField(max_length=255, unique=True)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    subscription_id = models.CharField(max_length=255, blank=True)
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    subscription_id = models.CharField(_("subscription, its id at Stripe"), max_length=255, blank=True)
     payment_id = models.CharField(max_length=255, blank=True)
     reason = models.CharField(max_length=40, blank=True, help_text=_("Why it was made, in Stripe's word."))
-    number = models.CharField(max_length=60, blank=True)
-    status = models.CharField(max_length=20)
+    number = models.CharField(_("number"), max_length=60, blank=True)
+    status = models.CharField(_("status"), max_length=20)
     total_nanousd = models.BigIntegerField()
     tax_nanousd = models.BigIntegerField(
         default=0, db_default=0, help_text=_("Of the total; 0 where it was never asked for.")
@@ -86,12 +90,14 @@ class Invoice(models.Model):
     due_nanousd = models.BigIntegerField()
     paid_nanousd = models.BigIntegerField()
     url = models.URLField(max_length=1000, blank=True)
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(_("created at"))
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = querysets.InvoiceQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("invoice")
+        verbose_name_plural = _("invoices")
         indexes = [
             models.Index(fields=["team", "-created_at", "-id"], name="invoices_of_a_team"),
             models.Index(fields=["payment_id"], name="the_invoice_of_a_payment"),
@@ -121,34 +127,46 @@ class CreditPurchase(models.Model):
         PAID = "paid", _("Paid")
         FAILED = "failed", _("Not paid")
 
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid4, editable=False)
     account = models.CharField(
-        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+        _("account"), max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
     )
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=6, choices=Kind)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(_("kind"), max_length=6, choices=Kind)
     amount_nanousd = models.BigIntegerField(
         help_text=_("What the lot is worth, and costs before promotions.")
     )
-    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    state = models.CharField(_("state"), max_length=7, choices=State, default=State.WAITING)
     checkout = models.OneToOneField(
-        Checkout, null=True, blank=True, on_delete=models.PROTECT, related_name="purchase"
+        Checkout,
+        verbose_name=_("checkout"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="purchase",
     )
-    invoice_id = models.CharField(max_length=255, blank=True)
-    payment_id = models.CharField(max_length=255, blank=True)
+    invoice_id = models.CharField(_("invoice, its id at Stripe"), max_length=255, blank=True)
+    payment_id = models.CharField(_("payment, its id at Stripe"), max_length=255, blank=True)
     lot = models.OneToOneField(
-        CreditGrant, null=True, blank=True, on_delete=models.PROTECT, related_name="purchase"
+        CreditGrant,
+        verbose_name=_("lot"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="purchase",
     )
     clawed_nanousd = models.BigIntegerField(
         default=0, help_text=_("How much of the lot was refunded. Credits that were used already stay used.")
     )
-    reason = models.CharField(max_length=500, blank=True, help_text=_("Why it was not paid."))
-    created_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=500, blank=True, help_text=_("Why it was not paid."))
+    created_at = models.DateTimeField(_("created at"))
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
 
     objects = TeamOwned["CreditPurchase"].as_manager()
 
     class Meta:
+        verbose_name = _("purchase")
+        verbose_name_plural = _("purchases")
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "account"],
@@ -201,13 +219,13 @@ class Payment(models.Model):
         WON = "won", _("Dispute won")
         LOST = "lost", _("Dispute lost")
 
-    stripe_id = models.CharField(max_length=255, unique=True)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    status = models.CharField(max_length=40)
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(_("status"), max_length=40)
     amount_nanousd = models.BigIntegerField()
     received_nanousd = models.BigIntegerField()
     refunded_nanousd = models.BigIntegerField(default=0)
-    dispute = models.CharField(max_length=4, choices=Dispute, blank=True)
+    dispute = models.CharField(_("dispute"), max_length=4, choices=Dispute, blank=True)
     fingerprint = models.CharField(
         max_length=100,
         blank=True,
@@ -215,13 +233,15 @@ class Payment(models.Model):
         db_default="",
         help_text=_("Of the card or account that paid, the same for every customer."),
     )
-    failure = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField()
+    failure = models.CharField(_("failure"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("created at"))
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = TeamOwned["Payment"].as_manager()
 
     class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
         indexes = [models.Index(fields=["-created_at", "-id"], name="payments_newest_first")]
 
     def __str__(self) -> str:
@@ -250,19 +270,28 @@ class Refund(models.Model):
         REFUSED = "refused", _("Refused")
         FAILED = "failed", _("Failed later")
 
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
-    amount_nanousd = models.BigIntegerField()
-    reason = models.CharField(max_length=200)
-    state = models.CharField(max_length=7, choices=State, default=State.OPEN)
-    stripe_id = models.CharField(max_length=255, blank=True)
-    error = models.CharField(max_length=500, blank=True)
-    by = models.ForeignKey(
-        User, null=True, on_delete=models.PROTECT, related_name="+", help_text=_("Empty: the system.")
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid4, editable=False)
+    payment = models.ForeignKey(
+        Payment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="refunds"
     )
-    created_at = models.DateTimeField()
+    amount_nanousd = models.BigIntegerField()
+    reason = models.CharField(_("reason"), max_length=200)
+    state = models.CharField(_("state"), max_length=7, choices=State, default=State.OPEN)
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, blank=True)
+    error = models.CharField(_("error"), max_length=500, blank=True)
+    by = models.ForeignKey(
+        User,
+        verbose_name=_("done by"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Empty: the system."),
+    )
+    created_at = models.DateTimeField(_("created at"))
 
     class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
         constraints = [
             models.UniqueConstraint(
                 fields=["payment"], condition=Q(state="open"), name="a_payment_has_one_refund_under_way"
@@ -279,15 +308,17 @@ class AutoTopUp(models.Model):
     `month_cap` a calendar month (UTC). Off after three failures in a row.
     """
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="auto_top_ups")
-    account = models.CharField(
-        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, db_index=False, related_name="auto_top_ups"
     )
-    enabled = models.BooleanField(default=False)
+    account = models.CharField(
+        _("account"), max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+    )
+    enabled = models.BooleanField(_("enabled"), default=False)
     threshold_nanousd = models.BigIntegerField()
     target_nanousd = models.BigIntegerField()
     month_cap_nanousd = models.BigIntegerField()
-    failures = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(_("failures"), default=0)
     by = models.ForeignKey(
         User,
         null=True,
@@ -302,10 +333,11 @@ class AutoTopUp(models.Model):
         related_name="+",
         help_text=_("Who owned the Team then: it is off once another person does."),
     )
-    changed_at = models.DateTimeField()
+    changed_at = models.DateTimeField(_("changed at"))
 
     class Meta:
         verbose_name = _("auto top-up")
+        verbose_name_plural = _("auto top-ups")
         constraints = [
             models.UniqueConstraint(fields=["team", "account"], name="one_auto_top_up_per_account"),
             models.CheckConstraint(

@@ -58,34 +58,40 @@ class Promotion(WithWords):
         BALANCE = "balance", _("API balance")
         INVITE = "invite", _("Who comes by an invite link")  # of a campaign: nobody types it
 
-    stripe_id = models.CharField(max_length=255, unique=True)
-    code = models.CharField(max_length=100)
-    active = models.BooleanField()
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True)
+    code = models.CharField(_("code of the promotion"), max_length=100)
+    active = models.BooleanField(_("active"))
     percent_hundredths = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("Hundredths of a percent off.")
     )
     amount_nanousd = models.BigIntegerField(null=True, blank=True, help_text=_("Nano-dollars off."))
-    duration = models.CharField(max_length=20, help_text=_("Stripe's word: once, repeating, forever."))
+    duration = models.CharField(
+        _("duration"), max_length=20, help_text=_("Stripe's word: once, repeating, forever.")
+    )
     months = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("For how many, where it is for some months.")
     )
-    times_redeemed = models.PositiveIntegerField(default=0)
-    max_redemptions = models.PositiveIntegerField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    scope = models.CharField(max_length=7, choices=Scope, blank=True, default=Scope.NOTHING)
+    times_redeemed = models.PositiveIntegerField(_("times redeemed"), default=0)
+    max_redemptions = models.PositiveIntegerField(_("most redemptions"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    scope = models.CharField(_("scope"), max_length=7, choices=Scope, blank=True, default=Scope.NOTHING)
     first_purchase = models.BooleanField(
-        default=False, help_text=_("Only for a Team that has paid for nothing yet.")
+        _("first purchase only"), default=False, help_text=_("Only for a Team that has paid for nothing yet.")
     )
-    once_a_team = models.BooleanField(default=True, help_text=_("A Team can use it once."))
-    starts_at = models.DateTimeField(null=True, blank=True, help_text=_("Before then it is unknown."))
+    once_a_team = models.BooleanField(_("once a Team"), default=True, help_text=_("A Team can use it once."))
+    starts_at = models.DateTimeField(
+        _("starts at"), null=True, blank=True, help_text=_("Before then it is unknown.")
+    )
     listed = models.BooleanField(
-        default=False, help_text=_("On the Promotions page, with its code, for everyone.")
+        _("listed"), default=False, help_text=_("On the Promotions page, with its code, for everyone.")
     )
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = querysets.PromotionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("promotion")
+        verbose_name_plural = _("promotions")
         constraints = [
             models.CheckConstraint(
                 condition=Q(percent_hundredths=None, amount_nanousd__isnull=False, amount_nanousd__gt=0)
@@ -143,16 +149,20 @@ class PromotionRedemption(models.Model):
         GIVEN_UP = "given_up", _("Given up")
 
     promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="redemptions")
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    checkout = models.OneToOneField(Checkout, on_delete=models.PROTECT, related_name="redemption")
-    state = models.CharField(max_length=8, choices=State, default=State.RESERVED)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    checkout = models.OneToOneField(
+        Checkout, verbose_name=_("checkout"), on_delete=models.PROTECT, related_name="redemption"
+    )
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.RESERVED)
     once_a_team = models.BooleanField(help_text=_("As the code said then."))
-    created_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
 
     objects = querysets.PromotionRedemptionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("redemption")
+        verbose_name_plural = _("redemptions")
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "promotion"],

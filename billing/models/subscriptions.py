@@ -23,15 +23,17 @@ from teams.querysets import TeamOwned
 class Customer(models.Model):
     """A Team as Stripe knows it. The row is written first; `stripe_id` follows."""
 
-    team = models.OneToOneField(Team, primary_key=True, on_delete=models.PROTECT, related_name="customer")
-    stripe_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    team = models.OneToOneField(
+        Team, verbose_name=_("Team"), primary_key=True, on_delete=models.PROTECT, related_name="customer"
+    )
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True, null=True, blank=True)
     request = models.UUIDField(
         default=uuid4,
         editable=False,
         help_text=_("The idempotency key with which the customer is created."),
     )
     card = models.CharField(
-        max_length=200, blank=True, help_text=_("The card that is charged, as people know it.")
+        _("card"), max_length=200, blank=True, help_text=_("The card that is charged, as people know it.")
     )
     other_methods = models.JSONField(
         default=list,
@@ -49,10 +51,14 @@ class Customer(models.Model):
     reconciled_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When all of it was last compared with Stripe.")
     )
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(_("created at"))
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = TeamOwned["Customer"].as_manager()
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
 
     def __str__(self) -> str:
         return self.stripe_id or gettext("%(team)s, not at Stripe yet") % {"team": self.team}
@@ -74,32 +80,42 @@ class Subscription(models.Model):
     # Seats exist and a payment is overdue.
     OWES: ClassVar = frozenset({Status.PAST_DUE, Status.UNPAID, Status.PAUSED})
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="subscriptions")
-    stripe_id = models.CharField(max_length=255, unique=True)
-    status = models.CharField(max_length=20, choices=Status)
-    interval = models.CharField(max_length=5, choices=Interval)
-    period_start = models.DateTimeField()
-    period_end = models.DateTimeField()
-    cancel_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True)
+    status = models.CharField(_("status"), max_length=20, choices=Status)
+    interval = models.CharField(_("interval"), max_length=5, choices=Interval)
+    period_start = models.DateTimeField(_("period start"))
+    period_end = models.DateTimeField(_("period end"))
+    cancel_at = models.DateTimeField(_("cancel at"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     past_due_since = models.DateTimeField(
-        null=True, blank=True, help_text=_("When the oldest unpaid invoice was first to be paid.")
+        _("past due since"),
+        null=True,
+        blank=True,
+        help_text=_("When the oldest unpaid invoice was first to be paid."),
     )
     next_interval = models.CharField(
+        _("next interval"),
         max_length=5,
         choices=Interval,
         blank=True,
         help_text=_("From the next period on; empty: no change."),
     )
     planned_for = models.DateTimeField(
+        _("planned for"),
         null=True,
         blank=True,
         help_text=_("The period's end that something is planned for; past: it was missed."),
     )
     cancel_asked = models.BooleanField(
-        default=False, help_text=_("Cancellation was asked for; Stripe has not confirmed it yet.")
+        _("cancellation asked for"),
+        default=False,
+        help_text=_("Cancellation was asked for; Stripe has not confirmed it yet."),
     )
     cancel_for = models.DateTimeField(
+        _("cancellation asked for the end of"),
         null=True,
         blank=True,
         help_text=_("The period's end that the cancellation was asked for; past: Stripe did not hear it."),
@@ -112,13 +128,15 @@ class Subscription(models.Model):
     asked_to_end = models.BooleanField(
         default=False, editable=False, help_text=_("What it was asked last: to end with its period.")
     )
-    schedule_id = models.CharField(max_length=255, blank=True)
-    created_at = models.DateTimeField()
+    schedule_id = models.CharField(_("schedule, its id at Stripe"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("created at"))
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
     objects = querysets.SubscriptionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
         constraints = [
             models.UniqueConstraint(fields=["team", "id"], name="subscription_in_team"),
             models.UniqueConstraint(
@@ -163,13 +181,15 @@ class SubscriptionItem(models.Model):
     """A number of seats of one plan version, at one price."""
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="items")
-    stripe_id = models.CharField(max_length=255, unique=True)
-    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
-    quantity = models.PositiveIntegerField()
-    period_start = models.DateTimeField()
-    period_end = models.DateTimeField()
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True)
+    price = models.ForeignKey(Price, verbose_name=_("price"), on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField(_("quantity"))
+    period_start = models.DateTimeField(_("period start"))
+    period_end = models.DateTimeField(_("period end"))
 
     class Meta:
+        verbose_name = _("item of a subscription")
+        verbose_name_plural = _("items of subscriptions")
         constraints = [
             models.UniqueConstraint(fields=["subscription", "price"], name="one_item_per_price"),
         ]
@@ -181,17 +201,27 @@ class SubscriptionItem(models.Model):
 class PurchasedSeat(models.Model):
     """A seat that a subscription pays for, and what the Owner has planned for it at the period's end."""
 
-    seat = models.OneToOneField(Seat, primary_key=True, on_delete=models.PROTECT, related_name="purchase")
+    seat = models.OneToOneField(
+        Seat, verbose_name=_("seat"), primary_key=True, on_delete=models.PROTECT, related_name="purchase"
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="seats")
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
-    next_plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    leaves = models.BooleanField(default=False, help_text=_("The seat is given up at the period's end."))
-    ended_at = models.DateTimeField(null=True, blank=True)
+    plan = models.ForeignKey(Plan, verbose_name=_("plan"), on_delete=models.PROTECT, related_name="+")
+    next_plan = models.ForeignKey(
+        Plan, verbose_name=_("next plan"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    leaves = models.BooleanField(
+        _("given up at the period’s end"),
+        default=False,
+        help_text=_("The seat is given up at the period's end."),
+    )
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
 
     objects = querysets.PurchasedSeatQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("purchased seat")
+        verbose_name_plural = _("purchased seats")
         constraints = [
             models.CheckConstraint(
                 condition=Q(leaves=False) | Q(next_plan=None), name="a_seat_leaves_or_changes_plan"
@@ -213,34 +243,46 @@ class Change(models.Model):
         DONE = "done", _("Done")
         REFUSED = "refused", _("Not done")
 
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
-    text = models.CharField(max_length=200, help_text=_("What was asked for."))
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid4, editable=False)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    subscription = models.ForeignKey(
+        Subscription, verbose_name=_("subscription"), on_delete=models.PROTECT, related_name="changes"
+    )
+    text = models.CharField(_("what was asked for"), max_length=200, help_text=_("What was asked for."))
     request = models.JSONField(help_text=_("The change request; a repeat is recognised by it."))
-    target = models.JSONField(help_text=_("Stripe's price id to number of seats after the change."))
+    target = models.JSONField(
+        _("prices after the change"), help_text=_("Stripe's price id to number of seats after the change.")
+    )
     before = models.JSONField(default=dict, help_text=_("Likewise, before the change."))
-    moves = models.JSONField(default=dict, help_text=_("Seat to plan, of seats that move to another plan."))
+    moves = models.JSONField(
+        _("seats that move to another plan"),
+        default=dict,
+        help_text=_("Seat to plan, of seats that move to another plan."),
+    )
     seats = models.JSONField(
         default=dict,
         help_text=_("What it did: seat to its plan before it, null for a seat that it added, and after it."),
     )
     amount_nanousd = models.BigIntegerField(help_text=_("What was shown and agreed to."))
-    proration_at = models.DateTimeField()
-    state = models.CharField(max_length=20, choices=State, default=State.OPEN)
-    invoice_id = models.CharField(max_length=255, blank=True)
+    proration_at = models.DateTimeField(_("prorated as at"))
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.OPEN)
+    invoice_id = models.CharField(_("invoice, its id at Stripe"), max_length=255, blank=True)
     pay_url = models.URLField(max_length=1000, blank=True)
-    reason = models.CharField(max_length=500, blank=True, help_text=_("Why it was not done."))
+    reason = models.CharField(_("reason"), max_length=500, blank=True, help_text=_("Why it was not done."))
     undone_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When it was undone, since its payment was taken back.")
     )
-    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
+    by = models.ForeignKey(
+        User, verbose_name=_("done by"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created at"))
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
 
     objects = querysets.ChangeQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
         constraints = [
             models.UniqueConstraint(
                 fields=["team"], condition=Q(closed_at=None), name="a_team_has_one_change_in_progress"

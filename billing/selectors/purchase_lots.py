@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from django.db import connection
 
+from quota.selectors.reconcile import names
+
 
 def differences_of_lots() -> Iterator[str]:
     """A line for each paid purchase, or voucher of an invite, whose lot is not what was bought or given, and
@@ -20,20 +22,23 @@ def differences_of_lots() -> Iterator[str]:
                 yield f"{about}: {expected} expected, {found} found"
 
 
-_LOT = "format('%s of %s nano-dollars for Team %s, %s', {account}, {amount}, {team}, {source})"
+_LOT = "format('%s of %s nano-dollars for %s, %s', {account}, {amount}, {team}, {source})"
 _FOUND = _LOT.format(
-    account="g.account", amount="g.amount_nanousd", team="g.team_id", source="quote_literal(g.source)"
+    account="g.account",
+    amount="g.amount_nanousd",
+    team=names.team("g.team_id"),
+    source="quote_literal(g.source)",
 )
 _BOUGHT = _LOT.format(
     account="p.account",
     amount="p.amount_nanousd",
-    team="p.team_id",
+    team=names.team("p.team_id"),
     source="quote_literal('purchase:' || p.id)",
 )
 _GIVEN = _LOT.format(
     account="'balance'",
     amount="v.amount_nanousd",
-    team="t.id",
+    team=names.team("t.id"),
     source="quote_literal('invite ' || i.stripe_id)",
 )
 
@@ -54,8 +59,8 @@ WHERE {_GIVEN} <> {_FOUND}
 ORDER BY i.id
 """  # noqa: S608
 
-_LOTS = """
-SELECT format('source of lot %s', g.id), 'something that was paid', quote_literal(g.source)
+_LOTS = f"""
+SELECT format('source of %s', {names.lot("g.id")}), 'something that was paid', quote_literal(g.source)
 FROM quota_creditgrant g
 WHERE (g.source LIKE 'purchase:%' AND NOT EXISTS (
         SELECT 1 FROM billing_creditpurchase p WHERE p.lot_id = g.id AND p.state = 'paid'
@@ -64,4 +69,4 @@ WHERE (g.source LIKE 'purchase:%' AND NOT EXISTS (
         SELECT 1 FROM billing_invitevoucher v WHERE v.lot_id = g.id
     ))
 ORDER BY g.id
-"""
+"""  # noqa: S608

@@ -30,8 +30,7 @@ from quota.selectors.balance import account_balance
 from quota.selectors.kept import calls_kept_since
 from quota.selectors.roster import RosterRow, members_of, rows_of
 from quota.selectors.seats import free_seats
-from quota.selectors.shown_bars import LONGEST
-from quota.selectors.usage_bar import UsageBar, usage_bars
+from quota.selectors.shown_bars import LONGEST, ShownBar, shown_bars
 from quota.selectors.usage_then import UsageThen, usage_then
 from quota.services.refusals import KEPT_FOR
 from teams.models import (
@@ -49,6 +48,13 @@ from teams.models import (
 )
 
 MOST = 15
+
+
+def bars_now(members: Sequence[Membership], now: datetime) -> list[tuple[ShownBar, int | None]]:
+    """The bars of live memberships as somebody else sees them, each with the number of its seat."""
+    found = shown_bars(members, now, viewer_id=0)
+    numbers = Seat.objects.numbers(shown.bar.seat_id for shown in found)
+    return [(shown, numbers[shown.bar.seat_id] if shown.bar.seat_id else None) for shown in found]
 
 
 @dataclass(frozen=True)
@@ -115,11 +121,14 @@ class Person:
         return since if since and self.moment and self.moment < since + LONGEST else None
 
     @cached_property
-    def bars(self) -> list[tuple[UsageBar | UsageThen, int | None]]:
-        """Each with the number of its seat, if there is one."""
-        found: Sequence[UsageBar] | Sequence[UsageThen] = (
-            usage_bars(self.live, self.now) if self.moment is None else usage_then(self.then, self.moment)
-        )
+    def bars(self) -> list[tuple[ShownBar, int | None]]:
+        """Those of now, each with the number of its seat, if there is one."""
+        return bars_now(self.live, self.now)
+
+    @cached_property
+    def bars_then(self) -> list[tuple[UsageThen, int | None]]:
+        """The same as at the moment."""
+        found = usage_then(self.then, self.until)
         numbers = Seat.objects.numbers(bar.seat_id for bar in found)
         return [(bar, numbers[bar.seat_id] if bar.seat_id else None) for bar in found]
 

@@ -36,7 +36,9 @@ class CampaignAsked:
 
 
 @one_transaction()
-def ask_campaign(*, request: UUID, asked: CampaignAsked, at: datetime, by: User) -> InviteCampaign:
+def ask_campaign(
+    *, request: UUID, asked: CampaignAsked, reason: str = "", at: datetime, by: User
+) -> InviteCampaign:
     """The campaign, which is in force once Stripe knows its discount; the same request again gives the same
     one. Raises InvalidValue, and CampaignOverlaps where another one is in force at some moment of it.
     """
@@ -63,6 +65,7 @@ def ask_campaign(*, request: UUID, asked: CampaignAsked, at: datetime, by: User)
         "duration": asked.duration,
         "voucher": campaign.voucher,
         "voucher_days": asked.voucher_days,
+        **because(reason),
     }
     record(team=None, by=by, action="campaign.asked", subject=campaign.title, details=details, at=at)
     return campaign
@@ -103,13 +106,16 @@ def attach_promotion(*, campaign: InviteCampaign, promotion: Promotion, at: date
 
 
 @one_transaction()
-def set_words(*, campaign: InviteCampaign, words: Words, at: datetime, by: User) -> InviteCampaign:
+def set_words(
+    *, campaign: InviteCampaign, words: Words, reason: str = "", at: datetime, by: User
+) -> InviteCampaign:
     """What people read of it from now on. Its shares stay as they were said. Raises InvalidValue."""
     _check_words(words)
     campaign = InviteCampaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     campaign.words = {language: dict(said) for language, said in words.items()}
     campaign.save(update_fields=["words"])
-    record(team=None, by=by, action="campaign.words_set", subject=campaign.title, at=at)
+    details = because(reason)
+    record(team=None, by=by, action="campaign.words_set", subject=campaign.title, details=details, at=at)
     return campaign
 
 

@@ -16,12 +16,14 @@ from tokenplan.kit.transactions import one_transaction, refused_by
 
 
 @one_transaction()
-def draft_version(*, terms: VersionTerms, amounts: Amounts | None, at: datetime, by: User | None) -> Plan:
+def draft_version(
+    *, terms: VersionTerms, amounts: Amounts | None, reason: str = "", at: datetime, by: User | None
+) -> Plan:
     """The draft of a plan's next version with these prices; without any, it has those of the newest version.
 
     What is on sale stays so. Raises PlanDraftExists where the plan has a draft.
     """
-    draft = plans.draft_plan(terms=terms, at=at, by=by)
+    draft = plans.draft_plan(terms=terms, reason=reason, at=at, by=by)
     # After the lock of all versions: one that was just published is the newest.
     newest = Plan.objects.published().filter(code=terms.code).order_by("-version").first()
     if amounts is None and newest:
@@ -33,17 +35,23 @@ def draft_version(*, terms: VersionTerms, amounts: Amounts | None, at: datetime,
 
 @one_transaction()
 def change_draft(
-    *, plan: Plan, terms: VersionTerms, amounts: Amounts | None, at: datetime, by: User | None
+    *,
+    plan: Plan,
+    terms: VersionTerms,
+    amounts: Amounts | None,
+    reason: str = "",
+    at: datetime,
+    by: User | None,
 ) -> Plan:
     """The draft says this and costs this from now on; without prices, what it did. Raises PlanPublished."""
-    draft = plans.change_draft(plan=plan, terms=terms, at=at, by=by)
+    draft = plans.change_draft(plan=plan, terms=terms, reason=reason, at=at, by=by)
     if amounts is not None and amounts != amounts_of(draft):
         _price(draft, amounts, at)
     return draft
 
 
 @one_transaction()
-def put_on_sale(*, plan: Plan, digest: str, at: datetime, by: User | None) -> Plan:
+def put_on_sale(*, plan: Plan, digest: str, reason: str = "", at: datetime, by: User | None) -> Plan:
     """The draft goes on sale, and the version before it off, once Stripe knows both its prices.
 
     Raises PlanPublished, and PlanDraftChanged where the draft says something else than was shown, or has
@@ -54,7 +62,7 @@ def put_on_sale(*, plan: Plan, digest: str, at: datetime, by: User | None) -> Pl
     if draft.prices.filter(stripe_id=None).exists():
         raise PlanDraftChanged
     with refused_by(a_plan_on_sale_has_both_prices=PlanNotPriced):
-        return plans.put_on_sale(plan=draft, at=at, by=by)
+        return plans.put_on_sale(plan=draft, reason=reason, at=at, by=by)
 
 
 def _price(draft: Plan, amounts: Amounts, at: datetime) -> None:

@@ -62,7 +62,9 @@ class PromotionTerms:
 
 
 @one_transaction()
-def ask_promotion(*, asked: PromotionAsked, terms: PromotionTerms, at: datetime, by: User) -> None:
+def ask_promotion(
+    *, asked: PromotionAsked, terms: PromotionTerms, reason: str = "", at: datetime, by: User
+) -> None:
     """Records who asked for the code. Raises InvalidValue for values that cannot be, or that Stripe would
     refuse.
     """
@@ -91,6 +93,7 @@ def ask_promotion(*, asked: PromotionAsked, terms: PromotionTerms, at: datetime,
         "max_redemptions": asked.max_redemptions,
         "expires_at": asked.expires_at.isoformat() if asked.expires_at else None,
         **terms.as_details(),
+        **because(reason),
     }
     record(team=None, by=by, action="promotion.asked", subject=asked.code, details=details, at=at)
 
@@ -105,7 +108,9 @@ def _check_terms(terms: PromotionTerms, expires_at: datetime | None) -> None:
 
 
 @one_transaction()
-def set_terms(*, promotion: Promotion, terms: PromotionTerms, at: datetime, by: User) -> Promotion:
+def set_terms(
+    *, promotion: Promotion, terms: PromotionTerms, reason: str = "", at: datetime, by: User
+) -> Promotion:
     """From now on the code is for this. What it is for, and whether only for a first purchase, is said once,
     since Stripe keeps that too and changes it no more. Raises InvalidValue.
     """
@@ -121,7 +126,7 @@ def set_terms(*, promotion: Promotion, terms: PromotionTerms, at: datetime, by: 
     row.once_a_team, row.starts_at, row.listed = terms.once_a_team, terms.starts_at, terms.listed
     row.words = {language: dict(words) for language, words in terms.words.items()}
     row.save(update_fields=["scope", "first_purchase", "once_a_team", "starts_at", "listed", "words"])
-    details = terms.as_details()
+    details = {**terms.as_details(), **because(reason)}
     record(team=None, by=by, action="promotion.terms_set", subject=row.code, details=details, at=at)
     return row
 

@@ -15,11 +15,14 @@ from billing.workflows.batches import work_each
 from teams.models import User
 
 
-def open_campaign(*, request: UUID, asked: CampaignAsked, at: datetime, by: User) -> InviteCampaign:
+def open_campaign(
+    *, request: UUID, asked: CampaignAsked, reason: str = "", at: datetime, by: User
+) -> InviteCampaign:
     """A campaign; the same request again gives the same one. Where Stripe does not answer, it is in force
     once the sweep has asked again. Raises what `ask_campaign` does, and what Stripe says.
     """
-    return put_to_stripe(campaign=campaigns.ask_campaign(request=request, asked=asked, at=at, by=by), at=at)
+    campaign = campaigns.ask_campaign(request=request, asked=asked, reason=reason, at=at, by=by)
+    return put_to_stripe(campaign=campaign, at=at)
 
 
 def put_to_stripe(*, campaign: InviteCampaign, at: datetime) -> InviteCampaign:

@@ -11,7 +11,7 @@ from quota.models import Plan
 from teams.models import User
 
 
-def publish_plan(*, plan: Plan, digest: str, at: datetime, by: User | None) -> Plan:
+def publish_plan(*, plan: Plan, digest: str, reason: str = "", at: datetime, by: User | None) -> Plan:
     """The draft that `digest` stands for is on sale, and the version before it off.
 
     Whatever ends it before its last step, the version before stays on sale, and publishing again goes on.
@@ -20,4 +20,4 @@ def publish_plan(*, plan: Plan, digest: str, at: datetime, by: User | None) -> P
     draft = publication(plan, at).draft
     refuse_another_draft(draft, digest)
     publish_draft_prices(draft)
-    return put_on_sale(plan=draft, digest=digest, at=at, by=by)
+    return put_on_sale(plan=draft, digest=digest, reason=reason, at=at, by=by)

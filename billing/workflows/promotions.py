@@ -18,13 +18,19 @@ PRODUCTS = {Promotion.Scope.CREDITS: [CREDITS_PRODUCT], Promotion.Scope.BALANCE:
 
 
 def create_promotion(
-    *, request: UUID, asked: PromotionAsked, terms: PromotionTerms, at: datetime, by: User
+    *,
+    request: UUID,
+    asked: PromotionAsked,
+    terms: PromotionTerms,
+    reason: str = "",
+    at: datetime,
+    by: User,
 ) -> Promotion:
     """A code that can be redeemed once it has begun; the same request again gives the same one. After a crash
     it is for nothing until the request is repeated, or its terms are set. Raises InvalidValue, and what
     Stripe says: StripeRefused for a code that is in use.
     """
-    promotions.ask_promotion(asked=asked, terms=terms, at=at, by=by)
+    promotions.ask_promotion(asked=asked, terms=terms, reason=reason, at=at, by=by)
     # A form that was corrected and sent again asks for something else.
     once = uuid5(request, repr((asked, terms.scope, terms.first_purchase)))
     # Of seats no products are named: each new version of a plan is another one, which a coupon made before
@@ -51,7 +57,7 @@ def create_promotion(
     )
     promotions.apply_promotion(fetched=fetched)
     made = Promotion.objects.get(stripe_id=fetched.value.id)
-    return promotions.set_terms(promotion=made, terms=terms, at=at, by=by)
+    return promotions.set_terms(promotion=made, terms=terms, reason=reason, at=at, by=by)
 
 
 def set_promotion_active(

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from quota.models import Reservation
-from quota.models.usage import LAPSED
+from quota.models.reservations import LAPSED
 
 SEE_DETAIL = _("The detail says what was wrong.")
 

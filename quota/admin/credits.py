@@ -25,13 +25,16 @@ class LotChangeForm(forms.Form):
     """A refund takes from a lot what the payer got back; an adjustment corrects it either way."""
 
     kind = forms.ChoiceField(
+        label=_("Kind"),
         choices=[
             (CreditLedgerEntry.Kind.REFUND.value, _("Refund: take")),
             (CreditLedgerEntry.Kind.ADJUSTMENT.value, _("Adjustment: give or take")),
-        ]
+        ],
     )
     amount = CreditsField(label=_("Credits"), help_text=_("With a minus to take."))
-    cause = forms.CharField(max_length=200, help_text=_("Goes into the ledger and the audit log."))
+    cause = forms.CharField(
+        label=_("Reason"), max_length=200, help_text=_("Goes into the ledger and the audit log.")
+    )
 
     def __init__(self, lot: CreditGrant, data: Any) -> None:
         super().__init__(data)

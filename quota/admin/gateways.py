@@ -37,11 +37,11 @@ from tokenplan.kit.admin import (
 from tokenplan.kit.pages import attempt_form
 
 
-class GatewayForm(forms.Form):
-    name = forms.CharField(max_length=100)
+class GatewayForm(ReasonForm):
+    name = forms.CharField(label=_("Name"), max_length=100)
 
 
-class ReplaceForm(forms.Form):
+class ReplaceForm(ReasonForm):
     """`overlap_hours`: how long the credentials before the new one work on. `request` is made with the form
     and kept in it, so that a page that is loaded again makes nothing more.
     """
@@ -52,13 +52,11 @@ class ReplaceForm(forms.Form):
     request = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, gateway: Gateway, data: Any) -> None:
-        super().__init__(data, initial={"request": uuid4()})
+        super().__init__(gateway, data, initial={"request": uuid4()})
 
 
 class EndForm(ReasonForm):
     """Which credential stops working at once, and why."""
-
-    field_order = ("credential", "reason")
 
     credential = forms.ModelChoiceField(label=_("Credential"), queryset=GatewayCredential.objects.none())
 
@@ -68,7 +66,7 @@ class EndForm(ReasonForm):
         self.fields["credential"].queryset = choices  # type: ignore[attr-defined]
 
 
-class LimitsForm(forms.Form):
+class LimitsForm(ReasonForm):
     """How long the holds of the gateway live."""
 
     max_lifetime_seconds = forms.IntegerField(
@@ -87,7 +85,8 @@ class LimitsForm(forms.Form):
     )
 
     def __init__(self, gateway: Gateway, data: Any) -> None:
-        super().__init__(data, initial={name: getattr(gateway, name) for name in self.base_fields})
+        limits = ("max_lifetime_seconds", "flush_seconds", "charge_hold")
+        super().__init__(gateway, data, initial={name: getattr(gateway, name) for name in limits})
 
 
 def _set_limits(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) -> str:
@@ -103,7 +102,12 @@ def _end(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) ->
 def _replace(gateway: Gateway, values: Mapping[str, Any], by: User, at: datetime) -> str:
     overlap = timedelta(hours=values["overlap_hours"])
     return gateways.replace_credentials(
-        gateway=gateway, overlap=overlap, request=values["request"], at=at, by=by
+        gateway=gateway,
+        overlap=overlap,
+        request=values["request"],
+        reason=values["reason"],
+        at=at,
+        by=by,
     )[1]
 
 
@@ -143,13 +147,13 @@ class GatewayAdmin(VerbsAdmin[Gateway]):
         """Makes a gateway, and shows its credential: on this answer, and never again."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = GatewayForm(request.POST or None)
+        form = GatewayForm(None, request.POST or None)
         at = timezone.now()
         back = reverse("admin:quota_gateway_changelist")
         if request.method == "POST":
             made = attempt_form(
                 form,
-                lambda: gateways.create_gateway(name=form.cleaned_data["name"], at=at, by=operator(request)),
+                lambda: gateways.create_gateway(**form.cleaned_data, at=at, by=operator(request)),
             )
             if made:
                 gateway, text = made.value

@@ -25,9 +25,9 @@ from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, Verb,
 class EntitlementForm(forms.Form):
     """Another plan, or another end, for a seat, from now on."""
 
-    plan = forms.ModelChoiceField(Plan.objects.order_by("rank", "-version"))
+    plan = forms.ModelChoiceField(Plan.objects.order_by("rank", "-version"), label=_("Plan"))
     ends_at = MomentField(label=_("Until"), help_text=UNTIL)
-    reason = forms.CharField(max_length=150, help_text=_("Goes into the audit log."))
+    reason = forms.CharField(label=_("Reason"), max_length=150, help_text=_("Goes into the audit log."))
 
     def __init__(self, seat: Seat, data: Any) -> None:
         super().__init__(data)

@@ -31,10 +31,12 @@ from tokenplan.kit.transactions import one_transaction
 class SeatGrantForm(forms.Form):
     """A seat for a Team, and whom to give it to."""
 
-    plan = forms.ModelChoiceField(Plan.objects.sellable().order_by("rank"))
+    plan = forms.ModelChoiceField(Plan.objects.sellable().order_by("rank"), label=_("Plan"))
     ends_at = MomentField(label=_("Until"), help_text=UNTIL)
-    holder = forms.ModelChoiceField(Membership.objects.none(), required=False, empty_label=_("Nobody yet"))
-    reason = forms.CharField(max_length=150, help_text=_("Goes into the audit log."))
+    holder = forms.ModelChoiceField(
+        Membership.objects.none(), label=_("Holder"), required=False, empty_label=_("Nobody yet")
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=150, help_text=_("Goes into the audit log."))
 
     def __init__(self, team: Team, data: Any) -> None:
         super().__init__(data)
@@ -51,7 +53,9 @@ class CreditsGrantForm(forms.Form):
 
     credits = CreditsField(label=_("Credits"))
     expires_at = MomentField(label=_("Expires"), help_text=_("In UTC. Empty: in 365 days."))
-    reason = forms.CharField(max_length=150, help_text=_("Goes into the ledger and the audit log."))
+    reason = forms.CharField(
+        label=_("Reason"), max_length=150, help_text=_("Goes into the ledger and the audit log.")
+    )
 
     def __init__(self, team: Team, data: Any) -> None:
         super().__init__(data)
@@ -62,7 +66,9 @@ class VoucherForm(forms.Form):
 
     amount = UsdField(label=_("Dollars"))
     expires_at = MomentField(label=_("Expires"), required=True, help_text=_("In UTC."))
-    reason = forms.CharField(max_length=150, help_text=_("Goes into the ledger and the audit log."))
+    reason = forms.CharField(
+        label=_("Reason"), max_length=150, help_text=_("Goes into the ledger and the audit log.")
+    )
 
     def __init__(self, team: Team, data: Any) -> None:
         super().__init__(data)

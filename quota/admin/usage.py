@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from quota.admin.advice import REFUSED, SEE_DETAIL, of_hold
 from quota.hot_path.catalog import windows_then
 from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
-from quota.models.usage import LAPSED, OWN_DRAW
+from quota.models.reservations import LAPSED
+from quota.models.usage import OWN_DRAW
 from quota.money import credits_text, usd_text
 from quota.services.corrections import correct_charge
 from teams.models import User

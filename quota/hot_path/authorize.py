@@ -18,7 +18,7 @@ from quota.hot_path.refusals import no_room
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import LAST_USED_RESOLUTION, CallState, id_and_kind_of, locked_call_state
 from quota.models import Gateway, RequestId, Reservation
-from quota.models.usage import LAPSED
+from quota.models.reservations import LAPSED
 from quota.windows import QuotaWindow
 from teams import keytext
 from teams.errors import KeyInvalid

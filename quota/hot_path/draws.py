@@ -21,7 +21,7 @@ from quota.hot_path.charges import AfterDraw, Call, HeldParts, call_of_hold, rec
 from quota.hot_path.lapses import charge_at_end, reopen
 from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.models import Gateway, KeptCalls, Reservation, UsageEvent
-from quota.models.usage import LAPSED
+from quota.models.reservations import LAPSED
 from quota.pricing import Charge, charge
 from tokenplan.kit.errors import InvalidValue
 

@@ -22,7 +22,7 @@ from quota.pricing import estimated
 from teams.errors import KeyInvalid
 from tokenplan.kit.errors import InvalidValue
 
-# However often it is lengthened: among older ids nobody looks for open holds (quota/models/usage.py).
+# However often it is lengthened: among older ids nobody looks for open holds (quota/models/reservations.py).
 LONGEST_LIFE = timedelta(days=30)
 
 

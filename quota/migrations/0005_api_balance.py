@@ -37,17 +37,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='creditgrant',
             name='account',
-            field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7),
+            field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7, verbose_name='account'),
         ),
         migrations.AddField(
             model_name='creditledgerentry',
             name='account',
-            field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7),
+            field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7, verbose_name='account'),
         ),
         migrations.AddField(
             model_name='owedusage',
             name='account',
-            field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7),
+            field=models.CharField(choices=[('credits', 'Credits'), ('balance', 'API balance')], db_default='credits', default='credits', max_length=7, verbose_name='account'),
         ),
         migrations.AddField(
             model_name='teamcredits',
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='creditgrant',
             name='expires_at',
-            field=models.DateTimeField(blank=True, help_text='Empty: never.', null=True),
+            field=models.DateTimeField(blank=True, help_text='Empty: never.', null=True, verbose_name='expires at'),
         ),
         migrations.AlterField(
             model_name='creditledgerentry',

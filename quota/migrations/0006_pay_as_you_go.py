@@ -182,12 +182,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='reservation',
             name='from_balance_nanousd',
-            field=models.BigIntegerField(db_default=0, default=0),
+            field=models.BigIntegerField(db_default=0, default=0, verbose_name='from the API balance, in nano-dollars'),
         ),
         migrations.AddField(
             model_name='reservation',
             name='left_balance_nanousd',
-            field=models.BigIntegerField(db_default=0, default=0, help_text='What draws have left of the API balance part.'),
+            field=models.BigIntegerField(db_default=0, default=0, help_text='What draws have left of the API balance part.', verbose_name='left of the API balance, in nano-dollars'),
         ),
         migrations.AddField(
             model_name='usageevent',

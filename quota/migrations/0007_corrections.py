@@ -34,12 +34,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='usageevent',
             name='is_undo',
-            field=models.BooleanField(default=False),
+            field=models.BooleanField(default=False, verbose_name='undoes a charge'),
         ),
         migrations.AlterField(
             model_name='creditledgerentry',
             name='kind',
-            field=models.CharField(choices=[('purchase', 'Purchase'), ('voucher', 'Voucher'), ('use', 'Use'), ('expiry', 'Expiry'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('correction', 'Correction of a charge')], max_length=10),
+            field=models.CharField(choices=[('purchase', 'Purchase'), ('voucher', 'Voucher'), ('use', 'Use'), ('expiry', 'Expiry'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('correction', 'Correction of a charge')], max_length=10, verbose_name='kind'),
         ),
         migrations.AddConstraint(
             model_name='creditledgerentry',

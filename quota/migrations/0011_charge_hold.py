@@ -19,12 +19,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='reservation',
             name='charges_at',
-            field=models.DateTimeField(blank=True, help_text='What is left of it then is charged as estimated, and not let go before.', null=True),
+            field=models.DateTimeField(blank=True, help_text='What is left of it then is charged as estimated, and not let go before.', null=True, verbose_name='is charged at'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='expired',
-            field=models.BooleanField(default=False, help_text='Released, or charged, by a sweep and not by the gateway.'),
+            field=models.BooleanField(default=False, help_text='Released, or charged, by a sweep and not by the gateway.', verbose_name='lapsed'),
         ),
         migrations.AddIndex(
             model_name='reservation',

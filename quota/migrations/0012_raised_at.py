@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='reservation',
             name='raised_at',
-            field=models.DateTimeField(blank=True, help_text='Draws of before then find no more room than there is.', null=True),
+            field=models.DateTimeField(blank=True, help_text='Draws of before then find no more room than there is.', null=True, verbose_name='raised at'),
         ),
     ]

@@ -21,52 +21,52 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='reservation',
             name='api_key',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.apikey'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.apikey', verbose_name='API key'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='api_text',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.apikeytext'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.apikeytext', verbose_name='text of the API key'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='gateway',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.gateway'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.gateway', verbose_name='gateway'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='key',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.subscriptionkey'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.subscriptionkey', verbose_name='Subscription Key'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='membership',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.membership'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.membership', verbose_name='membership'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='plan',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.plan'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.plan', verbose_name='plan'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='rate_card',
-            field=models.ForeignKey(db_constraint=False, db_index=False, help_text='What the call was estimated by, and will be charged by.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.ratecard'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, help_text='What the call was estimated by, and will be charged by.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.ratecard', verbose_name='rate card'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='seat',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.seat'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.seat', verbose_name='seat'),
         ),
         migrations.AlterField(
             model_name='reservation',
             name='team',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.team'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.team', verbose_name='Team'),
         ),
         migrations.AlterField(
             model_name='usageevent',
             name='api_key',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.apikey'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.apikey', verbose_name='API key'),
         ),
         migrations.AlterField(
             model_name='usageevent',
@@ -76,37 +76,37 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='usageevent',
             name='gateway',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.gateway'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.gateway', verbose_name='gateway'),
         ),
         migrations.AlterField(
             model_name='usageevent',
             name='key',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.subscriptionkey'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.subscriptionkey', verbose_name='Subscription Key'),
         ),
         migrations.AlterField(
             model_name='usageevent',
             name='membership',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.membership'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.membership', verbose_name='membership'),
         ),
         migrations.AlterField(
             model_name='usageevent',
             name='plan',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.plan'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='quota.plan', verbose_name='plan'),
         ),
         migrations.AlterField(
             model_name='usageevent',
             name='reservation',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='draws', to='quota.reservation'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='draws', to='quota.reservation', verbose_name='hold'),
         ),
         migrations.AlterField(
             model_name='usageevent',
             name='seat',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.seat'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.seat', verbose_name='seat'),
         ),
         migrations.AlterField(
             model_name='usageevent',
             name='team',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.team'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='teams.team', verbose_name='Team'),
         ),
         migrations.RunSQL(
             """
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='reservation',
             name='id',
-            field=models.UUIDField(default=quota.ids.new_id, editable=False, primary_key=True, serialize=False),
+            field=models.UUIDField(default=quota.ids.new_id, editable=False, primary_key=True, serialize=False, verbose_name='id'),
         ),
         migrations.AlterField(
             model_name='usageevent',

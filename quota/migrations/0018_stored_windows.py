@@ -25,9 +25,9 @@ ALTER TABLE quota_usageevent ALTER COLUMN windows_before SET STATISTICS 0, ALTER
 """
 
 
-def kept():
+def kept(**said):
     return django.contrib.postgres.fields.ArrayField(
-        base_field=models.BigIntegerField(null=True), default=list, size=None
+        base_field=models.BigIntegerField(null=True), default=list, size=None, **said
     )
 
 
@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             # Back would need the limits of each plan: a data folder goes forward alone.
             migrations.RunSQL.noop,
             state_operations=[
-                migrations.AlterField(model_name='reservation', name='windows', field=kept()),
+                migrations.AlterField(model_name='reservation', name='windows', field=kept(verbose_name='windows')),
                 migrations.AlterField(model_name='usageevent', name='windows_before', field=kept()),
                 migrations.AlterField(model_name='usageevent', name='windows_after', field=kept()),
             ],

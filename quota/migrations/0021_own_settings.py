@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             model_name="creditaccess",
             name="own_month_cap_nanousd",
             field=models.BigIntegerField(
-                blank=True, help_text="The member's own, of a calendar month in UTC; empty: none.", null=True
+                blank=True, help_text="The member's own, of a calendar month in UTC; empty: none.", null=True, verbose_name='the member’s own cap, in nano-dollars'
             ),
         ),
         migrations.AddField(

@@ -175,17 +175,17 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="creditledgerentry",
             name="event",
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="credit_entries", to="quota.usageevent"),
+            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="credit_entries", to="quota.usageevent", verbose_name='charge'),
         ),
         migrations.AlterField(
             model_name="owedusage",
             name="event",
-            field=models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name="owed", serialize=False, to="quota.usageevent"),
+            field=models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name="owed", serialize=False, to="quota.usageevent", verbose_name='charge'),
         ),
         migrations.AlterField(
             model_name="usageevent",
             name="corrects",
-            field=models.ForeignKey(db_constraint=False, db_index=False, help_text="A charge that was wrong: this one undoes it, or charges what is right.", null=True, on_delete=django.db.models.deletion.PROTECT, related_name="corrections", to="quota.usageevent"),
+            field=models.ForeignKey(db_constraint=False, db_index=False, help_text="A charge that was wrong: this one undoes it, or charges what is right.", null=True, on_delete=django.db.models.deletion.PROTECT, related_name="corrections", to="quota.usageevent", verbose_name='charge that it corrects'),
         ),
         migrations.AddConstraint(
             model_name="reservation",

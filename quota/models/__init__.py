@@ -29,8 +29,9 @@ from quota.models.progress import (
 )
 from quota.models.quarantine import QuarantinedRow
 from quota.models.refusals import RefusalCount, RefusedCall
+from quota.models.reservations import Reservation
 from quota.models.rollups import TagRollup, UsageRollup, UsageStraggler, UsageWatermark
-from quota.models.usage import Reservation, UsageEvent
+from quota.models.usage import UsageEvent
 
 __all__ = [
     "Account",

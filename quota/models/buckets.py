@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
 from teams.models import Seat, Team
@@ -41,19 +42,23 @@ class ClosedWindow(models.Model):
     Derived from the buckets; a late event rewrites it.
     """
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="closed_windows")
-    name = models.CharField(max_length=20)
-    rule = models.CharField(max_length=40)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    limit_nanousd = models.BigIntegerField()
-    used_nanousd = models.BigIntegerField()
-    written_at = models.DateTimeField()
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(
+        Seat, verbose_name=_("seat"), on_delete=models.PROTECT, related_name="closed_windows"
+    )
+    name = models.CharField(_("name"), max_length=20)
+    rule = models.CharField(_("rule"), max_length=40)
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(_("ends at"))
+    limit_nanousd = models.BigIntegerField(_("limit in nano-dollars"))
+    used_nanousd = models.BigIntegerField(_("used, in nano-dollars"))
+    written_at = models.DateTimeField(_("written at"))
 
     objects = querysets.ClosedWindowQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("closed window")
+        verbose_name_plural = _("closed windows")
         constraints = [
             models.UniqueConstraint(fields=["seat", "rule", "starts_at"], name="a_window_closes_once"),
             models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_closed_window_is_not_negative"),

@@ -16,18 +16,26 @@ class BulkAction(models.Model):
     It is open until all its lines are worked, or somebody stopped it.
     """
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="bulk_actions")
-    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    verb = models.CharField(max_length=20, help_text=_("What is done to each; invite: a line is an address."))
-    plan_code = models.SlugField(max_length=30, blank=True, default="")
-    month_cap_nanousd = models.BigIntegerField(null=True, blank=True)
-    created_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-    stopped_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="bulk_actions"
+    )
+    by = models.ForeignKey(User, verbose_name=_("started by"), on_delete=models.PROTECT, related_name="+")
+    verb = models.CharField(
+        _("action"), max_length=20, help_text=_("What is done to each; invite: a line is an address.")
+    )
+    plan_code = models.SlugField(_("plan"), max_length=30, blank=True, default="")
+    month_cap_nanousd = models.BigIntegerField(_("monthly cap in nano-dollars"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    stopped_by = models.ForeignKey(
+        User, verbose_name=_("stopped by"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     objects = querysets.BulkActionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("bulk action")
+        verbose_name_plural = _("bulk actions")
         constraints = [
             models.UniqueConstraint(
                 fields=["team"], condition=Q(ended_at=None), name="a_team_has_one_open_bulk_action"

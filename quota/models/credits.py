@@ -43,24 +43,29 @@ class CreditGrant(models.Model):
     Credits expire. Of the API balance, what was bought does not; a voucher does, and is drawn first.
     """
 
+    id = models.BigAutoField(_("id"), primary_key=True)
     account = models.CharField(
-        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+        _("account"), max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
     )
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_grants")
-    amount_nanousd = models.BigIntegerField()
-    remaining_nanousd = models.BigIntegerField()
-    granted_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: never."))
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="credit_grants"
+    )
+    amount_nanousd = models.BigIntegerField(_("amount in nano-dollars"))
+    remaining_nanousd = models.BigIntegerField(_("left, in nano-dollars"))
+    granted_at = models.DateTimeField(_("granted at"))
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True, help_text=_("Empty: never."))
     frozen_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("A disputed payment: not to be drawn from.")
+        _("frozen at"), null=True, blank=True, help_text=_("A disputed payment: not to be drawn from.")
     )
     source = models.CharField(
-        max_length=200, unique=True, help_text=_("What caused it; granted once per source.")
+        _("source"), max_length=200, unique=True, help_text=_("What caused it; granted once per source.")
     )
 
     objects = querysets.CreditGrantQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("lot")
+        verbose_name_plural = _("lots")
         constraints = [
             models.UniqueConstraint(fields=["team", "id"], name="credit_grant_in_team"),
             models.CheckConstraint(
@@ -118,25 +123,41 @@ class CreditLedgerEntry(models.Model):
     CORRECTED = "a charge that was corrected"
 
     account = models.CharField(
-        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+        _("account"), max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
     )
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_entries")
-    grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="entries")
-    kind = models.CharField(max_length=10, choices=Kind)
-    amount_nanousd = models.BigIntegerField(help_text=_("Signed: what the lot gained."))
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="credit_entries"
+    )
+    grant = models.ForeignKey(
+        CreditGrant, verbose_name=_("lot"), on_delete=models.PROTECT, related_name="entries"
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    amount_nanousd = models.BigIntegerField(
+        _("amount in nano-dollars"), help_text=_("Signed: what the lot gained.")
+    )
     # An old call may no longer be kept, and its entry is.
     event = models.ForeignKey(
-        UsageEvent, null=True, on_delete=models.PROTECT, db_constraint=False, related_name="credit_entries"
+        UsageEvent,
+        verbose_name=_("charge"),
+        null=True,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        related_name="credit_entries",
     )
-    membership = models.ForeignKey(Membership, null=True, on_delete=models.PROTECT, related_name="+")
-    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
-    cause = models.CharField(max_length=200)
-    at = models.DateTimeField()
+    membership = models.ForeignKey(
+        Membership, verbose_name=_("membership"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    by = models.ForeignKey(
+        User, verbose_name=_("done by"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    cause = models.CharField(_("cause"), max_length=200)
+    at = models.DateTimeField(_("happened at"))
 
     objects = querysets.CreditLedgerQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = _("credit ledger entries")
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind__in=["purchase", "voucher", "correction"], amount_nanousd__gt=0)
@@ -198,17 +219,27 @@ class CreditAccess(models.Model):
     """
 
     membership = models.OneToOneField(
-        Membership, primary_key=True, on_delete=models.PROTECT, related_name="credit_access"
+        Membership,
+        verbose_name=_("membership"),
+        primary_key=True,
+        on_delete=models.PROTECT,
+        related_name="credit_access",
     )
-    allowed = models.BooleanField(default=False)
+    allowed = models.BooleanField(_("allowed"), default=False)
     overflow = models.CharField(
-        max_length=10, choices=[("never", _("never")), ("allow", _("allow"))], default="allow"
+        _("overflow"), max_length=10, choices=[("never", _("never")), ("allow", _("allow"))], default="allow"
     )
     granted_month_cap_nanousd = models.BigIntegerField(
-        null=True, blank=True, help_text=_("Of a calendar month in UTC; empty: none.")
+        _("cap that was granted, in nano-dollars"),
+        null=True,
+        blank=True,
+        help_text=_("Of a calendar month in UTC; empty: none."),
     )
     own_month_cap_nanousd = models.BigIntegerField(
-        null=True, blank=True, help_text=_("The member's own, of a calendar month in UTC; empty: none.")
+        _("the member’s own cap, in nano-dollars"),
+        null=True,
+        blank=True,
+        help_text=_("The member's own, of a calendar month in UTC; empty: none."),
     )
     # PostgreSQL's LEAST passes over what is null.
     month_cap_nanousd = models.GeneratedField(
@@ -220,7 +251,8 @@ class CreditAccess(models.Model):
     objects = querysets.CreditAccessQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = _("credit access")
+        verbose_name = _("access to Credits")
+        verbose_name_plural = _("access to Credits")
         constraints = [
             models.CheckConstraint(
                 condition=Q(overflow__in=["never", "allow"]), name="a_member_overflow_policy"
@@ -328,21 +360,31 @@ class OwedUsage(models.Model):
     """
 
     account = models.CharField(
-        max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
+        _("account"), max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS
     )
 
     event = models.OneToOneField(
-        UsageEvent, primary_key=True, on_delete=models.PROTECT, db_constraint=False, related_name="owed"
+        UsageEvent,
+        verbose_name=_("charge"),
+        primary_key=True,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        related_name="owed",
     )
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
-    owed_nanousd = models.BigIntegerField()
-    left_nanousd = models.BigIntegerField(help_text=_("Neither paid nor waived yet."))
-    waived_nanousd = models.BigIntegerField(default=0)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    membership = models.ForeignKey(
+        Membership, verbose_name=_("membership"), on_delete=models.PROTECT, related_name="+"
+    )
+    owed_nanousd = models.BigIntegerField(_("owed, in nano-dollars"))
+    left_nanousd = models.BigIntegerField(
+        _("left to pay, in nano-dollars"), help_text=_("Neither paid nor waived yet.")
+    )
+    waived_nanousd = models.BigIntegerField(_("waived, in nano-dollars"), default=0)
 
     objects = querysets.OwedUsageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("owed usage")
         verbose_name_plural = _("owed usage")
         constraints = [
             models.CheckConstraint(

@@ -15,9 +15,9 @@ LONGEST_FLUSH_SECONDS = 3600
 class Gateway(models.Model):
     """A model server that asks and settles. `revoked_at`: none of its credentials works any more."""
 
-    name = models.CharField(max_length=100, unique=True)
-    created_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True, blank=True)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    created_at = models.DateTimeField(_("created at"))
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
     max_lifetime_seconds = models.PositiveIntegerField(
         _("longest lifetime of a hold"), default=86_400, help_text=_("In seconds, from 10 to 604,800.")
     )
@@ -37,6 +37,8 @@ class Gateway(models.Model):
     objects = querysets.GatewayQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("gateway")
+        verbose_name_plural = _("gateways")
         constraints = [
             models.CheckConstraint(
                 condition=Q(
@@ -65,13 +67,17 @@ class GatewayCredential(models.Model):
 
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="credentials")
     token_hash = models.CharField(max_length=64, unique=True)
-    prefix = models.CharField(max_length=12)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
+    prefix = models.CharField(_("beginning"), max_length=12)
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     request = models.UUIDField(null=True, unique=True, editable=False)
 
     objects = querysets.GatewayCredentialQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("credential of a gateway")
+        verbose_name_plural = _("credentials of gateways")
 
     def __str__(self) -> str:
         return f"{self.prefix}…"

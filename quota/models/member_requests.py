@@ -27,13 +27,18 @@ class MemberRequest(models.Model):
     `granted` means that what was asked for, or some of it, was given with the answer: a promise is none.
     """
 
-    message = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
+    message = models.CharField(_("message"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
     closed_by = models.ForeignKey(
-        "teams.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "teams.User",
+        verbose_name=_("closed by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
     )
-    granted = models.BooleanField(null=True)
+    granted = models.BooleanField(_("granted"), null=True)
 
     if TYPE_CHECKING:  # of each kind, so that a Team names its requests by their kind
         membership: models.ForeignKey[Membership, Membership]
@@ -57,15 +62,25 @@ class SeatRequest(MemberRequest):
     then.
     """
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seat_requests")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="seat_requests")
-    plan_code = models.SlugField(max_length=30)
-    seat = models.ForeignKey(Seat, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    seat_plan_code = models.SlugField(max_length=30, blank=True, default="", db_default="")
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="seat_requests"
+    )
+    membership = models.ForeignKey(
+        Membership, verbose_name=_("membership"), on_delete=models.PROTECT, related_name="seat_requests"
+    )
+    plan_code = models.SlugField(_("plan asked for"), max_length=30)
+    seat = models.ForeignKey(
+        Seat, verbose_name=_("seat"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    seat_plan_code = models.SlugField(
+        _("plan of the seat given"), max_length=30, blank=True, default="", db_default=""
+    )
 
     objects = querysets.SeatRequestQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("seat request")
+        verbose_name_plural = _("seat requests")
         constraints = [
             models.UniqueConstraint(
                 fields=["membership"], condition=Q(closed_at=None), name="one_open_seat_request_per_member"
@@ -85,19 +100,31 @@ class SeatRequest(MemberRequest):
 class CreditRequest(MemberRequest):
     """A member asks for access to the Team's Credits. Granted, it says with which overflow and cap."""
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="credit_requests")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="credit_requests")
-    wanted_nanousd = models.BigIntegerField(
-        null=True, blank=True, help_text=_("A calendar month; empty: the member named no number.")
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="credit_requests"
     )
-    overflow = models.CharField(max_length=10, blank=True, default="", db_default="")
+    membership = models.ForeignKey(
+        Membership, verbose_name=_("membership"), on_delete=models.PROTECT, related_name="credit_requests"
+    )
+    wanted_nanousd = models.BigIntegerField(
+        _("monthly cap asked for, in nano-dollars"),
+        null=True,
+        blank=True,
+        help_text=_("A calendar month; empty: the member named no number."),
+    )
+    overflow = models.CharField(_("overflow"), max_length=10, blank=True, default="", db_default="")
     month_cap_nanousd = models.BigIntegerField(
-        null=True, blank=True, help_text=_("What was given; empty on a granted one: no cap.")
+        _("monthly cap given, in nano-dollars"),
+        null=True,
+        blank=True,
+        help_text=_("What was given; empty on a granted one: no cap."),
     )
 
     objects = querysets.CreditRequestQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("Credit request")
+        verbose_name_plural = _("Credit requests")
         constraints = [
             models.UniqueConstraint(
                 fields=["membership"], condition=Q(closed_at=None), name="one_open_credit_request_per_member"

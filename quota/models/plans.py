@@ -26,24 +26,34 @@ class Plan(models.Model):
     version.
     """
 
-    code = models.SlugField(max_length=30)
-    version = models.PositiveIntegerField()
-    name = models.CharField(max_length=50)
-    rank = models.PositiveSmallIntegerField(help_text=_("Order of plans, the smallest first."))
-    agents_min = models.PositiveSmallIntegerField(help_text=_("Guideline of agents at once, from."))
-    agents_max = models.PositiveSmallIntegerField(help_text=_("Guideline of agents at once, to."))
-    agents_enforced = models.BooleanField(
-        default=False, help_text=_("Refuse calls of more agents than the guideline.")
+    code = models.SlugField(_("code of the plan"), max_length=30)
+    version = models.PositiveIntegerField(_("version"))
+    name = models.CharField(_("name"), max_length=50)
+    rank = models.PositiveSmallIntegerField(_("rank"), help_text=_("Order of plans, the smallest first."))
+    agents_min = models.PositiveSmallIntegerField(
+        _("agents, from"), help_text=_("Guideline of agents at once, from.")
     )
-    sellable = models.BooleanField(default=False, help_text=_("On sale. A plan has one such version."))
-    created_at = models.DateTimeField()
+    agents_max = models.PositiveSmallIntegerField(
+        _("agents, to"), help_text=_("Guideline of agents at once, to.")
+    )
+    agents_enforced = models.BooleanField(
+        _("more agents are refused"),
+        default=False,
+        help_text=_("Refuse calls of more agents than the guideline."),
+    )
+    sellable = models.BooleanField(
+        _("on sale"), default=False, help_text=_("On sale. A plan has one such version.")
+    )
+    created_at = models.DateTimeField(_("created at"))
     published_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("When it went on sale. Empty: a draft.")
+        _("published at"), null=True, blank=True, help_text=_("When it went on sale. Empty: a draft.")
     )
 
     objects = querysets.PlanQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("plan")
+        verbose_name_plural = _("plans")
         constraints = [
             models.UniqueConstraint(fields=["code", "version"], name="one_plan_per_code_and_version"),
             models.CheckConstraint(
@@ -84,18 +94,25 @@ class PlanLimit(models.Model):
     """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="limits")
-    name = models.CharField(max_length=20, help_text=_("As the API and the bar call it: 5h, week."))
-    policy = models.CharField(max_length=10, choices=[(p.value, p.value) for p in Policy])
-    length_seconds = models.PositiveIntegerField()
-    anchor = models.DateTimeField(
-        null=True, blank=True, help_text=_("fixed only: any moment, in UTC, at which a window begins.")
+    name = models.CharField(
+        _("name"), max_length=20, help_text=_("As the API and the bar call it: 5h, week.")
     )
-    limit_nanousd = models.BigIntegerField()
+    policy = models.CharField(_("policy"), max_length=10, choices=[(p.value, p.value) for p in Policy])
+    length_seconds = models.PositiveIntegerField(_("length in seconds"))
+    anchor = models.DateTimeField(
+        _("anchor"),
+        null=True,
+        blank=True,
+        help_text=_("fixed only: any moment, in UTC, at which a window begins."),
+    )
+    limit_nanousd = models.BigIntegerField(_("limit in nano-dollars"))
     rule_key = models.CharField(
         max_length=40, editable=False, help_text=_("`Rule.key`: which buckets it counts.")
     )
 
     class Meta:
+        verbose_name = _("limit of a plan")
+        verbose_name_plural = _("limits of plans")
         constraints = [
             models.UniqueConstraint(fields=["plan", "name"], name="one_limit_per_name_and_plan"),
             models.UniqueConstraint(fields=["plan", "rule_key"], name="one_limit_per_window_rule_and_plan"),
@@ -141,28 +158,37 @@ class Entitlement(models.Model):
     of a seat never overlap: the service holds the seat's lock, and a seat has at most one open row.
     """
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="entitlements")
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="entitlements")
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: until further notice."))
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(
+        Seat, verbose_name=_("seat"), on_delete=models.PROTECT, related_name="entitlements"
+    )
+    plan = models.ForeignKey(
+        Plan, verbose_name=_("plan"), on_delete=models.PROTECT, related_name="entitlements"
+    )
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(
+        _("ends at"), null=True, blank=True, help_text=_("Empty: until further notice.")
+    )
     renews_at = models.DateTimeField(
+        _("renews at"),
         null=True,
         blank=True,
         help_text=_("When the next period is to begin; `ends_at` is later, to hear of it."),
     )
-    superseded_at = models.DateTimeField(null=True, blank=True)
+    superseded_at = models.DateTimeField(_("superseded at"), null=True, blank=True)
     suspended_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("A failed payment: usage falls to Credits.")
+        _("suspended at"), null=True, blank=True, help_text=_("A failed payment: usage falls to Credits.")
     )
     source = models.CharField(
-        max_length=200, help_text=_("What caused it: an operator's grant, a billing period.")
+        _("source"), max_length=200, help_text=_("What caused it: an operator's grant, a billing period.")
     )
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(_("created at"))
 
     objects = querysets.EntitlementQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("entitlement")
+        verbose_name_plural = _("entitlements")
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"], condition=Q(superseded_at=None), name="a_seat_has_one_open_entitlement"
@@ -191,14 +217,16 @@ class RateCard(models.Model):
     Immutable, by trigger; only one that is not in force yet may be withdrawn; then it never comes into force.
     """
 
-    effective_from = models.DateTimeField()
-    source_sha256 = models.CharField(max_length=64)
-    loaded_at = models.DateTimeField()
-    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    effective_from = models.DateTimeField(_("effective from"))
+    source_sha256 = models.CharField(_("SHA-256 of its file"), max_length=64)
+    loaded_at = models.DateTimeField(_("loaded at"))
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, blank=True)
 
     objects = querysets.RateCardQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("rate card")
+        verbose_name_plural = _("rate cards")
         constraints = [
             models.UniqueConstraint(
                 fields=["effective_from"],
@@ -239,15 +267,17 @@ class RateCardPrice(models.Model):
     """
 
     card = models.ForeignKey(RateCard, on_delete=models.PROTECT, related_name="prices")
-    model = models.CharField(max_length=100)
-    modality = models.CharField(max_length=20)
-    meter = models.CharField(max_length=40)
-    unit_size = models.BigIntegerField()
-    nanousd_per_unit = models.BigIntegerField()
-    context_over = models.BigIntegerField(default=0)
-    note = models.CharField(max_length=200, blank=True)
+    model = models.CharField(_("model"), max_length=100)
+    modality = models.CharField(_("modality"), max_length=20)
+    meter = models.CharField(_("meter"), max_length=40)
+    unit_size = models.BigIntegerField(_("units priced at once"))
+    nanousd_per_unit = models.BigIntegerField(_("nano-dollars a unit"))
+    context_over = models.BigIntegerField(_("from input tokens over"), default=0)
+    note = models.CharField(_("note"), max_length=200, blank=True)
 
     class Meta:
+        verbose_name = _("price of a rate card")
+        verbose_name_plural = _("prices of rate cards")
         constraints = [
             models.UniqueConstraint(
                 fields=["card", "model", "meter", "context_over"], name="one_price_per_model_meter_and_tier"

@@ -17,17 +17,22 @@ class JobProgress(models.Model):
     good. `…_next`: as far as they will be, once every transaction that was under way then is over.
     """
 
-    job = models.CharField(primary_key=True, max_length=20)
-    usage_done = models.UUIDField(default=NO_ID, help_text=_("Of usage events."))
-    entitlements_done = models.BigIntegerField(default=0)
-    usage_next = models.UUIDField(default=NO_ID)
-    entitlements_next = models.BigIntegerField(default=0)
+    job = models.CharField(_("job"), primary_key=True, max_length=20)
+    usage_done = models.UUIDField(_("charges done up to"), default=NO_ID, help_text=_("Of usage events."))
+    entitlements_done = models.BigIntegerField(_("entitlements done up to"), default=0)
+    usage_next = models.UUIDField(_("next charge"), default=NO_ID)
+    entitlements_next = models.BigIntegerField(_("next entitlement"), default=0)
     next_after_transaction = models.BigIntegerField(
-        null=True, help_text=_("One that is newer than all that had written when that was noted.")
+        _("next run, after transaction"),
+        null=True,
+        help_text=_("One that is newer than all that had written when that was noted."),
     )
-    ran_at = models.DateTimeField(null=True, help_text=_("The moment that the last whole run was of."))
+    ran_at = models.DateTimeField(
+        _("ran at"), null=True, help_text=_("The moment that the last whole run was of.")
+    )
 
     class Meta:
+        verbose_name = _("progress of a job")
         verbose_name_plural = _("progress of jobs")
 
     def __str__(self) -> str:
@@ -75,25 +80,36 @@ class ReconcileRun(models.Model):
     first, so that it is taken up there after it was cut short. The next run reads from `…_next` on.
     """
 
-    is_whole = models.BooleanField(default=False, help_text=_("Everything there is, not what is new."))
-    began_at = models.DateTimeField()
-    worked_at = models.DateTimeField(help_text=_("When its last part was done."))
-    ended_at = models.DateTimeField(null=True, blank=True)
-    replaced = models.BooleanField(default=False, help_text=_("It did not end: a whole run took its place."))
-    usage_from = models.UUIDField(default=NO_ID)
-    usage_upto = models.UUIDField(default=NO_ID)
-    usage_next = models.UUIDField(default=NO_ID)
-    holds_from = models.UUIDField(default=NO_ID)
-    holds_upto = models.UUIDField(default=NO_ID)
-    holds_next = models.UUIDField(default=NO_ID)
-    entries_from = models.BigIntegerField(default=0)
-    entries_upto = models.BigIntegerField(default=0)
-    differences = models.PositiveIntegerField(default=0, help_text=_("How many it has found."))
+    is_whole = models.BooleanField(
+        _("whole"), default=False, help_text=_("Everything there is, not what is new.")
+    )
+    began_at = models.DateTimeField(_("began at"))
+    worked_at = models.DateTimeField(_("worked at"), help_text=_("When its last part was done."))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    replaced = models.BooleanField(
+        _("replaced by a whole run"),
+        default=False,
+        help_text=_("It did not end: a whole run took its place."),
+    )
+    usage_from = models.UUIDField(_("charges from"), default=NO_ID)
+    usage_upto = models.UUIDField(_("charges up to"), default=NO_ID)
+    usage_next = models.UUIDField(_("next charge"), default=NO_ID)
+    holds_from = models.UUIDField(_("holds from"), default=NO_ID)
+    holds_upto = models.UUIDField(_("holds up to"), default=NO_ID)
+    holds_next = models.UUIDField(_("next hold"), default=NO_ID)
+    entries_from = models.BigIntegerField(_("ledger entries from"), default=0)
+    entries_upto = models.BigIntegerField(_("ledger entries up to"), default=0)
+    differences = models.PositiveIntegerField(
+        _("differences"), default=0, help_text=_("How many it has found.")
+    )
     after_transaction = models.BigIntegerField(
-        help_text=_("It reads once all transactions that are older than this one are over.")
+        _("reads after transaction"),
+        help_text=_("It reads once all transactions that are older than this one are over."),
     )
 
     class Meta:
+        verbose_name = _("reconcile run")
+        verbose_name_plural = _("reconcile runs")
         constraints = [
             models.UniqueConstraint(Value(1), condition=Q(ended_at=None), name="one_reconcile_run_is_open")
         ]
@@ -126,11 +142,13 @@ class ReconcileFinding(models.Model):
     """A difference that a run has found: of many, the first thousand."""
 
     run = models.ForeignKey(ReconcileRun, on_delete=models.CASCADE, related_name="findings")
-    about = models.CharField(max_length=200)
-    expected = models.TextField()
-    found = models.TextField()
+    about = models.TextField(_("about"))
+    expected = models.TextField(_("expected"))
+    found = models.TextField(_("found"))
 
     class Meta:
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
         constraints = [models.UniqueConstraint(fields=["run", "about"], name="a_run_finds_a_thing_once")]
 
     def __str__(self) -> str:

@@ -21,22 +21,35 @@ class QuarantinedRow(models.Model):
         SETTLEMENT = "settlement", _("Settlement")
         EVENT = "event", _("Event")
 
-    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=10, choices=Kind)
-    row = models.JSONField(help_text=_("As the gateway sent it; the handle of the key in place of its text."))
-    digest = models.CharField(max_length=64, help_text=_("SHA-256 of the row: sent again, it is the same."))
-    code = models.CharField(max_length=40, help_text=_("Why it was rejected, the last time it came."))
-    detail = models.CharField(max_length=500)
-    received_at = models.DateTimeField()
-    times = models.IntegerField(default=1, help_text=_("How often it came."))
-    replayed_at = models.DateTimeField(null=True, blank=True)
-    written_off_at = models.DateTimeField(null=True, blank=True)
-    reason = models.CharField(max_length=200, blank=True)
-    by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    gateway = models.ForeignKey(
+        Gateway, verbose_name=_("gateway"), on_delete=models.PROTECT, related_name="+"
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    row = models.JSONField(
+        _("row as it came"),
+        help_text=_("As the gateway sent it; the handle of the key in place of its text."),
+    )
+    digest = models.CharField(
+        _("digest"), max_length=64, help_text=_("SHA-256 of the row: sent again, it is the same.")
+    )
+    code = models.CharField(
+        _("code of the refusal"), max_length=40, help_text=_("Why it was rejected, the last time it came.")
+    )
+    detail = models.CharField(_("detail"), max_length=500)
+    received_at = models.DateTimeField(_("received at"))
+    times = models.IntegerField(_("times"), default=1, help_text=_("How often it came."))
+    replayed_at = models.DateTimeField(_("replayed at"), null=True, blank=True)
+    written_off_at = models.DateTimeField(_("written off at"), null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    by = models.ForeignKey(
+        User, verbose_name=_("done by"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     objects = querysets.QuarantinedRowQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("row in quarantine")
+        verbose_name_plural = _("rows in quarantine")
         constraints = [
             models.UniqueConstraint(fields=["gateway", "kind", "digest"], name="a_row_is_quarantined_once"),
             models.CheckConstraint(

@@ -13,18 +13,26 @@ from teams.models import Team
 class RefusedCall(models.Model):
     """What authorize refused, to whom and why. It is told, and never replayed as an answer."""
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, db_index=False, related_name="+")
-    key_public_id = models.CharField(max_length=12, help_text=_("What its text and its handle name it by."))
-    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, db_index=False, related_name="+")
-    request_id = models.CharField(max_length=128)
-    model = models.CharField(max_length=100, blank=True)
-    code = models.CharField(max_length=40)
-    detail = models.CharField(max_length=500)
-    at = models.DateTimeField()
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    key_public_id = models.CharField(
+        _("public id of the key"), max_length=12, help_text=_("What its text and its handle name it by.")
+    )
+    gateway = models.ForeignKey(
+        Gateway, verbose_name=_("gateway"), on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    request_id = models.CharField(_("request_id"), max_length=128)
+    model = models.CharField(_("model"), max_length=100, blank=True)
+    code = models.CharField(_("code of the refusal"), max_length=40)
+    detail = models.CharField(_("detail"), max_length=500)
+    at = models.DateTimeField(_("refused at"))
 
     objects = querysets.RefusedCallQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("refused call")
+        verbose_name_plural = _("refused calls")
         indexes = [
             models.Index(fields=["key_public_id", "at"], name="refusals_of_a_key"),
             models.Index(fields=["request_id"], name="refusals_of_a_request"),

@@ -27,7 +27,7 @@ MAX_OVERLAP = timedelta(days=30)
 
 
 @one_transaction()
-def create_gateway(*, name: str, at: datetime, by: User | None) -> tuple[Gateway, str]:
+def create_gateway(*, name: str, reason: str = "", at: datetime, by: User | None) -> tuple[Gateway, str]:
     """The gateway and the text of its credential. The text is not kept: only now can it be shown.
 
     Raises InvalidValue for a name that is malformed, or that another gateway has, revoked or not.
@@ -37,14 +37,20 @@ def create_gateway(*, name: str, at: datetime, by: User | None) -> tuple[Gateway
     if not is_new:
         raise InvalidValue(_("There is a gateway “%(name)s” already.") % {"name": name}, pointer="/name")
     credential, text = _add_credential(gateway, at)
-    details = {"prefix": credential.prefix}
+    details = {"prefix": credential.prefix, **because(reason)}
     record(team=None, by=by, action="gateway.created", subject=name, details=details, at=at)
     return gateway, text
 
 
 @one_transaction()
 def replace_credentials(
-    *, gateway: Gateway, overlap: timedelta, request: UUID | None = None, at: datetime, by: User | None
+    *,
+    gateway: Gateway,
+    overlap: timedelta,
+    request: UUID | None = None,
+    reason: str = "",
+    at: datetime,
+    by: User | None,
 ) -> tuple[GatewayCredential, str]:
     """A new credential and its text, which can be shown only now. Those before it work for `overlap` more, or
     until they were to end anyway.
@@ -73,7 +79,8 @@ def replace_credentials(
     else:
         before.update(ended_at=at)
     credential, text = _add_credential(locked, at, request)
-    details = {"prefix": credential.prefix, "others_work_until": ends_at.isoformat()}
+    until = {"others_work_until": ends_at.isoformat()}
+    details = {"prefix": credential.prefix, **until, **because(reason)}
     record(team=None, by=by, action="gateway.credential_added", subject=locked.name, details=details, at=at)
     return credential, text
 
@@ -95,6 +102,7 @@ def set_hold_limits(
     max_lifetime_seconds: int,
     flush_seconds: int,
     charge_hold: bool,
+    reason: str = "",
     at: datetime,
     by: User | None,
 ) -> Gateway:
@@ -121,7 +129,8 @@ def set_hold_limits(
         for name, value in limits.items():
             setattr(locked, name, value)
         locked.save(update_fields=list(limits))
-        record(team=None, by=by, action="gateway.limits", subject=locked.name, details=limits, at=at)
+        details = {**limits, **because(reason)}
+        record(team=None, by=by, action="gateway.limits", subject=locked.name, details=details, at=at)
     return locked
 
 

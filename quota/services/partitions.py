@@ -27,7 +27,7 @@ from quota.models import (
     UsageStraggler,
     UsageWatermark,
 )
-from quota.models.usage import KEPT_FOR_AT_MOST
+from quota.models.reservations import KEPT_FOR_AT_MOST
 from tokenplan.kit.transactions import one_transaction
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from tokenplan.kit.transactions import one_transaction, refused_by
 
 
 @one_transaction()
-def draft_plan(*, terms: VersionTerms, at: datetime, by: User | None) -> Plan:
+def draft_plan(*, terms: VersionTerms, reason: str = "", at: datetime, by: User | None) -> Plan:
     """The draft of the next version of a plan, or of a plan that is new. Nothing on sale changes by it.
 
     Raises PlanDraftExists where the plan has one.
@@ -36,18 +36,19 @@ def draft_plan(*, terms: VersionTerms, at: datetime, by: User | None) -> Plan:
     # Two first drafts at once have no version that both could lock.
     with refused_by(a_plan_has_one_draft=PlanDraftExists, one_plan_per_code_and_version=PlanDraftExists):
         _write(plan, terms)
-    record(team=None, by=by, action="plan.drafted", subject=str(plan), details={}, at=at)
+    record(team=None, by=by, action="plan.drafted", subject=str(plan), details=because(reason), at=at)
     return plan
 
 
 @one_transaction()
-def change_draft(*, plan: Plan, terms: VersionTerms, at: datetime, by: User | None) -> Plan:
+def change_draft(*, plan: Plan, terms: VersionTerms, reason: str = "", at: datetime, by: User | None) -> Plan:
     """The draft says this from now on. Raises PlanPublished for a version that is no draft."""
     _check(terms.limits)
     draft = locked_draft(plan)
     draft.limits.all().delete()
     _write(draft, terms)
-    record(team=None, by=by, action="plan.draft_changed", subject=str(draft), details={}, at=at)
+    details = because(reason)
+    record(team=None, by=by, action="plan.draft_changed", subject=str(draft), details=details, at=at)
     return draft
 
 
@@ -63,7 +64,7 @@ def discard_draft(*, plan: Plan, reason: str = "", at: datetime, by: User | None
 
 
 @one_transaction()
-def put_on_sale(*, plan: Plan, at: datetime, by: User | None) -> Plan:
+def put_on_sale(*, plan: Plan, reason: str = "", at: datetime, by: User | None) -> Plan:
     """The draft is published: from now on it is sold, in place of the version before, whose holders keep
     theirs. Raises PlanPublished where it is published already.
     """
@@ -71,7 +72,8 @@ def put_on_sale(*, plan: Plan, at: datetime, by: User | None) -> Plan:
     Plan.objects.sellable().filter(code=draft.code).update(sellable=False)
     draft.published_at, draft.sellable = at, True
     draft.save(update_fields=["published_at", "sellable"])
-    record(team=None, by=by, action="plan.published", subject=str(draft), details={}, at=at)
+    details = because(reason)
+    record(team=None, by=by, action="plan.published", subject=str(draft), details=details, at=at)
     return draft
 
 

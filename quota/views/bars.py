@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
@@ -34,18 +35,28 @@ def bars(request: PersonRequest) -> HttpResponse:
     that does not exist: Credits are one's own, bars also those of the members of Teams that one manages.
     `X-As-Of` is the moment, as people read it.
     """
-    at = timezone.now()
-    wanted = [PART.fullmatch(name) for name in request.GET.getlist("of")[:MOST]]
-    parts = [(match[1], int(match[2])) for match in wanted if match]
+    at, parts = timezone.now(), parts_of(request)
     members = _visible(request, {pk for _, pk in parts})
     shown = {bar.bar.membership.pk: bar for bar in shown_bars(members, at, viewer_id=request.user.pk)}
-    texts = [_part(kind, shown[pk]) for kind, pk in parts if pk in shown]
+    return as_of(request, [_part(kind, shown[pk]) for kind, pk in parts if pk in shown], at)
+
+
+def parts_of(request: HttpRequest) -> list[tuple[str, int]]:
+    """The parts that are asked for: what each is of, and the membership's id."""
+    wanted = [PART.fullmatch(name) for name in request.GET.getlist("of")[:MOST]]
+    return [(match[1], int(match[2])) for match in wanted if match]
+
+
+def as_of(request: HttpRequest, texts: Iterable[str], at: datetime) -> HttpResponse:
+    """The parts as they are at this moment; 304 where the browser has them so."""
     body = "".join(texts).encode()
     etag = quote_etag(blake2b(body, digest_size=16).hexdigest())
     response = HttpResponse(body, headers={"ETag": etag})
     answer = get_conditional_response(request, etag=etag, response=response)
     assert answer is not None  # noqa: S101  (there is a response to answer with)
-    return _as_of(answer, at)
+    answer.headers["X-As-Of"] = clock(at, at)
+    answer.headers["Cache-Control"] = "no-store, private"
+    return answer
 
 
 def _part(kind: str, shown: ShownBar) -> str:
@@ -62,9 +73,3 @@ def _visible(request: PersonRequest, ids: set[int]) -> list[Membership]:
         return [membership for membership in mine if membership.pk in ids]
     managed = [membership.team_id for membership in mine if may(membership, Right.VIEW_MEMBERS)]
     return list(live.filter(Q(user=request.user) | Q(team__in=managed), pk__in=ids).order_by("pk"))
-
-
-def _as_of(response: HttpResponse, at: datetime) -> HttpResponse:
-    response.headers["X-As-Of"] = clock(at, at)
-    response.headers["Cache-Control"] = "no-store, private"
-    return response

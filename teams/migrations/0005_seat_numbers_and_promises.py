@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField("seat", "number", models.PositiveIntegerField(null=True)),
         migrations.RunSQL(NUMBER_SEATS, migrations.RunSQL.noop),
-        migrations.AlterField("seat", "number", models.PositiveIntegerField()),
+        migrations.AlterField("seat", "number", models.PositiveIntegerField(verbose_name='number')),
         migrations.AddConstraint(
             "seat",
             models.UniqueConstraint(fields=["team", "number"], name="a_number_is_of_one_seat_of_a_team"),
@@ -24,13 +24,13 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "invitation",
             "seat_plan_code",
-            models.SlugField(blank=True, db_default="", default="", max_length=30),
+            models.SlugField(blank=True, db_default="", default="", max_length=30, verbose_name='promised plan'),
         ),
         migrations.AddField(
-            "invitation", "gives_credits", models.BooleanField(db_default=False, default=False)
+            "invitation", "gives_credits", models.BooleanField(db_default=False, default=False, verbose_name='promises Credits')
         ),
         migrations.AddField(
-            "invitation", "month_cap_nanousd", models.BigIntegerField(blank=True, null=True)
+            "invitation", "month_cap_nanousd", models.BigIntegerField(blank=True, null=True, verbose_name='monthly cap in nano-dollars')
         ),
         migrations.AddConstraint(
             "invitation",

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 db_default="",
                 default="",
                 help_text="Of whoever has no account, or has chosen none.",
-                max_length=20,
+                max_length=20, verbose_name='language',
             ),
         ),
     ]

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="Has the Billing right beside the role; the Owner manages billing without it.",
+                help_text="Has the Billing right beside the role; the Owner manages billing without it.", verbose_name='Billing right',
             ),
         ),
         migrations.AddConstraint(

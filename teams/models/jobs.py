@@ -13,13 +13,15 @@ class JobRun(models.Model):
     A run whose process was killed has no `ended_at`.
     """
 
-    job = models.CharField(max_length=40)
-    began_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-    result = models.BigIntegerField(null=True, blank=True, help_text=_("How much it did."))
-    error = models.CharField(max_length=500, blank=True)
+    job = models.CharField(_("job"), max_length=40)
+    began_at = models.DateTimeField(_("began at"))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    result = models.BigIntegerField(_("result"), null=True, blank=True, help_text=_("How much it did."))
+    error = models.CharField(_("error"), max_length=500, blank=True)
 
     class Meta:
+        verbose_name = _("run of a job")
+        verbose_name_plural = _("runs of jobs")
         constraints = [
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("began_at")), name="a_run_ends_after_it_began"

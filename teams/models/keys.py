@@ -1,5 +1,5 @@
-"""Keys and the root secrets they are made with. No secret is stored: a text is derived from `key_id`,
-`salt` and a root secret that is kept outside of the database (`teams/keytext.py`).
+"""Keys and the root secrets they are made with, and access tokens. No secret is stored: the text of a key is
+derived from `key_id`, `salt` and a root secret that is kept outside of the database (`teams/keytext.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from teams import querysets
 from teams.keytext import API_KEY, SUBSCRIPTION_KEY, KeyKind
-from teams.models.people import Membership, Team
+from teams.models.people import Membership, Team, User
 
 
 class KeyRoot(models.Model):
@@ -40,15 +40,15 @@ class KeyText(models.Model):
 
     KIND: ClassVar[KeyKind]
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    key_id = models.CharField(max_length=12, unique=True)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
+    key_id = models.CharField(_("public id of the key"), max_length=12, unique=True)
     salt = models.BinaryField(max_length=32)
-    root = models.CharField(max_length=20, help_text=_("Which root secret it was made under."))
-    created_at = models.DateTimeField()
-    replaced_at = models.DateTimeField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
+    root = models.CharField(_("key root"), max_length=20, help_text=_("Which root secret it was made under."))
+    created_at = models.DateTimeField(_("created at"))
+    replaced_at = models.DateTimeField(_("replaced at"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -67,11 +67,15 @@ class SubscriptionKey(KeyText):
 
     KIND = SUBSCRIPTION_KEY
 
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="keys")
+    membership = models.ForeignKey(
+        Membership, verbose_name=_("membership"), on_delete=models.PROTECT, related_name="keys"
+    )
 
     objects = querysets.SubscriptionKeyQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("Subscription Key")
+        verbose_name_plural = _("Subscription Keys")
         constraints = [
             models.UniqueConstraint(
                 fields=["membership"], condition=Q(replaced_at=None), name="one_current_key_per_membership"
@@ -148,3 +152,37 @@ class ApiKeyText(KeyText):
             ),
         ]
         indexes = [models.Index(fields=["root"], condition=Q(revoked_at=None), name="api_key_texts_by_root")]
+
+
+class PersonalAccessToken(models.Model):
+    """A person's credential for scripts, `pat-…`. Shown once; only its SHA-256 is stored."""
+
+    class Scope(models.TextChoices):
+        READ = "read", _("Read")
+        MANAGE = "manage", _("Manage")
+
+    user = models.ForeignKey(
+        User, verbose_name=_("user"), on_delete=models.CASCADE, related_name="access_tokens"
+    )
+    name = models.CharField(_("name"), max_length=100)
+    scope = models.CharField(_("scope"), max_length=10, choices=Scope)
+    token_hash = models.CharField(max_length=64, unique=True)
+    prefix = models.CharField(_("beginning"), max_length=12)
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+
+    objects = querysets.PersonalAccessTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope__in=["read", "manage"]), name="a_scope_is_read_or_manage"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

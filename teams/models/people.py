@@ -1,4 +1,4 @@
-"""Users, Teams, memberships, invitations, seats, access tokens, mails, the audit log.
+"""Users, Teams, memberships, invitations and seats.
 
 Constraints say what must never happen; services (teams/services) act.
 """
@@ -28,20 +28,20 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person. Signs in by e-mail; an operator of the platform has `is_staff`."""
 
     # In its one form (docs/decisions/0020), so that equal texts are the same address and no others are.
-    email = models.EmailField(max_length=254)
-    name = models.CharField(max_length=100, blank=True)
+    email = models.EmailField(_("mail address"), max_length=254)
+    name = models.CharField(_("name"), max_length=100, blank=True)
     # Django asks this one; the constraint keeps it equal to the moment.
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField(_("open"), default=True)
     deactivated_at = models.DateTimeField(
         _("closed at"), null=True, blank=True, help_text=_("Usage from before this moment still counts.")
     )
-    is_staff = models.BooleanField(default=False)
+    is_staff = models.BooleanField(_("operator"), default=False)
     # In which the person reads times; all of them are kept in UTC.
     time_zone = models.CharField(max_length=64, default=DEFAULT_ZONE, db_default=DEFAULT_ZONE)
     # In which the person reads; "" while none was chosen: pages are in the browser's, mails in the default.
     language = models.CharField(max_length=20, blank=True, default="", db_default="")
     # The only model that reads the clock: the sign-in library makes the row, and passes no moment.
-    date_joined = models.DateTimeField(default=timezone.now)  # noqa: TID251
+    date_joined = models.DateTimeField(_("signed up at"), default=timezone.now)  # noqa: TID251
 
     objects = UserManager()
 
@@ -50,6 +50,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
         constraints = [
             models.UniqueConstraint(fields=["email"], name="one_user_per_email"),
             models.CheckConstraint(
@@ -86,22 +88,30 @@ class Role(models.TextChoices):
 class Team(models.Model):
     """A customer of the platform. `default_for` is the user that a Default Team belongs to, else None."""
 
-    slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=100)
+    slug = models.SlugField(_("slug"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=100)
     default_for = models.OneToOneField(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="default_team"
+        User,
+        verbose_name=_("Default Team of"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="default_team",
     )
     members_make_api_keys = models.BooleanField(
+        _("members make API keys"),
         default=False,
         db_default=False,
         help_text=_("May members make API keys too, which spend the Team's API balance?"),
     )
-    created_at = models.DateTimeField()
-    deleted_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
 
     objects = querysets.TeamQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("Team")
+        verbose_name_plural = _("Teams")
         constraints = [
             models.CheckConstraint(
                 condition=Q(default_for=None) | Q(deleted_at=None), name="a_default_team_is_never_deleted"
@@ -119,23 +129,32 @@ class Team(models.Model):
 class Membership(models.Model):
     """A user in a Team, from `joined_at` until `ended_at`. Rejoining makes a new row; history stays."""
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="memberships")
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
-    role = models.CharField(max_length=10, choices=Role)
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="memberships"
+    )
+    user = models.ForeignKey(
+        User, verbose_name=_("user"), on_delete=models.PROTECT, related_name="memberships"
+    )
+    role = models.CharField(_("role"), max_length=10, choices=Role)
     is_founder = models.BooleanField(
-        default=False, help_text=_("Made the Team, whatever the role is now. Never changes.")
+        _("made the Team"),
+        default=False,
+        help_text=_("Made the Team, whatever the role is now. Never changes."),
     )
     manages_billing = models.BooleanField(
+        _("Billing right"),
         default=False,
         db_default=False,
         help_text=_("Has the Billing right beside the role; the Owner manages billing without it."),
     )
-    joined_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
+    joined_at = models.DateTimeField(_("joined at"))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
 
     objects = querysets.MembershipQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "user"],
@@ -182,25 +201,37 @@ class Invitation(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="invitations")
-    email = models.EmailField(max_length=254)
-    role = models.CharField(max_length=10, choices=[(Role.ADMIN, _("Admin")), (Role.MEMBER, _("Member"))])
+    team = models.ForeignKey(
+        Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="invitations"
+    )
+    email = models.EmailField(_("mail address"), max_length=254)
+    role = models.CharField(
+        _("role"), max_length=10, choices=[(Role.ADMIN, _("Admin")), (Role.MEMBER, _("Member"))]
+    )
     token_hash = models.CharField(max_length=64, unique=True)
-    seat_plan_code = models.SlugField(max_length=30, blank=True, default="", db_default="")
-    gives_credits = models.BooleanField(default=False, db_default=False)
-    month_cap_nanousd = models.BigIntegerField(null=True, blank=True)
-    times_sent = models.PositiveIntegerField(default=1)
-    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField()
-    sent_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    accepted_at = models.DateTimeField(null=True, blank=True)
-    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    revoked_at = models.DateTimeField(null=True, blank=True)
+    seat_plan_code = models.SlugField(
+        _("promised plan"), max_length=30, blank=True, default="", db_default=""
+    )
+    gives_credits = models.BooleanField(_("promises Credits"), default=False, db_default=False)
+    month_cap_nanousd = models.BigIntegerField(_("monthly cap in nano-dollars"), null=True, blank=True)
+    times_sent = models.PositiveIntegerField(_("times sent"), default=1)
+    invited_by = models.ForeignKey(
+        User, verbose_name=_("invited by"), on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created at"))
+    sent_at = models.DateTimeField(_("sent at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    accepted_at = models.DateTimeField(_("accepted at"), null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        User, verbose_name=_("accepted by"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
 
     objects = querysets.InvitationQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "email"],
@@ -230,15 +261,17 @@ class Seat(models.Model):
     seats that the Team ever had and is given once.
     """
 
-    id = models.BigAutoField(primary_key=True)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="seats")
-    number = models.PositiveIntegerField()
-    created_at = models.DateTimeField()
-    removed_at = models.DateTimeField(null=True, blank=True)
+    id = models.BigAutoField(_("id"), primary_key=True)
+    team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="seats")
+    number = models.PositiveIntegerField(_("number"))
+    created_at = models.DateTimeField(_("created at"))
+    removed_at = models.DateTimeField(_("removed at"), null=True, blank=True)
 
     objects = querysets.SeatQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("seat")
+        verbose_name_plural = _("seats")
         constraints = [
             models.UniqueConstraint(fields=["team", "id"], name="seat_in_team"),
             models.UniqueConstraint(fields=["team", "number"], name="a_number_is_of_one_seat_of_a_team"),
@@ -261,13 +294,17 @@ class SeatHolding(models.Model):
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="holdings")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="holdings")
-    started_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
+    membership = models.ForeignKey(
+        Membership, verbose_name=_("membership"), on_delete=models.PROTECT, related_name="holdings"
+    )
+    started_at = models.DateTimeField(_("started at"))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
 
     objects = querysets.SeatHoldingQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("holding of a seat")
+        verbose_name_plural = _("holdings of seats")
         constraints = [
             models.UniqueConstraint(
                 fields=["seat"], condition=Q(ended_at=None), name="a_seat_is_held_by_at_most_one_member"
@@ -284,102 +321,3 @@ class SeatHolding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seat} held by {self.membership}"
-
-
-class AuditEntry(models.Model):
-    """A change of access or money. Append-only, by trigger. `by` is empty for the system itself."""
-
-    team = models.ForeignKey(Team, null=True, on_delete=models.PROTECT, related_name="audit_entries")
-    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, db_index=False, related_name="+")
-    action = models.CharField(max_length=50)
-    subject = models.CharField(max_length=200)
-    details = models.JSONField(default=dict)
-    at = models.DateTimeField()
-
-    objects = querysets.AuditEntryQuerySet.as_manager()
-
-    class Meta:
-        verbose_name_plural = _("audit entries")
-        indexes = [
-            models.Index(fields=["team", "-at", "-id"], name="audit_of_a_team"),
-            models.Index(fields=["subject", "-at", "-id"], name="audit_about_a_subject"),
-            models.Index(fields=["by", "-at", "-id"], name="audit_by_a_person"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.subject}"
-
-
-class PersonalAccessToken(models.Model):
-    """A person's credential for scripts, `pat-…`. Shown once; only its SHA-256 is stored."""
-
-    class Scope(models.TextChoices):
-        READ = "read", _("Read")
-        MANAGE = "manage", _("Manage")
-
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_tokens")
-    name = models.CharField(max_length=100)
-    scope = models.CharField(max_length=10, choices=Scope)
-    token_hash = models.CharField(max_length=64, unique=True)
-    prefix = models.CharField(max_length=12)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    objects = querysets.PersonalAccessTokenQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(scope__in=["read", "manage"]), name="a_scope_is_read_or_manage"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Mail(models.Model):
-    """A mail to be sent, or sent. It is written in the transaction that causes it, so that no crash loses it.
-
-    `kind` names the template `mail/<kind>.txt`; `dedupe_key` lets one cause make one mail. Links and their
-    tokens are not stored here: they are derived when the mail is sent. `secret` is for what cannot be
-    derived; it is gone when the mail is sent, and the mail with it at `secret_until`.
-    """
-
-    kind = models.CharField(max_length=40)
-    to = models.EmailField(max_length=254)
-    context = models.JSONField(default=dict)
-    language = models.CharField(
-        max_length=20,
-        blank=True,
-        default="",
-        db_default="",
-        help_text=_("Of whoever has no account, or has chosen none."),
-    )
-    secret = models.JSONField(default=dict, blank=True, editable=False)
-    secret_until = models.DateTimeField(null=True, blank=True)
-    dedupe_key = models.CharField(max_length=200, unique=True)
-    created_at = models.DateTimeField()
-    next_attempt_at = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0)
-    last_error = models.CharField(max_length=500, blank=True)
-    sent_at = models.DateTimeField(null=True, blank=True)
-
-    objects = querysets.MailQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(secret={}, secret_until=None) | Q(secret_until__isnull=False, sent_at=None),
-                name="a_mail_keeps_a_secret_for_a_while_and_none_when_it_is_sent",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="mail_that_waits"),
-            models.Index(fields=["to", "-id"], name="mails_to_an_address"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} to {self.to}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.contrib.auth.models import Group
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
@@ -36,7 +37,9 @@ def open_account(*, user: User, at: datetime) -> Membership:
 
 
 @one_transaction()
-def save_by_operator(*, user: User, changed: Sequence[str], by: User | None, at: datetime) -> None:
+def save_by_operator(
+    *, user: User, changed: Sequence[str], reason: str = "", by: User | None, at: datetime
+) -> None:
     """Saves and audits what an operator changed of an account: its name, its rights as staff."""
     user.save()
     audit.record(
@@ -45,8 +48,21 @@ def save_by_operator(*, user: User, changed: Sequence[str], by: User | None, at:
         action="account.changed",
         subject=user.email,
         at=at,
-        details={"changed": ", ".join(changed), "active": user.is_active, "staff": user.is_staff},
+        details={
+            "changed": ", ".join(changed),
+            "active": user.is_active,
+            "staff": user.is_staff,
+            **audit.because(reason),
+        },
     )
+
+
+@one_transaction()
+def record_rights_of_group(*, group: Group, reason: str, by: User, at: datetime) -> None:
+    """Audits which rights an operator has given a group, which was saved in this transaction."""
+    rights = ", ".join(group.permissions.order_by("codename").values_list("codename", flat=True))
+    details: audit.Details = {"rights": rights, **audit.because(reason)}
+    audit.record(team=None, by=by, action="group.changed", subject=group.name, at=at, details=details)
 
 
 @one_transaction()

@@ -32,7 +32,8 @@ PART = "it answers a part of a page"
 VERB = "it only takes what a button sends"
 NOT_WALKED = {
     **dict.fromkeys(("query-balance", "remains", "remains-legacy", "schema", "stripe-webhook"), FOR_PROGRAMS),
-    **dict.fromkeys(("account-bars", "account-key-used", "docs-found", "search", "team-next-invoice"), PART),
+    **dict.fromkeys(("account-bars", "account-key-used", "docs-found", "search", "support-bars"), PART),
+    "team-next-invoice": PART,
     **dict.fromkeys((name for name, address in PAGES.items() if "GET" not in address.methods), VERB),
     **dict.fromkeys(("account-session-end", "account-sessions-end-others", "account-token-revoke"), VERB),
     **dict.fromkeys(("invite-link", "language"), VERB),

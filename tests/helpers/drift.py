@@ -6,6 +6,9 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from quota.models import CreditGrant, CreditLedgerEntry
+from teams.models import Membership, Seat
+
 
 def plant(sql: str, *params: int | str | datetime) -> None:
     """Change what triggers and foreign keys would not let anyone change."""
@@ -15,3 +18,16 @@ def plant(sql: str, *params: int | str | datetime) -> None:
         changed = cursor.rowcount
         cursor.execute("SET LOCAL session_replication_role = origin")
     assert changed == 1
+
+
+def named(row: Seat | Membership | CreditGrant | CreditLedgerEntry) -> str:
+    """What a check calls it: by what the search of support finds it, or its Team or person, by."""
+    slug = row.team.slug
+    match row:
+        case Seat():
+            return f"seat {row.number} of Team {slug}"
+        case Membership():
+            return f"{row.user.email} in Team {slug}, membership {row.pk}"
+        case CreditGrant():
+            return f"lot {row.pk} of Team {slug}"
+    return f"ledger entry {row.pk} of Team {slug}"

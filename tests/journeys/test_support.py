@@ -1,4 +1,4 @@
-"""Support finds a person by a pasted key, and puts a charge right."""
+"""Support finds a person by a pasted key, puts a charge right, and sees usage as it comes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,49 @@ from pytest_django.live_server_helper import LiveServer
 
 from quota.models import UsageEvent
 from teams.models import AuditEntry, User
-from tests.helpers.browsing import PASSWORD, arrive, overhang
-from tests.helpers.factories import make_scene, make_user
+from tests.helpers.axe import violations
+from tests.helpers.browsing import PASSWORD, arrive, enter, overhang
+from tests.helpers.console_pages import signed_in
+from tests.helpers.factories import USD, limits, make_scene, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_the_bars_of_a_person_keep_themselves_up_to_date_while_the_page_is_seen(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, at = browser_page, timezone.now()
+    scene = make_scene(limits(five_hours=USD, week=10 * USD), at=at)
+    scene.desk.use(30, at=at)
+    support = make_user("support@example.com", at=at)
+    User.objects.filter(pk=support.pk).update(is_staff=True, is_superuser=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/bars/" in request.url else None)
+    page.clock.install()
+    enter(page, live_server.url, signed_in(support))
+    address = f"{live_server.url}/admin/support/people/{scene.owner.user_id}/"
+    page.goto(address)
+    bar = page.locator(f"[data-live=bar-{scene.owner.pk}]")
+    expect(bar).to_contain_text("30%")
+    bar.get_by_role("meter").first.evaluate("(node) => { node.isTheSame = true; }")
+
+    scene.desk.use(54, at=timezone.now())
+    page.clock.run_for(4000)
+    expect(bar).to_contain_text("▲ nearly full")
+    expect(page.locator("#bar-news")).to_contain_text("5-hour window: 84 percent used, nearly full")
+    assert bar.get_by_role("meter").first.evaluate("(node) => node.isTheSame")
+    (question,) = asked  # one for all bars of the page
+    assert question.startswith(f"{address}bars/?of=bar-")
+    assert violations(page) == []
+
+    page.evaluate("() => { Object.defineProperty(document, 'hidden', { value: true, configurable: true }); }")
+    page.clock.run_for(60_000)
+    assert len(asked) <= 2  # at most one that was on its way
+    page.goto(f"{address}?at={at - timedelta(minutes=1):%Y-%m-%dT%H:%M}")
+    expect(page.get_by_role("status")).to_contain_text("As at")
+    known = len(asked)
+    page.clock.run_for(60_000)
+    assert len(asked) == known
 
 
 @pytest.mark.slow

@@ -59,6 +59,8 @@ def of_support(firm: LargeTeam) -> dict[str, str]:
     }
     found["support-team"] = reverse("support-team", args=[firm.team.pk])
     found["support-person"] = reverse("support-person", args=[firm.owner.user_id])
+    bars = reverse("support-bars", args=[firm.owner.user_id])
+    found["support-bars"] = f"{bars}?of=bar-{firm.owner.pk}"
     found["support-search"] = reverse("support-search")
     return found
 

@@ -105,7 +105,11 @@ def test_the_name_of_an_account_is_changed_and_audited_and_its_address_and_state
 ) -> None:
     ann = person("ann@example.com")
     change = reverse("admin:teams_user_change", args=[ann.pk])
-    assert operator.post(change, {"name": "Ann", "email": "other@example.com"}).status_code == 302
+    body = {"name": "Ann", "email": "other@example.com"}
+    assert operator.post(change, body).status_code == 200  # shown again: no reason
+    ann.refresh_from_db()
+    assert ann.name != "Ann"
+    assert operator.post(change, {**body, "reason": "Ticket 7"}).status_code == 302
     ann.refresh_from_db()
     assert (ann.name, ann.email, ann.is_active) == ("Ann", "ann@example.com", True)
     entry = AuditEntry.objects.latest("pk")
@@ -114,7 +118,7 @@ def test_the_name_of_an_account_is_changed_and_audited_and_its_address_and_state
         "ann@example.com",
         "root@example.com",
     )
-    assert entry.details == {"changed": "name", "active": True, "staff": False}
+    assert entry.details == {"changed": "name", "active": True, "staff": False, "reason": "Ticket 7"}
 
 
 def test_staff_never_widen_their_own_rights() -> None:
@@ -124,7 +128,7 @@ def test_staff_never_widen_their_own_rights() -> None:
     client = Client()
     client.force_login(staff)
     change = reverse("admin:teams_user_change", args=[staff.pk])
-    body = {"name": "", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    body = {"name": "", "is_active": "on", "is_staff": "on", "is_superuser": "on", "reason": "x"}
     assert client.post(change, body).status_code == 302
     staff.refresh_from_db()
     assert (staff.is_staff, staff.is_superuser) == (True, False)
@@ -266,9 +270,17 @@ def test_a_superuser_gives_a_group_its_rights(operator: Client, staff: User) -> 
     may = Permission.objects.get(codename="view_team")
 
     change = reverse("admin:auth_group_change", args=[group.pk])
-    assert operator.post(change, {"name": "support", "permissions": [may.pk]}).status_code == 302
+    body = {"name": "support", "permissions": [may.pk]}
+    assert operator.post(change, body).status_code == 200  # shown again: no reason
+    assert [one.codename for one in group.permissions.all()] == ["view_seat"]
+    assert operator.post(change, {**body, "reason": "first line"}).status_code == 302
 
     assert list(group.permissions.all()) == [may]
+    entry = AuditEntry.objects.get(action="group.changed")
+    assert (entry.subject, str(entry.by)) == ("support", "root@example.com")
+    assert entry.details == {"rights": "view_team", "reason": "first line"}
+    deleted = operator.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"})
+    assert deleted.status_code == 403
 
 
 def test_nobody_retargets_the_address_of_another(operator: Client, staff: User, scene: None) -> None:

@@ -17,7 +17,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.forms import CharField, Form
+from django.forms import CharField, Form, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -45,12 +45,18 @@ if TYPE_CHECKING:
     class Inline(admin.TabularInline[Any, Any]):
         pass
 
+    class RowForm(ModelForm[Any]):
+        pass
+
 else:  # Django's own classes take no type parameter when they run
 
     class ModelAdmin(admin.ModelAdmin, Generic[M]):
         pass
 
     class Inline(admin.TabularInline):
+        pass
+
+    class RowForm(ModelForm):
         pass
 
 
@@ -160,12 +166,22 @@ def operator(request: HttpRequest) -> Any:
 
 
 class ReasonForm(Form):
-    """Why an operator does it."""
+    """Why an operator does it; asked for after whatever else a form asks."""
 
     reason = CharField(label=_lazy("Reason"), max_length=200, help_text=_lazy("Goes into the audit log."))
 
-    def __init__(self, row: object, data: Any) -> None:
-        super().__init__(data)
+    def __init__(self, row: object, data: Any, *, initial: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial=dict(initial or {}))
+        self.ask_why_last()
+
+    def ask_why_last(self) -> None:
+        self.order_fields([name for name in self.fields if name != "reason"])
+
+
+class EditForm(RowForm):
+    """The fields of a row that an operator edits, and why."""
+
+    reason = ReasonForm.base_fields["reason"]
 
 
 @dataclass(frozen=True)
@@ -245,8 +261,7 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
             form = verb.form(row, request.POST if request.method == "POST" else None)
             back = self._back(request, row)
             title = _("%(verb)s: %(row)s") % {"verb": verb.label, "row": row}
-            submitted = request.method == "POST" or not form.visible_fields()
-            if verb.preview and submitted and "confirmed" not in request.POST:
+            if verb.preview and request.method == "POST" and "confirmed" not in request.POST:
                 form, preview = verb.form(row, request.POST), verb.preview
                 shown = attempt_form(form, lambda: preview(row, form.cleaned_data))
                 sentences = shown.value if shown else ()
@@ -259,7 +274,7 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
                 if called:
                     self.message_user(request, called.value)
                     return redirect(self._back(request, row))
-                if verb.preview and not form.visible_fields():
+                if verb.preview and {field.name for field in form.visible_fields()} <= {"reason"}:
                     return self._shown_again(verb, request, form, row, title)
             return form_page(self, request, form, title=title, back=back)
 
@@ -275,7 +290,9 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
         again, preview, form = self.get_queryset(request).filter(pk=row.pk).first(), verb.preview, refused
         shown = None
         if preview and again is not None and verb.fits(again):
-            present = verb.form(again, {})
+            present = verb.form(
+                again, {name: text for name, text in request.POST.items() if name != "confirmed"}
+            )
             shown = attempt_form(present, lambda: preview(again, present.cleaned_data))
         if shown:
             form = present

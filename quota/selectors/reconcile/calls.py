@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
+from quota.selectors.reconcile import names
 from quota.selectors.reconcile.charges import differences_of_charges
 from quota.selectors.reconcile.difference import Difference, found_by, kept_calls, rows_of
 from quota.selectors.reconcile.orphans import orphans_of_entries, orphans_of_events, orphans_of_holds
@@ -110,8 +111,9 @@ ORDER BY v.id
 LEDGER = _ledger(_EVENTS)
 LEDGER_OF_EVENTS = _ledger("v.id = ANY(%(events)s::uuid[])")
 
-ENTRY_LINKS = """
-SELECT format('%%s of ledger entry %%s', c.what, l.id), c.expected, c.found
+ENTRY_LINKS = f"""
+SELECT format('%%s of %%s', c.what, {names.ledger_entry("l.id")}),
+    {names.thing("c.what", "c.expected")}, {names.thing("c.what", "c.found")}
 FROM quota_creditledgerentry l JOIN quota_creditgrant g ON g.id = l.grant_id
     LEFT JOIN quota_usageevent v ON v.id = l.event_id
     CROSS JOIN LATERAL (VALUES
@@ -124,7 +126,7 @@ FROM quota_creditledgerentry l JOIN quota_creditgrant g ON g.id = l.grant_id
     ) AS c (what, expected, found)
 WHERE l.id > %(after)s AND l.id <= %(upto)s AND c.expected IS DISTINCT FROM c.found
 ORDER BY l.id
-"""
+"""  # noqa: S608
 
 OWED = f"""
 SELECT format('usage owed for event %%s', v.id),
@@ -137,8 +139,8 @@ ORDER BY v.id
 
 # Whose a call is was decided when it was asked for.
 ORIGINS = f"""
-SELECT format('%%s of event %%s', c.what, v.id), coalesce(c.expected::text, 'none'),
-    coalesce(c.found::text, 'none')
+SELECT format('%%s of event %%s', c.what, v.id),
+    {names.thing("c.what", "c.expected")}, {names.thing("c.what", "c.found")}
 FROM quota_usageevent v JOIN quota_reservation r ON r.id = v.reservation_id
     CROSS JOIN LATERAL (VALUES
         ('Team', r.team_id, v.team_id), ('member', r.membership_id, v.membership_id),
@@ -151,8 +153,8 @@ ORDER BY v.id, c.what
 """  # noqa: S608
 
 UNDONE = f"""
-SELECT format('%%s undone by event %%s', c.what, u.id), coalesce(c.expected::text, 'none'),
-    coalesce(c.found::text, 'none')
+SELECT format('%%s undone by event %%s', c.what, u.id),
+    {names.thing("c.what", "c.expected")}, {names.thing("c.what", "c.found")}
 FROM quota_usageevent u JOIN quota_usageevent v ON v.id = u.corrects_id
     CROSS JOIN LATERAL (VALUES
         ('amount', -v.amount_nanousd, u.amount_nanousd),
@@ -170,7 +172,8 @@ ORDER BY u.id
 def _holders(kind: str, table: str, moment: str, which: str) -> str:
     # Servers' clocks differ, and usage may be reported five minutes ahead of ours.
     return f"""
-SELECT format('seat of {kind} %%s', c.id), 'one that its member held then, with its plan', c.seat_id
+SELECT format('seat of {kind} %%s', c.id), 'one that its member held then, with its plan',
+    {names.seat("c.seat_id")}
 FROM {table} c
 WHERE {which} AND c.seat_id IS NOT NULL AND NOT (
     EXISTS (

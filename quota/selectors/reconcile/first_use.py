@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from quota.selectors.reconcile import names
 from quota.selectors.reconcile.difference import Difference, kept_calls, rows_of
 
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -62,7 +63,8 @@ def _of_rule(
     for start in sorted(expected.keys() | found.keys()):
         is_near = start + length > since and start - length < until
         if is_near and expected.get(start, 0) != found.get(start, 0):
-            about = f"usage bucket of seat {seat_id}, {rule}, from {start.isoformat()}"
+            ((seat,),) = rows_of(f"SELECT {names.seat('%(seat)s::bigint')}", seat=seat_id)
+            about = f"usage bucket of {seat}, {rule}, from {start.isoformat()}"
             yield Difference(about, str(expected.get(start, 0)), str(found.get(start, 0)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from quota.selectors.reconcile import names
 from quota.selectors.reconcile.difference import Difference, found_by
 
 
@@ -16,7 +17,7 @@ def differences_now(at: datetime) -> Iterator[Difference]:
 
 # What live holds promise out of a Team's lots is there. A lot that was frozen or has expired since still
 # keeps its promise; what an operator took back since does not count against it.
-HOLDS = """
+HOLDS = f"""
 WITH held AS (
     SELECT team_id, CASE WHEN api_key_id IS NULL THEN 'credits' ELSE 'balance' END AS account,
         sum(left_credits_nanousd + left_balance_nanousd) AS nanousd, min(created_at) AS since
@@ -32,18 +33,18 @@ WITH held AS (
                AND l.amount_nanousd < 0 AND l.at >= h.since) AS lots
     FROM held h
 )
-SELECT format('%%s held in Team %%s',
-        CASE account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, team_id),
+SELECT format('%%s held in %%s',
+        CASE account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, {names.team("team_id")}),
     format('at most %%s', lots), nanousd
 FROM backed WHERE nanousd > lots ORDER BY team_id, account
-"""
+"""  # noqa: S608  (its parts are constants of ours)
 
-KEYS = """
-SELECT format('current key of membership %%s', m.id), 'one', 'none'
+KEYS = f"""
+SELECT format('current key of %%s', {names.member("m.id")}), 'one', 'none'
 FROM teams_membership m JOIN teams_team t ON t.id = m.team_id
 WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
     AND NOT EXISTS (
         SELECT 1 FROM teams_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
     )
 ORDER BY m.id
-"""
+"""  # noqa: S608

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
+from quota.selectors.reconcile import names
 from quota.selectors.reconcile.difference import Difference, found_by
 
 
@@ -69,10 +70,10 @@ WHERE o.event_id > %(after)s AND o.event_id <= %(upto)s
 ORDER BY o.event_id
 """
 
-ENTRIES = """
-SELECT format('event %%s, which ledger entry %%s is of', l.event_id, l.id), 'an event', 'none'
+ENTRIES = f"""
+SELECT format('event %%s, which %%s is of', l.event_id, {names.ledger_entry("l.id")}), 'an event', 'none'
 FROM quota_creditledgerentry l
 WHERE l.id > %(after)s AND l.id <= %(upto)s AND l.event_id >= %(events_from)s
     AND NOT EXISTS (SELECT 1 FROM quota_usageevent v WHERE v.id = l.event_id)
 ORDER BY l.id
-"""
+"""  # noqa: S608  (its part is a constant of ours)

@@ -1,7 +1,11 @@
 """What is rolled up of members, beside the same sums of the events that it says it holds."""
 
+from __future__ import annotations
+
+from quota.selectors.reconcile import names
+
 # Of the members `ids`, whole days of UTC, from that of `since` to that of `until`.
-ROLLUPS = """
+ROLLUPS = f"""
 WITH scope AS (
     SELECT id, date_bin('1 day', since, 'epoch') AS since, date_bin('1 day', until, 'epoch') AS until
     FROM unnest(%(ids)s::bigint[], %(since)s::timestamptz[], %(until)s::timestamptz[])
@@ -44,7 +48,7 @@ WITH scope AS (
     FROM scope s JOIN quota_tagrollup r ON r.membership_id = s.id
         AND r.starts_at >= s.since AND r.starts_at < s.until + interval '1 day'
 )
-SELECT format('usage rolled up of membership %%s, %%s hours from %%s, %%s, %%s', membership_id, hours,
+SELECT format('usage rolled up of %%s, %%s hours from %%s, %%s, %%s', {names.member("membership_id")}, hours,
         to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"'), model,
         concat_ws(' ', kind, nullif(tag, ''))),
     format('%%s calls, %%s + %%s + %%s + %%s nano-dollars', coalesce(e.calls, 0), coalesce(e.quota, 0),
@@ -56,4 +60,4 @@ FROM expected e
 WHERE (e.calls, e.amount, e.quota, e.credits, e.balance, e.overrun)
     IS DISTINCT FROM (f.calls, f.amount, f.quota, f.credits, f.balance, f.overrun)
 ORDER BY membership_id, starts_at, hours, model, kind, tag
-"""
+"""  # noqa: S608  (its parts are constants of ours)

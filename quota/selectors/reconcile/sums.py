@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from quota.selectors.reconcile import names
 from quota.selectors.reconcile.difference import Difference, found_by, kept_calls, rows_of
 from quota.selectors.reconcile.first_use import EVER, FOREVER, differences_of_first_use
 from quota.selectors.reconcile.rollups import ROLLUPS
@@ -122,7 +123,7 @@ WITH {_SCOPE}, {_SEAT_RULE}, expected AS (
         AND b.starts_at <= r.until
         AND b.starts_at > r.since - r.length / CASE r.policy WHEN 'rolling' THEN 60 ELSE 1 END
 )
-SELECT format('usage bucket of seat %%s, %%s, from %%s', seat_id, rule,
+SELECT format('usage bucket of %%s, %%s, from %%s', {names.seat("seat_id")}, rule,
         to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
     coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
 FROM expected FULL JOIN found USING (seat_id, rule, starts_at)
@@ -131,16 +132,16 @@ ORDER BY seat_id, rule, starts_at
 """  # noqa: S608  (its parts are constants of ours)
 
 # Only where all of a seat is looked at: its plans say which rules its buckets may have.
-STRAY_BUCKETS = """
-SELECT format('usage buckets of seat %%s, %%s', s.id, b.rule), 'none, since no plan of it has the rule,',
-    count(*)
+STRAY_BUCKETS = f"""
+SELECT format('usage buckets of %%s, %%s', {names.seat("s.id")}, b.rule),
+    'none, since no plan of it has the rule,', count(*)
 FROM unnest(%(whole)s::bigint[]) AS s (id) JOIN quota_usagebucket b ON b.seat_id = s.id
 WHERE NOT EXISTS (
     SELECT 1 FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = b.rule
     WHERE e.seat_id = s.id
 )
 GROUP BY s.id, b.rule ORDER BY s.id, b.rule
-"""
+"""  # noqa: S608
 
 # Windows that had ended when history was last written, and into which nothing was reported since (ten
 # minutes are for servers whose clocks differ).
@@ -173,7 +174,7 @@ WITH {_SCOPE}, {_SEAT_RULE}, written AS (
         ON c.seat_id = s.id AND c.ends_at > s.since AND c.starts_at <= s.until
     WHERE c.rule NOT LIKE 'first_use/%%'
 )
-SELECT format('closed window of seat %%s, %%s, from %%s', seat_id, rule,
+SELECT format('closed window of %%s, %%s, from %%s', {names.seat("seat_id")}, rule,
         to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
     coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
 FROM expected FULL JOIN found USING (seat_id, rule, starts_at) LEFT JOIN written ON true
@@ -184,8 +185,8 @@ ORDER BY seat_id, rule, starts_at
 
 LOTS = f"""
 WITH {_SCOPE}
-SELECT format('%%s left in lot %%s',
-        CASE g.account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, g.id),
+SELECT format('%%s left in %%s',
+        CASE g.account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, {names.lot("g.id")}),
     coalesce(sum(l.amount_nanousd), 0), g.remaining_nanousd
 FROM scope s JOIN quota_creditgrant g ON g.id = s.id
     LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id
@@ -196,7 +197,7 @@ ORDER BY g.id
 # What a lot was worth when it was granted is its first entry.
 GRANTS = f"""
 WITH {_SCOPE}
-SELECT format('granted by lot %%s, in the ledger', g.id), g.amount_nanousd,
+SELECT format('granted by %%s, in the ledger', {names.lot("g.id")}), g.amount_nanousd,
     coalesce(sum(l.amount_nanousd), 0)
 FROM scope s JOIN quota_creditgrant g ON g.id = s.id
     LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id AND l.kind IN ('purchase', 'voucher')
@@ -205,7 +206,7 @@ ORDER BY g.id
 """  # noqa: S608
 
 
-def _months(what: str, column: str, amount: str, table: str) -> str:
+def _months(what: str, named: str, column: str, amount: str, table: str) -> str:
     return f"""
 WITH {_SCOPE}, months AS (
     SELECT id, date_trunc('month', since AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS since,
@@ -222,7 +223,7 @@ WITH {_SCOPE}, months AS (
     FROM months s JOIN {table} m ON m.{column} = s.id AND m.month >= (s.since AT TIME ZONE 'UTC')::date
         AND m.month < (s.until AT TIME ZONE 'UTC')::date
 )
-SELECT format('{what} %%s in %%s', {column}, to_char(month, 'YYYY-MM')),
+SELECT format('{what} %%s in %%s', {named}, to_char(month, 'YYYY-MM')),
     coalesce(expected.nanousd, 0), coalesce(found.used_nanousd, 0)
 FROM expected FULL JOIN found USING ({column}, month)
 WHERE coalesce(expected.nanousd, 0) <> coalesce(found.used_nanousd, 0)
@@ -230,9 +231,19 @@ ORDER BY {column}, month
 """  # noqa: S608
 
 
-MONTHS = _months("Credits of membership", "membership_id", "from_credits_nanousd", "quota_creditmonth")
+MONTHS = _months(
+    "Credits used by",
+    names.member("membership_id"),
+    "membership_id",
+    "from_credits_nanousd",
+    "quota_creditmonth",
+)
 API_KEY_MONTHS = _months(
-    "API balance used by API key", "api_key_id", "from_balance_nanousd", "quota_apikeymonth"
+    "API balance used by",
+    names.api_key("api_key_id"),
+    "api_key_id",
+    "from_balance_nanousd",
+    "quota_apikeymonth",
 )
 
 SUMS: dict[str, tuple[str, ...]] = {

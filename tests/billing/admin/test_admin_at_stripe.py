@@ -147,6 +147,7 @@ def test_a_promotion_code_is_made_once_and_takes_off_what_it_says(
         "duration": "once",
         "max_redemptions": "1",
         "scope": "credits",
+        "reason": "spring",
         "once_a_team": "on",
         "first_purchase": "on",
         "starts_at": "2026-06-01T00:00",
@@ -164,7 +165,8 @@ def test_a_promotion_code_is_made_once_and_takes_off_what_it_says(
         "A quarter off your first Credits",
         "Until the summer.",
     )
-    assert AuditEntry.objects.filter(action="promotion.asked").first() is not None
+    asked = AuditEntry.objects.filter(action="promotion.asked")
+    assert {entry.details["reason"] for entry in asked} == {"spring"}
 
     payment = pay_credits(stripe_account, team, packs=4, code="SPRING")
     assert payment.received_nanousd == 15 * USD
@@ -175,7 +177,7 @@ def test_a_promotion_code_is_made_once_and_takes_off_what_it_says(
 
 def test_of_a_code_that_begins_later_it_is_said_when(stripe_account: StripeAccount, operator: Client) -> None:
     url = reverse("admin:billing_promotion_add")
-    form = {"code": "FUT", "percent": "25", "duration": "once", "scope": "seats"}
+    form = {"code": "FUT", "percent": "25", "duration": "once", "scope": "seats", "reason": "x"}
     begins = {"starts_at": "2026-06-20T08:30"}
     page = submit(operator, url, **{**hidden(operator.get(url)), **form, **begins})
     assert "FUT can be redeemed from 20 June 2026, 08:30 UTC on." in page
@@ -192,6 +194,7 @@ def test_a_code_that_is_in_use_is_refused_and_another_can_be_made_with_the_same_
         "duration": "repeating",
         "months": "3",
         "scope": "seats",
+        "reason": "x",
     }
     submit(operator, url, **form)
     fresh = {**form, **hidden(operator.get(url))}
@@ -217,6 +220,7 @@ def test_a_campaign_is_begun_once_however_often_the_form_is_sent(
         "voucher_days": "30",
         "starts_at": "2026-06-01T00:00",
         "ends_at": "2026-07-01T00:00",
+        "reason": "summer",
         "title_en": "Invite a friend",
     }
 
@@ -227,6 +231,7 @@ def test_a_campaign_is_begun_once_however_often_the_form_is_sent(
     campaign = InviteCampaign.objects.get()
     assert (campaign.off_hundredths, campaign.voucher_hundredths, campaign.voucher_days) == (1_250, 1_000, 30)
     assert campaign.promotion == Promotion.objects.get(percent_hundredths=1_250, duration="once")
+    assert AuditEntry.objects.get(action="campaign.asked").details["reason"] == "summer"
     other = operator.post(url, {**sent, **hidden(operator.get(url))})
     assert "Another campaign is in force then; end that one first." in words(other)
     assert InviteCampaign.objects.count() == 1
@@ -244,6 +249,7 @@ def test_a_code_is_switched_off_and_on_again(stripe_account: StripeAccount, oper
             "percent": "25",
             "duration": "forever",
             "scope": "seats",
+            "reason": "x",
         },
     )
     pk = Promotion.objects.get().pk
@@ -268,7 +274,7 @@ def test_a_code_for_all_of_it_grants_the_credits_without_a_payment(
     stripe_account: StripeAccount, team: Team, operator: Client
 ) -> None:
     url = reverse("admin:billing_promotion_add")
-    form = {"code": "GIFT", "percent": "100", "duration": "once", "scope": "credits"}
+    form = {"code": "GIFT", "percent": "100", "duration": "once", "scope": "credits", "reason": "x"}
     submit(operator, url, **{**hidden(operator.get(url)), **form})
     checkout = buy_credits(team=team, packs=1, promotion_code="GIFT", at=T0, by=owner_of(team).user)
 
@@ -338,9 +344,10 @@ def test_what_a_code_from_stripe_is_for_is_said_here_and_once(
     sync_promotion(made.id, T0)
     row = Promotion.objects.get()
     url = verb_url(row, "terms")
-    form = {"scope": "credits", "once_a_team": "on", "title_en": "By hand"}
+    form = {"scope": "credits", "once_a_team": "on", "title_en": "By hand", "reason": "agreed"}
 
     assert "The terms of BYHAND are saved." in submit(operator, url, **form)
+    assert AuditEntry.objects.get(action="promotion.terms_set").details["reason"] == "agreed"
 
     row.refresh_from_db()
     assert (row.scope, row.once_a_team, row.first_purchase, row.title) == ("credits", True, False, "By hand")

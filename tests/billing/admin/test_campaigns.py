@@ -40,7 +40,7 @@ def test_a_campaign_is_ended_after_a_question_and_its_words_are_changed(operator
     campaign = InviteCampaign.objects.get()
     InviteCampaign.objects.filter(pk=campaign.pk).update(ends_at=T0 + DAY)
 
-    operator.post(verb_url(campaign, "words"), {"title_en": "Bring a friend"})
+    operator.post(verb_url(campaign, "words"), {"title_en": "Bring a friend", "reason": "clearer"})
     with time_machine.travel(T0, tick=False):
         asked = operator.post(verb_url(campaign, "end"), {"reason": "spent"})
         assert "From now on links bring nothing." in words(asked)
@@ -48,6 +48,7 @@ def test_a_campaign_is_ended_after_a_question_and_its_words_are_changed(operator
 
     campaign.refresh_from_db()
     assert (campaign.title, campaign.ends_at) == ("Bring a friend", T0)
+    assert AuditEntry.objects.get(action="campaign.words_set").details == {"reason": "clearer"}
     assert AuditEntry.objects.get(action="campaign.ended").details == {"reason": "spent"}
 
 

@@ -29,6 +29,7 @@ FORM = {
     "limit_week": "$125",
     "month": "55",
     "year": "550",
+    "reason": "dearer models",
 }
 
 
@@ -55,6 +56,9 @@ def test_a_new_version_is_a_draft_and_the_one_before_stays_on_sale(
     page = submit(operator, verb_url(max_plan(), "new-version"), **FORM)
 
     assert "Max v2 is a draft." in page
+    assert AuditEntry.objects.get(action="plan.drafted", subject="Max v2").details == {
+        "reason": "dearer models"
+    }
     assert Plan.objects.current("max") == max_plan(1)
     assert "agents all day. $50.00 a seat a month" in read(Client(), reverse("plans"))
 
@@ -65,8 +69,12 @@ def draft_of(operator: Client) -> Plan:
 
 
 def publish(operator: Client, draft: Plan) -> str:
-    url = verb_url(draft, "publish")
-    return submit(operator, url, **hidden(operator.get(url)))
+    return submit(operator, verb_url(draft, "publish"), **hidden(shown_of(operator, draft)))
+
+
+def shown_of(operator: Client, draft: Plan) -> Any:
+    """What the draft changes, as it is to be confirmed."""
+    return operator.post(verb_url(draft, "publish"), {"reason": "dearer models"})
 
 
 def test_a_draft_is_shown_beside_what_is_on_sale_and_published(
@@ -75,7 +83,7 @@ def test_a_draft_is_shown_beside_what_is_on_sale_and_published(
     make_seat(make_team(), max_plan())
     draft = draft_of(operator)
 
-    shown = read(operator, verb_url(draft, "publish"))
+    shown = words(shown_of(operator, draft))
 
     assert "Max v2 goes on sale." in shown
     assert "keeps it, at its price, until they change their plan. 1 seat has Max v1." in shown
@@ -94,13 +102,14 @@ def test_a_draft_is_shown_beside_what_is_on_sale_and_published(
     assert "agents all day. $55.00 a seat a month Quota in 5 hours $12.50" in read(Client(), reverse("plans"))
     assert draft.prices.exclude(stripe_id=None).count() == 2
     by = User.objects.get(email="root@example.com")
-    assert AuditEntry.objects.get(action="plan.published", subject="Max v2").by == by
+    entry = AuditEntry.objects.get(action="plan.published", subject="Max v2")
+    assert (entry.by, entry.details) == (by, {"reason": "dearer models"})
 
 
 def test_in_a_second_tab_it_is_published_already(stripe_account: StripeAccount, operator: Client) -> None:
     draft = draft_of(operator)
     url = verb_url(draft, "publish")
-    seen = hidden(operator.get(url))
+    seen = hidden(shown_of(operator, draft))
     publish(operator, draft)
 
     again = operator.post(url, seen)
@@ -115,9 +124,10 @@ def test_another_tab_changes_the_draft_and_what_was_shown_is_not_published(
 ) -> None:
     draft = draft_of(operator)
     url = verb_url(draft, "publish")
-    seen = hidden(operator.get(url))
-    page = submit(operator, verb_url(draft, "change-draft"), **{**FORM, "month": "65"})
+    seen = hidden(shown_of(operator, draft))
+    page = submit(operator, verb_url(draft, "change-draft"), **{**FORM, "month": "65", "reason": "round"})
     assert "The draft Max v2 is changed." in page
+    assert AuditEntry.objects.get(action="plan.draft_changed").details == {"reason": "round"}
 
     answer = operator.post(url, seen)
 
@@ -136,7 +146,7 @@ def test_a_stripe_that_is_away_is_said_and_nothing_changes(
 ) -> None:
     draft = draft_of(operator)
     url = verb_url(draft, "publish")
-    seen = hidden(operator.get(url))
+    seen = hidden(shown_of(operator, draft))
     settings.STRIPE_API_BASE = "http://127.0.0.1:1"
 
     answer = operator.post(url, seen)

@@ -16,7 +16,7 @@ from tests.keepers import files
 # Entries of no Team, which operators alone read.
 OF_OPERATORS = {
     *("access_token", "account", "campaign", "gateway", "invite", "mail", "passkey", "plan", "quarantine"),
-    *("rate_card", "session", "sessions", "stripe_event"),
+    *("group", "rate_card", "session", "sessions", "stripe_event"),
 }
 # Of a promotion, whose other entries are of a Team's checkouts.
 PROMOTION = {"promotion.asked", "promotion.terms_set", "promotion.activated", "promotion.deactivated"}

@@ -166,14 +166,15 @@ def test_a_rate_card_to_come_is_withdrawn_after_what_that_changes_was_shown(
 
 
 def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: Client) -> None:
-    answer = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1"})
+    answer = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1", "reason": "Frankfurt"})
 
     text = answer.content.decode().partition('id="shown-once">')[2].partition("<")[0]
     assert "no-store" in answer.headers["Cache-Control"]
     gateway = recognise_gateway(text=text, at=T0)
     assert gateway is not None
     assert text not in operator.get(change_url(gateway)).content.decode()
-    again = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1"})
+    assert AuditEntry.objects.get(action="gateway.created").details["reason"] == "Frankfurt"
+    again = operator.post(reverse("admin:quota_gateway_add"), {"name": "eu-1", "reason": "Frankfurt"})
     assert again.status_code == 422
 
     act(operator, "gateway", "revoke", gateway.pk)
@@ -184,29 +185,36 @@ def test_a_gateways_credential_is_shown_once_and_works_until_revoked(operator: C
 def test_the_limits_of_a_gateways_holds_are_set(operator: Client) -> None:
     gateway, _text = create_gateway(name="eu-1", at=T0, by=None)
     done = submit(
-        operator, verb_url(gateway, "limits"), max_lifetime_seconds=3600, flush_seconds=60, charge_hold="on"
+        operator,
+        verb_url(gateway, "limits"),
+        max_lifetime_seconds=3600,
+        flush_seconds=60,
+        charge_hold="on",
+        reason="long calls",
     )
     assert "from now on" in done
     gateway.refresh_from_db()
     limits = gateway.max_lifetime_seconds, gateway.flush_seconds, gateway.charge_hold
     assert limits == (3600, 60, True)
+    assert AuditEntry.objects.get(action="gateway.limits").details["reason"] == "long calls"
 
 
 def test_a_gateways_credential_is_replaced_and_ended(operator: Client) -> None:
     gateway, first = create_gateway(name="eu-1", at=T0, by=None)
     url = verb_url(gateway, "replace-credential")
 
-    form = {**hidden(operator.get(url)), "overlap_hours": "2"}
+    form = {**hidden(operator.get(url)), "overlap_hours": "2", "reason": "yearly"}
     answer = operator.post(url, form)
     again = operator.post(url, form)
 
     assert (again.status_code, gateway.credentials.count()) == (422, 2)
     assert "This form was sent already" in words(again)
+    assert AuditEntry.objects.get(action="gateway.credential_added").details["reason"] == "yearly"
     text = answer.content.decode().partition('id="shown-once">')[2].partition("<")[0]
     assert "no-store" in answer.headers["Cache-Control"]
     assert recognise_gateway(text=text, at=T0) == recognise_gateway(text=first, at=T0) == gateway
     assert recognise_gateway(text=first, at=T0 + timedelta(hours=2)) is None
-    assert operator.post(url, {"overlap_hours": "721"}).status_code == 422
+    assert operator.post(url, {"overlap_hours": "721", "reason": "yearly"}).status_code == 422
     page = operator.get(change_url(gateway)).content.decode()
     assert (text in page, text[:8] in page, first[:8] in page) == (False, True, True)
 

@@ -61,8 +61,8 @@ def test_a_row_in_quarantine_says_what_to_do_until_that_is_done(scene: Scene, op
     assert advice in read(operator, f"{url}?state=waiting")
     write_off_row(row=QuarantinedRow.objects.get(), reason="x", at=T0, by=None)
 
-    assert "0 quarantined rows" in read(operator, f"{url}?state=waiting")
-    assert "0 quarantined rows" in read(operator, f"{url}?state=replayed")
+    assert "0 rows in quarantine" in read(operator, f"{url}?state=waiting")
+    assert "0 rows in quarantine" in read(operator, f"{url}?state=replayed")
     assert "Too late (reported_too_late) Nothing." in read(operator, f"{url}?state=written-off")
 
 

@@ -12,7 +12,7 @@ from quota.models import ClosedWindow, CreditGrant, CreditLedgerEntry, Reservati
 from quota.selectors.reconcile import differences
 from quota.services.corrections import correct_charge
 from quota.services.windows_history import close_windows
-from tests.helpers.drift import plant
+from tests.helpers.drift import named, plant
 from tests.helpers.factories import (
     T0,
     USD,
@@ -104,11 +104,11 @@ def test_a_charge_to_another_members_seat_is_found() -> None:
     seat = make_seat(scene.team, scene.plan, holder=other)
     asked, reported = scene.desk.use(1), report(scene, {"calls": 1})
     plant("UPDATE quota_usageevent SET seat_id = %s WHERE id = %s", seat.pk, str(asked.pk))
-    assert f"seat of event {asked.pk}: {scene.seat.pk} expected, {seat.pk} found" in found()
+    assert f"seat of event {asked.pk}: {named(scene.seat)} expected, {named(seat)} found" in found()
     plant("UPDATE quota_usageevent SET seat_id = %s WHERE id = %s", scene.seat.pk, str(asked.pk))
     assert found() == []
     plant("UPDATE quota_usageevent SET seat_id = %s WHERE id = %s", seat.pk, str(reported.pk))
-    theirs = f"one that its member held then, with its plan expected, {seat.pk} found"
+    theirs = f"one that its member held then, with its plan expected, {named(seat)} found"
     assert f"seat of event {reported.pk}: {theirs}" in found()
     plant("UPDATE quota_usageevent SET seat_id = %s WHERE id = %s", scene.seat.pk, str(reported.pk))
     plant("UPDATE quota_reservation SET seat_id = %s", seat.pk)
@@ -122,9 +122,9 @@ def test_a_charge_of_another_member_than_its_hold_is_found() -> None:
     event = scene.desk.use(1)
     plant("UPDATE quota_usageevent SET membership_id = %s, key_id = %s", other.pk, other.keys.get().pk)
     lines = found()
-    assert f"member of event {event.pk}: {scene.owner.pk} expected, {other.pk} found" in lines
-    key = scene.owner.keys.get().pk
-    assert f"key of event {event.pk}: {key} expected, {other.keys.get().pk} found" in lines
+    assert f"member of event {event.pk}: {named(scene.owner)} expected, {named(other)} found" in lines
+    right, wrong = (f"key sk-cp-{member.keys.get().key_id}" for member in (scene.owner, other))
+    assert f"key of event {event.pk}: {right} expected, {wrong} found" in lines
 
 
 def test_a_receipt_whose_windows_do_not_follow_from_the_charge_is_found() -> None:
@@ -168,7 +168,7 @@ def test_a_ledger_entry_of_another_member_is_found() -> None:
     other = make_member(scene.team)
     plant("UPDATE quota_creditledgerentry SET membership_id = %s WHERE kind = 'use'", other.pk)
     entry = CreditLedgerEntry.objects.get(kind="use")
-    assert found() == [f"member of ledger entry {entry.pk}: {scene.owner.pk} expected, {other.pk} found"]
+    assert found() == [f"member of {named(entry)}: {named(scene.owner)} expected, {named(other)} found"]
 
 
 def test_a_lot_that_grew_after_it_was_granted_is_found() -> None:
@@ -176,7 +176,7 @@ def test_a_lot_that_grew_after_it_was_granted_is_found() -> None:
     give_credits(scene.team, USD)
     plant("UPDATE quota_creditgrant SET amount_nanousd = amount_nanousd + 1")
     lot = CreditGrant.objects.get()
-    assert found() == [f"granted by lot {lot.pk}, in the ledger: 1000000001 expected, 1000000000 found"]
+    assert found() == [f"granted by {named(lot)}, in the ledger: 1000000001 expected, 1000000000 found"]
 
 
 def test_buckets_of_a_rule_that_the_seat_never_had_are_found() -> None:
@@ -188,7 +188,7 @@ def test_buckets_of_a_rule_that_the_seat_never_had_are_found() -> None:
         T0,
     )
     assert found() == [
-        f"usage buckets of seat {scene.seat.pk}, rolling/7200: none, since no plan of it has the rule, "
+        f"usage buckets of {named(scene.seat)}, rolling/7200: none, since no plan of it has the rule, "
         "expected, 1 found"
     ]
 
@@ -199,7 +199,7 @@ def test_history_that_differs_from_the_charges_is_found() -> None:
     close_windows(at=NEXT_WEEK)
     assert (ClosedWindow.objects.count(), found()) == (2, [])
     plant("UPDATE quota_closedwindow SET used_nanousd = used_nanousd + 1 WHERE name = '5h'")
-    tile = f"closed window of seat {scene.seat.pk}, rolling/18000, from 2026-06-03T07:00:00+00:00"
+    tile = f"closed window of {named(scene.seat)}, rolling/18000, from 2026-06-03T07:00:00+00:00"
     assert found() == [f"{tile}: 50000000 expected, 50000001 found"]
     plant("DELETE FROM quota_closedwindow WHERE name = '5h'")
     assert found() == [f"{tile}: 50000000 expected, 0 found"]
@@ -210,7 +210,7 @@ def test_history_of_windows_that_nothing_was_used_in_is_found() -> None:
     scene.desk.use(5)
     close_windows(at=NEXT_WEEK)
     plant("UPDATE quota_closedwindow SET starts_at = starts_at - interval '5 hours' WHERE name = '5h'")
-    about = f"closed window of seat {scene.seat.pk}, rolling/18000, from 2026-06-03T"
+    about = f"closed window of {named(scene.seat)}, rolling/18000, from 2026-06-03T"
     assert found() == [
         f"{about}02:00:00+00:00: 0 expected, 50000000 found",
         f"{about}07:00:00+00:00: 50000000 expected, 0 found",

@@ -12,7 +12,7 @@ from quota.hot_path.events import ReportedEvent
 from quota.models import CreditLedgerEntry, OwedUsage, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.services.corrections import correct_charge
-from tests.helpers.drift import plant
+from tests.helpers.drift import named, plant
 from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, limits, make_scene
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def test_a_ledger_entry_of_a_charge_that_is_not_there_is_found() -> None:
     entry = CreditLedgerEntry.objects.get(kind="use")
     assert found() == []
     plant("UPDATE quota_creditledgerentry SET event_id = %s WHERE kind = 'use'", GONE)
-    about = f"event {GONE}, which ledger entry {entry.pk} is of"
+    about = f"event {GONE}, which {named(entry)} is of"
     assert f"{about}: an event expected, none found" in found()
 
 

@@ -11,7 +11,7 @@ from quota.selectors.reconcile.sums import all_of, differences_of_sums
 from quota.services import rollups
 from quota.services.rollups import roll_up, start_anew
 from teams.models import Membership
-from tests.helpers.drift import plant
+from tests.helpers.drift import named, plant
 from tests.helpers.factories import T0, make_api_key, make_team, owner_of
 from tests.helpers.usage_rows import write_event, write_undo
 
@@ -54,8 +54,7 @@ def test_an_amount_that_is_wrong_is_named(owner: Membership) -> None:
     )
     assert found() == [
         (
-            f"usage rolled up of membership {owner.pk},"
-            " 24 hours from 2026-06-03T00:00:00+00:00, penny, some tags",
+            f"usage rolled up of {named(owner)}, 24 hours from 2026-06-03T00:00:00+00:00, penny, some tags",
             "1 calls, 100 + 100 + 0 + 100 nano-dollars",
             "2 calls, 100 + 100 + 0 + 105 nano-dollars",
         )
@@ -66,8 +65,7 @@ def test_a_row_that_is_gone_is_named(owner: Membership) -> None:
     plant("DELETE FROM quota_tagrollup WHERE width_hours = 1 AND tag = %s", "web")
     assert found() == [
         (
-            f"usage rolled up of membership {owner.pk},"
-            " 1 hours from 2026-06-03T10:00:00+00:00, penny, tag web",
+            f"usage rolled up of {named(owner)}, 1 hours from 2026-06-03T10:00:00+00:00, penny, tag web",
             "1 calls, 100 + 100 + 0 + 100 nano-dollars",
             "0 calls, 0 + 0 + 0 + 0 nano-dollars",
         )
@@ -77,7 +75,7 @@ def test_a_row_that_is_gone_is_named(owner: Membership) -> None:
 def test_an_event_that_was_missed_is_found_in_its_hour_and_its_day(owner: Membership) -> None:
     plant("DELETE FROM quota_usagestraggler")
     found_rows = found()
-    assert [row[0].partition(", ")[2] for row in found_rows] == [
+    assert [row[0].removeprefix(f"usage rolled up of {named(owner)}, ") for row in found_rows] == [
         "24 hours from 2026-06-03T00:00:00+00:00, penny, no tags",
         "1 hours from 2026-06-03T10:00:00+00:00, penny, no tags",
     ]

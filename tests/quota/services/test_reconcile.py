@@ -18,7 +18,7 @@ from quota.services.entitlements import entitle_seat
 from quota.services.reservations import expire_reservations
 from quota.windows import Limit, Policy, Rule
 from tests.helpers.cases import many
-from tests.helpers.drift import plant
+from tests.helpers.drift import named, plant
 from tests.helpers.factories import (
     MONDAY,
     T0,
@@ -106,7 +106,7 @@ def test_a_bucket_that_was_changed_is_found() -> None:
     scene = scene_with_charges()
     plant("UPDATE quota_usagebucket SET used_nanousd = used_nanousd + 1 WHERE rule LIKE 'rolling/%%'")
     assert found() == [
-        f"usage bucket of seat {scene.seat.pk}, rolling/18000, from 2026-06-03T10:00:00+00:00: "
+        f"usage bucket of {named(scene.seat)}, rolling/18000, from 2026-06-03T10:00:00+00:00: "
         "100000000 expected, 100000001 found"
     ]
 
@@ -115,7 +115,7 @@ def test_a_bucket_that_was_lost_is_found() -> None:
     scene = scene_with_charges()
     plant("DELETE FROM quota_usagebucket WHERE rule LIKE 'fixed/%%'")
     assert found() == [
-        f"usage bucket of seat {scene.seat.pk}, fixed/604800@345600, from 2026-06-01T00:00:00+00:00: "
+        f"usage bucket of {named(scene.seat)}, fixed/604800@345600, from 2026-06-01T00:00:00+00:00: "
         "100000000 expected, 0 found"
     ]
 
@@ -129,7 +129,7 @@ def test_a_bucket_of_nothing_is_found() -> None:
         MONDAY,
     )
     assert found() == [
-        f"usage bucket of seat {scene.seat.pk}, rolling/18000, from 2026-01-05T00:00:00+00:00: "
+        f"usage bucket of {named(scene.seat)}, rolling/18000, from 2026-01-05T00:00:00+00:00: "
         "0 expected, 7 found"
     ]
 
@@ -139,7 +139,7 @@ def test_a_first_use_bucket_that_was_changed_is_found() -> None:
     scene.desk.use(5)
     assert found() == []
     plant("UPDATE quota_usagebucket SET starts_at = starts_at + interval '1 second'")
-    about = f"usage bucket of seat {scene.seat.pk}, first_use/7200, from 2026-06-03T10:02"
+    about = f"usage bucket of {named(scene.seat)}, first_use/7200, from 2026-06-03T10:02"
     assert found() == [
         f"{about}:00+00:00: 50000000 expected, 0 found",
         f"{about}:01+00:00: 0 expected, 50000000 found",
@@ -167,7 +167,7 @@ def test_a_lot_that_was_changed_is_found() -> None:
     scene_with_charges()
     plant("UPDATE quota_creditgrant SET remaining_nanousd = remaining_nanousd - 5")
     lot = CreditGrant.objects.get()
-    assert found() == [f"Credits left in lot {lot.pk}: 950000000 expected, 949999995 found"]
+    assert found() == [f"Credits left in {named(lot)}: 950000000 expected, 949999995 found"]
 
 
 def test_a_ledger_entry_that_was_lost_is_found_in_the_lot_and_in_the_event() -> None:
@@ -175,7 +175,7 @@ def test_a_ledger_entry_that_was_lost_is_found_in_the_lot_and_in_the_event() -> 
     plant("DELETE FROM quota_creditledgerentry WHERE kind = 'use'")
     lot, event = CreditGrant.objects.get(), UsageEvent.objects.get()
     assert found() == [
-        f"Credits left in lot {lot.pk}: 1000000000 expected, 950000000 found",
+        f"Credits left in {named(lot)}: 1000000000 expected, 950000000 found",
         f"Credits used by event {event.pk}, in the ledger: 50000000 expected, 0 found",
     ]
 
@@ -183,7 +183,7 @@ def test_a_ledger_entry_that_was_lost_is_found_in_the_lot_and_in_the_event() -> 
 def test_a_months_sum_that_was_changed_is_found() -> None:
     scene = scene_with_charges()
     plant("UPDATE quota_creditmonth SET used_nanousd = 1")
-    assert found() == [f"Credits of membership {scene.owner.pk} in 2026-06: 50000000 expected, 1 found"]
+    assert found() == [f"Credits used by {named(scene.owner)} in 2026-06: 50000000 expected, 1 found"]
 
 
 def test_a_settled_reservation_without_its_event_is_found() -> None:
@@ -209,7 +209,7 @@ def test_holds_beyond_the_lots_are_found() -> None:
         "left_credits_nanousd = 2000000000 "
         "WHERE state = 'held'"
     )
-    about = f"Credits held in Team {scene.team.pk}"
+    about = f"Credits held in Team {scene.team.slug}"
     assert found() == [f"{about}: at most 950000000 expected, 2000000000 found"]
 
 
@@ -231,7 +231,7 @@ def test_a_member_without_a_current_key_is_found() -> None:
         "WHERE membership_id = %s",
         scene.owner.pk,
     )
-    assert found() == [f"current key of membership {scene.owner.pk}: one expected, none found"]
+    assert found() == [f"current key of {named(scene.owner)}: one expected, none found"]
 
 
 @pytest.mark.django_db(transaction=True)
