@@ -19,7 +19,6 @@ from quota.selectors.seats import PlanCount
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Role
 from teams.services.invitations import Promise
-from tokenplan.kit.text import ADDRESS_HINT
 
 
 class AmountField(forms.CharField):
@@ -93,7 +92,6 @@ class InvitationForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail address"),
         max_length=254,
-        help_text=ADDRESS_HINT,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     gives_credits = forms.BooleanField(label=_("May use the Team's Credits"), required=False)

@@ -164,7 +164,7 @@ def test_inviting_joining_and_a_seat_given_moved_and_freed(
     expect(page.get_by_role("main")).to_contain_text("Held by mia@example.com.")
     page.get_by_role("button", name="Move to noah@example.com").click()
     expect(page.get_by_role("main")).to_contain_text("Held by noah@example.com.")
-    press_in_menu(page, "Free…", "Free the seat")
+    press_in_menu(page, "Free the seat…", "Free the seat")
     expect(page.get_by_role("main")).to_contain_text("Nobody holds this seat.")
     history = page.get_by_role("region", name="Who held it")
     expect(history.get_by_role("row")).to_have_count(3)

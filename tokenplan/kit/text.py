@@ -53,9 +53,6 @@ def searched(value: str) -> str:
     return " ".join(plain.split())
 
 
-ADDRESS_HINT = _lazy("Letters a to z, digits and signs; a domain in other letters as it begins with xn--.")
-
-
 def plain_address(value: str) -> None:
     """Raises ValidationError for an address with other signs than ASCII (docs/decisions/0020)."""
     if not value.isascii():
