@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import django
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Cookie, Page, sync_playwright
 
+from tests.helpers.browsing import settled
 from tests.helpers.chromium import FLAGS, chromium
 
 THEMES = ("light", "dark")
@@ -53,7 +54,6 @@ OF_ONES_OWN = (
     "/account/notices/",
     "/account/authenticator-app/add/",
     "/account/passkeys/add/",
-    "/account/passkeys/recovery-codes/new/",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/logout/",
@@ -63,7 +63,7 @@ OF_ONES_OWN = (
 TEAM_PAGES = (
     "",
     "members/",
-    "members/?show=idle",
+    "members/?show=no-seat",
     "members/?q=nobody-of-this-name",
     "invitations/",
     "invitations/many/",
@@ -109,7 +109,6 @@ OPERATORS_PAGES = (
     "teams/user/",
     "teams/team/",
     "teams/mail/",
-    "support/search/?q=acme",
 )
 
 
@@ -120,6 +119,7 @@ class Visitor:
     page: Page
     url: str
     folder: Path
+    sessions: dict[str, list[Cookie]]
 
     def shoot(self, path: str, name: str = "") -> None:
         self.page.goto(self.url + path)
@@ -127,23 +127,36 @@ class Visitor:
 
     def picture(self, name: str) -> None:
         file = (name.strip("/").replace("/?", "-").replace("/", "-") or "front") + ".png"
+        settled(self.page)
         self.page.screenshot(path=self.folder / file, full_page=True)  # makes the folder
         too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         if self.page.evaluate(too_wide):
             print(f"{self.folder.name}/{file}: wider than the screen")
 
     def sign_in(self, email: str, password: str) -> None:
+        """Anew in each window: proofs are asked for again."""
         self.page.context.clear_cookies()
         self.page.goto(self.url + "/accounts/login/")
         self.page.locator("input[name=login]").fill(email)
         self.page.locator("input[name=password]").fill(password)
         self.page.locator("input[name=password]").press("Enter")
         self.page.wait_for_url("**/account/")
+        self.sessions[email] = self.page.context.cookies()
+
+    def enter(self, email: str, password: str) -> None:
+        """With the session of an earlier window: the console limits how often one address signs in."""
+        if email not in self.sessions:
+            return self.sign_in(email, password)
+        self.page.context.clear_cookies()
+        self.page.context.add_cookies(self.sessions[email])  # type: ignore[arg-type]  # as they were read
+        self.page.goto(self.url + "/account/")
 
     def open_first(self, path: str, leads_to: str, name: str) -> None:
         """Takes a picture of the first page at such an address that this one leads to, if it leads to one."""
         self.page.goto(self.url + path)
-        links = self.page.locator("main a").evaluate_all("links => links.map((link) => link.pathname)")
+        links = self.page.locator("main a, #content a").evaluate_all(
+            "links => links.map((link) => link.pathname)"
+        )
         if found := next((link for link in links if re.search(leads_to, link)), None):
             self.shoot(found, name)
 
@@ -161,30 +174,30 @@ class Visitor:
             self.page.locator(f"#{name}").screenshot(path=self.folder / f"usage-bar-{name}.png")
 
 
-def shoot_all(demo: dict[str, Any], out: Path, language: str) -> None:
+def shoot_all(demo: dict[str, Any], out: Path, language: str, themes: Iterable[str]) -> None:
     """Every page as an Owner sees it, those of the API account, and Home of everybody in each of its states;
     the operators' pages, errors, and what is printed."""
     people = demo["people"]
     by_role = {person["role"]: person for person in reversed(people)}
     by_name = {person["email"].partition("@")[0]: person for person in reversed(people)}
-    for visitor in _visitors(demo["url"], out, language):
+    for visitor in _visitors(demo["url"], out, language, themes=themes):
         for path in ANONYMOUS:
             visitor.shoot(path)
         visitor.gallery()
         _shoot_owner(visitor, by_role["owner"])
         _shoot_api_account(visitor, by_name["greta"])
         member = by_role["member"]
-        visitor.sign_in(member["email"], member["password"])
+        visitor.enter(member["email"], member["password"])
         for what in ("seat", "credit"):
             visitor.shoot(f"/account/{what}-requests/{member['team']}/", f"account-{what}-request")
         visitor.shoot(f"/teams/{member['team']}/settings/", "refused-403")
         for name, person in by_name.items():
-            visitor.sign_in(person["email"], person["password"])
+            visitor.enter(person["email"], person["password"])
             visitor.picture(f"home-of-{name}")
             if person["role"] != "operator":
                 visitor.shoot(f"/teams/{person['team']}/", f"overview-of-{name}")
         for page in ("members/", "seats/"):
-            visitor.sign_in(by_name["hana"]["email"], by_name["hana"]["password"])
+            visitor.enter(by_name["hana"]["email"], by_name["hana"]["password"])
             visitor.shoot(f"/teams/hooli/{page}", f"large-{page}")
         _shoot_operator(visitor, by_role["operator"])
 
@@ -217,7 +230,7 @@ def _shoot_owner(visitor: Visitor, owner: dict[str, str]) -> None:
 
 
 def _shoot_api_account(visitor: Visitor, owner: dict[str, str]) -> None:
-    visitor.sign_in(owner["email"], owner["password"])
+    visitor.enter(owner["email"], owner["password"])
     team = f"/teams/{owner['team']}/"
     for page in API_ACCOUNT:
         visitor.shoot(team + page, f"team-{page}")
@@ -226,15 +239,21 @@ def _shoot_api_account(visitor: Visitor, owner: dict[str, str]) -> None:
 
 
 def _shoot_operator(visitor: Visitor, operator: dict[str, str]) -> None:
-    visitor.sign_in(operator["email"], operator["password"])
+    visitor.enter(operator["email"], operator["password"])
     visitor.shoot("/admin/")
     for model in OPERATORS_LISTS:
         visitor.shoot(f"/admin/billing/{model}/", f"operator-{model}")
     for page in OPERATORS_PAGES:
         visitor.shoot(f"/admin/{page}", f"operator-{page.partition('?')[0]}")
-    found = "/admin/support/search/?q=acme"
-    visitor.open_first(found, r"/support/people/\d+/$", "operator-person")
-    visitor.open_first(found, r"/support/teams/\d+/$", "operator-team")
+    for what, name in (("acme", "operator-found"), ("olivia@acme.example", "operator-person")):
+        visitor.page.goto(f"{visitor.url}/admin/")
+        visitor.page.locator("input[type=search]").first.fill(what)
+        visitor.page.locator("input[type=search]").first.press("Enter")
+        visitor.page.wait_for_url("**/support/**")
+        visitor.picture(name)
+    person = visitor.page.url.removeprefix(visitor.url)
+    for leads_to, name in ((r"/support/teams/\d+/$", "team"), (r"/usageevent/[\w-]+/change/$", "charge")):
+        visitor.open_first(person, leads_to, f"operator-{name}")
 
 
 def _visitors(
@@ -245,13 +264,14 @@ def _visitors(
     widths: Iterable[str] = tuple(WIDTHS),
     themes: Iterable[str] = THEMES,
 ) -> Iterator[Visitor]:
+    sessions: dict[str, list[Cookie]] = {}
     with sync_playwright() as playwright:
         program = chromium(Path(tempfile.gettempdir()))
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         for theme in themes:
             for name in widths:
                 folder = out / f"{theme}-{name}"
-                yield Visitor(_page(browser, theme, language, *WIDTHS[name]), url, folder)
+                yield Visitor(_page(browser, theme, language, *WIDTHS[name]), url, folder, sessions)
         browser.close()
 
 
@@ -280,14 +300,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("var/shots"))
     parser.add_argument("--bar", type=Path, help="take this one picture instead, of a usage bar")
     parser.add_argument("--language", default="en-US", help="zh-CN: in Chinese")
+    parser.add_argument("--themes", nargs="+", default=THEMES, choices=THEMES)
     given = parser.parse_args()
     demo = json.loads(given.demo.read_text())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
+    os.environ.setdefault("STATIC_ROOT", str(given.demo.resolve().parent / "static"))
     django.setup()
     if given.bar:
         shoot_bar(demo, given.bar)
     else:
-        shoot_all(demo, given.out, given.language)
+        shoot_all(demo, given.out, given.language, given.themes)
 
 
 if __name__ == "__main__":

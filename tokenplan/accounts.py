@@ -113,9 +113,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         open_account(user=user, at=at)
         super().login(request, user)
         if signed_up and signed_up["user"] == user.pk:
-            record_authentication(
-                request, user, method="password", reauthenticated=True, at=signed_up["at"]
-            )
+            record_authentication(request, user, method="password", reauthenticated=True, at=signed_up["at"])
         request.session[SEEN] = at.timestamp()
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:

@@ -133,7 +133,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
         "membership",
         "model",
         "usage",
-        "prices",
+        "priced",
         "amount",
         "quota",
         "credits",
@@ -160,6 +160,23 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
     @admin.display(description=_("Price"))
     def amount(self, event: UsageEvent) -> str:
         return usd_text(event.amount_nanousd)
+
+    @admin.display(description=_("Prices used"))
+    def priced(self, event: UsageEvent) -> str:
+        """Meter by meter, as on the receipt."""
+        prices = {price["meter"]: price for price in event.prices}
+        lines = [
+            gettext("%(meter)s: %(used)s, %(usd)s per %(units)s")
+            % {
+                "meter": meter,
+                "used": f"{quantity:,}",
+                "usd": usd_text(prices[meter]["nanousd_per_unit"]),
+                "units": f"{prices[meter]['unit_size']:,}",
+            }
+            for meter, quantity in sorted(event.usage.items())
+            if meter in prices
+        ]
+        return "; ".join(lines) or "-"
 
     @admin.display(description=_("From the API balance"))
     def balance(self, event: UsageEvent) -> str:
