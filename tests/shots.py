@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import django
-from playwright.sync_api import Browser, Cookie, Page, sync_playwright
+from playwright.sync_api import Browser, Cookie, Page, expect, sync_playwright
 
-from tests.helpers.browsing import settled
 from tests.helpers.chromium import FLAGS, chromium
 
 THEMES = ("light", "dark")
@@ -127,7 +126,7 @@ class Visitor:
 
     def picture(self, name: str) -> None:
         file = (name.strip("/").replace("/?", "-").replace("/", "-") or "front") + ".png"
-        settled(self.page)
+        expect(self.page.locator("[hx-trigger=load], .htmx-request")).to_have_count(0)
         self.page.screenshot(path=self.folder / file, full_page=True)  # makes the folder
         too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         if self.page.evaluate(too_wide):
@@ -146,17 +145,16 @@ class Visitor:
     def enter(self, email: str, password: str) -> None:
         """With the session of an earlier window: the console limits how often one address signs in."""
         if email not in self.sessions:
-            return self.sign_in(email, password)
-        self.page.context.clear_cookies()
-        self.page.context.add_cookies(self.sessions[email])  # type: ignore[arg-type]  # as they were read
-        self.page.goto(self.url + "/account/")
+            self.sign_in(email, password)
+        else:
+            self.page.context.clear_cookies()
+            self.page.context.add_cookies(self.sessions[email])  # type: ignore[arg-type]  # as they were read
+            self.page.goto(self.url + "/account/")
 
     def open_first(self, path: str, leads_to: str, name: str) -> None:
         """Takes a picture of the first page at such an address that this one leads to, if it leads to one."""
         self.page.goto(self.url + path)
-        links = self.page.locator("main a, #content a").evaluate_all(
-            "links => links.map((link) => link.pathname)"
-        )
+        links = self.page.locator("main a, #content a").evaluate_all("links => links.map((a) => a.pathname)")
         if found := next((link for link in links if re.search(leads_to, link)), None):
             self.shoot(found, name)
 

@@ -1,4 +1,4 @@
-"""English: moments as the console's own pages write them, also where Django does, as in the operators' pages."""
+"""English: moments as the console writes them, also where Django does, as in the operators' pages."""
 
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i"
