@@ -278,11 +278,14 @@ class BalanceAlertForm(forms.Form):
 
 
 class DayField(forms.DateField):
-    """A day from 2000 to 2999: with these, no sum or difference leaves the range of dates."""
+    """A day from 2000 to 2999: with these, no sum or difference leaves the range of dates. Browsers show a day
+    that is written as in ISO 8601, whatever the page's language.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         within = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
-        super().__init__(validators=within, widget=forms.DateInput(attrs={"type": "date"}), **kwargs)
+        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        super().__init__(validators=within, widget=widget, **kwargs)
 
 
 class NewApiKeyForm(ApiKeyForm):
