@@ -278,8 +278,8 @@ class BalanceAlertForm(forms.Form):
 
 
 class DayField(forms.DateField):
-    """A day from 2000 to 2999: with these, no sum or difference leaves the range of dates. Browsers show a day
-    that is written as in ISO 8601, whatever the page's language.
+    """A day from 2000 to 2999: with these, no sum or difference leaves the range of dates. Browsers show a
+    day that is written as in ISO 8601, whatever the page's language.
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -19,7 +19,7 @@ from quota.admin.advice import REFUSED, SEE_DETAIL, of_hold
 from quota.hot_path.catalog import windows_then
 from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
 from quota.models.usage import LAPSED, OWN_DRAW
-from quota.money import credits_text, usd_text
+from quota.money import credits_words, usd_text
 from quota.services.corrections import correct_charge
 from teams.models import User
 from tokenplan.kit.admin import DeskMedia, ReadOnlyAdmin, Verb, VerbsAdmin, why_and_what
@@ -188,7 +188,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
 
     @admin.display(description=_("From Credits"))
     def credits(self, event: UsageEvent) -> str:
-        return credits_text(event.from_credits_nanousd)
+        return credits_words(event.from_credits_nanousd)
 
     @admin.display(description=_("Its windows, before and after"))
     def windows(self, row: UsageEvent) -> str:
