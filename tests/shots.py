@@ -1,6 +1,7 @@
 """Takes pictures of every page of a running demo, in both themes, as wide as a phone and a desktop.
 
 .venv/bin/python -m tests.shots --demo var/demo.json --out var/shots
+.venv/bin/python -m tests.shots --demo var/demo.json --readme docs/images
 """
 
 from __future__ import annotations
@@ -283,20 +284,25 @@ def _page(browser: Browser, theme: str, language: str, width: int, height: int) 
     return context.new_page()
 
 
-def shoot_bar(demo: dict[str, Any], file: Path) -> None:
-    """The first card of the first Owner's account page: the picture in the README."""
-    owner = next(person for person in demo["people"] if person["role"] == "owner")
-    for visitor in _visitors(demo["url"], file.parent, "en-US", widths=("wide",), themes=("light",)):
-        visitor.sign_in(owner["email"], owner["password"])
+def shoot_readme(demo: dict[str, Any], folder: Path) -> None:
+    """The two pictures in the README: a bar whose window is full, and what a Team has spent."""
+    by_name = {person["email"].partition("@")[0]: person for person in demo["people"]}
+    carla, olivia = by_name["carla"], by_name["olivia"]
+    for visitor in _visitors(demo["url"], folder, "en-US", widths=("wide",), themes=("light",)):
         visitor.page.set_viewport_size({"width": 900, "height": 700})
-        visitor.page.locator("main section").first.screenshot(path=file)
+        visitor.sign_in(carla["email"], carla["password"])
+        visitor.page.locator("main section").first.screenshot(path=folder / "bar.png")
+        visitor.sign_in(olivia["email"], olivia["password"])
+        visitor.page.goto(f"{visitor.url}/teams/{olivia['team']}/usage/")
+        chart = visitor.page.locator("main section", has=visitor.page.locator("canvas"))
+        chart.first.screenshot(path=folder / "usage.png")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=Path("var/demo.json"))
     parser.add_argument("--out", type=Path, default=Path("var/shots"))
-    parser.add_argument("--bar", type=Path, help="take this one picture instead, of a usage bar")
+    parser.add_argument("--readme", type=Path, help="take the README's two instead, into this folder")
     parser.add_argument("--language", default="en-US", help="zh-CN: in Chinese")
     parser.add_argument("--themes", nargs="+", default=THEMES, choices=THEMES)
     given = parser.parse_args()
@@ -304,8 +310,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
     os.environ.setdefault("STATIC_ROOT", str(given.demo.resolve().parent / "static"))
     django.setup()
-    if given.bar:
-        shoot_bar(demo, given.bar)
+    if given.readme:
+        shoot_readme(demo, given.readme)
     else:
         shoot_all(demo, given.out, given.language, given.themes)
 

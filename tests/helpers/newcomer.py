@@ -17,7 +17,6 @@ def key_in_a_guide(page: Page, url: str, email: str, link_mailed: Callable[[], s
     person = Counted(page)
     main = page.get_by_role("main")
     page.goto(url)
-    person.click(page.get_by_role("link", name="Compare plans"))
     person.click(page.get_by_role("link", name="Choose Max"))
     person.fill(page.get_by_label("Email"), email)
     person.fill(page.get_by_label("Password"), PASSWORD)
