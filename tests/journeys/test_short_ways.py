@@ -40,7 +40,7 @@ def test_a_newcomer_pays_and_has_a_guide_with_a_key_whose_first_call_turns_it_gr
 
     person, key = key_in_a_guide(page, live_server.url, "newcomer@example.com", last_link)
 
-    # Front page with the plans, sign-up, “check your mail”, the mail's link, total, payment, paid, tools, guide.
+    # Front page, sign-up, “check your mail”, the mail's link, total, payment, paid, tools, guide.
     assert person.did == {"pages": 9, "clicks": 8, "fields": 3}
     card = page.get_by_role("region", name="Your key")
     expect(card).to_contain_text("Not used yet.")
