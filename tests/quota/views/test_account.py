@@ -191,14 +191,8 @@ def test_what_can_be_done_at_the_limit_is_said_once(as_user: AsUser) -> None:
     scene.desk.use(100)
     # The Default Team has none of it; there it lies in a fold.
     page = as_user(scene.owner.user).get("/account/").content.decode()
-    assert [page.count(f'id="limit-{team.pk}"') for team in (scene.team, own_team(scene.owner.user))] == [
-        0,
-        1,
-    ]
-
-
-def own_team(user: User) -> Team:
-    return Team.objects.get(default_for=user)
+    teams = (scene.team, Team.objects.get(default_for=scene.owner.user))
+    assert [page.count(f'id="limit-{team.pk}"') for team in teams] == [0, 1]
 
 
 def test_a_team_that_has_no_credits_shows_one_figure_and_one_that_gives_none_says_so(
