@@ -213,7 +213,7 @@ class OwnCapForm(forms.Form):
 class NoticesForm(forms.Form):
     thresholds = forms.TypedMultipleChoiceField(
         label=_("When so much of a quota window of my seat is used"),
-        choices=[("50", _("50 %")), ("80", _("80 %")), ("95", _("95 %")), ("100", _("100 %: it is full"))],
+        choices=[("50", _("50%")), ("80", _("80%")), ("95", _("95%")), ("100", _("100%: it is full"))],
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
