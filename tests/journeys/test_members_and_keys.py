@@ -77,8 +77,7 @@ def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     bar = page.get_by_role("meter", name="5-hour window")
     expect(bar).to_have_attribute("aria-valuetext", "0 percent used")
 
-    page.get_by_role("link", name="Show key").click()
-    confirm_password(page)
+    page.get_by_role("link", name="Show key").click()  # the password has just been typed, to sign up
     text = page.locator("#key").inner_text()
     assert KEY.match(text)
     gateway: Gateway = create_gateway(name="g", at=at, by=None)[0]
