@@ -234,7 +234,9 @@ def _shoot_api_account(visitor: Visitor, owner: dict[str, str]) -> None:
     for page in API_ACCOUNT:
         visitor.shoot(team + page, f"team-{page}")
     visitor.open_first(f"{team}api-keys/", r"/api-keys/\d+/$", "team-api-key")
-    visitor.open_first(f"{team}api-keys/", r"/api-keys/\d+/rotate/$", "team-api-key-rotate")
+    visitor.open_first(
+        visitor.page.url.removeprefix(visitor.url), r"/api-keys/\d+/rotate/$", "team-api-key-rotate"
+    )
 
 
 def _shoot_operator(visitor: Visitor, operator: dict[str, str]) -> None:
