@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from billing.models import Price
 from quota.models import Plan, RateCard
 from quota.services.plans import withdraw_plan
+from quota.services.reconcile_alarms import report_late
 from teams.models import User
 from tests.helpers.factories import T0, limits, make_plan, make_team
 from tests.helpers.serving import free_port
@@ -51,11 +53,13 @@ def away(settings: Settings) -> None:
     settings.DEMO = False
 
 
-def test_it_makes_the_demo_where_that_is_wanted(settings: Settings) -> None:
+@pytest.mark.django_db(transaction=True)  # reconcile begins transactions of its own
+def test_it_makes_the_demo_where_that_is_wanted_and_checks_its_month(settings: Settings) -> None:
     settings.DEMO = True
     Command().prepare_database()
     assert User.objects.filter(is_staff=True).count() == 1
     assert (settings.DATA / "demo.json").exists()
+    assert not report_late(at=timezone.now())
 
 
 def test_elsewhere_it_makes_nobody_and_offers_the_shipped_plans(settings: Settings) -> None:
