@@ -67,9 +67,9 @@ def cents_from_nanousd(nanousd: int) -> int:
 
 
 def percent_text(hundredths: int) -> str:
-    """`10 %` or `12.50 %`, of hundredths of a percent."""
+    """`10%` or `12.50%`, of hundredths of a percent."""
     whole, rest = divmod(hundredths, 100)
-    return f"{whole}.{rest:02d} %".replace(".00 ", " ")
+    return f"{whole}.{rest:02d}%".replace(".00%", "%")
 
 
 def share_of_payment(nanousd: int, *, total_nanousd: int, tax_nanousd: int, hundredths: int) -> int:

@@ -19,7 +19,6 @@ from quota.selectors.seats import PlanCount
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Role
 from teams.services.invitations import Promise
-from tokenplan.kit.text import ADDRESS_HINT
 
 
 class AmountField(forms.CharField):
@@ -93,7 +92,6 @@ class InvitationForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail address"),
         max_length=254,
-        help_text=ADDRESS_HINT,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     gives_credits = forms.BooleanField(label=_("May use the Team's Credits"), required=False)
@@ -215,7 +213,7 @@ class OwnCapForm(forms.Form):
 class NoticesForm(forms.Form):
     thresholds = forms.TypedMultipleChoiceField(
         label=_("When so much of a quota window of my seat is used"),
-        choices=[("50", _("50 %")), ("80", _("80 %")), ("95", _("95 %")), ("100", _("100 %: it is full"))],
+        choices=[("50", _("50%")), ("80", _("80%")), ("95", _("95%")), ("100", _("100%: it is full"))],
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -280,11 +278,14 @@ class BalanceAlertForm(forms.Form):
 
 
 class DayField(forms.DateField):
-    """A day from 2000 to 2999: with these, no sum or difference leaves the range of dates."""
+    """A day from 2000 to 2999: with these, no sum or difference leaves the range of dates. Browsers show a
+    day that is written as in ISO 8601, whatever the page's language.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         within = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
-        super().__init__(validators=within, widget=forms.DateInput(attrs={"type": "date"}), **kwargs)
+        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        super().__init__(validators=within, widget=widget, **kwargs)
 
 
 class NewApiKeyForm(ApiKeyForm):

@@ -1,6 +1,7 @@
 """Takes pictures of every page of a running demo, in both themes, as wide as a phone and a desktop.
 
 .venv/bin/python -m tests.shots --demo var/demo.json --out var/shots
+.venv/bin/python -m tests.shots --demo var/demo.json --readme docs/images
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import django
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Cookie, Page, expect, sync_playwright
 
 from tests.helpers.chromium import FLAGS, chromium
 
@@ -31,18 +32,41 @@ ANONYMOUS = (
     "/models/",
     "/promotions/",
     "/faq/",
+    "/docs/",
+    "/docs/api/",
+    "/docs/plans-and-credits/",
+    "/docs/?q=refund",
     "/quickstart/",
     "/tools/",
     *(f"/tools/{tool}/" for tool in TOOLS),
     "/accounts/login/",
     "/accounts/signup/",
     "/accounts/password/reset/",
+    "/accounts/password/reset/done/",
+    "/accounts/confirm-email/",
+    "/accounts/inactive/",
     "/nothing-here/",
+)
+OF_ONES_OWN = (
+    "/account/profile/",
+    "/account/tokens/",
+    "/account/security/",
+    "/account/notices/",
+    "/account/authenticator-app/add/",
+    "/account/passkeys/add/",
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/logout/",
+    "/new-team/",
+    "/plans/choose/?plan=max",
 )
 TEAM_PAGES = (
     "",
     "members/",
+    "members/?show=no-seat",
+    "members/?q=nobody-of-this-name",
     "invitations/",
+    "invitations/many/",
     "seats/",
     "requests/",
     "credits/",
@@ -60,7 +84,32 @@ TEAM_PAGES = (
     "audit/",
     "settings/",
 )
+# The first page of each such address that another page leads to.
+LED_TO = (
+    ("members/", r"/members/\d+/$", "team-member"),
+    ("seats/", r"/seats/\d+/$", "team-seat"),
+    ("charges/", r"/charges/[\w-]{36}/$", "team-receipt"),
+    ("credits/", r"/access/\d+/$", "team-credits-access"),
+)
+API_ACCOUNT = (
+    "api-keys/",
+    "balance/",
+    "balance/alert/",
+    "balance/top-up/",
+    "balance/auto-top-up/",
+    "balance/purchases/",
+)
+PRINTED = ("usage/", "billing/", "charges/")
 OPERATORS_LISTS = ("payment", "stripeevent", "promotion", "creditpurchase", "subscription", "invoice")
+OPERATORS_PAGES = (
+    "billing/promotion/add/",
+    "billing/refund/",
+    "quota/plan/",
+    "quota/ratecard/",
+    "teams/user/",
+    "teams/team/",
+    "teams/mail/",
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +119,7 @@ class Visitor:
     page: Page
     url: str
     folder: Path
+    sessions: dict[str, list[Cookie]]
 
     def shoot(self, path: str, name: str = "") -> None:
         self.page.goto(self.url + path)
@@ -77,31 +127,42 @@ class Visitor:
 
     def picture(self, name: str) -> None:
         file = (name.strip("/").replace("/?", "-").replace("/", "-") or "front") + ".png"
+        expect(self.page.locator("[hx-trigger=load], .htmx-request")).to_have_count(0)
         self.page.screenshot(path=self.folder / file, full_page=True)  # makes the folder
         too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         if self.page.evaluate(too_wide):
             print(f"{self.folder.name}/{file}: wider than the screen")
 
     def sign_in(self, email: str, password: str) -> None:
+        """Anew in each window: proofs are asked for again."""
+        self.page.context.clear_cookies()
         self.page.goto(self.url + "/accounts/login/")
-        self.page.get_by_label("Email").fill(email)
-        self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+        self.page.locator("input[name=login]").fill(email)
+        self.page.locator("input[name=password]").fill(password)
+        self.page.locator("input[name=password]").press("Enter")
         self.page.wait_for_url("**/account/")
+        self.sessions[email] = self.page.context.cookies()
 
-    def open_first(self, path: str, link: str, name: str, *, shows: str) -> None:
-        """Takes a picture of the page that the first link with such a text leads to, if there is one. A page
-        at another address than `shows` is not what the name says: no picture is taken then.
-        """
-        self.page.goto(self.url + path)
-        links = self.page.get_by_role("main").get_by_role("link", name=re.compile(link))
-        if not links.count():
-            return
-        links.first.click()
-        if re.search(shows, self.page.url):
-            self.picture(name)
+    def enter(self, email: str, password: str) -> None:
+        """With the session of an earlier window: the console limits how often one address signs in."""
+        if email not in self.sessions:
+            self.sign_in(email, password)
         else:
-            print(f"{self.folder.name}/{name}: not taken, for the link leads to {self.page.url}")
+            self.page.context.clear_cookies()
+            self.page.context.add_cookies(self.sessions[email])  # type: ignore[arg-type]  # as they were read
+            self.page.goto(self.url + "/account/")
+
+    def open_first(self, path: str, leads_to: str, name: str) -> None:
+        """Takes a picture of the first page at such an address that this one leads to, if it leads to one."""
+        self.page.goto(self.url + path)
+        links = self.page.locator("main a, #content a").evaluate_all("links => links.map((a) => a.pathname)")
+        if found := next((link for link in links if re.search(leads_to, link)), None):
+            self.shoot(found, name)
+
+    def print_view(self, path: str, name: str) -> None:
+        self.page.emulate_media(media="print")
+        self.shoot(path, f"print-{name}")
+        self.page.emulate_media(media="screen")
 
     def gallery(self) -> None:
         """The usage bar in each of its states, all on one page and each alone."""
@@ -112,99 +173,149 @@ class Visitor:
             self.page.locator(f"#{name}").screenshot(path=self.folder / f"usage-bar-{name}.png")
 
 
-def shoot_all(demo: dict[str, Any], out: Path) -> None:
-    """Every page as an Owner sees it; the account page also as a member, the admin as an operator."""
-    by_role = {person["role"]: person for person in reversed(demo["people"])}
-    for visitor in _visitors(demo["url"], out):
+def shoot_all(demo: dict[str, Any], out: Path, language: str, themes: Iterable[str]) -> None:
+    """Every page as an Owner sees it, those of the API account, and Home of everybody in each of its states;
+    the operators' pages, errors, and what is printed."""
+    people = demo["people"]
+    by_role = {person["role"]: person for person in reversed(people)}
+    by_name = {person["email"].partition("@")[0]: person for person in reversed(people)}
+    for visitor in _visitors(demo["url"], out, language, themes=themes):
         for path in ANONYMOUS:
             visitor.shoot(path)
         visitor.gallery()
-        owner = by_role["owner"]
-        visitor.sign_in(owner["email"], owner["password"])
-        visitor.shoot("/account/")
-        visitor.open_first(
-            "/account/", "^Show key", "account-confirm-password", shows="reauthenticate|/keys?/"
-        )
-        if visitor.page.get_by_label("Password").count():
-            visitor.page.get_by_label("Password").fill(owner["password"])
-            visitor.page.get_by_role("button", name="Confirm").click()
-            visitor.picture("account-key")
-        visitor.open_first("/account/", "^Rotate", "account-rotate", shows="/rotate/")
-        visitor.shoot(f"/account/tools/{owner['team']}/quickstart/", "account-quickstart")
-        visitor.shoot(f"/account/usage/{owner['team']}/", "account-usage")
-        visitor.shoot(f"/account/refused/{owner['team']}/", "account-refused")
-        visitor.shoot("/account/profile/")
-        visitor.shoot("/account/tokens/")
-        visitor.shoot("/account/security/")
-        visitor.shoot("/account/notices/")
-        visitor.shoot(f"/account/credits/{owner['team']}/", "account-own-cap")
-        visitor.shoot("/new-team/")
-        visitor.shoot("/plans/choose/?plan=max")
-        team = f"/teams/{owner['team']}/"
-        for page in TEAM_PAGES:
-            visitor.shoot(team + page, f"team-{page}")
-        visitor.open_first(team + "seats/", r"^Seat \d+", "team-seat", shows=r"/seats/\d+/$")
-        visitor.open_first(team + "charges/", "^Receipt", "team-receipt", shows=r"/charges/[\w-]+/$")
-        visitor.open_first(team + "credits/", r"^Change \(", "team-credits-access", shows=r"/access/\d+/$")
-        visitor.page.context.clear_cookies()
+        _shoot_owner(visitor, by_role["owner"])
+        _shoot_api_account(visitor, by_name["greta"])
         member = by_role["member"]
-        visitor.sign_in(member["email"], member["password"])
-        visitor.picture("account-of-a-member")
+        visitor.enter(member["email"], member["password"])
         for what in ("seat", "credit"):
             visitor.shoot(f"/account/{what}-requests/{member['team']}/", f"account-{what}-request")
-        visitor.page.context.clear_cookies()
-        visitor.sign_in(by_role["operator"]["email"], by_role["operator"]["password"])
-        visitor.shoot("/admin/")
-        for model in OPERATORS_LISTS:
-            visitor.shoot(f"/admin/billing/{model}/", f"operator-{model}")
-        visitor.shoot("/admin/billing/promotion/add/", "operator-promotion-add")
+        visitor.shoot(f"/teams/{member['team']}/settings/", "refused-403")
+        for name, person in by_name.items():
+            visitor.enter(person["email"], person["password"])
+            visitor.picture(f"home-of-{name}")
+            if person["role"] != "operator":
+                visitor.shoot(f"/teams/{person['team']}/", f"overview-of-{name}")
+        for page in ("members/", "seats/"):
+            visitor.enter(by_name["hana"]["email"], by_name["hana"]["password"])
+            visitor.shoot(f"/teams/hooli/{page}", f"large-{page}")
+        _shoot_operator(visitor, by_role["operator"])
+
+
+def _shoot_owner(visitor: Visitor, owner: dict[str, str]) -> None:
+    visitor.sign_in(owner["email"], owner["password"])
+    visitor.shoot("/account/")
+    visitor.open_first("/account/", r"^/account/keys/[\w-]+/$", "account-confirm-password")
+    if visitor.page.locator("main input[name=password]").count():
+        visitor.page.locator("main input[name=password]").fill(owner["password"])
+        visitor.page.locator("main input[name=password]").press("Enter")
+        visitor.page.wait_for_url("**/account/keys/**")
+        visitor.picture("account-key")
+    visitor.open_first("/account/", "/rotate/$", "account-rotate")
+    for tool in ("quickstart", *TOOLS):
+        visitor.shoot(f"/account/tools/{owner['team']}/{tool}/", f"account-{tool}")
+    visitor.shoot(f"/account/usage/{owner['team']}/", "account-usage")
+    visitor.shoot(f"/account/refused/{owner['team']}/", "account-refused")
+    visitor.open_first(f"/account/usage/{owner['team']}/", r"/usage/[\w-]+/[\w-]{36}/$", "account-receipt")
+    visitor.shoot(f"/account/credits/{owner['team']}/", "account-own-cap")
+    for path in OF_ONES_OWN:
+        visitor.shoot(path)
+    team = f"/teams/{owner['team']}/"
+    for page in TEAM_PAGES:
+        visitor.shoot(team + page, f"team-{page}")
+    for path, leads_to, name in LED_TO:
+        visitor.open_first(team + path, leads_to, name)
+    for page in PRINTED:
+        visitor.print_view(team + page, page)
+
+
+def _shoot_api_account(visitor: Visitor, owner: dict[str, str]) -> None:
+    visitor.enter(owner["email"], owner["password"])
+    team = f"/teams/{owner['team']}/"
+    for page in API_ACCOUNT:
+        visitor.shoot(team + page, f"team-{page}")
+    visitor.open_first(f"{team}api-keys/", r"/api-keys/\d+/$", "team-api-key")
+    visitor.open_first(
+        visitor.page.url.removeprefix(visitor.url), r"/api-keys/\d+/rotate/$", "team-api-key-rotate"
+    )
+
+
+def _shoot_operator(visitor: Visitor, operator: dict[str, str]) -> None:
+    visitor.enter(operator["email"], operator["password"])
+    visitor.shoot("/admin/")
+    for model in OPERATORS_LISTS:
+        visitor.shoot(f"/admin/billing/{model}/", f"operator-{model}")
+    for page in OPERATORS_PAGES:
+        visitor.shoot(f"/admin/{page}", f"operator-{page.partition('?')[0]}")
+    for what, name in (("acme", "operator-found"), ("olivia@acme.example", "operator-person")):
+        visitor.page.goto(f"{visitor.url}/admin/")
+        visitor.page.locator("input[type=search]").first.fill(what)
+        visitor.page.locator("input[type=search]").first.press("Enter")
+        visitor.page.wait_for_url("**/support/**")
+        visitor.picture(name)
+    person = visitor.page.url.removeprefix(visitor.url)
+    for leads_to, name in ((r"/support/teams/\d+/$", "team"), (r"/usageevent/[\w-]+/change/$", "charge")):
+        visitor.open_first(person, leads_to, f"operator-{name}")
 
 
 def _visitors(
-    url: str, out: Path, *, widths: Iterable[str] = tuple(WIDTHS), themes: Iterable[str] = THEMES
+    url: str,
+    out: Path,
+    language: str,
+    *,
+    widths: Iterable[str] = tuple(WIDTHS),
+    themes: Iterable[str] = THEMES,
 ) -> Iterator[Visitor]:
+    sessions: dict[str, list[Cookie]] = {}
     with sync_playwright() as playwright:
         program = chromium(Path(tempfile.gettempdir()))
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         for theme in themes:
             for name in widths:
                 folder = out / f"{theme}-{name}"
-                yield Visitor(_page(browser, theme, *WIDTHS[name]), url, folder)
+                yield Visitor(_page(browser, theme, language, *WIDTHS[name]), url, folder, sessions)
         browser.close()
 
 
-def _page(browser: Browser, theme: str, width: int, height: int) -> Page:
+def _page(browser: Browser, theme: str, language: str, width: int, height: int) -> Page:
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if theme == "dark" else "light",
-        locale="en-US",
+        locale=language,
         timezone_id="UTC",
     )
     return context.new_page()
 
 
-def shoot_bar(demo: dict[str, Any], file: Path) -> None:
-    """The first card of the first Owner's account page: the picture in the README."""
-    owner = next(person for person in demo["people"] if person["role"] == "owner")
-    for visitor in _visitors(demo["url"], file.parent, widths=("wide",), themes=("light",)):
-        visitor.sign_in(owner["email"], owner["password"])
+def shoot_readme(demo: dict[str, Any], folder: Path) -> None:
+    """The two pictures in the README: a bar whose window is full, and what a Team has spent."""
+    by_name = {person["email"].partition("@")[0]: person for person in demo["people"]}
+    carla, olivia = by_name["carla"], by_name["olivia"]
+    for visitor in _visitors(demo["url"], folder, "en-US", widths=("wide",), themes=("light",)):
         visitor.page.set_viewport_size({"width": 900, "height": 700})
-        visitor.page.locator("main section").first.screenshot(path=file)
+        visitor.sign_in(carla["email"], carla["password"])
+        visitor.page.locator("main section").first.screenshot(path=folder / "bar.png")
+        visitor.sign_in(olivia["email"], olivia["password"])
+        visitor.page.goto(f"{visitor.url}/teams/{olivia['team']}/usage/")
+        chart = visitor.page.locator("main section", has=visitor.page.locator("canvas"))
+        chart.first.screenshot(path=folder / "usage.png")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=Path("var/demo.json"))
     parser.add_argument("--out", type=Path, default=Path("var/shots"))
-    parser.add_argument("--bar", type=Path, help="take this one picture instead, of a usage bar")
+    parser.add_argument("--readme", type=Path, help="take the README's two instead, into this folder")
+    parser.add_argument("--language", default="en-US", help="zh-CN: in Chinese")
+    parser.add_argument("--themes", nargs="+", default=THEMES, choices=THEMES)
     given = parser.parse_args()
     demo = json.loads(given.demo.read_text())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokenplan.settings")
+    os.environ.setdefault("STATIC_ROOT", str(given.demo.resolve().parent / "static"))
     django.setup()
-    if given.bar:
-        shoot_bar(demo, given.bar)
+    if given.readme:
+        shoot_readme(demo, given.readme)
     else:
-        shoot_all(demo, given.out)
+        shoot_all(demo, given.out, given.language, given.themes)
 
 
 if __name__ == "__main__":

@@ -9,25 +9,22 @@ from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from django.http import HttpRequest
 
-from tokenplan.kit.text import ADDRESS_HINT, plain_address
+from tokenplan.kit.text import plain_address
 
 
 class PlainAddress:
     """Refuses an address with other signs than ASCII, before anything changes its case and compares it."""
 
-    says_so = True
     fields: dict[str, Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in {"email", "login"} & set(self.fields):
             self.fields[name].validators.append(plain_address)
-            if self.says_so:
-                self.fields[name].help_text = ADDRESS_HINT
 
 
 class LoginForm(PlainAddress, forms.LoginForm):  # type: ignore[misc]  # the library has no types
-    says_so = False
+    pass
 
 
 class SignupForm(PlainAddress, forms.SignupForm):  # type: ignore[misc]
@@ -35,7 +32,7 @@ class SignupForm(PlainAddress, forms.SignupForm):  # type: ignore[misc]
 
 
 class ResetPasswordForm(PlainAddress, forms.ResetPasswordForm):  # type: ignore[misc]
-    says_so = False
+    pass
 
 
 class AddEmailForm(PlainAddress, forms.AddEmailForm):  # type: ignore[misc]

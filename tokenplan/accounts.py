@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -45,6 +46,9 @@ MAILS = {
     "account/email/unknown_account": "unknown_account",
 }
 
+# Who has signed up in this session, and when: the password was typed then.
+SIGNED_UP = "signed_up"
+
 # How a person proves who they are, the first being asked for unless another is chosen.
 PROOFS: list[tuple[StrOrPromise, str, Callable[[User], bool]]] = [
     (_("Use your password"), "account_reauthenticate", User.has_usable_password),
@@ -65,6 +69,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
             if commit:
                 at, code = timezone.now(), request.session.pop(REMEMBERED, "")
                 open_account(user=saved, at=at)
+                request.session[SIGNED_UP] = {"user": saved.pk, "at": at.timestamp()}
                 with suppress(Refusal):  # the link can be used no more
                     come_by_link(code=code, at=at, by=saved)
         return saved
@@ -101,10 +106,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
             super().send_notification_mail(template_prefix, user, context, address)
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Makes the Default Team at the first sign-in of an account that an operator or a command made."""
-        at = timezone.now()
+        """Makes the Default Team at the first sign-in of an account that an operator or a command made. The
+        password of a sign-up in this session is a proof as any other (docs/decisions/0081).
+        """
+        at, signed_up = timezone.now(), request.session.pop(SIGNED_UP, None)
         open_account(user=user, at=at)
         super().login(request, user)
+        if signed_up and signed_up["user"] == user.pk:
+            record_authentication(request, user, method="password", reauthenticated=True, at=signed_up["at"])
         request.session[SEEN] = at.timestamp()
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:

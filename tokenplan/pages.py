@@ -18,6 +18,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.selectors.offers import offers
 from tokenplan.kit import problems
 from tokenplan.middleware import CONTENT_SECURITY_POLICY
 
@@ -26,7 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Leads whoever is signed in to their account page; tells everyone else what Token Plan is."""
     if request.user.is_authenticated:
         return redirect("account")
-    return render(request, "pages/landing.html")
+    return render(request, "pages/landing.html", {"offers": offers()})
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -84,12 +84,12 @@ class InviteCampaign(WithWords):
 
     @property
     def off(self) -> str:
-        """`10 %`: for who comes."""
+        """`10%`: for who comes."""
         return percent_text(self.off_hundredths)
 
     @property
     def voucher(self) -> str:
-        """`10 %`: for the inviter."""
+        """`10%`: for the inviter."""
         return percent_text(self.voucher_hundredths)
 
     def is_in_force(self, at: datetime) -> bool:

@@ -122,7 +122,7 @@ class Promotion(WithWords):
 
     @property
     def takes_off(self) -> str:
-        """`10 %`, `12.50 %` or `$5.00`."""
+        """`10%`, `12.50%` or `$5.00`."""
         if self.percent_hundredths is None:
             return usd_text(self.amount_nanousd or 0)
         return percent_text(self.percent_hundredths)

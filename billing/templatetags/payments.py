@@ -35,6 +35,11 @@ def day(text: str) -> str:
     return date_format(timezone.localtime(datetime.fromisoformat(text)), "j F Y")
 
 
+@register.simple_tag
+def is_overdue(team: Team) -> bool:
+    return overdue_of(team) is not None
+
+
 @register.inclusion_tag("billing/includes/overdue.html")
 def overdue_banner(membership: Membership) -> dict[str, Any]:
     """A payment of the Team is overdue: shown to who pays, to Admins, and to whoever holds a seat."""

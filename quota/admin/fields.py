@@ -19,7 +19,7 @@ class MomentField(DateTimeField):
     """A date and time in UTC that may be left out."""
 
     def __init__(self, **kwargs: Any) -> None:
-        widget = DateTimeInput(attrs={"type": "datetime-local"})
+        widget = DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
         super().__init__(**{"required": False, "widget": widget, **kwargs})
 
 

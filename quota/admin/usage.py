@@ -20,7 +20,7 @@ from quota.hot_path.catalog import windows_then
 from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
 from quota.models.reservations import LAPSED
 from quota.models.usage import OWN_DRAW
-from quota.money import credits_text, usd_text
+from quota.money import credits_words, usd_text
 from quota.services.corrections import correct_charge
 from teams.models import User
 from tokenplan.kit.admin import DeskMedia, ReadOnlyAdmin, Verb, VerbsAdmin, why_and_what
@@ -134,7 +134,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
         "membership",
         "model",
         "usage",
-        "prices",
+        "priced",
         "amount",
         "quota",
         "credits",
@@ -162,6 +162,23 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
     def amount(self, event: UsageEvent) -> str:
         return usd_text(event.amount_nanousd)
 
+    @admin.display(description=_("Prices used"))
+    def priced(self, event: UsageEvent) -> str:
+        """Meter by meter, as on the receipt."""
+        prices = {price["meter"]: price for price in event.prices}
+        lines = [
+            gettext("%(meter)s: %(used)s, %(usd)s per %(units)s")
+            % {
+                "meter": meter,
+                "used": f"{quantity:,}",
+                "usd": usd_text(prices[meter]["nanousd_per_unit"]),
+                "units": f"{prices[meter]['unit_size']:,}",
+            }
+            for meter, quantity in sorted(event.usage.items())
+            if meter in prices
+        ]
+        return "; ".join(lines) or "-"
+
     @admin.display(description=_("From the API balance"))
     def balance(self, event: UsageEvent) -> str:
         return usd_text(event.from_balance_nanousd)
@@ -172,7 +189,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
 
     @admin.display(description=_("From Credits"))
     def credits(self, event: UsageEvent) -> str:
-        return credits_text(event.from_credits_nanousd)
+        return credits_words(event.from_credits_nanousd)
 
     @admin.display(description=_("Its windows, before and after"))
     def windows(self, row: UsageEvent) -> str:

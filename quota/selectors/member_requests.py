@@ -116,6 +116,12 @@ def waiting_for_seats(team: Team, at: datetime, shown: slice = ALL) -> list[Wait
     return [_waiting(row, working) for row in rows]
 
 
+def asking_for_seats(team: Team, limit: int) -> list[SeatRequest]:
+    """Who waits longest for a seat."""
+    rows = SeatRequest.objects.for_team(team).open().select_related("membership__user")
+    return list(rows.order_by("created_at", "pk")[:limit])
+
+
 def waiting_for_credits(team: Team, shown: slice = ALL) -> list[CreditRequest]:
     """The Team's open requests for Credits, the oldest first; of these what is `shown`."""
     rows = CreditRequest.objects.for_team(team).open().select_related("membership__user")

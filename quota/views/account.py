@@ -55,15 +55,16 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class FirstSteps:
-    """What a newcomer does first, in one Team."""
+    """What a newcomer does first, in one Team. `asked`: for a seat, and nobody has answered yet."""
 
     bar: UsageBar
     use: KeyUse
+    asked: bool
 
 
 @person_page
 def account(request: PersonRequest) -> HttpResponse:
-    """Every Team of the person: those with a plan first, and the Default Team before others."""
+    """Every Team of the person: those that matter first (`_rank`)."""
     at = timezone.now()
     memberships = _memberships(request.user)
     if not any(membership.team.is_default for membership in memberships):
@@ -87,9 +88,19 @@ def account(request: PersonRequest) -> HttpResponse:
         )
         for shown in bars
     ]
-    cards.sort(key=lambda card: card.bar.plan is None)
+    cards.sort(key=_rank)
     context = {"cards": cards, "now": at, "plan_names": plan_names(), "first": _first_steps(cards)}
     return _private(render(request, "quota/account.html", context))
+
+
+def _rank(card: Card) -> int:
+    """A seat, also one that waits for its payment; Credits; nothing yet; last a Default Team with nothing."""
+    bar = card.bar
+    if bar.plan or bar.suspended:
+        return 0
+    if bar.usable:
+        return 1
+    return 3 if bar.membership.team.is_default else 2
 
 
 def _first_steps(cards: list[Card]) -> FirstSteps | None:
@@ -101,9 +112,9 @@ def _first_steps(cards: list[Card]) -> FirstSteps | None:
         return None
     if UsageEvent.objects.filter(membership__in=members).exists():
         return None
-    bars = [card.bar for card in cards]
-    bar = min(bars, key=lambda bar: (not bar.usable, bar.membership.team.is_default))
-    return FirstSteps(bar, key_use(bar.membership))
+    card = min(cards, key=lambda card: (not card.bar.usable, card.bar.membership.team.is_default))
+    asked = bool(card.own and card.own.seat)
+    return FirstSteps(card.bar, key_use(card.bar.membership), asked)
 
 
 def _card(

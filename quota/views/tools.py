@@ -35,7 +35,9 @@ SETTINGS = {Protocol.ANTHROPIC: "GATEWAY_ANTHROPIC_URL", Protocol.OPENAI: "GATEW
 
 @require_safe
 def tools(request: HttpRequest) -> HttpResponse:
-    """The guides that can be followed here; operators also read which are hidden, and why."""
+    """The guides that can be followed here; operators also read which are hidden, and why. `team`, from a
+    page that has just asked for proof: one's own Team, whose key is filled in there at once.
+    """
     found = tool_setup(model="", at=timezone.now())
     guides = [guide for guide in TOOLS.values() if guide.is_available(found.setup)]
     context = {
@@ -43,6 +45,7 @@ def tools(request: HttpRequest) -> HttpResponse:
         "hidden": [guide for guide in TOOLS.values() if guide not in guides],
         "not_set": [name for protocol, name in SETTINGS.items() if not found.setup.url(protocol)],
         "names_settings": _is_operator(request),
+        "team_slug": _own_slug(request),
     }
     return render(request, "quota/tools.html", context)
 
@@ -128,6 +131,15 @@ def _guide(guides: dict[str, Guide], slug: str) -> Guide:
 def _uses(user: User) -> list[KeyUse]:
     mine = Membership.objects.live().filter(user=user).select_related("team")
     return [key_use(row) for row in mine.order_by("team__default_for", "team__name", "pk")]
+
+
+def _own_slug(request: HttpRequest) -> str:
+    """Of the Team that the address names, where the person is a member of it."""
+    slug = request.GET.get("team", "")
+    if not slug or not isinstance(request.user, User):
+        return ""
+    mine = Membership.objects.live().filter(user=request.user, team__slug=slug)
+    return slug if mine.exists() else ""
 
 
 def _is_operator(request: HttpRequest) -> bool:

@@ -76,7 +76,7 @@ def test_less_than_fifty_cents_is_left_to_the_balance(total: int, balance: int, 
 
 
 @pytest.mark.parametrize(
-    ("hundredths", "text"), [(1_000, "10 %"), (1_250, "12.50 %"), (5, "0.05 %"), (10_000, "100 %")]
+    ("hundredths", "text"), [(1_000, "10%"), (1_250, "12.50%"), (5, "0.05%"), (10_000, "100%")]
 )
 def test_a_share_is_shown_in_percent(hundredths: int, text: str) -> None:
     assert percent_text(hundredths) == text

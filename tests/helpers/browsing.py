@@ -67,7 +67,6 @@ def sign_up(page: Page, email: str) -> None:
     """From the form to the confirmed address."""
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password (again)").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     page.goto(urljoin(page.url, path_of(last_link())))

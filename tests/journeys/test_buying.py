@@ -89,8 +89,6 @@ def test_a_newcomer_goes_from_plans_over_a_test_card_to_a_working_key(
     bar = page.get_by_role("meter", name="5-hour window")
     expect(bar).to_have_attribute("aria-valuetext", "0 percent used")
     page.get_by_role("link", name="Show key").click()
-    if page.get_by_label("Password").count():
-        confirm_password(page)
     key = page.locator("#key").inner_text()
     assert authorized(url, key) == 201
     page.goto(f"{url}/account/")

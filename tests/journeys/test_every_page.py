@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from playwright.sync_api import Page, Request, Route, ViewportSize
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from tests.helpers.axe import violations
+from tests.helpers.axe import OF_WORDS, violations
 from tests.helpers.browsing import enter, overhang, settled
 from tests.helpers.buyer import Buyer
 from tests.helpers.console_pages import (
@@ -162,6 +162,32 @@ def test_so_can_the_page_of_a_refusal(browser_page: Page, url: str, folder: Path
         browser_page.route(f"{url}{path}", answered(answer.content))
     enter(browser_page, url, member)
     assert faults(browser_page, url, folder, asked) == []
+
+
+@pytest.mark.parametrize("walker", WALKERS, ids=lambda walker: walker.__name__)
+def test_so_can_every_page_in_chinese(browser_page: Page, url: str, walker: Walker) -> None:
+    """What another language changes: words and their names, and how wide they are. The rest was looked at
+    in English.
+    """
+    at = timezone.now() - timedelta(minutes=2)
+    walk = walker(make_rows(at=at), at)
+    if walk.client.cookies:
+        enter(browser_page, url, walk.client)
+    browser_page.context.add_cookies([{"name": "language", "value": "zh-hans", "url": url}])
+    assert list(faults_in_chinese(browser_page, url, walk.pages)) == []
+
+
+def faults_in_chinese(page: Page, url: str, pages: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for _, path in pages:
+        page.set_viewport_size(WIDE)
+        page.goto(url + path)
+        settled(page)
+        if (language := page.locator("html").get_attribute("lang")) != "zh-hans":
+            yield f"{path}: {language}"
+        yield from (f"{path}: {found}" for found in violations(page, rules=OF_WORDS))
+        page.set_viewport_size(NARROW["on 320 px"])
+        if (wider := overhang(page)) > 0:
+            yield f"{path}: {wider} px too wide on 320 px"
 
 
 def answered(body: bytes) -> Callable[[Route], None]:

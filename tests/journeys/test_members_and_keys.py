@@ -77,8 +77,7 @@ def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     bar = page.get_by_role("meter", name="5-hour window")
     expect(bar).to_have_attribute("aria-valuetext", "0 percent used")
 
-    page.get_by_role("link", name="Show key").click()
-    confirm_password(page)
+    page.get_by_role("link", name="Show key").click()  # the password has just been typed, to sign up
     text = page.locator("#key").inner_text()
     assert KEY.match(text)
     gateway: Gateway = create_gateway(name="g", at=at, by=None)[0]
@@ -164,7 +163,7 @@ def test_inviting_joining_and_a_seat_given_moved_and_freed(
     expect(page.get_by_role("main")).to_contain_text("Held by mia@example.com.")
     page.get_by_role("button", name="Move to noah@example.com").click()
     expect(page.get_by_role("main")).to_contain_text("Held by noah@example.com.")
-    press_in_menu(page, "Free…", "Free the seat")
+    press_in_menu(page, "Free the seat…", "Free the seat")
     expect(page.get_by_role("main")).to_contain_text("Nobody holds this seat.")
     history = page.get_by_role("region", name="Who held it")
     expect(history.get_by_role("row")).to_have_count(3)

@@ -26,7 +26,7 @@ PASSKEYS = "/account/passkeys/"
 CHANGED = """\
 Hello,
 
-your account with Token Plan was changed:
+Your account with Token Plan was changed:
 
 {change}
 
@@ -37,7 +37,7 @@ revoke your keys and access tokens."""
 CODE = """\
 Hello,
 
-somebody, hopefully you, wants to do something with your Token Plan account that needs a confirmation. The \
+Somebody, hopefully you, wants to do something with your Token Plan account that needs a confirmation. The \
 code for it, good for three minutes:
 
 {code}

@@ -8,7 +8,6 @@ from pathlib import Path
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 
 from tokenplan.kit.errors import InvalidValue
 
@@ -51,9 +50,6 @@ def searched(value: str) -> str:
     """
     plain = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in value[:100])
     return " ".join(plain.split())
-
-
-ADDRESS_HINT = _lazy("Letters a to z, digits and signs; a domain in other letters as it begins with xn--.")
 
 
 def plain_address(value: str) -> None:

@@ -36,8 +36,8 @@ def test_the_same_request_again_is_the_same_campaign_and_the_audit_log_has_it_on
     entry = AuditEntry.objects.get(action="campaign.asked")
     assert (entry.by, entry.subject) == (by, "Invite a friend")
     assert (entry.details["off"], entry.details["voucher"], entry.details["voucher_days"]) == (
-        "10 %",
-        "10 %",
+        "10%",
+        "10%",
         90,
     )
 

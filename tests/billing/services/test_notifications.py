@@ -217,7 +217,7 @@ def test_the_end_of_a_subscription_is_mailed(
 
     subject, body = only(mailoutbox)
     assert subject == "The subscription of Acme has ended"
-    assert f'the subscription of the Team "Acme" has ended{why}, and its seats with it.' in body
+    assert f'The subscription of the Team "Acme" has ended{why}, and its seats with it.' in body
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_promotion_says_what_is_saved_for_what_by_whom_when_and_by_which_code(
     page = read(client, "/promotions/")
 
     assert (
-        "Ten percent off For new Teams. You save 10 % of the first payment For A Team's first seats"
+        "Ten percent off For new Teams. You save 10% of the first payment For A Team's first seats"
         " Who Teams that have paid for nothing yet, once When 2 Jun 2026, 10:02 to 10 Jun 2026, 10:02 UTC"
         " Code TEN Copy Choose a plan" in page
     )
@@ -124,7 +124,7 @@ def test_one_for_some_months_is_for_paying_by_the_month(
     page = read(client, "/promotions/")
 
     said = said if months is None else f"the {said}"
-    assert f"10 % of the payments of {said} For A Team's first seats, paid by the month" in page
+    assert f"10% of the payments of {said} For A Team's first seats, paid by the month" in page
     assert "until 4 Jun 2026, 10:02 UTC" in page
 
 
@@ -208,8 +208,8 @@ def test_the_campaign_says_what_each_side_gets_for_whom_and_when(
     page = read(client, "/promotions/")
 
     assert (
-        "Invite a friend Ten percent for both of you. Who comes by a link saves 10 % of every invoice of a"
-        " Team's seats, upgrades and renewals too, as long as the subscription goes on Who invites gets 10 %"
+        "Invite a friend Ten percent for both of you. Who comes by a link saves 10% of every invoice of a"
+        " Team's seats, upgrades and renewals too, as long as the subscription goes on Who invites gets 10%"
         " of what that Team really pays for seats until the campaign ends, without tax, as vouchers for the"
         " API balance that are good for 90 days" in page
     )
@@ -324,12 +324,12 @@ def test_an_account_is_made_also_where_the_link_can_be_used_no_more(
     [
         (
             "forever",
-            "Due now, then every month $45.00 10 % is taken off this invoice and all later ones of the"
+            "Due now, then every month $45.00 10% is taken off this invoice and all later ones of the"
             " subscription, since you came by an invite link. A promotion code takes its place.",
         ),
         (
             "once",
-            "Due now $45.00 10 % is taken off, since you came by an invite link; later invoices are $50.00,"
+            "Due now $45.00 10% is taken off, since you came by an invite link; later invoices are $50.00,"
             " without tax. A promotion code takes its place.",
         ),
     ],

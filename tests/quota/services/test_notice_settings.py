@@ -117,7 +117,7 @@ def test_each_of_these_mails_says_where_to_choose() -> None:
     notices = [one for one in outbox.outbox if not one.subject.startswith("You have a seat")]
     assert sorted(one.subject.partition(" in ")[0] for one in notices) == [
         "10 Credits are left",
-        *(f"{percent}.00 % of your 5-hour quota" for percent in (50, 80, 95)),
+        *(f"{percent}.00% of your 5-hour quota" for percent in (50, 80, 95)),
         "Your 5-hour quota",
     ]
     for one in notices:

@@ -186,6 +186,34 @@ def test_a_key_without_seat_and_credits_says_it_has_no_usable_paid_resources(as_
     assert "Your key is real; there is nothing to spend yet." in page
 
 
+def test_what_can_be_done_at_the_limit_is_said_once(as_user: AsUser) -> None:
+    scene = make_scene(limits(five_hours=USD, week=10 * USD))
+    scene.desk.use(100)
+    # The Default Team has none of it; there it lies in a fold.
+    page = as_user(scene.owner.user).get("/account/").content.decode()
+    teams = (scene.team, Team.objects.get(default_for=scene.owner.user))
+    assert [page.count(f'id="limit-{team.pk}"') for team in teams] == [0, 1]
+
+
+def test_a_team_that_has_no_credits_shows_one_figure_and_one_that_gives_none_says_so(
+    as_user: AsUser,
+) -> None:
+    scene = make_scene()
+    mia = make_member(scene.team)
+    assert "Credits Balance of the Team 0 What to do" in read(as_user(mia.user), "/account/")
+
+    give_credits(scene.team, 5 * USD)
+    page = read(as_user(mia.user), "/account/")
+    assert "Credits Balance of the Team 5,000 You may use them No What to do at the limit" in page
+
+
+def test_a_suspended_seat_stands_before_a_default_team_with_nothing(as_user: AsUser) -> None:
+    scene = make_scene()
+    suspend_seat(seat=scene.seat, at=T0, by=None)
+    page = read(as_user(scene.owner.user), "/account/")
+    assert page.index(f"{scene.team.name} Owner Suspended Seat 1") < page.index("Default Team Owner No plan")
+
+
 def test_a_suspended_seat_says_why(as_user: AsUser) -> None:
     scene = make_scene()
     suspend_seat(seat=scene.seat, at=T0, by=None)

@@ -47,7 +47,7 @@ def test_more_people_than_a_request_waits_for_are_worked_in_the_background(team:
     url, people = removing(team, owner)
     assert url == f"/teams/acme/bulk/{BulkAction.objects.get().pk}/"
     page = read(owner, url)
-    assert "Under way. Done: 0. Refused: 0. Left: 3. 0 %" in page
+    assert "Under way. Done: 0. Refused: 0. Left: 3. 0%" in page
     assert "1 ann@example.com Waits 2 bob@example.com Waits 3 cleo@example.com Waits" in page
     assert 'hx-trigger="every 2s"' in owner.get(url).content.decode()
     assert "A bulk action is under way. See how far it is" in read(owner, "/teams/acme/members/")
@@ -55,13 +55,13 @@ def test_more_people_than_a_request_waits_for_are_worked_in_the_background(team:
 
     work_next_line(at=T0)
     page = read(owner, url)
-    assert "Done: 1. Refused: 0. Left: 2. 33 %" in page
+    assert "Done: 1. Refused: 0. Left: 2. 33%" in page
     assert "1 ann@example.com ✓ Is no longer a member. The key stopped working. 2 bob" in page
 
     while work_next_line(at=T0):
         pass
     page = read(owner, url)
-    assert "All lines are worked. Done: 3. Refused: 0. Left: 0. 100 %" in page
+    assert "All lines are worked. Done: 3. Refused: 0. Left: 0. 100%" in page
     assert "hx-trigger" not in owner.get(url).content.decode()
     # The page that is open is loaded anew once, and asks no more.
     assert owner.get(url, headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"

@@ -40,13 +40,13 @@ def test_each_model_has_its_prices_a_typical_call_and_its_share_of_every_window(
     assert (
         "chat-1 also chatty Input $0.30 a million Output $1.20 a million"
         " Over 512,000 tokens of input: Input $0.60 a million $0.0072"
-        " 5-hour 0.22 % (458 calls) weekly 0.022 % (4,583 calls)" in page
+        " 5-hour 0.22% (458 calls) weekly 0.022% (4,583 calls)" in page
     )
     assert (
         "voice-1 Characters $60.00 a million $0.06"
-        " 5-hour 1.8 % (55 calls) weekly 0.18 % (550 calls)"
-        " 5-hour 0.61 % (165 calls) weekly 0.061 % (1,650 calls)"
-        " 5-hour 0.24 % (412 calls) weekly 0.024 % (4,125 calls)" in page
+        " 5-hour 1.8% (55 calls) weekly 0.18% (550 calls)"
+        " 5-hour 0.61% (165 calls) weekly 0.061% (1,650 calls)"
+        " 5-hour 0.24% (412 calls) weekly 0.024% (4,125 calls)" in page
     )
     assert page.index("Takes of Plus") < page.index("Takes of Max") < page.index("Takes of Ultra")
 

@@ -76,6 +76,15 @@ def test_the_index_leads_to_every_guide(client: Client) -> None:
     assert "Only operators read this" not in html
 
 
+def test_from_a_page_that_has_asked_for_proof_it_leads_to_the_guides_with_ones_own_key(scene: Scene) -> None:
+    client, slug = signed_in(scene.owner.user), scene.team.slug
+    filled = f'href="/account/tools/{slug}/claude-code/"'
+    assert filled in client.get(f"/tools/?team={slug}").content.decode()
+    for page in (client.get("/tools/"), signed_in(make_user("eve@example.com")).get(f"/tools/?team={slug}")):
+        assert filled not in page.content.decode()
+        assert 'href="/tools/claude-code/"' in page.content.decode()
+
+
 @pytest.mark.parametrize(
     ("path", "filled_in"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -39,6 +40,15 @@ def test_the_last_thirty_days_by_member(as_user: AsUser, used: Scene) -> None:
         " 2026-06-03 $0.07 $0.03 $0.10 2026-06-01 $1.00 $1.00 By member"
     ) in page
     assert f"{owner} 2 $1.07 $1.07 0 $0.00 mia@example.com 1 $0.03 $0.00 30 $0.00" in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_its_days_are_in_the_form_that_browsers_show_in_every_language(
+    as_user: AsUser, used: Scene, language: str
+) -> None:
+    client = as_user(used.owner.user)
+    page = client.get(f"/teams/{used.team.slug}/usage/", headers={"Accept-Language": language})
+    assert re.findall(r'value="(20\d\d[^"]*)"', page.content.decode()) == ["2026-05-05", "2026-06-03"]
 
 
 @pytest.mark.parametrize(

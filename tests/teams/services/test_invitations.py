@@ -48,7 +48,7 @@ def test_the_link_in_the_mail_is_the_only_place_of_the_token(mailoutbox: list[Em
     assert message.to == ["bob@example.com"]
     assert message.subject == "owner@acme.example invites you to the Team Acme"
     assert re.findall(r"/invitations/(\w+)/", str(message.body)) == [token]
-    assert "until 08 June 2026, 12:00 UTC" in message.body
+    assert "until 8 June 2026, 12:00 UTC" in message.body
     assert token not in str(everything())
 
 

@@ -32,7 +32,7 @@ def test_a_mail_is_plain_text_with_a_subject(mailoutbox: list[EmailMessage], set
     [message] = mailoutbox
     assert message.to == ["m1@example.com"]
     assert message.subject == "You are no longer a member of A & B"
-    assert message.body.startswith('Hello,\n\nyour membership in the Team "A & B" has ended.')
+    assert message.body.startswith('Hello,\n\nYour membership in the Team "A & B" has ended.')
     assert message.body.endswith("https://plan.example/account/\n")
     assert message.extra_headers == {"Message-ID": f"<mail-{Mail.objects.get().pk}@plan.example>"}
 

@@ -60,7 +60,7 @@ def test_the_text_is_the_same_and_what_somebody_wrote_is_no_markup(
     mailoutbox: list[EmailMultiAlternatives],
 ) -> None:
     text, html = sent("member_removed", mailoutbox, team='<img src="https://evil.example/a.png">')
-    assert text.startswith('Hello,\n\nyour membership in the Team "<img src=')
+    assert text.startswith('Hello,\n\nYour membership in the Team "<img src=')
     assert "<img" not in html
     assert "Your Subscription Key for this Team stopped working at once." in words(html)
     assert re.findall(r'href="([^"]+)"', html) == ["https://plan.example/account/", "https://plan.example/"]
@@ -77,7 +77,7 @@ def test_a_notice_of_usage_has_the_bar_in_cells_and_one_button(
     assert html.count('bgcolor="#0b66c3"') == 1
     assert ">Your usage bar</a>" in html
     assert "A &amp; &lt;B&gt;" in html
-    assert html.index("you have used") < html.index('height="12"') < html.index("<ul")
+    assert html.index("You have used") < html.index('height="12"') < html.index("<ul")
 
 
 def test_a_full_window_has_no_cell_that_is_free(mailoutbox: list[EmailMultiAlternatives]) -> None:

@@ -12,7 +12,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from teams.models import Mail, PersonalAccessToken, SubscriptionKey, User
+from teams.models import Mail, Membership, PersonalAccessToken, SubscriptionKey, User
 from teams.services.mail import deliver_due
 from tests.helpers.factories import T0, key_of, make_member, make_team, make_user
 from tests.helpers.proof import prove
@@ -175,3 +175,37 @@ def test_a_visitor_is_asked_to_sign_in_and_not_for_a_proof() -> None:
     for url in ("/accounts/email/", "/accounts/password/set/", CODE_PAGE, "/account/keys/acme/rotate/"):
         answer = Client().post(url, {"email": "thief@example.com", "action_add": ""})
         assert answer.headers["Location"].startswith("/accounts/login/"), url
+
+
+def newcomer(*, confirms_after: timedelta) -> Client:
+    """Signs up at T0, and confirms the address in the same browser."""
+    client = Client()
+    with time_machine.travel(T0, tick=False):
+        client.post("/accounts/signup/", {"email": "new@example.com", "password1": PASSWORD})
+        deliver_due(at=timezone.now())
+    found = re.search(r"https?://\S+", str(mail.outbox[-1].body))
+    assert found
+    with time_machine.travel(T0 + confirms_after, tick=False):
+        client.post(found.group())
+    return client
+
+
+def page_of_the_key(client: Client, *, after: timedelta) -> str:
+    slug = Membership.objects.get(user__email="new@example.com").team.slug
+    with time_machine.travel(T0 + after, tick=False):
+        return words(client.get(f"/account/keys/{slug}/", follow=True))
+
+
+def test_the_password_of_a_sign_up_is_a_proof_for_five_minutes_from_when_it_was_typed() -> None:
+    client = newcomer(confirms_after=timedelta(minutes=1))
+
+    assert "sk-cp-" in page_of_the_key(client, after=timedelta(minutes=4, seconds=59))
+    assert "Confirm your password" in page_of_the_key(client, after=timedelta(minutes=5))
+
+
+def test_so_it_is_none_for_who_confirms_the_address_later_or_in_another_browser() -> None:
+    client = newcomer(confirms_after=timedelta(minutes=6))
+    assert "Confirm your password" in page_of_the_key(client, after=timedelta(minutes=6))
+
+    another = stolen_session(User.objects.get(email="new@example.com"))
+    assert "Confirm your password" in page_of_the_key(another, after=timedelta(minutes=1))

@@ -14,7 +14,7 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 
 from billing.models import Price
-from quota.models import Plan, RateCard
+from quota.models import Plan, RateCard, ReconcileRun
 from quota.services.plans import withdraw_plan
 from teams.models import User
 from tests.helpers.factories import T0, limits, make_plan, make_team
@@ -51,11 +51,13 @@ def away(settings: Settings) -> None:
     settings.DEMO = False
 
 
-def test_it_makes_the_demo_where_that_is_wanted(settings: Settings) -> None:
+@pytest.mark.django_db(transaction=True)  # reconcile begins transactions of its own
+def test_it_makes_the_demo_where_that_is_wanted_and_checks_its_month(settings: Settings) -> None:
     settings.DEMO = True
     Command().prepare_database()
     assert User.objects.filter(is_staff=True).count() == 1
     assert (settings.DATA / "demo.json").exists()
+    assert ReconcileRun.objects.get().ended_at
 
 
 def test_elsewhere_it_makes_nobody_and_offers_the_shipped_plans(settings: Settings) -> None:

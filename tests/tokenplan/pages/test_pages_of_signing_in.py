@@ -129,6 +129,11 @@ def test_changing_the_password_and_signing_out() -> None:
 
     assert "Change password" in read(client, "/accounts/password/change/")
     assert "ada@example.com Confirmed Primary" in read(client, "/accounts/email/")
+    # Nothing can be done to the only one. What can be done to one of two is there.
+    assert "Primary Add an address" in read(client, "/accounts/email/")
+    EmailAddress.objects.create(user=User.objects.get(), email="ada@work.example")
+    actions = "Not confirmed Make it primary Send the link again Remove Add an address"
+    assert actions in read(client, "/accounts/email/")
     assert "Sign out?" in read(client, "/accounts/logout/")
     client.post("/accounts/logout/")
     assert client.get("/account/").status_code == 302

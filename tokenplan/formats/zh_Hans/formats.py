@@ -17,7 +17,6 @@ PATTERNS = {
     "j F Y, H:i": "Y年n月j日 H:i",
     "j F Y": "Y年n月j日",
     "j F Y, H:i T": "Y年n月j日 H:i T",
-    "d F Y, H:i T": "Y年n月j日 H:i T",
 }
 globals().update(PATTERNS)
 

@@ -85,7 +85,9 @@ class Command(BaseCommand):
             refuse_missing_key_roots()
             load_catalog(StringIO())
             if settings.DEMO:
-                load_demo(file=settings.DATA / "demo.json", url=settings.BASE_URL, at=timezone.now())
+                made = load_demo(file=settings.DATA / "demo.json", url=settings.BASE_URL, at=timezone.now())
+                if made:  # a month that was never checked is an alarm to the operators
+                    call_command("reconcile", stdout=StringIO())
             elif not settings.ADDRESS.is_this_machine:
                 refuse_demo_people()
         except DemoRemoved:
