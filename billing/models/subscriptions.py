@@ -49,6 +49,9 @@ class Customer(models.Model):
     reconciled_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When all of it was last compared with Stripe.")
     )
+    saving_since = models.DateTimeField(
+        null=True, editable=False, help_text=_("Since when somebody saves what stands on its invoices.")
+    )
     created_at = models.DateTimeField()
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 

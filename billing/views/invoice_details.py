@@ -45,7 +45,7 @@ def invoice_details(request: TeamRequest) -> HttpResponse:
             return redirect("team-invoice-details", request.team.slug)
         return _page(request, form, _contacts_form(request.team), status=422)
     try:
-        found = asdict(found_details(team=request.team, at=timezone.now()))
+        found = asdict(found_details(team=request.team))
     except PaymentsUnavailable as refusal:
         logger.warning("The invoice details of %s: %s", request.team, refusal)
         return _page(request, None, _contacts_form(request.team))
@@ -69,7 +69,7 @@ def contacts(request: TeamRequest) -> HttpResponse:
         messages.success(request, _("Saved: these addresses get the mails about payments from now on."))
         return redirect("team-invoice-details", request.team.slug)
     try:
-        found = asdict(found_details(team=request.team, at=timezone.now()))
+        found = asdict(found_details(team=request.team))
     except Refusal:
         return _page(request, None, form, status=422)
     return _page(request, InvoiceDetailsForm(initial=found), form, status=422)
