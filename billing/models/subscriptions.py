@@ -99,6 +99,14 @@ class Subscription(models.Model):
         blank=True,
         help_text=_("The period's end that something is planned for; past: it was missed."),
     )
+    planned_by = models.ForeignKey(
+        User,
+        null=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Who planned something for the period's end last, or canceled."),
+    )
     cancel_asked = models.BooleanField(
         default=False, help_text=_("Cancellation was asked for; Stripe has not confirmed it yet.")
     )
