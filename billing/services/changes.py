@@ -26,6 +26,7 @@ from billing.selectors.prices import prices_of
 from billing.services.notifications import notify_payers
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from teams.models import Membership, Team, User
+from teams.services import mail
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction, refused_by
@@ -155,6 +156,7 @@ def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: U
     row.planned_for = row.period_end if change.plans_ahead else None
     row.schedule_id = ""  # Stripe's is of an older plan; until the next sync the sweep finds this one unheard
     row.planned_by = by
+    mail.take_back(what_stands(row))
     row.save(update_fields=["next_interval", "planned_for", "schedule_id", "planned_by"])
     record(team=team, by=by, action="subscription.planned", subject=text, at=at)
     return row
@@ -294,6 +296,11 @@ def notify_of_dropped_change(*, change: Change, at: datetime) -> None:
     )
 
 
+def what_stands(row: Subscription) -> str:
+    """What the keys of the mails about a plan that stands begin with."""
+    return f"plan_stands:{row.stripe_id}:"
+
+
 @one_transaction()
 def notify_of_what_stands(*, subscription: Subscription, at: datetime) -> bool:
     """Tells who pays now, once, what somebody who does not any more has planned for the period's end. It
@@ -309,7 +316,7 @@ def notify_of_what_stands(*, subscription: Subscription, at: datetime) -> bool:
     notify_payers(
         team=team,
         kind="plan_stands",
-        dedupe_key=f"plan_stands:{row.stripe_id}:{by.pk}:{row.period_end.isoformat()}",
+        dedupe_key=f"{what_stands(row)}{by.pk}:{row.period_end.isoformat()}",
         at=at,
         by=by.email,
         on=(ends_at or row.period_end).isoformat(),

@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 
 from billing.models import BillingContact
 from teams.models import Team, User
+from teams.services import mail
 from teams.services.audit import Details, record
 from teams.services.locks import lock_team
 from tokenplan.kit.errors import InvalidValue
@@ -32,7 +33,9 @@ def set_contacts(*, team: Team, emails: Iterable[str], by: User | None, at: date
     before = sorted(rows.values_list("email", flat=True))
     if before == wanted:
         return wanted
-    rows.exclude(email__in=wanted).delete()
+    gone = [row.pk for row in rows if row.email not in wanted]
+    rows.filter(pk__in=gone).delete()
+    mail.take_back(*(f"contact:{pk}:" for pk in gone))
     added = [BillingContact(team=team, email=email, created_at=at) for email in wanted if email not in before]
     BillingContact.objects.bulk_create(added)
     details: Details = {"before": ", ".join(before), "after": ", ".join(wanted)}

@@ -39,7 +39,7 @@ def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **con
         mail.queue(kind=kind, to=member.user.email, context=shared, dedupe_key=once, at=at)
     for contact in BillingContact.objects.for_team(team).exclude(email__in=addressed):
         about = {**shared, "contact_of": team.name}
-        once = f"{dedupe_key}:contact:{contact.pk}"
+        once = f"contact:{contact.pk}:{dedupe_key}"
         language = owner.user.language
         mail.queue(kind=kind, to=contact.email, context=about, dedupe_key=once, at=at, language=language)
 
