@@ -33,11 +33,10 @@ def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | 
             at=at,
             works_until=(since + GRACE).isoformat(),
         )
-        return
-    if overdue_before:
-        mail.take_back(f"payment_failed:{subscription.stripe_id}:{overdue_before.isoformat()}:")
-    if overdue_before and since is None and subscription.status in (Status.ACTIVE, Status.TRIALING):
-        once = f"payment_recovered:{subscription.stripe_id}:{overdue_before.isoformat()}"
+    elif overdue_before and since is None and subscription.status in (Status.ACTIVE, Status.TRIALING):
+        about = f"{subscription.stripe_id}:{overdue_before.isoformat()}"
+        mail.take_back(f"payment_failed:{about}:")
+        once = f"payment_recovered:{about}"
         notify_payers(team=team, kind="payment_recovered", dedupe_key=once, at=at)
 
 

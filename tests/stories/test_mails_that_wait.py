@@ -18,6 +18,7 @@ from teams.models import Mail, Membership, Team
 from teams.services import invitations, memberships, seats
 from teams.services.mail import deliver_due
 from teams.services.seats import Change, assign_seat, free_seat, move_seat, undo_change
+from tests.helpers.bought import say_payment
 from tests.helpers.factories import CREDIT, T0, make_member, make_scene, make_team, owner_of
 
 pytestmark = pytest.mark.django_db
@@ -154,6 +155,7 @@ def names_contacts(team: Team, *emails: str) -> None:
 
 def test_an_address_that_is_no_contact_any_more_gets_nothing_that_waits() -> None:
     team = make_team()
+    say_payment(team, "pi_1")
     names_contacts(team, "a@example.com", "b@example.com")
     notify_payers(team=team, kind="address_needed", dedupe_key="address_needed:in_1", at=T0)
 
