@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -39,9 +40,13 @@ def test_a_team_without_a_seat_sends_few_in_24_hours_and_says_when_more_may_go()
     first = invite(owner, 1)
     invite(owner, 2, after=SECOND)
     invite(other, 1)
-    for again in (lambda at: invite(owner, 3, after=at), lambda at: resend(first, owner.user, after=at)):
+    soon = A_DAY - SECOND
+    for again in (
+        partial(invite, owner, 3, after=soon),
+        partial(resend, first, owner.user, after=soon),
+    ):
         with pytest.raises(TooManyInvitations) as refused:
-            again(A_DAY - SECOND)
+            again()
         assert "at most 2 invitations in 24 hours. Buy a seat, or wait." in refused.value.detail
         assert refused.value.retry_after == 1
     assert (Invitation.objects.for_team(owner.team).count(), first.times_sent) == (2, 1)
