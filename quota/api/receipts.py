@@ -13,7 +13,6 @@ from quota.stored_json import moment_json, windows_json
 from tokenplan.kit.api import Shape
 from tokenplan.kit.paging import LatestOfMany
 
-
 RECEIPTS = (
     "Of all times, unless `from` or `to` is given. With a filter, a page looks through a bounded number of "
     "charges: it may have few rows, even none, while `next` leads on."

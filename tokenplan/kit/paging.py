@@ -75,7 +75,8 @@ class LatestOfMany(Cursor):
     def get_next_link(self) -> str | None:
         if self.has_next or self._reach is None:
             return super().get_next_link()
-        return self.encode_cursor(Position(offset=0, reverse=False, position=str(self._reach)))
+        last = Position(offset=0, reverse=False, position=str(self._reach))  # type: ignore[arg-type]  # a text
+        return self.encode_cursor(last)
 
     def _until(self, rows: QuerySet[Any], position: str) -> QuerySet[Any]:
         try:

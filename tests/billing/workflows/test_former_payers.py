@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils.translation import override
@@ -42,7 +43,7 @@ def take_right(story: Story, payer: Membership) -> None:
     set_billing_right(membership=payer, allowed=False, by=story.owner, at=story.account.at)
 
 
-def order(story: Story, payer: Membership, kind: str, **about: object) -> Change | None:
+def order(story: Story, payer: Membership, kind: str, **about: Any) -> Change | None:
     request = change_request(kind=kind, **about)
     return story.confirm(request, story.preview(request), by=payer.user)
 
@@ -109,7 +110,7 @@ def test_a_change_of_the_owner_before_is_given_up_after_a_transfer(story: Story)
     assert [mail.to for mail in mails("change_dropped")] == [story.owner.email]
 
 
-def test_what_is_planned_stands_and_who_pays_is_told_once(story: Story) -> None:
+def test_what_is_planned_stands_and_who_pays_gets_one_mail(story: Story) -> None:
     story.subscribe(max=3)
     payer, still = make_payer(story), make_payer(story)
     story.account.advance(DAY)
@@ -120,9 +121,9 @@ def test_what_is_planned_stands_and_who_pays_is_told_once(story: Story) -> None:
 
     assert tell_what_former_payers_planned(at=story.account.at) == 1
     assert tell_what_former_payers_planned(at=story.account.at) == 0
-    told = mails("plan_stands")
-    assert [mail.to for mail in told] == [story.owner.email, still.user.email]
-    about = {name: told[0].context[name] for name in ("by", "on", "ends", "leaves", "moves", "interval")}
+    sent = mails("plan_stands")
+    assert [mail.to for mail in sent] == [story.owner.email, still.user.email]
+    about = {name: sent[0].context[name] for name in ("by", "on", "ends", "leaves", "moves", "interval")}
     assert about == {
         "by": payer.user.email,
         "on": story.row.period_end.isoformat(),

@@ -102,7 +102,7 @@ def test_control_without_a_bound_a_rare_filter_reads_all_charges(scene: Scene, a
 
 
 @pytest.mark.parametrize("whose", ["", "&member=me"])
-def test_each_page_of_the_api_reads_no_more_and_leads_on_until_all_was_looked_through(
+def test_each_page_of_the_api_reads_no_more_and_leads_on_to_the_end(
     scene: Scene, as_user: AsUser, few: int, whose: str
 ) -> None:
     client = as_user(scene.owner.user)
@@ -117,7 +117,7 @@ def test_each_page_of_the_api_reads_no_more_and_leads_on_until_all_was_looked_th
     assert pages == [[1, 499], [500], [], [], [2_000], [], [], [], [MANY]]
 
 
-def test_without_a_filter_nothing_is_looked_through_in_vain(scene: Scene, as_user: AsUser, few: int) -> None:
+def test_without_a_filter_only_what_is_shown_is_read(scene: Scene, as_user: AsUser, few: int) -> None:
     url = f"/api/v1/teams/{scene.team.slug}/receipts?page_size=200"
     with rows_read() as found:
         answer = as_user(scene.owner.user).get(url).json()
@@ -125,9 +125,7 @@ def test_without_a_filter_nothing_is_looked_through_in_vain(scene: Scene, as_use
 
 
 @pytest.mark.parametrize("page", ["/teams/{slug}/charges/", "/account/usage/{slug}/"])
-def test_a_page_says_how_far_back_it_has_looked_and_leads_on(
-    scene: Scene, as_user: AsUser, few: int, page: str
-) -> None:
+def test_a_page_says_where_it_ends_and_leads_on(scene: Scene, as_user: AsUser, few: int, page: str) -> None:
     client = as_user(scene.owner.user)
     address = page.format(slug=scene.team.slug)
     range_ = f"start={T0 - timedelta(days=2):%Y-%m-%d}&end={T0:%Y-%m-%d}"
@@ -136,7 +134,7 @@ def test_a_page_says_how_far_back_it_has_looked_and_leads_on(
     while url:
         with rows_read() as found:
             html = client.get(url).content.decode()
-        assert max(found) <= few + 10
+        assert max(found) <= 3 * few
         rows.append(html.count(">Receipt<span"))
         said.append("has not been looked through yet" in html)
         older = re.search(r'href="([^"]*before=[^"]+)"', html)
