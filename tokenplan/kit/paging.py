@@ -66,7 +66,7 @@ class LatestOfMany(Cursor):
         if self.among is not None and not (cursor and cursor.reverse):
             rows = self.among
             if cursor and cursor.position is not None:
-                rows = self._until(rows, cursor.position)
+                rows = self._until(rows, str(cursor.position))
             self._reach = reach_of(rows, self.moment)
         if self._reach is not None:
             queryset = queryset.filter(**{f"{self.moment}__gte": self._reach})
