@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from billing.errors import StripeRefused
@@ -34,6 +35,11 @@ class InvoiceDetails:
     tax_id_type: str = ""
     tax_id: str = ""
     purchase_order: str = ""
+
+    @property
+    def mark(self) -> str:
+        """By which a page knows whether they are still as it has shown them."""
+        return sha256("\n".join(astuple(self)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

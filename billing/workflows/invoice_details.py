@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils.translation import gettext
 
 from billing import stripe_api
+from billing.errors import ChangeInProgress
 from billing.models import Customer
 from billing.services.customers import customer_row, set_contact_email
 from billing.services.invoice_details import begin_saving, end_saving, record_details
@@ -28,23 +29,28 @@ def invoice_details(*, team: Team) -> InvoiceDetails:
     return stripe_api.kept_details(customer.stripe_id).details
 
 
-def change_invoice_details(*, team: Team, details: InvoiceDetails, by: User, at: datetime) -> InvoiceDetails:
+def change_invoice_details(
+    *, team: Team, details: InvoiceDetails, shown: str = "", by: User, at: datetime
+) -> InvoiceDetails:
     """They stand on every invoice that is made from now on. Without an e-mail address invoices go to the
-    Owner's. Returns them as they are then.
+    Owner's. Returns them as they are then. `shown`: the mark of what the page had shown, where there was one.
 
     Raises InvalidValue for a tax id without a country, or of one whose type we do not know, ChangeInProgress
-    while somebody else is saving, and what Stripe says; nothing has changed then. Where Stripe goes away in
+    while somebody else is saving, or has saved since they were shown, and what Stripe says; nothing has
+    changed then. Where Stripe goes away in
     the middle, saving once more does the rest.
     """
     id = ensure_customer(team=team, at=at)
     begin_saving(team=team, at=at)
     try:
-        return _change(id, team=team, details=details, by=by, at=at)
+        return _change(id, team=team, details=details, shown=shown, by=by, at=at)
     finally:
         end_saving(team=team, began_at=at)
 
 
-def _change(id: str, *, team: Team, details: InvoiceDetails, by: User, at: datetime) -> InvoiceDetails:
+def _change(
+    id: str, *, team: Team, details: InvoiceDetails, shown: str, by: User, at: datetime
+) -> InvoiceDetails:
     kept = stripe_api.kept_details(id)
     before, owned_email = kept.details, _owned_email(team)
     kind = tax_id_type(details.country) if details.tax_id else ""
@@ -56,6 +62,10 @@ def _change(id: str, *, team: Team, details: InvoiceDetails, by: User, at: datet
         raise InvalidValue(refused if details.country else needs, pointer="/tax_id")
     after = replace(details, tax_id_type=kind, email=details.email or owned_email)
     if after != before:
+        if shown not in ("", before.mark):
+            raise ChangeInProgress(
+                gettext("Somebody has changed these details since you opened the page. Open it again first.")
+            )
         stripe_api.set_invoice_details(id, after, before=kept)
         if after.email == owned_email:  # it is ours again, and follows the Owner
             set_contact_email(customer=customer_row(team=team, at=at), email=after.email)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -83,6 +84,25 @@ def test_a_tax_id_that_is_refused_is_said_at_its_field_and_keeps_what_was_typed(
     assert 'value="Acme GmbH"' in page.content.decode()
     assert invoice_details(team=story.team).name == story.team.name
     assert "Invalid value for eu_vat." in words(client.post(url, {**TYPED, "tax_id": "1"}))
+
+
+def test_whoever_saves_what_was_opened_earlier_undoes_nothing_unseen(story: Story, as_user: AsUser) -> None:
+    client = prove(as_user(story.owner))
+    url = f"/teams/{story.team.slug}/billing/invoice-details/"
+    mark = re.compile(r'name="shown" value="(\w{16})"')
+    opened_earlier = {**TYPED, "shown": mark.findall(client.get(url).content.decode())[0]}
+    assert client.post(url, {**opened_earlier, "city": "Potsdam"}).status_code == 302
+
+    refused = client.post(url, opened_earlier)
+
+    assert refused.status_code == 422
+    assert "Somebody has changed these details since you opened the page." in words(refused)
+    assert invoice_details(team=story.team).city == "Potsdam"
+    # A second click on the same, and what was opened since, are no conflict.
+    assert client.post(url, {**opened_earlier, "city": "Potsdam"}).status_code == 302
+    opened_now = {**TYPED, "shown": mark.findall(client.get(url).content.decode())[0]}
+    assert client.post(url, opened_now).status_code == 302
+    assert invoice_details(team=story.team).city == "Berlin"
 
 
 @pytest.mark.django_db
