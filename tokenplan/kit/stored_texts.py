@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
+from django.utils.functional import lazy
 from django.utils.translation import gettext as translated
 from django.utils.translation import ngettext as translated_of
 
 # A text as gettext knows it; with a plural where it counts something.
 Pattern = tuple[str, str]
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    return translated(text) % values
+
+
+# A text marked with `gettext_noop`, and its values: said in the language in which it is read, or stored.
+with_values = lazy(_filled, str)
 
 
 def said_again(text: str, patterns: Sequence[Pattern] = ()) -> str:
