@@ -78,8 +78,12 @@ class InvoiceDetailsForm(forms.Form):
         help_text=_("Left empty: to the Owner's address."),
     )
 
+    # The mark of what was shown: whoever saves later does not undo unseen what somebody has saved meanwhile.
+    shown = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
+
     def details(self) -> InvoiceDetails:
-        return InvoiceDetails(**self.cleaned_data)
+        typed = {name: value for name, value in self.cleaned_data.items() if name != "shown"}
+        return InvoiceDetails(**typed)
 
 
 class ContactsForm(forms.Form):

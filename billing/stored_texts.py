@@ -19,6 +19,9 @@ PATTERNS: list[Pattern] = list(
         "%(seats)s, paid monthly": "",
         "%(credits)s Credits": "",
         "%(amount)s of API balance": "",
+        "It is %(amount)s now, not %(shown)s; confirm again if you agree.": "",
+        "It is %(amount)s now, and was shown long ago; confirm again if you agree.": "",
+        "The payment service refused this: %(reason)s": "",
     }.items()
 )
 

@@ -13,7 +13,7 @@ from billing.services.notifications import notify_operators
 from billing.sync import inbox
 from billing.sync import reconcile as reconciliation
 from billing.sync.customers import renew_contacts
-from billing.workflows import campaigns, changes, checkouts, refunds, top_ups
+from billing.workflows import campaigns, changes, checkouts, former_payers, refunds, top_ups
 from teams.tasks import deliver_mail, job
 from tokenplan.kit.enqueue import enqueue
 
@@ -49,7 +49,9 @@ def finish() -> int:
             changes.settle_open_changes,
             changes.keep_plans,
             refunds.send_open_refunds,
-            checkouts.end_checkouts_of_former_payers,
+            former_payers.end_checkouts_of_former_payers,
+            former_payers.drop_changes_of_former_payers,
+            former_payers.tell_what_former_payers_planned,
             checkouts.expire_old_checkouts,
             campaigns.finish_campaigns,
             renew_contacts,

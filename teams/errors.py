@@ -68,6 +68,14 @@ class InviterMayNotInvite(Refusal):
     title = _("Whoever sent this invitation may no longer invite you to the Team; ask the Team for a new one")
 
 
+class TooManyInvitations(Refusal):
+    """So many mails with invitations were sent in 24 hours: they go to people who have not asked for them."""
+
+    code = "too_many_invitations"
+    status = 429
+    title = _("No more invitations can be sent at the moment")
+
+
 class InvitationForAnotherAddress(Refusal):
     code = "invitation_for_another_address"
     status = 403

@@ -51,6 +51,12 @@ class Customer(models.Model):
     reconciled_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When all of it was last compared with Stripe.")
     )
+    saving_since = models.DateTimeField(
+        _("saving since"),
+        null=True,
+        editable=False,
+        help_text=_("Since when somebody saves what stands on its invoices."),
+    )
     created_at = models.DateTimeField(_("created at"))
     fetch_sequence = models.BigIntegerField(default=0, editable=False)
 
@@ -108,6 +114,15 @@ class Subscription(models.Model):
         null=True,
         blank=True,
         help_text=_("The period's end that something is planned for; past: it was missed."),
+    )
+    planned_by = models.ForeignKey(
+        User,
+        verbose_name=_("planned by"),
+        null=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Who planned something for the period's end last, or canceled."),
     )
     cancel_asked = models.BooleanField(
         _("cancellation asked for"),

@@ -11,10 +11,12 @@ from django.utils.translation import override
 
 from billing.errors import ChangeInProgress, NothingToChange, NotSubscribed
 from billing.models import Payment, Refund, Subscription
+from billing.services.changes import what_stands
 from billing.services.notifications import notify_payers
 from billing.services.refunds import open_refund
 from quota.money import usd_text
 from teams.models import AuditEntry, Team, User
+from teams.services import mail
 from teams.services.audit import Details, record
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction
@@ -64,9 +66,10 @@ def ask_to_cancel(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """Records that the subscription is to end with its period; each sync asks Stripe for it until Stripe has
     it. What is planned for the seats stays planned. Raises NotSubscribed, ChangeInProgress."""
     row = _without_change(lock_team(team))
-    row.cancel_asked, row.cancel_for = True, row.period_end
+    row.cancel_asked, row.cancel_for, row.planned_by = True, row.period_end, by
     _count(row, to_end=True)
-    row.save(update_fields=["cancel_asked", "cancel_for", *COUNTED])
+    row.save(update_fields=["cancel_asked", "cancel_for", "planned_by", *COUNTED])
+    mail.take_back(what_stands(row))
     record(team=team, by=by, action="subscription.cancel_asked", subject=row.stripe_id, at=at)
     return row
 
@@ -93,9 +96,10 @@ def end_where_no_seat_stays(*, subscription: Subscription, at: datetime) -> list
 def ask_to_resume(*, team: Team, at: datetime, by: User | None) -> Subscription:
     """Records that the subscription is to renew again. Raises NotSubscribed, ChangeInProgress."""
     row = _without_change(lock_team(team))
-    row.cancel_asked, row.cancel_for = False, None
+    row.cancel_asked, row.cancel_for, row.planned_by = False, None, by  # what is planned stands again
     _count(row, to_end=False)
-    row.save(update_fields=["cancel_asked", "cancel_for", *COUNTED])
+    row.save(update_fields=["cancel_asked", "cancel_for", "planned_by", *COUNTED])
+    mail.take_back(what_stands(row))
     record(team=team, by=by, action="subscription.resume_asked", subject=row.stripe_id, at=at)
     return row
 

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import override
 
 from billing.change_requests import Bill, BillChange, ChangeRequest, PlannedSeat, bill_later, bill_now
 from billing.errors import (
@@ -21,7 +25,8 @@ from billing.seat_plans import LEAVES
 from billing.selectors.prices import prices_of
 from billing.services.notifications import notify_payers
 from billing.stripe_api.snapshots import SubscriptionSnapshot
-from teams.models import Team, User
+from teams.models import Membership, Team, User
+from teams.services import mail
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction, refused_by
@@ -150,7 +155,9 @@ def plan_ahead(*, team: Team, change: BillChange, text: str, at: datetime, by: U
     row.next_interval = change.next_interval
     row.planned_for = row.period_end if change.plans_ahead else None
     row.schedule_id = ""  # Stripe's is of an older plan; until the next sync the sweep finds this one unheard
-    row.save(update_fields=["next_interval", "planned_for", "schedule_id"])
+    row.planned_by = by
+    mail.take_back(what_stands(row))
+    row.save(update_fields=["next_interval", "planned_for", "schedule_id", "planned_by"])
     record(team=team, by=by, action="subscription.planned", subject=text, at=at)
     return row
 
@@ -237,14 +244,21 @@ def close_change_by_bill(
         change.save(update_fields=["seats"])
         _close(change, State.DONE, "", at)
     elif subscription.ended_at is not None:
-        _close(change, State.REFUSED, _("The subscription has ended."), at)
+        _close(change, State.REFUSED, _lazy("The subscription has ended."), at)
     elif snapshot.pending_until is not None:
         change.state = State.AWAITS_PAYMENT
         change.invoice_id, change.pay_url = snapshot.pending_invoice_id, snapshot.pending_url
         change.save(update_fields=["state", "invoice_id", "pay_url"])
     elif change.state == State.AWAITS_PAYMENT:
-        _close(change, State.REFUSED, _("It was not paid in time."), at)
+        _close(change, State.REFUSED, _why_not_paid(change), at)
     return [] if change.state == before else [f"change “{change.text}”: {change.state}"]
+
+
+def _why_not_paid(change: Change) -> str | Promise:
+    payers = Membership.objects.for_team(change.team).live().payers()
+    if change.by is None or payers.filter(user=change.by).exists():
+        return _lazy("It was not paid in time.")
+    return _lazy("Who asked for it does not manage the Team's billing any more.")
 
 
 def plans_of_seats(subscription: Subscription) -> dict[int, int]:
@@ -266,6 +280,52 @@ def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
     if change.closed_at is None:
         _close(change, State.REFUSED, reason, at)
     return change
+
+
+@one_transaction()
+def notify_of_dropped_change(*, change: Change, at: datetime) -> None:
+    """Tells who pays now that a change which waited for its payment was given up."""
+    team = lock_kept_team(change.team)
+    notify_payers(
+        team=team,
+        kind="change_dropped",
+        dedupe_key=f"change_dropped:{change.pk}",
+        at=at,
+        what=change.text,
+        by=change.by.email if change.by else "",
+    )
+
+
+def what_stands(row: Subscription) -> str:
+    """What the keys of the mails about a plan that stands begin with."""
+    return f"plan_stands:{row.stripe_id}:"
+
+
+@one_transaction()
+def notify_of_what_stands(*, subscription: Subscription, at: datetime) -> bool:
+    """Tells who pays now, once, what somebody who does not any more has planned for the period's end. It
+    stands: the Team renews as it was decided for it. Returns whether there was anything to tell.
+    """
+    team = lock_kept_team(subscription.team)
+    row = Subscription.objects.select_related("planned_by").get(pk=subscription.pk)
+    if row.planned_by is None or row.planned_by != subscription.planned_by:
+        return False
+    by, row.planned_by = row.planned_by, None
+    row.save(update_fields=["planned_by"])
+    ends_at, seats = row.ends_at, row.seats.live()
+    notify_payers(
+        team=team,
+        kind="plan_stands",
+        dedupe_key=f"{what_stands(row)}{by.pk}:{row.period_end.isoformat()}",
+        at=at,
+        by=by.email,
+        on=(ends_at or row.period_end).isoformat(),
+        ends="yes" if ends_at else "",
+        leaves=seats.filter(leaves=True).count(),
+        moves=seats.exclude(next_plan=None).count(),
+        interval=row.next_interval,
+    )
+    return True
 
 
 @one_transaction()
@@ -295,8 +355,9 @@ def note_undone(*, change: Change, at: datetime) -> None:
         record(team=change.team, by=None, action=action, subject=change.text, at=at)
 
 
-def _close(change: Change, state: str, reason: str, at: datetime) -> None:
-    change.state, change.reason, change.closed_at = state, reason[:500], at
+def _close(change: Change, state: str, reason: str | Promise, at: datetime) -> None:
+    with override(settings.LANGUAGE_CODE):  # it is stored
+        change.state, change.reason, change.closed_at = state, str(reason)[:500], at
     change.save(update_fields=["state", "reason", "closed_at"])
     action = "subscription.change_done" if state == State.DONE else "subscription.change_not_done"
     details = {"reason": change.reason} if change.reason else {}

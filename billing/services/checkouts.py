@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import override
 
 from billing.errors import AlreadySubscribed, ChangeInProgress
 from billing.fetch import Fetched
@@ -26,6 +30,7 @@ Kind = Checkout.Kind
 State = Checkout.State
 # Stripe allows from 30 minutes to a day. Whoever has left the page open for half a day has given it up.
 LIFETIME = timedelta(hours=12)
+_LEFT = _lazy("The payment page was left.")
 
 
 @one_transaction()
@@ -111,7 +116,7 @@ def apply_checkout(*, checkout: Checkout, fetched: Fetched[CheckoutSnapshot], at
         used = snapshot.promotion_ids if checkout.state == State.PAID else ()
         close_redemption(checkout=checkout, used=used, at=at)
     if checkout.state == State.EXPIRED:
-        _give_up_purchase(checkout, _("The payment page was left."), at)
+        _give_up_purchase(checkout, _LEFT, at)
     if before == State.PROCESSING:
         _notify_of_delayed_payment(checkout, at)
     return [f"checkout {snapshot.id}: {checkout.state}"]
@@ -137,7 +142,7 @@ def close_checkout(*, checkout: Checkout, state: str, at: datetime) -> Checkout:
         checkout.state = state
         checkout.save(update_fields=["state"])
         record(team=checkout.team, by=None, action=f"checkout.{state}", subject=checkout.text, at=at)
-        reason = _("The payment failed.") if state == State.FAILED else _("The payment page was left.")
+        reason = _lazy("The payment failed.") if state == State.FAILED else _LEFT
         close_redemption(checkout=checkout, used=(), at=at)
         _give_up_purchase(checkout, reason, at)
         if before == State.PROCESSING:
@@ -158,7 +163,9 @@ def _notify_of_delayed_payment(checkout: Checkout, at: datetime) -> None:
     )
 
 
-def _give_up_purchase(checkout: Checkout, reason: str, at: datetime) -> None:
+def _give_up_purchase(checkout: Checkout, reason: Promise, at: datetime) -> None:
+    with override(settings.LANGUAGE_CODE):  # it is stored
+        text = str(reason)
     CreditPurchase.objects.filter(checkout=checkout, state=CreditPurchase.State.WAITING).update(
-        state=CreditPurchase.State.FAILED, reason=reason, closed_at=at
+        state=CreditPurchase.State.FAILED, reason=text, closed_at=at
     )

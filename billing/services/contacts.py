@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext
 
 from billing.models import BillingContact
-from teams.models import Team, User
+from teams.models import AuditEntry, Team, User
+from teams.services import mail
 from teams.services.audit import Details, record
 from teams.services.locks import lock_team
 from tokenplan.kit.errors import InvalidValue
@@ -16,6 +17,8 @@ from tokenplan.kit.text import clean_email
 from tokenplan.kit.transactions import one_transaction
 
 MOST = 10
+# How often they may be changed in 24 hours: each may get mails that they have not asked for.
+MOST_CHANGES = 10
 
 
 @one_transaction()
@@ -29,10 +32,16 @@ def set_contacts(*, team: Team, emails: Iterable[str], by: User | None, at: date
         raise InvalidValue(refused, pointer="/contacts")
     team = lock_team(team)
     rows = BillingContact.objects.for_team(team)
+    changes = AuditEntry.objects.filter(team=team, action="billing.contacts", at__gt=at - timedelta(hours=24))
     before = sorted(rows.values_list("email", flat=True))
     if before == wanted:
         return wanted
-    rows.exclude(email__in=wanted).delete()
+    if changes.count() >= MOST_CHANGES:
+        refused = gettext("These addresses can be changed %(most)s times in 24 hours. Try again tomorrow.")
+        raise InvalidValue(refused % {"most": MOST_CHANGES}, pointer="/contacts")
+    gone = [row.pk for row in rows if row.email not in wanted]
+    rows.filter(pk__in=gone).delete()
+    mail.take_back(*(f"contact:{pk}:" for pk in gone))
     added = [BillingContact(team=team, email=email, created_at=at) for email in wanted if email not in before]
     BillingContact.objects.bulk_create(added)
     details: Details = {"before": ", ".join(before), "after": ", ".join(wanted)}

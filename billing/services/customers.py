@@ -12,6 +12,9 @@ from teams.models import Team
 from teams.services.locks import lock_kept_team, lock_team
 from tokenplan.kit.transactions import one_transaction
 
+# What follows an answer of Stripe's; the rest of the row is written by others, without waiting for this.
+FETCHED = ("stripe_id", "request", "card", "other_methods", "balance_nanousd", "fetch_sequence")
+
 
 @one_transaction()
 def customer_row(*, team: Team, at: datetime) -> Customer:
@@ -48,7 +51,7 @@ def apply_customer(*, team: Team, fetched: Fetched[CustomerSnapshot], at: dateti
     if snapshot.deleted:
         row.stripe_id, row.request = None, uuid4()
     row.fetch_sequence = fetched.sequence
-    row.save()
+    row.save(update_fields=FETCHED)
     if before == (row.stripe_id, row.card, row.other_methods, row.balance_nanousd):
         return []
     methods = ", ".join([snapshot.card or "no card", *snapshot.other_methods])

@@ -22,7 +22,8 @@ def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **cont
 
 def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **context: str | int) -> None:
     """Queues a mail to the Owner, to whoever has the Billing right and an open account, and to the Team's
-    billing contacts, each once per `dedupe_key`; none for a Team that was deleted.
+    billing contacts once it has paid for something, each once per `dedupe_key`; none for a Team that was
+    deleted.
 
     `context` holds values, which the template words when the mail is sent: moments in ISO 8601, amounts in
     nano-dollars, ids. `team`, `slug` and `at` are added to it.
@@ -37,9 +38,11 @@ def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **con
         addressed.add(member.user.email)
         once = f"{dedupe_key}:{member.user_id}"
         mail.queue(kind=kind, to=member.user.email, context=shared, dedupe_key=once, at=at)
+    if not Payment.objects.for_team(team).filter(status="succeeded").exists():
+        return  # who has never paid has nothing to report to others (docs/decisions/0080)
     for contact in BillingContact.objects.for_team(team).exclude(email__in=addressed):
         about = {**shared, "contact_of": team.name}
-        once = f"{dedupe_key}:contact:{contact.pk}"
+        once = f"contact:{contact.pk}:{dedupe_key}"
         language = owner.user.language
         mail.queue(kind=kind, to=contact.email, context=about, dedupe_key=once, at=at, language=language)
 

@@ -11,6 +11,7 @@ from billing.services.notifications import notify_payers
 from quota.models import Entitlement
 from quota.services import entitlements
 from teams.models import Seat
+from teams.services import mail
 
 # How long seats work after a payment failed (docs/rules.md, Failed payments).
 GRACE = timedelta(days=7)
@@ -33,7 +34,9 @@ def notify_of_payment(*, subscription: Subscription, overdue_before: datetime | 
             works_until=(since + GRACE).isoformat(),
         )
     elif overdue_before and since is None and subscription.status in (Status.ACTIVE, Status.TRIALING):
-        once = f"payment_recovered:{subscription.stripe_id}:{overdue_before.isoformat()}"
+        about = f"{subscription.stripe_id}:{overdue_before.isoformat()}"
+        mail.take_back(f"payment_failed:{about}:")
+        once = f"payment_recovered:{about}"
         notify_payers(team=team, kind="payment_recovered", dedupe_key=once, at=at)
 
 

@@ -18,6 +18,7 @@ from quota.selectors.balance import account_balance
 from quota.services.lots import amount_details
 from teams.models import Membership, Team, User
 from teams.permissions import Right, may
+from teams.services import mail
 from teams.services.audit import Details, record
 from teams.services.locks import lock_team
 from tokenplan.kit.errors import InvalidValue
@@ -61,6 +62,8 @@ def set_auto_top_up(
         refused = gettext("The cap is at most %(amount)s") % {"amount": account.words(MAX_NANOUSD)}
         raise InvalidValue(refused, pointer="/month_cap")
     team = lock_team(team)
+    # Whoever saves it has read how it is.
+    mail.take_back(*(_once(kind, account, f"{team.pk}:") for kind in ("top_up_off", "top_up_cap")))
     owner = Membership.objects.owner_of(team)
     order, _ = AutoTopUp.objects.update_or_create(
         team=team,

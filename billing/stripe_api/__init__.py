@@ -40,8 +40,9 @@ from billing.stripe_api.customers import (
 )
 from billing.stripe_api.invoice_details import (
     InvoiceDetails,
+    KeptDetails,
     drop_replaced_tax_ids,
-    invoice_details,
+    kept_details,
     set_invoice_details,
 )
 from billing.stripe_api.payments import (
@@ -75,6 +76,7 @@ from billing.stripe_api.subscriptions import (
 
 __all__ = [
     "InvoiceDetails",
+    "KeptDetails",
     "PriceSnapshot",
     "bill_credits",
     "change_back",
@@ -100,9 +102,9 @@ __all__ = [
     "find_checkout",
     "give_back_balance",
     "invoice",
-    "invoice_details",
     "invoices",
     "invoices_listed",
+    "kept_details",
     "kept_discounts",
     "next_invoice",
     "pay_invoice",

@@ -12,9 +12,11 @@ from typing import Any, cast
 import stripe
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing import errors
 from billing.stripe_api.snapshots import EventSnapshot, event_snapshot
+from tokenplan.kit.stored_texts import with_values
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ PAGE = 100
 # Seconds to connect, and seconds for the answer. A person is waiting, so a request that timed out is not
 # repeated at once.
 READING, WRITING = (3, 5), (3, 10)
+REFUSED = gettext_noop("The payment service refused this: %(reason)s")
 VERSION = str(stripe.api_version)
 
 
@@ -77,9 +80,7 @@ def answered() -> Iterator[None]:
             ) from error
         if error.code == "customer_tax_location_invalid":
             raise errors.AddressNeeded from error
-        raise errors.StripeRefused(
-            _("The payment service refused this: %(reason)s") % {"reason": error.user_message}
-        ) from error
+        raise errors.StripeRefused(with_values(REFUSED, {"reason": str(error.user_message)})) from error
     except stripe.IdempotencyError as error:
         if error.code == "idempotency_key_in_use":  # the same request, from elsewhere, is being worked
             raise errors.PaymentsUnavailable(retry_after=5) from error

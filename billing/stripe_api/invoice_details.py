@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
+from billing.errors import StripeRefused
 from billing.stripe_api.client import api, asked, listed
 
 ADDRESS = ("line1", "line2", "city", "state", "postal_code", "country")
@@ -34,87 +36,109 @@ class InvoiceDetails:
     tax_id: str = ""
     purchase_order: str = ""
 
+    @property
+    def mark(self) -> str:
+        """By which a page knows whether they are still as it has shown them."""
+        return sha256("\n".join(astuple(self)).encode()).hexdigest()[:16]
 
-def invoice_details(customer_id: str) -> InvoiceDetails:
+
+@dataclass(frozen=True, slots=True)
+class TaxId:
+    id: str
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDetails:
+    """What Stripe keeps: the details, and what a change of them must know."""
+
+    details: InvoiceDetails
+    # What stands on every invoice beside the rest; two may have the same name.
+    other_fields: tuple[tuple[str, str], ...] = ()
+    tax_ids: tuple[TaxId, ...] = ()  # the newest first
+    # Tax ids in whose place another one was put by a change that was cut short.
+    replaced: frozenset[str] = frozenset()
+
+    def same_tax_ids(self) -> frozenset[str]:
+        """The ids of the tax id that is shown; it may be there twice."""
+        same = self.details.tax_id_type, self.details.tax_id
+        return frozenset(row.id for row in self.tax_ids if (row.type, row.value) == same)
+
+    def lacks_tax_id_of(self, details: InvoiceDetails) -> bool:
+        shown = self.details.tax_id_type, self.details.tax_id
+        return bool(details.tax_id) and (details.tax_id_type, details.tax_id) != shown
+
+
+def kept_details(customer_id: str) -> KeptDetails:
     found = asked(api().customers.retrieve, customer_id)
-    newest: dict[str, Any] = next(_tax_ids(customer_id), {})
+    rows = listed(partial(api().customers.tax_ids.list, customer_id), {})
+    tax_ids = tuple(TaxId(row["id"], row["type"], row["value"]) for row in rows)
     address = found.get("address") or {}
-    return InvoiceDetails(
+    fields = (found.get("invoice_settings") or {}).get("custom_fields") or ()
+    pairs = [(field["name"], field["value"]) for field in fields]
+    details = InvoiceDetails(
         name=found.get("name") or "",
         email=found.get("email") or "",
         **{part: address.get(part) or "" for part in ADDRESS},
-        tax_id_type=newest.get("type", ""),
-        tax_id=newest.get("value", ""),
-        purchase_order=next(
-            (field["value"] for field in _fields(found) if field["name"] == PURCHASE_ORDER), ""
-        ),
+        tax_id_type=tax_ids[0].type if tax_ids else "",
+        tax_id=tax_ids[0].value if tax_ids else "",
+        purchase_order=next((value for name, value in pairs if name == PURCHASE_ORDER), ""),
     )
+    others = tuple(pair for pair in pairs if pair[0] != PURCHASE_ORDER)
+    replaced = ((found.get("metadata") or {}).get(REPLACED) or "").split()
+    return KeptDetails(details, others, tax_ids, frozenset(replaced))
 
 
-def set_invoice_details(customer_id: str, details: InvoiceDetails, *, before: InvoiceDetails) -> None:
+def set_invoice_details(customer_id: str, details: InvoiceDetails, *, before: KeptDetails) -> None:
     """All of them at once, or nothing: a tax id that Stripe refuses leaves the rest as it was. The tax id
     before stays beside it, until `drop_replaced_tax_ids`. Raises what Stripe says.
     """
     added = ""
-    if details.tax_id and _has_other_tax_id(details, before):
-        _note_replaced(customer_id, _same_tax_ids(customer_id, before))
+    if before.lacks_tax_id_of(details):
+        _note_replaced(customer_id, before.replaced | before.same_tax_ids())
         given = {"type": details.tax_id_type, "value": details.tax_id}
-        added = asked(api().customers.tax_ids.create, customer_id, given)["id"]
+        try:
+            added = asked(api().customers.tax_ids.create, customer_id, given)["id"]
+        except StripeRefused:
+            _note_replaced(customer_id, before.replaced)
+            raise
     try:
-        shown = _fields(asked(api().customers.retrieve, customer_id), but=PURCHASE_ORDER)
+        shown = [*before.other_fields]
         if details.purchase_order:
-            shown.append({"name": PURCHASE_ORDER, "value": details.purchase_order})
+            shown.append((PURCHASE_ORDER, details.purchase_order))
+        fields = [{"name": name, "value": value} for name, value in shown]
         params: dict[str, Any] = {
             "name": details.name,
             "email": details.email,
             "address": {part: getattr(details, part) for part in ADDRESS},
-            "invoice_settings": {"custom_fields": shown or ""},
+            "invoice_settings": {"custom_fields": fields or ""},
         }
         asked(api().customers.update, customer_id, params)
     except Exception:
         if added:
             asked(api().customers.tax_ids.delete, customer_id, added)
-            _note_replaced(customer_id, [])
+            _note_replaced(customer_id, before.replaced)
         raise
 
 
-def drop_replaced_tax_ids(customer_id: str, details: InvoiceDetails, *, before: InvoiceDetails) -> None:
-    """Takes away the tax id before, and what an earlier run that was cut short has replaced and left there.
-    Others, which somebody typed on Stripe's page, stay. Raises what Stripe says.
+def drop_replaced_tax_ids(customer_id: str, details: InvoiceDetails, *, before: KeptDetails) -> None:
+    """Takes away the tax id before, where another one or none was typed, and what an earlier run that was cut
+    short has left there. Others, which somebody typed on Stripe's page, stay. Raises what Stripe says.
     """
-    if not details.tax_id and before.tax_id:
-        for tax_id in _same_tax_ids(customer_id, before):
-            asked(api().customers.tax_ids.delete, customer_id, tax_id)
-        return
-    found = asked(api().customers.retrieve, customer_id)
-    replaced = ((found.get("metadata") or {}).get(REPLACED) or "").split()
-    if not replaced:
-        return
-    for row in list(_tax_ids(customer_id))[1:]:  # the newest is the one that has replaced them
-        if row["id"] in replaced:
-            asked(api().customers.tax_ids.delete, customer_id, row["id"])
-    _note_replaced(customer_id, [])
-
-
-def _has_other_tax_id(details: InvoiceDetails, before: InvoiceDetails) -> bool:
-    return (details.tax_id_type, details.tax_id) != (before.tax_id_type, before.tax_id)
+    gone = before.replaced
+    if before.lacks_tax_id_of(details) or not details.tax_id:
+        gone |= before.same_tax_ids()
+    elif before.tax_ids:
+        gone -= {before.tax_ids[0].id}  # the one that has replaced the others
+    for row in before.tax_ids:
+        if row.id in gone:
+            asked(api().customers.tax_ids.delete, customer_id, row.id)
+    if before.replaced or before.lacks_tax_id_of(details):
+        _note_replaced(customer_id, ())
 
 
 def _note_replaced(customer_id: str, tax_ids: Iterable[str]) -> None:
     """At Stripe, before another one is added: whoever goes on after an interruption finds it there."""
-    asked(api().customers.update, customer_id, {"metadata": {REPLACED: " ".join(tax_ids)[:500]}})
-
-
-def _same_tax_ids(customer_id: str, details: InvoiceDetails) -> list[str]:
-    same = details.tax_id_type, details.tax_id
-    return [row["id"] for row in _tax_ids(customer_id) if (row["type"], row["value"]) == same]
-
-
-def _tax_ids(customer_id: str) -> Iterator[dict[str, Any]]:
-    return listed(partial(api().customers.tax_ids.list, customer_id), {})
-
-
-def _fields(customer: Mapping[str, Any], *, but: str = "") -> list[dict[str, str]]:
-    """What stands on every invoice beside the rest; two may have the same name."""
-    fields = (customer.get("invoice_settings") or {}).get("custom_fields") or ()
-    return [{"name": field["name"], "value": field["value"]} for field in fields if field["name"] != but]
+    noted = " ".join(sorted(tax_ids))[:500]
+    asked(api().customers.update, customer_id, {"metadata": {REPLACED: noted}})

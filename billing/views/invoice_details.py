@@ -37,7 +37,11 @@ def invoice_details(request: TeamRequest) -> HttpResponse:
         if attempt_form(
             form,
             lambda: change_invoice_details(
-                team=request.team, details=form.details(), by=request.user, at=timezone.now()
+                team=request.team,
+                details=form.details(),
+                shown=form.cleaned_data["shown"],
+                by=request.user,
+                at=timezone.now(),
             ),
         ):
             done = _("Saved. Every invoice from now on has it; earlier ones stay as they are.")
@@ -45,7 +49,7 @@ def invoice_details(request: TeamRequest) -> HttpResponse:
             return redirect("team-invoice-details", request.team.slug)
         return _page(request, form, _contacts_form(request.team), status=422)
     try:
-        found = asdict(found_details(team=request.team, at=timezone.now()))
+        found = _initial(request.team)
     except PaymentsUnavailable as refusal:
         logger.warning("The invoice details of %s: %s", request.team, refusal)
         return _page(request, None, _contacts_form(request.team))
@@ -69,10 +73,16 @@ def contacts(request: TeamRequest) -> HttpResponse:
         messages.success(request, _("Saved: these addresses get the mails about payments from now on."))
         return redirect("team-invoice-details", request.team.slug)
     try:
-        found = asdict(found_details(team=request.team, at=timezone.now()))
+        found = _initial(request.team)
     except Refusal:
         return _page(request, None, form, status=422)
     return _page(request, InvoiceDetailsForm(initial=found), form, status=422)
+
+
+def _initial(team: Team) -> dict[str, str]:
+    """Raises what Stripe says."""
+    found = found_details(team=team)
+    return {**asdict(found), "shown": found.mark}
 
 
 def _contacts_form(team: Team) -> ContactsForm:

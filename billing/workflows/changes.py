@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_noop, override
 
 from billing import stripe_api
 from billing.change_requests import ChangeRequest
@@ -28,11 +28,14 @@ from billing.workflows.change_previews import PricedChange, price_change
 from quota.money import usd_text
 from teams.models import Team, User
 from tokenplan.kit.errors import stored_detail
+from tokenplan.kit.stored_texts import with_values
 
 # How long a preview can be confirmed; the proration counts from the moment at which it was shown.
 SHOWN_FOR = timedelta(minutes=15)
 # A change that was sent longer ago than this, and does not show at Stripe, was not done.
 SENT_FOR = timedelta(minutes=5)
+OTHER_AMOUNT = gettext_noop("It is %(amount)s now, not %(shown)s; confirm again if you agree.")
+SHOWN_LONG_AGO = gettext_noop("It is %(amount)s now, and was shown long ago; confirm again if you agree.")
 
 
 def confirm_change(
@@ -78,13 +81,9 @@ def confirm_change(
 def refuse_another_amount(nanousd: int, *, shown_nanousd: int, is_stale: bool = False) -> None:
     """Raises AmountChanged unless it costs what was shown. `is_stale`: it was shown too long ago."""
     if nanousd != shown_nanousd or is_stale:
-        text = (
-            _("It is %(amount)s now, not %(shown)s; confirm again if you agree.")
-            if nanousd != shown_nanousd
-            else _("It is %(amount)s now, and was shown long ago; confirm again if you agree.")
-        )
+        text = OTHER_AMOUNT if nanousd != shown_nanousd else SHOWN_LONG_AGO
         amounts = {"amount": usd_text(nanousd), "shown": usd_text(shown_nanousd)}
-        raise AmountChanged(text % amounts, amount_nanousd=nanousd)
+        raise AmountChanged(with_values(text, amounts), amount_nanousd=nanousd)
 
 
 def _near(moment: datetime | None, at: datetime) -> datetime | None:

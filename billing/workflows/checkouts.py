@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext, override
 
 from billing import stripe_api
@@ -31,7 +30,7 @@ from billing.workflows.batches import work_each
 from billing.workflows.customers import ensure_customer
 from quota.models import Account, Plan
 from quota.money import usd_text
-from teams.models import Membership, Team, User
+from teams.models import Team, User
 from tokenplan.kit.errors import InvalidValue
 
 
@@ -294,19 +293,6 @@ def leave_checkout(*, checkout: Checkout, at: datetime) -> Checkout:
     if not checkout.came_to_nothing():
         raise ChangeInProgress(gettext("The payment page was just used; look at the result first."))
     return checkout
-
-
-def end_checkouts_of_former_payers(*, at: datetime) -> int:
-    """The sweep: open sessions of who does not manage the Team's billing any more. Their address leads to a
-    page that offers the Team's card, whoever opens it. Returns how many are over. Raises PaymentsUnavailable.
-    """
-    payers = Membership.objects.live().payers().filter(team=OuterRef("team"), user=OuterRef("by"))
-    left = Checkout.objects.filter(~Exists(payers), state=Checkout.State.OPEN).exclude(by=None)
-    return work_each(
-        left.select_related("team"),
-        lambda checkout: leave_checkout(checkout=checkout, at=at).came_to_nothing(),
-        "Checkout %s was not ended",
-    )
 
 
 def expire_old_checkouts(*, at: datetime) -> int:

@@ -11,12 +11,18 @@ from quota.hot_path.catalog import windows_then
 from quota.models import UsageEvent
 from quota.stored_json import moment_json, windows_json
 from tokenplan.kit.api import Shape
-from tokenplan.kit.paging import Cursor
+from tokenplan.kit.paging import LatestOfMany
+
+RECEIPTS = (
+    "Of all times, unless `from` or `to` is given. With a filter, a page looks through a bounded number of "
+    "charges: it may have few rows, even none, while `next` leads on."
+)
 
 
-class LatestCallFirst(Cursor):
+class LatestCallFirst(LatestOfMany):
     """Receipts: the latest call first."""
 
+    moment = "occurred_at"
     ordering = ("-occurred_at", "-id")
 
 

@@ -19,6 +19,25 @@ PATTERNS: list[Pattern] = [
     (gettext_noop("%(seat)s is free now."), ""),
     (gettext_noop("Seat %(number)s"), ""),
     (gettext_noop("To %(action)s, you need to be %(roles)s of this Team. Ask %(names)s."), ""),
+    (
+        gettext_noop(
+            "This Team has sent %(most)s invitations in 24 hours, and cannot send more until later."
+        ),
+        "",
+    ),
+    (
+        gettext_noop(
+            "Without a seat, a Team and a person send at most %(most)s invitations in 24 hours."
+            " Buy a seat, or wait."
+        ),
+        "",
+    ),
+    (
+        gettext_noop(
+            "%(most)s invitations went to this address in 24 hours. Ask the person to look for them."
+        ),
+        "",
+    ),
     (gettext_noop("This address stands in line %(number)s already."), ""),
     (
         gettext_noop(

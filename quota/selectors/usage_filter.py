@@ -71,6 +71,13 @@ class UsageFilter:
         """Is any of a sum asked for? Without a payer all of it is, even of calls that cost nothing."""
         return self.payer is None or bool(self.payer.part(amounts))
 
+    def among(self, events: UsageEventQuerySet) -> UsageEventQuerySet | None:
+        """Those that are looked through for the charges that are asked for; None where these are all of the
+        range.
+        """
+        narrow = self.members is not None or self.model or self.modality or self.tag or self.payer
+        return events.between(self.start, self.end) if narrow else None
+
     def charges(self, events: UsageEventQuerySet) -> UsageEventQuerySet:
         """Those of the events that are asked for."""
         events = events.between(self.start, self.end)

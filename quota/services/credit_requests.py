@@ -11,7 +11,7 @@ from quota.models import CreditRequest
 from quota.money import MAX_NANOUSD, credits_text
 from quota.selectors.credits import credit_access, team_balance, team_credits
 from quota.selectors.member_requests import who_answers
-from quota.services.credits import set_credit_access
+from quota.services.credits import of_access, set_credit_access
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Membership, User
 from teams.services import mail
@@ -71,10 +71,15 @@ def request_credits(
                 "wanted_nanousd": wanted_nanousd or 0,
                 "message": message,
             },
-            dedupe_key=f"credits_requested:{request.pk}:{manager.pk}",
+            dedupe_key=f"{asked_in(request)}{manager.pk}",
             at=at,
         )
     return request
+
+
+def asked_in(request: CreditRequest) -> str:
+    """What the keys of the mails to those who may answer begin with."""
+    return f"member:{request.membership_id}:credit_request:{request.pk}:"
 
 
 @one_transaction()
@@ -124,6 +129,7 @@ def _lock_open(request: CreditRequest) -> tuple[Membership, CreditRequest]:
 def _close(request: CreditRequest, membership: Membership, *, at: datetime, by: User) -> CreditRequest:
     request.closed_at, request.closed_by = at, by
     request.save(update_fields=["closed_at", "closed_by", "granted", "overflow", "month_cap_nanousd"])
+    mail.take_back(asked_in(request))
     given: dict[str, str | int | None] = (
         {"overflow": request.overflow, "month_cap_nanousd": request.month_cap_nanousd}
         if request.granted
@@ -150,7 +156,7 @@ def _close(request: CreditRequest, membership: Membership, *, at: datetime, by: 
             "team_overflow": team_credits(membership.team_id).overflow,
             "balance_nanousd": team_balance(membership.team_id, at),
         },
-        dedupe_key=f"credit_request_answered:{request.pk}",
+        dedupe_key=f"{of_access(membership)}{request.pk}",
         at=at,
     )
     return request

@@ -26,6 +26,7 @@ from quota.models import (
 from quota.money import MAX_NANOUSD, credits_text
 from quota.services.lots import amount_details, grant_lot
 from teams.models import Membership, Team, User
+from teams.services import mail
 from teams.services.audit import because, record
 from teams.services.locks import lock_membership
 from tokenplan.kit.errors import InvalidValue
@@ -227,6 +228,11 @@ def _check_cap(nanousd: int | None) -> None:
         )
 
 
+def of_access(membership: Membership) -> str:
+    """What the keys of mails about a member's access begin with."""
+    return f"member:{membership.pk}:credits:"
+
+
 def _change_access(
     membership: Membership,
     now: Mapping[str, bool | str | int | None],
@@ -248,6 +254,7 @@ def _change_access(
             setattr(access, name, value)
         access.save(update_fields=list(changed))
         access.refresh_from_db(fields=["month_cap_nanousd"])
+        mail.take_back(of_access(membership))
         record(
             team=membership.team,
             by=by,

@@ -65,10 +65,15 @@ def request_seat(
                 "plan": plan.name,
                 "message": message,
             },
-            dedupe_key=f"seat_requested:{request.pk}:{manager.pk}",
+            dedupe_key=f"{asked_in(request)}{manager.pk}",
             at=at,
         )
     return request
+
+
+def asked_in(request: SeatRequest) -> str:
+    """What the keys of the mails to those who may answer begin with."""
+    return f"member:{request.membership_id}:seat_request:{request.pk}:"
 
 
 @one_transaction()
@@ -96,6 +101,7 @@ def answer_request(
         given = _give(seat, membership, asked=locked.plan_code, at=at, by=by)
         locked.seat, locked.seat_plan_code = seat, given.code
     locked.save(update_fields=["closed_at", "closed_by", "granted", "seat", "seat_plan_code"])
+    mail.take_back(asked_in(locked))
     record(
         team=membership.team,
         by=by,
@@ -109,6 +115,8 @@ def answer_request(
         at=at,
     )
     plan = Plan.objects.filter(code=locked.plan_code).order_by("-version")[:1].get()
+    held = membership.holdings.current().first() if granted else None
+    about = f"holding:{held.pk}" if held else f"member:{membership.pk}"
     mail.queue(
         kind="seat_request_answered",
         to=membership.user.email,
@@ -120,7 +128,7 @@ def answer_request(
             "at": at.isoformat(),
             **({"seat": seat.number, "seat_plan": given.name} if seat and given else {}),
         },
-        dedupe_key=f"seat_request_answered:{locked.pk}",
+        dedupe_key=f"{about}:answer:{locked.pk}",
         at=at,
     )
     return locked

@@ -41,7 +41,12 @@ def team_charges(request: TeamRequest) -> HttpResponse:
     offer_what_was_used(form, request.team)
     context = {
         "form": form,
-        "page": page_of(charges.select_related("membership__user"), request, moment="occurred_at"),
+        "page": page_of(
+            charges.select_related("membership__user"),
+            request,
+            moment="occurred_at",
+            among=wanted.among(charges_of(request.team)),
+        ),
         "receipt": "team-receipt",
         "kept_since": dropped_before(wanted),
         "everything": address(request, **dict.fromkeys(form.FILTERS, "")),

@@ -153,7 +153,7 @@ def _usage(request: TeamRequest, owner: Team | Membership, template: str) -> Htt
     else:
         charges = wanted.charges(charges_of(owner))
         context |= {
-            "page": page_of(charges, request, moment="occurred_at"),
+            "page": page_of(charges, request, moment="occurred_at", among=wanted.among(charges_of(owner))),
             "receipt": "account-receipt",
             "kept_since": dropped_before(wanted),
         }

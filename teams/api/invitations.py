@@ -15,6 +15,7 @@ from teams.api.serializers import (
     NewInvitationSerializer,
 )
 from teams.api.views import TeamView
+from teams.errors import TooManyInvitations
 from teams.models import Invitation
 from teams.permissions import Right, with_inviters
 from teams.services import invitations
@@ -22,6 +23,7 @@ from teams.tasks import deliver_mail
 from tokenplan.kit.api import checked
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import NotFound
+from tokenplan.kit.openapi import refusals
 from tokenplan.kit.paging import Cursor
 
 
@@ -49,7 +51,7 @@ class InvitationList(InvitationView):
 
     @extend_schema(
         request=NewInvitationSerializer,
-        responses={201: InvitationSerializer},
+        responses={201: InvitationSerializer, **refusals(TooManyInvitations)},
         summary="Invite an e-mail address",
         description="Owner and Admins invite Members; the Owner alone invites an Admin.",
     )
@@ -71,7 +73,7 @@ class InvitationDetail(InvitationView):
 class InvitationResend(InvitationView):
     @extend_schema(
         request=None,
-        responses=InvitationSerializer,
+        responses={200: InvitationSerializer, **refusals(TooManyInvitations)},
         summary="Send an invitation again",
         description="With a new link, good for 7 days; the one sent before stops working. Whoever "
         "sends it is who invites from then on.",

@@ -12,8 +12,8 @@ from teams.api.serializers import MeSerializer, NewTokenSerializer, ShownTokenSe
 from teams.api.views import PersonView
 from teams.errors import ReauthenticationRequired
 from teams.services import access_tokens, accounts
-from tokenplan.kit.api import checked
-from tokenplan.kit.errors import InvalidValue, NotFound
+from tokenplan.kit.api import checked, checked_change
+from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
 
 
@@ -29,9 +29,7 @@ class Me(PersonView):
         description="What is left out stays.",
     )
     def patch(self, request: Request) -> Response:
-        body = checked(MeSerializer, request)
-        if not body:
-            raise InvalidValue(_("Say what to change: name, time_zone or language."), pointer="/name")
+        body = checked_change(MeSerializer, request)
         return Response(MeSerializer(accounts.set_profile(user=self.person, **body)).data)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -95,11 +94,6 @@ class MemberChangeSerializer(serializers.Serializer[Membership]):
 
     role = serializers.ChoiceField(INVITED_ROLES, required=False)
     manages_billing = serializers.BooleanField(required=False, help_text=MANAGES_BILLING)
-
-    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
-        if not values:
-            raise serializers.ValidationError(gettext("Name a role, manages_billing, or both."))
-        return values
 
 
 class TransferSerializer(serializers.Serializer[Membership]):

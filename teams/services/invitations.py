@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from teams.errors import (
@@ -16,9 +19,10 @@ from teams.errors import (
     InvitationForAnotherAddress,
     InvitationNotUsable,
     InviterMayNotInvite,
+    TooManyInvitations,
 )
 from teams.invitation_tokens import hash_of, token_of
-from teams.models import Invitation, Membership, Role, Team, User
+from teams.models import AuditEntry, Invitation, Membership, Role, Seat, Team, User
 from teams.permissions import may, require_now, right_to_invite, with_inviters
 from teams.services import audit, mail, memberships
 from teams.services.locks import lock_membership, lock_team
@@ -27,6 +31,9 @@ from tokenplan.kit.text import clean_email
 from tokenplan.kit.transactions import one_transaction, refused_by
 
 LIFETIME = timedelta(days=7)
+A_DAY = timedelta(hours=24)
+# Mails that one address gets from a Team in A_DAY.
+MOST_TO_ONE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,8 @@ def invite(
 
     An address has one open invitation per Team: send that one again instead.
 
-    Raises InvalidValue, DefaultTeamIsPersonal, AlreadyMember, InvitationAlreadyOpen, and PermissionRefused
-    or NotFound for who may not invite with this role now.
+    Raises InvalidValue, DefaultTeamIsPersonal, AlreadyMember, InvitationAlreadyOpen, TooManyInvitations, and
+    PermissionRefused or NotFound for who may not invite with this role now.
     """
     email = clean_email(email, pointer="/email")
     if role not in (Role.ADMIN, Role.MEMBER):
@@ -73,6 +80,7 @@ def invite(
         raise DefaultTeamIsPersonal
     if team.memberships.live().filter(user__in=_people_at(email)).exists():
         raise AlreadyMember(pointer="/email")
+    _check_may_send(team, email, by=by, at=at)
     invitation_id = uuid4()
     with refused_by(one_open_invitation_per_address_and_team=InvitationAlreadyOpen):
         invitation = Invitation.objects.create(
@@ -100,14 +108,16 @@ def resend(
     """A new mail with a new link, good for 7 more days; the link sent before stops working. `by` is who
     invites from now on, but for an operator, who sends it for whoever invited.
 
-    Raises InvitationNotUsable, and PermissionRefused or NotFound for who may not invite with this role now;
-    for an operator InviterMayNotInvite.
+    Raises InvitationNotUsable, TooManyInvitations, and PermissionRefused or NotFound for who may not invite
+    with this role now; for an operator InviterMayNotInvite.
     """
+    lock_team(invitation.team)
     invitation = _lock_open(invitation)
     if for_inviter:
         lock_inviter(invitation)
     else:
         require_now(by, invitation.team, right_to_invite(invitation.role))
+        _check_may_send(invitation.team, invitation.email, by=by, at=at)
         invitation.invited_by = by
     invitation.times_sent += 1
     invitation.token_hash = hash_of(token_of(invitation.pk, invitation.times_sent))
@@ -197,6 +207,31 @@ def lock_inviter(invitation: Invitation) -> Membership:
     if inviter is None or not inviter.user.is_active or not may(inviter, right_to_invite(invitation.role)):
         raise InviterMayNotInvite
     return inviter
+
+
+def _check_may_send(team: Team, email: str, *, by: User, at: datetime) -> None:
+    """Raises TooManyInvitations where as many were sent in A_DAY as may be. The Team is locked."""
+    has_seat = Seat.objects.live().filter(team=OuterRef("team"))
+    recent = AuditEntry.objects.filter(action="invitation.sent", at__gt=at - A_DAY).order_by("-at", "-id")
+    of_team = recent.filter(team=team)
+    few = settings.INVITATIONS_PER_DAY_WITHOUT_SEATS
+    said = _("This Team has sent %(most)s invitations in 24 hours, and cannot send more until later.")
+    if Seat.objects.live().filter(team=team).exists():
+        limits = [(of_team, settings.INVITATIONS_PER_DAY, said)]
+    else:
+        without_seats = _(
+            "Without a seat, a Team and a person send at most %(most)s invitations in 24 hours."
+            " Buy a seat, or wait."
+        )
+        by_person = recent.filter(~Exists(has_seat), by=by)
+        limits = [(of_team, few, without_seats), (by_person, few, without_seats)]
+    one = _("%(most)s invitations went to this address in 24 hours. Ask the person to look for them.")
+    limits.append((of_team.filter(subject=email), MOST_TO_ONE, one))
+    for sent, most, refused in limits:
+        first = sent.values_list("at", flat=True)[most - 1 : most].first()
+        if first is not None:
+            wait = math.ceil((first + A_DAY - at).total_seconds())
+            raise TooManyInvitations(refused % {"most": f"{most:,}"}, pointer="/email", retry_after=wait)
 
 
 def promise_of(invitation: Invitation) -> Promise:

@@ -60,6 +60,9 @@ def queue(
 ) -> None:
     """The template `mail/<kind>.txt` will be sent to `to`, once per `dedupe_key`. Call it in a transaction.
 
+    Where it says how things are, what changes them takes it back (`take_back`), so its key begins with what
+    it is about: `member:<id>:` for what is so while somebody is a member.
+
     The context holds values, not texts: the template says them in the reader's language, which is `language`
     where the address has no account, or its person has chosen none. What is secret is derived when the mail
     is sent (`mail_secrets`). `secret` is for what cannot be derived: it is kept until the mail is sent, or
@@ -80,6 +83,16 @@ def queue(
             )
         ],
         ignore_conflicts=True,
+    )
+
+
+def take_back(*about: str) -> int:
+    """What these mails say is not so any more: those that still wait are not sent. `about`: what
+    their dedupe keys begin with, up to a colon. Call it in the transaction after which it is not so. Returns
+    how many.
+    """
+    return sum(
+        Mail.objects.filter(dedupe_key__startswith=beginning, sent_at=None).delete()[0] for beginning in about
     )
 
 

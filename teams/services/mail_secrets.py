@@ -10,10 +10,12 @@ from allauth.account import app_settings
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
+from django.db.models import Q
 from django.urls import reverse
 
 from teams.invitation_tokens import token_of
 from teams.models import Invitation, Mail, User
+from teams.permissions import with_inviters
 
 Values = dict[str, str | datetime]
 
@@ -25,9 +27,10 @@ def secrets_of(mail: Mail) -> Values | None:
 
 
 def _invitation(mail: Mail) -> Values | None:
-    """Gone when it was closed, or sent again since."""
+    """Gone when it was closed or sent again since, and while nobody can join by it."""
     invitation_id, times_sent = UUID(mail.context["invitation_id"]), int(mail.context["times_sent"])
-    invitation = Invitation.objects.open().filter(pk=invitation_id, times_sent=times_sent).first()
+    usable = with_inviters(Invitation.objects.open()).filter(Q(inviter_may=True))
+    invitation = usable.filter(pk=invitation_id, times_sent=times_sent).first()
     if invitation is None:
         return None
     token = token_of(invitation.pk, invitation.times_sent)

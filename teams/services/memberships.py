@@ -61,11 +61,13 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
         at=at,
         details={"before": before, "after": role, **void_invitations(team=team, of=membership.user, at=at)},
     )
+    about = f"member:{membership.pk}:role:"
+    mail.take_back(about)
     mail.queue(
         kind="role_changed",
         to=membership.user.email,
         context={"team": team.name, "slug": team.slug, "role": role},
-        dedupe_key=f"role_changed:{entry.pk}",
+        dedupe_key=f"{about}{entry.pk}",
         at=at,
     )
     return membership
@@ -94,11 +96,13 @@ def set_billing_right(*, membership: Membership, allowed: bool, by: User | None,
         subject=membership.user.email,
         at=at,
     )
+    about = f"member:{membership.pk}:billing:"
+    mail.take_back(about)
     mail.queue(
         kind="billing_right",
         to=membership.user.email,
         context={"team": team.name, "slug": team.slug, "allowed": "yes" if allowed else ""},
-        dedupe_key=f"billing_right:{entry.pk}",
+        dedupe_key=f"{about}{entry.pk}",
         at=at,
     )
     return membership
@@ -142,6 +146,7 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
         seats.end_holding(seat=holding.seat, held_by=membership, by=by, at=at)
     membership.ended_at = max(at, membership.joined_at)
     membership.save(update_fields=["ended_at"])
+    mail.take_back(f"member:{membership.pk}:")
     left = by is not None and by.pk == membership.user_id
     entry = audit.record(
         team=team,

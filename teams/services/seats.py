@@ -178,7 +178,7 @@ def _start(
             kind="seat_assigned",
             to=membership.user.email,
             context={"team": seat.team.name, "slug": seat.team.slug},
-            dedupe_key=f"seat_assigned:{holding.pk}",
+            dedupe_key=f"holding:{holding.pk}:given",
             at=at,
         )
     return holding
@@ -197,6 +197,7 @@ def _end_current(
     # Clocks of two servers may differ by a little; a holding never ends before it began.
     holding.ended_at = max(at, holding.started_at)
     holding.save(update_fields=["ended_at"])
+    mail.take_back(f"holding:{holding.pk}:")
     audit.record(
         team=seat.team,
         by=by,

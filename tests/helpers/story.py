@@ -138,9 +138,10 @@ class Story:
             "amount_nanousd": shown.amount_nanousd,
             "proration_at": shown.proration_at,
             "at": self.account.at,
+            "by": self.owner,
             **other,
         }
-        return confirm_change(team=self.team, request=request, by=self.owner, **values)
+        return confirm_change(team=self.team, request=request, **values)
 
     def confirm_cancel(self, shown: Preview) -> None:
         amount_nanousd, at = shown.amount_nanousd, self.account.at

@@ -54,7 +54,8 @@ BILLING: dict[str, Verb] = {
     ),
     "hear of an end": (
         lambda w: w.bill.say({"max": 2, "plus": 2}, status="canceled", ended_at=NOW, at=NOW),
-        "AuditEntry +7, Entitlement ~4, Mail +1, PurchasedSeat ~4, Seat ~4, SeatHolding ~2, Subscription ~1",
+        "AuditEntry +7, Entitlement ~4, Mail +1, Mail -2, PurchasedSeat ~4, Seat ~4, SeatHolding ~2, "
+        "Subscription ~1",
     ),
     "hear of a payment that failed": (
         lambda w: w.bill.say({"max": 2, "plus": 2}, status="past_due", overdue_since=T0, at=NOW),

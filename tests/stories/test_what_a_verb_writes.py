@@ -122,7 +122,7 @@ TEAMS: dict[str, Verb] = {
     ),
     "remove a holder": (
         lambda w: memberships.end_membership(membership=w.bob, by=None, at=NOW),
-        "ApiKeyText ~2, AuditEntry +5, Mail +1, Membership ~1, SeatHolding ~1, SubscriptionKey ~1",
+        "ApiKeyText ~2, AuditEntry +5, Mail +1, Mail -5, Membership ~1, SeatHolding ~1, SubscriptionKey ~1",
     ),
     "remove a member": (
         lambda w: memberships.end_membership(membership=w.dan, by=None, at=NOW),
@@ -134,7 +134,7 @@ TEAMS: dict[str, Verb] = {
     ),
     "move a seat": (
         lambda w: seats.move_seat(seat=w.seat, to=w.dan, by=None, at=NOW),
-        "AuditEntry +2, Mail +1, SeatHolding +1, SeatHolding ~1",
+        "AuditEntry +2, Mail +1, Mail -1, SeatHolding +1, SeatHolding ~1",
     ),
     "undo that a seat was freed": (
         lambda w: seats.undo_change(
@@ -143,12 +143,15 @@ TEAMS: dict[str, Verb] = {
             by=w.owner_user,
             at=NOW,
         ),
-        "AuditEntry +2, SeatHolding +1, SeatHolding ~1",
+        "AuditEntry +2, Mail -1, SeatHolding +1, SeatHolding ~1",
     ),
-    "free a seat": (lambda w: seats.free_seat(seat=w.seat, by=None, at=NOW), "AuditEntry +1, SeatHolding ~1"),
+    "free a seat": (
+        lambda w: seats.free_seat(seat=w.seat, by=None, at=NOW),
+        "AuditEntry +1, Mail -1, SeatHolding ~1",
+    ),
     "remove a seat": (
         lambda w: seats.remove_seat(seat=w.seat, by=None, at=NOW),
-        "AuditEntry +2, Seat ~1, SeatHolding ~1",
+        "AuditEntry +2, Mail -1, Seat ~1, SeatHolding ~1",
     ),
     "rename": (
         lambda w: teams.rename_team(team=w.team, name="New", by=None, at=NOW),
@@ -245,7 +248,7 @@ QUOTA: dict[str, Verb] = {
     ),
     "withdraw": (
         lambda w: entitlements.withdraw_seat(seat=w.seat, at=NOW, by=None),
-        "AuditEntry +2, Entitlement ~1, Seat ~1, SeatHolding ~1",
+        "AuditEntry +2, Entitlement ~1, Mail -1, Seat ~1, SeatHolding ~1",
     ),
     "revoke a gateway": (
         lambda w: gateways.revoke_gateway(gateway=w.gone_gateway, at=NOW, by=None),
@@ -265,7 +268,7 @@ QUOTA: dict[str, Verb] = {
         lambda w: seat_requests.answer_request(
             request=w.request, granted=True, seat=w.granted_seat, at=NOW, by=w.owner_user
         ),
-        "AuditEntry +3, Mail +2, SeatHolding +1, SeatHolding ~1, SeatRequest ~1",
+        "AuditEntry +3, Mail +2, Mail -3, SeatHolding +1, SeatHolding ~1, SeatRequest ~1",
     ),
     "ask for Credits": (
         lambda w: credit_requests.request_credits(
@@ -281,11 +284,11 @@ QUOTA: dict[str, Verb] = {
         lambda w: credit_requests.grant_credit_request(
             request=w.credit_request, overflow="never", month_cap_nanousd=7, at=NOW, by=w.owner_user
         ),
-        "AuditEntry +2, CreditAccess ~1, CreditRequest ~1, Mail +1, PastCreditAccess +1",
+        "AuditEntry +2, CreditAccess ~1, CreditRequest ~1, Mail +1, Mail -2, PastCreditAccess +1",
     ),
     "decline Credits that were asked for": (
         lambda w: credit_requests.decline_credit_request(request=w.credit_request, at=NOW, by=w.owner_user),
-        "AuditEntry +1, CreditRequest ~1, Mail +1",
+        "AuditEntry +1, CreditRequest ~1, Mail +1, Mail -2",
     ),
     "give a seat of a plan": (
         lambda w: seats_of_plans.give_seat_of_plan(membership=w.dan, plan_code="plus", by=None, at=NOW),

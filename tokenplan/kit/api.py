@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.paging import Cursor
 from tokenplan.kit.parsers import BoundedJSONParser
 
@@ -58,6 +59,15 @@ def checked(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str
     if wrong:
         raise serializers.ValidationError(wrong)
     return cast(dict[str, Any], body.validated_data)
+
+
+def checked_change(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """As `checked`, of a body in which what is left out stays as it is: one that names nothing is refused."""
+    body = checked(serializer, request)
+    if not body:
+        names = [name for name, field in serializer().fields.items() if not field.read_only]
+        raise InvalidValue(gettext("Say what to change: %(names)s.") % {"names": ", ".join(names)})
+    return body
 
 
 class JSONAlone(BaseContentNegotiation):

@@ -27,19 +27,18 @@ class Refusal(Exception):
     ) -> None:
         # In the language of the moment at which it is raised, so that it can be logged and pickled.
         self.detail = str(detail or self.title)
+        self.said = detail or self.title
         super().__init__(self.detail)
         self.pointer = pointer
         self.retry_after = retry_after
 
 
 def stored_detail(refusal: Refusal) -> str:
-    """What a row keeps of the refusal: its title in the default language, in which others are said it again
-    (`stored_texts`); a detail of its own as it was raised.
+    """What a row keeps of the refusal: its text in the default language, in which others are said it again
+    (`stored_texts`); one that was put together as it was raised stays as it is.
     """
-    if refusal.detail != str(refusal.title):
-        return refusal.detail
     with override(settings.LANGUAGE_CODE):
-        return str(refusal.title)
+        return str(refusal.said)
 
 
 class Unavailable(Exception):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,6 +20,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 
 from tokenplan.kit.errors import NotFound, PermissionRefused, Refusal
+from tokenplan.kit.reach import reach_of
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -102,15 +104,27 @@ def sentence(detail: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[M]):
-    """One page of rows, newest first. `older` is the `before` of the next one, empty on the last."""
+    """One page of rows, newest first. `older` is the `before` of the next one, empty on the last. `back_to`:
+    where it ends before it is full, since it has looked no further.
+    """
 
     rows: list[M]
     older: str
     is_first: bool
+    back_to: datetime | None = None
 
 
-def page_of(rows: QuerySet[M], request: HttpRequest, *, moment: str = "at", size: int = PAGE_SIZE) -> Page[M]:
-    """The page that `?before=` asks for; a `before` that cannot be read gives the first page.
+def page_of(
+    rows: QuerySet[M],
+    request: HttpRequest,
+    *,
+    moment: str = "at",
+    size: int = PAGE_SIZE,
+    among: QuerySet[M] | None = None,
+) -> Page[M]:
+    """The page that `?before=` asks for; a `before` that cannot be read gives the first page. `among`: where
+    few may match, the rows (their ids are UUIDs) that are looked through, of which a page reads no more than
+    `reach` says.
 
     Every page costs the same, and no row is shown twice or skipped while new ones arrive.
     """
@@ -119,10 +133,16 @@ def page_of(rows: QuerySet[M], request: HttpRequest, *, moment: str = "at", size
         at, pk = before
         # By the first condition, which says nothing new, an index by moment is entered at the page.
         rows = rows.filter(Q(**{f"{moment}__lte": at}), Q(**{f"{moment}__lt": at}) | Q(pk__lt=pk))
+        among = among.filter(**{f"{moment}__lte": at}) if among is not None else None
+    reach = reach_of(among, moment) if among is not None else None
+    if reach is not None:
+        rows = rows.filter(**{f"{moment}__gte": reach})
     found = list(rows.order_by(f"-{moment}", "-pk")[: size + 1])
     shown = found[:size]
-    older = f"{getattr(shown[-1], moment).isoformat()}~{shown[-1].pk}" if len(found) > size else ""
-    return Page(shown, older, before is None)
+    if len(found) > size:
+        return Page(shown, f"{getattr(shown[-1], moment).isoformat()}~{shown[-1].pk}", before is None)
+    older = f"{reach.isoformat()}~{UUID(int=0)}" if reach is not None else ""
+    return Page(shown, older, before is None, reach)
 
 
 def _mark_from(text: str, model: type[Model]) -> tuple[datetime, Any] | None:

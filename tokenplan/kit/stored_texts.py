@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
+from django.utils.functional import lazy
 from django.utils.translation import gettext as translated
 from django.utils.translation import ngettext as translated_of
 
 # A text as gettext knows it; with a plural where it counts something.
 Pattern = tuple[str, str]
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    return translated(text) % values
+
+
+# A text marked with `gettext_noop`, and its values: said in the language in which it is read, or stored.
+with_values = lazy(_filled, str)
 
 
 def said_again(text: str, patterns: Sequence[Pattern] = ()) -> str:
@@ -24,10 +33,17 @@ def said_again(text: str, patterns: Sequence[Pattern] = ()) -> str:
     for one, many in patterns:
         match = _matcher(one).fullmatch(text) or (_matcher(many).fullmatch(text) if many else None)
         if match:
-            values = {name: said_again(value, patterns) for name, value in match.groupdict().items()}
+            values = {name: _value_again(name, value, patterns) for name, value in match.groupdict().items()}
             count = 1 if _matcher(one).fullmatch(text) else 2
             return (translated_of(one, many, count) if many else translated(one)) % values
     return text
+
+
+def _value_again(name: str, value: str, patterns: Sequence[Pattern]) -> str:
+    """Roles and people may be several, of whom each will do: `Owner or Admin`."""
+    if name not in ("roles", "names"):
+        return said_again(value, patterns)
+    return translated(" or ").join(said_again(part, patterns) for part in value.split(" or "))
 
 
 @cache

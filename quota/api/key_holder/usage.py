@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from quota.api.authentication import EitherKeyAuthentication, KeyAuthentication
-from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
+from quota.api.receipts import RECEIPTS, LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.refused_calls import RefusalsSerializer, of_key
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_filter import (
@@ -83,7 +83,7 @@ class Receipts(EitherKeyView):
     @extend_schema(
         operation_id="usage_receipts",
         summary="Receipts of your calls, the latest first",
-        description="Of all times, unless `from` or `to` is given.",
+        description=RECEIPTS,
         parameters=[*RANGE_PARAMETERS, *FILTER_PARAMETERS],
         responses={200: ReceiptSerializer(many=True), **FILTER_REFUSALS},
         tags=["usage"],
@@ -92,7 +92,8 @@ class Receipts(EitherKeyView):
         check_names(request, *OF_A_LIST)
         paginator, now = LatestCallFirst(), timezone.now()
         wanted = filter_of(request, range_or_ever(request, now), now)
-        events = wanted.charges(UsageEvent.objects.of_spender(self.spender))
+        spent = UsageEvent.objects.of_spender(self.spender)
+        paginator.among, events = wanted.among(spent), wanted.charges(spent)
         page = paginator.paginate_queryset(events, request, self) or []
         return paginator.get_paginated_response([receipt_json(event) for event in page])
 

@@ -26,7 +26,7 @@ from teams.models import Membership
 from teams.permissions import Right, member_of
 from teams.services.memberships import change_member, end_membership
 from teams.tasks import deliver_mail
-from tokenplan.kit.api import Shape, checked
+from tokenplan.kit.api import Shape, checked_change
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
@@ -86,7 +86,7 @@ class MemberDetail(TeamView):
     )
     def patch(self, request: Request, slug: str, pk: int) -> Response:
         member = member_of(self.team, pk)
-        body = checked(MemberChangeSerializer, request)
+        body = checked_change(MemberChangeSerializer, request)
         member = change_member(
             membership=member,
             role=body.get("role"),

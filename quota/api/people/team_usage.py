@@ -15,7 +15,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from quota.api.receipts import LatestCallFirst, ReceiptSerializer, receipt_json
+from quota.api.receipts import RECEIPTS, LatestCallFirst, ReceiptSerializer, receipt_json
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_filter import (
     FILTER_PARAMETERS,
@@ -140,13 +140,16 @@ class TeamReceipts(UsageView):
         parameters=[*RANGE_PARAMETERS, *ASKED],
         responses={200: ReceiptSerializer(many=True), **refusals(NotFound, ModelUnknown)},
         summary="Receipts, the latest call first",
-        description="Of all times, unless `from` or `to` is given.",
+        description=RECEIPTS,
     )
     def get(self, request: Request, slug: str) -> Response:
         check_names(request, *OF_A_LIST, MEMBER.name)
         now = timezone.now()
         owner, wanted = self.asked(range_or_ever(request, now), now)
-        return self.page(wanted.charges(charges_of(owner)), ReceiptSerializer)
+        paginator = LatestCallFirst()
+        paginator.among = wanted.among(charges_of(owner))
+        page = paginator.paginate_queryset(wanted.charges(charges_of(owner)), request, self) or []
+        return paginator.get_paginated_response([receipt_json(event) for event in page])
 
 
 class TeamReceipt(TeamView):

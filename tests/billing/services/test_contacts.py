@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.mail import EmailMessage
 
 from billing.models import BillingContact
-from billing.services.contacts import MOST, set_contacts
+from billing.services.contacts import MOST, MOST_CHANGES, set_contacts
 from billing.services.notifications import notify_payers
 from teams.models import AuditEntry, Mail, Team
 from teams.services import mail
 from teams.services.memberships import end_membership, set_billing_right
 from teams.services.teams import transfer_ownership
+from tests.helpers.bought import say_payment
 from tests.helpers.factories import T0, make_member, make_team, make_user, owner_of
 from tokenplan.kit.errors import InvalidValue
 
@@ -69,6 +72,7 @@ def test_mails_about_money_go_once_to_each_of_who_pays_and_to_the_contacts(
         set_billing_right(membership=payer, allowed=True, by=owner.user, at=T0)
     end_membership(membership=gone, by=owner.user, at=T0)
     set_contacts(team=team, emails=["books@example.com", "pia@example.com"], by=owner.user, at=T0)
+    say_payment(team, "pi_1")
     set_contacts(team=make_team("Globex"), emails=["books@globex.example"], by=None, at=T0)
     Mail.objects.all().delete()
 
@@ -96,6 +100,7 @@ def test_the_longest_address_there_can_be_gets_its_mails(team: Team) -> None:
     longest = f"{'a' * 64}@{domain}"
     assert len(longest) == 254
     set_contacts(team=team, emails=[longest], by=None, at=T0)
+    say_payment(team, "pi_1")
     for _ in range(2):
         notify_payers(team=team, kind="payment_failed", dedupe_key="failed:1", at=T0, works_until="")
     assert Mail.objects.filter(to=longest).count() == 1
@@ -111,3 +116,26 @@ def test_who_owned_the_team_and_who_owns_it_now_get_a_mail_once_each(team: Team)
 
     sent = Mail.objects.filter(kind="top_up_cap").order_by("to").values_list("to", flat=True)
     assert list(sent) == ["heir@example.com", "olivia@example.com"]
+
+
+def test_a_team_that_has_never_paid_mails_nobody_whom_it_has_only_named(team: Team) -> None:
+    """Else anybody could have mails sent to strangers."""
+    say_payment(make_team("Globex"), "pi_1")
+    set_contacts(team=team, emails=["stranger@example.com"], by=None, at=T0)
+
+    notify_payers(team=team, kind="top_up_cap", dedupe_key="cap:2026-06", at=T0)
+
+    assert [mail.to for mail in Mail.objects.filter(kind="top_up_cap")] == ["olivia@example.com"]
+
+
+def test_contacts_are_changed_ten_times_in_24_hours(team: Team) -> None:
+    other, by = make_team("Globex"), owner_of(team).user
+    for number in range(MOST_CHANGES):
+        set_contacts(team=team, emails=[f"a{number}@example.com"], by=by, at=T0)
+        set_contacts(team=other, emails=[f"a{number}@example.com"], by=by, at=T0)
+    day = timedelta(hours=24)
+    with pytest.raises(InvalidValue, match="10 times in 24 hours"):
+        set_contacts(team=team, emails=[], by=by, at=T0 + day - timedelta(seconds=1))
+    assert named(team) == ["a9@example.com"]
+    set_contacts(team=team, emails=["a9@example.com"], by=by, at=T0)  # changes nothing
+    assert set_contacts(team=team, emails=[], by=by, at=T0 + day) == []

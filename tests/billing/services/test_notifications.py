@@ -192,10 +192,11 @@ def test_a_failed_renewal_and_its_recovery_are_mailed_once_each(
     bill.say({"max": 1})
     for hours in range(3):
         bill.say({"max": 1}, status="past_due", overdue_since=T0, at=T0 + hours * HOUR)
+    (failed,) = sent(mailoutbox)
     for hours in range(3, 6):
         bill.say({"max": 1}, at=T0 + hours * HOUR)
 
-    failed, recovered = sent(mailoutbox)
+    (recovered,) = sent(mailoutbox)
     assert failed.subject == "The payment for Acme failed"
     assert "All seats work until 10 June 2026, 10:02 UTC." in str(failed.body)
     assert f"{BASE}/billing/" in str(failed.body)

@@ -111,3 +111,12 @@ def test_what_an_operator_stopped_stays_so_whatever_is_paid_and_renewed() -> Non
     bill.say({"max": 1}, at=T0 + MONTH)
     assert bill.plans(T0 + MONTH) == []
     assert Entitlement.objects.open().get().suspended_at == T0 + DAY
+
+
+def test_a_mail_about_a_failed_payment_that_still_waits_when_it_is_paid_is_not_sent() -> None:
+    bill = Bill()
+    bill.say({"max": 1})
+    bill.say({"max": 1}, at=T0 + SECOND, status="past_due", overdue_since=T0)
+    assert Mail.objects.filter(kind="payment_failed").count() == 1
+    bill.say({"max": 1}, at=T0 + 2 * SECOND)
+    assert list(Mail.objects.values_list("kind", flat=True)) == ["payment_recovered"]

@@ -15,18 +15,15 @@ from billing.models import (
 )
 from billing.services import checkouts
 from billing.stripe_api.client import api
-from billing.tasks import finish
 from billing.workflows.checkouts import (
     buy_credits,
     buy_seats,
-    end_checkouts_of_former_payers,
     expire_old_checkouts,
     send_checkout,
 )
 from billing.workflows.customers import ensure_customer
-from teams.services.memberships import set_billing_right
 from tests.helpers.buyer import Buyer
-from tests.helpers.factories import make_member, make_team, owner_of
+from tests.helpers.factories import make_team, owner_of
 from tests.helpers.seat_states import seats_of
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
@@ -76,24 +73,6 @@ def test_a_checkout_whose_page_was_never_made_is_over_then_too(story: Story) -> 
     assert expire_old_checkouts(at=checkout.expires_at) == 1
     checkout.refresh_from_db()
     assert checkout.state == "expired"
-
-
-def test_the_page_of_who_does_not_pay_for_the_team_any_more_is_ended(story: Story) -> None:
-    """It offers the Team's card to whoever has its address."""
-    payer, still = make_member(story.team), make_member(story.team)
-    for member in (payer, still):
-        set_billing_right(membership=member, allowed=True, by=story.owner, at=story.account.at)
-    page = buy_credits(team=story.team, packs=1, at=story.account.at, by=payer.user)
-    other = buy_seats(team=story.team, seats={"max": 1}, interval="month", at=story.account.at, by=still.user)
-    assert end_checkouts_of_former_payers(at=story.account.at) == 0
-
-    set_billing_right(membership=payer, allowed=False, by=story.owner, at=story.account.at)
-    finish()
-
-    states = [api().checkout.sessions.retrieve(row.stripe_id).status for row in (page, other)]
-    assert states == ["expired", "open"]
-    page.refresh_from_db()
-    assert page.state == "expired"
 
 
 def two_clicks(buyer: Buyer) -> tuple[Checkout, Checkout]:

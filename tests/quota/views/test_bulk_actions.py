@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -102,6 +103,10 @@ def test_many_lines_are_checked_in_short_and_invited_in_bulk(team: Team, owner: 
     while work_next_line(at=T0):
         pass
     page = read(owner, url)
+    assert re.findall(r'nav-link active" href="[^"]+">([^<]+)<', owner.get(url).content.decode()) == [
+        "People",
+        "Invited (2)",
+    ]
     assert "Invite people" in page
     assert "Done: 2. Refused: 1. Left: 0." in page
     refused = read(owner, f"{url}?show=refused")

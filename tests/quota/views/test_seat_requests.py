@@ -50,7 +50,7 @@ def test_a_request_is_granted_with_a_free_seat(as_user: AsUser) -> None:
     )
     assert SeatHolding.objects.current().get().seat == better
     assert SeatHolding.objects.get(seat=old).ended_at == T0
-    assert Mail.objects.filter(kind="seat_requested").count() == 1
+    assert Mail.objects.filter(kind="seat_request_answered").count() == 1
     answer = Mail.objects.get(kind="seat_request_answered")
     assert (answer.to, answer.context["answer"]) == ("mia@example.com", "granted")
     assert AuditEntry.objects.filter(action="seat.request_answered").count() == 1

@@ -18,8 +18,10 @@ def test_a_person_sees_and_changes_their_own_name() -> None:
     client = signed_in(team())
     status, answer = send(client, "PATCH", "/me", {"name": "Ann"})
     assert (status, answer["email"], answer["name"]) == (200, "owner@acme.example", "Ann")
+    status, refused = send(client, "PATCH", "/me", {})
+    assert (status, refused["code"], "pointer" in refused) == (422, "invalid", False)
+    assert refused["detail"] == "Say what to change: name, time_zone, language."
     for body, pointer in (
-        ({}, "/name"),
         ({"name": "x" * 101}, "/name"),
         ({"name": None}, "/name"),
         ({"name": "Bob", "email": "other@example.com"}, "/email"),

@@ -243,6 +243,7 @@ def test_a_link_that_is_replaced_while_it_is_being_used_is_refused(monkeypatch: 
     bob = person("bob@example.com")
 
     def lock_after_resending(which: Team) -> Team:
+        patch.setattr("teams.services.invitations.lock_team", lock_team)
         invitations.resend(invitation=invitation, by=owner.user, at=LATER)
         return lock_team(which)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import pickle
 
+from django.utils.translation import gettext_noop, override
+
 from teams.errors import SeatTaken
-from tokenplan.kit.errors import InvalidValue, Refusal
+from tokenplan.kit.errors import InvalidValue, Refusal, stored_detail
 from tokenplan.kit.problems import INTERNAL_ERROR, problem_of
+from tokenplan.kit.stored_texts import with_values
 
 
 def test_a_title_that_is_translated_late_is_plain_text_in_the_refusal() -> None:
@@ -34,3 +37,17 @@ def test_a_problem_document_is_plain_json() -> None:
         document = problem.document()
         assert json.loads(json.dumps(document)) == document
         assert (type(document["title"]), type(document["detail"])) == (str, str)
+
+
+def test_what_a_row_keeps_of_a_refusal_is_in_the_default_language_with_its_values() -> None:
+    text = gettext_noop("At most %(most)s addresses can be named.")
+    with override("zh-hans"):
+        refusal = Refusal(with_values(text, {"most": "10"}))
+        stored, shown = stored_detail(refusal), refusal.detail
+        plain = Refusal("As it was put together")
+
+    assert stored == "At most 10 addresses can be named."
+    assert shown != stored
+    assert "10" in shown
+    assert stored_detail(plain) == "As it was put together"
+    assert stored_detail(pickle.loads(pickle.dumps(refusal))) == stored

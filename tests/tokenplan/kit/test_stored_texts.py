@@ -40,3 +40,17 @@ def test_in_the_default_language_nothing_changes() -> None:
     with translation.override("en"):
         for text in ("Pay by the year", "Move seats 3, 4 and 2 more to Max", "Move seat 3 to Max"):
             assert said_again(text, [MOVED, MORE]) == text
+
+
+ASK = ("To %(action)s, you need to be %(roles)s of this Team. Ask %(names)s.", "")
+
+
+def test_roles_and_people_that_are_several_are_each_said_again(chinese: dict[str, str]) -> None:
+    stored = "To invite people, you need to be Owner or Admin of this Team. Ask Ada Lovelace or Bob."
+
+    said = said_again(stored, [ASK])
+
+    roles = chinese["Owner"] + chinese[" or "] + chinese["Admin"]
+    assert roles in said
+    assert "Ada Lovelace" + chinese[" or "] + "Bob" in said
+    assert " or " not in said
