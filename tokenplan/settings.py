@@ -113,14 +113,12 @@ DATABASES = databases.databases(data=DATA, threads=WEB_THREADS + GATEWAY_THREADS
 # Where there is a replica, pages read it while it is less than so many seconds behind.
 DATABASE_ROUTERS = ["tokenplan.kit.replica.Router"] if "replica" in DATABASES else []
 DATABASE_REPLICA_SECONDS = environment.number("DATABASE_REPLICA_SECONDS", 10, least=1, most=3600)
-# Mails with invitations in 24 hours: of a Team with a seat; of one, and of a person, without.
-INVITATIONS_PER_DAY = environment.number("INVITATIONS_PER_DAY", 5_000, least=1, most=10**6)
-INVITATIONS_PER_DAY_WITHOUT_SEATS = environment.number(
-    "INVITATIONS_PER_DAY_WITHOUT_SEATS", 50, least=1, most=10**6
-)
 # What `manage.py migrate` connects to, where that is another one.
 DIRECT_DATABASE = databases.direct_database()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Mails with invitations in 24 hours: of a Team with a seat; of one, and of a person, without.
+INVITATIONS_PER_DAY = environment.number("INVITATIONS_PER_DAY", 5_000, least=1)
+INVITATIONS_PER_DAY_WITHOUT_SEATS = environment.number("INVITATIONS_PER_DAY_WITHOUT_SEATS", 50, least=1)
 
 # Shared by all processes; holds rate limits of sign-in. In the database, so that sign-in needs nothing else.
 CACHES = {

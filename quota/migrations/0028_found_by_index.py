@@ -34,6 +34,6 @@ def functions_anew():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("quota", "0026_bulk_actions")]
+    dependencies = [("quota", "0027_findings_name_what_they_are_about")]
 
     operations = [migrations.RunSQL("\n".join(functions_anew()), migrations.RunSQL.noop)]

@@ -97,7 +97,8 @@ def test_the_nightly_task_logs_each_difference_and_mails_the_operators(
     assert tasks.reconcile() == 0  # the lot is not new
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     lot = CreditGrant.objects.get(team=scene.team)
-    assert errors == [f"Drift: Credits left in lot {lot.pk}: 50000000 expected, 49999995 found"]
+    name = f"lot {lot.pk} of Team {scene.team.slug}"
+    assert errors == [f"Drift: Credits left in {name}: 50000000 expected, 49999995 found"]
     mail = Mail.objects.get(kind="drift")
     assert (mail.to, mail.context["count"]) == (operator.email, 1)
     assert ClosedWindow.objects.count() == 1
