@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import Group
 from django.utils.text import slugify
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from teams.languages import is_known
@@ -22,13 +23,17 @@ from tokenplan.kit.transactions import one_transaction
 
 @one_transaction()
 def open_account(*, user: User, at: datetime) -> Membership:
-    """The user's membership in their Default Team. The first call makes both, with a key; later ones none."""
+    """The user's membership in their Default Team. The first call makes both, with a key; later ones none.
+    The Team is named in the language that the person has chosen, or else in the one of the page.
+    """
     user = lock_account(user)
     present = Membership.objects.filter(team__default_for=user).select_related("team").first()
     if present is not None:
         return present
     stem = slugify(user.email.partition("@")[0])[:50].strip("-") or "team"
-    team = insert_with_free_slug(name="Default Team", at=at, stem=stem, slugs=[], default_for=user)
+    with override(user.language or get_language()):
+        name = _("Default Team")
+    team = insert_with_free_slug(name=name, at=at, stem=stem, slugs=[], default_for=user)
     owner = found(team=team, user=user, at=at)
     audit.record(
         team=team, by=user, action="team.created", subject=team.name, at=at, details={"default": True}

@@ -2,6 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import override
 
 from teams.errors import SeatTaken
 from teams.models import AuditEntry, Membership, Role, Team, User
@@ -23,6 +24,16 @@ def test_an_account_opens_a_default_team_with_its_user_as_owner() -> None:
     assert owner.team.name == "Default Team"
     assert owner.team.slug.startswith("annlee-")
     assert list(AuditEntry.objects.values_list("action", "by", "at")) == [("team.created", user.pk, NOON)]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "of_the_page", "name"),
+    [("", "zh-hans", "个人团队"), ("zh-hans", "en", "个人团队"), ("en", "zh-hans", "Default Team")],
+)
+def test_a_default_team_is_named_in_the_persons_language(chosen: str, of_the_page: str, name: str) -> None:
+    user = User.objects.create_user("ann@example.com", "x", language=chosen)
+    with override(of_the_page):
+        assert accounts.open_account(user=user, at=NOON).team.name == name
 
 
 def test_opening_it_again_changes_nothing() -> None:
