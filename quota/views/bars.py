@@ -8,7 +8,6 @@ from datetime import datetime
 from hashlib import blake2b
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -68,8 +67,8 @@ def _part(kind: str, shown: ShownBar) -> str:
 def _visible(request: PersonRequest, ids: set[int]) -> list[Membership]:
     """Those of the live memberships that the person may see the bars of; from the primary, as every page."""
     live = Membership.objects.using(DEFAULT_DB_ALIAS).live().select_related("team", "user")
-    mine = list(live.filter(user=request.user))
-    if ids <= {membership.pk for membership in mine}:
-        return [membership for membership in mine if membership.pk in ids]
-    managed = [membership.team_id for membership in mine if may(membership, Right.VIEW_MEMBERS)]
-    return list(live.filter(Q(user=request.user) | Q(team__in=managed), pk__in=ids).order_by("pk"))
+    asked = list(live.filter(pk__in=ids).order_by("pk"))
+    of_others = {membership.team_id for membership in asked if membership.user_id != request.user.pk}
+    mine = live.filter(user=request.user, team__in=of_others) if of_others else ()
+    managed = {membership.team_id for membership in mine if may(membership, Right.VIEW_MEMBERS)}
+    return [one for one in asked if one.user_id == request.user.pk or one.team_id in managed]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
+from django.db.models.signals import post_init
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -213,3 +214,25 @@ def test_an_owner_who_is_stopped_is_led_to_what_lets_credits_pay(
     html = as_user(scene.owner.user).get(bar_of(scene.owner)).content.decode()
 
     assert re.search(rf'btn-primary" href="/teams/{scene.team.slug}/{page}(\d+/)?">{button}<', html)
+
+
+def test_who_is_in_many_teams_is_asked_about_those_of_the_page_alone(as_user: AsUser, scene: Scene) -> None:
+    client, member = as_user(scene.owner.user), make_member(scene.team)
+    page = f"{bar_of(scene.owner)}&of=bar-{member.pk}"
+    read: list[Membership] = []
+
+    def note(instance: Membership, **_: object) -> None:
+        read.append(instance)
+
+    post_init.connect(note, sender=Membership)
+    try:
+        client.get(page)
+        few = len(read)
+        for _ in range(5):
+            make_team(owner=scene.owner.user)
+        read.clear()
+        assert client.get(page).content.decode().count("data-live=") == 2
+    finally:
+        post_init.disconnect(note, sender=Membership)
+    assert [one.pk for one in read[:2]] == [scene.owner.pk, member.pk]
+    assert len(read) == few == 3
