@@ -235,4 +235,4 @@ def test_who_is_in_many_teams_is_asked_about_those_of_the_page_alone(as_user: As
     finally:
         post_init.disconnect(note, sender=Membership)
     assert [one.pk for one in read[:2]] == [scene.owner.pk, member.pk]
-    assert len(read) == few == 3
+    assert len(read) == few == 4
