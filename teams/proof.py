@@ -1,11 +1,10 @@
 """Recent proof: whatever would make an account out of a stolen session asks first whether it is the person.
 
 The proof is the password, a passkey, a code of the authenticator app, or, where a person has none of these, a
-code by mail. The sign-in library asks
-for it and remembers it in the session; signing in alone is none, but the password
-of a sign-up is one (docs/decisions/0081). It is good for
-ACCOUNT_REAUTHENTICATION_TIMEOUT seconds. Pages ask for it by `needs_proof` (teams/views/proof.py), API views
-by their attribute `proof` (teams/api/views.py); tests/keepers/test_tenancy.py has the list of addresses.
+code by mail. The sign-in library asks for it and remembers it in the session; signing in alone is none, but
+the password of a sign-up is one (docs/decisions/0081). It is good for ACCOUNT_REAUTHENTICATION_TIMEOUT
+seconds. Pages ask for it by `needs_proof` (teams/views/proof.py), API views by their attribute `proof`
+(teams/api/views.py); tests/keepers/test_tenancy.py has the list of addresses.
 """
 
 from __future__ import annotations

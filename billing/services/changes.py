@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import override
 
 from billing.change_requests import Bill, BillChange, ChangeRequest, PlannedSeat, bill_later, bill_now
 from billing.errors import (
@@ -29,6 +27,7 @@ from teams.models import Membership, Team, User
 from teams.services import mail
 from teams.services.audit import record
 from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.stored_texts import as_stored
 from tokenplan.kit.transactions import one_transaction, refused_by
 
 # The requests of changes that nobody asked for: what was missed at a period's end is made good; a change
@@ -356,8 +355,7 @@ def note_undone(*, change: Change, at: datetime) -> None:
 
 
 def _close(change: Change, state: str, reason: str | Promise, at: datetime) -> None:
-    with override(settings.LANGUAGE_CODE):  # it is stored
-        change.state, change.reason, change.closed_at = state, str(reason)[:500], at
+    change.state, change.reason, change.closed_at = state, as_stored(reason)[:500], at
     change.save(update_fields=["state", "reason", "closed_at"])
     action = "subscription.change_done" if state == State.DONE else "subscription.change_not_done"
     details = {"reason": change.reason} if change.reason else {}

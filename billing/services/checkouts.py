@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import override
 
 from billing.errors import AlreadySubscribed, ChangeInProgress
 from billing.fetch import Fetched
@@ -24,6 +22,7 @@ from quota.models import Account
 from teams.models import Team, User
 from teams.services.audit import Details, record
 from teams.services.locks import lock_kept_team, lock_team
+from tokenplan.kit.stored_texts import as_stored
 from tokenplan.kit.transactions import one_transaction, refused_by
 
 Kind = Checkout.Kind
@@ -164,8 +163,6 @@ def _notify_of_delayed_payment(checkout: Checkout, at: datetime) -> None:
 
 
 def _give_up_purchase(checkout: Checkout, reason: Promise, at: datetime) -> None:
-    with override(settings.LANGUAGE_CODE):  # it is stored
-        text = str(reason)
     CreditPurchase.objects.filter(checkout=checkout, state=CreditPurchase.State.WAITING).update(
-        state=CreditPurchase.State.FAILED, reason=text, closed_at=at
+        state=CreditPurchase.State.FAILED, reason=as_stored(reason), closed_at=at
     )

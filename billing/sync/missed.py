@@ -22,7 +22,7 @@ from billing.services.refunds import close_refund
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.schedule import Missed, MissedEnd, release_to_undo
-from tokenplan.kit.errors import stored_detail
+from tokenplan.kit.stored_texts import stored_detail
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.schedule import release_to_undo
 from billing.sync.subscriptions import only_ours, sync_subscription
 from teams.models import Team
-from tokenplan.kit.errors import stored_detail
+from tokenplan.kit.stored_texts import stored_detail
 
 # Stripe's words for the invoice of a whole period.
 PERIOD_REASONS = ("subscription_create", "subscription_cycle")

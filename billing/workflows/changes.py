@@ -27,8 +27,7 @@ from billing.workflows.batches import work_each
 from billing.workflows.change_previews import PricedChange, price_change
 from quota.money import usd_text
 from teams.models import Team, User
-from tokenplan.kit.errors import stored_detail
-from tokenplan.kit.stored_texts import with_values
+from tokenplan.kit.stored_texts import stored_detail, with_values
 
 # How long a preview can be confirmed; the proration counts from the moment at which it was shown.
 SHOWN_FOR = timedelta(minutes=15)

@@ -37,8 +37,7 @@ def change_invoice_details(
 
     Raises InvalidValue for a tax id without a country, or of one whose type we do not know, ChangeInProgress
     while somebody else is saving, or has saved since they were shown, and what Stripe says; nothing has
-    changed then. Where Stripe goes away in
-    the middle, saving once more does the rest.
+    changed then. Where Stripe goes away in the middle, saving once more does the rest.
     """
     id = ensure_customer(team=team, at=at)
     begin_saving(team=team, at=at)

@@ -13,7 +13,8 @@ from billing.services import refunds
 from billing.sync.payments import sync_payment
 from billing.workflows.batches import work_each
 from teams.models import User
-from tokenplan.kit.errors import Refusal, stored_detail
+from tokenplan.kit.errors import Refusal
+from tokenplan.kit.stored_texts import stored_detail
 
 # A refund that was opened so long ago and is not closed was interrupted.
 SENT_FOR = timedelta(minutes=5)

@@ -22,7 +22,7 @@ from billing.workflows.checkouts import purchase_metadata
 from billing.workflows.customers import ensure_customer
 from quota.models import Account
 from teams.models import Team
-from tokenplan.kit.errors import stored_detail
+from tokenplan.kit.stored_texts import stored_detail
 
 
 def top_up_all(*, at: datetime) -> int:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from quota.api.fields import NANOUSD, WindowSerializer
 from quota.hot_path.catalog import windows_then
 from quota.models import UsageEvent
+from quota.querysets import UsageEventQuerySet
+from quota.selectors.usage_filter import UsageFilter
 from quota.stored_json import moment_json, windows_json
 from tokenplan.kit.api import Shape
 from tokenplan.kit.paging import LatestOfMany
@@ -24,6 +29,16 @@ class LatestCallFirst(LatestOfMany):
 
     moment = "occurred_at"
     ordering = ("-occurred_at", "-id")
+
+
+def receipts_page(
+    events: UsageEventQuerySet, wanted: UsageFilter, request: Request, view: APIView
+) -> Response:
+    """A page of receipts: of these events, those that are asked for."""
+    paginator = LatestCallFirst()
+    paginator.among = wanted.among(events)
+    page = paginator.paginate_queryset(wanted.charges(events), request, view) or []
+    return paginator.get_paginated_response([receipt_json(event) for event in page])
 
 
 def receipt_json(event: UsageEvent) -> dict[str, Any]:

@@ -87,9 +87,8 @@ def queue(
 
 
 def take_back(*about: str) -> int:
-    """What these mails say is not so any more: those that still wait are not sent. `about`: what
-    their dedupe keys begin with, up to a colon. Call it in the transaction after which it is not so. Returns
-    how many.
+    """What these mails say is not so any more: those that still wait are not sent. `about`: what their dedupe
+    keys begin with, up to a colon. Call it in the transaction after which it is not so. Returns how many.
     """
     return sum(
         Mail.objects.filter(dedupe_key__startswith=beginning, sent_at=None).delete()[0] for beginning in about

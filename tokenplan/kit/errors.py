@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import override
 
 
 class Refusal(Exception):
@@ -31,14 +29,6 @@ class Refusal(Exception):
         super().__init__(self.detail)
         self.pointer = pointer
         self.retry_after = retry_after
-
-
-def stored_detail(refusal: Refusal) -> str:
-    """What a row keeps of the refusal: its text in the default language, in which others are said it again
-    (`stored_texts`); one that was put together as it was raised stays as it is.
-    """
-    with override(settings.LANGUAGE_CODE):
-        return str(refusal.said)
 
 
 class Unavailable(Exception):

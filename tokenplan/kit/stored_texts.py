@@ -6,9 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from django.utils.functional import lazy
+from django.conf import settings
+from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext as translated
 from django.utils.translation import ngettext as translated_of
+from django.utils.translation import override
+
+from tokenplan.kit.errors import Refusal
 
 # A text as gettext knows it; with a plural where it counts something.
 Pattern = tuple[str, str]
@@ -20,6 +24,19 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 # A text marked with `gettext_noop`, and its values: said in the language in which it is read, or stored.
 with_values = lazy(_filled, str)
+
+
+def as_stored(text: str | Promise) -> str:
+    """What a row keeps of a text: it in the default language, in which `said_again` knows it; one that was
+    put together as it was said stays as it is.
+    """
+    with override(settings.LANGUAGE_CODE):
+        return str(text)
+
+
+def stored_detail(refusal: Refusal) -> str:
+    """What a row keeps of a refusal."""
+    return as_stored(refusal.said)
 
 
 def said_again(text: str, patterns: Sequence[Pattern] = ()) -> str:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from quota.api.authentication import EitherKeyAuthentication, KeyAuthentication
-from quota.api.receipts import RECEIPTS, LatestCallFirst, ReceiptSerializer, receipt_json
+from quota.api.receipts import RECEIPTS, LatestCallFirst, ReceiptSerializer, receipt_json, receipts_page
 from quota.api.refused_calls import RefusalsSerializer, of_key
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_filter import (
@@ -90,12 +90,9 @@ class Receipts(EitherKeyView):
     )
     def get(self, request: Request) -> Response:
         check_names(request, *OF_A_LIST)
-        paginator, now = LatestCallFirst(), timezone.now()
+        now = timezone.now()
         wanted = filter_of(request, range_or_ever(request, now), now)
-        spent = UsageEvent.objects.of_spender(self.spender)
-        paginator.among, events = wanted.among(spent), wanted.charges(spent)
-        page = paginator.paginate_queryset(events, request, self) or []
-        return paginator.get_paginated_response([receipt_json(event) for event in page])
+        return receipts_page(UsageEvent.objects.of_spender(self.spender), wanted, request, self)
 
 
 class Receipt(EitherKeyView):

@@ -15,7 +15,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from quota.api.receipts import RECEIPTS, LatestCallFirst, ReceiptSerializer, receipt_json
+from quota.api.receipts import RECEIPTS, LatestCallFirst, ReceiptSerializer, receipt_json, receipts_page
 from quota.api.usage_bar import UsageSerializer, usage_bar_json
 from quota.api.usage_filter import (
     FILTER_PARAMETERS,
@@ -146,10 +146,7 @@ class TeamReceipts(UsageView):
         check_names(request, *OF_A_LIST, MEMBER.name)
         now = timezone.now()
         owner, wanted = self.asked(range_or_ever(request, now), now)
-        paginator = LatestCallFirst()
-        paginator.among = wanted.among(charges_of(owner))
-        page = paginator.paginate_queryset(wanted.charges(charges_of(owner)), request, self) or []
-        return paginator.get_paginated_response([receipt_json(event) for event in page])
+        return receipts_page(charges_of(owner), wanted, request, self)
 
 
 class TeamReceipt(TeamView):

@@ -12,6 +12,11 @@ def _named(said: str, rows: str, of: str, unknown: str) -> str:
 
 
 _OF_TEAM = "' of Team ' || named_team.slug"
+_WITH_TEAM = "named JOIN teams_team named_team ON named_team.id = named.team_id"
+
+
+def _of_team(said: str, table: str, of: str, unknown: str) -> str:
+    return _named(f"{said} || {_OF_TEAM}", f"{table} {_WITH_TEAM} WHERE named.id", of, unknown)
 
 
 def team(of: str) -> str:
@@ -19,33 +24,25 @@ def team(of: str) -> str:
 
 
 def seat(of: str) -> str:
-    rows = "teams_seat named JOIN teams_team named_team ON named_team.id = named.team_id WHERE named.id"
-    return _named(f"'seat ' || named.number || {_OF_TEAM}", rows, of, "seat with the id")
+    return _of_team("'seat ' || named.number", "teams_seat", of, "seat with the id")
 
 
 def member(of: str) -> str:
     """With the id: who left and came back has two memberships of one Team."""
     rows = (
-        "teams_membership named JOIN teams_team named_team ON named_team.id = named.team_id"
-        " JOIN teams_user named_user ON named_user.id = named.user_id WHERE named.id"
+        f"teams_membership {_WITH_TEAM} JOIN teams_user named_user ON named_user.id = named.user_id"
+        " WHERE named.id"
     )
     said = "named_user.email || ' in Team ' || named_team.slug || ', membership ' || named.id"
     return _named(said, rows, of, "membership")
 
 
 def lot(of: str) -> str:
-    rows = (
-        "quota_creditgrant named JOIN teams_team named_team ON named_team.id = named.team_id WHERE named.id"
-    )
-    return _named(f"'lot ' || named.id || {_OF_TEAM}", rows, of, "lot")
+    return _of_team("'lot ' || named.id", "quota_creditgrant", of, "lot")
 
 
 def ledger_entry(of: str) -> str:
-    rows = (
-        "quota_creditledgerentry named JOIN teams_team named_team ON named_team.id = named.team_id"
-        " WHERE named.id"
-    )
-    return _named(f"'ledger entry ' || named.id || {_OF_TEAM}", rows, of, "ledger entry")
+    return _of_team("'ledger entry ' || named.id", "quota_creditledgerentry", of, "ledger entry")
 
 
 def key(of: str) -> str:
@@ -60,12 +57,11 @@ def text_of_api_key(of: str) -> str:
 
 def api_key(of: str) -> str:
     """By the text of it that was made last."""
-    rows = (
-        "teams_apikey named JOIN teams_team named_team ON named_team.id = named.team_id CROSS JOIN LATERAL"
-        " (SELECT one.key_id FROM teams_apikeytext one WHERE one.api_key_id = named.id"
-        " ORDER BY one.id DESC LIMIT 1) named_text WHERE named.id"
+    newest = (
+        "(SELECT one.key_id FROM teams_apikeytext one WHERE one.api_key_id = named.id"
+        " ORDER BY one.id DESC LIMIT 1)"
     )
-    return _named(f"'API key sk-api-' || named_text.key_id || {_OF_TEAM}", rows, of, "API key with the id")
+    return _of_team(f"'API key sk-api-' || {newest}", "teams_apikey", of, "API key with the id")
 
 
 def plan(of: str) -> str:

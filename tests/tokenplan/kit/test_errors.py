@@ -8,9 +8,9 @@ import pickle
 from django.utils.translation import gettext_noop, override
 
 from teams.errors import SeatTaken
-from tokenplan.kit.errors import InvalidValue, Refusal, stored_detail
+from tokenplan.kit.errors import InvalidValue, Refusal
 from tokenplan.kit.problems import INTERNAL_ERROR, problem_of
-from tokenplan.kit.stored_texts import with_values
+from tokenplan.kit.stored_texts import stored_detail, with_values
 
 
 def test_a_title_that_is_translated_late_is_plain_text_in_the_refusal() -> None:
