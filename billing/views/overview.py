@@ -40,6 +40,7 @@ def billing(request: TeamRequest) -> HttpResponse:
         "offers": sold,
         "months_free": months_free(sold),
         "other_interval": Interval.MONTH if yearly_later else Interval.YEAR,
+        "under_way": is_under_way(request.team),
         "invoices": page_of(
             Invoice.objects.for_team(request.team).exclude(status="draft"),
             request,
@@ -57,12 +58,14 @@ def billing(request: TeamRequest) -> HttpResponse:
 def next_invoice(request: TeamRequest) -> HttpResponse:
     """A part of the page: the next invoice as Stripe would make it now. While a payment is under way it
     comes again every few seconds and syncs the subscription; when that changed something, the whole page is
-    shown anew.
+    shown anew. So it is when the page says that one is under way (`?waiting`) and none is: somebody else, the
+    webhook above all, was told of it first.
     """
     at = timezone.now()
     context: dict[str, object] = {}
     try:
-        if is_under_way(request.team) and sync_subscription_of(request.team, at):
+        changed = is_under_way(request.team) and sync_subscription_of(request.team, at)
+        if changed or ("waiting" in request.GET and not is_under_way(request.team)):
             return HttpResponseClientRefresh()
         context["next_invoice"] = next_invoices.next_invoice(team=request.team)
     except NotSubscribed:  # it has ended while the page stood open

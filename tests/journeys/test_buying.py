@@ -168,6 +168,7 @@ def test_a_payment_that_comes_later_shows_by_itself_when_it_has_come(
     pay(page, COMES_LATER)
     expect(page.get_by_role("heading", name="Your payment is in progress")).to_be_visible()
     account.advance(timedelta(days=7))
+    settled(page)
     page.clock.fast_forward(3_500)
 
     expect(page.get_by_role("heading", name="Paid, thank you")).to_be_visible()
@@ -186,6 +187,7 @@ def test_a_payment_that_fails_later_says_so_by_itself_and_one_chooses_again(
     pay(page, FAILS_LATER)
     expect(page.get_by_role("heading", name="Your payment is in progress")).to_be_visible()
     account.advance(timedelta(days=7))
+    settled(page)
     page.clock.fast_forward(3_500)
 
     expect(page.get_by_role("heading", name="The payment failed")).to_be_visible()
@@ -264,8 +266,9 @@ def test_a_change_that_waits_is_paid_elsewhere_and_the_page_finds_out_by_itself(
     bill.get_by_role("button", name="Complete authentication").click()
     expect(bill.get_by_role("main")).to_contain_text("It is paid.")
 
+    settled(page)
     page.clock.fast_forward(5_500)
-    expect(waits).to_be_hidden()
+    expect(waits).to_be_hidden(timeout=15_000)  # where that poll came to nothing, the next ones come by time
     expect(page.get_by_role("region", name="Paid seats").get_by_role("row")).to_have_count(3)
     assert acme.charges() == [5_000, 5_000]
 

@@ -10,6 +10,8 @@ import pytest
 from django.template import engines
 from django.test import Client
 
+from billing.models import Invoice
+from billing.stripe_api.client import api
 from teams.models import Membership, User
 from teams.services.seats import assign_seat
 from tests.helpers.buyer import Buyer
@@ -81,6 +83,28 @@ def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
         assert "overdue" not in whole(as_user, buyer.user, path)[0]
         assert buyer.plans() == ["max"]
     assert buyer.charges() == [5_000, 5_000]
+
+
+def test_the_page_finds_out_of_a_payment_that_the_webhook_told_us_first(
+    as_user: AsUser, buyer: Buyer
+) -> None:
+    path = f"/teams/{buyer.team.slug}/billing/"
+    with buyer.later(31 * DAY):
+        buyer.account.deliver()
+        client = as_user(buyer.user)
+        (asks,) = re.findall(r'hx-get="([^"]+)" hx-trigger="load"', client.get(path).content.decode())
+        part = client.get(asks)
+        (polls,) = re.findall(r'hx-get="([^"]+)" hx-trigger="every 5s"', part.content.decode())
+
+        api().invoices.pay(str(Invoice.objects.get(status="open").stripe_id), {"payment_method": "pm_card_visa"})
+        buyer.account.deliver()
+
+        for shown in (asks, polls):
+            assert client.get(shown).headers["HX-Refresh"] == "true"
+        (asks,) = re.findall(r'hx-get="([^"]+)" hx-trigger="load"', client.get(path).content.decode())
+        part = client.get(asks)
+        assert "HX-Refresh" not in part.headers
+        assert "hx-trigger" not in part.content.decode()
 
 
 @pytest.mark.slow
