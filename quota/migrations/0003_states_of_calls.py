@@ -129,15 +129,19 @@ BEGIN
         AND v_month BETWEEN date_trunc('month', r.created_at AT TIME ZONE 'UTC')::date
             AND date_trunc('month', (CASE WHEN r.model = '' THEN r.expires_at ELSE r.created_at END)
                 AT TIME ZONE 'UTC')::date
-        AND r.membership_id IN (SELECT quota_memberships_of_one_person(p_membership_id));
+        AND r.membership_id = ANY(ARRAY(SELECT quota_memberships_of_one_person(p_membership_id)));
     SELECT coalesce(sum(m.used_nanousd), 0) INTO v_used FROM quota_creditmonth m
-        WHERE m.month = v_month AND m.membership_id IN (SELECT quota_memberships_of_one_person(p_membership_id));
+        WHERE m.month = v_month AND m.membership_id = ANY(ARRAY(SELECT quota_memberships_of_one_person(p_membership_id)));
     RETURN greatest(0, least(v_free, v_cap - v_used - v_member_held));
 END $$;
 
 -- All memberships, ended or not, that the person of this one ever had in its Team.
 CREATE FUNCTION quota_memberships_of_one_person(p_membership_id bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
-    SELECT every.id FROM teams_membership one JOIN teams_membership every USING (team_id, user_id)
+    SELECT every.id FROM teams_membership one CROSS JOIN LATERAL (
+        -- In these words the Team leads to no index, by which all of its members would be read.
+        SELECT m.id FROM teams_membership m
+        WHERE m.user_id = one.user_id AND m.team_id IS NOT DISTINCT FROM one.team_id OFFSET 0
+    ) every
     WHERE one.id = p_membership_id
 $$;
 """

@@ -11,8 +11,10 @@ CREATE FUNCTION quota_api_text_works(p_api_text_id bigint, p_at timestamptz) RET
     SELECT x.revoked_at IS NULL AND a.revoked_at IS NULL AND m.ended_at IS NULL AND u.deactivated_at IS NULL
         AND (x.expires_at IS NULL OR x.expires_at > greatest(p_at, x.replaced_at))
         AND (a.expires_at IS NULL OR a.expires_at > p_at)
-    FROM teams_apikeytext x JOIN teams_apikey a ON a.id = x.api_key_id
-        JOIN teams_membership m ON m.id = x.membership_id JOIN teams_user u ON u.id = m.user_id
+    FROM teams_apikeytext x
+        CROSS JOIN LATERAL (SELECT * FROM teams_apikey a WHERE a.id = x.api_key_id OFFSET 0) a
+        CROSS JOIN LATERAL (SELECT * FROM teams_membership m WHERE m.id = x.membership_id OFFSET 0) m
+        CROSS JOIN LATERAL (SELECT * FROM teams_user u WHERE u.id = m.user_id OFFSET 0) u
     WHERE x.id = p_api_text_id
 $$;
 """
@@ -46,8 +48,11 @@ BEGIN
                 AND (u.deactivated_at IS NULL OR u.deactivated_at > p_occurred_at)
             END
         INTO key_id, key_salt, key_root, membership_id, team_id, team_slug, api_key_id, key_works
-        FROM teams_apikeytext x JOIN teams_apikey a ON a.id = x.api_key_id JOIN teams_team t ON t.id = x.team_id
-            JOIN teams_membership m ON m.id = x.membership_id JOIN teams_user u ON u.id = m.user_id
+        FROM teams_apikeytext x
+            CROSS JOIN LATERAL (SELECT * FROM teams_apikey a WHERE a.id = x.api_key_id OFFSET 0) a
+            CROSS JOIN LATERAL (SELECT * FROM teams_team t WHERE t.id = x.team_id OFFSET 0) t
+            CROSS JOIN LATERAL (SELECT * FROM teams_membership m WHERE m.id = x.membership_id OFFSET 0) m
+            CROSS JOIN LATERAL (SELECT * FROM teams_user u WHERE u.id = m.user_id OFFSET 0) u
         WHERE x.key_id = p_key_public_id;
     IF NOT FOUND THEN
         RETURN;

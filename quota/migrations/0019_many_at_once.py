@@ -25,6 +25,7 @@ CALL_STATES = """
 -- the server that made, replaced or revoked the key may have another clock. After a call its moment decides; it may lie
 -- 5 s before the key was made, by another clock.
 -- A seat without a working plan is no seat: Credits alone may pay for the call. But it is held (held_seat_id).
+-- Each row is looked up apart from the others (OFFSET 0), so that none is joined to all.
 CREATE FUNCTION quota_call_states(
     p_key_public_ids text[], p_moments timestamptz[], p_before boolean, p_at timestamptz
 ) RETURNS TABLE (
@@ -49,8 +50,10 @@ BEGIN
                 AND (u.deactivated_at IS NULL OR u.deactivated_at > asked.moment)
             END AS works
         FROM unnest(p_key_public_ids, p_moments) WITH ORDINALITY AS asked (public_id, moment, number)
-            JOIN teams_subscriptionkey k ON k.key_id = asked.public_id JOIN teams_team t ON t.id = k.team_id
-            JOIN teams_membership m ON m.id = k.membership_id JOIN teams_user u ON u.id = m.user_id
+            CROSS JOIN LATERAL (SELECT * FROM teams_subscriptionkey k WHERE k.key_id = asked.public_id OFFSET 0) k
+            CROSS JOIN LATERAL (SELECT * FROM teams_team t WHERE t.id = k.team_id OFFSET 0) t
+            CROSS JOIN LATERAL (SELECT * FROM teams_membership m WHERE m.id = k.membership_id OFFSET 0) m
+            CROSS JOIN LATERAL (SELECT * FROM teams_user u WHERE u.id = m.user_id OFFSET 0) u
             LEFT JOIN LATERAL quota_held_seat(k.membership_id, p_before, asked.moment) held ON true
             LEFT JOIN LATERAL (
                 SELECT e.plan_id FROM quota_entitlement e
@@ -67,7 +70,7 @@ BEGIN
     )
     SELECT f.number, f.public_id::text, f.id, f.salt, f.root::text, f.works, f.membership_id, f.team_id, f.slug::text,
         EXISTS (SELECT 1 FROM quota_owedusage o WHERE o.account = 'credits' AND o.left_nanousd > 0
-            AND o.membership_id IN (SELECT quota_memberships_of_one_person(f.membership_id))),
+            AND o.membership_id = ANY(ARRAY(SELECT quota_memberships_of_one_person(f.membership_id)))),
         (SELECT c.id FROM quota_ratecard c
             WHERE c.effective_from <= f.moment AND c.withdrawn_at IS NULL ORDER BY c.effective_from DESC LIMIT 1),
         f.seat_id, CASE WHEN f.plan_id IS NOT NULL THEN f.seat_id END, f.plan_id, u.usage
@@ -138,19 +141,24 @@ DECLARE
     v_keys text[]; v_seats bigint[]; v_at timestamptz;
 BEGIN
     PERFORM quota_limit_batch();
-    SELECT coalesce(array_agg(l.key_id), '{}'), coalesce(array_agg(l.seat_id), '{}') INTO v_keys, v_seats FROM (
-        SELECT k.key_id::text, s.id AS seat_id
-        FROM teams_subscriptionkey k
-            JOIN teams_seatholding h ON h.membership_id = k.membership_id AND h.ended_at IS NULL
-            JOIN teams_seat s ON s.id = h.seat_id
-        WHERE k.key_id = ANY(p_key_public_ids)
-        FOR NO KEY UPDATE OF k, s SKIP LOCKED
-    ) l;
+    SELECT coalesce(array_agg(l.key_id), '{}'), coalesce(array_agg(l.seat_id), '{}') INTO v_keys, v_seats
+        FROM (SELECT DISTINCT unnest(p_key_public_ids) AS public_id) asked CROSS JOIN LATERAL (
+            SELECT k.key_id::text, s.id AS seat_id
+            FROM (SELECT * FROM teams_subscriptionkey k WHERE k.key_id = asked.public_id FOR NO KEY UPDATE SKIP LOCKED) k
+                CROSS JOIN LATERAL (
+                    SELECT h.seat_id FROM teams_seatholding h
+                    WHERE h.membership_id = k.membership_id AND h.ended_at IS NULL OFFSET 0
+                ) h
+                CROSS JOIN LATERAL (
+                    SELECT s.id FROM teams_seat s WHERE s.id = h.seat_id FOR NO KEY UPDATE SKIP LOCKED
+                ) s
+        ) l;
     v_at := coalesce(p_at, clock_timestamp());
     RETURN QUERY
     SELECT asked.number, v_at,
-        EXISTS (SELECT 1 FROM teams_subscriptionkey k JOIN teams_seatholding h ON h.membership_id = k.membership_id
-            WHERE k.key_id = asked.key_public_id AND h.ended_at IS NULL),
+        -- No EXISTS, for which the planner may read all seats that anybody holds, once for the batch.
+        coalesce((SELECT true FROM teams_seatholding h WHERE h.ended_at IS NULL AND h.membership_id =
+            (SELECT k.membership_id FROM teams_subscriptionkey k WHERE k.key_id = asked.key_public_id)), false),
         i.reservation_id IS NOT NULL,
         g.id, g.max_lifetime_seconds, g.charge_hold,
         state.key_id, state.key_salt, state.key_root, state.key_works, state.membership_id, state.team_id, state.team_slug,
@@ -158,15 +166,20 @@ BEGIN
         CASE WHEN row_number() OVER (PARTITION BY state.seat_id ORDER BY asked.number) = 1 THEN state.usage END
     FROM unnest(p_key_public_ids, p_request_ids, p_credential_hashes) WITH ORDINALITY
             AS asked (key_public_id, request_id, credential_hash, number)
-        LEFT JOIN quota_gatewaycredential c ON c.token_hash = asked.credential_hash
-            AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > v_at)
-        LEFT JOIN quota_gateway g ON g.id = c.gateway_id AND g.revoked_at IS NULL
+        -- Kept apart from the join, here and below, so that each row is found by its index.
+        LEFT JOIN LATERAL (
+            SELECT c.gateway_id FROM quota_gatewaycredential c
+            WHERE c.token_hash = asked.credential_hash
+                AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > v_at) OFFSET 0
+        ) c ON true
+        LEFT JOIN LATERAL (
+            SELECT * FROM quota_gateway g WHERE g.id = c.gateway_id AND g.revoked_at IS NULL OFFSET 0
+        ) g ON true
         -- The seat that the key uses must be the one that is locked with it.
         LEFT JOIN (quota_call_states(v_keys, array_fill(v_at, ARRAY[cardinality(v_keys)]), true, v_at) state
             JOIN unnest(v_keys, v_seats) AS lock (key_public_id, seat_id)
                 ON lock.key_public_id = state.key_public_id AND lock.seat_id = state.held_seat_id)
             ON state.key_public_id = asked.key_public_id
-        -- Kept apart from the join, here and below, so that each row is found by both columns of its index.
         LEFT JOIN LATERAL (
             SELECT r.reservation_id FROM quota_requestid r
             WHERE r.team_id = state.team_id AND r.request_id = asked.request_id OFFSET 0
@@ -201,11 +214,17 @@ DECLARE
     v_oldest uuid := quota_day_before(v_first);
 BEGIN
     PERFORM quota_limit_batch();
-    SELECT coalesce(array_agg(l.id), '{}') INTO v_ids FROM (
-        SELECT r.id FROM quota_reservation r JOIN teams_seat s ON s.id = r.seat_id
-        WHERE r.id = ANY(p_ids) AND r.id BETWEEN v_first AND v_last AND r.state = 'held'
-        FOR NO KEY UPDATE OF r, s SKIP LOCKED
-    ) l;
+    -- Here and below a state is asked for in words that no index of open holds has, or the planner may read all of those.
+    SELECT coalesce(array_agg(l.id), '{}') INTO v_ids
+        FROM (SELECT DISTINCT unnest(p_ids) AS id) asked CROSS JOIN LATERAL (
+            SELECT r.id FROM (
+                SELECT r.id, r.seat_id FROM quota_reservation r
+                WHERE r.id = asked.id AND r.id BETWEEN v_first AND v_last AND r.state IS NOT DISTINCT FROM 'held'
+                FOR NO KEY UPDATE SKIP LOCKED
+            ) r CROSS JOIN LATERAL (
+                SELECT FROM teams_seat s WHERE s.id = r.seat_id FOR NO KEY UPDATE SKIP LOCKED
+            ) s
+        ) l;
     v_at := coalesce(p_at, clock_timestamp());
     RETURN QUERY
     WITH hold AS MATERIALIZED (
@@ -224,11 +243,19 @@ BEGIN
         h.left_quota_nanousd, h.left_credits_nanousd, h.rate_card_id, h.key_works, h.seat_works,
         CASE WHEN row_number() OVER (PARTITION BY h.seat_id ORDER BY asked.number) = 1 THEN u.usage END
     FROM unnest(p_ids, p_draw_ids, p_credential_hashes) WITH ORDINALITY AS asked (id, draw_id, credential_hash, number)
-        LEFT JOIN quota_gatewaycredential c ON c.token_hash = asked.credential_hash
-            AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > v_at)
-        LEFT JOIN quota_gateway g ON g.id = c.gateway_id AND g.revoked_at IS NULL
-        LEFT JOIN quota_reservation o ON o.id = asked.id AND o.id BETWEEN v_first AND v_last
-            AND o.state = 'held' AND o.seat_id IS NOT NULL
+        -- Kept apart from the join, here and below, so that each row is found by its index.
+        LEFT JOIN LATERAL (
+            SELECT c.gateway_id FROM quota_gatewaycredential c
+            WHERE c.token_hash = asked.credential_hash
+                AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > v_at) OFFSET 0
+        ) c ON true
+        LEFT JOIN LATERAL (
+            SELECT g.id FROM quota_gateway g WHERE g.id = c.gateway_id AND g.revoked_at IS NULL OFFSET 0
+        ) g ON true
+        LEFT JOIN LATERAL (
+            SELECT r.id FROM quota_reservation r WHERE r.id = asked.id AND r.id BETWEEN v_first AND v_last
+                AND r.state IS NOT DISTINCT FROM 'held' AND r.seat_id IS NOT NULL OFFSET 0
+        ) o ON true
         LEFT JOIN hold h ON h.id = asked.id
         LEFT JOIN LATERAL (
             SELECT e.usage_hash FROM quota_usageevent e
@@ -245,8 +272,9 @@ RETURNS TABLE (key_works boolean, seat_works boolean) LANGUAGE sql STABLE AS $$
     SELECT
         (SELECT k.revoked_at IS NULL AND m.ended_at IS NULL AND u.deactivated_at IS NULL
                 AND (k.expires_at IS NULL OR k.expires_at > greatest(p_at, k.replaced_at))
-            FROM teams_subscriptionkey k JOIN teams_membership m ON m.id = k.membership_id
-                JOIN teams_user u ON u.id = m.user_id
+            FROM teams_subscriptionkey k
+                CROSS JOIN LATERAL (SELECT * FROM teams_membership m WHERE m.id = k.membership_id OFFSET 0) m
+                CROSS JOIN LATERAL (SELECT * FROM teams_user u WHERE u.id = m.user_id OFFSET 0) u
             WHERE k.id = p_key_id),
         p_seat_id IS NULL OR (
             EXISTS (SELECT 1 FROM teams_seatholding h
@@ -274,17 +302,17 @@ RETURNS TABLE (
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
+    -- What is locked in the order of ids is asked for by its ids, or the planner may read all in that order.
+    v_keys bigint[] := ARRAY(SELECT (SELECT k.id FROM teams_subscriptionkey k WHERE k.key_id = asked.public_id)
+        FROM unnest(p_key_public_ids) AS asked (public_id));
     v_seats bigint[];
 BEGIN
     PERFORM quota_limit_batch();
-    PERFORM 1 FROM teams_subscriptionkey k WHERE k.key_id = ANY(p_key_public_ids) ORDER BY k.id FOR NO KEY UPDATE;
-    SELECT coalesce(array_agg(l.id), '{}') INTO v_seats FROM (
-        SELECT s.id FROM teams_seat s WHERE s.id IN (
-            SELECT held.seat_id FROM unnest(p_key_public_ids, p_moments) AS asked (public_id, moment)
-                JOIN teams_subscriptionkey k ON k.key_id = asked.public_id
-                CROSS JOIN LATERAL quota_held_seat(k.membership_id, false, asked.moment) held)
-        ORDER BY s.id FOR NO KEY UPDATE
-    ) l;
+    PERFORM 1 FROM teams_subscriptionkey k WHERE k.id = ANY(v_keys) ORDER BY k.id FOR NO KEY UPDATE;
+    v_seats := ARRAY(SELECT held.seat_id FROM unnest(v_keys, p_moments) AS asked (key_id, moment)
+        CROSS JOIN LATERAL (SELECT k.membership_id FROM teams_subscriptionkey k WHERE k.id = asked.key_id OFFSET 0) k
+        CROSS JOIN LATERAL quota_held_seat(k.membership_id, false, asked.moment) held);
+    PERFORM 1 FROM teams_seat s WHERE s.id = ANY(v_seats) ORDER BY s.id FOR NO KEY UPDATE;
     RETURN QUERY
     SELECT asked.number, CASE WHEN i.event_id IS NOT NULL THEN coalesce(v.usage_hash, '')::text END, v.reservation_id,
         state.key_id, state.key_works, state.membership_id, state.team_id, state.rate_card_id, state.seat_id, state.plan_id,

@@ -30,7 +30,8 @@ BEGIN
     FROM unnest(p_seat_ids, p_since, p_until) AS asked (seat_id, since, until)
     CROSS JOIN LATERAL (
         SELECT array_agg(DISTINCT l.rule_key::text) AS rules
-        FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id WHERE e.seat_id = asked.seat_id
+        FROM (SELECT e.plan_id FROM quota_entitlement e WHERE e.seat_id = asked.seat_id OFFSET 0) plan
+            CROSS JOIN LATERAL (SELECT l.rule_key FROM quota_planlimit l WHERE l.plan_id = plan.plan_id OFFSET 0) l
     ) ruled
     CROSS JOIN LATERAL (
         SELECT array_agg(b.rule::text) AS rules, array_agg(b.starts_at) AS starts, array_agg(b.used_nanousd) AS nanousd

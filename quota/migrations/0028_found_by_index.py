@@ -11,13 +11,13 @@ import importlib
 from django.db import migrations
 
 FUNCTIONS = {
-    "0003_states_of_calls": ("quota_usable_credits",),
-    "0006_pay_as_you_go": ("quota_usable_balance",),
+    "0003_states_of_calls": ("quota_memberships_of_one_person", "quota_usable_credits"),
+    "0006_pay_as_you_go": ("quota_api_text_works", "quota_usable_balance"),
     "0014_gathering": ("quota_write_holds",),
     "0015_usage_bars": ("quota_usage_bars",),
     "0019_many_at_once": (
-        *("quota_call_states", "quota_gather_calls", "quota_gather_holds", "quota_gather_events"),
-        "quota_write_charges",
+        *("quota_call_states", "quota_gather_calls", "quota_gather_holds", "quota_lease_works"),
+        *("quota_gather_events", "quota_write_charges"),
     ),
     "0020_usage_around_a_moment": ("quota_seat_usages",),
     "0025_the_clock_after_the_locks": ("quota_call_state", "quota_api_call_state", "quota_reservation_state"),

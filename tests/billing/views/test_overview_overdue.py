@@ -85,7 +85,7 @@ def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
     assert buyer.charges() == [5_000, 5_000]
 
 
-def test_the_page_finds_out_of_a_payment_that_the_webhook_told_us_first(
+def test_the_page_finds_out_of_a_payment_that_the_webhook_brought_first(
     as_user: AsUser, buyer: Buyer
 ) -> None:
     path = f"/teams/{buyer.team.slug}/billing/"
@@ -96,7 +96,9 @@ def test_the_page_finds_out_of_a_payment_that_the_webhook_told_us_first(
         part = client.get(asks)
         (polls,) = re.findall(r'hx-get="([^"]+)" hx-trigger="every 5s"', part.content.decode())
 
-        api().invoices.pay(str(Invoice.objects.get(status="open").stripe_id), {"payment_method": "pm_card_visa"})
+        api().invoices.pay(
+            str(Invoice.objects.get(status="open").stripe_id), {"payment_method": "pm_card_visa"}
+        )
         buyer.account.deliver()
 
         for shown in (asks, polls):

@@ -4,11 +4,10 @@ of the tables: it plans these statements once, and its statistics may be older t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import replace
 
 import pytest
-from django.db import connection
 
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.bulk import record_events, settle_many
@@ -18,16 +17,17 @@ from quota.hot_path.gathered import Ask, authorize_gathered
 from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.ids import new_id
-from quota.models import EventId, RequestId, Reservation, UsageEvent
+from quota.models import Account, EventId, OwedUsage, RequestId, Reservation, UsageEvent
 from quota.selectors.usage_bar import usage_bars
+from quota.services.gateways import create_gateway
 from teams.models import Membership
 from tests.helpers.factories import T0, Desk, Scene, make_desk, make_member, make_scene, make_seat
 from tests.helpers.roads import hash_of
+from tests.helpers.rows_read import forget_statistics, read_by
 
 pytestmark = pytest.mark.django_db
 
-HISTORY = 300
-TABLES = "quota_reservation", "quota_usageevent", "quota_requestid", "quota_eventid", "quota_usagebucket"
+HISTORY, OTHERS = 300, 30
 
 
 @pytest.fixture
@@ -42,24 +42,7 @@ def join(scene: Scene) -> tuple[Membership, Desk]:
     return member, replace(make_desk(member), gateway=scene.desk.gateway)
 
 
-def rows_read() -> dict[str, int]:
-    """Of each hot table, with its partitions, what this transaction has fetched so far, by whatever plan."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) "
-            "FROM pg_stat_xact_user_tables"
-        )
-        found = cursor.fetchall()
-    return {table: sum(int(read) for name, read in found if name.startswith(table)) for table in TABLES}
-
-
-def read_by(work: Callable[[], None]) -> dict[str, int]:
-    before = rows_read()
-    work()
-    return {table: read - before[table] for table, read in rows_read().items()}
-
-
-def each_kind(crowd: list[tuple[Membership, Desk]], name: str) -> dict[str, dict[str, int]]:
+def each_kind(crowd: list[tuple[Membership, Desk]], name: str) -> dict[str, Counter[str]]:
     """What a batch of each kind, about all of the crowd, reads of each table. `name` makes its ids new."""
     gateway, keys = crowd[0][1].gateway, [desk.key for _, desk in crowd]
     credential = hash_of(gateway)
@@ -115,9 +98,37 @@ def write_history(desk: Desk) -> None:
     )
 
 
+def write_others() -> None:
+    """Another Team, whose members have seats, calls under way, and usage that is owed; and more gateways."""
+    scene = make_scene()
+    for number in range(OTHERS):
+        member, desk = join(scene)
+        desk.ask(1)
+        OwedUsage.objects.create(
+            account=Account.CREDITS,
+            event_id=new_id(),
+            team=scene.team,
+            membership=member,
+            owed_nanousd=1,
+            left_nanousd=1,
+        )
+        create_gateway(name=f"edge {number}", at=T0, by=None)
+
+
+def test_a_batch_reads_as_many_rows_beside_many_others_as_alone() -> None:
+    scene = make_scene()
+    crowd = [join(scene) for _ in range(4)]
+    forget_statistics()
+    each_kind(crowd, "first")
+    alone = each_kind(crowd, "second")
+    write_others()
+    assert each_kind(crowd, "third") == alone
+
+
 def test_a_batch_reads_as_many_rows_beside_a_long_history_as_beside_none() -> None:
     scene = make_scene()
     crowd = [join(scene) for _ in range(4)]
+    forget_statistics()
     each_kind(crowd, "first")
     alone = each_kind(crowd, "second")
     write_history(scene.desk)
