@@ -52,15 +52,10 @@ def read_letter(text: str, *, base_url: str) -> Letter:
     label = ""
     if rest.startswith("Button:"):
         label, _, rest = rest.removeprefix("Button:").partition("\n")
-    body = _capital_after_greeting(rest.strip()) + "\n"
+    body = rest.strip() + "\n"
     link = re.compile(re.escape(base_url) + r"(?![\w.:@-])(?:/[^\s<>\"']*[^\s<>\"'.,;:!?)])?/?")
     blocks = [_block(paragraph, link) for paragraph in re.split(r"\n[ \t]*\n", body)]
     return Letter(subject.removeprefix("Subject:").strip(), body, tuple(_with_button(blocks, label.strip())))
-
-
-def _capital_after_greeting(text: str) -> str:
-    """“Hello,” ends in a comma, and English begins a sentence after it all the same. An address stays."""
-    return re.sub(r"\A([^\n]*,\n\s*\n)([a-z])(?=[a-z]*\b(?![@.]))", lambda a: a[1] + a[2].upper(), text)
 
 
 def _block(paragraph: str, link: re.Pattern[str]) -> Block:

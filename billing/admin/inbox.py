@@ -21,7 +21,7 @@ from billing.services import inbox
 from billing.tasks import work_inbox
 from billing.workflows.catalog import EVENTS
 from teams.models import User
-from tokenplan.kit.admin import DeskMedia, ReasonForm, Verb, VerbsAdmin, why_and_what
+from tokenplan.kit.admin import ReasonForm, Verb, VerbsAdmin, why_and_what
 from tokenplan.kit.enqueue import enqueue
 
 
@@ -84,7 +84,6 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(StripeEvent)
 class StripeEventAdmin(VerbsAdmin[StripeEvent]):
-    Media = DeskMedia
     list_display = ("kind", "subject", "why", "attempts", "gained", "received_at")
     list_filter = (StateFilter, KindFilter)
     search_fields = ("=stripe_id", "=subject", "kind")

@@ -137,7 +137,6 @@ class CreditPurchaseAdmin(ReadOnlyAdmin[CreditPurchase]):
     list_display = (
         "created_at",
         "team",
-        "account",
         "kind",
         "bought",
         "state",

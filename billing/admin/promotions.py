@@ -47,13 +47,9 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
         "takes_off",
         "duration",
         "scope",
-        "first_purchase",
-        "once_a_team",
         "active",
         "listed",
         "times_redeemed",
-        "max_redemptions",
-        "starts_at",
         "expires_at",
     )
     list_filter = ("active", "scope", "first_purchase")

@@ -134,7 +134,7 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
 
 @admin.register(Checkout)
 class CheckoutAdmin(ReadOnlyAdmin[Checkout]):
-    list_display = ("created_at", "team", "kind", "text", "state", "by", "expires_at")
+    list_display = ("created_at", "team", "kind", "text", "state", "by")
     list_select_related = ("team", "by")
     list_filter = ("kind", "state")
     search_fields = ("=id", "=stripe_id", "team__slug", "team__name")

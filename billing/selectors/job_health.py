@@ -9,7 +9,9 @@ from enum import StrEnum
 
 from celery.schedules import crontab
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Count, Max, Q
 
 from teams.models import JobRun
 
@@ -30,15 +32,14 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class JobHealth:
     """`last` is the run that began last, `failure` the last one that failed; `failures` are those of 30 days
-    that failed or were cut short. `due_at` is None where nobody can tell: of a job that never ran, but for
-    those of the night. What never ran though it ought to have run within minutes is not well.
+    that failed or were cut short. A job that has not run yet is awaited until it is overdue.
     """
 
     job: str
     last: JobRun | None
     failure: JobRun | None
     failures: int
-    due_at: datetime | None
+    due_at: datetime
     state: State
 
     @property
@@ -59,10 +60,17 @@ def job_health(at: datetime) -> list[JobHealth]:
     failed = {run.job: run for run in newest.exclude(error="")}
     over = Q(ended_at=None, began_at__lt=at - longest) | ~Q(error="")
     counts = dict(JobRun.objects.filter(over).order_by().values_list("job").annotate(number=Count("pk")))
+    since = min(_migrated_at(), at)
     return [
-        _health(str(entry["task"]), entry["schedule"], last, failed, counts, at)
+        _health(str(entry["task"]), entry["schedule"], last, failed, counts, since, at)
         for entry in settings.CELERY_BEAT_SCHEDULE.values()
     ]
+
+
+def _migrated_at() -> datetime:
+    """Since when the database has been what the jobs need: what never ran has been awaited since then."""
+    applied: datetime = MigrationRecorder(connection).migration_qs.aggregate(last=Max("applied"))["last"]
+    return applied
 
 
 def _health(
@@ -71,13 +79,13 @@ def _health(
     last: Mapping[str, JobRun],
     failed: Mapping[str, JobRun],
     counts: Mapping[str, int],
+    since: datetime,
     at: datetime,
 ) -> JobHealth:
     run = last.get(job)
     if run is None:
-        nightly = isinstance(schedule, crontab)
-        due_at = _due(schedule, at) if nightly else None
-        state = State.AWAITED if nightly or _due(schedule, at) > at + GRACE else State.NEVER
+        due_at = _due(schedule, since)
+        state = State.NEVER if due_at < at - GRACE else State.AWAITED
         return JobHealth(job, None, None, counts.get(job, 0), due_at, state)
     due_at = _due(schedule, run.began_at)
     return JobHealth(job, run, failed.get(job), counts.get(job, 0), due_at, _state(run, due_at, at))

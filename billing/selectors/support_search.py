@@ -1,4 +1,4 @@
-"""What an operator finds by one line of text: people, Teams, keys, calls, payments."""
+"""What an operator finds by one line of text: people, Teams, seats, keys, calls, payments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import chain, islice
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
-from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
 
 from billing.models import (
     Change,
@@ -24,7 +24,7 @@ from billing.models import (
 )
 from quota.models import RefusedCall, Reservation, UsageEvent
 from teams.keytext import ID_LENGTH
-from teams.models import ApiKeyText, PersonalAccessToken, SubscriptionKey, Team, User
+from teams.models import ApiKeyText, PersonalAccessToken, Seat, SubscriptionKey, Team, User
 
 # Of each kind at most so many: who finds more types more.
 MOST = 20
@@ -34,6 +34,9 @@ SHORTEST = 2
 _KEY = re.compile(r"\b(?P<public>(?:sk-cp-|sk-api-)[0-9A-Za-z]{2,12})[\w-]*…?")
 _HANDLE = re.compile(r"kh-[0-9A-Za-z]{12}")
 _TOKEN = re.compile(r"\b(?P<public>(?:pat-|gw-)[\w-]{4})(?![\w.+-]*@)(?:[\w-]{12,}|…)")
+# The number of a seat as people read it, before or after the name of its Team.
+_SEAT = re.compile(r"(?:\bseats?\b|席位|#)[\s#]*(?P<number>[0-9]{1,9})(?![\w-])", re.IGNORECASE)
+_AROUND_A_TEAM = re.compile(r"^[\s,，:：·]+|[\s,，:：·]+$|^(?:of|in)\b|的$", re.IGNORECASE)
 _PREFIX_OF_TOKEN = re.compile(r"pat-[\w-]{4}")
 
 _OF_STRIPE: dict[str, type[Model]] = {
@@ -85,7 +88,9 @@ def _find(text: str, may: May) -> Iterable[Hit]:
     for begins, model in _OF_STRIPE.items():
         if text.startswith(begins):
             return _named(model._default_manager.filter(stripe_id=text))
-    names = list(chain(_people(text), _teams(text), _named(Invoice.objects.filter(number=text.upper()))))
+    names = list(
+        chain(_people(text), _teams(text), _seats(text), _named(Invoice.objects.filter(number=text.upper())))
+    )
     if "@" in text or any(hit.exact for hit in names):
         return names
     return [*names, *_calls(text, may)]
@@ -113,11 +118,39 @@ def _people(text: str) -> Iterator[Hit]:
 
 
 def _teams(text: str) -> Iterator[Hit]:
+    for team in _like(text).order_by("slug")[:MOST]:
+        yield Hit(team, exact=_is_called(team, text))
+
+
+def _like(text: str) -> QuerySet[Team]:
     slug = text.lower()
     # All Default Teams have the same name, which says nothing.
     like = Q(slug=slug) | Q(default_for=None) & (Q(slug__contains=slug) | Q(name__icontains=text))
-    for team in Team.objects.filter(like).order_by("slug")[:MOST]:
-        yield Hit(team, exact=slug == team.slug or (not team.is_default and slug == team.name.lower()))
+    return Team.objects.filter(like)
+
+
+def _is_called(team: Team, text: str) -> bool:
+    return text.lower() == team.slug or (not team.is_default and text.lower() == team.name.lower())
+
+
+def _seats(text: str) -> Iterator[Hit]:
+    """By number, in Teams whose name or slug is beside it, else in any; those that were removed last."""
+    if (found := _SEAT.search(text)) is None:
+        return
+    team = _around(text, found)
+    seats = Seat.objects.filter(number=int(found["number"])).select_related("team")
+    if team:
+        seats = seats.filter(team__in=_like(team))
+    for seat in seats.order_by(F("removed_at").desc(nulls_first=True), "team__slug")[:MOST]:
+        yield Hit(seat, exact=bool(team) and _is_called(seat.team, team))
+
+
+def _around(text: str, seat: re.Match[str]) -> str:
+    """What stands before and after the seat, without what joins it: “of”, “的”, a comma."""
+    name = f"{text[: seat.start()]} {text[seat.end() :]}"
+    while (shorter := _AROUND_A_TEAM.sub("", name)) != name:
+        name = shorter
+    return name
 
 
 def _calls(text: str, may: May) -> Iterator[Hit]:

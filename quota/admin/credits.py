@@ -62,7 +62,6 @@ class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
         "account",
         "amount",
         "left",
-        "granted_at",
         "expires_at",
         "frozen_at",
         "source",

@@ -20,7 +20,7 @@ from quota.api.gateway import bodies
 from quota.models import QuarantinedRow
 from quota.services.quarantine import replay_row, write_off_row
 from teams.models import User
-from tokenplan.kit.admin import DeskMedia, ReasonForm, Verb, VerbsAdmin, why_and_what
+from tokenplan.kit.admin import ReasonForm, Verb, VerbsAdmin, why_and_what
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.problems import problem_of
 
@@ -76,7 +76,6 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(VerbsAdmin[QuarantinedRow]):
-    Media = DeskMedia
     list_display = ("received_at", "gateway", "kind", "times", "state", "why")
     list_select_related = ("gateway",)
     list_filter = (StateFilter, "gateway", "kind", "code")

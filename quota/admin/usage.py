@@ -23,7 +23,7 @@ from quota.models.usage import OWN_DRAW
 from quota.money import credits_words, usd_text
 from quota.services.corrections import correct_charge
 from teams.models import User
-from tokenplan.kit.admin import DeskMedia, ReadOnlyAdmin, Verb, VerbsAdmin, why_and_what
+from tokenplan.kit.admin import ReadOnlyAdmin, Verb, VerbsAdmin, why_and_what
 
 
 class LapsedFilter(admin.SimpleListFilter):
@@ -45,7 +45,6 @@ class LapsedFilter(admin.SimpleListFilter):
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
-    Media = DeskMedia
     list_display = ("id", "team", "model", "estimate", "created_at", "expires_at", "why")
     list_select_related = ("team",)
     list_filter = (LapsedFilter, "state", "expired", "gateway")
@@ -218,7 +217,6 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
 
 @admin.register(RefusedCall)
 class RefusedCallAdmin(ReadOnlyAdmin[RefusedCall]):
-    Media = DeskMedia
     list_display = ("at", "team", "request_id", "why")
     list_select_related = ("team",)
     list_filter = ("code", "gateway")

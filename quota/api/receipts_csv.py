@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeAlias
 
 from django.db.models import Q, QuerySet
@@ -13,7 +14,9 @@ from django.http import StreamingHttpResponse
 from quota.api.csv_answers import csv_answer
 from quota.models import UsageEvent
 from quota.querysets import UsageEventQuerySet
+from quota.selectors.usage_filter import UsageFilter
 from quota.stored_json import moment_json
+from tokenplan.kit.reach import reach_of
 from tokenplan.kit.replica import reads_from
 
 Rows: TypeAlias = QuerySet[UsageEvent, tuple[Any, ...]]
@@ -46,35 +49,41 @@ DESCRIPTION = (
 )
 
 
-def receipts_csv(
-    name: str, events: UsageEventQuerySet, start: datetime, end: datetime
-) -> StreamingHttpResponse:
-    """The events whose calls occurred from `start` on and before `end`, as a file whose name begins so."""
-    file = f"{name}-{start:%Y-%m-%d}-{end:%Y-%m-%d}.csv"
-    # The pages after the first one are read in another thread, and from the same database.
-    ordered = (
-        events.using(reads_from())
-        .between(start, end)
-        .order_by("-occurred_at", "-id")
-        .values_list(*COLUMNS.values())
-    )
-    # Read before there is an answer: what fails here is answered as an error.
-    first = list(ordered[:ROWS_AT_ONCE])
-    return csv_answer(file, list(COLUMNS), _rows(first, ordered))
-
-
-def _rows(page: list[tuple[Any, ...]], ordered: Rows) -> Iterator[list[object]]:
-    """Those of the page, then of so many at once, each time after the last one: a slow reader keeps no
-    transaction open.
+def receipts_csv(name: str, events: UsageEventQuerySet, wanted: UsageFilter) -> StreamingHttpResponse:
+    """Those of the events that are asked for, as a file whose name begins so. However few they are, what is
+    read at once is bounded: no more is looked through than `reach` says.
     """
-    while page:
-        yield from ([_cell(value) for value in values] for values in page)
-        if len(page) < ROWS_AT_ONCE:
+    file = f"{name}-{wanted.start:%Y-%m-%d}-{wanted.end:%Y-%m-%d}.csv"
+    # The pages after the first one are read in another thread, and from the same database.
+    events = events.using(reads_from())
+    ordered = wanted.charges(events).order_by("-occurred_at", "-id").values_list(*COLUMNS.values())
+    pages = _pages(ordered, wanted.among(events))
+    # Read before there is an answer: what fails here is answered as an error.
+    first = next(pages)
+    return csv_answer(file, list(COLUMNS), (_line(row) for page in chain([first], pages) for row in page))
+
+
+def _pages(ordered: Rows, among: UsageEventQuerySet | None) -> Iterator[list[tuple[Any, ...]]]:
+    """So many at once, each time after the last one: a slow reader keeps no transaction open. Pages may be
+    empty, the first one too.
+    """
+    older = Q()
+    while True:
+        reach = reach_of(among.filter(older), "occurred_at") if among is not None else None
+        within = ordered if reach is None else ordered.filter(occurred_at__gte=reach)
+        while len(page := list(within.filter(older)[:ROWS_AT_ONCE])) == ROWS_AT_ONCE:
+            yield page
+            id, at = page[-1][:2]
+            # By the first condition, which says nothing new, the index is entered at the page.
+            older = Q(occurred_at__lte=at) & (Q(occurred_at__lt=at) | Q(id__lt=id))
+        yield page
+        if reach is None:
             return
-        id, at = page[-1][:2]
-        # By the first condition, which says nothing new, the index is entered at the page.
-        older = Q(occurred_at__lte=at) & (Q(occurred_at__lt=at) | Q(id__lt=id))
-        page = list(ordered.filter(older)[:ROWS_AT_ONCE])
+        older = Q(occurred_at__lt=reach)
+
+
+def _line(values: tuple[Any, ...]) -> list[object]:
+    return [_cell(value) for value in values]
 
 
 def _cell(value: object) -> object:

@@ -2,12 +2,14 @@
 balance that run low. Once each, however often the sweep runs.
 
 What was sent is known from the mails themselves. A mail's `dedupe_key` names the one before it, so two runs
-at once write the same key and the database keeps one.
+at once write the same key and the database keeps one. A mail that still waits, as while the mail server is
+away, is taken back when what it says is not so any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,19 +17,21 @@ from uuid import UUID
 from django.db import connection
 
 from quota.hot_path.catalog import PlanTerms
-from quota.models import Account, CreditAccess, CrowdedSeat, NoticeSettings
+from quota.hot_path.state import seat_usage
+from quota.models import Account, CreditAccess, CrowdedSeat, Entitlement, NoticeSettings
 from quota.models.notice_settings import THRESHOLDS
 from quota.selectors.credits import MemberCredits
 from quota.selectors.notices import HeldSeat, LowPool, gains, last_refill, low_pools, seats_due
 from quota.selectors.usage_bar import seat_windows, usage_bar
 from quota.services.progress import News, find_news, have_read, have_run, lock_progress
 from quota.windows import FOREVER, Policy, QuotaWindow
-from teams.models import Mail, Membership
+from teams.models import Mail, Membership, SeatHolding
 from teams.permissions import Right, may
 from teams.services.mail import queue
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 JOB = "notices"
+OF_WINDOW = "quota:"
 EVENTS_PER_TRANSACTION = 20_000
 
 
@@ -44,9 +48,12 @@ def send_notices(*, at: datetime) -> int:
     holder or plan, or of which a mail becomes due by the clock.
     """
     _watch(find_news(job=JOB), at)
+    _take_back_of_windows(at)
     sent = sum(_notify_holder(held, at) for held in seats_due(at, min(THRESHOLDS)))
     have_run(job=JOB, at=at)
-    return sent + sum(_notify_managers(pool, at) for pool in low_pools(at))
+    pools = list(low_pools(at))
+    _take_back_of_pools(pools)
+    return sent + sum(_notify_managers(pool, at) for pool in pools)
 
 
 def _watch(news: News, at: datetime) -> None:
@@ -117,6 +124,29 @@ _FORGET = f"DELETE FROM quota_crowdedseat s WHERE NOT {_IS_CROWDED}"  # noqa: S6
 
 
 @one_transaction()
+def _take_back_of_windows(at: datetime) -> None:
+    """Of what waits: the mails of windows that are used to less by now, if nothing was used since, and of
+    seats with another holder, or another plan, or none. Their seats are looked at again.
+    """
+    waiting = Mail.objects.filter(dedupe_key__startswith=OF_WINDOW, sent_at=None)
+    found = list(waiting.values_list("pk", "dedupe_key", "context__until"))
+    if not found:
+        return
+    seats = {int(key.split(":")[1]) for _, key, _ in found}
+    held = set(SeatHolding.objects.current().filter(seat__in=seats).values_list("seat", "membership"))
+    plans = set(Entitlement.objects.working(at).filter(seat__in=seats).values_list("seat", "plan"))
+    passed = {}
+    for pk, key, until in found:
+        seat_id, membership_id, plan_id = (int(key.split(":")[place]) for place in (1, 2, 4))
+        is_over = bool(until) and datetime.fromisoformat(until) <= at
+        if is_over or (seat_id, membership_id) not in held or (seat_id, plan_id) not in plans:
+            passed[pk] = seat_id
+    lock_progress(job=JOB)
+    waiting.filter(pk__in=passed).delete()
+    CrowdedSeat.objects.filter(seat__in=passed.values()).update(due_at=at)
+
+
+@one_transaction()
 def _notify_holder(held: HeldSeat, at: datetime) -> int:
     plan, windows = seat_windows(held.seat_id, at)
     if plan is None:
@@ -145,7 +175,7 @@ def _due_again(held: HeldSeat, plan: PlanTerms, window: QuotaWindow, at: datetim
 
 def _about(held: HeldSeat, plan: PlanTerms, window: QuotaWindow) -> str:
     """What the dedupe keys of the mails about a window begin with."""
-    return f"quota:{held.seat_id}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
+    return f"{OF_WINDOW}{held.seat_id}:{held.membership.pk}:{window.limit.rule.key}:{plan.id}:"
 
 
 def _notify_of_window(
@@ -169,6 +199,8 @@ def _notify_of_window(
     if recent.filter(kind__in=this_or_higher).exists():
         return 0
     membership = held.membership
+    # A lower one that still waits is out of date.
+    sent.filter(sent_at=None).exclude(kind__in=this_or_higher).delete()
     queue(
         kind=f"quota_{threshold}",
         to=membership.user.email,
@@ -177,6 +209,7 @@ def _notify_of_window(
             "slug": membership.team.slug,
             "plan": plan.name,
             "at": at.isoformat(),
+            "until": _until(held, window, threshold, at),
             "is_owner": membership.is_owner,
             "makes_api_keys": may(membership, Right.MAKE_API_KEYS),
             **_window_values(window),
@@ -186,6 +219,15 @@ def _notify_of_window(
         at=at,
     )
     return 1
+
+
+def _until(held: HeldSeat, window: QuotaWindow, threshold: int, at: datetime) -> str:
+    """When the window is used to less than the threshold, if nothing more is used."""
+    nanousd = window.limit.nanousd
+    least = -(-nanousd * threshold // 100)
+    used = replace(seat_usage(held.seat_id, at), live=())
+    moment = used.fits_at(window.limit, nanousd - least + 1, at)
+    return moment.isoformat() if moment else ""
 
 
 def _window_values(window: QuotaWindow) -> dict[str, str | int]:
@@ -238,9 +280,24 @@ LOW = {Account.CREDITS: "credits_low", Account.BALANCE: "balance_low"}
 
 
 @one_transaction()
+def _take_back_of_pools(low: Iterable[LowPool]) -> None:
+    """Of what waits: the mails of pools that are not low any more."""
+    so = tuple(_about_pool(pool) for pool in low)
+    for kind in LOW.values():
+        waiting = Mail.objects.filter(dedupe_key__startswith=f"{kind}:", sent_at=None)
+        keys = waiting.values_list("pk", "dedupe_key")
+        waiting.filter(pk__in=[pk for pk, key in keys if not key.startswith(so)]).delete()
+
+
+def _about_pool(pool: LowPool) -> str:
+    """What the dedupe keys of the mails about a pool begin with."""
+    return f"{LOW[pool.account]}:{pool.team.pk}:"
+
+
+@one_transaction()
 def _notify_managers(pool: LowPool, at: datetime) -> int:
     kind = LOW[pool.account]
-    about = f"{kind}:{pool.team.pk}:"
+    about = _about_pool(pool)
     last = Mail.objects.filter(dedupe_key__startswith=about).order_by("-pk").first()
     if last:
         crossing = last_refill(pool, since=last.created_at)

@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from quota.pricing import Price
 
@@ -26,7 +26,7 @@ METERS = {
     "clips": gettext_lazy("Clips"),
     "songs": gettext_lazy("Songs"),
     "images": gettext_lazy("Images"),
-    "requests": gettext_lazy("Requests"),
+    "requests": pgettext_lazy("calls of an API", "Requests"),
 }
 MODALITIES = {
     "language": gettext_lazy("Language"),

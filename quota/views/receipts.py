@@ -34,18 +34,18 @@ def team_charges(request: TeamRequest) -> HttpResponse:
     if not form.is_valid():
         return show(request, "quota/team_charges.html", {"form": form}, status=422)
     wanted = wanted_of(form, request.team)
-    charges = wanted.charges(charges_of(request.team))
+    events = charges_of(request.team)
     if request.GET.get("format") == "csv":
-        answer = receipts_csv(f"receipts-{request.team.slug}", charges, wanted.start, wanted.end)
+        answer = receipts_csv(f"receipts-{request.team.slug}", events, wanted)
         return cast(HttpResponse, answer)  # it streams
     offer_what_was_used(form, request.team)
     context = {
         "form": form,
         "page": page_of(
-            charges.select_related("membership__user"),
+            wanted.charges(events).select_related("membership__user"),
             request,
             moment="occurred_at",
-            among=wanted.among(charges_of(request.team)),
+            among=wanted.among(events),
         ),
         "receipt": "team-receipt",
         "kept_since": dropped_before(wanted),

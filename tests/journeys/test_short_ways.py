@@ -85,7 +85,7 @@ def test_support_answers_why_somebody_was_charged_on_the_one_page_that_the_recei
     person = Counted(page)
 
     page.goto(f"{live_server.url}/admin/")
-    box = page.get_by_role("searchbox", name="Find a person, a Team, a key, a call, a payment")
+    box = page.get_by_role("searchbox", name="Find a person, a Team, a seat, a key, a call, a payment")
     person.fill(box, str(charge.pk))
     box.press("Enter")
 

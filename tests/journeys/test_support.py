@@ -71,7 +71,7 @@ def test_a_person_is_found_by_a_pasted_key_and_a_charge_is_corrected(
     page.on("request", lambda request: asked.append(request.url))
 
     page.goto(f"{live_server.url}/admin/")
-    box = page.get_by_role("searchbox", name="Find a person, a Team, a key, a call, a payment")
+    box = page.get_by_role("searchbox", name="Find a person, a Team, a seat, a key, a call, a payment")
     box.fill(scene.desk.key)
     box.press("Enter")
 

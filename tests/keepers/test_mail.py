@@ -1,10 +1,15 @@
-"""Mails leave by the table of mails alone: whatever else sends one makes somebody wait, or loses it."""
+"""Mails leave by the table of mails alone: whatever else sends one makes somebody wait, or loses it. Their
+sentences begin with a capital.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.template.base import Lexer, TokenType
 
 from tests.keepers import files
 from tokenplan.runtime.folders import ROOT
@@ -39,3 +44,39 @@ def test_the_keeper_finds_each_kind() -> None:
     ):
         assert SENDS.search(line)
     assert not SENDS.search("mail.queue(kind=kind)")
+
+
+FOLDERS = ("mail", "account/email", "mfa/email")
+TEXTS_OF_MAILS = [path for folder in FOLDERS for path in sorted((ROOT / "templates" / folder).rglob("*.txt"))]
+CONSTANT = re.compile(r'translate\s+"([^"]*)"')
+# A sentence, the first or a later one, that begins with a small letter. A value begins as it is written.
+SMALL = re.compile(r"\A[a-z]|[.!?]\s+[a-z]")
+
+
+def texts_that_begin(template: str) -> Iterator[str]:
+    """Each text of a mail from its beginning to its first value, but for the items of lists, which go on
+    with the sentence before them.
+    """
+    for line in template.splitlines():
+        begins = False
+        for token in [] if line.startswith("- ") else Lexer(line).tokenize():
+            name = token.contents.split(maxsplit=1)[0] if token.token_type is TokenType.BLOCK else ""
+            if begins and token.token_type is TokenType.TEXT:
+                yield token.contents.lstrip()
+            begins = name in ("blocktranslate", "plural")
+            if found := CONSTANT.match(token.contents) if name == "translate" else None:
+                yield found[1]
+
+
+@pytest.mark.parametrize("path", TEXTS_OF_MAILS, ids=lambda path: path.stem)
+def test_the_sentences_of_a_mail_begin_with_a_capital(path: Path) -> None:
+    assert [text for text in texts_that_begin(path.read_text()) if SMALL.search(text)] == []
+
+
+def test_the_keeper_finds_a_sentence_that_begins_small_and_lets_values_and_items_be() -> None:
+    template = """{% translate "you have a seat." %}
+{% blocktranslate count a=b %}the seat.{% plural %}It ends. then {{ a }} seats.{% endblocktranslate %}
+{% blocktranslate trimmed %}{{ by }} asks.{% endblocktranslate %} {% translate "It waits." %}
+- {% translate "a seat" %}"""
+    found = [text for text in texts_that_begin(template) if SMALL.search(text)]
+    assert found == ["you have a seat.", "the seat.", "It ends. then "]

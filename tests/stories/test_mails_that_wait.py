@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.mail import EmailMessage
@@ -13,17 +13,33 @@ from billing.services.notifications import notify_payers
 from billing.services.top_ups import begin_top_up, set_auto_top_up
 from quota.services.credit_requests import decline_credit_request, grant_credit_request, request_credits
 from quota.services.credits import set_credit_access
+from quota.services.entitlements import entitle_seat, resume_seat, suspend_seat
+from quota.services.notices import send_notices
 from quota.services.seat_requests import answer_request, request_seat
+from quota.windows import Limit, Policy, Rule
 from teams.models import Mail, Membership, Team
 from teams.services import invitations, memberships, seats
 from teams.services.mail import deliver_due
 from teams.services.seats import Change, assign_seat, free_seat, move_seat, undo_change
 from tests.helpers.bought import say_payment
-from tests.helpers.factories import CREDIT, T0, make_member, make_scene, make_team, owner_of
+from tests.helpers.factories import (
+    CREDIT,
+    MONDAY,
+    T0,
+    USD,
+    give_credits,
+    limits,
+    make_member,
+    make_plan,
+    make_scene,
+    make_team,
+    owner_of,
+)
 
 pytestmark = pytest.mark.django_db
 
-A_MINUTE = timedelta(minutes=1)
+A_MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+CENT = USD // 100
 
 
 def waiting(kind: str) -> list[str]:
@@ -190,3 +206,113 @@ def test_a_top_up_that_was_switched_on_again_is_not_said_to_be_off() -> None:
     switch_on(owner_of(team))
 
     assert waiting("top_up_off") == []
+
+
+SHORT = limits(10 * CENT, 100 * USD)  # the window of five hours fills, the week does not
+
+
+def quota_mails() -> list[tuple[str, str, str]]:
+    """What waits of windows: kind, to whom, and how full it says the window is."""
+    found = Mail.objects.filter(kind__startswith="quota_", sent_at=None).order_by("pk")
+    return [(mail.kind, mail.to, mail.context["percent"]) for mail in found]
+
+
+@pytest.mark.parametrize(
+    ("rule", "ends_at"),
+    [
+        (Rule(Policy.ROLLING, 5 * 3600), T0 + 5 * HOUR),
+        (Rule(Policy.FIRST_USE, 5 * 3600), T0 + 5 * HOUR),
+        (Rule(Policy.FIXED, 86400, MONDAY), datetime(2026, 6, 4, tzinfo=UTC)),
+    ],
+)
+def test_of_a_window_that_is_over_by_then_nobody_is_mailed(rule: Rule, ends_at: datetime) -> None:
+    scene = make_scene([Limit("window", rule, 10 * CENT)])
+    scene.desk.use(9)
+    send_notices(at=T0)
+    mine = scene.owner.user.email
+    assert quota_mails() == [("quota_80", mine, "90.00")]
+
+    send_notices(at=ends_at - HOUR)
+    assert quota_mails() == [("quota_80", mine, "90.00")]
+    send_notices(at=ends_at)
+    assert quota_mails() == []
+
+    scene.desk.use(8, at=ends_at)
+    send_notices(at=ends_at)
+    assert quota_mails() == [("quota_80", mine, "80.00")]
+
+
+def test_of_a_rolling_window_that_is_still_as_full_the_mail_says_how_full_it_is_then() -> None:
+    scene = make_scene(SHORT)
+    scene.desk.use(3)
+    scene.desk.use(6, at=T0 + HOUR)
+    send_notices(at=T0 + HOUR)
+    mine = scene.owner.user.email
+    assert quota_mails() == [("quota_80", mine, "90.00")]
+
+    scene.desk.use(2, at=T0 + 5 * HOUR)  # the first three have left the window
+    send_notices(at=T0 + 5 * HOUR)
+
+    assert quota_mails() == [("quota_80", mine, "80.00")]
+
+
+def test_of_a_seat_with_a_higher_limit_or_another_holder_or_none_nobody_is_mailed_of_the_old_one() -> None:
+    scene = make_scene(SHORT)
+    scene.desk.use(10)
+    send_notices(at=T0)
+    assert [kind for kind, *_ in quota_mails()] == ["quota_100"]
+
+    ultra = make_plan("ultra", limits(12 * CENT, 100 * USD))
+    entitle_seat(seat=scene.seat, plan=ultra, starts_at=T0, ends_at=None, source="up", at=T0, by=None)
+    send_notices(at=T0 + A_MINUTE)
+    assert [(kind, percent) for kind, _, percent in quota_mails()] == [("quota_80", "83.33")]
+
+    bob = make_member(scene.team)
+    move_seat(seat=scene.seat, to=bob, by=None, at=T0 + A_MINUTE)
+    send_notices(at=T0 + 2 * A_MINUTE)
+    assert quota_mails() == [("quota_80", bob.user.email, "83.33")]
+
+    suspend_seat(seat=scene.seat, at=T0 + 2 * A_MINUTE, by=None)
+    send_notices(at=T0 + 3 * A_MINUTE)
+    assert quota_mails() == []
+    resume_seat(seat=scene.seat, at=T0 + 3 * A_MINUTE, by=None)
+    send_notices(at=T0 + 4 * A_MINUTE)
+    assert quota_mails() == [("quota_80", bob.user.email, "83.33")]
+
+
+def test_of_a_window_only_the_highest_share_that_waits_is_mailed() -> None:
+    scene = make_scene(SHORT)
+    for cents in (8, 2):
+        scene.desk.use(cents)
+        send_notices(at=T0)
+
+    assert [kind for kind, *_ in quota_mails()] == ["quota_100"]
+
+
+def test_credits_that_were_bought_meanwhile_are_not_said_to_be_low() -> None:
+    team, other = make_team(), make_team()
+    for one in (team, other):
+        give_credits(one, CREDIT)
+    send_notices(at=T0)
+    owners = [owner_of(one).user.email for one in (team, other)]
+    assert waiting("credits_low") == owners
+
+    give_credits(team, 50_000 * CREDIT)
+    send_notices(at=T0 + A_MINUTE)
+
+    assert waiting("credits_low") == owners[1:]
+
+
+def test_notices_that_were_sent_are_kept_and_those_that_are_so_wait_on() -> None:
+    scene = make_scene(SHORT)
+    scene.desk.use(8)
+    send_notices(at=T0)
+    deliver_due(at=T0)
+    scene.desk.use(2, at=T0 + HOUR)
+    send_notices(at=T0 + HOUR)
+    kept = list(Mail.objects.filter(kind__startswith="quota_").values_list("pk", "kind"))
+
+    send_notices(at=T0 + HOUR + A_MINUTE)
+
+    assert list(Mail.objects.filter(kind__startswith="quota_").values_list("pk", "kind")) == kept
+    assert [kind for _, kind in kept] == ["quota_80", "quota_100"]

@@ -154,12 +154,6 @@ def why_and_what(why: str, advice: str | Promise) -> SafeString:
     return format_html('{}<br><span class="quiet">{}</span>', why, advice)
 
 
-class DeskMedia:
-    """What a list with such a cell is dressed in."""
-
-    css: ClassVar = {"all": ("desk.css",)}
-
-
 def operator(request: HttpRequest) -> Any:
     """The user who acts; the admin lets nobody else in."""
     return request.user

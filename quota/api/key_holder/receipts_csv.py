@@ -30,7 +30,5 @@ class ReceiptsCSV(EitherKeyView):
     def get(self, request: Request) -> StreamingHttpResponse:
         check_names(request, *OF_A_RANGE)
         now = timezone.now()
-        start, end = range_of(request, now)
-        wanted = filter_of(request, (start, end), now)
-        charges = wanted.charges(UsageEvent.objects.of_spender(self.spender))
-        return receipts_csv("receipts", charges, start, end)
+        wanted = filter_of(request, range_of(request, now), now)
+        return receipts_csv("receipts", UsageEvent.objects.of_spender(self.spender), wanted)

@@ -56,10 +56,8 @@ class TeamReceiptsCSV(UsageView):
     def get(self, request: Request, slug: str) -> StreamingHttpResponse:
         check_names(request, *OF_A_RANGE, MEMBER.name)
         now = timezone.now()
-        start, end = range_of(request, now)
-        owner, wanted = self.asked((start, end), now)
-        charges = wanted.charges(charges_of(owner))
-        return receipts_csv(f"receipts-{self.team.slug}", charges, start, end)
+        owner, wanted = self.asked(range_of(request, now), now)
+        return receipts_csv(f"receipts-{self.team.slug}", charges_of(owner), wanted)
 
 
 def _heading(span: Span) -> list[str]:

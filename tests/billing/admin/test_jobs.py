@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.urls import reverse
 
@@ -47,6 +48,18 @@ def test_each_job_says_when_it_ran_what_it_did_and_why_it_failed() -> None:
     )
     assert "quota.reconcile has not run yet – – – 2026-06-04 03:17:00 0 –" in page
     assert "Jobs that are not well" in read(operator, reverse("admin:index"))
+
+
+def test_right_after_the_start_no_job_is_said_to_be_unwell() -> None:
+    MigrationRecorder.Migration.objects.update(applied=T0 - timedelta(minutes=3))
+    operator = Client()
+    operator.force_login(User.objects.create_superuser("root@example.com", "x"))
+
+    page = read(operator, LIST)
+
+    assert "teams.deliver_mail has not run yet – – – 2026-06-03 09:59:30 0 –" in page
+    assert "never ran" not in page
+    assert "Jobs that are not well 0" in read(operator, reverse("admin:index"))
 
 
 def test_staff_without_the_right_do_not_see_them() -> None:

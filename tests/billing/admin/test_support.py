@@ -119,7 +119,7 @@ def test_the_front_page_has_the_box_and_what_waits(scene: Scene, operator: Clien
 
     page = read(operator, reverse("admin:index"))
 
-    assert "Find a person, a Team, a key, a call, a payment" in page
+    assert "Find a person, a Team, a seat, a key, a call, a payment" in page
     assert "Mails that could not be sent 1 They are tried again by themselves." in page
     assert "Refused calls, last 24 hours 1 Each says why." in page
     assert "In quarantine 0 Nothing." in page

@@ -32,6 +32,20 @@ def test_a_seat_has_its_number_in_its_team_and_not_its_id() -> None:
     assert "Owner 1, Max" in team
 
 
+def test_a_seat_that_is_found_says_its_team_and_with_its_name_leads_to_the_seat() -> None:
+    scene = make_scene()
+    make_seat(make_team("Earlier"))
+    seeing = staff("view_seat", "view_team")
+
+    page = words(seeing.post(SEARCH, {"q": "seat 1"}))
+    assert f"Seat 1 Seat · {scene.team.name}" in page
+    assert "Seat 1 Seat · Earlier" in page
+    one = seeing.post(SEARCH, {"q": f"{scene.team.name} #1"})
+    assert one.headers["Location"] == change_url(scene.seat)
+    assert scene.team.name not in words(staff("view_seat").post(SEARCH, {"q": "#1"}))
+    assert "Seat 1" not in words(staff("view_team").post(SEARCH, {"q": "#1"}))
+
+
 def test_a_key_says_whose_it_is_to_those_alone_who_may_see_members_and_people() -> None:
     scene = make_scene()
     key = SubscriptionKey.objects.get(membership=scene.owner)

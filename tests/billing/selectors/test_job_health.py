@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.migrations.recorder import MigrationRecorder
 
 from billing.selectors.job_health import JobHealth, State, job_health
 from teams.models import JobRun
@@ -48,14 +49,28 @@ def test_a_job_of_the_night_is_due_at_its_minute() -> None:
     assert of(NIGHTLY, datetime(2026, 6, 4, 3, 22, 1, tzinfo=UTC)).state == State.LATE
 
 
-def test_what_never_ran_is_not_well_where_it_ought_to_have_run_within_minutes() -> None:
-    assert (of(MAIL).state, of(MAIL).is_well, of(MAIL).last, of(MAIL).took) == (
-        State.NEVER,
-        False,
-        None,
-        None,
-    )
-    assert (of(HOURLY).state, of(HOURLY).is_well, of(HOURLY).due_at) == (State.AWAITED, True, None)
+def test_what_has_not_run_yet_is_awaited_until_it_is_overdue() -> None:
+    """Counted from when the database was made, or migrated last."""
+    MigrationRecorder.Migration.objects.update(applied=T0)
+
+    fresh = of(MAIL, T0 + 10 * SECOND)
+    assert (fresh.state, fresh.is_well, fresh.last, fresh.took) == (State.AWAITED, True, None, None)
+    assert fresh.due_at == T0 + 30 * SECOND
+    assert all(one.is_well for one in job_health(T0 + 5 * MINUTE))
+
+    overdue = of(MAIL, T0 + 31 * SECOND + 5 * MINUTE)
+    assert (overdue.state, overdue.is_well) == (State.NEVER, False)
+    assert of(HOURLY, T0 + 65 * MINUTE).state == State.AWAITED
+    assert of(HOURLY, T0 + 66 * MINUTE).state == State.NEVER
+    assert of(NIGHTLY, datetime(2026, 6, 4, 3, 22, tzinfo=UTC)).state == State.AWAITED
+    assert of(NIGHTLY, datetime(2026, 6, 4, 3, 23, tzinfo=UTC)).state == State.NEVER
+
+
+def test_right_after_an_upgrade_a_job_that_is_new_is_awaited() -> None:
+    MigrationRecorder.Migration.objects.update(applied=T0 - 400 * 24 * 60 * MINUTE)
+    MigrationRecorder.Migration.objects.create(app="quota", name="9999_new", applied=T0)
+
+    assert of(MAIL, T0 + MINUTE).state == State.AWAITED
 
 
 def test_a_failure_is_said_until_the_next_run_goes_well_and_counted_for_30_days() -> None:

@@ -14,8 +14,8 @@ from billing.selectors.support_search import MOST, Hit, find, public_part
 from quota.errors import ModelUnknown
 from quota.models import RefusedCall, Reservation, UsageEvent
 from quota.services.refusals import remember_refusal
-from teams.models import ApiKeyText, SubscriptionKey
-from teams.services import access_tokens, keys
+from teams.models import ApiKeyText, Seat, SubscriptionKey
+from teams.services import access_tokens, keys, seats
 from tests.helpers.bought import make_customer
 from tests.helpers.factories import (
     T0,
@@ -68,6 +68,42 @@ def test_a_team_is_found_by_slug_or_name_and_no_default_team_by_its_name(scene: 
     assert [exact for _, exact in found("globex")] == [True, False]
     assert found("Default Team") == []
     assert found(scene.owner.user.default_team.slug)[0] == (scene.owner.user.default_team, True)
+
+
+def test_a_seat_is_found_by_the_number_that_people_read_and_the_name_of_its_team(scene: Scene) -> None:
+    asia, west = make_team("Globex Asia"), make_team("Globex West")
+    eu = seats.add_seat(team=make_team("Inland (EU)"), by=None, at=T0)
+    first, second = seats.add_seats(team=asia, count=2, by=None, at=T0)
+    other = seats.add_seat(team=west, by=None, at=T0)
+    assert second.pk != second.number == 2
+
+    for text in (
+        "seat 2 globex asia",
+        "Seat 2, Globex Asia",
+        "globex-asia seat 2",
+        "Globex Asia #2",
+        "#2 of globex-asia",
+        "seat #2 in Globex Asia",
+        "Globex Asia 的席位 2",
+        "席位2，Globex Asia",
+    ):
+        assert found(text) == [(second, True)], text
+    assert found("Inland (EU), seat 1") == [(eu, True)]
+    assert found("seat 1 globex") == [(first, False), (other, False)]
+    assert found("seat 2") == found("#2") == found("席位 2") == [(second, False)]
+    assert found("seat 1 nowhere") == found("seat 3") == found("seat of globex") == []
+    assert found("seat 1 globex asia", Seat) == []
+
+    seats.remove_seat(seat=first, by=None, at=T0)
+    assert found("seat 1")[-1] == (first, False)  # last, but with its history
+    assert {row for row, _ in found("seat 1")} == {first, other, eu, scene.seat}
+
+
+def test_of_seats_with_a_number_so_many_are_found_and_not_more() -> None:
+    for number in range(MOST + 2):
+        seats.add_seat(team=make_team(f"Team {number}"), by=None, at=T0)
+
+    assert len(found("#1")) == MOST
 
 
 def test_a_key_is_found_by_its_beginning_or_all_of_it_whoever_it_was_replaced_by(scene: Scene) -> None:

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from quota.api import receipts_csv
 from quota.models import UsageEvent
+from quota.selectors.usage_filter import UsageFilter, charges_of
 from quota.services.corrections import correct_charge
 from teams.models import User
 from teams.services.keys import reveal_key
@@ -19,6 +20,7 @@ from tests.helpers import factories
 from tests.helpers.api_client import Answer, Caller, Office, make_office, person
 from tests.helpers.factories import T0, make_api_key, make_member
 from tests.helpers.usage_rows import write_event
+from tokenplan.kit import reach
 
 pytestmark = pytest.mark.django_db
 CENT = 10_000_000
@@ -123,6 +125,32 @@ def test_every_call_is_in_one_line_wherever_a_page_of_the_database_ends(
     asked = [query["sql"] for query in queries if "quota_usageevent" in query["sql"]]
     assert len(asked) == 4
     assert not any("OFFSET" in sql or "COUNT" in sql for sql in asked)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 1000])
+def test_a_filter_that_few_match_looks_through_a_bounded_number_of_calls_at_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(receipts_csv, "ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr(reach, "READ_AT_MOST", 5)
+    team, owner = office.scene.team, office.scene.owner
+    rare = {0, 3, 4, 5, 20, 29}
+    for number in range(30):
+        at = T0 - timedelta(minutes=number // 3)  # three of each minute
+        write_event(owner, number, at=at, model="painter" if number in rare else "penny")
+    day = timedelta(days=1)
+    wanted = UsageFilter(T0 - 360 * day, T0 + day, model="painter")
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = receipts_csv.receipts_csv("x", charges_of(team), wanted)
+        before_it_is_sent = len(queries)
+        found = list(csv.DictReader(StringIO(answer.getvalue().decode())))
+
+    assert sorted(int(line["amount_nanousd"]) for line in found) == sorted(rare)
+    assert [line["occurred_at"] for line in found] == sorted(line["occurred_at"] for line in found)[::-1]
+    assert before_it_is_sent == 2  # how far to look, and what is found there
+    pages = [query["sql"] for query in queries if '"model" = ' in query["sql"]]
+    assert len(pages) >= 30 / 6  # of 5 calls at once, and those of the same moment
 
 
 def test_an_address_that_a_spreadsheet_would_run_is_text(office: Office) -> None:

@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 from quota.models import NoticeSettings
 from quota.services.balance import add_to_balance
 from quota.services.notice_settings import set_notices
-from quota.services.notices import send_notices
 from teams.models import Mail, Role, User
 from teams.services.mail import deliver_due
 from tests.helpers.factories import (
@@ -29,6 +28,7 @@ from tests.helpers.factories import (
     owner_of,
     use_test_rate_card,
 )
+from tests.helpers.notices import send_notices
 from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,6 @@ from quota.models.notice_settings import THRESHOLDS
 from quota.services.balance import add_to_balance, set_balance_alert
 from quota.services.credits import adjust_lot, freeze_lot, set_team_credits
 from quota.services.entitlements import entitle_seat, suspend_seat
-from quota.services.notices import send_notices
 from quota.windows import Limit, Policy, Rule
 from teams.models import Mail, Role, Team
 from teams.services.mail import deliver_due
@@ -35,6 +34,7 @@ from tests.helpers.factories import (
     owner_of,
     use_test_rate_card,
 )
+from tests.helpers.notices import send_notices
 from tests.helpers.races import race
 
 pytestmark = pytest.mark.django_db
@@ -150,6 +150,8 @@ def test_a_seat_that_does_not_work_or_that_nobody_holds_is_silent() -> None:
 def text_of(mail: Mail) -> str:
     """The mail as its receiver reads it."""
     Mail.objects.exclude(pk=mail.pk).delete()
+    Mail.objects.update(sent_at=None)
+    outbox.outbox.clear()
     deliver_due(at=T0 + timedelta(days=30))
     (message,) = outbox.outbox
     return f"{message.subject}\n{message.body}"
@@ -211,6 +213,7 @@ def test_a_mail_keeps_values_and_makes_its_sentences_when_it_is_sent() -> None:
         "at": "2026-06-03T10:02:00+00:00",
         "resets_at": "2026-06-03T15:00:00+00:00",
         "release_at": "",
+        "until": "2026-06-03T15:00:00+00:00",
     }
     numbers = {name: value for name, value in quota.items() if isinstance(value, int)}
     assert quota == texts | codes | moments | numbers

@@ -16,12 +16,12 @@ from quota.selectors.usage_bar import seat_windows
 from quota.services import notices
 from quota.services.corrections import correct_charge
 from quota.services.entitlements import entitle_seat, resume_seat, suspend_seat
-from quota.services.notices import send_notices
 from quota.windows import Limit, Policy, Rule
 from teams.models import Mail
 from teams.services.seats import move_seat
 from tests.helpers.cases import many
 from tests.helpers.factories import MONDAY, T0, USD, Scene, limits, make_member, make_plan, make_scene
+from tests.helpers.notices import send_notices
 from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -121,3 +122,11 @@ def test_a_code_is_in_the_html_as_in_the_text_and_in_no_row_that_outlives_it(
     assert "813 204" in str(message.body)
     assert "813 204" in words(str(message.alternatives[0][0]))
     assert Mail.objects.values_list("secret", "context").get() == ({}, {})
+
+
+def test_a_name_in_small_letters_begins_a_sentence_as_it_is(mailoutbox: list[EmailMultiAlternatives]) -> None:
+    text, html = sent("credits_requested", mailoutbox, member="acme corp", team="acme corp", slug="acme-corp")
+
+    said = 'acme corp asks for access to the Credits of the Team "acme corp".'
+    assert text.startswith(f"Hello,\n\n{said}\n")
+    assert said in unescape(words(html))
