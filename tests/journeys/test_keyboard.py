@@ -55,7 +55,7 @@ def test_whoever_has_a_keyboard_alone_signs_in_moves_a_seat_and_rotates_a_key(
     main, dialog = page.get_by_role("main"), page.get_by_role("dialog")
 
     page.goto(f"{url}/accounts/login/?next=/teams/acme/")
-    type_into(page, "Email", "ada@example.com")
+    type_into(page, "E-mail address", "ada@example.com")
     type_into(page, "Password", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{url}/teams/acme/")
