@@ -4,10 +4,10 @@ const root = document.documentElement;
 const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 // What a chart stands on.
 const surface = (canvas) => getComputedStyle(canvas.closest(".card")).backgroundColor;
-// As the console writes days: the day first.
-const written = root.lang === "en" ? "en-GB" : root.lang;
-const day = new Intl.DateTimeFormat(written, { timeZone: "UTC", day: "numeric", month: "short" });
-const hour = new Intl.DateTimeFormat(written, {
+// The day before the month, as the page says it in words.
+const ofDates = root.lang === "en" ? "en-GB" : root.lang;
+const day = new Intl.DateTimeFormat(ofDates, { timeZone: "UTC", day: "numeric", month: "short" });
+const hour = new Intl.DateTimeFormat(ofDates, {
   timeZone: "UTC", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
 const number = new Intl.NumberFormat(root.lang, { notation: "compact" });
@@ -136,7 +136,7 @@ for (const place of document.querySelectorAll("[data-chart]")) {
     paint();
     for (const axis of Object.values(options.scales)) {
       axis.ticks.color = colour("--console-muted");
-      axis.grid = { ...axis.grid, color: colour("--chart-line") };
+      axis.grid = { ...axis.grid, color: colour("--chart-line"), tickColor: colour("--chart-line") };
       axis.border = { display: false };
     }
   };

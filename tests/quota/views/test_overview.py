@@ -70,8 +70,8 @@ def test_the_overview_says_what_needs_attention(as_user: AsUser) -> None:
     owner = scene.owner.user.display_name
     assert (
         f"Needs attention ■ {owner} is stopped until 3 Jun, 15:00 UTC: a window is full, and no Credits pay."
-        f" 5-hour 100% · Weekly 10% See the Max seat ({owner})"
-        f" ▲ {ann.user.display_name} is near a limit 5-hour 85% · Weekly 8% See the Max seat"
+        f" 5-hour 100% · Weekly 10% · See the Max seat ({owner})"
+        f" ▲ {ann.user.display_name} is near a limit 5-hour 85% · Weekly 8% · See the Max seat"
     ) in page
     assert "5 Credits expire within 14 days, the first on 5 Jun 2026, 10:02 UTC. See Credits" in page
     assert "1 seat is free. Give it to somebody" in page
