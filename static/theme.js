@@ -1,6 +1,8 @@
 // In the head and not deferred, so that no page flashes in the wrong theme: the chosen one, else the system's.
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
+  // Paper is white, whatever the screen is.
+  const paper = matchMedia("print");
   let chosen = null;
   try {
     chosen = localStorage.getItem("theme");
@@ -8,10 +10,11 @@
     // Storage is forbidden here; the system's theme it is.
   }
   const show = () => {
-    document.documentElement.dataset.bsTheme = chosen || (system.matches ? "dark" : "light");
+    document.documentElement.dataset.bsTheme = paper.matches ? "light" : chosen || (system.matches ? "dark" : "light");
   };
   show();
   system.addEventListener("change", show);
+  paper.addEventListener("change", show);
 
   document.addEventListener("DOMContentLoaded", () => {
     for (const button of document.querySelectorAll("[data-theme-toggle]")) {

@@ -8,12 +8,16 @@ from allauth.account import forms
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from tokenplan.kit.text import plain_address
 
 
 class PlainAddress:
-    """Refuses an address with other signs than ASCII, before anything changes its case and compares it."""
+    """Refuses an address with other signs than ASCII, before anything changes its case and compares it.
+
+    Its name is that of every other page.
+    """
 
     fields: dict[str, Any]
 
@@ -21,6 +25,8 @@ class PlainAddress:
         super().__init__(*args, **kwargs)
         for name in {"email", "login"} & set(self.fields):
             self.fields[name].validators.append(plain_address)
+            self.fields[name].label = _("E-mail address")
+            self.fields[name].widget.attrs.pop("placeholder", None)
 
 
 class LoginForm(PlainAddress, forms.LoginForm):  # type: ignore[misc]  # the library has no types

@@ -116,10 +116,14 @@ def waiting_for_seats(team: Team, at: datetime, shown: slice = ALL) -> list[Wait
     return [_waiting(row, working) for row in rows]
 
 
-def asking_for_seats(team: Team, limit: int) -> list[SeatRequest]:
-    """Who waits longest for a seat."""
-    rows = SeatRequest.objects.for_team(team).open().select_related("membership__user")
-    return list(rows.order_by("created_at", "pk")[:limit])
+def asking(team: Team, limit: int) -> list[AnyRequest]:
+    """Who waits longest for an answer: for a seat, or for Credits."""
+    seats = SeatRequest.objects.for_team(team).open().select_related("membership__user")
+    rows: list[AnyRequest] = [
+        *seats.order_by("created_at", "pk")[:limit],
+        *waiting_for_credits(team, slice(limit)),
+    ]
+    return sorted(rows, key=lambda row: row.created_at)[:limit]
 
 
 def waiting_for_credits(team: Team, shown: slice = ALL) -> list[CreditRequest]:

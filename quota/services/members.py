@@ -25,7 +25,7 @@ class Verb(TextChoices):
     """What can be done to many members at once."""
 
     GIVE_SEAT = "give-seat", _("Give a seat")
-    TAKE_SEAT = "take-seat", _("Take the seat")
+    TAKE_SEAT = "take-seat", _("Free the seat")
     ALLOW_CREDITS = "allow-credits", _("Allow Credits")
     STOP_CREDITS = "stop-credits", _("Stop Credits")
     MAKE_ADMIN = "make-admin", _("Make Admin")

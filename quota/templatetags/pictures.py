@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -43,7 +44,7 @@ def spend(rows: Sequence[UsageRow], start: datetime, days: int) -> dict[str, Any
     words = _("%(whole)s in %(days)s days") % {"whole": cents(whole), "days": days}
     if highest:
         peak = _("the most on %(day)s: %(amount)s")
-        words += "; " + peak % {"day": f"{highest:%Y-%m-%d}", "amount": cents(most)}
+        words += "; " + peak % {"day": date_format(highest, "j M Y"), "amount": cents(most)}
     return {
         "path": "".join(columns),
         "days": days,

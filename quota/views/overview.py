@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from quota.selectors.attention import attention
 from quota.selectors.credits import team_balance
-from quota.selectors.member_requests import asking_for_seats, open_requests, plan_names
+from quota.selectors.member_requests import asking, open_requests, plan_names
 from quota.selectors.seat_fullness import seat_fullness
 from quota.selectors.shown_bars import shown_bars
 from quota.selectors.usage_series import Group, usage_by
@@ -21,7 +21,7 @@ from teams.views.base import TeamRequest, show, team_page
 AHEAD = timedelta(days=1)
 # Before today, of the 30 whose spend is shown.
 DAYS_BEFORE = timedelta(days=29)
-# Who asks for a seat is named; others are counted.
+# Who waits longest for an answer is named; others are counted.
 ASKING_SHOWN = 3
 
 
@@ -44,7 +44,7 @@ def overview(request: TeamRequest) -> HttpResponse:
             "spent_from": spent_from,
             "seat_fullness": seat_fullness(request.team, at),
             "open_requests": open_requests(request.team),
-            "asking": asking_for_seats(request.team, ASKING_SHOWN),
+            "asking": asking(request.team, ASKING_SHOWN),
             "plan_names": plan_names(),
             "open_invitations": Invitation.objects.for_team(request.team).open().count(),
         }

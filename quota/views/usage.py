@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
@@ -204,11 +205,12 @@ def _moments(shown: list[Shown], by: Group) -> list[tuple[str, int, list[int | N
     what each colour has of it, and the sum.
     """
     starts = sorted({start for one in shown for start in one.amounts}, reverse=True)
-    width = "%Y-%m-%d %H:%M" if by is Group.HOUR else "%Y-%m-%d"
+    pattern = "j M Y, H:i" if by is Group.HOUR else "j M Y"
     rows = []
     for start in starts:
         amounts = [one.amounts.get(start) for one in shown]
-        rows.append((f"{start:{width}}", (start - EPOCH) // MILLISECOND, amounts, sum(filter(None, amounts))))
+        label = date_format(start, pattern)
+        rows.append((label, (start - EPOCH) // MILLISECOND, amounts, sum(filter(None, amounts))))
     return rows
 
 

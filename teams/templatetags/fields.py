@@ -22,4 +22,7 @@ def styled(field: BoundField | BoundWidget) -> SafeString:
     attrs: dict[str, Any] = {"class": CLASSES.get(field.widget_type, "form-control")}
     if field.errors:
         attrs["class"] += " is-invalid"
+    widget = field.field.widget
+    if widget.attrs.get("placeholder") == field.label:  # said twice, as the sign-in library does
+        del widget.attrs["placeholder"]
     return field.as_widget(attrs=attrs)

@@ -32,7 +32,7 @@ def path_of(link: str) -> str:
 
 def sign_in(page: Page, url: str, email: str) -> None:
     page.goto(f"{url}/accounts/login/")
-    page.get_by_label("Email").fill(email)
+    page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(f"{url}/account/")
@@ -65,7 +65,7 @@ def press_in_menu(page: Page, menu: str, button: str) -> None:
 
 def sign_up(page: Page, email: str) -> None:
     """From the form to the confirmed address."""
-    page.get_by_label("Email").fill(email)
+    page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()

@@ -18,7 +18,7 @@ def key_in_a_guide(page: Page, url: str, email: str, link_mailed: Callable[[], s
     main = page.get_by_role("main")
     page.goto(url)
     person.click(page.get_by_role("link", name="Choose Max"))
-    person.fill(page.get_by_label("Email"), email)
+    person.fill(page.get_by_label("E-mail address"), email)
     person.fill(page.get_by_label("Password"), PASSWORD)
     person.click(main.get_by_role("button", name="Sign up"))
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()

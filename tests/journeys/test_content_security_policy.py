@@ -17,7 +17,7 @@ def test_a_person_signs_in_and_every_link_opens(browser_page: Page, live_server:
     allow_credits(owner_of(team))
 
     browser_page.goto(f"{live_server.url}/accounts/login/")
-    browser_page.get_by_label("email").fill("olivia@example.com")
+    browser_page.get_by_label("e-mail address").fill("olivia@example.com")
     browser_page.locator("input[name=password]").fill("correct horse battery")
     browser_page.locator("form[action*='login'] button[type=submit]").click()
 

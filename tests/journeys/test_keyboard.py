@@ -55,7 +55,7 @@ def test_whoever_has_a_keyboard_alone_signs_in_moves_a_seat_and_rotates_a_key(
     main, dialog = page.get_by_role("main"), page.get_by_role("dialog")
 
     page.goto(f"{url}/accounts/login/?next=/teams/acme/")
-    type_into(page, "Email", "ada@example.com")
+    type_into(page, "E-mail address", "ada@example.com")
     type_into(page, "Password", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{url}/teams/acme/")
@@ -79,7 +79,7 @@ def test_whoever_has_a_keyboard_alone_signs_in_moves_a_seat_and_rotates_a_key(
     menu = page.get_by_role("button", name="Change ada@example.com")
     walk_to(page, menu)
     page.keyboard.press("Enter")
-    move = page.get_by_role("link", name="Move or take the seat")
+    move = page.get_by_role("link", name="Move or free the seat")
     walk_to(page, move)
     page.keyboard.press("Escape")
     expect(move).to_be_hidden()

@@ -102,7 +102,7 @@ def grant_seat_as_operator(browser: Browser | None, url: str, to: Membership) ->
     context = browser.new_context(locale="en-US", timezone_id="UTC")
     page = context.new_page()
     page.goto(f"{url}/admin/teams/team/{to.team_id}/grant-seat/")
-    page.get_by_label("Email").fill("root@example.com")
+    page.get_by_label("E-mail address").fill("root@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_label("Plan").select_option(label="Max v1")
@@ -150,7 +150,7 @@ def test_inviting_joining_and_a_seat_given_moved_and_freed(
 
     page.goto(join)
     page.get_by_role("main").get_by_role("link", name="Sign in").click()
-    page.get_by_label("Email").fill("mia@example.com")
+    page.get_by_label("E-mail address").fill("mia@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("button", name="Accept and join").click()

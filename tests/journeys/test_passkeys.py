@@ -124,7 +124,7 @@ def test_after_the_password_a_passkey_or_a_code_on_a_phone(browser_page: Page, u
 
     for second in ("passkey", "code"):
         page.goto(f"{url}/accounts/login/")
-        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_label("E-mail address").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
         expect(page.get_by_role("heading", name="One more step")).to_be_visible()

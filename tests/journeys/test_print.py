@@ -1,4 +1,4 @@
-"""What a page is on paper: as wide as the sheet, and without what is pressed or typed."""
+"""What a page is on paper: as wide as the sheet, in the light theme, and without what is pressed or typed."""
 
 from __future__ import annotations
 
@@ -29,3 +29,21 @@ def test_usage_takes_the_whole_sheet_and_shows_nothing_to_press(
     expect(main.get_by_role("button")).to_have_count(0)
     expect(main.get_by_role("textbox")).to_have_count(0)
     expect(page.get_by_role("navigation", name="Pages")).to_have_count(0)
+
+
+def test_paper_has_the_colours_of_the_light_theme_whatever_the_screen_has(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page = browser_page
+    root, pale = page.locator("html"), page.get_by_text("All times are UTC.")
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{live_server.url}/plans/")
+    on_screen = pale.evaluate("words => getComputedStyle(words).color")
+    expect(root).to_have_attribute("data-bs-theme", "dark")
+
+    page.emulate_media(color_scheme="dark", media="print")
+    expect(root).to_have_attribute("data-bs-theme", "light")
+    assert pale.evaluate("words => getComputedStyle(words).color") != on_screen
+
+    page.emulate_media(color_scheme="dark", media="screen")
+    expect(root).to_have_attribute("data-bs-theme", "dark")

@@ -101,6 +101,18 @@ def test_every_date_pattern_has_its_order_in_chinese() -> None:
     assert in_words - PATTERNS.keys() == set(), "tokenplan/formats/zh_Hans/formats.py needs it"
 
 
+def test_the_console_writes_days_in_one_way() -> None:
+    """As `3 Jun 2026`. Operators compare theirs with logs and with Stripe, in ISO."""
+    others = {
+        f"{path.name}: {pattern}"
+        for path in files("templates", suffix=".html")
+        if "admin" not in path.parts
+        for pattern in re.findall(r"\|date:\"([^\"]*)\"", path.read_text())
+        if "Y-m-d" in pattern or "F" in pattern
+    }
+    assert others == set()
+
+
 def test_the_check_of_templates_finds_texts_of_each_kind() -> None:
     source = """{% translate "One" %} {% translate "Two" context "of a day" %} {{ x|default:_("Three") }}
     {% blocktranslate trimmed with n=x %}

@@ -89,3 +89,12 @@ def test_a_domain_in_other_letters_is_written_as_it_is_in_the_name_system() -> N
 
     assert User.objects.filter(email="sam@xn--mller-kva.example").exists()
     assert Mail.objects.get().to == "sam@xn--mller-kva.example"
+
+
+@pytest.mark.parametrize("page", ["login", "signup", "password/reset"])
+def test_an_address_is_named_as_on_every_page_and_no_field_says_its_name_twice(page: str) -> None:
+    answer = Client().get(f"/accounts/{page}/")
+
+    assert "E-mail address" in words(answer)
+    assert "Email" not in words(answer)
+    assert "placeholder=" not in answer.content.decode()

@@ -66,7 +66,7 @@ def test_adding_seats_shows_the_exact_money_then_charges_it(as_user: AsUser, buy
         # Half of the period of 30 days is left: 2 × $25.00.
         assert "Add 2 seats of Max" in shown
         assert "Charged now $50.00" in shown
-        assert "The next regular invoice, on 3 July 2026, is $150.00." in shown
+        assert "The next regular invoice, on 3 Jul 2026, is $150.00." in shown
         assert "2 new seats: Max" in shown
         page = confirm(client, buyer.team, "kind=add&plan=max&count=2")
 
@@ -86,8 +86,8 @@ def test_a_seat_for_the_last_hour_is_shown_to_be_billed_for_seven_days(as_user: 
 
     assert "Charged now $11.66" in shown
     assert (
-        "A seat that is added or raised is billed for at least seven days: here from 26 June 2026, 10:02 UTC."
-        " This period still ends on 3 July 2026, 10:02 UTC." in shown
+        "A seat that is added or raised is billed for at least seven days: here from 26 Jun 2026, 10:02 UTC."
+        " This period still ends on 3 Jul 2026, 10:02 UTC." in shown
     )
 
 
@@ -129,7 +129,7 @@ def test_moving_down_and_giving_up_are_planned_and_taken_back(as_user: AsUser, b
 
     shown = read(client, billing(buyer.team, f"change/?kind=move&plan=plus&seats={first}"))
     assert (
-        "The change takes effect on 3 July 2026, 10:02 UTC, when this period ends. Nothing is charged now."
+        "The change takes effect on 3 Jul 2026, 10:02 UTC, when this period ends. Nothing is charged now."
         in shown
     )
     assert "To be paid then $120.00" in shown
@@ -156,7 +156,7 @@ def test_yearly_is_at_once_monthly_again_at_the_periods_end(as_user: AsUser, buy
     assert "Done: Pay by the year." in page
     assert "Subscription, paid yearly" in page
     assert "Max $500.00 a year 1 0 1" in page
-    assert "It renews on 3 June 2027, 10:02 UTC." in page
+    assert "It renews on 3 Jun 2027, 10:02 UTC." in page
 
     page = confirm(client, buyer.team, "kind=interval&interval=month")
     assert "and is paid monthly from then on." in page
@@ -171,17 +171,17 @@ def test_canceling_says_until_when_everything_works_and_can_be_taken_back(
     client = as_user(buyer.user)
 
     shown = read(client, billing(buyer.team, "change/?kind=cancel"))
-    assert "All seats work until 3 July 2026, 10:02 UTC. Nothing is charged after that" in shown
+    assert "All seats work until 3 Jul 2026, 10:02 UTC. Nothing is charged after that" in shown
     page = confirm(client, buyer.team, "kind=cancel")
-    assert "The subscription ends on 3 July 2026, 10:02 UTC." in page
+    assert "The subscription ends on 3 Jul 2026, 10:02 UTC." in page
     assert "There will be no further invoice. The card is Visa ···· 4242." in read(
         client, billing(buyer.team, "next-invoice/")
     )
 
     shown = read(client, billing(buyer.team, "change/?kind=resume"))
-    assert "it renews on 3 July 2026, 10:02 UTC for $50.00." in shown
+    assert "it renews on 3 Jul 2026, 10:02 UTC for $50.00." in shown
     page = confirm(client, buyer.team, "kind=resume")
-    assert "It renews on 3 July 2026, 10:02 UTC." in page
+    assert "It renews on 3 Jul 2026, 10:02 UTC." in page
 
 
 def test_a_stale_amount_is_refused_with_the_new_one_and_nothing_happens(

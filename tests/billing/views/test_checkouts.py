@@ -214,7 +214,7 @@ def test_credits_come_back_to_the_same_page(as_user: AsUser, buyer: Buyer) -> No
 
     page = read(client, back(checkout))
     assert (
-        "Paid, thank you 10,000 Credits The Team has 10,000 Credits more, which can be used until 3 June 2027"
+        "Paid, thank you 10,000 Credits The Team has 10,000 Credits more, which can be used until 3 Jun 2027"
         in page
     )
     assert CreditPurchase.objects.get().state == "paid"

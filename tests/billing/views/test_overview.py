@@ -54,7 +54,7 @@ def test_seats_are_counted_by_plan_bought_assigned_and_free(as_user: AsUser) -> 
     assert "Subscription, paid monthly Active" in page
     assert "Plus $20.00 a month 2 1 1 Max $50.00 a month 1 0 1" in page
     assert "This period: 3 Jun 2026, 10:02 to 3 Jul 2026, 10:02 UTC." in page
-    assert "It renews on 3 July 2026, 10:02 UTC." in page
+    assert "It renews on 3 Jul 2026, 10:02 UTC." in page
     assert f"Seat {seat.number} Plus mia@example.com Stays" in page
     assert "Your balance of $12.00 is deducted from the next invoices." in page
 
@@ -81,7 +81,7 @@ def test_a_canceled_subscription_says_until_when_and_can_be_resumed(as_user: AsU
 
     page = read(as_user(owner_of(bill.team).user), url_of(bill))
 
-    assert "The subscription ends on 3 July 2026, 10:02 UTC. All seats work until then." in page
+    assert "The subscription ends on 3 Jul 2026, 10:02 UTC. All seats work until then." in page
     assert "Resume the subscription" in page
     assert "Move to this plan" not in page
     assert "See the price" not in page
@@ -105,7 +105,7 @@ def test_an_overdue_payment_says_until_when_seats_work_exactly_as_it_is_enforced
     page = as_user(owner_of(bill.team).user).get(url_of(bill))
     html = page.content.decode()
 
-    assert "A payment for this Team’s seats is overdue. All seats work until 9 June 2026, 10:02 UTC." in (
+    assert "A payment for this Team’s seats is overdue. All seats work until 9 Jun 2026, 10:02 UTC." in (
         words_of_all(html)
     )
     assert 'href="https://invoice.example/in_1">Pay $90.00 now</a>' in html
@@ -129,13 +129,13 @@ def test_the_banner_tells_each_what_concerns_them(as_user: AsUser) -> None:
     def banner(user: User) -> str:
         return words_of_all(as_user(user).get(f"/teams/{bill.team.slug}/").content.decode())
 
-    assert "All seats work until 9 June 2026, 10:02 UTC. See billing." in banner(owner_of(bill.team).user)
-    assert "All seats work until 9 June 2026, 10:02 UTC. The Owner can pay it." in banner(admin.user)
-    assert "A payment for your seat is overdue. The seat works until 9 June 2026, 10:02 UTC." in banner(
+    assert "All seats work until 9 Jun 2026, 10:02 UTC. See billing." in banner(owner_of(bill.team).user)
+    assert "All seats work until 9 Jun 2026, 10:02 UTC. The Owner can pay it." in banner(admin.user)
+    assert "A payment for your seat is overdue. The seat works until 9 Jun 2026, 10:02 UTC." in banner(
         holder.user
     )
     assert "overdue" not in banner(other.user)
-    assert "The seat works until 9 June 2026" in read(as_user(holder.user), "/account/")
+    assert "The seat works until 9 Jun 2026" in read(as_user(holder.user), "/account/")
 
 
 def test_after_the_grace_the_banner_says_that_the_seats_have_stopped(as_user: AsUser) -> None:
@@ -144,7 +144,7 @@ def test_after_the_grace_the_banner_says_that_the_seats_have_stopped(as_user: As
     html = as_user(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/seats/").content.decode()
 
     assert (
-        "The seats have been suspended since 2 June 2026, 10:02 UTC; calls are paid from Credits"
+        "The seats have been suspended since 2 Jun 2026, 10:02 UTC; calls are paid from Credits"
         in words_of_all(html)
     )
 
@@ -198,9 +198,9 @@ def test_invoices_are_listed_newest_first_with_their_links(as_user: AsUser) -> N
     page = as_user(owner_of(team).user).get(f"/teams/{team.slug}/billing/")
 
     assert (
-        "A-3 2026-06-06 10:02 $1,200.00 $0.00 To be paid Pay (A-3)"
-        " A-2 2026-06-05 10:02 $1,200.00 $0.00 Void View (A-2)"
-        " A-1 2026-06-04 10:02 $1,200.00 $1,200.00 Paid View (A-1)"
+        "A-3 6 Jun 2026, 10:02 $1,200.00 $0.00 To be paid Pay (A-3)"
+        " A-2 5 Jun 2026, 10:02 $1,200.00 $0.00 Void View (A-2)"
+        " A-1 4 Jun 2026, 10:02 $1,200.00 $1,200.00 Paid View (A-1)"
     ) in words(page)
     assert "A-4" not in words(page)
 

@@ -58,7 +58,7 @@ def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
     with buyer.later(31 * DAY):
         buyer.account.deliver()
         text, html = whole(as_user, buyer.user, path)
-        stops = re.search(r"All seats work until (\d+ July 2026, \d\d:\d\d) UTC\.", text)
+        stops = re.search(r"All seats work until (\d+ Jul 2026, \d\d:\d\d) UTC\.", text)
         assert stops
         assert (
             f"The seat works until {stops[1]} UTC. The Owner can pay it." in whole(as_user, mia.user, path)[0]

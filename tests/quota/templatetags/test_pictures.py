@@ -19,7 +19,7 @@ def test_a_column_is_as_high_as_what_was_spent_that_day() -> None:
     picture = spend([day(0, 4_000_000_000), day(2, 1_000_000_000), day(3, 1)], START, 4)
 
     assert picture["path"] == "M0.1 10v-10.00h.8v10.00zM2.1 10v-2.50h.8v2.50zM3.1 10v-0.30h.8v0.30z"
-    assert picture["words"] == "$5.00 in 4 days; the most on 2026-06-01: $4.00"
+    assert picture["words"] == "$5.00 in 4 days; the most on 1 Jun 2026: $4.00"
     assert (picture["whole"], picture["average"], picture["most"]) == (
         5_000_000_001,
         1_250_000_000,

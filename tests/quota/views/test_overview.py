@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from quota.services.credit_requests import request_credits
 from quota.services.notices import send_notices
+from quota.services.seat_requests import request_seat
 from teams.models import User
 from tests.helpers.factories import (
     CREDIT,
@@ -68,13 +70,29 @@ def test_the_overview_says_what_needs_attention(as_user: AsUser) -> None:
     owner = scene.owner.user.display_name
     assert (
         f"Needs attention ■ {owner} is stopped until 3 Jun, 15:00 UTC: a window is full, and no Credits pay."
-        f" 5-hour 100% Weekly 10% See the Max seat ({owner})"
-        f" ▲ {ann.user.display_name} is near a limit 5-hour 85% Weekly 8% See the Max seat"
+        f" 5-hour 100% · Weekly 10% · See the Max seat ({owner})"
+        f" ▲ {ann.user.display_name} is near a limit 5-hour 85% · Weekly 8% · See the Max seat"
     ) in page
     assert "5 Credits expire within 14 days, the first on 5 Jun 2026, 10:02 UTC. See Credits" in page
     assert "1 seat is free. Give it to somebody" in page
     assert "Nothing:" not in page
 
+    make_seat(scene.team, scene.plan)
     allow_credits(scene.owner)
     page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
+    assert "2 seats are free. Give them to somebody" in page
     assert f"■ {owner} is on Credits until 3 Jun, 15:00 UTC. 5-hour 100%" in page
+
+
+def test_who_asks_is_named_whatever_they_ask_for_the_longest_waiting_first(as_user: AsUser) -> None:
+    scene = make_scene()
+    ann, ben = make_member(scene.team), make_member(scene.team)
+    request_credits(membership=ben, wanted_nanousd=None, message="", at=T0 - timedelta(days=1), by=ben.user)
+    request_seat(membership=ann, plan_code=scene.plan.code, message="", at=T0, by=ann.user)
+
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
+
+    assert (
+        f"{ben.user.display_name} asks for Credits. {ann.user.display_name} asks for a Max seat."
+        " 2 requests to answer"
+    ) in page

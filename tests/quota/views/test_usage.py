@@ -37,7 +37,7 @@ def test_the_last_thirty_days_by_member(as_user: AsUser, used: Scene) -> None:
     assert f"Spent by day {owner} $1.07 mia@example.com $0.03 Show as table" in page
     assert (
         f"Day (UTC) {owner} mia@example.com Together"
-        " 2026-06-03 $0.07 $0.03 $0.10 2026-06-01 $1.00 $1.00 By member"
+        " 3 Jun 2026 $0.07 $0.03 $0.10 1 Jun 2026 $1.00 $1.00 By member"
     ) in page
     assert f"{owner} 2 $1.07 $1.07 0 $0.00 mia@example.com 1 $0.03 $0.00 30 $0.00" in page
 
@@ -54,16 +54,16 @@ def test_its_days_are_in_the_form_that_browsers_show_in_every_language(
 @pytest.mark.parametrize(
     ("query", "chart", "sums"),
     [
-        ("group=model", "Day (UTC) penny 2026-06-03 $0.10 2026-06-01 $1.00", "penny 3 $1.10 $1.07 30 $0.00"),
-        ("group=modality", "Day (UTC) Language 2026-06-03 $0.10", "Language 3 $1.10 $1.07 30 $0.00"),
+        ("group=model", "Day (UTC) penny 3 Jun 2026 $0.10 1 Jun 2026 $1.00", "penny 3 $1.10 $1.07 30 $0.00"),
+        ("group=modality", "Day (UTC) Language 3 Jun 2026 $0.10", "Language 3 $1.10 $1.07 30 $0.00"),
         (
             "group=payer",
-            "Day (UTC) Quota Credits Together 2026-06-03 $0.07 $0.03 $0.10 2026-06-01 $1.00 $1.00",
+            "Day (UTC) Quota Credits Together 3 Jun 2026 $0.07 $0.03 $0.10 1 Jun 2026 $1.00 $1.00",
             "By model",
         ),
         (
             "by=hour&group=model&start=2026-06-01&end=2026-06-03",
-            "Hour (UTC) penny 2026-06-03 10:00 $0.10 2026-06-01 10:00 $1.00",
+            "Hour (UTC) penny 3 Jun 2026, 10:00 $0.10 1 Jun 2026, 10:00 $1.00",
             "Spent by the hour",
         ),
     ],
@@ -160,7 +160,7 @@ def test_the_sums_are_of_what_the_filter_leaves(as_user: AsUser, used: Scene, qu
 def test_of_a_payer_the_chart_and_the_table_have_what_it_paid(as_user: AsUser, used: Scene) -> None:
     page = read(as_user(used.owner.user), f"/teams/{used.team.slug}/usage/?payer=credits&group=member")
 
-    assert "Day (UTC) mia@example.com 2026-06-03 $0.03 By member" in page
+    assert "Day (UTC) mia@example.com 3 Jun 2026 $0.03 By member" in page
     assert "Member Price From quota From Credits Overrun mia@example.com $0.03 $0.00 30 $0.00" in page
 
 
@@ -170,9 +170,9 @@ def test_one_sees_ones_own_usage_and_charges_alone(as_user: AsUser, used: Scene)
     page = read(as_user(mia), f"/account/usage/{used.team.slug}/")
 
     assert "Calls 1 Price of all $0.03" in page
-    assert "Day (UTC) penny 2026-06-03 $0.03 By model" in page
+    assert "Day (UTC) penny 3 Jun 2026 $0.03 By model" in page
     assert "Your charges" in page
-    assert "2026-06-03 10:02:00 penny $0.03 $0.00 30 $0.00 Receipt" in page
+    assert "3 Jun 2026, 10:02:00 penny $0.03 $0.00 30 $0.00 Receipt" in page
     assert used.owner.user.email not in page
     theirs = read(as_user(mia), f"/account/usage/{used.team.slug}/?member={used.owner.user.email}")
     assert "Calls 1 Price of all $0.03" in theirs
