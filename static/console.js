@@ -1,5 +1,14 @@
 // What a page can do better with JavaScript; without it everything works.
 
+// A browser may keep a page as it was left: whoever comes back finds it without what covered it.
+window.addEventListener("pagehide", () => {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  if (HTMLElement.prototype.hidePopover) {
+    for (const popover of document.querySelectorAll(":popover-open")) popover.hidePopover();
+  }
+  closeMenus(null);
+});
+
 // Copy: the button names the element whose text it copies, and what it says afterwards. No text stands here:
 // templates translate.
 for (const button of document.querySelectorAll("[data-copy]")) {

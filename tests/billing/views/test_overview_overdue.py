@@ -96,7 +96,9 @@ def test_the_page_finds_out_of_a_payment_that_the_webhook_told_us_first(
         part = client.get(asks)
         (polls,) = re.findall(r'hx-get="([^"]+)" hx-trigger="every 5s"', part.content.decode())
 
-        api().invoices.pay(str(Invoice.objects.get(status="open").stripe_id), {"payment_method": "pm_card_visa"})
+        api().invoices.pay(
+            str(Invoice.objects.get(status="open").stripe_id), {"payment_method": "pm_card_visa"}
+        )
         buyer.account.deliver()
 
         for shown in (asks, polls):
