@@ -4,8 +4,10 @@ const root = document.documentElement;
 const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 // What a chart stands on.
 const surface = (canvas) => getComputedStyle(canvas.closest(".card")).backgroundColor;
-const day = new Intl.DateTimeFormat(root.lang, { timeZone: "UTC", day: "numeric", month: "short" });
-const hour = new Intl.DateTimeFormat(root.lang, {
+// The day before the month, as the page says it in words.
+const ofDates = root.lang === "en" ? "en-GB" : root.lang;
+const day = new Intl.DateTimeFormat(ofDates, { timeZone: "UTC", day: "numeric", month: "short" });
+const hour = new Intl.DateTimeFormat(ofDates, {
   timeZone: "UTC", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
 const number = new Intl.NumberFormat(root.lang, { notation: "compact" });

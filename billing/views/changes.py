@@ -59,7 +59,7 @@ def _shown(request: TeamRequest, form: ChangeForm, stale: AmountChanged | None =
 
 
 def _done_just_now(request: TeamRequest, form: ChangeForm) -> Change | None:
-    """The same change, done not long ago: whoever has gone back to its page may take it for one that waits."""
+    """The same change, done not long ago: whoever goes back to its page may take it for one that waits."""
     if form.cleaned_data["kind"] in (CANCEL, RESUME):
         return None
     done = Change.objects.for_team(request.team).filter(state=State.DONE, undone_at=None)

@@ -198,9 +198,9 @@ def test_invoices_are_listed_newest_first_with_their_links(as_user: AsUser) -> N
     page = as_user(owner_of(team).user).get(f"/teams/{team.slug}/billing/")
 
     assert (
-        "A-3 2026-06-06 10:02 $1,200.00 $0.00 To be paid Pay (A-3)"
-        " A-2 2026-06-05 10:02 $1,200.00 $0.00 Void View (A-2)"
-        " A-1 2026-06-04 10:02 $1,200.00 $1,200.00 Paid View (A-1)"
+        "A-3 6 Jun 2026, 10:02 $1,200.00 $0.00 To be paid Pay (A-3)"
+        " A-2 5 Jun 2026, 10:02 $1,200.00 $0.00 Void View (A-2)"
+        " A-1 4 Jun 2026, 10:02 $1,200.00 $1,200.00 Paid View (A-1)"
     ) in words(page)
     assert "A-4" not in words(page)
 

@@ -141,12 +141,12 @@ def test_purchases_say_what_became_of_each_and_link_its_invoice(team: Team, clie
     page = words(answer)
 
     assert (
-        "2026-06-03 12:02 10,000 $10.00 Not paid yet Bought – Continue to payment "
-        "2026-06-03 11:02 5,000 $5.00 Not paid The payment page was left. Bought – – "
-        f"2026-06-03 10:04 100,000 $100.00 Paid Bought {kept.lot_id}, until 2027-06-03 "
+        "3 Jun 2026, 12:02 10,000 $10.00 Not paid yet Bought – Continue to payment "
+        "3 Jun 2026, 11:02 5,000 $5.00 Not paid The payment page was left. Bought – – "
+        f"3 Jun 2026, 10:04 100,000 $100.00 Paid Bought {kept.lot_id}, until 3 Jun 2027 "
         f"A-{kept.invoice_id} "
-        f"2026-06-03 10:03 25,000 $25.00 Paid Disputed Bought {disputed.lot_id}, until 2027-06-03 "
-        f"Frozen A-{disputed.invoice_id} 2026-06-03 10:02 5,000 $5.00 Paid $2.00 refunded"
+        f"3 Jun 2026, 10:03 25,000 $25.00 Paid Disputed Bought {disputed.lot_id}, until 3 Jun 2027 "
+        f"Frozen A-{disputed.invoice_id} 3 Jun 2026, 10:02 5,000 $5.00 Paid $2.00 refunded"
     ) in page
     assert f'href="https://invoice.stripe.com/i/{kept.invoice_id}"' in answer.content.decode()
 
@@ -161,7 +161,7 @@ def test_a_frozen_lot_says_why(team: Team, client: Client) -> None:
 
     page = read(client, "/teams/acme/credits/")
 
-    assert "Frozen Its payment has been disputed since 2026-06-03. Nothing is drawn from this lot" in page
+    assert "Frozen Its payment has been disputed since 3 Jun 2026. Nothing is drawn from this lot" in page
     assert CreditGrant.objects.get().frozen_at == T0
 
 

@@ -43,7 +43,7 @@ def test_balance_lots_and_ledger_with_exact_numbers(as_user: AsUser) -> None:
     assert "Balance 4,750 $4.75" in page
     # The lot that expires first is empty, so only the other is left.
     late, soon = CreditGrant.objects.order_by("-expires_at")
-    assert f"Expires {late.pk} 4,750 5,000 2026-06-03 2027-06-03 10:02 Credits over time" in page
+    assert f"Expires {late.pk} 4,750 5,000 3 Jun 2026 3 Jun 2027, 10:02 Credits over time" in page
     assert f"Use -1,000 {soon.pk} usage of penny" in page
     assert f"Use -250 {late.pk} usage of penny" in page
     assert f"Purchase +5,000 {late.pk}" in page
@@ -55,13 +55,13 @@ def test_how_long_they_last_is_said_where_some_were_used(as_user: AsUser) -> Non
     assert "Credits over time" not in read(client, url)
     give_credits(scene.team, 200 * CREDIT, at=T0 - timedelta(days=10), expires_at=T0 + timedelta(days=100))
     page = read(client, url)
-    assert "Credits over time Show as table Day (UTC) Credits left Expires unused 2026-05-24 200" in page
-    assert "2026-06-03 200 2026-06-04 expected 200" in page
+    assert "Credits over time Show as table Day (UTC) Credits left Expires unused 24 May 2026 200" in page
+    assert "3 Jun 2026 200 4 Jun 2026 expected 200" in page
 
     make_desk(make_member(scene.team, credits=True)).use(7, at=T0 - timedelta(hours=1))
     page = read(client, url)
     assert "At the pace of the last 7 days they last until about 16 June. Show as table" in page
-    assert "2026-06-03 130 2026-06-04 expected 114.18" in page
+    assert "3 Jun 2026 130 4 Jun 2026 expected 114.18" in page
 
     give_credits(scene.team, 5000 * CREDIT, expires_at=T0 + timedelta(days=101))
     page = read(client, url)

@@ -142,7 +142,7 @@ def test_a_members_page_has_seat_key_credits_and_what_can_be_done(team: Team, ow
     assert "Seat 1 Plus 5-hour window 0%" in page
     assert "Move the seat to somebody else Take the seat…" in page
     assert "May use the Team's Credits, up to 5,000 a calendar month." in page
-    assert "Seat 1 2026-06-03 10:02 now $0.00" in page
+    assert "Seat 1 3 Jun 2026, 10:02 now $0.00" in page
     assert "Make Admin Make Owner…" in page
     assert f'href="/teams/acme/seats/{seat.pk}/#give"' in owner.get(url).content.decode()
     own = read(owner, f"/teams/acme/members/{owner_of(team).pk}/")

@@ -68,8 +68,8 @@ def test_the_overview_says_what_needs_attention(as_user: AsUser) -> None:
     owner = scene.owner.user.display_name
     assert (
         f"Needs attention ■ {owner} is stopped until 3 Jun, 15:00 UTC: a window is full, and no Credits pay."
-        f" 5-hour 100% Weekly 10% See the Max seat ({owner})"
-        f" ▲ {ann.user.display_name} is near a limit 5-hour 85% Weekly 8% See the Max seat"
+        f" 5-hour 100% · Weekly 10% · See the Max seat ({owner})"
+        f" ▲ {ann.user.display_name} is near a limit 5-hour 85% · Weekly 8% · See the Max seat"
     ) in page
     assert "5 Credits expire within 14 days, the first on 5 Jun 2026, 10:02 UTC. See Credits" in page
     assert "1 seat is free. Give it to somebody" in page
@@ -78,3 +78,13 @@ def test_the_overview_says_what_needs_attention(as_user: AsUser) -> None:
     allow_credits(scene.owner)
     page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
     assert f"■ {owner} is on Credits until 3 Jun, 15:00 UTC. 5-hour 100%" in page
+
+
+def test_a_link_of_what_needs_attention_leads_to_the_seats_that_it_speaks_of(as_user: AsUser) -> None:
+    scene = make_scene()
+    make_seat(scene.team, scene.plan)
+    owner = as_user(scene.owner.user)
+
+    page = owner.get(f"/teams/{scene.team.slug}/").content.decode()
+
+    assert f'href="/teams/{scene.team.slug}/seats/?show=free">Give it to somebody' in page

@@ -78,8 +78,8 @@ def test_a_seat_goes_to_a_member_moves_with_its_usage_and_is_freed(as_user: AsUs
     assert "10% $8.91 left of $9.90" in read(as_user(mia.user), "/account/")
     make_desk(mia).use(1, at=T0 + timedelta(seconds=1))
     page = read(client, url)
-    assert "mia@example.com 2026-06-03 10:02 now $0.01 1%" in page
-    assert f"{scene.owner.user.email} 2026-06-03 09:02 2026-06-03 10:02 $0.99 99%" in page
+    assert "mia@example.com 3 Jun 2026, 10:02 now $0.01 1%" in page
+    assert f"{scene.owner.user.email} 3 Jun 2026, 09:02 3 Jun 2026, 10:02 $0.99 99%" in page
 
     assert f"Seat {scene.seat.number} is free. Its usage stays with it." in submit(client, f"{url}free/")
     assert "Nobody holds this seat." in read(client, url)

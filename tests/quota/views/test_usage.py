@@ -172,7 +172,7 @@ def test_one_sees_ones_own_usage_and_charges_alone(as_user: AsUser, used: Scene)
     assert "Calls 1 Price of all $0.03" in page
     assert "Day (UTC) penny 2026-06-03 $0.03 By model" in page
     assert "Your charges" in page
-    assert "2026-06-03 10:02:00 penny $0.03 $0.00 30 $0.00 Receipt" in page
+    assert "3 Jun 2026, 10:02:00 penny $0.03 $0.00 30 $0.00 Receipt" in page
     assert used.owner.user.email not in page
     theirs = read(as_user(mia), f"/account/usage/{used.team.slug}/?member={used.owner.user.email}")
     assert "Calls 1 Price of all $0.03" in theirs

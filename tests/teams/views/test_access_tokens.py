@@ -147,9 +147,9 @@ def test_a_token_lasts_as_long_as_chosen_and_then_says_that_it_expired(client: C
 
 def test_the_list_says_when_a_token_was_made_and_last_used(client: Client) -> None:
     text = make(client, scope="manage")
-    day = f"{T0:%Y-%m-%d %H:%M}"
+    day = f"{T0:%-d %b %Y, %H:%M}"
     row = f"nightly report Manage {text[:8]} {day}"
-    expires = f"{T0 + timedelta(days=30):%Y-%m-%d %H:%M}"
+    expires = f"{T0 + timedelta(days=30):%-d %b %Y, %H:%M}"
 
     assert f"{row} Never {expires} Works" in read(client, URL)
     me(text)

@@ -9,6 +9,7 @@ PATTERNS = {
     "j M Y H:i": "Y年n月j日 H:i",
     "j M Y, H:i": "Y年n月j日 H:i",
     "j M Y, H:i T": "Y年n月j日 H:i T",
+    "j M Y, H:i:s": "Y年n月j日 H:i:s",
     "j M Y, H:i:s T": "Y年n月j日 H:i:s T",
     "j M, H:i T": "n月j日 H:i T",
     "j M, H:i:s": "n月j日 H:i:s",
