@@ -43,6 +43,19 @@ def test_a_card_of_a_list_is_short_and_its_receipt_and_the_menu_stay_in_reach(
     expect(page.get_by_role("button", name="Menu", exact=True)).to_be_in_viewport()
 
 
+def test_the_name_of_the_team_leads_to_the_others(browser_page: Page, live_server: LiveServer) -> None:
+    page, at = browser_page, timezone.now() - timedelta(hours=1)
+    owner = make_scene(at=at).owner.user
+    page.set_viewport_size(PHONE)
+    arrive(page, live_server.url, owner)
+
+    page.locator(".topbar-team").click()
+    page.locator("summary", has_text="Teams:").click()
+    page.get_by_role("link", name="Default Team Personal").click()
+
+    expect(page.locator(".topbar-team")).to_have_text("Default Team")
+
+
 def test_a_cap_on_credits_is_read_to_its_end(browser_page: Page, live_server: LiveServer) -> None:
     page, at = browser_page, timezone.now() - timedelta(hours=1)
     scene = make_scene(at=at)
