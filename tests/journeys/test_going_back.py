@@ -60,6 +60,21 @@ def test_a_list_has_the_filter_again_that_it_is_filtered_by(
     expect(seats).to_contain_text("Seat 2")
 
 
+def test_a_page_is_where_it_was_left(browser_page: Page, live_server: LiveServer, team: Team) -> None:
+    page = browser_page
+    page.set_viewport_size({"width": 390, "height": 300})
+    page.goto(f"{live_server.url}/teams/acme/members/")
+    page.evaluate("scrollTo(0, 400)")
+    page.get_by_role("link", name="mia@example.com", exact=True).evaluate("(link) => link.click()")
+    expect(page.get_by_role("heading", name="mia@example.com")).to_be_attached()
+
+    page.go_back()
+
+    expect(page.get_by_role("heading", name="Members", exact=True)).not_to_be_in_viewport()
+    # A box that only scripts can use comes in above: less than a row of cards.
+    assert abs(page.evaluate("scrollY") - 400) < 60
+
+
 @pytest.mark.parametrize("opened", ["Menu", "Search", "Change"])
 def test_nothing_lies_over_a_page_that_the_browser_has_kept(
     browser_page: Page, live_server: LiveServer, team: Team, opened: str
