@@ -1,5 +1,14 @@
 // What a page can do better with JavaScript; without it everything works.
 
+// A browser may keep a page as it was left: whoever comes back finds it without what covered it.
+window.addEventListener("pagehide", () => {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  if (HTMLElement.prototype.hidePopover) {
+    for (const popover of document.querySelectorAll(":popover-open")) popover.hidePopover();
+  }
+  closeMenus(null);
+});
+
 // Copy: the button names the element whose text it copies, and what it says afterwards. No text stands here:
 // templates translate.
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -43,8 +52,13 @@ for (const input of document.querySelectorAll("[data-price]")) {
   show();
 }
 
-// On a phone the tabs of a Team are wider than the screen.
-document.querySelector(".team-tabs .active")?.scrollIntoView({ block: "nearest", inline: "center" });
+// On a phone tabs are wider than the screen. They alone are scrolled: the page stays where whoever comes back left it.
+const tab = document.querySelector(".team-tabs .active");
+if (tab) {
+  const tabs = tab.closest(".team-tabs");
+  const [at, around] = [tab.getBoundingClientRect(), tabs.getBoundingClientRect()];
+  tabs.scrollLeft += at.left - around.left - (around.width - at.width) / 2;
+}
 
 // Whoever follows a link to what is folded wants to read it.
 const unfold = () => {

@@ -50,11 +50,22 @@ def _shown(request: TeamRequest, form: ChangeForm, stale: AmountChanged | None =
     preview = _preview(request, form)
     context = {
         "preview": preview,
+        "done": _done_just_now(request, form),
         "kind": form.cleaned_data["kind"],
         "confirm": _to_confirm(form, preview),
         "stale": sentence(stale.detail) if stale else "",
     }
     return show_fresh(request, "billing/change.html", context, status=409 if stale else 200)
+
+
+def _done_just_now(request: TeamRequest, form: ChangeForm) -> Change | None:
+    """The same change, done not long ago: whoever goes back to its page may take it for one that waits."""
+    if form.cleaned_data["kind"] in (CANCEL, RESUME):
+        return None
+    done = Change.objects.for_team(request.team).filter(state=State.DONE, undone_at=None)
+    since = timezone.now() - changes.SHOWN_FOR
+    same = done.filter(request=form.change_request().as_json(), closed_at__gte=since)
+    return same.order_by("-closed_at").first()
 
 
 def _preview(request: TeamRequest, form: ChangeForm) -> Preview:

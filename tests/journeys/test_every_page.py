@@ -45,6 +45,21 @@ NARROW = {
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 STILL = "Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))"
 HIDES = "[...document.querySelectorAll('.sidebar')].some((bar) => bar.scrollWidth > bar.clientWidth)"
+# Words that stick out of their card, in nothing that can be scrolled.
+SPILLS = """() => {
+  const out = [];
+  for (const card of document.querySelectorAll("main .card")) {
+    const texts = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const { currentNode: text } = texts, words = document.createRange();
+      words.selectNode(text);
+      const sticksOut = words.getBoundingClientRect().right > card.getBoundingClientRect().right;
+      const scrolls = text.parentElement.closest(".visually-hidden, .table-responsive, pre");
+      if (text.data.trim() && sticksOut && !scrolls) out.push(text.data.trim());
+    }
+  }
+  return out;
+}"""
 LOADED = "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
 
 
@@ -82,6 +97,8 @@ class Watch:
             self.page.set_viewport_size(size)
             if (wider := overhang(self.page)) > 0:
                 self._note(f"{wider} px too wide {where}")
+            for words in self.page.evaluate(SPILLS):
+                self._note(f"“{words}” sticks out of its card {where}")
         self.page.set_viewport_size(WIDE)
 
     def _show(self, theme: Literal["light", "dark"]) -> None:

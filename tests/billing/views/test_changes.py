@@ -302,3 +302,19 @@ def test_a_default_team_chooses_one_plan(as_user: AsUser, stripe_account: Stripe
     assert "Ultra: $120.00 a month or $1,200.00 a year" in page
     assert "Due now, then every month $120.00" in page
     assert "Seats of" not in page
+
+
+def test_whoever_goes_back_after_paying_reads_that_it_is_done(as_user: AsUser, buyer: Buyer) -> None:
+    buyer.subscribe({"max": 1})
+    client = as_user(buyer.user)
+    query = "kind=add&plan=max&count=2"
+    said = "The same change was done at 10:02 UTC. If you confirm, it is done once more."
+
+    assert "The same change" not in read(client, billing(buyer.team, f"change/?{query}"))
+    confirm(client, buyer.team, query)
+
+    assert said in read(client, billing(buyer.team, f"change/?{query}"))
+    assert "The same change" not in read(client, billing(buyer.team, "change/?kind=add&plan=max&count=3"))
+    with buyer.later(timedelta(minutes=16)):
+        client.force_login(buyer.user)
+        assert "The same change" not in read(client, billing(buyer.team, f"change/?{query}"))

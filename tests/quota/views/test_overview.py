@@ -96,3 +96,13 @@ def test_who_asks_is_named_whatever_they_ask_for_the_longest_waiting_first(as_us
         f"{ben.user.display_name} asks for Credits. {ann.user.display_name} asks for a Max seat."
         " 2 requests to answer"
     ) in page
+
+
+def test_a_link_of_what_needs_attention_leads_to_the_seats_that_it_speaks_of(as_user: AsUser) -> None:
+    scene = make_scene()
+    make_seat(scene.team, scene.plan)
+    owner = as_user(scene.owner.user)
+
+    page = owner.get(f"/teams/{scene.team.slug}/").content.decode()
+
+    assert f'href="/teams/{scene.team.slug}/seats/?show=free">Give it to somebody' in page
