@@ -128,7 +128,7 @@ def test_every_call_is_in_one_line_wherever_a_page_of_the_database_ends(
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 1000])
-def test_a_filter_that_few_match_looks_through_a_bounded_number_of_calls_at_once(
+def test_a_filter_that_few_match_reads_a_bounded_number_of_calls_at_once(
     office: Office, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr(receipts_csv, "ROWS_AT_ONCE", at_once)
