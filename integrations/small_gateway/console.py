@@ -13,6 +13,7 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,9 @@ class Console:
         headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=10)
         self._waiting: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._none_under_way = asyncio.Event()
+        self._none_under_way.set()
         self._models: dict[str, dict[str, Any]] = {}
         self._card_etag = ""
         self._card_known_until = 0.0
@@ -84,6 +88,7 @@ class Console:
         if answer.status_code in (200, 201):
             limits = {name: answer.headers[name] for name in RATE_LIMITS if name in answer.headers}
             reservation = content["reservation"]
+            self._count_calls(+1)
             return Hold(reservation, {"x-tokenplan-reservation": reservation, **limits})
         if "relay" not in content:
             log.error("authorize was answered with %d: %s", answer.status_code, answer.text[:500])
@@ -93,10 +98,17 @@ class Console:
     async def close_hold(self, hold: Hold, usage: dict[str, Any], *, estimated: bool) -> None:
         """Charges what the call used; nothing used is a release. Returns soon, whether or not it arrived."""
         path = f"/api/v1/gateway/reservations/{hold.reservation}"
-        if usage:
-            await self._deliver(f"{path}/settle", {"usage": usage, "estimated": estimated})
+        what = {"usage": usage, "estimated": estimated} if usage else {}
+        task = self._delivery(f"{path}/{'settle' if usage else 'release'}", what)
+        self._count_calls(-1)
+        await asyncio.wait({task}, timeout=1)
+
+    def _count_calls(self, change: int) -> None:
+        self._under_way += change
+        if self._under_way:
+            self._none_under_way.clear()
         else:
-            await self._deliver(f"{path}/release", {})
+            self._none_under_way.set()
 
     async def models(self) -> dict[str, dict[str, Any]]:
         """The rate card by the names and aliases of its models, not older than a minute where the console
@@ -122,9 +134,12 @@ class Console:
         return self._models
 
     async def close(self) -> None:
-        """Gives what waits a last moment to arrive."""
-        if self._waiting:
-            await asyncio.wait(self._waiting, timeout=AT_THE_END_SECONDS)
+        """Gives calls that are under way a last moment to end, and what waits one to arrive."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AT_THE_END_SECONDS):
+                await self._none_under_way.wait()
+                while self._waiting:
+                    await asyncio.wait(self._waiting)
         for task in list(self._waiting):
             log.error("Not delivered: %s", task.get_name())
             task.cancel()
@@ -138,11 +153,11 @@ class Console:
                 log.warning("%s was not answered: %r", path, error)
         raise console_away()
 
-    async def _deliver(self, path: str, body: Mapping[str, Any]) -> None:
+    def _delivery(self, path: str, body: Mapping[str, Any]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._send_until_taken(path, body), name=f"{path} {body}")
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
-        await asyncio.wait({task}, timeout=1)
+        return task
 
     async def _send_until_taken(self, path: str, body: Mapping[str, Any]) -> None:
         """Settling or releasing twice is once, so whatever was not answered is sent again."""

@@ -111,6 +111,22 @@ def test_a_gateway_that_is_stopped_gives_what_waits_a_last_moment(line: Line, ke
     assert only_event().usage["input_tokens"] == 125
 
 
+def test_a_call_that_is_under_way_when_the_gateway_is_stopped_is_settled_first(
+    live_server: LiveServer, key: str
+) -> None:
+    async def stopped_in_between() -> None:
+        console = small_gateway_console.Console(live_server.url, CREDENTIAL)
+        hold = await console.authorize(key, MODEL, None)
+        stopping = asyncio.create_task(console.close())
+        await asyncio.wait({stopping}, timeout=0.1)
+        assert not stopping.done()
+        await console.close_hold(hold, {"input_tokens": 125}, estimated=False)
+        await stopping
+
+    finished(stopped_in_between())
+    assert only_event().usage == {"input_tokens": 125}
+
+
 def test_a_credential_that_works_no_more_tells_the_caller_nothing(gateway: str, key: str) -> None:
     GatewayCredential.objects.update(ended_at=T0)
     body = {"model": MODEL, "max_tokens": 5, "messages": HELLO}
