@@ -67,9 +67,7 @@ class Console:
         headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=10)
         self._waiting: set[asyncio.Task[None]] = set()
-        self._under_way = 0
-        self._none_under_way = asyncio.Event()
-        self._none_under_way.set()
+        self._calls_end: dict[str, asyncio.Event] = {}
         self._models: dict[str, dict[str, Any]] = {}
         self._card_etag = ""
         self._card_known_until = 0.0
@@ -88,7 +86,7 @@ class Console:
         if answer.status_code in (200, 201):
             limits = {name: answer.headers[name] for name in RATE_LIMITS if name in answer.headers}
             reservation = content["reservation"]
-            self._count_calls(+1)
+            self._calls_end[reservation] = asyncio.Event()
             return Hold(reservation, {"x-tokenplan-reservation": reservation, **limits})
         if "relay" not in content:
             log.error("authorize was answered with %d: %s", answer.status_code, answer.text[:500])
@@ -100,15 +98,8 @@ class Console:
         path = f"/api/v1/gateway/reservations/{hold.reservation}"
         what = {"usage": usage, "estimated": estimated} if usage else {}
         task = self._delivery(f"{path}/{'settle' if usage else 'release'}", what)
-        self._count_calls(-1)
+        self._calls_end.pop(hold.reservation).set()
         await asyncio.wait({task}, timeout=1)
-
-    def _count_calls(self, change: int) -> None:
-        self._under_way += change
-        if self._under_way:
-            self._none_under_way.clear()
-        else:
-            self._none_under_way.set()
 
     async def models(self) -> dict[str, dict[str, Any]]:
         """The rate card by the names and aliases of its models, not older than a minute where the console
@@ -137,7 +128,8 @@ class Console:
         """Gives calls that are under way a last moment to end, and what waits one to arrive."""
         with suppress(TimeoutError):
             async with asyncio.timeout(AT_THE_END_SECONDS):
-                await self._none_under_way.wait()
+                for end in list(self._calls_end.values()):
+                    await end.wait()
                 while self._waiting:
                     await asyncio.wait(self._waiting)
         for task in list(self._waiting):
