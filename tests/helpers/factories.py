@@ -18,7 +18,8 @@ from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Drawn, Report
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import draw, settle
-from quota.models import Gateway, Plan, UsageEvent
+from quota.ids import new_id
+from quota.models import Account, Gateway, OwedUsage, Plan, UsageEvent
 from quota.plan_terms import VersionTerms
 from quota.services import entitlements
 from quota.services.credits import grant_credits, set_credit_access
@@ -169,6 +170,18 @@ def allow_credits(
 ) -> None:
     set_credit_access(
         membership=membership, allowed=True, overflow=overflow, month_cap_nanousd=month_cap, at=at, by=None
+    )
+
+
+def owe(membership: Membership, account: Account = Account.CREDITS) -> None:
+    """A nano-dollar of a call that nobody keeps is owed by the member; of the balance, by the Team."""
+    OwedUsage.objects.create(
+        account=account,
+        event_id=new_id(),
+        team=membership.team,
+        membership=membership,
+        owed_nanousd=1,
+        left_nanousd=1,
     )
 
 

@@ -9,11 +9,9 @@ from collections import Counter
 import pytest
 from django.db import connection
 
-from quota.ids import new_id
-from quota.models import Account, OwedUsage
+from quota.models import Account
 from quota.services.balance import add_to_balance
 from quota.services.gateways import create_gateway
-from teams.models import Membership
 from teams.services.keys import reveal_key
 from tests.helpers.factories import (
     T0,
@@ -27,6 +25,7 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
     make_team,
+    owe,
     owner_of,
 )
 from tests.helpers.rows_read import forget_statistics, read_by
@@ -80,20 +79,9 @@ def write_others() -> None:
         for desk in (make_desk(seated), make_desk(alone), payer):
             desk.use(1)
             desk.ask(1)
-        owe(seated, Account.CREDITS)
+        owe(seated)
         owe(seated, Account.BALANCE)
         create_gateway(name=f"edge {number}", at=T0, by=None)
-
-
-def owe(member: Membership, account: Account) -> None:
-    OwedUsage.objects.create(
-        account=account,
-        event_id=new_id(),
-        team=member.team,
-        membership=member,
-        owed_nanousd=1,
-        left_nanousd=1,
-    )
 
 
 def test_a_call_reads_as_many_rows_beside_many_others_as_alone() -> None:

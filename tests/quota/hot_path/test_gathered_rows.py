@@ -5,6 +5,7 @@ of the tables: it plans these statements once, and its statistics may be older t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -17,11 +18,11 @@ from quota.hot_path.gathered import Ask, authorize_gathered
 from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.ids import new_id
-from quota.models import Account, EventId, OwedUsage, RequestId, Reservation, UsageEvent
+from quota.models import EventId, RequestId, Reservation, UsageEvent
 from quota.selectors.usage_bar import usage_bars
 from quota.services.gateways import create_gateway
 from teams.models import Membership
-from tests.helpers.factories import T0, Desk, Scene, make_desk, make_member, make_scene, make_seat
+from tests.helpers.factories import T0, Desk, Scene, make_desk, make_member, make_scene, make_seat, owe
 from tests.helpers.roads import hash_of
 from tests.helpers.rows_read import forget_statistics, read_by
 
@@ -98,38 +99,24 @@ def write_history(desk: Desk) -> None:
     )
 
 
-def write_others() -> None:
+def write_others(_: Desk) -> None:
     """Another Team, whose members have seats, calls under way, and usage that is owed; and more gateways."""
     scene = make_scene()
     for number in range(OTHERS):
         member, desk = join(scene)
         desk.ask(1)
-        OwedUsage.objects.create(
-            account=Account.CREDITS,
-            event_id=new_id(),
-            team=scene.team,
-            membership=member,
-            owed_nanousd=1,
-            left_nanousd=1,
-        )
+        owe(member)
         create_gateway(name=f"edge {number}", at=T0, by=None)
 
 
-def test_a_batch_reads_as_many_rows_beside_many_others_as_alone() -> None:
+@pytest.mark.parametrize("write", [write_others, write_history])
+def test_a_batch_reads_as_many_rows_beside_many_others_or_a_long_history_as_alone(
+    write: Callable[[Desk], None],
+) -> None:
     scene = make_scene()
     crowd = [join(scene) for _ in range(4)]
     forget_statistics()
     each_kind(crowd, "first")
     alone = each_kind(crowd, "second")
-    write_others()
-    assert each_kind(crowd, "third") == alone
-
-
-def test_a_batch_reads_as_many_rows_beside_a_long_history_as_beside_none() -> None:
-    scene = make_scene()
-    crowd = [join(scene) for _ in range(4)]
-    forget_statistics()
-    each_kind(crowd, "first")
-    alone = each_kind(crowd, "second")
-    write_history(scene.desk)
+    write(scene.desk)
     assert each_kind(crowd, "third") == alone

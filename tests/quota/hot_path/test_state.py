@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,19 +34,9 @@ from teams.keytext import API_KEY, key_text
 from teams.services.keys import reveal_key
 from tests.helpers.factories import FIVE_HOURS, T0, USD, give_credits, limits, make_api_key, make_scene
 from tests.helpers.hot_path import MINUTE
+from tests.helpers.rows_read import read_by
 
 pytestmark = pytest.mark.django_db
-
-
-def buckets_read() -> int:
-    """Rows of buckets that this transaction has fetched so far, by whatever plan."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables "
-            "WHERE relname = 'quota_usagebucket'"
-        )
-        (read,) = cursor.fetchone()
-        return int(read)
 
 
 def fill(seat: int, buckets: int) -> None:
@@ -68,10 +59,8 @@ def test_a_seat_with_months_of_usage_is_decided_by_sixty_buckets_and_the_week() 
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE quota_usagebucket")
     for scene in scenes:
-        before = buckets_read()
-        usage = seat_usage(scene.seat.pk, T0)
-        assert len(usage.buckets["rolling/18000"]) == 60
-        assert buckets_read() - before == 60
+        assert len(seat_usage(scene.seat.pk, T0).buckets["rolling/18000"]) == 60
+        assert read_by(partial(seat_usage, scene.seat.pk, T0))["quota_usagebucket"] == 60
 
 
 @pytest.mark.parametrize(
