@@ -122,7 +122,21 @@ BEGIN
 END $$;
 """
 
-CALLS = """
+# The gateway `g` whose credential each call or draw came with.
+GATEWAY = """\
+        -- Kept apart from the join, here and below, so that each row is found by its index.
+        LEFT JOIN LATERAL (
+            SELECT c.gateway_id FROM quota_gatewaycredential c
+            WHERE c.token_hash = asked.credential_hash
+                AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > v_at) OFFSET 0
+        ) c ON true
+        LEFT JOIN LATERAL (
+            SELECT * FROM quota_gateway g WHERE g.id = c.gateway_id AND g.revoked_at IS NULL OFFSET 0
+        ) g ON true
+"""
+
+CALLS = (
+    """
 -- One row for each call that is asked for, by its number from 1 on. `seated`: its key's member holds a seat. `key_id` and
 -- what follows are NULL unless this transaction has locked the key and the seat; nothing is waited for. `gateway_id` is
 -- NULL where the credential does not work. `asked_before`: the Team has used the request id. `usage` is NULL but for the
@@ -166,15 +180,9 @@ BEGIN
         CASE WHEN row_number() OVER (PARTITION BY state.seat_id ORDER BY asked.number) = 1 THEN state.usage END
     FROM unnest(p_key_public_ids, p_request_ids, p_credential_hashes) WITH ORDINALITY
             AS asked (key_public_id, request_id, credential_hash, number)
-        -- Kept apart from the join, here and below, so that each row is found by its index.
-        LEFT JOIN LATERAL (
-            SELECT c.gateway_id FROM quota_gatewaycredential c
-            WHERE c.token_hash = asked.credential_hash
-                AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > v_at) OFFSET 0
-        ) c ON true
-        LEFT JOIN LATERAL (
-            SELECT * FROM quota_gateway g WHERE g.id = c.gateway_id AND g.revoked_at IS NULL OFFSET 0
-        ) g ON true
+"""
+    + GATEWAY
+    + """\
         -- The seat that the key uses must be the one that is locked with it.
         LEFT JOIN (quota_call_states(v_keys, array_fill(v_at, ARRAY[cardinality(v_keys)]), true, v_at) state
             JOIN unnest(v_keys, v_seats) AS lock (key_public_id, seat_id)
@@ -187,8 +195,10 @@ BEGIN
     ORDER BY asked.number;
 END $$;
 """
+)
 
-HOLDS = """
+HOLDS = (
+    """
 -- One row for each draw, by its number from 1 on. `is_open`: its hold is on a seat, and open. `id` and what follows are NULL
 -- unless this transaction has locked the hold and its seat. `by_gateway_id` is NULL where the credential does not work.
 -- `drawn_hash`: what the draw of this id, which is recorded already, had reported. `usage` is NULL but for the first draw of
@@ -243,15 +253,9 @@ BEGIN
         h.left_quota_nanousd, h.left_credits_nanousd, h.rate_card_id, h.key_works, h.seat_works,
         CASE WHEN row_number() OVER (PARTITION BY h.seat_id ORDER BY asked.number) = 1 THEN u.usage END
     FROM unnest(p_ids, p_draw_ids, p_credential_hashes) WITH ORDINALITY AS asked (id, draw_id, credential_hash, number)
-        -- Kept apart from the join, here and below, so that each row is found by its index.
-        LEFT JOIN LATERAL (
-            SELECT c.gateway_id FROM quota_gatewaycredential c
-            WHERE c.token_hash = asked.credential_hash
-                AND c.ended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > v_at) OFFSET 0
-        ) c ON true
-        LEFT JOIN LATERAL (
-            SELECT g.id FROM quota_gateway g WHERE g.id = c.gateway_id AND g.revoked_at IS NULL OFFSET 0
-        ) g ON true
+"""
+    + GATEWAY
+    + """\
         LEFT JOIN LATERAL (
             SELECT r.id FROM quota_reservation r WHERE r.id = asked.id AND r.id BETWEEN v_first AND v_last
                 AND r.state IS NOT DISTINCT FROM 'held' AND r.seat_id IS NOT NULL OFFSET 0
@@ -285,6 +289,7 @@ RETURNS TABLE (key_works boolean, seat_works boolean) LANGUAGE sql STABLE AS $$
                 AND (e.ends_at IS NULL OR e.ends_at > p_at)))
 $$;
 """
+)
 
 EVENTS = """
 -- One row for each call that is reported, by its number from 1 on. `key_id` and what follows are NULL unless its key was locked,
